@@ -1,0 +1,1 @@
+"""One file per wire dialect; `base` is what they have in common."""

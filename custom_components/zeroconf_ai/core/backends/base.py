@@ -1,0 +1,114 @@
+"""What every backend is: anything that a request can be sent to. One file beside this one per wire dialect."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..protocol.chunks import Chunk
+from ..protocol.models import ModelInfo
+from ..protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Capability, Cost, Placement
+from ..protocol.request import Request
+from ..protocol.status import Health, ProviderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds (PROTOCOL 3, "Timeouts"). `first_token` covers the time a model takes to load.
+
+    `answer` bounds a request that is not streamed: such an upstream says nothing at all until its model is done.
+    """
+
+    connect: float = 5.0
+    first_token: float = 30.0
+    between_tokens: float = 60.0
+    answer: float = 300.0
+    probe: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What a backend says of itself without being asked over the network."""
+
+    id: str
+    name: str
+    capabilities: frozenset[Capability] = DEFAULT_CAPABILITIES
+    priority: int = DEFAULT_PRIORITY
+    cost: Cost = Cost.FREE
+    placement: Placement = Placement.LOCAL
+    announced_models: tuple[str, ...] = field(default=())
+
+
+class Answer(ABC):
+    """One upstream's answer to one request, open until `close`.
+
+    A streaming answer is read once through `batches`; one that is not, through `body`.
+    """
+
+    headers: Mapping[str, str] = {}
+
+    @abstractmethod
+    def batches(self) -> AsyncIterator[list[Chunk]]:
+        """The chunks, in the groups that they arrive in.
+
+        Raises StreamBrokenError where the stream ends without its end or carries an error, UpstreamTimeoutError where it stalls.
+        """
+
+    @abstractmethod
+    async def body(self) -> bytes:
+        """The whole answer's JSON. Raises StreamBrokenError or UpstreamTimeoutError where it does not come whole."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of the upstream; an answer that was not read to its end is cut off there. Safe to call twice."""
+
+
+class StaticAnswer(Answer):
+    """An answer that is there already: of a backend that computes it here, or of a server that did not stream."""
+
+    def __init__(self, body: bytes = b"", chunks: Iterable[Chunk] = ()) -> None:
+        """`body` for a caller that wants it whole, `chunks` for one that wants a stream."""
+        self._body = body
+        self._chunks = list(chunks)
+
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        """All chunks at once."""
+        yield self._chunks
+
+    async def body(self) -> bytes:
+        """The JSON given at the start."""
+        return self._body
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Backend(ABC):
+    """Anything that a request can be sent to. Stateless between requests: what is known of its health lives in the pool."""
+
+    @property
+    @abstractmethod
+    def info(self) -> BackendInfo:
+        """Who it is. May change while it lives (a new advertisement), except for the id."""
+
+    @abstractmethod
+    async def health(self) -> Health:
+        """Ask whether it is well, at no cost. Raises an ApiError saying why it is not."""
+
+    @abstractmethod
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The models that it serves. Raises an ApiError where it does not say."""
+
+    async def status(self) -> ProviderStatus | None:
+        """Load and use, or None where it does not offer them. Raises an ApiError where it should and could not."""
+        return None
+
+    @abstractmethod
+    async def send(self, request: Request) -> Answer:
+        """Send a request and return once the upstream has accepted it.
+
+        Raises an ApiError where it has not. Being cancelled closes the connection, here as in the answer.
+        """
+
+    async def close(self) -> None:
+        """Let go of what it holds of its own. Shared sessions stay open."""
+        return

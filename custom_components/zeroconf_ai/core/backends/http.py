@@ -1,0 +1,227 @@
+"""One HTTP upstream: requests, answers and what can go wrong with them, for every backend that speaks HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from ssl import SSLContext
+from typing import Any, override
+
+import aiohttp
+import orjson
+
+from ..protocol import sse
+from ..protocol.chunks import Chunk, Delta, completion_as_chunk
+from ..protocol.errors import (
+    ApiError,
+    StreamBrokenError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    error_from_response,
+    redact,
+)
+from .base import Answer, StaticAnswer, Timeouts
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A larger JSON answer is refused: an untrusted server must not fill the memory."""
+_MAX_ERROR_BYTES = 64 * 1024
+
+type Ssl = bool | SSLContext | aiohttp.Fingerprint
+
+
+class HttpUpstream:
+    """A base URL, its key and its certificate. Sends nothing anywhere else: redirects are not followed."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        *,
+        name: str,
+        key: str | None = None,
+        ssl: Ssl = True,
+        timeouts: Timeouts | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`base_url` without a slash at its end; `name` is what errors call the provider."""
+        self.session = session
+        self.base_url = base_url.rstrip("/")
+        self.name = name
+        self.key = key
+        self.ssl = ssl
+        self.timeouts = timeouts or Timeouts()
+        self._headers = dict(headers or {})
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"<HttpUpstream {self.base_url}>"
+
+    async def get_json(self, path: str, *, secret: bool = True) -> Any:
+        """The JSON that `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
+
+        `secret` False leaves the key at home.
+        """
+        try:
+            async with asyncio.timeout(self.timeouts.probe):
+                response = await self._open("GET", path, headers=self.headers(secret=secret))
+                try:
+                    return _loads(await _read_limited(response, MAX_BODY_BYTES), self.name)
+                finally:
+                    response.close()
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from err
+
+    async def post(self, path: str, body: bytes, *, stream: bool, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise."""
+        limit = self.timeouts.first_token if stream else self.timeouts.answer
+        deadline = asyncio.get_running_loop().time() + limit
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._open(
+                    "POST", path, data=body, headers=self.headers() | {"Content-Type": "application/json"} | dict(headers or {})
+                )
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
+        answer = HttpAnswer(self, response, deadline)
+        if stream and response.content_type != "text/event-stream":
+            try:
+                whole = await answer.body()
+            finally:
+                await answer.close()
+            return StaticAnswer(whole, [completion_as_chunk(whole)])
+        return answer
+
+    def headers(self, *, secret: bool = True) -> dict[str, str]:
+        """The headers of every request; with the key, unless `secret` is False."""
+        found = {"Accept": "application/json, text/event-stream", **self._headers}
+        if secret and self.key:
+            found["Authorization"] = f"Bearer {self.key}"
+        return found
+
+    async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        """A response with a 2xx status, open. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect)
+        try:
+            response = await self.session.request(
+                method, f"{self.base_url}{path}", ssl=self.ssl, timeout=timeout, allow_redirects=False, **options
+            )
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from err
+        if 200 <= response.status < 300:
+            return response
+        try:
+            body = await _read_limited(response, _MAX_ERROR_BYTES, cut=True)
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from err
+        finally:
+            response.close()
+        raise error_from_response(response.status, body, response.headers, secrets=[self.key])
+
+    def unreachable(self, err: Exception) -> ApiError:
+        """The error for a connection that could not be made, or was lost before an answer."""
+        if isinstance(err, aiohttp.ServerFingerprintMismatch):
+            return UpstreamConnectionError(f"{self.name} shows another certificate than the one that was confirmed")
+        if isinstance(err, aiohttp.ClientConnectorCertificateError):
+            return UpstreamConnectionError(f"{self.name} shows a certificate that cannot be verified")
+        if isinstance(err, aiohttp.ConnectionTimeoutError):
+            return UpstreamConnectionError(f"{self.name} did not take the connection within {self.timeouts.connect:g} s")
+        reason = redact(str(err), [self.key]) or type(err).__name__
+        return UpstreamConnectionError(f"{self.name} cannot be reached: {reason}")
+
+
+class HttpAnswer(Answer):
+    """An open HTTP response, read as Server-Sent Events or as one JSON body."""
+
+    def __init__(self, upstream: HttpUpstream, response: aiohttp.ClientResponse, deadline: float) -> None:
+        """`deadline` is the loop's time by which the first bytes, or the whole of a body, must be there."""
+        self._upstream = upstream
+        self._response = response
+        self._deadline = deadline
+        self.headers = response.headers
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        name, between = self._upstream.name, self._upstream.timeouts.between_tokens
+        loop = asyncio.get_running_loop()
+        decoder = sse.SSEDecoder()
+        deadline = self._deadline
+        tail: list[Chunk] = []
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data = await self._response.content.readany()
+                events = decoder.feed(data) if data else decoder.flush()
+            except TimeoutError:
+                raise UpstreamTimeoutError(f"{name} fell silent in the middle of its answer") from None
+            except (aiohttp.ClientError, OSError) as err:
+                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from err
+            except ValueError as err:
+                raise StreamBrokenError(f"{name} sent {err}") from err
+            deadline = loop.time() + between
+            chunks: list[Chunk] = []
+            for event in events:
+                if event.data.startswith(b"[DONE]"):
+                    if chunks:
+                        yield chunks
+                    return
+                chunk = Chunk(event.data)
+                if b'"error"' in event.data:
+                    self._raise_error(chunk)
+                chunks.append(chunk)
+            if chunks:
+                tail = (tail + chunks)[-2:]
+                yield chunks
+            if not data:
+                break
+        # No [DONE]: the end is clean only where the model said that it has finished.
+        if not any(Delta.parse(chunk.data).finish_reason for chunk in tail):
+            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
+
+    @override
+    async def body(self) -> bytes:
+        name = self._upstream.name
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                body = await _read_limited(self._response, MAX_BODY_BYTES)
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from err
+        parsed = _loads(body, name)
+        if isinstance(parsed, dict) and parsed.get("error"):
+            self._raise_error(Chunk(body))
+        return body
+
+    @override
+    async def close(self) -> None:
+        self._response.close()
+
+    def _raise_error(self, chunk: Chunk) -> None:
+        """Raise the error that a 200 carries, if it does."""
+        error = chunk.data.get("error")
+        if not error:
+            return
+        message = error.get("message") if isinstance(error, dict) else error
+        raise StreamBrokenError(redact(str(message), [self._upstream.key])[:500])
+
+
+async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+    """The body, at most `limit` bytes: more of it is cut off, or raises UpstreamError."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            if cut:
+                break
+            raise UpstreamError(f"the provider sent more than {limit} bytes")
+    return b"".join(parts)[:limit]
+
+
+def _loads(body: bytes, name: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise UpstreamError(f"{name} answered with something that is not JSON: is this the address of an LLM server?") from None

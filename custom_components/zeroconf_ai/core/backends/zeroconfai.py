@@ -1,0 +1,229 @@
+"""A LAN provider: found by mDNS or typed in, speaks this project's protocol or something near it (PROTOCOL 1 and 2).
+
+Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherwise and ask for a key where none is needed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import override
+
+import aiohttp
+
+from ..protocol.chunks import Chunk
+from ..protocol.errors import ApiError, InvalidRequestError, MethodNotAllowedError, NotFoundError
+from ..protocol.models import ModelInfo, parse_models
+from ..protocol.record import ServiceRecord
+from ..protocol.request import Request
+from ..protocol.status import Health, ProviderStatus
+from .base import Answer, Backend, BackendInfo, Timeouts
+from .http import HttpUpstream, Ssl
+
+MAX_CONNECTIONS = 5
+"""At most so many requests at once to a peer (PROTOCOL 3), unless its status names another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is and how it is spoken to."""
+
+    base_url: str
+    key: str | None = None
+    ssl: Ssl = True
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"<Endpoint {self.base_url}>"
+
+
+class NotAProviderError(ApiError):
+    """Something else listens at that address."""
+
+
+class ZeroconfAIBackend(Backend):
+    """A LAN provider."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, *, timeouts: Timeouts | None = None
+    ) -> None:
+        """`session` is shared and stays open."""
+        self._info = info
+        self._upstream = HttpUpstream(
+            session, endpoint.base_url, name=info.name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts
+        )
+        self._slots = _Slots(MAX_CONNECTIONS)
+        self._offers_status = True
+        self._takes_stream_options = True
+
+    def __repr__(self) -> str:
+        """Id and address."""
+        return f"<ZeroconfAIBackend {self._info.id} at {self.base_url}>"
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @property
+    def base_url(self) -> str:
+        """Where it is now."""
+        return self._upstream.base_url
+
+    def announce(self, record: ServiceRecord) -> None:
+        """Take over what a new advertisement says of a provider, all but its address, which must be verified first."""
+        self._info = replace(
+            self._info,
+            capabilities=record.capabilities,
+            priority=record.priority,
+            cost=record.cost,
+            placement=record.placement,
+            announced_models=record.models,
+        )
+        self._offers_status = True
+
+    def move(self, endpoint: Endpoint) -> None:
+        """Speak to it at another address from the next request on."""
+        self._upstream.base_url = endpoint.base_url.rstrip("/")
+        self._upstream.key = endpoint.key
+        self._upstream.ssl = endpoint.ssl
+        self._offers_status = True
+
+    @override
+    async def health(self) -> Health:
+        return await _health(self._upstream)
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        try:
+            listed = parse_models(await self._upstream.get_json("/models"))
+        except NotFoundError, MethodNotAllowedError:
+            listed = ()
+        return listed or tuple(ModelInfo(model) for model in self._info.announced_models)
+
+    @override
+    async def status(self) -> ProviderStatus | None:
+        if not self._offers_status:
+            return None
+        try:
+            status = ProviderStatus.parse(await self._upstream.get_json("/status"))
+        except NotFoundError, MethodNotAllowedError, TypeError:
+            self._offers_status = False  # optional: 404 means "not offered"; asked again after a new advertisement
+            return None
+        if status.queue and status.queue.max_concurrent:
+            self._slots.limit = status.queue.max_concurrent
+        return status
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        await self._slots.acquire()
+        try:
+            return _SlotAnswer(await self._send(request), self._slots)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def _send(self, request: Request) -> Answer:
+        headers = _headers(request)
+        path = f"/{request.kind.value}"
+        if not (request.stream and "stream_options" in request.body):
+            return await self._upstream.post(path, request.dump(), stream=request.stream, headers=headers)
+        if self._takes_stream_options:
+            try:
+                return await self._upstream.post(path, request.dump(), stream=True, headers=headers)
+            except InvalidRequestError as err:
+                if "stream_options" not in f"{err.param} {err.message}":
+                    raise
+                self._takes_stream_options = False
+        plain = request.with_body(stream_options=None)
+        return await self._upstream.post(path, plain.dump(), stream=True, headers=headers)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers = {}
+    if request.request_id:
+        headers["X-Request-ID"] = request.request_id
+    if request.via:
+        headers["Via"] = ", ".join(f"1.1 {hop}" for hop in request.via)
+    return headers
+
+
+class _Slots:
+    """A semaphore whose size may change while it is in use, and whose release never waits (it runs in clean-up)."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self) -> None:
+        while self._taken >= self.limit:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except BaseException:
+                if turn.done() and not turn.cancelled():
+                    self._wake_next()
+                raise
+        self._taken += 1
+
+    def release(self) -> None:
+        self._taken -= 1
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+
+class _SlotAnswer(Answer):
+    """An answer that gives its slot back when it is closed."""
+
+    def __init__(self, answer: Answer, slots: _Slots) -> None:
+        self._answer = answer
+        self._slots: _Slots | None = slots
+        self.headers: Mapping[str, str] = answer.headers
+
+    @override
+    def batches(self) -> AsyncIterator[list[Chunk]]:
+        return self._answer.batches()
+
+    @override
+    async def body(self) -> bytes:
+        return await self._answer.body()
+
+    @override
+    async def close(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()
+            await self._answer.close()
+
+
+async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, timeouts: Timeouts | None = None) -> Health:
+    """Whether a provider answers at an address, and as whom. Raises an ApiError saying why not.
+
+    AuthenticationError means "reachable, needs a key": Saturn's servers ask for one even here. NotAProviderError: something else
+    listens there.
+    """
+    return await _health(
+        HttpUpstream(session, endpoint.base_url, name=name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts)
+    )
+
+
+async def _health(upstream: HttpUpstream) -> Health:
+    """`/health`, or the models list of a plain OpenAI-compatible server, which has no such path."""
+    try:
+        return Health.parse(await upstream.get_json("/health"))
+    except NotFoundError, MethodNotAllowedError:
+        pass
+    try:
+        if parse_models(await upstream.get_json("/models")):
+            return Health()
+    except NotFoundError, MethodNotAllowedError:
+        pass
+    raise NotAProviderError(f"{upstream.name} answers, but has neither /v1/health nor models: it is no LLM provider")

@@ -1,0 +1,214 @@
+"""An answer in the inner language: chunks of a stream, and what is read from them whatever server made them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+import time
+from typing import Any, Self
+from uuid import uuid4
+
+import orjson
+
+from .usage import Usage
+from .values import mapping
+
+
+class Chunk:
+    """One `chat.completion.chunk`. The bytes of an OpenAI-speaking server are kept as they came; JSON is parsed when asked for."""
+
+    __slots__ = ("_data", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        """`raw` is the JSON of one event, without `data:`."""
+        self.raw = raw
+        self._data: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Self:
+        """A chunk from an object made here."""
+        chunk = cls(orjson.dumps(data))
+        chunk._data = data
+        return chunk
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The parsed object; empty where the bytes are no JSON object."""
+        if self._data is None:
+            try:
+                parsed = orjson.loads(self.raw)
+            except orjson.JSONDecodeError:
+                parsed = {}
+            self._data = parsed if isinstance(parsed, dict) else {}
+        return self._data
+
+    @property
+    def usage(self) -> Usage | None:
+        """The usage that it carries. Chunks without one are told apart without parsing them."""
+        return Usage.parse(self.data.get("usage")) if b'"usage"' in self.raw else None
+
+    def __repr__(self) -> str:
+        """Sizes only: what people say does not belong into a log."""
+        return f"<Chunk of {len(self.raw)} bytes>"
+
+
+def completion_as_chunk(raw: bytes) -> Chunk:
+    """A whole completion as one chunk, for a caller that asked for a stream and a server that does not do streams."""
+    chunk = Chunk(raw)
+    choices = chunk.data.get("choices")
+    if not isinstance(choices, list) or chunk.data.get("object") == "chat.completion.chunk":
+        return chunk
+    turned = []
+    for position, choice in enumerate(choices):
+        if isinstance(choice, dict) and isinstance(message := choice.get("message"), dict):
+            delta = dict(message)
+            if isinstance(calls := message.get("tool_calls"), list):
+                delta["tool_calls"] = [{"index": index, **mapping(call)} for index, call in enumerate(calls)]
+            choice = {key: value for key, value in choice.items() if key != "message"} | {"index": position, "delta": delta}
+        turned.append(choice)
+    return Chunk.of(chunk.data | {"object": "chat.completion.chunk", "choices": turned})
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call; `index` says of which."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one chunk adds to the first choice."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a model has said anything with it (an early `role` alone is nothing yet)."""
+        return bool(self.content or self.reasoning or self.tool_calls or self.finish_reason)
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a chunk, or a whole completion from a server that does not stream, tolerantly."""
+        choices = data.get("choices")
+        choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
+        body = mapping(choice.get("delta") or choice.get("message"))
+        finish = choice.get("finish_reason")
+        return cls(
+            content=_text(body.get("content")) or _text(choice.get("text")),
+            reasoning=_text(body.get("reasoning_content")) or _text(body.get("reasoning")),
+            tool_calls=tuple(_tool_calls(body.get("tool_calls"))),
+            finish_reason=finish if isinstance(finish, str) and finish else None,
+            usage=Usage.parse(data.get("usage")),
+        )
+
+
+def _text(value: object) -> str:
+    """A text, or the texts of a list of parts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(_text(part.get("text")) for part in value if isinstance(part, Mapping))
+    return ""
+
+
+def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
+    if not isinstance(calls, list):
+        return
+    for position, call in enumerate(calls):
+        if not isinstance(call, Mapping):
+            continue
+        function = mapping(call.get("function"))
+        index = call.get("index")
+        arguments = function.get("arguments")
+        if isinstance(arguments, Mapping):  # Ollama's way
+            arguments = orjson.dumps(arguments).decode()
+        yield ToolCallDelta(
+            index=index if isinstance(index, int) else position,
+            id=call.get("id") or None,
+            name=function.get("name") or None,
+            arguments=arguments if isinstance(arguments, str) else "",
+        )
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A tool call as the model finished it. `arguments` is the JSON text that it wrote, which may be malformed."""
+
+    id: str
+    name: str
+    arguments: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """OpenAI's object of an assistant message."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+@dataclass(slots=True)
+class Message:
+    """Puts deltas together into the message that they make."""
+
+    content: str = ""
+    reasoning: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    _calls: dict[int, ToolCall] = field(default_factory=dict)
+
+    def add(self, delta: Delta) -> None:
+        """Add one chunk's delta."""
+        self.content += delta.content
+        self.reasoning += delta.reasoning
+        self.finish_reason = delta.finish_reason or self.finish_reason
+        self.usage = delta.usage or self.usage
+        for piece in delta.tool_calls:
+            index = piece.index
+            known = self._calls.get(index)
+            if known is not None and piece.id and piece.name and piece.id != known.id:
+                # Some servers number every call 0: another id with another name is another call.
+                index = max(self._calls) + 1
+                known = None
+            if known is None:
+                self._calls[index] = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments)
+            else:
+                known.name = known.name or piece.name or ""
+                known.arguments += piece.arguments
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls in the model's order; nameless leftovers are dropped."""
+        return [self._calls[index] for index in sorted(self._calls) if self._calls[index].name]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWriter:
+    """Makes the chunks of one answer: the same id, time and model on each."""
+
+    model: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> Chunk:
+        """A chunk with one choice."""
+        return Chunk.of(self._head() | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
+
+    def usage(self, usage: Usage) -> Chunk:
+        """The last chunk: no choice, only the usage."""
+        return Chunk.of(self._head() | {"choices": [], "usage": usage.to_json()})
+
+    def completion(self, message: Message) -> dict[str, Any]:
+        """The whole answer for a caller that did not ask for a stream."""
+        body: dict[str, Any] = {"role": "assistant", "content": message.content or None}
+        if message.reasoning:
+            body["reasoning_content"] = message.reasoning
+        if calls := message.tool_calls:
+            body["tool_calls"] = [call.to_json() for call in calls]
+        choice = {"index": 0, "message": body, "logprobs": None, "finish_reason": message.finish_reason or "stop"}
+        return self._head("chat.completion") | {"choices": [choice], "usage": (message.usage or Usage()).to_json()}
+
+    def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}

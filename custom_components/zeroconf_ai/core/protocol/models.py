@@ -1,0 +1,111 @@
+"""What `/v1/models` says, read from any server and written for any client."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from .record import Capability
+from .values import clean, mapping, whole
+
+_NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "stable-diffusion", "bge-", "minilm")
+MAX_MODELS = 10_000
+AUTO = "auto"
+"""The name that stands for any model of any provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model of one provider. None means that the provider did not say."""
+
+    id: str
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: frozenset[Capability] | None = None
+    warm: bool | None = None
+    owned_by: str = ""
+    pricing: Mapping[str, Any] | None = None
+
+    @property
+    def for_chat(self) -> bool:
+        """Whether it answers chats: by its capabilities where they are known, else by its name."""
+        if self.capabilities is not None:
+            return Capability.COMPLETION in self.capabilities
+        return not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
+
+    def supports(self, needed: Iterable[Capability]) -> bool:
+        """Whether nothing speaks against it: what a provider does not say is not held against its model."""
+        return self.capabilities is None or self.capabilities.issuperset(needed)
+
+    @classmethod
+    def parse(cls, data: object) -> Self | None:
+        """One entry of a models list: an object with `id` (or Ollama's `name`, `model`) or a bare string."""
+        if isinstance(data, str):
+            return cls(model_id) if (model_id := clean(data)) else None
+        if not isinstance(data, Mapping):
+            return None
+        model_id = clean(data.get("id") or data.get("name") or data.get("model") or "")
+        if not model_id:
+            return None
+        window = (
+            whole(data.get("context_window"))
+            or whole(data.get("context_length"))
+            or whole(data.get("max_model_len"))
+            or whole(mapping(data.get("meta")).get("n_ctx_train"))
+        )
+        named = data.get("capabilities")
+        known = None
+        if isinstance(named, list | tuple):
+            known = frozenset(Capability(word) for word in named if isinstance(word, str) and word in Capability) or None
+        warm = data.get("warm")
+        return cls(
+            id=model_id,
+            context_window=window or None,
+            max_output_tokens=whole(data.get("max_output_tokens")) or None,
+            capabilities=known,
+            warm=warm if isinstance(warm, bool) else None,
+            owned_by=clean(data.get("owned_by") or ""),
+            pricing=data.get("pricing") if isinstance(data.get("pricing"), Mapping) else None,
+        )
+
+    def to_json(self, *, provider: str) -> dict[str, Any]:
+        """OpenAI's model object with our extra fields; what is not known is left out."""
+        extra: dict[str, Any] = {
+            "context_window": self.context_window,
+            "max_output_tokens": self.max_output_tokens,
+            "capabilities": None if self.capabilities is None else sorted(self.capabilities),
+            "pricing": self.pricing,
+            "warm": self.warm,
+        }
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": 0,
+            "owned_by": self.owned_by or provider,
+            "provider": provider,
+        } | {key: value for key, value in extra.items() if value is not None}
+
+
+def parse_models(body: object) -> tuple[ModelInfo, ...]:
+    """A models answer in any shape seen: `{"data": […]}`, `{"models": […]}`, a bare list. Order kept, doubles dropped."""
+    listed = body
+    if isinstance(body, Mapping):
+        listed = body.get("data") if isinstance(body.get("data"), list) else body.get("models")
+    if not isinstance(listed, list):
+        return ()
+    found = (ModelInfo.parse(item) for item in listed[:MAX_MODELS])
+    return tuple({model.id: model for model in found if model is not None}.values())
+
+
+def models_to_json(models: Iterable[ModelInfo], *, provider: str) -> dict[str, Any]:
+    """OpenAI's list, and the same under `models` for the origin's clients; chat models first, because those take the first."""
+    listed = [model.to_json(provider=provider) for model in sorted(models, key=lambda model: not model.for_chat)]
+    return {"object": "list", "data": listed, "models": listed}
+
+
+def best_model(models: Iterable[ModelInfo]) -> ModelInfo | None:
+    """The model that a new agent starts with: for chat, able to use tools, already loaded, in the provider's own order."""
+    ranked = sorted(
+        (model for model in models if model.for_chat),
+        key=lambda model: (not model.supports((Capability.TOOLS,)), model.warm is not True),
+    )
+    return ranked[0] if ranked else None

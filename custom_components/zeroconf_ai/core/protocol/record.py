@@ -1,0 +1,316 @@
+"""A provider's advertisement: `ServiceRecord` ↔ the TXT record, in both dialects (docs/protocol.md, section 1).
+
+Whatever comes from the network is untrusted: values are cut, control characters dropped, and what cannot be meant well is
+refused with `RecordError`. Sizes follow RFC 6763, 6.1-6.4; 1200 bytes for all strings together is our ceiling (an Ethernet frame).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID, uuid5
+
+from .values import clean
+
+SERVICE_TYPE = "_zeroconfai._tcp.local."
+SATURN_TYPE = "_saturn._tcp.local."
+SERVICE_TYPES = (SERVICE_TYPE, SATURN_TYPE)
+
+PROTOCOL_VERSION = "1.0"
+PROTOCOL_MAJOR = 1
+SATURN_MAJORS = (1, 2)
+
+DEFAULT_PRIORITY = 100
+MAX_STRING = 255
+MAX_TXT = 1200
+_MAX_ID = 64
+_NAMESPACE = UUID("5b0f3a52-6a0e-5c0c-9a55-0f2f8a4d8f10")
+
+
+class RecordError(ValueError):
+    """An advertisement that must not be used; the text says why."""
+
+
+class VersionError(RecordError):
+    """An advertisement of a protocol version that this program does not speak."""
+
+
+class Capability(StrEnum):
+    """What a provider, or one model, can do."""
+
+    COMPLETION = "completion"
+    STREAMING = "streaming"
+    EMBEDDINGS = "embeddings"
+    VISION = "vision"
+    TOOLS = "tools"
+    JSON = "json"
+    AUDIO = "audio"
+
+
+class Auth(StrEnum):
+    """How a caller proves who it is."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105 - the protocol's word
+    MTLS = "mtls"
+
+
+class Cost(StrEnum):
+    """What a request costs the household."""
+
+    FREE = "free"
+    METERED = "metered"
+    SUBSCRIPTION = "subscription"
+    UNKNOWN = "unknown"
+
+
+class Placement(StrEnum):
+    """Where the inference happens: TXT key `backend`."""
+
+    LOCAL = "local"
+    PROXY = "proxy"
+    CLOUD = "cloud"
+    """Saturn's `cloud`: the record points straight at an upstream."""
+
+
+DEFAULT_CAPABILITIES = frozenset({Capability.COMPLETION, Capability.STREAMING})
+
+_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+_SATURN_COST = {"paid": Cost.METERED, "free": Cost.FREE, "unknown": Cost.UNKNOWN}
+_SATURN_PLACEMENT = {"network": Placement.PROXY, "local": Placement.LOCAL, "cloud": Placement.CLOUD}
+_SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capability.TOOLS, "images": Capability.VISION}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """One advertisement. Addresses are ordered: reachable IPv4 first."""
+
+    name: str
+    """Instance name without the service type."""
+    host: str
+    """Host name, `something.local.`"""
+    port: int
+    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+    service_type: str = SERVICE_TYPE
+    id: str = ""
+    id_derived: bool = False
+    """The record carried no `id`; it was made from instance name and host."""
+    version: str = PROTOCOL_VERSION
+    models: tuple[str, ...] = ()
+    models_truncated: bool = False
+    provider: str = "custom"
+    capabilities: frozenset[Capability] = DEFAULT_CAPABILITIES
+    auth: Auth = Auth.NONE
+    priority: int = DEFAULT_PRIORITY
+    cost: Cost = Cost.FREE
+    placement: Placement = Placement.LOCAL
+    admin: str | None = None
+    tls: bool = False
+    fingerprint: str | None = None
+    """SHA-256 of the server certificate, base64url."""
+    sealed_token: str | None = field(default=None, repr=False)
+    context_window: int | None = None
+    api_base: str | None = None
+    """Saturn: a base URL that was checked (`_checked_api_base`), else None."""
+    ephemeral_key: str | None = field(default=None, repr=False)
+    """Saturn: a short-lived bearer for `api_base`. Never stored, never logged."""
+
+    @classmethod
+    def from_txt(
+        cls,
+        txt: Mapping[str, str | None],
+        *,
+        name: str,
+        host: str,
+        port: int | None,
+        addresses: Iterable[str | IPv4Address | IPv6Address] = (),
+        service_type: str = SERVICE_TYPE,
+        srv_priority: int = 0,
+    ) -> Self:
+        """Read an advertisement of either dialect. Raises RecordError (VersionError for an unknown major)."""
+        if not port or not 0 < port <= 65535:
+            raise RecordError(f"port {port} is none")
+        saturn = service_type == SATURN_TYPE
+        values = {key.lower(): value for key, raw in reversed(list(txt.items())) if (value := clean(raw or ""))}
+        version = _version(values, saturn=saturn)
+        instance, host = clean(name, 63), clean(host)
+        identity = "".join(char for char in values.get("id", "") if char.isalnum() or char in "-_.:")[:_MAX_ID]
+        found = tuple(_ordered(ip_address(address) for address in addresses))
+        return cls(
+            name=instance,
+            host=host,
+            port=port,
+            addresses=found,
+            service_type=service_type,
+            id=identity or str(uuid5(_NAMESPACE, f"{instance}@{host}")),
+            id_derived=not identity,
+            version=version,
+            models=tuple(dict.fromkeys(_listed(values.get("models", "")))),
+            models_truncated=values.get("mtrunc") == "1",
+            provider=_provider(values),
+            capabilities=_capabilities(values),
+            auth=_member(Auth, values.get("auth"), Auth.NONE),
+            priority=_priority(values.get("priority"), srv_priority),
+            cost=_SATURN_COST.get(values.get("cost", "")) or _member(Cost, values.get("cost"), Cost.FREE),
+            placement=_placement(values),
+            admin=values.get("admin"),
+            tls=values.get("tls") == "1",
+            fingerprint=values.get("fp"),
+            sealed_token=values.get("tok"),
+            context_window=_count(values.get("context")),
+            api_base=_checked_api_base(values.get("api_base"), found) if "api_base" in values else None,
+            ephemeral_key=values.get("ephemeral_key"),
+        )
+
+    def to_txt(self) -> dict[str, str]:
+        """The TXT record in our dialect, cut to fit. Raises RecordError where it cannot be made to fit."""
+        fixed = {
+            "version": PROTOCOL_VERSION,
+            "id": self.id,
+            "provider": self.provider,
+            "capabilities": ",".join(sorted(self.capabilities)),
+            "auth": self.auth.value,
+            "priority": str(self.priority),
+            "cost": self.cost.value,
+            "backend": self.placement.value,
+        }
+        optional = {
+            "tls": "1" if self.tls else None,
+            "fp": self.fingerprint,
+            "tok": self.sealed_token,
+            "context": str(self.context_window) if self.context_window else None,
+            "admin": self.admin,
+        }
+        txt = fixed | {key: value for key, value in optional.items() if value}
+        return _with_models(txt, self.models, truncated=self.models_truncated)
+
+    def to_saturn_txt(self) -> dict[str, str]:
+        """The same advertisement in Saturn's words, for its clients (PROTOCOL 1, "The neighbours")."""
+        txt = self.to_txt()
+        txt.pop("models", None)
+        txt.pop("mtrunc", None)
+        txt |= {
+            "deployment": "local" if self.placement is Placement.LOCAL else "network",
+            "api_type": "openai",
+            "features": ",".join(sorted(self.capabilities)),
+            "cost": {Cost.FREE: "free", Cost.UNKNOWN: "unknown"}.get(self.cost, "paid"),
+        }
+        return _with_models(txt, self.models, truncated=self.models_truncated)
+
+    def base_url(self, address: IPv4Address | IPv6Address | str | None = None) -> str:
+        """`http(s)://host:port/v1` at `address`, or at the first of its own, or by host name; a cloud beacon's upstream instead."""
+        if self.api_base and self.placement is Placement.CLOUD:
+            return self.api_base
+        target = address or (self.addresses[0] if self.addresses else self.host.rstrip("."))
+        text = str(target)
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{f'[{text}]' if ':' in text else text}:{self.port}/v1"
+
+    def with_addresses(self, addresses: Iterable[str | IPv4Address | IPv6Address]) -> Self:
+        """The same record elsewhere."""
+        return replace(self, addresses=tuple(_ordered(ip_address(address) for address in addresses)))
+
+
+def _version(values: Mapping[str, str], *, saturn: bool) -> str:
+    """The record's version, checked. Saturn says `v=2` or `version=…`; its majors are its own."""
+    version = values.get("version") or values.get("v") or PROTOCOL_VERSION
+    major, _, _ = version.partition(".")
+    if not major.isdecimal():
+        raise VersionError(f"protocol version {version!r} is none")
+    if int(major) not in (SATURN_MAJORS if saturn else (PROTOCOL_MAJOR,)):
+        raise VersionError(f"protocol version {version} is not {PROTOCOL_MAJOR}.x, which this program speaks: update it")
+    return version
+
+
+def _ordered(addresses: Iterable[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
+    """Usable addresses, the likeliest to be reachable first."""
+    usable = [address for address in addresses if not (address.is_unspecified or address.is_multicast)]
+    return sorted(dict.fromkeys(usable), key=lambda address: (address.is_loopback, address.is_link_local, address.version))
+
+
+def _listed(value: str) -> list[str]:
+    return [item for part in value.split(",") if (item := part.strip())]
+
+
+def _member[E: StrEnum](kind: type[E], value: str | None, default: E) -> E:
+    try:
+        return kind((value or "").lower())
+    except ValueError:
+        return default
+
+
+def _provider(values: Mapping[str, str]) -> str:
+    return (values.get("provider") or values.get("api_type") or values.get("api") or "custom").lower()[:32]
+
+
+def _capabilities(values: Mapping[str, str]) -> frozenset[Capability]:
+    named = _listed(values.get("capabilities") or values.get("caps") or values.get("features") or "")
+    known = {
+        _SATURN_FEATURES[word] if word in _SATURN_FEATURES else Capability(word)
+        for word in map(str.lower, named)
+        if word in _SATURN_FEATURES or word in Capability
+    }
+    return frozenset(known) or DEFAULT_CAPABILITIES
+
+
+def _placement(values: Mapping[str, str]) -> Placement:
+    saturn = values.get("deployment") or values.get("dep")
+    if saturn in _SATURN_PLACEMENT:
+        return _SATURN_PLACEMENT[saturn]
+    return _member(Placement, values.get("backend"), Placement.LOCAL)
+
+
+def _priority(value: str | None, srv_priority: int) -> int:
+    if value is not None and value.isdecimal():
+        return min(int(value), 65535)
+    return srv_priority or DEFAULT_PRIORITY
+
+
+def _count(value: str | None) -> int | None:
+    return int(value) if value and value.isdecimal() and 0 < int(value) < 10**9 else None
+
+
+def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...]) -> str | None:
+    """`url` where it may be believed, else None: https to a public name, or the announcing host's own address.
+
+    An advertisement must not send a household's prompts to loopback, link-local or somebody else's private address.
+    """
+    try:
+        parts = urlsplit(url or "")
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        return None
+    try:
+        address = ip_address(host)
+    except ValueError:
+        public = "." in host.strip(".") and not host.rstrip(".").endswith(_PRIVATE_SUFFIXES)
+        return (url or "").rstrip("/") if parts.scheme == "https" and public else None
+    return (url or "").rstrip("/") if address in own and not address.is_loopback else None
+
+
+def _with_models(txt: dict[str, str], models: tuple[str, ...], *, truncated: bool) -> dict[str, str]:
+    """`txt` with as many models as fit, `mtrunc=1` where some did not."""
+    for key, value in txt.items():
+        if _size(key, value) > MAX_STRING:
+            raise RecordError(f"{key} is longer than {MAX_STRING} bytes: shorten it")
+    room = MAX_TXT - sum(1 + _size(key, value) for key, value in txt.items()) - len("mtrunc=1") - 2
+    if room < 0:
+        raise RecordError(f"the TXT record is longer than {MAX_TXT} bytes even without its models: shorten admin")
+    kept: list[str] = []
+    for model in models:
+        listed = ",".join([*kept, model])
+        if "," in model or _size("models", listed) > min(MAX_STRING, room):
+            truncated = True
+            break
+        kept.append(model)
+    if kept:
+        txt = txt | {"models": ",".join(kept)}
+    return txt | {"mtrunc": "1"} if truncated else txt
+
+
+def _size(key: str, value: str) -> int:
+    return len(f"{key}={value}".encode())

@@ -1,0 +1,192 @@
+"""A request in the inner language: OpenAI's chat completions, legacy completions and embeddings, checked once at the door."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+import orjson
+
+from .errors import InvalidRequestError
+from .models import AUTO
+from .record import Capability
+
+CHARACTERS_PER_TOKEN = 4
+"""Rule of thumb for English text with the byte-pair vocabularies in use; only for estimates that say so."""
+TOKENS_PER_IMAGE = 800
+"""About a 1024x1024 picture: 765 tokens at OpenAI's high detail, up to 1600 elsewhere."""
+
+MAX_MESSAGES = 10_000
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+
+
+class Kind(StrEnum):
+    """What is asked for; the value is the path behind `/v1/`."""
+
+    CHAT = "chat/completions"
+    COMPLETION = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One checked request. `body` is the JSON object as the client sent it and must not be changed in place."""
+
+    kind: Kind
+    body: Mapping[str, Any]
+    pin: str | None = None
+    """Id of the one backend that may answer, or None."""
+    request_id: str | None = None
+    via: tuple[str, ...] = ()
+    """Ids of the gateways that it came through."""
+
+    @classmethod
+    def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
+        """Check a body. Raises InvalidRequestError naming the parameter that is wrong and what would be right."""
+        body = _object(raw) if isinstance(raw, bytes | bytearray) else raw
+        _check(body, kind)
+        return cls(kind, body, **meta)
+
+    @property
+    def model(self) -> str:
+        """The model asked for; `auto` where none is named."""
+        return self.body.get("model") or AUTO
+
+    @property
+    def stream(self) -> bool:
+        """Whether the answer is to come as a stream of chunks."""
+        return self.body.get("stream") is True
+
+    @cached_property
+    def needs(self) -> frozenset[Capability]:
+        """What a provider and a model must be able to do."""
+        if self.kind is Kind.EMBEDDINGS:
+            return frozenset({Capability.EMBEDDINGS})
+        needs = {Capability.COMPLETION}
+        if self.body.get("tools"):
+            needs.add(Capability.TOOLS)
+        response_format = self.body.get("response_format")
+        if isinstance(response_format, Mapping) and response_format.get("type") in ("json_schema", "json_object"):
+            needs.add(Capability.JSON)
+        for part in self._parts():
+            if part.get("type") == "image_url":
+                needs.add(Capability.VISION)
+            elif part.get("type") == "input_audio":
+                needs.add(Capability.AUDIO)
+        return frozenset(needs)
+
+    @cached_property
+    def estimated_prompt_tokens(self) -> int:
+        """Rough size of the prompt in tokens, from its length in characters; media count as a fixed number each."""
+        if self.kind is Kind.EMBEDDINGS:
+            text = self.body.get("input")
+            return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
+        if self.kind is Kind.COMPLETION:
+            text = self.body.get("prompt")
+            return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
+        characters = len(orjson.dumps(self.body["tools"])) if self.body.get("tools") else 0
+        media = 0
+        for message in self.body["messages"]:
+            content = message.get("content")
+            if isinstance(content, str):
+                characters += len(content)
+            if message.get("tool_calls"):
+                characters += len(orjson.dumps(message["tool_calls"]))
+        for part in self._parts():
+            if part.get("type") == "text":
+                characters += len(part.get("text") or "")
+            else:
+                media += 1
+        return characters // CHARACTERS_PER_TOKEN + media * TOKENS_PER_IMAGE
+
+    def with_body(self, **changes: Any) -> Self:
+        """The same request with some of its parameters set otherwise; None takes one out."""
+        body = {**self.body, **changes}
+        return replace(self, body={key: value for key, value in body.items() if key not in changes or value is not None})
+
+    def dump(self) -> bytes:
+        """The body as JSON."""
+        return orjson.dumps(self.body)
+
+    def _parts(self) -> Iterator[Mapping[str, Any]]:
+        for message in self.body.get("messages", ()):
+            if isinstance(content := message.get("content"), list):
+                yield from (part for part in content if isinstance(part, Mapping))
+
+
+def _object(raw: bytes | bytearray) -> Mapping[str, Any]:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as err:
+        raise InvalidRequestError(f"The body is not JSON: {err}. Send a JSON object.", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise InvalidRequestError("The body must be a JSON object.", code="invalid_json")
+    return body
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "temperature": (lambda value: _is_number(value, 0, 2), "a number from 0 to 2"),
+    "top_p": (lambda value: _is_number(value, 0, 1), "a number from 0 to 1"),
+    "presence_penalty": (lambda value: _is_number(value, -2, 2), "a number from -2 to 2"),
+    "frequency_penalty": (lambda value: _is_number(value, -2, 2), "a number from -2 to 2"),
+    "max_tokens": (_is_count, "a whole number of at least 1"),
+    "max_completion_tokens": (_is_count, "a whole number of at least 1"),
+    "n": (_is_count, "a whole number of at least 1"),
+    "stream": (_is_bool, "true or false"),
+    "tools": (lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value), "a list of objects"),
+    "response_format": (lambda value: isinstance(value, dict), "an object"),
+    "stream_options": (lambda value: isinstance(value, dict), "an object"),
+}
+"""Limits of OpenAI's API reference."""
+
+
+def _refuse(param: str, wanted: str) -> InvalidRequestError:
+    return InvalidRequestError(f"Invalid value for '{param}': it must be {wanted}.", param=param)
+
+
+def _check(body: Mapping[str, Any], kind: Kind) -> None:
+    model = body.get("model")
+    if model is not None and not (isinstance(model, str) and 0 < len(model) <= 256):
+        raise _refuse("model", "a model's id, or left out")
+    for param, (allowed, wanted) in _RULES.items():
+        if (value := body.get(param)) is not None and not allowed(value):
+            raise _refuse(param, wanted)
+    if kind is Kind.CHAT:
+        _check_messages(body.get("messages"))
+        return
+    param = "input" if kind is Kind.EMBEDDINGS else "prompt"
+    value = body.get(param)
+    if not (isinstance(value, str) or (isinstance(value, list) and value)) or value == "":
+        raise _refuse(param, "a text, or a list that is not empty")
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise _refuse("messages", "a list with at least one message")
+    if len(messages) > MAX_MESSAGES:
+        raise _refuse("messages", f"a list of at most {MAX_MESSAGES} messages")
+    for index, message in enumerate(messages):
+        where = f"messages[{index}]"
+        if not isinstance(message, dict):
+            raise _refuse(where, "an object with role and content")
+        if message.get("role") not in _ROLES:
+            raise _refuse(f"{where}.role", "one of " + ", ".join(sorted(_ROLES)))
+        content = message.get("content")
+        if content is not None and not isinstance(content, str | list):
+            raise _refuse(f"{where}.content", "a text or a list of parts")
+        parts = content if isinstance(content, list) else []
+        if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+            raise _refuse(f"{where}.content", "a list of objects that each have a type")

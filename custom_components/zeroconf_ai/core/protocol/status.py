@@ -1,0 +1,157 @@
+"""What `/v1/health` and `/v1/status` say, and the states a provider can be in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from .usage import Usage
+from .values import NANO, clean, mapping, money, whole
+
+
+class ProviderState(StrEnum):
+    """What is known of a provider right now."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+    UNAUTHORIZED = "unauthorized"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`GET /v1/health`: "ok", "degraded" or "unavailable", and who answers."""
+
+    status: str = "ok"
+    provider: str | None = None
+    version: str | None = None
+    uptime_seconds: float | None = None
+    id: str | None = None
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """Read tolerantly: a server that answers anything at all with 200 is well."""
+        if not isinstance(data, Mapping):
+            return cls()
+        word = clean(data.get("status") or "ok").lower()
+        uptime = data.get("uptime_seconds")
+        return cls(
+            status=word if word in ("degraded", "unavailable") else "ok",
+            provider=clean(data.get("provider") or "") or None,
+            version=clean(data.get("version") or "", 64) or None,
+            uptime_seconds=float(uptime) if isinstance(uptime, int | float) and uptime >= 0 else None,
+            id=clean(data.get("id") or "", 64) or None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The body; what is not known is left out."""
+        fields = {"status": self.status, "id": self.id, "provider": self.provider, "version": self.version}
+        return {key: value for key, value in fields.items() if value} | {"uptime_seconds": round(self.uptime_seconds or 0.0, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How busy a provider is. `max_concurrent` 0 means that it did not say."""
+
+    depth: int = 0
+    active: int = 0
+    max_concurrent: int = 0
+    estimated_wait_seconds: float = 0.0
+
+    @classmethod
+    def parse(cls, data: object) -> Self | None:
+        """The `queue` object, or None."""
+        if not isinstance(data, Mapping):
+            return None
+        wait = data.get("estimated_wait_seconds")
+        return cls(
+            whole(data.get("depth")),
+            whole(data.get("active")),
+            whole(data.get("max_concurrent")),
+            float(wait) if isinstance(wait, int | float) and wait >= 0 else 0.0,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The `queue` object."""
+        return {
+            "depth": self.depth,
+            "active": self.active,
+            "max_concurrent": self.max_concurrent,
+            "estimated_wait_seconds": round(self.estimated_wait_seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Use within a stretch of time."""
+
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+    currency: str = "USD"
+
+    @classmethod
+    def parse(cls, data: object) -> Self | None:
+        """One of `usage.today`, `usage.month`, `usage.total`, or None."""
+        if not isinstance(data, Mapping):
+            return None
+        currency = clean(data.get("currency") or "USD", 3).upper()
+        usage = Usage(whole(data.get("prompt_tokens")), whole(data.get("completion_tokens")), cost=money(data.get("cost")))
+        return cls(whole(data.get("requests")), usage, currency if len(currency) == 3 and currency.isalpha() else "USD")
+
+    def to_json(self) -> dict[str, Any]:
+        """The object under `today`, `month` or `total`."""
+        body: dict[str, Any] = {
+            "requests": self.requests,
+            "prompt_tokens": self.usage.prompt_tokens,
+            "completion_tokens": self.usage.completion_tokens,
+        }
+        return body if self.usage.cost is None else body | {"cost": self.usage.cost / NANO, "currency": self.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStatus:
+    """`GET /v1/status`. None means that the provider does not say, or not to this caller."""
+
+    id: str | None = None
+    version: str | None = None
+    uptime_seconds: float | None = None
+    queue: Queue | None = None
+    today: Period | None = None
+    month: Period | None = None
+    total: Period | None = None
+    warm_models: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """Read tolerantly. Raises TypeError where the body is no JSON object."""
+        if not isinstance(data, Mapping):
+            raise TypeError("a status that is no object")
+        usage = mapping(data.get("usage"))
+        uptime = data.get("uptime_seconds")
+        listed = data.get("models")
+        models = [mapping(model) for model in listed] if isinstance(listed, list) else []
+        return cls(
+            id=clean(data.get("id") or "", 64) or None,
+            version=clean(data.get("version") or "", 64) or None,
+            uptime_seconds=float(uptime) if isinstance(uptime, int | float) and uptime >= 0 else None,
+            queue=Queue.parse(data.get("queue")),
+            today=Period.parse(usage.get("today")),
+            month=Period.parse(usage.get("month")),
+            total=Period.parse(usage.get("total")),
+            warm_models=frozenset(
+                clean(model["id"]) for model in models if model.get("warm") is True and "id" in model
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The body; usage only where it is set."""
+        body: dict[str, Any] = {"object": "status", "id": self.id, "version": self.version}
+        if self.uptime_seconds is not None:
+            body["uptime_seconds"] = round(self.uptime_seconds, 1)
+        if self.queue is not None:
+            body["queue"] = self.queue.to_json()
+        periods = {"today": self.today, "month": self.month, "total": self.total}
+        if usage := {name: period.to_json() for name, period in periods.items() if period is not None}:
+            body["usage"] = usage
+        body["models"] = [{"id": model, "warm": True} for model in sorted(self.warm_models)]
+        return body

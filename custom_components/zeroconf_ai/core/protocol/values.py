@@ -1,0 +1,35 @@
+"""Values from the network, read without believing them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NANO = 1_000_000_000
+"""Nano-units in one unit of money. Single tokens cost down to 20 nano-dollars: micro-dollars would lose them."""
+
+
+def whole(value: object, *, largest: int = 10**15) -> int:
+    """`value` as a count: 0 for anything that is not a number from 0 to `largest`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
+        return 0
+    return int(value)
+
+
+def money(value: object) -> int | None:
+    """An amount of money in nano-units from a number or a decimal string, or None for anything else or a negative amount."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = float(value)
+    except ValueError:
+        return None
+    return round(amount * NANO) if 0 <= amount < 1e9 else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value` where it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def clean(value: object, limit: int = 255) -> str:
+    """`value` as text for a person: no control characters, no direction marks, at most `limit` characters."""
+    return "".join(char for char in str(value) if char.isprintable())[:limit].strip()

@@ -1,0 +1,193 @@
+"""The backends and what is known of each right now: state, load, models, failures, and when it may be asked again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+import time
+
+from ..backends.base import Backend
+from ..protocol.errors import ApiError, AuthenticationError, PermissionDeniedError, RateLimitError, UnavailableError
+from ..protocol.models import ModelInfo
+from ..protocol.status import Health, ProviderState, ProviderStatus
+from ..protocol.usage import Usage
+from .events import EventKind, RoutingEvent
+
+FAILURES_UNTIL_OFFLINE = 3
+DEGRADED_SECONDS = 5.0
+DEFAULT_REST = 10.0
+"""Seconds that a backend rests after a 429 or a 503 that names no time."""
+LONGEST_REST = 600.0
+
+type Listener = Callable[[RoutingEvent | None], None]
+
+
+@dataclass(slots=True)
+class Wake:
+    """How to wake a backend that sleeps: what to run, and how many seconds a request waits for it to come up."""
+
+    run: Callable[[], Awaitable[None]]
+    wait: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went through a backend since it was added."""
+
+    requests: int = 0
+    errors: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """One backend in the pool. Times are `time.time()` seconds, latency is seconds."""
+
+    backend: Backend
+    enabled: bool = True
+    priority_override: int | None = None
+    wake: Wake | None = None
+    state: ProviderState = ProviderState.HEALTHY
+    known: bool = False
+    """Whether it was heard of since it was added."""
+    health: Health | None = None
+    status: ProviderStatus | None = None
+    models: tuple[ModelInfo, ...] = ()
+    latency: float | None = None
+    failures: int = 0
+    last_error: str | None = None
+    last_seen: float | None = None
+    active: int = 0
+    resting_until: float = 0.0
+    last_used: int = 0
+    tally: Tally = field(default_factory=Tally)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def id(self) -> str:
+        """The backend's id."""
+        return self.backend.info.id
+
+    @property
+    def name(self) -> str:
+        """The backend's name, for people."""
+        return self.backend.info.name
+
+    @property
+    def priority(self) -> int:
+        """Lower is preferred: the owner's number, else the provider's own."""
+        return self.backend.info.priority if self.priority_override is None else self.priority_override
+
+    @property
+    def online(self) -> bool:
+        """Whether it can be asked."""
+        return self.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
+
+    def resting(self, now: float | None = None) -> bool:
+        """Whether it asked to be left alone for now."""
+        return (time.time() if now is None else now) < self.resting_until
+
+    async def wait_online(self, seconds: float) -> bool:
+        """Wait until it is online, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.online:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Pool:
+    """All members, by id. Everything that changes one goes through here, and is told to who listens."""
+
+    def __init__(self) -> None:
+        """An empty pool."""
+        self._members: dict[str, Member] = {}
+        self._listeners: dict[str | None, list[Listener]] = {}
+
+    def __iter__(self) -> Iterator[Member]:
+        """The members in the order they were added."""
+        return iter(tuple(self._members.values()))
+
+    def __contains__(self, backend_id: object) -> bool:
+        """Whether there is such a member."""
+        return backend_id in self._members
+
+    def get(self, backend_id: str) -> Member | None:
+        """The member with that id."""
+        return self._members.get(backend_id)
+
+    def add(self, member: Member) -> None:
+        """Add a member. Raises ValueError where its id is taken."""
+        if member.id in self._members:
+            raise ValueError(f"there is a backend with the id {member.id} already")
+        self._members[member.id] = member
+
+    def remove(self, backend_id: str) -> Member | None:
+        """Take a member out; requests that it is answering go on."""
+        return self._members.pop(backend_id, None)
+
+    def listen(self, listener: Listener, backend_id: str | None = None) -> Callable[[], None]:
+        """Call `listener` after each change of one member, or of any; with the event, or None for a plain change.
+
+        Returns what ends it.
+        """
+        listeners = self._listeners.setdefault(backend_id, [])
+        listeners.append(listener)
+
+        def stop() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return stop
+
+    def tell(self, backend_id: str, event: RoutingEvent | None = None) -> None:
+        """Tell the listeners."""
+        for key in (backend_id, None):
+            for listener in tuple(self._listeners.get(key, ())):
+                listener(event)
+
+    def note_success(self, member: Member, *, latency: float | None = None) -> None:
+        """It answered: back to healthy on the first success."""
+        member.failures = 0
+        member.last_seen = time.time()
+        member.resting_until = 0.0
+        if latency is not None:
+            member.latency = latency
+        slow = member.latency is not None and member.latency > DEGRADED_SECONDS
+        unwell = member.health is not None and member.health.status != "ok"
+        self._set_state(member, ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY)
+
+    def note_failure(self, member: Member, error: ApiError, *, final: bool = False) -> None:
+        """It failed: rests, needs its owner, or is offline after three failures in a row (at once where `final`)."""
+        member.last_error = error.message
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            self._set_state(member, ProviderState.UNAUTHORIZED, error.message)
+            return
+        if isinstance(error, RateLimitError | UnavailableError):
+            rest = DEFAULT_REST if error.retry_after is None else error.retry_after
+            member.resting_until = time.time() + min(rest, LONGEST_REST)
+            self.tell(member.id)
+            return
+        member.failures += 1
+        if final or member.failures >= FAILURES_UNTIL_OFFLINE or not member.known:
+            self._set_state(member, ProviderState.OFFLINE, error.message)
+        else:
+            self.tell(member.id)
+
+    def note_goodbye(self, member: Member) -> None:
+        """It said that it goes. The next success brings it back."""
+        self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
+
+    def _set_state(self, member: Member, state: ProviderState, reason: str = "") -> None:
+        was_online, first = member.online, not member.known
+        member.state = state
+        member.known = True
+        event = None
+        if was_online and not member.online and not first:
+            event = RoutingEvent(EventKind.OFFLINE, member.id, reason)
+        elif member.online and not was_online:
+            event = RoutingEvent(EventKind.RECOVERED, member.id)
+        member._changed.set()
+        self.tell(member.id, event)
