@@ -21,6 +21,7 @@ debian_python() {
   esac
 
   # The mirror this system already uses for Debian itself (not security updates, not third parties).
+  # shellcheck disable=SC2016 # apt-get fills the fields in, not the shell
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1)
   [ -n "$mirror" ] || { echo "scripts/setup: apt knows no Debian mirror here; install python3.14 yourself and run this again" >&2; return 1; }
 

@@ -1,0 +1,1 @@
+"""Tests of the package that works without Home Assistant; the folders mirror the package's own."""

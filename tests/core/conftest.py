@@ -1,0 +1,48 @@
+"""The core's tests: no Home Assistant, and real sockets that reach nothing but this machine."""
+
+import ipaddress
+import socket
+import struct
+from typing import Any, override
+
+import pytest
+import pytest_socket
+
+LOOPBACK = ["127.0.0.1", "::1"]
+
+
+class LoopbackSocket(socket.socket):
+    """A socket whose datagrams stay on the loopback interface.
+
+    pytest-socket watches `connect` alone; multicast DNS never connects.
+    """
+
+    @override
+    def sendto(self, data: Any, *args: Any) -> int:
+        """Send, or raise `PermissionError` if the datagram would leave the machine."""
+        address = args[-1]
+        if isinstance(address, tuple) and not self._stays_here(ipaddress.ip_address(address[0].partition("%")[0])):
+            raise PermissionError(f"a test would have sent a datagram to {address[0]}")
+        return super().sendto(data, *args)
+
+    def _stays_here(self, target: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        if not target.is_multicast:
+            return target.is_loopback
+        if target.version == 4:
+            interface = self.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4)
+            return ipaddress.IPv4Address(interface).is_loopback
+        (index,) = struct.unpack("@i", self.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, 4))
+        return bool(index) and socket.if_indextoname(index) == "lo"
+
+
+@pytest.fixture(autouse=True)
+def custom_integrations() -> None:
+    """Replace the fixture of the same name: there is no Home Assistant here."""
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow sockets, which Home Assistant's test plugin forbids, to loopback addresses."""
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    monkeypatch.setattr(socket, "socket", LoopbackSocket)
