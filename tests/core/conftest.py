@@ -1,12 +1,16 @@
 """The core's tests: no Home Assistant, and real sockets that reach nothing but this machine."""
 
+from collections.abc import Generator
 import ipaddress
+import os
 import socket
 import struct
 from typing import Any, override
 
 import pytest
 import pytest_socket
+
+from devhome.namespaces import Namespace
 
 LOOPBACK = ["127.0.0.1", "::1"]
 
@@ -33,6 +37,23 @@ class LoopbackSocket(socket.socket):
             return ipaddress.IPv4Address(interface).is_loopback
         (index,) = struct.unpack("@i", self.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, 4))
         return bool(index) and socket.if_indextoname(index) == "lo"
+
+
+@pytest.fixture(scope="module")
+def own_loopback() -> Generator[None]:
+    """Put the tests of a module on a loopback interface of their own, where root allows it.
+
+    Multicast on the machine's is heard by every other program on it, another test run included.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    namespace = Namespace("core")
+    try:
+        with namespace.entered():
+            yield
+    finally:
+        namespace.close()
 
 
 @pytest.fixture(autouse=True)

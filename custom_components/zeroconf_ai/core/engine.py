@@ -4,18 +4,35 @@ It is also where all parts are put together; nothing else builds a pool, a check
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+import logging
+
+import aiohttp
 
 from .backends.base import Backend
+from .backends.zeroconfai import Endpoint, probe
 from .protocol.errors import LoopDetectedError
 from .protocol.models import ModelInfo
-from .protocol.request import Kind, Request
+from .protocol.record import ServiceRecord
+from .protocol.request import Request
+from .protocol.status import Health
 from .routing.health import HealthChecker
 from .routing.pool import Member, Pool
 from .routing.router import Reply, Router
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Health]]:
+    """What a `DiscoveryManager` asks providers with: `/v1/health`, without any key."""
+
+    async def ask(record: ServiceRecord) -> Health:
+        return await probe(session, Endpoint(record.base_url()), record.name)
+
+    return ask
 
 
 class Source(StrEnum):
@@ -56,6 +73,7 @@ class Engine:
         """Let a backend go; does nothing where there is none."""
         member = self.pool.remove(backend_id)
         if member is not None:
+            await self._router.close(backend_id)
             await self.checker.close(backend_id)
             await member.backend.close()
 
@@ -67,9 +85,11 @@ class Engine:
         """
         if self._own_id is not None and self._own_id in request.via:
             raise LoopDetectedError("This request came through this gateway before: two gateways route to each other.")
-        if request.stream and request.kind is not Kind.EMBEDDINGS:
+        if request.stream:
             options = {**(request.body.get("stream_options") or {}), "include_usage": True}
             request = request.with_body(stream_options=options)
+        if self._own_id is not None:
+            request = replace(request, via=(*request.via, self._own_id))
         reply = await self._router.route(request)
         try:
             yield reply
@@ -84,6 +104,10 @@ class Engine:
 
     async def close(self) -> None:
         """Let everything go."""
+        await self._router.close()
         await self.checker.close()
         for member in self.pool:
-            await self.remove(member.id)
+            try:
+                await self.remove(member.id)
+            except Exception:  # one that cannot be closed must not keep the others open
+                _LOGGER.exception("%s could not be closed", member.name)

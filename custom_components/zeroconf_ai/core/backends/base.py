@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import override
 
 from ..protocol.chunks import Chunk
 from ..protocol.models import ModelInfo
-from ..protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Capability, Cost, Placement
+from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 
@@ -31,7 +32,8 @@ class BackendInfo:
 
     id: str
     name: str
-    capabilities: frozenset[Capability] = DEFAULT_CAPABILITIES
+    capabilities: frozenset[Capability] | None = None
+    """None: it does not say, and nothing is held against it."""
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
     placement: Placement = Placement.LOCAL
@@ -70,14 +72,17 @@ class StaticAnswer(Answer):
         self._body = body
         self._chunks = list(chunks)
 
+    @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         """All chunks at once."""
         yield self._chunks
 
+    @override
     async def body(self) -> bytes:
         """The JSON given at the start."""
         return self._body
 
+    @override
     async def close(self) -> None:
         """Nothing is open."""
 

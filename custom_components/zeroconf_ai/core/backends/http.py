@@ -11,12 +11,15 @@ import orjson
 from ..protocol import sse
 from ..protocol.chunks import Chunk, Delta, completion_as_chunk
 from ..protocol.errors import (
+    MESSAGE_LIMIT,
     ApiError,
+    CertificateError,
     StreamBrokenError,
     UpstreamConnectionError,
     UpstreamError,
     UpstreamTimeoutError,
     error_from_response,
+    error_words,
     redact,
 )
 from .base import Answer, StaticAnswer, Timeouts
@@ -51,6 +54,7 @@ class HttpUpstream:
         self.timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
 
+    @override
     def __repr__(self) -> str:
         """Without the key."""
         return f"<HttpUpstream {self.base_url}>"
@@ -70,12 +74,13 @@ class HttpUpstream:
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
         except (aiohttp.ClientError, OSError) as err:
-            raise self.unreachable(err) from err
+            raise self.unreachable(err) from None
 
     async def post(self, path: str, body: bytes, *, stream: bool, headers: Mapping[str, str] | None = None) -> Answer:
         """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise."""
         limit = self.timeouts.first_token if stream else self.timeouts.answer
-        deadline = asyncio.get_running_loop().time() + limit
+        started = asyncio.get_running_loop().time()
+        deadline = started + limit
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._open(
@@ -83,14 +88,14 @@ class HttpUpstream:
                 )
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
-        answer = HttpAnswer(self, response, deadline)
-        if stream and response.content_type != "text/event-stream":
+        if stream and "json" in response.content_type:
+            answer = HttpAnswer(self, response, started + self.timeouts.answer)
             try:
                 whole = await answer.body()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return answer
+        return HttpAnswer(self, response, deadline)
 
     def headers(self, *, secret: bool = True) -> dict[str, str]:
         """The headers of every request; with the key, unless `secret` is False."""
@@ -106,14 +111,14 @@ class HttpUpstream:
             response = await self.session.request(
                 method, f"{self.base_url}{path}", ssl=self.ssl, timeout=timeout, allow_redirects=False, **options
             )
-        except (aiohttp.ClientError, OSError) as err:
-            raise self.unreachable(err) from err
+        except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: a header or an address that is none
+            raise self.unreachable(err) from None  # aiohttp's own error holds the request's headers, and so the key
         if 200 <= response.status < 300:
             return response
         try:
             body = await _read_limited(response, _MAX_ERROR_BYTES, cut=True)
         except (aiohttp.ClientError, OSError) as err:
-            raise self.unreachable(err) from err
+            raise self.unreachable(err) from None
         finally:
             response.close()
         raise error_from_response(response.status, body, response.headers, secrets=[self.key])
@@ -121,9 +126,9 @@ class HttpUpstream:
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that could not be made, or was lost before an answer."""
         if isinstance(err, aiohttp.ServerFingerprintMismatch):
-            return UpstreamConnectionError(f"{self.name} shows another certificate than the one that was confirmed")
+            return CertificateError(f"{self.name} shows another certificate than the one that was confirmed")
         if isinstance(err, aiohttp.ClientConnectorCertificateError):
-            return UpstreamConnectionError(f"{self.name} shows a certificate that cannot be verified")
+            return CertificateError(f"{self.name} shows a certificate that cannot be verified")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
             return UpstreamConnectionError(f"{self.name} did not take the connection within {self.timeouts.connect:g} s")
         reason = redact(str(err), [self.key]) or type(err).__name__
@@ -146,6 +151,7 @@ class HttpAnswer(Answer):
         loop = asyncio.get_running_loop()
         decoder = sse.SSEDecoder()
         deadline = self._deadline
+        begun = False
         tail: list[Chunk] = []
         while True:
             try:
@@ -153,12 +159,12 @@ class HttpAnswer(Answer):
                     data = await self._response.content.readany()
                 events = decoder.feed(data) if data else decoder.flush()
             except TimeoutError:
-                raise UpstreamTimeoutError(f"{name} fell silent in the middle of its answer") from None
+                silent = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
+                raise UpstreamTimeoutError(f"{name} {silent}") from None
             except (aiohttp.ClientError, OSError) as err:
-                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from err
+                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
             except ValueError as err:
-                raise StreamBrokenError(f"{name} sent {err}") from err
-            deadline = loop.time() + between
+                raise StreamBrokenError(f"{name} sent {err}") from None
             chunks: list[Chunk] = []
             for event in events:
                 if event.data.startswith(b"[DONE]"):
@@ -166,10 +172,14 @@ class HttpAnswer(Answer):
                         yield chunks
                     return
                 chunk = Chunk(event.data)
-                if b'"error"' in event.data:
-                    self._raise_error(chunk)
+                if event.event == "error" or b'"error"' in event.data:
+                    self._raise_error(chunk, named=event.event == "error")
                 chunks.append(chunk)
             if chunks:
+                # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
+                begun = begun or any(Delta.parse(chunk.data).has_token for chunk in chunks)
+                if begun:
+                    deadline = loop.time() + between
                 tail = (tail + chunks)[-2:]
                 yield chunks
             if not data:
@@ -187,7 +197,7 @@ class HttpAnswer(Answer):
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
-            raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from err
+            raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from None
         parsed = _loads(body, name)
         if isinstance(parsed, dict) and parsed.get("error"):
             self._raise_error(Chunk(body))
@@ -197,13 +207,11 @@ class HttpAnswer(Answer):
     async def close(self) -> None:
         self._response.close()
 
-    def _raise_error(self, chunk: Chunk) -> None:
-        """Raise the error that a 200 carries, if it does."""
-        error = chunk.data.get("error")
-        if not error:
-            return
-        message = error.get("message") if isinstance(error, dict) else error
-        raise StreamBrokenError(redact(str(message), [self._upstream.key])[:500])
+    def _raise_error(self, chunk: Chunk, *, named: bool = False) -> None:
+        """Raise the error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
+        if named or chunk.data.get("error"):
+            words = redact(error_words(chunk.data), [self._upstream.key])[:MESSAGE_LIMIT]
+            raise StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
 
 
 async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

@@ -12,7 +12,15 @@ from typing import override
 import aiohttp
 
 from ..protocol.chunks import Chunk
-from ..protocol.errors import ApiError, InvalidRequestError, MethodNotAllowedError, NotFoundError
+from ..protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    IdentityChangedError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnavailableError,
+)
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
 from ..protocol.request import Request
@@ -32,6 +40,7 @@ class Endpoint:
     key: str | None = None
     ssl: Ssl = True
 
+    @override
     def __repr__(self) -> str:
         """Without the key."""
         return f"<Endpoint {self.base_url}>"
@@ -52,10 +61,16 @@ class ZeroconfAIBackend(Backend):
         self._upstream = HttpUpstream(
             session, endpoint.base_url, name=info.name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts
         )
+        self.identity: str | None = None
+        """The id that must answer, where one was confirmed."""
+        self.answered_as: str | None = None
+        """The id that answered last, where one was named."""
+        self._health_wants_key = False
         self._slots = _Slots(MAX_CONNECTIONS)
         self._offers_status = True
         self._takes_stream_options = True
 
+    @override
     def __repr__(self) -> str:
         """Id and address."""
         return f"<ZeroconfAIBackend {self._info.id} at {self.base_url}>"
@@ -70,11 +85,25 @@ class ZeroconfAIBackend(Backend):
         """Where it is now."""
         return self._upstream.base_url
 
+    @property
+    def key(self) -> str | None:
+        """The bearer that it is spoken to with."""
+        return self._upstream.key
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long it may take; what is set holds from the next request on."""
+        return self._upstream.timeouts
+
+    @timeouts.setter
+    def timeouts(self, timeouts: Timeouts) -> None:
+        self._upstream.timeouts = timeouts
+
     def announce(self, record: ServiceRecord) -> None:
         """Take over what a new advertisement says of a provider, all but its address, which must be verified first."""
         self._info = replace(
             self._info,
-            capabilities=record.capabilities,
+            capabilities=record.capabilities if record.capabilities_stated else None,
             priority=record.priority,
             cost=record.cost,
             placement=record.placement,
@@ -87,11 +116,23 @@ class ZeroconfAIBackend(Backend):
         self._upstream.base_url = endpoint.base_url.rstrip("/")
         self._upstream.key = endpoint.key
         self._upstream.ssl = endpoint.ssl
+        self._health_wants_key = False
         self._offers_status = True
 
     @override
     async def health(self) -> Health:
-        return await _health(self._upstream)
+        """Ask without the key first: whoever answers has to show who it is before it is shown to it."""
+        try:
+            health = await _health(self._upstream, secret=self._health_wants_key)
+        except AuthenticationError:
+            if self._health_wants_key or not self.key:
+                raise
+            health = await _health(self._upstream)
+            self._health_wants_key = True  # Saturn's servers
+        self.answered_as = health.id
+        if self.identity is not None and health.id not in (None, self.identity):
+            raise IdentityChangedError(f"another provider answers at {self.base_url} than the one that was confirmed")
+        return health
 
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
@@ -111,12 +152,17 @@ class ZeroconfAIBackend(Backend):
             self._offers_status = False  # optional: 404 means "not offered"; asked again after a new advertisement
             return None
         if status.queue and status.queue.max_concurrent:
-            self._slots.limit = status.queue.max_concurrent
+            self._slots.resize(status.queue.max_concurrent)
         return status
 
     @override
     async def send(self, request: Request) -> Answer:
-        await self._slots.acquire()
+        try:
+            async with asyncio.timeout(self.timeouts.first_token):
+                await self._slots.acquire()
+        except TimeoutError:
+            message = f"{self._info.name} is busy with as many requests as it takes"
+            raise UnavailableError(message, code="provider_capacity_exceeded") from None
         try:
             return _SlotAnswer(await self._send(request), self._slots)
         except BaseException:
@@ -149,35 +195,38 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 class _Slots:
-    """A semaphore whose size may change while it is in use, and whose release never waits (it runs in clean-up)."""
+    """A semaphore whose size may change while it is in use; first come, first served. Release never waits, for clean-ups."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self._limit = limit
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
-        while self._taken >= self.limit:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except BaseException:
-                if turn.done() and not turn.cancelled():
-                    self._wake_next()
-                raise
-        self._taken += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._hand_out()
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.release()  # it was handed over in the moment of the cancellation
+            raise
 
     def release(self) -> None:
         self._taken -= 1
-        self._wake_next()
+        self._hand_out()
 
-    def _wake_next(self) -> None:
-        while self._waiting:
+    def resize(self, limit: int) -> None:
+        self._limit = limit
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._taken < self._limit:
             turn = self._waiting.popleft()
             if not turn.done():
+                self._taken += 1
                 turn.set_result(None)
-                return
 
 
 class _SlotAnswer(Answer):
@@ -215,10 +264,10 @@ async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, t
     )
 
 
-async def _health(upstream: HttpUpstream) -> Health:
-    """`/health`, or the models list of a plain OpenAI-compatible server, which has no such path."""
+async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
+    """`/health`, or the models list of a plain OpenAI-compatible server, which has no such path. `secret`: with the key."""
     try:
-        return Health.parse(await upstream.get_json("/health"))
+        return Health.parse(await upstream.get_json("/health", secret=secret))
     except NotFoundError, MethodNotAllowedError:
         pass
     try:

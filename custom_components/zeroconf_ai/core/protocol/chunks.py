@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 import time
-from typing import Any, Self
+from typing import Any, Self, override
 from uuid import uuid4
 
 import orjson
@@ -13,7 +13,7 @@ from .values import mapping
 
 
 class Chunk:
-    """One `chat.completion.chunk`. The bytes of an OpenAI-speaking server are kept as they came; JSON is parsed when asked for."""
+    """One `chat.completion.chunk`. The bytes of an OpenAI-speaking server are kept as they came and parsed when asked for."""
 
     __slots__ = ("_data", "raw")
 
@@ -45,6 +45,7 @@ class Chunk:
         """The usage that it carries. Chunks without one are told apart without parsing them."""
         return Usage.parse(self.data.get("usage")) if b'"usage"' in self.raw else None
 
+    @override
     def __repr__(self) -> str:
         """Sizes only: what people say does not belong into a log."""
         return f"<Chunk of {len(self.raw)} bytes>"
@@ -54,8 +55,8 @@ def completion_as_chunk(raw: bytes) -> Chunk:
     """A whole completion as one chunk, for a caller that asked for a stream and a server that does not do streams."""
     chunk = Chunk(raw)
     choices = chunk.data.get("choices")
-    if not isinstance(choices, list) or chunk.data.get("object") == "chat.completion.chunk":
-        return chunk
+    if not isinstance(choices, list) or chunk.data.get("object") in ("chat.completion.chunk", "text_completion"):
+        return chunk  # a legacy completion's chunks look like the whole
     turned = []
     for position, choice in enumerate(choices):
         if isinstance(choice, dict) and isinstance(message := choice.get("message"), dict):
@@ -113,7 +114,8 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_text(part.get("text")) for part in value if isinstance(part, Mapping))
+        texts = (part.get("text") for part in value if isinstance(part, Mapping))
+        return "".join(text for text in texts if isinstance(text, str))
     return ""
 
 
@@ -124,14 +126,14 @@ def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
         if not isinstance(call, Mapping):
             continue
         function = mapping(call.get("function"))
-        index = call.get("index")
+        index, call_id, name = call.get("index"), call.get("id"), function.get("name")
         arguments = function.get("arguments")
         if isinstance(arguments, Mapping):  # Ollama's way
             arguments = orjson.dumps(arguments).decode()
         yield ToolCallDelta(
             index=index if isinstance(index, int) else position,
-            id=call.get("id") or None,
-            name=function.get("name") or None,
+            id=call_id if isinstance(call_id, str) and call_id else None,
+            name=name if isinstance(name, str) and name else None,
             arguments=arguments if isinstance(arguments, str) else "",
         )
 
@@ -157,7 +159,9 @@ class Message:
     reasoning: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
-    _calls: dict[int, ToolCall] = field(default_factory=dict)
+    _calls: list[tuple[int, ToolCall]] = field(default_factory=list)
+    _newest: dict[int, ToolCall] = field(default_factory=dict)
+    """By number: some servers number every call 0, and the newest of a number is the one that goes on."""
 
     def add(self, delta: Delta) -> None:
         """Add one chunk's delta."""
@@ -166,14 +170,11 @@ class Message:
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.usage = delta.usage or self.usage
         for piece in delta.tool_calls:
-            index = piece.index
-            known = self._calls.get(index)
-            if known is not None and piece.id and piece.name and piece.id != known.id:
-                # Some servers number every call 0: another id with another name is another call.
-                index = max(self._calls) + 1
-                known = None
-            if known is None:
-                self._calls[index] = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments)
+            known = self._newest.get(piece.index)
+            if known is None or _begins_another(known, piece):
+                call = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments)
+                self._calls.append((piece.index, call))
+                self._newest[piece.index] = call
             else:
                 known.name = known.name or piece.name or ""
                 known.arguments += piece.arguments
@@ -181,7 +182,22 @@ class Message:
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The calls in the model's order; nameless leftovers are dropped."""
-        return [self._calls[index] for index in sorted(self._calls) if self._calls[index].name]
+        return [call for _, call in sorted(self._calls, key=lambda numbered: numbered[0]) if call.name]
+
+
+def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
+    """Whether a piece with a known call's number is another call: by its id, else by its name or because `known` is complete."""
+    if not piece.name or not known.name:
+        return False
+    if piece.id:
+        return piece.id != known.id
+    if piece.name != known.name:
+        return True
+    try:
+        orjson.loads(known.arguments)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,23 @@ router treats differently; its `status`, `type` and `code` are what a client see
 
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
+import math
 import re
 import time
 from typing import Any, ClassVar
 
 import orjson
 
+from .values import mapping
+
 MESSAGE_LIMIT = 500
 """Characters kept of an upstream's own words."""
+_WORD_LIMIT = 100
+_LONGEST_WAIT = 31 * 86_400.0
+"""A month, the longest that a budget runs; a longer `Retry-After` is taken for this."""
 
 _SECRET_SHAPES = re.compile(
-    r"(?i)\b(bearer\s+)[^\s\"',}]+|\b(?:sk|zai|pk|rk|gsk|hf|xai)[-_][A-Za-z0-9_\-*.]{6,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
+    r"(?i)\b(bearer\s+)[^\s\"',}]+|\b(?:sk|zai|pk|rk|gsk|hf|xai|ghp)[-_][A-Za-z0-9_\-*.]{6,}|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
 )
 
 
@@ -136,6 +142,14 @@ class UpstreamConnectionError(UpstreamError):
     """The provider could not be reached: refused, no route, name not found, or no answer to the connection."""
 
 
+class CertificateError(UpstreamConnectionError):
+    """The provider's certificate is not the confirmed one, or cannot be verified."""
+
+
+class IdentityChangedError(UpstreamConnectionError):
+    """Another provider answers at the address than the one that was confirmed."""
+
+
 class StreamBrokenError(UpstreamError):
     """The stream ended without its end, or carried an error, after it had begun."""
 
@@ -172,9 +186,13 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     404: NotFoundError,
     405: MethodNotAllowedError,
     413: RequestTooLargeError,
+    408: UpstreamTimeoutError,
     422: InvalidRequestError,
     429: RateLimitError,
+    503: UnavailableError,
     504: UpstreamTimeoutError,
+    508: LoopDetectedError,
+    529: UnavailableError,
 }
 
 
@@ -189,58 +207,67 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date), or None."""
+    seconds = _seconds(headers.get("retry-after-ms"), 0.001)
+    if seconds is None and (value := headers.get("Retry-After")):
+        seconds = _seconds(value)
+        if seconds is None:
+            try:
+                seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            except ValueError, OverflowError:
+                return None
+    return None if seconds is None else min(max(0.0, seconds), _LONGEST_WAIT)
+
+
+def _seconds(value: str | None, unit: float = 1.0) -> float | None:
     try:
-        if millis := headers.get("retry-after-ms"):
-            return max(0.0, float(millis) / 1000)
-        if not (value := headers.get("Retry-After")):
-            return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
+        number = float(value or "nan") * unit
+    except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
-def _upstream_words(body: bytes) -> tuple[str, str | None, str | None, str | None]:
-    """(message, code, param, type) of an error body in any of the shapes seen in the wild.
+def error_words(data: object, depth: int = 4) -> str:
+    """What the JSON of an error says, in any of the shapes seen in the wild; "" where it says nothing. Not yet redacted.
 
-    OpenAI `{"error": {…}}`, Ollama `{"error": "…"}`, FastAPI `{"detail": "…"}` or a list of `{"msg", "loc"}`, plain text.
+    OpenAI `{"error": {"message": "…"}}` (Google: in a list), Ollama `{"error": "…"}`, vLLM `{"message": "…"}`,
+    FastAPI `{"detail": "…"}` or `{"detail": [{"loc": […], "msg": "…"}]}`. `depth` bounds how deep an untrusted body is followed.
     """
+    if isinstance(data, str):
+        return data
+    if depth and isinstance(data, list):
+        return "; ".join(words for item in data[:10] if (words := error_words(item, depth - 1)))
+    if depth and isinstance(data, Mapping):
+        for name in ("error", "detail", "message", "msg"):
+            if words := error_words(data.get(name), depth - 1):
+                where = data.get("loc")
+                return f"{'.'.join(map(str, where))}: {words}" if isinstance(where, list) else words
+    return ""
+
+
+def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str | None] = ()) -> ApiError:
+    """The error that an upstream's answer means. Its words are kept, shortened and without secrets."""
+    secrets = tuple(secrets)
+    if 300 <= status < 400:
+        return UpstreamConnectionError("it redirects to another address, which is never followed", upstream_status=status)
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
         text = body[: MESSAGE_LIMIT * 4].decode(errors="replace").strip()
-        return ("" if text.startswith("<") else text), None, None, None
-    if not isinstance(data, dict):
-        return "", None, None, None
-    error = data.get("error", data.get("detail", data.get("message", "")))
-    if isinstance(error, list):
-        error = "; ".join(str(item.get("msg", item)) if isinstance(item, dict) else str(item) for item in error)
-    if not isinstance(error, dict):
-        return str(error), None, None, None
-    words = (error.get(name) for name in ("code", "param", "type"))
-    code, param, kind = (str(word) if isinstance(word, str | int) else None for word in words)
-    return str(error.get("message") or ""), code, param, kind
-
-
-def error_from_response(
-    status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str | None] = ()
-) -> ApiError:
-    """The error that an upstream's answer means. Its words are kept, shortened and without secrets."""
-    words, code, param, kind = _upstream_words(body)
-    message = redact(words, secrets)[:MESSAGE_LIMIT] or f"the provider answered {status}"
-    error_class = _BY_STATUS.get(status)
+        data = "" if text.startswith("<") else text
+    message = redact(error_words(data), secrets)[:MESSAGE_LIMIT] or f"the provider answered {status}"
+    first = mapping(data[0] if isinstance(data, list) and data else data)
+    told = mapping(first.get("error")) or first
+    code, param, kind = (
+        redact(word, secrets)[:_WORD_LIMIT] if isinstance(word := told.get(name), str) else None
+        for name in ("code", "param", "type")
+    )
+    error_class = _BY_STATUS.get(status) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
     if status == 429 and "insufficient_quota" in (code, kind):
         error_class = QuotaError
-    retry_after = parse_retry_after(headers)
-    if error_class is None:
-        if status in (503, 529):
-            return UnavailableError(
-                message, code="provider_capacity_exceeded", retry_after=retry_after, upstream_status=status
-            )
-        error_class = InvalidRequestError if 400 <= status < 500 else UpstreamError
-    known_code = code if error_class in (InvalidRequestError, NotFoundError, PermissionDeniedError) else None
-    if error_class is NotFoundError and known_code is None and "model" in message.lower():
-        known_code = "model_not_found"
-    return error_class(message, code=known_code, param=param, retry_after=retry_after, upstream_status=status)
+    if error_class is UnavailableError:
+        code = "provider_capacity_exceeded"
+    elif error_class is NotFoundError and (param == "model" or "model" in message.lower()):
+        code = code or "model_not_found"
+    elif error_class not in (InvalidRequestError, NotFoundError, PermissionDeniedError):
+        code = None
+    return error_class(message, code=code, param=param, retry_after=parse_retry_after(headers), upstream_status=status)

@@ -8,6 +8,7 @@ from .record import Capability
 from .values import clean, mapping, whole
 
 _NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "stable-diffusion", "bge-", "minilm")
+_OTHER_WORDS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
 MAX_MODELS = 10_000
 AUTO = "auto"
 """The name that stands for any model of any provider."""
@@ -55,7 +56,10 @@ class ModelInfo:
         named = data.get("capabilities")
         known = None
         if isinstance(named, list | tuple):
-            known = frozenset(Capability(word) for word in named if isinstance(word, str) and word in Capability) or None
+            words = {_OTHER_WORDS.get(word, word) for word in named if isinstance(word, str)}
+            known = frozenset(Capability(word) for word in words if word in Capability) or None
+            if known and Capability.EMBEDDINGS not in known:
+                known |= {Capability.COMPLETION}  # some list only what goes beyond chat
         warm = data.get("warm")
         return cls(
             id=model_id,

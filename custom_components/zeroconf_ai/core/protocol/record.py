@@ -1,13 +1,15 @@
 """A provider's advertisement: `ServiceRecord` ↔ the TXT record, in both dialects (docs/protocol.md, section 1).
 
 Whatever comes from the network is untrusted: values are cut, control characters dropped, and what cannot be meant well is
-refused with `RecordError`. Sizes follow RFC 6763, 6.1-6.4; 1200 bytes for all strings together is our ceiling (an Ethernet frame).
+refused with `RecordError`. Sizes follow RFC 6763, 6.1-6.4; 1200 bytes for all strings together is our ceiling (an Ethernet
+frame).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
+import re
 from typing import Self
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
@@ -53,7 +55,7 @@ class Auth(StrEnum):
     """How a caller proves who it is."""
 
     NONE = "none"
-    TOKEN = "token"  # noqa: S105 - the protocol's word
+    TOKEN = "token"
     MTLS = "mtls"
 
 
@@ -77,7 +79,11 @@ class Placement(StrEnum):
 
 DEFAULT_CAPABILITIES = frozenset({Capability.COMPLETION, Capability.STREAMING})
 
-_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+_PRIVATE_SUFFIXES = (
+    ".local", ".localhost", ".localdomain", ".internal", ".intranet", ".private", ".lan", ".home", ".corp", ".home.arpa"
+)  # fmt: skip
+_DOMAIN = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?")
+"""Labels, the last of which begins with a letter: `127.1` and `10.0.0.0x1` are addresses to a resolver."""
 _SATURN_COST = {"paid": Cost.METERED, "free": Cost.FREE, "unknown": Cost.UNKNOWN}
 _SATURN_PLACEMENT = {"network": Placement.PROXY, "local": Placement.LOCAL, "cloud": Placement.CLOUD}
 _SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capability.TOOLS, "images": Capability.VISION}
@@ -102,6 +108,8 @@ class ServiceRecord:
     models_truncated: bool = False
     provider: str = "custom"
     capabilities: frozenset[Capability] = DEFAULT_CAPABILITIES
+    capabilities_stated: bool = True
+    """False: the record names none and these are the protocol's default, which many a server exceeds."""
     auth: Auth = Auth.NONE
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
@@ -137,7 +145,13 @@ class ServiceRecord:
         version = _version(values, saturn=saturn)
         instance, host = clean(name, 63), clean(host)
         identity = "".join(char for char in values.get("id", "") if char.isalnum() or char in "-_.:")[:_MAX_ID]
-        found = tuple(_ordered(ip_address(address) for address in addresses))
+        if identity and "v" in values:
+            # Saturn's own: the id is the machine's, which may serve several providers, each under a name of its own.
+            identity = str(uuid5(_NAMESPACE, f"{identity}/{instance}"))
+        try:
+            found = tuple(_ordered(ip_address(address) for address in addresses))
+        except ValueError as err:
+            raise RecordError(f"an address that is none: {err}") from None
         return cls(
             name=instance,
             host=host,
@@ -150,7 +164,9 @@ class ServiceRecord:
             models=tuple(dict.fromkeys(_listed(values.get("models", "")))),
             models_truncated=values.get("mtrunc") == "1",
             provider=_provider(values),
-            capabilities=_capabilities(values),
+            capabilities=_capabilities(values) or DEFAULT_CAPABILITIES,
+            # Saturn's servers say "chat" where nothing was configured.
+            capabilities_stated=_capabilities(values) not in (frozenset(), {Capability.COMPLETION} if saturn else None),
             auth=_member(Auth, values.get("auth"), Auth.NONE),
             priority=_priority(values.get("priority"), srv_priority),
             cost=_SATURN_COST.get(values.get("cost", "")) or _member(Cost, values.get("cost"), Cost.FREE),
@@ -160,7 +176,7 @@ class ServiceRecord:
             fingerprint=values.get("fp"),
             sealed_token=values.get("tok"),
             context_window=_count(values.get("context")),
-            api_base=_checked_api_base(values.get("api_base"), found) if "api_base" in values else None,
+            api_base=_checked_api_base(values.get("api_base"), found),
             ephemeral_key=values.get("ephemeral_key"),
         )
 
@@ -200,7 +216,7 @@ class ServiceRecord:
         return _with_models(txt, self.models, truncated=self.models_truncated)
 
     def base_url(self, address: IPv4Address | IPv6Address | str | None = None) -> str:
-        """`http(s)://host:port/v1` at `address`, or at the first of its own, or by host name; a cloud beacon's upstream instead."""
+        """`http(s)://host:port/v1` at `address`, or at its first one, or by host name; a cloud beacon's upstream instead."""
         if self.api_base and self.placement is Placement.CLOUD:
             return self.api_base
         target = address or (self.addresses[0] if self.addresses else self.host.rstrip("."))
@@ -208,9 +224,14 @@ class ServiceRecord:
         scheme = "https" if self.tls else "http"
         return f"{scheme}://{f'[{text}]' if ':' in text else text}:{self.port}/v1"
 
+    def base_urls(self) -> frozenset[str]:
+        """`base_url` at each of its addresses, and by host name."""
+        return frozenset(self.base_url(address) for address in (*self.addresses, self.host.rstrip(".")))
+
     def with_addresses(self, addresses: Iterable[str | IPv4Address | IPv6Address]) -> Self:
         """The same record elsewhere."""
-        return replace(self, addresses=tuple(_ordered(ip_address(address) for address in addresses)))
+        found = tuple(_ordered(ip_address(address) for address in addresses))
+        return replace(self, addresses=found, api_base=_checked_api_base(self.api_base, found))
 
 
 def _version(values: Mapping[str, str], *, saturn: bool) -> str:
@@ -252,7 +273,7 @@ def _capabilities(values: Mapping[str, str]) -> frozenset[Capability]:
         for word in map(str.lower, named)
         if word in _SATURN_FEATURES or word in Capability
     }
-    return frozenset(known) or DEFAULT_CAPABILITIES
+    return frozenset(known)
 
 
 def _placement(values: Mapping[str, str]) -> Placement:
@@ -282,12 +303,12 @@ def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
         return None
     try:
         address = ip_address(host)
     except ValueError:
-        public = "." in host.strip(".") and not host.rstrip(".").endswith(_PRIVATE_SUFFIXES)
+        public = _DOMAIN.fullmatch(host) is not None and not host.rstrip(".").endswith(_PRIVATE_SUFFIXES)
         return (url or "").rstrip("/") if parts.scheme == "https" and public else None
     return (url or "").rstrip("/") if address in own and not address.is_loopback else None
 

@@ -1,7 +1,7 @@
 """A request in the inner language: OpenAI's chat completions, legacy completions and embeddings, checked once at the door."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
@@ -34,7 +34,7 @@ class Request:
     """One checked request. `body` is the JSON object as the client sent it and must not be changed in place."""
 
     kind: Kind
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     pin: str | None = None
     """Id of the one backend that may answer, or None."""
     request_id: str | None = None
@@ -56,7 +56,7 @@ class Request:
     @property
     def stream(self) -> bool:
         """Whether the answer is to come as a stream of chunks."""
-        return self.body.get("stream") is True
+        return self.body.get("stream") is True and self.kind is not Kind.EMBEDDINGS
 
     @cached_property
     def needs(self) -> frozenset[Capability]:
@@ -95,7 +95,7 @@ class Request:
                 characters += len(orjson.dumps(message["tool_calls"]))
         for part in self._parts():
             if part.get("type") == "text":
-                characters += len(part.get("text") or "")
+                characters += len(text) if isinstance(text := part.get("text"), str) else 0
             else:
                 media += 1
         return characters // CHARACTERS_PER_TOKEN + media * TOKENS_PER_IMAGE
@@ -110,7 +110,7 @@ class Request:
         return orjson.dumps(self.body)
 
     def _parts(self) -> Iterator[Mapping[str, Any]]:
-        for message in self.body.get("messages", ()):
+        for message in self.body["messages"] if self.kind is Kind.CHAT else ():
             if isinstance(content := message.get("content"), list):
                 yield from (part for part in content if isinstance(part, Mapping))
 
@@ -182,7 +182,8 @@ def _check_messages(messages: object) -> None:
         where = f"messages[{index}]"
         if not isinstance(message, dict):
             raise _refuse(where, "an object with role and content")
-        if message.get("role") not in _ROLES:
+        role = message.get("role")
+        if not isinstance(role, str) or role not in _ROLES:
             raise _refuse(f"{where}.role", "one of " + ", ".join(sorted(_ROLES)))
         content = message.get("content")
         if content is not None and not isinstance(content, str | list):

@@ -12,6 +12,8 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class SSEEvent(NamedTuple):
     """One event. `data` is the payload's bytes (lines joined by a newline), `event` the name where one was given."""
@@ -38,15 +40,21 @@ class SSEDecoder:
         """The events that `data` completes. Raises ValueError where one grows over the limit."""
         if b"\r" in data or self._skip_newline:
             data = self._normalise(data)
-        if self._at_start and data:
-            self._at_start = False
-            data = data.removeprefix(b"\xef\xbb\xbf")
         buffer = self._buffer
         scan = max(0, len(buffer) - 1)
         buffer += data
+        if self._at_start:
+            if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
+                return []
+            self._at_start = False
+            if buffer.startswith(_BOM):
+                del buffer[: len(_BOM)]
+            scan = 0
         begin = 0
         events = []
         while (end := buffer.find(b"\n\n", scan)) >= 0:
+            if end - begin > self._limit:
+                raise ValueError(f"an event of more than {self._limit} bytes")
             if (event := _parse(bytes(buffer[begin:end]))) is not None:
                 events.append(event)
             begin = scan = end + 2
@@ -58,7 +66,7 @@ class SSEDecoder:
 
     def flush(self) -> list[SSEEvent]:
         """The event that the stream ended in, if it had data: some servers leave the last blank line out."""
-        block = bytes(self._buffer)
+        block = bytes(self._buffer).removesuffix(b"\n")
         self._buffer.clear()
         event = _parse(block) if block else None
         return [] if event is None else [event]

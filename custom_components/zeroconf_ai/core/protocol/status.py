@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+import re
 from typing import Any, Self
 
 from .usage import Usage
@@ -94,9 +95,9 @@ class Period:
         """One of `usage.today`, `usage.month`, `usage.total`, or None."""
         if not isinstance(data, Mapping):
             return None
-        currency = clean(data.get("currency") or "USD", 3).upper()
+        currency = clean(data.get("currency") or "USD").upper()
         usage = Usage(whole(data.get("prompt_tokens")), whole(data.get("completion_tokens")), cost=money(data.get("cost")))
-        return cls(whole(data.get("requests")), usage, currency if len(currency) == 3 and currency.isalpha() else "USD")
+        return cls(whole(data.get("requests")), usage, currency if re.fullmatch("[A-Z]{3}", currency) else "USD")
 
     def to_json(self) -> dict[str, Any]:
         """The object under `today`, `month` or `total`."""
@@ -138,9 +139,7 @@ class ProviderStatus:
             today=Period.parse(usage.get("today")),
             month=Period.parse(usage.get("month")),
             total=Period.parse(usage.get("total")),
-            warm_models=frozenset(
-                clean(model["id"]) for model in models if model.get("warm") is True and "id" in model
-            ),
+            warm_models=frozenset(clean(model["id"]) for model in models if model.get("warm") is True and "id" in model),
         )
 
     def to_json(self) -> dict[str, Any]:

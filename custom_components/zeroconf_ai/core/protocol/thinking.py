@@ -4,6 +4,7 @@ Servers that know the model's template send thoughts in a field of their own; th
 assistant would speak them.
 """
 
+from itertools import groupby
 from typing import NamedTuple
 
 _TAGS = {"<think>": True, "</think>": False, "<thinking>": True, "</thinking>": False}
@@ -31,26 +32,22 @@ class ThinkSplitter:
         pieces: list[Piece] = []
         text = self._held + text
         self._held = ""
-        while text:
-            at = text.find("<")
-            if at < 0:
-                self._add(pieces, text)
-                break
-            self._add(pieces, text[:at])
-            text = text[at:]
-            lowered = text[:_LONGEST].lower()
+        begin = at = 0
+        while (at := text.find("<", at)) >= 0:
+            lowered = text[at : at + _LONGEST].lower()
             tag = next((tag for tag in _TAGS if lowered.startswith(tag)), None)
             if tag is not None:
+                self._add(pieces, text[begin:at])
                 self._thinking = _TAGS[tag]
                 self._after_tag = True
-                text = text[len(tag) :]
+                begin = at = at + len(tag)
             elif any(tag.startswith(lowered) for tag in _TAGS):
-                self._held = text
-                break
+                self._held = text[at:]
+                text = text[:at]
             else:
-                self._add(pieces, "<")
-                text = text[1:]
-        return pieces
+                at += 1
+        self._add(pieces, text[begin:])
+        return _joined(pieces)
 
     def flush(self) -> list[Piece]:
         """What was held back, at the message's end."""
@@ -65,7 +62,11 @@ class ThinkSplitter:
         if not text:
             return
         self._after_tag = False
-        if pieces and pieces[-1].thought == self._thinking:
-            pieces[-1] = Piece(pieces[-1].text + text, self._thinking)
-        else:
-            pieces.append(Piece(text, self._thinking))
+        pieces.append(Piece(text, self._thinking))
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Neighbours of one kind made one."""
+    return [
+        Piece("".join(piece.text for piece in group), thought) for thought, group in groupby(pieces, lambda piece: piece.thought)
+    ]

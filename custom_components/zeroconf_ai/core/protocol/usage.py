@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from .values import NANO, mapping, money, whole
 
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one or of many requests. `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's."""

@@ -20,7 +20,7 @@ def money(value: object) -> int | None:
         return None
     try:
         amount = float(value)
-    except ValueError:
+    except ValueError, OverflowError:
         return None
     return round(amount * NANO) if 0 <= amount < 1e9 else None
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ..protocol.errors import ApiError
+from ..protocol.errors import ApiError, AuthenticationError, UnavailableError, UpstreamError
 from .pool import Member, Pool
 
 MODELS_SECONDS = 300.0
@@ -22,13 +22,17 @@ class HealthChecker:
     async def check(self, member: Member, *, models: bool = False) -> None:
         """Check one member now; `models` asks for its models even where they are fresh. Never raises for its failures."""
         if models:
+            if (running := self._running.get(member.id)) is not None:
+                await asyncio.wait([running])  # it may be past the models
             self.forget_models(member)
         task = self._running.get(member.id)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._check(member), name=f"zeroconf_ai health {member.id}")
             self._running[member.id] = task
             task.add_done_callback(lambda _: self._running.pop(member.id, None))
-        await asyncio.shield(task)
+        await asyncio.wait([task])  # cancelling one who waits leaves the check to the others
+        if not task.cancelled():
+            task.result()
 
     def forget_models(self, member: Member) -> None:
         """Ask for its models at the next check."""
@@ -44,10 +48,13 @@ class HealthChecker:
             self._models_at.pop(backend_id, None)
 
     async def _check(self, member: Member) -> None:
-        started = time.perf_counter()
+        begun, started = time.monotonic(), time.perf_counter()
         was_online = member.online and member.known
         try:
             health = await member.backend.health()
+        except UnavailableError as err:  # a 503 of this path is no full queue: it says that it cannot serve
+            self._pool.note_failure(member, UpstreamError(err.message))
+            return
         except ApiError as err:
             self._pool.note_failure(member, err)
             return
@@ -62,7 +69,12 @@ class HealthChecker:
                 return
         try:
             member.status = await member.backend.status()
+        except AuthenticationError as err:
+            self._pool.note_failure(member, err)
+            return
         except ApiError as err:
             member.last_error = err.message
+        if member.left_at > begun:
+            return  # it answered while it was going
         member.health = health
         self._pool.note_success(member, latency=latency)

@@ -3,14 +3,26 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+import logging
 import time
 
 from ..backends.base import Backend
-from ..protocol.errors import ApiError, AuthenticationError, PermissionDeniedError, RateLimitError, UnavailableError
+from ..protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    IdentityChangedError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    UnavailableError,
+    UpstreamTimeoutError,
+)
 from ..protocol.models import ModelInfo
 from ..protocol.status import Health, ProviderState, ProviderStatus
 from ..protocol.usage import Usage
 from .events import EventKind, RoutingEvent
+
+_LOGGER = logging.getLogger(__name__)
 
 FAILURES_UNTIL_OFFLINE = 3
 DEGRADED_SECONDS = 5.0
@@ -58,6 +70,8 @@ class Member:
     last_seen: float | None = None
     active: int = 0
     resting_until: float = 0.0
+    left_at: float = float("-inf")
+    """`time.monotonic()` of its last goodbye."""
     last_used: int = 0
     tally: Tally = field(default_factory=Tally)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,41 +157,47 @@ class Pool:
         return stop
 
     def tell(self, backend_id: str, event: RoutingEvent | None = None) -> None:
-        """Tell the listeners."""
+        """Tell the listeners. One that fails is logged: it must not cost a request."""
         for key in (backend_id, None):
             for listener in tuple(self._listeners.get(key, ())):
-                listener(event)
+                try:
+                    listener(event)
+                except Exception:
+                    _LOGGER.exception("A listener failed on a change of %s", backend_id)
 
     def note_success(self, member: Member, *, latency: float | None = None) -> None:
-        """It answered: back to healthy on the first success."""
+        """It answered: back to healthy on the first success. A rest that it asked for runs its time all the same."""
         member.failures = 0
         member.last_seen = time.time()
-        member.resting_until = 0.0
         if latency is not None:
             member.latency = latency
         slow = member.latency is not None and member.latency > DEGRADED_SECONDS
         unwell = member.health is not None and member.health.status != "ok"
         self._set_state(member, ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY)
 
-    def note_failure(self, member: Member, error: ApiError, *, final: bool = False) -> None:
-        """It failed: rests, needs its owner, or is offline after three failures in a row (at once where `final`)."""
+    def note_failure(self, member: Member, error: ApiError) -> None:
+        """It failed: rests, needs its owner, or is offline after three failures in a row (at once if never heard of)."""
         member.last_error = error.message
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self._set_state(member, ProviderState.UNAUTHORIZED, error.message)
             return
-        if isinstance(error, RateLimitError | UnavailableError):
+        if isinstance(error, RateLimitError | QuotaError | UnavailableError):
             rest = DEFAULT_REST if error.retry_after is None else error.retry_after
             member.resting_until = time.time() + min(rest, LONGEST_REST)
             self.tell(member.id)
             return
         member.failures += 1
-        if final or member.failures >= FAILURES_UNTIL_OFFLINE or not member.known:
+        final = not member.known or isinstance(error, IdentityChangedError)
+        if member.failures >= FAILURES_UNTIL_OFFLINE or final:
             self._set_state(member, ProviderState.OFFLINE, error.message)
+        elif isinstance(error, UpstreamTimeoutError) and member.online:
+            self._set_state(member, ProviderState.DEGRADED)  # it takes longer than it may, but it is there
         else:
             self.tell(member.id)
 
     def note_goodbye(self, member: Member) -> None:
-        """It said that it goes. The next success brings it back."""
+        """It said that it goes. The next success brings it back, but not that of a check that was under way by then."""
+        member.left_at = time.monotonic()
         self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
 
     def _set_state(self, member: Member, state: ProviderState, reason: str = "") -> None:

@@ -12,7 +12,10 @@ from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import (
     ApiError,
     InvalidRequestError,
+    LoopDetectedError,
+    MethodNotAllowedError,
     NotFoundError,
+    QuotaError,
     RateLimitError,
     RequestTooLargeError,
     StreamBrokenError,
@@ -23,16 +26,19 @@ from ..protocol.errors import (
 )
 from ..protocol.record import Cost
 from ..protocol.request import Kind, Request
+from ..protocol.status import ProviderState
 from ..protocol.usage import Usage
-from .candidates import Candidate, candidates
+from .candidates import Candidate, candidates, settle
 from .events import EventKind, RoutingEvent
 from .health import HealthChecker
-from .pool import Member, Pool
+from .pool import Member, Pool, Wake
 
 _LOGGER = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Pause before a 5xx is tried once more on the same backend (PROTOCOL 3, rule 6)."""
+KNOCK_SECONDS = 1.0
+"""Pause between two looks at whether a woken backend is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,7 @@ class Attempt:
 class Reply:
     """What the chosen backend answers. The choice is final: nothing here goes to another one."""
 
-    def __init__(
-        self, pool: Pool, candidate: Candidate, request: Request, answer: Answer, attempts: tuple[Attempt, ...]
-    ) -> None:
+    def __init__(self, pool: Pool, candidate: Candidate, request: Request, answer: Answer, attempts: tuple[Attempt, ...]) -> None:
         """Made by the router; `close` must be called."""
         self.backend_id = candidate.member.id
         self.backend_name = candidate.member.name
@@ -135,6 +139,7 @@ class Router:
         self._checker = checker
         self._retry_metered_timeouts = retry_metered_timeouts
         self._turn = itertools.count(1)
+        self._waking: dict[str, asyncio.Task[None]] = {}
 
     async def route(self, request: Request) -> Reply:
         """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's."""
@@ -162,13 +167,14 @@ class Router:
         """One candidate's reply, started; a 5xx is tried once more."""
         member = candidate.member
         await self._wake(member)
+        candidate = settle(candidate, request)
         member.last_used = next(self._turn)
         try:
             return await self._send(candidate, request, attempts)
-        except UpstreamError as err:
-            if isinstance(err, UpstreamConnectionError | StreamBrokenError):
+        except (UpstreamError, UnavailableError) as err:
+            # One that says when to come back (503 with Retry-After) is not asked before.
+            if isinstance(err, UpstreamConnectionError | StreamBrokenError) or err.retry_after is not None:
                 raise
-            self._pool.note_failure(member, err)
         await asyncio.sleep(RETRY_SECONDS)
         return await self._send(candidate, request, attempts)
 
@@ -187,35 +193,58 @@ class Router:
             member.active -= 1
             if isinstance(err, ApiError):
                 member.tally.errors += 1
+            self._pool.tell(member.id)
             if answer is not None:
                 await answer.close()
             raise
         return reply
 
     async def _wake(self, member: Member) -> None:
-        """Wake a backend that sleeps, and wait for it as long as its owner allows."""
-        if member.online or member.wake is None:
+        """Wake a backend that sleeps, and wait as long as its owner allows. Requests that come meanwhile share it."""
+        wake = member.wake
+        if wake is None or member.state is not ProviderState.OFFLINE:
             return
-        await member.wake.run()
-
-        async def knock() -> None:
-            while not member.online:
-                await self._checker.check(member)
-                await asyncio.sleep(1)
-
-        knocking = asyncio.create_task(knock(), name=f"zeroconf_ai wake {member.id}")
+        waking = self._waking.get(member.id)
+        if waking is None:
+            waking = asyncio.create_task(self._rouse(member, wake), name=f"zeroconf_ai wake {member.id}")
+            self._waking[member.id] = waking
+            waking.add_done_callback(lambda _: self._waking.pop(member.id, None))
+        online = asyncio.create_task(member.wait_online(wake.wait), name=f"zeroconf_ai awaits {member.id}")
         try:
-            if not await member.wait_online(member.wake.wait):
-                raise UpstreamConnectionError(f"{member.name} did not wake up within {member.wake.wait:g} s")
+            await asyncio.wait((online, waking), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            knocking.cancel()
+            online.cancel()
+        if not member.online:
+            raise UpstreamConnectionError(f"{member.name} did not wake up within {wake.wait:g} s")
+
+    async def _rouse(self, member: Member, wake: Wake) -> None:
+        """Run the action, then knock every second until the backend answers or the wait is over."""
+        try:
+            await wake.run()
+            async with asyncio.timeout(wake.wait):
+                while not member.online:
+                    await self._checker.check(member)
+                    await asyncio.sleep(KNOCK_SECONDS)
+        except TimeoutError:
+            return
+        except Exception:
+            _LOGGER.exception("The action that wakes %s failed", member.name)
+
+    async def close(self, backend_id: str | None = None) -> None:
+        """End the waking of one member, or of all."""
+        tasks = [task for key, task in self._waking.items() if backend_id in (None, key)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _handle(self, err: ApiError, candidate: Candidate, request: Request) -> None:
         """Note what a failure says of the backend. Raises where another one must not be tried."""
         member = candidate.member
-        if isinstance(err, NotFoundError) and err.code == "model_not_found":
+        if err.code == "model_not_found":
             self._checker.forget_models(member)
             return
+        if isinstance(err, MethodNotAllowedError | LoopDetectedError):
+            return  # it is well, only not for this request
         if isinstance(err, InvalidRequestError | NotFoundError | RequestTooLargeError):
             raise err
         self._pool.note_failure(member, err)
@@ -228,7 +257,8 @@ class Router:
 def _raise_all(attempts: list[Attempt], errors: list[ApiError], passed_over: tuple[str, ...]) -> NoReturn:
     """Raise what the caller is told when every candidate failed: the one's own error, or all of them in words."""
     details = (*(f"{attempt.backend_name}: {attempt.failure}" for attempt in attempts), *passed_over)
-    if len(errors) == 1 and isinstance(errors[0], RateLimitError | UnavailableError | UpstreamTimeoutError):
+    own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError
+    if (len(errors) == 1 and isinstance(errors[0], own)) or all(isinstance(err, NotFoundError) for err in errors):
         errors[0].details = details
         raise errors[0]
     waits = [err.retry_after for err in errors if err.retry_after is not None]

@@ -1,0 +1,1 @@
+"""Backends against real servers on this machine that act up."""

@@ -1,0 +1,254 @@
+"""One HTTP upstream that acts up in every way seen, and what its caller is told."""
+
+import asyncio
+import re
+import socket
+import time
+from typing import Any
+
+from aiohttp import web
+import orjson
+import pytest
+
+from tests.core.backends.conftest import CHAT, KEY, QUICK, Make, ask, error_of, said
+from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
+from zeroconf_ai.backends import http
+from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    StreamBrokenError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        streams(delta("Hel"), delta("lo"), STOP, USAGE),
+        streams(ROLE, delta("Hello"), STOP, USAGE),
+        streams(delta("Hello"), STOP, USAGE, done=False),
+        streams(delta("Hello"), STOP, done=False),
+        streams(b": comment\r\n\r\n", f"data:{orjson.dumps(delta('Hello')).decode()}\r\n\r\n".encode(), STOP),
+        streams(b"\xef\xbb\xbf", delta("Hello"), STOP),
+        streams(delta("Hello"), b"data: " + orjson.dumps(STOP), done=False),
+        streams(delta("Hello"), STOP, b"data: [DONE]", done=False),
+        streams(delta("Hello"), STOP, kind="text/plain"),
+        streams(delta("Hello"), STOP, kind="application/octet-stream"),
+        streams(delta("Hello"), STOP, b"data: [DONE]\n\n", then="stall"),
+        answers(COMPLETION),
+        answers(COMPLETION, kind="application/json; charset=utf-8"),
+    ],
+)
+async def test_every_way_to_stream_a_hello_is_understood(upstream: Upstream, client: Make, behaviour: Any) -> None:
+    upstream.on(CHAT, behaviour)
+    message = await said(client())
+    assert (message.content, message.finish_reason) == ("Hello", "stop")
+
+
+async def test_a_whole_answer_is_given_as_it_came(upstream: Upstream, client: Make) -> None:
+    upstream.on(CHAT, answers(COMPLETION))
+    answer = await ask(client(), stream=False)
+    assert orjson.loads(await answer.body()) == COMPLETION
+    await answer.close()
+    await answer.close()
+
+
+async def test_the_bytes_of_each_chunk_are_passed_through(upstream: Upstream, client: Make) -> None:
+    odd = b'{ "choices" : [{"delta":{"content":"x"} , "finish_reason":"stop"}], "extra":1 }'
+    upstream.on(CHAT, streams(b"data: " + odd + b"\n\n"))
+    answer = await ask(client())
+    assert [chunk.raw async for batch in answer.batches() for chunk in batch] == [odd]
+    await answer.close()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error", "words"),
+    [
+        (streams(delta("Hel"), then="cut"), StreamBrokenError, "broke the stream off"),
+        (streams(delta("Hel"), done=False), StreamBrokenError, "before the answer was complete"),
+        (streams(done=False), StreamBrokenError, "before the answer was complete"),
+        (streams(delta("Hel"), {"error": {"message": f"out of memory {KEY}"}}), StreamBrokenError, "out of memory"),
+        (streams(delta("Hel"), {"error": "out of memory"}), StreamBrokenError, "out of memory"),
+        (streams(delta("Hel"), b'event: error\ndata: {"message": "out of memory"}\n\n'), StreamBrokenError, "out of memory"),
+        (streams({"error": {"code": 500}}), StreamBrokenError, "did not say which"),
+        (streams(delta("Hel"), then="stall"), UpstreamTimeoutError, "fell silent"),
+        (streams(delta("Hel"), then="ping"), UpstreamTimeoutError, "fell silent"),
+        (streams(ROLE, then="stall"), UpstreamTimeoutError, "did not begin"),
+        (streams(ROLE, then="ping"), UpstreamTimeoutError, "did not begin"),
+        (streams(then="stall"), UpstreamTimeoutError, "did not begin"),
+        (stalls, UpstreamTimeoutError, "said nothing for 0.3 s"),
+        (answers({"error": {"message": "no such luck"}}), StreamBrokenError, "no such luck"),
+        (answers({"error": "no such luck"}), StreamBrokenError, "no such luck"),
+        (answers(b"{", kind="application/json"), UpstreamError, "not JSON"),
+        (answers(b"<html>", kind="text/html"), StreamBrokenError, "before the answer was complete"),
+        (answers({"detail": f"key {KEY} is wrong"}, 401), AuthenticationError, r"key \*\*\* is wrong"),
+        (answers({"detail": "busy"}, 503, {"Retry-After": "3"}), UnavailableError, "busy"),
+        (answers({"error": "x"}, 429, {"retry-after-ms": "10"}), RateLimitError, "x"),
+        (answers(b"oops", 500), UpstreamError, "oops"),
+        (answers({"detail": "too hot"}, 422), InvalidRequestError, "too hot"),
+        (answers(b"", 404), NotFoundError, "404"),
+    ],
+)
+async def test_every_way_to_fail_has_its_error(
+    upstream: Upstream, client: Make, behaviour: Any, error: type[ApiError], words: str
+) -> None:
+    upstream.on(CHAT, behaviour)
+    raised = await error_of(error, said(client()))
+    assert re.search(words, raised.message), raised.message
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        (stalls, UpstreamTimeoutError),
+        (answers({"error": {"message": "no"}}), StreamBrokenError),
+        (answers(b"not json"), UpstreamError),
+        (answers({"error": {"message": "no"}}, 500), UpstreamError),
+    ],
+)
+async def test_a_whole_answer_fails_as_clearly(upstream: Upstream, client: Make, behaviour: Any, error: type[ApiError]) -> None:
+    async def whole() -> None:
+        answer = await ask(client(), stream=False)
+        try:
+            await answer.body()
+        finally:
+            await answer.close()
+
+    upstream.on(CHAT, behaviour)
+    await error_of(error, whole())
+
+
+async def test_a_body_that_never_ends_is_given_up_in_time(upstream: Upstream, client: Make) -> None:
+    upstream.on(CHAT, streams(b'{"choices"', then="stall", kind="application/json"))
+    answer = await ask(client(), stream=False)
+    raised = await error_of(UpstreamTimeoutError, answer.body())
+    assert "in time" in raised.message
+    await answer.close()
+
+
+async def test_a_body_that_breaks_off_is_a_broken_answer(upstream: Upstream, client: Make) -> None:
+    upstream.on(CHAT, streams(b'{"choices"', then="cut", kind="application/json"))
+    answer = await ask(client(), stream=False)
+    await error_of(StreamBrokenError, answer.body())
+    await answer.close()
+
+
+async def test_bodies_have_a_ceiling(upstream: Upstream, client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 10_000)
+    upstream.on("/models", answers(b"[" + b" " * 20_000 + b"]"))
+    raised = await error_of(UpstreamError, client().get_json("/models"))
+    assert "10000 bytes" in raised.message
+
+
+async def test_an_endless_error_is_cut(upstream: Upstream, client: Make) -> None:
+    upstream.on("/models", answers(b"x" * 10_000_000, 500))
+    raised = await error_of(UpstreamError, client().get_json("/models"))
+    assert len(raised.message) <= 500
+
+
+async def test_an_event_without_end_is_refused(upstream: Upstream, client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zeroconf_ai.protocol.sse.SSEDecoder.__init__.__kwdefaults__", {"max_event_bytes": 10_000})
+    upstream.on(CHAT, streams(delta("Hi"), b"data: " + b"x" * 20_000, then="stall"))
+    raised = await error_of(StreamBrokenError, said(client()))
+    assert "10000 bytes" in raised.message
+
+
+async def test_a_redirect_is_not_followed_and_the_key_does_not_travel(upstream: Upstream, client: Make) -> None:
+    async with Upstream() as elsewhere:
+        elsewhere.on(CHAT, answers(COMPLETION)).on("/models", answers([]))
+        for status in (301, 302, 303, 307, 308):
+            upstream.on(CHAT, answers(b"", status, {"Location": f"{elsewhere.base_url}{CHAT}"}))
+            upstream.on("/models", answers(b"", status, {"Location": f"{elsewhere.base_url}/models"}))
+            await error_of(UpstreamConnectionError, said(client()))
+            raised = await error_of(UpstreamConnectionError, client().get_json("/models"))
+            assert "redirects" in raised.message
+    assert elsewhere.received == []
+
+
+async def test_the_key_goes_to_its_own_host_and_only_where_it_is_needed(upstream: Upstream, client: Make) -> None:
+    upstream.on(CHAT, answers(COMPLETION)).on("/health", answers({}))
+    with_key, without = client(), client(key=None)
+    await said(with_key)
+    await with_key.get_json("/health")
+    await with_key.get_json("/health", secret=False)
+    await without.get_json("/health")
+    assert [request.headers.get("Authorization") for request in upstream.received] == [f"Bearer {KEY}"] * 2 + [None] * 2
+
+
+async def test_a_repr_holds_no_key(client: Make) -> None:
+    assert KEY not in repr(client())
+
+
+async def test_nobody_listening_is_told_at_once(client: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = time.perf_counter()
+    raised = await error_of(UpstreamConnectionError, said(client(f"http://127.0.0.1:{port}/v1")))
+    assert time.perf_counter() - started < QUICK.connect
+    assert raised.message.startswith("Attic cannot be reached")
+
+
+async def test_a_host_that_takes_no_connection_is_given_up_after_the_connect_time(client: Make) -> None:
+    with socket.socket() as deaf, socket.socket() as one, socket.socket() as two:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for filler in (one, two):  # the queue of connections that nobody accepts is full
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        raised = await error_of(
+            UpstreamConnectionError, said(client(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", timeouts=Timeouts(connect=0.3)))
+        )
+    assert raised.message == "Attic did not take the connection within 0.3 s"
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x00\x01\x02", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
+)
+async def test_something_that_speaks_no_http_is_unreachable(client: Make, garbage: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(garbage)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await error_of(UpstreamConnectionError, client(f"http://127.0.0.1:{port}/v1").get_json("/health"))
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "null\x00"])
+async def test_a_key_that_is_no_header_is_an_error_and_not_a_crash(client: Make, key: str) -> None:
+    with pytest.raises(UpstreamConnectionError) as raised:
+        await client(key=key).get_json("/health")
+    assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "nonsense", "http://127.0.0.1:99999/v1"])
+async def test_an_address_that_is_none_is_an_error_and_not_a_crash(client: Make, url: str) -> None:
+    with pytest.raises(UpstreamConnectionError):
+        await client(url).get_json("/health")
+
+
+async def test_a_probe_is_bounded_in_all_that_it_waits_for(upstream: Upstream, client: Make) -> None:
+    upstream.on("/health", stalls, streams(b"{", then="stall", kind="application/json"))
+    for _ in range(2):
+        raised = await error_of(UpstreamTimeoutError, client().get_json("/health"))
+        assert raised.message == "Attic did not answer within 0.3 s"
+
+
+async def test_a_slow_first_token_is_waited_for_longer_than_the_next(upstream: Upstream, client: Make) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.25)
+        return await streams(delta("Hello"), STOP)(request)
+
+    upstream.on(CHAT, slow)
+    assert (await said(client(timeouts=Timeouts(first_token=2, between_tokens=0.1)))).content == "Hello"

@@ -1,0 +1,393 @@
+"""LAN providers, the origin's and Saturn's among them."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+import pytest
+
+from tests.core.fakes import COMPLETION, STOP, USAGE, Upstream, answers, chat, delta, stalls, streams
+from zeroconf_ai.backends.base import Answer, BackendInfo, Timeouts
+from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, Endpoint, NotAProviderError, ZeroconfAIBackend, probe
+from zeroconf_ai.protocol.errors import (
+    AuthenticationError,
+    IdentityChangedError,
+    InvalidRequestError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.protocol.record import Capability, Cost, Placement, ServiceRecord
+from zeroconf_ai.protocol.request import Kind, Request
+
+KEY = "canary-key"
+CHAT = "/chat/completions"
+QUICK = Timeouts(connect=0.5, first_token=0.5, between_tokens=0.3, answer=1, probe=0.5)
+
+
+@pytest.fixture
+def backend(session: aiohttp.ClientSession, upstream: Upstream) -> ZeroconfAIBackend:
+    return ZeroconfAIBackend(session, BackendInfo("attic", "Attic"), Endpoint(upstream.base_url, KEY), timeouts=QUICK)
+
+
+async def text_of(answer: Answer) -> str:
+    try:
+        return "".join(
+            [
+                chunk.data["choices"][0]["delta"].get("content", "")
+                async for b in answer.batches()
+                for chunk in b
+                if chunk.data["choices"]
+            ]
+        )
+    finally:
+        await answer.close()
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(2):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_healthy_provider_says_who_it_is(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/health", answers({"status": "degraded", "provider": "ollama", "version": "1.2", "id": "x"}))
+    health = await backend.health()
+    assert (health.status, health.provider, health.version, health.id) == ("degraded", "ollama", "1.2", "x")
+
+
+async def test_a_plain_openai_server_without_a_health_path_is_asked_for_its_models(
+    upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    upstream.on("/models", answers({"data": [{"id": "m"}]}))
+    assert (await backend.health()).status == "ok"
+
+
+@pytest.mark.parametrize("behaviour", [answers({"detail": "Not Found"}, 404), answers({}, 405), answers({"data": []})])
+async def test_a_server_with_neither_health_nor_models_is_no_provider(
+    upstream: Upstream, session: aiohttp.ClientSession, behaviour: Any
+) -> None:
+    upstream.on("/models", behaviour)
+    with pytest.raises(NotAProviderError, match="Attic"):
+        await probe(session, Endpoint(upstream.base_url), "Attic", QUICK)
+
+
+async def test_a_saturn_server_that_asks_for_a_key_even_here_is_reachable(
+    upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    upstream.on("/health", answers({"error": {"message": "missing bearer token"}}, 401))
+    with pytest.raises(AuthenticationError):
+        await probe(session, Endpoint(upstream.base_url), "Attic", QUICK)
+
+
+async def test_the_key_is_shown_only_after_health_was_asked_without_it(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    """Saturn's servers want it even there, and are given it at once from then on; the others never see it there."""
+
+    async def saturn(request: web.Request) -> web.StreamResponse:
+        known = request.headers.get("Authorization") == f"Bearer {KEY}"
+        return await answers({"status": "ok"} if known else {"detail": "no key"}, 200 if known else 401)(request)
+
+    upstream.on("/health", answers({}), saturn)
+    for _ in range(3):
+        await backend.health()
+    shown = ["Authorization" in request.headers for request in upstream.received]
+    assert shown == [False, False, True, True]
+
+
+async def test_another_provider_at_the_confirmed_ones_address_is_not_taken_for_it(
+    upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    upstream.on("/health", answers({"id": "confirmed"}), answers({}), answers({"id": "another"}))
+    backend.identity = "confirmed"
+    await backend.health()
+    await backend.health()
+    with pytest.raises(IdentityChangedError):
+        await backend.health()
+
+
+async def test_a_server_that_says_it_cannot_serve_is_not_well(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/health", answers({"status": "unavailable"}, 503))
+    with pytest.raises(UnavailableError):
+        await backend.health()
+
+
+async def test_a_page_that_answers_200_is_no_health(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/health", answers(b"<html>router login</html>", kind="text/html"))
+    with pytest.raises(UpstreamError, match="not JSON"):
+        await backend.health()
+
+
+@pytest.mark.parametrize(
+    ("body", "models"),
+    [
+        ({"data": [{"id": "a"}]}, ["a"]),
+        ({"models": [{"id": "a"}]}, ["a"]),
+        ({"models": ["a"]}, ["a"]),
+        ({"data": []}, ["announced"]),
+    ],
+)
+async def test_models_come_in_any_shape_or_from_the_record(
+    upstream: Upstream, backend: ZeroconfAIBackend, body: Any, models: list[str]
+) -> None:
+    backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
+    upstream.on("/models", answers(body))
+    assert [model.id for model in await backend.models()] == models
+
+
+async def test_without_a_models_path_the_record_is_believed(backend: ZeroconfAIBackend) -> None:
+    backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
+    assert [model.id for model in await backend.models()] == ["announced"]
+
+
+async def test_a_models_path_that_fails_is_an_error_and_no_empty_list(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/models", answers({"detail": "oops"}, 500))
+    with pytest.raises(UpstreamError):
+        await backend.models()
+
+
+@pytest.mark.parametrize("behaviour", [answers({"detail": "Not Found"}, 404), answers({}, 405), answers([])])
+async def test_a_status_that_is_not_offered_is_asked_for_once(
+    upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any
+) -> None:
+    upstream.on("/status", behaviour)
+    assert await backend.status() is None
+    assert await backend.status() is None
+    assert len(upstream.received) == 1
+    backend.announce(ServiceRecord("Attic", "attic.local.", 8000))
+    assert await backend.status() is None
+    assert len(upstream.received) == 2
+
+
+async def test_a_status_is_read(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/status", answers({"queue": {"depth": 3, "active": 2, "max_concurrent": 4}}))
+    status = await backend.status()
+    assert status is not None
+    assert status.queue is not None
+    assert (status.queue.depth, status.queue.max_concurrent) == (3, 4)
+
+
+async def test_what_is_advertised_is_taken_over_but_not_the_id(backend: ZeroconfAIBackend) -> None:
+    record = ServiceRecord(
+        "Attic", "attic.local.", 8000, id="other", priority=5, cost=Cost.METERED, placement=Placement.PROXY, models=("m",)
+    )
+    backend.announce(record)
+    info = backend.info
+    assert (info.id, info.priority, info.cost, info.placement, info.announced_models) == (
+        "attic",
+        5,
+        Cost.METERED,
+        Placement.PROXY,
+        ("m",),
+    )
+    assert info.capabilities == frozenset({Capability.COMPLETION, Capability.STREAMING})
+
+
+async def test_a_request_goes_out_as_it_is(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on(CHAT, streams(delta("Hello"), STOP))
+    request = Request.parse(Kind.CHAT, dict(chat(stream=True).body), request_id="r-1", via=("one", "two"))
+    assert await text_of(await backend.send(request)) == "Hello"
+    (received,) = upstream.received
+    assert received.body == request.body
+    assert received.headers["X-Request-ID"] == "r-1"
+    assert received.headers["Via"] == "1.1 one, 1.1 two"
+    assert received.headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(("kind", "body"), [(Kind.COMPLETION, {"prompt": "Hi"}), (Kind.EMBEDDINGS, {"input": "Hi"})])
+async def test_completions_and_embeddings_have_their_own_paths(
+    upstream: Upstream, backend: ZeroconfAIBackend, kind: Kind, body: Any
+) -> None:
+    upstream.on(f"/{kind.value}", answers({"object": "list"}))
+    answer = await backend.send(Request.parse(kind, body))
+    assert await answer.body() == b'{"object": "list"}'
+    await answer.close()
+
+
+REFUSALS = [
+    answers(
+        {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}, 422
+    ),
+    answers({"error": {"message": "Unrecognized argument", "param": "stream_options"}}, 400),
+    answers({"error": {"message": "stream_options is not supported"}}, 400),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_server_that_refuses_stream_options_is_asked_without_from_then_on(
+    upstream: Upstream, backend: ZeroconfAIBackend, refusal: Any
+) -> None:
+    upstream.on(CHAT, refusal, streams(delta("Hello"), STOP))
+    request = chat(stream=True, stream_options={"include_usage": True})
+    for _ in range(2):
+        assert await text_of(await backend.send(request)) == "Hello"
+    assert ["stream_options" in body for body in upstream.bodies()] == [True, False, False]
+
+
+async def test_another_refusal_is_the_callers_and_is_not_tried_again(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on(CHAT, answers({"detail": [{"loc": ["body", "temperature"], "msg": "too hot"}]}, 422))
+    with pytest.raises(InvalidRequestError, match="temperature: too hot"):
+        await backend.send(chat(stream=True, stream_options={"include_usage": True}))
+    assert len(upstream.received) == 1
+
+
+async def test_it_is_spoken_to_at_its_new_address_with_its_new_key(
+    upstream: Upstream, session: aiohttp.ClientSession, backend: ZeroconfAIBackend
+) -> None:
+    async with Upstream() as other:
+        other.on("/models", answers([]))
+        backend.move(Endpoint(f"{other.base_url}/", "second-key"))
+        await backend.models()
+        assert backend.base_url == other.base_url
+        assert other.received[0].headers["Authorization"] == "Bearer second-key"
+    assert upstream.received == []
+
+
+def test_no_repr_holds_the_key(backend: ZeroconfAIBackend) -> None:
+    assert KEY not in repr(backend) + repr(Endpoint("http://127.0.0.1/v1", KEY)) + str(Endpoint("http://127.0.0.1/v1", KEY))
+
+
+async def test_no_more_than_five_at_once(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    async def slow(_: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await answers(COMPLETION)(_)
+
+    async def one() -> None:
+        answer = await backend.send(chat())
+        await answer.body()
+        await answer.close()
+
+    upstream.on(CHAT, slow)
+    await asyncio.gather(*(one() for _ in range(20)))
+    assert len(upstream.received) == 20
+    assert upstream.most_at_once == MAX_CONNECTIONS
+
+
+async def fill(upstream: Upstream, backend: ZeroconfAIBackend, count: int = MAX_CONNECTIONS) -> list[Answer]:
+    upstream.on(CHAT, streams(delta("Hi"), then="stall"))
+    return [await backend.send(chat(stream=True)) for _ in range(count)]
+
+
+async def test_a_provider_that_takes_more_is_given_more_at_once(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    open_answers = await fill(upstream, backend)
+    waiting = [asyncio.create_task(backend.send(chat(stream=True))) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in waiting)
+    upstream.on("/status", answers({"queue": {"max_concurrent": 7}}))
+    await backend.status()
+    await until(lambda: sum(task.done() for task in waiting) == 2)
+    await open_answers.pop().close()
+    await until(lambda: all(task.done() for task in waiting))
+    for answer in [*open_answers, *(task.result() for task in waiting)]:
+        await answer.close()
+
+
+async def test_a_provider_that_takes_fewer_is_given_fewer(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on("/status", answers({"queue": {"max_concurrent": 1}}))
+    await backend.status()
+    (first,) = await fill(upstream, backend, 1)
+    second = asyncio.create_task(backend.send(chat(stream=True)))
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    await first.close()
+    await (await second).close()
+
+
+async def test_cancelling_while_waiting_for_a_slot_sends_nothing_and_loses_no_slot(
+    upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    open_answers = await fill(upstream, backend)
+    waiting = [asyncio.create_task(backend.send(chat(stream=True))) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(task.cancelled() for task in waiting)
+    assert len(upstream.received) == MAX_CONNECTIONS
+    for answer in open_answers:
+        await answer.close()
+    for answer in await asyncio.wait_for(fill(upstream, backend), 1):
+        await answer.close()
+
+
+async def test_cancelling_in_the_moment_a_slot_is_handed_over_loses_no_slot(
+    upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    open_answers = await fill(upstream, backend)
+    waiting = asyncio.create_task(backend.send(chat(stream=True)))
+    await asyncio.sleep(0.05)
+    await open_answers.pop().close()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for answer in open_answers:
+        await answer.close()
+    for answer in await asyncio.wait_for(fill(upstream, backend), 1):
+        await answer.close()
+
+
+async def test_who_waits_longest_is_served_first(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    open_answers = await fill(upstream, backend)
+    served: list[int] = []
+
+    async def one(number: int) -> None:
+        answer = await backend.send(chat(stream=True))
+        served.append(number)
+        await answer.close()
+
+    waiting = [asyncio.create_task(one(number)) for number in range(4)]
+    await asyncio.sleep(0.05)
+    for answer in open_answers:
+        await answer.close()
+    late = asyncio.create_task(one(99))
+    await asyncio.gather(*waiting, late)
+    assert served[-1] == 99
+    assert sorted(served[:-1]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        (answers({"error": "x"}, 500), UpstreamError),
+        (answers({"error": "x"}, 400), InvalidRequestError),
+        (stalls, UpstreamTimeoutError),
+        (answers({"error": "x"}), UpstreamError),
+    ],
+)
+async def test_a_failed_request_gives_its_slot_back(
+    upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any, error: Any
+) -> None:
+    backend.timeouts = Timeouts(first_token=0.05, probe=0.5)
+    upstream.on(CHAT, behaviour)
+    for _ in range(MAX_CONNECTIONS + 1):
+        with pytest.raises(error):
+            await asyncio.wait_for(backend.send(chat(stream=True)), 1)
+
+
+async def test_an_answer_that_is_closed_twice_gives_one_slot_back(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    open_answers = await fill(upstream, backend)
+    await open_answers[0].close()
+    await open_answers[0].close()
+    refilled = await asyncio.wait_for(backend.send(chat(stream=True)), 1)
+    blocked = asyncio.create_task(backend.send(chat(stream=True)))
+    await asyncio.sleep(0.05)
+    assert not blocked.done()
+    blocked.cancel()
+    for answer in (refilled, *open_answers):
+        await answer.close()
+
+
+async def test_usage_chunks_come_through(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    upstream.on(CHAT, streams(delta("Hi"), STOP, USAGE))
+    answer = await backend.send(chat(stream=True))
+    assert [chunk.usage for batch in [b async for b in answer.batches()] for chunk in batch][-1] is not None
+    await answer.close()
+
+
+async def test_a_provider_that_went_away_is_unreachable(session: aiohttp.ClientSession) -> None:
+    async with Upstream() as upstream:
+        backend = ZeroconfAIBackend(session, BackendInfo("a", "Attic"), Endpoint(upstream.base_url), timeouts=QUICK)
+    for asked in (backend.health(), backend.models(), backend.status(), backend.send(chat())):
+        with pytest.raises(UpstreamConnectionError, match="Attic cannot be reached"):
+            await asked

@@ -1,0 +1,257 @@
+"""Providers that act up: a real HTTP server on 127.0.0.1, and a backend without a network for the router's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+import json
+import ssl
+from typing import Any, Self, override
+
+from aiohttp import web
+
+from zeroconf_ai.backends.base import Answer, Backend, BackendInfo
+from zeroconf_ai.protocol.chunks import Chunk
+from zeroconf_ai.protocol.errors import ApiError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.status import Health, ProviderStatus
+
+type Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+FOREVER = 3600
+
+
+def chat(*, stream: bool = False, model: str = "m", **body: Any) -> Request:
+    """A small chat request."""
+    return Request.parse(Kind.CHAT, {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": stream, **body})
+
+
+def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A chunk's JSON."""
+    body = fields if content is None else {"content": content, **fields}
+    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": body, "finish_reason": finish}]}
+
+
+ROLE = delta("", role="assistant")
+STOP = delta(finish="stop")
+USAGE = {"object": "chat.completion.chunk", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+COMPLETION = {
+    "object": "chat.completion",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+}
+
+
+def answers(
+    body: object = None, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "application/json"
+) -> Behaviour:
+    """A whole answer; `body` is sent as JSON unless it is bytes."""
+
+    async def behave(_: web.Request) -> web.StreamResponse:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return web.Response(status=status, body=raw, headers={"Content-Type": kind, **(headers or {})})
+
+    return behave
+
+
+def streams(*events: object, done: bool = True, then: str = "end", kind: str = "text/event-stream") -> Behaviour:
+    """Events, one write each (bytes as they are), and then: "end", "stall", "cut" (the connection breaks) or "ping" for ever."""
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": kind})
+        await response.prepare(request)
+        for event in events:
+            await response.write(event if isinstance(event, bytes) else f"data: {json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0)
+        if then == "stall":
+            await asyncio.sleep(FOREVER)
+        while then == "ping":
+            await response.write(b": ping\n\n")
+            await asyncio.sleep(0.02)
+        if then == "cut":
+            await asyncio.sleep(0.02)
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        if done:
+            await response.write(b"data: [DONE]\n\n")
+        return response
+
+    return behave
+
+
+async def stalls(_: web.Request) -> web.StreamResponse:
+    """Take the request and say nothing."""
+    await asyncio.sleep(FOREVER)
+    raise AssertionError("nobody waits that long")
+
+
+@dataclass
+class Received:
+    """One request that came in."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its handler has ended."""
+    cut: bool = False
+    """The client went away before the end."""
+
+
+class Upstream:
+    """A server whose every path behaves as told: `behave[path]` in turn, the last one again and again; 404 for the rest."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        """Use as an asynchronous context manager."""
+        self.behave: dict[str, list[Behaviour]] = {}
+        self.received: list[Received] = []
+        self.base_url = ""
+        self.most_at_once = 0
+        self._tls = tls
+        self._now = 0
+
+    def on(self, path: str, *behaviours: Behaviour) -> Self:
+        """Set what a path below /v1 does."""
+        self.behave[path] = list(behaviours)
+        return self
+
+    def bodies(self, path: str = "/chat/completions") -> list[Any]:
+        """The bodies that a path was sent."""
+        return [request.body for request in self.received if request.path == path]
+
+    async def __aenter__(self) -> Self:
+        """Serve on a free port."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        scheme = "https" if self._tls else "http"
+        self.base_url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.removeprefix("/v1")
+        raw = await request.read()
+        received = Received(path, request.headers.copy(), json.loads(raw) if raw else None)
+        self.received.append(received)
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        todo = self.behave.get(path) or [answers({"detail": "Not Found"}, 404)]
+        try:
+            return await (todo.pop(0) if len(todo) > 1 else todo[0])(request)
+        except asyncio.CancelledError, ConnectionError:
+            received.cut = True
+            raise
+        finally:
+            self._now -= 1
+            received.over.set()
+
+
+class StubAnswer(Answer):
+    """Says what it is told: chunks as dicts, errors to raise, events to wait for."""
+
+    def __init__(self, backend: StubBackend, steps: Iterable[object]) -> None:
+        """Open until closed."""
+        self._backend = backend
+        self._steps = list(steps)
+        self._closed = False
+        backend.open += 1
+
+    async def _play(self) -> AsyncIterator[dict[str, Any]]:
+        for step in self._steps:
+            if isinstance(step, BaseException):
+                raise step
+            if isinstance(step, asyncio.Event):
+                await step.wait()
+            elif isinstance(step, dict):
+                yield step
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        async for data in self._play():
+            yield [Chunk.of(data)]
+
+    @override
+    async def body(self) -> bytes:
+        async for data in self._play():
+            return json.dumps(data).encode()
+        raise AssertionError("a stub without a body")
+
+    @override
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._backend.open -= 1
+
+
+class StubBackend(Backend):
+    """A backend without a network. `outcomes` are played in turn, the last one again and again.
+
+    An outcome is an error (raised by `send`) or a list of steps (see StubAnswer).
+    """
+
+    def __init__(self, name: str, *outcomes: object, models: Iterable[ModelInfo | str] = ("m",), **info: Any) -> None:
+        """`name` is its id too."""
+        self._info = BackendInfo(name, name.title(), **info)
+        self.outcomes: list[object] = list(outcomes) or [[delta("Hello"), STOP, USAGE]]
+        self.listed = tuple(ModelInfo(model) if isinstance(model, str) else model for model in models)
+        self.sent: list[Request] = []
+        self.open = 0
+        self.closed = False
+        self.well: Health | ApiError | asyncio.Event = Health()
+        self.says: ProviderStatus | ApiError | None = None
+        self.models_error: ApiError | None = None
+        self.asked = {"health": 0, "models": 0, "status": 0}
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @override
+    async def health(self) -> Health:
+        self.asked["health"] += 1
+        await asyncio.sleep(0)
+        if isinstance(self.well, asyncio.Event):
+            await self.well.wait()
+            return Health()
+        if isinstance(self.well, ApiError):
+            raise self.well
+        return self.well
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        self.asked["models"] += 1
+        if self.models_error is not None:
+            raise self.models_error
+        return self.listed
+
+    @override
+    async def status(self) -> ProviderStatus | None:
+        self.asked["status"] += 1
+        if isinstance(self.says, ApiError):
+            raise self.says
+        return self.says
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        self.sent.append(request)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        await asyncio.sleep(0)
+        if isinstance(outcome, asyncio.Event):
+            await outcome.wait()
+            outcome = [COMPLETION if not request.stream else STOP]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        assert isinstance(outcome, list)
+        return StubAnswer(self, outcome if request.stream else [COMPLETION])
+
+    @override
+    async def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,332 @@
+"""The TXT record, in both dialects, whatever the network sends."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+import unicodedata
+
+from hypothesis import given, strategies as st
+import pytest
+
+from zeroconf_ai.protocol.record import (
+    DEFAULT_CAPABILITIES,
+    DEFAULT_PRIORITY,
+    MAX_STRING,
+    MAX_TXT,
+    SATURN_TYPE,
+    SERVICE_TYPE,
+    SERVICE_TYPES,
+    Auth,
+    Capability,
+    Cost,
+    Placement,
+    RecordError,
+    ServiceRecord,
+    VersionError,
+)
+
+ID = "5b1f6f0e-2f7c-4f59-9c1c-1f0d8f7f8a11"
+
+
+def read(txt: Mapping[str, str | None], **where: Any) -> ServiceRecord:
+    """The record of `txt` at an ordinary place."""
+    place: dict[str, Any] = {"name": "Attic", "host": "attic.local.", "port": 8000, "addresses": ["192.168.1.5"]}
+    return ServiceRecord.from_txt(txt, **(place | where))
+
+
+def size(txt: Mapping[str, str]) -> int:
+    """Bytes on the wire: each string is preceded by its length."""
+    return sum(1 + len(f"{key}={value}".encode()) for key, value in txt.items())
+
+
+names = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters=",", categories=["L", "N", "P", "S"]), min_size=1
+)
+records = st.builds(
+    ServiceRecord,
+    name=st.just("Attic"),
+    host=st.just("attic.local."),
+    port=st.integers(1, 65535),
+    id=st.uuids().map(str),
+    models=st.lists(names.map(lambda name: name[:40]), unique=True, max_size=60).map(tuple),
+    provider=st.sampled_from(["openai", "ollama", "vllm", "custom"]),
+    capabilities=st.frozensets(st.sampled_from(Capability), min_size=1),
+    auth=st.sampled_from(Auth),
+    priority=st.integers(0, 65535),
+    cost=st.sampled_from([Cost.FREE, Cost.METERED, Cost.SUBSCRIPTION]),
+    placement=st.sampled_from([Placement.LOCAL, Placement.PROXY]),
+    admin=st.none() | names.map(lambda name: name[:100]),
+    tls=st.booleans(),
+    fingerprint=st.none() | st.just("A" * 43),
+    sealed_token=st.none() | st.just("s" * 200),
+    context_window=st.none() | st.integers(1, 10**8),
+)
+
+
+@given(records)
+def test_what_is_advertised_is_what_is_read(record: ServiceRecord) -> None:
+    found = ServiceRecord.from_txt(record.to_txt(), name=record.name, host=record.host, port=record.port)
+    assert record.models[: len(found.models)] == found.models
+    assert found.models_truncated == (len(found.models) < len(record.models))
+    assert replace(found, models=(), models_truncated=False) == replace(record, models=())
+
+
+@given(records)
+def test_saturns_clients_read_the_same(record: ServiceRecord) -> None:
+    txt = record.to_saturn_txt()
+    found = ServiceRecord.from_txt(txt, name=record.name, host=record.host, port=record.port, service_type=SATURN_TYPE)
+    assert record.models[: len(found.models)] == found.models
+    assert (found.id, found.capabilities, found.priority, found.placement) == (
+        record.id,
+        record.capabilities,
+        record.priority,
+        record.placement,
+    )
+    assert (found.cost is Cost.FREE) == (record.cost is Cost.FREE)
+    assert txt["deployment"] in ("local", "network")
+    assert txt["cost"] in ("free", "paid", "unknown")
+
+
+@given(records)
+def test_no_record_is_larger_than_its_ceiling(record: ServiceRecord) -> None:
+    for txt in (record.to_txt(), record.to_saturn_txt()):
+        assert all(len(f"{key}={value}".encode()) <= MAX_STRING for key, value in txt.items())
+        assert size(txt) <= MAX_TXT
+
+
+def test_two_hundred_models_are_cut_at_the_last_that_fits() -> None:
+    record = ServiceRecord("Attic", "attic.local.", 8000, id=ID, models=tuple(f"model-number-{n:03}" for n in range(200)))
+    txt = record.to_txt()
+    assert txt["mtrunc"] == "1"
+    assert txt["models"].split(",") == list(record.models[: len(txt["models"].split(","))])
+    assert MAX_STRING - len("models=") - len(",model-number-000") < len(txt["models"]) <= MAX_STRING - len("models=")
+
+
+def test_a_list_that_was_cut_by_somebody_else_stays_marked() -> None:
+    assert read({"models": "a,b", "mtrunc": "1"}).to_txt()["mtrunc"] == "1"
+
+
+@pytest.mark.parametrize("field", ["admin", "sealed_token", "fingerprint"])
+def test_what_does_not_fit_is_refused_and_named(field: str) -> None:
+    long: dict[str, Any] = {field: "ä" * 130}
+    record = ServiceRecord("Attic", "attic.local.", 8000, id=ID, **long)
+    with pytest.raises(RecordError, match="255 bytes"):
+        record.to_txt()
+
+
+def test_strings_that_only_together_are_too_long_are_refused() -> None:
+    long = "x" * 240
+    record = ServiceRecord("Attic", "a.local.", 1, id=long, provider=long, fingerprint=long, sealed_token=long, admin=long)
+    with pytest.raises(RecordError, match=str(MAX_TXT)):
+        record.to_txt()
+
+
+KEYS = (
+    "version v id ID models provider api capabilities features auth priority cost backend deployment admin tls fp tok api_base "
+    "ephemeral_key context mtrunc unknown"
+)
+keys = st.sampled_from(KEYS.split())
+hostile = (
+    st.text()
+    | st.binary().map(lambda raw: raw.decode(errors="replace"))
+    | st.binary().map(lambda raw: raw.decode("latin-1"))
+    | st.text().map(lambda text: f"https://{text}")
+    | st.sampled_from(["1.0", "2.0", "http://[::1", "https://a:99999/", "٣", "²", "9" * 5000, "\ud800", "a," * 200])
+)
+
+
+places = st.fixed_dictionaries(
+    {
+        "name": hostile,
+        "host": hostile,
+        "port": st.integers(1, 65535) | st.integers() | st.none(),
+        "addresses": st.lists(st.ip_addresses(), max_size=3) | st.lists(hostile | st.ip_addresses(), max_size=3),
+        "service_type": st.sampled_from([*SERVICE_TYPES, ""]),
+    }
+)
+
+
+@given(st.dictionaries(keys | st.text(), st.none() | hostile), places)
+def test_no_advertisement_raises_anything_but_a_record_error(txt: dict[str, str | None], where: dict[str, Any]) -> None:
+    try:
+        record = read(txt, **where)
+    except RecordError:
+        return
+    shown = (record.name, record.id, record.host, *record.models, record.provider, record.admin or "", record.version)
+    assert all(unicodedata.category(char) not in ("Cc", "Cf", "Cs") for text in shown for char in text)
+    assert all(len(text) <= MAX_STRING for text in shown)
+    assert 0 <= record.priority <= 65535
+    assert record.id
+    record.base_urls()
+    try:
+        record.to_txt()
+    except RecordError as err:
+        assert "bytes" in str(err)  # noqa: PT017 - most examples do not raise
+
+
+def test_control_characters_and_direction_marks_are_dropped() -> None:
+    record = read({"admin": "a\x00b\x1b[31m\u202ec\u2066d\u200f", "models": "one\r\n,t\u200bwo"}, name="At\u202etic\n")
+    assert (record.admin, record.models, record.name) == ("ab[31mcd", ("one", "two"), "Attic")
+
+
+def test_long_values_are_cut() -> None:
+    record = read({"admin": "x" * 10_000, "id": "y" * 10_000, "provider": "z" * 10_000}, name="n" * 10_000)
+    assert (len(record.admin or ""), len(record.id), len(record.provider), len(record.name)) == (255, 64, 32, 63)
+
+
+def test_the_first_of_two_keys_that_differ_in_case_counts() -> None:
+    """RFC 6763, 6.4."""
+    assert read({"Cost": "metered", "cost": "free", "COST": "subscription"}).cost is Cost.METERED
+
+
+def test_keys_are_read_in_any_case_and_unknown_ones_ignored() -> None:
+    assert read({"PRIORITY": "7", "colour": "red"}).priority == 7
+
+
+def test_an_empty_record_has_the_protocols_defaults() -> None:
+    record = read({})
+    assert record.version == "1.0"
+    assert record.capabilities == DEFAULT_CAPABILITIES
+    assert not record.capabilities_stated
+    assert (record.auth, record.cost, record.placement, record.provider) == (Auth.NONE, Cost.FREE, Placement.LOCAL, "custom")
+    assert record.priority == DEFAULT_PRIORITY
+    assert record.models == ()
+    assert not record.tls
+
+
+def test_a_missing_id_is_derived_and_stays_the_same() -> None:
+    one, again, other = read({}), read({"models": "new"}, addresses=["10.0.0.1"]), read({}, name="Cellar")
+    assert one.id_derived
+    assert one.id == again.id != other.id
+    assert not read({"id": ID}).id_derived
+
+
+@pytest.mark.parametrize("value", [None, "", "\x00", "   "])
+def test_an_empty_value_counts_as_missing(value: str | None) -> None:
+    record = read({"id": value, "cost": value, "version": value})
+    assert record.id_derived
+    assert record.cost is Cost.FREE
+
+
+@pytest.mark.parametrize(
+    ("version", "service_type", "accepted"),
+    [
+        ("1.0", SERVICE_TYPE, True),
+        ("1", SERVICE_TYPE, True),
+        ("1.99", SERVICE_TYPE, True),
+        ("2.0", SERVICE_TYPE, False),
+        ("0.9", SERVICE_TYPE, False),
+        ("x", SERVICE_TYPE, False),
+        ("-1", SERVICE_TYPE, False),
+        ("1.0", SATURN_TYPE, True),
+        ("2", SATURN_TYPE, True),
+        ("3", SATURN_TYPE, False),
+    ],
+)
+def test_an_unknown_major_is_refused_and_any_minor_accepted(version: str, service_type: str, accepted: bool) -> None:
+    if accepted:
+        assert read({"version": version}, service_type=service_type).version == version
+        return
+    with pytest.raises(VersionError):
+        read({"version": version}, service_type=service_type)
+
+
+@pytest.mark.parametrize("port", [None, 0, -1, 65536, 10**9])
+def test_a_port_that_is_none_is_refused(port: int | None) -> None:
+    with pytest.raises(RecordError):
+        read({}, port=port)
+
+
+@pytest.mark.parametrize(
+    ("txt", "srv", "priority"),
+    [
+        ({}, 0, 100),
+        ({}, 30, 30),
+        ({"priority": "7"}, 30, 7),
+        ({"priority": "0"}, 30, 0),
+        ({"priority": "99999999"}, 0, 65535),
+        *(({"priority": bad}, 0, 100) for bad in ("-1", "1.5", "high", "0x10")),
+    ],
+)
+def test_priority_is_the_txt_keys_else_the_srv_records(txt: dict[str, str], srv: int, priority: int) -> None:
+    assert read(txt, srv_priority=srv).priority == priority
+
+
+def test_a_saturn_record_is_understood() -> None:
+    record = read(
+        {
+            "v": "2",
+            "id": ID,
+            "deployment": "network",
+            "api_type": "openai",
+            "features": "network_proxy,vision,function_calling",
+            "cost": "paid",
+            "context": "128000",
+            "mtrunc": "1",
+            "ephemeral_key": "sk-short-lived-canary",
+        },
+        service_type=SATURN_TYPE,
+    )
+    assert (record.provider, record.placement) == ("openai", Placement.PROXY)
+    assert record.capabilities == {Capability.VISION, Capability.TOOLS}
+    assert (record.cost, record.context_window, record.models_truncated) == (Cost.METERED, 128_000, True)
+    assert record.ephemeral_key == "sk-short-lived-canary"
+
+
+def test_one_saturn_node_may_serve_several_providers() -> None:
+    """Its `id` is the machine's: the same one is advertised with each of its services."""
+    txt = {"v": "2", "id": ID}
+    first, second = (read(txt, service_type=SATURN_TYPE, name=name) for name in ("ollama", "openrouter"))
+    assert ID not in (first.id, second.id)
+    assert first.id != second.id
+    assert first.id == read(txt, service_type=SATURN_TYPE, name="ollama", port=9999).id
+    ours = read({"id": ID, "version": "1.0"}, service_type=SATURN_TYPE)
+    assert ours.id == ID, "a provider of ours under Saturn's service type stays who it is"
+
+
+@pytest.mark.parametrize("txt", [{"capabilities": "chat"}, {"features": "network_proxy,ephemeral_auth"}])
+def test_features_that_are_no_capabilities_state_none(txt: dict[str, str]) -> None:
+    record = read(txt, service_type=SATURN_TYPE)
+    assert record.capabilities == DEFAULT_CAPABILITIES - (set() if "features" in txt else {Capability.STREAMING})
+    assert not record.capabilities_stated
+
+
+def test_a_records_repr_holds_no_secret() -> None:
+    record = read({"tok": "canary-sealed", "ephemeral_key": "canary-key"})
+    assert "canary" not in repr(record)
+    assert (record.sealed_token, record.ephemeral_key) == ("canary-sealed", "canary-key")
+
+
+def test_a_borrowed_key_is_never_advertised() -> None:
+    record = read({"ephemeral_key": "canary-key", "api_base": "https://api.example.com/v1"})
+    assert "canary" not in str(record.to_txt() | record.to_saturn_txt())
+
+
+def test_reachable_ipv4_comes_first() -> None:
+    found = read(
+        {}, addresses=["127.0.0.1", "fe80::1%2", "fd00::5", "169.254.1.1", "192.168.1.5", "0.0.0.0", "224.0.0.1"]
+    ).addresses
+    assert [str(address) for address in found] == ["192.168.1.5", "fd00::5", "169.254.1.1", "fe80::1%2", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("txt", "addresses", "url"),
+    [
+        ({}, ["192.168.1.5"], "http://192.168.1.5:8000/v1"),
+        ({"tls": "1"}, ["192.168.1.5"], "https://192.168.1.5:8000/v1"),
+        ({}, ["fd00::5"], "http://[fd00::5]:8000/v1"),
+        ({}, [], "http://attic.local:8000/v1"),
+    ],
+)
+def test_the_base_url_is_the_records_own_address(txt: dict[str, str], addresses: list[str], url: str) -> None:
+    assert read(txt, addresses=addresses).base_url() == url
+
+
+def test_an_address_that_is_none_is_a_record_error() -> None:
+    with pytest.raises(RecordError, match="address"):
+        read({}, addresses=["not-an-address"])
+
+
+def test_addresses_may_be_given_parsed() -> None:
+    assert read({}, addresses=[ip_address("192.168.1.9")]).base_url() == "http://192.168.1.9:8000/v1"

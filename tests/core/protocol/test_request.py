@@ -1,0 +1,222 @@
+"""Requests are checked once at the door, and the refusal names the parameter."""
+
+from typing import Any
+
+from hypothesis import given, strategies as st
+import orjson
+import pytest
+
+from zeroconf_ai.protocol.errors import InvalidRequestError
+from zeroconf_ai.protocol.record import Capability
+from zeroconf_ai.protocol.request import MAX_MESSAGES, TOKENS_PER_IMAGE, Kind, Request
+
+HI = [{"role": "user", "content": "Hi"}]
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+def chat(**body: Any) -> Request:
+    return Request.parse(Kind.CHAT, orjson.dumps({"messages": HI, **body}))
+
+
+@pytest.mark.parametrize(
+    ("param", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("temperature", "1"),
+        ("temperature", True),
+        ("top_p", -0.1),
+        ("top_p", 1.1),
+        ("presence_penalty", 2.5),
+        ("frequency_penalty", -2.5),
+        ("max_tokens", 0),
+        ("max_tokens", 1.5),
+        ("max_tokens", True),
+        ("max_completion_tokens", -1),
+        ("n", 0),
+        ("stream", "yes"),
+        ("stream", 1),
+        ("tools", {}),
+        ("tools", ["f"]),
+        ("response_format", "json"),
+        ("stream_options", True),
+        ("model", ""),
+        ("model", 5),
+        ("model", "m" * 257),
+        ("messages", None),
+        ("messages", []),
+        ("messages", "Hi"),
+        ("messages", HI * (MAX_MESSAGES + 1)),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(param: str, value: object) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        chat(**{param: value})
+    assert refused.value.param == param
+    assert param in refused.value.message
+    assert (refused.value.status, refused.value.code) == (400, "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("Hi", "messages[1]"),
+        (None, "messages[1]"),
+        ({}, "messages[1].role"),
+        ({"role": "narrator"}, "messages[1].role"),
+        ({"role": []}, "messages[1].role"),
+        ({"role": {}}, "messages[1].role"),
+        ({"role": "user", "content": 5}, "messages[1].content"),
+        ({"role": "user", "content": {}}, "messages[1].content"),
+        ({"role": "user", "content": ["Hi"]}, "messages[1].content"),
+        ({"role": "user", "content": [{"text": "Hi"}]}, "messages[1].content"),
+        ({"role": "user", "content": [{"type": 5}]}, "messages[1].content"),
+    ],
+)
+def test_a_bad_message_is_refused_by_its_place(message: object, param: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        chat(messages=[*HI, message])
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"temperature": 0},
+        {"temperature": 2},
+        {"top_p": 1},
+        {"temperature": None, "tools": None, "stream": None, "model": None},
+        {"max_tokens": 1},
+        {"tools": []},
+        {"unknown": "is the provider's matter"},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "content": "x"}]},
+        {"messages": [{"role": "developer", "content": [{"type": "text", "text": "x"}]}]},
+    ],
+)
+def test_what_is_allowed_passes_unchanged(body: dict[str, Any]) -> None:
+    assert orjson.loads(chat(**body).dump()) == {"messages": HI} | body
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"a": "\\ud800"}'])
+def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        Request.parse(Kind.CHAT, raw)
+    assert refused.value.code == "invalid_json"
+
+
+@pytest.mark.parametrize(("kind", "param"), [(Kind.COMPLETION, "prompt"), (Kind.EMBEDDINGS, "input")])
+@pytest.mark.parametrize(
+    ("value", "allowed"), [("Hi", True), (["Hi"], True), ([1, 2], True), ("", False), ([], False), (None, False), (5, False)]
+)
+def test_prompt_and_input_are_texts_or_lists(kind: Kind, param: str, value: object, allowed: bool) -> None:
+    raw = orjson.dumps({param: value})
+    if allowed:
+        assert Request.parse(kind, raw).body[param] == value
+        return
+    with pytest.raises(InvalidRequestError) as refused:
+        Request.parse(kind, raw)
+    assert refused.value.param == param
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "type", "text", "tool_calls"]) | st.text(max_size=3), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+parts = st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url", "x"])}, optional={"text": anything})
+messages = st.fixed_dictionaries(
+    {"role": st.just("user")}, optional={"content": st.text() | st.lists(parts), "tool_calls": anything, "name": anything}
+)
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "messages": st.lists(messages, max_size=3) | anything,
+        "prompt": anything,
+        "input": anything,
+        "tools": anything,
+        "response_format": anything,
+        "model": anything,
+    },
+)
+
+
+@given(st.sampled_from(Kind), bodies)
+def test_any_body_is_refused_at_the_door_or_safe_behind_it(kind: Kind, body: dict[str, Any]) -> None:
+    try:
+        request = Request.parse(kind, orjson.dumps(body))
+    except InvalidRequestError as refused:
+        assert refused.param or refused.code == "invalid_json"  # noqa: PT017 - most bodies are refused
+        return
+    assert request.needs
+    assert request.estimated_prompt_tokens >= 0
+    assert isinstance(request.model, str)
+    request.dump()
+
+
+def test_a_request_without_a_model_is_for_any() -> None:
+    assert chat().model == "auto"
+    assert chat(model="m").model == "m"
+
+
+def test_only_true_streams_and_embeddings_never_do() -> None:
+    assert chat(stream=True).stream
+    assert not chat(stream=False).stream
+    assert not chat().stream
+    assert not Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "stream": True}).stream
+
+
+@pytest.mark.parametrize(
+    ("body", "needs"),
+    [
+        ({}, set()),
+        ({"tools": [{"type": "function"}]}, {Capability.TOOLS}),
+        ({"tools": []}, set()),
+        ({"response_format": {"type": "json_schema"}}, {Capability.JSON}),
+        ({"response_format": {"type": "json_object"}}, {Capability.JSON}),
+        ({"response_format": {"type": "text"}}, set()),
+        ({"messages": [{"role": "user", "content": [IMAGE]}]}, {Capability.VISION}),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, {Capability.AUDIO}),
+    ],
+)
+def test_a_chats_needs_are_what_it_contains(body: dict[str, Any], needs: set[Capability]) -> None:
+    assert chat(**body).needs == {Capability.COMPLETION} | needs
+
+
+def test_other_kinds_need_what_they_are() -> None:
+    assert Request.parse(Kind.EMBEDDINGS, {"input": "Hi"}).needs == {Capability.EMBEDDINGS}
+    assert Request.parse(Kind.COMPLETION, {"prompt": "Hi", "messages": 5}).needs == {Capability.COMPLETION}
+
+
+def test_a_prompts_size_is_estimated_from_all_that_is_sent() -> None:
+    assert chat(messages=[{"role": "user", "content": "x" * 400}]).estimated_prompt_tokens == 100
+    assert chat(messages=[{"role": "user", "content": [{"type": "text", "text": "x" * 400}, IMAGE]}]).estimated_prompt_tokens == (
+        100 + TOKENS_PER_IMAGE
+    )
+    assert chat(tools=[{"x": "y" * 400}]).estimated_prompt_tokens >= 100
+    called = [{"role": "assistant", "content": None, "tool_calls": [{"arguments": "x" * 400}]}]
+    assert chat(messages=called).estimated_prompt_tokens >= 100
+    assert Request.parse(Kind.COMPLETION, {"prompt": "x" * 400}).estimated_prompt_tokens == 100
+    assert Request.parse(Kind.EMBEDDINGS, {"input": ["x" * 200, "x" * 200]}).estimated_prompt_tokens >= 100
+
+
+def test_a_changed_request_leaves_the_first_as_it_was() -> None:
+    first = chat(model="a", temperature=1)
+    second = first.with_body(model="b", temperature=None, seed=1)
+    assert (first.model, second.model) == ("a", "b")
+    assert "temperature" not in second.body
+    assert first.body["temperature"] == 1
+
+
+def test_changing_the_model_keeps_every_other_byte_in_its_place() -> None:
+    """Prefix caches of providers work on bytes."""
+    first = chat(model="a", tools=[{"z": 1, "a": 2}], seed=1)
+    assert first.with_body(model="b").dump() == first.dump().replace(b'"model":"a"', b'"model":"b"')
+
+
+def test_a_requests_repr_tells_nothing_that_was_said() -> None:
+    assert "secret" not in repr(chat(messages=[{"role": "user", "content": "secret"}]))

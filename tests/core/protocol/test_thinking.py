@@ -1,0 +1,87 @@
+"""Thoughts and answers are told apart wherever the stream is cut."""
+
+from itertools import pairwise
+import time
+
+from hypothesis import given, strategies as st
+import pytest
+
+from zeroconf_ai.protocol.thinking import Piece, ThinkSplitter
+
+
+def split(*parts: str) -> list[Piece]:
+    """All pieces, neighbours of one kind joined."""
+    splitter = ThinkSplitter()
+    joined: list[Piece] = []
+    for piece in [piece for part in parts for piece in splitter.feed(part)] + splitter.flush():
+        if joined and joined[-1].thought == piece.thought:
+            joined[-1] = Piece(joined[-1].text + piece.text, piece.thought)
+        else:
+            joined.append(piece)
+    return joined
+
+
+texts = st.lists(
+    st.sampled_from(["<think>", "</think>", "<thinking>", "</thinking>", "<THINK>", "<", ">", "</", "<th", "think", " ", "\n"])
+    | st.text(max_size=4),
+    max_size=30,
+).map("".join)
+
+
+@given(texts, st.lists(st.integers(0, 500), max_size=10))
+def test_any_split_gives_the_pieces_of_the_whole(text: str, places: list[int]) -> None:
+    edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    assert split(*(text[begin:end] for begin, end in pairwise(edges))) == split(text)
+
+
+@given(texts)
+def test_character_by_character_gives_the_pieces_of_the_whole(text: str) -> None:
+    assert split(*text) == split(text)
+
+
+TAGS = ["<think>", "</think>", "<thinking>", "</THINK>"]
+
+
+@given(st.lists(st.sampled_from(TAGS) | st.text(st.characters(exclude_characters="<"), max_size=4)))
+def test_no_tag_is_ever_spoken(parts: list[str]) -> None:
+    assert all(tag.lower() not in piece.text.lower() for piece in split("".join(parts)) for tag in TAGS)
+
+
+@given(st.text(st.characters(exclude_characters="<")))
+def test_text_without_tags_is_only_stripped_at_its_beginning(text: str) -> None:
+    assert "".join(piece.text for piece in split(text)) == text.lstrip()
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("<think>hm</think>Yes.", [("hm", True), ("Yes.", False)]),
+        ("<think>\nhm\n</think>\n\nYes.", [("hm\n", True), ("Yes.", False)]),
+        ("<THINKING>hm</Thinking>Yes.", [("hm", True), ("Yes.", False)]),
+        ("First. <think>hm</think> Then.", [("First. ", False), ("hm", True), ("Then.", False)]),
+        ("<think>never closed", [("never closed", True)]),
+        ("hm</think>Yes.", [("hmYes.", False)]),
+        ("<think></think>Yes.", [("Yes.", False)]),
+        ("1 < 2 and 2 > 1", [("1 < 2 and 2 > 1", False)]),
+        ("a <thinner> b", [("a <thinner> b", False)]),
+        ("ends with <thi", [("ends with <thi", False)]),
+        ("<<think>hm", [("<", False), ("hm", True)]),
+        ("", []),
+        ("<think>  ", []),
+    ],
+)
+def test_tags_separate_thought_from_answer(text: str, pieces: list[tuple[str, bool]]) -> None:
+    assert split(text) == pieces
+
+
+def test_what_can_be_said_for_sure_is_said_at_once() -> None:
+    splitter = ThinkSplitter()
+    assert splitter.feed("Hello <") == [("Hello ", False)]
+    assert splitter.feed("b>") == [("<b>", False)]
+
+
+@pytest.mark.parametrize("unit", ["<", "<thin", "<think>a", "<think>a</think>b"])
+def test_a_hostile_text_takes_no_time(unit: str) -> None:
+    started = time.perf_counter()
+    split(unit * (1_000_000 // len(unit)))
+    assert time.perf_counter() - started < 10  # quadratic work would take minutes

@@ -1,0 +1,47 @@
+"""What was used: token counts and money."""
+
+from hypothesis import given, strategies as st
+import orjson
+import pytest
+
+from zeroconf_ai.protocol.usage import Usage
+
+counts = st.integers(0, 10**12)
+usages = st.builds(Usage, counts, counts, counts, counts, st.none() | counts)
+
+
+@given(usages)
+def test_what_is_written_is_what_is_read(usage: Usage) -> None:
+    found = Usage.parse(orjson.loads(orjson.dumps(usage.to_json())))
+    assert found == usage
+
+
+@given(st.lists(usages, max_size=5))
+def test_a_sum_is_the_sum_of_each_and_never_forgets_a_cost(parts: list[Usage]) -> None:
+    total = sum(parts, Usage())
+    assert total.total_tokens == sum(part.total_tokens for part in parts)
+    costs = [part.cost for part in parts if part.cost is not None]
+    assert total.cost == (sum(costs) if costs else None)
+
+
+def test_openais_usage_is_understood() -> None:
+    found = Usage.parse(
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 20,
+            "total_tokens": 120,
+            "prompt_tokens_details": {"cached_tokens": 80},
+            "completion_tokens_details": {"reasoning_tokens": 15},
+            "cost": 0.00000002,
+        }
+    )
+    assert found == Usage(100, 20, 80, 15, 20)
+
+
+@pytest.mark.parametrize("data", [None, {}, [], "x", 5])
+def test_no_usage_is_none(data: object) -> None:
+    assert Usage.parse(data) is None
+
+
+def test_odd_counts_read_as_zero() -> None:
+    assert Usage.parse({"prompt_tokens": -5, "completion_tokens": "9", "prompt_tokens_details": [], "cost": "x"}) == Usage()

@@ -1,0 +1,76 @@
+"""A pool and its router, without the pauses."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.core.fakes import StubBackend
+from zeroconf_ai.routing import router as router_module
+from zeroconf_ai.routing.events import RoutingEvent
+from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.pool import Member, Pool
+from zeroconf_ai.routing.router import Router
+
+type Add = Callable[..., Member]
+
+
+def backend_of(member: Member) -> StubBackend:
+    assert isinstance(member.backend, StubBackend)
+    return member.backend
+
+
+def sent(*members: Member) -> list[int]:
+    """How often each was asked."""
+    return [len(backend_of(member).sent) for member in members]
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool()
+
+
+@pytest.fixture
+def add(pool: Pool) -> Add:
+    """Adds a stub backend that was heard of before, with its models known."""
+
+    def add(name: str | StubBackend, *outcomes: Any, **info: Any) -> Member:
+        backend = name if isinstance(name, StubBackend) else StubBackend(name, *outcomes, **info)
+        member = Member(backend, known=True, models=backend.listed)
+        pool.add(member)
+        return member
+
+    return add
+
+
+@pytest.fixture
+def events(pool: Pool) -> list[RoutingEvent]:
+    """All events of the pool, as they come."""
+    heard: list[RoutingEvent] = []
+    pool.listen(lambda event: heard.append(event) if event is not None else None)
+    return heard
+
+
+@pytest.fixture
+async def checker(pool: Pool) -> AsyncIterator[HealthChecker]:
+    checker = HealthChecker(pool)
+    yield checker
+    await checker.close()
+
+
+@pytest.fixture
+async def router(pool: Pool, checker: HealthChecker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Router]:
+    assert router_module.RETRY_SECONDS == 1  # PROTOCOL 3, rule 6
+    monkeypatch.setattr(router_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(router_module, "KNOCK_SECONDS", 0.01)
+    router = Router(pool, checker)
+    yield router
+    await router.close()
+
+
+@pytest.fixture
+def nothing_is_left_open(pool: Pool) -> Iterator[None]:
+    """After every test: no answer is open, nobody counts as active."""
+    yield
+    for member in pool:
+        assert (backend_of(member).open, member.active) == (0, 0), member.name

@@ -1,0 +1,285 @@
+"""The one way in: everything that is taken is given back, whatever ends a request."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import random
+from typing import Any, override
+
+import aiohttp
+import pytest
+
+from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
+from zeroconf_ai.backends.base import BackendInfo, Timeouts
+from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, Endpoint, ZeroconfAIBackend
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    LoopDetectedError,
+    RateLimitError,
+    StreamBrokenError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.status import ProviderState
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing import router as router_module
+
+CALLER = Caller(Source.ASSIST, "test")
+CHAT = "/chat/completions"
+
+
+@pytest.fixture
+async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+    monkeypatch.setattr(router_module, "RETRY_SECONDS", 0.001)
+    engine = Engine(own_id="this-gateway")
+    yield engine
+    await engine.close()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream() as upstream:
+        upstream.on("/health", answers({"status": "ok"})).on("/models", answers({"data": [{"id": "m"}]}))
+        yield upstream
+
+
+@pytest.fixture
+async def backend(upstream: Upstream) -> AsyncIterator[ZeroconfAIBackend]:
+    async with aiohttp.ClientSession() as session:
+        yield ZeroconfAIBackend(session, BackendInfo("attic", "Attic"), Endpoint(upstream.base_url), timeouts=Timeouts(probe=1))
+
+
+async def gone(upstream: Upstream) -> None:
+    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    assert upstream.received[-1].cut
+
+
+async def test_a_request_goes_all_the_way_and_back(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    member = engine.add(backend)
+    await engine.checker.check(member)
+    upstream.on(CHAT, streams(ROLE, delta("Hel"), delta("lo"), STOP, USAGE))
+    async with engine.run(chat(stream=True, model="auto"), CALLER) as reply:
+        text = [chunk.data async for chunk in reply.chunks()]
+    assert "".join(data["choices"][0]["delta"].get("content", "") for data in text if data["choices"]) == "Hello"
+    assert member.tally.usage == Usage(3, 2)
+    assert member.active == 0
+
+
+async def test_usage_is_asked_for_in_every_stream(engine: Engine) -> None:
+    backend = StubBackend("a")
+    engine.add(backend)
+    for options in (None, {"include_usage": False, "other": 1}):
+        async with engine.run(chat(stream=True, stream_options=options), CALLER) as reply:
+            _ = [chunk async for chunk in reply.chunks()]
+    assert [request.body["stream_options"] for request in backend.sent] == [
+        {"include_usage": True},
+        {"include_usage": True, "other": 1},
+    ]
+    async with engine.run(chat(), CALLER):
+        assert "stream_options" not in backend.sent[-1].body
+    async with engine.run(Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x", "stream": True}), CALLER):
+        assert "stream_options" not in backend.sent[-1].body
+
+
+async def test_a_request_in_a_circle_is_refused_and_every_hop_leaves_its_name(engine: Engine) -> None:
+    backend = StubBackend("a")
+    engine.add(backend)
+    first = Request.parse(Kind.CHAT, dict(chat().body), via=("somebody",))
+    async with engine.run(first, CALLER):
+        passed_on = backend.sent[0]
+    assert passed_on.via == ("somebody", "this-gateway")
+    with pytest.raises(LoopDetectedError):
+        async with engine.run(passed_on, CALLER):
+            pass
+    assert len(backend.sent) == 1
+
+
+async def test_an_engine_that_is_no_gateway_leaves_no_name() -> None:
+    engine, backend = Engine(), StubBackend("a")
+    engine.add(backend)
+    async with engine.run(chat(), CALLER):
+        assert backend.sent[0].via == ()
+    await engine.close()
+
+
+async def test_leaving_early_cuts_the_upstream_off(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    member = engine.add(backend)
+    upstream.on(CHAT, streams(delta("Hel"), then="stall"))
+    async with engine.run(chat(stream=True), CALLER) as reply:
+        async for _ in reply.chunks():
+            break
+    assert member.active == 0
+    await gone(upstream)
+
+
+async def test_an_exception_in_the_block_cuts_the_upstream_off(
+    engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    member = engine.add(backend)
+    upstream.on(CHAT, streams(delta("Hel"), then="stall"))
+    with pytest.raises(LookupError):
+        async with engine.run(chat(stream=True), CALLER):
+            raise LookupError
+    assert member.active == 0
+    await gone(upstream)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("behaviour", [stalls, streams(ROLE, then="stall"), streams(delta("Hel"), then="stall")])
+async def test_cancelling_at_any_time_closes_the_upstream_and_gives_the_slot_back(
+    engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, stream: bool, behaviour: Any
+) -> None:
+    async def ask() -> None:
+        async with engine.run(chat(stream=stream), CALLER) as reply:
+            async for _ in reply.chunks():
+                pass
+
+    member = engine.add(backend)
+    upstream.on(CHAT, behaviour)
+    for _ in range(2):
+        asking = [asyncio.create_task(ask()) for _ in range(MAX_CONNECTIONS + 2)]
+        upstream.received.clear()
+        async with asyncio.timeout(2):
+            while len(upstream.received) < MAX_CONNECTIONS:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        assert member.active == 0
+        assert len(upstream.received) == MAX_CONNECTIONS  # those that waited for a slot never went out
+        for request in upstream.received:
+            await asyncio.wait_for(request.over.wait(), 1)
+            assert request.cut
+
+
+async def test_the_next_provider_answers_when_the_first_dies(
+    engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend
+) -> None:
+    first = engine.add(backend)
+    second = engine.add(StubBackend("cellar", priority=200))
+    for member in (first, second):
+        await engine.checker.check(member)
+    upstream.on(CHAT, streams(then="cut"))
+    async with engine.run(chat(stream=True), CALLER) as reply:
+        assert reply.backend_id == "cellar"
+        assert [attempt.backend_id for attempt in reply.attempts] == ["attic", "cellar"]
+
+
+async def test_nobody_to_ask_is_an_error_before_the_block(engine: Engine) -> None:
+    with pytest.raises(UnavailableError, match="No provider is set up"):
+        async with engine.run(chat(), CALLER):
+            raise AssertionError("not reached")
+
+
+async def test_models_are_listed_of_those_that_are_on_in_order(engine: Engine) -> None:
+    for name, priority in (("b", 20), ("a", 10), ("off", 1), ("away", 2)):
+        await engine.checker.check(engine.add(StubBackend(name, models=[f"{name}1", f"{name}2"], priority=priority)))
+    off, away = engine.pool.get("off"), engine.pool.get("away")
+    assert off is not None
+    assert away is not None
+    off.enabled, away.state = False, ProviderState.OFFLINE
+    assert [model.id for _, model in engine.models()] == ["a1", "a2", "b1", "b2"]
+
+
+async def test_a_backend_that_leaves_is_let_go_and_its_requests_end_well(engine: Engine) -> None:
+    backend = StubBackend("a")
+    member = engine.add(backend)
+    with pytest.raises(ValueError, match="already"):
+        engine.add(StubBackend("a"))
+    async with engine.run(chat(), CALLER) as reply:
+        await engine.remove("a")
+        await engine.remove("a")
+        assert reply.body
+    assert backend.closed
+    assert (backend.open, member.active) == (0, 0)
+    assert engine.add(StubBackend("a")) is not member
+
+
+async def test_closing_lets_everything_go_even_in_the_middle_of_a_check(engine: Engine) -> None:
+    backend = StubBackend("a")
+    backend.well = asyncio.Event()
+    checking = asyncio.create_task(engine.checker.check(engine.add(backend)))
+    await asyncio.sleep(0.01)
+    await engine.close()
+    await asyncio.wait_for(checking, 1)
+    assert backend.closed
+    assert list(engine.pool) == []
+
+
+async def test_one_that_cannot_be_closed_keeps_no_other_open(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(StubBackend):
+        @override
+        async def close(self) -> None:
+            raise RuntimeError("stuck")
+
+    other = StubBackend("other")
+    engine.add(Stuck("stuck"))
+    engine.add(other)
+    await engine.close()
+    assert other.closed
+    assert "could not be closed" in caplog.text
+
+
+OUTCOMES: list[Any] = [
+    [ROLE, delta("Hello"), STOP, USAGE],
+    [delta("Hel"), StreamBrokenError("cut")],
+    [ROLE, UpstreamTimeoutError("silent")],
+    [StreamBrokenError("error event")],
+    UpstreamError("500"),
+    UpstreamConnectionError("refused"),
+    RateLimitError("busy", retry_after=0.001),
+    UnavailableError("full"),
+    AuthenticationError("key"),
+    InvalidRequestError("bad"),
+    UpstreamTimeoutError("slow"),
+    LookupError("a mistake"),
+]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engine: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    backends = [StubBackend(name, *chance.choices(OUTCOMES, k=300)) for name in "abc"]
+    members = [engine.add(backend) for backend in backends]
+    for member in members:
+        await engine.checker.check(member)
+    lowest = 0
+
+    def watch(_: object) -> None:
+        nonlocal lowest
+        lowest = min(lowest, *(member.active for member in members))
+
+    engine.pool.listen(watch)
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(chance.random() * 0.05)
+        try:
+            async with engine.run(chat(stream=number % 3 != 0), CALLER) as reply:
+                async for _ in reply.chunks():
+                    if chance.random() < 0.2:
+                        break
+        except ApiError, LookupError:
+            pass
+
+    asking = [asyncio.create_task(one(number)) for number in range(200)]
+    for task in chance.sample(asking, 60):
+        asyncio.get_running_loop().call_later(chance.random() * 0.06, task.cancel)
+    await asyncio.gather(*asking, return_exceptions=True)
+    await asyncio.sleep(0.1)  # the last cancellation may have come too late
+    assert lowest == 0
+    assert [(member.active, backend.open) for member, backend in zip(members, backends, strict=True)] == [(0, 0)] * 3
+    assert sum(member.tally.requests for member in members) > 20
+
+
+async def test_a_whole_answer_is_read_in_the_block(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+    engine.add(backend)
+    upstream.on(CHAT, answers(COMPLETION))
+    async with engine.run(chat(), CALLER) as reply:
+        assert b"Hello" in reply.body

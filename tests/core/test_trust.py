@@ -1,0 +1,50 @@
+"""Trust on first use, and that it outlives the program."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zeroconf_ai.protocol.record import ServiceRecord
+from zeroconf_ai.trust import Trust, TrustStore
+
+RECORD = ServiceRecord(name="Gaming PC", host="pc.local.", port=8000, id="id-1", tls=True, fingerprint="abc")
+
+
+def test_the_first_one_is_new_and_then_known() -> None:
+    store = TrustStore()
+    assert store.judge(RECORD) is Trust.NEW
+    store.confirm(RECORD)
+    assert store.judge(RECORD) is Trust.KNOWN
+    assert store.judge(replace(RECORD, name="Renamed", host="other.local.")) is Trust.KNOWN
+
+
+@pytest.mark.parametrize(
+    "changed", [replace(RECORD, id="id-2"), replace(RECORD, fingerprint="xyz"), replace(RECORD, fingerprint=None)]
+)
+def test_another_id_under_the_name_or_another_certificate_is_a_change(changed: ServiceRecord) -> None:
+    store = TrustStore()
+    store.confirm(RECORD)
+    assert store.judge(changed) is Trust.CHANGED
+
+
+def test_confirming_anew_replaces_and_forgetting_makes_it_new(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "trust.json"
+    store = TrustStore(file)
+    store.confirm(RECORD)
+    store.confirm(replace(RECORD, id="id-2"))
+    again = TrustStore(file)
+    assert again.judge(replace(RECORD, id="id-2")) is Trust.KNOWN
+    assert again.judge(RECORD) is Trust.CHANGED
+    again.forget("id-2")
+    again.forget("never there")
+    assert TrustStore(file).judge(RECORD) is Trust.NEW
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[{}]", b"7", b'[{"id": 1}]'])
+def test_a_file_that_cannot_be_read_is_kept_aside(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "trust.json"
+    file.write_bytes(content)
+    assert TrustStore(file).judge(RECORD) is Trust.NEW
+    assert file.with_suffix(".unreadable").read_bytes() == content
+    assert "cannot be read" in caplog.text

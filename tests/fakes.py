@@ -1,0 +1,186 @@
+"""A provider for tests: a real HTTP server on 127.0.0.1 whose answers are scripted and whose requests are kept."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+import json
+from ssl import SSLContext
+from typing import Any
+
+from aiohttp import web
+
+type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """One chunk; `fields` go into the delta."""
+    body = fields | ({} if content is None else {"content": content})
+    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": body, "finish_reason": finish}]}
+
+
+def text(*words: str) -> list[dict[str, Any]]:
+    """The chunks of an answer in words."""
+    return [delta(role="assistant"), *(delta(word) for word in words), delta(finish="stop"), usage()]
+
+
+def tool_call(name: str, arguments: str, *, call_id: str = "call_1", index: int = 0) -> list[dict[str, Any]]:
+    """The chunks of a tool call whose arguments come in two pieces."""
+    half = len(arguments) // 2
+    first = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": arguments[:half]}}
+    rest = {"index": index, "function": {"arguments": arguments[half:]}}
+    return [delta(role="assistant", tool_calls=[first]), delta(tool_calls=[rest]), delta(finish="tool_calls"), usage()]
+
+
+def usage(prompt: int = 12, completion: int = 3, **fields: Any) -> dict[str, Any]:
+    """The chunk that tells what was used."""
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, **fields}
+    return {"object": "chat.completion.chunk", "choices": [], "usage": counts}
+
+
+@dataclass
+class FakeProvider:
+    """What the server says, and what it was asked. Change the fields while it runs."""
+
+    id: str | None = "11111111-1111-4111-8111-111111111111"
+    models: list[Any] = field(default_factory=lambda: [{"id": "test-model", "context_window": 8192}])
+    key: str | None = None
+    open_health: bool = True
+    """Whether /v1/health answers without the key."""
+    status: dict[str, Any] | None = None
+    """The body of /v1/status; None answers 404."""
+    health_status: int = 200
+    answers: list[Script] = field(default_factory=list)
+    """What the next chats are answered with, in turn; the last one again and again."""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    ssl: SSLContext | None = None
+    """Serve by TLS with this."""
+    base_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+    _runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> None:
+        """Serve, on a given port or on any."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_get("/v1/health", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/status", self._status)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.middlewares.append(self._note)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, port or self.port, ssl_context=self.ssl)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self.base_url = f"{'https' if self.ssl else 'http'}://{self.host}:{self.port}/v1"
+
+    async def stop(self) -> None:
+        """Go away without a word; `start` brings it back at the same port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @web.middleware
+    async def _note(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self.paths.append(request.path)
+        key = (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+        self.keys.append(key)
+        is_open = self.open_health and request.path == "/v1/health"
+        if self.key is not None and key != self.key and not is_open:
+            error = {"message": f"Incorrect API key provided: {key}", "type": "authentication_error", "code": "invalid_api_key"}
+            return web.json_response({"error": error}, status=401)
+        return await handler(request)
+
+    async def _health(self, _: web.Request) -> web.Response:
+        if self.health_status != 200:
+            return web.json_response({"status": "unavailable"}, status=self.health_status)
+        body = {"status": "ok", "id": self.id, "provider": "custom", "version": "1.2.3", "uptime_seconds": 5}
+        return web.json_response({key: value for key, value in body.items() if value is not None})
+
+    async def _models(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": self.models})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        if self.status is None:
+            return web.json_response({"error": {"message": "not offered"}}, status=404)
+        return web.json_response(self.status)
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        script = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0] if self.answers else text("Hello", " there.")
+        if callable(script):
+            return await script(request)
+        if body.get("stream"):
+            return await send_stream(request, script)
+        return web.json_response(_whole(script))
+
+
+async def send_stream(request: web.Request, chunks: list[dict[str, Any]], *, done: bool = True) -> web.StreamResponse:
+    """Answer with chunks, one write each."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for chunk in chunks:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    if done:
+        await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+def refuse(status: int, message: str, headers: dict[str, str] | None = None, **fields: Any) -> Script:
+    """A script that answers with an error in OpenAI's shape."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": message, **fields}}, status=status, headers=headers)
+
+    return answer
+
+
+def stall(seconds: float = 60) -> Script:
+    """A script that takes the request and says nothing."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return web.json_response({})
+
+    return answer
+
+
+def _whole(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The chunks as one completion."""
+    content, finish, counts = "", "stop", None
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            content += choice["delta"].get("content") or ""
+            finish = choice["finish_reason"] or finish
+        counts = chunk.get("usage", counts)
+    message = {"role": "assistant", "content": content}
+    return {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": counts}
+
+
+@asynccontextmanager
+async def running(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
+    """The provider, serving inside the block."""
+    await provider.start()
+    try:
+        yield provider
+    finally:
+        await provider.stop()
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
+    """The port of a server on 127.0.0.1 that answers every request with `answer`."""
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
