@@ -1,17 +1,23 @@
 """What every test but the end-to-end ones shares."""
 
 from collections.abc import AsyncIterator, Iterator
-from unittest.mock import PropertyMock, patch
-from unittest.mock import AsyncMock, Mock
+from typing import Any
+from unittest.mock import AsyncMock, Mock, PropertyMock, patch
 
 import hypothesis
 import pytest
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
 
 # Home Assistant's test plugin brings a `custom_components` package of its own, which would hide the repository's from
 # Home Assistant's loader. Whichever is imported first stays.
 import custom_components  # noqa: F401
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowHandler, FlowManager
+from homeassistant.setup import async_setup_component
 
 from .fakes import FakeProvider, running
+from .flow_texts import check_result
 
 # A shared machine may be slow for a moment: the time one example takes says nothing about the code.
 hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)
@@ -42,3 +48,29 @@ def all_entities_enabled() -> Iterator[None]:
     """Enable the entities that are disabled by default as well."""
     with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", PropertyMock(return_value=True)):
         yield
+
+
+@pytest.fixture
+async def ready(hass: HomeAssistant, socket_enabled: None, quiet_network: None) -> None:
+    """What Home Assistant has set up before anybody adds an integration, and no network but 127.0.0.1."""
+    await async_setup_component(hass, "homeassistant", {})
+
+
+@pytest.fixture
+def checked_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every form, error and end of this integration's flows has its text."""
+    handle_step = FlowManager._async_handle_step
+
+    async def handle(manager: FlowManager[Any, Any, Any], flow: FlowHandler[Any, Any, Any], step_id: str, user_input: Any) -> Any:
+        result = await handle_step(manager, flow, step_id, user_input)
+        if type(flow).__module__.startswith("custom_components.zeroconf_ai"):
+            check_result(manager, flow, result)
+        return result
+
+    monkeypatch.setattr(FlowManager, "_async_handle_step", handle)
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Snapshots in Home Assistant's form, which leaves out ids and times."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)

@@ -1,0 +1,127 @@
+"""ZeroConf AI: finds LLM providers on the local network and uses them."""
+
+from homeassistant.components import zeroconf
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.typing import ConfigType
+
+from . import issues
+from .assistants import async_add_assistant, async_remove_assistant
+from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .coordinator import ProviderCoordinator
+from .core.backends.base import BackendInfo
+from .core.backends.zeroconfai import ZeroconfAIBackend
+from .core.discovery import DiscoveryManager
+from .core.engine import Engine
+from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of
+from .entity import provider_device
+from .services import async_setup_services
+
+PLATFORMS = [
+    Platform.AI_TASK,
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.CONVERSATION,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Make the one engine, begin to browse on Home Assistant's own zeroconf, and register the actions."""
+    discovery = DiscoveryManager(await zeroconf.async_get_async_instance(hass))
+    shared = Shared(Engine(), discovery)
+    hass.data[DATA] = shared
+    await discovery.start()
+    async_setup_services(hass)
+
+    async def stop(_: Event) -> None:
+        await discovery.close()  # before Home Assistant closes its zeroconf
+
+    async def close(_: Event) -> None:
+        await shared.engine.close()
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
+    """Set up one provider. One that is offline is set up as well: it may be woken, or come back by itself."""
+    shared = hass.data[DATA]
+    backend = ZeroconfAIBackend(async_get_clientsession(hass), BackendInfo(entry.entry_id, entry.title), endpoint_of(entry.data))
+    member = shared.engine.add(backend)
+    entry.async_on_unload(lambda: _let_go(hass, entry, shared.engine))
+    provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
+    if provider is not None:
+        backend.announce(provider.record)
+    coordinator = ProviderCoordinator(hass, entry, backend, member)
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **provider_device(entry, member))
+    entry.runtime_data = ProviderRuntime(backend, member, coordinator, device.id)
+    coordinator.start()
+    if hass.is_running:
+        await coordinator.first_check()
+    else:  # start-up must not wait for a machine that may be asleep
+        entry.async_create_background_task(hass, coordinator.first_check(), name=f"{DOMAIN} first check {entry.title}")
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await async_add_assistant(hass, entry)
+    entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
+    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+    return True
+
+
+def _let_go(hass: HomeAssistant, entry: ZeroconfAIConfigEntry, engine: Engine) -> None:
+    """Take the backend out of the pool; requests that it is answering go on to their end."""
+    entry.async_create_task(hass, engine.remove(entry.entry_id), name=f"{DOMAIN} remove {entry.title}")
+    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
+    """Unload the entities first; what they borrow is let go after them."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
+    """Take the repairs and the assistant of a removed provider away."""
+    issues.clear(hass, entry)
+    await async_remove_assistant(hass, entry)
+
+
+async def async_remove_config_entry_device(hass: HomeAssistant, entry: ZeroconfAIConfigEntry, device: dr.DeviceEntry) -> bool:
+    """Whether a device may be removed by hand: one whose agent is no more."""
+    current = {(DOMAIN, key) for key in (entry.entry_id, *entry.subentries)}
+    return not device.identifiers & current
+
+
+class _Updater:
+    """Applies a changed entry: address, key and options at once, other subentries by a reload."""
+
+    def __init__(self, entry: ConfigEntry) -> None:
+        self._subentries = _snapshot(entry)
+        self._data = dict(entry.data)
+
+    async def __call__(self, hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
+        runtime = entry.runtime_data
+        if _snapshot(entry) != self._subentries or runtime.member.name != entry.title:
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+            return
+        runtime.coordinator.apply_options()
+        if entry.data != self._data:
+            self._data = dict(entry.data)
+            runtime.coordinator.apply_data()
+            await runtime.coordinator.check_now(models=True)
+        runtime.coordinator.async_update_listeners()
+        async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)  # it may be switched off for routing now, or be woken
+
+
+def _snapshot(entry: ConfigEntry) -> dict[str, tuple[str, dict[str, object]]]:
+    """What of the subentries makes entities."""
+    return {key: (subentry.title, dict(subentry.data)) for key, subentry in entry.subentries.items()}

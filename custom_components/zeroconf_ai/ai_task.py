@@ -1,0 +1,44 @@
+"""A provider's models for AI tasks: texts, and data in a structure that the task asks for."""
+
+from typing import override
+
+from homeassistant.components import ai_task, conversation
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import DOMAIN, SUBENTRY_AI_TASK
+from .core.engine import Source
+from .data import ZeroconfAIConfigEntry
+from .entity import AgentEntity
+
+PARALLEL_UPDATES = 0
+
+MAX_ROUNDS = 100
+"""A task may use many more tools than a talk before it answers, and nobody waits with a microphone in hand."""
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """One entity for each AI task subentry."""
+    for subentry in entry.get_subentries_of_type(SUBENTRY_AI_TASK):
+        async_add_entities([ProviderAITask(entry, subentry)], config_subentry_id=subentry.subentry_id)
+
+
+class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
+    """Generates data by a provider's model."""
+
+    _attr_translation_key = "ai_task_data"
+    _attr_supported_features = ai_task.AITaskEntityFeature.GENERATE_DATA | ai_task.AITaskEntityFeature.SUPPORT_ATTACHMENTS
+
+    @override
+    async def _async_generate_data(self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog) -> ai_task.GenDataTaskResult:
+        """Answer one task."""
+        data = await self.talker(Source.AI_TASK).talk(chat_log, structure=task.structure, task=task.name, rounds=MAX_ROUNDS)
+        if task.structure is None:
+            answer = chat_log.content[-1]
+            if not isinstance(answer, conversation.AssistantContent):
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="empty_response")
+            data = answer.content or ""
+        return ai_task.GenDataTaskResult(conversation_id=chat_log.conversation_id, data=data)

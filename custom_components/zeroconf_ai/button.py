@@ -1,0 +1,48 @@
+"""Asking a provider now instead of at the next check."""
+
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .data import ZeroconfAIConfigEntry
+from .entity import ProviderEntity
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderButtonDescription(ButtonEntityDescription):
+    """What a button asks for."""
+
+    models: bool
+
+
+BUTTONS = (
+    ProviderButtonDescription(
+        key="check_now", translation_key="check_now", entity_category=EntityCategory.DIAGNOSTIC, models=False
+    ),
+    ProviderButtonDescription(
+        key="refresh_models", translation_key="refresh_models", entity_category=EntityCategory.DIAGNOSTIC, models=True
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """One entity for each description."""
+    async_add_entities(ProviderButton(entry, description) for description in BUTTONS)
+
+
+class ProviderButton(ProviderEntity, ButtonEntity):
+    """Asks the provider. That it does not answer is no failure of the button: the status shows it."""
+
+    entity_description: ProviderButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        await self.coordinator.check_now(models=self.entity_description.models)

@@ -1,0 +1,129 @@
+"""All that helps to find a fault, and nothing that says whose house it is: no keys, addresses, names or prompts."""
+
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_API_KEY, CONF_PROMPT
+from homeassistant.core import HomeAssistant
+
+from .const import (
+    CONF_BASE_URL,
+    CONF_EXTRA_BODY,
+    CONF_FINGERPRINT,
+    CONF_HEALTH_INTERVAL,
+    CONF_PROVIDER_ID,
+    CONF_SERVICE_NAME,
+    CONF_WAKE_ACTION,
+    DEFAULT_HEALTH_INTERVAL,
+    DOMAIN,
+)
+from .core.discovery import Provider
+from .core.protocol.models import ModelInfo
+from .core.routing.pool import Member
+from .data import DATA, ZeroconfAIConfigEntry
+
+TO_REDACT = {
+    CONF_API_KEY,
+    CONF_BASE_URL,
+    CONF_EXTRA_BODY,
+    CONF_FINGERPRINT,
+    CONF_PROMPT,
+    CONF_PROVIDER_ID,
+    CONF_SERVICE_NAME,
+    CONF_WAKE_ACTION,
+    "discovery_keys",  # hold the name that it is advertised under
+    "title",
+    "unique_id",
+}
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> dict[str, Any]:
+    """One provider's diagnostics."""
+    shared, runtime = hass.data[DATA], entry.runtime_data
+    provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
+    error = runtime.coordinator.last_exception
+    return {
+        "entry": async_redact_data(entry.as_dict(), TO_REDACT),
+        "provider": _member(runtime.member),
+        "coordinator": {
+            "update_interval_seconds": entry.options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL),
+            "last_update_success": runtime.coordinator.last_update_success,
+            "last_exception": type(error).__name__ if error else None,
+        },
+        "advertisement": _advertisement(provider) if provider else None,
+        "network": {
+            "browsing": shared.discovery.running,
+            "discovered": len(shared.discovery.providers),
+            "set_up": len(hass.config_entries.async_entries(DOMAIN)),
+            "in_the_pool": sum(1 for _ in shared.engine.pool),
+        },
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    """The pool's picture. An error's words may hold an address: only whether there was one."""
+    health, status, info = member.health, member.status, member.backend.info
+    return {
+        "state": member.state.value,
+        "known": member.known,
+        "enabled": member.enabled,
+        "priority": member.priority,
+        "capabilities": None if info.capabilities is None else sorted(info.capabilities),
+        "cost": info.cost.value,
+        "placement": info.placement.value,
+        "failures": member.failures,
+        "had_error": member.last_error is not None,
+        "latency_seconds": member.latency,
+        "last_seen": member.last_seen,
+        "active": member.active,
+        "resting": member.resting(),
+        "wakes": member.wake is not None,
+        "tally": {
+            "requests": member.tally.requests,
+            "errors": member.tally.errors,
+            "usage": member.tally.usage.to_json(),
+        },
+        "health": {
+            "status": health.status,
+            "provider": health.provider,
+            "version": health.version,
+            "uptime_seconds": health.uptime_seconds,
+            "names_itself": health.id is not None,
+        }
+        if health
+        else None,
+        "status": {key: value for key, value in status.to_json().items() if key != "id"} if status else None,
+        "models": [_model(model) for model in member.models],
+    }
+
+
+def _model(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "context_window": model.context_window,
+        "max_output_tokens": model.max_output_tokens,
+        "capabilities": None if model.capabilities is None else sorted(model.capabilities),
+        "warm": model.warm,
+    }
+
+
+def _advertisement(provider: Provider) -> dict[str, Any]:
+    record = provider.record
+    return {
+        "service_type": record.service_type,
+        "version": record.version,
+        "provider": record.provider,
+        "capabilities": sorted(record.capabilities),
+        "auth": record.auth.value,
+        "cost": record.cost.value,
+        "placement": record.placement.value,
+        "priority": record.priority,
+        "models": list(record.models),
+        "models_truncated": record.models_truncated,
+        "id_derived": record.id_derived,
+        "tls": record.tls,
+        "pins_certificate": record.fingerprint is not None,
+        "address_versions": [address.version for address in record.addresses],
+        "trust": provider.trust.value,
+        "last_seen": provider.last_seen,
+    }

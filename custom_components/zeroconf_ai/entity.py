@@ -1,0 +1,167 @@
+"""What the entities of a provider have in common, and what its agents have."""
+
+from collections.abc import Callable, Iterable
+from typing import override
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_MODEL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from . import issues
+from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
+from .coordinator import ProviderCoordinator
+from .core.backends.zeroconfai import ZeroconfAIBackend
+from .core.engine import Caller, Source
+from .core.protocol.models import AUTO
+from .core.protocol.request import Request
+from .core.routing.pool import Member
+from .data import DATA, ZeroconfAIConfigEntry
+from .talk import Talker
+
+
+def provider_device(entry: ZeroconfAIConfigEntry, member: Member) -> dr.DeviceInfo:
+    """The device that stands for a provider."""
+    backend, health = member.backend, member.health
+    return dr.DeviceInfo(
+        identifiers={(DOMAIN, entry.entry_id)},
+        name=entry.title,
+        manufacturer="ZeroConf AI",
+        model=health.provider if health else None,
+        sw_version=health.version if health else None,
+        configuration_url=backend.base_url.removesuffix("/v1") if isinstance(backend, ZeroconfAIBackend) else None,
+        entry_type=dr.DeviceEntryType.SERVICE,
+    )
+
+
+@callback
+def entities_of_kind(hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str) -> set[str]:
+    """Those of `entity_ids` that are this integration's, of one kind: what a trigger or condition listens to of a device."""
+    registry = er.async_get(hass)
+    return {
+        entity_id
+        for entity_id in entity_ids
+        if (known := registry.async_get(entity_id)) and (known.platform, known.translation_key) == (DOMAIN, translation_key)
+    }
+
+
+class ProviderEntity(CoordinatorEntity[ProviderCoordinator]):
+    """An entity that shows or sets something of a provider."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, entry: ZeroconfAIConfigEntry, description: EntityDescription) -> None:
+        """`description.key` is unique among the provider's entities."""
+        super().__init__(entry.runtime_data.coordinator)
+        self.entity_description = description
+        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        # Only which device it is: what the device is like is kept true by the coordinator.
+        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry.entry_id)})
+
+    @property
+    def member(self) -> Member:
+        """What is known of the provider right now."""
+        return self.coordinator.member
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always, unless a subclass says otherwise: that a provider is offline is something to show."""
+        return True
+
+    @callback
+    def set_option(self, key: str, value: bool | int) -> None:
+        """Store one option of the provider; it applies, and is shown, at once."""
+        entry = self.coordinator.config_entry
+        self.hass.config_entries.async_update_entry(entry, options={**entry.options, key: value})
+
+
+class AgentEntity(Entity):
+    """An agent or AI task: a subentry of a provider, answered by that provider or, with model `auto`, by any."""
+
+    _attr_has_entity_name = True
+    _attr_name = None
+    _attr_should_poll = False
+
+    def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
+        """`subentry.data` holds what the owner chose."""
+        self.entry = entry
+        self.subentry = subentry
+        self._talker: Talker | None = None
+        self._attr_unique_id = subentry.subentry_id
+        self._attr_device_info = dr.DeviceInfo(
+            identifiers={(DOMAIN, subentry.subentry_id)},
+            name=subentry.title,
+            manufacturer="ZeroConf AI",
+            model=self.model,
+            entry_type=dr.DeviceEntryType.SERVICE,
+            via_device_id=entry.runtime_data.device_id,
+        )
+
+    @property
+    def model(self) -> str:
+        """The model's id, or `auto`."""
+        model: str = self.subentry.data.get(CONF_MODEL) or AUTO
+        return model
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether any provider may answer."""
+        return self.model == AUTO
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether somebody is there to answer, or can be woken to."""
+        if self.is_auto:
+            return any(member.enabled and _may_answer(member) for member in self.hass.data[DATA].engine.pool)
+        return _may_answer(self.entry.runtime_data.member)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            async_dispatcher_connect(self.hass, SIGNAL_PROVIDERS_CHANGED, self._on_providers_changed(self.available))
+        )
+
+    def _on_providers_changed(self, shown: bool) -> Callable[[], None]:
+        """Write the state only where the availability is another one: this is told about every request."""
+
+        @callback
+        def changed() -> None:
+            nonlocal shown
+            if self.available != shown:
+                shown = self.available
+                self.async_write_ha_state()
+
+        return changed
+
+    @callback
+    def talker(self, source: Source) -> Talker:
+        """Who talks for this agent; the same one over all its talks."""
+        if self._talker is None:
+            self._talker = Talker(
+                hass=self.hass,
+                engine=self.hass.data[DATA].engine,
+                caller=Caller(source, self.entity_id),
+                entity_id=self.entity_id,
+                model=self.model,
+                pin=None if self.is_auto else self.entry.entry_id,
+                options=self.subentry.data,
+                on_prompt=self._check_context,
+            )
+        return self._talker
+
+    @callback
+    def _check_context(self, request: Request) -> None:
+        """A prompt that is too long for its model is a matter for the owner: too many entities are exposed."""
+        models = () if self.is_auto else self.entry.runtime_data.member.models
+        window = next((model.context_window for model in models if model.id == self.model), None)
+        issues.check_context(self.hass, self.entry, self.subentry, request.estimated_prompt_tokens, window)
+
+
+def _may_answer(member: Member) -> bool:
+    return member.online or member.wake is not None

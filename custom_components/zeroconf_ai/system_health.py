@@ -1,0 +1,27 @@
+"""What the system information page says of the integration."""
+
+from typing import Any
+
+from homeassistant.components import system_health
+from homeassistant.core import HomeAssistant, callback
+
+from .const import DOMAIN
+from .data import DATA
+
+
+@callback
+def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
+    """Register the information."""
+    register.async_register_info(_info)
+
+
+async def _info(hass: HomeAssistant) -> dict[str, Any]:
+    shared = hass.data[DATA]
+    members = list(shared.engine.pool)
+    return {
+        "providers": len(hass.config_entries.async_entries(DOMAIN)),
+        "online": sum(member.online and member.known for member in members),
+        "models": len({model.id for member in members for model in member.models}),
+        "discovered": len(shared.discovery.providers),
+        "browsing": shared.discovery.running,
+    }

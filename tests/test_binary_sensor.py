@@ -1,0 +1,42 @@
+"""Connectivity: on while somebody answers at the provider's address."""
+
+from unittest.mock import patch
+
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.const import STATE_OFF, STATE_ON, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .common import make_entry, set_up
+from .fakes import FakeProvider
+
+CONNECTIVITY = "binary_sensor.test_provider_connectivity"
+
+
+async def test_entity(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
+) -> None:
+    with patch("custom_components.zeroconf_ai.PLATFORMS", [Platform.BINARY_SENSOR]):
+        entry = await set_up(hass, make_entry(provider, entry_id="01PROVIDER"))
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_a_provider_that_refuses_the_key_is_connected_one_that_is_gone_is_not(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
+    def shown() -> str:
+        state = hass.states.get(CONNECTIVITY)
+        assert state is not None
+        return state.state
+
+    entry = await set_up(hass, make_entry(provider))
+    assert shown() == STATE_ON
+    provider.key, provider.open_health = "secret", False
+    await entry.runtime_data.coordinator.check_now()
+    assert shown() == STATE_ON
+    await provider.stop()
+    for _ in range(3):
+        await entry.runtime_data.coordinator.check_now()
+    assert shown() == STATE_OFF

@@ -1,0 +1,53 @@
+"""The buttons ask the provider at once."""
+
+from unittest.mock import patch
+
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.components.button.const import DOMAIN as BUTTON_DOMAIN, SERVICE_PRESS
+from homeassistant.const import ATTR_ENTITY_ID, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .common import make_entry, set_up
+from .fakes import FakeProvider
+
+
+async def press(hass: HomeAssistant, key: str) -> None:
+    data = {ATTR_ENTITY_ID: f"button.test_provider_{key}"}
+    await hass.services.async_call(BUTTON_DOMAIN, SERVICE_PRESS, data, blocking=True)
+
+
+async def test_entities(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
+) -> None:
+    with patch("custom_components.zeroconf_ai.PLATFORMS", [Platform.BUTTON]):
+        entry = await set_up(hass, make_entry(provider, entry_id="01PROVIDER"))
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_check_now_asks_how_it_is_and_refresh_models_what_it_serves(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.paths.clear()
+    provider.models = [{"id": "new-model"}]
+    await press(hass, "check_now")
+    assert "/v1/health" in provider.paths
+    assert "/v1/models" not in provider.paths
+    state = hass.states.get("sensor.test_provider_models")
+    assert state is not None
+    assert state.attributes["models"] == ["test-model"]
+    await press(hass, "refresh_models")
+    state = hass.states.get("sensor.test_provider_models")
+    assert state is not None
+    assert state.attributes["models"] == ["new-model"]
+
+
+async def test_pressing_for_a_provider_that_is_gone_shows_that_it_is_gone(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    await provider.stop()
+    for _ in range(3):
+        await press(hass, "check_now")
+    state = hass.states.get("sensor.test_provider_status")
+    assert state is not None
+    assert state.state == "offline"

@@ -1,0 +1,348 @@
+"""Agents in Assist: talk, tools, thoughts, failover, waking, and what is said when nobody answers."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.zeroconf_ai.const import DOMAIN
+from homeassistant.components import conversation
+from homeassistant.components.conversation import trace
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import Context, HomeAssistant, ServiceCall
+from homeassistant.helpers import chat_session, intent, issue_registry as ir
+
+from .common import AGENT, agent_data, make_entry, set_up
+from .fakes import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
+
+
+async def say(
+    hass: HomeAssistant, words: str = "Hello", *, agent: str = AGENT, conversation_id: str | None = None
+) -> conversation.ConversationResult:
+    """Say something to an agent."""
+    return await conversation.async_converse(hass, words, conversation_id, Context(), agent_id=agent)
+
+
+def speech(result: conversation.ConversationResult) -> str:
+    """What is spoken."""
+    spoken: str = result.response.speech["plain"]["speech"]
+    return spoken
+
+
+@pytest.fixture
+async def kitchen(hass: HomeAssistant) -> list[ServiceCall]:
+    """A kitchen light that is exposed to Assist, and the calls that it gets."""
+    calls: list[ServiceCall] = []
+
+    async def handle(call: ServiceCall) -> None:
+        calls.append(call)
+        hass.states.async_set("light.kitchen", "on", {"friendly_name": "Kitchen light"})
+
+    hass.states.async_set("light.kitchen", "off", {"friendly_name": "Kitchen light"})
+    hass.services.async_register("light", "turn_on", handle)
+    return calls
+
+
+async def test_answers_in_the_words_of_the_model(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [text("The sky", " is", " blue.")]
+    result = await say(hass, "What colour is the sky?")
+    assert result.response.response_type is intent.IntentResponseType.ACTION_DONE, speech(result)
+    assert speech(result) == "The sky is blue."
+    asked = provider.requests[0]
+    assert asked["model"] == "test-model"
+    assert asked["stream"] is True
+    assert asked["stream_options"] == {"include_usage": True}
+    assert [message["role"] for message in asked["messages"]] == ["system", "user"]
+
+
+async def test_each_word_reaches_the_listener_when_it_is_said(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    heard: list[dict[str, Any]] = []
+    go_on = asyncio.Event()
+
+    async def slowly(request: Any) -> Any:
+        response = await send_stream(request, [delta(role="assistant"), delta("First")], done=False)
+        await go_on.wait()
+        for chunk in (delta(" second"), delta(finish="stop")):
+            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        return response
+
+    provider.answers = [slowly]
+    with (
+        chat_session.async_get_chat_session(hass) as session,
+        conversation.async_get_chat_log(hass, session, chat_log_delta_listener=lambda _, part: heard.append(part)) as chat_log,
+    ):
+        answer = hass.async_create_task(say(hass, conversation_id=chat_log.conversation_id))
+        while {"content": "First"} not in heard:
+            await asyncio.sleep(0.01)
+        assert not answer.done()
+        go_on.set()
+        await answer
+    assert heard == [{"role": "assistant"}, {"content": "First"}, {"content": " second"}]
+
+
+async def test_a_tool_call_turns_the_light_on_and_its_result_goes_back(
+    hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
+) -> None:
+    await set_up(hass, make_entry(provider))
+    async_expose_entity(hass, "conversation", "light.kitchen", True)
+    provider.answers = [tool_call("intent__HassTurnOn", '{"name": "Kitchen light"}'), text("It is on.")]
+    result = await say(hass, "Turn on the kitchen light")
+    assert speech(result) == "It is on."
+    assert len(kitchen) == 1
+    tools = [tool["function"]["name"] for tool in provider.requests[0]["tools"]]
+    assert tools == sorted(tools)
+    assistant, answered = provider.requests[1]["messages"][-2:]
+    assert assistant["tool_calls"][0]["function"]["name"] == "intent__HassTurnOn"
+    assert answered["role"] == "tool"
+    assert json.loads(answered["content"])["error"] is False
+
+
+async def test_a_tool_named_without_its_namespace_is_understood(
+    hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
+) -> None:
+    await set_up(hass, make_entry(provider))
+    async_expose_entity(hass, "conversation", "light.kitchen", True)
+    provider.answers = [tool_call("HassTurnOn", '{"name": "Kitchen light"}'), text("Done.")]
+    await say(hass, "Turn on the kitchen light")
+    assert len(kitchen) == 1
+
+
+async def test_malformed_arguments_are_answered_so_that_the_model_corrects_itself(
+    hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
+) -> None:
+    await set_up(hass, make_entry(provider))
+    async_expose_entity(hass, "conversation", "light.kitchen", True)
+    provider.answers = [
+        tool_call("intent__HassTurnOn", '{"name": "Kitchen li'),
+        tool_call("intent__HassTurnOn", '{"name": "Kitchen light"}'),
+        text("Done."),
+    ]
+    assert speech(await say(hass, "Turn on the kitchen light")) == "Done."
+    told = json.loads(provider.requests[1]["messages"][-1]["content"])
+    assert told["error"] is True
+    assert "not valid JSON" in told["data"]["error_text"]
+    assert len(kitchen) == 1
+
+
+async def test_the_last_round_forces_an_answer(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [*(tool_call("intent__HassNevermind", "{}", call_id=f"c{i}") for i in range(9)), text("Enough.")]
+    assert speech(await say(hass)) == "Enough."
+    assert len(provider.requests) == 10
+    assert provider.requests[-1]["tool_choice"] == "none"
+    assert provider.requests[-1]["tools"]
+    assert "tool_choice" not in provider.requests[-2]
+
+
+async def test_a_model_that_never_stops_calling_tools_ends_with_a_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [tool_call("intent__HassNevermind", "{}")]
+    result = await say(hass)
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    assert len(provider.requests) == 10
+    assert "answered nothing" in speech(result)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [delta("<th"), delta("ink>secret"), delta(" plan</thi"), delta("nk>\n\nHello.")],
+        [delta(reasoning_content="secret"), delta(reasoning_content=" plan"), delta("Hello.")],
+        [delta(reasoning="secret plan"), delta("Hello.")],
+    ],
+    ids=["tags", "reasoning_content", "reasoning"],
+)
+async def test_thoughts_are_not_spoken(hass: HomeAssistant, provider: FakeProvider, chunks: list[dict[str, Any]]) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [[delta(role="assistant"), *chunks, delta(finish="stop")]]
+    with (
+        chat_session.async_get_chat_session(hass) as session,
+        conversation.async_get_chat_log(hass, session) as chat_log,
+    ):
+        result = await say(hass, conversation_id=session.conversation_id)
+        answer = chat_log.content[-1]
+    assert speech(result) == "Hello."
+    assert isinstance(answer, conversation.AssistantContent)
+    assert answer.thinking_content == "secret plan"
+
+
+async def test_usage_goes_into_the_trace(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [[delta("Hi"), delta(finish="stop"), usage(100, 7, prompt_tokens_details={"cached_tokens": 64})]]
+    trace.async_clear_traces()
+    await say(hass)
+    events = trace.async_get_traces()[-1].as_dict()["events"]
+    stats = next(event["data"]["stats"] for event in events if "stats" in (event["data"] or {}))
+    assert stats["input_tokens"] == 100
+    assert stats["cached_input_tokens"] == 64
+    assert stats["output_tokens"] == 7
+    assert stats["model"] == "test-model"
+
+
+async def test_the_beginning_of_the_prompt_stays_the_same_from_turn_to_turn(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    first = await say(hass, "One")
+    await say(hass, "Two", conversation_id=first.conversation_id)
+    one, two = (request["messages"] for request in provider.requests)
+    assert two[: len(one)] == one
+    assert provider.requests[0]["tools"] == provider.requests[1]["tools"]
+
+
+async def test_options_reach_the_server(hass: HomeAssistant, provider: FakeProvider) -> None:
+    agent = agent_data(
+        temperature=0.2, top_p=0.5, max_tokens=77.0, thinking="off", extra_body='{"seed": 7}', llm_hass_api=[], prompt="Be brief."
+    )
+    await set_up(hass, make_entry(provider, subentries=[agent]))
+    await say(hass)
+    asked = provider.requests[0]
+    assert (asked["temperature"], asked["top_p"], asked["max_tokens"], asked["seed"]) == (0.2, 0.5, 77, 7)
+    assert asked["chat_template_kwargs"] == {"enable_thinking": False}
+    assert asked["reasoning_effort"] == "none"
+    assert "tools" not in asked
+    assert asked["messages"][0]["content"].startswith("Be brief.")
+
+
+async def test_a_parameter_that_the_server_refuses_is_left_out_from_then_on(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider, subentries=[agent_data(temperature=0.2)]))
+    provider.answers = [
+        refuse(400, "Unsupported value: temperature", param="temperature"),
+        text("Fine."),
+        text("Still fine."),
+    ]
+    assert speech(await say(hass)) == "Fine."
+    assert speech(await say(hass)) == "Still fine."
+    assert [("temperature" in request) for request in provider.requests] == [True, False, False]
+
+
+async def test_an_agent_for_any_provider_goes_on_with_the_next_one(hass: HomeAssistant, provider: FakeProvider) -> None:
+    other = FakeProvider(id="22222222-2222-4222-8222-222222222222", models=["other-model"])
+    async with running(other):
+        await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")], options={"priority": 1}))
+        second = make_entry(other, title="Other", subentries=[])
+        await set_up(hass, second)
+        assert speech(await say(hass)) == "Hello there."
+        assert not other.requests
+        await provider.stop()
+        assert speech(await say(hass)) == "Hello there."
+        assert other.requests[-1]["model"] == "other-model"
+
+
+async def test_nothing_is_said_twice_when_a_provider_dies_in_mid_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
+    other = FakeProvider(id="22222222-2222-4222-8222-222222222222")
+
+    async def dies(request: Any) -> Any:
+        response = await send_stream(request, [delta("Half a")], done=False)
+        request.transport.abort()
+        return response
+
+    async with running(other):
+        await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")], options={"priority": 1}))
+        await set_up(hass, make_entry(other, title="Other", subentries=[]))
+        provider.answers = [dies]
+        result = await say(hass)
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    assert "broke off" in speech(result)
+    assert not other.requests
+
+
+async def test_all_failed_is_one_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    await provider.stop()
+    result = await say(hass)
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    spoken = speech(result)
+    assert spoken.startswith("Sorry")
+    assert "\n" not in spoken
+    assert "Unexpected error" not in spoken
+
+
+async def test_an_offline_agent_is_unavailable_and_comes_back(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    state = hass.states.get(AGENT)
+    assert state is not None
+    assert state.state != STATE_UNAVAILABLE
+    await provider.stop()
+    for _ in range(3):
+        await entry.runtime_data.coordinator.async_refresh()
+    assert hass.states.get(AGENT).state == STATE_UNAVAILABLE
+    await provider.start()
+    await entry.runtime_data.coordinator.async_refresh()
+    assert hass.states.get(AGENT).state != STATE_UNAVAILABLE
+
+
+async def test_a_sleeping_provider_is_woken_and_the_request_waits_for_it(hass: HomeAssistant, provider: FakeProvider) -> None:
+    woken: list[ServiceCall] = []
+
+    async def wake(call: ServiceCall) -> None:
+        woken.append(call)
+        hass.loop.call_later(0.3, lambda: hass.async_create_task(provider.start()))
+
+    hass.services.async_register("test", "wake", wake)
+    options = {"wake_action": [{"action": "test.wake"}], "wake_wait": 10}
+    entry = await set_up(hass, make_entry(provider, options=options))
+    await provider.stop()
+    entry.runtime_data.coordinator._engine.pool.note_goodbye(entry.runtime_data.member)
+    assert hass.states.get(AGENT).state != STATE_UNAVAILABLE, "it can be woken"
+    assert speech(await say(hass)) == "Hello there."
+    assert len(woken) == 1
+
+
+async def test_a_prompt_that_is_too_long_for_its_model_is_a_repair_with_numbers(
+    hass: HomeAssistant, provider: FakeProvider, issue_registry: ir.IssueRegistry
+) -> None:
+    provider.models = [{"id": "test-model", "context_window": 50}]
+    entry = await set_up(hass, make_entry(provider))
+    result = await say(hass, "word " * 300)
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    subentry = next(iter(entry.subentries.values()))
+    issue = issue_registry.async_get_issue(DOMAIN, f"context_too_small_{subentry.subentry_id}")
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert int(issue.translation_placeholders["tokens"]) > 300
+    assert issue.translation_placeholders["window"] == "50"
+
+
+async def test_a_long_talk_is_trimmed_in_steps(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider, subentries=[agent_data(max_history=4, llm_hass_api=[])]))
+    talk = None
+    for turn in range(9):
+        result = await say(hass, f"Turn {turn}", conversation_id=talk)
+        talk = result.conversation_id
+    firsts = [request["messages"][1]["content"] for request in provider.requests]
+    assert firsts == ["Turn 0"] * 4 + ["Turn 2"] * 2 + ["Turn 4"] * 2 + ["Turn 6"]
+
+
+async def test_a_refused_key_is_told_and_asked_for_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.key = "zai_example-right-key"
+    await set_up(hass, make_entry(provider, api_key="zai_example-wrong-key"))
+    result = await say(hass)
+    assert result.response.response_type is intent.IntentResponseType.ERROR
+    assert "zai_example" not in speech(result)
+    flows = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert [flow["context"]["source"] for flow in flows] == ["reauth"]
+
+
+async def test_cancelling_the_talk_closes_the_connection(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    closed = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def endless(request: Any) -> Any:
+        response = await send_stream(request, [delta("Once")], done=False)
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            closed.set()
+        return response
+
+    provider.answers = [endless]
+    task = hass.async_create_task(say(hass))
+    await begun.wait()
+    task.cancel()
+    async with asyncio.timeout(1):
+        await closed.wait()

@@ -1,0 +1,56 @@
+"""What a typed address may mean."""
+
+import pytest
+
+from custom_components.zeroconf_ai.flow_probe import Known, Problem, base_urls
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "tls", "urls"),
+    [
+        ("gpu", None, False, ["http://gpu:8000/v1", "http://gpu:8000", "http://gpu/v1", "http://gpu"]),
+        ("GPU.local", 9000, False, ["http://gpu.local:9000/v1", "http://gpu.local:9000"]),
+        ("gpu:8080", None, True, ["https://gpu:8080/v1", "https://gpu:8080"]),
+        ("gpu:8080", 9000, False, ["http://gpu:9000/v1", "http://gpu:9000"]),
+        ("192.168.1.20", 8000, False, ["http://192.168.1.20:8000/v1", "http://192.168.1.20:8000"]),
+        ("https://llm.example.com", None, False, ["https://llm.example.com/v1", "https://llm.example.com"]),
+        ("https://llm.example.com/api/v1/", None, False, ["https://llm.example.com/api/v1"]),
+        ("https://openrouter.example/api", None, False, ["https://openrouter.example/api/v1", "https://openrouter.example/api"]),
+        ("http://gpu:8000/v1/chat/completions", None, True, ["http://gpu:8000/v1"]),
+        ("fd00::20", 8000, False, ["http://[fd00::20]:8000/v1", "http://[fd00::20]:8000"]),
+        ("[fd00::20]:8000/v1", None, False, ["http://[fd00::20]:8000/v1"]),
+        ("https://[fd00::20]/v1", None, False, ["https://[fd00::20]/v1"]),
+    ],
+)
+def test_addresses(address: str, port: int | None, tls: bool, urls: list[str]) -> None:
+    assert list(base_urls(address, port, tls=tls)) == urls
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "   ",
+        "ftp://gpu",
+        "file:///etc",
+        "http://",
+        "http://:8000",
+        "gpu box",
+        "http://a@gpu",
+        "gpu?x=1",
+        "gpu#a",
+        "gpu:0",
+        "gpu:70000",
+        "[fd00::20",
+        "a:b:c",
+    ],
+)
+def test_not_addresses(address: str) -> None:
+    with pytest.raises(Problem) as caught:
+        base_urls(address)
+    assert caught.value.key == "invalid_url"
+    assert caught.value.placeholders["reason"]
+
+
+def test_known_does_not_show_its_key() -> None:
+    assert "secret" not in repr(Known("id", "http://gpu", "secret"))

@@ -1,0 +1,263 @@
+"""Sensors: what they show of a provider, when they show nothing, and what they keep over restarts."""
+
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    async_fire_time_changed,
+    mock_restore_cache_with_extra_data,
+    snapshot_platform,
+)
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.components.sensor import ATTR_LAST_RESET
+from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.core import CoreState, HomeAssistant, State
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .common import announce, ask, make_entry, record_of, set_up
+from .fakes import FakeProvider, refuse, text, usage
+
+ENTRY_ID = "01PROVIDER"
+QUEUE = {"depth": 2, "active": 1, "max_concurrent": 4, "estimated_wait_seconds": 1.5}
+SPENT = {"requests": 12, "prompt_tokens": 3100, "completion_tokens": 900, "currency": "EUR"}
+STATUS = {
+    "object": "status",
+    "queue": QUEUE,
+    "usage": {"today": SPENT | {"cost": 0.0131}, "month": SPENT | {"cost": 1.25}, "total": SPENT | {"cost": 17.5}},
+}
+
+
+def value(hass: HomeAssistant, key: str) -> str | None:
+    """A sensor's state, None where there is no such sensor."""
+    state = hass.states.get(f"sensor.test_provider_{key}")
+    return state.state if state else None
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_all_sensors_of_a_provider_that_says_everything(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    provider.status = STATUS
+    await hass.config.async_set_time_zone("Europe/Vienna")
+    entry = make_entry(provider, entry_id=ENTRY_ID)
+    with patch("custom_components.zeroconf_ai.PLATFORMS", [Platform.SENSOR]):
+        await set_up(hass, entry)
+    member = entry.runtime_data.member
+    member.latency, member.last_seen, member.last_error = 0.0125, 1795200000.0, "it was busy"
+    freezer.move_to("2026-11-20T23:30:00+00:00")  # the 21st in Vienna
+    entry.runtime_data.coordinator.async_update_listeners()
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_what_a_provider_does_not_say_has_no_sensor_until_it_says_it(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
+) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    for key in ("queue_depth", "cost_today", "cost_this_month", "cost_total"):
+        assert value(hass, key) is None
+    provider.status = STATUS
+    announce(hass, record_of(provider))  # whoever announces itself anew may offer more
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert value(hass, "queue_depth") == "2"
+    assert value(hass, "cost_today") == "0.0131"
+    assert value(hass, "cost_this_month") == "1.25"
+    assert value(hass, "cost_total") == "17.5"
+    capacity = entity_registry.async_get("sensor.test_provider_capacity")
+    assert capacity is not None
+    assert capacity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+
+    provider.status = None  # known by now: they come back without a value instead of going away
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert value(hass, "queue_depth") == STATE_UNKNOWN
+    assert value(hass, "cost_today") == STATE_UNKNOWN
+    assert value(hass, "cost_total") == "17.5"
+
+
+async def test_status_follows_the_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.key = "right"
+    entry = await set_up(hass, make_entry(provider))
+    assert value(hass, "status") == "healthy"
+    provider.key, provider.open_health = "another", False
+    await entry.runtime_data.coordinator.check_now()
+    assert value(hass, "status") == "unauthorized"
+    provider.key = "right"
+    await entry.runtime_data.coordinator.check_now()
+    assert value(hass, "status") == "healthy"
+    await provider.stop()
+    for _ in range(3):
+        assert value(hass, "status") == "healthy"
+        await entry.runtime_data.coordinator.check_now()
+    assert value(hass, "status") == "offline"
+
+
+async def test_load_is_not_shown_while_the_provider_is_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.status = STATUS
+    entry = await set_up(hass, make_entry(provider))
+    assert float(value(hass, "latency") or 0) > 0
+    assert value(hass, "models") == "1"
+    await provider.stop()
+    for _ in range(3):
+        await entry.runtime_data.coordinator.check_now()
+    for key in ("latency", "queue_depth", "active_requests", "models", "cost_today", "cost_this_month"):
+        assert value(hass, key) == STATE_UNAVAILABLE
+    assert value(hass, "status") == "offline"
+    assert value(hass, "requests") == "0"
+    assert value(hass, "cost_total") == "17.5"
+    assert "cannot be reached" in (value(hass, "last_error") or "")
+
+
+async def test_nothing_is_claimed_before_the_first_check(hass: HomeAssistant, provider: FakeProvider) -> None:
+    hass.set_state(CoreState.not_running)
+    await set_up(hass, make_entry(provider))
+    assert value(hass, "status") == STATE_UNKNOWN
+    connectivity = hass.states.get("binary_sensor.test_provider_connectivity")
+    assert connectivity is not None
+    assert connectivity.state == STATE_UNKNOWN
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert value(hass, "status") == "healthy"
+
+
+async def test_models_are_counted_and_listed(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.models = [{"id": "one"}, {"id": "two"}]
+    await set_up(hass, make_entry(provider))
+    state = hass.states.get("sensor.test_provider_models")
+    assert state is not None
+    assert (state.state, state.attributes["models"]) == ("2", ["one", "two"])
+
+
+async def test_requests_tokens_and_errors_are_counted(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    details = {"prompt_tokens_details": {"cached_tokens": 5}}
+    provider.answers = [[*text("Yes.")[:-1], usage(10, 4, **details)]]
+    await ask(hass)
+    await ask(hass)
+    provider.answers = [refuse(400, "no")]
+    await ask(hass, fails=True)
+    await hass.async_block_till_done()
+    counted = [value(hass, key) for key in ("requests", "tokens_in", "tokens_out", "errors", "active_requests")]
+    assert counted == ["2", "20", "8", "1", "0"]
+
+
+async def test_counts_go_on_over_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    await ask(hass)
+    await hass.async_block_till_done()
+    before = value(hass, "tokens_in")
+    assert before == "12"
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert value(hass, "tokens_in") == before
+    await ask(hass)
+    await hass.async_block_till_done()
+    assert (value(hass, "tokens_in"), value(hass, "requests")) == ("24", "2")
+
+
+async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
+    restored: list[tuple[State, dict[str, Any]]] = [
+        (State("sensor.test_provider_requests", "41"), {"native_value": 41, "native_unit_of_measurement": None}),
+        (State("sensor.test_provider_errors", STATE_UNAVAILABLE), {"native_value": 3, "native_unit_of_measurement": None}),
+    ]
+    mock_restore_cache_with_extra_data(hass, restored)
+    await set_up(hass, make_entry(provider))
+    assert value(hass, "requests") == "41"
+    assert value(hass, "errors") == "3"
+    await ask(hass)
+    await hass.async_block_till_done()
+    assert value(hass, "requests") == "42"
+
+
+@pytest.mark.parametrize(("key", "counted"), [("requests", "1"), ("cost_total", "0.5")])
+async def test_a_renamed_counter_does_not_count_twice(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry, key: str, counted: str
+) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
+    await ask(hass)
+    await hass.async_block_till_done()
+    entity_registry.async_update_entity(f"sensor.test_provider_{key}", new_entity_id="sensor.other")
+    await hass.async_block_till_done()
+    entity_registry.async_update_entity("sensor.other", new_entity_id=f"sensor.test_provider_{key}")
+    await hass.async_block_till_done()
+    assert value(hass, key) == counted
+
+
+async def test_the_cost_named_in_answers_is_summed_up_and_goes_on(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    assert value(hass, "cost_total") is None
+    provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.00002)]]
+    await ask(hass)
+    await ask(hass)
+    await hass.async_block_till_done()
+    state = hass.states.get("sensor.test_provider_cost_total")
+    assert state is not None
+    assert float(state.state) == pytest.approx(0.00004)
+    assert state.attributes[ATTR_UNIT_OF_MEASUREMENT] == "USD"
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    await ask(hass)
+    await hass.async_block_till_done()
+    assert float(value(hass, "cost_total") or 0) == pytest.approx(0.00006)
+
+
+async def test_the_total_goes_on_from_what_the_provider_last_reported(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.status = STATUS
+    entry = await set_up(hass, make_entry(provider))
+    provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
+    await ask(hass)
+    assert value(hass, "cost_total") == "17.5"  # the report counts, which may hold more or less than what is seen here
+    provider.status = {"object": "status"}
+    await entry.runtime_data.coordinator.check_now()
+    await ask(hass)
+    await hass.async_block_till_done()
+    assert value(hass, "cost_total") == "18.0"
+    state = hass.states.get("sensor.test_provider_cost_total")
+    assert state is not None
+    assert state.attributes[ATTR_UNIT_OF_MEASUREMENT] == "EUR"
+
+
+async def test_periods_begin_in_home_assistants_time_zone(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    provider.status = STATUS
+    await hass.config.async_set_time_zone("Europe/Vienna")
+    entry = await set_up(hass, make_entry(provider))
+    freezer.move_to("2026-11-20T23:30:00+00:00")
+    entry.runtime_data.coordinator.async_update_listeners()
+    today, month = (hass.states.get(f"sensor.test_provider_{key}") for key in ("cost_today", "cost_this_month"))
+    assert today is not None
+    assert month is not None
+    assert today.attributes[ATTR_LAST_RESET] == "2026-11-21T00:00:00+01:00"
+    assert month.attributes[ATTR_LAST_RESET] == "2026-11-01T00:00:00+01:00"
+
+
+async def test_a_key_never_shows_in_the_last_error(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.key = "sesame-open-up"
+    await set_up(hass, make_entry(provider))
+    provider.answers = [refuse(500, f"the key {provider.key} made a {'very ' * 100}long error")]
+    await ask(hass, fails=True)
+    await hass.async_block_till_done()
+    shown = value(hass, "last_error") or ""
+    assert 100 < len(shown) <= 255
+    assert shown.startswith("the key")
+    assert provider.key not in shown
+
+
+async def test_it_is_asked_again_at_the_interval_even_with_no_entity_left(hass: HomeAssistant, provider: FakeProvider) -> None:
+    with patch("custom_components.zeroconf_ai.PLATFORMS", []):
+        entry = await set_up(hass, make_entry(provider))
+    asked = provider.paths.count("/v1/health")
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=31))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert provider.paths.count("/v1/health") == asked + 1
+    with patch("custom_components.zeroconf_ai.PLATFORMS", []):
+        assert await hass.config_entries.async_unload(entry.entry_id)

@@ -1,0 +1,59 @@
+"""The switch takes a provider out of what any provider may answer."""
+
+from unittest.mock import patch
+
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.zeroconf_ai.const import CONF_ROUTING
+from homeassistant.components.switch.const import DOMAIN as SWITCH_DOMAIN
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    SERVICE_TURN_OFF,
+    SERVICE_TURN_ON,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    Platform,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .common import AGENT, agent_data, ask, make_entry, set_up
+from .fakes import FakeProvider
+
+ROUTING = "switch.test_provider_use_for_routing"
+
+
+async def test_entity(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
+) -> None:
+    with patch("custom_components.zeroconf_ai.PLATFORMS", [Platform.SWITCH]):
+        entry = await set_up(hass, make_entry(provider, entry_id="01PROVIDER"))
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_a_provider_that_is_switched_off_only_answers_by_name(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")]))
+    member = entry.runtime_data.member
+
+    async def turn(service: str) -> None:
+        await hass.services.async_call(SWITCH_DOMAIN, service, {ATTR_ENTITY_ID: ROUTING}, blocking=True)
+        await hass.async_block_till_done()
+
+    def shown(entity_id: str) -> str:
+        state = hass.states.get(entity_id)
+        assert state is not None
+        return state.state
+
+    await turn(SERVICE_TURN_OFF)
+    assert entry.options[CONF_ROUTING] is False
+    assert entry.runtime_data.member is member  # at once, without a reload
+    assert shown(ROUTING) == STATE_OFF
+    assert shown(AGENT) == STATE_UNAVAILABLE
+    await ask(hass, fails=True)
+    assert (await ask(hass, config_entry_id=entry.entry_id))["provider"] == "Test provider"
+    await turn(SERVICE_TURN_ON)
+    assert shown(ROUTING) == STATE_ON
+    assert shown(AGENT) != STATE_UNAVAILABLE
+    await ask(hass)

@@ -1,0 +1,31 @@
+"""The system information page."""
+
+from pytest_homeassistant_custom_component.common import get_system_health_info
+
+from custom_components.zeroconf_ai.const import DOMAIN
+from custom_components.zeroconf_ai.data import DATA
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+
+from .common import announce, make_entry, record_of, set_up
+from .fakes import FakeProvider
+
+
+async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    assert await async_setup_component(hass, "system_health", {})
+    await hass.async_block_till_done()
+    announce(hass, record_of(FakeProvider(id="33333333-3333-4333-8333-333333333333", port=9), "Stranger"))
+    assert await get_system_health_info(hass, DOMAIN) == {
+        "providers": 1,
+        "online": 1,
+        "models": 1,
+        "discovered": 1,
+        "browsing": True,
+    }
+    await provider.stop()
+    for _ in range(3):
+        await entry.runtime_data.coordinator.check_now()
+    await hass.data[DATA].discovery.close()
+    info = await get_system_health_info(hass, DOMAIN)
+    assert (info["online"], info["browsing"]) == (0, False)

@@ -1,0 +1,121 @@
+"""Triggers and conditions, as an automation of the owner uses them."""
+
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.zeroconf_ai.const import DOMAIN
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.helpers import condition, device_registry as dr, trigger
+from homeassistant.setup import async_setup_component
+
+from .common import ask, make_entry, set_up
+from .fakes import FakeProvider, refuse, running
+
+STATUS = "sensor.test_provider_status"
+
+
+async def automate(hass: HomeAssistant, key: str, target: dict[str, Any]) -> None:
+    """An automation that calls `test.automation` with what fired it."""
+    config = {
+        "trigger": {"trigger": f"{DOMAIN}.{key}", "target": target},
+        "action": {"action": "test.automation", "data": {"entity": "{{ trigger.entity_id }}"}},
+    }
+    assert await async_setup_component(hass, "automation", {"automation": config})
+    await hass.async_block_till_done()
+
+
+async def fail(entry: MockConfigEntry, times: int = 3) -> None:
+    for _ in range(times):
+        await entry.runtime_data.coordinator.check_now()
+
+
+def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """The target that the owner picks: the provider's device."""
+    device = dr.async_get(hass).async_get(entry.runtime_data.device_id)
+    assert device is not None
+    return {"device_id": device.id}
+
+
+async def test_triggers_and_conditions_are_described(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    triggers = await trigger.async_get_all_descriptions(hass)
+    mine = {key: value for key, value in triggers.items() if key.startswith(DOMAIN)}
+    assert set(mine) == {f"{DOMAIN}.{key}" for key in ("went_offline", "recovered", "failed_over")}
+    assert all(value and value["target"]["entity"] for value in mine.values())
+    conditions = await condition.async_get_all_descriptions(hass)
+    assert {key for key in conditions if key.startswith(DOMAIN)} == {f"{DOMAIN}.is_online", f"{DOMAIN}.is_offline"}
+
+
+@pytest.mark.parametrize("by_device", [True, False])
+async def test_went_offline(
+    hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall], by_device: bool
+) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    await automate(hass, "went_offline", device_of(hass, entry) if by_device else {ATTR_ENTITY_ID: STATUS})
+    await provider.stop()
+    await fail(entry, 2)
+    await hass.async_block_till_done()
+    assert service_calls == []
+    await fail(entry, 2)
+    await hass.async_block_till_done()
+    assert [call.data["entity"] for call in service_calls] == [STATUS]
+
+
+async def test_recovered(hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    await automate(hass, "recovered", device_of(hass, entry))
+    await hass.config_entries.async_reload(entry.entry_id)  # unavailable for a moment is not "recovered"
+    await provider.stop()
+    await fail(entry)
+    await hass.async_block_till_done()
+    assert service_calls == []
+    await provider.start()
+    await entry.runtime_data.coordinator.check_now()
+    await hass.async_block_till_done()
+    assert [call.data["entity"] for call in service_calls] == [STATUS]
+
+
+async def test_failed_over(hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    await automate(hass, "failed_over", device_of(hass, entry))
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:
+        other = await set_up(hass, make_entry(second, title="The other one", subentries=[]))
+        provider.answers = [refuse(429, "too busy")]
+        await ask(hass)
+        await hass.async_block_till_done()
+        assert await hass.config_entries.async_unload(other.entry_id)
+    fired = [call.data["entity"] for call in service_calls if call.domain == "test"]
+    assert fired == ["event.test_provider_availability"]
+    service_calls.clear()
+    await provider.stop()  # another event of the same entity
+    await fail(entry)
+    await hass.async_block_till_done()
+    assert service_calls == []
+
+
+async def test_a_trigger_without_a_target_is_refused(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    with pytest.raises(vol.Invalid):
+        await trigger.async_validate_trigger_config(hass, [{"platform": f"{DOMAIN}.went_offline"}])
+
+
+async def test_conditions(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+
+    async def holds(key: str) -> bool | None:
+        config = {"condition": f"{DOMAIN}.{key}", "target": device_of(hass, entry)}
+        checked = await condition.async_validate_condition_config(hass, config)
+        test = await condition.async_from_config(hass, checked)
+        result = test.async_check()
+        test.async_unload()
+        return result
+
+    assert (await holds("is_online"), await holds("is_offline")) == (True, False)
+    await provider.stop()
+    await fail(entry)
+    await hass.async_block_till_done()
+    assert (await holds("is_online"), await holds("is_offline")) == (False, True)
