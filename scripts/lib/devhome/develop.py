@@ -1,0 +1,216 @@
+"""What scripts/develop runs: a furnished Home Assistant, and a demo provider for it to find, until Ctrl-C."""
+
+import argparse
+import asyncio
+from collections.abc import Coroutine
+from contextlib import nullcontext
+import json
+from pathlib import Path
+import signal
+import sys
+
+from . import REPOSITORY, DevHomeError
+from .home import RESTART_CODE, Home
+from .namespaces import Host, Lan, remove_leftovers, require_root
+from .process import free_port, require_free_port
+from .provider import MODEL, DemoProvider
+
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What means all addresses, and one of them that reaches this machine from itself."""
+
+PROVIDER_PORTS = range(8500, 8600)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/develop",
+        description="Starts a real Home Assistant with this checkout's integration, a few demo lights and an owner to log"
+        " in as, and beside it a demo provider for it to find. Ctrl-C stops both.",
+    )
+    parser.add_argument("--port", type=port, default=8123, help="Home Assistant's port (default: %(default)s)")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=REPOSITORY / ".develop" / "config",
+        metavar="DIR",
+        help="the home's configuration folder, kept from run to run (default: .develop/config in the checkout)",
+    )
+    parser.add_argument(
+        "--host",
+        help="the address that Home Assistant's web server listens on (default: 127.0.0.1; 0.0.0.0 for the whole network)",
+    )
+    parser.add_argument("--no-demo", action="store_true", help="no demo provider")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="when ready, print one line of JSON and nothing else: url, user, password, token, demo_base_url, namespace",
+    )
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run all of it in a network namespace that only this machine reaches, so that nothing is announced on its"
+        " network; needs root",
+    )
+    options = parser.parse_args(arguments)
+    if options.isolated and options.host not in {None, *EVERY_ADDRESS}:
+        parser.error("--isolated chooses the address itself: leave out --host")
+    return options
+
+
+def port(text: str) -> int:
+    """A TCP port. Raises ValueError for anything else."""
+    if not 0 < (number := int(text)) < 65536:
+        raise ValueError(text)
+    return number
+
+
+def main() -> int:
+    """Run until a signal comes; 0 then, 1 if something did not work."""
+    options = parse(sys.argv[1:])
+    try:
+        if options.isolated:
+            try:
+                require_root()
+            except DevHomeError:
+                raise DevHomeError("--isolated makes a network namespace, which needs root: run it with sudo") from None
+            remove_leftovers()
+        with Lan("develop", opened=True) if options.isolated else nullcontext() as lan:
+            return asyncio.run(develop(options, lan.host("home") if lan else None))
+    except (DevHomeError, OSError) as error:
+        say(str(error))
+        return 1
+
+
+async def develop(options: argparse.Namespace, host: Host | None) -> int:
+    """Start everything, say where it is, and stop everything on a signal."""
+    home = make_home(options, host)
+    provider = None if options.no_demo else make_provider(options, host)
+    parts = [part for part in (provider, home) if part is not None]
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            say("killing both")
+            for part in parts:
+                part.process.kill()
+        stop.set()
+
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    try:
+        if await until_stopped(stop, start(home, provider)):
+            if options.json:
+                print(json.dumps(facts(home, provider, host)), flush=True)
+            else:
+                print(instructions(home, provider), flush=True)
+            await until_stopped(stop, watch(home, provider))
+    finally:
+        say("stopping")
+        await asyncio.gather(*(part.stop() for part in parts))
+        say("stopped")
+    return 0
+
+
+def make_home(options: argparse.Namespace, host: Host | None) -> Home:
+    """Home Assistant where the options want it. Raises DevHomeError if its port is taken."""
+    if host is not None:
+        return Home(options.config, port=options.port, host=host)
+    listen = options.host or "127.0.0.1"
+    require_free_port(listen, options.port)
+    return Home(options.config, port=options.port, listen=[listen], address=EVERY_ADDRESS.get(listen, listen))
+
+
+def make_provider(options: argparse.Namespace, host: Host | None) -> DemoProvider:
+    """The demo provider beside it, on the first port that is free."""
+    everywhere = next(iter(EVERY_ADDRESS))
+    candidates = [number for number in PROVIDER_PORTS if number != options.port]
+    number = candidates[0] if host else free_port(everywhere, candidates)
+    return DemoProvider(options.config / "demo-provider.log", port=number, host=host)
+
+
+async def start(home: Home, provider: DemoProvider | None) -> None:
+    """Start what there is and wait until it answers."""
+    if provider is not None:
+        say(f"starting the demo provider at {provider.base_url}")
+        await provider.start()
+    say(f"starting Home Assistant in {home.folder}")
+    await home.start()
+
+
+async def watch(home: Home, provider: DemoProvider | None) -> None:
+    """Start Home Assistant again whenever it was asked to restart. Raises DevHomeError if one of both ends by itself."""
+    while True:
+        waits = {part.process: asyncio.create_task(part.process.wait()) for part in (home, provider) if part is not None}
+        try:
+            await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits.values():
+                task.cancel()
+        ended = next(process for process, task in waits.items() if task.done() and not task.cancelled())
+        if ended is not home.process or ended.returncode != RESTART_CODE:
+            raise ended.failure(f"ended by itself with status {ended.returncode}")
+        say("Home Assistant was asked to restart")
+        await home.start()
+        say("Home Assistant runs again")
+
+
+async def until_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do the work, or as much of it as there is time for before the signal; whether it came to its end."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    if task.cancelled():
+        return False
+    task.result()
+    return True
+
+
+def facts(home: Home, provider: DemoProvider | None, host: Host | None) -> dict[str, str | None]:
+    """What a script needs to know."""
+    return {
+        "url": home.url,
+        "user": home.login.user,
+        "password": home.login.password,
+        "token": home.login.token,
+        "demo_base_url": provider.base_url if provider else None,
+        "namespace": host.namespace.name if host else None,
+    }
+
+
+def instructions(home: Home, provider: DemoProvider | None) -> str:
+    """What a person needs to know."""
+    lines = [
+        "",
+        f"  Home Assistant  {home.url}",
+        f"  User            {home.login.user}",
+        f"  Password        {home.login.password}",
+        "",
+    ]
+    if provider is not None:
+        question = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+        lines += [
+            "  To see it work:",
+            f'    1. Settings → Devices & services: under Discovered, "ZeroConf AI" has found {provider.name!r}. Click Add.',
+            '    2. Open Assist (the speech bubble, top right) and say "Turn on the kitchen light". Which agent answers is',
+            "       set under Settings → Voice assistants.",
+            "",
+            f"  Demo provider   {provider.base_url}",
+            f"    curl {provider.base_url}/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(question)}'",
+            "",
+        ]
+    return "\n".join([*lines, f"  Log             {home.process.log}", "  Ctrl-C stops everything.", ""])
+
+
+def say(text: str) -> None:
+    """What happens, for whoever watches; standard output is for what was asked for."""
+    print(f"develop: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""A LAN of network namespaces with real processes on it. Run these tests with `scripts/test tests/e2e`; they need root.
+
+pytest itself moves onto the LAN, as the host "tester", for as long as the tests run: its sockets, its threads and the
+programs that it starts (a browser's too) reach the hosts there and nothing else. No cable leads to the machine, so no
+test's multicast can leave, whatever the code under test does, and a client needs no detour.
+
+The Home Assistant test plugin has to be off (`-p no:homeassistant`): it forbids sockets and replaces parts of Home
+Assistant, and here everything is to be real.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from devhome.client import HomeClient
+from devhome.home import Home
+from devhome.namespaces import Host, Lan, own_namespaces, remove_leftovers
+from devhome.process import ManagedProcess
+from devhome.provider import DemoProvider
+
+type StartHome = Callable[..., Awaitable[Home]]
+type StartProvider = Callable[..., Awaitable[DemoProvider]]
+
+STARTED = pytest.StashKey[list[ManagedProcess]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run where nothing would be real."""
+    if config.pluginmanager.hasplugin("homeassistant"):
+        raise pytest.UsageError("run the end-to-end tests with: scripts/test tests/e2e (it passes -p no:homeassistant)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of every process's log beside a failure."""
+    report = yield
+    if report.failed:
+        logs = {process.log: process for process in item.stash.get(STARTED, [])}
+        for log, process in logs.items():
+            report.sections.append((str(log), "\n".join(process.output().splitlines()[-60:])))
+    return report
+
+
+@pytest.fixture(scope="session")
+def lan() -> Generator[Lan]:
+    """The LAN, with this process on it; `lan.host(name)` connects one more host."""
+    remove_leftovers()
+    with Lan("e2e") as network, network.host("tester").namespace.entered():
+        yield network
+    assert not own_namespaces()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(lan: Lan) -> Generator[None]:
+    """Fail a test after which a process still runs on the LAN, or a network namespace is there that is not the LAN's.
+
+    Fixtures of a wider scope are set up before this one, so what they started may stay.
+    """
+    before = processes(lan)
+    yield
+    left = processes(lan) - before
+    assert not left, f"still running: {[Path(f'/proc/{pid}/cmdline').read_text().split('\0') for pid in left]}"
+    own = {f"{lan.switch.name}", *(host.namespace.name for host in lan.hosts)}
+    assert own_namespaces() == own
+
+
+def processes(lan: Lan) -> set[int]:
+    """The ids of all processes on the hosts but the tester, whose own children end with it."""
+    return {pid for host in lan.hosts if host.name != "tester" for pid in host.namespace.processes()}
+
+
+@pytest.fixture
+def started(request: pytest.FixtureRequest) -> list[ManagedProcess]:
+    """The processes whose logs are shown if the test fails."""
+    return request.node.stash.setdefault(STARTED, [])
+
+
+@pytest.fixture
+async def start_home(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncGenerator[StartHome]:
+    """`await start_home(host="home")` starts a furnished Home Assistant on a host; it is stopped with the test."""
+    homes: list[Home] = []
+
+    async def start(host: str | Host = "home", *, folder: Path | None = None, port: int = 8123) -> Home:
+        machine = lan.host(host) if isinstance(host, str) else host
+        home = Home(folder or tmp_path / f"config-{machine.name}", port=port, host=machine)
+        homes.append(home)
+        started.append(home.process)
+        await home.start()
+        return home
+
+    yield start
+    for home in homes:
+        await home.stop()
+
+
+@pytest.fixture
+async def start_provider(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncGenerator[StartProvider]:
+    """`await start_provider(host="gpu", name="Demo")` starts a demo provider on a host; it is stopped with the test."""
+    providers: list[DemoProvider] = []
+
+    async def start(
+        host: str | Host = "gpu", *, name: str = "Demo", port: int = 8500, key: str | None = None, id_file: Path | None = None
+    ) -> DemoProvider:
+        machine = lan.host(host) if isinstance(host, str) else host
+        log = tmp_path / f"provider-{len(providers)}.log"
+        provider = DemoProvider(log, name=name, port=port, key=key, host=machine, id_file=id_file)
+        providers.append(provider)
+        started.append(provider.process)
+        await provider.start()
+        return provider
+
+    yield start
+    for provider in providers:
+        await provider.stop()
+
+
+@pytest.fixture
+async def home(start_home: StartHome) -> Home:
+    """A furnished Home Assistant on the host "home"."""
+    return await start_home()
+
+
+@pytest.fixture
+async def client(home: Home) -> AsyncGenerator[HomeClient]:
+    """A connection to `home`."""
+    async with home.client() as connection:
+        yield connection

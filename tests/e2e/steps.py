@@ -1,0 +1,66 @@
+"""What a person does with a provider, step by step, by the same API that Home Assistant's pages use."""
+
+from typing import Any
+
+from devhome.client import HomeClient, eventually
+
+DOMAIN = "zeroconf_ai"
+
+
+async def discovered(client: HomeClient, name: str, seconds: float = 10) -> dict[str, Any]:
+    """The discovered card of the provider whose title begins with `name`, waiting for it."""
+
+    async def look() -> dict[str, Any] | None:
+        flows = await client.flows_in_progress(DOMAIN)
+        titled = (flow for flow in flows if flow["context"]["title_placeholders"]["name"].startswith(name))
+        return next(titled, None)
+
+    found = await eventually(look, timeout=seconds)
+    assert found is not None
+    return found
+
+
+async def add(client: HomeClient, name: str, key: str | None = None, seconds: float = 10) -> str:
+    """Confirm the discovered card; the new entry's id."""
+    flow = await discovered(client, name, seconds)
+    step = await client.continue_flow(flow["flow_id"], {} if key is None else {"api_key": key})
+    assert step["type"] == "create_entry", step
+    return str(step["result"]["entry_id"])
+
+
+async def pipeline_of(client: HomeClient, name: str) -> str:
+    """The id of the assistant with that name, waiting for it."""
+
+    async def look() -> str | None:
+        pipelines = (await client.call("assist_pipeline/pipeline/list"))["pipelines"]
+        return next((pipeline["id"] for pipeline in pipelines if pipeline["name"] == name), None)
+
+    found = await eventually(look, timeout=10)
+    assert found is not None
+    return found
+
+
+async def add_agent(client: HomeClient, entry_id: str, **options: Any) -> str:
+    """Add an agent to an entry by its form; the agent's entity id."""
+    before = set(await client.states())
+    step = await client.start_flow([entry_id, "conversation"], kind="subentries")  # type: ignore[arg-type]
+    fields = {"name": "Any provider", "model": "auto", "llm_hass_api": ["assist"], "advanced": {}, **options}
+    done = await client.continue_flow(step["flow_id"], fields, kind="subentries")
+    assert done["type"] == "create_entry", done
+
+    async def look() -> str | None:
+        fresh = set(await client.states()) - before
+        return next((entity_id for entity_id in fresh if entity_id.startswith("conversation.")), None)
+
+    found = await eventually(look, timeout=10)
+    assert found is not None
+    return found
+
+
+async def state_is(client: HomeClient, entity_id: str, wanted: str, seconds: float = 10) -> None:
+    """Wait until an entity has a state."""
+
+    async def look() -> bool:
+        return await client.state(entity_id) == wanted
+
+    await eventually(look, timeout=seconds)

@@ -1,0 +1,160 @@
+"""scripts/develop as people and scripts run it. "This machine" is the host that the tests run on."""
+
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+import json
+from pathlib import Path
+import signal
+import socket
+import subprocess
+
+import aiohttp
+import pytest
+
+from devhome import REPOSITORY, DevHomeError
+from devhome.client import HomeClient, eventually
+from devhome.namespaces import Lan
+
+DEVELOP = str(REPOSITORY / "scripts" / "develop")
+READY_TIMEOUT = 120
+
+
+@asynccontextmanager
+async def develop(*options: str, folder: Path) -> AsyncGenerator[Process]:
+    """scripts/develop with these options, ended with SIGTERM where the test has not ended it."""
+    command = (DEVELOP, "--config", str(folder), *options)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+async def ready(process: Process) -> dict[str, str]:
+    """The line that it prints when all is up."""
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT)
+    if not line and process.stderr is not None:
+        pytest.fail((await process.stderr.read()).decode())
+    facts: dict[str, str] = json.loads(line)
+    return facts
+
+
+def namespaces() -> set[str]:
+    """The network namespaces of every scripts/develop that runs."""
+    return {line.split()[0] for line in subprocess.check_output(["ip", "netns"], text=True).splitlines() if "-develop-" in line}
+
+
+async def test_the_line_of_json_is_all_that_a_script_needs(tmp_path: Path) -> None:
+    async with develop("--isolated", "--json", folder=tmp_path) as process:
+        facts = await ready(process)
+        async with HomeClient(facts["url"], facts["token"]) as client, aiohttp.ClientSession() as session:
+            assert await client.state("light.kitchen_light") == "off"
+            async with session.get(f"{facts['demo_base_url']}/models") as response:
+                assert [model["id"] for model in (await response.json())["data"]] == ["demo-rules"]
+            # Found by Home Assistant itself, with nothing typed.
+            assert await eventually(lambda: client.flows_in_progress("zeroconf_ai"), timeout=10)
+        assert facts["namespace"] in namespaces()
+        process.terminate()
+        stdout, _ = await process.communicate()
+    assert stdout == b"", "one line and nothing else"
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_stops_everything_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+    before = namespaces()
+    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
+        facts = await ready(process)
+        assert (tmp_path / "home-assistant_v2.db-wal").exists(), "the recorder's database is open"
+        process.send_signal(number)
+        _, stderr = await process.communicate()
+    assert process.returncode == 0, stderr
+    assert namespaces() == before
+    assert not (tmp_path / "home-assistant_v2.db-wal").exists(), "the recorder was not allowed to close its database"
+    with pytest.raises(aiohttp.ClientError):
+        async with aiohttp.ClientSession() as session:
+            await session.get(facts["url"], timeout=aiohttp.ClientTimeout(2))
+
+
+async def test_a_signal_in_the_middle_of_the_start_stops_it_too(tmp_path: Path) -> None:
+    before = namespaces()
+    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
+
+        async def home_assistant_has_begun() -> bool:
+            return (tmp_path / "hass.log").exists() and (tmp_path / "hass.log").stat().st_size > 0
+
+        await eventually(home_assistant_has_begun)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, stdout) == (0, b"")
+    assert namespaces() == before
+
+
+async def test_home_assistant_does_not_outlive_a_killed_developer(lan: Lan, tmp_path: Path) -> None:
+    async with develop("--no-demo", "--json", folder=tmp_path) as process:
+        facts = await ready(process)
+        process.kill()
+        await process.wait()
+
+        async def port_is_free() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", 8123)) != 0
+
+        assert await eventually(port_is_free)
+    assert facts["url"] == "http://127.0.0.1:8123"
+
+
+async def test_a_restart_from_the_user_interface_brings_the_home_back(tmp_path: Path) -> None:
+    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
+        facts = await ready(process)
+        first = (tmp_path / ".ha_run.lock").read_text()
+        async with HomeClient(facts["url"], facts["token"]) as client:
+            # The connection may close before the answer is there.
+            with suppress(DevHomeError):
+                await client.call_service("homeassistant", "restart")
+        assert process.stderr is not None
+        while b"runs again" not in (line := await asyncio.wait_for(process.stderr.readline(), READY_TIMEOUT)):
+            assert line, "it ended instead"
+        async with HomeClient(facts["url"], facts["token"]) as client:
+            assert await client.state("light.kitchen_light") == "off"
+        assert (tmp_path / ".ha_run.lock").read_text() != first
+
+
+async def test_a_person_is_told_where_to_click_and_what_to_type(tmp_path: Path) -> None:
+    async with develop("--isolated", "--port", "8222", folder=tmp_path) as process:
+        assert process.stdout is not None
+        text = ""
+        while "Ctrl-C" not in text:
+            line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT)
+            assert line, "it ended instead"
+            text += line.decode()
+        login = json.loads((tmp_path / "developer-login.json").read_text())
+        for words in (":8222\n", login["user"], login["password"], "Devices & services", "ZeroConf AI", "Assist"):
+            assert words in text
+        assert login["token"] not in text
+        (curl,) = (line for line in text.splitlines() if line.strip().startswith("curl "))
+        shell = await asyncio.create_subprocess_shell(curl, stdout=PIPE, stderr=PIPE)
+        answer, _ = await shell.communicate()
+        assert json.loads(answer)["choices"][0]["message"]["content"]
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 8333)):
+        async with develop("--no-demo", "--port", "8333", folder=tmp_path) as process:
+            _, stderr = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert stderr.decode().splitlines()[-1] == "develop: cannot listen on 127.0.0.1, port 8333: Address already in use"
+
+
+async def test_isolation_without_root_is_refused_in_plain_words(tmp_path: Path) -> None:
+    # In a user namespace without a map, this process is nobody.
+    command = ("unshare", "--user", DEVELOP, "--isolated", "--no-demo", "--config", str(tmp_path))
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    _, stderr = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert stderr.decode().splitlines()[-1].startswith("develop: --isolated makes a network namespace, which needs root")

@@ -1,0 +1,106 @@
+"""The developer's home itself: what every other end-to-end test stands on."""
+
+from pathlib import Path
+
+import pytest
+
+from devhome import DevHomeError
+from devhome.browser import open_browser, show
+from devhome.client import HomeClient, HttpError, eventually
+from devhome.home import Home
+from devhome.namespaces import Lan
+
+from .conftest import StartHome
+
+DEMO_STATES = {
+    "light.kitchen_light": "off",
+    "light.living_room_lamp": "off",
+    "light.bedroom_light": "off",
+    "switch.coffee_machine": "off",
+    "sensor.living_room_temperature": "21.5",
+    "sensor.bedroom_humidity": "47",
+}
+
+
+async def test_a_first_start_is_furnished_installs_nothing_and_has_nothing_to_complain_about(
+    home: Home, client: HomeClient
+) -> None:
+    states = await client.states()
+    assert {entity_id: states[entity_id]["state"] for entity_id in DEMO_STATES} == DEMO_STATES
+    exposed = (await client.call("homeassistant/expose_entity/list"))["exposed_entities"]
+    assert {entity_id for entity_id, assistants in exposed.items() if assistants.get("conversation")} == set(DEMO_STATES)
+    assert (await client.rest("GET", "/api/config"))["recovery_mode"] is False
+    assert home.installed_requirements() == []
+    assert home.complaints() == []
+
+
+async def test_assist_turns_on_a_light_by_its_name(client: HomeClient) -> None:
+    async with client.subscribe("subscribe_events", event_type="state_changed") as changes:
+        run = await client.assist("turn on the kitchen light")
+        async for change in changes:
+            if change["data"]["entity_id"] == "light.kitchen_light":
+                assert change["data"]["new_state"]["state"] == "on"
+                break
+    assert run.speech == "Turned on the light"
+
+
+async def test_a_home_keeps_its_owner_its_areas_and_its_lights_over_a_restart(home: Home, start_home: StartHome) -> None:
+    async with home.client() as client:
+        await client.call_service("light", "turn_on", {"entity_id": "light.bedroom_light", "brightness_pct": 40})
+    assert await home.stop() == 0
+
+    again = await start_home(folder=home.folder)
+
+    assert again.login == home.login
+    async with again.client() as client:
+        light = (await client.states())["light.bedroom_light"]
+        assert (light["state"], light["attributes"]["brightness"]) == ("on", 102)
+        (entry,) = (await client.call("config/entity_registry/get_entries", entity_ids=["light.bedroom_light"])).values()
+        assert entry["area_id"] == "bedroom"
+
+
+async def test_a_revoked_token_is_replaced_with_the_help_of_the_password(home: Home, start_home: StartHome) -> None:
+    async with home.client() as client:
+
+        async def revoked() -> bool:
+            try:
+                await client.rest("GET", "/api/")
+            except HttpError as error:
+                return error.status == 401
+            return False
+
+        await client.call("auth/delete_all_refresh_tokens", token_type="long_lived_access_token")
+        # Home Assistant keeps the token that asked for this two seconds longer.
+        await eventually(revoked)
+    await home.stop()
+
+    again = await start_home(folder=home.folder)
+
+    assert again.login.password == home.login.password
+    assert again.login.token != home.login.token
+    async with again.client() as client:
+        assert await client.state("light.kitchen_light") == "off"
+
+
+async def test_a_home_that_cannot_start_says_why(start_home: StartHome, tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "configuration.yaml").write_text("frontend: [")
+    with pytest.raises(DevHomeError, match=r"(?s)recovery mode.*configuration\.yaml"):
+        await start_home(folder=folder)
+
+
+async def test_the_user_interface_opens_logged_in(home: Home) -> None:
+    async with open_browser(home.url, home.login.token) as page:
+        await show(page, home.url)
+        await page.get_by_text("Welcome Developer").wait_for()
+        await page.get_by_text("Kitchen", exact=True).wait_for()
+
+
+async def test_two_homes_live_side_by_side_each_at_the_address_of_its_host(lan: Lan, start_home: StartHome) -> None:
+    first, second = await start_home("one"), await start_home("two", port=8400)
+    assert first.url == f"http://{lan.host('one').ipv4}:8123"
+    assert second.url == f"http://{lan.host('two').ipv4}:8400"
+    async with first.client() as one, second.client() as two:
+        await one.call_service("light", "turn_on", {"entity_id": "light.kitchen_light"})
+        assert (await one.state("light.kitchen_light"), await two.state("light.kitchen_light")) == ("on", "off")

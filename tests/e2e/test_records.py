@@ -1,0 +1,118 @@
+"""What Home Assistant makes of advertisements as they change on the wire: real packets of a host on the LAN."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from devhome.client import HomeClient, eventually
+from devhome.namespaces import Lan
+from tests.fakes import FakeProvider, running
+from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
+
+from .steps import DOMAIN, add, discovered, state_is
+
+
+@pytest.fixture
+async def provider(lan: Lan) -> AsyncIterator[FakeProvider]:
+    """A provider on the tester's host, whose answers the test decides."""
+    async with running(FakeProvider(host=lan.host("tester").ipv4)) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def network(lan: Lan) -> AsyncIterator[AsyncZeroconf]:
+    """MDNS on the tester's host."""
+    async with AsyncZeroconf(interfaces=[lan.host("tester").ipv4]) as zeroconf:
+        yield zeroconf
+
+
+def record_of(provider: FakeProvider, **fields: object) -> ServiceRecord:
+    """The provider's advertisement."""
+    base = ServiceRecord(
+        name="Tester",
+        host="tester.local.",
+        port=provider.port,
+        addresses=(ip_address(provider.host),),
+        id=provider.id or "",
+        models=("test-model",),
+    )
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def info(record: ServiceRecord, service_type: str = SERVICE_TYPE, **txt: str) -> AsyncServiceInfo:
+    """The service that advertises it."""
+    properties = record.to_txt() if service_type == SERVICE_TYPE else record.to_saturn_txt()
+    return AsyncServiceInfo(
+        service_type,
+        f"{record.name}.{service_type}",
+        port=record.port,
+        server=record.host,
+        parsed_addresses=[str(address) for address in record.addresses],
+        properties=properties | txt,
+        host_ttl=120,
+        other_ttl=120,
+    )
+
+
+async def test_a_changed_record_is_seen_within_a_second(
+    client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
+) -> None:
+    record = record_of(provider)
+    await (await network.async_register_service(info(record)))
+    await add(client, "Tester")
+    await state_is(client, "sensor.tester_models", "1")
+    await state_is(client, "number.tester_priority", "100")
+    provider.models = ["test-model", "second-model"]
+    changed = replace(record, models=("test-model", "second-model"), priority=7)
+    await network.async_update_service(info(changed))
+    await state_is(client, "sensor.tester_models", "2", seconds=1)
+    await state_is(client, "number.tester_priority", "7", seconds=1)
+
+
+async def test_both_service_types_make_one_card(client: HomeClient, provider: FakeProvider, network: AsyncZeroconf) -> None:
+    record = record_of(provider)
+    for service_type in (SATURN_TYPE, SERVICE_TYPE):
+        await (await network.async_register_service(info(record, service_type)))
+    await discovered(client, "Tester")
+    await asyncio.sleep(2)  # long enough for the second card, if there were one
+    assert len(await client.flows_in_progress(DOMAIN)) == 1
+
+
+async def test_a_newer_major_version_makes_no_card(client: HomeClient, provider: FakeProvider, network: AsyncZeroconf) -> None:
+    newer = replace(record_of(provider), name="Newer", id="newer")
+    await (await network.async_register_service(info(newer, version="2.0")))
+    await (await network.async_register_service(info(record_of(provider))))
+    await discovered(client, "Tester")
+    assert len(await client.flows_in_progress(DOMAIN)) == 1
+
+
+async def test_an_impostor_with_a_known_id_does_not_get_the_key(
+    client: HomeClient, lan: Lan, provider: FakeProvider, network: AsyncZeroconf
+) -> None:
+    provider.key = "zai_example-household-key"
+    record = record_of(provider)
+    service = info(record, auth="token")
+    await (await network.async_register_service(service))
+    await add(client, "Tester", key=provider.key)
+    await state_is(client, "sensor.tester_status", "healthy")
+    async with running(FakeProvider(host=provider.host, id="another", key="zai_example-other", open_health=False)) as impostor:
+        moved = info(replace(record, port=impostor.port), auth="token")
+        await provider.stop()
+        await network.async_update_service(moved)
+
+        async def asked() -> bool:
+            return bool(impostor.paths)
+
+        await eventually(asked, timeout=10)
+        await client.call_service("button", "press", {"entity_id": "button.tester_check_now"})
+
+        async def repair() -> bool:
+            issues = (await client.call("repairs/list_issues"))["issues"]
+            return any(issue["issue_id"].startswith("identity_changed") for issue in issues)
+
+        await eventually(repair, timeout=10)
+        assert set(impostor.keys) == {None}

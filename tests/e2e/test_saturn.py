@@ -1,0 +1,68 @@
+"""The neighbour: Saturn 1.1.0, as it comes, is found, set up and talked to, and finds us."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from devhome.client import HomeClient
+from devhome.namespaces import Lan
+from devhome.process import ManagedProcess
+
+from .conftest import StartProvider
+from .steps import discovered, pipeline_of, state_is
+
+SATURN = Path(__file__).parents[2] / ".venv-saturn" / "bin" / "saturn"
+TOKEN = "example-token-of-thirty-two-chars-or-more"
+
+
+@pytest.fixture
+async def saturn(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncIterator[ManagedProcess]:
+    """Saturn's own fallback server. It wants a bearer token on every path and advertises an api_base of 127.0.0.1."""
+    home = tmp_path / "saturn"
+    home.mkdir()
+    command = ("env", f"HOME={home}", f"SATURN_RUNNER_TOKEN={TOKEN}", str(SATURN), "run", "fallback")
+    host = lan.host("saturn")
+    # It finds its own address by asking for a way to the internet. There is one to ask for, and it leads nowhere.
+    host.namespace.run("ip", "route", "replace", "default", "via", f"{host.ipv4.rpartition('.')[0]}.1")
+    process = ManagedProcess("Saturn", (*command, "--host", "0.0.0.0", "--port", "8700"), tmp_path / "saturn.log", host=host)
+    started.append(process)
+    process.start()
+
+    async def answers() -> bool:
+        url = f"http://{host.ipv4}:8700/v1/health"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status == 401
+        except aiohttp.ClientError:
+            return False
+
+    await process.until(answers, 60)
+    yield process
+    await process.stop()
+
+
+@pytest.mark.usefixtures("saturn")
+async def test_saturn_is_found_asks_for_its_token_and_answers_in_assist(client: HomeClient, lan: Lan) -> None:
+    card = await discovered(client, "fallback", seconds=15)
+    assert card["context"]["configuration_url"] == f"http://{lan.host('saturn').ipv4}:8700"
+    wrong = await client.continue_flow(card["flow_id"], {"api_key": "not-the-token"})
+    assert wrong["errors"] == {"base": "invalid_auth"}
+    done = await client.continue_flow(card["flow_id"], {"api_key": TOKEN})
+    assert done["type"] == "create_entry"
+    title = done["title"]
+    status = next(entity_id for entity_id in await client.states() if entity_id.endswith("_status") and "fallback" in entity_id)
+    await state_is(client, status, "healthy")
+    run = await client.assist("Hello there", pipeline=await pipeline_of(client, title))
+    assert sum(bool(delta.get("content")) for delta in run.deltas) > 2, "it came word by word"
+    assert run.speech
+
+
+async def test_saturns_clients_find_our_provider(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+    provider = await start_provider("gpu", name="Gaming PC")
+    command = ("env", f"HOME={tmp_path}", str(SATURN), "discover")
+    looking = ManagedProcess("saturn discover", command, tmp_path / "discover.log", host=lan.host("saturn")).start()
+    assert await looking.wait() == 0
+    assert "Gaming PC" in looking.output()
+    assert f":{provider.port}" in looking.output()
