@@ -13,6 +13,8 @@ from custom_components.zeroconf_ai.translate import (
     tools_to_json,
     trim_history,
 )
+from contextlib import suppress
+
 from homeassistant.components import conversation
 from homeassistant.helpers import llm
 
@@ -73,10 +75,8 @@ def test_arguments_that_are_none_say_why(written: str) -> None:
 @given(st.text())
 def test_no_text_makes_reading_arguments_or_data_fail_otherwise(text: str) -> None:
     for read in (parse_arguments, lambda text: parse_structured(text, vol.Schema({}))):
-        try:
+        with suppress(ValueError):
             read(text)
-        except ValueError:
-            pass
 
 
 def talk(turns: int) -> list[conversation.Content]:

@@ -50,6 +50,11 @@ _LOGGER = logging.getLogger(__name__)
 
 _DROPPABLE = ("response_format", "chat_template_kwargs", "reasoning_effort", "temperature", "top_p", "tool_choice")
 """Parameters that an answer can do without, where a server refuses them."""
+_HINTS = {
+    "response_format": ("response_format", "json_schema"),
+    "chat_template_kwargs": ("chat_template_kwargs", "enable_thinking"),
+}
+"""What servers call them in their errors, where that is not the parameter's own name."""
 
 _STOP = "Answer the user now with what you know. Do not call any more tools."
 _JSON_ONLY = "Answer with nothing but a JSON object that fits this JSON schema:\n{schema}"
@@ -242,11 +247,7 @@ class Talker:
 def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:
     """The parameter that a server refused, where an answer can do without it."""
     words = f"{err.param or ''} {err.message}"
-    hints = {
-        "response_format": ("response_format", "json_schema"),
-        "chat_template_kwargs": ("chat_template_kwargs", "enable_thinking"),
-    }
     for name in _DROPPABLE:
-        if name in sent and any(hint in words for hint in hints.get(name, (name,))):
+        if name in sent and any(hint in words for hint in _HINTS.get(name, (name,))):
             return name
     return None

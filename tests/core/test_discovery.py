@@ -262,13 +262,15 @@ async def test_a_known_name_under_another_id_is_never_selected(network: AsyncZer
     impostor = replace(impostor, name=real.name)
     store = TrustStore(tmp_path / "trust.json")
     store.confirm(real)
-    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as zeroconf:
-        async with DiscoveryManager(zeroconf, trust=TrustStore(tmp_path / "trust.json")) as manager:
-            seen = Watch(manager)
-            async with advertised(network, info(impostor)):
-                provider = (await seen.until(ChangeKind.ADDED, impostor.id)).provider
-                assert provider.trust is Trust.CHANGED
-                assert manager.select_best_provider() is None
+    async with (
+        AsyncZeroconf(interfaces=["127.0.0.1"]) as zeroconf,
+        DiscoveryManager(zeroconf, trust=TrustStore(tmp_path / "trust.json")) as manager,
+    ):
+        seen = Watch(manager)
+        async with advertised(network, info(impostor)):
+            provider = (await seen.until(ChangeKind.ADDED, impostor.id)).provider
+            assert provider.trust is Trust.CHANGED
+            assert manager.select_best_provider() is None
 
 
 async def test_two_hosts_that_claim_one_id_the_first_is_believed(

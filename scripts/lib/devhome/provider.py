@@ -25,8 +25,9 @@ class DemoProvider:
         host: Host | None = None,
         id_file: Path | None = None,
     ) -> None:
-        """`log` takes its output. `name` is what it is advertised as. With a `key`, requests need it. `id_file` says
-        who it is: another provider's makes this that provider, elsewhere.
+        """`log` takes its output. `name` is what it is advertised as. With a `key`, requests need it.
+
+        `id_file` says who it is: another provider's makes this that provider, elsewhere.
         """
         self.name = name
         self.port = port
