@@ -1,5 +1,7 @@
 """The translation between chat logs and the wire, where a whole talk would be a roundabout way to test it."""
 
+from contextlib import suppress
+
 from hypothesis import given, strategies as st
 import pytest
 import voluptuous as vol
@@ -13,8 +15,6 @@ from custom_components.zeroconf_ai.translate import (
     tools_to_json,
     trim_history,
 )
-from contextlib import suppress
-
 from homeassistant.components import conversation
 from homeassistant.helpers import llm
 
