@@ -42,16 +42,17 @@ APT::Architecture "$arch";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 CONF
-  APT_CONFIG=$work/apt.conf apt-get -qq update
-  (cd "$work/debs" && APT_CONFIG=$work/apt.conf apt-get -qq download "${packages[@]}")
+  # Each step for itself: a caller that asks whether this worked switches `set -e` off in here.
+  APT_CONFIG=$work/apt.conf apt-get -qq update || return 1
+  (cd "$work/debs" && APT_CONFIG=$work/apt.conf apt-get -qq download "${packages[@]}") || return 1
   local deb
-  for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$folder"; done
+  for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$folder" || return 1; done
 
   python=$folder/usr/bin/python3.14
   loader=$(find "$folder" -name 'ld-linux-*.so.*' -not -type d | head -n 1)
   [ -n "$loader" ] || { echo "scripts/setup: Debian's libc6 brought no dynamic loader" >&2; return 1; }
-  patchelf --set-interpreter "$loader" "$python"
-  patchelf --force-rpath --set-rpath "$folder/usr/lib/$multiarch:$folder/lib/$multiarch" "$python"
+  patchelf --set-interpreter "$loader" "$python" || return 1
+  patchelf --force-rpath --set-rpath "$folder/usr/lib/$multiarch:$folder/lib/$multiarch" "$python" || return 1
   rm -rf "$work"
   "$python" -c 'import ctypes, hashlib, sqlite3, ssl, sys; assert sys.version_info >= (3, 14, 2), sys.version'
 }

@@ -29,8 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 
 SCAN_SECONDS = 2.0
 """How long a scan lasts at most."""
-SETTLE_SECONDS = 1.0
-"""A scan that heard nothing new for so long ends earlier."""
+SETTLE_SECONDS = 1.5
+"""A scan that heard nothing new for so long ends earlier. Who spoke a moment ago answers a second late (RFC 6762, 6)."""
 CACHE_SECONDS = 300.0
 RESOLVE_MILLISECONDS = 3000
 PROBE_SECONDS = 30.0
