@@ -55,7 +55,7 @@ async def test_the_line_of_json_is_all_that_a_script_needs(tmp_path: Path) -> No
         async with HomeClient(facts["url"], facts["token"]) as client, aiohttp.ClientSession() as session:
             assert await client.state("light.kitchen_light") == "off"
             async with session.get(f"{facts['demo_base_url']}/models") as response:
-                assert [model["id"] for model in (await response.json())["data"]] == ["demo-rules"]
+                assert [model["id"] for model in (await response.json())["data"]] == ["demo-rules", "demo-embed"]
             # Found by Home Assistant itself, with nothing typed.
             assert await eventually(lambda: client.flows_in_progress("zeroconf_ai"), timeout=10)
         assert facts["namespace"] in namespaces()

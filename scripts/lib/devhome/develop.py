@@ -197,8 +197,8 @@ def instructions(home: Home, provider: DemoProvider | None) -> str:
         lines += [
             "  To see it work:",
             f'    1. Settings → Devices & services: under Discovered, "ZeroConf AI" has found {provider.name!r}. Click Add.',
-            '    2. Open Assist (the speech bubble, top right) and say "Turn on the kitchen light". Which agent answers is',
-            "       set under Settings → Voice assistants.",
+            "    2. Open Assist (the speech bubble, top right), choose the provider's assistant below the title, and say",
+            '       "Turn on the kitchen light".',
             "",
             f"  Demo provider   {provider.base_url}",
             f"    curl {provider.base_url}/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(question)}'",

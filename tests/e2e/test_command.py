@@ -1,0 +1,104 @@
+"""`zeroconf-ai` on a network with others on it: our own provider, and one that avahi announces."""
+
+import json
+from pathlib import Path
+import shutil
+
+from devhome.namespaces import Lan
+from devhome.process import ManagedProcess
+from devhome.provider import COMMAND
+
+from .conftest import StartProvider
+
+
+async def run(lan: Lan, log: Path, *arguments: str) -> str:
+    """What the command prints on a host that is nobody's."""
+    command = ("env", f"XDG_STATE_HOME={log.parent}", str(COMMAND), *arguments)
+    process = ManagedProcess("zeroconf-ai", command, log, host=lan.host("laptop")).start()
+    assert await process.wait() == 0, process.output()
+    return process.output()
+
+
+async def test_discover_lists_what_is_on_the_network(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+    provider = await start_provider("gpu", name="Gaming PC")
+    locked = await start_provider("pi", name="Locked", key="zai_example-key")
+    table = await run(lan, tmp_path / "table.log", "discover")
+    assert "Gaming PC" in table
+    assert "Locked" in table
+    listed = json.loads(await run(lan, tmp_path / "json.log", "discover", "--json"))
+    found = {item["name"]: item for item in listed}
+    assert set(found) == {"Gaming PC", "Locked"}
+    assert found["Gaming PC"]["url"] == provider.base_url
+    assert "demo-rules" in found["Gaming PC"]["models"]
+    assert found["Locked"]["url"] == locked.base_url
+    assert found["Locked"]["auth"] == "token"
+    assert "zai_example-key" not in json.dumps(listed)
+
+
+async def test_chat_asks_whoever_is_there(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+    await start_provider("gpu", name="Gaming PC")
+    answer = await run(lan, tmp_path / "chat.log", "chat", "Who are you?")
+    assert "demo-rules" in answer
+
+
+async def test_avahi_sees_what_we_announce_and_we_see_what_avahi_announces(
+    lan: Lan, tmp_path: Path, start_provider: StartProvider, started: list[ManagedProcess]
+) -> None:
+    provider = await start_provider("gpu", name="Gaming PC")
+    host = lan.host("avahi")
+    # avahi talks over a D-Bus of its own here: each of its programs is told where that is.
+    bus = f"unix:path={tmp_path / 'bus'}"
+    config = tmp_path / "bus.conf"
+    config.write_text(
+        f"<busconfig><type>system</type><listen>{bus}</listen><auth>EXTERNAL</auth>"
+        '<policy context="default"><allow user="*"/><allow own="*"/><allow send_type="method_call"/>'
+        '<allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>'
+    )
+    environment = ("env", f"DBUS_SYSTEM_BUS_ADDRESS={bus}")
+    avahi = shutil.which("avahi-daemon") or "/usr/sbin/avahi-daemon"
+    (tmp_path / "avahi.conf").write_text("[server]\nuse-ipv6=yes\n[publish]\npublish-workstation=no\n")
+    daemons = [
+        ManagedProcess("D-Bus", ("dbus-daemon", f"--config-file={config}", "--nofork"), tmp_path / "dbus.log", host=host),
+        ManagedProcess(
+            "avahi",
+            ("unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /run/avahi-daemon 2>/dev/null || "
+             f"(mkdir -p /run/avahi-daemon && mount -t tmpfs none /run/avahi-daemon); exec {' '.join(environment)} {avahi} "
+             f"--no-drop-root --no-chroot --no-rlimits -f {tmp_path / 'avahi.conf'}"),
+            tmp_path / "avahi.log",
+            host=host,
+        ),
+    ]  # fmt: skip
+    try:
+        for daemon in daemons:
+            started.append(daemon)
+            daemon.start()
+
+            async def ready(daemon: ManagedProcess = daemon) -> bool:
+                return (tmp_path / "bus").exists() if daemon.name == "D-Bus" else "startup complete" in daemon.output()
+
+            await daemon.until(ready, 20)
+        browse = (*environment, "avahi-browse", "--resolve", "--parsable", "--terminate", "_zeroconfai._tcp")
+        looking = ManagedProcess("avahi-browse", browse, tmp_path / "browse.log", host=host).start()
+        assert await looking.wait() == 0, looking.output()
+        resolved = [line.split(";") for line in looking.output().splitlines() if line.startswith("=")]
+        assert any(str(provider.port) in line and "models=demo-rules" in line[-1] for line in resolved), looking.output()
+
+        txt = ("version=1.0", "id=6c2e8f6a-0000-4000-8000-000000000001", "models=from-avahi")
+        publish = (*environment, "avahi-publish", "--service", "Old PC", "_zeroconfai._tcp", "8999", *txt)
+        publishing = ManagedProcess("avahi-publish", publish, tmp_path / "publish.log", host=host).start()
+        started.append(publishing)
+        try:
+
+            async def established() -> bool:
+                return "Established" in publishing.output()
+
+            await publishing.until(established, 10)
+            listed = json.loads(await run(lan, tmp_path / "json.log", "discover", "--json"))
+        finally:
+            await publishing.stop()
+        old = next(item for item in listed if item["name"] == "Old PC")
+        assert old["models"] == ["from-avahi"]
+        assert old["url"] == f"http://{host.ipv4}:8999/v1"
+    finally:
+        for daemon in reversed(daemons):
+            await daemon.stop()

@@ -1,0 +1,74 @@
+"""The Python package: built as it would be published, installed where there is no Home Assistant, and used there."""
+
+import json
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UV = str(Path(sys.prefix) / "bin" / "uv")
+
+USE = """
+import asyncio, importlib.metadata, sys
+import zeroconf_ai
+from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.request import Kind, Request
+
+async def main():
+    engine = Engine()
+    member = engine.add(DemoBackend())
+    await engine.checker.check(member)
+    request = Request.parse(Kind.CHAT, {"messages": [{"role": "user", "content": "Hello"}], "stream": True})
+    async with engine.run(request, Caller(Source.CLI)) as reply:
+        chunks = [chunk async for chunk in reply.chunks()]
+    await engine.close()
+    return len(chunks)
+
+assert asyncio.run(main()) > 3
+assert importlib.metadata.version("zeroconf-ai") == zeroconf_ai.__version__
+assert not [name for name in sys.modules if name.partition(".")[0] in ("homeassistant", "custom_components")]
+"""
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    """What a command prints. Fails the test with all of its output where it fails."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of what belongs to it."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, source)
+    core = Path("custom_components/zeroconf_ai/core")
+    shutil.copytree(ROOT / core, source / core, ignore=shutil.ignore_patterns("__pycache__"))
+    run(UV, "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", str(out), cwd=source)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "zeroconf_ai/py.typed" in names
+    assert "zeroconf_ai/engine.py" in names
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"zeroconf_ai"}
+
+
+def test_it_works_where_there_is_no_home_assistant(wheel: Path, tmp_path: Path) -> None:
+    run(UV, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env"))
+    python = str(tmp_path / "env" / "bin" / "python")
+    run(UV, "pip", "install", "--quiet", "--python", python, str(wheel))
+    installed = {package["name"] for package in json.loads(run(UV, "pip", "list", "--python", python, "--format", "json"))}
+    assert "homeassistant" not in installed
+    run(python, "-c", USE, cwd=tmp_path)
+    command = str(tmp_path / "env" / "bin" / "zeroconf-ai")
+    assert run(command, "--version", cwd=tmp_path).strip().endswith("0.1.0")
+    assert "discover" in run(command, "--help", cwd=tmp_path)
