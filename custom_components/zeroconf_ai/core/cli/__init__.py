@@ -1,0 +1,45 @@
+"""The command `zeroconf-ai`. One file per command, imported when it is used: `--help` must be quick."""
+
+from collections.abc import Mapping
+from importlib import import_module
+import logging
+from typing import override
+
+import click
+
+from .. import __version__
+
+_COMMANDS: Mapping[str, str] = {
+    "chat": "Ask a provider on the network, or talk with it.",
+    "discover": "List the providers on the network.",
+    "serve": "Serve a model on the network.",
+}
+
+
+class _Commands(click.Group):
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f".{cmd_name}", __package__).command
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="zeroconf-ai")
+@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what happens behind the scenes.")
+def main(verbose: bool) -> None:
+    """Find and use LLM providers on the local network, or be one."""
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not verbose:
+        # It warns, with a traceback, of every interface that takes no multicast; the others do.
+        logging.getLogger("zeroconf").setLevel(logging.ERROR)

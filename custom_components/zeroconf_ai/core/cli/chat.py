@@ -1,0 +1,236 @@
+"""`zeroconf-ai chat`: ask a provider, or talk with it."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+import re
+import sys
+from typing import Any
+
+import aiohttp
+import click
+
+from ..backends.base import BackendInfo
+from ..backends.zeroconfai import Endpoint, ZeroconfAIBackend
+from ..discovery import DiscoveryManager, Provider
+from ..engine import Caller, Engine, Source
+from ..protocol.chunks import Delta
+from ..protocol.errors import ApiError
+from ..protocol.models import AUTO
+from ..protocol.record import Auth
+from ..protocol.request import Kind, Request
+from ..protocol.status import ProviderState
+from ..protocol.thinking import Piece, ThinkSplitter
+from ..routing.pool import Member
+from ..trust import Trust, TrustStore
+from .network import interface_option, open_zeroconf
+from .state import trust_file
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<rest>[^\s?#]+)|(?P<bare>(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}(?:/[^\s?#]*)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    provider: str | None
+    model: str
+    key: str | None
+    trust: bool
+    interfaces: tuple[str, ...]
+
+
+@click.command("chat")
+@click.argument("prompt", required=False)
+@click.option("--provider", metavar="NAME|URL", help="Ask this provider: its name or id on the network, or its URL.")
+@click.option("--model", default=AUTO, show_default=True, help="The model to ask for.")
+@click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's key. ZEROCONF_AI_KEY hides it from `ps`.")
+@click.option("--trust", is_flag=True, help="Accept that a provider of a known name has a new identity.")
+@interface_option
+def command(
+    prompt: str | None, provider: str | None, model: str, key: str | None, trust: bool, interfaces: tuple[str, ...]
+) -> None:
+    """Ask PROMPT and print the answer as it comes.
+
+    Without PROMPT, it is read from stdin; on a terminal, a conversation begins. Without --provider, the best provider on the
+    network answers, and the next one where that fails.
+    """
+    if provider is None:
+        if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--key belongs to one provider: name it with --provider.")
+        key = None
+    options = Options(provider, model, key or None, trust, interfaces)
+    question = _question(prompt)
+    try:
+        with asyncio.Runner() as runner:
+            talk = runner.run(_Talk.begin(options))
+            try:
+                if question is not None:
+                    runner.run(talk.ask(question))
+                else:
+                    _converse(runner, talk)
+            finally:
+                runner.run(talk.close())
+    except ApiError as err:
+        raise click.ClickException(err.message) from None
+    except KeyboardInterrupt:
+        click.echo()
+        sys.exit(130)
+
+
+def _question(prompt: str | None) -> str | None:
+    """What is to be asked: PROMPT, or what is piped in; None for a conversation on a terminal."""
+    if prompt is None and sys.stdin.isatty():
+        return None
+    question = sys.stdin.read() if prompt is None or prompt == "-" else prompt
+    if not question.strip():
+        raise click.UsageError("There is nothing to ask. Give a PROMPT, or pipe one in.")
+    return question.strip()
+
+
+def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
+    """Ask what is typed, until the end of input. Ctrl-C cuts an answer off, and ends the conversation between answers."""
+    with suppress(ImportError):
+        import readline  # noqa: F401, PLC0415 - line editing and history for `input`
+    click.secho(f"Asking {talk.who}. Ctrl-D ends.", dim=True, err=True)
+    while True:
+        try:
+            said = input("> ").strip()
+        except EOFError:
+            click.echo()
+            return
+        if not said:
+            continue
+        try:
+            runner.run(talk.ask(said))
+        except KeyboardInterrupt:
+            click.secho(" … cut off", dim=True, err=True)
+        except ApiError as err:
+            click.secho(f"Error: {err.message}", fg="red", err=True)
+
+
+class _Talk:
+    """A conversation with one provider, or with the best of all that were found."""
+
+    def __init__(self, engine: Engine, stack: AsyncExitStack, model: str, trust: TrustStore) -> None:
+        self._engine = engine
+        self._stack = stack
+        self._model = model
+        self._trust = trust
+        self._found: dict[str, Provider] = {}
+        self._messages: list[dict[str, Any]] = []
+
+    @classmethod
+    async def begin(cls, options: Options) -> _Talk:
+        """Find whom to ask. Raises click.ClickException where there is nobody."""
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            engine = Engine()
+            stack.push_async_callback(engine.close)
+            talk = cls(engine, stack, options.model, TrustStore(trust_file()))
+            if options.provider is not None and (url := _base_url(options.provider)) is not None:
+                info = BackendInfo(url, url)
+                engine.add(ZeroconfAIBackend(session, info, Endpoint(url, options.key)))
+            else:
+                await talk._discover(session, options)
+            await asyncio.gather(*(engine.checker.check(member) for member in engine.pool))
+            if not any(member.online for member in engine.pool):
+                raise click.ClickException(" ".join(_why_not(member, options.key) for member in engine.pool))
+            talk._stack = stack.pop_all()
+        return talk
+
+    @property
+    def who(self) -> str:
+        """Whom it may ask, in the order of preference."""
+        members = sorted(self._engine.pool, key=lambda member: (not member.online, member.priority))
+        return ", ".join(member.name for member in members)
+
+    async def ask(self, prompt: str) -> None:
+        """Print the answer as it comes. Raises an ApiError where there is none, or where it breaks off."""
+        self._messages.append({"role": "user", "content": prompt})
+        body = {"model": self._model, "messages": self._messages, "stream": True}
+        answer = ""
+        splitter = ThinkSplitter()
+        try:
+            async with self._engine.run(Request.parse(Kind.CHAT, body), Caller(Source.CLI)) as reply:
+                async for chunk in reply.chunks():
+                    delta = Delta.parse(chunk.data)
+                    pieces = [Piece(delta.reasoning, True)] if delta.reasoning else []
+                    answer += _show([*pieces, *splitter.feed(delta.content)])
+                answer += _show(splitter.flush())
+                if (provider := self._found.get(reply.backend_id)) is not None and provider.trust is not Trust.KNOWN:
+                    self._trust.confirm(provider.record)
+        finally:
+            if answer:
+                click.echo()
+                self._messages.append({"role": "assistant", "content": answer})
+            else:
+                self._messages.pop()  # a question without an answer would be asked again with the next one
+
+    async def close(self) -> None:
+        """Let everything go."""
+        await self._stack.aclose()
+
+    async def _discover(self, session: aiohttp.ClientSession, options: Options) -> None:
+        async with open_zeroconf(options.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
+            providers = await manager.scan_network()
+        chosen = _choose(providers, options)
+        for provider in chosen:
+            record = provider.record
+            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), Endpoint(provider.base_url, options.key))
+            backend.announce(record)
+            backend.identity = None if record.id_derived else record.id
+            self._engine.add(backend)
+            self._found[record.id] = provider
+
+
+def _why_not(member: Member, key: str | None) -> str:
+    """Why a provider cannot be asked, in a sentence that says what to do."""
+    if member.state is not ProviderState.UNAUTHORIZED:
+        return f"{(member.last_error or f'{member.name} does not answer').rstrip('.')}."
+    if key is None:
+        return f"{member.name} asks for a key: give it with --key, or in ZEROCONF_AI_KEY."
+    return f"{member.name} does not accept this key."
+
+
+def _choose(providers: list[Provider], options: Options) -> list[Provider]:
+    """Those that may be asked. Raises click.ClickException saying why there is none."""
+    if not providers:
+        raise click.ClickException("No provider was found on the network. Name one by its URL: --provider http://HOST:PORT")
+    names = ", ".join(provider.record.name for provider in providers)
+    if options.provider is None:
+        usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
+        if not usable:
+            raise click.ClickException(f"None of those found may be asked without naming it: --provider NAME. Found: {names}.")
+        return usable
+    wanted = options.provider.casefold()
+    named = [found for found in providers if wanted in (found.record.name.casefold(), found.record.id.casefold())]
+    if not named:
+        raise click.ClickException(f"No provider called {options.provider} was found. Found: {names}.")
+    if named[0].trust is Trust.CHANGED and not options.trust:
+        raise click.ClickException(
+            f"{named[0].record.name} is not who it was when it was first talked with. If that is right, pass --trust once."
+        )
+    return named[:1]
+
+
+def _base_url(text: str) -> str | None:
+    """The base URL that `text` means (`HOST:PORT`, with or without a scheme and `/v1`), or None where it is a name."""
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        return None
+    scheme, rest = found["scheme"] or "http", (found["rest"] or found["bare"]).rstrip("/")
+    return f"{scheme}://{rest}" if "/" in rest else f"{scheme}://{rest}/v1"
+
+
+def _show(pieces: list[Piece]) -> str:
+    """Print pieces of an answer; thoughts only on a terminal, dimmed. Returns what was answered."""
+    answer = ""
+    for piece in pieces:
+        if not piece.thought:
+            answer += piece.text
+            click.echo(piece.text, nl=False)
+        elif sys.stdout.isatty():
+            click.secho(piece.text, nl=False, dim=True)
+    sys.stdout.flush()
+    return answer

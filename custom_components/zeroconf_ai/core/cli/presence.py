@@ -1,0 +1,81 @@
+"""Keeps a server advertised while the machine's addresses come and go: a laptop changes networks, a cable is plugged in late."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+import logging
+
+import click
+
+from ..protocol.record import ServiceRecord
+from ..server.advertise import Advertiser
+from ..server.interfaces import Address, InterfaceAddress, interface_addresses, worth_advertising
+from .network import open_zeroconf
+
+_LOGGER = logging.getLogger(__name__)
+
+WATCH_SECONDS = 15.0
+
+
+def reachable_at(bound: Iterable[str], found: Iterable[InterfaceAddress]) -> tuple[Address, ...]:
+    """The addresses to advertise for a server that listens on `bound`, where `0.0.0.0` and `::` are all of their kind."""
+    listening = [ip_address(text) for text in bound]
+    anywhere = {address.version for address in listening if address.is_unspecified}
+    return worth_advertising(entry for entry in found if entry.address.version in anywhere or entry.address in listening)
+
+
+class Presence:
+    """The advertisement of a server on its own port, from `start` to `close`."""
+
+    def __init__(self, record: ServiceRecord, bound: Sequence[str], *, saturn: bool, renamed: Callable[[str], None]) -> None:
+        """`record` without addresses; `bound` are those that the server listens on. `renamed` is told the name that was free."""
+        self._record = record
+        self._bound = bound
+        self._saturn = saturn
+        self._renamed = renamed
+        self._watching: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where the server can be reached right now."""
+        return reachable_at(self._bound, interface_addresses())
+
+    async def start(self) -> None:
+        """Advertise. Raises click.ClickException where the network does not allow it; then nothing goes on either."""
+        await self._advertise()
+        self._watching = asyncio.create_task(self._watch(), name="zeroconf_ai presence")
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _advertise(self) -> None:
+        record = self._record.with_addresses(self.addresses)
+        everywhere = any(ip_address(text).is_unspecified for text in self._bound)
+        async with AsyncExitStack() as stack:
+            zeroconf = await stack.enter_async_context(open_zeroconf(() if everywhere else self._bound))
+            advertiser = Advertiser(zeroconf, record, saturn=self._saturn)
+            stack.push_async_callback(advertiser.close)
+            await advertiser.start()
+            self._renamed(advertiser.record.name)
+            self._stack = stack.pop_all()
+
+    async def _watch(self) -> None:
+        """Advertise anew, on the interfaces that there are then, whenever the addresses have changed."""
+        known = self.addresses
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if (now := self.addresses) == known:
+                continue
+            _LOGGER.info("The addresses of this machine are now %s", ", ".join(map(str, now)) or "none")
+            await self._stack.aclose()
+            try:
+                await self._advertise()
+                known = now
+            except (click.ClickException, OSError) as err:
+                _LOGGER.warning("Not advertised, trying again in %g s: %s", WATCH_SECONDS, err)

@@ -1,0 +1,82 @@
+"""What the command keeps between runs: the identity that it serves under, and whom it has trusted before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import socket
+import sys
+from typing import IO
+from uuid import UUID, getnode, uuid5
+
+import click
+
+if sys.platform != "win32":
+    import fcntl
+
+_NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
+
+
+def state_folder() -> Path:
+    """The user's folder for such things, as the system has it (XDG on Linux). Not made by asking."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "zeroconf-ai"
+
+
+def id_file() -> Path:
+    """Where the identity of `zeroconf-ai serve` is kept."""
+    return state_folder() / "id"
+
+
+def trust_file() -> Path:
+    """Where the identities of providers that were talked with are kept."""
+    return state_folder() / "trusted.json"
+
+
+@contextmanager
+def identity(file: Path) -> Iterator[str]:
+    """The UUID in `file`, made and stored there the first time, and held so that no second server runs under it.
+
+    Raises click.ClickException where the file cannot be used.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = file.open("a+", encoding="utf-8")
+    except OSError as err:
+        raise click.ClickException(f"The identity cannot be kept in {file}: {err.strerror}. Choose another --id-file.") from None
+    with handle:
+        _lock(handle, file)
+        handle.seek(0)
+        text = handle.read().strip()
+        if not text:
+            text = str(_make(file))
+            handle.write(f"{text}\n")
+            handle.flush()
+        try:
+            yield str(UUID(text))
+        except ValueError:
+            raise click.ClickException(f"{file} holds no UUID. Delete it, or choose another --id-file.") from None
+
+
+def _make(file: Path) -> UUID:
+    """A UUIDv5 over host name and MAC address; the path too where it is not the usual one, for a second server on one machine."""
+    parts = [socket.gethostname(), f"{getnode():012x}"]
+    if file.resolve() != id_file().resolve():
+        parts.append(str(file.resolve()))
+    return uuid5(_NAMESPACE, "|".join(parts))
+
+
+def _lock(handle: IO[str], file: Path) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise click.ClickException(
+            f"Another `zeroconf-ai serve` runs under the identity in {file}. Give this one its own: --id-file OTHER_FILE."
+        ) from None

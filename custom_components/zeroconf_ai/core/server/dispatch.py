@@ -1,0 +1,118 @@
+"""From an HTTP request to its handler and back: request id, key, body, errors. Knows no `web.Application`.
+
+Home Assistant's views call `dispatch` with their own requests, so no handler may count on middlewares or on the application's
+limits, and errors are returned, never raised: raising a 401 inside Home Assistant would ban the caller's address.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+import logging
+import re
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from aiohttp import web
+import orjson
+
+from ..protocol.errors import ApiError, AuthenticationError, InvalidRequestError, RequestTooLargeError
+from .gateway import Gateway
+
+_LOGGER = logging.getLogger(__name__)
+
+_SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
+_MAX_HOPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request: as it came, and the id that it has in logs and in its answer."""
+
+    http: web.Request
+    id: str
+
+    @property
+    def via(self) -> tuple[str, ...]:
+        """The ids of the gateways that it came through (`Via: 1.1 ID, 1.1 ID`)."""
+        hops = [hop.split() for line in self.http.headers.getall("Via", ()) for hop in line.split(",")]
+        return tuple(hop[1] for hop in hops if len(hop) > 1)[:_MAX_HOPS]
+
+    def json(
+        self, body: Mapping[str, Any] | bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        """An answer in JSON."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        named = {"X-Request-ID": self.id, **(headers or {})}
+        return web.Response(body=raw, status=status, headers=named, content_type="application/json")
+
+    def refuse(self, error: ApiError) -> web.Response:
+        """An error as the answer."""
+        headers = error.headers()
+        if isinstance(error, AuthenticationError):
+            headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
+        return self.json(error.to_json(), status=error.status, headers=headers)
+
+    async def read(self, limit: int) -> bytes:
+        """The body. Raises RequestTooLargeError for more than `limit` bytes, before reading them where their number is known."""
+        length = self.http.content_length
+        parts: list[bytes] = []
+        size = 0
+        if length is None or length <= limit:
+            try:
+                async for part in self.http.content.iter_any():
+                    size += len(part)
+                    if size > limit:
+                        break
+                    parts.append(part)
+                else:
+                    return b"".join(parts)
+            except (web.RequestPayloadError, ValueError) as err:
+                raise InvalidRequestError(f"The body cannot be read: {err}.", code="invalid_body") from err
+        raise RequestTooLargeError(f"The request is larger than {limit} bytes, the most that is taken here.")
+
+
+type Handler = Callable[[Gateway, Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, in aiohttp's notation, and what answers there. A `public` one needs no key and is answered to the last."""
+
+    method: str
+    path: str
+    handler: Handler
+    public: bool = False
+
+
+async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
+    """The answer to `request`; errors of every kind included."""
+    call = begin(request)
+    try:
+        if route.public:
+            return await route.handler(gateway, call)
+        gateway.auth.check(request.headers)
+        with gateway.serving():
+            return await route.handler(gateway, call)
+    except ApiError as err:
+        return call.refuse(err)
+    except ConnectionResetError:
+        raise  # the client has gone: nobody is left to be told anything
+    except Exception:
+        _LOGGER.exception("Request %s to %s failed", call.id, route.path)
+        return call.refuse(internal_error(call.id))
+
+
+def begin(request: web.Request) -> Call:
+    """A call with the client's own request id where that is harmless, else with a new one."""
+    named = request.headers.get("X-Request-ID", "")
+    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}")
+
+
+def internal_error(request_id: str) -> ApiError:
+    """What a client is told of a mistake of ours; the details are in the log alone."""
+    return ApiError(f"The server failed. Its log says why, at request {request_id}.", code="internal_error")
+
+
+def header_text(text: str) -> str:
+    """`text` for a header: percent-encoded where it is not plain ASCII."""
+    return quote(text, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~")

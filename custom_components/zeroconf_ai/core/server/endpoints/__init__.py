@@ -1,0 +1,14 @@
+"""One file per group of paths: what is answered there. `ROUTES` lists them all."""
+
+from ..dispatch import Route
+from . import generate, models, status
+
+ROUTES = (
+    Route("GET", "/v1/models", models.list_models),
+    Route("GET", "/v1/models/{model:.+}", models.get_model),
+    Route("POST", "/v1/chat/completions", generate.chat),
+    Route("POST", "/v1/completions", generate.completions),
+    Route("POST", "/v1/embeddings", generate.embeddings),
+    Route("GET", "/v1/health", status.health, public=True),
+    Route("GET", "/v1/status", status.status),
+)

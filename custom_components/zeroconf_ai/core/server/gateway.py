@@ -1,0 +1,98 @@
+"""What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+import time
+
+from ..engine import Engine
+from ..protocol.errors import UnavailableError
+from .auth import KeyCheck
+from .statistics import Statistics
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""A few photos as base64. The inner limit of most models is far lower."""
+DRAIN_SECONDS = 5.0
+
+
+class Gateway:
+    """The engine with an HTTP face. Handlers get it with every request; it belongs to one event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        provider_id: str,
+        name: str,
+        key: str | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """`provider_id` and `name` are those that are advertised. Without a `key`, everybody who reaches it is answered."""
+        self.engine = engine
+        self.id = provider_id
+        self.name = name
+        self.auth = KeyCheck(key)
+        self.max_body_bytes = max_body_bytes
+        self.statistics = Statistics()
+        self._started = time.monotonic()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._guards: set[asyncio.Timeout] = set()
+        self._draining = False
+        self._ending = False
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no new requests any more."""
+        return self._draining
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Count a request while it runs. Raises UnavailableError where no new ones are taken."""
+        if self._draining:
+            raise _stopping()
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    @asynccontextmanager
+    async def interruptible(self) -> AsyncIterator[None]:
+        """What runs inside is ended with an UnavailableError when the server cannot wait for it any longer. Does not nest."""
+        if self._ending:
+            raise _stopping()
+        guard = asyncio.timeout(None)
+        try:
+            async with guard:
+                self._guards.add(guard)
+                yield
+        except TimeoutError:
+            if not guard.expired():
+                raise
+            raise _stopping() from None
+        finally:
+            self._guards.discard(guard)
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Take nothing new, give what runs so many seconds, then end it: streams with an error event, the rest with a 503."""
+        self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        self._ending = True
+        for guard in tuple(self._guards):
+            guard.reschedule(asyncio.get_running_loop().time())
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError("The server is stopping. Ask another provider, or this one again in a minute.", retry_after=60.0)

@@ -1,0 +1,228 @@
+"""`zeroconf-ai chat`."""
+
+import json
+import os
+from pathlib import Path
+import pty
+import select
+import signal
+import sys
+import time
+
+import click
+import pytest
+
+from zeroconf_ai.cli.chat import Options, _base_url, _choose, _show
+from zeroconf_ai.discovery import Provider
+from zeroconf_ai.protocol.record import Auth, ServiceRecord
+from zeroconf_ai.protocol.thinking import Piece
+from zeroconf_ai.trust import Trust
+
+from .common import COMMAND, LO, Server, environment, run, serving
+from .conftest import NAME
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+KEY = "zai_an-example-key-of-these-tests"
+
+
+def test_a_prompt_is_answered_by_the_provider_at_a_url(provider: Server, tmp_path: Path) -> None:
+    for url in (provider.url, provider.url.removesuffix("/v1"), provider.url.removesuffix("/v1").removeprefix("http://")):
+        done = run(tmp_path, "chat", "--provider", url, "count to 5")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1 2 3 4 5\n", "")
+
+
+def test_a_provider_is_found_by_its_name_or_id(provider: Server, tmp_path: Path) -> None:
+    for name in (NAME.upper(), provider.ready["id"]):
+        done = run(tmp_path, "chat", "--provider", name, "--model", "demo-rules", "count to 3", *LO)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1 2 3\n", "")
+
+
+def test_without_a_provider_the_best_one_answers(tmp_path: Path) -> None:
+    with serving(tmp_path, "--name", f"Best {os.getpid()}", "--priority", "0"):
+        done = run(tmp_path, "chat", "count to 3", *LO)
+    assert (done.returncode, done.stdout) == (0, "1 2 3\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_a_prompt_may_be_piped_in(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(tmp_path, "chat", "--provider", provider.url, *arguments, said="say one\ntwo\n")
+    assert (done.returncode, done.stdout) == (0, "one\ntwo\n")
+
+
+def test_nothing_to_ask_is_a_usage_error(provider: Server, tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--provider", provider.url)
+    assert done.returncode == 2
+    assert "There is nothing to ask" in done.stderr
+
+
+def test_a_name_that_nobody_has_is_told_with_those_that_there_are(provider: Server, tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--provider", "Nobody", "hello", *LO)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: No provider called Nobody was found. Found: ")
+    assert NAME in done.stderr
+
+
+def test_an_unknown_model_is_told_with_those_that_there_are(provider: Server, tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--provider", provider.url, "--model", "demo-rule", "hello")
+    assert done.returncode == 1
+    assert "demo-rules" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nobody_at_a_url_is_told_in_a_line(tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--provider", "http://127.0.0.1:9", "hello")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: http://127.0.0.1:9/v1 cannot be reached")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_key_is_asked_for_taken_and_kept_to_its_provider(tmp_path: Path) -> None:
+    with serving(tmp_path, "--key", KEY, "--no-advertise") as server:
+        missing = run(tmp_path, "chat", "--provider", server.url, "count to 2")
+        wrong = run(tmp_path, "chat", "--provider", server.url, "--key", "zai_wrong", "count to 2")
+        right = run(tmp_path, "chat", "--provider", server.url, "--key", KEY, "count to 2")
+        quiet = run(tmp_path, "chat", "--provider", server.url, "count to 2", env={"ZEROCONF_AI_KEY": KEY})
+    assert (missing.returncode, wrong.returncode) == (1, 1)
+    assert "asks for a key" in missing.stderr
+    assert "does not accept this key" in wrong.stderr
+    assert (right.stdout, quiet.stdout) == ("1 2\n", "1 2\n")
+    homeless = run(tmp_path, "chat", "--key", KEY, "hello", *LO)
+    assert homeless.returncode == 2
+    assert "--provider" in homeless.stderr
+
+
+def test_a_known_name_with_another_identity_is_not_talked_with_unasked(tmp_path: Path) -> None:
+    name = f"Twin {os.getpid()}"
+    ask = ("chat", "--provider", name, "count to 2", *LO)
+    with serving(tmp_path, "--name", name) as first:
+        assert run(tmp_path, *ask).stdout == "1 2\n"
+        pins = json.loads((tmp_path / "zeroconf-ai" / "trusted.json").read_text())
+        assert [(pin["id"], pin["name"]) for pin in pins] == [(first.ready["id"], name)]
+        first.stop()
+    with serving(tmp_path, "--name", name, "--id-file", str(tmp_path / "twin")):
+        refused = run(tmp_path, *ask)
+        assert refused.returncode == 1
+        assert "is not who it was" in refused.stderr
+        assert refused.stdout == ""
+        assert run(tmp_path, *ask, "--trust").stdout == "1 2\n"
+        assert run(tmp_path, *ask).stdout == "1 2\n"
+
+
+class Terminal:
+    """The command on a terminal."""
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execve(COMMAND[0], [*COMMAND, *arguments], environment(state, {"TERM": "dumb"}))
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def until(self, text: str, seconds: float = 15.0) -> None:
+        """Wait until it shows a text that it has not shown before."""
+        end = time.monotonic() + seconds
+        while text not in self.shown:
+            assert time.monotonic() < end, f"{text!r} is not in {self.shown!r}"
+            if select.select([self._fd], [], [], 0.1)[0]:
+                self.shown += os.read(self._fd, 4096).decode(errors="replace")
+        self.shown = self.shown.partition(text)[2]
+
+    def end(self) -> int:
+        """Its exit code."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                os.close(self._fd)
+                return os.waitstatus_to_exitcode(status)
+            if select.select([self._fd], [], [], 0.05)[0]:
+                try:
+                    os.read(self._fd, 4096)
+                except OSError:
+                    continue
+        os.kill(self.pid, signal.SIGKILL)
+        raise TimeoutError
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
+def test_on_a_terminal_it_is_a_conversation(tmp_path: Path) -> None:
+    with serving(tmp_path, "--delay", "0.02", "--no-advertise") as server:
+        terminal = Terminal(tmp_path, "chat", "--provider", server.url)
+        terminal.until("Ctrl-D ends.")
+        terminal.until("> ")
+        terminal.type("say my cat is Mia\n")
+        terminal.until("\nmy cat is Mia")
+        terminal.until("> ")
+        terminal.type("what did I say?\n")
+        terminal.until("Before this, you said: say my cat is Mia")
+        terminal.until("> ")
+        terminal.type("count to 900\n")
+        terminal.until("1 2 3 4")
+        terminal.type("\x03")
+        terminal.until("cut off")
+        terminal.until("> ")
+        terminal.type("\n")
+        terminal.until("> ")
+        terminal.type("count to 3\n")
+        terminal.until("\n1 2 3")
+        terminal.until("> ")
+        server.stop()
+        terminal.type("count to 4\n")
+        terminal.until("Error: ")
+        terminal.until("> ")
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
+def test_ctrl_c_between_answers_ends_the_conversation(provider: Server, tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "chat", "--provider", provider.url)
+    terminal.until("> ")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+
+
+def found(name: str, *, trust: Trust = Trust.NEW, auth: Auth = Auth.NONE) -> Provider:
+    return Provider(ServiceRecord(name, f"{name}.local.", 8000, id=f"id-{name}", auth=auth), trust)
+
+
+def test_whom_to_ask_without_a_name() -> None:
+    anybody = Options(None, "auto", None, False, ())
+    open_one, locked, changed = found("a"), found("b", auth=Auth.TOKEN), found("c", trust=Trust.CHANGED)
+    assert _choose([locked, open_one, changed], anybody) == [open_one]
+    with pytest.raises(click.ClickException, match="without naming it: --provider NAME. Found: b, c."):
+        _choose([locked, changed], anybody)
+    with pytest.raises(click.ClickException, match="No provider was found on the network"):
+        _choose([], anybody)
+
+
+def test_thoughts_are_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [Piece("Hm. ", True), Piece("42", False)]
+    assert _show(pieces) == "42"
+    assert capsys.readouterr().out == "42"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert _show(pieces) == "42"
+    assert "Hm. " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://gpu:8000", "http://gpu:8000/v1"),
+        ("https://gpu.example.com/v1/", "https://gpu.example.com/v1"),
+        ("https://gpu.example.com/proxy/v1", "https://gpu.example.com/proxy/v1"),
+        ("192.0.2.1:8000", "http://192.0.2.1:8000/v1"),
+        ("[2001:db8::1]:8000/v1", "http://[2001:db8::1]:8000/v1"),
+        ("http://[2001:db8::1]:8000", "http://[2001:db8::1]:8000/v1"),
+        ("gpu:8000", "http://gpu:8000/v1"),
+        ("Living room: GPU", None),
+        ("gpu", None),
+        ("ftp://gpu:21", None),
+        ("Demo on gpu (2)", None),
+    ],
+)
+def test_urls_are_told_from_names(text: str, expected: str | None) -> None:
+    assert _base_url(text) == expected

@@ -1,0 +1,40 @@
+"""The command as a whole."""
+
+from pathlib import Path
+import subprocess
+import sys
+
+from zeroconf_ai import __version__
+
+from .common import run
+
+
+def test_it_says_its_version(tmp_path: Path) -> None:
+    done = run(tmp_path, "--version")
+    assert (done.returncode, done.stdout) == (0, f"zeroconf-ai, version {__version__}\n")
+
+
+def test_help_lists_the_commands_without_loading_them(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("chat", "discover", "serve"))
+    code = (
+        "import sys, zeroconf_ai.cli\n"
+        "try: zeroconf_ai.cli.main(['--help'])\n"
+        "finally: sys.stderr.write(','.join({'aiohttp', 'zeroconf', 'rich', 'asyncio'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+
+
+def test_every_command_explains_itself(tmp_path: Path) -> None:
+    for command in ("chat", "discover", "serve"):
+        done = run(tmp_path, command, "-h")
+        assert done.returncode == 0
+        assert "Usage: zeroconf-ai" in done.stdout
+
+
+def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(tmp_path, "nothing")
+    assert done.returncode == 2
+    assert "No such command 'nothing'" in done.stderr

@@ -1,0 +1,70 @@
+"""Staying advertised while addresses come and go."""
+
+import asyncio
+from ipaddress import ip_address
+import os
+
+import click
+import pytest
+from zeroconf.asyncio import AsyncServiceInfo
+
+from zeroconf_ai.cli import presence
+from zeroconf_ai.cli.network import open_zeroconf
+from zeroconf_ai.cli.presence import Presence, reachable_at
+from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
+from zeroconf_ai.server.interfaces import InterfaceAddress
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+FIRST, SECOND = (InterfaceAddress("lo", ip_address(f"127.0.0.{number}")) for number in (1, 2))
+
+
+def test_addresses_are_those_that_it_listens_on() -> None:
+    lan, lan6, lo = ip_address("192.0.2.10"), ip_address("2001:db8::10"), ip_address("127.0.0.1")
+    found = [InterfaceAddress("eth0", lan), InterfaceAddress("eth0", lan6), InterfaceAddress("lo", lo)]
+    assert reachable_at(["0.0.0.0", "::"], found) == (lan, lan6)
+    assert reachable_at(["0.0.0.0"], found) == (lan,)
+    assert reachable_at(["::"], found) == (lan6,)
+    assert reachable_at(["127.0.0.1"], found) == (lo,)
+    assert reachable_at(["192.0.2.10"], found) == (lan,)
+    assert reachable_at(["198.51.100.1"], found) == ()
+
+
+async def test_new_addresses_are_announced_even_if_the_network_fails_in_between(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    addresses = [FIRST]
+    monkeypatch.setattr(presence, "interface_addresses", lambda: addresses)
+    monkeypatch.setattr(presence, "WATCH_SECONDS", 0.1)
+    broken = False
+
+    def open_or_fail(interfaces: tuple[str, ...]) -> object:
+        if broken:
+            raise click.ClickException("no network")
+        return open_zeroconf(interfaces)
+
+    monkeypatch.setattr(presence, "open_zeroconf", open_or_fail)
+    names: list[str] = []
+    record = ServiceRecord(f"Present {os.getpid()}", "present.local.", 8000, id="present")
+    here = Presence(record, ["127.0.0.1", "127.0.0.2"], saturn=True, renamed=names.append)
+    await here.start()
+    try:
+        assert names == [record.name]
+        broken = True
+        addresses.append(SECOND)
+        async with asyncio.timeout(5):
+            while "Not advertised, trying again" not in caplog.text:
+                await asyncio.sleep(0.05)
+            broken = False
+            while len(names) < 2:
+                await asyncio.sleep(0.05)
+        async with open_zeroconf(["127.0.0.1"]) as other:
+            info = AsyncServiceInfo(SERVICE_TYPE, f"{record.name}.{SERVICE_TYPE}")
+            assert await info.async_request(other.zeroconf, 3000)
+            assert set(info.parsed_addresses()) == {"127.0.0.1", "127.0.0.2"}
+    finally:
+        await here.close()
+
+
+async def test_closing_without_a_start_is_harmless() -> None:
+    await Presence(ServiceRecord("x", "x.local.", 1), ["127.0.0.1"], saturn=True, renamed=print).close()

@@ -1,0 +1,225 @@
+"""`zeroconf-ai serve --demo`."""
+
+from concurrent.futures import ThreadPoolExecutor
+import errno
+import json
+import os
+from pathlib import Path
+import signal
+import socket
+import time
+from typing import Any
+import urllib.error
+import urllib.request
+from uuid import UUID
+
+from aiohttp import web
+import click
+import pytest
+
+from zeroconf_ai.cli import serve
+from zeroconf_ai.server.app import create_runner
+
+from .common import COMMAND, line_of, run, serving, started
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+KEY = "zai_an-example-key-of-these-tests"
+QUIET = ("--no-advertise",)
+
+
+def get(url: str, key: str | None = None) -> tuple[int, Any]:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as err:
+        with err:
+            return err.code, json.load(err)
+
+
+def test_one_line_says_that_it_is_ready(tmp_path: Path) -> None:
+    command = [*COMMAND, "serve", "--demo", "--host", "127.0.0.1", "--name", "Büro", *QUIET]
+    with started(tmp_path, command) as process:
+        line = line_of(process)
+        port = int(line.rpartition(":")[2].removesuffix("/v1\n"))
+        assert line == f'serving demo-rules as "Büro" on http://127.0.0.1:{port}/v1\n'
+        assert 8000 <= port <= 9000
+        assert get(f"http://127.0.0.1:{port}/v1/models")[1]["data"][0]["id"] == "demo-rules"
+        process.terminate()
+        rest = process.communicate(timeout=20)
+        assert (process.returncode, rest) == (0, (b"", b""))
+
+
+def test_the_json_line_tells_all_a_script_needs(tmp_path: Path) -> None:
+    with serving(tmp_path, "--name", "Script", *QUIET) as server:
+        ready = server.ready
+        assert ready == {
+            "name": "Script",
+            "id": ready["id"],
+            "url": f"http://127.0.0.1:{ready['port']}/v1",
+            "port": ready["port"],
+            "addresses": ["127.0.0.1"],
+            "model": "demo-rules",
+            "auth": "none",
+            "advertised": False,
+        }
+        assert get(f"{server.url}/health")[1]["id"] == ready["id"]
+
+
+def test_the_identity_outlives_the_program(tmp_path: Path) -> None:
+    with serving(tmp_path, *QUIET) as first:
+        assert UUID(first.ready["id"]).version == 5
+    with serving(tmp_path, "--name", "Another name", *QUIET) as again:
+        assert again.ready["id"] == first.ready["id"]
+    assert (tmp_path / "zeroconf-ai" / "id").read_text() == f"{first.ready['id']}\n"
+
+
+def test_another_file_is_another_identity_and_one_serves_only_once(tmp_path: Path) -> None:
+    with serving(tmp_path, *QUIET) as first:
+        with serving(tmp_path, "--id-file", str(tmp_path / "deep" / "second"), *QUIET) as second:
+            assert second.ready["id"] != first.ready["id"]
+            assert second.ready["port"] != first.ready["port"]
+        refused = run(tmp_path, "serve", "--demo", "--host", "127.0.0.1", *QUIET)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: Another `zeroconf-ai serve` runs under the identity in ")
+    assert "--id-file" in refused.stderr
+
+
+@pytest.mark.parametrize("content", ["not a uuid", "\0"])
+def test_an_identity_that_is_none_is_not_served_under(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "id"
+    file.write_text(content)
+    done = run(tmp_path, "serve", "--demo", "--id-file", str(file), "--host", "127.0.0.1", *QUIET)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: {file} holds no UUID. Delete it, or choose another --id-file.\n"
+    assert file.read_text() == content
+
+
+def test_an_identity_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run(tmp_path, "serve", "--demo", "--id-file", str(tmp_path / "file" / "id"), *QUIET)
+    assert done.returncode == 1
+    assert "cannot be kept" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run(tmp_path, "serve", "--demo", "--host", "127.0.0.1", "--port", str(port), *QUIET)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: Port {port} is in use. Choose another --port, or none for the first free one.\n"
+
+
+def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
+    for host in ("192.0.2.77", "no-such-host.invalid"):
+        done = run(tmp_path, "serve", "--demo", "--host", host, *QUIET)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"Error: {host} is no address of this machine. Choose another --host, or none for all.\n"
+
+
+def test_it_must_be_told_what_to_serve(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve")
+    assert done.returncode == 2
+    assert "Pass --demo" in done.stderr
+
+
+def test_a_priority_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", "--demo", "--priority", "70000")
+    assert done.returncode == 2
+    assert "--priority" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_with_a_key_only_who_has_it_is_answered(tmp_path: Path, way: str) -> None:
+    options = ("--key", KEY) if way == "option" else ()
+    env = {"ZEROCONF_AI_KEY": KEY} if way == "environment" else {}
+    with serving(tmp_path, *options, *QUIET, env=env) as server:
+        assert server.ready["auth"] == "token"
+        assert get(f"{server.url}/models")[0] == 401
+        assert get(f"{server.url}/models", KEY)[0] == 200
+        assert get(f"{server.url}/health")[0] == 200
+        assert KEY not in json.dumps(server.ready)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well_and_a_running_stream_with_an_error(tmp_path: Path, number: signal.Signals) -> None:
+    with serving(tmp_path, "--delay", "0.05", *QUIET) as server, ThreadPoolExecutor() as pool:
+        body = {"model": "demo-rules", "messages": [{"role": "user", "content": "count to 1000"}], "stream": True}
+        request = urllib.request.Request(f"{server.url}/chat/completions", json.dumps(body).encode())
+
+        def read() -> bytes:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                raw: bytes = response.read()
+                return raw
+
+        reading = pool.submit(read)
+        time.sleep(1.0)
+        started = time.monotonic()
+        assert server.stop(number) == 0
+        assert 4.0 < time.monotonic() - started < 9.0
+        events = reading.result(10).decode().strip().split("\n\n")
+    assert len(events) > 50
+    assert "stopping" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
+
+
+def test_without_running_requests_it_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, "--name", f"Brief {os.getpid()}") as server:
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 3.0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="on all interfaces of the machine it would be heard by others")
+def test_on_all_interfaces_it_is_found_and_found_where_it_says(tmp_path: Path) -> None:
+    with started(tmp_path, [*COMMAND, "serve", "--demo", "--json"]) as process:
+        ready = json.loads(line_of(process))
+        assert ready["advertised"] is True
+        assert ready["name"] == f"Demo on {socket.gethostname().partition('.')[0]}"
+        done = run(tmp_path, "discover", "--json")
+        assert [entry["url"] for entry in json.loads(done.stdout)] == [ready["url"]]
+        assert done.stderr == ""
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_where_the_network_allows_no_announcement_it_serves_all_the_same(tmp_path: Path) -> None:
+    code = (
+        "import click; from zeroconf_ai.cli import presence, main\n"
+        "def fail(interfaces): raise click.ClickException('no multicast here')\n"
+        "presence.open_zeroconf = fail\n"
+        "main(['serve', '--demo', '--host', '127.0.0.1', '--json'])"
+    )
+    with started(tmp_path, [COMMAND[0], "-c", code]) as process:
+        ready = json.loads(line_of(process))
+        assert ready["advertised"] is False
+        assert get(f"{ready['url']}/health")[0] == 200
+        process.terminate()
+        assert process.communicate(timeout=20)[1] == b"Not announced on the network: no multicast here\n"
+
+
+async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = create_runner(web.Application())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    monkeypatch.setattr(serve, "FIRST_PORT", port)
+    monkeypatch.setattr(serve, "LAST_PORT", port)
+    options = serve.Options("127.0.0.1", None, "x", None, False, False, 1, 0.0, False)
+    with pytest.raises(click.ClickException, match=f"All ports from {port} to {port} are in use"):
+        await serve._listen(runner, options)
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(errno.EACCES, "denied"), "This user may not open port 80. Choose a --port above 1023."),
+        (OSError(errno.EMFILE, "Too many open files"), "Port 80 cannot be opened: Too many open files."),
+    ],
+)
+def test_why_a_port_cannot_be_opened_is_said(error: OSError, words: str) -> None:
+    assert serve._why_not(error, None, 80) == words

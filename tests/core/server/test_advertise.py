@@ -1,0 +1,350 @@
+"""Advertising by real mDNS packets, which stay on the loopback interface."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+import itertools
+import os
+from typing import Any
+
+import pytest
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Auth, Capability, RecordError, ServiceRecord
+from zeroconf_ai.server import advertise
+from zeroconf_ai.server.advertise import Advertiser
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+LOOPBACK = ip_address("127.0.0.1")
+_NUMBER = itertools.count()
+
+
+def record(**fields: Any) -> ServiceRecord:
+    """A record under a name of its own: what one test announced must not be in the way of the next."""
+    number = next(_NUMBER)
+    base: dict[str, Any] = {
+        "name": f"Advertised {os.getpid()} {number}",
+        "host": f"advertised-{os.getpid()}-{number}.local.",
+        "port": 8000 + number,
+        "id": f"id-{number}",
+        "addresses": (LOOPBACK,),
+        "models": ("demo-rules",),
+        "capabilities": frozenset({Capability.TOOLS}),
+    }
+    return ServiceRecord(**(base | fields))
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask only for a moment whether a name is free, where the test is about something else."""
+    monkeypatch.setattr(advertise, "PROBE_MILLISECONDS", 50)
+
+
+@pytest.fixture
+def patience(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask as long as in earnest."""
+    monkeypatch.setattr(advertise, "PROBE_MILLISECONDS", 1500)
+
+
+@asynccontextmanager
+async def zeroconf() -> AsyncIterator[AsyncZeroconf]:
+    instance = AsyncZeroconf(interfaces=["127.0.0.1"])
+    try:
+        yield instance
+    finally:
+        await instance.async_close()
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[AsyncZeroconf]:
+    async with zeroconf() as instance:
+        yield instance
+
+
+class Listener:
+    """Another host: what it sees of the services."""
+
+    def __init__(self, instance: AsyncZeroconf) -> None:
+        self.zeroconf = instance
+        self.changes: list[tuple[str, ServiceStateChange, float]] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        self.changes.append((name, state_change, asyncio.get_running_loop().time()))
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def count(self, name: str, change: ServiceStateChange) -> int:
+        return sum(1 for known, kind, _ in self.changes if (known, kind) == (name, change))
+
+    async def look_up(self, name: str) -> AsyncServiceInfo:
+        info = AsyncServiceInfo(name.partition(".")[2], name)
+        assert await info.async_request(self.zeroconf.zeroconf, 3000)
+        return info
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async with zeroconf() as instance:
+        found = Listener(instance)
+        browser = AsyncServiceBrowser(instance.zeroconf, [SERVICE_TYPE, SATURN_TYPE], handlers=[found])
+        yield found
+        await browser.async_cancel()
+
+
+@asynccontextmanager
+async def advertised(instance: AsyncZeroconf, of: ServiceRecord, **options: Any) -> AsyncIterator[Advertiser]:
+    advertiser = Advertiser(instance, of, **options)
+    await advertiser.start()
+    try:
+        yield advertiser
+    finally:
+        await advertiser.close()
+
+
+async def test_both_dialects_are_announced_with_what_they_need(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record(priority=42, auth=Auth.TOKEN)
+    async with advertised(network, of):
+        ours, saturn = f"{of.name}.{SERVICE_TYPE}", f"{of.name}.{SATURN_TYPE}"
+        await listener.until(lambda: {ours, saturn} <= {name for name, _, _ in listener.changes})
+        info = await listener.look_up(ours)
+        assert info.decoded_properties == of.to_txt()
+        assert (info.port, info.server, info.priority) == (of.port, of.host, 42)
+        assert info.parsed_addresses() == ["127.0.0.1"]
+        other = await listener.look_up(saturn)
+        assert other.decoded_properties == of.to_saturn_txt()
+        assert other.priority == 42
+
+
+async def test_records_live_for_two_minutes(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record()
+    async with advertised(network, of):
+        await listener.until(lambda: bool(listener.changes))
+        await asyncio.sleep(0.1)
+        cached = listener.zeroconf.zeroconf.cache.entries_with_name(f"{of.name}.{SERVICE_TYPE}".lower())
+        assert {entry.ttl for entry in cached} == {120}
+
+
+async def test_saturn_can_be_left_out(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record()
+    async with advertised(network, of, saturn=False):
+        await listener.until(lambda: bool(listener.changes))
+        await asyncio.sleep(0.3)
+        assert {name for name, _, _ in listener.changes} == {f"{of.name}.{SERVICE_TYPE}"}
+
+
+async def test_a_goodbye_takes_both_away_at_once(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record()
+    ours, saturn = f"{of.name}.{SERVICE_TYPE}", f"{of.name}.{SATURN_TYPE}"
+    async with advertised(network, of) as advertiser:
+        await listener.until(lambda: {ours, saturn} <= {name for name, _, _ in listener.changes})
+        began = asyncio.get_running_loop().time()
+        await advertiser.close()
+        await listener.until(
+            lambda: bool(listener.count(ours, ServiceStateChange.Removed) and listener.count(saturn, ServiceStateChange.Removed))
+        )
+        assert asyncio.get_running_loop().time() - began < 1.5
+        await advertiser.close()
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_taken_name_gets_a_number_under_both_types(network: AsyncZeroconf) -> None:
+    of = record()
+    async with (
+        zeroconf() as second,
+        zeroconf() as third,
+        advertised(network, of) as first,
+        advertised(second, replace(of, host="second.local.", id="b")) as renamed,
+        advertised(third, replace(of, host="third.local.", id="c")) as again,
+    ):
+        assert [advertiser.record.name for advertiser in (first, renamed, again)] == [of.name, f"{of.name} (2)", f"{of.name} (3)"]
+        info = AsyncServiceInfo(SATURN_TYPE, f"{of.name} (3).{SATURN_TYPE}")
+        assert await info.async_request(network.zeroconf, 3000)
+        assert info.decoded_properties["id"] == "c"
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_name_that_only_saturn_has_taken_is_taken(network: AsyncZeroconf) -> None:
+    of = record()
+    taken = AsyncServiceInfo(
+        SATURN_TYPE,
+        f"{of.name}.{SATURN_TYPE}",
+        port=1,
+        server="other.local.",
+        parsed_addresses=["127.0.0.1"],
+        properties={"v": "2"},
+    )
+    await (await network.async_register_service(taken))
+    async with zeroconf() as second, advertised(second, of) as renamed:
+        assert renamed.record.name == f"{of.name} (2)"
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_name_that_has_been_taken_for_long_is_taken(network: AsyncZeroconf) -> None:
+    of = record()
+    async with advertised(network, of):
+        await asyncio.sleep(2)  # no announcement is under way any more: only asking tells
+        async with zeroconf() as second, advertised(second, replace(of, host="b.local.", id="b")) as renamed:
+            assert renamed.record.name == f"{of.name} (2)"
+
+
+async def test_its_own_name_is_free_again_at_once(network: AsyncZeroconf) -> None:
+    of = record()
+    async with advertised(network, of):
+        pass
+    async with advertised(network, of) as again:
+        assert again.record.name == of.name
+
+
+async def test_the_same_program_may_advertise_two_of_one_name(network: AsyncZeroconf) -> None:
+    of = record()
+    async with advertised(network, of), advertised(network, replace(of, host="b.local.", id="b", port=9)) as second:
+        assert second.record.name == f"{of.name} (2)"
+
+
+async def test_two_of_one_program_that_begin_at_the_same_moment_get_two_names(network: AsyncZeroconf) -> None:
+    of = record()
+    first, second = Advertiser(network, of), Advertiser(network, replace(of, host="b.local.", id="b"))
+    try:
+        await asyncio.gather(first.start(), second.start())
+        assert {first.record.name, second.record.name} == {of.name, f"{of.name} (2)"}
+    finally:
+        await first.close()
+        await second.close()
+
+
+@pytest.mark.usefixtures("patience")
+async def test_two_that_begin_at_the_same_moment_end_up_with_two_names() -> None:
+    of = record(host="aaa.local.")
+    async with zeroconf() as one, zeroconf() as two:
+        first, second = Advertiser(one, of), Advertiser(two, replace(of, host="bbb.local.", id="other"))
+        try:
+            await asyncio.gather(first.start(), second.start())
+            async with asyncio.timeout(8):
+                while second.record.name == first.record.name:
+                    await asyncio.sleep(0.05)
+                while not second._started:
+                    await asyncio.sleep(0.05)
+            assert {first.record.name, second.record.name} == {of.name, f"{of.name} (2)"}
+            async with zeroconf() as third:
+                for name, identity in ((first.record.name, of.id), (second.record.name, "other")):
+                    info = AsyncServiceInfo(SERVICE_TYPE, f"{name}.{SERVICE_TYPE}")
+                    assert await info.async_request(third.zeroconf, 3000)
+                    assert info.decoded_properties["id"] == identity
+        finally:
+            await first.close()
+            await second.close()
+
+
+async def test_a_change_is_announced_at_once_and_under_the_same_name(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record()
+    ours = f"{of.name}.{SERVICE_TYPE}"
+    async with advertised(network, of) as advertiser:
+        await listener.until(lambda: bool(listener.count(ours, ServiceStateChange.Added)))
+        await asyncio.sleep(advertise.COALESCE_SECONDS)
+        before = listener.count(ours, ServiceStateChange.Updated)
+        began = asyncio.get_running_loop().time()
+        advertiser.update(replace(of, models=("demo-rules", "new-one"), priority=7, name="Ignored"))
+        await listener.until(lambda: listener.count(ours, ServiceStateChange.Updated) > before)
+        assert asyncio.get_running_loop().time() - began < 1.0
+        info = await listener.look_up(ours)
+        assert info.decoded_properties["models"] == "demo-rules,new-one"
+        assert (info.decoded_properties["priority"], info.priority) == ("7", 7)
+        assert not listener.count(ours, ServiceStateChange.Removed)
+        assert advertiser.record.name == of.name
+
+
+async def test_many_changes_are_announced_as_one_with_the_last_state(
+    network: AsyncZeroconf, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advertise, "COALESCE_SECONDS", 1.0)
+    of = record()
+    ours = f"{of.name}.{SERVICE_TYPE}"
+    async with advertised(network, of) as advertiser:
+        await listener.until(lambda: bool(listener.count(ours, ServiceStateChange.Added)))
+        announced: list[AsyncServiceInfo] = []
+        update_service = network.async_update_service
+
+        async def note(info: AsyncServiceInfo) -> Any:
+            announced.append(info)
+            return await update_service(info)
+
+        monkeypatch.setattr(network, "async_update_service", note)
+        for number in range(20):
+            advertiser.update(replace(of, models=(f"m{number}",)))
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5)
+        texts = [info.decoded_properties["models"] for info in announced if info.type == SERVICE_TYPE]
+        assert len(texts) in (1, 2)
+        assert texts[-1] == "m19"
+        advertiser.update(replace(of, models=("m19",)))
+        await asyncio.sleep(1.2)
+        assert len([info for info in announced if info.type == SERVICE_TYPE]) == len(texts)
+
+
+async def test_the_records_are_announced_again_before_they_run_out(
+    network: AsyncZeroconf, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advertise, "REFRESH_SECONDS", 0.4)
+    of = record()
+    key = f"{of.name}.{SERVICE_TYPE}".lower()
+
+    def created() -> float:
+        return max((entry.created for entry in listener.zeroconf.zeroconf.cache.entries_with_name(key)), default=0.0)
+
+    async with advertised(network, of):
+        await asyncio.sleep(1.5)  # the announcements of the start are through
+        first = created()
+        await asyncio.sleep(1.0)
+        assert created() > first > 0
+
+
+async def test_a_record_that_cannot_be_advertised_is_refused_and_the_former_stays(network: AsyncZeroconf) -> None:
+    too_long = "x" * 300
+    with pytest.raises(RecordError):
+        Advertiser(network, record(admin=too_long))
+    of = record()
+    async with advertised(network, of) as advertiser:
+        with pytest.raises(RecordError):
+            advertiser.update(replace(of, admin=too_long))
+        assert advertiser.record == of
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gpu.example.lan", "gpu example lan"),
+        ("ü" * 40, "ü" * 31),
+        (" . ", "ZeroConf AI"),
+        ("Büro 🏠", "Büro 🏠"),
+    ],
+)
+async def test_names_are_made_fit_for_dns_labels(network: AsyncZeroconf, name: str, expected: str) -> None:
+    async with advertised(network, record(name=name)) as advertiser:
+        assert advertiser.record.name == expected
+        info = AsyncServiceInfo(SERVICE_TYPE, f"{expected}.{SERVICE_TYPE}")
+        async with zeroconf() as other:
+            assert await info.async_request(other.zeroconf, 3000)
+
+
+async def test_what_is_changed_before_the_start_is_announced_by_it(network: AsyncZeroconf, listener: Listener) -> None:
+    of = record()
+    advertiser = Advertiser(network, of)
+    advertiser.update(replace(of, models=("late",)))
+    await advertiser.start()
+    await listener.until(lambda: bool(listener.changes))
+    assert (await listener.look_up(f"{of.name}.{SERVICE_TYPE}")).decoded_properties["models"] == "late"
+    await advertiser.close()
+
+
+async def test_closing_before_the_start_is_harmless(network: AsyncZeroconf) -> None:
+    await Advertiser(network, record()).close()

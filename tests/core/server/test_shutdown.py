@@ -1,0 +1,101 @@
+"""How requests end when the server does."""
+
+import asyncio
+import json
+import time
+
+import aiohttp
+import pytest
+
+from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.protocol.errors import UnavailableError
+
+from .common import Served, events, served
+
+
+def counting(to: int, *, stream: bool = True) -> dict[str, object]:
+    return {"model": "demo-rules", "messages": [{"role": "user", "content": f"count to {to}"}], "stream": stream}
+
+
+async def ask(gateway: Served, body: dict[str, object]) -> tuple[int, list[str]]:
+    async with gateway.session.post(f"{gateway.url}/chat/completions", json=body) as response:
+        if response.content_type == "text/event-stream":
+            return response.status, await events(response)
+        return response.status, [await response.text()]
+
+
+async def test_a_stream_that_ends_in_time_ends_well() -> None:
+    async with served(DemoBackend(word_seconds=0.02), drain_seconds=3.0) as gateway:
+        asking = asyncio.create_task(ask(gateway, counting(20)))
+        await asyncio.sleep(0.15)
+        await gateway.runner.cleanup()
+        status, found = await asking
+    assert status == 200
+    assert found[-1] == "[DONE]"
+    assert len(found) > 20
+
+
+async def test_a_stream_that_does_not_is_ended_with_an_error_event() -> None:
+    async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.3) as gateway:
+        asking = asyncio.create_task(ask(gateway, counting(1000)))
+        await asyncio.sleep(0.15)
+        started = time.monotonic()
+        await gateway.runner.cleanup()
+        took = time.monotonic() - started
+        status, found = await asking
+        [member] = gateway.engine.pool
+        assert member.active == 0
+    assert status == 200
+    assert 0.25 < took < 1.5
+    assert "[DONE]" not in found
+    error = json.loads(found[-1])["error"]
+    assert error["type"] == "service_unavailable"
+    assert "stopping" in error["message"]
+
+
+async def test_an_answer_that_is_not_streamed_is_ended_with_a_503() -> None:
+    async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.2) as gateway:
+        asking = asyncio.create_task(ask(gateway, counting(1000, stream=False)))
+        await asyncio.sleep(0.15)
+        await gateway.runner.cleanup()
+        status, [body] = await asking
+    assert status == 503
+    assert json.loads(body)["error"]["code"] == "no_provider"
+
+
+async def test_nothing_new_is_taken_while_the_last_streams_run_out() -> None:
+    async with served(DemoBackend(word_seconds=0.02), drain_seconds=3.0) as gateway:
+        asking = asyncio.create_task(ask(gateway, counting(40)))
+        await asyncio.sleep(0.15)
+        draining = asyncio.create_task(gateway.gateway.drain(3.0))
+        await asyncio.sleep(0.05)
+        async with gateway.session.post(f"{gateway.url}/chat/completions", json=counting(2)) as response:
+            assert response.status == 503
+            assert response.headers["Retry-After"] == "60"
+        status, body, _ = await gateway.get("health")
+        assert (status, body["status"]) == (503, "unavailable")
+        assert (await asking)[1][-1] == "[DONE]"
+        async with asyncio.timeout(0.5):
+            await draining
+
+
+async def test_a_request_that_was_under_way_to_its_backend_is_ended_too() -> None:
+    async with served() as gateway:
+        await gateway.gateway.drain(0)
+        with pytest.raises(UnavailableError):
+            async with gateway.gateway.interruptible():
+                raise AssertionError("nothing runs any more")
+
+
+async def test_a_timeout_of_something_else_is_not_taken_for_the_end() -> None:
+    async with served() as gateway:
+        with pytest.raises(TimeoutError):
+            async with gateway.gateway.interruptible():
+                raise TimeoutError
+
+
+async def test_the_port_is_closed_afterwards() -> None:
+    async with served() as gateway:
+        await gateway.runner.cleanup()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await gateway.get("health")
