@@ -31,6 +31,13 @@ def speech(result: conversation.ConversationResult) -> str:
     return spoken
 
 
+def state_of(hass: HomeAssistant) -> str:
+    """The agent's state."""
+    state = hass.states.get(AGENT)
+    assert state is not None
+    return state.state
+
+
 @pytest.fixture
 async def kitchen(hass: HomeAssistant) -> list[ServiceCall]:
     """A kitchen light that is exposed to Assist, and the calls that it gets."""
@@ -262,16 +269,14 @@ async def test_all_failed_is_one_sentence(hass: HomeAssistant, provider: FakePro
 
 async def test_an_offline_agent_is_unavailable_and_comes_back(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    state = hass.states.get(AGENT)
-    assert state is not None
-    assert state.state != STATE_UNAVAILABLE
+    assert state_of(hass) != STATE_UNAVAILABLE
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.async_refresh()
-    assert hass.states.get(AGENT).state == STATE_UNAVAILABLE
+    assert state_of(hass) == STATE_UNAVAILABLE
     await provider.start()
     await entry.runtime_data.coordinator.async_refresh()
-    assert hass.states.get(AGENT).state != STATE_UNAVAILABLE
+    assert state_of(hass) != STATE_UNAVAILABLE
 
 
 async def test_a_sleeping_provider_is_woken_and_the_request_waits_for_it(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -286,7 +291,7 @@ async def test_a_sleeping_provider_is_woken_and_the_request_waits_for_it(hass: H
     entry = await set_up(hass, make_entry(provider, options=options))
     await provider.stop()
     entry.runtime_data.coordinator._engine.pool.note_goodbye(entry.runtime_data.member)
-    assert hass.states.get(AGENT).state != STATE_UNAVAILABLE, "it can be woken"
+    assert state_of(hass) != STATE_UNAVAILABLE, "it can be woken"
     assert speech(await say(hass)) == "Hello there."
     assert len(woken) == 1
 

@@ -1,6 +1,7 @@
 """The translation between chat logs and the wire, where a whole talk would be a roundabout way to test it."""
 
 from contextlib import suppress
+from typing import override
 
 from hypothesis import given, strategies as st
 import pytest
@@ -27,6 +28,7 @@ class Tool(llm.Tool):
         self.integration = "test"
         self.parameters = vol.Schema({vol.Required("name"): str})
 
+    @override
     async def async_call(self, *_: object) -> llm.ToolResult:
         raise AssertionError("not called here")
 

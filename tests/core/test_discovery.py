@@ -11,7 +11,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from zeroconf import DNSOutgoing, DNSPointer, const
+from zeroconf import const
+from zeroconf._dns import DNSPointer
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from zeroconf_ai.discovery import Change, ChangeKind, DiscoveryManager, Preferences
@@ -42,7 +44,7 @@ def record(**fields: Any) -> ServiceRecord:
     return ServiceRecord(**(base | fields))
 
 
-def info(of: ServiceRecord, *, saturn: bool = False, **txt: str) -> AsyncServiceInfo:
+def info(of: ServiceRecord, *, saturn: bool = False, txt: dict[str, str] | None = None) -> AsyncServiceInfo:
     """The service that advertises a record."""
     service_type = SATURN_TYPE if saturn else SERVICE_TYPE
     return AsyncServiceInfo(
@@ -51,7 +53,7 @@ def info(of: ServiceRecord, *, saturn: bool = False, **txt: str) -> AsyncService
         port=of.port,
         server=of.host,
         parsed_addresses=[str(address) for address in of.addresses],
-        properties=(of.to_saturn_txt() if saturn else of.to_txt()) | txt,
+        properties=(of.to_saturn_txt() if saturn else of.to_txt()) | (txt or {}),
         host_ttl=120,
         other_ttl=120,
     )
@@ -178,7 +180,7 @@ async def test_an_advertisement_that_must_not_be_used_is_left_out(
     network: AsyncZeroconf, watch: Watch, txt: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = record(), record()
-    async with advertised(network, info(bad, **txt), info(good)):
+    async with advertised(network, info(bad, txt=txt), info(good)):
         await watch.until(ChangeKind.ADDED, good.id)
         assert watch.manager.get(bad.id) is None
         assert bad.name in caplog.text
