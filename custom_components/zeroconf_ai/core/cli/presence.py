@@ -36,6 +36,7 @@ class Presence:
         self._renamed = renamed
         self._watching: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
+        self._advertised_at: tuple[Address, ...] | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -55,7 +56,8 @@ class Presence:
         await self._stack.aclose()
 
     async def _advertise(self) -> None:
-        record = self._record.with_addresses(self.addresses)
+        addresses = self.addresses
+        record = self._record.with_addresses(addresses)
         everywhere = any(ip_address(text).is_unspecified for text in self._bound)
         async with AsyncExitStack() as stack:
             zeroconf = await stack.enter_async_context(open_zeroconf(() if everywhere else self._bound))
@@ -64,18 +66,18 @@ class Presence:
             await advertiser.start()
             self._renamed(advertiser.record.name)
             self._stack = stack.pop_all()
+        self._advertised_at = addresses
 
     async def _watch(self) -> None:
         """Advertise anew, on the interfaces that there are then, whenever the addresses have changed."""
-        known = self.addresses
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if (now := self.addresses) == known:
+            if (now := self.addresses) == self._advertised_at:
                 continue
             _LOGGER.info("The addresses of this machine are now %s", ", ".join(map(str, now)) or "none")
+            self._advertised_at = None
             await self._stack.aclose()
             try:
                 await self._advertise()
-                known = now
             except (click.ClickException, OSError) as err:
                 _LOGGER.warning("Not advertised, trying again in %g s: %s", WATCH_SECONDS, err)

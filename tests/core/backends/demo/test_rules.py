@@ -90,6 +90,7 @@ KITCHEN = {"name": "Kitchen Light", "domain": ["light"]}
     [
         ("Turn on the kitchen light", [("HassTurnOn", KITCHEN)]),
         ("turn the kitchen light on please", [("HassTurnOn", KITCHEN)]),
+        ("turn off everything called the bed light now", [("HassTurnOff", {"name": "everything called the bed light"})]),
         ("Could you please switch on the kitchen lights?", [("HassTurnOn", KITCHEN)]),
         ("turn on the cooking lamp", [("HassTurnOn", KITCHEN)]),
         ("turn off the light in the kitchen.", [("HassTurnOff", KITCHEN)]),

@@ -10,6 +10,7 @@ from .home import Thing, area_and_domain, find, stems
 from .schema import SchemaError, instance
 
 _SWITCHES = {"on": "HassTurnOn", "off": "HassTurnOff"}
+_LIVE = "GetLiveContext"
 _ON = ("turn on", "switch on", "open", "lock", "activate", "enable", "press")
 _OFF = ("turn off", "switch off", "close", "unlock", "deactivate", "disable")
 _POLITE = re.compile(r"^(?:(?:please|can you|could you|would you|will you|hey|ok|okay|now|and|then)[\s,]+)*", re.IGNORECASE)
@@ -91,18 +92,19 @@ class Ask:
 
 def calls_for(sentence: str, tools: Sequence[Tool], things: Sequence[Thing]) -> list[Call] | Ask:
     """The calls that the sentence asks for, none if it asks for none, or what must be asked back."""
-    said = _POLITE.sub("", sentence.strip()).rstrip(" .!?")
+    said = _TAIL.sub("", _POLITE.sub("", sentence.strip()))
     if (order := switch_order(said)) is not None:
         direction, target = order
         if (tool := _ending(tools, _SWITCHES[direction])) is not None:
             return _switch(tool, target, things)
-    if (live := _ending(tools, "GetLiveContext")) is not None and (question := _QUESTION.match(said)):
+    if (live := _ending(tools, _LIVE)) is not None and (question := _QUESTION.match(said)):
         asked = _STATE_WORDS.sub("", question[1])
         if found := find(things, asked):
             return [Call(live, _name_arguments(live, found[0]) if len(found) == 1 else {})]
         if not things and _OF_A_DEVICE.search(said):
             return [Call(live, {})]
-    best = max(tools, key=lambda tool: _score(tool, said), default=None)
+    others = [tool for tool in tools if not tool.name.endswith((*_SWITCHES.values(), _LIVE))]
+    best = max(others, key=lambda tool: _score(tool, said), default=None)
     return [fill(best, said, things)] if best is not None and _score(best, said) else []
 
 
