@@ -1,0 +1,182 @@
+"""`AnthropicBackend`: a key for Anthropic's API, or a server that speaks it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+import re
+from typing import Any, override
+
+import aiohttp
+
+from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
+from ...protocol.models import MAX_MODELS, ModelInfo
+from ...protocol.record import Capability, Cost, Placement
+from ...protocol.request import Kind, Request
+from ...protocol.status import Health
+from ...protocol.values import clean, mapping
+from ..base import Answer, Backend, BackendInfo, Timeouts
+from ..legacy import TextAnswer, as_chat
+from ..media import Image, ImageGate, web_images
+from ..translated import DialectUpstream
+from ..zeroconfai import Endpoint
+from .answer import AnthropicTranslator
+from .request import CONSERVATIVE_VERSION, SAMPLING, translate
+from .traits import Traits
+
+BASE_URL = "https://api.anthropic.com/v1"
+CLOUD_TIMEOUTS = Timeouts(connect=10.0, between_tokens=120.0)
+_PAGE = 1000
+_MAX_PAGES = 10
+_UNSUPPORTED = re.compile(
+    r"deprecated|not (?:be )?(?:supported|permitted|allowed|both)|unsupported|extra inputs|cannot both|expected", re.IGNORECASE
+)
+_CAN_DO_WITHOUT = (*SAMPLING, "thinking")
+
+
+def anthropic_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
+    """What such a backend says of itself unless its owner says otherwise: in the cloud, and metered."""
+    can = frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.TOOLS, Capability.VISION, Capability.JSON})
+    info = BackendInfo(backend_id, name, can, cost=Cost.METERED, placement=Placement.CLOUD)
+    return replace(info, **changes)
+
+
+class _AnthropicUpstream(DialectUpstream):
+    """Anthropic's headers, and what its errors mean."""
+
+    version = CONSERVATIVE_VERSION
+
+    @override
+    def headers(self, *, secret: bool = True) -> dict[str, str]:
+        found = super().headers(secret=False) | {"anthropic-version": self.version}
+        if secret and self.key:
+            found["x-api-key"] = self.key  # the API prefers it to a bearer, and proxies know nothing else
+        return found
+
+    @override
+    def error(self, err: ApiError) -> ApiError:
+        words = err.message.lower()
+        if isinstance(err, InvalidRequestError) and "credit balance" in words:
+            # The account is empty, which the older API version says with a 400.
+            return QuotaError(err.message, upstream_status=err.upstream_status)
+        if isinstance(err, InvalidRequestError) and "prompt is too long" in words:
+            return InvalidRequestError(err.message, code="context_length_exceeded", param="messages", upstream_status=400)
+        if isinstance(err, PermissionDeniedError) and "model" in words:
+            # The key is good, only not for this model.
+            return NotFoundError(err.message, code="model_not_found", param="model", upstream_status=err.upstream_status)
+        return err
+
+
+class AnthropicBackend(Backend):
+    """Claude models."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        info: BackendInfo,
+        endpoint: Endpoint,
+        *,
+        timeouts: Timeouts | None = None,
+        version: str = CONSERVATIVE_VERSION,
+        headers: Mapping[str, str] | None = None,
+        gate: ImageGate | None = None,
+    ) -> None:
+        """`version` is the `anthropic-version` that is spoken; `gate` fetches images that Anthropic would not (plain http)."""
+        self._info = info
+        self._upstream = _AnthropicUpstream(
+            session,
+            endpoint.base_url,
+            name=info.name,
+            key=endpoint.key,
+            ssl=endpoint.ssl,
+            timeouts=timeouts or CLOUD_TIMEOUTS,
+            headers=headers,
+        )
+        self._upstream.version = version
+        self._gate = gate or ImageGate()
+        self._traits: dict[str, Traits] = {}
+        self._refused: dict[str, frozenset[str]] = {}
+        """Parameters that a model turned down, by model; at most as many as there are models."""
+
+    @override
+    def __repr__(self) -> str:
+        """Id and address."""
+        return f"<AnthropicBackend {self._info.id} at {self._upstream.base_url}>"
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @override
+    async def health(self) -> Health:
+        """The models list, cut to one entry: it costs nothing and needs the key."""
+        await self._upstream.get_json("/models?limit=1")
+        return Health(provider="anthropic")
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        found: dict[str, Traits] = {}
+        after = ""
+        for _ in range(_MAX_PAGES):
+            page = mapping(await self._upstream.get_json(f"/models?limit={_PAGE}{after}"))
+            listed = page.get("data")
+            for model in listed if isinstance(listed, list) else ():
+                if isinstance(model, Mapping) and (model_id := clean(model.get("id") or "")) and len(found) < MAX_MODELS:
+                    found[model_id] = Traits.parse(model)
+            last = page.get("last_id")
+            if page.get("has_more") is not True or not isinstance(last, str) or not re.fullmatch(r"[\w.:-]{1,255}", last):
+                break
+            after = f"&after_id={last}"
+        self._traits = found
+        self._refused = {model: refused for model, refused in self._refused.items() if model in found}
+        return tuple(traits.info(model) for model, traits in found.items())
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        if request.kind is Kind.EMBEDDINGS:
+            raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+        if request.kind is Kind.COMPLETION:
+            return TextAnswer(await self._chat(as_chat(request)))
+        return await self._chat(request)
+
+    async def _chat(self, request: Request) -> Answer:
+        traits = self._traits.get(request.model) or Traits.by_name(request.model)
+        images = await self._images(request)
+        without = self._refused.get(request.model, frozenset())
+        while True:
+            translated = translate(request, traits, self._upstream.version, images)
+            body = {key: value for key, value in translated.body.items() if key not in without}
+            translator = AnthropicTranslator(
+                request.model,
+                json_tool=translated.json_tool,
+                usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
+                secrets=(self._upstream.key,),
+            )
+            try:
+                return await self._upstream.translate("/messages", body, translator, stream=request.stream)
+            except InvalidRequestError as err:
+                if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):
+                    traits = replace(traits, structured=False)  # a tool takes any schema
+                    continue
+                refused = _turned_down(err, body)
+                if refused is None:
+                    raise
+                without |= {refused}
+                if refused in SAMPLING and (request.model in self._refused or len(self._refused) < MAX_MODELS):
+                    self._refused[request.model] = self._refused.get(request.model, frozenset()) | {refused}
+
+    async def _images(self, request: Request) -> dict[str, Image]:
+        """The images that Anthropic does not fetch itself."""
+        plain = [(url, where) for url, where in web_images(request) if not url.startswith("https://")]
+        return await self._gate.fetch_all(plain)
+
+
+def _turned_down(err: InvalidRequestError, body: Mapping[str, Any]) -> str | None:
+    """The parameter that this model does not take and the answer can do without, if that is what the error says."""
+    if not _UNSUPPORTED.search(err.message):
+        return None
+    return next((param for param in _CAN_DO_WITHOUT if param in body and param in err.message), None)
+
+
+def _is_about_schema(err: InvalidRequestError) -> bool:
+    """Whether the schema is one that structured output does not take (open objects, bounds of numbers)."""
+    return "output_config" in err.message or "schema" in err.message.lower()

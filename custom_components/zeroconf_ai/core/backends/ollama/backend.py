@@ -1,0 +1,275 @@
+"""`OllamaBackend`: an Ollama server, by its native API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, override
+
+import aiohttp
+import orjson
+
+from ...protocol.chunks import Chunk
+from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
+from ...protocol.models import MAX_MODELS, ModelInfo
+from ...protocol.record import Capability
+from ...protocol.request import Kind, Request
+from ...protocol.status import Health, ProviderStatus, Queue
+from ...protocol.values import clean, mapping, whole
+from ..base import Answer, Backend, BackendInfo, StaticAnswer, Timeouts
+from ..embeddings import embedding_list, texts, wants_base64
+from ..legacy import TextAnswer, as_chat
+from ..media import ImageGate, web_images
+from ..translated import DialectUpstream
+from ..zeroconfai import Endpoint
+from .answer import OllamaTranslator
+from .context import ContextSizes
+from .request import translate
+
+BASE_URL = "http://localhost:11434"
+LOCAL_TIMEOUTS = Timeouts(first_token=120.0)
+"""Ollama says nothing while it loads a model, and large ones take a minute or two from a disk."""
+
+_CAPABILITIES: Mapping[str, frozenset[Capability]] = {
+    "completion": frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.JSON}),
+    "tools": frozenset({Capability.TOOLS}),
+    "vision": frozenset({Capability.VISION}),
+    "audio": frozenset({Capability.AUDIO}),
+    "embedding": frozenset({Capability.EMBEDDINGS}),
+}
+_SHOWN_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOptions:
+    """What the owner may set."""
+
+    num_ctx: int | None = None
+    """Context in tokens for every model; None: as large as prompts need."""
+    keep_alive: str | float | None = None
+    """How long a model stays loaded: seconds, "10m", -1 for ever; None: the server's own."""
+    max_concurrent: int = 0
+    """How many requests it answers at once (its OLLAMA_NUM_PARALLEL), 0 where that is not known: it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What `/api/show` says of a model."""
+
+    capabilities: frozenset[str] | None = None
+    context_window: int | None = None
+
+
+class OllamaBackend(Backend):
+    """An Ollama server."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        info: BackendInfo,
+        endpoint: Endpoint,
+        *,
+        timeouts: Timeouts | None = None,
+        options: OllamaOptions | None = None,
+        gate: ImageGate | None = None,
+    ) -> None:
+        """`endpoint` is the server's root (a `/v1` or `/api` at its end is taken off); `gate` fetches images by URL."""
+        self._info = info
+        root = endpoint.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")
+        self._upstream = DialectUpstream(
+            session, root, name=info.name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts or LOCAL_TIMEOUTS
+        )
+        self._options = options or OllamaOptions()
+        self._gate = gate or ImageGate()
+        self._contexts = ContextSizes(self._options.num_ctx)
+        self._shown: dict[str, _Shown] = {}
+        """By model and digest: what a model is changes only with its digest."""
+        self._digests: dict[str, str] = {}
+        self._active = 0
+
+    @override
+    def __repr__(self) -> str:
+        """Id and address."""
+        return f"<OllamaBackend {self._info.id} at {self._upstream.base_url}>"
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @override
+    async def health(self) -> Health:
+        answer = mapping(await self._upstream.get_json("/api/version"))
+        if "version" not in answer:
+            raise UpstreamError(f"{self._info.name} answers, but not as an Ollama server does.")
+        return Health(provider="ollama", version=clean(answer["version"], 64) or None)
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        listed = _entries(await self._upstream.get_json("/api/tags"))
+        self._digests = {name: str(entry.get("digest") or "") for name, entry in listed.items()}
+        keys = {f"{name}@{digest}" for name, digest in self._digests.items()}
+        self._shown = {key: shown for key, shown in self._shown.items() if key in keys}
+        loaded, _ = await asyncio.gather(self._loaded(), self._show_all())
+        return tuple(_info(name, self._known(name), warm=name in loaded) for name in listed)
+
+    @override
+    async def status(self) -> ProviderStatus:
+        """Which models are loaded, and how many requests this program has there: Ollama does not tell its queue."""
+        loaded = await self._loaded()
+        slots = self._options.max_concurrent
+        active = min(self._active, slots) if slots else self._active
+        return ProviderStatus(
+            queue=Queue(depth=self._active - active, active=active, max_concurrent=slots), warm_models=frozenset(loaded)
+        )
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        self._active += 1
+        try:
+            if request.kind is Kind.EMBEDDINGS:
+                answer: Answer = await self._embed(request)
+            elif request.kind is Kind.COMPLETION:
+                answer = TextAnswer(await self._chat(as_chat(request)))
+            else:
+                answer = await self._chat(request)
+        except BaseException:
+            self._active -= 1
+            raise
+        return _CountedAnswer(answer, self)
+
+    async def _chat(self, request: Request) -> Answer:
+        translated = translate(request, await self._gate.fetch_all(web_images(request)))
+        shown = self._known(request.model)
+        body = translated.body
+        if shown.capabilities is not None and "thinking" not in shown.capabilities:
+            body.pop("think", None)  # refused by a model that cannot
+        size = self._contexts.wanted(request, shown.context_window)
+        if size is not None:
+            body["options"] = {**body.get("options", {}), "num_ctx": size}
+        self._add_keep_alive(body, request)
+        while True:
+            translator = OllamaTranslator(
+                request.model,
+                prompt_estimate=request.estimated_prompt_tokens,
+                forced_tool=translated.forced_tool,
+                one_call=translated.one_call,
+                usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
+                secrets=(self._upstream.key,),
+            )
+            try:
+                return await self._upstream.translate("/api/chat", body, translator, stream=request.stream)
+            except InvalidRequestError as err:
+                if "think" not in body or "think" not in err.message:
+                    raise
+                del body["think"]  # it cannot think, or knows no levels: answering is what was asked for
+
+    async def _embed(self, request: Request) -> Answer:
+        base64 = wants_base64(request)
+        body: dict[str, Any] = {"model": request.model, "input": texts(request)}
+        if (dimensions := request.body.get("dimensions")) is not None:
+            body["dimensions"] = dimensions
+        if options := mapping(request.body.get("options")):
+            body["options"] = options
+        self._add_keep_alive(body, request)
+        answer = await self._upstream.post("/api/embed", orjson.dumps(body), stream=False)
+        try:
+            parsed = mapping(orjson.loads(await answer.body()))
+        finally:
+            await answer.close()
+        vectors = parsed.get("embeddings")
+        if not isinstance(vectors, list) or len(vectors) != len(body["input"]):
+            raise UpstreamError(f"{self._info.name} did not answer with one embedding for each input.")
+        tokens = whole(parsed["prompt_eval_count"]) if "prompt_eval_count" in parsed else request.estimated_prompt_tokens
+        try:
+            listed = embedding_list(vectors, request.model, tokens, base64=base64)
+        except ValueError as err:
+            raise UpstreamError(f"{self._info.name} sent {err}") from None
+        return StaticAnswer(orjson.dumps(listed))
+
+    def _add_keep_alive(self, body: dict[str, Any], request: Request) -> None:
+        own = request.body.get("keep_alive")
+        keep_alive = own if own is not None else self._options.keep_alive
+        if keep_alive is not None:
+            body["keep_alive"] = keep_alive
+
+    def _known(self, model: str) -> _Shown:
+        name = model if model in self._digests else f"{model}:latest"
+        return self._shown.get(f"{name}@{self._digests.get(name)}", _Shown())
+
+    async def _loaded(self) -> set[str]:
+        """The names of the models that are in memory."""
+        entries = _entries(await self._upstream.get_json("/api/ps"))
+        sizes = {name: whole(entry.get("context_length")) for name, entry in entries.items()}
+        self._contexts.note_loaded({name: size for name, size in sizes.items() if size})
+        return set(entries)
+
+    async def _show_all(self) -> None:
+        """Ask about the models that are new. What is not answered in time is asked again with the next list."""
+        turns = asyncio.Semaphore(_SHOWN_AT_ONCE)
+
+        async def show(name: str, key: str) -> None:
+            async with turns:
+                try:
+                    self._shown[key] = _parse_shown(await self._upstream.ask("/api/show", {"model": name}))
+                except ApiError:
+                    return
+
+        new = {name: key for name, digest in self._digests.items() if (key := f"{name}@{digest}") not in self._shown}
+        try:
+            async with asyncio.timeout(2 * self._upstream.timeouts.probe):
+                await asyncio.gather(*(show(name, key) for name, key in new.items()))
+        except TimeoutError:
+            return
+
+
+def _entries(body: object) -> dict[str, Mapping[str, Any]]:
+    """The models of `/api/tags` or `/api/ps`, by name."""
+    listed = mapping(body).get("models")
+    entries = (mapping(entry) for entry in (listed[:MAX_MODELS] if isinstance(listed, list) else ()))
+    named = ((clean(entry.get("name") or entry.get("model") or ""), entry) for entry in entries)
+    return {name: entry for name, entry in named if name}
+
+
+def _parse_shown(body: object) -> _Shown:
+    told = mapping(body)
+    named = told.get("capabilities")
+    capabilities = frozenset(word for word in named if isinstance(word, str)) if isinstance(named, list) else None
+    sizes = (whole(value) for key, value in mapping(told.get("model_info")).items() if key.endswith(".context_length"))
+    return _Shown(capabilities, max(sizes, default=0) or None)
+
+
+def _info(name: str, shown: _Shown, *, warm: bool) -> ModelInfo:
+    can = None
+    if shown.capabilities is not None:
+        can = frozenset[Capability]().union(*(_CAPABILITIES.get(word, ()) for word in shown.capabilities)) or None
+    return ModelInfo(name, shown.context_window, capabilities=can, warm=warm, owned_by="ollama")
+
+
+class _CountedAnswer(Answer):
+    """An answer that counts as a request in work until it is closed."""
+
+    def __init__(self, answer: Answer, backend: OllamaBackend) -> None:
+        self._answer = answer
+        self._backend: OllamaBackend | None = backend
+        self.headers: Mapping[str, str] = answer.headers
+
+    @override
+    def batches(self) -> AsyncIterator[list[Chunk]]:
+        return self._answer.batches()
+
+    @override
+    async def body(self) -> bytes:
+        return await self._answer.body()
+
+    @override
+    async def close(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend._active -= 1
+            await self._answer.close()
+
+
+def ollama_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
+    """What such a backend says of itself unless its owner says otherwise: here in the house, and free."""
+    can = frozenset(Capability) - {Capability.AUDIO}
+    return replace(BackendInfo(backend_id, name, can), **changes)

@@ -1,0 +1,214 @@
+"""`OpenAIBackend`: a server that speaks OpenAI's language, of any flavor."""
+
+from collections.abc import Mapping
+import re
+from typing import Any, override
+
+import aiohttp
+
+from ...protocol.errors import (
+    ApiError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaError,
+    UnavailableError,
+    UpstreamError,
+)
+from ...protocol.models import ModelInfo
+from ...protocol.request import Kind, Request
+from ...protocol.status import Health, ProviderStatus
+from ..base import Answer, Backend, BackendInfo, Timeouts
+from ..embeddings import PackedAnswer, texts, wants_base64
+from ..media import ImageGate, web_images, with_images
+from ..translated import DialectUpstream
+from ..zeroconfai import Endpoint
+from .flavors import Flavor
+from .listing import Places
+from .load import is_not_offered
+
+_CAN_DO_WITHOUT = (
+    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stream_options", "reasoning_effort", "verbosity",
+    "store", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prediction",
+    "top_k", "min_p", "repetition_penalty", "repeat_penalty", "keep_alive", "think", "num_ctx", "options", "thinking",
+    "encoding_format",
+)  # fmt: skip
+"""Parameters without which the answer still means what was asked for."""
+_OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_NOT_TAKEN = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
+    re.IGNORECASE,
+)
+_NOT_TAKEN_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
+_MAX_REMEMBERED = 1000
+
+
+class _OpenAIUpstream(DialectUpstream):
+    """What errors of these servers mean where their status says too little."""
+
+    @override
+    def error(self, err: ApiError) -> ApiError:
+        words = err.message.lower()
+        if isinstance(err, PermissionDeniedError) and ("moderation" in words or "flagged" in words):
+            # OpenRouter's word on the prompt, not on the key.
+            return InvalidRequestError(err.message, code="content_policy_violation", param="messages", upstream_status=403)
+        if isinstance(err, PermissionDeniedError) and "does not have access to model" in words:
+            return NotFoundError(err.message, code="model_not_found", param="model", upstream_status=403)
+        if isinstance(err, InvalidRequestError) and "budget has been exceeded" in words:
+            return QuotaError(err.message, upstream_status=400)  # LiteLLM's, which is a 400
+        return err
+
+
+class OpenAIBackend(Backend):
+    """OpenAI, OpenRouter, LiteLLM, vLLM, llama.cpp, LM Studio, or anything that speaks like them."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        info: BackendInfo,
+        endpoint: Endpoint,
+        flavor: Flavor,
+        *,
+        timeouts: Timeouts | None = None,
+        headers: Mapping[str, str] | None = None,
+        gate: ImageGate | None = None,
+    ) -> None:
+        """`endpoint`'s URL ends in /v1 or what stands for it; `headers` go with every request beside the flavor's.
+
+        `gate` fetches images by URL for servers in the house.
+        """
+        self._info = info
+        self._gate = gate or ImageGate()
+        self._flavor = flavor
+        api, root = (
+            _OpenAIUpstream(
+                session,
+                url,
+                name=info.name,
+                key=endpoint.key,
+                ssl=endpoint.ssl,
+                timeouts=timeouts or flavor.timeouts,
+                headers={**flavor.headers, **(headers or {})},
+            )
+            for url in (endpoint.base_url, endpoint.base_url.rstrip("/").removesuffix("/v1"))
+        )
+        self._places = Places(api, root)
+        self._offers_load = flavor.load is not None
+        self._refused: dict[str, frozenset[str]] = {}
+        """Parameters that a model turned down, by model."""
+
+    @override
+    def __repr__(self) -> str:
+        """Id, flavor and address."""
+        return f"<OpenAIBackend {self._info.id} ({self._flavor.name}) at {self._places.api.base_url}>"
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @property
+    def flavor(self) -> Flavor:
+        """Which kind of server it is."""
+        return self._flavor
+
+    @override
+    async def health(self) -> Health:
+        path = self._flavor.health
+        at_root = path.startswith("//")
+        place = self._places.root if at_root else self._places.api
+        try:
+            # Not read as JSON: vLLM answers with nothing, LiteLLM with a bare sentence.
+            await place.get_text(path.removeprefix("/") if at_root else path, secret=self._flavor.health_with_key)
+        except UnavailableError as err:  # llama.cpp's "Loading model": it will serve, only not yet
+            raise UpstreamError(f"{self._info.name}: {err.message}", retry_after=err.retry_after, upstream_status=503) from None
+        return Health(provider=self._flavor.provider)
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        self._offers_load = self._flavor.load is not None  # its owner may have switched it on since
+        return await self._flavor.models(self._places)
+
+    @override
+    async def status(self) -> ProviderStatus | None:
+        if self._flavor.load is None or not self._offers_load:
+            return None
+        try:
+            queue = await self._flavor.load(self._places.root)
+        except ApiError as err:
+            if not is_not_offered(err):
+                raise
+            self._offers_load = False
+            return None
+        return None if queue is None else ProviderStatus(queue=queue)
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        packs = request.kind is Kind.EMBEDDINGS and wants_base64(request)
+        if request.kind is Kind.EMBEDDINGS and not self._flavor.token_arrays:
+            texts(request)
+        if not self._flavor.fetches_images and (images := await self._gate.fetch_all(web_images(request))):
+            request = with_images(request, images)
+        answer = await self._post(self._fitted(request))
+        return PackedAnswer(answer) if packs else answer
+
+    async def _post(self, request: Request) -> Answer:
+        """Send it; a parameter that this model does not take, and that the answer can do without, is taken out."""
+        headers = self._headers(request)
+        while True:
+            try:
+                path = f"/{request.kind.value}"
+                return await self._places.api.post(path, request.dump(), stream=request.stream, headers=headers)
+            except InvalidRequestError as err:
+                param = _turned_down(err, request)
+                if param is None:
+                    raise
+            self._remember(request.model, param)
+            request = _without(request, param)
+
+    def _fitted(self, request: Request) -> Request:
+        """The request with what this flavor, and this model as far as it was seen, takes."""
+        body = request.body
+        for param in self._flavor.drops & body.keys():
+            request = request.with_body(**{param: None})
+        if request.kind is Kind.CHAT:
+            for old, new in self._flavor.renames.items():
+                if body.get(old) is not None:
+                    request = request.with_body(**{old: None, new: body.get(new) or body[old]})
+        for param in self._refused.get(request.model, frozenset()) & body.keys():
+            request = _without(request, param)
+        return request
+
+    def _remember(self, model: str, param: str) -> None:
+        if len(self._refused) >= _MAX_REMEMBERED:
+            self._refused.clear()
+        self._refused[model] = self._refused.get(model, frozenset()) | {param}
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        if not self._flavor.tells_hops:
+            return {}
+        headers = {"X-Request-ID": request.request_id} if request.request_id else {}
+        if request.via:
+            headers["Via"] = ", ".join(f"1.1 {hop}" for hop in request.via)
+        return headers
+
+
+def _without(request: Request, param: str) -> Request:
+    """The request without a parameter, or with its other name where it has one that is not set yet."""
+    changes: dict[str, Any] = {param: None}
+    other = _OTHER_NAME.get(param)
+    if other is not None and request.body.get(other) is None:
+        changes[other] = request.body.get(param)
+    return request.with_body(**changes)
+
+
+def _turned_down(err: InvalidRequestError, request: Request) -> str | None:
+    """The parameter that an error says is not taken, if the answer can do without it."""
+    if err.code not in _NOT_TAKEN_CODES and not _NOT_TAKEN.search(err.message):
+        return None
+    named = f"{err.param or ''} {err.message}"
+    candidates = [param for param in _CAN_DO_WITHOUT if param in request.body]
+    if request.kind is Kind.CHAT:
+        candidates += [param for param, other in _OTHER_NAME.items() if param in request.body and other not in request.body]
+    # By its whole name: `top_p` is not meant by `stop_p`.
+    return next((param for param in candidates if re.search(rf"(?<!\w){param}(?!\w)", named)), None)

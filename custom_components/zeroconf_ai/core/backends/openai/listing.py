@@ -1,0 +1,196 @@
+"""What models a server has, as far as it says more than OpenAI's list: one reader per way of saying it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+import math
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ...protocol.errors import ApiError
+from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
+from ...protocol.record import Capability
+from ...protocol.values import mapping, whole
+from ..translated import DialectUpstream
+
+_CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
+_MAX_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to ask: `api` is the base URL that ends in /v1, `root` what lies above it."""
+
+    api: DialectUpstream
+    root: DialectUpstream
+
+
+type ModelsReader = Callable[[Places], Awaitable[tuple[ModelInfo, ...]]]
+"""Raises an ApiError where the server does not list its models."""
+
+
+async def plain_models(places: Places) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with what vLLM (`max_model_len`) and llama.cpp (`meta`) add to it."""
+    return parse_models(await places.api.get_json("/models"))
+
+
+async def openrouter_models(places: Places) -> tuple[ModelInfo, ...]:
+    """OpenRouter's list, page by page, with prices, limits and capabilities."""
+    found: dict[str, ModelInfo] = {}
+    query = "?output_modalities=text%2Cembeddings"
+    for _ in range(_MAX_PAGES):
+        page = mapping(await places.api.get_json(f"/models{query}"))
+        listed = page.get("data")
+        for entry in listed if isinstance(listed, list) else ():
+            if (model := _openrouter_model(mapping(entry))) is not None and len(found) < MAX_MODELS:
+                found[model.id] = model
+        following = mapping(page.get("links")).get("next")
+        if not isinstance(following, str) or not listed:
+            break
+        # Only its parameters are taken over: the key goes to the address that the owner gave.
+        turned = "?" + urlencode(parse_qsl(urlsplit(following).query))
+        if turned == query:
+            break
+        query = turned
+    return tuple(found.values())
+
+
+def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
+    # Its pricing is in other words than ours, and is read below.
+    model = ModelInfo.parse({key: value for key, value in entry.items() if key not in ("pricing", "capabilities")})
+    if model is None:
+        return None
+    architecture = mapping(entry.get("architecture"))
+    can: set[Capability] = set()
+    outputs, inputs = _words(architecture.get("output_modalities")), _words(architecture.get("input_modalities"))
+    if "embeddings" in outputs:
+        can.add(Capability.EMBEDDINGS)
+    if "text" in outputs or not outputs:
+        can |= _CHAT
+        takes = _words(entry.get("supported_parameters"))
+        can |= {Capability.VISION} if "image" in inputs else set()
+        can |= {Capability.AUDIO} if "audio" in inputs else set()
+        can |= {Capability.TOOLS} if "tools" in takes else set()
+        can |= {Capability.JSON} if takes & {"structured_outputs", "response_format"} else set()
+    pricing = mapping(entry.get("pricing"))
+    return replace(
+        model,
+        capabilities=frozenset(can) or None,
+        max_output_tokens=whole(mapping(entry.get("top_provider")).get("max_completion_tokens")) or None,
+        pricing=price(pricing.get("prompt"), pricing.get("completion"), pricing.get("input_cache_read")),
+    )
+
+
+async def litellm_models(places: Places) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with prices and limits from `/model/info` where the key may read it."""
+    listed = await plain_models(places)
+    try:
+        told = mapping(await places.root.get_json("/model/info")).get("data")
+    except ApiError:
+        return listed
+    known = {str(mapping(entry).get("model_name")): mapping(mapping(entry).get("model_info")) for entry in told or ()}
+    return tuple(_litellm_model(model, known.get(model.id)) for model in listed)
+
+
+def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInfo:
+    if info is None:
+        return model
+    can: set[Capability] | None = None
+    if info.get("mode") in ("chat", "completion", "responses"):
+        can = set(_CHAT)
+        flags = {
+            "supports_vision": Capability.VISION,
+            "supports_function_calling": Capability.TOOLS,
+            "supports_audio_input": Capability.AUDIO,
+            "supports_response_schema": Capability.JSON,
+        }
+        # None means that LiteLLM does not know the model: not held against it.
+        can |= {capability for flag, capability in flags.items() if info.get(flag) is not False}
+    elif info.get("mode") == "embedding":
+        can = {Capability.EMBEDDINGS}
+    return replace(
+        model,
+        context_window=model.context_window or whole(info.get("max_input_tokens")) or None,
+        max_output_tokens=model.max_output_tokens or whole(info.get("max_output_tokens")) or None,
+        capabilities=model.capabilities or (frozenset(can) if can else None),
+        pricing=price(
+            info.get("input_cost_per_token"), info.get("output_cost_per_token"), info.get("cache_read_input_token_cost")
+        ),
+    )
+
+
+async def llamacpp_models(places: Places) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with what `/props` says of the model that runs: the context it was started with, and its senses."""
+    listed = await plain_models(places)
+    try:
+        props = mapping(await places.root.get_json("/props"))
+    except ApiError:
+        return listed
+    if len(listed) != 1:  # a router of several models; its props are of none
+        return listed
+    can = set(_CHAT) | {Capability.TOOLS, Capability.JSON}
+    senses = mapping(props.get("modalities"))
+    can |= {Capability.VISION} if senses.get("vision") is True else set()
+    can |= {Capability.AUDIO} if senses.get("audio") is True else set()
+    window = whole(mapping(props.get("default_generation_settings")).get("n_ctx"))
+    model = replace(listed[0], context_window=window or listed[0].context_window, warm=True)
+    # A server that was started for embeddings says so nowhere: its name must do.
+    return (replace(model, capabilities=frozenset(can)) if replace(model, capabilities=None).for_chat else model,)
+
+
+async def lmstudio_models(places: Places) -> tuple[ModelInfo, ...]:
+    """LM Studio's own list (`/api/v0/models`): what is loaded, of which kind, how large a context; or OpenAI's."""
+    try:
+        body = mapping(await places.root.get_json("/api/v0/models"))
+    except ApiError:
+        return await plain_models(places)
+    listed = body.get("data")
+    found = (_lmstudio_model(mapping(entry)) for entry in (listed if isinstance(listed, list) else ())[:MAX_MODELS])
+    return tuple(model for model in found if model is not None)
+
+
+def _lmstudio_model(entry: Mapping[str, Any]) -> ModelInfo | None:
+    model = ModelInfo.parse({"id": entry.get("id")})
+    if model is None:
+        return None
+    kind = entry.get("type")
+    can = {Capability.EMBEDDINGS} if kind == "embeddings" else set(_CHAT) | {Capability.JSON}
+    if kind == "vlm":
+        can.add(Capability.VISION)
+    if kind != "embeddings" and ("tool_use" in _words(entry.get("capabilities")) or "capabilities" not in entry):
+        can.add(Capability.TOOLS)
+    return replace(
+        model,
+        context_window=whole(entry.get("loaded_context_length")) or whole(entry.get("max_context_length")) or None,
+        capabilities=frozenset(can),
+        warm=entry.get("state") == "loaded",
+        owned_by=str(entry.get("publisher") or ""),
+    )
+
+
+def price(prompt: object, completion: object, cached: object = None) -> dict[str, Any] | None:
+    """`pricing` as our models list gives it, from USD per token (numbers or decimal strings).
+
+    None where there is no price: OpenRouter's -1 means that it depends on who will answer.
+    """
+    rates = [_per_million(rate) for rate in (prompt, completion)]
+    if rates[0] is None or rates[1] is None:
+        return None
+    found: dict[str, Any] = {"input_cost_per_1m": rates[0], "output_cost_per_1m": rates[1], "currency": "USD"}
+    if (cache_read := _per_million(cached)) is not None:
+        found["cached_input_cost_per_1m"] = cache_read
+    return found
+
+
+def _per_million(rate: object) -> float | None:
+    if isinstance(rate, bool) or not isinstance(rate, int | float | str):
+        return None
+    try:
+        number = float(rate)
+    except ValueError, OverflowError:
+        return None
+    # Twelve digits hide what floats add to 0.00000015 × 1,000,000.
+    return float(f"{number * 1e6:.12g}") if math.isfinite(number) and 0 <= number < 1 else None
+
+
+def _words(value: object) -> set[str]:
+    return {word for word in value if isinstance(word, str)} if isinstance(value, list) else set()

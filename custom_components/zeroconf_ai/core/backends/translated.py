@@ -1,0 +1,166 @@
+"""What the backends share that speak another language than OpenAI's: their answers are translated as they come."""
+
+from abc import ABC, abstractmethod
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, override
+
+import aiohttp
+import orjson
+
+from ..protocol.chunks import Chunk, completion_as_chunk
+from ..protocol.errors import ApiError, StreamBrokenError, UpstreamError, UpstreamTimeoutError
+from .base import Answer, StaticAnswer
+from .http import HttpAnswer, HttpUpstream
+
+_MAX_TEXT_BYTES = 8 * 1024 * 1024
+
+
+class Translator(ABC):
+    """Turns one answer of another dialect into OpenAI's. Holds the state of one stream; made anew for each request."""
+
+    begun = False
+    """The model has started to say something: from here on the silence between tokens is measured."""
+    complete = False
+    """The model said that it has finished: an end of the stream is a clean one."""
+    done = False
+    """Nothing more will come: the stream need not be read on."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[Chunk]:
+        """The chunks that `data` completes; b"" is the end of the stream.
+
+        Raises StreamBrokenError for an error that the stream carries, ValueError for what is not of this dialect.
+        """
+
+    @abstractmethod
+    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """An answer that was not streamed, as OpenAI's object. Raises StreamBrokenError or ValueError as `feed` does."""
+
+
+class DialectUpstream(HttpUpstream):
+    """An upstream with what the other dialects need beyond JSON: plain text, and answers that are translated."""
+
+    def error(self, err: ApiError) -> ApiError:
+        """What an error of this upstream means, where its status alone says too little. Made to be overridden."""
+        return err
+
+    @override
+    async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        try:
+            return await super()._open(method, path, **options)
+        except ApiError as err:
+            better = self.error(err)
+            if better is err:
+                raise
+            raise better from None
+
+    async def get_text(self, path: str, *, secret: bool = True) -> str:
+        """The text that `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
+
+        `secret` False leaves the key at home.
+        """
+        try:
+            async with asyncio.timeout(self.timeouts.probe):
+                response = await self._open("GET", path, headers=self.headers(secret=secret))
+                try:
+                    body = bytearray()
+                    async for part in response.content.iter_any():
+                        body += part
+                        if len(body) > _MAX_TEXT_BYTES:
+                            raise UpstreamError(f"{self.name} sent more than {_MAX_TEXT_BYTES} bytes")
+                finally:
+                    response.close()
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise self.unreachable(err) from None
+        return body.decode(errors="replace")
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that a question by POST is answered with, within the probe's time: for questions that cost nothing."""
+        try:
+            async with asyncio.timeout(self.timeouts.probe):
+                answer = await self.post(path, orjson.dumps(body), stream=False)
+                try:
+                    return orjson.loads(await answer.body())
+                finally:
+                    await answer.close()
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
+
+    async def translate(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        translator: Translator,
+        *,
+        stream: bool,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send `body`; returns when the upstream has accepted it. What it answers comes translated."""
+        limit = self.timeouts.first_token if stream else self.timeouts.answer
+        started = asyncio.get_running_loop().time()
+        all_headers = self.headers() | {"Content-Type": "application/json"} | dict(headers or {})
+        try:
+            async with asyncio.timeout_at(started + limit):
+                response = await self._open("POST", path, data=orjson.dumps(body), headers=all_headers)
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
+        if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream
+            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator)
+            try:
+                whole = await answer.body()
+            finally:
+                await answer.close()
+            return StaticAnswer(whole, [completion_as_chunk(whole)])
+        return TranslatedAnswer(self, response, started + limit, translator)
+
+
+class TranslatedAnswer(HttpAnswer):
+    """An open response in another dialect, read as chunks of OpenAI's or as its whole object."""
+
+    def __init__(
+        self, upstream: DialectUpstream, response: aiohttp.ClientResponse, deadline: float, translator: Translator
+    ) -> None:
+        """`deadline` is the loop's time by which the first token, or the whole of a body, must be there."""
+        super().__init__(upstream, response, deadline)
+        self._translator = translator
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        name, between = self._upstream.name, self._upstream.timeouts.between_tokens
+        loop = asyncio.get_running_loop()
+        translator = self._translator
+        deadline = self._deadline
+        while not translator.done:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data = await self._response.content.readany()
+                chunks = translator.feed(data)
+            except TimeoutError:
+                begun = translator.begun
+                silent = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
+                raise UpstreamTimeoutError(f"{name} {silent}") from None
+            except (aiohttp.ClientError, OSError) as err:
+                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
+            except ValueError as err:
+                raise StreamBrokenError(f"{name} sent {err}") from None
+            if translator.begun:  # pings count from here on: they say that it is alive
+                deadline = loop.time() + between
+            if chunks:
+                yield chunks
+            if not data:
+                break
+        if not translator.complete:
+            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
+
+    @override
+    async def body(self) -> bytes:
+        parsed = orjson.loads(await super().body())
+        try:
+            if not isinstance(parsed, dict):
+                raise ValueError("something that is no JSON object")
+            return orjson.dumps(self._translator.whole(parsed))
+        except ValueError as err:
+            raise StreamBrokenError(f"{self._upstream.name} sent {err}") from None

@@ -1,0 +1,281 @@
+"""What every dialect promises alike: the same answer, the same errors, the same end, whichever server speaks."""
+
+import asyncio
+from dataclasses import replace
+import logging
+
+import orjson
+import pytest
+
+from tests.core.clouds.anthropic import FakeAnthropic
+from tests.core.clouds.asking import DIALECTS, KEY, QUICK, TOOLS, before, chat, error_of, read, say, whole
+from tests.core.clouds.ollama import FakeOllama
+from tests.core.clouds.server import Call, Fault, Refusal, Reply
+from zeroconf_ai.backends.base import Answer, Backend
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaError,
+    RateLimitError,
+    StreamBrokenError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.routing.pool import Member
+
+SPEECH = Reply(
+    "It is 21 °C in the attic.", "Let me look.", "sealed", (Call("read", {"room": "attic"}), Call("stop", {}, "toolu_02B"))
+)
+
+every_dialect = pytest.mark.parametrize("name", DIALECTS)
+streamed_or_not = pytest.mark.parametrize("stream", [True, False])
+
+
+async def listen(answer: Answer, said: list[str]) -> None:
+    """Note what is said, as it comes."""
+    async for batch in answer.batches():
+        said += [chunk.data["choices"][0]["delta"].get("content") or "" for chunk in batch if chunk.data["choices"]]
+
+
+@every_dialect
+@streamed_or_not
+async def test_the_same_speech_is_the_same_answer_in_every_dialect(name: str, stream: bool) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(SPEECH)) as backend:
+        message = await say(backend, chat(dialect.model, stream=stream, tools=TOOLS))
+    assert (message.content, message.reasoning) == (SPEECH.text, SPEECH.thought)
+    assert [(call.name, orjson.loads(call.arguments)) for call in message.tool_calls] == [
+        ("read", {"room": "attic"}),
+        ("stop", {}),
+    ]
+    assert [call.id for call in message.tool_calls] == ["toolu_01A", "toolu_02B"]
+    assert message.finish_reason == "tool_calls"
+    assert message.usage is not None
+    assert (message.usage.prompt_tokens, message.usage.completion_tokens) == (21, 8)
+
+
+@every_dialect
+@streamed_or_not
+async def test_plain_speech_ends_with_stop(name: str, stream: bool) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Reply("Hello."))) as backend:
+        message = await say(backend, chat(dialect.model, stream=stream))
+    assert (message.content, message.finish_reason, message.tool_calls) == ("Hello.", "stop", [])
+
+
+@every_dialect
+async def test_a_stream_begins_with_the_role_keeps_one_id_and_ends_with_its_usage(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Reply("Hello there."))) as backend:
+        _, chunks = await read(await backend.send(chat(dialect.model, stream=True)))
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["total_tokens"] == 29
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks if chunk["choices"]][-1] == "stop"
+
+
+@every_dialect
+async def test_a_caller_that_did_not_ask_for_usage_gets_no_usage_chunk(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Reply("Hello there."))) as backend:
+        _, chunks = await read(await backend.send(chat(dialect.model, stream=True, stream_options={})))
+    assert all(chunk["choices"] for chunk in chunks)
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("cut", StreamBrokenError),
+        ("end", StreamBrokenError),
+        ("error", StreamBrokenError),
+        ("stall", UpstreamTimeoutError),
+    ],
+)
+async def test_a_stream_that_goes_wrong_is_an_error_and_never_a_clean_end(name: str, kind: str, error: type[ApiError]) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Fault(kind)), timeouts=QUICK) as backend:
+        answer = await backend.send(chat(dialect.model, stream=True))
+        assert isinstance(await error_of(read(answer)), error)
+
+
+@every_dialect
+async def test_a_slow_stream_may_take_longer_than_its_first_token_may(name: str) -> None:
+    dialect = DIALECTS[name]
+    fake = dialect.fake(Reply("It is a quarter past nine, and all is well in the house and the garden."))
+    fake.pause = 0.04
+    started = asyncio.get_running_loop().time()
+    async with before(name, fake, timeouts=replace(QUICK, first_token=0.5, between_tokens=0.4)) as backend:
+        message = await say(backend, chat(dialect.model, stream=True))
+    assert message.content.endswith("garden.")
+    assert asyncio.get_running_loop().time() - started > 0.6
+
+
+@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+async def test_a_stream_of_something_else_is_an_error(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Fault("garbage")), timeouts=QUICK) as backend:
+        err = await error_of(read(await backend.send(chat(dialect.model, stream=True))))
+    assert isinstance(err, StreamBrokenError)
+    assert "not JSON" in err.message
+
+
+@every_dialect
+async def test_what_was_said_before_the_break_is_there(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Fault("cut", after=5)), timeouts=QUICK) as backend:
+        answer = await backend.send(chat(dialect.model, stream=True))
+        said: list[str] = []
+        with pytest.raises(StreamBrokenError):
+            await listen(answer, said)
+        await answer.close()
+    assert "".join(said)
+    assert Fault("cut").reply.text.startswith("".join(said))
+
+
+@every_dialect
+@streamed_or_not
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refusal(400, "bad"), InvalidRequestError),
+        (Refusal(402, "Insufficient credits", "billing_error"), QuotaError),
+        (Refusal(404, "model: gone", "not_found_error", param="model"), NotFoundError),
+        (Refusal(429, "slow down", "rate_limit_error", headers={"retry-after": "7"}), RateLimitError),
+        (Refusal(500, "oops", "api_error"), UpstreamError),
+        (Refusal(503, "server busy, please try again.  maximum pending requests exceeded"), UnavailableError),
+        (Refusal(529, "Overloaded", "overloaded_error", headers={"retry-after": "7"}), UnavailableError),
+        (Refusal(504, "too slow", "timeout_error"), UpstreamTimeoutError),
+    ],
+)
+async def test_a_refusal_is_the_error_that_the_router_knows(
+    name: str, stream: bool, refusal: Refusal, error: type[ApiError]
+) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(refusal)) as backend:
+        err = await error_of(backend.send(chat(dialect.model, stream=stream)))
+    assert type(err) is error
+    assert refusal.message.split(".")[0] in err.message
+    assert err.upstream_status == refusal.status
+    assert err.retry_after == (7.0 if refusal.headers else None)
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic"])
+async def test_a_wrong_key_is_an_authentication_error_for_health_and_chat(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(), key="a canary of no known shape") as backend:
+        for asked in (backend.health(), backend.send(chat(dialect.model)), backend.send(chat(dialect.model, stream=True))):
+            err = await error_of(asked)
+            assert isinstance(err, AuthenticationError)
+            assert "***" in err.message or name == "openrouter"
+            assert "canary" not in err.message
+
+
+@every_dialect
+async def test_health_costs_nothing_and_an_unreachable_server_is_said_to_be_so(name: str) -> None:
+    dialect = DIALECTS[name]
+    fake = dialect.fake()
+    async with before(name, fake) as backend:
+        assert (await backend.health()).status == "ok"
+        assert [received.method for received in fake.received] == ["GET"]
+        await fake.__aexit__()
+        assert isinstance(await error_of(backend.health()), UpstreamConnectionError)
+        assert isinstance(await error_of(backend.send(chat(dialect.model))), UpstreamConnectionError)
+
+
+@every_dialect
+async def test_models_have_what_the_router_needs(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake()) as backend:
+        models = {model.id: model for model in await backend.models()}
+    assert models.keys() >= ({dialect.model} if name != "openrouter" else {"vendor/large"})
+    assert any(model.for_chat for model in models.values())
+
+
+@every_dialect
+@pytest.mark.parametrize("after", [0, 3])
+async def test_a_caller_that_goes_away_closes_the_stream_upstream_within_a_second(name: str, after: int) -> None:
+    dialect = DIALECTS[name]
+    fake = dialect.fake(Fault("stall", after))
+    async with before(name, fake) as backend:
+        answer = await backend.send(chat(dialect.model, stream=True))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await read(answer)
+        await answer.close()
+        await asyncio.wait_for(fake.last.over.wait(), 1.0)
+    assert fake.last.cut
+
+
+@every_dialect
+async def test_a_caller_that_goes_away_closes_an_answer_that_is_not_streamed_within_a_second(name: str) -> None:
+    dialect = DIALECTS[name]
+    fake = dialect.fake(Fault("stall"))
+    async with before(name, fake) as backend:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await backend.send(chat(dialect.model))
+        await asyncio.wait_for(fake.last.over.wait(), 1.0)
+    assert fake.last.cut
+
+
+@every_dialect
+async def test_an_answer_in_one_piece_that_stalls_or_is_cut_is_an_error(name: str) -> None:
+    dialect = DIALECTS[name]
+    async with before(name, dialect.fake(Fault("stall"), Fault("cut")), timeouts=QUICK) as backend:
+        assert isinstance(await error_of(backend.send(chat(dialect.model))), UpstreamTimeoutError)
+        answer = await backend.send(chat(dialect.model))
+        assert isinstance(await error_of(answer.body()), StreamBrokenError)
+        await answer.close()
+
+
+@every_dialect
+async def test_the_key_is_in_no_repr_and_no_log(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    dialect = DIALECTS[name]
+    fake = dialect.fake(Refusal(400, f"bad key {KEY}"), key=KEY)
+    async with before(name, fake) as backend:
+        await error_of(backend.send(chat(dialect.model)))
+        assert KEY not in repr(backend) + repr(vars(backend)) + repr(backend.info) + repr(Member(backend))
+    assert KEY not in caplog.text
+
+
+@every_dialect
+async def test_headers_of_the_answer_are_there(name: str) -> None:
+    dialect = DIALECTS[name]
+    fake = dialect.fake()
+    async with before(name, fake) as backend:
+        answer = await backend.send(chat(dialect.model))
+        assert answer.headers.items() >= fake.answer_headers().items()
+        await whole(answer)
+
+
+@every_dialect
+async def test_a_backend_says_who_it_is(name: str) -> None:
+    async with before(name, DIALECTS[name].fake()) as backend:
+        assert isinstance(backend, Backend)
+        assert backend.info.id == name
+
+
+@streamed_or_not
+async def test_the_router_goes_on_to_the_next_dialect_and_never_notices(stream: bool) -> None:
+    down = FakeAnthropic(Refusal(529, "Overloaded", "overloaded_error", headers={"retry-after": "9"}))
+    async with before("anthropic", down, info={"priority": 1}) as claude, before("ollama", FakeOllama(SPEECH)) as attic:
+        engine = Engine()
+        members = [engine.add(backend) for backend in (claude, attic)]
+        for member in members:
+            await engine.checker.check(member)
+        async with engine.run(chat("auto", stream=stream, tools=TOOLS), Caller(Source.CLI)) as reply:
+            said = [chunk.data async for chunk in reply.chunks()] if stream else [orjson.loads(reply.body)]
+        await engine.close()
+    assert [attempt.backend_id for attempt in reply.attempts] == ["anthropic", "ollama"]
+    assert reply.usage is not None
+    assert reply.usage.total_tokens == 29
+    assert said[-1]["usage"]["total_tokens"] == 29
+    assert down.bodies("/v1/messages")

@@ -1,0 +1,216 @@
+"""The gate for images: public addresses only, the very address that was checked, no redirects, no more than an image."""
+
+import asyncio
+from base64 import b64decode, b64encode
+from ipaddress import ip_address, ip_network
+import socket
+from typing import Any
+
+from aiohttp import web
+import pytest
+
+from tests.core.clouds.anthropic import BOTH, FakeAnthropic
+from tests.core.clouds.asking import before, chat, error_of, say
+from tests.core.clouds.ollama import SEER, FakeOllama
+from tests.core.clouds.openai import FakeOpenAI
+from tests.core.clouds.server import PNG
+from tests.fakes import serving
+from zeroconf_ai.backends import media
+from zeroconf_ai.backends.media import Image, ImageGate, image_from_data_url
+from zeroconf_ai.protocol.errors import InvalidRequestError
+
+HERE = ip_network("127.0.0.0/8")
+WHERE = "messages[0].content[0]"
+
+
+def picture(url: str) -> list[dict[str, Any]]:
+    return [{"type": "image_url", "image_url": {"url": url}}]
+
+
+def answers(body: bytes = b"", status: int = 200, **headers: str) -> Any:
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, body=body, headers=headers)
+
+    return answer
+
+
+def png() -> bytes:
+    return b64decode(PNG)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200", "0.0.0.0",
+        "168.63.129.16", "224.0.0.251", "239.1.1.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "240.0.0.1",
+        "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::fb", "::ffff:127.0.0.1", "::ffff:192.168.1.1",
+        "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1", "2002:7f00:1::", "2002:c0a8:101::", "2001:db8::1",
+    ],
+)  # fmt: skip
+def test_addresses_that_are_not_public_are_not_reached(address: str) -> None:
+    assert not ImageGate().allows(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"])
+def test_public_addresses_are_reached(address: str) -> None:
+    assert ImageGate().allows(ip_address(address))
+
+
+def test_what_the_owner_opens_is_open_and_nothing_else() -> None:
+    gate = ImageGate([ip_network("192.168.7.0/24")])
+    assert gate.allows(ip_address("192.168.7.9"))
+    assert gate.allows(ip_address("::ffff:192.168.7.9"))
+    assert not gate.allows(ip_address("192.168.8.9"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/a.png", "http://localhost:{port}/a.png", "http://[::1]:{port}/a.png",
+        "http://[::ffff:127.0.0.1]:{port}/a.png", "http://2130706433:{port}/a.png", "http://127.1:{port}/a.png",
+        "http://0:{port}/a.png",
+    ],
+)  # fmt: skip
+async def test_no_way_to_write_this_machine_leads_to_it(url: str) -> None:
+    asked = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.Response(body=png())
+
+    async with serving(answer) as port:
+        err = await error_of(ImageGate().fetch_all([(url.format(port=port), WHERE)]))
+    assert isinstance(err, InvalidRequestError)
+    assert "public addresses" in err.message or "InvalidUrl" in err.message  # aiohttp takes no odd ways of writing
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://example.org/a.png", "http://user:pw@example.org/a.png", "http://", "x", "http://[::1"]
+)
+async def test_an_address_of_another_kind_is_refused(url: str) -> None:
+    err = await error_of(ImageGate().fetch_all([(url, WHERE)]))
+    assert isinstance(err, InvalidRequestError)
+    assert err.param == WHERE
+
+
+async def test_one_private_address_among_public_ones_condemns_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: Any, **__: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("93.184.216.34", "192.168.1.1")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    err = await error_of(ImageGate().fetch_all([("http://rebind.example/a.png", WHERE)]))
+    assert "public addresses" in err.message
+
+
+async def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = []
+
+    async def resolve(host: str, port: int, **_: Any) -> Any:
+        resolved.append(host)
+        address = "127.0.0.1" if len(resolved) == 1 else "192.168.1.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with serving(answers(png())) as port:
+        images = await ImageGate([HERE]).fetch_all([(f"http://pictures.example:{port}/a.png", WHERE)])
+    assert [image.data for image in images.values()] == [PNG]
+    assert resolved == ["pictures.example"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (answers(status=302, Location="http://127.0.0.1/x"), "redirects"),
+        (answers(status=404), "answers 404"),
+        (answers(b"<html>"), "is no JPEG"),
+        (answers(b""), "is no JPEG"),
+        (answers(b"\x89PNG\r\n\x1a\n" + bytes(3000)), "larger than"),
+    ],
+)
+async def test_what_is_no_image_is_refused_with_its_place(answer: Any, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_IMAGE_BYTES", 2000)
+    async with serving(answer) as port:
+        err = await error_of(ImageGate([HERE]).fetch_all([(f"http://127.0.0.1:{port}/a.png", WHERE)]))
+    assert isinstance(err, InvalidRequestError)
+    assert err.message.startswith(WHERE)
+    assert words in err.message
+
+
+async def test_a_slow_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "FETCH_SECONDS", 0.2)
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        await asyncio.sleep(0.6)
+        return web.Response(body=png())
+
+    async with serving(answer) as port:
+        err = await error_of(ImageGate([HERE]).fetch_all([(f"http://127.0.0.1:{port}/a.png", WHERE)]))
+    assert "within 0.2 s" in err.message
+
+
+async def test_so_many_images_are_too_many() -> None:
+    err = await error_of(ImageGate().fetch_all([(f"https://example.org/{number}", WHERE) for number in range(21)]))
+    assert err.param == "messages"
+
+
+async def test_no_image_asks_nobody() -> None:
+    assert await ImageGate().fetch_all([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [(b"\xff\xd8\xff\xe0", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF89a", "gif"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp")],
+)
+def test_an_image_is_what_its_first_bytes_say(raw: bytes, kind: str) -> None:
+    url = "data:application/octet-stream;base64," + b64encode(raw).decode()
+    assert image_from_data_url(url, WHERE) == Image(f"image/{kind}", b64encode(raw).decode())
+
+
+def test_the_repr_of_an_image_is_not_the_image() -> None:
+    assert repr(Image("image/png", PNG)) == f"<Image image/png of {len(PNG)} characters>"
+
+
+async def test_ollama_is_given_by_value_what_was_asked_for_by_address() -> None:
+    fake = FakeOllama()
+    async with serving(answers(png())) as port, before("ollama", fake, gate=ImageGate([HERE])) as backend:
+        await say(backend, chat(SEER, picture(f"http://127.0.0.1:{port}/a.png")))
+    assert fake.last.body["messages"][0]["images"] == [PNG]
+
+
+async def test_anthropic_fetches_https_itself_and_is_given_the_rest_by_value() -> None:
+    fake = FakeAnthropic()
+    async with serving(answers(png())) as port, before("anthropic", fake, gate=ImageGate([HERE])) as backend:
+        await say(backend, chat(BOTH, picture(f"http://127.0.0.1:{port}/a.png") + picture("https://example.org/b.png")))
+    assert [block["source"]["type"] for block in fake.last.body["messages"][0]["content"]] == ["base64", "url"]
+
+
+@pytest.mark.parametrize("flavor", ["llamacpp", "vllm", "lmstudio", "litellm", "openai_compatible"])
+async def test_an_engine_in_the_house_is_given_images_by_value(flavor: str) -> None:
+    fake = FakeOpenAI()
+    async with serving(answers(png())) as port, before(flavor, fake, gate=ImageGate([HERE])) as backend:
+        text: Any = {"type": "text", "text": "What is it?"}
+        (image,) = picture(f"http://127.0.0.1:{port}/a.png")
+        image["image_url"]["detail"] = "low"
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [text, image]}]
+        await say(backend, chat("gpt-4.1", messages=messages))
+    by_value = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}", "detail": "low"}}
+    assert fake.last.body["messages"] == [messages[0], {"role": "user", "content": [text, by_value]}]
+
+
+async def test_a_cloud_fetches_its_images_itself() -> None:
+    fake = FakeOpenAI()
+    async with before("openai", fake) as backend:
+        await say(backend, chat("gpt-4.1", picture("https://example.org/a.png")))
+    assert fake.last.body["messages"][0]["content"] == picture("https://example.org/a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "fake", "model"),
+    [("ollama", FakeOllama(), SEER), ("anthropic", FakeAnthropic(), BOTH), ("llamacpp", FakeOpenAI(), "gpt-4.1")],
+)
+async def test_an_image_inside_the_house_is_not_fetched_for_a_caller(name: str, fake: Any, model: str) -> None:
+    async with before(name, fake) as backend:
+        err = await error_of(backend.send(chat(model, picture("http://192.168.1.1/admin.png"))))
+    assert isinstance(err, InvalidRequestError)
+    assert not fake.received

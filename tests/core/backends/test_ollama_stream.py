@@ -1,0 +1,106 @@
+"""Ollama's lines, wherever a network cuts them, and how long one may be."""
+
+import itertools
+from typing import Any
+
+from hypothesis import given, strategies as st
+import orjson
+import pytest
+
+from zeroconf_ai.backends.ollama.answer import OllamaTranslator
+from zeroconf_ai.backends.ollama.ndjson import LineDecoder
+from zeroconf_ai.protocol.errors import StreamBrokenError
+
+
+def line(message: dict[str, Any], **fields: Any) -> bytes:
+    return orjson.dumps({"model": "m", "created_at": "2026-11-21T10:00:00Z", "message": message, "done": False, **fields}) + b"\n"
+
+
+LAST = line({"role": "assistant", "content": ""}, done=True, done_reason="stop", prompt_eval_count=12, eval_count=7)
+RECORDED = b"".join([
+    line({"role": "assistant", "content": "", "thinking": "Grüße"}),
+    line({"role": "assistant", "content": "Mo"}),
+    b"\n",
+    line({"role": "assistant", "content": "ment…"}),
+    line({"role": "assistant", "content": "", "tool_calls": [{"id": "c1", "function": {"name": "read", "arguments": {"a": 1}}}]}),
+    line({"role": "assistant", "content": "", "tool_calls": [{"id": "c2", "function": {"index": 1, "name": "stop"}}]}),
+    LAST,
+])  # fmt: skip
+
+
+def cut(raw: bytes, cuts: list[int]) -> list[bytes]:
+    places = [0, *sorted(min(place, len(raw)) for place in cuts), len(raw)]
+    return [raw[begin:end] for begin, end in itertools.pairwise(places) if begin != end]
+
+
+def play(parts: list[bytes], **options: Any) -> list[dict[str, Any]]:
+    translator = OllamaTranslator("m", **options)
+    chunks = [chunk.data for part in [*parts, b""] if not translator.done for chunk in translator.feed(part)]
+    assert translator.complete
+    return chunks
+
+
+def test_recorded_lines_become_these_chunks() -> None:
+    chunks = play([RECORDED])
+
+    def call(index: int, call_id: str, name: str, arguments: str) -> dict[str, Any]:
+        function = {"name": name, "arguments": arguments}
+        return {"tool_calls": [{"index": index, "id": call_id, "type": "function", "function": function}]}
+
+    assert [chunk["choices"][0]["delta"] for chunk in chunks[:-1]] == [
+        {"role": "assistant", "reasoning_content": "Grüße"},
+        {"content": "Mo"},
+        {"content": "ment…"},
+        call(0, "c1", "read", '{"a":1}'),
+        call(1, "c2", "stop", "{}"),
+        {},
+    ]
+    assert chunks[-2]["choices"][0]["finish_reason"] == "tool_calls"
+    assert (chunks[-1]["usage"]["prompt_tokens"], chunks[-1]["usage"]["completion_tokens"]) == (12, 7)
+    assert "estimated" not in chunks[-1]["usage"]
+
+
+@given(st.lists(st.integers(0, len(RECORDED)), max_size=40))
+def test_wherever_the_network_cuts_the_lines_the_answer_is_the_same(cuts: list[int]) -> None:
+    def deltas(parts: list[bytes]) -> list[Any]:
+        return [chunk["choices"][0]["delta"] for chunk in play(parts)[:-1]]
+
+    assert deltas(cut(RECORDED, cuts)) == deltas([RECORDED])
+
+
+def test_a_last_line_without_its_end_counts() -> None:
+    assert play([RECORDED.rstrip()])[-1]["usage"]["total_tokens"] == 19
+
+
+def test_lines_after_the_last_are_not_read() -> None:
+    assert len(play([LAST + line({"content": "more"})])) == 2
+
+
+@pytest.mark.parametrize("raw", [b"{oops\n", b"7\n", b'"x"\n'])
+def test_what_is_no_line_of_ollamas_is_told_apart(raw: bytes) -> None:
+    with pytest.raises(ValueError):
+        OllamaTranslator("m").feed(raw)
+
+
+def test_an_error_in_mid_stream_is_raised_without_secrets() -> None:
+    translator = OllamaTranslator("m", secrets=("secret-of-the-attic",))
+    with pytest.raises(StreamBrokenError) as raised:
+        translator.feed(b'{"error":"runner died with secret-of-the-attic"}\n')
+    assert str(raised.value) == "runner died with ***"
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"")), max_size=10), st.lists(st.integers(0, 200)))
+def test_lines_come_out_as_they_went_in(lines: list[bytes], cuts: list[int]) -> None:
+    decoder = LineDecoder()
+    found = [found for part in cut(b"\n".join(lines), cuts) for found in decoder.feed(part)] + decoder.flush()
+    assert found == [stripped for raw in lines if (stripped := raw.strip())]
+
+
+@pytest.mark.parametrize("raw", [b"x" * 11, b"x" * 11 + b"\n", b"ok\n" + b"x" * 11])
+def test_a_line_that_grows_over_the_limit_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="more than 10 bytes"):
+        LineDecoder(max_line_bytes=10).feed(raw)
+
+
+def test_many_lines_may_be_longer_together_than_one_alone() -> None:
+    assert LineDecoder(max_line_bytes=10).feed(b"0123456789\n" * 100) == [b"0123456789"] * 100

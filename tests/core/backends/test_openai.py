@@ -1,0 +1,228 @@
+"""Servers that speak OpenAI's language: what tells the flavors apart, and that their bytes pass through."""
+
+import struct
+from typing import Any
+
+from aiohttp import web
+import openai
+import orjson
+import pytest
+
+from tests.core.clouds.asking import before, chat, error_of, read, say
+from tests.core.clouds.openai import EMBEDDING_MODEL, VECTOR, FakeOpenAI, FakeOpenRouter
+from tests.core.clouds.server import Refusal, Reply, engine
+from zeroconf_ai.backends.openai.flavors import FLAVORS
+from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, QuotaError, UpstreamConnectionError, UpstreamError
+from zeroconf_ai.protocol.record import Cost, Placement
+from zeroconf_ai.protocol.request import Kind, Request
+
+LOCAL = ("litellm", "vllm", "llamacpp", "lmstudio", "openai_compatible")
+
+
+def answers(body: Any) -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    return answer
+
+
+def embedding(given: Any = "x", **body: Any) -> Request:
+    return Request.parse(Kind.EMBEDDINGS, {"model": EMBEDDING_MODEL, "input": given, **body})
+
+
+@pytest.mark.parametrize("kind", [FakeOpenAI, FakeOpenRouter])
+async def test_the_chunks_bytes_are_those_of_the_server(kind: type[FakeOpenAI]) -> None:
+    fake = kind(Reply("Hello there.", "Hm."))
+    async with before("openrouter", fake) as backend, openai.AsyncOpenAI(base_url=fake.base_url, api_key=fake.key) as direct:
+        answer = await backend.send(chat("gpt-4.1", stream=True))
+        passed = [chunk.raw async for batch in answer.batches() for chunk in batch]
+        await answer.close()
+        async with direct.chat.completions.with_streaming_response.create(
+            model="gpt-4.1",
+            messages=[{"role": "user", "content": "Hi"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as response:
+            sent = await response.read()
+    lines = [line.removeprefix(b"data: ") for line in sent.splitlines() if line.startswith(b"data: ")]
+    assert passed == lines[:-1]
+
+
+async def test_openai_itself_is_given_no_parameters_of_others_and_the_newer_name_of_the_limit() -> None:
+    fake = FakeOpenAI()
+    others: dict[str, Any] = {"top_k": 5, "num_ctx": 4096, "keep_alive": "5m", "options": {}, "think": True}
+    async with before("openai", fake) as backend:
+        await say(backend, chat("gpt-4.1", max_tokens=50, temperature=0.5, **others))
+    assert set(fake.last.body) == {"model", "messages", "stream", "max_completion_tokens", "temperature"}
+    assert fake.last.body["max_completion_tokens"] == 50
+
+
+async def test_the_limits_older_name_is_kept_for_legacy_completions() -> None:
+    fake = FakeOpenAI()
+    async with before("openai", fake) as backend:
+        request = Request.parse(Kind.COMPLETION, {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi", "max_tokens": 50})
+        await (await backend.send(request)).body()
+    assert fake.last.body["max_tokens"] == 50
+
+
+async def test_lm_studio_is_given_the_limits_older_name() -> None:
+    fake = FakeOpenAI()
+    async with before("lmstudio", fake) as backend:
+        await say(backend, chat("gpt-4.1", max_completion_tokens=50))
+    assert fake.last.body["max_tokens"] == 50
+    assert "max_completion_tokens" not in fake.last.body
+
+
+@pytest.mark.parametrize("name", ["openai", "openai_compatible"])
+async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again(name: str) -> None:
+    fake = FakeOpenAI()
+    async with before(name, fake) as backend:
+        for _ in range(2):
+            assert (await say(backend, chat("o4-mini", max_tokens=50, temperature=0.2))).content == "Hello there."
+        await say(backend, chat("gpt-4.1", temperature=0.2))
+    sent = [body.get("temperature") for body in fake.bodies("/v1/chat/completions")]
+    assert sent[-2:] == [None, 0.2]  # another model is asked for what it takes
+    assert len(sent) == (4 if name == "openai" else 5)
+    assert fake.bodies("/v1/chat/completions")[-2]["max_completion_tokens"] == 50
+
+
+@pytest.mark.parametrize(
+    ("message", "param", "body", "dropped"),
+    [
+        ("Extra inputs are not permitted: body.stream_options", None, {"stream": True}, True),
+        ("Unknown parameter: 'seed'.", "seed", {"seed": 1}, True),
+        ("temperature must be at most 1", "temperature", {"temperature": 1.5}, False),
+        ("Unsupported parameter: 'stop' is not supported with this model.", "stop", {"stop": "x"}, False),
+        ("Unsupported parameter: 'tools'", "tools", {"tools": [{"type": "function", "function": {"name": "x"}}]}, False),
+        ("Unsupported value: 'stop_p'", None, {"top_p": 0.5}, False),
+        ("this model does not support images", None, {"temperature": 0.5}, False),
+    ],
+)
+async def test_only_what_an_answer_can_do_without_is_dropped(message: str, param: str | None, body: Any, dropped: bool) -> None:
+    fake = FakeOpenAI(Refusal(400, message, param=param), Reply("Hello."))
+    async with before("openai_compatible", fake) as backend:
+        if dropped:
+            assert (await say(backend, chat("gpt-4.1", **body))).content == "Hello."
+        else:
+            err = await error_of(backend.send(chat("gpt-4.1", **body)))
+            assert isinstance(err, InvalidRequestError)
+    assert len(fake.received) == (2 if dropped else 1)
+
+
+async def test_openrouter_is_told_which_program_asks_and_says_what_it_cost() -> None:
+    fake = FakeOpenRouter()
+    async with before("openrouter", fake) as backend:
+        answer = await backend.send(chat("vendor/large", stream=True))
+        message, _ = await read(answer)
+    assert message.usage is not None
+    assert message.usage.cost == 140_000
+    assert answer.headers["X-Generation-Id"] == "gen-1"
+    assert fake.last.headers["X-Title"] == "ZeroConf AI"
+    assert fake.last.headers["HTTP-Referer"].startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refusal(403, "Your chosen model requires moderation and your input was flagged"), InvalidRequestError),
+        (Refusal(403, "Project `p` does not have access to model `gpt-5`", code="model_not_found"), NotFoundError),
+        (Refusal(400, "Budget has been exceeded! Current cost: 1.2, Max budget: 1.0", "budget_exceeded"), QuotaError),
+        (Refusal(429, "You exceeded your current quota", "insufficient_quota", "insufficient_quota"), QuotaError),
+    ],
+)
+async def test_an_error_means_what_its_words_say(refusal: Refusal, error: type[Exception]) -> None:
+    async with before("openai", FakeOpenAI(refusal)) as backend:
+        assert type(await error_of(backend.send(chat("gpt-4.1")))) is error
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", *LOCAL])
+async def test_hops_are_told_in_the_house_and_to_no_cloud(name: str) -> None:
+    fake = FakeOpenRouter() if name == "openrouter" else FakeOpenAI()
+    request = Request.parse(Kind.CHAT, dict(chat("gpt-4.1").body), request_id="r1", via=("gateway-1", "gateway-2"))
+    async with before(name, fake) as backend:
+        await say(backend, request)
+    cloud = name in ("openai", "openrouter")
+    assert fake.last.headers.get("Via") == (None if cloud else "1.1 gateway-1, 1.1 gateway-2")
+    assert fake.last.headers.get("X-Request-ID") == (None if cloud else "r1")
+
+
+async def test_headers_of_the_owners_go_along() -> None:
+    fake = FakeOpenAI()
+    async with before("openai_compatible", fake, headers={"X-Team": "house"}) as backend:
+        await say(backend, chat("gpt-4.1"))
+    assert fake.last.headers["X-Team"] == "house"
+
+
+@pytest.mark.parametrize("name", FLAVORS)
+def test_every_flavor_is_told_apart_by_data_alone(name: str) -> None:
+    flavor = FLAVORS[name]
+    info = flavor.info("id", "Name", priority=7)
+    assert (info.id, info.name, info.priority, info.cost, info.placement) == ("id", "Name", 7, flavor.cost, flavor.placement)
+    cloud = name in ("openai", "openrouter")
+    assert flavor.needs_key is cloud
+    assert (flavor.placement is Placement.CLOUD, flavor.cost is Cost.METERED) == (cloud, cloud)
+    assert flavor.timeouts.connect == (10.0 if cloud else 5.0)
+
+
+async def test_base64_is_given_by_the_server_or_packed_here() -> None:
+    packed = "AACAPgAAAL8AAAA+"
+    listed = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": list(VECTOR)}], "model": "m"}
+    for answer in (None, listed):
+        fake = FakeOpenAI()
+        if answer is not None:
+            fake.embeddings = answers(answer)  # type: ignore[method-assign]
+        async with before("openai_compatible", fake) as backend:
+            body = orjson.loads(await (await backend.send(embedding(encoding_format="base64"))).body())
+        assert body["data"][0]["embedding"] == packed
+    assert struct.unpack("<3f", struct.pack("<3f", *VECTOR)) == VECTOR
+
+
+async def test_embeddings_that_are_none_are_an_error() -> None:
+    fake = FakeOpenAI()
+    fake.embeddings = answers({"data": [{"embedding": ["x"]}]})  # type: ignore[method-assign]
+    async with before("openai_compatible", fake) as backend:
+        answer = await backend.send(embedding(encoding_format="base64"))
+        assert isinstance(await error_of(answer.body()), UpstreamError)
+        await answer.close()
+
+
+async def test_floats_pass_through_and_an_encoding_that_there_is_not_is_refused() -> None:
+    async with before("openai", FakeOpenAI()) as backend:
+        body = orjson.loads(await (await backend.send(embedding(encoding_format="float"))).body())
+        assert body["data"][0]["embedding"] == list(VECTOR)
+        err = await error_of(backend.send(embedding(encoding_format="hex")))
+    assert isinstance(err, InvalidRequestError)
+    assert err.param == "encoding_format"
+
+
+async def test_a_server_that_knows_no_encodings_is_asked_without_and_packed_for() -> None:
+    fake = FakeOpenAI(Refusal(400, "Unknown parameter: 'encoding_format'", param="encoding_format"), Reply())
+    async with before("openai_compatible", fake) as backend:
+        body = orjson.loads(await (await backend.send(embedding(encoding_format="base64"))).body())
+    assert body["data"][0]["embedding"] == "AACAPgAAAL8AAAA+"
+    assert "encoding_format" not in fake.last.body
+
+
+@pytest.mark.parametrize("given", [[1, 2, 3], [[1, 2], [3]]])
+async def test_tokens_are_embedded_where_the_server_can_and_refused_where_not(given: Any) -> None:
+    async with before("openai", FakeOpenAI()) as backend:
+        assert orjson.loads(await (await backend.send(embedding(given))).body())["data"]
+    fake = FakeOpenAI()
+    async with before("lmstudio", fake) as backend:
+        err = await error_of(backend.send(embedding(given)))
+    assert isinstance(err, InvalidRequestError)
+    assert err.param == "input"
+    assert not fake.received
+
+
+async def test_an_engine_that_is_gone_cannot_be_reached() -> None:
+    fake = FakeOpenAI()
+    async with before("vllm", fake) as backend:
+        await fake.__aexit__()
+        for asked in (backend.health(), backend.status(), backend.models(), backend.send(chat("m"))):
+            assert isinstance(await error_of(asked), UpstreamConnectionError)
+
+
+async def test_the_repr_of_a_backend_is_short_and_says_which_it_is() -> None:
+    async with before("vllm", fake := engine()) as backend:
+        assert repr(backend) == f"<OpenAIBackend vllm (vllm) at {fake.root}/v1>"

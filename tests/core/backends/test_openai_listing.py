@@ -1,0 +1,195 @@
+"""What servers of OpenAI's language tell of themselves: health, load, models, limits and prices."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.core.clouds.asking import QUICK, before, error_of
+from tests.core.clouds.openai import FakeOpenRouter
+from tests.core.clouds.server import engine
+from zeroconf_ai.protocol.errors import AuthenticationError, UpstreamError, UpstreamTimeoutError
+from zeroconf_ai.protocol.record import Capability
+
+JSON, TEXT = "application/json", "text/plain; version=0.0.4"
+ONE_MODEL = (200, JSON, {"object": "list", "data": [{"id": "m", "object": "model", "max_model_len": 4096}]})
+VLLM_METRICS = """# HELP vllm:num_requests_running Number of requests in model execution batches.
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="a"} 3.0
+vllm:num_requests_running{engine="1",model_name="a"} 2.0
+vllm:num_requests_running_total{engine="1"} 99
+vllm:num_requests_waiting{engine="0",model_name="a"} 7.0
+vllm:num_requests_waiting{engine="1",model_name="a"} NaN
+vllm:kv_cache_usage_perc{engine="0",model_name="a"} 0.5
+"""
+LLAMACPP_METRICS = "llamacpp:requests_processing 2\nllamacpp:requests_deferred 1\n"
+
+
+async def test_openrouters_list_is_read_to_its_end_with_prices_limits_and_capabilities() -> None:
+    fake = FakeOpenRouter()
+    async with before("openrouter", fake) as backend:
+        models = {model.id: model for model in await backend.models()}
+    assert list(models) == ["vendor/large", "vendor/tiny", "openrouter/auto", "vendor/embed"]
+    large, tiny = models["vendor/large"], models["vendor/tiny"]
+    assert large.pricing == {
+        "input_cost_per_1m": 3.0,
+        "output_cost_per_1m": 15.0,
+        "currency": "USD",
+        "cached_input_cost_per_1m": 0.3,
+    }
+    assert tiny.pricing is not None
+    assert (tiny.pricing["input_cost_per_1m"], tiny.pricing["output_cost_per_1m"]) == (0.02, 0.04)
+    assert models["openrouter/auto"].pricing is None  # -1: it depends on who answers
+    assert large.supports([Capability.TOOLS, Capability.VISION, Capability.JSON])
+    assert not tiny.supports([Capability.TOOLS])
+    assert (large.context_window, large.max_output_tokens) == (200_000, 64_000)
+    assert models["vendor/embed"].capabilities == {Capability.EMBEDDINGS}
+
+
+async def test_a_page_that_points_elsewhere_is_asked_for_at_the_owners_address() -> None:
+    evil = {"data": [{"id": "a"}], "links": {"next": "http://203.0.113.9/models?offset=1"}}
+    async with before("openrouter", fake := engine(v1__models=(200, JSON, evil))) as backend:
+        assert [model.id for model in await backend.models()] == ["a"]
+        assert [received.query for received in fake.received[1:]] == ["offset=1"]
+
+
+async def test_openrouters_health_is_its_key() -> None:
+    fake = FakeOpenRouter()
+    async with before("openrouter", fake) as backend:
+        await backend.health()
+    assert fake.last.path == "/api/v1/key"
+    async with before("openrouter", FakeOpenRouter(), key="wrong") as backend:
+        assert await backend.models()  # public
+        assert isinstance(await error_of(backend.health()), AuthenticationError)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "answer"),
+    [
+        ("vllm", "health", (200, TEXT, "")),
+        ("llamacpp", "health", (200, JSON, {"status": "ok"})),
+        ("litellm", "health__liveliness", (200, JSON, '"I\'m alive!"')),
+        ("lmstudio", "v1__models", ONE_MODEL),
+        ("openai_compatible", "v1__models", ONE_MODEL),
+    ],
+)
+async def test_a_local_engines_own_path_tells_its_health(name: str, path: str, answer: Any) -> None:
+    async with before(name, fake := engine(**{path: answer}), timeouts=QUICK) as backend:
+        assert (await backend.health()).status == "ok"
+        assert [received.path for received in fake.received] == ["/" + path.replace("__", "/")]
+
+
+async def test_llama_cpp_is_not_well_while_it_loads_and_is_not_told_the_key_for_the_asking() -> None:
+    loading = (503, JSON, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
+    async with before("llamacpp", fake := engine(health=loading), key="sk-canary-0123456789") as backend:
+        err = await error_of(backend.health())
+        assert "Authorization" not in fake.last.headers
+    assert type(err) is UpstreamError
+    assert "Loading model" in err.message
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "queue"),
+    [
+        ("vllm", {"metrics": (200, TEXT, VLLM_METRICS)}, (7, 5, 0)),
+        ("vllm", {"metrics": (200, TEXT, "other 1\n")}, None),
+        ("vllm", {"metrics": (404, JSON, {})}, None),
+        ("llamacpp", {"slots": (200, JSON, [{"is_processing": True}, {"is_processing": False}])}, (0, 1, 2)),
+        ("llamacpp", {"slots": (501, JSON, {}), "metrics": (200, TEXT, LLAMACPP_METRICS)}, (1, 2, 0)),
+        ("llamacpp", {"slots": (501, JSON, {}), "metrics": (501, JSON, {})}, None),
+        ("litellm", {"health__backlog": (200, JSON, {"in_flight_requests": 5})}, (0, 4, 0)),
+        ("litellm", {"health__backlog": (403, JSON, {})}, None),
+        ("litellm", {"health__backlog": (200, JSON, {"status": "fine"})}, None),
+        ("llamacpp", {"slots": (200, JSON, [])}, None),
+        ("vllm", {"metrics": (200, TEXT, "vllm:num_requests_running oops\n")}, None),
+        ("lmstudio", {}, None),
+        ("openai_compatible", {}, None),
+    ],
+)
+async def test_load_is_read_where_a_server_tells_it(name: str, paths: Any, queue: Any) -> None:
+    async with before(name, fake := engine(**paths)) as backend:
+        status = await backend.status()
+        asked = len(fake.received)
+        await backend.status()
+        if queue is None:
+            assert status is None
+        else:
+            assert (status.queue.depth, status.queue.active, status.queue.max_concurrent) == queue
+        if any(answer[0] in (403, 404, 501) for answer in paths.values()) and queue is None:
+            assert len(fake.received) == asked  # what is not offered is not asked for again
+
+
+async def test_a_server_that_fails_to_tell_its_load_is_asked_again() -> None:
+    async with before("vllm", fake := engine(metrics=(500, JSON, {}))) as backend:
+        for _ in range(2):
+            await error_of(backend.status())
+        assert len(fake.received) == 2
+
+
+async def test_a_server_that_falls_silent_or_says_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = engine(metrics=(200, TEXT, VLLM_METRICS))
+    async with before("vllm", fake, timeouts=QUICK) as backend:
+        monkeypatch.setattr("zeroconf_ai.backends.translated._MAX_TEXT_BYTES", 100)
+        assert "more than 100 bytes" in (await error_of(backend.status())).message
+
+        async def stall(_: Any) -> Any:
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(fake, "routes", lambda: {("GET", "/metrics"): stall})
+        assert isinstance(await error_of(backend.status()), UpstreamTimeoutError)
+
+
+async def test_llama_cpp_tells_the_context_it_was_started_with() -> None:
+    listed = {"object": "list", "data": [{"id": "tiny", "object": "model", "meta": {"n_ctx_train": 131_072}}]}
+    props = {"total_slots": 4, "default_generation_settings": {"n_ctx": 8192}, "modalities": {"vision": True, "audio": False}}
+    async with before("llamacpp", engine(v1__models=(200, JSON, listed), props=(200, JSON, props))) as backend:
+        (model,) = await backend.models()
+    assert (model.id, model.context_window, model.warm) == ("tiny", 8192, True)
+    assert model.supports([Capability.VISION, Capability.TOOLS])
+    assert not model.supports([Capability.AUDIO])
+
+
+async def test_lm_studio_tells_what_is_loaded_and_of_which_kind() -> None:
+    data = [
+        {"id": "see", "type": "vlm", "state": "loaded", "max_context_length": 32_768, "loaded_context_length": 4096},
+        {"id": "talk", "type": "llm", "state": "not-loaded", "max_context_length": 32_768, "capabilities": ["tool_use"]},
+        {"id": "embed", "type": "embeddings", "state": "not-loaded"},
+        {"type": "llm"},
+    ]
+    async with before("lmstudio", engine(api__v0__models=(200, JSON, {"data": data}))) as backend:
+        see, talk, embed = await backend.models()
+    assert (see.warm, see.context_window, talk.warm, talk.context_window) == (True, 4096, False, 32_768)
+    assert see.supports([Capability.VISION])
+    assert talk.supports([Capability.TOOLS])
+    assert not talk.supports([Capability.VISION])
+    assert not embed.for_chat
+
+
+async def test_litellm_tells_prices_to_keys_that_may_read_them() -> None:
+    listed = {"data": [{"id": "smart"}, {"id": "vectors"}, {"id": "odd"}]}
+    info = {"mode": "chat", "input_cost_per_token": 1.5e-07, "output_cost_per_token": 6e-07, "max_input_tokens": 128_000}
+    info |= {"max_output_tokens": 16_384, "supports_vision": False, "supports_function_calling": True}
+    told = {
+        "data": [
+            {"model_name": "smart", "model_info": info},
+            {"model_name": "vectors", "model_info": {"mode": "embedding", "input_cost_per_token": None}},
+        ]
+    }
+    paths = {"v1__models": (200, JSON, listed), "model__info": (200, JSON, told)}
+    async with before("litellm", engine(**paths)) as backend:
+        smart, vectors, odd = await backend.models()
+    assert smart.pricing == {"input_cost_per_1m": 0.15, "output_cost_per_1m": 0.6, "currency": "USD"}
+    assert (smart.context_window, smart.max_output_tokens) == (128_000, 16_384)
+    assert smart.supports([Capability.TOOLS])
+    assert not smart.supports([Capability.VISION])
+    assert (vectors.for_chat, vectors.pricing) == (False, None)
+    assert odd.capabilities is None
+    async with before("litellm", engine(v1__models=(200, JSON, listed), model__info=(403, JSON, {}))) as backend:
+        assert [model.id for model in await backend.models()] == ["smart", "vectors", "odd"]
+
+
+@pytest.mark.parametrize("name", ["vllm", "openai_compatible", "llamacpp", "litellm"])
+async def test_a_plain_list_is_read_wherever_more_is_not_told(name: str) -> None:
+    async with before(name, engine(v1__models=ONE_MODEL)) as backend:
+        (model,) = await backend.models()
+    assert (model.id, model.context_window) == ("m", 4096)

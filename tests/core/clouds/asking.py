@@ -1,0 +1,130 @@
+"""Backends before the fakes, and what they are asked."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+import json
+import traceback
+from typing import Any
+
+import aiohttp
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+import pytest
+
+from zeroconf_ai.backends.anthropic.backend import AnthropicBackend, anthropic_info
+from zeroconf_ai.backends.base import Answer, Backend, Timeouts
+from zeroconf_ai.backends.ollama.backend import OllamaBackend, ollama_info
+from zeroconf_ai.backends.openai.backend import OpenAIBackend
+from zeroconf_ai.backends.openai.flavors import FLAVORS
+from zeroconf_ai.backends.zeroconfai import Endpoint
+from zeroconf_ai.protocol.chunks import Delta, Message
+from zeroconf_ai.protocol.errors import ApiError
+from zeroconf_ai.protocol.request import Kind, Request
+
+from .anthropic import BOTH, FakeAnthropic
+from .ollama import THINKER, FakeOllama
+from .openai import FakeOpenAI, FakeOpenRouter
+from .server import FakeCloud
+
+QUICK = Timeouts(connect=1.0, first_token=0.6, between_tokens=0.4, answer=0.8, probe=1.0)
+PATIENT = Timeouts(connect=5.0, first_token=20.0, between_tokens=20.0, answer=20.0, probe=5.0)
+KEY = "sk-canary-0123456789"
+TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("read", "stop")]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A dialect: its fake, a model there, and where chats go."""
+
+    fake: type[FakeCloud]
+    model: str
+    path: str
+
+
+DIALECTS = {
+    "openai": Dialect(FakeOpenAI, "gpt-4.1", "/v1/chat/completions"),
+    "openrouter": Dialect(FakeOpenRouter, "vendor/large", "/api/v1/chat/completions"),
+    "anthropic": Dialect(FakeAnthropic, BOTH, "/v1/messages"),
+    "ollama": Dialect(FakeOllama, THINKER, "/api/chat"),
+}
+
+
+@asynccontextmanager
+async def before(
+    name: str,
+    fake: FakeCloud,
+    *,
+    timeouts: Timeouts = PATIENT,
+    key: str | None = None,
+    info: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> AsyncIterator[Any]:
+    """The backend of a dialect or an OpenAI flavor, before a fake that is started and stopped with it."""
+    async with fake, aiohttp.ClientSession() as session:
+        endpoint = Endpoint(fake.base_url, fake.key if key is None else key)
+        backend: Backend
+        if name == "anthropic":
+            backend = AnthropicBackend(
+                session, anthropic_info(name, "Claude", **(info or {})), endpoint, timeouts=timeouts, **more
+            )
+        elif name == "ollama":
+            backend = OllamaBackend(session, ollama_info(name, "Attic", **(info or {})), endpoint, timeouts=timeouts, **more)
+        else:
+            flavor = FLAVORS[name]
+            backend = OpenAIBackend(
+                session, flavor.info(name, flavor.title, **(info or {})), endpoint, flavor, timeouts=timeouts, **more
+            )
+        yield backend
+        await backend.close()
+
+
+def chat(model: str, content: Any = "Hi", *, stream: bool = False, **body: Any) -> Request:
+    """A chat; `messages` replaces the one message that says `content`."""
+    messages = body.pop("messages", [{"role": "user", "content": content}])
+    options = {"stream_options": {"include_usage": True}} if stream else {}
+    return Request.parse(Kind.CHAT, {"model": model, "messages": messages, "stream": stream, **options, **body})
+
+
+async def read(answer: Answer) -> tuple[Message, list[dict[str, Any]]]:
+    """The whole stream as a message, and its chunks, each checked against OpenAI's types."""
+    message, chunks = Message(), []
+    try:
+        async for batch in answer.batches():
+            for chunk in batch:
+                if chunk.data["object"] == "chat.completion.chunk":
+                    ChatCompletionChunk.model_validate_json(chunk.raw)
+                message.add(Delta.parse(chunk.data))
+                chunks.append(chunk.data)
+    finally:
+        await answer.close()
+    return message, chunks
+
+
+async def whole(answer: Answer) -> dict[str, Any]:
+    """The whole body, checked against OpenAI's type."""
+    try:
+        raw = await answer.body()
+    finally:
+        await answer.close()
+    ChatCompletion.model_validate_json(raw)
+    parsed: dict[str, Any] = json.loads(raw)
+    return parsed
+
+
+async def say(backend: Backend, request: Request) -> Message:
+    """What a backend answers, streamed or not."""
+    answer = await backend.send(request)
+    if request.stream:
+        return (await read(answer))[0]
+    message = Message()
+    message.add(Delta.parse(await whole(answer)))
+    return message
+
+
+async def error_of(asked: Any) -> ApiError:
+    """The error that is raised; the key is nowhere in it."""
+    with pytest.raises(ApiError) as raised:
+        await asked
+    told = "".join(traceback.format_exception(raised.value)) + repr(vars(raised.value))
+    assert KEY not in told
+    return raised.value

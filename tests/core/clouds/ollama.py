@@ -1,0 +1,183 @@
+"""Ollama's native API, as its clients see it."""
+
+from base64 import b64decode
+import binascii
+from collections.abc import Iterator
+import json
+from typing import Any, override
+
+from aiohttp import web
+from ollama import Options
+
+from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+
+THINKER, PLAIN, SEER, EMBEDDER = "qwen3:8b", "phi4:latest", "gemma3:4b", "nomic-embed-text:latest"
+_CAPABILITIES = {
+    THINKER: ["completion", "tools", "thinking"],
+    PLAIN: ["completion"],
+    SEER: ["completion", "vision"],
+    EMBEDDER: ["embedding"],
+}
+_CONTEXT = {THINKER: 40_960, PLAIN: 16_384, SEER: 131_072, EMBEDDER: 2048}
+_KNOWN = frozenset({"model", "messages", "stream", "format", "keep_alive", "tools", "options", "think", "truncate", "shift"})
+
+
+class FakeOllama(FakeCloud):
+    """An Ollama server, which asks for no key. It answers with a stream unless told not to."""
+
+    prefix = ""
+    content_type = "application/x-ndjson"
+
+    def __init__(self, *outcomes: Any, key: str | None = None, counts_prompt: bool = True, gives_ids: bool = True) -> None:
+        """`counts_prompt`: whether it says how long the prompt was. `gives_ids`: whether its tool calls have one."""
+        super().__init__(*outcomes, key=key)
+        self.loaded: dict[str, int] = {THINKER: 8192}
+        """Model → context, of what is in memory."""
+        self.counts_prompt = counts_prompt
+        self.gives_ids = gives_ids
+
+    @override
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        return {
+            ("GET", "/api/version"): self.version,
+            ("GET", "/api/tags"): self.tags,
+            ("GET", "/api/ps"): self.ps,
+            ("POST", "/api/show"): self.show,
+            ("POST", "/api/chat"): self.chat,
+            ("POST", "/api/embed"): self.embed,
+        }
+
+    @override
+    def refusal(self, refused: Refusal) -> web.Response:
+        return web.json_response({"error": refused.message}, status=refused.status, headers=dict(refused.headers))
+
+    @override
+    def broken(self) -> bytes:
+        return b'{"error":"llama runner process has terminated: signal: killed"}\n'
+
+    @override
+    def answer_headers(self) -> dict[str, str]:
+        return {}
+
+    async def version(self, _: web.Request) -> web.Response:
+        """Which program this is."""
+        return web.json_response({"version": "0.33.0"})
+
+    async def tags(self, _: web.Request) -> web.Response:
+        """What is installed."""
+        return web.json_response({"models": [_entry(model) for model in _CAPABILITIES]})
+
+    async def ps(self, _: web.Request) -> web.Response:
+        """What is loaded."""
+        extra = {"expires_at": "2026-11-21T12:00:00Z", "size_vram": 5_000_000_000}
+        models = [_entry(model) | extra | {"context_length": size} for model, size in self.loaded.items()]
+        return web.json_response({"models": models})
+
+    async def show(self, request: web.Request) -> web.Response:
+        """What a model is."""
+        model = (await request.json())["model"]
+        if model not in _CAPABILITIES:
+            return self.refusal(Refusal(404, f"model '{model}' not found"))
+        info = {"general.architecture": "qwen3", "qwen3.context_length": _CONTEXT[model], "qwen3.embedding_length": 768}
+        details = _entry(model)["details"]
+        return web.json_response({"details": details, "model_info": info, "capabilities": _CAPABILITIES[model]})
+
+    async def embed(self, request: web.Request) -> web.Response:
+        """One vector for each text."""
+        body = await request.json()
+        given = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        if not all(isinstance(item, str) for item in given):
+            return self.refusal(Refusal(400, "invalid input type"))
+        if isinstance(outcome := self.outcome(), Refusal):
+            return self.refusal(outcome)
+        answer = {
+            "model": body["model"],
+            "embeddings": [[0.25, -0.5, 0.125]] * len(given),
+            "total_duration": 1,
+            "load_duration": 1,
+        }
+        return web.json_response(answer | ({"prompt_eval_count": 4} if self.counts_prompt else {}))
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Chat."""
+        body = await request.json()
+        if (refused := self._wrong(body)) is not None:
+            return self.refusal(refused)
+        outcome = self.outcome()
+        if isinstance(outcome, Refusal):
+            return self.refusal(outcome)
+        fault = outcome if isinstance(outcome, Fault) else None
+        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        head = {"model": body["model"], "created_at": "2026-11-21T10:00:00.123456789Z"}
+        if not body.get("stream", True):
+            message: dict[str, Any] = {"role": "assistant", "content": reply.text}
+            if reply.thought:
+                message["thinking"] = reply.thought
+            if calls := self._calls(reply):
+                message["tool_calls"] = calls
+            return await self.whole(request, head | {"message": message} | self._end(reply), fault)
+        return await self.stream(request, self._frames(head, reply), fault)
+
+    def _frames(self, head: dict[str, Any], reply: Reply) -> Iterator[bytes]:
+        def line(message: dict[str, Any], end: dict[str, Any] | None = None) -> bytes:
+            message = {"role": "assistant", "content": "", **message}
+            return json.dumps(head | {"message": message} | (end or {"done": False})).encode() + b"\n"
+
+        for piece in pieces(reply.thought):
+            yield line({"thinking": piece})
+        for piece in pieces(reply.text):
+            yield line({"content": piece})
+        for call in self._calls(reply):
+            yield line({"tool_calls": [call]})
+        yield line({}, self._end(reply))
+
+    def _calls(self, reply: Reply) -> list[Any]:
+        return [
+            ({"id": call.id} if self.gives_ids else {})
+            | {"function": {"index": index, "name": call.name, "arguments": call.arguments}}
+            for index, call in enumerate(reply.calls)
+        ]
+
+    def _end(self, reply: Reply) -> dict[str, Any]:
+        end = {"done": True, "done_reason": reply.stop or "stop", "total_duration": 5, "load_duration": 1}
+        end |= {"eval_count": reply.completion_tokens, "eval_duration": 3}
+        return end | ({"prompt_eval_count": reply.prompt_tokens, "prompt_eval_duration": 1} if self.counts_prompt else {})
+
+    def _wrong(self, body: dict[str, Any]) -> Refusal | None:
+        """Why the real one would refuse the body; a parameter that it would ignore is a mistake of ours."""
+        model = body["model"]
+        can = _CAPABILITIES.get(model) or _CAPABILITIES.get(f"{model}:latest")
+        if can is None:
+            return Refusal(404, f'model "{model}" not found, try pulling it first')
+        if unknown := (body.keys() - _KNOWN) | (body.get("options", {}).keys() - Options.model_fields.keys() - {"min_p"}):
+            return Refusal(400, f"ignored: {sorted(unknown)}")
+        if body.get("tools") and "tools" not in can:
+            return Refusal(400, f"registry.ollama.ai/library/{model} does not support tools")
+        if body.get("think") and "thinking" not in can:
+            return Refusal(400, f'"{model}" does not support thinking')
+        for message in body["messages"]:
+            if not isinstance(message["content"], str):
+                return Refusal(400, "json: cannot unmarshal array into Go struct field ChatRequest.messages of type string")
+            for call in message.get("tool_calls", ()):
+                if not isinstance(call["function"]["arguments"], dict):
+                    return Refusal(
+                        400, "json: cannot unmarshal string into Go struct field of type api.ToolCallFunctionArguments"
+                    )
+            try:
+                for image in message.get("images", ()):
+                    b64decode(image, validate=True)
+            except binascii.Error:
+                return Refusal(400, "illegal base64 data at input byte 4")
+        return None
+
+
+def _entry(model: str) -> dict[str, Any]:
+    details = {"parent_model": "", "format": "gguf", "family": "qwen3", "families": ["qwen3"], "parameter_size": "8.2B"}
+    return {
+        "name": model,
+        "model": model,
+        "modified_at": "2026-11-01T10:00:00Z",
+        "size": 5_225_388_164,
+        "digest": "500a1f067a9f" + model[:2],
+        "details": details | {"quantization_level": "Q4_K_M"},
+    }

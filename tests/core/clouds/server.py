@@ -1,0 +1,242 @@
+"""What the fakes have in common: a server, a log of what arrived, what is to be said, and what is to go wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+import json
+from typing import Any, Self, override
+
+from aiohttp import web
+
+FOREVER = 3600
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""One pixel."""
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call that the model makes."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    id: str = "toolu_01A"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model says, whatever the dialect."""
+
+    text: str = ""
+    thought: str = ""
+    seal: str = ""
+    """The signature that goes with a thought, where there are any."""
+    calls: tuple[Call, ...] = ()
+    stop: str = ""
+    """The dialect's own word for why it stopped; "" for the usual one."""
+    prompt_tokens: int = 21
+    completion_tokens: int = 8
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error."""
+
+    status: int
+    message: str = "no"
+    kind: str = "invalid_request_error"
+    code: str | None = None
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A stream that goes wrong after some of its pieces: "cut", "end" (too early), "stall", "error" or "garbage"."""
+
+    kind: str
+    after: int = 3
+    reply: Reply = field(default_factory=lambda: Reply("All is well in the house."))
+
+
+type Outcome = Reply | Refusal | Fault
+
+
+@dataclass
+class Received:
+    """One request that arrived."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: Any
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    cut: bool = False
+    """The client went away before the end."""
+
+
+def pieces(text: str, size: int = 5) -> list[str]:
+    """A text cut as models' tokens cut it: somewhere."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+class FakeCloud:
+    """A server on 127.0.0.1. `outcomes` are played in turn, the last one again and again."""
+
+    prefix = "/v1"
+    content_type = "text/event-stream"
+
+    def __init__(self, *outcomes: Outcome, key: str | None = "sk-canary-0123456789") -> None:
+        """`key`: what it wants to be shown, None for nothing. Use as an asynchronous context manager."""
+        self.outcomes = list(outcomes) or [Reply("Hello there.")]
+        self.key = key
+        self.received: list[Received] = []
+        self.root = ""
+        self.pause = 0.0
+        """Seconds between the pieces of a stream."""
+
+    @property
+    def base_url(self) -> str:
+        """What a client is given."""
+        return self.root + self.prefix
+
+    def bodies(self, path: str) -> list[Any]:
+        """The bodies that arrived at a path."""
+        return [received.body for received in self.received if received.path == path]
+
+    @property
+    def last(self) -> Received:
+        """The newest request."""
+        return self.received[-1]
+
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        """(method, path) → what answers."""
+        raise NotImplementedError
+
+    def shown_key(self, request: web.Request) -> str | None:
+        """The key that a request shows."""
+        return (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+
+    def refusal(self, refused: Refusal) -> web.Response:
+        """An error in the dialect's shape."""
+        raise NotImplementedError
+
+    def wrong_key(self, shown: str | None) -> Refusal:
+        """What a wrong key is answered with: it is repeated, as real servers do."""
+        return Refusal(401, f"Incorrect API key provided: {shown}.", "invalid_request_error", "invalid_api_key")
+
+    def open_paths(self) -> frozenset[str]:
+        """Paths that need no key."""
+        return frozenset()
+
+    def broken(self) -> bytes:
+        """An error in mid-stream."""
+        raise NotImplementedError
+
+    def outcome(self) -> Outcome:
+        """The next thing to happen."""
+        return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+
+    async def __aenter__(self) -> Self:
+        """Serve on a free port."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.root = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        body = json.loads(raw) if raw else None
+        received = Received(request.method, request.path, request.query_string, request.headers.copy(), body)
+        self.received.append(received)
+        if self.key is not None and request.path not in self.open_paths() and self.shown_key(request) != self.key:
+            return self.refusal(self.wrong_key(self.shown_key(request)))
+        handler = self.routes().get((request.method, request.path))
+        if handler is None:
+            return self.refusal(Refusal(404, "Not Found", "not_found_error"))
+        try:
+            return await handler(request)
+        except asyncio.CancelledError, ConnectionError:
+            received.cut = True
+            raise
+        finally:
+            received.over.set()
+
+    async def stream(self, request: web.Request, frames: Iterable[bytes], fault: Fault | None = None) -> web.StreamResponse:
+        """Send the frames, cut where nobody expects it, as networks do; and go wrong where told."""
+        response = web.StreamResponse(headers={"Content-Type": self.content_type, **self.answer_headers()})
+        await response.prepare(request)
+        for number, frame in enumerate(frames):
+            if fault is not None and number == fault.after:
+                return await self._go_wrong(request, response, fault)
+            for part in (frame[: len(frame) // 2], frame[len(frame) // 2 :]):
+                await response.write(part)
+                await asyncio.sleep(self.pause)
+        return response
+
+    async def whole(self, request: web.Request, data: Mapping[str, Any], fault: Fault | None = None) -> web.StreamResponse:
+        """Send an answer in one piece, unless it is to stall before it or to be cut within it."""
+        if fault is None:
+            return web.json_response(data, headers=self.answer_headers())
+        if fault.kind == "stall":
+            await asyncio.sleep(FOREVER)
+        raw = json.dumps(data).encode()
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(raw))})
+        await response.prepare(request)
+        await response.write(raw[: len(raw) // 2])
+        return await self._go_wrong(request, response, Fault("cut"))
+
+    def answer_headers(self) -> dict[str, str]:
+        """Headers of every good answer."""
+        return {"x-request-id": "req_fake"}
+
+    async def _go_wrong(self, request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+        if fault.kind == "error":
+            await response.write(self.broken())
+        elif fault.kind == "garbage":
+            await response.write(b"data: {not json\n\n" if "event" in self.content_type else b"{not json\n")
+        elif fault.kind == "stall":
+            await asyncio.sleep(FOREVER)
+        elif fault.kind == "cut":
+            await asyncio.sleep(0.02)
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+
+class _Engine(FakeCloud):
+    """A local engine that answers fixed things."""
+
+    paths: Mapping[str, tuple[int, str, Any]] = {}
+
+    @override
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        return {("GET", path): _fixed(*answer) for path, answer in self.paths.items()}
+
+    @override
+    def refusal(self, refused: Refusal) -> web.Response:
+        return web.json_response({"error": {"message": refused.message, "type": refused.kind}}, status=refused.status)
+
+
+def _fixed(status: int, kind: str, body: Any) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        return web.Response(status=status, body=raw, headers={"Content-Type": kind})
+
+    return answer
+
+
+def engine(**paths: tuple[int, str, Any]) -> FakeCloud:
+    """A local engine: `paths` by their name with `/` as `__`: (status, content type, body)."""
+    fake = _Engine(key=None)
+    fake.paths = {"/" + name.replace("__", "/"): answer for name, answer in paths.items()}
+    return fake
