@@ -1,7 +1,7 @@
 """What every backend is: anything that a request can be sent to. One file beside this one per wire dialect."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import override
 
@@ -85,6 +85,31 @@ class StaticAnswer(Answer):
     @override
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class HeldAnswer(Answer):
+    """An answer that gives back, when it is closed, what its backend keeps for it: a slot, a count."""
+
+    def __init__(self, answer: Answer, release: Callable[[], None]) -> None:
+        """`release` is called once, and must not wait: it runs in the clean-up of cancelled requests."""
+        self._answer = answer
+        self._release: Callable[[], None] | None = release
+        self.headers = answer.headers
+
+    @override
+    def batches(self) -> AsyncIterator[list[Chunk]]:
+        return self._answer.batches()
+
+    @override
+    async def body(self) -> bytes:
+        return await self._answer.body()
+
+    @override
+    async def close(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+            await self._answer.close()
 
 
 class Backend(ABC):

@@ -5,13 +5,11 @@ Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherw
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import override
 
 import aiohttp
 
-from ..protocol.chunks import Chunk
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -25,7 +23,7 @@ from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
-from .base import Answer, Backend, BackendInfo, Timeouts
+from .base import Answer, Backend, BackendInfo, HeldAnswer, Timeouts
 from .http import HttpUpstream, Ssl
 
 MAX_CONNECTIONS = 5
@@ -164,7 +162,7 @@ class ZeroconfAIBackend(Backend):
             message = f"{self._info.name} is busy with as many requests as it takes"
             raise UnavailableError(message, code="provider_capacity_exceeded") from None
         try:
-            return _SlotAnswer(await self._send(request), self._slots)
+            return HeldAnswer(await self._send(request), self._slots.release)
         except BaseException:
             self._slots.release()
             raise
@@ -227,30 +225,6 @@ class _Slots:
             if not turn.done():
                 self._taken += 1
                 turn.set_result(None)
-
-
-class _SlotAnswer(Answer):
-    """An answer that gives its slot back when it is closed."""
-
-    def __init__(self, answer: Answer, slots: _Slots) -> None:
-        self._answer = answer
-        self._slots: _Slots | None = slots
-        self.headers: Mapping[str, str] = answer.headers
-
-    @override
-    def batches(self) -> AsyncIterator[list[Chunk]]:
-        return self._answer.batches()
-
-    @override
-    async def body(self) -> bytes:
-        return await self._answer.body()
-
-    @override
-    async def close(self) -> None:
-        slots, self._slots = self._slots, None
-        if slots is not None:
-            slots.release()
-            await self._answer.close()
 
 
 async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, timeouts: Timeouts | None = None) -> Health:

@@ -1,21 +1,20 @@
 """`OllamaBackend`: an Ollama server, by its native API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, override
 
 import aiohttp
 import orjson
 
-from ...protocol.chunks import Chunk
 from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, whole
-from ..base import Answer, Backend, BackendInfo, StaticAnswer, Timeouts
+from ..base import Answer, Backend, BackendInfo, HeldAnswer, StaticAnswer, Timeouts
 from ..embeddings import embedding_list, texts, wants_base64
 from ..legacy import TextAnswer, as_chat
 from ..media import ImageGate, web_images
@@ -133,9 +132,12 @@ class OllamaBackend(Backend):
             else:
                 answer = await self._chat(request)
         except BaseException:
-            self._active -= 1
+            self._done()
             raise
-        return _CountedAnswer(answer, self)
+        return HeldAnswer(answer, self._done)
+
+    def _done(self) -> None:
+        self._active -= 1
 
     async def _chat(self, request: Request) -> Answer:
         translated = translate(request, await self._gate.fetch_all(web_images(request)))
@@ -243,30 +245,6 @@ def _info(name: str, shown: _Shown, *, warm: bool) -> ModelInfo:
     if shown.capabilities is not None:
         can = frozenset[Capability]().union(*(_CAPABILITIES.get(word, ()) for word in shown.capabilities)) or None
     return ModelInfo(name, shown.context_window, capabilities=can, warm=warm, owned_by="ollama")
-
-
-class _CountedAnswer(Answer):
-    """An answer that counts as a request in work until it is closed."""
-
-    def __init__(self, answer: Answer, backend: OllamaBackend) -> None:
-        self._answer = answer
-        self._backend: OllamaBackend | None = backend
-        self.headers: Mapping[str, str] = answer.headers
-
-    @override
-    def batches(self) -> AsyncIterator[list[Chunk]]:
-        return self._answer.batches()
-
-    @override
-    async def body(self) -> bytes:
-        return await self._answer.body()
-
-    @override
-    async def close(self) -> None:
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend._active -= 1
-            await self._answer.close()
 
 
 def ollama_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
