@@ -106,7 +106,7 @@ async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeP
     }
     assert {subentry.title for subentry in result["result"].subentries.values()} == {"GPU box Agent", "GPU box AI Task"}
     await hass.async_block_till_done()
-    assert hass.states.get("conversation.gpu_box") is not None
+    assert hass.states.get("conversation.gpu_box_agent") is not None
 
 
 async def test_both_service_types_are_one_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
