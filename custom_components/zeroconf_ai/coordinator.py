@@ -34,14 +34,14 @@ from .const import (
     SIGNAL_PROVIDERS_CHANGED,
 )
 from .core.backends.base import Timeouts
-from .core.backends.zeroconfai import ZeroconfAIBackend, probe
+from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, probe
 from .core.discovery import Change, ChangeKind
 from .core.protocol.errors import ApiError, AuthenticationError
 from .core.protocol.record import ServiceRecord
 from .core.protocol.status import Health, ProviderState
 from .core.routing.events import RoutingEvent
 from .core.routing.pool import Member, Wake
-from .data import DATA, ZeroconfAIConfigEntry, endpoint_of, endpoint_of_record
+from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from . import issues
 from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
-from .core.backends.zeroconfai import Endpoint
+from .core.backends.zeroconfai import Endpoint, endpoint_of_record
 from .core.discovery import Provider
 from .core.protocol.record import ServiceRecord
-from .data import DATA, ZeroconfAIConfigEntry, endpoint_of, endpoint_of_record
+from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
 from .flow_probe import answers_as, urls_of
 
 

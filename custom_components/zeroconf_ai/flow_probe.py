@@ -10,7 +10,7 @@ import aiohttp
 
 from .core.backends.base import BackendInfo
 from .core.backends.http import Ssl
-from .core.backends.zeroconfai import Endpoint, NotAProviderError, ZeroconfAIBackend, probe
+from .core.backends.zeroconfai import Endpoint, NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
 from .core.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -23,7 +23,6 @@ from .core.protocol.errors import (
 from .core.protocol.models import ModelInfo, best_model
 from .core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
 from .core.protocol.status import Health
-from .data import endpoint_of_record
 
 DEFAULT_PORT = 8000
 """The first port of the range that the protocol recommends: tried where an address names none."""

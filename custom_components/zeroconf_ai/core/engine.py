@@ -13,8 +13,8 @@ import logging
 import aiohttp
 
 from .backends.base import Backend
-from .backends.zeroconfai import Endpoint, probe
-from .protocol.errors import LoopDetectedError
+from .backends.zeroconfai import endpoint_of_record, probe
+from .protocol.errors import CertificateError, LoopDetectedError
 from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Request
@@ -30,7 +30,11 @@ def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awai
     """What a `DiscoveryManager` asks providers with: `/v1/health`, without any key."""
 
     async def ask(record: ServiceRecord) -> Health:
-        return await probe(session, Endpoint(record.base_url()), record.name)
+        try:
+            endpoint = endpoint_of_record(record)
+        except ValueError:
+            raise CertificateError(f"{record.name} advertises a certificate fingerprint that is none") from None
+        return await probe(session, replace(endpoint, key=None), record.name)
 
     return ask
 

@@ -14,6 +14,7 @@ from tests.core.backends.conftest import CHAT, KEY, QUICK, Make, ask, error_of, 
 from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
 from zeroconf_ai.backends import http
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.protocol.chunks import Delta
 from zeroconf_ai.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -102,6 +103,22 @@ async def test_every_way_to_fail_has_its_error(
     upstream.on(CHAT, behaviour)
     raised = await error_of(error, said(client()))
     assert re.search(words, raised.message), raised.message
+
+
+async def test_what_was_said_before_an_error_is_not_lost(upstream: Upstream, client: Make) -> None:
+    events = (delta("Hel"), delta("lo"), {"error": "gone"})
+    upstream.on(CHAT, streams(b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events)))  # in one read
+    answer = await ask(client())
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async for batch in answer.batches():
+            heard.extend(Delta.parse(chunk.data).content for chunk in batch)
+
+    with pytest.raises(StreamBrokenError, match="gone"):
+        await listen()
+    await answer.close()
+    assert heard == ["Hel", "lo"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 import datetime as dt
 import hashlib
 import ipaddress
@@ -14,10 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 import pytest
+from yarl import URL
 
 from tests.core.backends.conftest import Make, error_of
 from tests.core.fakes import Upstream, answers
+from zeroconf_ai.engine import ask_health
 from zeroconf_ai.protocol.errors import CertificateError
+from zeroconf_ai.protocol.record import ServiceRecord
 
 
 class Tls:
@@ -76,3 +80,22 @@ async def test_a_certificate_that_nobody_vouches_for_gets_nothing(tls: tuple[Tls
     raised = await error_of(CertificateError, client(upstream.base_url).get_json("/health"))
     assert "cannot be verified" in raised.message
     assert upstream.received == []
+
+
+async def test_discovery_asks_a_provider_with_the_certificate_that_it_advertises(tls: tuple[Tls, Upstream]) -> None:
+    certificate, upstream = tls
+    pinned = base64.urlsafe_b64encode(certificate.digest).decode().rstrip("=")
+    record = ServiceRecord(
+        name="Attic",
+        host="attic.local.",
+        port=URL(upstream.base_url).port or 0,
+        addresses=(ipaddress.ip_address("127.0.0.1"),),
+        tls=True,
+        fingerprint=pinned,
+    )
+    async with aiohttp.ClientSession() as session:
+        ask = ask_health(session)
+        assert (await ask(record)).status == "ok"
+        for other in ("A" * 43, "no fingerprint"):
+            with pytest.raises(CertificateError):
+                await ask(replace(record, fingerprint=other))

@@ -172,8 +172,11 @@ class HttpAnswer(Answer):
                         yield chunks
                     return
                 chunk = Chunk(event.data)
-                if event.event == "error" or b'"error"' in event.data:
-                    self._raise_error(chunk, named=event.event == "error")
+                named = event.event == "error"
+                if (named or b'"error"' in event.data) and (error := self._error_in(chunk, named=named)) is not None:
+                    if chunks:  # what was said before it is not lost
+                        yield chunks
+                    raise error
                 chunks.append(chunk)
             if chunks:
                 # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
@@ -199,19 +202,20 @@ class HttpAnswer(Answer):
         except (aiohttp.ClientError, OSError) as err:
             raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from None
         parsed = _loads(body, name)
-        if isinstance(parsed, dict) and parsed.get("error"):
-            self._raise_error(Chunk(body))
+        if isinstance(parsed, dict) and (error := self._error_in(Chunk(body))) is not None:
+            raise error
         return body
 
     @override
     async def close(self) -> None:
         self._response.close()
 
-    def _raise_error(self, chunk: Chunk, *, named: bool = False) -> None:
-        """Raise the error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
-        if named or chunk.data.get("error"):
-            words = redact(error_words(chunk.data), [self._upstream.key])[:MESSAGE_LIMIT]
-            raise StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
+    def _error_in(self, chunk: Chunk, *, named: bool = False) -> StreamBrokenError | None:
+        """The error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
+        if not named and not chunk.data.get("error"):
+            return None
+        words = redact(error_words(chunk.data), [self._upstream.key])[:MESSAGE_LIMIT]
+        return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
 
 
 async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

@@ -4,6 +4,7 @@ Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherw
 """
 
 import asyncio
+import base64
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import override
@@ -42,6 +43,17 @@ class Endpoint:
     def __repr__(self) -> str:
         """Without the key."""
         return f"<Endpoint {self.base_url}>"
+
+
+def fingerprint_ssl(fingerprint: str) -> aiohttp.Fingerprint:
+    """The check of one certificate. Raises ValueError where `fingerprint` is no base64url of 32 bytes."""
+    return aiohttp.Fingerprint(base64.urlsafe_b64decode(fingerprint + "=" * (-len(fingerprint) % 4)))
+
+
+def endpoint_of_record(record: ServiceRecord, *, key: str | None = None) -> Endpoint:
+    """Where an advertisement says that its provider is. Raises ValueError for a fingerprint that is none."""
+    ssl: Ssl = fingerprint_ssl(record.fingerprint) if record.tls and record.fingerprint else True
+    return Endpoint(record.base_url(), key or record.ephemeral_key, ssl)
 
 
 class NotAProviderError(ApiError):
