@@ -64,7 +64,7 @@ async def served(
         stack.push_async_callback(engine.close)
         for backend in backends or (DemoBackend(word_seconds=0.0),):
             await engine.checker.check(engine.add(backend))
-        gateway = Gateway(engine, provider_id=provider_id, name="Test gateway", **options)
+        gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", **options})
         runner = create_runner(create_app(gateway, drain_seconds=drain_seconds))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

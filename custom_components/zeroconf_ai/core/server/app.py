@@ -5,9 +5,11 @@ from functools import partial
 
 from aiohttp import web
 
+from .. import __version__
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
 from .dispatch import begin, dispatch
 from .endpoints import ROUTES
+from .front import page
 from .gateway import DRAIN_SECONDS, Gateway
 
 _CANCEL_SECONDS = 2.0
@@ -17,6 +19,7 @@ _CANCEL_SECONDS = 2.0
 def create_app(gateway: Gateway, *, drain_seconds: float = DRAIN_SECONDS) -> web.Application:
     """An application with all routes. When it is shut down, running requests get `drain_seconds` to finish."""
     app = web.Application(middlewares=[_unrouted])
+    app.router.add_get("/", partial(page, gateway, __version__))
     for route in ROUTES:
         handler = partial(dispatch, gateway, route)
         if route.method == "GET":

@@ -14,6 +14,11 @@ class KeyCheck:
         """None lets everybody in. Only a hash of the key is kept."""
         self._digest = _digest(key) if key else None
 
+    @property
+    def required(self) -> bool:
+        """Whether a key is needed at all."""
+        return self._digest is not None
+
     def check(self, headers: Mapping[str, str]) -> None:
         """Raises AuthenticationError for a request without the right key."""
         if self._digest is None:

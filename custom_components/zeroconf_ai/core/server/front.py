@@ -1,0 +1,39 @@
+"""The page at the root of a server's own port: what this is, for whoever follows a link to it. No script, nothing secret."""
+
+from html import escape
+
+from aiohttp import web
+
+from .gateway import Gateway
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{name}</title>
+<style>body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 42rem; margin: 4rem auto; padding: 0 1rem }}
+pre {{ overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .5rem; opacity: .8 }}</style>
+<h1>{name}</h1>
+<p>An LLM provider of this network, version {version}. It speaks OpenAI's protocol; apps that know the ZeroConf AI protocol
+find it by themselves. {key}</p>
+<pre>curl {url}/chat/completions -H 'Content-Type: application/json' {header}\\
+  -d '{{"messages": [{{"role": "user", "content": "Hello"}}]}}'</pre>
+<p>Models: <a href="/v1/models">/v1/models</a> · Health: <a href="/v1/health">/v1/health</a> ·
+Load: <a href="/v1/status">/v1/status</a></p>
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+async def page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
+    """The page. The address in its example is the one that it was asked for at."""
+    locked = gateway.auth.required
+    text = _PAGE.format(
+        name=escape(gateway.name),
+        version=escape(version),
+        url=escape(f"{request.scheme}://{request.host}/v1"),
+        key="Requests need a key, which its owner gives you." if locked else "Requests need no key.",
+        header="-H 'Authorization: Bearer YOUR_KEY' " if locked else "",
+    )
+    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+    return web.Response(text=text, content_type="text/html", headers=headers)
