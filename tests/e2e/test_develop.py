@@ -5,10 +5,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 import json
+import os
 from pathlib import Path
 import signal
 import socket
 import subprocess
+import sys
 
 import aiohttp
 import pytest
@@ -152,9 +154,11 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 async def test_isolation_without_root_is_refused_in_plain_words(tmp_path: Path) -> None:
-    # In a user namespace without a map, this process is nobody.
-    command = ("unshare", "--user", DEVELOP, "--isolated", "--no-demo", "--config", str(tmp_path))
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    # What another user's process would be told; a checkout below /root is not another user's to run.
+    code = "import os, sys; os.geteuid = lambda: 1000; from devhome.develop import main; sys.exit(main())"
+    command = (sys.executable, "-P", "-c", code, "--isolated", "--no-demo", "--config", str(tmp_path))
+    environment = os.environ | {"PYTHONPATH": str(Path(DEVELOP).parent / "lib")}
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
     _, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
     assert stderr.decode().splitlines()[-1].startswith("develop: --isolated makes a network namespace, which needs root")
