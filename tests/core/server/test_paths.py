@@ -43,7 +43,7 @@ def assert_error(body: object, kind: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"]
+    "path", ["/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"]
 )
 async def test_an_unknown_path_is_a_404_in_openais_shape(demo: Served, path: str) -> None:
     status, body, headers = await demo.ask("GET", path)
