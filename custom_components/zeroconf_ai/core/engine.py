@@ -73,6 +73,18 @@ class Engine:
         self.pool.add(member)
         return member
 
+    async def replace(self, backend: Backend) -> Member:
+        """Put a backend in the place of the one with its id; what that one is answering goes on. Raises KeyError without one.
+
+        It is asked how it is first, so that there is no moment in which nobody answers.
+        """
+        member = Member(backend)
+        await self.checker.check(member, models=True)
+        await self._router.close(member.id)
+        former = self.pool.replace(member)
+        await former.backend.close()
+        return member
+
     async def remove(self, backend_id: str) -> None:
         """Let a backend go; does nothing where there is none."""
         member = self.pool.remove(backend_id)

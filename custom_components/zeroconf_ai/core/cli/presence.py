@@ -37,6 +37,7 @@ class Presence:
         self._watching: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
         self._advertised_at: tuple[Address, ...] | None = None
+        self._advertiser: Advertiser | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -47,6 +48,15 @@ class Presence:
         """Advertise. Raises click.ClickException where the network does not allow it; then nothing goes on either."""
         await self._advertise()
         self._watching = asyncio.create_task(self._watch(), name="zeroconf_ai presence")
+
+    def update(self, record: ServiceRecord) -> None:
+        """Advertise the server as `record` has it, all but name and addresses, from now on.
+
+        Raises RecordError for a record that cannot be advertised; the former stays.
+        """
+        if self._advertiser is not None:
+            self._advertiser.update(record.with_addresses(self._advertised_at or ()))
+        self._record = record
 
     async def close(self) -> None:
         """Say goodbye."""
@@ -66,6 +76,7 @@ class Presence:
             await advertiser.start()
             self._renamed(advertiser.record.name)
             self._stack = stack.pop_all()
+        self._advertiser = advertiser
         self._advertised_at = addresses
 
     async def _watch(self) -> None:
@@ -75,7 +86,7 @@ class Presence:
             if (now := self.addresses) == self._advertised_at:
                 continue
             _LOGGER.info("The addresses of this machine are now %s", ", ".join(map(str, now)) or "none")
-            self._advertised_at = None
+            self._advertised_at = self._advertiser = None
             await self._stack.aclose()
             try:
                 await self._advertise()

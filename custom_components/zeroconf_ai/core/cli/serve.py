@@ -2,8 +2,10 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import errno
+from ipaddress import ip_address
+import os
 from pathlib import Path
 import signal
 import socket
@@ -14,14 +16,16 @@ import click
 import orjson
 
 from ..backends.base import BackendInfo
-from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, CONTEXT_WINDOW, MODELS, WORD_SECONDS, DemoBackend
+from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
 from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
 from ..server.app import create_app, create_runner
+from ..server.describe import Description, described
 from ..server.gateway import Gateway
 from ..server.interfaces import interface_addresses
 from . import state
 from .presence import Presence, reachable_at
+from .upstreams import Sources, Supply
 
 FIRST_PORT, LAST_PORT = 8000, 9000
 """PROTOCOL 1."""
@@ -40,15 +44,30 @@ class Options:
     priority: int
     delay: float
     as_json: bool
+    sources: Sources = field(default_factory=Sources)
+    """The backends to serve; none: the built-in model."""
 
 
 @click.command("serve")
 @click.option("--demo", is_flag=True, help=f"Serve the built-in model {CHAT_MODEL}: rules that need no download.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Serve the providers of this YAML file. It is read again when it changes, and after a SIGHUP.",
+)
+@click.option(
+    "--upstream",
+    "upstreams",
+    multiple=True,
+    metavar="TYPE[=URL]",
+    help="Serve this one, such as `ollama` or `vllm=http://localhost:8001/v1`. May be given more than once.",
+)
+@click.option("--discovered", is_flag=True, help="Serve the network's providers that ask for no key too, after one's own.")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help=f"Listen on this port.  [default: the first free one from {FIRST_PORT} on]"
 )
-@click.option("--name", help='What the provider is called.  [default: "Demo on HOST"]')
+@click.option("--name", help='What the provider is called.  [default: "AI on HOST", "Demo on HOST"]')
 @click.option("--key", envvar="ZEROCONF_AI_KEY", help="Answer only who sends this key. ZEROCONF_AI_KEY hides it from `ps`.")
 @click.option(
     "--id-file",
@@ -74,6 +93,9 @@ class Options:
 @click.option("--json", "as_json", is_flag=True, help="Print the line that says it is ready as JSON.")
 def command(
     demo: bool,
+    config: Path | None,
+    upstreams: tuple[str, ...],
+    discovered: bool,
     host: str | None,
     port: int | None,
     name: str | None,
@@ -85,11 +107,14 @@ def command(
     delay: float,
     as_json: bool,
 ) -> None:
-    """Serve a model on the network until Ctrl-C."""
-    if not demo:
-        raise click.UsageError("There is nothing to serve. Pass --demo to serve the built-in model.")
-    called = name if name is not None else f"Demo on {socket.gethostname().partition('.')[0]}"
-    options = Options(host, port, called, key or None, not no_advertise, saturn, priority, delay, as_json)
+    """Serve models on the network until Ctrl-C: those of other providers behind one address, or a built-in one."""
+    sources = Sources(config, upstreams, discovered)
+    if not demo and not sources:
+        raise click.UsageError("There is nothing to serve. Name a provider with --upstream or --config. Pass --demo to try it.")
+    if demo and sources:
+        raise click.UsageError("--demo serves the built-in model alone. Leave it out to serve other providers.")
+    called = name if name is not None else f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}"
+    options = Options(host, port, called, key or None, not no_advertise, saturn, priority, delay, as_json, sources)
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
             asyncio.run(_serve(options, provider_id))
@@ -103,15 +128,17 @@ async def _serve(options: Options, provider_id: str) -> None:
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
-        info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
-        await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
+        supply = await _supply(stack, engine, options)
         gateway = Gateway(engine, provider_id=provider_id, name=options.name, key=options.key)
         runner = create_runner(create_app(gateway))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         port = await _listen(runner, options)
         bound = [str(address[0]) for address in runner.addresses]
-        record = _record(options, provider_id, port)
+        if supply is not None:
+            everywhere = any(ip_address(text).is_unspecified for text in bound)
+            await supply.discover(provider_id, () if everywhere else bound)
+        record = described(_record(options, provider_id, port), engine)
         advertised = options.advertise and await _advertise(stack, record, bound, gateway, saturn=options.saturn)
         addresses = reachable_at(bound, interface_addresses())
         url = record.base_url(addresses[0] if addresses else bound[0])
@@ -122,14 +149,37 @@ async def _serve(options: Options, provider_id: str) -> None:
                 "url": url,
                 "port": port,
                 "addresses": [str(address) for address in addresses],
-                "model": CHAT_MODEL,
+                "model": record.models[0] if record.models else None,
                 "auth": record.auth.value,
                 "advertised": advertised,
             }
             click.echo(orjson.dumps(ready))
         else:
-            click.echo(f'serving {CHAT_MODEL} as "{gateway.name}" on {url}')
+            click.echo(f'serving {_what(record, options)} as "{gateway.name}" on {url}')
         await stopping.wait()
+
+
+async def _supply(stack: AsyncExitStack, engine: Engine, options: Options) -> Supply | None:
+    """Put the backends into the engine; what keeps them there, or None for the built-in one."""
+    if not options.sources:
+        info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
+        await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
+        return None
+    supply = Supply(engine, options.sources, os.environ)
+    stack.push_async_callback(supply.close)
+    await supply.start()
+    for member in engine.pool:
+        if not member.online or not member.known:
+            click.echo(f"Not served yet: {member.last_error or f'{member.name} has not answered so far'}", err=True)
+    return supply
+
+
+def _what(record: ServiceRecord, options: Options) -> str:
+    """The models in a few words."""
+    if not options.sources:
+        return CHAT_MODEL
+    more = f" and {len(record.models) - 1} more" if len(record.models) > 1 else ""
+    return f"{record.models[0]}{more}" if record.models else "no model yet"
 
 
 async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[str], gateway: Gateway, *, saturn: bool) -> bool:
@@ -145,6 +195,9 @@ async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[s
     except (click.ClickException, OSError) as err:
         click.echo(f"Not announced on the network: {err}", err=True)
         return False
+    description = Description(record, gateway.engine, presence.update)
+    stack.callback(description.close)
+    presence.update(description.start())
     return True
 
 
@@ -154,11 +207,8 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
         host=f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local.",  # the system's own name is the system's to announce
         port=port,
         id=provider_id,
-        models=tuple(model.id for model in MODELS),
-        capabilities=CAPABILITIES,
         auth=Auth.TOKEN if options.key else Auth.NONE,
         priority=options.priority,
-        context_window=CONTEXT_WINDOW,
     )
 
 

@@ -138,6 +138,16 @@ class Pool:
             raise ValueError(f"there is a backend with the id {member.id} already")
         self._members[member.id] = member
 
+    def replace(self, member: Member) -> Member:
+        """Put a member in the place of the one with its id, which is returned and goes on with its requests.
+
+        Raises KeyError where there is none.
+        """
+        former = self._members[member.id]
+        self._members[member.id] = member
+        self.tell(member.id)
+        return former
+
     def remove(self, backend_id: str) -> Member | None:
         """Take a member out; requests that it is answering go on."""
         return self._members.pop(backend_id, None)

@@ -1,0 +1,173 @@
+"""What `zeroconf-ai serve` serves where it is not the built-in model: backends of a file, of the command line, of the network."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+import signal
+
+import aiohttp
+import click
+
+from ..discovery import DiscoveryManager
+from ..engine import Engine
+from ..routing.watch import HealthWatch
+from ..server.config import UpstreamConfig, quick_config, read_config
+from ..server.document import ConfigError
+from ..server.neighbours import Neighbours
+from ..server.upstreams import Upstreams
+from ..trust import TrustStore
+from .network import open_zeroconf
+from .state import trust_file
+
+_LOGGER = logging.getLogger(__name__)
+
+START_SECONDS = 5.0
+"""So long the start waits for backends to answer; who is later is served as soon as it does."""
+LOOK_SECONDS = 2.0
+"""How often the file is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the backends come from."""
+
+    config: Path | None = None
+    quick: tuple[str, ...] = ()
+    discovered: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.config or self.quick or self.discovered)
+
+    def read(self, environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:
+        """The backends that are named. Raises ConfigError."""
+        named = quick_config(self.quick, environment)
+        if self.config is None:
+            return named
+        taken = [upstream.id for upstream in named]
+        return (*named, *read_config(_text(self.config), str(self.config), environment, taken))
+
+
+class Supply:
+    """Keeps an engine supplied with backends, from `start` to `close`."""
+
+    def __init__(self, engine: Engine, sources: Sources, environment: Mapping[str, str]) -> None:
+        """Raises click.ClickException where the sources cannot be used, or name nothing."""
+        self._engine = engine
+        self._sources = sources
+        self._environment = environment
+        self._seen = _stamp(sources.config)
+        try:
+            self._wanted = sources.read(environment)
+        except ConfigError as err:
+            raise click.ClickException(str(err)) from None
+        if not self._wanted and not sources.discovered:
+            raise click.ClickException("There is nothing to serve: no provider is enabled.")
+        self._stack = AsyncExitStack()
+        self._session: aiohttp.ClientSession | None = None
+        self._upstreams: Upstreams | None = None
+        self._hung_up = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take the backends in and wait a while for them to answer; then watch them, and the file."""
+        if self._sources.config is not None:
+            self._listen_for_hang_up()
+        # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
+        self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        self._upstreams = Upstreams(self._engine, self._session)
+        self._stack.push_async_callback(self._engine.close)
+        first = asyncio.create_task(self._upstreams.apply(self._wanted), name="zeroconf_ai first check")
+        self._stack.push_async_callback(_end, first)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
+        watch = HealthWatch(self._engine.pool, self._engine.checker)
+        watch.start()
+        self._stack.push_async_callback(watch.close)
+        if self._sources.config is not None:
+            following = asyncio.create_task(self._follow(self._sources.config), name="zeroconf_ai configuration")
+            self._stack.push_async_callback(_end, following)
+
+    async def discover(self, own_id: str, interfaces: Sequence[str]) -> None:
+        """Offer the network's providers too. Where it cannot be looked at, that is said."""
+        if not self._sources.discovered or self._session is None:
+            return
+        try:
+            zeroconf = await self._stack.enter_async_context(open_zeroconf(interfaces))
+        except click.ClickException as err:
+            click.echo(f"Not looking for providers: {err.message}", err=True)
+            return
+        manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
+        await self._stack.enter_async_context(manager)
+        neighbours = Neighbours(self._engine, manager, self._session)
+        neighbours.start()
+        self._stack.push_async_callback(neighbours.close)
+
+    async def close(self) -> None:
+        """Let everything go, the engine's backends included."""
+        await self._stack.aclose()
+
+    def _listen_for_hang_up(self) -> None:
+        if (number := getattr(signal, "SIGHUP", None)) is None:
+            return
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, self._hung_up.set)
+            self._stack.callback(loop.remove_signal_handler, number)
+
+    async def _follow(self, file: Path) -> None:
+        """Read the file again after a SIGHUP, and whenever it has changed."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._hung_up.wait()
+            asked = self._hung_up.is_set()
+            self._hung_up.clear()
+            now = await asyncio.to_thread(_stamp, file)
+            if not asked and now in (self._seen, None):  # editors take a file away for a moment
+                continue
+            self._seen = now
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Take over what the sources say now; where they cannot be used, that is said, and all stays as it was."""
+        if self._upstreams is None:
+            return
+        try:
+            self._wanted = await asyncio.to_thread(self._sources.read, self._environment)
+        except ConfigError as err:
+            click.echo(f"Error: {err} The former configuration stays in use.", err=True)
+            return
+        _LOGGER.info("Configuration read again: %d providers", len(self._wanted))
+        await self._upstreams.apply(self._wanted)
+
+
+def _text(file: Path) -> str:
+    """The file's text. Raises ConfigError where it cannot be read."""
+    try:
+        raw = file.read_bytes()
+    except OSError as err:
+        raise ConfigError(f"{file} cannot be read: {err.strerror}.") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        line, column = raw.count(b"\n", 0, err.start) + 1, err.start - raw.rfind(b"\n", 0, err.start)
+        raise ConfigError(f"{file}:{line}:{column}: no UTF-8; save the file in that encoding.") from None
+
+
+def _stamp(file: Path | None) -> tuple[int, int, int] | None:
+    """What changes when the file does, or None where there is none."""
+    if file is None:
+        return None
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

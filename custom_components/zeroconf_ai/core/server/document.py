@@ -1,0 +1,144 @@
+"""A YAML document, read with the place of everything in it: an error says where it is and what would be right.
+
+No value is repeated in an error unless it was chosen from a list: any of them may turn out to be a key in the wrong place.
+"""
+
+from collections.abc import Collection, Mapping
+import difflib
+from typing import Any, Self
+
+import yaml
+
+_KINDS = {"MappingNode": "keys with values", "SequenceNode": "a list", "ScalarNode": "a single value"}
+_TYPES = {"int": "a number", "float": "a number", "bool": "true or false", "timestamp": "a date"}
+_TAG = "tag:yaml.org,2002:"
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the text says where and why, and what would be right."""
+
+
+def near(wrong: str, known: Collection[str]) -> str:
+    """A hint at the nearest known word, or at all of them."""
+    spelled = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(wrong.lower(), spelled, n=1, cutoff=0.5)
+    return f"Did you mean {spelled[found[0]]}?" if found else f"Known: {', '.join(known)}."
+
+
+def flag(text: str) -> bool | None:
+    """Yes or no in any of YAML's words, or None for another word."""
+    word = text.strip().lower()
+    return True if word in _YES else False if word in _NO else None
+
+
+class Value:
+    """One value of a document and where it stands."""
+
+    def __init__(self, node: Any, source: str, name: str) -> None:
+        """`source` is the file's name, `name` what errors call the value."""
+        self._node = node
+        self._source = source
+        self.name = name
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Self:
+        """The whole document. Raises ConfigError where it is no YAML, or empty."""
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.reader.ReaderError as err:
+            line, column = text.count("\n", 0, err.position) + 1, err.position - text.rfind("\n", 0, err.position)
+            raise ConfigError(f"{source}:{line}:{column}: a character that YAML does not allow; delete it.") from None
+        except yaml.MarkedYAMLError as err:
+            mark = err.problem_mark or err.context_mark
+            raise ConfigError(f"{source}:{mark.line + 1}:{mark.column + 1}: no valid YAML: {_problem(err)}.") from None
+        except RecursionError:
+            raise ConfigError(f"{source}:1:1: lists within lists without end; a file of providers is flat.") from None
+        if node is None:
+            raise ConfigError(f"{source}:1:1: the file is empty; it needs a list of `providers:`.")
+        return cls(node, source, "the file")
+
+    def error(self, message: str) -> ConfigError:
+        """An error at this place."""
+        return _error(self._node, self._source, message)
+
+    def fields(self, known: Collection[str]) -> Mapping[str, Self]:
+        """The values by key, of which only known ones are allowed, each once."""
+        self._want("MappingNode")
+        found: dict[str, Self] = {}
+        for key_node, node in self._node.value:
+            key = str(key_node.value) if type(key_node).__name__ == "ScalarNode" else "?"
+            if key not in known:
+                raise _error(key_node, self._source, f"{_shown(key)} is not known here. {near(key, known)}")
+            if key in found:
+                raise _error(key_node, self._source, f"{key} is set twice; keep one of them.")
+            found[key] = type(self)(node, self._source, key)
+        return found
+
+    def items(self) -> list[Self]:
+        """The entries of a list."""
+        self._want("SequenceNode")
+        return [type(self)(node, self._source, f"an entry of {self.name}") for node in self._node.value]
+
+    def text(self) -> str:
+        """A text that is not empty."""
+        kind = self._scalar()
+        if kind == "null" or (kind == "str" and not self._node.value.strip()):
+            raise self.error(f"{self.name} is empty; give it a value, or delete the line.")
+        if kind != "str":
+            raise self.error(
+                f"{self.name} must be a text, and YAML reads {_TYPES.get(kind, 'something else')} here; put it in quotes."
+            )
+        return str(self._node.value).strip()
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number within bounds."""
+        text = self._node.value if self._scalar() == "int" else ""
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise self.error(f"{self.name} must be a whole number from {low} to {high}.")
+        return int(text)
+
+    def number(self, low: float, high: float) -> float:
+        """A number within bounds."""
+        try:
+            value = float(self._node.value) if self._scalar() in ("int", "float") else float("nan")
+        except ValueError:  # YAML's other ways to write one: 0x10, 1:30
+            value = float("nan")
+        if not low <= value <= high:
+            raise self.error(f"{self.name} must be a number from {low:g} to {high:g}.")
+        return value
+
+    def flag(self) -> bool:
+        """True or false."""
+        value = flag(self._node.value) if self._scalar() in ("bool", "int") else None
+        if value is None:
+            raise self.error(f"{self.name} must be true or false.")
+        return value
+
+    def _scalar(self) -> str:
+        """The type that YAML reads."""
+        self._want("ScalarNode")
+        return str(self._node.tag).removeprefix(_TAG)
+
+    def _want(self, kind: str) -> None:
+        found = type(self._node).__name__
+        if found != kind:
+            raise self.error(f"{self.name} must be {_KINDS[kind]}, and is {_KINDS[found]}.")
+
+
+def _error(node: Any, source: str, message: str) -> ConfigError:
+    return ConfigError(f"{source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}: {message}")
+
+
+def _shown(key: str) -> str:
+    """A key as errors show it: a word, and nothing that was meant to be a value."""
+    return f"The key {key}" if key.isidentifier() and len(key) <= 32 else "This key"
+
+
+def _problem(err: Any) -> str:
+    """What is wrong, without a word of the file."""
+    problem = str(err.problem or err.context or "it cannot be read")
+    if "alias" in problem or "anchor" in problem:
+        return "an unquoted * or & refers to another value; put a value that begins with it in quotes"
+    return problem

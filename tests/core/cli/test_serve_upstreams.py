@@ -1,0 +1,251 @@
+"""`zeroconf-ai serve` with backends of others: real processes, asked with OpenAI's own client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+import json
+import os
+from pathlib import Path
+import signal
+from typing import Any
+
+from openai import AsyncOpenAI
+import pytest
+
+from tests.core.clouds.ollama import FakeOllama
+from tests.core.clouds.openai import FakeOpenAI
+from tests.core.clouds.server import Reply
+
+from .common import COMMAND, environment, run, serving
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+QUIET = ("--no-advertise",)
+SECRET = "sk-canary-0123456789"
+QUESTION: Any = [{"role": "user", "content": "Hi"}]
+LONG = "A long story of a house that answers. " * 8
+
+
+@dataclass
+class Served:
+    """A running `zeroconf-ai serve`."""
+
+    process: asyncio.subprocess.Process
+    ready: dict[str, Any]
+    client: AsyncOpenAI
+    errors: list[str] = field(default_factory=list)
+
+    async def ask(self, model: str = "auto") -> str:
+        """What it answers."""
+        answer = await self.client.chat.completions.create(model=model, messages=QUESTION)
+        return answer.choices[0].message.content or ""
+
+    async def models(self) -> list[str]:
+        """What it serves."""
+        return [model.id for model in (await self.client.models.list()).data]
+
+    async def until_serves(self, *models: str) -> None:
+        """Wait until it serves just these."""
+        async with asyncio.timeout(15):
+            while await self.models() != list(models):
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> str:
+        """End it; what it said on stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = await asyncio.wait_for(self.process.communicate(), 20)
+        assert self.process.returncode == 0
+        return said.decode()
+
+
+@asynccontextmanager
+async def gateway(
+    state: Path, *arguments: str, env: Mapping[str, str] | None = None, verbose: bool = True
+) -> AsyncIterator[Served]:
+    command = [*COMMAND, *(("-v",) if verbose else ()), "serve", "--host", "127.0.0.1", "--json", *arguments]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment(state, env)
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        if not line:
+            raise EOFError((await process.communicate())[1].decode())
+        ready = json.loads(line)
+        async with AsyncOpenAI(base_url=ready["url"], api_key="unused", max_retries=0) as client:
+            yield Served(process, ready, client)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def provider(backend_id: str, cloud: FakeOpenAI, **more: Any) -> dict[str, Any]:
+    return {"id": backend_id, "type": "openai", "endpoint": cloud.base_url, "authSecret": "${CLOUD_KEY}", **more}
+
+
+def write(file: Path, *providers: dict[str, Any]) -> Path:
+    """A file as editors save it: a new one in the place of the old. JSON is YAML."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps({"providers": providers}))
+    fresh.replace(file)
+    return file
+
+
+async def test_one_dies_and_the_other_answers_and_no_key_is_told(tmp_path: Path) -> None:
+    async with FakeOpenAI(Reply("second")) as second, FakeOpenAI(Reply("first"), key="sk-canary-of-the-first") as first:
+        file = write(
+            tmp_path / "p.yaml",
+            provider("first", first, priority=1, authSecret="sk-canary-of-the-first"),
+            provider("second", second),
+        )
+        async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}) as served:
+            assert served.ready["model"] == "gpt-4.1"
+            assert await served.ask() == "first"
+            await first.__aexit__()
+            assert await served.ask() == "second"
+            assert await served.ask("gpt-4.1") == "second"
+            stream = await served.client.chat.completions.create(model="auto", messages=QUESTION, stream=True)
+            assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]) == "second"
+            said = await served.stop()
+    assert "sk-canary" not in said + json.dumps(served.ready)
+    assert "did not answer" in said  # it was told much
+
+
+async def test_the_quick_form_puts_dialects_behind_one_address(tmp_path: Path) -> None:
+    async with FakeOpenAI(Reply("cloud")) as cloud, FakeOllama(Reply("attic")) as attic:
+        quick = ("--upstream", f"openai={cloud.root}", "--upstream", f"ollama={attic.root}")
+        env = {"PROVIDER_OPENAI_API_KEY": SECRET}
+        async with gateway(tmp_path, *QUIET, *quick, "--name", "Both", env=env, verbose=False) as served:
+            assert await served.ask("gpt-4.1") == "cloud"
+            assert await served.ask("phi4:latest") == "attic"
+            vectors = await served.client.embeddings.create(model="nomic-embed-text:latest", input="hi")
+            assert vectors.data[0].embedding
+            assert await served.stop() == ""
+        off = {**env, "PROVIDER_OPENAI_ENABLED": "no"}
+        async with gateway(tmp_path, *QUIET, *quick, env=off) as served:
+            assert "gpt-4.1" not in await served.models()
+
+
+async def test_a_changed_file_is_taken_over_and_a_running_stream_goes_on(tmp_path: Path) -> None:
+    async with FakeOpenAI(Reply(LONG)) as old, FakeOpenAI(Reply("new")) as new:
+        old.pause = 0.02
+        file = write(tmp_path / "p.yaml", provider("cloud", old, models=["gpt-4.1"]))
+        async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}) as served:
+            stream = await served.client.chat.completions.create(model="gpt-4.1", messages=QUESTION, stream=True)
+            said = ""
+            async for chunk in stream:
+                if not said:
+                    write(file, provider("cloud", new, models=["o4-mini"]))
+                    served.process.send_signal(signal.SIGHUP)
+                    await served.until_serves("o4-mini")
+                    assert await served.ask("o4-mini") == "new"
+                said += chunk.choices[0].delta.content or "" if chunk.choices else ""
+            assert said == LONG
+            write(file, provider("cloud", new, models=["gpt-4.1", "o4-mini"]))  # without a signal
+            await served.until_serves("gpt-4.1", "o4-mini")
+            assert SECRET not in await served.stop()
+
+
+async def test_a_file_that_breaks_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    async with FakeOpenAI(Reply("still here")) as cloud:
+        file = write(tmp_path / "p.yaml", provider("cloud", cloud))
+        async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}, verbose=False) as served:
+            assert served.process.stderr is not None
+            for broken in (f"providers:\n  - id: cloud\n    apiKey: {SECRET}\n", ""):
+                file.write_text(broken)
+                served.process.send_signal(signal.SIGHUP)
+                told = (await asyncio.wait_for(served.process.stderr.readline(), 10)).decode()
+                assert told.startswith(f"Error: {file}:{3 if broken else 1}:")
+                assert told.endswith("The former configuration stays in use.\n")
+                assert SECRET not in told
+            file.unlink()
+            assert await served.ask() == "still here"
+            served.process.send_signal(signal.SIGHUP)
+            assert b"cannot be read" in await asyncio.wait_for(served.process.stderr.readline(), 10)
+            assert await served.ask() == "still here"
+
+
+async def test_one_that_does_not_answer_holds_nobody_up_and_is_named(tmp_path: Path) -> None:
+    async with FakeOpenAI() as cloud:
+        dead = {"id": "dead", "name": "Cellar", "type": "vllm", "endpoint": "http://127.0.0.1:9/v1"}
+        file = write(tmp_path / "p.yaml", dead, provider("cloud", cloud))
+        async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}, verbose=False) as served:
+            assert await served.ask() == "Hello there."
+            said = await served.stop()
+    assert said.startswith("Not served yet: Cellar")
+    assert len(said.splitlines()) == 1
+
+
+async def test_what_it_advertises_is_what_stands_behind_it(tmp_path: Path) -> None:
+    async with FakeOpenAI() as cloud:
+        file = write(tmp_path / "p.yaml", provider("cloud", cloud, models=["gpt-4.1"]))
+        name = f"Gateway {os.getpid()}"
+        async with gateway(tmp_path, "--config", str(file), "--name", name, env={"CLOUD_KEY": SECRET}) as served:
+            assert served.ready["advertised"] is True
+
+            async def found() -> dict[str, Any]:
+                command = (*COMMAND, "discover", "--json", "--interface", "127.0.0.1")
+                looking = await asyncio.create_subprocess_exec(
+                    *command, stdout=asyncio.subprocess.PIPE, env=environment(tmp_path)
+                )
+                listed = json.loads((await looking.communicate())[0])
+                entry: dict[str, Any] = next(entry for entry in listed if entry["name"] == name)
+                return entry
+
+            entry = await found()
+            assert (entry["models"], entry["provider"], entry["cost"], entry["backend"]) == (
+                ["gpt-4.1"],
+                "openai",
+                "metered",
+                "proxy",
+            )
+            assert {"tools", "vision"} <= set(entry["capabilities"])
+            write(file, provider("cloud", cloud, models=["o4-mini", "gpt-4.1"]))
+            await served.until_serves("o4-mini", "gpt-4.1")
+            await asyncio.sleep(3)  # announced at most every 2 s
+            assert (await found())["models"] == ["o4-mini", "gpt-4.1"]
+            assert SECRET not in await served.stop()
+
+
+async def test_the_networks_providers_are_offered_after_its_own_and_not_itself(tmp_path: Path) -> None:
+    async with FakeOpenAI(Reply("own")) as cloud:
+        file = write(tmp_path / "p.yaml", provider("cloud", cloud, models=["gpt-4.1"], priority=60000))
+        arguments = ("--config", str(file), "--discovered", "--id-file", str(tmp_path / "own"))
+        env = {"CLOUD_KEY": SECRET}
+        with serving(tmp_path, "--name", f"Found {os.getpid()}", "--priority", "0") as other:
+            async with gateway(tmp_path, *arguments, env=env) as served:
+                await served.until_serves("gpt-4.1", "demo-rules", "demo-embed")
+                assert await served.ask() == "own"
+                assert await served.ask("demo-rules")
+                assert other.stop() == 0
+                await served.until_serves("gpt-4.1")
+                said = await served.stop()
+    offered = [line.partition("Offering ")[2] for line in said.splitlines() if "Offering " in line]
+    assert [line.startswith(f"Found {os.getpid()} at ") for line in offered] == [True]
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("--demo", "--upstream", "ollama"), 2, "--demo serves the built-in model alone"),
+        (("--upstream", "olama"), 1, "Error: --upstream: this is no type. Did you mean ollama?"),
+        (("--config", "missing.yaml"), 2, "does not exist"),
+        (("--config", "off.yaml"), 1, "Error: There is nothing to serve: no provider is enabled."),
+        (("--config", "bad.yaml"), 1, "bad.yaml:3:11: this type is not known. Did you mean vllm?"),
+        (("--config", "latin.yaml"), 1, "latin.yaml:2:9: no UTF-8; save the file in that encoding."),
+        (("--config", "two.yaml", "--upstream", "ollama"), 1, "two.yaml:2:9: the id ollama is taken"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+    (tmp_path / "off.yaml").write_text("providers:\n  - {id: a, type: ollama, enabled: false}\n")
+    (tmp_path / "bad.yaml").write_text("providers:\n  - id: a\n    type: vlm\n")
+    (tmp_path / "two.yaml").write_text("providers:\n  - id: ollama\n    type: vllm\n")
+    (tmp_path / "latin.yaml").write_bytes("providers:\n  - id: ü\n".encode("latin-1"))
+    paths = [str(tmp_path / word) if word.endswith(".yaml") else word for word in arguments]
+    done = run(tmp_path, "serve", "--host", "127.0.0.1", *QUIET, *paths)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,35 @@
+"""`HealthWatch`: everybody is asked again and again, and nobody waits for another."""
+
+import asyncio
+
+from tests.core.fakes import StubBackend
+from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.pool import Member, Pool
+from zeroconf_ai.routing.watch import HealthWatch
+
+
+async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None:
+    pool = Pool()
+    checker = HealthChecker(pool)
+    hanging, attic = StubBackend("hanging"), StubBackend("attic")
+    hanging.well = asyncio.Event()
+    attic.well = UpstreamConnectionError("gone")
+    for backend in (hanging, attic):
+        pool.add(Member(backend))
+    watch = HealthWatch(pool, checker, interval=0.02)
+    watch.start()
+    member = pool.get("attic")
+    assert member is not None
+    async with asyncio.timeout(5):
+        while attic.asked["health"] < 4 or member.online:
+            await asyncio.sleep(0.01)
+        attic.well = StubBackend("x").well
+        assert await member.wait_online(5)
+    assert hanging.asked["health"] == 1
+    await watch.close()
+    await checker.close()
+    asked = attic.asked["health"]
+    await asyncio.sleep(0.1)
+    assert attic.asked["health"] == asked
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]

@@ -1,0 +1,112 @@
+"""`Neighbours`: who is on the network is offered too, after one's own, and only if it is who it was."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from ipaddress import ip_address
+
+import aiohttp
+import pytest
+
+from tests.core.fakes import Upstream, answers
+from zeroconf_ai.discovery import DiscoveryManager
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
+from zeroconf_ai.server.neighbours import AFTER_OWN, Neighbours
+from zeroconf_ai.trust import TrustStore
+
+LOOPBACK = ip_address("127.0.0.1")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine()
+    yield engine
+    await engine.close()
+
+
+def hear(manager: DiscoveryManager, record: ServiceRecord) -> None:
+    """As if it had announced itself."""
+    manager._remember((SERVICE_TYPE, record.name), record)
+
+
+def leave(manager: DiscoveryManager, record: ServiceRecord) -> None:
+    manager._forget((SERVICE_TYPE, record.name))
+
+
+async def until(engine: Engine, *models: str) -> None:
+    async with asyncio.timeout(5):
+        while [model.id for _, model in engine.models()] != list(models):
+            await asyncio.sleep(0.01)
+
+
+def provider(number: int, upstream: Upstream) -> Upstream:
+    health = {"status": "ok", "id": f"id-{number}"}
+    return upstream.on("/health", answers(health)).on("/models", answers({"data": [{"id": f"m{number}"}]}))
+
+
+def record(number: int, upstream: Upstream, **changes: object) -> ServiceRecord:
+    port = int(upstream.base_url.removesuffix("/v1").rpartition(":")[2])
+    made = ServiceRecord(name=f"P{number}", host=f"p{number}.local.", port=port, addresses=(LOOPBACK,), id=f"id-{number}")
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def test_they_come_move_and_go(engine: Engine) -> None:
+    manager = DiscoveryManager(own_ids=("own",))
+    async with Upstream() as here, Upstream() as there, aiohttp.ClientSession() as session:
+        provider(1, here)
+        provider(1, there).on("/models", answers({"data": [{"id": "moved"}]}))
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        first = record(1, here, priority=0)
+        hear(manager, first)
+        hear(manager, record(2, here, id="own"))
+        await until(engine, "m1")
+        (member,) = engine.pool
+        assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", AFTER_OWN)
+        hear(manager, record(1, there))
+        await until(engine, "moved")
+        assert [found is member for found in engine.pool] == [True]
+        leave(manager, first)
+        await until(engine)
+        hear(manager, first)
+        leave(manager, first)
+        hear(manager, first)  # back before it was let go
+        await until(engine, "m1")
+        await neighbours.close()
+        assert not list(engine.pool)
+        hear(manager, record(3, here))
+        assert not list(engine.pool)
+
+
+async def test_who_wants_a_key_or_took_a_name_is_left_out(engine: Engine) -> None:
+    trust = TrustStore()
+    manager = DiscoveryManager(trust=trust)
+    async with Upstream() as upstream, aiohttp.ClientSession() as session:
+        provider(1, upstream)
+        trust.confirm(record(7, upstream, name="P2"))
+        neighbours = Neighbours(engine, manager, session)
+        hear(manager, record(1, upstream))
+        neighbours.start()
+        hear(manager, record(2, upstream))
+        hear(manager, record(3, upstream, auth=Auth.TOKEN))
+        await until(engine, "m1")
+        assert [member.name for member in engine.pool] == ["P1"]
+        hear(manager, record(1, upstream, auth=Auth.TOKEN))
+        await until(engine)
+        await neighbours.close()
+
+
+async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
+    manager = DiscoveryManager()
+    async with Upstream() as upstream, aiohttp.ClientSession() as session:
+        provider(1, upstream)
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        hear(manager, record(9, upstream))
+        async with asyncio.timeout(5):
+            while any(member.online for member in engine.pool):
+                await asyncio.sleep(0.01)
+        (member,) = engine.pool
+        assert "another provider answers" in (member.last_error or "")
+        await neighbours.close()
