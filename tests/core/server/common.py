@@ -1,8 +1,10 @@
 """A gateway for tests: the real server on 127.0.0.1, over backends that the test chooses."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+import json
 from typing import Any
 
 import aiohttp
@@ -16,7 +18,7 @@ from zeroconf_ai.engine import Engine
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
 
-from ...fakes import FakeProvider
+from ...fakes import FakeProvider, delta
 
 KEY = "zai_an-example-key-of-these-tests"
 CHAT = {"model": "test-model", "messages": [{"role": "user", "content": "Hello"}]}
@@ -87,3 +89,28 @@ async def events(response: aiohttp.ClientResponse) -> list[str]:
     """The payloads of a stream, to its end."""
     text = (await response.read()).decode()
     return [block.removeprefix("data: ") for block in text.split("\n\n") if block.startswith("data: ")]
+
+
+class Endless:
+    """A script that streams for ever, or says nothing, and notes when its client has gone."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        """`silent`: it takes the request and never answers."""
+        self.silent = silent
+        self.begun = asyncio.Event()
+        self.gone = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer."""
+        await request.read()
+        self.begun.set()
+        try:
+            if self.silent:
+                await asyncio.sleep(60)
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            while True:
+                await response.write(b"data: " + json.dumps(delta("word ")).encode() + b"\n\n")
+                await asyncio.sleep(0.02)
+        finally:
+            self.gone.set()

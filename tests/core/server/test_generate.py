@@ -12,10 +12,10 @@ import pytest
 
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.backends.zeroconfai import Endpoint
-from zeroconf_ai.server.endpoints import generate
+from zeroconf_ai.server import answering
 
 from ...fakes import FakeProvider, delta, send_stream, text, usage
-from .common import CHAT, Served, events, served, upstream
+from .common import CHAT, Endless, Served, events, served, upstream
 
 LIGHT = {
     "type": "function",
@@ -320,29 +320,6 @@ async def test_a_mistake_of_ours_in_mid_stream_tells_nothing_of_the_inside(caplo
     assert "an inner secret" in caplog.text
 
 
-class Endless:
-    """A script that streams for ever, or says nothing, and notes when its client has gone."""
-
-    def __init__(self, *, silent: bool = False) -> None:
-        self.silent = silent
-        self.begun = asyncio.Event()
-        self.gone = asyncio.Event()
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        await request.read()
-        self.begun.set()
-        try:
-            if self.silent:
-                await asyncio.sleep(60)
-            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-            await response.prepare(request)
-            while True:
-                await response.write(b"data: " + json.dumps(delta("word ")).encode() + b"\n\n")
-                await asyncio.sleep(0.02)
-        finally:
-            self.gone.set()
-
-
 @pytest.mark.parametrize(
     ("silent", "stream"), [(False, True), (True, True), (True, False)], ids=["mid-stream", "first token", "whole"]
 )
@@ -374,7 +351,7 @@ async def _read(gateway: Served, *, stream: bool) -> None:
 async def test_a_silent_stream_is_kept_alive_with_comments(
     session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(answering, "PING_SECONDS", 0.05)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -42,9 +42,7 @@ def assert_error(body: object, kind: str, code: str) -> None:
     assert (error["type"], error["code"]) == (kind, code)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"]
-)
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"])
 async def test_an_unknown_path_is_a_404_in_openais_shape(demo: Served, path: str) -> None:
     status, body, headers = await demo.ask("GET", path)
     assert status == 404
@@ -159,6 +157,8 @@ def test_only_a_bearer_scheme_is_cut_off() -> None:
     assert presented_key({"Authorization": "Bearer abc"}) == "abc"
     assert presented_key({"Authorization": "abc"}) == "abc"
     assert presented_key({"Authorization": "bearer"}) is None
+    assert presented_key({"x-api-key": "abc"}) == "abc"
+    assert presented_key({"Authorization": "Bearer abc", "x-api-key": "other"}) == "abc"
     assert presented_key({}) is None
 
 

@@ -184,6 +184,11 @@ class Message:
         """The calls in the model's order; nameless leftovers are dropped."""
         return [call for _, call in sorted(self._calls, key=lambda numbered: numbered[0]) if call.name]
 
+    @property
+    def calls_begun(self) -> list[ToolCall]:
+        """The calls in the order in which they began, those without a name yet included: for who passes them on as they grow."""
+        return [call for _, call in self._calls]
+
 
 def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
     """Whether a piece with a known call's number is another call: by its id, else by its name or because `known` is complete."""

@@ -44,7 +44,7 @@ class Request:
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
         """Check a body. Raises InvalidRequestError naming the parameter that is wrong and what would be right."""
-        body = _object(raw) if isinstance(raw, bytes | bytearray) else raw
+        body = parse_object(raw) if isinstance(raw, bytes | bytearray) else raw
         _check(body, kind)
         return cls(kind, body, **meta)
 
@@ -115,7 +115,8 @@ class Request:
                 yield from (part for part in content if isinstance(part, Mapping))
 
 
-def _object(raw: bytes | bytearray) -> Mapping[str, Any]:
+def parse_object(raw: bytes | bytearray) -> Mapping[str, Any]:
+    """The JSON object of a body. Raises InvalidRequestError for anything else."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as err:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .. import __version__
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
-from .dispatch import begin, dispatch
+from .dispatch import OPENAI, begin, dispatch
 from .endpoints import ROUTES
 from .front import page
 from .gateway import DRAIN_SECONDS, Gateway
@@ -41,7 +41,7 @@ def create_runner(app: web.Application) -> web.AppRunner:
 
 @web.middleware
 async def _unrouted(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Errors in OpenAI's shape for what no route takes."""
+    """Errors for what no route takes: in OpenAI's shape, or in that of the path's other methods."""
     try:
         return await handler(request)
     except web.HTTPNotFound:
@@ -49,6 +49,7 @@ async def _unrouted(request: web.Request, handler: Callable[[web.Request], Await
         return begin(request).refuse(NotFoundError(message))
     except web.HTTPMethodNotAllowed as err:
         allowed = " or ".join(sorted(err.allowed_methods - {"HEAD"}))
-        answer = begin(request).refuse(MethodNotAllowedError(f"{request.path} takes {allowed}, not {err.method}."))
+        manners = next((route.manners for route in ROUTES if route.path == request.path), OPENAI)
+        answer = begin(request, manners).refuse(MethodNotAllowedError(f"{request.path} takes {allowed}, not {err.method}."))
         answer.headers["Allow"] = err.headers["Allow"]
         return answer

@@ -25,19 +25,20 @@ class KeyCheck:
             return
         key = presented_key(headers)
         if key is None:
-            raise AuthenticationError("No key was sent. Send it as 'Authorization: Bearer KEY'.", code="missing_api_key")
+            message = "No key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
+            raise AuthenticationError(message, code="missing_api_key")
         # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
         if not hmac.compare_digest(_digest(key), self._digest):
             raise AuthenticationError("This key is not known here.")
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key of `Authorization: Bearer KEY`, or of a bare `Authorization: KEY`; None where there is none."""
+    """The key of `Authorization: Bearer KEY`, of a bare `Authorization: KEY`, or of Anthropic's `x-api-key: KEY`; else None."""
     value = headers.get("Authorization", "").strip()
     scheme, _, rest = value.partition(" ")
     if scheme.casefold() == "bearer":
         value = rest.strip()
-    return value or None
+    return value or headers.get("x-api-key", "").strip() or None
 
 
 def _digest(key: str) -> bytes:

@@ -25,11 +25,29 @@ _MAX_HOPS = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """What a path's clients expect of every answer there, whatever it says."""
+
+    error_body: Callable[[ApiError, str], Mapping[str, Any]]
+    """The JSON of an error, from the error and the request's id."""
+    id_headers: tuple[str, ...] = ("X-Request-ID",)
+
+
+OPENAI = Manners(lambda error, _: error.to_json())
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One HTTP request: as it came, and the id that it has in logs and in its answer."""
 
     http: web.Request
     id: str
+    manners: Manners = OPENAI
+
+    @property
+    def id_headers(self) -> dict[str, str]:
+        """The headers that tell the request's id."""
+        return dict.fromkeys(self.manners.id_headers, self.id)
 
     @property
     def via(self) -> tuple[str, ...]:
@@ -42,7 +60,7 @@ class Call:
     ) -> web.Response:
         """An answer in JSON."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        named = {"X-Request-ID": self.id, **(headers or {})}
+        named = self.id_headers | dict(headers or {})
         return web.Response(body=raw, status=status, headers=named, content_type="application/json")
 
     def refuse(self, error: ApiError) -> web.Response:
@@ -50,7 +68,7 @@ class Call:
         headers = error.headers()
         if isinstance(error, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
-        return self.json(error.to_json(), status=error.status, headers=headers)
+        return self.json(self.manners.error_body(error, self.id), status=error.status, headers=headers)
 
     async def read(self, limit: int) -> bytes:
         """The body. Raises RequestTooLargeError for more than `limit` bytes, before reading them where their number is known."""
@@ -82,11 +100,12 @@ class Route:
     path: str
     handler: Handler
     public: bool = False
+    manners: Manners = OPENAI
 
 
 async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
     """The answer to `request`; errors of every kind included."""
-    call = begin(request)
+    call = begin(request, route.manners)
     try:
         if route.public:
             return await route.handler(gateway, call)
@@ -102,10 +121,10 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
         return call.refuse(internal_error(call.id))
 
 
-def begin(request: web.Request) -> Call:
+def begin(request: web.Request, manners: Manners = OPENAI) -> Call:
     """A call with the client's own request id where that is harmless, else with a new one."""
     named = request.headers.get("X-Request-ID", "")
-    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}")
+    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}", manners)
 
 
 def internal_error(request_id: str) -> ApiError:

@@ -1,7 +1,7 @@
 """One file per group of paths: what is answered there. `ROUTES` lists them all."""
 
 from ..dispatch import Route
-from . import generate, models, status
+from . import generate, messages, models, responses, status
 
 ROUTES = (
     Route("GET", "/v1/models", models.list_models),
@@ -9,6 +9,9 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", generate.chat),
     Route("POST", "/v1/completions", generate.completions),
     Route("POST", "/v1/embeddings", generate.embeddings),
+    Route("POST", "/v1/responses", responses.responses),
+    Route("POST", "/v1/messages", messages.messages, manners=messages.ANTHROPIC),
+    Route("POST", "/v1/messages/count_tokens", messages.count_tokens, manners=messages.ANTHROPIC),
     Route("GET", "/v1/health", status.health, public=True),
     Route("GET", "/v1/status", status.status),
 )

@@ -1,0 +1,79 @@
+"""From a client's request to its answer through the engine: the same for every dialect, whole and streamed."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+import logging
+import time
+
+from aiohttp import web
+
+from ..engine import Caller, Source
+from ..protocol.errors import ApiError
+from ..routing.router import Reply
+from .dialects.base import AnswerWriter, Understood
+from .dispatch import Call, header_text, internal_error
+from .gateway import Gateway
+
+_LOGGER = logging.getLogger(__name__)
+
+PING_SECONDS = 15.0
+"""A stream that is silent for so long gets a sign of life: proxies give up on silent connections, mostly after 60 s."""
+
+
+async def answer(gateway: Gateway, call: Call, understand: Callable[[bytes], Understood]) -> web.StreamResponse:
+    """The answer to a request that `understand` reads from the body. Raises an ApiError before the first token."""
+    started = time.monotonic()
+    caller = Caller(Source.HTTP, call.http.remote or "")
+    async with AsyncExitStack() as stack:
+        async with gateway.interruptible():
+            request, make_writer = understand(await call.read(gateway.max_body_bytes))
+            # The first token, or the whole answer, is there when this returns: until then a failure is still a plain error.
+            reply = await stack.enter_async_context(gateway.engine.run(request, caller))
+        stack.callback(lambda: gateway.statistics.count(reply.usage, time.monotonic() - started))
+        headers = {
+            "X-ZeroconfAI-Provider": header_text(reply.backend_name),
+            "X-ZeroconfAI-Model": header_text(reply.model),
+            "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
+        }
+        writer = make_writer(reply.model)
+        if not request.stream:
+            return call.json(writer.whole(reply.body), headers=headers)
+        return await _relay(gateway, call, reply, writer, headers)
+
+
+async def _relay(gateway: Gateway, call: Call, reply: Reply, writer: AnswerWriter, headers: dict[str, str]) -> web.StreamResponse:
+    """Pass the stream on: one write for each batch. A failure is said in the dialect's own way, and ends it."""
+    response = web.StreamResponse(headers={**call.id_headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+    response.content_type = "text/event-stream"
+    response.charset = "utf-8"
+    await response.prepare(call.http)
+    pulse = asyncio.create_task(_pulse(response, writer.ping), name=f"zeroconf_ai pulse {call.id}")
+    try:
+        async with gateway.interruptible():
+            async for batch in reply.batches():
+                if events := writer.events(batch):
+                    await response.write(events)
+        end = writer.end()
+    except ApiError as err:
+        end = writer.failure(err)
+    except ConnectionResetError:
+        raise
+    except Exception:
+        _LOGGER.exception("The stream of request %s failed", call.id)
+        end = writer.failure(internal_error(call.id))
+    finally:
+        pulse.cancel()
+        with suppress(asyncio.CancelledError):
+            await pulse
+    await response.write(end)
+    await response.write_eof()
+    return response
+
+
+async def _pulse(response: web.StreamResponse, ping: bytes) -> None:
+    """Write a sign of life every now and then, until cancelled."""
+    with suppress(ConnectionResetError):
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            await response.write(ping)

@@ -1,0 +1,32 @@
+"""`POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's Messages, for clients of its SDKs."""
+
+from aiohttp import web
+
+from ...protocol.request import Kind, Request, parse_object
+from ..answering import answer
+from ..dialects.base import Understood
+from ..dialects.messages_answer import MessagesWriter, error_body
+from ..dialects.messages_request import stop_sequences, to_chat, wants_thoughts
+from ..dispatch import Call, Manners
+from ..gateway import Gateway
+
+ANTHROPIC = Manners(error_body, ("X-Request-ID", "request-id"))
+
+
+async def messages(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """A message, whole or as a stream."""
+
+    def understand(raw: bytes) -> Understood:
+        asked = parse_object(raw)
+        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+        thoughts, stops = wants_thoughts(asked), stop_sequences(asked)
+        return Understood(request, lambda model: MessagesWriter(model, call.id, thoughts=thoughts, stop_sequences=stops))
+
+    return await answer(gateway, call, understand)
+
+
+async def count_tokens(gateway: Gateway, call: Call) -> web.Response:
+    """About how long a prompt is, from its characters: models count differently, and none is asked."""
+    asked = parse_object(await call.read(gateway.max_body_bytes))
+    request = Request.parse(Kind.CHAT, to_chat(asked))
+    return call.json({"input_tokens": max(1, request.estimated_prompt_tokens)})

@@ -1,0 +1,22 @@
+"""`POST /v1/responses`: OpenAI's Responses. Nothing is stored: each request holds the whole conversation."""
+
+from aiohttp import web
+
+from ...protocol.request import Kind, Request, parse_object
+from ..answering import answer
+from ..dialects.base import Understood
+from ..dialects.responses_answer import ResponsesWriter
+from ..dialects.responses_request import to_chat
+from ..dispatch import Call
+from ..gateway import Gateway
+
+
+async def responses(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """A response, whole or as a stream."""
+
+    def understand(raw: bytes) -> Understood:
+        asked = parse_object(raw)
+        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+        return Understood(request, lambda model: ResponsesWriter(asked, model))
+
+    return await answer(gateway, call, understand)

@@ -1,0 +1,155 @@
+"""Requests of other dialects in the inner language, word by word."""
+
+from typing import Any
+
+import pytest
+
+from zeroconf_ai.backends.anthropic.messages import SEALED
+from zeroconf_ai.server.dialects import messages_request, responses_request
+
+
+def test_only_sealed_thoughts_go_back() -> None:
+    content = [
+        {"type": "thinking", "thinking": "Another model's.", "signature": ""},
+        {"type": "thinking", "thinking": "Hm.", "signature": "seal"},
+        {"type": "redacted_thinking", "data": "hidden"},
+        {"type": "text", "text": "Yes"},
+    ]
+    details = [
+        {"index": 0, "format": SEALED, "type": "reasoning.text", "text": "Hm.", "signature": "seal"},
+        {"index": 1, "format": SEALED, "type": "reasoning.encrypted", "data": "hidden"},
+    ]
+    back = messages_request.to_chat({"messages": [{"role": "assistant", "content": content}]})
+    assert back["messages"] == [{"role": "assistant", "content": "Yes", "reasoning_details": details}]
+
+
+def test_what_a_tool_shows_follows_in_the_users_message() -> None:
+    """Tool messages hold text alone at OpenAI, and follow the call at once."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    content = [
+        {"type": "text", "text": "And now?"},
+        {"type": "tool_result", "tool_use_id": "a", "content": [image]},
+        {"type": "tool_result", "tool_use_id": "b", "content": "broken", "is_error": True},
+    ]
+    calls = [{"type": "tool_use", "id": name, "name": "look", "input": {"at": name}} for name in "ab"]
+    talk = [{"role": "assistant", "content": calls}, {"role": "user", "content": content}]
+    assistant, first, second, user = messages_request.to_chat({"messages": talk})["messages"]
+    assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == ['{"at":"a"}', '{"at":"b"}']
+    assert first == {"role": "tool", "tool_call_id": "a", "content": "It follows in the next message."}
+    assert second == {"role": "tool", "tool_call_id": "b", "content": "The tool failed.\n\nbroken"}
+    assert user["content"] == [
+        {"type": "text", "text": "What the tool call a gave:"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "text", "text": "And now?"},
+    ]
+
+
+def test_documents_are_files_or_text() -> None:
+    content = [
+        {"type": "document", "title": "Bill", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}},
+        {"type": "document", "title": "Note", "source": {"type": "text", "media_type": "text/plain", "data": "Buy milk"}},
+        {"type": "document", "source": {"type": "content", "content": "Buy bread"}},
+        {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+    ]
+    [message] = messages_request.to_chat({"messages": [{"role": "user", "content": content}]})["messages"]
+    assert message["content"] == [
+        {"type": "file", "file": {"filename": "Bill", "file_data": "data:application/pdf;base64,JVBE"}},
+        {"type": "text", "text": "Document: Note"},
+        {"type": "text", "text": "Buy milk"},
+        {"type": "text", "text": "Buy bread"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "chat"),
+    [
+        ({"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}, "reasoning_effort": "none"}),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 8000}},
+            {"thinking": {"type": "enabled", "budget_tokens": 8000}, "reasoning_effort": "medium"},
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 30_000}},
+            {"thinking": {"type": "enabled", "budget_tokens": 30_000}, "reasoning_effort": "high"},
+        ),
+        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}, "reasoning_effort": "medium"}),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"reasoning_effort": "max"}),
+        ({"stop_sequences": ["END"], "top_k": 4}, {"stop": ["END"], "top_k": 4}),
+        ({"metadata": {"user_id": "x"}, "service_tier": "auto"}, {}),
+        ({"tool_choice": {"type": "any"}}, {}),
+    ],
+)
+def test_parameters_of_a_message_in_the_inner_language(asked: Any, chat: Any) -> None:
+    messages = [{"role": "user", "content": "Hi"}]
+    assert messages_request.to_chat({"messages": messages, **asked}) == {"messages": messages, **chat}
+
+
+@pytest.mark.parametrize(
+    ("choice", "chat"),
+    [
+        ({"type": "any"}, {"tool_choice": "required"}),
+        ({"type": "none"}, {"tool_choice": "none"}),
+        ({"type": "tool", "name": "lamp"}, {"tool_choice": {"type": "function", "function": {"name": "lamp"}}}),
+        ({"type": "auto", "disable_parallel_tool_use": True}, {"parallel_tool_calls": False}),
+    ],
+)
+def test_the_choice_of_a_tool_in_the_inner_language(choice: Any, chat: Any) -> None:
+    tool = {"name": "lamp", "description": "Lights.", "input_schema": {"type": "object"}, "strict": True}
+    asked = {"messages": [{"role": "user", "content": "Hi"}], "tools": [tool], "tool_choice": choice}
+    function = {"name": "lamp", "description": "Lights.", "parameters": {"type": "object"}, "strict": True}
+    found = messages_request.to_chat(asked)
+    assert found.pop("tools") == [{"type": "function", "function": function}]
+    found.pop("messages")
+    assert found == chat
+
+
+def test_items_of_one_turn_are_one_message() -> None:
+    items = [
+        {"role": "user", "content": "Look"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"role": "assistant", "content": "I look."},
+        {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{}"},
+        {"type": "function_call", "call_id": "b", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": "dark"},
+        {
+            "type": "function_call_output",
+            "call_id": "b",
+            "output": [{"type": "input_image", "image_url": "data:image/png;base64,A"}],
+        },
+    ]
+    messages = responses_request.to_chat({"input": items, "instructions": "Be brief."})["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "tool", "user"]
+    assert messages[2]["content"] == "I look."
+    assert [call["id"] for call in messages[2]["tool_calls"]] == ["a", "b"]
+    assert messages[5]["content"][1]["image_url"]["url"] == "data:image/png;base64,A"
+
+
+def test_parameters_of_a_response_in_the_inner_language() -> None:
+    schema = {"type": "object"}
+    tool = {"type": "function", "name": "lamp", "parameters": schema, "strict": True}
+    found = responses_request.to_chat(
+        {
+            "model": "m",
+            "input": "Hi",
+            "max_output_tokens": 50,
+            "temperature": 0.5,
+            "tools": [tool],
+            "tool_choice": {"type": "function", "name": "lamp"},
+            "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "room", "schema": schema, "strict": True}},
+            "reasoning": {"effort": "high"},
+            "store": True,
+            "metadata": {"a": "b"},
+        }
+    )
+    assert found == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 50,
+        "temperature": 0.5,
+        "tools": [{"type": "function", "function": {"name": "lamp", "parameters": schema, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": "lamp"}},
+        "verbosity": "low",
+        "response_format": {"type": "json_schema", "json_schema": {"name": "room", "schema": schema, "strict": True}},
+        "reasoning_effort": "high",
+    }
