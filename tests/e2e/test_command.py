@@ -35,6 +35,28 @@ async def test_discover_lists_what_is_on_the_network(lan: Lan, tmp_path: Path, s
     assert "zai_example-key" not in json.dumps(listed)
 
 
+async def test_serve_without_any_option_is_found_where_it_says(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> None:
+    command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--demo", "--json")
+    server = ManagedProcess("zeroconf-ai serve", command, tmp_path / "serve.log", host=lan.host("gpu")).start()
+    started.append(server)
+
+    async def printed() -> bool:
+        return "\n" in server.output()
+
+    await server.until(printed, 30)
+    try:
+        ready = json.loads(server.output())
+        assert ready["advertised"] is True
+        assert ready["name"] == "Demo on gpu"
+        for host in ("gpu", "laptop"):  # on its own machine too
+            log = tmp_path / f"{host}.log"
+            looking = ManagedProcess("discover", (str(COMMAND), "discover", "--json"), log, host=lan.host(host)).start()
+            assert await looking.wait() == 0
+            assert [item["url"] for item in json.loads(looking.output())] == [ready["url"]]
+    finally:
+        assert await server.stop() == 0
+
+
 async def test_chat_asks_whoever_is_there(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     await start_provider("gpu", name="Gaming PC")
     answer = await run(lan, tmp_path / "chat.log", "chat", "Who are you?")

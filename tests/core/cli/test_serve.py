@@ -173,19 +173,6 @@ def test_without_running_requests_it_ends_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - started < 3.0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="on all interfaces of the machine it would be heard by others")
-def test_on_all_interfaces_it_is_found_and_found_where_it_says(tmp_path: Path) -> None:
-    with started(tmp_path, [*COMMAND, "serve", "--demo", "--json"]) as process:
-        ready = json.loads(line_of(process))
-        assert ready["advertised"] is True
-        assert ready["name"] == f"Demo on {socket.gethostname().partition('.')[0]}"
-        done = run(tmp_path, "discover", "--json")
-        assert [entry["url"] for entry in json.loads(done.stdout)] == [ready["url"]]
-        assert done.stderr == ""
-        process.terminate()
-        assert process.wait(20) == 0
-
-
 def test_where_the_network_allows_no_announcement_it_serves_all_the_same(tmp_path: Path) -> None:
     code = (
         "import click; from zeroconf_ai.cli import presence, main\n"

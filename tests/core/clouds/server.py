@@ -1,5 +1,6 @@
 """What the fakes have in common: a server, a log of what arrived, what is to be said, and what is to go wrong."""
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ def pieces(text: str, size: int = 5) -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-class FakeCloud:
+class FakeCloud(ABC):
     """A server on 127.0.0.1. `outcomes` are played in turn, the last one again and again."""
 
     prefix = "/v1"
@@ -111,17 +112,17 @@ class FakeCloud:
         """The newest request."""
         return self.received[-1]
 
+    @abstractmethod
     def routes(self) -> dict[tuple[str, str], Handler]:
         """(method, path) → what answers."""
-        raise NotImplementedError
 
     def shown_key(self, request: web.Request) -> str | None:
         """The key that a request shows."""
         return (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
 
+    @abstractmethod
     def refusal(self, refused: Refusal) -> web.Response:
         """An error in the dialect's shape."""
-        raise NotImplementedError
 
     def wrong_key(self, shown: str | None) -> Refusal:
         """What a wrong key is answered with: it is repeated, as real servers do."""
@@ -131,9 +132,9 @@ class FakeCloud:
         """Paths that need no key."""
         return frozenset()
 
+    @abstractmethod
     def broken(self) -> bytes:
         """An error in mid-stream."""
-        raise NotImplementedError
 
     def outcome(self) -> Outcome:
         """The next thing to happen."""
