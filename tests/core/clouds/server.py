@@ -227,6 +227,10 @@ class _Engine(FakeCloud):
     def refusal(self, refused: Refusal) -> web.Response:
         return web.json_response({"error": {"message": refused.message, "type": refused.kind}}, status=refused.status)
 
+    @override
+    def broken(self) -> bytes:
+        return b'data: {"error": {"message": "the engine stopped", "type": "server_error"}}\n\n'
+
 
 def _fixed(status: int, kind: str, body: Any) -> Handler:
     async def answer(_: web.Request) -> web.Response:
