@@ -60,15 +60,19 @@ class HttpUpstream:
         return f"<HttpUpstream {self.base_url}>"
 
     async def get_json(self, path: str, *, secret: bool = True) -> Any:
-        """The JSON that `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
+        """The JSON that `get` gives. Raises an ApiError for anything else, too."""
+        return _loads(await self.get(path, secret=secret), self.name)
 
-        `secret` False leaves the key at home.
+    async def get(self, path: str, *, secret: bool = True, limit: int | None = None) -> bytes:
+        """What `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
+
+        `secret` False leaves the key at home; more than `limit` bytes (MAX_BODY_BYTES) are refused.
         """
         try:
             async with asyncio.timeout(self.timeouts.probe):
                 response = await self._open("GET", path, headers=self.headers(secret=secret))
                 try:
-                    return _loads(await _read_limited(response, MAX_BODY_BYTES), self.name)
+                    return await _read_limited(response, limit or MAX_BODY_BYTES)
                 finally:
                     response.close()
         except TimeoutError:

@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 
 from ..protocol.chunks import Chunk, completion_as_chunk
-from ..protocol.errors import ApiError, StreamBrokenError, UpstreamError, UpstreamTimeoutError
+from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from .base import Answer, StaticAnswer
 from .http import HttpAnswer, HttpUpstream
 
@@ -56,26 +56,8 @@ class DialectUpstream(HttpUpstream):
             raise better from None
 
     async def get_text(self, path: str, *, secret: bool = True) -> str:
-        """The text that `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
-
-        `secret` False leaves the key at home.
-        """
-        try:
-            async with asyncio.timeout(self.timeouts.probe):
-                response = await self._open("GET", path, headers=self.headers(secret=secret))
-                try:
-                    body = bytearray()
-                    async for part in response.content.iter_any():
-                        body += part
-                        if len(body) > _MAX_TEXT_BYTES:
-                            raise UpstreamError(f"{self.name} sent more than {_MAX_TEXT_BYTES} bytes")
-                finally:
-                    response.close()
-        except TimeoutError:
-            raise UpstreamTimeoutError(f"{self.name} did not answer within {self.timeouts.probe:g} s") from None
-        except (aiohttp.ClientError, OSError) as err:
-            raise self.unreachable(err) from None
-        return body.decode(errors="replace")
+        """The text that `get` gives."""
+        return (await self.get(path, secret=secret, limit=_MAX_TEXT_BYTES)).decode(errors="replace")
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that a question by POST is answered with, within the probe's time: for questions that cost nothing."""
