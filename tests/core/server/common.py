@@ -16,6 +16,7 @@ from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.backends.zeroconfai import Endpoint, ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.server.app import create_app, create_runner
+from zeroconf_ai.server.auth import KeyCheck
 from zeroconf_ai.server.gateway import Gateway
 
 from ...fakes import FakeProvider, delta
@@ -58,7 +59,7 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    *backends: Backend, provider_id: str = "gateway-id", drain_seconds: float = 0.1, **options: Any
+    *backends: Backend, provider_id: str = "gateway-id", key: str | None = None, drain_seconds: float = 0.1, **options: Any
 ) -> AsyncIterator[Served]:
     """A gateway over these backends (the demo's, without pauses, if there is none), each asked for its models."""
     async with AsyncExitStack() as stack:
@@ -66,7 +67,7 @@ async def served(
         stack.push_async_callback(engine.close)
         for backend in backends or (DemoBackend(word_seconds=0.0),):
             await engine.checker.check(engine.add(backend))
-        gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", **options})
+        gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
         runner = create_runner(create_app(gateway, drain_seconds=drain_seconds))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -38,6 +38,8 @@ class BackendInfo:
     cost: Cost = Cost.FREE
     placement: Placement = Placement.LOCAL
     announced_models: tuple[str, ...] = field(default=())
+    agent: bool = False
+    """Whether it is an agent of this home: `auto` chooses it last, and never for a request of another agent of the home."""
 
 
 class Answer(ABC):

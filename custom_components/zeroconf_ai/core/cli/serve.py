@@ -20,6 +20,7 @@ from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, Demo
 from ..engine import Engine
 from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
 from ..server.app import create_app, create_runner
+from ..server.auth import KeyCheck
 from ..server.describe import Description, described
 from ..server.gateway import Gateway
 from ..server.interfaces import interface_addresses
@@ -129,7 +130,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
         supply = await _supply(stack, engine, options)
-        gateway = Gateway(engine, provider_id=provider_id, name=options.name, key=options.key)
+        gateway = Gateway(engine, provider_id=provider_id, name=options.name, access=KeyCheck(options.key))
         runner = create_runner(create_app(gateway))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

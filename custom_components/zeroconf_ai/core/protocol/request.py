@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any, Self
 
@@ -29,6 +29,15 @@ class Kind(StrEnum):
     EMBEDDINGS = "embeddings"
 
 
+class Urgency(IntEnum):
+    """Who goes first where requests wait; lower goes first."""
+
+    VOICE = 0
+    """A person waits for a spoken answer."""
+    NORMAL = 1
+    BACKGROUND = 2
+
+
 @dataclass(frozen=True)
 class Request:
     """One checked request. `body` is the JSON object as the client sent it and must not be changed in place."""
@@ -40,6 +49,15 @@ class Request:
     request_id: str | None = None
     via: tuple[str, ...] = ()
     """Ids of the gateways that it came through."""
+    models: tuple[str, ...] = ()
+    """Patterns (`fnmatch`) of the models that its caller may use; empty: all."""
+    user_id: str | None = field(default=None, repr=False)
+    """Home Assistant's id of the user on whose behalf it came."""
+    session: str | None = field(default=None, repr=False)
+    """Requests of one session stay with one backend where they can."""
+    urgency: Urgency = Urgency.NORMAL
+    inside: bool = False
+    """Whether it came from the home's own agents: those are never asked for it in turn."""
 
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:

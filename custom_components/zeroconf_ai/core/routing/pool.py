@@ -21,6 +21,7 @@ from ..protocol.models import ModelInfo
 from ..protocol.status import Health, ProviderState, ProviderStatus
 from ..protocol.usage import Usage
 from .events import EventKind, RoutingEvent
+from .policy import Terms
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Member:
     """One backend in the pool. Times are `time.time()` seconds, latency is seconds."""
 
     backend: Backend
+    terms: Terms = field(default_factory=Terms)
     enabled: bool = True
     priority_override: int | None = None
     wake: Wake | None = None

@@ -1,10 +1,12 @@
 """Sees a request through: tries candidates until one has said its first token, then relays it to its last."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 import itertools
 import logging
+import time
 from typing import NoReturn
 
 from ..backends.base import Answer
@@ -37,6 +39,8 @@ _LOGGER = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Pause before a 5xx is tried once more on the same backend (PROTOCOL 3, rule 6)."""
+_LATEST = 3
+"""Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
 KNOCK_SECONDS = 1.0
 """Pause between two looks at whether a woken backend is up."""
 
@@ -60,6 +64,13 @@ class Reply:
         self.model = candidate.model
         self.attempts = attempts
         self.usage: Usage | None = None
+        self.failure: ApiError | None = None
+        """Why the stream ended before its end."""
+        self.finished = False
+        """Whether all of it was read."""
+        self.first_token_at: float | None = None
+        """`time.perf_counter()` of the first token."""
+        self._latest: deque[Chunk] = deque(maxlen=_LATEST)
         self._pool = pool
         self._member = candidate.member
         self._request = request
@@ -73,12 +84,17 @@ class Reply:
         """Wait for the first token, or for a whole body. Raises an ApiError where it does not come."""
         if not self._request.stream:
             self._body = await self._answer.body()
-            self.usage = Chunk(self._body).usage
+            whole = Chunk(self._body)
+            self.usage = whole.usage
+            self._latest.append(whole)
+            self.finished = True
+            self.first_token_at = time.perf_counter()
             return
         self._rest = self._answer.batches()
         async for batch in self._rest:
             self._early.append(batch)
             if any(Delta.parse(chunk.data).has_token for chunk in batch):
+                self.first_token_at = time.perf_counter()
                 return
         raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
 
@@ -92,7 +108,9 @@ class Reply:
         try:
             async for batch in self._rest:
                 yield self._count(batch)
+            self.finished = True
         except ApiError as err:
+            self.failure = err
             self._pool.note_failure(self._member, err)
             self._member.tally.errors += 1
             raise
@@ -110,6 +128,12 @@ class Reply:
             raise RuntimeError("a stream has no body")
         return self._body
 
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped, as far as it has said so."""
+        found = (Delta.parse(chunk.data).finish_reason for chunk in reversed(self._latest))
+        return next((reason for reason in found if reason), None)
+
     async def close(self) -> None:
         """Let go of the upstream and record what was used. Safe to call twice."""
         if self._closed:
@@ -124,6 +148,7 @@ class Reply:
         await self._answer.close()
 
     def _count(self, batch: list[Chunk]) -> list[Chunk]:
+        self._latest.extend(batch[-_LATEST:])
         for chunk in batch:
             if (usage := chunk.usage) is not None:
                 self.usage = usage

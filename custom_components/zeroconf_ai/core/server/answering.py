@@ -8,7 +8,6 @@ import time
 
 from aiohttp import web
 
-from ..engine import Caller, Source
 from ..protocol.errors import ApiError
 from ..routing.router import Reply
 from .dialects.base import AnswerWriter, Understood
@@ -24,12 +23,11 @@ PING_SECONDS = 15.0
 async def answer(gateway: Gateway, call: Call, understand: Callable[[bytes], Understood]) -> web.StreamResponse:
     """The answer to a request that `understand` reads from the body. Raises an ApiError before the first token."""
     started = time.monotonic()
-    caller = Caller(Source.HTTP, call.http.remote or "")
     async with AsyncExitStack() as stack:
         async with gateway.interruptible():
             request, make_writer = understand(await call.read(gateway.max_body_bytes))
             # The first token, or the whole answer, is there when this returns: until then a failure is still a plain error.
-            reply = await stack.enter_async_context(gateway.engine.run(request, caller))
+            reply = await stack.enter_async_context(gateway.engine.run(request, call.caller))
         stack.callback(lambda: gateway.statistics.count(reply.usage, time.monotonic() - started))
         headers = {
             "X-ZeroconfAI-Provider": header_text(reply.backend_name),

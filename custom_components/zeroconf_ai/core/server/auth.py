@@ -1,35 +1,62 @@
-"""Who may ask: one key for all, or none at all where the network is trusted (docs/protocol.md, section 4)."""
+"""Who may ask, and as whom (docs/protocol.md, section 4)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 import hashlib
 import hmac
+from typing import override
 
+from aiohttp import web
+
+from ..engine import Caller, Source
 from ..protocol.errors import AuthenticationError
 
 
-class KeyCheck:
-    """Compares the key that a request carries with the one that is right."""
+class Access(ABC):
+    """Decides of every request that is not public."""
+
+    @property
+    @abstractmethod
+    def required(self) -> bool:
+        """Whether a key is needed at all: what is advertised as `auth`."""
+
+    @abstractmethod
+    def admit(self, request: web.Request, scope: str) -> Caller:
+        """Who asks for a route of that scope (`dispatch.Route.scope`).
+
+        Raises AuthenticationError without a good key, PermissionDeniedError for one that may not do this or a network that is
+        not let in, RateLimitError for an address that tried too many wrong keys.
+        """
+
+
+class KeyCheck(Access):
+    """One key for all, or none at all where the network is trusted."""
 
     def __init__(self, key: str | None) -> None:
         """None lets everybody in. Only a hash of the key is kept."""
-        self._digest = _digest(key) if key else None
+        self._digest = digest(key) if key else None
 
     @property
+    @override
     def required(self) -> bool:
-        """Whether a key is needed at all."""
         return self._digest is not None
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Raises AuthenticationError for a request without the right key."""
-        if self._digest is None:
-            return
-        key = presented_key(headers)
-        if key is None:
-            message = "No key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
-            raise AuthenticationError(message, code="missing_api_key")
-        # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
-        if not hmac.compare_digest(_digest(key), self._digest):
-            raise AuthenticationError("This key is not known here.")
+    @override
+    def admit(self, request: web.Request, scope: str) -> Caller:
+        if self._digest is not None:
+            # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
+            if not hmac.compare_digest(digest(needed_key(request.headers)), self._digest):
+                raise AuthenticationError("This key is not known here.")
+        return Caller(Source.HTTP, request.remote or "", address=request.remote)
+
+
+def needed_key(headers: Mapping[str, str]) -> str:
+    """The key that a request carries. Raises AuthenticationError where it carries none."""
+    key = presented_key(headers)
+    if key is None:
+        message = "No key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
+        raise AuthenticationError(message, code="missing_api_key")
+    return key
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
@@ -41,5 +68,6 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return value or headers.get("x-api-key", "").strip() or None
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """What is kept of a key: enough for one of 128 random bits or more, and nothing that it could be read from."""
     return hashlib.sha256(key.encode(errors="surrogateescape")).digest()

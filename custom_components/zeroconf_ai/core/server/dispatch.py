@@ -5,7 +5,7 @@ limits, and errors are returned, never raised: raising a 401 inside Home Assista
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 import re
 from typing import Any
@@ -15,6 +15,7 @@ from uuid import uuid4
 from aiohttp import web
 import orjson
 
+from ..engine import Caller, Source
 from ..protocol.errors import ApiError, AuthenticationError, InvalidRequestError, RequestTooLargeError
 from .gateway import Gateway
 
@@ -22,6 +23,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _MAX_HOPS = 32
+_NOBODY = Caller(Source.HTTP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Call:
     http: web.Request
     id: str
     manners: Manners = OPENAI
+    caller: Caller = _NOBODY
+    """Who asks; known once it was let in."""
 
     @property
     def id_headers(self) -> dict[str, str]:
@@ -94,11 +98,15 @@ type Handler = Callable[[Gateway, Call], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, in aiohttp's notation, and what answers there. A `public` one needs no key and is answered to the last."""
+    """A path, in aiohttp's notation, and what answers there. A `public` one needs no key and is answered to the last.
+
+    `scope` is the word by which a key is allowed a group of paths.
+    """
 
     method: str
     path: str
     handler: Handler
+    scope: str = ""
     public: bool = False
     manners: Manners = OPENAI
 
@@ -109,7 +117,7 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
     try:
         if route.public:
             return await route.handler(gateway, call)
-        gateway.auth.check(request.headers)
+        call = replace(call, caller=gateway.access.admit(request, route.scope))
         with gateway.serving():
             return await route.handler(gateway, call)
     except ApiError as err:

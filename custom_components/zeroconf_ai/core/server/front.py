@@ -27,7 +27,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 async def page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
     """The page. The address in its example is the one that it was asked for at."""
-    locked = gateway.auth.required
+    locked = gateway.access.required
     text = _PAGE.format(
         name=escape(gateway.name),
         version=escape(version),

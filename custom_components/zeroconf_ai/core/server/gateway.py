@@ -7,7 +7,7 @@ import time
 
 from ..engine import Engine
 from ..protocol.errors import UnavailableError
-from .auth import KeyCheck
+from .auth import Access, KeyCheck
 from .statistics import Statistics
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -24,14 +24,14 @@ class Gateway:
         *,
         provider_id: str,
         name: str,
-        key: str | None = None,
+        access: Access | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """`provider_id` and `name` are those that are advertised. Without a `key`, everybody who reaches it is answered."""
+        """`provider_id` and `name` are those that are advertised. Without `access`, everybody who reaches it is answered."""
         self.engine = engine
         self.id = provider_id
         self.name = name
-        self.auth = KeyCheck(key)
+        self.access = access or KeyCheck(None)
         self.max_body_bytes = max_body_bytes
         self.statistics = Statistics()
         self._started = time.monotonic()

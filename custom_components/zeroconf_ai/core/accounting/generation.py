@@ -1,0 +1,62 @@
+"""`Generation`: the record of one request that was answered, refused or given up."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..protocol.usage import Usage
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    """The caller went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One request. No prompt and no answer: only who, where, how much and how long.
+
+    `created` is `time.time()` of its arrival; durations are seconds; `cost` is nano-units of money, None where nobody knows.
+    """
+
+    id: str
+    created: float
+    source: str
+    """Through which door it came (`engine.Source`)."""
+    kind: str
+    """What was asked for (`protocol.request.Kind`)."""
+    requested_model: str
+    outcome: Outcome
+    model: str | None = None
+    """The one that answered; None where none did."""
+    backend_id: str | None = None
+    backend_name: str | None = None
+    attempts: int = 0
+    stream: bool = False
+    usage: Usage = field(default_factory=Usage)
+    estimated: bool = False
+    """Whether `usage` was counted here because the upstream did not say."""
+    cost: int | None = None
+    duration: float = 0.0
+    first_token: float | None = None
+    """Seconds from its arrival to the first token."""
+    finish_reason: str | None = None
+    error_code: str | None = None
+    caller: str = ""
+    """The caller's name, for people."""
+    key_id: str | None = None
+    user_id: str | None = None
+    """Home Assistant's id of the user on whose behalf it came."""
+    address: str | None = None
+
+
+class Recorder(ABC):
+    """Where the engine leaves its records."""
+
+    @abstractmethod
+    def record(self, generation: Generation) -> None:
+        """Take a record in. Never blocks and never raises: it runs in the clean-up of cancelled requests."""

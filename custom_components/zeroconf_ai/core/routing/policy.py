@@ -1,0 +1,71 @@
+"""What the owner wants of the routing: the strategy, names that stand for others, and what may be done on their behalf."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from ..protocol.models import AUTO
+from ..protocol.prices import Prices
+
+
+class Strategy(StrEnum):
+    """By what backends that may answer are put in order."""
+
+    PRIORITY = "priority"
+    LOCAL_FIRST = "local_first"
+    COST = "cost"
+    LATENCY = "latency"
+    LEAST_BUSY = "least_busy"
+    COMPLEXITY = "complexity"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualModel:
+    """A name for a chain of models, tried from the first to the last.
+
+    A target is a model's id, `backend/model`, or `auto` for any model; `strategy` replaces the owner's for this name.
+    """
+
+    targets: tuple[str, ...] = (AUTO,)
+    strategy: Strategy | None = None
+
+
+DEFAULT_VIRTUAL_MODELS: Mapping[str, VirtualModel] = MappingProxyType(
+    {
+        AUTO: VirtualModel(),
+        "fast": VirtualModel(strategy=Strategy.LATENCY),
+        "cheap": VirtualModel(strategy=Strategy.COST),
+        "generic-chat": VirtualModel(),
+        "openrouter/auto": VirtualModel(),  # what Saturn's clients ask for
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The owner's rules. Replaced as a whole; what runs goes on by the former one."""
+
+    strategy: Strategy = Strategy.PRIORITY
+    virtual_models: Mapping[str, VirtualModel] = field(default_factory=lambda: DEFAULT_VIRTUAL_MODELS)
+    """By name. A backend's own model of the same name is hidden by it."""
+    cloud_fallback: bool = True
+    """Whether a request that a backend at home could answer may go to one outside when those at home fail."""
+    retry_metered_timeouts: bool = False
+    """Whether the next backend is tried although the first may bill for an answer that came too late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the owner says of one backend, beyond its address. Money in nano-units."""
+
+    weight: int = 1
+    """Share of the requests among backends of equal rank."""
+    max_concurrent: int | None = None
+    """Requests at a time; None: as many as it takes."""
+    queue_length: int = 32
+    """How many more may wait for their turn."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model; `*` for all others. They go before those that the backend names."""
+    monthly_limit: int | None = None
+    tags: frozenset[str] = frozenset()
