@@ -1,7 +1,8 @@
-"""One provider for all tests of a file that only ask."""
+"""One provider for all tests of a file that only ask, and Ctrl-C for all of them."""
 
 from collections.abc import Iterator
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,14 @@ from .common import Server, serving
 
 NAME = f"Asked {os.getpid()}"
 """Of this process alone: other tests may announce theirs at the same time."""
+
+
+@pytest.fixture(scope="package", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the programs under test also where the run itself ignores it, as one in a script's background does."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture(scope="module")
