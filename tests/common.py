@@ -5,7 +5,14 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any
 
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockModule,
+    MockPlatform,
+    mock_config_flow,
+    mock_integration,
+    mock_platform,
+)
 
 from custom_components.zeroconf_ai.const import (
     CONF_BASE_URL,
@@ -17,8 +24,8 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.protocol.record import ServiceRecord
 from custom_components.zeroconf_ai.data import DATA
-from homeassistant.config_entries import ConfigSubentryData
-from homeassistant.const import CONF_API_KEY, CONF_LLM_HASS_API, CONF_MODEL
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigSubentryData
+from homeassistant.const import CONF_API_KEY, CONF_LLM_HASS_API, CONF_MODEL, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -104,3 +111,27 @@ async def ask(hass: HomeAssistant, *, fails: bool = False, **data: Any) -> dict[
     assert not fails
     assert answer is not None
     return answer
+
+
+async def add_entity(hass: HomeAssistant, platform: Platform, entity: Any) -> None:
+    """Bring an entity of an integration `test` into the home."""
+    domain = f"test_{platform}"
+
+    async def setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+        await hass.config_entries.async_forward_entry_setups(entry, [platform])
+        return True
+
+    async def setup_platform(_: HomeAssistant, __: ConfigEntry, add: Any) -> None:
+        add([entity])
+
+    class Flow(ConfigFlow):
+        """Without steps."""
+
+    mock_integration(hass, MockModule(domain, async_setup_entry=setup_entry))
+    mock_platform(hass, f"{domain}.config_flow")
+    mock_platform(hass, f"{domain}.{platform}", MockPlatform(async_setup_entry=setup_platform))
+    with mock_config_flow(domain, Flow):
+        entry = MockConfigEntry(domain=domain)
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()

@@ -1,9 +1,16 @@
 """What every test but the end-to-end ones shares."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+import ssl
 from typing import Any
 from unittest.mock import AsyncMock, Mock, PropertyMock, patch
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 import hypothesis
 import pytest
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -15,6 +22,7 @@ import custom_components  # noqa: F401
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowHandler, FlowManager
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .fakes import FakeProvider, running
 from .flow_texts import check_result
@@ -57,6 +65,14 @@ async def ready(hass: HomeAssistant, socket_enabled: None, quiet_network: None) 
 
 
 @pytest.fixture
+async def ready_to_serve(hass: HomeAssistant, socket_enabled: None, quiet_network: None, tmp_path: Path) -> None:
+    """Home Assistant with its HTTP server, and a folder of its own for what it stores; no network but 127.0.0.1."""
+    hass.config.config_dir = str(tmp_path)
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await async_setup_component(hass, "http", {})
+
+
+@pytest.fixture
 def checked_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every form, error and end of this integration's flows has its text."""
     handle_step = FlowManager._async_handle_step
@@ -74,3 +90,31 @@ def checked_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Snapshots in Home Assistant's form, which leaves out ids and times."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt_util.utcnow()
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    encoding = serialization.Encoding.PEM
+    pem.write_bytes(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(encoding)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context

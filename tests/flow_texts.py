@@ -25,13 +25,17 @@ TEXTS: dict[str, Any] = json.loads(
 
 def check_result(manager: FlowManager[Any, Any, Any], flow: FlowHandler[Any, Any, Any], result: Mapping[str, Any]) -> None:
     """Raise AssertionError for a text that is missing."""
-    if result["type"] not in (FlowResultType.ABORT, FlowResultType.FORM):
+    if result["type"] not in (FlowResultType.ABORT, FlowResultType.FORM, FlowResultType.MENU):
         return
     path = _path(manager, flow)
     values = result.get("description_placeholders") or {}
     if result["type"] is FlowResultType.ABORT:
         if result.get("translation_domain") is None:
             _check(f"{path}.abort.{result['reason']}", values)
+    elif result["type"] is FlowResultType.MENU:
+        step = f"{path}.step.{result['step_id']}"
+        for name in ("title", "description", *(f"menu_options.{option}" for option in result["menu_options"])):
+            _check(f"{step}.{name}", values)
     else:
         schema = result["data_schema"] or vol.Schema({})
         to_field_list(schema, custom_serializer=cv.custom_serializer)

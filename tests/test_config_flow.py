@@ -1,17 +1,11 @@
 """Adding a provider by its address: every form of address, each thing that can be wrong with it, and the way on from there."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from ipaddress import ip_address
-from pathlib import Path
 import socket
 import ssl
 from typing import Any
 
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 import pytest
 
 from custom_components.zeroconf_ai.const import (
@@ -28,7 +22,6 @@ from homeassistant.const import CONF_API_KEY, CONF_LLM_HASS_API, CONF_MODEL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 
 from .common import announce, make_entry, record_of, set_up
 from .fakes import FakeProvider, running, serving
@@ -42,8 +35,10 @@ def address(host: str, *, tls: bool = False, verify: bool = True, **fields: Any)
 
 
 async def begin(hass: HomeAssistant) -> ConfigFlowResult:
-    """Open the flow that adds a provider."""
-    return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    """Open the flow, and choose to add a provider."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "add")
+    return await submit(hass, result, {"next_step_id": "provider"})
 
 
 async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any]) -> ConfigFlowResult:
@@ -219,34 +214,6 @@ async def test_identity_may_come_from_the_status(hass: HomeAssistant, provider: 
     provider.id, provider.status = None, {"object": "status", "id": "told-by-status", "version": "1.0"}
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["result"].unique_id == "told-by-status"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> ssl.SSLContext:
-    """A server's context with a certificate for 127.0.0.1 that it signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt_util.utcnow()
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "server.pem"
-    encoding = serialization.Encoding.PEM
-    pem.write_bytes(
-        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(encoding)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 async def test_own_certificate_is_refused_until_the_owner_says_so(hass: HomeAssistant, certificate: ssl.SSLContext) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
@@ -14,6 +15,8 @@ from homeassistant.setup import async_setup_component
 
 from .common import agent_data, announce, ask, make_entry, record_of, set_up
 from .fakes import FakeProvider, refuse
+from .gateway_home import KEY as CLIENT_KEY, box, gateway_with
+from .gateways import GATEWAY_ID
 
 KEY = "sk-very-secret"
 SECRETS = (KEY, "127.0.0.1", "Anna", "anna", "aa:bb:cc:dd:ee:ff", "test.local", "11111111-1111", "beekeeper")
@@ -64,3 +67,20 @@ async def test_diagnostics_of_a_provider_that_was_never_reached(
     assert found["provider"]["health"] is found["provider"]["status"] is found["advertisement"] is None
     assert found["coordinator"]["last_exception"] == "RuntimeError"
     assert "127.0.0.1" not in json.dumps(found)
+
+
+@pytest.mark.usefixtures("ready_to_serve")
+async def test_the_gateways_say_nothing_of_the_household_either(
+    hass: HomeAssistant, provider: FakeProvider, hass_client: ClientSessionGenerator
+) -> None:
+    provider.key = KEY
+    backend = box(provider, "Anna's box", api_key=KEY, headers={"X-Token": "anna"})
+    options = {"networks": ["192.0.2.0/24"], "cors_origins": ["https://anna.example.net"]}
+    entry = await set_up(hass, gateway_with(backend, options=options))
+    found = await diagnose(hass, hass_client, entry)
+    assert found["keys"] == {"all": 1, "enabled": 1, "of_users": 0}
+    assert (found["gateway"]["enabled"], found["gateway"]["needs_key"], found["advertisement"]) == (True, True, None)
+    assert len(found["backends"]) == 2
+    said = json.dumps(found)
+    for secret in (*SECRETS, CLIENT_KEY, CLIENT_KEY[:8], GATEWAY_ID, "192.0.2", "anna.example.net"):
+        assert secret not in said

@@ -1,28 +1,70 @@
 """What no single flow shows of the texts: there is one for each problem and each value, and none too many."""
 
-from custom_components.zeroconf_ai import flow_probe
+from custom_components.zeroconf_ai import (
+    flow_backend,
+    flow_backend_probe,
+    flow_backend_schemas,
+    flow_gateway,
+    flow_networks,
+    flow_probe,
+)
 from custom_components.zeroconf_ai.const import THINKING_MODES
-from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost, Placement
+from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
+from custom_components.zeroconf_ai.core.routing.policy import Strategy
+from custom_components.zeroconf_ai.core.server.kinds import KINDS
 
 from .flow_texts import TEXTS
 
 PROBLEMS = {value for name, value in vars(flow_probe).items() if name.isupper() and isinstance(value, str)}
+OF_THE_GATEWAY = {
+    flow_networks.NETWORK_INVALID,
+    flow_networks.NETWORK_NEEDED,
+    flow_networks.NETWORK_NOT_PRIVATE,
+    flow_gateway.PORT_TAKEN,
+    flow_backend_probe.NO_TLS,
+}
+OF_A_BACKEND = {
+    flow_probe.CANNOT_CONNECT,
+    flow_probe.INVALID_AUTH,
+    flow_probe.INVALID_CERTIFICATE,
+    flow_probe.INVALID_URL,
+    flow_probe.NEEDS_KEY,
+    flow_probe.NOT_ALLOWED,
+    flow_probe.NOT_A_PROVIDER,
+    flow_backend_probe.KEY_FOR_NEW_HOST,
+    flow_backend_probe.NO_TLS,
+    flow_backend_schemas.ALIAS_INVALID,
+    flow_backend_schemas.HEADER_INVALID,
+}
 
 
 def test_each_problem_has_a_text_wherever_it_can_come_up() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
-    assert set(texts["error"]) == PROBLEMS | {"gone"}
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}
     before_any_form = PROBLEMS - {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.NEEDS_KEY, flow_probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement"}
+    others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
     assert set(texts["abort"]) == before_any_form | others
     of_an_advertisement = {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.INVALID_RECORD, flow_probe.IDENTITY_MISMATCH}
     assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == PROBLEMS - of_an_advertisement
 
 
+def test_each_problem_of_a_backend_has_a_text() -> None:
+    assert set(TEXTS["config_subentries"]["backend"]["error"]) == OF_A_BACKEND
+
+
+def test_each_type_of_backend_has_its_step() -> None:
+    steps = TEXTS["config_subentries"]["backend"]["step"]
+    assert set(steps) == {"user", "reconfigure", "details", *flow_backend.TYPES}
+    assert set(steps["user"]["menu_options"]) == set(flow_backend.TYPES) == set(KINDS) - {"zeroconfai"}
+
+
 def test_each_value_of_the_protocol_has_a_name() -> None:
     selectors = TEXTS["selector"]
-    assert set(selectors["cost"]["options"]) == set(Cost)
+    assert set(selectors["cost"]["options"]) == set(selectors["backend_cost"]["options"]) == set(Cost)
+    assert set(selectors["auth"]["options"]) == set(Auth) - {Auth.MTLS}
+    assert set(selectors["strategy"]["options"]) == set(Strategy)
     assert set(selectors["capability"]["options"]) == set(Capability)
     assert set(selectors["placement"]["options"]) == set(Placement)
     assert set(selectors["thinking"]["options"]) == set(THINKING_MODES)

@@ -1,4 +1,4 @@
-"""ZeroConf AI: finds LLM providers on the local network and uses them."""
+"""ZeroConf AI: finds LLM providers on the local network, uses them, and is one itself."""
 
 from homeassistant.components import zeroconf
 from homeassistant.config_entries import ConfigEntry
@@ -17,9 +17,11 @@ from .core.backends.base import BackendInfo
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.discovery import DiscoveryManager
 from .core.engine import Engine
-from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of
+from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, is_gateway
 from .entity import provider_device
+from .gateway import async_setup_gateway, async_unload_gateway
 from .services import async_setup_services
+from .services_keys import async_setup_key_services
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -42,6 +44,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     hass.data[DATA] = shared
     await discovery.start()
     async_setup_services(hass)
+    async_setup_key_services(hass)
 
     async def stop(_: Event) -> None:
         await discovery.close()  # before Home Assistant closes its zeroconf
@@ -54,7 +57,12 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     return True
 
 
-async def async_setup_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
+async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Set up a provider, or the gateway."""
+    return await (async_setup_gateway if is_gateway(entry) else _setup_provider)(hass, entry)
+
+
+async def _setup_provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
     """Set up one provider. One that is offline is set up as well: it may be woken, or come back by itself."""
     shared = hass.data[DATA]
     backend = ZeroconfAIBackend(async_get_clientsession(hass), BackendInfo(entry.entry_id, entry.title), endpoint_of(entry.data))
@@ -84,18 +92,20 @@ def _let_go(hass: HomeAssistant, entry: ZeroconfAIConfigEntry, engine: Engine) -
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 
-async def async_unload_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
+async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Unload the entities first; what they borrow is let go after them."""
+    if is_gateway(entry):
+        return await async_unload_gateway(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
-async def async_remove_entry(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
-    """Take the repairs and the assistant of a removed provider away."""
+async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Take the repairs and the assistant of a removed entry away."""
     issues.clear(hass, entry)
     await async_remove_assistant(hass, entry)
 
 
-async def async_remove_config_entry_device(hass: HomeAssistant, entry: ZeroconfAIConfigEntry, device: dr.DeviceEntry) -> bool:
+async def async_remove_config_entry_device(hass: HomeAssistant, entry: ConfigEntry, device: dr.DeviceEntry) -> bool:
     """Whether a device may be removed by hand: one whose agent is no more."""
     current = {(DOMAIN, key) for key in (entry.entry_id, *entry.subentries)}
     return not device.identifiers & current

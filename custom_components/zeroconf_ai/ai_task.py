@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN, SUBENTRY_AI_TASK
 from .core.engine import Source
-from .data import ZeroconfAIConfigEntry
+from .data import AgentConfigEntry
 from .entity import AgentEntity
 
 PARALLEL_UPDATES = 0
@@ -19,7 +19,7 @@ MAX_ROUNDS = 100
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One entity for each AI task subentry."""
     for subentry in entry.get_subentries_of_type(SUBENTRY_AI_TASK):

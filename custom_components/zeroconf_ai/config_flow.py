@@ -9,7 +9,6 @@ from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     SOURCE_USER,
     ConfigEntry,
-    ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
     OptionsFlow,
@@ -26,12 +25,19 @@ from .const import (
     CONF_FINGERPRINT,
     CONF_PROVIDER_ID,
     CONF_SERVICE_NAME,
+    CONF_SUBENTRY_ID,
     DOMAIN,
     SUBENTRY_AI_TASK,
+    SUBENTRY_BACKEND,
     SUBENTRY_CONVERSATION,
+    SUBENTRY_HOME_AGENT,
 )
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
-from .data import endpoint_of
+from .data import endpoint_of, gateway_entry, is_gateway
+from .flow_backend import BackendSubentryFlow
+from .flow_gateway import GatewayFlow
+from .flow_gateway_options import GatewayOptionsFlow
+from .flow_home_agent import HomeAgentSubentryFlow
 from .flow_known import adopt, former_of, is_own, new_address, unconfigured
 from .flow_options import ProviderOptionsFlow
 from .flow_probe import (
@@ -53,8 +59,8 @@ from .flow_subentries import AgentSubentryFlow, first_subentries
 from .flow_words import describe, title_of
 
 
-class ZeroconfAIConfigFlow(ConfigFlow, domain=DOMAIN):
-    """The flow of one provider."""
+class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
+    """The flow of one provider, or of the gateway."""
 
     VERSION = 1
     MINOR_VERSION = 1
@@ -73,13 +79,19 @@ class ZeroconfAIConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        return ProviderOptionsFlow()
+        return GatewayOptionsFlow() if is_gateway(config_entry) else ProviderOptionsFlow()
 
     @classmethod
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        return {SUBENTRY_CONVERSATION: AgentSubentryFlow, SUBENTRY_AI_TASK: AgentSubentryFlow}
+        agents: dict[str, type[ConfigSubentryFlow]] = {
+            SUBENTRY_CONVERSATION: AgentSubentryFlow,
+            SUBENTRY_AI_TASK: AgentSubentryFlow,
+        }
+        if not is_gateway(config_entry):
+            return agents
+        return {SUBENTRY_BACKEND: BackendSubentryFlow, SUBENTRY_HOME_AGENT: HomeAgentSubentryFlow, **agents}
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
@@ -191,10 +203,20 @@ class ZeroconfAIConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner adds a provider: one that was found on the network, or an address."""
-        if user_input is None and unconfigured(self.hass):
+        """The owner adds a provider by its address, or first chooses what to add."""
+        if user_input is not None:
+            return await self._ask_address("user", user_input)
+        return await (self.async_step_add() if gateway_entry(self.hass) is None else self.async_step_provider())
+
+    async def async_step_add(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Choose between a provider and the gateway, of which there is but one."""
+        return self.async_show_menu(step_id="add", menu_options=["provider", "gateway"])
+
+    async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Add a provider: one that was found on the network, or an address."""
+        if unconfigured(self.hass):
             return await self.async_step_found()
-        return await self._ask_address("user", user_input)
+        return await self._ask_address("user", None)
 
     async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Choose one of the providers that were found, or to enter an address."""
@@ -217,8 +239,11 @@ class ZeroconfAIConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner gives a provider another address or key."""
-        if self._get_reconfigure_entry().data.get(CONF_EPHEMERAL):
+        """The owner gives a provider another address or key, or changes the gateway."""
+        entry = self._get_reconfigure_entry()
+        if is_gateway(entry):
+            return await self.async_step_reconfigure_gateway(user_input)
+        if entry.data.get(CONF_EPHEMERAL):
             return self.async_abort(reason="follows_advertisement")
         return await self._ask_address("reconfigure", user_input)
 
@@ -296,7 +321,10 @@ class ZeroconfAIConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_update_and_abort(entry, unique_id=identity, data=data)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """The provider no longer takes its key."""
+        """The provider, or a backend of the gateway, no longer takes its key."""
+        if CONF_SUBENTRY_ID in entry_data:
+            self._backend_id = entry_data[CONF_SUBENTRY_ID]
+            return await self.async_step_reauth_backend()
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -11,9 +11,7 @@ from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.script import Script, async_validate_actions_config
-from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from . import issues
 from .const import (
@@ -31,7 +29,6 @@ from .const import (
     DEFAULT_HEALTH_INTERVAL,
     DEFAULT_WAKE_WAIT,
     DOMAIN,
-    SIGNAL_PROVIDERS_CHANGED,
 )
 from .core.backends.base import Timeouts
 from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, probe
@@ -42,33 +39,63 @@ from .core.protocol.status import Health, ProviderState
 from .core.routing.events import RoutingEvent
 from .core.routing.pool import Member, Wake
 from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
+from .pool_coordinator import MemberCoordinator
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class ProviderCoordinator(DataUpdateCoordinator[None]):
+class ProviderCoordinator(MemberCoordinator):
     """One provider's coordinator. Its data are the pool's member; an offline provider is a state, not a failed update."""
 
     config_entry: ZeroconfAIConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: ZeroconfAIConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
         """`backend` and `member` are in the engine's pool already."""
-        super().__init__(hass, _LOGGER, config_entry=entry, name=entry.title)
+        super().__init__(hass, entry, entry.title, member.id)
         self.backend = backend
-        self.member = member
-        self.last_event: RoutingEvent | None = None
-        self._engine = hass.data[DATA].engine
+        self._member = member
         self._discovery = hass.data[DATA].discovery
-        self._logged_online = True
         self._shown: tuple[str | None, ...] = ()
         self._wake_actions: list[dict[str, Any]] | None = None
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         self.apply_options()
 
-    def start(self) -> None:
-        """Listen to the pool and to the network until the entry is unloaded, and go on asking even if no entity is enabled."""
+    @property
+    @override
+    def member(self) -> Member:
+        return self._member
+
+    @property
+    @override
+    def routed(self) -> bool:
+        return self.member.enabled
+
+    @property
+    @override
+    def priority(self) -> int:
+        """The provider's own until the owner sets one."""
+        return self.member.priority
+
+    @callback
+    @override
+    def set_routed(self, routed: bool) -> None:
+        self._set_option(CONF_ROUTING, routed)
+
+    @callback
+    @override
+    def set_priority(self, priority: int) -> None:
+        self._set_option(CONF_PRIORITY, priority)
+
+    def _set_option(self, key: str, value: bool | int) -> None:
         entry = self.config_entry
-        entry.async_on_unload(self._engine.pool.listen(self._on_pool, self.member.id))
+        self.hass.config_entries.async_update_entry(entry, options={**entry.options, key: value})
+
+    @callback
+    @override
+    def start(self) -> None:
+        """Listen to the network, too, until the entry is unloaded, and go on asking even if no entity is enabled."""
+        super().start()
+        entry = self.config_entry
         entry.async_on_unload(self._discovery.watch_for_changes(self._on_change))
         entry.async_on_unload(self.async_add_listener(_nothing))
 
@@ -102,8 +129,8 @@ class ProviderCoordinator(DataUpdateCoordinator[None]):
         key = self.backend.key if self.config_entry.data.get(CONF_EPHEMERAL) else None
         self.backend.move(endpoint_of(self.config_entry.data, key=key))
 
+    @override
     async def check_now(self, *, models: bool = False) -> None:
-        """Ask the provider now; `models` asks for its models even where they are fresh."""
         await self._engine.checker.check(self.member, models=models)
         self._judge()
         self.async_set_updated_data(None)
@@ -145,21 +172,11 @@ class ProviderCoordinator(DataUpdateCoordinator[None]):
         elif self.backend.identity is not None and self.backend.answered_as not in (None, self.backend.identity):
             issues.another_answers(self, self.backend.answered_as)
 
-    @callback
-    def _on_pool(self, event: RoutingEvent | None) -> None:
-        """Something changed in the pool: tell the entities, and the log once each way."""
-        self.last_event = event
-        if self.member.known and self.member.online is not self._logged_online:
-            self._logged_online = self.member.online
-            if self.member.online:
-                _LOGGER.info("%s is back", self.name)
-            else:
-                _LOGGER.info("%s is offline: %s", self.name, event.reason if event else self.member.last_error)
+    @override
+    def _on_reachable(self, member: Member | None, event: RoutingEvent | None) -> None:
+        super()._on_reachable(member, event)
         if self.member.state is ProviderState.UNAUTHORIZED:
             self._judge()
-        self.async_update_listeners()
-        self.last_event = None
-        async_dispatcher_send(self.hass, SIGNAL_PROVIDERS_CHANGED)
 
     @callback
     def _on_change(self, change: Change) -> None:

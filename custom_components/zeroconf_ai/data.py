@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
+from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_BASE_URL, CONF_FINGERPRINT, DOMAIN
-from .core.backends.http import Ssl
-from .core.backends.zeroconfai import Endpoint, ZeroconfAIBackend, fingerprint_ssl
+from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_KIND, DOMAIN, KIND_GATEWAY
+from .core.backends.base import Endpoint, Ssl
+from .core.backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl
 from .core.discovery import DiscoveryManager
 from .core.engine import Engine
 from .core.routing.pool import Member
 
 if TYPE_CHECKING:
     from .coordinator import ProviderCoordinator
+    from .gateway import GatewayRuntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,32 @@ class ProviderRuntime:
 
 
 type ZeroconfAIConfigEntry = ConfigEntry[ProviderRuntime]
+"""A provider's entry."""
+type GatewayConfigEntry = ConfigEntry[GatewayRuntime]
+type AgentConfigEntry = ConfigEntry[ProviderRuntime] | ConfigEntry[GatewayRuntime]
+"""Any entry."""
+
+
+def is_gateway(entry: ConfigEntry) -> bool:
+    """Whether it is the gateway's entry and not a provider's."""
+    return entry.data.get(CONF_KIND) == KIND_GATEWAY
+
+
+def gateway_entry(hass: HomeAssistant) -> GatewayConfigEntry | None:
+    """The gateway's entry, loaded or not; None where none was added."""
+    return hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, KIND_GATEWAY)
+
+
+def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
+    """What the gateway has while it is loaded."""
+    entry = gateway_entry(hass)
+    return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
+
+
+def provider_entries(hass: HomeAssistant, *, include_ignore: bool = True) -> list[ZeroconfAIConfigEntry]:
+    """The providers' entries."""
+    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=include_ignore)
+    return [entry for entry in entries if not is_gateway(entry)]
 
 
 def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:

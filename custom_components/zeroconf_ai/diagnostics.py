@@ -3,30 +3,42 @@
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 
 from .const import (
     CONF_BASE_URL,
+    CONF_CORS_ORIGINS,
     CONF_EXTRA_BODY,
     CONF_FINGERPRINT,
+    CONF_FIRST_KEY,
+    CONF_GATEWAY_ID,
+    CONF_HEADERS,
     CONF_HEALTH_INTERVAL,
+    CONF_NETWORKS,
     CONF_PROVIDER_ID,
     CONF_SERVICE_NAME,
     CONF_WAKE_ACTION,
     DEFAULT_HEALTH_INTERVAL,
-    DOMAIN,
 )
 from .core.discovery import Provider
 from .core.protocol.models import ModelInfo
 from .core.routing.pool import Member
-from .data import DATA, ZeroconfAIConfigEntry
+from .data import DATA, GatewayConfigEntry, ZeroconfAIConfigEntry, is_gateway, provider_entries
+from .gateway import CONF_DATABASE_URL
 
 TO_REDACT = {
     CONF_API_KEY,
     CONF_BASE_URL,
+    CONF_CORS_ORIGINS,
+    CONF_DATABASE_URL,
     CONF_EXTRA_BODY,
     CONF_FINGERPRINT,
+    CONF_FIRST_KEY,
+    CONF_GATEWAY_ID,
+    CONF_HEADERS,
+    CONF_NETWORKS,
     CONF_PROMPT,
     CONF_PROVIDER_ID,
     CONF_SERVICE_NAME,
@@ -37,8 +49,38 @@ TO_REDACT = {
 }
 
 
-async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> dict[str, Any]:
-    """One provider's diagnostics."""
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ConfigEntry) -> dict[str, Any]:
+    """A provider's diagnostics, or the gateway's."""
+    return _gateway(hass, entry) if is_gateway(entry) else _provider(hass, entry)
+
+
+def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
+    runtime, engine = entry.runtime_data, hass.data[DATA].engine
+    record = runtime.presence.record
+    keys = list(runtime.books.keys)
+    return {
+        "entry": async_redact_data(entry.as_dict(), TO_REDACT),
+        "gateway": {
+            "enabled": runtime.enabled,
+            "needs_key": runtime.gateway.access.required,
+            "uptime_seconds": runtime.gateway.uptime,
+            "own_port": runtime.own_port.port,
+            "active": engine.slots.active,
+            "waiting": engine.slots.waiting,
+            "sessions": len(engine.sessions),
+            "records_lost": runtime.books.ledger.dropped,
+        },
+        "keys": {
+            "all": len(keys),
+            "enabled": sum(key.enabled for key in keys),
+            "of_users": sum(key.user_id is not None for key in keys),
+        },
+        "advertisement": {"port": record.port, "tls": record.tls, "priority": record.priority} if record else None,
+        "backends": [_member(member) for member in engine.pool],
+    }
+
+
+def _provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> dict[str, Any]:
     shared, runtime = hass.data[DATA], entry.runtime_data
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
     error = runtime.coordinator.last_exception
@@ -54,7 +96,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Zerocon
         "network": {
             "browsing": shared.discovery.running,
             "discovered": len(shared.discovery.providers),
-            "set_up": len(hass.config_entries.async_entries(DOMAIN)),
+            "set_up": len(provider_entries(hass)),
             "in_the_pool": sum(1 for _ in shared.engine.pool),
         },
     }

@@ -1,7 +1,7 @@
 """What the entities of a provider have in common, and what its agents have."""
 
-from collections.abc import Callable, Iterable
-from typing import override
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_MODEL
@@ -9,17 +9,19 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from . import issues
 from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
-from .coordinator import ProviderCoordinator
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Caller, Source
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
 from .core.routing.pool import Member
-from .data import DATA, ZeroconfAIConfigEntry
+from .data import DATA, AgentConfigEntry, GatewayConfigEntry, ProviderRuntime, ZeroconfAIConfigEntry
+from .gateway_coordinators import GatewayCoordinator
+from .pool_coordinator import MemberCoordinator
 from .talk import Talker
 
 
@@ -48,45 +50,97 @@ def entities_of_kind(hass: HomeAssistant, entity_ids: Iterable[str], translation
     }
 
 
-class ProviderEntity(CoordinatorEntity[ProviderCoordinator]):
-    """An entity that shows or sets something of a provider."""
+@callback
+def add_provider_entities(
+    entry: AgentConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[MemberCoordinator], Iterable[ProviderEntity]],
+) -> None:
+    """Add what `make` makes for the entry's provider, or for each backend of the gateway, those included that come later."""
+
+    @callback
+    def add(coordinator: MemberCoordinator) -> None:
+        async_add_entities(make(coordinator), config_subentry_id=coordinator.subentry_id)
+
+    for_each_provider(entry, add)
+
+
+@callback
+def for_each_provider(entry: AgentConfigEntry, action: Callable[[MemberCoordinator], None]) -> None:
+    """Call `action` with the entry's provider, or with each backend of the gateway, those included that come later."""
+    runtime = entry.runtime_data
+    if isinstance(runtime, ProviderRuntime):
+        action(runtime.coordinator)
+    else:
+        entry.async_on_unload(runtime.backend_coordinators.listen(action))
+
+
+class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
+    """An entity that shows or sets something of a provider, which is one with an entry of its own or a backend of the gateway."""
 
     _attr_has_entity_name = True
 
-    def __init__(self, entry: ZeroconfAIConfigEntry, description: EntityDescription) -> None:
+    def __init__(self, coordinator: MemberCoordinator, description: EntityDescription) -> None:
         """`description.key` is unique among the provider's entities."""
-        super().__init__(entry.runtime_data.coordinator)
+        super().__init__(coordinator)
         self.entity_description = description
-        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_unique_id = f"{coordinator.member_id}_{description.key}"
         # Only which device it is: what the device is like is kept true by the coordinator.
-        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry.entry_id)})
+        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, coordinator.member_id)})
 
     @property
     def member(self) -> Member:
-        """What is known of the provider right now."""
-        return self.coordinator.member
+        """What is known of the provider right now. Raises RuntimeError where the entity is not available."""
+        member = self.coordinator.member
+        if member is None:
+            raise RuntimeError(f"{self.coordinator.name} is not in the pool")
+        return member
 
     @property
     @override
     def available(self) -> bool:
-        """Always, unless a subclass says otherwise: that a provider is offline is something to show."""
+        """As long as it is in the pool, unless a subclass says otherwise: that a provider is offline is something to show."""
+        return self.coordinator.member is not None
+
+
+class GatewayEntity(CoordinatorEntity[GatewayCoordinator]):
+    """An entity that shows or sets something of the gateway. What it sets is an option of the entry, which applies at once."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, entry: GatewayConfigEntry, description: EntityDescription) -> None:
+        """`description.key` is unique among the gateway's own entities."""
+        super().__init__(entry.runtime_data.coordinator)
+        self.entity_description = description
+        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry.entry_id)})
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The entry's."""
+        return self.coordinator.config_entry.options
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: that nobody answers is something to show."""
         return True
 
     @callback
-    def set_option(self, key: str, value: bool | int) -> None:
-        """Store one option of the provider; it applies, and is shown, at once."""
+    def set_option(self, key: str, value: bool | int | str) -> None:
+        """Store an option; it applies, and is shown, at once."""
         entry = self.coordinator.config_entry
         self.hass.config_entries.async_update_entry(entry, options={**entry.options, key: value})
 
 
 class AgentEntity(Entity):
-    """An agent or AI task: a subentry of a provider, answered by that provider or, with model `auto`, by any."""
+    """An agent or AI task: a subentry of a provider, answered by that, or with model `auto` by any; or one of the gateway's."""
 
     _attr_has_entity_name = True
     _attr_name = None
     _attr_should_poll = False
 
-    def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
+    def __init__(self, entry: AgentConfigEntry, subentry: ConfigSubentry) -> None:
         """`subentry.data` holds what the owner chose."""
         self.entry = entry
         self.subentry = subentry
@@ -116,9 +170,15 @@ class AgentEntity(Entity):
     @override
     def available(self) -> bool:
         """Whether somebody is there to answer, or can be woken to."""
-        if self.is_auto:
-            return any(member.enabled and _may_answer(member) for member in self.hass.data[DATA].engine.pool)
-        return _may_answer(self.entry.runtime_data.member)
+        if self._only is not None:
+            return _may_answer(self._only)
+        return any(member.enabled and _may_answer(member) for member in self.hass.data[DATA].engine.pool)
+
+    @property
+    def _only(self) -> Member | None:
+        """The one provider that may answer; None for any."""
+        runtime = self.entry.runtime_data
+        return runtime.member if isinstance(runtime, ProviderRuntime) and not self.is_auto else None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -149,7 +209,7 @@ class AgentEntity(Entity):
                 caller=Caller(source, self.entity_id),
                 entity_id=self.entity_id,
                 model=self.model,
-                pin=None if self.is_auto else self.entry.entry_id,
+                pin=self._only.id if self._only is not None else None,
                 options=self.subentry.data,
                 on_prompt=self._check_context,
             )
@@ -158,7 +218,7 @@ class AgentEntity(Entity):
     @callback
     def _check_context(self, request: Request) -> None:
         """A prompt that is too long for its model is a matter for the owner: too many entities are exposed."""
-        models = () if self.is_auto else self.entry.runtime_data.member.models
+        models = self._only.models if self._only is not None else ()
         window = next((model.context_window for model in models if model.id == self.model), None)
         issues.check_context(self.hass, self.entry, self.subentry, request.estimated_prompt_tokens, window)
 

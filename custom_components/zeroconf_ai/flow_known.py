@@ -5,11 +5,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from . import issues
-from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
-from .core.backends.zeroconfai import Endpoint, endpoint_of_record
+from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME
+from .core.backends.base import Endpoint
+from .core.backends.zeroconfai import endpoint_of_record
 from .core.discovery import Provider
 from .core.protocol.record import ServiceRecord
-from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
+from .data import DATA, ZeroconfAIConfigEntry, endpoint_of, provider_entries
 from .flow_probe import answers_as, urls_of
 
 
@@ -83,4 +84,4 @@ def former_of(hass: HomeAssistant, record: ServiceRecord) -> ZeroconfAIConfigEnt
 
 
 def _entries(hass: HomeAssistant) -> list[ZeroconfAIConfigEntry]:
-    return hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+    return provider_entries(hass, include_ignore=False)

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from .core.backends.base import BackendInfo
-from .core.backends.http import Ssl
-from .core.backends.zeroconfai import Endpoint, NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
+from .core.backends.base import BackendInfo, Endpoint, Ssl
+from .core.backends.zeroconfai import NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
 from .core.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -140,7 +139,7 @@ async def survey(
         health = await backend.health()
         models = await backend.models()
     except ApiError as err:
-        raise _problem(err, keyed=endpoint.key is not None) from err
+        raise problem_of(err, keyed=endpoint.key is not None) from err
     try:
         status = await backend.status()
     except ApiError:  # optional, and what it adds is not worth a refusal
@@ -220,7 +219,7 @@ async def _identity(session: aiohttp.ClientSession, endpoint: Endpoint, name: st
     except AuthenticationError:
         return None
     except ApiError as err:
-        raise _problem(err, keyed=False) from err
+        raise problem_of(err, keyed=False) from err
 
 
 def _compare(identity: str | None, expected: str | None) -> None:
@@ -228,7 +227,7 @@ def _compare(identity: str | None, expected: str | None) -> None:
         raise Problem(UNIQUE_ID_MISMATCH)
 
 
-def _problem(err: ApiError, *, keyed: bool) -> Problem:
+def problem_of(err: ApiError, *, keyed: bool) -> Problem:
     """What an error of the wire means to the owner; `keyed`: a key was sent."""
     if isinstance(err, AuthenticationError):
         return Problem(INVALID_AUTH if keyed else NEEDS_KEY)

@@ -64,7 +64,7 @@ CONF_KEEP_KEY = "keep_key"
 ENTER_ADDRESS = "enter_address"
 """Instead of one of the providers that were found."""
 
-_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 
 ADDRESS = vol.Schema(
     {
@@ -72,7 +72,7 @@ ADDRESS = vol.Schema(
         vol.Optional(CONF_PORT): vol.All(
             NumberSelector(NumberSelectorConfig(min=1, max=65535, mode=NumberSelectorMode.BOX)), vol.Coerce(int)
         ),
-        vol.Optional(CONF_API_KEY): _SECRET,
+        vol.Optional(CONF_API_KEY): SECRET,
         vol.Required(ADVANCED): section(
             vol.Schema(
                 {
@@ -86,7 +86,7 @@ ADDRESS = vol.Schema(
 )
 """Where a provider is, typed in."""
 
-KEY = vol.Schema({vol.Required(CONF_API_KEY): _SECRET})
+KEY = vol.Schema({vol.Required(CONF_API_KEY): SECRET})
 NO_FIELDS = vol.Schema({})
 
 
@@ -100,7 +100,7 @@ def found_schema(providers: Mapping[str, str]) -> vol.Schema:
 
 def identity_schema(*, has_key: bool) -> vol.Schema:
     """The confirmation of a new identity: with which key it is to be spoken to."""
-    fields: dict[vol.Marker, Any] = {vol.Optional(CONF_API_KEY): _SECRET}
+    fields: dict[vol.Marker, Any] = {vol.Optional(CONF_API_KEY): SECRET}
     if has_key:
         fields[vol.Required(CONF_KEEP_KEY, default=False)] = BooleanSelector()
     return vol.Schema(fields)
@@ -110,10 +110,10 @@ def options_schema() -> vol.Schema:
     """A provider's options."""
     return vol.Schema(
         {
-            vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): _seconds(5, 3600),
-            vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=DEFAULT_FIRST_TOKEN_TIMEOUT): _seconds(1, 900),
+            vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): seconds(5, 3600),
+            vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=DEFAULT_FIRST_TOKEN_TIMEOUT): seconds(1, 900),
             vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
-            vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): _seconds(1, 900),
+            vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
         }
     )
 
@@ -121,9 +121,9 @@ def options_schema() -> vol.Schema:
 def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str], default_name: str) -> vol.Schema:
     """An agent, or an AI task: which has no prompt, tools or history of its own."""
     advanced: dict[vol.Marker, Any] = {
-        vol.Optional(CONF_TEMPERATURE): _number(0, 2, 0.05),
-        vol.Optional(CONF_TOP_P): _number(0, 1, 0.05),
-        vol.Optional(CONF_MAX_TOKENS): _whole(1, 1_000_000),
+        vol.Optional(CONF_TEMPERATURE): number(0, 2, 0.05),
+        vol.Optional(CONF_TOP_P): number(0, 1, 0.05),
+        vol.Optional(CONF_MAX_TOKENS): whole(1, 1_000_000),
         vol.Required(CONF_THINKING, default=THINKING_DEFAULT): SelectSelector(
             SelectSelectorConfig(options=list(THINKING_MODES), translation_key=CONF_THINKING)
         ),
@@ -136,7 +136,7 @@ def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str],
         apis = [SelectOptionDict(value=api.id, label=api.name) for api in llm.async_get_apis(hass)]
         fields[vol.Optional(CONF_PROMPT)] = TemplateSelector()
         fields[vol.Optional(CONF_LLM_HASS_API)] = SelectSelector(SelectSelectorConfig(options=apis, multiple=True))
-        advanced[vol.Required(CONF_MAX_HISTORY, default=DEFAULT_MAX_HISTORY)] = _whole(0, 1000)
+        advanced[vol.Required(CONF_MAX_HISTORY, default=DEFAULT_MAX_HISTORY)] = whole(0, 1000)
     advanced[vol.Optional(CONF_EXTRA_BODY)] = TextSelector(TextSelectorConfig(multiline=True))
     fields[vol.Required(ADVANCED)] = section(vol.Schema(advanced), {"collapsed": True})
     return vol.Schema(fields)
@@ -181,15 +181,18 @@ def parse_extra_body(text: str) -> dict[str, Any]:
     return body
 
 
-def _number(smallest: float, largest: float, step: float) -> NumberSelector:
+def number(smallest: float, largest: float, step: float) -> NumberSelector:
+    """A number that is typed in."""
     return NumberSelector(NumberSelectorConfig(min=smallest, max=largest, step=step, mode=NumberSelectorMode.BOX))
 
 
-def _whole(smallest: int, largest: int) -> vol.All[Any]:
-    return vol.All(_number(smallest, largest, 1), vol.Coerce(int))
+def whole(smallest: int, largest: int) -> vol.All[Any]:
+    """A whole number that is typed in."""
+    return vol.All(number(smallest, largest, 1), vol.Coerce(int))
 
 
-def _seconds(smallest: int, largest: int) -> vol.All[Any]:
+def seconds(smallest: int, largest: int) -> vol.All[Any]:
+    """Whole seconds that are typed in."""
     selector = NumberSelector(
         NumberSelectorConfig(min=smallest, max=largest, mode=NumberSelectorMode.BOX, unit_of_measurement="s")
     )

@@ -4,14 +4,24 @@ from collections.abc import Mapping
 import json
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigSubentryData, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigSubentryData,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
 from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_NAME, CONF_PROMPT
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 
 from .const import CONF_EXTRA_BODY, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
 from .core.protocol.models import AUTO, ModelInfo, best_model
 from .core.protocol.record import Capability
-from .data import ZeroconfAIConfigEntry
+from .core.routing.pool import Member
+from .data import DATA, is_gateway
+from .flow_models import virtual_models
 from .flow_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
 
 _TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provider} AI Task"}
@@ -52,7 +62,7 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         return self._step("reconfigure", user_input)
 
     def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
-        entry: ZeroconfAIConfigEntry = self._get_entry()
+        entry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_not_loaded")
         errors: dict[str, str] = {}
@@ -67,15 +77,14 @@ class AgentSubentryFlow(ConfigSubentryFlow):
                 if self.source == SOURCE_USER:
                     return self.async_create_entry(title=title, data=data)
                 return self.async_update_and_abort(entry, self._get_reconfigure_subentry(), title=title, data=data)
-        member = entry.runtime_data.member
+        models, best = _models(self.hass, entry)
         if self.source == SOURCE_USER:
             title = default_title(self._subentry_type, entry.title)
-            current = default_data(self._subentry_type, best_model(member.models))
+            current = default_data(self._subentry_type, best)
         else:
             subentry = self._get_reconfigure_subentry()
             title, current = subentry.title, dict(subentry.data)
-        # A provider that is offline still said in its advertisement what it serves; a model that is gone stays on offer.
-        models = model_ids(member.models) or list(member.backend.info.announced_models)
+        # A model that is gone stays on offer.
         schema = agent_schema(self.hass, self._subentry_type, [*models, current.get(CONF_MODEL, AUTO)], title)
         values = suggest(self._shown(current)) if user_input is None else user_input
         return self.async_show_form(
@@ -94,6 +103,16 @@ class AgentSubentryFlow(ConfigSubentryFlow):
         if CONF_EXTRA_BODY in shown:
             shown[CONF_EXTRA_BODY] = json.dumps(shown[CONF_EXTRA_BODY], indent=2, ensure_ascii=False)
         return shown
+
+
+def _models(hass: HomeAssistant, entry: ConfigEntry) -> tuple[list[str], ModelInfo | None]:
+    """The models that an agent may have, and the one that a new one starts with; None: any of any provider."""
+    if is_gateway(entry):
+        listed = [model for member in hass.data[DATA].engine.pool for model in member.models]
+        return [*virtual_models(entry.options), *model_ids(listed)], None
+    member: Member = entry.runtime_data.member
+    # A provider that is offline still said in its advertisement what it serves.
+    return model_ids(member.models) or list(member.backend.info.announced_models), best_model(member.models)
 
 
 def _read(user_input: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from .core.protocol.models import AUTO
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
 from .core.routing.pool import Member
-from .core.routing.router import Reply
+from .core.routing.reply import Reply
 from .data import DATA
 from .errors import to_home_assistant_error
 from .translate import parse_structured

@@ -5,8 +5,7 @@ from typing import Any
 from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
-from .const import DOMAIN
-from .data import DATA
+from .data import DATA, provider_entries
 
 
 @callback
@@ -19,7 +18,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     shared = hass.data[DATA]
     members = list(shared.engine.pool)
     return {
-        "providers": len(hass.config_entries.async_entries(DOMAIN)),
+        "providers": len(provider_entries(hass)),
         "online": sum(member.online and member.known for member in members),
         "models": len({model.id for member in members for model in member.models}),
         "discovered": len(shared.discovery.providers),

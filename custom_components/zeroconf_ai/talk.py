@@ -33,7 +33,7 @@ from .core.protocol.chunks import Delta, Message
 from .core.protocol.errors import ApiError, InvalidRequestError
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
-from .core.routing.router import Reply
+from .core.routing.reply import Reply
 from .errors import to_home_assistant_error
 from .translate import (
     match_tool_name,

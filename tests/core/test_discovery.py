@@ -18,7 +18,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from zeroconf_ai.discovery import Change, ChangeKind, DiscoveryManager, Preferences
 from zeroconf_ai.engine import ask_health
-from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Capability, Cost, Placement, ServiceRecord
+from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Capability, Cost, Load, Placement, ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.trust import Trust, TrustStore
 
@@ -123,6 +123,19 @@ async def test_a_provider_is_found_changed_and_gone(network: AsyncZeroconf, watc
         assert (await watch.until(ChangeKind.MOVED, first.id)).provider.record.port == first.port + 500
     await watch.until(ChangeKind.REMOVED, first.id)
     assert watch.manager.get(first.id) is None
+
+
+async def test_a_load_alone_is_no_other_provider(network: AsyncZeroconf, watch: Watch) -> None:
+    first = replace(record(), load=Load.IDLE)
+    async with advertised(network, info(first)):
+        await watch.until(ChangeKind.ADDED, first.id)
+        watch.changes.clear()
+        await (await network.async_update_service(info(replace(first, load=Load.FULL))))
+        async with asyncio.timeout(3):
+            while (known := watch.manager.get(first.id)) is None or known.record.load is not Load.FULL:
+                await asyncio.sleep(0.01)
+        await watch.until(ChangeKind.HEARD, first.id)
+        assert {change.kind for change in watch.changes} == {ChangeKind.HEARD}
 
 
 async def test_both_service_types_are_one_provider_until_both_are_gone(network: AsyncZeroconf, watch: Watch) -> None:

@@ -6,11 +6,12 @@ import random
 from typing import Any, override
 
 import aiohttp
+from aiohttp import web
 import pytest
 
 from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
-from zeroconf_ai.backends.base import BackendInfo, Timeouts
-from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, Endpoint, ZeroconfAIBackend
+from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
+from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import (
     ApiError,
@@ -157,6 +158,27 @@ async def test_cancelling_at_any_time_closes_the_upstream_and_gives_the_slot_bac
         for request in upstream.received:
             await asyncio.wait_for(request.over.wait(), 1)
             assert request.cut
+
+
+@pytest.mark.parametrize(("told", "at_once"), [(None, MAX_CONNECTIONS), (7, 7), (1, 1)])
+async def test_a_peer_is_given_as_many_at_once_as_it_says_else_five(
+    engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, told: int | None, at_once: int
+) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return await answers(COMPLETION)(request)
+
+    async def ask() -> None:
+        async with engine.run(chat(), CALLER) as reply:
+            assert reply.body
+
+    if told is not None:
+        upstream.on("/status", answers({"queue": {"max_concurrent": told}}))
+    await engine.checker.check(engine.add(backend))
+    upstream.on(CHAT, slow)
+    upstream.most_at_once = 0
+    await asyncio.gather(*(ask() for _ in range(10)))
+    assert (len(upstream.bodies()), upstream.most_at_once) == (10, at_once)
 
 
 async def test_the_next_provider_answers_when_the_first_dies(

@@ -43,7 +43,7 @@ async def pipeline_of(client: HomeClient, name: str) -> str:
 async def add_agent(client: HomeClient, entry_id: str, **options: Any) -> str:
     """Add an agent to an entry by its form; the agent's entity id."""
     before = set(await client.states())
-    step = await client.start_flow([entry_id, "conversation"], kind="subentries")  # type: ignore[arg-type]
+    step = await client.start_flow([entry_id, "conversation"], kind="subentries")
     fields = {"name": "Any provider", "model": "auto", "llm_hass_api": ["assist"], "advanced": {}, **options}
     done = await client.continue_flow(step["flow_id"], fields, kind="subentries")
     assert done["type"] == "create_entry", done

@@ -47,7 +47,7 @@ class ChangeKind(StrEnum):
     MOVED = "moved"
     """It is advertised at other addresses or another port."""
     HEARD = "heard"
-    """It announced itself again, unchanged."""
+    """It announced itself again, unchanged but for its load."""
     REMOVED = "removed"
     """It said goodbye, or its record ran out."""
     STATE = "state"
@@ -348,8 +348,10 @@ class DiscoveryManager:
         self._providers[provider_id] = provider
         if (best.addresses, best.port, best.tls) != (former.record.addresses, former.record.port, former.record.tls):
             self._tell(ChangeKind.MOVED, provider)
-        elif (best, trust) != (former.record, former.trust):
+        elif (replace(best, load=None), trust) != (replace(former.record, load=None), former.trust):
             self._tell(ChangeKind.UPDATED, provider)
+        elif best.load is not former.record.load:
+            self._tell(ChangeKind.HEARD, provider)
 
     def _tell(self, kind: ChangeKind, provider: Provider) -> None:
         for callback in tuple(self._callbacks):

@@ -6,6 +6,7 @@ It is also where all parts are put together; nothing else builds a pool, a check
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 import logging
@@ -22,13 +23,18 @@ from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Request, Urgency
 from .protocol.status import Health
-from .protocol.usage import Usage
 from .routing.health import HealthChecker
 from .routing.policy import Policy, Terms
 from .routing.pool import Member, Pool
-from .routing.router import Reply, Router
+from .routing.reply import Reply
+from .routing.router import Router
+from .routing.sessions import Sessions
+from .routing.slots import Place, Slots
 
 _LOGGER = logging.getLogger(__name__)
+
+_HOLDS_PLACE = ContextVar("zeroconf_ai_holds_place", default=False)
+"""Whether this runs on behalf of a request that has its place already: an agent of the home asks in turn."""
 
 
 def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Health]]:
@@ -72,6 +78,8 @@ class Caller:
     """Patterns of the models that it may use; empty: all."""
     background: bool = False
     """Whether others go first."""
+    admin: bool = False
+    """Whether it may see what others did."""
 
     @property
     def urgency(self) -> Urgency:
@@ -93,7 +101,11 @@ class Engine:
         self.recorder = recorder
         """Where what was used is left; None: nowhere."""
         self.own_id = own_id
-        self._router = Router(self.pool, self.checker)
+        self.slots = Slots()
+        """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
+        self.sessions = Sessions()
+        """Where sessions are; they outlive a restart once they are opened."""
+        self._router = Router(self.pool, self.checker, self.sessions)
 
     def add(self, backend: Backend, terms: Terms | None = None) -> Member:
         """Take a backend in. It is taken for well until it is checked. Raises ValueError where its id is taken."""
@@ -129,9 +141,13 @@ class Engine:
         """
         generation = _begun(request, caller)
         started = time.perf_counter()
+        place: Place | None = None
         reply: Reply | None = None
         try:
-            reply = await self._router.route(self._prepare(request, caller))
+            request = self._prepare(request, caller)
+            if not _HOLDS_PLACE.get():
+                place = await self.slots.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
+            reply = await self._route(request)
             yield reply
         except ApiError as err:
             generation = replace(generation, outcome=Outcome.ERROR, error_code=err.code)
@@ -140,8 +156,18 @@ class Engine:
             if reply is not None:
                 # Shielded: the clean-up of a cancelled request must not be cancelled with it.
                 await asyncio.shield(asyncio.ensure_future(reply.close()))
+            if place is not None:
+                place.release()
             if self.recorder is not None:
                 self.recorder.record(_ended(generation, reply, started))
+
+    async def _route(self, request: Request) -> Reply:
+        """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
+        token = _HOLDS_PLACE.set(True)
+        try:
+            return await self._router.route(request, self.policy)
+        finally:
+            _HOLDS_PLACE.reset(token)
 
     def _prepare(self, request: Request, caller: Caller) -> Request:
         """The request as it is routed. Raises LoopDetectedError for one that came through here before."""
@@ -155,14 +181,15 @@ class Engine:
             via=(*request.via, self.own_id) if self.own_id is not None else request.via,
             models=caller.models,
             user_id=caller.user_id,
+            key_id=caller.key_id,
             urgency=caller.urgency,
             inside=caller.source in _INSIDE,
         )
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
-        """All models of all backends that are enabled and online, in the order of preference."""
-        online = (member for member in self.pool if member.enabled and member.online)
-        return [(member, model) for member in sorted(online, key=lambda member: member.priority) for model in member.models]
+        """All real models of all backends that are enabled and online, in the order of preference."""
+        online = sorted((member for member in self.pool if member.enabled and member.online), key=lambda member: member.priority)
+        return [(member, model) for member in online for model in member.models if not model.virtual]
 
     async def close(self) -> None:
         """Let everything go."""
@@ -206,8 +233,9 @@ def _ended(generation: Generation, reply: Reply | None, started: float) -> Gener
         backend_id=reply.backend_id,
         backend_name=reply.backend_name,
         attempts=len(reply.attempts),
-        usage=reply.usage or Usage(),
-        cost=reply.usage.cost if reply.usage else None,
+        usage=(used := reply.used),
+        estimated=reply.usage is None,
+        cost=used.cost,
         duration=now - started,
         first_token=None if reply.first_token_at is None else reply.first_token_at - started,
         finish_reason=reply.finish_reason,

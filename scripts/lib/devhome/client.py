@@ -198,7 +198,7 @@ class HomeClient:
                 raise HttpError(f"{method} {path}", response.status, await response.text())
             return await response.json()
 
-    async def start_flow(self, handler: str, *, kind: str = "", **context: Any) -> Json:
+    async def start_flow(self, handler: str | list[str], *, kind: str = "", **context: Any) -> Json:
         """Start a config flow and return its first step.
 
         `kind` is "" for a new entry, `options` (`handler` is then the entry's id) or `subentries` (a pair

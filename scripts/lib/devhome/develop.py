@@ -10,6 +10,7 @@ import signal
 import sys
 
 from . import REPOSITORY, DevHomeError
+from .gateway import Gateway, kept_gateway
 from .home import RESTART_CODE, Home
 from .namespaces import Host, Lan, remove_leftovers, require_root
 from .process import free_port, require_free_port
@@ -18,6 +19,8 @@ from .provider import MODEL, DemoProvider
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """What means all addresses, and one of them that reaches this machine from itself."""
 
+ASSIST_MODEL = "homeassistant/assist"
+GATEWAY_FILE = "gateway.json"
 PROVIDER_PORTS = range(8500, 8600)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +48,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="when ready, print one line of JSON and nothing else: url, user, password, token, demo_base_url, namespace",
+        help="when ready, print one line of JSON and nothing else: url, user, password, token, base_url, key, model,"
+        " demo_base_url, namespace",
     )
     parser.add_argument(
         "--isolated",
@@ -101,10 +105,12 @@ async def develop(options: argparse.Namespace, host: Host | None) -> int:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     try:
         if await until_stopped(stop, start(home, provider)):
+            # Announced only where others could reach it.
+            gateway = await share(home, advertise=host is not None or options.host in EVERY_ADDRESS)
             if options.json:
-                print(json.dumps(facts(home, provider, host)), flush=True)
+                print(json.dumps(facts(home, gateway, provider, host)), flush=True)
             else:
-                print(instructions(home, provider), flush=True)
+                print(instructions(home, gateway, provider), flush=True)
             await until_stopped(stop, watch(home, provider))
     finally:
         say("stopping")
@@ -139,6 +145,12 @@ async def start(home: Home, provider: DemoProvider | None) -> None:
     await home.start()
 
 
+async def share(home: Home, *, advertise: bool) -> Gateway:
+    """Set the home's gateway up, or find it set up already."""
+    async with home.client() as client:
+        return await kept_gateway(client, home.folder / GATEWAY_FILE, advertise=advertise)
+
+
 async def watch(home: Home, provider: DemoProvider | None) -> None:
     """Start Home Assistant again whenever it was asked to restart. Raises DevHomeError if one of both ends by itself."""
     while True:
@@ -171,19 +183,22 @@ async def until_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) 
     return True
 
 
-def facts(home: Home, provider: DemoProvider | None, host: Host | None) -> dict[str, str | None]:
+def facts(home: Home, gateway: Gateway, provider: DemoProvider | None, host: Host | None) -> dict[str, str | None]:
     """What a script needs to know."""
     return {
         "url": home.url,
         "user": home.login.user,
         "password": home.login.password,
         "token": home.login.token,
+        "base_url": gateway.base_url,
+        "key": gateway.key,
+        "model": ASSIST_MODEL,
         "demo_base_url": provider.base_url if provider else None,
         "namespace": host.namespace.name if host else None,
     }
 
 
-def instructions(home: Home, provider: DemoProvider | None) -> str:
+def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None) -> str:
     """What a person needs to know."""
     lines = [
         "",
@@ -204,6 +219,20 @@ def instructions(home: Home, provider: DemoProvider | None) -> str:
             f"    curl {provider.base_url}/chat/completions -H 'Content-Type: application/json' -d '{json.dumps(question)}'",
             "",
         ]
+    order = {"model": ASSIST_MODEL, "messages": [{"role": "user", "content": "Turn on the kitchen light"}]}
+    lines += [
+        f"  Gateway         {gateway.base_url}",
+        f"  Key             {gateway.key}",
+        f"    curl {gateway.base_url}/chat/completions -H 'Authorization: Bearer {gateway.key}' \\",
+        f"      -H 'Content-Type: application/json' -d '{json.dumps(order)}'",
+        "",
+        "    from openai import OpenAI",
+        f'    client = OpenAI(base_url="{gateway.base_url}", api_key="{gateway.key}")',
+        '    messages = [{"role": "user", "content": "Which lights are on?"}]',
+        f'    for chunk in client.chat.completions.create(model="{ASSIST_MODEL}", messages=messages, stream=True):',
+        '        print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="")',
+        "",
+    ]
     return "\n".join([*lines, f"  Log             {home.process.log}", "  Ctrl-C stops everything.", ""])
 
 

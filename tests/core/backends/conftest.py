@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.core.fakes import Upstream, chat
-from zeroconf_ai.backends.base import Answer, Timeouts
+from zeroconf_ai.backends.base import Answer, Endpoint, Timeouts
 from zeroconf_ai.backends.http import HttpUpstream
 from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import ApiError
@@ -34,9 +34,9 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 def client(session: aiohttp.ClientSession, upstream: Upstream) -> Make:
-    def make(base_url: str = "", **options: Any) -> HttpUpstream:
-        given: dict[str, Any] = {"name": "Attic", "key": KEY, "timeouts": QUICK} | options
-        return HttpUpstream(session, base_url or upstream.base_url, **given)
+    def make(base_url: str = "", timeouts: Timeouts = QUICK, **options: Any) -> HttpUpstream:
+        given: dict[str, Any] = {"key": KEY} | options
+        return HttpUpstream(session, Endpoint(base_url or upstream.base_url, **given), name="Attic", timeouts=timeouts)
 
     return make
 

@@ -35,7 +35,7 @@ async def test_openrouters_list_is_read_to_its_end_with_prices_limits_and_capabi
         "input_cost_per_1m": 3.0,
         "output_cost_per_1m": 15.0,
         "currency": "USD",
-        "cached_input_cost_per_1m": 0.3,
+        "cached_cost_per_1m": 0.3,
     }
     assert tiny.pricing is not None
     assert (tiny.pricing["input_cost_per_1m"], tiny.pricing["output_cost_per_1m"]) == (0.02, 0.04)

@@ -17,7 +17,7 @@ def test_it_says_its_version(tmp_path: Path) -> None:
 def test_help_lists_the_commands_without_loading_them(tmp_path: Path) -> None:
     done = run(tmp_path, "--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("chat", "discover", "serve"))
+    assert all(command in done.stdout for command in ("chat", "discover", "keys", "serve"))
     code = (
         "import sys, zeroconf_ai.cli\n"
         "try: zeroconf_ai.cli.main(['--help'])\n"
@@ -28,7 +28,7 @@ def test_help_lists_the_commands_without_loading_them(tmp_path: Path) -> None:
 
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
-    for command in ("chat", "discover", "serve"):
+    for command in ("chat", "discover", "keys", "serve"):
         done = run(tmp_path, command, "-h")
         assert done.returncode == 0
         assert "Usage: zeroconf-ai" in done.stdout

@@ -18,6 +18,7 @@ import click
 import pytest
 
 from zeroconf_ai.cli import serve
+from zeroconf_ai.cli.admission import Admission
 from zeroconf_ai.server.app import create_runner
 
 from .common import COMMAND, line_of, run, serving, started
@@ -45,7 +46,7 @@ def test_one_line_says_that_it_is_ready(tmp_path: Path) -> None:
         port = int(line.rpartition(":")[2].removesuffix("/v1\n"))
         assert line == f'serving demo-rules as "Büro" on http://127.0.0.1:{port}/v1\n'
         assert 8000 <= port <= 9000
-        assert get(f"http://127.0.0.1:{port}/v1/models")[1]["data"][0]["id"] == "demo-rules"
+        assert [model["id"] for model in get(f"http://127.0.0.1:{port}/v1/models")[1]["data"][:2]] == ["auto", "demo-rules"]
         process.terminate()
         rest = process.communicate(timeout=20)
         assert (process.returncode, rest) == (0, (b"", b""))
@@ -149,7 +150,8 @@ def test_with_a_key_only_who_has_it_is_answered(tmp_path: Path, way: str) -> Non
 def test_a_signal_ends_it_well_and_a_running_stream_with_an_error(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path, "--delay", "0.05", *QUIET) as server, ThreadPoolExecutor() as pool:
         body = {"model": "demo-rules", "messages": [{"role": "user", "content": "count to 1000"}], "stream": True}
-        request = urllib.request.Request(f"{server.url}/chat/completions", json.dumps(body).encode())
+        asked = json.dumps(body).encode()
+        request = urllib.request.Request(f"{server.url}/chat/completions", asked, {"Content-Type": "application/json"})
 
         def read() -> bytes:
             with urllib.request.urlopen(request, timeout=30) as response:
@@ -195,7 +197,7 @@ async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPat
     port = runner.addresses[0][1]
     monkeypatch.setattr(serve, "FIRST_PORT", port)
     monkeypatch.setattr(serve, "LAST_PORT", port)
-    options = serve.Options("127.0.0.1", None, "x", None, False, False, 1, 0.0, False)
+    options = serve.Options("127.0.0.1", None, "x", Admission(), False, False, 1, 0.0, False)
     with pytest.raises(click.ClickException, match=f"All ports from {port} to {port} are in use"):
         await serve._listen(runner, options)
     await runner.cleanup()

@@ -12,11 +12,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 import pytest
 
 from zeroconf_ai.backends.anthropic.backend import AnthropicBackend, anthropic_info
-from zeroconf_ai.backends.base import Answer, Backend, Timeouts
+from zeroconf_ai.backends.base import Answer, Backend, Endpoint, Timeouts
 from zeroconf_ai.backends.ollama.backend import OllamaBackend, ollama_info
 from zeroconf_ai.backends.openai.backend import OpenAIBackend
 from zeroconf_ai.backends.openai.flavors import FLAVORS
-from zeroconf_ai.backends.zeroconfai import Endpoint
 from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.request import Kind, Request
@@ -57,11 +56,12 @@ async def before(
     timeouts: Timeouts = PATIENT,
     key: str | None = None,
     info: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> AsyncIterator[Any]:
     """The backend of a dialect or an OpenAI flavor, before a fake that is started and stopped with it."""
     async with fake, aiohttp.ClientSession() as session:
-        endpoint = Endpoint(fake.base_url, fake.key if key is None else key)
+        endpoint = Endpoint(fake.base_url, fake.key if key is None else key, headers=headers or {})
         backend: Backend
         if name == "anthropic":
             backend = AnthropicBackend(

@@ -20,6 +20,7 @@ from zeroconf_ai.protocol.record import (
     Auth,
     Capability,
     Cost,
+    Load,
     Placement,
     RecordError,
     ServiceRecord,
@@ -330,3 +331,14 @@ def test_an_address_that_is_none_is_a_record_error() -> None:
 
 def test_addresses_may_be_given_parsed() -> None:
     assert read({}, addresses=[ip_address("192.168.1.9")]).base_url() == "http://192.168.1.9:8000/v1"
+
+
+@pytest.mark.parametrize(("told", "load"), [("idle", Load.IDLE), ("FULL", Load.FULL), ("asleep", None), ("", None), (None, None)])
+def test_load_is_optional(told: str | None, load: Load | None) -> None:
+    assert read({"load": told}).load is load
+
+
+def test_load_is_told_in_both_dialects() -> None:
+    record = replace(read({"id": ID}), load=Load.BUSY)
+    assert record.to_txt()["load"] == record.to_saturn_txt()["load"] == "busy"
+    assert "load" not in replace(record, load=None).to_txt()

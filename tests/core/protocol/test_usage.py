@@ -7,7 +7,7 @@ import pytest
 from zeroconf_ai.protocol.usage import Usage
 
 counts = st.integers(0, 10**12)
-usages = st.builds(Usage, counts, counts, counts, counts, st.none() | counts)
+usages = st.builds(Usage, counts, counts, counts, counts, st.none() | counts, counts, counts)
 
 
 @given(usages)
@@ -20,6 +20,8 @@ def test_what_is_written_is_what_is_read(usage: Usage) -> None:
 def test_a_sum_is_the_sum_of_each_and_never_forgets_a_cost(parts: list[Usage]) -> None:
     total = sum(parts, Usage())
     assert total.total_tokens == sum(part.total_tokens for part in parts)
+    assert total.cache_write_tokens == sum(part.cache_write_tokens for part in parts)
+    assert total.cache_write_1h_tokens == sum(part.cache_write_1h_tokens for part in parts)
     costs = [part.cost for part in parts if part.cost is not None]
     assert total.cost == (sum(costs) if costs else None)
 
@@ -36,6 +38,13 @@ def test_openais_usage_is_understood() -> None:
         }
     )
     assert found == Usage(100, 20, 80, 15, 20)
+
+
+def test_what_was_put_into_a_cache_is_told_where_anything_was() -> None:
+    assert Usage(9, 1).to_json()["prompt_tokens_details"] == {"cached_tokens": 0}
+    written = Usage(9, 1, cache_write_tokens=5).to_json()
+    assert written["prompt_tokens_details"] == {"cached_tokens": 0, "cache_write_tokens": 5}
+    assert Usage.parse(written) == Usage(9, 1, cache_write_tokens=5)
 
 
 @pytest.mark.parametrize("data", [None, {}, [], "x", 5])

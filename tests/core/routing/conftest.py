@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.core.fakes import StubBackend
-from zeroconf_ai.routing import router as router_module
+from zeroconf_ai.routing import router as router_module, waking as waking_module
 from zeroconf_ai.routing.events import RoutingEvent
 from zeroconf_ai.routing.health import HealthChecker
 from zeroconf_ai.routing.pool import Member, Pool
@@ -62,7 +62,8 @@ async def checker(pool: Pool) -> AsyncIterator[HealthChecker]:
 async def router(pool: Pool, checker: HealthChecker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Router]:
     assert router_module.RETRY_SECONDS == 1  # PROTOCOL 3, rule 6
     monkeypatch.setattr(router_module, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(router_module, "KNOCK_SECONDS", 0.01)
+    monkeypatch.setattr(router_module, "SESSION_SECONDS", 0.3)
+    monkeypatch.setattr(waking_module, "KNOCK_SECONDS", 0.01)
     router = Router(pool, checker)
     yield router
     await router.close()

@@ -12,6 +12,7 @@ from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState, ProviderStatus, Queue
 from zeroconf_ai.routing.candidates import candidates
+from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool import Member, Pool, Wake
 
 TEXT_ONLY = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -48,8 +49,35 @@ def test_a_model_without_vision_or_tools_is_passed_over_when_they_are_needed(poo
     found = candidates(pool, chat(messages=IMAGE))
     assert [candidate.member.id for candidate in found.ordered] == ["seeing"]
     assert found.passed_over == ("Blind: its model m cannot do vision",)
-    with pytest.raises(UnavailableError, match="Seeing: its model m cannot do tools"):
+
+
+def test_what_no_provider_could_ever_do_is_the_callers_error(pool: Pool, add: Add) -> None:
+    blind = ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))
+    away = add("away", models=[blind])
+    add("plain", capabilities=TEXT_ONLY, models=["m", "other"])
+    away.state = ProviderState.OFFLINE
+    with pytest.raises(InvalidRequestError, match="Away: its model m cannot do tools; Plain: cannot do tools") as caught:
         candidates(pool, chat(tools=[{"type": "function"}]))
+    assert (caught.value.status, caught.value.code) == (400, "unsupported_capability")
+    with pytest.raises(InvalidRequestError, match="Away: has no model that can do this"):
+        candidates(pool, Request.parse(Kind.EMBEDDINGS, {"input": "Hi"}))
+    add("off", models=["m"]).enabled = False
+    with pytest.raises(UnavailableError, match="Off: switched off"):
+        candidates(pool, chat(tools=[{"type": "function"}]))
+
+
+def test_one_that_could_and_is_away_is_still_tried(pool: Pool, add: Add) -> None:
+    add("blind", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))])
+    seeing = add("seeing", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))])
+    seeing.state = ProviderState.OFFLINE
+    assert order(pool, chat(messages=IMAGE)) == ["seeing"]
+
+
+def test_auto_says_when_the_prompt_is_too_long_for_all(pool: Pool, add: Add) -> None:
+    add("a", models=[ModelInfo("m", context_window=100), ModelInfo("n", context_window=200)])
+    with pytest.raises(InvalidRequestError, match="about 1000 tokens exceeds its 200") as caught:
+        candidates(pool, chat(model="auto", messages=[{"role": "user", "content": "x" * 4000}]))
+    assert caught.value.code == "context_length_exceeded"
 
 
 def test_a_prompt_that_is_too_long_for_all_is_the_callers_error(pool: Pool, add: Add) -> None:
@@ -163,6 +191,28 @@ def test_a_pinned_provider_that_does_not_serve_the_model_is_not_replaced(pool: P
         candidates(pool, chat(model="attic/other-than-this"))
 
 
+# A missing tag.
+
+
+def test_a_missing_tag_means_latest(pool: Pool, add: Add) -> None:
+    add("ollama", models=["llama3.2:latest", "qwen3:8b"], priority=1)
+    add("other", models=["llama3.2"])
+    for asked in ("llama3.2", "llama3.2:latest"):
+        found = candidates(pool, chat(model=asked)).ordered
+        assert [(candidate.member.id, candidate.model) for candidate in found] == [
+            ("ollama", "llama3.2:latest"),
+            ("other", "llama3.2"),
+        ]
+    with pytest.raises(NotFoundError):
+        candidates(pool, chat(model="qwen3"))
+
+
+def test_the_exact_tag_goes_before_latest(pool: Pool, add: Add) -> None:
+    add("a", models=["m:latest", "m"])
+    assert candidates(pool, chat(model="m")).ordered[0].model == "m"
+    assert candidates(pool, chat(model="m:latest")).ordered[0].model == "m:latest"
+
+
 # Rules 4 and 5: order.
 
 
@@ -197,6 +247,36 @@ def test_the_healthy_come_before_the_degraded_of_equal_rank_only(pool: Pool, add
     slow.priority_override = 1
     assert order(pool) == ["slow", "well"]
     assert well.online
+
+
+def test_one_whose_places_are_taken_comes_after_those_with_a_free_one_whatever_its_rank(pool: Pool, add: Add) -> None:
+    full, crowded, free = add("full", priority=1), add("crowded", priority=2), add("free", priority=3)
+    full.slots.limit, full.slots.active = 1, 1
+    crowded.slots.limit, crowded.slots.active, crowded.slots.queue_length = 1, 1, 0
+    assert order(pool) == ["free", "full", "crowded"]
+    full.slots.active = 0
+    assert order(pool) == ["full", "free", "crowded"]
+    assert free.slots.free
+
+
+def test_one_that_has_cost_its_months_limit_comes_last(pool: Pool, add: Add) -> None:
+    spent, full = add("spent", priority=1), add("full", priority=2)
+    spent.terms, spent.month_cost = Terms(monthly_limit=5), 4
+    full.slots.limit, full.slots.active = 1, 1
+    assert order(pool) == ["spent", "full"]
+    spent.month_cost = 5
+    assert order(pool) == ["full", "spent"]
+
+
+def test_one_whose_breaker_is_open_is_only_a_last_resort(pool: Pool, add: Add) -> None:
+    bad = add("bad", priority=1)
+    for _ in range(3):
+        bad.breaker.fail()
+    assert order(pool) == ["bad"]
+    add("good", priority=2)
+    found = candidates(pool, chat())
+    assert [candidate.member.id for candidate in found.ordered] == ["good"]
+    assert found.passed_over == ("Bad: failed again and again, is left alone for 30 s",)
 
 
 # Rule 8: never another model, unless asked for any.
@@ -268,7 +348,7 @@ def test_an_unknown_model_is_named_with_those_that_are_near(pool: Pool, add: Add
 def test_a_known_model_that_nobody_may_use_now_is_not_called_unknown(pool: Pool, add: Add) -> None:
     add("a", models=["m"], capabilities=TEXT_ONLY)
     add("b", models=["other"])
-    with pytest.raises(UnavailableError) as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         candidates(pool, chat(model="m", tools=[{"type": "function"}]))
     assert refused.value.details == ("A: cannot do tools", "B: does not serve m")
 

@@ -33,8 +33,10 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.events import EventKind, RoutingEvent
 from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.policy import Policy
 from zeroconf_ai.routing.pool import Pool
-from zeroconf_ai.routing.router import Reply, Router
+from zeroconf_ai.routing.reply import Reply
+from zeroconf_ai.routing.router import Router
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -265,9 +267,9 @@ async def test_a_read_timeout_goes_on_only_where_nobody_bills_twice(
     assert sent(first, second) == [1, int(tries_next)]
 
 
-async def test_the_owner_may_allow_a_retry_that_costs(pool: Pool, checker: HealthChecker, add: Add) -> None:
+async def test_the_owner_may_allow_a_retry_that_costs(router: Router, add: Add) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
-    reply = await Router(pool, checker, retry_metered_timeouts=True).route(chat())
+    reply = await router.route(chat(), Policy(retry_metered_timeouts=True))
     await reply.close()
     assert sent(first, second) == [1, 1]
 
@@ -308,7 +310,7 @@ async def test_a_failure_after_the_first_token_is_the_streams_end(router: Router
     await reply.close()
     assert heard == ["Hel"]
     assert sent(first, second) == [1, 0]
-    assert (first.failures, first.tally.errors) == (1, 1)
+    assert (first.breaker.failures, first.tally.errors) == (1, 1)
 
 
 async def test_nothing_said_before_the_choice_is_lost(router: Router, add: Add) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from tests.core.fakes import StubBackend
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool import Member, Pool
 from zeroconf_ai.routing.watch import HealthWatch
 
@@ -33,3 +34,21 @@ async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None
     await asyncio.sleep(0.1)
     assert attic.asked["health"] == asked
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]
+
+
+async def test_each_is_asked_as_often_as_its_owner_wants_and_only_those_that_are_wanted() -> None:
+    pool = Pool()
+    checker = HealthChecker(pool)
+    often, rarely, off, others = (StubBackend(name) for name in ("often", "rarely", "off", "others"))
+    pool.add(Member(often, Terms(check_every=0.01)))
+    pool.add(Member(rarely, Terms(check_every=600.0)))
+    pool.add(Member(off, enabled=False))
+    pool.add(Member(others))
+    watch = HealthWatch(pool, checker, interval=300.0, only=lambda member: member.id != "others")
+    watch.start()
+    async with asyncio.timeout(5):
+        while often.asked["health"] < 5:
+            await asyncio.sleep(0.005)
+    await watch.close()
+    await checker.close()
+    assert [backend.asked["health"] for backend in (rarely, off, others)] == [1, 0, 0]

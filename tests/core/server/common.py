@@ -11,9 +11,9 @@ import aiohttp
 from aiohttp import web
 from openai import AsyncOpenAI
 
-from zeroconf_ai.backends.base import Backend, BackendInfo
+from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
-from zeroconf_ai.backends.zeroconfai import Endpoint, ZeroconfAIBackend
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.auth import KeyCheck

@@ -5,6 +5,10 @@ import traceback
 import pytest
 
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.backends.catalogue import ModelOverride
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Capability, Cost
+from zeroconf_ai.routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
 from zeroconf_ai.server.config import UpstreamConfig, quick_config, read_config
 from zeroconf_ai.server.document import ConfigError
 from zeroconf_ai.server.kinds import KINDS
@@ -14,7 +18,7 @@ ATTIC = "providers:\n  - id: attic\n    type: ollama\n"
 
 
 def read(text: str, **environment: str) -> tuple[UpstreamConfig, ...]:
-    return read_config(text, "p.yaml", environment)
+    return read_config(text, "p.yaml", environment).upstreams
 
 
 def test_a_full_provider_is_read() -> None:
@@ -44,6 +48,122 @@ providers:
     )
     assert (cloud.name, cloud.endpoint, cloud.key) == ("Anthropic", "https://api.anthropic.com/v1", SECRET)
     assert SECRET not in repr((gpu, cloud))
+
+
+def test_all_that_an_owner_may_say_is_read() -> None:
+    text = f"""
+providers:
+  - id: gpu
+    type: vllm
+    endpoint: http://192.0.2.20:8001
+    weight: 3
+    maxConcurrent: 4
+    queueLength: 0
+    health: {{path: //ready, interval: 10, timeout: 2.5}}
+    timeouts: {{firstToken: 90}}
+    headers: {{X-Team: house, X-Access: "${{ACCESS}}"}}
+    verifySsl: false
+    authType: header X-Auth-Token
+    authSecret: {SECRET}
+    contextWindow: 32768
+    maxTokens: 4096
+    capabilities: [completion, tools]
+    isDefault: true
+    costPer1kTokens: 0.002
+    prices: {{strong: {{input: 3, output: 15}}}}
+    cost: subscription
+    monthlyLimit: 12.5
+    tags: [gpu, garage]
+    models:
+      - strong
+      - {{id: small, alias: fast-one, contextWindow: 8192, maxTokens: 512, capabilities: [completion],
+          prices: {{input: 0.1, output: 0.2, cached: 0.01, reasoning: 0.3, cacheWrite: 0.12, cacheWrite1h: 0.16, currency: eur}}}}
+    aliases: {{house: strong}}
+"""
+    (gpu,) = read(text, ACCESS="s3cr3t-access")
+    every = Prices(2_000_000_000, 2_000_000_000)
+    small = Prices(100_000_000, 200_000_000, 10_000_000, 300_000_000, "EUR", cache_write=120_000_000, cache_write_1h=160_000_000)
+    assert gpu == UpstreamConfig(
+        "gpu",
+        "vLLM",
+        KINDS["vllm"],
+        "http://192.0.2.20:8001/v1",
+        SECRET,
+        timeouts=Timeouts(first_token=90.0, probe=2.5),
+        models=("strong", "small"),
+        weight=3,
+        max_concurrent=4,
+        queue_length=0,
+        cost=Cost.SUBSCRIPTION,
+        prices={"*": every, "strong": Prices(3_000_000_000, 15_000_000_000), "small": small},
+        monthly_limit=12_500_000_000,
+        aliases={"house": "strong", "fast-one": "small"},
+        headers={"X-Team": "house", "X-Access": "s3cr3t-access"},
+        key_header="X-Auth-Token",
+        verify_ssl=False,
+        context_window=32768,
+        max_output_tokens=4096,
+        capabilities=frozenset({Capability.COMPLETION, Capability.TOOLS}),
+        overrides={"small": ModelOverride(8192, 512, frozenset({Capability.COMPLETION}))},
+        tags=frozenset({"gpu", "garage"}),
+        health_path="//ready",
+        health_interval=10.0,
+        is_default=True,
+    )
+    assert SECRET not in repr(gpu)
+    assert "s3cr3t" not in repr(gpu)
+    assert gpu.terms.prices["fast-one"] == small
+    assert gpu.terms.prices["house"] == gpu.prices["strong"]
+    assert (gpu.terms.max_concurrent, gpu.terms.queue_length, gpu.terms.check_every) == (4, 0, 10.0)
+    assert gpu.wishes.priority == 0
+
+
+def test_what_costs_money_is_metered_unless_the_owner_says_otherwise() -> None:
+    priced = ATTIC + "    costPer1kTokens: 0.1\n"
+    assert read(priced)[0].wishes.cost is Cost.METERED
+    assert read(priced + "    cost: free\n")[0].wishes.cost is Cost.FREE
+    assert read(ATTIC + "    costPer1kTokens: 0\n")[0].wishes.cost is None
+    assert read(ATTIC)[0].wishes.cost is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "auth", "header"),
+    [
+        ("openai", "bearer", None),
+        ("openai", "x-api-key", "x-api-key"),
+        ("openai", "header X-Token", "X-Token"),
+        ("anthropic", "x-api-key", None),
+        ("anthropic", "bearer", "Authorization"),
+    ],
+)
+def test_where_the_key_goes(kind: str, auth: str, header: str | None) -> None:
+    text = ATTIC.replace("ollama", kind) + f"    authType: {auth}\n    authSecret: {SECRET}\n"
+    (found,) = read(text)
+    assert (found.key, found.key_header) == (SECRET, header)
+
+
+def test_a_provider_may_be_spoken_to_without_any_key() -> None:
+    (found,) = read(ATTIC.replace("ollama", "openai") + "    authType: none\n", PROVIDER_ATTIC_API_KEY=SECRET)
+    assert found.key is None
+
+
+def test_the_rules_of_the_routing_are_read() -> None:
+    text = (
+        ATTIC
+        + "models:\n  house: [attic/qwen3, gpt-4.1]\n  one: qwen3\n  fast: {strategy: least_busy}\n"
+        + "  auto: {targets: [house], strategy: cost}\n"
+        + "routing: {strategy: local_first, cloudFallback: no, retryMeteredTimeouts: yes}\n"
+    )
+    policy = read_config(text, "p.yaml", {}).policy
+    assert (policy.strategy, policy.cloud_fallback, policy.retry_metered_timeouts) == (Strategy.LOCAL_FIRST, False, True)
+    assert policy.virtual_models == {
+        **DEFAULT_VIRTUAL_MODELS,
+        "house": VirtualModel(("attic/qwen3", "gpt-4.1")),
+        "one": VirtualModel(("qwen3",)),
+        "fast": VirtualModel(strategy=Strategy.LEAST_BUSY),
+        "auto": VirtualModel(("house",), Strategy.COST),
+    }
+    assert read_config(ATTIC, "p.yaml", {}).policy == Policy()
 
 
 def test_every_type_has_its_place_and_its_patience() -> None:
@@ -113,6 +233,44 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         (ATTIC.replace("ollama", SECRET), "p.yaml:3:11: this type is not known. Known: openai, openrouter, "),
         (ATTIC.replace("ollama", "openai"), "p.yaml:2:5: a provider of type openai needs a key: set authSecret, or "),
         (ATTIC.replace("ollama", "litellm"), "p.yaml:2:5: a provider of type litellm needs an endpoint, such as "),
+        (ATTIC + "    weight: 0\n", "p.yaml:4:13: weight must be a whole number from 1 to 1000."),
+        (ATTIC + "    maxConcurrent: 0\n", "p.yaml:4:20: maxConcurrent must be a whole number from 1 to 100000."),
+        (ATTIC + "    health: {path: /x}\n", "p.yaml:4:20: a provider of type ollama is asked for its health in its own way;"),
+        (ATTIC + "    health: {path: x}\n", "p.yaml:4:20: path must begin with / (behind the endpoint) or // (at the "),
+        (ATTIC + "    health: {interval: 0}\n", "p.yaml:4:24: interval must be a number from 1 to 3600."),
+        (ATTIC + "    health: {timeout: 3}\n    timeouts: {probe: 4}\n", "p.yaml:4:23: timeout is what probe is in timeouts;"),
+        (ATTIC + f"    headers: {{Host: {SECRET}}}\n", "p.yaml:4:15: Host is set by this program; delete it."),
+        (ATTIC + "    headers: {Transfer-Encoding: x}\n", "p.yaml:4:15: Transfer-Encoding is set by this program; delete it."),
+        (ATTIC + f"    headers: {{'{SECRET} x': y}}\n", "p.yaml:4:15: the name of a header must be letters, digits and "),
+        (ATTIC + f'    headers: {{X-A: "{SECRET}\\r\\nX-B: c"}}\n', "p.yaml:4:20: a header's value must be 1 to 4096 printable"),
+        (ATTIC + "    headers: {X-A: a, x-a: b}\n", "p.yaml:4:23: this header is set twice; keep one of them."),
+        (ATTIC + "    headers: {X-A: '${NOT_SET}'}\n", "p.yaml:4:20: the variable NOT_SET is not set. Set it"),
+        (ATTIC + "    headers: {X-A: 5}\n", "p.yaml:4:20: a header must be a text, and YAML reads a number here;"),
+        (ATTIC + f"    authType: {SECRET}\n", "p.yaml:4:15: authType must be none, bearer, x-api-key, or header with a name,"),
+        (ATTIC + "    authType: header Host\n", "p.yaml:4:15: Host is set by this program; delete it."),
+        (ATTIC + f"    authType: none\n    authSecret: {SECRET}\n", "p.yaml:5:17: authType is none: delete authSecret, or "),
+        (ATTIC + "    capabilities: [chatting]\n", "p.yaml:4:20: this capability is not known. Known: "),
+        (ATTIC + "    capabilities: []\n", "p.yaml:4:19: capabilities is empty; list what its models can do, "),
+        (ATTIC + "    cost: meterd\n", "p.yaml:4:11: this kind of cost is not known. Did you mean metered?"),
+        (ATTIC + "    monthlyLimit: -1\n", "p.yaml:4:19: monthlyLimit must be a number from 0 to 999999."),
+        (ATTIC + "    prices: {a: {input: 1}}\n", "p.yaml:4:17: prices need `output:`, the money for a million tokens."),
+        (ATTIC + "    prices: {a: {input: 1, output: 1, currency: euros}}\n", "p.yaml:4:49: currency must be three letters,"),
+        (
+            ATTIC + "    costPer1kTokens: 1\n    prices: {'*': {input: 1, output: 1}}\n",
+            "p.yaml:4:22: costPer1kTokens is a price for all models, and so is * in prices; keep one.",
+        ),
+        (ATTIC + "    models: [{alias: a}]\n", "p.yaml:4:14: a model needs `id:`."),
+        (ATTIC + "    models: [{id: a, alias: x}, {id: b, alias: x}]\n", "p.yaml:4:48: this alias stands for another model"),
+        (ATTIC + "    models: [{id: a, cost: 1}]\n", "p.yaml:4:22: The key cost is not known here. "),
+        (ATTIC + "    aliases: {a: b, a: c}\n", "p.yaml:4:21: a is set twice; keep one of them."),
+        (ATTIC + "    aliases: [a]\n", "p.yaml:4:14: aliases must be keys with values, and is a list."),
+        (ATTIC + "    isDefault: yes\n  - {id: b, type: vllm, isDefault: yes}\n", "p.yaml:5:36: attic is the default already;"),
+        (ATTIC + "models: {a: []}\n", "p.yaml:4:13: a virtual model is empty; name the models that it stands for, the "),
+        (ATTIC + "models: {a: {}}\n", "p.yaml:4:13: a virtual model needs `targets:`, `strategy:`, or both."),
+        (ATTIC + "models: {a: {strategy: fastest}}\n", "p.yaml:4:24: this strategy is not known. "),
+        (ATTIC + "routing: {strategy: prio}\n", "p.yaml:4:21: this strategy is not known. Did you mean priority?"),
+        (ATTIC + "routing: {cloudfallback: no}\n", "p.yaml:4:11: The key cloudfallback is not known here. Did you mean cloudF"),
+        ("models: {}\n", "p.yaml:1:1: the file needs a list of `providers:`."),
         ("providers:\n  - id: a\n   type: b\n", "p.yaml:3:4: no valid YAML: "),
         (ATTIC + f"    authSecret: *{SECRET}\n", "p.yaml:4:17: no valid YAML: an unquoted * or & refers to another value"),
         (ATTIC + f"    authSecret: '{SECRET}\n", "p.yaml:5:1: no valid YAML: "),

@@ -1,6 +1,7 @@
 """What a server says of itself: the sum of what stands behind it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.core.fakes import StubBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
-from zeroconf_ai.protocol.record import Capability, Cost, Placement, RecordError, ServiceRecord
+from zeroconf_ai.protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
 from zeroconf_ai.protocol.status import Health
 from zeroconf_ai.server import describe
 from zeroconf_ai.server.describe import Description, described
@@ -112,3 +113,38 @@ async def test_what_cannot_be_advertised_changes_nothing(
     await asyncio.sleep(0.05)
     description.close()
     assert "The advertisement stays as it was: too long" in caplog.text
+
+
+async def test_its_own_word_for_itself_and_its_voice_stay() -> None:
+    record = replace(RECORD, provider="homeassistant", capabilities=RECORD.capabilities | {Capability.AUDIO})
+    found = described(record, await engine_of(backend("a", ModelInfo("m", capabilities=SEES), provider="vllm")))
+    assert found.provider == "homeassistant"
+    assert found.capabilities == SEES | {Capability.STREAMING, Capability.AUDIO}
+
+
+async def test_it_is_full_when_a_request_would_wait() -> None:
+    engine = await engine_of(backend("a", "m"), backend("b", "m"))
+    one, other = engine.pool
+    assert described(RECORD, engine).load is Load.IDLE
+    one.slots.limit = other.slots.limit = 1
+    with await one.slots.acquire():
+        one.active = 1
+        assert described(RECORD, engine).load is Load.BUSY
+        with await other.slots.acquire():
+            assert described(RECORD, engine).load is Load.FULL
+    one.active = 0
+    engine.slots.limit = 1
+    with await engine.slots.acquire():
+        assert described(RECORD, engine).load is Load.FULL
+    assert described(RECORD, await engine_of()).load is Load.IDLE
+
+
+async def test_another_record_is_told_at_once() -> None:
+    told: list[ServiceRecord] = []
+    description = Description(RECORD, await engine_of(backend("a", "m")), told.append)
+    description.start()
+    description.rebase(RECORD)
+    assert told == []
+    description.rebase(replace(RECORD, priority=7))
+    assert [(record.priority, record.models) for record in told] == [(7, ("m",))]
+    description.close()

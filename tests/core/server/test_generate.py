@@ -10,8 +10,8 @@ import jsonschema
 import openai
 import pytest
 
+from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
-from zeroconf_ai.backends.zeroconfai import Endpoint
 from zeroconf_ai.server import answering
 
 from ...fakes import FakeProvider, delta, send_stream, text, usage

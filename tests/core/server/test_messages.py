@@ -151,7 +151,7 @@ async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Ser
     async with claude(demo) as client:
         with pytest.raises(anthropic.APIStatusError, match="cannot do vision") as raised:
             await client.messages.create(**ask(messages=[{"role": "user", "content": [image]}]))
-    assert (raised.value.status_code, raised.value.type) == (503, "api_error")
+    assert (raised.value.status_code, raised.value.type) == (400, "invalid_request_error")
 
 
 async def test_the_key_is_taken_from_either_header() -> None:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address
+import json
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,6 +15,7 @@ from zeroconf_ai.discovery import DiscoveryManager
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
 from zeroconf_ai.server.neighbours import AFTER_OWN, Neighbours
+from zeroconf_ai.server.remembered import MOST_PROVIDERS, Place, Remembered
 from zeroconf_ai.trust import TrustStore
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -110,3 +113,59 @@ async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
         (member,) = engine.pool
         assert "another provider answers" in (member.last_error or "")
         await neighbours.close()
+
+
+async def test_one_that_was_there_before_is_offered_without_being_heard(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "state" / "providers.json"
+    async with Upstream() as here, Upstream() as gone, aiohttp.ClientSession() as session:
+        provider(1, here)
+        provider(2, gone)
+        manager = DiscoveryManager()
+        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours.start()
+        hear(manager, record(1, here, priority=50))
+        hear(manager, record(2, gone))
+        await until(engine, "m1", "m2")
+        await neighbours.close()
+        provider(3, gone)  # another one has its address now
+        silent = Neighbours(engine, DiscoveryManager(), session, Remembered(file))
+        silent.start()
+        await until(engine, "m1")
+        async with asyncio.timeout(5):
+            while silent._tasks:
+                await asyncio.sleep(0.01)
+        assert "/health" in [request.path for request in gone.received[2:]]
+        assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + AFTER_OWN)]
+        await silent.close()
+        assert not list(engine.pool)
+
+
+async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    async with Upstream() as here, aiohttp.ClientSession() as session:
+        provider(1, here)
+        manager = DiscoveryManager()
+        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours.start()
+        hear(manager, record(1, here))
+        await until(engine, "m1")
+        hear(manager, record(1, here, auth=Auth.TOKEN))
+        await until(engine)
+        await neighbours.close()
+    assert Remembered(file).places == ()
+
+
+async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    remembered = Remembered(file)
+    for number in range(MOST_PROVIDERS + 5):
+        remembered.note(Place(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
+    remembered.note(Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    await remembered.close()
+    places = Remembered(file).places
+    assert places == remembered.places
+    assert (len(places), places[0].id, places[-1]) == (MOST_PROVIDERS, "id-6", Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    entries = [{"id": "a", "name": "A", "base_url": url} for url in ("file:///etc", "http://", "http://k:p@192.0.2.1", 5)]
+    for text in ("", "{", "{}", "[5, null]", json.dumps(entries)):
+        file.write_text(text)
+        assert Remembered(file).places == ()

@@ -150,7 +150,7 @@ async def test_no_key_is_told_apart_from_a_wrong_one(locked: Served) -> None:
 async def test_an_sdk_with_the_key_works(locked: Served) -> None:
     async with locked.sdk(KEY) as client:
         models = [model.id async for model in client.models.list()]
-    assert models == ["demo-rules", "demo-embed"]
+    assert (models[:2], models[-1]) == (["auto", "demo-rules"], "demo-embed")
 
 
 def test_only_a_bearer_scheme_is_cut_off() -> None:
@@ -185,7 +185,7 @@ async def test_a_backend_that_is_offline_has_no_part_in_the_load() -> None:
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 6
         gateway.engine.pool.get("a").enabled = False  # type: ignore[union-attr]
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 3
-        gateway.engine.pool.get("b").status = None  # type: ignore[union-attr]
+        gateway.engine.pool.get("b").slots.limit = None  # type: ignore[union-attr]
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 0
 
 
@@ -213,8 +213,9 @@ async def test_models_are_listed_once_each_chat_models_first_under_both_names() 
         _, body, _ = await gateway.get("models")
     assert body["object"] == "list"
     assert body["data"] == body["models"]
-    assert [(model["id"], model["provider"]) for model in body["data"]] == [("demo-rules", "Keller"), ("demo-embed", "Keller")]
-    rules = body["data"][0]
+    real = [model for model in body["data"] if "virtual" not in model]
+    assert [(model["id"], model["provider"]) for model in real] == [("demo-rules", "Keller"), ("demo-embed", "Keller")]
+    rules = real[0]
     assert rules["object"] == "model"
     assert rules["context_window"] == 32768
     assert rules["capabilities"] == ["completion", "json", "streaming", "tools"]
@@ -274,7 +275,8 @@ async def test_status_tells_who_waits_while_all_places_are_taken() -> None:
 
 
 async def test_a_full_queue_says_when_to_come_back() -> None:
-    async with served(DemoBackend(word_seconds=0.05, max_concurrent=1, max_waiting=1)) as gateway:
+    async with served(DemoBackend(word_seconds=0.05, max_concurrent=1)) as gateway:
+        next(iter(gateway.engine.pool)).slots.queue_length = 1
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=slow)) for _ in range(2)]
         await asyncio.sleep(0.2)
@@ -282,7 +284,7 @@ async def test_a_full_queue_says_when_to_come_back() -> None:
         await asyncio.gather(*asking)
     assert status == 503
     assert_error(body, "service_unavailable", "provider_capacity_exceeded")
-    assert headers["Retry-After"] == "5"
+    assert int(headers["Retry-After"]) >= 1
 
 
 async def test_without_any_backend_the_error_says_so() -> None:

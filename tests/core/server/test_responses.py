@@ -183,7 +183,7 @@ async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Ser
     async with gpt(demo) as client:
         with pytest.raises(openai.APIStatusError, match="cannot do vision") as raised:
             await client.responses.create(**ask([{"role": "user", "content": content}]))
-    assert (raised.value.status_code, raised.value.code) == (503, "no_provider")
+    assert (raised.value.status_code, raised.value.code) == (400, "unsupported_capability")
 
 
 async def test_a_wrong_key_is_refused() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 import json
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,8 +12,12 @@ import pytest
 from tests.core.clouds.openai import FakeOpenAI
 from tests.core.clouds.server import Reply
 from tests.core.fakes import chat
+from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.chunks import Delta
+from zeroconf_ai.protocol.errors import UnavailableError
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.server.config import UpstreamConfig
 from zeroconf_ai.server.kinds import KINDS
 from zeroconf_ai.server.upstreams import Upstreams
@@ -90,6 +95,115 @@ async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine,
         assert answered
         assert await ask(engine, "auto") == "Hello there."
         assert [member.priority for member in engine.pool] == [7]
+
+
+async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams: Upstreams) -> None:
+    async with FakeOpenAI() as cloud:
+        first = config(cloud)
+        await upstreams.apply([first])
+        kept = engine.pool.get("cloud")
+        assert kept is not None
+        backend, price = kept.backend, Prices(1, 2)
+        kept.tally.requests = 7
+        changed = replace(
+            first,
+            priority=7,
+            weight=3,
+            max_concurrent=2,
+            queue_length=1,
+            prices={"*": price},
+            cost=Cost.SUBSCRIPTION,
+            aliases={"house": "gpt-4.1"},
+            models=("o4-mini",),
+            tags=frozenset({"away"}),
+        )
+        await upstreams.apply([changed])
+        now = engine.pool.get("cloud")
+        assert now is kept
+        assert now.backend is backend
+        assert (now.priority, now.backend.info.cost, now.tally.requests) == (7, Cost.SUBSCRIPTION, 7)
+        assert (now.terms.weight, now.terms.prices, now.terms.tags) == (3, {"*": price}, frozenset({"away"}))
+        assert (now.slots.limit, now.slots.queue_length) == (2, 1)
+        assert [model.id for _, model in engine.models()] == ["o4-mini", "house"]
+        assert await ask(engine, "house") == "Hello there."
+        assert cloud.bodies("/v1/chat/completions")[-1]["model"] == "gpt-4.1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "sk-other"},
+        {"headers": {"X-Team": "house"}},
+        {"key_header": "x-api-key"},
+        {"verify_ssl": False},
+        {"timeouts": Timeouts(connect=1.0)},
+        {"name": "Other"},
+        {"health_path": "/models?x"},
+    ],
+)
+async def test_what_is_reached_otherwise_is_made_anew(engine: Engine, upstreams: Upstreams, change: dict[str, Any]) -> None:
+    async with FakeOpenAI() as cloud:
+        await upstreams.apply([config(cloud)])
+        before = engine.pool.get("cloud")
+        await upstreams.apply([replace(config(cloud), weight=2, **change)])
+        after = engine.pool.get("cloud")
+        assert before is not None
+        assert after is not None
+        assert after.backend is not before.backend
+        assert after.terms.weight == 2
+
+
+async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, upstreams: Upstreams) -> None:
+    async with FakeOpenAI() as cloud, FakeOpenAI() as moved:
+        off = replace(config(cloud), enabled=False)
+        await upstreams.apply([off])
+        await upstreams.apply([replace(off, weight=2)])
+        await upstreams.apply([replace(off, endpoint=moved.base_url)])
+        member = engine.pool.get("cloud")
+        assert member is not None
+        assert not member.enabled
+        assert not cloud.received
+        assert not moved.received
+        await upstreams.apply([replace(off, endpoint=moved.base_url, enabled=True)])
+        assert await ask(engine, "auto") == "Hello there."
+        await upstreams.apply([replace(off, endpoint=moved.base_url)])
+        with pytest.raises(UnavailableError):
+            await ask(engine)
+
+
+async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: Engine, upstreams: Upstreams) -> None:
+    async with FakeOpenAI() as cloud:
+        await upstreams.apply([config(cloud)])
+        member = engine.pool.get("cloud")
+        assert member is not None
+        member.enabled = False  # by its switch
+        await upstreams.apply([config(cloud)])
+        assert engine.pool.get("cloud") is member
+        assert not member.enabled
+
+
+async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, upstreams: Upstreams) -> None:
+    async with FakeOpenAI(key=None) as one, FakeOpenAI() as two:
+        headers = {"X-Access": "canary-of-one", "accept-language": "de"}
+        with_headers = replace(config(one, "one"), key="canary-key", headers=headers, key_header="X-Token")
+        await upstreams.apply([with_headers, config(two, "two")])
+        await ask(engine, "one/gpt-4.1")
+        await ask(engine, "two/gpt-4.1")
+        for request in one.received:
+            assert (request.headers["X-Access"], request.headers["X-Token"]) == ("canary-of-one", "canary-key")
+            assert "Authorization" not in request.headers
+        assert not any("X-Access" in request.headers for request in two.received)
+        assert "canary" not in repr([(member, member.backend) for member in engine.pool])
+
+
+async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: Upstreams) -> None:
+    async with FakeOpenAI() as cloud:
+        await upstreams.apply([replace(config(cloud), health_path="/models?limit=1")])
+        assert (cloud.received[0].path, cloud.received[0].query) == ("/v1/models", "limit=1")
+        await upstreams.apply([replace(config(cloud), health_path="//nowhere")])
+        member = engine.pool.get("cloud")
+        assert member is not None
+        assert not member.online
 
 
 async def test_an_allow_list_holds(engine: Engine, upstreams: Upstreams) -> None:

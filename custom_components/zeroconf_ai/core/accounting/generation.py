@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import override
 
 from ..protocol.usage import Usage
 
@@ -60,3 +61,16 @@ class Recorder(ABC):
     @abstractmethod
     def record(self, generation: Generation) -> None:
         """Take a record in. Never blocks and never raises: it runs in the clean-up of cancelled requests."""
+
+
+class Recorders(Recorder):
+    """Leaves every record with each of several."""
+
+    def __init__(self, *recorders: Recorder) -> None:
+        """They are told in this order."""
+        self._recorders = recorders
+
+    @override
+    def record(self, generation: Generation) -> None:
+        for recorder in self._recorders:
+            recorder.record(generation)

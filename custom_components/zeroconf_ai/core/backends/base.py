@@ -3,13 +3,36 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from ssl import SSLContext
+from types import MappingProxyType
 from typing import override
+
+import aiohttp
 
 from ..protocol.chunks import Chunk
 from ..protocol.models import ModelInfo
 from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
+
+type Ssl = bool | SSLContext | aiohttp.Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is and how it is spoken to."""
+
+    base_url: str
+    key: str | None = None
+    ssl: Ssl = True
+    """False: any certificate will do."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """The owner's own, which win over all others. Their values are taken for secrets, as the key is."""
+
+    @override
+    def __repr__(self) -> str:
+        """Without the key and the headers."""
+        return f"<Endpoint {self.base_url}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,11 @@ class Backend(ABC):
     @abstractmethod
     def info(self) -> BackendInfo:
         """Who it is. May change while it lives (a new advertisement), except for the id."""
+
+    @property
+    def max_concurrent(self) -> int | None:
+        """How many requests it takes at a time, where it says no other number in its status; None: any number."""
+        return None
 
     @abstractmethod
     async def health(self) -> Health:

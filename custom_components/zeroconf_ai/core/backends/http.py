@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from ssl import SSLContext
 from typing import Any, override
 
 import aiohttp
@@ -22,13 +21,13 @@ from ..protocol.errors import (
     error_words,
     redact,
 )
-from .base import Answer, StaticAnswer, Timeouts
+from .base import Answer, Endpoint, StaticAnswer, Timeouts
+from .headers import merged, secrets_in
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger JSON answer is refused: an untrusted server must not fill the memory."""
 _MAX_ERROR_BYTES = 64 * 1024
-
-type Ssl = bool | SSLContext | aiohttp.Fingerprint
+_JSON = {"Content-Type": "application/json"}
 
 
 class HttpUpstream:
@@ -37,22 +36,34 @@ class HttpUpstream:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        base_url: str,
+        endpoint: Endpoint,
         *,
         name: str,
-        key: str | None = None,
-        ssl: Ssl = True,
         timeouts: Timeouts | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`base_url` without a slash at its end; `name` is what errors call the provider."""
+        """`name` is what errors call the provider; `headers` go with every request, and hold no secret."""
         self.session = session
-        self.base_url = base_url.rstrip("/")
+        self.endpoint = endpoint
+        """May be replaced; what is set holds from the next request on."""
         self.name = name
-        self.key = key
-        self.ssl = ssl
         self.timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
+
+    @property
+    def base_url(self) -> str:
+        """The address without a slash at its end."""
+        return self.endpoint.base_url.rstrip("/")
+
+    @property
+    def key(self) -> str | None:
+        """The key, where there is one."""
+        return self.endpoint.key
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error may repeat."""
+        return secrets_in(self.endpoint)
 
     @override
     def __repr__(self) -> str:
@@ -66,7 +77,7 @@ class HttpUpstream:
     async def get(self, path: str, *, secret: bool = True, limit: int | None = None) -> bytes:
         """What `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
 
-        `secret` False leaves the key at home; more than `limit` bytes (MAX_BODY_BYTES) are refused.
+        `secret` False leaves the key and the owner's headers at home; more than `limit` bytes (MAX_BODY_BYTES) are refused.
         """
         try:
             async with asyncio.timeout(self.timeouts.probe):
@@ -87,9 +98,7 @@ class HttpUpstream:
         deadline = started + limit
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._open(
-                    "POST", path, data=body, headers=self.headers() | {"Content-Type": "application/json"} | dict(headers or {})
-                )
+                response = await self._open("POST", path, data=body, headers=self.headers({**_JSON, **(headers or {})}))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and "json" in response.content_type:
@@ -101,19 +110,23 @@ class HttpUpstream:
             return StaticAnswer(whole, [completion_as_chunk(whole)])
         return HttpAnswer(self, response, deadline)
 
-    def headers(self, *, secret: bool = True) -> dict[str, str]:
-        """The headers of every request; with the key, unless `secret` is False."""
-        found = {"Accept": "application/json, text/event-stream", **self._headers}
-        if secret and self.key:
-            found["Authorization"] = f"Bearer {self.key}"
-        return found
+    def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
+        """The headers of a request; with the key and the owner's, unless `secret` is False."""
+        found = {"Accept": "application/json, text/event-stream", **self._headers, **(more or {})}
+        if not secret:
+            return found
+        return merged(found | (self.credentials(self.key) if self.key else {}), self.endpoint.headers)
+
+    def credentials(self, key: str) -> dict[str, str]:
+        """The headers that show the key. Made to be overridden."""
+        return {"Authorization": f"Bearer {key}"}
 
     async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
         """A response with a 2xx status, open. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect)
         try:
             response = await self.session.request(
-                method, f"{self.base_url}{path}", ssl=self.ssl, timeout=timeout, allow_redirects=False, **options
+                method, f"{self.base_url}{path}", ssl=self.endpoint.ssl, timeout=timeout, allow_redirects=False, **options
             )
         except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: a header or an address that is none
             raise self.unreachable(err) from None  # aiohttp's own error holds the request's headers, and so the key
@@ -125,7 +138,7 @@ class HttpUpstream:
             raise self.unreachable(err) from None
         finally:
             response.close()
-        raise error_from_response(response.status, body, response.headers, secrets=[self.key])
+        raise error_from_response(response.status, body, response.headers, secrets=self.secrets)
 
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that could not be made, or was lost before an answer."""
@@ -135,7 +148,7 @@ class HttpUpstream:
             return CertificateError(f"{self.name} shows a certificate that cannot be verified")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
             return UpstreamConnectionError(f"{self.name} did not take the connection within {self.timeouts.connect:g} s")
-        reason = redact(str(err), [self.key]) or type(err).__name__
+        reason = redact(str(err), self.secrets) or type(err).__name__
         return UpstreamConnectionError(f"{self.name} cannot be reached: {reason}")
 
 
@@ -218,7 +231,7 @@ class HttpAnswer(Answer):
         """The error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
         if not named and not chunk.data.get("error"):
             return None
-        words = redact(error_words(chunk.data), [self._upstream.key])[:MESSAGE_LIMIT]
+        words = redact(error_words(chunk.data), self._upstream.secrets)[:MESSAGE_LIMIT]
         return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
 
 

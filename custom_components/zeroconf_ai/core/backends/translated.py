@@ -10,10 +10,12 @@ import orjson
 
 from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
-from .base import Answer, StaticAnswer
+from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpAnswer, HttpUpstream
+from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
+_JSON = {"Content-Type": "application/json"}
 
 
 class Translator(ABC):
@@ -78,15 +80,13 @@ class DialectUpstream(HttpUpstream):
         translator: Translator,
         *,
         stream: bool,
-        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send `body`; returns when the upstream has accepted it. What it answers comes translated."""
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
-        all_headers = self.headers() | {"Content-Type": "application/json"} | dict(headers or {})
         try:
             async with asyncio.timeout_at(started + limit):
-                response = await self._open("POST", path, data=orjson.dumps(body), headers=all_headers)
+                response = await self._open("POST", path, data=orjson.dumps(body), headers=self.headers(_JSON))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream
@@ -97,6 +97,26 @@ class DialectUpstream(HttpUpstream):
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
         return TranslatedAnswer(self, response, started + limit, translator)
+
+
+class DialectBackend[U: DialectUpstream](Backend):
+    """A backend before one upstream, to whose dialect it translates."""
+
+    def __init__(self, info: BackendInfo, upstream: U, gate: ImageGate | None) -> None:
+        """`gate` fetches the images that the upstream does not fetch, or should not."""
+        self._info = info
+        self._upstream = upstream
+        self._gate = gate or ImageGate()
+
+    @override
+    def __repr__(self) -> str:
+        """Id and address."""
+        return f"<{type(self).__name__} {self._info.id} at {self._upstream.base_url}>"
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
 
 
 class TranslatedAnswer(HttpAnswer):

@@ -3,10 +3,8 @@
 Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherwise and ask for a key where none is needed.
 """
 
-import asyncio
 import base64
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import override
 
 import aiohttp
@@ -18,31 +16,17 @@ from ..protocol.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    UnavailableError,
 )
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
-from .base import Answer, Backend, BackendInfo, HeldAnswer, Timeouts
-from .http import HttpUpstream, Ssl
+from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
+from .http import HttpUpstream
+from .marks import without_cache_marks
 
 MAX_CONNECTIONS = 5
 """At most so many requests at once to a peer (PROTOCOL 3), unless its status names another number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a provider is and how it is spoken to."""
-
-    base_url: str
-    key: str | None = None
-    ssl: Ssl = True
-
-    @override
-    def __repr__(self) -> str:
-        """Without the key."""
-        return f"<Endpoint {self.base_url}>"
 
 
 def fingerprint_ssl(fingerprint: str) -> aiohttp.Fingerprint:
@@ -68,15 +52,12 @@ class ZeroconfAIBackend(Backend):
     ) -> None:
         """`session` is shared and stays open."""
         self._info = info
-        self._upstream = HttpUpstream(
-            session, endpoint.base_url, name=info.name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts
-        )
+        self._upstream = HttpUpstream(session, endpoint, name=info.name, timeouts=timeouts)
         self.identity: str | None = None
         """The id that must answer, where one was confirmed."""
         self.answered_as: str | None = None
         """The id that answered last, where one was named."""
         self._health_wants_key = False
-        self._slots = _Slots(MAX_CONNECTIONS)
         self._offers_status = True
         self._takes_stream_options = True
 
@@ -123,11 +104,14 @@ class ZeroconfAIBackend(Backend):
 
     def move(self, endpoint: Endpoint) -> None:
         """Speak to it at another address from the next request on."""
-        self._upstream.base_url = endpoint.base_url.rstrip("/")
-        self._upstream.key = endpoint.key
-        self._upstream.ssl = endpoint.ssl
+        self._upstream.endpoint = endpoint
         self._health_wants_key = False
         self._offers_status = True
+
+    @property
+    @override
+    def max_concurrent(self) -> int:
+        return MAX_CONNECTIONS
 
     @override
     async def health(self) -> Health:
@@ -157,30 +141,16 @@ class ZeroconfAIBackend(Backend):
         if not self._offers_status:
             return None
         try:
-            status = ProviderStatus.parse(await self._upstream.get_json("/status"))
+            return ProviderStatus.parse(await self._upstream.get_json("/status"))
         except NotFoundError, MethodNotAllowedError, TypeError:
             self._offers_status = False  # optional: 404 means "not offered"; asked again after a new advertisement
             return None
-        if status.queue and status.queue.max_concurrent:
-            self._slots.resize(status.queue.max_concurrent)
-        return status
 
     @override
     async def send(self, request: Request) -> Answer:
-        try:
-            async with asyncio.timeout(self.timeouts.first_token):
-                await self._slots.acquire()
-        except TimeoutError:
-            message = f"{self._info.name} is busy with as many requests as it takes"
-            raise UnavailableError(message, code="provider_capacity_exceeded") from None
-        try:
-            return HeldAnswer(await self._send(request), self._slots.release)
-        except BaseException:
-            self._slots.release()
-            raise
-
-    async def _send(self, request: Request) -> Answer:
         headers = _headers(request)
+        if self.answered_as is None:  # only what speaks this protocol names an id; a plain server may refuse unknown fields
+            request = without_cache_marks(request)
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(path, request.dump(), stream=request.stream, headers=headers)
@@ -204,50 +174,13 @@ def _headers(request: Request) -> dict[str, str]:
     return headers
 
 
-class _Slots:
-    """A semaphore whose size may change while it is in use; first come, first served. Release never waits, for clean-ups."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._taken = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def acquire(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._hand_out()
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.release()  # it was handed over in the moment of the cancellation
-            raise
-
-    def release(self) -> None:
-        self._taken -= 1
-        self._hand_out()
-
-    def resize(self, limit: int) -> None:
-        self._limit = limit
-        self._hand_out()
-
-    def _hand_out(self) -> None:
-        while self._waiting and self._taken < self._limit:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._taken += 1
-                turn.set_result(None)
-
-
 async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, timeouts: Timeouts | None = None) -> Health:
     """Whether a provider answers at an address, and as whom. Raises an ApiError saying why not.
 
     AuthenticationError means "reachable, needs a key": Saturn's servers ask for one even here. NotAProviderError: something else
     listens there.
     """
-    return await _health(
-        HttpUpstream(session, endpoint.base_url, name=name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts)
-    )
+    return await _health(HttpUpstream(session, endpoint, name=name, timeouts=timeouts))
 
 
 async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:

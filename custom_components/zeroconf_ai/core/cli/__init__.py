@@ -12,6 +12,7 @@ from .. import __version__
 _COMMANDS: Mapping[str, str] = {
     "chat": "Ask a provider on the network, or talk with it.",
     "discover": "List the providers on the network.",
+    "keys": "Make, list and revoke the keys that clients ask with.",
     "serve": "Serve a model on the network.",
 }
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import click
 
-from ..backends.base import BackendInfo
-from ..backends.zeroconfai import Endpoint, ZeroconfAIBackend
+from ..backends.base import BackendInfo, Endpoint
+from ..backends.zeroconfai import ZeroconfAIBackend
 from ..discovery import DiscoveryManager, Provider
 from ..engine import Caller, Engine, Source
 from ..protocol.chunks import Delta

@@ -10,6 +10,7 @@ from pathlib import Path
 import signal
 import socket
 import sys
+from typing import Any
 
 from aiohttp import web
 import click
@@ -18,13 +19,13 @@ import orjson
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
-from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
+from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..server.app import create_app, create_runner
-from ..server.auth import KeyCheck
 from ..server.describe import Description, described
 from ..server.gateway import Gateway
 from ..server.interfaces import interface_addresses
-from . import state
+from . import admission, state
+from .admission import Admission, keep_records
 from .presence import Presence, reachable_at
 from .upstreams import Sources, Supply
 
@@ -39,7 +40,7 @@ class Options:
     host: str | None
     port: int | None
     name: str
-    key: str | None
+    admission: Admission
     advertise: bool
     saturn: bool
     priority: int
@@ -69,7 +70,7 @@ class Options:
     "--port", type=click.IntRange(1, 65535), help=f"Listen on this port.  [default: the first free one from {FIRST_PORT} on]"
 )
 @click.option("--name", help='What the provider is called.  [default: "AI on HOST", "Demo on HOST"]')
-@click.option("--key", envvar="ZEROCONF_AI_KEY", help="Answer only who sends this key. ZEROCONF_AI_KEY hides it from `ps`.")
+@admission.options
 @click.option(
     "--id-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -100,13 +101,13 @@ def command(
     host: str | None,
     port: int | None,
     name: str | None,
-    key: str | None,
     id_file: Path | None,
     no_advertise: bool,
     saturn: bool,
     priority: int,
     delay: float,
     as_json: bool,
+    **access: Any,
 ) -> None:
     """Serve models on the network until Ctrl-C: those of other providers behind one address, or a built-in one."""
     sources = Sources(config, upstreams, discovered)
@@ -115,7 +116,8 @@ def command(
     if demo and sources:
         raise click.UsageError("--demo serves the built-in model alone. Leave it out to serve other providers.")
     called = name if name is not None else f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}"
-    options = Options(host, port, called, key or None, not no_advertise, saturn, priority, delay, as_json, sources)
+    admitted = Admission(**access)
+    options = Options(host, port, called, admitted, not no_advertise, saturn, priority, delay, as_json, sources)
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
             asyncio.run(_serve(options, provider_id))
@@ -127,10 +129,20 @@ async def _serve(options: Options, provider_id: str) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     async with AsyncExitStack() as stack:
+        books = await options.admission.open_books(stack)
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
+        metrics = await keep_records(stack, engine, books)
         supply = await _supply(stack, engine, options)
-        gateway = Gateway(engine, provider_id=provider_id, name=options.name, access=KeyCheck(options.key))
+        gateway = Gateway(
+            engine,
+            provider_id=provider_id,
+            name=options.name,
+            access=options.admission.guard(books),
+            ledger=books.ledger if books is not None else None,
+            metrics=metrics,
+            cors_origins=options.admission.origins,
+        )
         runner = create_runner(create_app(gateway))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -208,7 +220,7 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
         host=f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local.",  # the system's own name is the system's to announce
         port=port,
         id=provider_id,
-        auth=Auth.TOKEN if options.key else Auth.NONE,
+        auth=options.admission.mode,
         priority=options.priority,
     )
 

@@ -1,4 +1,4 @@
-"""What the command keeps between runs: the identity that it serves under, and whom it has trusted before."""
+"""What the command keeps between runs: the identity that it serves under, whom it has trusted before, and whom it found."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +36,16 @@ def id_file() -> Path:
 def trust_file() -> Path:
     """Where the identities of providers that were talked with are kept."""
     return state_folder() / "trusted.json"
+
+
+def database_file() -> Path:
+    """Where keys and records are kept."""
+    return state_folder() / "gateway.db"
+
+
+def providers_file() -> Path:
+    """Where `zeroconf-ai serve --discovered` keeps whom it found last."""
+    return state_folder() / "providers.json"
 
 
 @contextmanager

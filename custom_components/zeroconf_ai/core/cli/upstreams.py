@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 from pathlib import Path
 import signal
@@ -14,13 +14,14 @@ import click
 from ..discovery import DiscoveryManager
 from ..engine import Engine
 from ..routing.watch import HealthWatch
-from ..server.config import UpstreamConfig, quick_config, read_config
+from ..server.config import Configuration, quick_config, read_config
 from ..server.document import ConfigError
 from ..server.neighbours import Neighbours
+from ..server.remembered import Remembered
 from ..server.upstreams import Upstreams
 from ..trust import TrustStore
 from .network import open_zeroconf
-from .state import trust_file
+from .state import providers_file, trust_file
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,13 +43,14 @@ class Sources:
         """Whether there is any."""
         return bool(self.config or self.quick or self.discovered)
 
-    def read(self, environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:
-        """The backends that are named. Raises ConfigError."""
+    def read(self, environment: Mapping[str, str]) -> Configuration:
+        """The backends that are named, and the file's rules. Raises ConfigError."""
         named = quick_config(self.quick, environment)
         if self.config is None:
-            return named
+            return Configuration(named)
         taken = [upstream.id for upstream in named]
-        return (*named, *read_config(_text(self.config), str(self.config), environment, taken))
+        read = read_config(_text(self.config), str(self.config), environment, taken)
+        return replace(read, upstreams=(*named, *read.upstreams))
 
 
 class Supply:
@@ -64,7 +66,7 @@ class Supply:
             self._wanted = sources.read(environment)
         except ConfigError as err:
             raise click.ClickException(str(err)) from None
-        if not self._wanted and not sources.discovered:
+        if not self._wanted.upstreams and not sources.discovered:
             raise click.ClickException("There is nothing to serve: no provider is enabled.")
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
@@ -78,8 +80,9 @@ class Supply:
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         self._upstreams = Upstreams(self._engine, self._session)
+        self._engine.policy = self._wanted.policy
         self._stack.push_async_callback(self._engine.close)
-        first = asyncio.create_task(self._upstreams.apply(self._wanted), name="zeroconf_ai first check")
+        first = asyncio.create_task(self._upstreams.apply(self._wanted.upstreams), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
@@ -101,7 +104,7 @@ class Supply:
             return
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
-        neighbours = Neighbours(self._engine, manager, self._session)
+        neighbours = Neighbours(self._engine, manager, self._session, await asyncio.to_thread(Remembered, providers_file()))
         neighbours.start()
         self._stack.push_async_callback(neighbours.close)
 
@@ -140,8 +143,9 @@ class Supply:
         except ConfigError as err:
             click.echo(f"Error: {err} The former configuration stays in use.", err=True)
             return
-        _LOGGER.info("Configuration read again: %d providers", len(self._wanted))
-        await self._upstreams.apply(self._wanted)
+        _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
+        self._engine.policy = self._wanted.policy
+        await self._upstreams.apply(self._wanted.upstreams)
 
 
 def _text(file: Path) -> str:

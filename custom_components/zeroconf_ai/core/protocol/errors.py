@@ -114,6 +114,14 @@ class RequestTooLargeError(ApiError):
     default_code = "request_too_large"
 
 
+class UnsupportedMediaTypeError(ApiError):
+    """The body is of another kind than the path takes."""
+
+    status = 415
+    type = "invalid_request_error"
+    default_code = "unsupported_media_type"
+
+
 class RateLimitError(ApiError):
     """Too many requests or tokens; `retry_after` says when to come back."""
 

@@ -12,6 +12,7 @@ _OTHER_WORDS = {"chat": "completion", "embedding": "embeddings", "function_calli
 MAX_MODELS = 10_000
 AUTO = "auto"
 """The name that stands for any model of any provider."""
+_LATEST = ":latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class ModelInfo:
     warm: bool | None = None
     owned_by: str = ""
     pricing: Mapping[str, Any] | None = None
+    virtual: bool = False
+    """Whether it is a gateway's name for a choice among others, and no model itself."""
 
     @property
     def for_chat(self) -> bool:
@@ -69,6 +72,7 @@ class ModelInfo:
             warm=warm if isinstance(warm, bool) else None,
             owned_by=clean(data.get("owned_by") or ""),
             pricing=data.get("pricing") if isinstance(data.get("pricing"), Mapping) else None,
+            virtual=data.get("virtual") is True,
         )
 
     def to_json(self, *, provider: str) -> dict[str, Any]:
@@ -79,6 +83,7 @@ class ModelInfo:
             "capabilities": None if self.capabilities is None else sorted(self.capabilities),
             "pricing": self.pricing,
             "warm": self.warm,
+            "virtual": self.virtual or None,
         }
         return {
             "id": self.id,
@@ -106,10 +111,16 @@ def models_to_json(models: Iterable[ModelInfo], *, provider: str) -> dict[str, A
     return {"object": "list", "data": listed, "models": listed}
 
 
+def by_preference(models: Iterable[ModelInfo]) -> list[ModelInfo]:
+    """The better first: able to use tools, already loaded, in the provider's own order."""
+    return sorted(models, key=lambda model: (not model.supports((Capability.TOOLS,)), model.warm is not True))
+
+
 def best_model(models: Iterable[ModelInfo]) -> ModelInfo | None:
-    """The model that a new agent starts with: for chat, able to use tools, already loaded, in the provider's own order."""
-    ranked = sorted(
-        (model for model in models if model.for_chat),
-        key=lambda model: (not model.supports((Capability.TOOLS,)), model.warm is not True),
-    )
-    return ranked[0] if ranked else None
+    """The model that a new agent starts with: a real one, for chat, the best by preference."""
+    return next(iter(by_preference(model for model in models if model.for_chat and not model.virtual)), None)
+
+
+def same_model(model_id: str) -> str:
+    """The other way to write a model's id: Ollama's `llama3.2` and `llama3.2:latest` are one model."""
+    return model_id.removesuffix(_LATEST) if model_id.endswith(_LATEST) else model_id + _LATEST

@@ -77,6 +77,15 @@ class Placement(StrEnum):
     """Saturn's `cloud`: the record points straight at an upstream."""
 
 
+class Load(StrEnum):
+    """How busy a provider is."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    FULL = "full"
+    """A new request waits for its turn."""
+
+
 DEFAULT_CAPABILITIES = frozenset({Capability.COMPLETION, Capability.STREAMING})
 
 _PRIVATE_SUFFIXES = (
@@ -120,6 +129,8 @@ class ServiceRecord:
     """SHA-256 of the server certificate, base64url."""
     sealed_token: str | None = field(default=None, repr=False)
     context_window: int | None = None
+    load: Load | None = None
+    """None: it does not say."""
     api_base: str | None = None
     """Saturn: a base URL that was checked (`_checked_api_base`), else None."""
     ephemeral_key: str | None = field(default=None, repr=False)
@@ -176,6 +187,7 @@ class ServiceRecord:
             fingerprint=values.get("fp"),
             sealed_token=values.get("tok"),
             context_window=_count(values.get("context")),
+            load=_load(values.get("load")),
             api_base=_checked_api_base(values.get("api_base"), found),
             ephemeral_key=values.get("ephemeral_key"),
         )
@@ -197,6 +209,7 @@ class ServiceRecord:
             "fp": self.fingerprint,
             "tok": self.sealed_token,
             "context": str(self.context_window) if self.context_window else None,
+            "load": self.load.value if self.load else None,
             "admin": self.admin,
         }
         txt = fixed | {key: value for key, value in optional.items() if value}
@@ -260,6 +273,11 @@ def _member[E: StrEnum](kind: type[E], value: str | None, default: E) -> E:
         return kind((value or "").lower())
     except ValueError:
         return default
+
+
+def _load(value: str | None) -> Load | None:
+    word = (value or "").lower()
+    return Load(word) if word in Load else None
 
 
 def _provider(values: Mapping[str, str]) -> str:

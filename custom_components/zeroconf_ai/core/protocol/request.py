@@ -53,6 +53,8 @@ class Request:
     """Patterns (`fnmatch`) of the models that its caller may use; empty: all."""
     user_id: str | None = field(default=None, repr=False)
     """Home Assistant's id of the user on whose behalf it came."""
+    key_id: str | None = field(default=None, repr=False)
+    """Id of the key that it came with."""
     session: str | None = field(default=None, repr=False)
     """Requests of one session stay with one backend where they can."""
     urgency: Urgency = Urgency.NORMAL

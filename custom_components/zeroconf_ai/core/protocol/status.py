@@ -51,6 +51,19 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that waits: its id, its position (1 is the next), and for how many seconds it will presumably wait."""
+
+    id: str
+    position: int
+    estimated_wait_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `queue.waiting`."""
+        return {"id": self.id, "position": self.position, "estimated_wait_seconds": round(self.estimated_wait_seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """How busy a provider is. `max_concurrent` 0 means that it did not say."""
 
@@ -58,6 +71,8 @@ class Queue:
     active: int = 0
     max_concurrent: int = 0
     estimated_wait_seconds: float = 0.0
+    waiting: tuple[Waiting, ...] = ()
+    """The asker's own requests that wait; never read from another provider."""
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
@@ -74,12 +89,13 @@ class Queue:
 
     def to_json(self) -> dict[str, Any]:
         """The `queue` object."""
-        return {
+        body: dict[str, Any] = {
             "depth": self.depth,
             "active": self.active,
             "max_concurrent": self.max_concurrent,
             "estimated_wait_seconds": round(self.estimated_wait_seconds, 3),
         }
+        return body | {"waiting": [waiting.to_json() for waiting in self.waiting]} if self.waiting else body
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ from .values import NANO, mapping, money, whole
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or of many requests. `cached_tokens` are among the prompt's, `reasoning_tokens` among the completion's."""
+    """Tokens of one or of many requests.
+
+    Those that a cache gave or took are among the prompt's, `reasoning_tokens` among the completion's.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -17,6 +20,10 @@ class Usage:
     reasoning_tokens: int = 0
     cost: int | None = None
     """Nano-units of the provider's currency (USD unless it says otherwise), None where it named no cost."""
+    cache_write_tokens: int = 0
+    """What was put into the upstream's cache, however long it is kept there."""
+    cache_write_1h_tokens: int = 0
+    """What is kept for an hour of it, rather than for minutes."""
 
     @property
     def total_tokens(self) -> int:
@@ -32,6 +39,8 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             sum(costs) if costs else None,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
         )
 
     @classmethod
@@ -39,21 +48,26 @@ class Usage:
         """OpenAI's `usage` object, read tolerantly; None where there is none."""
         if not isinstance(data, Mapping) or not data:
             return None
+        prompt = mapping(data.get("prompt_tokens_details"))
         return cls(
             whole(data.get("prompt_tokens")),
             whole(data.get("completion_tokens")),
-            whole(mapping(data.get("prompt_tokens_details")).get("cached_tokens")),
+            whole(prompt.get("cached_tokens")),
             whole(mapping(data.get("completion_tokens_details")).get("reasoning_tokens")),
             money(data.get("cost")),
+            whole(prompt.get("cache_write_tokens")),
+            whole(prompt.get("cache_write_1h_tokens")),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """OpenAI's `usage` object."""
+        """OpenAI's `usage` object, with what was written to a cache where anything was."""
+        written = {"cache_write_tokens": self.cache_write_tokens, "cache_write_1h_tokens": self.cache_write_1h_tokens}
+        prompt = {"cached_tokens": self.cached_tokens} | {name: count for name, count in written.items() if count}
         body: dict[str, Any] = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.total_tokens,
-            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+            "prompt_tokens_details": prompt,
             "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         }
         if self.cost is not None:

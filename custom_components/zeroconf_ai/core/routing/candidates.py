@@ -1,20 +1,21 @@
-"""Who may answer a request, in which order, and why the others may not."""
+"""Who may answer a request, in which order, and why the others may not (docs/routing.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-import difflib
-import time
+from typing import NamedTuple
 
-from ..protocol.errors import ApiError, InvalidRequestError, NotFoundError, UnavailableError
-from ..protocol.models import AUTO, ModelInfo, best_model
-from ..protocol.record import Capability
+from ..protocol.errors import UnavailableError
+from ..protocol.models import AUTO
 from ..protocol.request import Kind, Request
-from ..protocol.status import ProviderState
+from .chains import Asked, Target, resolve
+from .eligibility import Reason, Refusal, choose_model, could_at_home, not_now
+from .policy import Policy, Strategy
 from .pool import Member, Pool
+from .refusals import nobody
+from .strategies import Key, among_equals, outside, ranking
 
-_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO})
-"""Needs that a provider's record may leave out although one of its models has them."""
-_TOO_LONG = "the prompt of about"
+_DEFAULT = Policy()
+_KEPT = "a backend at home comes first for this, and falling back to outside is switched off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,129 +34,110 @@ class Candidates:
     passed_over: tuple[str, ...]
 
 
-def candidates(pool: Pool, request: Request) -> Candidates:
-    """Rules 1 to 5 and 9 of PROTOCOL 3. Raises NotFoundError or UnavailableError where nobody is left."""
-    pinned, model = _pin(pool, request)
-    ready: list[Candidate] = []
-    last_resort: list[Candidate] = []
-    refused: list[str] = []
-    not_now: list[str] = []
-    model_known = model == AUTO
-    for member in pool:
-        if pinned is not None and member is not pinned:
-            continue
-        chosen, why = _choose_model(member, model, request)
-        model_known = model_known or chosen is not None or any(found.id == model for found in member.models)
-        if chosen is None:
-            refused.append(f"{member.name}: {why}")
-        elif not member.enabled and pinned is None:
-            refused.append(f"{member.name}: switched off for routing")
-        elif (reason := _not_now(member)) is None:
-            ready.append(Candidate(member, chosen))
-        else:
-            last_resort.append(Candidate(member, chosen))
-            not_now.append(f"{member.name}: {reason}")
-    ordered = tuple(sorted(ready or last_resort, key=_rank))
+class _Entry(NamedTuple):
+    """A candidate, its place (lower comes first), and why it is only a last resort, or None.
+
+    `wanted` is its place by the owner's order alone, however busy anybody is right now.
+    """
+
+    place: Key
+    wanted: Key
+    candidate: Candidate
+    not_now: str | None
+
+
+def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candidates:
+    """Rules 1 to 5, 8 and 9 of PROTOCOL 3.
+
+    Raises where nobody is left: NotFoundError for a model that nobody serves, PermissionDeniedError for one that the caller may
+    not use, InvalidRequestError for what none could ever do, else UnavailableError.
+    """
+    asked = resolve(pool, request, policy)
+    turn = max((member.last_used for member in pool), default=0)
+    entries: dict[tuple[str, str], _Entry] = {}
+    refusals: list[Refusal] = []
+    left_out = list(asked.left_out)
+    first_at_home: Key | None = None
+    for position, target in enumerate(asked.targets):
+        refused_before = len(refusals)
+        found = list(_of_target(pool, target, request, refusals, position, turn))
+        for entry in found:
+            entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
+        places = [entry.wanted for entry in found if could_at_home(entry.candidate.member, target.model)]
+        first_at_home = min([*places, *([] if first_at_home is None else [first_at_home])], default=None)
+        if asked.virtual and not found and _unknown(refusals[refused_before:]):
+            left_out.append(f"{target.text}: no provider serves it")
+    kept = list(entries.values())
+    if first_at_home is not None and not policy.cloud_fallback:
+        fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
+        refusals += [Refusal(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
+        kept = [entry for entry in kept if entry not in fallbacks]
+    if asked.virtual and len(asked.targets) > 1:  # who serves none of them is no news: most serve one
+        refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
+    refusals = list(dict.fromkeys(refusals))
+    ready = [entry for entry in kept if entry.not_now is None]
+    ordered = tuple(entry.candidate for entry in sorted(ready or kept, key=_place))
     if not ordered:
-        raise _nobody(pool, model, model_known=model_known, passed_over=refused)
-    return Candidates(ordered, (*refused, *not_now) if ready else tuple(refused))
+        unlisted = any(refusal.reason is Reason.NOT_ALLOWED for refusal in refusals)
+        known = asked.virtual or unlisted or _known(pool, asked)
+        raise nobody(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
+    reasons = [*map(str, refusals), *left_out]
+    if ready:
+        reasons += [f"{entry.candidate.member.name}: {entry.not_now}" for entry in kept if entry.not_now is not None]
+    return Candidates(ordered, tuple(dict.fromkeys(reasons)))
 
 
 def settle(candidate: Candidate, request: Request) -> Candidate:
     """The candidate with its model chosen, now that its backend is awake. Raises UnavailableError where it has none for this."""
     if candidate.model != AUTO:
         return candidate
-    chosen, why = _choose_model(candidate.member, AUTO, request)
-    if chosen is None or chosen == AUTO:
-        raise UnavailableError(f"{candidate.member.name} {why or 'does not say what it serves'}")
+    chosen = choose_model(candidate.member, AUTO, request)
+    if isinstance(chosen, Refusal):
+        raise UnavailableError(f"{candidate.member.name} {chosen.words}")
+    if chosen == AUTO:
+        raise UnavailableError(f"{candidate.member.name} does not say what it serves")
     return Candidate(candidate.member, chosen)
 
 
-def _pin(pool: Pool, request: Request) -> tuple[Member | None, str]:
-    """The only backend that may answer, if the caller named one, and the model's id there.
-
-    `provider/model` is a pin only where no backend serves a model of that whole name.
-    """
-    if request.pin is not None:
-        member = pool.get(request.pin)
-        if member is None:
-            raise UnavailableError(f"The provider {request.pin} is not set up any more. Choose another one.")
-        return member, request.model
-    if "/" in request.model and not any(model.id == request.model for member in pool for model in member.models):
-        for member in pool:
-            for name in (member.id, member.name):  # a name may hold a slash too
-                if name and request.model.startswith(f"{name}/"):
-                    return member, request.model[len(name) + 1 :] or AUTO
-    return None, request.model
-
-
-def _choose_model(member: Member, wanted: str, request: Request) -> tuple[str | None, str]:
-    """(the model's id, "") or (None, why not)."""
-    can = member.backend.info.capabilities
-    missing = request.needs - can - _MODEL_NEEDS - {Capability.JSON} if can is not None else frozenset()
-    if missing and request.pin != member.id:  # whom the caller names, the caller gets
-        return None, f"cannot do {', '.join(sorted(missing))}"
-    if wanted == AUTO:
-        able = [model for model in member.models if _able(model, request)]
-        best = best_model(able) if request.kind is not Kind.EMBEDDINGS else next(iter(able), None)
-        if best is None and not member.models and not member.online and member.wake is not None:
-            return AUTO, ""  # it sleeps and was never asked: `settle` chooses when it is awake
-        if best is None:
-            return None, "has no model that can do this" if member.models else "its models are not known yet"
-        return best.id, ""
-    found = next((model for model in member.models if model.id == wanted), None)
-    if found is None:
-        # What a provider lists is not always all it has; one that was never reached may have it.
-        return (wanted, "") if not member.models or request.pin == member.id else (None, f"does not serve {wanted}")
-    needs = request.needs & _MODEL_NEEDS if request.pin == member.id else request.needs - {Capability.JSON}
-    if not found.supports(needs):
-        return None, f"its model {wanted} cannot do {', '.join(sorted(needs - (found.capabilities or frozenset())))}"
-    if found.context_window and request.estimated_prompt_tokens > found.context_window:
-        return None, f"{_TOO_LONG} {request.estimated_prompt_tokens} tokens exceeds its {found.context_window}"
-    return found.id, ""
+def _of_target(
+    pool: Pool, target: Target, request: Request, refusals: list[Refusal], position: int, turn: int
+) -> Iterator[_Entry]:
+    """The candidates for one target; why others are none is added to `refusals`."""
+    any_model = target.model == AUTO
+    rank = ranking(target.strategy, request, any_model=any_model)
+    cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
+    for member in pool if target.member is None else (target.member,):
+        chosen = choose_model(member, target.model, request, cheapest=cheapest)
+        if isinstance(chosen, Refusal):
+            refusals.append(chosen)
+        elif not member.enabled and target.member is None:
+            refusals.append(Refusal(Reason.OFF, member.name, "switched off for routing"))
+        else:
+            last = any_model and target.member is None and member.backend.info.agent
+            wanted = (position, *rank(member, chosen))
+            place = (*_tier(member, last=last), *wanted, *among_equals(member, turn))
+            yield _Entry(place, wanted, Candidate(member, chosen), not_now(member))
 
 
-def _able(model: ModelInfo, request: Request) -> bool:
-    if request.kind is Kind.EMBEDDINGS:
-        return not model.for_chat if model.capabilities is None else Capability.EMBEDDINGS in model.capabilities
-    fits = not model.context_window or request.estimated_prompt_tokens <= model.context_window
-    return model.for_chat and fits and model.supports(request.needs - {Capability.JSON})
+def _tier(member: Member, *, last: bool) -> Key:
+    """What goes before any strategy: the owner's limit, the home's agents behind all models, who has a free place."""
+    limit = member.terms.monthly_limit
+    busy = 0 if member.slots.free else 2 if member.slots.full else 1
+    return limit is not None and member.month_cost >= limit, last, busy
 
 
-def _not_now(member: Member) -> str | None:
-    """Why it is only a last resort, or None. One that can be woken is asked in its turn."""
-    if member.state is ProviderState.UNAUTHORIZED:
-        return "its key is refused"
-    if not member.online and member.wake is None:
-        return "offline" + (f" ({member.last_error})" if member.last_error else "")
-    if member.resting():
-        return f"asked to be left alone for {max(1, round(member.resting_until - time.time()))} s"
-    return None
+def _place(entry: _Entry) -> Key:
+    return entry.place
 
 
-def _rank(candidate: Candidate) -> tuple[int, int, float, int]:
-    """Lower comes first: the owner's order, the healthy before the degraded, then least busy, then who waited longest."""
-    member = candidate.member
-    capacity = member.status.queue.max_concurrent if member.status and member.status.queue else 0
-    busy = member.active / capacity if capacity else float(member.active)
-    return member.priority, tuple(ProviderState).index(member.state), busy, member.last_used
+def _unknown(refusals: Sequence[Refusal]) -> bool:
+    return all(refusal.reason is Reason.NOT_SERVED for refusal in refusals)
 
 
-def unknown_model(pool: Pool, model: str, details: tuple[str, ...] = ()) -> NotFoundError:
-    """The error for a model that no backend serves; names those that are near."""
-    known = sorted({found.id for member in pool for found in member.models})
-    near = difflib.get_close_matches(model, known, n=3, cutoff=0.4) or known[:3]
-    hint = f" Near: {', '.join(near)}." if near else ""
-    return NotFoundError(f"The model {model} is not known here.{hint}", code="model_not_found", param="model", details=details)
-
-
-def _nobody(pool: Pool, model: str, *, model_known: bool, passed_over: Iterable[str]) -> ApiError:
-    details = tuple(passed_over)
-    if not any(True for _ in pool):
-        return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
-    if not model_known:
-        return unknown_model(pool, model, details)
-    if all(_TOO_LONG in why for why in details):
-        message = f"The prompt is too long. {'; '.join(details)}. Shorten it, or choose a model with a larger context window."
-        return InvalidRequestError(message, code="context_length_exceeded", param="messages", details=details)
-    return UnavailableError(f"No provider can take this request. {'; '.join(details)}.", details=details)
+def _known(pool: Pool, asked: Asked) -> bool:
+    """Whether somebody who was asked serves any of it, for whatever reason not now."""
+    for target in asked.targets:
+        members = pool if target.member is None else (target.member,)
+        if target.model == AUTO or any(member.served.find(target.model) for member in members):
+            return True
+    return False

@@ -69,6 +69,7 @@ class HealthChecker:
                 return
         try:
             member.status = await member.backend.status()
+            member.update_slots()
         except AuthenticationError as err:
             self._pool.note_failure(member, err)
             return

@@ -69,3 +69,5 @@ class Terms:
     """By model; `*` for all others. They go before those that the backend names."""
     monthly_limit: int | None = None
     tags: frozenset[str] = frozenset()
+    check_every: float | None = None
+    """Seconds between two checks of its health; None: as often as all others."""

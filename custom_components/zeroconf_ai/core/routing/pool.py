@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 import logging
+import math
 import time
 
 from ..backends.base import Backend
@@ -15,13 +17,18 @@ from ..protocol.errors import (
     QuotaError,
     RateLimitError,
     UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
     UpstreamTimeoutError,
 )
 from ..protocol.models import ModelInfo
 from ..protocol.status import Health, ProviderState, ProviderStatus
 from ..protocol.usage import Usage
+from .breaker import Breaker
 from .events import EventKind, RoutingEvent
 from .policy import Terms
+from .served import ServedModels
+from .slots import Slots
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +37,8 @@ DEGRADED_SECONDS = 5.0
 DEFAULT_REST = 10.0
 """Seconds that a backend rests after a 429 or a 503 that names no time."""
 LONGEST_REST = 600.0
+SHARE_TURNS = 100
+"""After so many turns a request counts for a third in its backend's share: one that was away long is not swamped."""
 
 type Listener = Callable[[RoutingEvent | None], None]
 
@@ -74,9 +83,31 @@ class Member:
     resting_until: float = 0.0
     left_at: float = float("-inf")
     """`time.monotonic()` of its last goodbye."""
+    offline_since: float = float("-inf")
+    """`time.monotonic()` of the last time that it went offline."""
     last_used: int = 0
+    """Number of the turn in which it was asked last."""
+    share: float = 0.0
+    """Requests of late divided by its weight, as of that turn."""
     tally: Tally = field(default_factory=Tally)
+    first_token_seconds: float | None = None
+    """From sending a request to the first token of its stream, on the average of late; None before the first."""
+    month_cost: int = 0
+    """Nano-units of money that it has cost this month, as far as is known; kept true by whoever keeps the books."""
+    slots: Slots = field(default_factory=Slots)
+    breaker: Breaker = field(default_factory=Breaker)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _served: ServedModels | None = None
+
+    def __post_init__(self) -> None:
+        """As many places as are known to be there."""
+        self.slots.queue_length = self.terms.queue_length
+        self.update_slots()
+
+    def update_slots(self) -> None:
+        """As many places as the owner says, else as many as the backend itself says, now or in general."""
+        told = self.status.queue.max_concurrent if self.status is not None and self.status.queue is not None else None
+        self.slots.limit = self.terms.max_concurrent or told or self.backend.max_concurrent
 
     @property
     def id(self) -> str:
@@ -97,6 +128,23 @@ class Member:
     def online(self) -> bool:
         """Whether it can be asked."""
         return self.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
+
+    @property
+    def served(self) -> ServedModels:
+        """Its models, arranged for being looked up."""
+        found, info = self._served, self.backend.info
+        if found is None or not found.arranges(info, self.models, self.terms):
+            found = self._served = ServedModels(info, self.models, self.terms)
+        return found
+
+    def take_turn(self, turn: int) -> None:
+        """It is asked now; turns are numbered over all members."""
+        self.share = self.share_at(turn) + 1 / max(1, self.terms.weight)
+        self.last_used = turn
+
+    def share_at(self, turn: int) -> float:
+        """Its share of the requests as it counts in a later turn: what is long ago fades."""
+        return self.share * math.exp((self.last_used - turn) / SHARE_TURNS)
 
     def resting(self, now: float | None = None) -> bool:
         """Whether it asked to be left alone for now."""
@@ -138,7 +186,7 @@ class Pool:
         """Add a member. Raises ValueError where its id is taken."""
         if member.id in self._members:
             raise ValueError(f"there is a backend with the id {member.id} already")
-        self._members[member.id] = member
+        self._enter(member)
 
     def replace(self, member: Member) -> Member:
         """Put a member in the place of the one with its id, which is returned and goes on with its requests.
@@ -146,7 +194,10 @@ class Pool:
         Raises KeyError where there is none.
         """
         former = self._members[member.id]
-        self._members[member.id] = member
+        member.slots, former_slots = former.slots, member.slots  # those of its requests that go on are taken
+        member.slots.limit, member.slots.queue_length = former_slots.limit, former_slots.queue_length
+        member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
+        self._enter(member)
         self.tell(member.id)
         return former
 
@@ -188,15 +239,11 @@ class Pool:
         self._set_state(member, ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY)
 
     def note_failure(self, member: Member, error: ApiError) -> None:
-        """It failed: rests, needs its owner, or is offline after three failures in a row (at once if never heard of)."""
-        member.last_error = error.message
-        if isinstance(error, AuthenticationError | PermissionDeniedError):
-            self._set_state(member, ProviderState.UNAUTHORIZED, error.message)
-            return
-        if isinstance(error, RateLimitError | QuotaError | UnavailableError):
-            rest = DEFAULT_REST if error.retry_after is None else error.retry_after
-            member.resting_until = time.time() + min(rest, LONGEST_REST)
-            self.tell(member.id)
+        """It could not be reached, or a check failed: offline after three in a row (at once if never heard of).
+
+        Where it answered that it wants to be left alone, it rests; where it refuses the key, it needs its owner.
+        """
+        if self._note_refusal(member, error):
             return
         member.failures += 1
         final = not member.known or isinstance(error, IdentityChangedError)
@@ -207,16 +254,44 @@ class Pool:
         else:
             self.tell(member.id)
 
+    def note_request_failure(self, member: Member, error: ApiError) -> None:
+        """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
+        if isinstance(error, UpstreamError | UpstreamTimeoutError) and member.breaker.fail():
+            _LOGGER.info("%s failed %s requests in a row and is left alone for a while", member.name, member.breaker.failures)
+        if isinstance(error, UpstreamConnectionError):
+            self.note_failure(member, error)
+        elif not self._note_refusal(member, error):
+            self.tell(member.id)
+
+    def _note_refusal(self, member: Member, error: ApiError) -> bool:
+        """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
+        member.last_error = error.message
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            self._set_state(member, ProviderState.UNAUTHORIZED, error.message)
+            return True
+        if isinstance(error, RateLimitError | QuotaError | UnavailableError):
+            rest = DEFAULT_REST if error.retry_after is None else error.retry_after
+            member.resting_until = time.time() + min(rest, LONGEST_REST)
+            self.tell(member.id)
+            return True
+        return False
+
     def note_goodbye(self, member: Member) -> None:
         """It said that it goes. The next success brings it back, but not that of a check that was under way by then."""
         member.left_at = time.monotonic()
         self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
+
+    def _enter(self, member: Member) -> None:
+        self._members[member.id] = member
+        member.slots.changed = partial(self.tell, member.id)
 
     def _set_state(self, member: Member, state: ProviderState, reason: str = "") -> None:
         was_online, first = member.online, not member.known
         member.state = state
         member.known = True
         event = None
+        if was_online and not member.online:
+            member.offline_since = time.monotonic()
         if was_online and not member.online and not first:
             event = RoutingEvent(EventKind.OFFLINE, member.id, reason)
         elif member.online and not was_online:

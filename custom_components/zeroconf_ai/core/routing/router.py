@@ -1,24 +1,21 @@
-"""Sees a request through: tries candidates until one has said its first token, then relays it to its last."""
+"""Sees a request to its first token: tries candidates, waits for their turn, and keeps sessions where they are."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 import itertools
 import logging
 import time
-from typing import NoReturn
 
 from ..backends.base import Answer
-from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import (
     ApiError,
+    AuthenticationError,
+    CertificateError,
+    IdentityChangedError,
     InvalidRequestError,
     LoopDetectedError,
     MethodNotAllowedError,
     NotFoundError,
-    QuotaError,
-    RateLimitError,
+    PermissionDeniedError,
     RequestTooLargeError,
     StreamBrokenError,
     UnavailableError,
@@ -28,192 +25,139 @@ from ..protocol.errors import (
 )
 from ..protocol.record import Cost
 from ..protocol.request import Kind, Request
-from ..protocol.status import ProviderState
 from ..protocol.usage import Usage
-from .candidates import Candidate, candidates, settle
+from .candidates import Candidate, Candidates, candidates, settle
 from .events import EventKind, RoutingEvent
 from .health import HealthChecker
-from .pool import Member, Pool, Wake
+from .journey import Journey, is_well, why_not
+from .migration import Migration, shorten, shortest
+from .policy import Policy
+from .pool import Member, Pool
+from .reply import Attempt, Reply, Turn
+from .sessions import Sessions
+from .slots import MAX_WAIT
+from .waking import Waker
 
 _LOGGER = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Pause before a 5xx is tried once more on the same backend (PROTOCOL 3, rule 6)."""
-_LATEST = 3
-"""Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
-KNOCK_SECONDS = 1.0
-"""Pause between two looks at whether a woken backend is up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A backend that was tried, and why it did not answer; empty for the one that did."""
-
-    backend_id: str
-    backend_name: str
-    failure: str = ""
-
-
-class Reply:
-    """What the chosen backend answers. The choice is final: nothing here goes to another one."""
-
-    def __init__(self, pool: Pool, candidate: Candidate, request: Request, answer: Answer, attempts: tuple[Attempt, ...]) -> None:
-        """Made by the router; `close` must be called."""
-        self.backend_id = candidate.member.id
-        self.backend_name = candidate.member.name
-        self.model = candidate.model
-        self.attempts = attempts
-        self.usage: Usage | None = None
-        self.failure: ApiError | None = None
-        """Why the stream ended before its end."""
-        self.finished = False
-        """Whether all of it was read."""
-        self.first_token_at: float | None = None
-        """`time.perf_counter()` of the first token."""
-        self._latest: deque[Chunk] = deque(maxlen=_LATEST)
-        self._pool = pool
-        self._member = candidate.member
-        self._request = request
-        self._answer = answer
-        self._early: list[list[Chunk]] = []
-        self._rest: AsyncIterator[list[Chunk]] | None = None
-        self._body: bytes | None = None
-        self._closed = False
-
-    async def start(self) -> None:
-        """Wait for the first token, or for a whole body. Raises an ApiError where it does not come."""
-        if not self._request.stream:
-            self._body = await self._answer.body()
-            whole = Chunk(self._body)
-            self.usage = whole.usage
-            self._latest.append(whole)
-            self.finished = True
-            self.first_token_at = time.perf_counter()
-            return
-        self._rest = self._answer.batches()
-        async for batch in self._rest:
-            self._early.append(batch)
-            if any(Delta.parse(chunk.data).has_token for chunk in batch):
-                self.first_token_at = time.perf_counter()
-                return
-        raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
-
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks in the groups that they came in. Raises StreamBrokenError or UpstreamTimeoutError in mid-stream."""
-        early, self._early = self._early, []
-        for batch in early:
-            yield self._count(batch)
-        if self._rest is None:
-            return
-        try:
-            async for batch in self._rest:
-                yield self._count(batch)
-            self.finished = True
-        except ApiError as err:
-            self.failure = err
-            self._pool.note_failure(self._member, err)
-            self._member.tally.errors += 1
-            raise
-
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """The chunks one by one."""
-        async for batch in self.batches():
-            for chunk in batch:
-                yield chunk
-
-    @property
-    def body(self) -> bytes:
-        """The whole answer's JSON, of a request that was not for a stream."""
-        if self._body is None:
-            raise RuntimeError("a stream has no body")
-        return self._body
-
-    @property
-    def finish_reason(self) -> str | None:
-        """Why the model stopped, as far as it has said so."""
-        found = (Delta.parse(chunk.data).finish_reason for chunk in reversed(self._latest))
-        return next((reason for reason in found if reason), None)
-
-    async def close(self) -> None:
-        """Let go of the upstream and record what was used. Safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        member = self._member
-        member.active -= 1
-        member.tally.requests += 1
-        if self.usage is not None:
-            member.tally.usage += self.usage
-        self._pool.tell(member.id)
-        await self._answer.close()
-
-    def _count(self, batch: list[Chunk]) -> list[Chunk]:
-        self._latest.extend(batch[-_LATEST:])
-        for chunk in batch:
-            if (usage := chunk.usage) is not None:
-                self.usage = usage
-        return batch
+SESSION_SECONDS = 5.0
+"""How long a session waits for its own backend, be it busy or only just gone, before it goes to another one."""
+_JUST_NOW = 60.0
+"""Seconds for which a backend is taken to be only just gone."""
+_CALLERS_OWN = (InvalidRequestError, NotFoundError, RequestTooLargeError)
+_OF_ALL_ITS_MODELS = (UpstreamConnectionError, AuthenticationError, PermissionDeniedError)
+"""Failures after which no other model of the same backend need be tried."""
 
 
 class Router:
-    """Tries candidates in turn (PROTOCOL 3, rules 6 to 9)."""
+    """Tries candidates in turn (PROTOCOL 3, rules 3 and 6 to 9)."""
 
-    def __init__(self, pool: Pool, checker: HealthChecker, *, retry_metered_timeouts: bool = False) -> None:
-        """`retry_metered_timeouts`: try the next backend although the first may bill for an answer that came too late."""
+    def __init__(self, pool: Pool, checker: HealthChecker, sessions: Sessions | None = None) -> None:
+        """`sessions` are kept by whoever opens them."""
         self._pool = pool
         self._checker = checker
-        self._retry_metered_timeouts = retry_metered_timeouts
+        self._sessions = sessions or Sessions()
+        self._waker = Waker(checker)
         self._turn = itertools.count(1)
-        self._waking: dict[str, asyncio.Task[None]] = {}
 
-    async def route(self, request: Request) -> Reply:
+    async def route(self, request: Request, policy: Policy | None = None) -> Reply:
         """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's."""
-        found = candidates(self._pool, request)
-        attempts: list[Attempt] = []
-        errors: list[ApiError] = []
-        for position, candidate in enumerate(found.ordered):
-            member = candidate.member
-            try:
-                reply = await self._attempt(candidate, request, tuple(attempts))
-            except ApiError as err:
-                self._handle(err, candidate, request)
-                errors.append(err)
-                attempts.append(Attempt(member.id, member.name, err.message))
-                following = found.ordered[position + 1].member.id if position + 1 < len(found.ordered) else None
-                _LOGGER.debug("%s did not answer (%s); next: %s", member.name, err.message, following)
-                if following is not None:
-                    self._pool.tell(member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following))
-                continue
-            self._pool.note_success(member)
-            return reply
-        _raise_all(attempts, errors, found.passed_over)
-
-    async def _attempt(self, candidate: Candidate, request: Request, attempts: tuple[Attempt, ...]) -> Reply:
-        """One candidate's reply, started; a 5xx is tried once more."""
-        member = candidate.member
-        await self._wake(member)
-        candidate = settle(candidate, request)
-        member.last_used = next(self._turn)
+        stay = self._sessions.find(request)
+        journey = Journey(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT)
+        await self._wait_for_its_own(journey)
         try:
-            return await self._send(candidate, request, attempts)
+            reply = await self._go(journey, self._candidates(journey))
+        except ApiError as err:
+            smaller = self._smaller(journey, err)
+            if smaller is None:
+                raise
+            reply = await self._go(journey, smaller)
+        if request.session is not None and (stay is not None or journey.had_choice or not journey.names_model):
+            self._sessions.put(request.session, reply.backend_id, reply.model)
+        return reply
+
+    async def close(self, backend_id: str | None = None) -> None:
+        """End the waking of one member, or of all."""
+        await self._waker.close(backend_id)
+
+    async def _go(self, journey: Journey, found: Candidates) -> Reply:
+        """Try candidates until one answers or none is left."""
+        left = journey.own_first(found.ordered)
+        journey.had_choice = journey.had_choice or len(left) > 1
+        while left:
+            candidate = journey.next_of(left)
+            left.remove(candidate)
+            turn = await self._take_turn(candidate, journey, alone=not left)
+            if turn is None:
+                continue
+            try:
+                reply = await self._attempt(candidate, journey, turn)
+            except ApiError as err:
+                turn.release()
+                self._note(err, candidate, journey)
+                if isinstance(err, _OF_ALL_ITS_MODELS):
+                    left = [other for other in left if other.member is not candidate.member]
+                self._tell_failover(candidate.member, err, journey.next_of(left).member if left else None)
+                continue
+            except BaseException:
+                turn.release()
+                raise
+            candidate.member.breaker.answered()
+            self._pool.note_success(candidate.member)
+            return reply
+        journey.fail(found.passed_over)
+
+    async def _take_turn(self, candidate: Candidate, journey: Journey, *, alone: bool) -> Turn | None:
+        """Wait for a place at a backend; None where it has none in time."""
+        member, request = candidate.member, journey.request
+        seconds = max(0.0, journey.until - time.monotonic())
+        if journey.stays_with(candidate) and not alone:
+            seconds = min(seconds, SESSION_SECONDS)
+        try:
+            place = await member.slots.acquire(
+                request.urgency, seconds=seconds, request_id=request.request_id, key_id=request.key_id
+            )
+        except UnavailableError as err:
+            journey.busy.append(f"{member.name}: {err.message}")
+            journey.waits.append(err.retry_after or 1.0)
+            return None
+        return Turn(member, place)
+
+    async def _attempt(self, candidate: Candidate, journey: Journey, turn: Turn) -> Reply:
+        """One candidate's reply, started; a 5xx is tried once more, and a session's own backend when it is back."""
+        member = candidate.member
+        await self._waker.wake(member)
+        candidate = settle(candidate, journey.request)
+        member.take_turn(next(self._turn))
+        try:
+            return await self._send(candidate, journey, turn)
         except (UpstreamError, UnavailableError) as err:
+            if isinstance(err, UpstreamConnectionError):
+                may_return = journey.stays_with(candidate) and not isinstance(err, CertificateError | IdentityChangedError)
+                if not may_return or journey.knocked or not await self._waker.comes_back(member, SESSION_SECONDS):
+                    raise
+                return await self._send(candidate, journey, turn)
             # One that says when to come back (503 with Retry-After) is not asked before.
-            if isinstance(err, UpstreamConnectionError | StreamBrokenError) or err.retry_after is not None:
+            if isinstance(err, StreamBrokenError) or err.retry_after is not None:
                 raise
         await asyncio.sleep(RETRY_SECONDS)
-        return await self._send(candidate, request, attempts)
+        return await self._send(candidate, journey, turn)
 
-    async def _send(self, candidate: Candidate, request: Request, attempts: tuple[Attempt, ...]) -> Reply:
+    async def _send(self, candidate: Candidate, journey: Journey, turn: Turn) -> Reply:
         member = candidate.member
-        sent = request if request.body.get("model") == candidate.model else request.with_body(model=candidate.model)
         member.active += 1
         self._pool.tell(member.id)
         answer: Answer | None = None
         try:
+            request, summarized, used = await self._fit(candidate, journey)
+            sent = request if request.body.get("model") == candidate.model else request.with_body(model=candidate.model)
+            sent_at = time.perf_counter()
             answer = await member.backend.send(sent)
-            attempted = (*attempts, Attempt(member.id, member.name))
-            reply = Reply(self._pool, candidate, request, answer, attempted)
-            await reply.start()
+            attempted = (*journey.attempts, Attempt(member.id, member.name))
+            reply = Reply(self._pool, candidate, sent, answer, attempted, turn)
+            await reply.start(sent_at)
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
@@ -222,71 +166,99 @@ class Router:
             if answer is not None:
                 await answer.close()
             raise
+        reply.migration = self._migration(candidate, journey, summarized, used)
         return reply
 
-    async def _wake(self, member: Member) -> None:
-        """Wake a backend that sleeps, and wait as long as its owner allows. Requests that come meanwhile share it."""
-        wake = member.wake
-        if wake is None or member.state is not ProviderState.OFFLINE:
+    async def _fit(self, candidate: Candidate, journey: Journey) -> tuple[Request, int, Usage]:
+        """The request as it fits into the model's context, where it comes from a larger one: see `_smaller`."""
+        request = journey.request
+        window = _context_window(candidate)
+        if journey.stay is None or window is None or request.estimated_prompt_tokens <= window:
+            return request, 0, Usage()
+        if candidate not in journey.shortened:  # a second try takes no second summary
+            journey.shortened[candidate] = await shorten(request, window, candidate.member.backend, candidate.model)
+        return journey.shortened[candidate]
+
+    # Sessions.
+
+    async def _wait_for_its_own(self, journey: Journey) -> None:
+        """Wait a little for the backend of the request's session where it has only just gone."""
+        member = self._pool.get(journey.stay.backend_id) if journey.stay is not None and journey.may_stay else None
+        if member is None or member.online or member.wake is not None or not member.enabled:
             return
-        waking = self._waking.get(member.id)
-        if waking is None:
-            waking = asyncio.create_task(self._rouse(member, wake), name=f"zeroconf_ai wake {member.id}")
-            self._waking[member.id] = waking
-            waking.add_done_callback(lambda _: self._waking.pop(member.id, None))
-        online = asyncio.create_task(member.wait_online(wake.wait), name=f"zeroconf_ai awaits {member.id}")
+        if time.monotonic() - member.offline_since < _JUST_NOW:
+            journey.knocked = True
+            await self._waker.comes_back(member, SESSION_SECONDS)
+
+    def _candidates(self, journey: Journey) -> Candidates:
+        """Who may answer; of a session's own backend the session's own model, where any will do."""
+        stay, request = journey.stay, journey.request
+        found = candidates(self._pool, request, journey.policy)
+        own = [candidate for candidate in found.ordered if journey.stays_with(candidate)]
+        if stay is None or not own or not journey.takes_any_model or stay.model in (candidate.model for candidate in own):
+            return found
         try:
-            await asyncio.wait((online, waking), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            online.cancel()
-        if not member.online:
-            raise UpstreamConnectionError(f"{member.name} did not wake up within {wake.wait:g} s")
+            named = candidates(self._pool, request.with_body(model=stay.model), journey.policy)
+        except ApiError:
+            return found
+        same = [candidate for candidate in named.ordered if journey.stays_with(candidate)]
+        return Candidates((*same, *found.ordered), found.passed_over)
 
-    async def _rouse(self, member: Member, wake: Wake) -> None:
-        """Run the action, then knock every second until the backend answers or the wait is over."""
+    def _smaller(self, journey: Journey, err: ApiError) -> Candidates | None:
+        """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""
+        stay, request = journey.stay, journey.request
+        if stay is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
+            return None
+        own = self._pool.get(stay.backend_id)
+        if own is not None and is_well(own) and journey.failure_of(own.id) is None:
+            return None  # it is too long for the model that it is with: the caller's to shorten
         try:
-            await wake.run()
-            async with asyncio.timeout(wake.wait):
-                while not member.online:
-                    await self._checker.check(member)
-                    await asyncio.sleep(KNOCK_SECONDS)
-        except TimeoutError:
-            return
-        except Exception:
-            _LOGGER.exception("The action that wakes %s failed", member.name)
+            found = candidates(self._pool, shortest(request), journey.policy)
+        except ApiError:
+            return None
+        tried = {attempt.backend_id for attempt in journey.attempts}
+        more = tuple(
+            candidate
+            for candidate in found.ordered
+            if candidate.member.id not in tried and request.estimated_prompt_tokens > (_context_window(candidate) or 0) > 0
+        )
+        return Candidates(more, found.passed_over) if more else None
 
-    async def close(self, backend_id: str | None = None) -> None:
-        """End the waking of one member, or of all."""
-        tasks = [task for key, task in self._waking.items() if backend_id in (None, key)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _migration(self, candidate: Candidate, journey: Journey, summarized: int, used: Usage) -> Migration | None:
+        """What became of the session, or None where it stayed or the caller asked for another model himself."""
+        stay, member = journey.stay, candidate.member
+        if stay is None or not journey.may_stay or (stay.backend_id, stay.model) == (member.id, candidate.model):
+            return None
+        own = self._pool.get(stay.backend_id)
+        origin = stay.backend_id if own is None else own.name
+        reason = journey.failure_of(stay.backend_id) or why_not(own)
+        _LOGGER.info("A session moved from %s to %s: %s", origin, member.name, reason)
+        return Migration(origin, member.name, reason, summarized, used)
 
-    def _handle(self, err: ApiError, candidate: Candidate, request: Request) -> None:
+    # Failures.
+
+    def _note(self, err: ApiError, candidate: Candidate, journey: Journey) -> None:
         """Note what a failure says of the backend. Raises where another one must not be tried."""
         member = candidate.member
         if err.code == "model_not_found":
             self._checker.forget_models(member)
-            return
-        if isinstance(err, MethodNotAllowedError | LoopDetectedError):
-            return  # it is well, only not for this request
-        if isinstance(err, InvalidRequestError | NotFoundError | RequestTooLargeError):
-            raise err
-        self._pool.note_failure(member, err)
-        if isinstance(err, UpstreamTimeoutError):
-            may_bill = member.backend.info.cost in (Cost.METERED, Cost.UNKNOWN)
-            if may_bill and request.kind is not Kind.EMBEDDINGS and not self._retry_metered_timeouts:
+        elif not isinstance(err, MethodNotAllowedError | LoopDetectedError):  # it is well, only not for this request
+            if isinstance(err, _CALLERS_OWN):
                 raise err
+            self._pool.note_request_failure(member, err)
+            if isinstance(err, UpstreamTimeoutError) and journey.request.kind is not Kind.EMBEDDINGS:
+                may_bill = member.backend.info.cost in (Cost.METERED, Cost.UNKNOWN)
+                if may_bill and not journey.policy.retry_metered_timeouts:
+                    raise err
+        journey.errors.append(err)
+        journey.attempts.append(Attempt(member.id, member.name, err.message))
+
+    def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
+        _LOGGER.debug("%s did not answer (%s); next: %s", member.name, err.message, following and following.name)
+        if following is not None:
+            self._pool.tell(member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id))
 
 
-def _raise_all(attempts: list[Attempt], errors: list[ApiError], passed_over: tuple[str, ...]) -> NoReturn:
-    """Raise what the caller is told when every candidate failed: the one's own error, or all of them in words."""
-    details = (*(f"{attempt.backend_name}: {attempt.failure}" for attempt in attempts), *passed_over)
-    own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError
-    if (len(errors) == 1 and isinstance(errors[0], own)) or all(isinstance(err, NotFoundError) for err in errors):
-        errors[0].details = details
-        raise errors[0]
-    waits = [err.retry_after for err in errors if err.retry_after is not None]
-    raise UpstreamError(
-        f"No provider could answer. {'; '.join(details)}.", retry_after=min(waits) if waits else None, details=details
-    )
+def _context_window(candidate: Candidate) -> int | None:
+    model = candidate.member.served.find(candidate.model)
+    return None if model is None else model.context_window

@@ -1,10 +1,12 @@
 """Asks all backends how they are, again and again. Home Assistant asks by intervals of its own."""
 
 import asyncio
+from collections.abc import Callable
 import random
+import time
 
 from .health import HealthChecker
-from .pool import Pool
+from .pool import Member, Pool
 
 INTERVAL = 30.0
 """Seconds (PROTOCOL 3)."""
@@ -13,15 +15,25 @@ JITTER = 0.1
 
 
 class HealthWatch:
-    """Checks every member once per interval, from `start` to `close`. No member waits for another."""
+    """Checks every member that is enabled once per interval, from `start` to `close`. No member waits for another."""
 
-    def __init__(self, pool: Pool, checker: HealthChecker, *, interval: float = INTERVAL) -> None:
-        """`interval` in seconds."""
+    def __init__(
+        self,
+        pool: Pool,
+        checker: HealthChecker,
+        *,
+        interval: float = INTERVAL,
+        only: Callable[[Member], bool] | None = None,
+    ) -> None:
+        """`interval` in seconds, for members whose terms name none. `only` says whom to ask; None: all."""
         self._pool = pool
+        self._only = only
         self._checker = checker
         self._interval = interval
         self._loop: asyncio.Task[None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
+        self._asked: dict[str, float] = {}
+        """When each was asked last, by `time.monotonic()`."""
 
     def start(self) -> None:
         """Begin; the first round is one interval away."""
@@ -36,8 +48,26 @@ class HealthWatch:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._interval * random.uniform(1 - JITTER, 1 + JITTER))
-            for member in self._pool:
+            await asyncio.sleep(self._pause() * random.uniform(1 - JITTER, 1 + JITTER))
+            for member in self._due(time.monotonic()):
                 task = asyncio.create_task(self._checker.check(member), name=f"zeroconf_ai watch {member.id}")
                 self._checks.add(task)
                 task.add_done_callback(self._checks.discard)
+
+    def _members(self) -> list[Member]:
+        return [member for member in self._pool if member.enabled and (self._only is None or self._only(member))]
+
+    def _pause(self) -> float:
+        """The usual interval, or the shortest that anybody wants."""
+        return min([self._interval, *map(self._every, self._members())])
+
+    def _due(self, now: float) -> list[Member]:
+        """Whose interval has passed, in the round that is nearest to that."""
+        members = self._members()
+        asked = {member.id: self._asked[member.id] for member in members if member.id in self._asked}
+        due = [member for member in members if now - asked.get(member.id, float("-inf")) >= self._every(member) * (1 - JITTER)]
+        self._asked = asked | dict.fromkeys((member.id for member in due), now)
+        return due
+
+    def _every(self, member: Member) -> float:
+        return member.terms.check_every or self._interval

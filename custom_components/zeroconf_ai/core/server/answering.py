@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 import logging
 import time
 
 from aiohttp import web
 
 from ..protocol.errors import ApiError
-from ..routing.router import Reply
+from ..protocol.request import Kind
+from ..routing.reply import Reply
+from ..routing.sessions import session_key
 from .dialects.base import AnswerWriter, Understood
 from .dispatch import Call, header_text, internal_error
 from .gateway import Gateway
@@ -20,12 +23,20 @@ PING_SECONDS = 15.0
 """A stream that is silent for so long gets a sign of life: proxies give up on silent connections, mostly after 60 s."""
 
 
-async def answer(gateway: Gateway, call: Call, understand: Callable[[bytes], Understood]) -> web.StreamResponse:
-    """The answer to a request that `understand` reads from the body. Raises an ApiError before the first token."""
+async def answer(
+    gateway: Gateway, call: Call, understand: Callable[[bytes], Understood], *, raw: bytes | None = None
+) -> web.StreamResponse:
+    """The answer to a request that `understand` reads from the body (`raw`, where that was read already).
+
+    Raises an ApiError before the first token.
+    """
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         async with gateway.interruptible():
-            request, make_writer = understand(await call.read(gateway.max_body_bytes))
+            request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
+            if request.kind is Kind.CHAT:
+                named = call.http.headers.get("X-Session-ID")
+                request = replace(request, session=session_key(named, request.body, call.caller.key_id))
             # The first token, or the whole answer, is there when this returns: until then a failure is still a plain error.
             reply = await stack.enter_async_context(gateway.engine.run(request, call.caller))
         stack.callback(lambda: gateway.statistics.count(reply.usage, time.monotonic() - started))
@@ -33,7 +44,11 @@ async def answer(gateway: Gateway, call: Call, understand: Callable[[bytes], Und
             "X-ZeroconfAI-Provider": header_text(reply.backend_name),
             "X-ZeroconfAI-Model": header_text(reply.model),
             "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
+            "X-Generation-ID": call.id,
         }
+        if (moved := reply.migration) is not None:
+            origin, target = header_text(moved.origin), header_text(moved.target)
+            headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
         writer = make_writer(reply.model)
         if not request.stream:
             return call.json(writer.whole(reply.body), headers=headers)
@@ -42,8 +57,8 @@ async def answer(gateway: Gateway, call: Call, understand: Callable[[bytes], Und
 
 async def _relay(gateway: Gateway, call: Call, reply: Reply, writer: AnswerWriter, headers: dict[str, str]) -> web.StreamResponse:
     """Pass the stream on: one write for each batch. A failure is said in the dialect's own way, and ends it."""
-    response = web.StreamResponse(headers={**call.id_headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
-    response.content_type = "text/event-stream"
+    response = web.StreamResponse(headers={**call.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+    response.content_type = writer.content_type
     response.charset = "utf-8"
     await response.prepare(call.http)
     pulse = asyncio.create_task(_pulse(response, writer.ping), name=f"zeroconf_ai pulse {call.id}")

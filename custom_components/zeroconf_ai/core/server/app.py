@@ -3,24 +3,28 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from .. import __version__
-from ..protocol.errors import MethodNotAllowedError, NotFoundError
-from .dispatch import OPENAI, begin, dispatch
-from .endpoints import ROUTES
+from .dispatch import dispatch
+from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .front import page
 from .gateway import DRAIN_SECONDS, Gateway
+from .unrouted import method_not_allowed, not_found, preflight
 
 _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for handlers that were told to end before it cancels them."""
 
 
-def create_app(gateway: Gateway, *, drain_seconds: float = DRAIN_SECONDS) -> web.Application:
-    """An application with all routes. When it is shut down, running requests get `drain_seconds` to finish."""
-    app = web.Application(middlewares=[_unrouted])
+def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS) -> web.Application:
+    """An application with all routes.
+
+    When it is shut down, the gateway ends, and running requests get `drain_seconds` to finish; None: it goes on elsewhere.
+    """
+    app = web.Application(middlewares=[_unrouted(gateway)])
     app.router.add_get("/", partial(page, gateway, __version__))
-    for route in ROUTES:
+    for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)
         if route.method == "GET":
             app.router.add_get(route.path, handler)  # answers HEAD too
@@ -28,28 +32,33 @@ def create_app(gateway: Gateway, *, drain_seconds: float = DRAIN_SECONDS) -> web
             app.router.add_route(route.method, route.path, handler)
 
     async def drain(_: web.Application) -> None:
-        await gateway.drain(drain_seconds)
+        if drain_seconds is not None:
+            await gateway.drain(drain_seconds)
 
     app.on_shutdown.append(drain)
     return app
 
 
-def create_runner(app: web.Application) -> web.AppRunner:
-    """A runner that cancels a request when its client goes away, which cuts the upstream off."""
-    return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_CANCEL_SECONDS, access_log=None)
+def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS) -> web.AppRunner:
+    """A runner that cancels a request when its client goes away, which cuts the upstream off.
+
+    When it is cleaned up, requests that still run after `cancel_seconds` are cancelled.
+    """
+    return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=cancel_seconds, access_log=None)
 
 
-@web.middleware
-async def _unrouted(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Errors for what no route takes: in OpenAI's shape, or in that of the path's other methods."""
-    try:
-        return await handler(request)
-    except web.HTTPNotFound:
-        message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
-        return begin(request).refuse(NotFoundError(message))
-    except web.HTTPMethodNotAllowed as err:
-        allowed = " or ".join(sorted(err.allowed_methods - {"HEAD"}))
-        manners = next((route.manners for route in ROUTES if route.path == request.path), OPENAI)
-        answer = begin(request, manners).refuse(MethodNotAllowedError(f"{request.path} takes {allowed}, not {err.method}."))
-        answer.headers["Allow"] = err.headers["Allow"]
-        return answer
+def _unrouted(gateway: Gateway) -> Middleware:
+    """Answers what no route takes."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        if request.method == hdrs.METH_OPTIONS:
+            return preflight(gateway, request)
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            return not_found(gateway, request)
+        except web.HTTPMethodNotAllowed as err:
+            return method_not_allowed(gateway, request, err.allowed_methods)
+
+    return answer

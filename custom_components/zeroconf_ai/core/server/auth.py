@@ -25,8 +25,13 @@ class Access(ABC):
         """Who asks for a route of that scope (`dispatch.Route.scope`).
 
         Raises AuthenticationError without a good key, PermissionDeniedError for one that may not do this or a network that is
-        not let in, RateLimitError for an address that tried too many wrong keys.
+        not let in, RateLimitError for an address that tried too many wrong keys, UnsupportedMediaTypeError for a body that any
+        web page could send.
         """
+
+    def masked(self, key_id: str) -> str | None:
+        """The key of that id as people know it again, without being told it; None where it is not known."""
+        return None
 
 
 class KeyCheck(Access):

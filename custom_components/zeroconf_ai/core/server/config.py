@@ -12,28 +12,30 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..backends.base import Timeouts
-from ..protocol.record import DEFAULT_PRIORITY
+from ..backends.catalogue import ModelOverride, Wishes
+from ..protocol.prices import Prices
+from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
+from ..routing.policy import Policy, Terms
 from .document import ConfigError, Value, flag, near
 from .kinds import KINDS, Kind
+from .provider_fields import KEYS as FIELD_KEYS, key_header, read_fields, secret_of
+from .routing_fields import KEYS as ROUTING_KEYS, read_policy
 
-_KEYS = ("id", "name", "type", "endpoint", "priority", "enabled", "timeouts", "authSecret", "models")
+_KEYS = ("id", "name", "type", "endpoint", "priority", "enabled", "authType", "authSecret", *FIELD_KEYS)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_FROM_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_TIMEOUTS = {re.sub(r"_(.)", lambda found: found[1].upper(), item.name): item.name for item in fields(Timeouts)}
-"""As the file spells them → as the code does."""
-_LONGEST = 3600.0
 
 type Fail = Callable[[str], ConfigError]
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamConfig:
-    """One backend as its owner wants it. Equal ones are the same backend."""
+    """One backend as its owner wants it. Equal ones are the same backend. Money in nano-units, times in seconds."""
 
     id: str
     name: str
@@ -43,27 +45,98 @@ class UpstreamConfig:
     priority: int = DEFAULT_PRIORITY
     timeouts: Timeouts = field(default_factory=Timeouts)
     models: tuple[str, ...] = ()
-    """The only models that may be used; empty: all."""
+    """The only models that may be used, beside the aliases; empty: all."""
+    enabled: bool = True
+    """A backend that is not is kept, and not asked."""
+    weight: int = 1
+    """Share of the requests among backends of equal rank."""
+    max_concurrent: int | None = None
+    queue_length: int = 32
+    cost: Cost | None = None
+    """None: what its kind is, or metered where prices are named."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model or alias; `*` for all others."""
+    monthly_limit: int | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names → the models they stand for."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request to it; a value may be a secret."""
+    key_header: str | None = None
+    """The header that takes the key as it is; None: as its kind does it."""
+    verify_ssl: bool = True
+    context_window: int | None = None
+    """Of every model, in tokens, whatever the backend says."""
+    max_output_tokens: int | None = None
+    """What an answer may have at most, and has where a request names no limit."""
+    capabilities: frozenset[Capability] | None = None
+    """Of the models of which the backend does not say."""
+    overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
+    """What goes before all of that for single models, by model or alias."""
+    tags: frozenset[str] = frozenset()
+    health_path: str | None = None
+    """Replaces the kind's own: behind the endpoint, or at the server's root where it begins with `//`."""
+    health_interval: float | None = None
+    is_default: bool = False
+    """Whether it goes before all others: by priority 0, whatever `priority` says."""
+
+    @property
+    def terms(self) -> Terms:
+        """What routing has to know of it. An alias costs what its model costs."""
+        prices = {alias: self.prices[model] for alias, model in self.aliases.items() if model in self.prices}
+        return Terms(
+            weight=self.weight,
+            max_concurrent=self.max_concurrent,
+            queue_length=self.queue_length,
+            prices={**prices, **self.prices},
+            monthly_limit=self.monthly_limit,
+            tags=self.tags,
+            check_every=self.health_interval,
+        )
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the backend itself has to know of it, beyond its address."""
+        priced = any(rate.input or rate.output for rate in self.prices.values())
+        free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
+        return Wishes(
+            priority=0 if self.is_default else self.priority,
+            cost=Cost.METERED if self.cost is None and priced and free else self.cost,
+            allowed=self.models,
+            aliases=self.aliases,
+            prices=self.prices,
+            general=ModelOverride(self.context_window, self.max_output_tokens, self.capabilities),
+            overrides=self.overrides,
+        )
 
 
-def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> tuple[UpstreamConfig, ...]:
-    """The enabled providers of a YAML text; `source` is what errors call it, `taken` are ids that are in use elsewhere.
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says."""
 
-    Raises ConfigError.
+    upstreams: tuple[UpstreamConfig, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+
+
+def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> Configuration:
+    """The enabled providers of a YAML text, and the owner's rules.
+
+    `source` is what errors call it, `taken` are ids that are in use elsewhere. Raises ConfigError.
     """
     document = Value.parse(text, source)
-    listed = document.fields(("providers",)).get("providers")
-    if listed is None:
+    said = document.fields(("providers", *ROUTING_KEYS))
+    if "providers" not in said:
         raise document.error("the file needs a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
-    found = []
-    for entry in listed.items():
+    found: list[UpstreamConfig] = []
+    for entry in said["providers"].items():
         entry.name = "a provider"
         given = entry.fields(_KEYS)
         _check_id(_needed(entry, given, "id"), ids)
         if (provider := _provider(entry, given, environment)) is not None:
+            if provider.is_default and (others := [other.id for other in found if other.is_default]):
+                raise given["isDefault"].error(f"{others[0]} is the default already; there can be one.")
             found.append(provider)
-    return tuple(found)
+    return Configuration(tuple(found), read_policy(said))
 
 
 def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:
@@ -105,9 +178,9 @@ class _Draft:
     missing: str | None = None
     """The variable that should hold the key, and is not set."""
     enabled: bool = True
-    priority: int = DEFAULT_PRIORITY
-    timeouts: Timeouts | None = None
-    models: tuple[str, ...] = ()
+    takes_key: bool = True
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Further arguments of its `UpstreamConfig`."""
 
     def settle(self, environment: Mapping[str, str]) -> UpstreamConfig | None:
         """What comes of it, or None for one that is switched off. Raises ConfigError where something is lacking."""
@@ -125,38 +198,43 @@ class _Draft:
             endpoint = _endpoint(url, self.kind, _at("the environment"), f"{prefix}ENDPOINT")
         if endpoint is None:
             raise self.fail(f"a provider of type {self.kind.name} needs an endpoint, such as http://192.0.2.20:8000/v1.")
-        key = environment.get(f"{prefix}API_KEY") or self.key
+        key = (environment.get(f"{prefix}API_KEY") or self.key) if self.takes_key else None
         key_fail = self.key_fail or self.fail
         if key is None and self.missing is not None:
             raise key_fail(f"the variable {self.missing} is not set. Set it, or {prefix}API_KEY.")
-        if key is None and self.kind.needs_key:
+        if key is None and self.kind.needs_key and self.takes_key:
             raise self.fail(f"a provider of type {self.kind.name} needs a key: set authSecret, or {prefix}API_KEY.")
         if key is not None and not (key.isascii() and key.isprintable()):
             raise key_fail("its key holds characters that no key has: a line break, or none of ASCII.")
-        timeouts = self.timeouts or self.kind.timeouts
-        return UpstreamConfig(self.id, self.name, self.kind, endpoint, key, self.priority, timeouts, self.models)
+        return UpstreamConfig(self.id, self.name, self.kind, endpoint, key, **{"timeouts": self.kind.timeouts, **self.more})
 
 
 def _provider(entry: Value, given: Mapping[str, Value], environment: Mapping[str, str]) -> UpstreamConfig | None:
     kind = _kind(_needed(entry, given, "type"))
-    draft = _Draft(given["id"].text(), given["name"].text() if "name" in given else kind.title, kind, fail=entry.error)
-    if "endpoint" in given:
-        url = given["endpoint"]
-        draft = replace(draft, endpoint=_endpoint(url.text(), kind, url.error, "endpoint"))
+    more = read_fields(given, kind, environment)
     if "priority" in given:
-        draft = replace(draft, priority=given["priority"].whole(0, 65535))
-    if "enabled" in given:
-        draft = replace(draft, enabled=given["enabled"].flag())
-    if "timeouts" in given:
-        draft = replace(draft, timeouts=_timeouts(given["timeouts"], kind))
-    if "models" in given:
-        draft = replace(draft, models=_models(given["models"]))
+        more["priority"] = given["priority"].whole(0, 65535)
+    takes_key = True
+    if "authType" in given:
+        takes_key, more["key_header"] = key_header(given["authType"], kind)
+    draft = _Draft(
+        given["id"].text(),
+        given["name"].text() if "name" in given else kind.title,
+        kind,
+        entry.error,
+        enabled="enabled" not in given or given["enabled"].flag(),
+        takes_key=takes_key,
+        more=more,
+    )
+    if "endpoint" in given:
+        place = given["endpoint"]
+        draft = replace(draft, endpoint=_endpoint(place.text(), kind, place.error, "endpoint"))
     if "authSecret" in given:
         secret = given["authSecret"]
-        draft = replace(draft, key_fail=secret.error)
-        named = _FROM_ENVIRONMENT.fullmatch(secret.text())
-        key = environment.get(named[1]) if named else secret.text()
-        draft = replace(draft, key=key or None, missing=named[1] if named and not key else None)
+        if not takes_key:
+            raise secret.error("authType is none: delete authSecret, or say how it is sent.")
+        key, missing = secret_of(secret, environment)
+        draft = replace(draft, key_fail=secret.error, key=key, missing=missing)
     return draft.settle(environment)
 
 
@@ -183,18 +261,6 @@ def _kind(value: Value) -> Kind:
     if word not in KINDS:
         raise value.error(f"this type is not known. {near(word, KINDS)}")
     return KINDS[word]
-
-
-def _timeouts(value: Value, kind: Kind) -> Timeouts:
-    given = value.fields(_TIMEOUTS)
-    return replace(kind.timeouts, **{_TIMEOUTS[key]: seconds.number(0.1, _LONGEST) for key, seconds in given.items()})
-
-
-def _models(value: Value) -> tuple[str, ...]:
-    listed = tuple(model.text() for model in value.items())
-    if not listed:
-        raise value.error("models is empty; list those that may be used, or delete the line to allow all.")
-    return listed
 
 
 def _endpoint(url: str, kind: Kind, fail: Fail, name: str) -> str:

@@ -7,13 +7,14 @@ import logging
 
 from ..engine import Engine
 from ..protocol.models import ModelInfo
-from ..protocol.record import Capability, Cost, Placement, RecordError, ServiceRecord
+from ..protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
 from ..routing.pool import Member
 
 _LOGGER = logging.getLogger(__name__)
 
 PROVIDERS = frozenset({"openai", "anthropic", "ollama", "vllm", "llamacpp", "litellm", "openrouter"})
 """The protocol's words for a server of one kind alone; all else is `custom`."""
+CUSTOM = "custom"
 LOOK_SECONDS = 0.5
 """Changes of so long are looked at together."""
 _DEAREST_FIRST = (Cost.METERED, Cost.SUBSCRIPTION, Cost.UNKNOWN, Cost.FREE)
@@ -22,7 +23,10 @@ _PASSED_ON = frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.
 
 
 def described(record: ServiceRecord, engine: Engine) -> ServiceRecord:
-    """`record` with the models of those that answer now, and with what they, or all where none does, can do and cost."""
+    """`record` with the models of those that answer now, and with what they, or all where none does, can do and cost.
+
+    It keeps the name of its provider where it has one of its own, and that it hears and speaks.
+    """
     members = [member for member in engine.pool if member.enabled]
     members = [member for member in members if member.online] or members
     models: dict[str, ModelInfo] = {}
@@ -31,15 +35,16 @@ def described(record: ServiceRecord, engine: Engine) -> ServiceRecord:
     ordered = sorted(models.values(), key=lambda model: not model.for_chat)  # clients take the first
     infos = [member.backend.info for member in members]
     costs = {info.cost for info in infos}
-    kinds = {(member.health.provider or "") for member in members if member.health is not None}
+    kinds = {record.provider} - {CUSTOM} or {(member.health.provider or "") for member in members if member.health is not None}
     return replace(
         record,
         models=tuple(model.id for model in ordered),
-        provider=kinds.pop() if len(kinds) == 1 and kinds <= PROVIDERS else "custom",
-        capabilities=_capabilities(members) or record.capabilities,
+        provider=kinds.pop() if len(kinds) == 1 and kinds <= PROVIDERS | {record.provider} else CUSTOM,
+        capabilities=(_capabilities(members) or record.capabilities) | record.capabilities & {Capability.AUDIO},
         cost=next((cost for cost in _DEAREST_FIRST if cost in costs), record.cost),
         placement=Placement.LOCAL if all(info.placement is Placement.LOCAL for info in infos) else Placement.PROXY,
         context_window=max((model.context_window or 0 for model in ordered), default=0) or None,
+        load=_load(engine, members),
     )
 
 
@@ -61,12 +66,18 @@ class Description:
         self._stop = self._engine.pool.listen(self._on_change)
         return self._last
 
+    def rebase(self, record: ServiceRecord) -> None:
+        """Describe `record` from now on; told at once where that changes anything."""
+        self._record = record
+        self._compare()
+
     def close(self) -> None:
         """End it."""
         if self._stop is not None:
             self._stop()
         if self._look is not None:
             self._look.cancel()
+            self._look = None
 
     def _on_change(self, _: object) -> None:
         """Look a moment later: every request is a change, and few of them change what is told."""
@@ -74,6 +85,8 @@ class Description:
             self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._compare)
 
     def _compare(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
         self._look = None
         now = described(self._record, self._engine)
         if now == self._last:
@@ -97,3 +110,10 @@ def _capabilities(members: Iterable[Member]) -> frozenset[Capability]:
     if Capability.COMPLETION in found:
         found.add(Capability.STREAMING)  # every backend streams, whatever its models' list leaves out
     return frozenset(found)
+
+
+def _load(engine: Engine, members: list[Member]) -> Load:
+    """Full where a new request would wait, whoever of them answered it; idle where nothing runs."""
+    if not engine.slots.free or (members and not any(member.slots.free for member in members)):
+        return Load.FULL
+    return Load.BUSY if any(member.active for member in members) else Load.IDLE

@@ -5,14 +5,14 @@ limits, and errors are returned, never raised: raising a 401 inside Home Assista
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import logging
 import re
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from aiohttp import web
+from aiohttp import hdrs, web
 import orjson
 
 from ..engine import Caller, Source
@@ -47,11 +47,13 @@ class Call:
     manners: Manners = OPENAI
     caller: Caller = _NOBODY
     """Who asks; known once it was let in."""
+    cors: Mapping[str, str] = field(default_factory=dict)
+    """What lets a web page read the answer."""
 
     @property
-    def id_headers(self) -> dict[str, str]:
-        """The headers that tell the request's id."""
-        return dict.fromkeys(self.manners.id_headers, self.id)
+    def headers(self) -> dict[str, str]:
+        """The headers of every answer: the request's id, and what lets a web page read it."""
+        return {**dict.fromkeys(self.manners.id_headers, self.id), **self.cors}
 
     @property
     def via(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class Call:
     ) -> web.Response:
         """An answer in JSON."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        named = self.id_headers | dict(headers or {})
+        named = self.headers | dict(headers or {})
         return web.Response(body=raw, status=status, headers=named, content_type="application/json")
 
     def refuse(self, error: ApiError) -> web.Response:
@@ -113,12 +115,12 @@ class Route:
 
 async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
     """The answer to `request`; errors of every kind included."""
-    call = begin(request, route.manners)
+    call = begin(gateway, request, route.manners)
     try:
         if route.public:
             return await route.handler(gateway, call)
-        call = replace(call, caller=gateway.access.admit(request, route.scope))
         with gateway.serving():
+            call = replace(call, caller=gateway.access.admit(request, route.scope))
             return await route.handler(gateway, call)
     except ApiError as err:
         return call.refuse(err)
@@ -129,10 +131,11 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
         return call.refuse(internal_error(call.id))
 
 
-def begin(request: web.Request, manners: Manners = OPENAI) -> Call:
-    """A call with the client's own request id where that is harmless, else with a new one."""
+def begin(gateway: Gateway | None, request: web.Request, manners: Manners = OPENAI) -> Call:
+    """A call with the client's own request id where that is harmless, else with a new one. None: nobody will answer it."""
     named = request.headers.get("X-Request-ID", "")
-    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}", manners)
+    cors = gateway.origins.headers(request.headers.get(hdrs.ORIGIN)) if gateway is not None else {}
+    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}", manners, cors=cors)
 
 
 def internal_error(request_id: str) -> ApiError:

@@ -65,16 +65,32 @@ class Value:
 
     def fields(self, known: Collection[str]) -> Mapping[str, Self]:
         """The values by key, of which only known ones are allowed, each once."""
+        return {key.name: value for key, value in self.entries(known)}
+
+    def entries(self, known: Collection[str] | None = None) -> list[tuple[Self, Self]]:
+        """(key, value) of each, under any keys unless only known ones are allowed; each once."""
         self._want("MappingNode")
-        found: dict[str, Self] = {}
+        found: dict[str, tuple[Self, Self]] = {}
         for key_node, node in self._node.value:
             key = str(key_node.value) if type(key_node).__name__ == "ScalarNode" else "?"
-            if key not in known:
+            if known is not None and key not in known:
                 raise _error(key_node, self._source, f"{_shown(key)} is not known here. {near(key, known)}")
             if key in found:
-                raise _error(key_node, self._source, f"{key} is set twice; keep one of them.")
-            found[key] = type(self)(node, self._source, key)
-        return found
+                raise _error(key_node, self._source, f"{_shown(key).removeprefix('The key ')} is set twice; keep one of them.")
+            # A key of the owner's own choice may be a value in the wrong place: errors do not repeat it.
+            named = type(self)(key_node, self._source, "a key" if known is None else key)
+            found[key] = named, type(self)(node, self._source, f"a value of {self.name}" if known is None else key)
+        return list(found.values())
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it is keys with values, rather than a list or a single value."""
+        return type(self._node).__name__ == "MappingNode"
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is a single value."""
+        return type(self._node).__name__ == "ScalarNode"
 
     def items(self) -> list[Self]:
         """The entries of a list."""
@@ -91,6 +107,13 @@ class Value:
                 f"{self.name} must be a text, and YAML reads {_TYPES.get(kind, 'something else')} here; put it in quotes."
             )
         return str(self._node.value).strip()
+
+    def texts(self, meant: str) -> tuple[str, ...]:
+        """The texts of a list that is not empty; `meant` is what an empty one is told to be instead."""
+        found = tuple(item.text() for item in self.items())
+        if not found:
+            raise self.error(f"{self.name} is empty; {meant}.")
+        return found
 
     def whole(self, low: int, high: int) -> int:
         """A whole number within bounds."""

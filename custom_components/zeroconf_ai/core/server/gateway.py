@@ -1,13 +1,17 @@
 """What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 import time
 
+from ..accounting.ledger import Ledger
 from ..engine import Engine
 from ..protocol.errors import UnavailableError
+from .audio import Audio
 from .auth import Access, KeyCheck
+from .cors import Origins
+from .metrics import Metrics
 from .statistics import Statistics
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -26,13 +30,27 @@ class Gateway:
         name: str,
         access: Access | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        ledger: Ledger | None = None,
+        metrics: Metrics | None = None,
+        audio: Audio | None = None,
+        cors_origins: Iterable[str] = (),
     ) -> None:
-        """`provider_id` and `name` are those that are advertised. Without `access`, everybody who reaches it is answered."""
+        """`provider_id` and `name` are those that are advertised. Without `access`, everybody who reaches it is answered.
+
+        `ledger` and `metrics` are read here; the engine's recorder fills them. `audio` is what listens and speaks. Web pages of
+        `cors_origins` may read the answers.
+        """
         self.engine = engine
         self.id = provider_id
         self.name = name
         self.access = access or KeyCheck(None)
         self.max_body_bytes = max_body_bytes
+        self.ledger = ledger
+        self.metrics = metrics
+        self.audio = audio
+        self.origins = Origins(cors_origins)
+        self.enabled = True
+        """False: it is switched off, and refuses all but what is public."""
         self.statistics = Statistics()
         self._started = time.monotonic()
         self._running = 0
@@ -57,6 +75,8 @@ class Gateway:
         """Count a request while it runs. Raises UnavailableError where no new ones are taken."""
         if self._draining:
             raise _stopping()
+        if not self.enabled:
+            raise UnavailableError("This gateway is switched off. Ask its owner to switch it on, or ask another provider.")
         self._running += 1
         self._idle.clear()
         try:

@@ -7,11 +7,11 @@ from functools import partial
 import aiohttp
 
 from ..backends.anthropic.backend import BASE_URL as ANTHROPIC_URL, CLOUD_TIMEOUTS, AnthropicBackend, anthropic_info
-from ..backends.base import Backend, BackendInfo, Timeouts
+from ..backends.base import Backend, BackendInfo, Endpoint, Timeouts
 from ..backends.ollama.backend import BASE_URL as OLLAMA_URL, LOCAL_TIMEOUTS, OllamaBackend, ollama_info
 from ..backends.openai.backend import OpenAIBackend
 from ..backends.openai.flavors import FLAVORS, Flavor
-from ..backends.zeroconfai import Endpoint, ZeroconfAIBackend
+from ..backends.zeroconfai import ZeroconfAIBackend
 
 type Make = Callable[[aiohttp.ClientSession, BackendInfo, Endpoint, Timeouts], Backend]
 
@@ -30,7 +30,17 @@ class Kind:
     path: str = "/v1"
     """What follows the host where an address names no path."""
     needs_key: bool = False
+    key_header: str = "Authorization"
+    """Where its key goes."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    flavor: Flavor | None = None
+    """Which kind of server it is among those that speak OpenAI's language; None: it speaks another one."""
+
+    def asked_at(self, path: str) -> Kind:
+        """The same, asked for its health at another path. Raises ValueError for one that has a dialect of its own."""
+        if self.flavor is None:
+            raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
+        return _of(self.flavor.asked_at(path))
 
 
 def _openai(flavor: Flavor, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, timeouts: Timeouts) -> Backend:
@@ -49,13 +59,8 @@ def _zeroconfai(session: aiohttp.ClientSession, info: BackendInfo, endpoint: End
     return ZeroconfAIBackend(session, info, endpoint, timeouts=timeouts)
 
 
-_OWN = (
-    Kind("anthropic", "Anthropic", _anthropic, anthropic_info, ANTHROPIC_URL, needs_key=True, timeouts=CLOUD_TIMEOUTS),
-    Kind("ollama", "Ollama", _ollama, ollama_info, OLLAMA_URL, path="", timeouts=LOCAL_TIMEOUTS),
-    Kind("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
-)
-KINDS: Mapping[str, Kind] = {
-    flavor.name: Kind(
+def _of(flavor: Flavor) -> Kind:
+    return Kind(
         flavor.name,
         flavor.title,
         partial(_openai, flavor),
@@ -63,7 +68,23 @@ KINDS: Mapping[str, Kind] = {
         flavor.base_url,
         needs_key=flavor.needs_key,
         timeouts=flavor.timeouts,
+        flavor=flavor,
     )
-    for flavor in FLAVORS.values()
-} | {kind.name: kind for kind in _OWN}
+
+
+_OWN = (
+    Kind(
+        "anthropic",
+        "Anthropic",
+        _anthropic,
+        anthropic_info,
+        ANTHROPIC_URL,
+        needs_key=True,
+        key_header="x-api-key",
+        timeouts=CLOUD_TIMEOUTS,
+    ),
+    Kind("ollama", "Ollama", _ollama, ollama_info, OLLAMA_URL, path="", timeouts=LOCAL_TIMEOUTS),
+    Kind("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*map(_of, FLAVORS.values()), *_OWN)}
 """By the name that a configuration gives them."""

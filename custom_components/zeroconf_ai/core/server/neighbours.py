@@ -7,12 +7,15 @@ from typing import Any
 
 import aiohttp
 
-from ..backends.base import BackendInfo
-from ..backends.zeroconfai import Endpoint, ZeroconfAIBackend
+from ..backends.base import BackendInfo, Endpoint
+from ..backends.zeroconfai import ZeroconfAIBackend
 from ..discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..engine import Engine
+from ..protocol.errors import ApiError
 from ..protocol.record import Auth
+from ..routing.pool import Member
 from ..trust import Trust
+from .remembered import Place, Remembered
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,11 +29,21 @@ class Neighbours:
     Those that ask for a key are left out, and those that took another's name.
     """
 
-    def __init__(self, engine: Engine, discovery: DiscoveryManager, session: aiohttp.ClientSession) -> None:
-        """`discovery` is running, and leaves out this server's own id; it and `session` are shared and stay open."""
+    def __init__(
+        self,
+        engine: Engine,
+        discovery: DiscoveryManager,
+        session: aiohttp.ClientSession,
+        remembered: Remembered | None = None,
+    ) -> None:
+        """`discovery` is running, and leaves out this server's own id; it and `session` are shared and stay open.
+
+        Who is `remembered` is tried at the start, heard or not, and offered where the same one answers.
+        """
         self._engine = engine
         self._discovery = discovery
         self._session = session
+        self._remembered = remembered
         self._backends: dict[str, ZeroconfAIBackend] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop: Callable[[], None] | None = None
@@ -40,6 +53,9 @@ class Neighbours:
         self._stop = self._discovery.watch_for_changes(self._on_change)
         for provider in self._discovery.providers:
             self._take(provider)
+        for place in self._remembered.places if self._remembered is not None else ():
+            if place.id not in self._backends and place.id not in self._discovery.own_ids:
+                self._spawn(self._try(place), "try")
 
     async def close(self) -> None:
         """Let them go."""
@@ -50,9 +66,13 @@ class Neighbours:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for provider_id in tuple(self._backends):
             await self._remove(provider_id)
+        if self._remembered is not None:
+            await self._remembered.close()
 
     def _on_change(self, change: Change) -> None:
         provider = change.provider
+        if not _usable(provider) and self._remembered is not None:
+            self._remembered.forget(provider.id)
         if change.kind is ChangeKind.REMOVED or not _usable(provider):
             self._spawn(self._drop(provider.id), "drop")
         elif change.kind is not ChangeKind.STATE:
@@ -63,13 +83,13 @@ class Neighbours:
         if not _usable(provider):
             return
         record, endpoint = provider.record, Endpoint(provider.base_url)
+        if self._remembered is not None and not record.id_derived:  # another could not be told from it later
+            self._remembered.note(Place.of(record, endpoint.base_url))
         backend = self._backends.get(provider.id)
         if backend is None:
-            backend = ZeroconfAIBackend(self._session, BackendInfo(_member_id(provider.id), record.name), endpoint)
+            backend = self._backend(provider.id, record.name, endpoint)
             backend.identity = None if record.id_derived else record.id
-            self._backends[provider.id] = backend
-            self._engine.add(backend)
-            _LOGGER.info("Offering %s at %s too", record.name, endpoint.base_url)
+            self._offer(provider.id, backend)
         elif backend.base_url != endpoint.base_url:
             backend.move(endpoint)
         backend.announce(record)
@@ -79,6 +99,29 @@ class Neighbours:
         member.priority_override = record.priority + AFTER_OWN
         if not heard or not member.online:
             self._spawn(self._engine.checker.check(member, models=True), "ask")
+
+    async def _try(self, place: Place) -> None:
+        """Offer one that was there before, if it still is and nobody has heard of it by then."""
+        backend = self._backend(place.id, place.name, Endpoint(place.base_url))
+        backend.identity = place.id
+        try:
+            await backend.health()
+        except ApiError as err:
+            _LOGGER.info("%s is not at %s any more: %s", place.name, place.base_url, err.message)
+            return
+        if backend.answered_as != place.id or place.id in self._backends:
+            return
+        member = self._offer(place.id, backend)
+        member.priority_override = place.priority + AFTER_OWN
+        await self._engine.checker.check(member, models=True)
+
+    def _backend(self, provider_id: str, name: str, endpoint: Endpoint) -> ZeroconfAIBackend:
+        return ZeroconfAIBackend(self._session, BackendInfo(_member_id(provider_id), name), endpoint)
+
+    def _offer(self, provider_id: str, backend: ZeroconfAIBackend) -> Member:
+        self._backends[provider_id] = backend
+        _LOGGER.info("Offering %s at %s too", backend.info.name, backend.base_url)
+        return self._engine.add(backend)
 
     async def _drop(self, provider_id: str) -> None:
         if (back := self._discovery.get(provider_id)) is None or not _usable(back):

@@ -33,7 +33,7 @@ _FINISH = {
 class AnthropicTranslator(Translator):
     """One answer of the Messages API."""
 
-    def __init__(self, model: str, *, json_tool: bool = False, usage: bool = True, secrets: tuple[str | None, ...] = ()) -> None:
+    def __init__(self, model: str, *, json_tool: bool = False, usage: bool = True, secrets: tuple[str, ...] = ()) -> None:
         """`json_tool`: the input of `JSON_TOOL` is the answer's text. `usage`: the stream ends with a usage chunk."""
         self._decoder = sse.SSEDecoder()
         self._writer = ChunkWriter(model)
@@ -83,7 +83,6 @@ class AnthropicTranslator(Translator):
             spoken["reasoning_details"] = details
         if refusal := _refusal(body):
             spoken["refusal"] = refusal
-        _add_cache_writes(result["usage"], self._usage)
         return result
 
     def _add_whole(self, message: Message, details: list[dict[str, Any]], block: Mapping[str, Any]) -> None:
@@ -185,9 +184,7 @@ class AnthropicTranslator(Translator):
         chunks = [self._writer.chunk({"refusal": refusal})] if refusal else []
         chunks.append(self._writer.chunk({}, finish))
         if self._wants_usage:
-            closing = self._writer.usage(_usage(self._usage)).data
-            _add_cache_writes(closing["usage"], self._usage)
-            chunks.append(Chunk.of(closing))
+            chunks.append(self._writer.usage(_usage(self._usage)))
         return chunks
 
     def _say(self, field: str, text: str) -> list[Chunk]:
@@ -255,16 +252,12 @@ def _refusal(message: Mapping[str, Any]) -> str:
 
 def _usage(counts: Mapping[str, Any]) -> Usage:
     """Anthropic counts what the cache wrote and read beside the input; OpenAI counts all of it as the prompt."""
-    cached = whole(counts.get("cache_read_input_tokens"))
-    written = whole(counts.get("cache_creation_input_tokens"))
-    thought = whole(mapping(counts.get("output_tokens_details")).get("thinking_tokens"))
-    prompt = whole(counts.get("input_tokens")) + cached + written
-    return Usage(prompt, whole(counts.get("output_tokens")), cached, thought)
-
-
-def _add_cache_writes(usage: dict[str, Any], counts: Mapping[str, Any]) -> None:
-    """What was written to the cache, which costs more than plain input, and for an hour's keeping more still."""
-    if written := whole(counts.get("cache_creation_input_tokens")):
-        usage["prompt_tokens_details"]["cache_write_tokens"] = written
-        if hour := whole(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")):
-            usage["prompt_tokens_details"]["cache_write_1h_tokens"] = hour
+    cached, written = whole(counts.get("cache_read_input_tokens")), whole(counts.get("cache_creation_input_tokens"))
+    return Usage(
+        whole(counts.get("input_tokens")) + cached + written,
+        whole(counts.get("output_tokens")),
+        cached,
+        whole(mapping(counts.get("output_tokens_details")).get("thinking_tokens")),
+        cache_write_tokens=written,
+        cache_write_1h_tokens=whole(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+    )

@@ -13,11 +13,10 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import clean, mapping
-from ..base import Answer, Backend, BackendInfo, Timeouts
+from ..base import Answer, BackendInfo, Endpoint, Timeouts
 from ..legacy import TextAnswer, as_chat
 from ..media import Image, ImageGate, web_images
-from ..translated import DialectUpstream
-from ..zeroconfai import Endpoint
+from ..translated import DialectBackend, DialectUpstream
 from .answer import AnthropicTranslator
 from .request import CONSERVATIVE_VERSION, SAMPLING, translate
 from .traits import Traits
@@ -40,16 +39,11 @@ def anthropic_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
 
 
 class _AnthropicUpstream(DialectUpstream):
-    """Anthropic's headers, and what its errors mean."""
-
-    version = CONSERVATIVE_VERSION
+    """Where Anthropic's key goes, and what its errors mean."""
 
     @override
-    def headers(self, *, secret: bool = True) -> dict[str, str]:
-        found = super().headers(secret=False) | {"anthropic-version": self.version}
-        if secret and self.key:
-            found["x-api-key"] = self.key  # the API prefers it to a bearer, and proxies know nothing else
-        return found
+    def credentials(self, key: str) -> dict[str, str]:
+        return {"x-api-key": key}  # the API prefers it to a bearer, and proxies know nothing else
 
     @override
     def error(self, err: ApiError) -> ApiError:
@@ -65,7 +59,7 @@ class _AnthropicUpstream(DialectUpstream):
         return err
 
 
-class AnthropicBackend(Backend):
+class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     """Claude models."""
 
     def __init__(
@@ -76,35 +70,16 @@ class AnthropicBackend(Backend):
         *,
         timeouts: Timeouts | None = None,
         version: str = CONSERVATIVE_VERSION,
-        headers: Mapping[str, str] | None = None,
         gate: ImageGate | None = None,
     ) -> None:
         """`version` is the `anthropic-version` that is spoken; `gate` fetches images that Anthropic would not (plain http)."""
-        self._info = info
-        self._upstream = _AnthropicUpstream(
-            session,
-            endpoint.base_url,
-            name=info.name,
-            key=endpoint.key,
-            ssl=endpoint.ssl,
-            timeouts=timeouts or CLOUD_TIMEOUTS,
-            headers=headers,
-        )
-        self._upstream.version = version
-        self._gate = gate or ImageGate()
+        headers = {"anthropic-version": version}
+        upstream = _AnthropicUpstream(session, endpoint, name=info.name, timeouts=timeouts or CLOUD_TIMEOUTS, headers=headers)
+        super().__init__(info, upstream, gate)
+        self._version = version
         self._traits: dict[str, Traits] = {}
         self._refused: dict[str, frozenset[str]] = {}
         """Parameters that a model turned down, by model; at most as many as there are models."""
-
-    @override
-    def __repr__(self) -> str:
-        """Id and address."""
-        return f"<AnthropicBackend {self._info.id} at {self._upstream.base_url}>"
-
-    @property
-    @override
-    def info(self) -> BackendInfo:
-        return self._info
 
     @override
     async def health(self) -> Health:
@@ -143,13 +118,13 @@ class AnthropicBackend(Backend):
         images = await self._images(request)
         without = self._refused.get(request.model, frozenset())
         while True:
-            translated = translate(request, traits, self._upstream.version, images)
+            translated = translate(request, traits, self._version, images)
             body = {key: value for key, value in translated.body.items() if key not in without}
             translator = AnthropicTranslator(
                 request.model,
                 json_tool=translated.json_tool,
                 usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
-                secrets=(self._upstream.key,),
+                secrets=self._upstream.secrets,
             )
             try:
                 return await self._upstream.translate("/messages", body, translator, stream=request.stream)

@@ -82,7 +82,7 @@ def _assistant(message: Mapping[str, Any], images: Mapping[str, Image], where: s
         if not isinstance(name, str) or not name:
             raise InvalidRequestError(f"{param} has no name.", param=f"{param}.name")
         arguments = _arguments(function.get("arguments"), param)
-        blocks.append({"type": "tool_use", "id": tool_id(call.get("id")), "name": name, "input": arguments})
+        blocks.append({"type": "tool_use", "id": tool_id(call.get("id")), "name": name, "input": arguments} | _marks(call))
     return blocks
 
 
@@ -126,7 +126,7 @@ def _thinking(message: Mapping[str, Any]) -> list[Block]:
 
 def _tool_result(message: Mapping[str, Any], images: Mapping[str, Image], where: str) -> Block:
     content = message.get("content")
-    result: Block = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id"))}
+    result: Block = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id")), **_marks(message)}
     if isinstance(content, list):
         content = _blocks(content, images, f"{where}.content")
     if content:
@@ -142,10 +142,13 @@ def _blocks(content: object, images: Mapping[str, Image], where: str, *, text_on
     for position, part in enumerate(content if isinstance(content, list) else ()):
         block = _block(part, images, f"{where}[{position}]", text_only=text_only)
         if block is not None:
-            if "cache_control" in part:  # Anthropic's own mark, which LiteLLM's and OpenRouter's clients set on parts
-                block["cache_control"] = part["cache_control"]
-            blocks.append(block)
+            blocks.append(block | _marks(part))
     return blocks
+
+
+def _marks(part: Mapping[str, Any]) -> Block:
+    """Anthropic's own mark, which its SDK's clients set, and LiteLLM's and OpenRouter's."""
+    return {"cache_control": part["cache_control"]} if isinstance(part.get("cache_control"), Mapping) else {}
 
 
 def _block(part: Mapping[str, Any], images: Mapping[str, Image], where: str, *, text_only: bool) -> Block | None:

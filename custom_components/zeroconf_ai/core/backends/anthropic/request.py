@@ -65,6 +65,8 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
         result["stream"] = True
     if system:
         result["system"] = system if len(system) > 1 or "cache_control" in system[0] else system[0]["text"]
+    if isinstance(mark := body.get("cache_control"), Mapping):
+        result["cache_control"] = mark
     if stop := _stop(body.get("stop")):
         result["stop_sequences"] = stop
     _add_tools(result, body)
@@ -138,7 +140,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> Block:
         turned["description"] = description
     if function.get("strict") is True:
         turned["strict"] = True
-    if "cache_control" in tool:
+    if isinstance(tool.get("cache_control"), Mapping):
         turned["cache_control"] = tool["cache_control"]
     return turned
 

@@ -29,7 +29,7 @@ class OllamaTranslator(Translator):
         forced_tool: bool = False,
         one_call: bool = False,
         usage: bool = True,
-        secrets: tuple[str | None, ...] = (),
+        secrets: tuple[str, ...] = (),
     ) -> None:
         """`prompt_estimate` stands in for the prompt's tokens, which Ollama leaves out where it had the prompt in its cache.
 

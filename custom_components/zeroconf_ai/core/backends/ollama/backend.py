@@ -14,12 +14,12 @@ from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, whole
-from ..base import Answer, Backend, BackendInfo, HeldAnswer, StaticAnswer, Timeouts
+from ..base import Answer, BackendInfo, Endpoint, HeldAnswer, StaticAnswer, Timeouts
 from ..embeddings import embedding_list, texts, wants_base64
 from ..legacy import TextAnswer, as_chat
+from ..marks import without_cache_marks
 from ..media import ImageGate, web_images
-from ..translated import DialectUpstream
-from ..zeroconfai import Endpoint
+from ..translated import DialectBackend, DialectUpstream
 from .answer import OllamaTranslator
 from .context import ContextSizes
 from .request import translate
@@ -58,7 +58,7 @@ class _Shown:
     context_window: int | None = None
 
 
-class OllamaBackend(Backend):
+class OllamaBackend(DialectBackend[DialectUpstream]):
     """An Ollama server."""
 
     def __init__(
@@ -72,28 +72,14 @@ class OllamaBackend(Backend):
         gate: ImageGate | None = None,
     ) -> None:
         """`endpoint` is the server's root (a `/v1` or `/api` at its end is taken off); `gate` fetches images by URL."""
-        self._info = info
-        root = endpoint.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")
-        self._upstream = DialectUpstream(
-            session, root, name=info.name, key=endpoint.key, ssl=endpoint.ssl, timeouts=timeouts or LOCAL_TIMEOUTS
-        )
+        root = replace(endpoint, base_url=endpoint.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api"))
+        super().__init__(info, DialectUpstream(session, root, name=info.name, timeouts=timeouts or LOCAL_TIMEOUTS), gate)
         self._options = options or OllamaOptions()
-        self._gate = gate or ImageGate()
         self._contexts = ContextSizes(self._options.num_ctx)
         self._shown: dict[str, _Shown] = {}
         """By model and digest: what a model is changes only with its digest."""
         self._digests: dict[str, str] = {}
         self._active = 0
-
-    @override
-    def __repr__(self) -> str:
-        """Id and address."""
-        return f"<OllamaBackend {self._info.id} at {self._upstream.base_url}>"
-
-    @property
-    @override
-    def info(self) -> BackendInfo:
-        return self._info
 
     @override
     async def health(self) -> Health:
@@ -140,7 +126,7 @@ class OllamaBackend(Backend):
         self._active -= 1
 
     async def _chat(self, request: Request) -> Answer:
-        translated = translate(request, await self._gate.fetch_all(web_images(request)))
+        translated = translate(without_cache_marks(request), await self._gate.fetch_all(web_images(request)))
         shown = self._known(request.model)
         body = translated.body
         if shown.capabilities is not None and "thinking" not in shown.capabilities:
@@ -156,7 +142,7 @@ class OllamaBackend(Backend):
                 forced_tool=translated.forced_tool,
                 one_call=translated.one_call,
                 usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
-                secrets=(self._upstream.key,),
+                secrets=self._upstream.secrets,
             )
             try:
                 return await self._upstream.translate("/api/chat", body, translator, stream=request.stream)

@@ -1,6 +1,6 @@
 """`OpenAIBackend`: a server that speaks OpenAI's language, of any flavor."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 import re
 from typing import Any, override
 
@@ -18,11 +18,11 @@ from ...protocol.errors import (
 from ...protocol.models import ModelInfo
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
-from ..base import Answer, Backend, BackendInfo, Timeouts
+from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..embeddings import PackedAnswer, texts, wants_base64
+from ..marks import without_cache_marks
 from ..media import ImageGate, web_images, with_images
 from ..translated import DialectUpstream
-from ..zeroconfai import Endpoint
 from .flavors import Flavor
 from .listing import Places
 from .load import is_not_offered
@@ -70,25 +70,20 @@ class OpenAIBackend(Backend):
         flavor: Flavor,
         *,
         timeouts: Timeouts | None = None,
-        headers: Mapping[str, str] | None = None,
         gate: ImageGate | None = None,
     ) -> None:
-        """`endpoint`'s URL ends in /v1 or what stands for it; `headers` go with every request beside the flavor's.
-
-        `gate` fetches images by URL for servers in the house.
-        """
+        """`endpoint`'s URL ends in /v1 or what stands for it; `gate` fetches images by URL for servers in the house."""
         self._info = info
+        self._health_with_key = flavor.health_with_key or bool(endpoint.headers)  # what stands before it may want them
         self._gate = gate or ImageGate()
         self._flavor = flavor
         api, root = (
             _OpenAIUpstream(
                 session,
-                url,
+                replace(endpoint, base_url=url),
                 name=info.name,
-                key=endpoint.key,
-                ssl=endpoint.ssl,
                 timeouts=timeouts or flavor.timeouts,
-                headers={**flavor.headers, **(headers or {})},
+                headers=flavor.headers,
             )
             for url in (endpoint.base_url, endpoint.base_url.rstrip("/").removesuffix("/v1"))
         )
@@ -119,7 +114,7 @@ class OpenAIBackend(Backend):
         place = self._places.root if at_root else self._places.api
         try:
             # Not read as JSON: vLLM answers with nothing, LiteLLM with a bare sentence.
-            await place.get_text(path.removeprefix("/") if at_root else path, secret=self._flavor.health_with_key)
+            await place.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
         except UnavailableError as err:  # llama.cpp's "Loading model": it will serve, only not yet
             raise UpstreamError(f"{self._info.name}: {err.message}", retry_after=err.retry_after, upstream_status=503) from None
         return Health(provider=self._flavor.provider)
@@ -168,6 +163,8 @@ class OpenAIBackend(Backend):
 
     def _fitted(self, request: Request) -> Request:
         """The request with what this flavor, and this model as far as it was seen, takes."""
+        if not self._flavor.cache_marks:
+            request = without_cache_marks(request)
         body = request.body
         for param in self._flavor.drops & body.keys():
             request = request.with_body(**{param: None})

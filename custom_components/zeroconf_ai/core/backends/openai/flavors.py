@@ -39,6 +39,8 @@ class Flavor:
     """Parameters that it refuses, and that an answer can do without."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a chat that it knows by another name."""
+    cache_marks: bool = False
+    """Whether it takes Anthropic's `cache_control`, which others may refuse as a field that they do not know."""
     token_arrays: bool = True
     """Whether it embeds tokens as well as texts."""
     placement: Placement = Placement.LOCAL
@@ -55,6 +57,10 @@ class Flavor:
     def tells_hops(self) -> bool:
         """Whether it is told which gateways a request came through: a cloud has no business to know."""
         return self.placement is not Placement.CLOUD
+
+    def asked_at(self, path: str) -> Flavor:
+        """The same, asked for its health at a path of its owner's, which may want the key."""
+        return replace(self, health=path, health_with_key=True)
 
     def info(self, backend_id: str, name: str, **changes: Any) -> BackendInfo:
         """What such a backend says of itself unless its owner says otherwise."""
@@ -86,6 +92,7 @@ OPENROUTER = Flavor(
     models=openrouter_models,
     # App attribution: which program asks, never who (openrouter.ai/docs, "App Attribution").
     headers={"HTTP-Referer": "https://github.com/zeroconf-ai/zeroconf-ai", "X-Title": "ZeroConf AI"},
+    cache_marks=True,
     placement=Placement.CLOUD,
     cost=Cost.METERED,
     timeouts=_CLOUD,
@@ -100,6 +107,7 @@ LITELLM = Flavor(
     health="//health/liveliness",
     models=litellm_models,
     load=litellm_load,
+    cache_marks=True,
     placement=Placement.PROXY,
     cost=Cost.UNKNOWN,
     timeouts=_LOADING,

@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-import math
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ...protocol.errors import ApiError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
+from ...protocol.prices import MILLION, Prices
 from ...protocol.record import Capability
-from ...protocol.values import mapping, whole
+from ...protocol.values import NANO, mapping, money, whole
 from ..translated import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -76,7 +76,13 @@ def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
         model,
         capabilities=frozenset(can) or None,
         max_output_tokens=whole(mapping(entry.get("top_provider")).get("max_completion_tokens")) or None,
-        pricing=price(pricing.get("prompt"), pricing.get("completion"), pricing.get("input_cache_read")),
+        pricing=_prices(
+            input=pricing.get("prompt"),
+            output=pricing.get("completion"),
+            cached=pricing.get("input_cache_read"),
+            reasoning=pricing.get("internal_reasoning"),
+            cache_write=pricing.get("input_cache_write"),
+        ),
     )
 
 
@@ -112,8 +118,13 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
         context_window=model.context_window or whole(info.get("max_input_tokens")) or None,
         max_output_tokens=model.max_output_tokens or whole(info.get("max_output_tokens")) or None,
         capabilities=model.capabilities or (frozenset(can) if can else None),
-        pricing=price(
-            info.get("input_cost_per_token"), info.get("output_cost_per_token"), info.get("cache_read_input_token_cost")
+        pricing=_prices(
+            input=info.get("input_cost_per_token"),
+            output=info.get("output_cost_per_token"),
+            cached=info.get("cache_read_input_token_cost"),
+            reasoning=info.get("output_cost_per_reasoning_token"),
+            cache_write=info.get("cache_creation_input_token_cost"),
+            cache_write_1h=info.get("cache_creation_input_token_cost_above_1hr"),
         ),
     )
 
@@ -167,29 +178,29 @@ def _lmstudio_model(entry: Mapping[str, Any]) -> ModelInfo | None:
     )
 
 
-def price(prompt: object, completion: object, cached: object = None) -> dict[str, Any] | None:
-    """`pricing` as our models list gives it, from USD per token (numbers or decimal strings).
+def _prices(**rates: object) -> dict[str, Any] | None:
+    """`pricing` as our models list gives it, from USD per token (numbers or decimal strings) by class of tokens.
 
     None where there is no price: OpenRouter's -1 means that it depends on who will answer.
     """
-    rates = [_per_million(rate) for rate in (prompt, completion)]
-    if rates[0] is None or rates[1] is None:
+    found = {name: _per_million(rate) for name, rate in rates.items()}
+    price, answer = found["input"], found["output"]
+    if price is None or answer is None:
         return None
-    found: dict[str, Any] = {"input_cost_per_1m": rates[0], "output_cost_per_1m": rates[1], "currency": "USD"}
-    if (cache_read := _per_million(cached)) is not None:
-        found["cached_input_cost_per_1m"] = cache_read
-    return found
+    return Prices(
+        price,
+        answer,
+        found["cached"],
+        found["reasoning"] or None,  # OpenRouter names 0 for thoughts that cost what other words do
+        cache_write=found["cache_write"],
+        cache_write_1h=found.get("cache_write_1h"),
+    ).to_json()
 
 
-def _per_million(rate: object) -> float | None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float | str):
-        return None
-    try:
-        number = float(rate)
-    except ValueError, OverflowError:
-        return None
-    # Twelve digits hide what floats add to 0.00000015 × 1,000,000.
-    return float(f"{number * 1e6:.12g}") if math.isfinite(number) and 0 <= number < 1 else None
+def _per_million(rate: object) -> int | None:
+    """Nano-units for a million tokens."""
+    amount = money(rate)
+    return None if amount is None or amount >= NANO else round(float(str(rate)) * MILLION * NANO)
 
 
 def _words(value: object) -> set[str]:

@@ -8,16 +8,18 @@ import orjson
 
 from ...backends.anthropic.messages import SEALED
 from ...protocol import sse
-from ...protocol.chunks import Chunk
-from ...protocol.errors import ApiError
+from ...protocol.chunks import Chunk, ToolCall
+from ...protocol.errors import ApiError, UpstreamError
 from ...protocol.request import Request
-from ...protocol.values import mapping, whole
+from ...protocol.values import mapping
 
 
 class AnswerWriter(ABC):
     """Says one answer: `whole`, or as a stream: `events` for each batch of chunks, then `end` or `failure`."""
 
-    ping: ClassVar[bytes] = sse.PING
+    content_type: ClassVar[str] = "text/event-stream"
+    """Of a stream."""
+    ping: bytes = sse.PING
     """What a silent stream is kept alive with."""
 
     @abstractmethod
@@ -63,11 +65,6 @@ def sealed_thoughts(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [detail for detail in found if detail.get("format") == SEALED and (detail.get("signature") or detail.get("data"))]
 
 
-def cache_writes(data: Mapping[str, Any]) -> int:
-    """The tokens that were written to the upstream's cache, which are among the prompt's."""
-    return whole(mapping(mapping(data.get("usage")).get("prompt_tokens_details")).get("cache_write_tokens"))
-
-
 def is_complete(arguments: str) -> bool:
     """Whether a tool call's arguments are all there."""
     try:
@@ -75,3 +72,13 @@ def is_complete(arguments: str) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
+
+
+def arguments_of(call: ToolCall) -> dict[str, Any]:
+    """The arguments as the object that they must be. Raises UpstreamError: a tool must not run with others than were meant."""
+    if not call.arguments.strip():
+        return {}
+    parsed = orjson.loads(call.arguments) if is_complete(call.arguments) else None
+    if not isinstance(parsed, dict):
+        raise UpstreamError(f"The model called {call.name} with arguments that are no JSON object.")
+    return parsed

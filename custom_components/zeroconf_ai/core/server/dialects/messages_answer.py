@@ -5,16 +5,16 @@ Events: message_start, content_block_start / _delta / _stop, message_delta (stop
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, override
+from typing import Any, override
 from uuid import uuid4
 
 import orjson
 
 from ...protocol import sse
-from ...protocol.chunks import Chunk, Delta, Message, ToolCall
-from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError, UpstreamError
+from ...protocol.chunks import Chunk, Delta, Message
+from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
 from ...protocol.usage import Usage
-from .base import AnswerWriter, cache_writes, is_complete, refusal_of, sealed_thoughts, spoken
+from .base import AnswerWriter, arguments_of, is_complete, refusal_of, sealed_thoughts, spoken
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
 _TYPES = {
@@ -56,7 +56,7 @@ class _Block:
 class MessagesWriter(AnswerWriter):
     """One message of Anthropic's."""
 
-    ping: ClassVar[bytes] = sse.encode(b'{"type":"ping"}', "ping")
+    ping = sse.encode(b'{"type":"ping"}', "ping")
 
     def __init__(self, model: str, request_id: str, *, thoughts: bool, stop_sequences: list[str]) -> None:
         """`thoughts`: what the model thinks is said too, in blocks of its own."""
@@ -68,7 +68,6 @@ class MessagesWriter(AnswerWriter):
         self._message = Message()
         self._refusal = ""
         self._stopped_at: str | None = None
-        self._cache_writes = 0
         self._begun = False
         self._events: list[bytes] = []
         self._blocks = 0
@@ -91,7 +90,7 @@ class MessagesWriter(AnswerWriter):
         for call in message.tool_calls:
             if message.finish_reason == "length" and not is_complete(call.arguments):
                 continue  # cut off: the stop reason says so
-            content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": _input(call)})
+            content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)})
         return orjson.dumps(self._head(content) | self._closing() | {"usage": self._usage()})
 
     @override
@@ -120,7 +119,6 @@ class MessagesWriter(AnswerWriter):
         self._message.add(delta)
         choice, said = spoken(data)
         self._refusal += refusal_of(said)
-        self._cache_writes = cache_writes(data) or self._cache_writes
         if (matched := choice.get("stop_reason")) in self._stops:  # vLLM's word for the sequence that was met
             self._stopped_at = matched
         return delta
@@ -218,9 +216,12 @@ class MessagesWriter(AnswerWriter):
     def _usage(self) -> dict[str, Any]:
         """Anthropic counts what the cache wrote and read beside the input; the inner language counts all of it as the prompt."""
         usage = self._message.usage or Usage()
+        written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
+        kept = {"ephemeral_5m_input_tokens": max(0, written - for_an_hour), "ephemeral_1h_input_tokens": for_an_hour}
         return {
-            "input_tokens": max(0, usage.prompt_tokens - usage.cached_tokens - self._cache_writes),
-            "cache_creation_input_tokens": self._cache_writes,
+            "input_tokens": max(0, usage.prompt_tokens - usage.cached_tokens - written),
+            "cache_creation_input_tokens": written,
+            **({"cache_creation": kept} if for_an_hour else {}),
             "cache_read_input_tokens": usage.cached_tokens,
             "output_tokens": usage.completion_tokens,
             "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
@@ -231,13 +232,3 @@ def _sealed_block(detail: Mapping[str, Any]) -> dict[str, Any]:
     if detail.get("type") == "reasoning.encrypted":
         return {"type": "redacted_thinking", "data": detail.get("data")}
     return {"type": "thinking", "thinking": detail.get("text") or "", "signature": detail.get("signature")}
-
-
-def _input(call: ToolCall) -> dict[str, Any]:
-    """The arguments as the object that they must be. Raises UpstreamError: a tool must not run with others than were meant."""
-    if not call.arguments.strip():
-        return {}
-    parsed = orjson.loads(call.arguments) if is_complete(call.arguments) else None
-    if not isinstance(parsed, dict):
-        raise UpstreamError(f"The model called {call.name} with arguments that are no JSON object.")
-    return parsed

@@ -1,7 +1,7 @@
 """One request of Anthropic's Messages → the body of a chat completion.
 
 Rules: Anthropic's SDK 2.11 (`message_create_params.py` and the block parameters). What has no counterpart is left out where that
-is harmless (metadata, cache marks, service tiers), and refused by its name where it would change what the answer means.
+is harmless (metadata, service tiers), and refused by its name where it would change what the answer means.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
     for param, why in _REFUSED.items():
         if asked.get(param):
             raise unsupported(param, why)
-    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None}
+    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None} | _marks(asked)
     if not isinstance(chat.get("top_k", 0), int):
         raise wrong("top_k", "a whole number")
     turns = Turns()
@@ -79,7 +79,7 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
     elif role == "user":
         for place, block in blocks:
             if block.get("type") == "tool_result":
-                turns.result(text_of(block, "tool_use_id", place), _result(block, place))
+                turns.result(text_of(block, "tool_use_id", place), _result(block, place), **_marks(block))
         others = ((place, block) for place, block in blocks if block.get("type") != "tool_result")
         turns.say("user", [part for place, block in others for part in _parts(place, block)])
     elif role == "system":
@@ -100,7 +100,7 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
             if not isinstance(arguments, Mapping):
                 raise wrong(f"{where}.input", "an object")
             name, call_id = text_of(block, "name", where), text_of(block, "id", where)
-            calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()))
+            calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _marks(block))
         elif kind == "thinking":
             if seal := block.get("signature"):
                 told = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": seal}
@@ -113,10 +113,16 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
     turns.answer(texts, calls, **({"reasoning_details": thoughts} if thoughts else {}))
 
 
+def _marks(block: Mapping[str, Any]) -> Part:
+    """Anthropic's mark up to where a prompt is to be cached, which goes along beside what it stands on."""
+    mark = block.get("cache_control")
+    return {"cache_control": mark} if isinstance(mark, Mapping) else {}
+
+
 def _text(where: str, block: Mapping[str, Any]) -> Part:
     if block.get("type") != "text":
         raise unsupported(f"{where}.type", f"is {block.get('type')!r}, which cannot stand here; only text can")
-    return text_part(text_of(block, "text", where))
+    return text_part(text_of(block, "text", where)) | _marks(block)
 
 
 def _result(block: Mapping[str, Any], where: str) -> list[Part]:
@@ -135,15 +141,18 @@ def _parts(where: str, block: Mapping[str, Any]) -> list[Part]:
     if kind not in ("image", "document"):
         raise unsupported(f"{where}.type", f"is {kind!r}, which is not offered here")
     source = mapping(block.get("source"))
+    parts = _document(block, source, where) if kind == "document" else [_image(source, where)]
+    return [*parts[:-1], parts[-1] | _marks(block)] if parts else []
+
+
+def _image(source: Mapping[str, Any], where: str) -> Part:
     form = source.get("type")
-    if kind == "image":
-        if form == "base64":
-            data, media_type = text_of(source, "data", f"{where}.source"), text_of(source, "media_type", f"{where}.source")
-            return [image_part(f"data:{media_type};base64,{data}")]
-        if form == "url":
-            return [image_part(text_of(source, "url", f"{where}.source"))]
-        raise unsupported(f"{where}.source", "must be of type base64 or url: no files are kept here")
-    return _document(block, source, where)
+    if form == "base64":
+        data, media_type = text_of(source, "data", f"{where}.source"), text_of(source, "media_type", f"{where}.source")
+        return image_part(f"data:{media_type};base64,{data}")
+    if form == "url":
+        return image_part(text_of(source, "url", f"{where}.source"))
+    raise unsupported(f"{where}.source", "must be of type base64 or url: no files are kept here")
 
 
 def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -> list[Part]:
@@ -171,7 +180,7 @@ def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
         schema = tool.get("input_schema")
         if not isinstance(schema, Mapping):
             raise wrong(f"{where}.input_schema", "an object")
-        tools.append(function_tool(text_of(tool, "name", where), tool, schema))
+        tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _marks(tool))
     if not tools:
         return
     chat["tools"] = tools

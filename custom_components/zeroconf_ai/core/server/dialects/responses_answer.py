@@ -16,7 +16,7 @@ from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, RateLimitError
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
-from .base import AnswerWriter, cache_writes, is_complete, refusal_of, spoken
+from .base import AnswerWriter, is_complete, refusal_of, spoken
 
 _PARTS = {
     "reasoning_text": ("reasoning", "rs", "response.reasoning_text", "text"),
@@ -50,7 +50,6 @@ class ResponsesWriter(AnswerWriter):
         self._id = f"resp_{uuid4().hex}"
         self._created = int(time.time())
         self._message = Message()
-        self._cache_writes = 0
         self._number = 0
         self._events: list[bytes] = []
         self._items: list[dict[str, Any]] = []
@@ -94,7 +93,6 @@ class ResponsesWriter(AnswerWriter):
     def _chunk(self, data: Mapping[str, Any]) -> None:
         delta = Delta.parse(data)
         self._message.add(delta)
-        self._cache_writes = cache_writes(data) or self._cache_writes
         self._say("reasoning_text", delta.reasoning)
         self._say("output_text", delta.content)
         self._say("refusal", refusal_of(spoken(data)[1]))
@@ -221,7 +219,7 @@ class ResponsesWriter(AnswerWriter):
             return None
         return {
             "input_tokens": usage.prompt_tokens,
-            "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": self._cache_writes},
+            "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.cache_write_tokens},
             "output_tokens": usage.completion_tokens,
             "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
             "total_tokens": usage.total_tokens,

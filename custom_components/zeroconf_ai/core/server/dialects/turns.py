@@ -6,6 +6,7 @@ from typing import Any
 from ...protocol.errors import InvalidRequestError
 
 type Part = dict[str, Any]
+_TEXT = ("type", "text")
 
 
 def wrong(param: str, wanted: str) -> InvalidRequestError:
@@ -57,7 +58,7 @@ class Turns:
         self._media: list[Part] = []
 
     def say(self, role: str, parts: list[Part]) -> None:
-        """A message of the user or the system. Parts that are all text become one text, which every server takes."""
+        """A message of the user or the system. Parts that are nothing but text become one text, which every server takes."""
         if role == "user":
             parts, self._media = self._media + parts, []
         if parts:
@@ -70,7 +71,8 @@ class Turns:
         last = self._messages[-1] if self._messages else {}
         if last.get("role") == "assistant" and (calls or last.get("tool_calls")):
             if parts:
-                before = [text_part(last["content"])] if last["content"] else []
+                before = last["content"] or []
+                before = [text_part(before)] if isinstance(before, str) else before
                 last["content"] = _content(before + parts, "\n\n")
             if calls:
                 last["tool_calls"] = last.get("tool_calls", []) + calls
@@ -79,14 +81,14 @@ class Turns:
             message = {"role": "assistant", "content": _content(parts, "") if parts else None, **fields}
             self._messages.append(message | ({"tool_calls": calls} if calls else {}))
 
-    def result(self, call_id: str, parts: list[Part]) -> None:
+    def result(self, call_id: str, parts: list[Part], **fields: Any) -> None:
         """What a tool gave."""
         texts = [part for part in parts if part["type"] == "text"]
         media = [part for part in parts if part["type"] != "text"]
         if media:
             self._media += [text_part(f"What the tool call {call_id} gave:"), *media]
             texts = texts or [text_part("It follows in the next message.")]
-        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": _content(texts, "\n\n")})
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": _content(texts, "\n\n"), **fields})
 
     def finish(self) -> list[dict[str, Any]]:
         """All messages."""
@@ -99,7 +101,7 @@ class Turns:
 
 
 def _content(parts: list[Part], between: str) -> str | list[Part]:
-    if all(part["type"] == "text" for part in parts):
+    if all(part["type"] == "text" and len(part) == len(_TEXT) for part in parts):  # a mark on one of them would be lost
         return between.join(part["text"] for part in parts)
     return parts
 

@@ -1,7 +1,7 @@
-"""One file per group of paths: what is answered there. `ROUTES` lists them all."""
+"""One file per group of paths: what is answered there. `ROUTES` lists those of every port."""
 
 from ..dispatch import Route
-from . import generate, messages, models, responses, status
+from . import audio, generate, generation, messages, metrics, models, ollama, responses, status
 
 ROUTES = (
     Route("GET", "/v1/models", models.list_models, "models"),
@@ -12,6 +12,24 @@ ROUTES = (
     Route("POST", "/v1/responses", responses.responses, "responses"),
     Route("POST", "/v1/messages", messages.messages, "messages", manners=messages.ANTHROPIC),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, "messages", manners=messages.ANTHROPIC),
+    Route("POST", "/v1/audio/transcriptions", audio.transcriptions, "audio"),
+    Route("POST", "/v1/audio/speech", audio.speech, "audio"),
+    Route("GET", "/v1/audio/models", audio.list_models, "audio"),
+    Route("GET", "/v1/audio/voices", audio.list_voices, "audio"),
     Route("GET", "/v1/health", status.health, public=True),
     Route("GET", "/v1/status", status.status, "status"),
+    Route("GET", "/v1/generation", generation.generation, "generation"),
+    Route("GET", "/v1/metrics", metrics.metrics, "metrics"),
 )
+
+OLLAMA_ROUTES = (
+    Route("POST", "/api/chat", ollama.chat, "chat", manners=ollama.OLLAMA),
+    Route("POST", "/api/generate", ollama.generate, "completions", manners=ollama.OLLAMA),
+    Route("GET", "/api/tags", ollama.tags, "models", manners=ollama.OLLAMA),
+    Route("POST", "/api/show", ollama.show, "models", manners=ollama.OLLAMA),
+    Route("GET", "/api/version", ollama.version, "models", manners=ollama.OLLAMA),
+)
+"""Not for Home Assistant's port, where `/api` is taken."""
+
+OWN_PORT_ROUTES = (*OLLAMA_ROUTES, Route("GET", "/metrics", metrics.metrics, "metrics"))
+"""What a port of one's own has beyond `ROUTES`."""

@@ -1,34 +1,92 @@
 """`GET /v1/models` and `GET /v1/models/{id}`."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
 from aiohttp import web
 
-from ...protocol.models import ModelInfo
-from ...routing.candidates import unknown_model
+from ...engine import Engine
+from ...protocol.models import AUTO, ModelInfo, same_model
+from ...protocol.record import Capability
+from ...routing.chains import Target, expand, virtual_model
 from ...routing.pool import Member
+from ...routing.refusals import unknown_model
 from ..dispatch import Call
 from ..gateway import Gateway
 
+OWNER = "zeroconf-ai"
+"""Whose the virtual models are."""
+_CHAT = frozenset({Capability.COMPLETION})
+
 
 async def list_models(gateway: Gateway, call: Call) -> web.Response:
-    """OpenAI's list, and the same under `models` for the origin's clients; chat models first, because those take the first."""
-    found = sorted(_by_id(gateway).values(), key=lambda pair: not pair[1].for_chat)
-    listed = [model.to_json(provider=member.name) for member, model in found]
-    return call.json({"object": "list", "data": listed, "models": listed})
+    """OpenAI's list, and the same under `models` for the origin's clients."""
+    found = listed(gateway.engine, call.caller.models)
+    return call.json({"object": "list", "data": found, "models": found})
 
 
 async def get_model(gateway: Gateway, call: Call) -> web.Response:
     """One model. Raises NotFoundError naming those that are near."""
     wanted = call.http.match_info["model"]
-    found = _by_id(gateway).get(wanted)
-    if found is None:
-        raise unknown_model(gateway.engine.pool, wanted)
-    member, model = found
-    return call.json(model.to_json(provider=member.name))
+    found = {model["id"]: model for model in listed(gateway.engine, call.caller.models)}
+    model = found.get(wanted) or found.get(same_model(wanted))
+    if model is None:
+        raise unknown_model(gateway.engine.pool, wanted, patterns=call.caller.models)
+    return call.json(model)
 
 
-def _by_id(gateway: Gateway) -> dict[str, tuple[Member, ModelInfo]]:
-    """Each model once: of several backends that serve it, the preferred one's description."""
-    found: dict[str, tuple[Member, ModelInfo]] = {}
-    for member, model in gateway.engine.models():
-        found.setdefault(model.id, (member, model))
+def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What a caller may use right now, as OpenAI's model objects.
+
+    `auto` where anything answers chats, the models that do, other virtual names, then the rest: early clients take the first one.
+    Of several backends that serve a model, the preferred one describes it; a virtual model hides a real one of its name.
+    """
+    virtual = _virtual(engine, patterns)
+    real: dict[str, tuple[Member, ModelInfo]] = {}
+    for member, model in engine.models():
+        if model.id not in real and member.served.may_use(patterns, model.id):
+            real[model.id] = member, model
+    chat: list[dict[str, Any]] = []
+    other: list[dict[str, Any]] = []
+    for member, model in real.values():
+        if model.id != AUTO and model.id not in engine.policy.virtual_models:
+            (chat if model.for_chat else other).append(_described(member, model))
+    named = {answers: [_named(engine, name) for name in virtual if virtual[name] is answers] for answers in (True, False)}
+    first = [model for model in named[True] if model["id"] == AUTO]
+    return [*first, *chat, *(model for model in named[True] if model["id"] != AUTO), *other, *named[False]]
+
+
+def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
+    """The virtual models behind which anything is that a caller may use now, and whether that answers chats."""
+    online = [member for member in engine.pool if member.enabled and member.online]
+    found: dict[str, bool] = {}
+    for name in dict.fromkeys((AUTO, *engine.policy.virtual_models)):
+        asked = expand(engine.pool, name, engine.policy)
+        by_name = name in patterns  # whoever may use a name may use what it stands for
+        reached = [model for target in asked.targets for model in _reached(target, online, () if by_name else patterns)]
+        if reached:
+            found[name] = any(model.for_chat for model in reached)
     return found
+
+
+def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) -> Iterator[ModelInfo]:
+    """Of each backend that is online the model that a target means there."""
+    for member in online:
+        if target.member not in (None, member):
+            continue
+        if target.model == AUTO:
+            yield from member.served.ranked(_CHAT, tuple(patterns))[:1]
+        elif (model := member.served.find(target.model)) and member.served.may_use(patterns, model.id):
+            yield model
+
+
+def _described(member: Member, model: ModelInfo) -> dict[str, Any]:
+    """A model with the owner's prices, where there are any."""
+    own = member.served.own_prices(model.id)
+    return (model if own is None else replace(model, pricing=own.to_json())).to_json(provider=member.name)
+
+
+def _named(engine: Engine, name: str) -> dict[str, Any]:
+    targets = list(virtual_model(name, engine.policy).targets)
+    return ModelInfo(name, owned_by=OWNER, virtual=True).to_json(provider=OWNER) | {"targets": targets}

@@ -1,0 +1,131 @@
+"""The records of what was used: written in batches, kept for a while, found by id."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+import logging
+from typing import Any, override
+
+from sqlalchemy import Connection, Row, insert, select
+
+from ..protocol.usage import Usage
+from .batches import Batches, Write, Writer
+from .database import Database
+from .generation import Generation, Outcome, Recorder
+from .rows import bounded, delete_oldest, maybe, whole
+from .tables import generations
+
+_LOGGER = logging.getLogger(__name__)
+
+PENDING_LIMIT = 20_000
+"""Records that wait to be written: four seconds' worth at 5,000 a second, ten megabytes."""
+_COLUMNS = [column for column in generations.columns if column.name != "row_id"]
+_TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
+_PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
+
+
+class Ledger(Recorder, Writer):
+    """The generations. Lives on one event loop."""
+
+    def __init__(self, database: Database, batches: Batches) -> None:
+        self._database = database
+        self._batches = batches
+        self._pending: list[Generation] = []
+        self._taken: Sequence[Generation] = ()
+        self.dropped = 0
+        """Records lost because the database took none for too long."""
+        self._full = False
+        batches.add(self)
+
+    @override
+    def record(self, generation: Generation) -> None:
+        """Take a record in. Its cost is what the upstream named, where nobody reckoned another."""
+        if generation.cost is None and generation.usage.cost is not None:
+            generation = replace(generation, cost=generation.usage.cost)
+        if len(self._pending) + len(self._taken) >= PENDING_LIMIT:
+            self._lose(1)
+            return
+        self._pending.append(generation)
+        self._batches.tell()
+
+    async def get(self, generation_id: str) -> Generation | None:
+        """The record of a request, the last one where several went by the id; None where there is none. Raises DatabaseError."""
+        for waiting in (self._pending, self._taken):
+            for generation in reversed(waiting):
+                if generation.id == generation_id:
+                    return generation
+        wanted = bounded(generation_id)
+
+        def work(connection: Connection) -> Row[Any] | None:
+            found = select(*_COLUMNS).where(generations.c.id == wanted).order_by(generations.c.row_id.desc()).limit(1)
+            return connection.execute(found).first()
+
+        row = await self._database.read(work)
+        return None if row is None else _generation(row)
+
+    @override
+    def take(self, *, last: bool) -> Write | None:
+        if not self._pending:
+            return None
+        taken = self._taken = self._pending
+        self._pending = []
+        return lambda connection: _insert(connection, taken)
+
+    @override
+    def done(self, *, written: bool, again: bool) -> None:
+        if again:
+            self._pending = [*self._taken, *self._pending]
+        elif not written:
+            self._lose(len(self._taken))
+        else:
+            self._full = False
+        self._taken = ()
+
+    def _lose(self, count: int) -> None:
+        self.dropped += count
+        if not self._full:
+            self._full = True
+            _LOGGER.error("The database takes no records: those of requests from now on are lost until it does")
+
+
+def _insert(connection: Connection, records: Sequence[Generation]) -> None:
+    connection.execute(insert(generations), [_row(record) for record in records])
+
+
+def prune(connection: Connection, until: float) -> int:
+    """Delete some of the records of before `until`; how many."""
+    return delete_oldest(connection, generations.c.row_id, generations.c.created, until)
+
+
+def _row(generation: Generation) -> dict[str, Any]:
+    usage = generation.usage
+    return {
+        "id": bounded(generation.id),
+        "created": generation.created,
+        "source": bounded(generation.source),
+        "kind": bounded(generation.kind),
+        "requested_model": bounded(generation.requested_model),
+        "outcome": generation.outcome.value,
+        "model": maybe(generation.model),
+        "backend_id": maybe(generation.backend_id),
+        "backend_name": maybe(generation.backend_name),
+        "attempts": generation.attempts,
+        "stream": generation.stream,
+        **{name: whole(getattr(usage, name)) for name in _TOKENS},
+        "upstream_cost": None if usage.cost is None else whole(usage.cost),
+        "estimated": generation.estimated,
+        "cost": None if generation.cost is None else whole(generation.cost),
+        "duration": generation.duration,
+        "first_token": generation.first_token,
+        "finish_reason": maybe(generation.finish_reason),
+        "error_code": maybe(generation.error_code),
+        "caller": bounded(generation.caller),
+        "key_id": maybe(generation.key_id),
+        "user_id": maybe(generation.user_id),
+        "address": maybe(generation.address),
+    }
+
+
+def _generation(row: Row[Any]) -> Generation:
+    usage = Usage(**{name: getattr(row, name) for name in _TOKENS}, cost=row.upstream_cost)
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return Generation(**{**plain, "outcome": Outcome(row.outcome), "usage": usage})

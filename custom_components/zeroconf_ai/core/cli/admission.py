@@ -1,0 +1,158 @@
+"""Who may use what `serve` serves: the options that say so, and the guard and the books that they make."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any, override
+
+import click
+from click.core import ParameterSource
+
+from ..accounting.books import Books
+from ..accounting.database import DatabaseError
+from ..accounting.generation import Recorders
+from ..engine import Engine
+from ..protocol.record import Auth
+from ..server.cors import Origins
+from ..server.guard import PRIVATE_NETWORKS, Guard
+from ..server.metrics import Metrics
+from . import state
+from .keys import database_option
+
+
+class _Network(click.ParamType[str]):
+    """A network as CIDR."""
+
+    name = "network"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ip_network(value, strict=False))
+        except ValueError:
+            self.fail(f"{value!r} is no network. Write an address and a length, like 192.168.1.0/24.", param, ctx)
+
+
+class _Origin(click.ParamType[str]):
+    """A web page's origin, or `*`."""
+
+    name = "origin"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            Origins((value,))
+        except ValueError as err:
+            self.fail(f"{err}.", param, ctx)
+        return str(value)
+
+
+def options[F: Callable[..., Any]](function: F) -> F:
+    """The options that `Admission` is made of."""
+    for option in reversed(
+        (
+            click.option(
+                "--key", envvar="ZEROCONF_AI_KEY", help="Answer only who sends this key. ZEROCONF_AI_KEY hides it from `ps`."
+            ),
+            click.option(
+                "--keys", is_flag=True, help="Answer only who sends a key of `zeroconf-ai keys`, and record every request."
+            ),
+            database_option,
+            click.option(
+                "--auth",
+                type=click.Choice([Auth.TOKEN.value, Auth.NONE.value]),
+                help="With none, keys are known and not needed.  [default: token with --key or --keys, else none]",
+            ),
+            click.option(
+                "--allow-network",
+                "networks",
+                multiple=True,
+                type=_Network(),
+                metavar="CIDR",
+                help="Without a key, answer this network only. Repeatable.  [default: private ones]",
+            ),
+            click.option(
+                "--host-name",
+                "host_names",
+                multiple=True,
+                metavar="NAME",
+                help="Without a key, answer to this public name of the server too. Repeatable.",
+            ),
+            click.option(
+                "--cors-origin",
+                "origins",
+                multiple=True,
+                type=_Origin(),
+                metavar="ORIGIN",
+                help="Let web pages of this origin (https://chat.example.net, or *) ask. Repeatable.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What the command line says of who may ask. Raises click.UsageError for what does not go together."""
+
+    key: str | None = field(default=None, repr=False)
+    keys: bool = False
+    database: str | None = field(default=None, repr=False)
+    auth: str | None = None
+    networks: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what belongs together."""
+        if self.auth == Auth.TOKEN and not (self.key or self.keys):
+            raise click.UsageError("--auth token needs a key: pass --key, or --keys for those of `zeroconf-ai keys`.")
+        context = click.get_current_context(silent=True)
+        named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
+        if named and not self.keys:
+            raise click.UsageError("--database is where the keys are: pass --keys too, or leave it out.")
+
+    @property
+    def mode(self) -> Auth:
+        """Whether a key is needed."""
+        if self.auth is not None:
+            return Auth(self.auth)
+        return Auth.TOKEN if self.key or self.keys else Auth.NONE
+
+    async def open_books(self, stack: AsyncExitStack) -> Books | None:
+        """The opened database, where there is to be one. Raises click.ClickException where it cannot be opened."""
+        if not self.keys:
+            return None
+        try:
+            books = await Books.open(self.database or str(state.database_file()))
+        except DatabaseError as err:
+            raise click.ClickException(str(err)) from None
+        stack.push_async_callback(books.close)
+        if books.set_aside is not None:
+            click.echo(f"The database was damaged. It is {books.set_aside} now, and a new one has no keys yet.", err=True)
+        elif not len(books.keys):
+            click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
+        return books
+
+    def guard(self, books: Books | None) -> Guard:
+        """What checks every request."""
+        return Guard(
+            books.keys if books is not None else None,
+            mode=self.mode,
+            key=self.key or None,
+            networks=self.networks or PRIVATE_NETWORKS,
+            host_names=self.host_names,
+            origins=self.origins,
+        )
+
+
+async def keep_records(stack: AsyncExitStack, engine: Engine, books: Books | None) -> Metrics:
+    """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
+    metrics = Metrics(engine.pool)
+    stack.callback(metrics.close)
+    engine.recorder = Recorders(metrics, books.ledger) if books is not None else metrics
+    if books is not None:
+        await engine.sessions.open(books.sessions)
+    return metrics

@@ -1,0 +1,284 @@
+"""`zeroconf-ai keys`: who may ask."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+import re
+import sys
+import time
+from typing import Any
+
+import click
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..accounting.books import Books
+from ..accounting.database import DatabaseError, parse_url
+from ..accounting.keys import SCOPES, ClientKey, KeyStore
+from . import state
+
+_PIPE_WIDTH = 240
+"""Columns of a table that no terminal shows."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
+    """Seconds, from `90s`, `30m`, `24h`, `7d` or `4w`."""
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", value.strip())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no duration. Write a number and a unit: 90s, 30m, 24h, 7d or 4w.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Seconds since the epoch: so long from now, or a date (its first moment here), or a date and time."""
+    if value is None:
+        return None
+    if "-" not in value:
+        return time.time() + _duration(ctx, param, value)
+    try:
+        moment = datetime.fromisoformat(value).timestamp()
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no date. Write 2030-12-31, 2030-12-31T18:00 or a duration such as 30d.") from None
+    if moment <= time.time():
+        raise click.BadParameter(f"{value} is past.")
+    return moment
+
+
+def database_option[F: Callable[..., Any]](function: F) -> F:
+    """The option of all commands that use the database."""
+    return click.option(
+        "--database",
+        metavar="FILE|URL",
+        envvar="ZEROCONF_AI_DATABASE",
+        help=f"Where keys and records are: a file, or postgresql://… (ZEROCONF_AI_DATABASE hides its password from `ps`)."
+        f"  [default: {state.database_file()}]",
+    )(function)
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_url_option = click.option(
+    "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's address, for the line to try it with."
+)
+_key_argument = click.argument("key")
+
+
+@click.group("keys")
+def command() -> None:
+    """Make, list and revoke the keys that clients ask with.
+
+    KEY is a key's id, its name, or the first characters of either it or its secret, as long as one key alone is meant. A running
+    gateway with the same database knows of every change within a second.
+    """
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--user", "user_id", metavar="ID", help="The Home Assistant user on whose behalf it asks.")
+@click.option("--device", metavar="NAME", help="The device that it is for.")
+@click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow this model only, such as `qwen*`. Repeatable.")
+@click.option(
+    "--endpoint", "endpoints", multiple=True, type=click.Choice(SCOPES), help="Allow this group of paths only. Repeatable."
+)
+@click.option("--background", is_flag=True, help="Let other requests go first where requests wait.")
+@click.option(
+    "--expires", callback=_moment, metavar="WHEN", help="Good for so long (`30d`), or until a date.  [default: forever]"
+)
+@_url_option
+@database_option
+@_json_option
+def create(name: str, url: str, database: str | None, as_json: bool, **options: Any) -> None:
+    """Make a key for NAME. Its secret is shown this once and kept nowhere."""
+
+    async def do(keys: KeyStore) -> None:
+        _show_secret(*await keys.create(name, **options), url, as_json=as_json)
+
+    _with_keys(database, do, may_make=True)
+
+
+@command.command("list")
+@database_option
+@_json_option
+def list_keys(database: str | None, as_json: bool) -> None:
+    """List the keys, without their secrets."""
+
+    async def do(keys: KeyStore) -> None:
+        if as_json:
+            click.echo(orjson.dumps([key_json(key) for key in keys], option=orjson.OPT_INDENT_2))
+        elif len(keys):
+            console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+            console.print(_table(list(keys)))
+        else:
+            click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
+
+    _with_keys(database, do)
+
+
+@command.command("revoke")
+@_key_argument
+@database_option
+@_json_option
+def revoke(key: str, database: str | None, as_json: bool) -> None:
+    """Take KEY out of use for good."""
+
+    async def do(keys: KeyStore) -> None:
+        found = _find(keys, key)
+        await keys.revoke(found.id)
+        _show(found, f'"{found.name}" ({found.prefix}…) is revoked', as_json=as_json)
+
+    _with_keys(database, do)
+
+
+@command.command("rotate")
+@_key_argument
+@click.option(
+    "--overlap",
+    callback=_duration,
+    default="24h",
+    show_default=True,
+    help="How long the former secret is good too.",
+)
+@_url_option
+@database_option
+@_json_option
+def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bool) -> None:
+    """Give KEY a new secret, shown this once."""
+
+    async def do(keys: KeyStore) -> None:
+        _show_secret(*await keys.rotate(_find(keys, key).id, overlap), url, as_json=as_json)
+
+    _with_keys(database, do)
+
+
+@command.command("enable")
+@_key_argument
+@database_option
+@_json_option
+def enable(key: str, database: str | None, as_json: bool) -> None:
+    """Let KEY be used again."""
+    _set_enabled(key, database, enabled=True, as_json=as_json)
+
+
+@command.command("disable")
+@_key_argument
+@database_option
+@_json_option
+def disable(key: str, database: str | None, as_json: bool) -> None:
+    """Refuse KEY until it is enabled again."""
+    _set_enabled(key, database, enabled=False, as_json=as_json)
+
+
+def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool) -> None:
+    async def do(keys: KeyStore) -> None:
+        found = await keys.update(_find(keys, key).id, enabled=enabled)
+        _show(found, f'"{found.name}" ({found.prefix}…) is {"enabled" if enabled else "disabled"}', as_json=as_json)
+
+    _with_keys(database, do)
+
+
+def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]], *, may_make: bool = False) -> None:
+    """Have something done with the keys of a database. Raises click.ClickException, saying what to do."""
+    where = database or str(state.database_file())
+
+    async def run() -> None:
+        _check(where, may_make=may_make)
+        books = await Books.open(where, set_damaged_aside=False)
+        try:
+            await do(books.keys)
+        finally:
+            await books.close()
+
+    try:
+        asyncio.run(run())
+    except DatabaseError as err:
+        raise click.ClickException(str(err)) from None
+
+
+def _check(where: str, *, may_make: bool) -> None:
+    """A mistyped path must not look like a gateway without keys."""
+    url = parse_url(where)
+    if url.get_backend_name() == "sqlite" and not may_make and not Path(url.database or "").exists():
+        raise click.ClickException(
+            f"There is no database at {url.database}. Make a key (zeroconf-ai keys create NAME), or choose another --database."
+        )
+
+
+def _find(keys: KeyStore, text: str) -> ClientKey:
+    """The one key that is meant. Raises click.ClickException where it is none or more."""
+    found = [key for key in keys if text in (key.id, key.name)]
+    found = found or [key for key in keys if text and (key.id.startswith(text) or key.name.startswith(text))]
+    # A whole secret is compared by what is known of it; it is not looked up, as that would count as its use.
+    found = found or [key for key in keys if len(text) >= 5 and (key.prefix.startswith(text) or text.startswith(key.prefix))]
+    if len(found) > 1:
+        several = ", ".join(f"{key.name} ({key.id[:8]})" for key in found[:10])
+        raise click.ClickException(f"More than one key is meant: {several}. Name one by its id.")
+    if not found:
+        raise click.ClickException("There is no such key. List them: zeroconf-ai keys list")
+    return found[0]
+
+
+def _show(key: ClientKey, line: str, *, as_json: bool) -> None:
+    click.echo(orjson.dumps(key_json(key)) if as_json else line)
+
+
+def _show_secret(key: ClientKey, secret: str, url: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(key_json(key) | {"secret": secret}))
+        return
+    click.echo(secret)
+    body = '{"model": "auto", "messages": [{"role": "user", "content": "Hello!"}]}'
+    base = url.rstrip("/")
+    click.echo(
+        f"This is shown once. Try it:\n  curl {base}/chat/completions -H 'Authorization: Bearer {secret}' -d '{body}'", err=True
+    )
+
+
+def key_json(key: ClientKey) -> dict[str, Any]:
+    """What `--json` prints of one key."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "user_id": key.user_id,
+        "device": key.device,
+        "models": list(key.models),
+        "endpoints": list(key.endpoints),
+        "background": key.background,
+        "enabled": key.enabled,
+        "state": _state(key),
+        "created": _iso(key.created),
+        "expires": _iso(key.expires),
+        "last_used": _iso(key.last_used),
+        "former_secret_until": _iso(key.former_until),
+    }
+
+
+def _table(keys: list[ClientKey]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("Name", "Secret", "Owner", "May use", "State", "Expires", "Last used", "Id"):
+        table.add_column(heading, overflow="fold")
+    for key in keys:
+        allowed = ", ".join((*key.models, *key.endpoints)) or "everything"
+        owner = key.device or key.user_id or ""
+        times = (_minute(key.expires) or "never", _minute(key.last_used) or "never")
+        cells = (key.name, f"{key.prefix}…", owner, allowed, _state(key), *times, key.id)
+        table.add_row(*map(Text, cells))  # as text: a name may look like markup
+    return table
+
+
+def _state(key: ClientKey) -> str:
+    if not key.enabled:
+        return "disabled"
+    return "expired" if key.expires is not None and time.time() >= key.expires else "enabled"
+
+
+def _iso(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+
+
+def _minute(moment: float | None) -> str:
+    return "" if moment is None else f"{datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,195 @@
+"""`Reply`: what the chosen backend answers, and what is learned of that backend on the way."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+import time
+
+from ..backends.base import Answer
+from ..protocol.chunks import Chunk, Delta
+from ..protocol.errors import ApiError, StreamBrokenError
+from ..protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ..protocol.usage import Usage
+from .candidates import Candidate
+from .migration import Migration
+from .pool import Member, Pool
+from .slots import Place
+
+_LATEST = 3
+"""Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
+_SAMPLE = 64
+"""Chunks at the beginning of a stream by which the tokens of all of it are estimated, where nobody says how many they were."""
+_WEIGHT = 0.3
+"""Of the newest in a running mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A backend that was tried, and why it did not answer; empty for the one that did."""
+
+    backend_id: str
+    backend_name: str
+    failure: str = ""
+
+
+class Turn:
+    """What a request holds of a backend while it is there: a place, and maybe the one trial of a breaker that is half open."""
+
+    def __init__(self, member: Member, place: Place) -> None:
+        """Takes note of the request that goes through."""
+        self.member = member
+        self._place = place
+        self._trial = member.breaker.begin()
+
+    def release(self) -> None:
+        """Give it all back. Safe to call twice."""
+        self._place.release()
+        if self._trial:
+            self._trial = False
+            self.member.breaker.end_trial()
+
+
+class Reply:
+    """What the chosen backend answers. The choice is final: nothing here goes to another one."""
+
+    def __init__(
+        self, pool: Pool, candidate: Candidate, request: Request, answer: Answer, attempts: tuple[Attempt, ...], turn: Turn
+    ) -> None:
+        """Made by the router; `close` must be called."""
+        self.backend_id = candidate.member.id
+        self.backend_name = candidate.member.name
+        self.model = candidate.model
+        self.attempts = attempts
+        self.usage: Usage | None = None
+        """What the backend says that was used; None until it does, and where it never does."""
+        self.migration: Migration | None = None
+        """That the session was with another backend or model before, or None."""
+        self.failure: ApiError | None = None
+        """Why the stream ended before its end."""
+        self.finished = False
+        """Whether all of it was read."""
+        self.first_token_at: float | None = None
+        """`time.perf_counter()` of the first token."""
+        self._latest: deque[Chunk] = deque(maxlen=_LATEST)
+        self._sample: list[Chunk] = []
+        self._chunks = 0
+        self._pool = pool
+        self._member = candidate.member
+        self._request = request
+        self._answer = answer
+        self._turn = turn
+        self._early: list[list[Chunk]] = []
+        self._rest: AsyncIterator[list[Chunk]] | None = None
+        self._body: bytes | None = None
+        self._closed = False
+
+    async def start(self, sent_at: float) -> None:
+        """Wait for the first token, or for a whole body. Raises an ApiError where it does not come.
+
+        `sent_at` is the `time.perf_counter()` of the sending.
+        """
+        if not self._request.stream:
+            self._body = await self._answer.body()
+            self._count([Chunk(self._body)])
+            self.finished = True
+            self.first_token_at = time.perf_counter()
+            return
+        self._rest = self._answer.batches()
+        async for batch in self._rest:
+            self._early.append(batch)
+            if any(Delta.parse(chunk.data).has_token for chunk in batch):
+                self.first_token_at = time.perf_counter()
+                _note_first_token(self._member, self.first_token_at - sent_at)
+                return
+        raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
+
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        """The chunks in the groups that they came in. Raises StreamBrokenError or UpstreamTimeoutError in mid-stream."""
+        early, self._early = self._early, []
+        for batch in early:
+            yield self._count(batch)
+        if self._rest is None:
+            return
+        try:
+            async for batch in self._rest:
+                yield self._count(batch)
+            self.finished = True
+        except ApiError as err:
+            self.failure = err
+            self._member.tally.errors += 1
+            self._pool.note_request_failure(self._member, err)
+            raise
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """The chunks one by one."""
+        async for batch in self.batches():
+            for chunk in batch:
+                yield chunk
+
+    @property
+    def body(self) -> bytes:
+        """The whole answer's JSON, of a request that was not for a stream."""
+        if self._body is None:
+            raise RuntimeError("a stream has no body")
+        return self._body
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped, as far as it has said so."""
+        found = (Delta.parse(chunk.data).finish_reason for chunk in reversed(self._latest))
+        return next((reason for reason in found if reason), None)
+
+    @property
+    def used(self) -> Usage:
+        """What was used: by the backend's word, else estimated from the prompt and from what was said so far.
+
+        A summary that the session's migration took is counted in.
+        """
+        used = self._estimate() if self.usage is None else self.usage
+        return used if self.migration is None else used + self.migration.usage
+
+    async def close(self) -> None:
+        """Let go of the upstream and record what was used. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        member = self._member
+        if self.failure is None:
+            member.breaker.succeed()
+        member.active -= 1
+        member.tally.requests += 1
+        member.tally.usage += self.used
+        try:
+            await self._answer.close()
+        finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
+            self._turn.release()
+            self._pool.tell(member.id)
+
+    def _count(self, batch: list[Chunk]) -> list[Chunk]:
+        self._latest.extend(batch[-_LATEST:])
+        if len(self._sample) < _SAMPLE:
+            self._sample += batch[: _SAMPLE - len(self._sample)]
+        self._chunks += len(batch)
+        for chunk in batch:
+            if (usage := chunk.usage) is not None:
+                self.usage = usage
+        return batch
+
+    def _estimate(self) -> Usage:
+        prompt = self._request.estimated_prompt_tokens
+        if not self._sample or self._request.kind is Kind.EMBEDDINGS:
+            return Usage(prompt)
+        said = sum(_characters(Delta.parse(chunk.data)) for chunk in self._sample)
+        tokens = said * self._chunks / len(self._sample) / CHARACTERS_PER_TOKEN
+        return Usage(prompt, max(round(tokens), int(said > 0)))
+
+
+def _characters(delta: Delta) -> int:
+    return (
+        len(delta.content) + len(delta.reasoning) + sum(len(call.name or "") + len(call.arguments) for call in delta.tool_calls)
+    )
+
+
+def _note_first_token(member: Member, seconds: float) -> None:
+    mean = member.first_token_seconds
+    member.first_token_seconds = seconds if mean is None else mean + _WEIGHT * (seconds - mean)

@@ -1,0 +1,72 @@
+"""Which web pages may read the answers (CORS: WHATWG Fetch, section 3.3). None, unless the owner says so."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs
+
+ANY = "*"
+_ALLOWED_HEADERS = frozenset(
+    {"accept", "authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id", "x-session-id"}
+)
+_ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
+"""Of the headers that the SDKs send: OpenAI's and Anthropic's own, and those of the generator that wrote both."""
+_EXPOSED_HEADERS = (
+    "request-id, Retry-After, retry-after-ms, X-Generation-ID, X-Request-ID, "
+    "X-ZeroconfAI-Attempts, X-ZeroconfAI-Model, X-ZeroconfAI-Provider"
+)
+_PREFLIGHT_SECONDS = 600
+"""How long a browser may keep a preflight's answer."""
+
+
+class Origins:
+    """The web pages that may ask, by origin."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        """Exact origins (`https://chat.example.net`), or `*` for every one. Raises ValueError for anything else."""
+        self._allowed = frozenset(_checked(origin) for origin in allowed)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._allowed)
+
+    def allow(self, origin: str) -> bool:
+        """Whether a page of that origin may ask."""
+        return ANY in self._allowed or origin.casefold() in self._allowed
+
+    def headers(self, origin: str | None) -> dict[str, str]:
+        """What is added to every answer to a page of that origin; empty where no page may ask at all."""
+        if not self._allowed:
+            return {}
+        if ANY in self._allowed:
+            return {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: ANY, hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED_HEADERS}
+        if origin is None or not self.allow(origin):
+            return {hdrs.VARY: hdrs.ORIGIN}  # or a cache would give one page's answer to another
+        return {
+            hdrs.VARY: hdrs.ORIGIN,
+            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED_HEADERS,
+        }
+
+    def preflight(self, origin: str | None, methods: Iterable[str], asked: str) -> dict[str, str]:
+        """What is said in advance to a page that wants to send the headers `asked` (names with commas between)."""
+        found = self.headers(origin)
+        if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN not in found:
+            return found
+        named = (name.strip().lower() for name in asked.split(","))
+        allowed = (name for name in named if name in _ALLOWED_HEADERS or name.startswith(_ALLOWED_PREFIXES))
+        found |= {
+            hdrs.ACCESS_CONTROL_ALLOW_METHODS: ", ".join(methods),
+            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(allowed),
+            hdrs.ACCESS_CONTROL_MAX_AGE: str(_PREFLIGHT_SECONDS),
+            "Access-Control-Allow-Private-Network": "true",
+        }
+        return found
+
+
+def _checked(origin: str) -> str:
+    text = origin.strip().casefold().rstrip("/")
+    parts = urlsplit(text)
+    if text != ANY and (parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError(f"{origin!r} is no web page's origin: write it like https://chat.example.net, or * for all")
+    return text

@@ -1,0 +1,228 @@
+"""`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's shapes, and the lists of what listens and speaks."""
+
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+import logging
+from typing import Any
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from ...protocol.errors import (
+    ApiError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RequestTooLargeError,
+    UpstreamError,
+)
+from ...protocol.request import parse_object
+from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
+from ..dispatch import Call
+from ..gateway import Gateway
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 25 * 1024 * 1024
+"""OpenAI's limit for a recording."""
+MAX_INPUT_CHARACTERS = 4096
+"""OpenAI's limit for a text to be spoken."""
+_MAX_FIELD_BYTES = 64 * 1024
+_MAX_PARTS = 64
+_MAX_OVERHEAD_BYTES = 256 * 1024
+"""Room for the other fields and the boundaries of a form with a file of the full size."""
+_MAX_SPEECH_BODY_BYTES = 256 * 1024
+_TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
+
+
+async def transcriptions(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """OpenAI's transcription of a recording."""
+    audio = _offered(gateway)
+    async with gateway.interruptible():
+        form = await _read_form(call)
+        wanted = form.fields.get("response_format") or "json"
+        if wanted not in _TRANSCRIPT_FORMATS:
+            raise _refuse("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
+        if form.fields.get("stream", "").casefold() in ("true", "1"):
+            raise _refuse("stream", "false: a transcript comes whole here")
+        if form.file is None:
+            raise _refuse("file", "the recording, as a file of the form")
+        if not form.file.data:
+            raise _refuse("file", "a recording that is not empty")
+        language = form.fields.get("language") or None
+        model = own_model(form.fields.get("model") or None)
+        _check_model(audio, call, AudioTask.TRANSCRIPTION, model)
+        heard = await audio.transcribe(form.file, model=model, language=language)
+    if wanted == "text":
+        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=call.headers)
+    body: dict[str, Any] = {"text": heard.text}
+    if wanted == "verbose_json":
+        body |= {"task": "transcribe", "language": heard.language, "duration": heard.duration or 0.0, "segments": []}
+    if heard.duration is not None:
+        body["usage"] = {"type": "duration", "seconds": heard.duration}
+    return call.json(body)
+
+
+async def speech(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """OpenAI's speech from a text. The bytes are passed on as they come."""
+    audio = _offered(gateway)
+    response: web.StreamResponse | None = None
+    try:
+        async with gateway.interruptible():
+            order = _Order.parse(await call.read(_MAX_SPEECH_BODY_BYTES))
+            _check_model(audio, call, AudioTask.SPEECH, order.model)
+            spoken = await audio.speak(
+                order.text, model=order.model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
+            )
+            async with aclosing(spoken.stream) as parts:
+                async for part in parts:
+                    if response is None:
+                        response = web.StreamResponse(headers=call.headers)
+                        response.content_type = spoken.content_type
+                        await response.prepare(call.http)
+                    await response.write(part)
+    except ApiError as err:
+        if response is None:
+            raise
+        # What has begun as sound cannot end as an error: the connection is cut, so that nobody takes it for the whole.
+        _LOGGER.warning("The speech of request %s broke off: %s", call.id, err.message)
+        if call.http.transport is not None:
+            call.http.transport.abort()
+        return response
+    if response is None:
+        raise UpstreamError("The engine gave no sound.")
+    await response.write_eof()
+    return response
+
+
+async def list_models(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """What listens and what speaks."""
+    models = [
+        {"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)}
+        for model in _offered(gateway).models()
+    ]
+    return call.json({"models": models})
+
+
+async def list_voices(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """The voices, of one engine with `?model=`."""
+    model = own_model(call.http.query.get("model"))
+    audio = _offered(gateway)
+    if model is not None and all(known.id != model for known in audio.models() if known.task is AudioTask.SPEECH):
+        raise NotFoundError(f"There is no engine {model} that speaks.", code="model_not_found", param="model")
+    voices = [
+        {"id": voice.id, "name": voice.name, "model": voice.model, "language": voice.language}
+        for voice in audio.voices()
+        if model in (None, voice.model)
+    ]
+    return call.json({"voices": voices})
+
+
+def _offered(gateway: Gateway) -> Audio:
+    """Raises NotFoundError where there is none."""
+    if gateway.audio is None:
+        raise NotFoundError("Audio is not offered here: this gateway has neither ears nor a voice.", code="not_offered")
+    return gateway.audio
+
+
+def _check_model(audio: Audio, call: Call, task: AudioTask, model: str | None) -> None:
+    """Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use."""
+    known = [engine.id for engine in audio.models() if engine.task is task]
+    if not known:
+        raise NotFoundError(f"No engine for {task} is set up in this home.", code="model_not_found", param="model")
+    if model is not None and model not in known:
+        message = f"There is no engine {model} for {task}; there is {', '.join(known)}."
+        raise NotFoundError(message, code="model_not_found", param="model")
+    allowed = call.caller.models
+    if allowed and not any(fnmatchcase(model or known[0], pattern) for pattern in allowed):
+        raise PermissionDeniedError(f"This key may not use {model or known[0]}.", code="model_not_allowed")
+
+
+def _refuse(param: str, wanted: str) -> InvalidRequestError:
+    return InvalidRequestError(f"Invalid value for '{param}': it must be {wanted}.", param=param)
+
+
+@dataclass(slots=True)
+class _Form:
+    """A form's texts, and its file."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    file: Recording | None = None
+
+
+async def _read_form(call: Call) -> _Form:
+    """Read the form of a transcription. Raises InvalidRequestError for what is none, RequestTooLargeError."""
+    http = call.http
+    if http.content_type != "multipart/form-data":
+        raise InvalidRequestError("Send the recording as 'file' of a form (multipart/form-data).", code="invalid_body")
+    if (http.content_length or 0) > MAX_FILE_BYTES + _MAX_OVERHEAD_BYTES:
+        raise _too_large()
+    form = _Form()
+    try:
+        # Not `http.multipart()`: that one knows the limits of the application that it runs in, which are not these.
+        reader = MultipartReader(http.headers, http.content)
+        count = 0
+        while (part := await reader.next()) is not None:
+            count += 1
+            if count > _MAX_PARTS or not isinstance(part, BodyPartReader):
+                raise InvalidRequestError("The form has too many parts, or parts within parts.", code="invalid_body")
+            name = part.name or ""
+            if name == "file" and form.file is None:
+                data = await _read_part(part, MAX_FILE_BYTES)
+                form.file = Recording(data, part.headers.get("Content-Type", ""), part.filename or "")
+            else:
+                form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES)).decode(errors="replace").strip()
+    except (web.RequestPayloadError, ValueError, RuntimeError) as err:
+        raise InvalidRequestError(f"The form cannot be read: {err}.", code="invalid_body") from err
+    return form
+
+
+async def _read_part(part: BodyPartReader, limit: int) -> bytes:
+    data = bytearray()
+    while chunk := await part.read_chunk(64 * 1024):
+        data += chunk
+        if len(data) > limit:
+            raise _too_large()
+    return bytes(data)
+
+
+def _too_large() -> RequestTooLargeError:
+    return RequestTooLargeError(f"A recording may have {MAX_FILE_BYTES >> 20} MB, its other fields a few kB. Send it in pieces.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A text to be spoken, and how."""
+
+    text: str
+    model: str | None
+    voice: str | None
+    audio_format: AudioFormat
+    speed: float
+
+    @classmethod
+    def parse(cls, raw: bytes) -> _Order:
+        """Check a body. Raises InvalidRequestError naming the parameter that is wrong."""
+        body = parse_object(raw)
+        text = body.get("input")
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_INPUT_CHARACTERS:
+            raise _refuse("input", f"a text of at most {MAX_INPUT_CHARACTERS} characters that is not empty")
+        model = body.get("model")
+        if model is not None and not isinstance(model, str):
+            raise _refuse("model", "a model's id, or left out")
+        voice = body.get("voice")
+        if isinstance(voice, dict):
+            voice = voice.get("id")
+        if voice is not None and not isinstance(voice, str):
+            raise _refuse("voice", "a voice's name, an object with its id, or left out")
+        wanted = body.get("response_format") or AudioFormat.MP3
+        if not isinstance(wanted, str) or wanted not in AudioFormat:
+            raise _refuse("response_format", "one of " + ", ".join(AudioFormat))
+        speed = body.get("speed")
+        if speed is None:
+            speed = 1.0
+        if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0.25 <= speed <= 4:
+            raise _refuse("speed", "a number from 0.25 to 4")
+        if body.get("stream_format") not in (None, "audio"):
+            raise _refuse("stream_format", "'audio'")
+        return cls(text, own_model(model or None), own_voice(voice or None), AudioFormat(wanted), float(speed))

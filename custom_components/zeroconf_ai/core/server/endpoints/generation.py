@@ -1,0 +1,63 @@
+"""`GET /v1/generation?id=`: what became of one request, for who made it."""
+
+from typing import Any
+
+from aiohttp import web
+
+from ...accounting.generation import Generation
+from ...engine import Caller
+from ...protocol.errors import InvalidRequestError, NotFoundError
+from ...protocol.values import NANO
+from ..dispatch import Call
+from ..gateway import Gateway
+
+
+async def generation(gateway: Gateway, call: Call) -> web.Response:
+    """The record by its request's id (`X-Generation-ID`). Raises NotFoundError for others' as for those that are none."""
+    if gateway.ledger is None:
+        raise NotFoundError("Records of requests are not offered here.")
+    wanted = call.http.query.get("id", "")
+    if not wanted:
+        raise InvalidRequestError("Name the request: ?id= and the X-Generation-ID of its answer.", param="id")
+    found = await gateway.ledger.get(wanted)
+    if found is None or not _may_see(call.caller, found):
+        raise NotFoundError(f"There is no record of {wanted}. They are kept for some days, for who made the request.", param="id")
+    return call.json({"data": _told(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
+
+
+def _may_see(caller: Caller, record: Generation) -> bool:
+    """Whether a record is the caller's own: by its key, else by its user, else by its address."""
+    if caller.admin:
+        return True
+    if record.key_id is not None or caller.key_id is not None:
+        return caller.key_id == record.key_id
+    if record.user_id is not None or caller.user_id is not None:
+        return caller.user_id == record.user_id
+    return caller.source == record.source and caller.address == record.address
+
+
+def _told(record: Generation, key: str | None) -> dict[str, Any]:
+    """The record in the words of OpenRouter's `/generation` where it has one, which clients know."""
+    usage = record.usage
+    return {
+        "id": record.id,
+        "created": record.created,
+        "endpoint": record.kind,
+        "requested_model": record.requested_model,
+        "model": record.model,
+        "provider": record.backend_name,
+        "attempts": record.attempts,
+        "status": record.outcome,
+        "error_code": record.error_code,
+        "finish_reason": record.finish_reason,
+        "streamed": record.stream,
+        "tokens_prompt": usage.prompt_tokens,
+        "tokens_completion": usage.completion_tokens,
+        "tokens_cached": usage.cached_tokens,
+        "tokens_reasoning": usage.reasoning_tokens,
+        "estimated": record.estimated,
+        "total_cost": None if record.cost is None else record.cost / NANO,
+        "latency_ms": None if record.first_token is None else round(record.first_token * 1000, 3),
+        "duration_ms": round(record.duration * 1000, 3),
+        "key": key,
+    }

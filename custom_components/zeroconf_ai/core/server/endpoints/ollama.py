@@ -1,0 +1,130 @@
+"""Ollama's native API, for programs that speak nothing else. On ports of our own only: on Home Assistant's, `/api` is taken."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+import hashlib
+import time
+from typing import Any
+
+from aiohttp import web
+
+from ...protocol.models import ModelInfo, parse_models, same_model
+from ...protocol.record import Capability
+from ...protocol.request import Kind, Request, parse_object
+from ...routing.refusals import unknown_model
+from ..answering import answer
+from ..dialects.base import Understood
+from ..dialects.ollama_answer import OllamaWriter, chat_words, error_body, generate_words, now
+from ..dialects.ollama_request import chat_to_chat, generate_to_chat, wants_thoughts
+from ..dispatch import Call, Manners
+from ..gateway import Gateway
+from .models import listed
+
+OLLAMA = Manners(error_body)
+API_VERSION = "0.12.0"
+"""The version of Ollama whose API this is; programs look at it before they use what is newer."""
+_ARCHITECTURE = "zeroconfai"
+"""Ollama names the architecture of every model; ours is told by no provider."""
+
+_CAPABILITIES = {
+    Capability.COMPLETION: "completion",
+    Capability.TOOLS: "tools",
+    Capability.VISION: "vision",
+    Capability.EMBEDDINGS: "embedding",
+}
+
+
+async def chat(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """`POST /api/chat`."""
+    return await _generate(gateway, call, "messages", chat_to_chat, chat_words)
+
+
+async def generate(gateway: Gateway, call: Call) -> web.StreamResponse:
+    """`POST /api/generate`."""
+    return await _generate(gateway, call, "prompt", generate_to_chat, generate_words)
+
+
+async def tags(gateway: Gateway, call: Call) -> web.Response:
+    """`GET /api/tags`: the models."""
+    return call.json({"models": [_listed(gateway, model) for model in _models(gateway, call).values()]})
+
+
+async def show(gateway: Gateway, call: Call) -> web.Response:
+    """`POST /api/show`: what is known of a model. Raises NotFoundError naming those that are near."""
+    asked = parse_object(await call.read(gateway.max_body_bytes))
+    name = str(asked.get("model") or asked.get("name") or "")
+    found = _models(gateway, call)
+    model = found.get(name) or found.get(same_model(name))
+    if model is None:
+        raise unknown_model(gateway.engine.pool, name, patterns=call.caller.models)
+    known = model.capabilities or ({Capability.COMPLETION} if model.for_chat else {Capability.EMBEDDINGS})
+    info: dict[str, Any] = {"general.architecture": _ARCHITECTURE}
+    if model.context_window:
+        info[f"{_ARCHITECTURE}.context_length"] = model.context_window
+    listed = _listed(gateway, model)
+    return call.json(
+        {
+            "modelfile": "",
+            "parameters": "",
+            "template": "",
+            "details": listed["details"],
+            "model_info": info,
+            "capabilities": [word for capability, word in _CAPABILITIES.items() if capability in known],
+            "modified_at": listed["modified_at"],
+        }
+    )
+
+
+async def version(_: Gateway, call: Call) -> web.Response:
+    """`GET /api/version`."""
+    return call.json({"version": API_VERSION})
+
+
+async def _generate(
+    gateway: Gateway,
+    call: Call,
+    param: str,
+    to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
+    words: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
+) -> web.StreamResponse:
+    """The answer to what `to_chat` understands, in the path's `words`. Without `param`, it is only a wish to load a model."""
+    started = time.monotonic()
+    raw = await call.read(gateway.max_body_bytes)
+    asked = parse_object(raw)
+    if not asked.get(param):
+        reason = "unload" if asked.get("keep_alive") == 0 else "load"
+        head = {"model": asked.get("model"), "created_at": now()}
+        return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
+
+    def understand(_: bytes) -> Understood:
+        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+        thoughts = wants_thoughts(asked)
+        return Understood(request, lambda model: OllamaWriter(model, words, thoughts=thoughts, started=started))
+
+    return await answer(gateway, call, understand, raw=raw)
+
+
+def _models(gateway: Gateway, call: Call) -> dict[str, ModelInfo]:
+    """Those of `/v1/models`, by id."""
+    return {model.id: model for model in parse_models(listed(gateway.engine, call.caller.models))}
+
+
+def _listed(gateway: Gateway, model: ModelInfo) -> dict[str, Any]:
+    """A model of a list. What only its file would tell is empty; its digest is that of its name."""
+    since = datetime.now(UTC) - timedelta(seconds=gateway.uptime)
+    details = {
+        "parent_model": "",
+        "format": "",
+        "family": _ARCHITECTURE,
+        "families": [_ARCHITECTURE],
+        "parameter_size": "",
+        "quantization_level": "",
+    }
+    return {
+        "name": model.id,
+        "model": model.id,
+        "modified_at": since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "size": 0,
+        "digest": hashlib.sha256(model.id.encode()).hexdigest(),
+        "details": details,
+    }

@@ -1,0 +1,62 @@
+"""Answers to what no route takes: unknown paths, wrong methods, and what browsers ask in advance (OPTIONS).
+
+They are in OpenAI's shape, or in that of the path's neighbours, on whichever server's port.
+"""
+
+from collections.abc import Iterable
+
+from aiohttp import hdrs, web
+
+from ..protocol.errors import MethodNotAllowedError, NotFoundError
+from .dispatch import OPENAI, Call, Manners, Route, begin
+from .endpoints import OWN_PORT_ROUTES, ROUTES
+from .endpoints.ollama import OLLAMA
+from .gateway import Gateway
+
+
+def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
+    """404 for a path that is none."""
+    message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
+    return _begun(gateway, request).refuse(NotFoundError(message))
+
+
+def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
+    """405 for a path that takes the methods `allowed`."""
+    methods = sorted(allowed)
+    words = " or ".join(method for method in methods if method != hdrs.METH_HEAD)
+    answer = _begun(gateway, request).refuse(MethodNotAllowedError(f"{request.path} takes {words}, not {request.method}."))
+    answer.headers[hdrs.ALLOW] = ",".join(methods)
+    return answer
+
+
+def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
+    """The answer to OPTIONS: no key is asked for, because browsers send none. Without CORS it is a method like any other."""
+    methods = _methods(request.path)
+    if gateway is None or not gateway.origins:
+        return method_not_allowed(gateway, request, methods) if methods else not_found(gateway, request)
+    call = _begun(gateway, request)
+    asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
+    headers = gateway.origins.preflight(request.headers.get(hdrs.ORIGIN), methods, asked)
+    return web.Response(status=204, headers=call.headers | headers)
+
+
+def _begun(gateway: Gateway | None, request: web.Request) -> Call:
+    return begin(gateway, request, _manners(request.path))
+
+
+def _manners(path: str) -> Manners:
+    """Those of the route that is there, or above it."""
+    if path.startswith("/api/"):
+        return OLLAMA
+    found = (route.manners for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))
+    return next(found, OPENAI)
+
+
+def _methods(path: str) -> list[str]:
+    found = {route.method for route in (*ROUTES, *OWN_PORT_ROUTES) if _is_at(route, path)}
+    return sorted(found | ({hdrs.METH_HEAD} if hdrs.METH_GET in found else set()))
+
+
+def _is_at(route: Route, path: str) -> bool:
+    stem, variable, _ = route.path.partition("{")
+    return path.startswith(stem) and len(path) > len(stem) if variable else path == route.path

@@ -1,0 +1,55 @@
+"""`scripts/bench [engine | gateway] …`."""
+
+import argparse
+import asyncio
+from contextlib import ExitStack
+from dataclasses import asdict
+import json
+import os
+from pathlib import Path
+import sys
+from tempfile import TemporaryDirectory
+
+from devhome import DevHomeError
+from devhome.namespaces import loopback_host, remove_leftovers
+
+from . import __doc__ as about, engine, gateway
+from .targets import TARGETS, chosen
+
+
+def main() -> int:
+    """Measure and print; 1 where it could not be measured."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=about)
+    what = parser.add_subparsers(dest="what", required=True)
+    small = what.add_parser("engine", help="the engine beside a bare client, in one process")
+    small.add_argument("--rounds", type=int, default=9, help="rounds whose median is taken (default: %(default)s)")
+    large = what.add_parser("gateway", help="the gateway beside a bare proxy, nginx and others, each in its own process")
+    large.add_argument("--rounds", type=int, default=3, help="rounds whose median is taken (default: %(default)s)")
+    large.add_argument("--seconds", type=float, default=2.0, help="seconds of each turn (default: %(default)s)")
+    large.add_argument("--target", action="append", default=[], help=f"one of: {', '.join(kind.name for kind in TARGETS)}")
+    large.add_argument("--scenario", default="", metavar="WORDS", help="only those whose names hold these words")
+    for part in (small, large):
+        part.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    if options.what == "engine":
+        engine.main(options.rounds, as_json=options.json)
+        return 0
+    try:
+        with ExitStack() as stack:
+            if os.geteuid() == 0:  # a network of its own: nothing that starts here is announced to the machine's
+                remove_leftovers()
+                stack.enter_context(stack.enter_context(loopback_host("bench")).namespace.entered())
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+            measuring = gateway.measure(
+                chosen(options.target), folder, rounds=options.rounds, seconds=options.seconds, only=options.scenario
+            )
+            result = asyncio.run(measuring)
+    except DevHomeError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 1
+    sys.stdout.write((json.dumps(asdict(result), indent=2) if options.json else gateway.table(result)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""The database as a file: its mode, damage, a newer version, other processes, and addresses that hold a password."""
+
+import asyncio
+from contextlib import closing
+import os
+from pathlib import Path
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from zeroconf_ai.accounting import database as database_module
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.database import Database, DatabaseError, parse_url
+
+CANARY = "canary-password"
+
+WRITER = """
+import asyncio, sys, time
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Generation, Outcome
+
+async def main():
+    books = await Books.open(sys.argv[1])
+    number = 0
+    while True:
+        for _ in range(50):
+            books.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
+            number += 1
+        waiting = len(books.ledger._pending) + len(books.ledger._taken)
+        print(number - waiting, flush=True)
+        await asyncio.sleep(0.005)
+
+asyncio.run(main())
+"""
+
+SHARER = """
+import asyncio, sys, time
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Generation, Outcome
+
+async def main():
+    sys.stdin.readline()
+    books = await Books.open(sys.argv[1])
+    for number in range(20):
+        books.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
+        await books.keys.create(f"{number}")
+    await books.close()
+    print(books.ledger.dropped)
+
+asyncio.run(main())
+"""
+
+
+def rows(file: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def content_of(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def write(file: Path, content: bytes, mode: int = 0o600) -> None:
+    file.write_bytes(content)
+    file.chmod(mode)
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {part.name: part.stat().st_mode & 0o777 for part in folder.iterdir()}
+
+
+def started(code: str, file: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+async def test_a_path_and_its_url_are_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "a folder" / "100 % odd.db"
+    for address in (file, str(file), f"sqlite:///{file}"):
+        books = await Books.open(address)
+        await books.keys.create("Phone")
+        await books.close()
+    assert rows(file, "SELECT count(*) FROM keys") == [(3,)]
+
+
+async def test_only_the_owner_may_read_it(file: Path) -> None:
+    write(file, b"", 0o644)
+    books = await Books.open(file)
+    await books.keys.create("Phone")
+    assert modes_in(file.parent) == dict.fromkeys((file.name, f"{file.name}-wal", f"{file.name}-shm"), 0o600)
+    await books.close()
+
+
+async def test_it_has_one_thread_of_its_own_that_ends_with_it(file: Path) -> None:
+    before = set(threading.enumerate())
+    database = await Database.open(file)
+    threads = {await database.read(lambda _: threading.current_thread()) for _ in range(5)}
+    assert len(threads) == 1
+    assert not threads & before
+    await database.close()
+    await database.close()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(DatabaseError, match="closed"):
+        await database.read(lambda _: None)
+
+
+async def test_a_write_that_nobody_waits_for_any_more_is_done_all_the_same(file: Path) -> None:
+    database = await Database.open(file)
+    hold = threading.Event()
+    blocking = asyncio.ensure_future(database.read(lambda _: hold.wait()))
+    writing = asyncio.ensure_future(database.write(lambda connection: connection.execute(text("UPDATE counters SET value = 7"))))
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    hold.set()
+    await blocking
+    await database.close()
+    assert rows(file, "SELECT value FROM counters") == [(7,)]
+
+
+async def test_what_fails_halfway_changes_nothing(file: Path) -> None:
+    database = await Database.open(file)
+
+    def work(connection: object) -> None:
+        connection.execute(text("UPDATE counters SET value = 7"))  # type: ignore[attr-defined]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(work)
+    await database.close()
+    assert rows(file, "SELECT value FROM counters") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["no database", "damaged page", "damaged header"])
+async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(file: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    books = await Books.open(file)
+    for number in range(200):
+        await books.keys.create(f"{number}")
+    await books.close()
+    content = bytearray(content_of(file))
+    if kind == "no database":
+        content = bytearray(b"this is no database" * 1000)
+    elif kind == "damaged page":
+        content[4096 * 8 : 4096 * 12] = os.urandom(4096 * 4)
+    else:
+        content[:16] = bytes(16)
+    write(file, bytes(content))
+
+    with pytest.raises(DatabaseError, match=r"malformed|not a database|cannot be used"):
+        await Books.open(file, set_damaged_aside=False)
+    assert content_of(file) == content
+
+    books = await Books.open(file)
+    aside = books.set_aside
+    assert aside is not None
+    assert aside.name.startswith(f"{file.name}.corrupt-")
+    assert content_of(aside) == content
+    assert str(aside) in caplog.text
+    _, secret = await books.keys.create("new")
+    await books.close()
+    books = await Books.open(file)
+    assert books.set_aside is None
+    assert books.keys.verify(secret).name == "new"
+    await books.close()
+
+
+async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    blocking = tmp_path / "file"
+    blocking.touch()
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        await Books.open(blocking / "books.db")
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        await Books.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:{CANARY}@[192.0.2.1/name",
+        f"mysql://user:{CANARY}@192.0.2.1/name",
+        f"postgresql://user:{CANARY}@192.0.2.1:port/name",
+        f"://user:{CANARY}@",
+        f"postgresql://user:{CANARY}@127.0.0.1:9/name",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+async def test_a_wrong_address_is_told_without_its_password(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "find_spec", lambda _: None)
+    with pytest.raises(DatabaseError) as caught:
+        await Books.open(url)
+    assert CANARY not in f"{caught.value!r}{caught.value.__cause__!r}{caplog.text}"
+
+
+async def test_the_password_is_in_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "find_spec", lambda _: object())
+    url = parse_url(f"postgres://user:{CANARY}@192.0.2.1/name?sslmode=require")
+    assert url.drivername == "postgresql+psycopg"
+    database = Database(url)
+    assert CANARY not in f"{database!r} {database.name} {vars(database)!r}"
+    assert "192.0.2.1/name" in database.name
+    await database.close()
+
+
+async def test_a_later_version_s_database_is_left_as_it_is(file: Path) -> None:
+    await (await Books.open(file)).close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = content_of(file)
+    with pytest.raises(DatabaseError, match="later version"):
+        await Books.open(file)
+    assert content_of(file) == before
+    assert modes_in(file.parent).keys() == {file.name}
+
+
+def test_a_killed_process_loses_only_what_was_not_written_yet(file: Path) -> None:
+    with started(WRITER, file) as process:
+        assert process.stdout is not None
+        said = 0
+        while said < 5_000:
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+            said = int(line)
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+        said = max([said, *(int(line) for line in process.stdout.read().split("\n")[:-1])])
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    [(count, first, last)] = rows(file, "SELECT count(*), min(CAST(id AS INTEGER)), max(CAST(id AS INTEGER)) FROM generations")
+    assert isinstance(count, int)
+    assert count >= said
+    assert (first, last) == (0, count - 1)
+
+
+def test_processes_that_begin_with_one_new_file_share_it(file: Path) -> None:
+    processes = [started(SHARER, file) for _ in range(4)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        told, error = process.communicate(timeout=60)
+        assert (told, error, process.returncode) == ("0\n", "", 0)
+    assert rows(file, "SELECT count(*) FROM generations") == [(80,)]
+    assert rows(file, "SELECT count(*) FROM keys") == [(80,)]
+    assert rows(file, "SELECT value FROM counters") == [(80,)]

@@ -1,0 +1,122 @@
+"""The tables' way up and down, from every version there was."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+import shutil
+import sqlite3
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+import pytest
+from sqlalchemy import Engine, MetaData
+
+from zeroconf_ai.accounting import migrate, tables
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.database import DatabaseError, _engine, parse_url
+
+NEXT = '''
+"""A step that may come one day."""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "9000"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    """Add a column, and fail where the test says so."""
+    with op.batch_alter_table("keys") as keys:
+        keys.add_column(sa.Column("colour", sa.Text, nullable=False, server_default="red"))
+    if {fails}:
+        op.execute("SELECT nonsense FROM nowhere")
+
+
+def downgrade() -> None:
+    """Drop it."""
+    with op.batch_alter_table("keys") as keys:
+        keys.drop_column("colour")
+'''
+
+
+@pytest.fixture
+def engine(file: Path) -> Iterator[Engine]:
+    file.touch()
+    engine = _engine(parse_url(file))
+    yield engine
+    engine.dispose()
+
+
+def nothing(_version: str) -> None:
+    """What is done before an upgrade."""
+
+
+def different(engine: Engine) -> list[object]:
+    """How the tables differ from those that the code knows."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, tables.metadata))
+
+
+def with_next(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> None:
+    """Let there be a later version."""
+    before = migrate.head()
+    shutil.copytree(migrate.FOLDER, folder)
+    (folder / "versions" / "v9000_next.py").write_text(NEXT.format(before=before, fails=fails))
+    monkeypatch.setattr(migrate, "FOLDER", folder)
+
+
+def test_the_newest_version_is_what_the_code_knows(engine: Engine) -> None:
+    migrate.upgrade(engine, before=nothing)
+    assert different(engine) == []
+
+
+@pytest.mark.parametrize("revision", [*migrate.revisions()[:-1], "base"])
+def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
+    migrate.upgrade(engine, before=nothing)
+    migrate.downgrade(engine, revision)
+    migrate.upgrade(engine, before=nothing)
+    assert different(engine) == []
+    migrate.downgrade(engine, "base")
+    left = MetaData()
+    left.reflect(engine)
+    assert set(left.tables) == {"alembic_version"}
+
+
+async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = await Books.open(file)
+    key, secret = await books.keys.create("Phone")
+    await books.close()
+    with_next(tmp_path / "100% migrations", monkeypatch, fails=False)
+    books = await Books.open(file)
+    assert books.keys.verify(secret).id == key.id
+    await books.close()
+    copy = file.with_name(f"{file.name}.before-9000")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM keys").fetchall() == [("Phone",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT name, colour FROM keys").fetchall() == [("Phone", "red")]
+    engine = _engine(parse_url(file))
+    migrate.downgrade(engine, "0001")
+    assert different(engine) == []
+    engine.dispose()
+
+
+async def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = await Books.open(file)
+    _, secret = await books.keys.create("Phone")
+    await books.close()
+    with monkeypatch.context() as patched:
+        with_next(tmp_path / "migrations", patched, fails=True)
+        with pytest.raises(DatabaseError, match="nowhere"):
+            await Books.open(file)
+    books = await Books.open(file)
+    assert books.keys.verify(secret).name == "Phone"
+    await books.close()

@@ -1,0 +1,143 @@
+"""`Catalogue`: an owner's word on a backend's models."""
+
+from dataclasses import replace
+from typing import Any, override
+
+from aiohttp import web
+import pytest
+
+from tests.core.clouds.asking import before, chat, say
+from tests.core.clouds.openai import FakeOpenAI
+from tests.core.clouds.server import Refusal
+from tests.core.fakes import StubBackend
+from zeroconf_ai.backends.catalogue import Catalogue, ModelOverride, Wishes
+from zeroconf_ai.protocol.errors import NotFoundError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Capability, Cost
+from zeroconf_ai.protocol.request import Kind, Request
+
+CHAT = "/v1/chat/completions"
+CAN_CHAT = frozenset({Capability.COMPLETION})
+
+
+KNOWN = ModelInfo("known", 8192, 1024, CAN_CHAT, pricing={"input_cost_per_1m": 9.0, "output_cost_per_1m": 9.0})
+MODELS = (KNOWN, "plain", "qwen3:latest")
+
+
+async def shown(**wishes: Any) -> dict[str, ModelInfo]:
+    return {model.id: model for model in await Catalogue(StubBackend("attic", models=MODELS), Wishes(100, **wishes)).models()}
+
+
+async def test_only_what_is_allowed_is_shown_and_served() -> None:
+    async with before("openai", cloud := FakeOpenAI()) as inner:
+        backend = Catalogue(inner, Wishes(100, allowed=("o4-mini", "not-there", "gpt-4.1")))
+        assert [model.id for model in await backend.models()] == ["o4-mini", "gpt-4.1"]
+        assert (await say(backend, chat("gpt-4.1"))).content == "Hello there."
+        with pytest.raises(NotFoundError) as raised:
+            await backend.send(chat("gpt-3.5-turbo-instruct"))
+        assert raised.value.code == "model_not_found"
+        assert [body["model"] for body in cloud.bodies(CHAT)] == ["gpt-4.1"]
+        assert (await backend.health()).provider == "openai"
+        assert await backend.status() is None
+        assert cloud.key is not None
+        assert cloud.key not in repr(backend)
+
+
+class Listless(FakeOpenAI):
+    """It knows no list of models."""
+
+    @override
+    async def models(self, _: web.Request) -> web.Response:
+        return self.refusal(Refusal(404, "Not Found"))
+
+
+async def test_of_a_server_without_a_list_all_that_the_owner_names_is_shown() -> None:
+    async with before("openai", Listless()) as inner:
+        backend = Catalogue(inner, Wishes(100, allowed=("a", "b", "a"), aliases={"c": "a"}))
+        assert [model.id for model in await backend.models()] == ["a", "b", "c"]
+        backend.wishes = Wishes(100)
+        with pytest.raises(NotFoundError):
+            await backend.models()
+
+
+async def test_an_alias_is_shown_beside_its_model_or_instead_of_one_that_is_not_allowed() -> None:
+    aliases = {"house": "plain", "gone": "not-there"}
+    assert list(await shown(aliases=aliases)) == ["known", "plain", "qwen3:latest", "house"]
+    assert list(await shown(aliases=aliases, allowed=("known",))) == ["known", "house"]
+
+
+async def test_an_alias_is_asked_for_by_its_models_own_name() -> None:
+    async with before("openai", cloud := FakeOpenAI()) as inner:
+        backend = Catalogue(inner, Wishes(100, allowed=("o4-mini",), aliases={"house": "gpt-4.1"}))
+        await say(backend, chat("house"))
+        with pytest.raises(NotFoundError):
+            await backend.send(chat("gpt-4.1"))
+    assert [body["model"] for body in cloud.bodies(CHAT)] == ["gpt-4.1"]
+
+
+async def test_a_tag_that_is_left_out_is_latest() -> None:
+    assert list(await shown(allowed=("qwen3",), aliases={"big": "qwen3"})) == ["qwen3:latest", "big"]
+    backend = StubBackend("attic", models=MODELS)
+    await Catalogue(backend, Wishes(100, allowed=("qwen3",))).send(chat("qwen3:latest"))
+    assert [request.model for request in backend.sent] == ["qwen3:latest"]
+
+
+async def test_the_owners_word_goes_before_the_backends() -> None:
+    vision = frozenset({Capability.COMPLETION, Capability.VISION})
+    models = await shown(
+        aliases={"house": "known"},
+        general=ModelOverride(context_window=4096, capabilities=vision),
+        overrides={"known": ModelOverride(max_output_tokens=99), "house": ModelOverride(2048, capabilities=vision)},
+        prices={"known": Prices(2_000_000_000, 3_000_000_000), "*": Prices(0, 1)},
+    )
+    known, plain, house = models["known"], models["plain"], models["house"]
+    assert (known.context_window, known.max_output_tokens, known.capabilities) == (4096, 99, CAN_CHAT)
+    assert (plain.context_window, plain.max_output_tokens, plain.capabilities) == (4096, None, vision)
+    assert (house.context_window, house.max_output_tokens, house.capabilities) == (2048, 99, vision)
+    assert known.pricing == house.pricing == {"input_cost_per_1m": 2.0, "output_cost_per_1m": 3.0, "currency": "USD"}
+    assert plain.pricing is not None
+    assert plain.pricing["input_cost_per_1m"] == 0
+    assert (await shown())["known"] == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        ("m", {}, {"max_tokens": 50}),
+        ("m", {"max_tokens": 20}, {"max_tokens": 20}),
+        ("m", {"max_tokens": 999}, {"max_tokens": 50}),
+        ("m", {"max_completion_tokens": 999, "max_tokens": 7}, {"max_completion_tokens": 50, "max_tokens": 7}),
+        ("small", {"max_completion_tokens": 999}, {"max_completion_tokens": 10}),
+        ("alias", {}, {"max_tokens": 10}),
+    ],
+)
+async def test_an_answers_length_has_the_owners_limit(model: str, asked: Any, sent: Any) -> None:
+    backend = StubBackend("attic")
+    wishes = Wishes(
+        100,
+        aliases={"alias": "small"},
+        general=ModelOverride(max_output_tokens=50),
+        overrides={"small": ModelOverride(max_output_tokens=10)},
+    )
+    await Catalogue(backend, wishes).send(chat(model, **asked))
+    body = backend.sent[0].body
+    assert {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body} == sent
+
+
+async def test_what_has_no_answer_in_words_gets_no_limit() -> None:
+    backend = StubBackend("attic")
+    request = Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x"})
+    await Catalogue(backend, Wishes(100, general=ModelOverride(max_output_tokens=50))).send(request)
+    assert backend.sent == [request]
+
+
+def test_who_it_is_follows_the_owner_and_the_backend() -> None:
+    inner = StubBackend("attic")
+    backend = Catalogue(inner, Wishes(7, Cost.SUBSCRIPTION, general=ModelOverride(capabilities=CAN_CHAT)))
+    assert (backend.info.priority, backend.info.cost, backend.info.capabilities) == (7, Cost.SUBSCRIPTION, CAN_CHAT)
+    assert backend.info is backend.info
+    backend.wishes = Wishes(8, allowed=("a",))
+    inner._info = replace(inner.info, name="Renamed", announced_models=("a", "b"))
+    assert (backend.info.priority, backend.info.cost, backend.info.name) == (8, inner.info.cost, "Renamed")
+    assert backend.info.announced_models == ("a",)

@@ -1,0 +1,97 @@
+"""Who may use what `serve` serves, by what its command line says."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+from click.testing import CliRunner
+import pytest
+
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Recorders
+from zeroconf_ai.cli import admission
+from zeroconf_ai.cli.admission import Admission, keep_records
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.protocol.record import Auth
+
+SECRET = "zai_an-example-key"
+
+
+@click.command()
+@admission.options
+def probe(**said: Any) -> None:
+    """Say what was understood."""
+    found = Admission(**said)
+    click.echo(f"{found.mode.value} {found.networks} {found.host_names} {found.origins} {found!r}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mode"),
+    [
+        ([], Auth.NONE),
+        (["--key", SECRET], Auth.TOKEN),
+        (["--keys"], Auth.TOKEN),
+        (["--keys", "--database", "books.db"], Auth.TOKEN),
+        (["--keys", "--auth", "none"], Auth.NONE),
+        (["--key", SECRET, "--auth", "token"], Auth.TOKEN),
+        (["--key", ""], Auth.NONE),
+    ],
+)
+def test_a_key_is_needed_where_there_is_one_unless_the_owner_says_otherwise(arguments: list[str], mode: Auth) -> None:
+    done = CliRunner().invoke(probe, arguments)
+    assert done.exit_code == 0, done.output
+    assert done.output.split()[0] == mode
+    assert SECRET not in done.output
+
+
+def test_networks_names_and_origins_are_taken_as_written() -> None:
+    arguments = ["--allow-network", "192.168.1.7/24", "--allow-network", "fd00::/8", "--host-name", "ai.example.net"]
+    done = CliRunner().invoke(probe, [*arguments, "--cors-origin", "https://chat.example.net"])
+    assert done.output.startswith("none ('192.168.1.0/24', 'fd00::/8') ('ai.example.net',) ('https://chat.example.net',)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--auth", "token"], "--auth token needs a key"),
+        (["--database", "books.db"], "pass --keys too"),
+        (["--allow-network", "home"], "'home' is no network"),
+        (["--cors-origin", "chat.example.net"], "no web page's origin"),
+    ],
+)
+def test_what_does_not_go_together_is_said(arguments: list[str], words: str) -> None:
+    done = CliRunner().invoke(probe, arguments)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
+
+
+async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admitted = Admission(keys=True, database=str(tmp_path / "books.db"))
+    engine = Engine()
+    async with AsyncExitStack() as stack:
+        books = await admitted.open_books(stack)
+        assert isinstance(books, Books)
+        await keep_records(stack, engine, books)
+        assert isinstance(engine.recorder, Recorders)
+        assert admitted.guard(books).required
+    assert "There is no key yet" in capsys.readouterr().err
+    await engine.close()
+
+
+async def test_without_keys_there_are_no_books() -> None:
+    engine = Engine()
+    async with AsyncExitStack() as stack:
+        books = await Admission().open_books(stack)
+        assert books is None
+        assert await keep_records(stack, engine, books) is engine.recorder
+        assert not Admission().guard(books).required
+    await engine.close()
+
+
+async def test_a_database_that_cannot_be_opened_is_said() -> None:
+    async with AsyncExitStack() as stack:
+        with pytest.raises(click.ClickException):
+            await Admission(keys=True, database="mysql://example").open_books(stack)

@@ -1,0 +1,183 @@
+"""`zeroconf-ai keys`, and that a server that runs knows of what it does."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+import re
+import sqlite3
+import subprocess
+import time
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from zeroconf_ai.accounting.keys import SCOPES
+from zeroconf_ai.server.endpoints import ROUTES
+
+from .common import run, serving
+
+SECRET = re.compile(r"zai_[A-Za-z0-9_-]{32}")
+
+
+def keys(state: Path, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return run(state, "keys", *arguments, env=env)
+
+
+def listed(state: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(keys(state, "list", "--json").stdout)
+    return found
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def asked(url: str, secret: str) -> int:
+    """What the server answers to who asks with that secret."""
+    request = Request(f"{url}/models", headers={"Authorization": f"Bearer {secret}"})
+    try:
+        with urlopen(request, timeout=20) as response:
+            return int(response.status)
+    except HTTPError as err:
+        with err:
+            return err.code
+
+
+def test_a_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
+    done = keys(tmp_path, "create", "Phone")
+    secret = done.stdout.strip()
+    assert (done.returncode, SECRET.fullmatch(secret) is not None) == (0, True)
+    assert f"curl http://localhost:8000/v1/chat/completions -H 'Authorization: Bearer {secret}'" in done.stderr
+    file = tmp_path / "zeroconf-ai" / "gateway.db"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert secret.encode()[8:] not in file.read_bytes()
+    for arguments in (("list",), ("list", "--json")):
+        shown = keys(tmp_path, *arguments)
+        assert secret not in shown.stdout
+        assert secret[:8] in shown.stdout
+
+
+def test_what_a_key_may_do_is_kept_and_listed(tmp_path: Path) -> None:
+    made = json.loads(
+        keys(
+            tmp_path,
+            *("create", "[b]Phone", "--device", "phone", "--user", "u1", "--model", "qwen*", "--model", "auto"),
+            *("--endpoint", "chat", "--background", "--expires", "2099-01-01T00:00+00:00", "--json"),
+        ).stdout
+    )
+    assert SECRET.fullmatch(made.pop("secret"))
+    assert listed(tmp_path) == [made]
+    assert (made["name"], made["device"], made["user_id"], made["background"], made["state"]) == (
+        "[b]Phone",
+        "phone",
+        "u1",
+        True,
+        "enabled",
+    )
+    assert (made["models"], made["endpoints"], made["expires"]) == (["qwen*", "auto"], ["chat"], "2099-01-01T00:00:00+00:00")
+    table = keys(tmp_path, "list").stdout
+    for cell in ("[b]Phone", made["prefix"], "phone", "qwen*, auto, chat", "enabled", "never", made["id"]):
+        assert cell in table
+
+
+def test_it_is_disabled_enabled_rotated_and_revoked_by_its_name_id_or_prefix(tmp_path: Path) -> None:
+    made = json.loads(keys(tmp_path, "create", "Phone", "--json").stdout)
+    assert keys(tmp_path, "disable", "Phone").stdout == f'"Phone" ({made["prefix"]}…) is disabled\n'
+    assert listed(tmp_path)[0]["state"] == "disabled"
+    assert keys(tmp_path, "enable", made["id"]).stdout == f'"Phone" ({made["prefix"]}…) is enabled\n'
+    rotated = json.loads(keys(tmp_path, "rotate", made["prefix"], "--overlap", "1h", "--json").stdout)
+    assert rotated["id"] == made["id"]
+    assert rotated["secret"] != made["secret"]
+    assert rotated["former_secret_until"] is not None
+    assert keys(tmp_path, "revoke", rotated["secret"]).returncode == 0
+    done = keys(tmp_path, "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "There is no key yet" in done.stderr
+
+
+def test_what_is_not_clear_is_not_done(tmp_path: Path) -> None:
+    for name in ("Phone 1", "Phone 2"):
+        keys(tmp_path, "create", name)
+    assert "More than one key is meant" in refused(keys(tmp_path, "revoke", "Phone"))
+    assert "There is no such key" in refused(keys(tmp_path, "revoke", "Tablet"))
+    assert "There is no such key" in refused(keys(tmp_path, "revoke", ""))
+    assert len(listed(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("create", "x", "--expires", "2000-01-01"), "is past"),
+        (("create", "x", "--expires", "soon"), "is no duration"),
+        (("create", "x", "--expires", "20-20"), "is no date"),
+        (("create", "x", "--endpoint", "everything"), "everything"),
+        (("rotate", "x", "--overlap", "1 year"), "is no duration"),
+    ],
+)
+def test_wrong_options_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = keys(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_a_database_that_is_not_there_is_no_gateway_without_keys(tmp_path: Path) -> None:
+    assert "There is no database" in refused(keys(tmp_path, "list", "--database", str(tmp_path / "typo.db")))
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_a_damaged_database_is_told_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "books.db"
+    file.write_bytes(b"no database" * 1000)
+    assert "Start the gateway" in refused(keys(tmp_path, "list", "--database", str(file)))
+    assert file.read_bytes() == b"no database" * 1000
+
+
+def test_a_password_is_never_repeated(tmp_path: Path) -> None:
+    secret = {"ZEROCONF_AI_DATABASE": "mysql://user:canary-password@192.0.2.1/name"}
+    error = refused(keys(tmp_path, "list", env=secret))
+    assert "Only SQLite and PostgreSQL" in error
+    assert "canary" not in error
+
+
+def test_the_words_for_groups_of_paths_are_those_of_the_server() -> None:
+    assert {route.scope for route in ROUTES if not route.public} <= set(SCOPES)
+
+
+def test_a_running_server_knows_of_changes(tmp_path: Path) -> None:
+    def becomes(status: int, secret: str) -> bool:
+        while asked(server.url, secret) != status:
+            time.sleep(0.02)
+        return True
+
+    first = keys(tmp_path, "create", "First").stdout.strip()
+    with serving(tmp_path, "--keys", "--no-advertise") as server:
+        assert server.ready["auth"] == "token"
+        assert asked(server.url, first) == 200
+        assert asked(server.url, first[:-1]) == 401
+        second = keys(tmp_path, "create", "Second").stdout.strip()
+        assert becomes(200, second)
+        keys(tmp_path, "disable", "Second")
+        assert becomes(403, second)
+        keys(tmp_path, "revoke", "First")
+        assert becomes(401, first)
+        assert server.stop() == 0
+
+
+def test_what_was_asked_is_recorded_under_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "other" / "books.db"
+    made = json.loads(keys(tmp_path, "create", "Phone", "--database", str(file), "--json").stdout)
+    with serving(tmp_path, "--keys", "--database", str(file), "--no-advertise") as server:
+        body = json.dumps({"messages": [{"role": "user", "content": "count to 3"}]}).encode()
+        headers = {"Authorization": f"Bearer {made['secret']}", "Content-Type": "application/json"}
+        with urlopen(Request(f"{server.url}/chat/completions", body, headers), timeout=20) as response:
+            assert response.status == 200
+        assert server.stop() == 0
+    connection = sqlite3.connect(file)
+    found = connection.execute("SELECT key_id, caller, outcome, completion_tokens > 0 FROM generations").fetchall()
+    used = connection.execute("SELECT last_used IS NOT NULL FROM keys").fetchall()
+    connection.close()
+    assert (found, used) == ([(made["id"], "Phone", "ok", 1)], [(1,)])

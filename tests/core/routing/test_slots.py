@@ -1,0 +1,212 @@
+"""Places and their queue: never more than the limit, the urgent first, and nobody is forgotten."""
+
+import asyncio
+
+from hypothesis import given, settings, strategies as st
+import pytest
+
+from zeroconf_ai.protocol.errors import UnavailableError
+from zeroconf_ai.protocol.request import Urgency
+from zeroconf_ai.routing.slots import Place, Slots
+
+
+async def settled() -> None:
+    """Let everything run that can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+async def test_without_a_limit_nobody_waits(limit: int | None) -> None:
+    slots = Slots(limit)
+    places = [await slots.acquire() for _ in range(1000)]
+    assert (slots.active, slots.waiting, slots.free, slots.full) == (1000, 0, True, False)
+    for place in places:
+        place.release()
+        place.release()
+    assert slots.active == 0
+
+
+async def test_the_urgent_go_first_and_equals_as_they_came() -> None:
+    slots = Slots(1)
+    first = await slots.acquire()
+    order: list[str] = []
+
+    async def wait(name: str, urgency: Urgency) -> None:
+        with await slots.acquire(urgency):
+            order.append(name)
+
+    waiting = []
+    for name, urgency in (
+        ("background 1", Urgency.BACKGROUND),
+        ("normal 1", Urgency.NORMAL),
+        ("voice 1", Urgency.VOICE),
+        ("background 2", Urgency.BACKGROUND),
+        ("normal 2", Urgency.NORMAL),
+        ("voice 2", Urgency.VOICE),
+    ):
+        waiting.append(asyncio.create_task(wait(name, urgency)))
+        await settled()
+    first.release()
+    await asyncio.gather(*waiting)
+    assert order == ["voice 1", "voice 2", "normal 1", "normal 2", "background 1", "background 2"]
+    assert (slots.active, slots.waiting) == (0, 0)
+
+
+async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
+    slots = Slots(1, queue_length=1)
+    place = await slots.acquire()
+    waiting = asyncio.create_task(slots.acquire())
+    await settled()
+    assert slots.full
+    with pytest.raises(UnavailableError) as raised:
+        await slots.acquire(Urgency.VOICE)
+    assert (raised.value.code, raised.value.status) == ("provider_capacity_exceeded", 503)
+    assert raised.value.retry_after == slots.estimate(2)
+    place.release()
+    (await waiting).release()
+
+
+async def test_a_queue_of_length_nought_lets_nobody_wait() -> None:
+    slots = Slots(1, queue_length=0)
+    with await slots.acquire(), pytest.raises(UnavailableError):
+        await slots.acquire()
+    (await slots.acquire()).release()
+
+
+async def test_one_who_waited_too_long_is_told_and_leaves_the_queue() -> None:
+    slots = Slots(1)
+    place = await slots.acquire()
+    with pytest.raises(UnavailableError, match="no place became free"):
+        await slots.acquire(seconds=0.01)
+    assert slots.waiting == 0
+    place.release()
+    assert slots.active == 0
+
+
+async def test_cancelled_in_the_queue_leaves_it_at_once() -> None:
+    told: list[int] = []
+    slots = Slots(1)
+    slots.changed = lambda: told.append(slots.waiting)
+    place = await slots.acquire()
+    gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
+    await settled()
+    gone.cancel()
+    await settled()
+    assert slots.waiting == 1
+    place.release()
+    (await stays).release()
+    assert told == [1, 2, 1, 0]
+
+
+async def test_a_place_that_is_handed_over_in_the_moment_of_the_cancellation_goes_on() -> None:
+    slots = Slots(1)
+    place = await slots.acquire()
+    gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
+    await settled()
+    place.release()  # it is the first one's now, who has not run yet
+    gone.cancel()
+    assert (await asyncio.wait_for(stays, 1)) is not None
+    assert gone.cancelled()
+    assert (slots.active, slots.waiting) == (1, 0)
+
+
+async def test_the_limit_may_change_while_some_wait() -> None:
+    slots = Slots(1)
+    held = [await slots.acquire()]
+    waiting = [asyncio.create_task(slots.acquire()) for _ in range(4)]
+    await settled()
+    slots.limit = 3
+    await settled()
+    assert (slots.active, slots.waiting) == (3, 2)
+    slots.limit = 1
+    held[0].release()
+    await settled()
+    assert (slots.active, slots.waiting) == (2, 2)  # who holds a place keeps it, and nobody follows
+    slots.limit = None
+    places = await asyncio.wait_for(asyncio.gather(*waiting), 1)
+    for place in places:
+        place.release()
+    assert slots.active == 0
+
+
+async def test_the_estimate_follows_how_long_places_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("zeroconf_ai.routing.slots.time.monotonic", lambda: now[0])
+    slots = Slots(2)
+    places = [await slots.acquire() for _ in range(2)]
+    now[0] = 8.0
+    for place in places:
+        place.release()
+    assert slots.wait == 0.0
+    assert [slots.estimate(position) for position in (1, 2, 4)] == [4.0, 8.0, 16.0]
+    assert Slots().estimate(3) == 0.0
+
+
+async def test_who_waits_is_told_apart() -> None:
+    slots = Slots(1)
+    place = await slots.acquire()
+    waiting = [
+        asyncio.create_task(slots.acquire(Urgency.BACKGROUND, request_id="late", key_id="k1")),
+        asyncio.create_task(slots.acquire(Urgency.VOICE, request_id="soon", key_id="k2")),
+    ]
+    await settled()
+    assert [(waiter.request_id, waiter.key_id) for waiter in slots.waiters()] == [("soon", "k2"), ("late", "k1")]
+    place.release()
+    (await waiting[1]).release()
+    (await waiting[0]).release()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("acquire"), st.sampled_from(Urgency)),
+        st.tuples(st.sampled_from(["release", "cancel", "run", "release and cancel"]), st.integers(0, 20)),
+        st.tuples(st.just("limit"), st.integers(0, 4)),
+    ),
+    min_size=20,
+    max_size=200,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(limit=st.integers(1, 4), queue_length=st.integers(0, 8), steps=STEPS)
+def test_no_order_of_events_exceeds_the_limit_or_loses_a_waiter(
+    limit: int, queue_length: int, steps: list[tuple[str, int]]
+) -> None:
+    with asyncio.Runner() as runner:
+        runner.run(_play(Slots(limit, queue_length), steps))
+
+
+async def _play(slots: Slots, steps: list[tuple[str, int]]) -> None:
+    asking: list[asyncio.Task[Place]] = []
+    held: list[Place] = []
+
+    def collect() -> None:
+        for task in [task for task in asking if task.done()]:
+            asking.remove(task)
+            if not task.cancelled() and task.exception() is None:
+                held.append(task.result())
+
+    lowered = False
+    for what, number in steps:
+        collect()
+        if what == "acquire":
+            asking.append(asyncio.create_task(slots.acquire(Urgency(number))))
+        if what in ("release", "release and cancel") and held:
+            held.pop(number % len(held)).release()
+        if what in ("cancel", "release and cancel") and asking:
+            asking[number % len(asking)].cancel()
+        if what == "limit":
+            lowered = lowered or (number != 0 and (slots.limit is None or number < slots.limit))
+            slots.limit = number
+        if what == "run":
+            await settled()
+        assert lowered or slots.limit is None or slots.active <= slots.limit
+        assert slots.waiting <= slots.queue_length
+        assert not (slots.waiting and slots.free)  # a place that is free while somebody waits is a lost wake-up
+    while asking or held:
+        await settled()
+        collect()
+        while held:
+            held.pop().release()
+    assert (slots.active, slots.waiting) == (0, 0)

@@ -1,0 +1,118 @@
+"""`/v1/generation`: what became of a request, told to who made it and to nobody else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+import pytest
+
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.server.guard import Guard, HomeUser
+
+from ..fakes import StubBackend
+from .common import CHAT, Served, served
+
+
+@pytest.fixture
+async def books(tmp_path: Path) -> AsyncIterator[Books]:
+    opened = await Books.open(tmp_path / "books.db")
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def kept(books: Books, **guard: Any) -> AsyncIterator[Served]:
+    """A gateway with keys and records."""
+    backend = StubBackend("one", models=["test-model"])
+    async with served(backend, access=Guard(books.keys, **guard), ledger=books.ledger) as gateway:
+        gateway.engine.recorder = books.ledger
+        yield gateway
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_names_its_record(books: Books, path: str, stream: bool) -> None:
+    _, secret = await books.keys.create("Tablet")
+    body = CHAT | {"input": "Hello", "max_tokens": 10, "stream": stream}
+    async with kept(books) as gateway:
+        async with gateway.session.post(f"{gateway.url}/{path}", json=body, headers=bearer(secret)) as response:
+            assert response.status == 200
+            await response.read()
+            made = response.headers["X-Generation-ID"]
+            assert made == response.headers["X-Request-ID"]
+        status, told, _ = await gateway.get(f"generation?id={made}", headers=bearer(secret))
+    assert status == 200
+    record = told["data"]
+    assert record["id"] == made
+    assert (record["model"], record["provider"], record["status"]) == ("test-model", "One", "ok")
+    assert (record["finish_reason"], record["streamed"], record["attempts"]) == ("stop", stream, 1)
+    assert record["tokens_prompt"] > 0
+    assert record["tokens_completion"] > 0
+    assert record["duration_ms"] >= record["latency_ms"] >= 0
+    assert record["key"] == f"{secret[:8]}…"
+    assert secret not in json.dumps(told)
+
+
+async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(books: Books) -> None:
+    _, mine = await books.keys.create("Tablet")
+    _, other = await books.keys.create("Phone")
+    async with kept(books) as gateway:
+        _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT, headers=bearer(mine))
+        made = headers["X-Generation-ID"]
+        theirs = await gateway.get(f"generation?id={made}", headers=bearer(other))
+        none = await gateway.get("generation?id=req_none", headers=bearer(other))
+    assert theirs[0] == none[0] == 404
+    assert theirs[1]["error"]["message"].replace(made, "req_none") == none[1]["error"]["message"]
+
+
+async def test_an_administrator_sees_all_and_a_user_ones_own(books: Books) -> None:
+    users = {"Bearer admin": HomeUser("a", "Ada", admin=True), "Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy")}
+
+    def home_user(request: web.Request) -> HomeUser | None:
+        return users.get(request.headers.get("Authorization", ""))
+
+    async with kept(books, home_user=home_user) as gateway:
+        _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT, headers=bearer("u1"))
+        path = f"generation?id={headers['X-Generation-ID']}"
+        found = {who: (await gateway.get(path, headers=bearer(who)))[0] for who in ("admin", "u1", "u2")}
+    assert found == {"admin": 200, "u1": 200, "u2": 404}
+
+
+async def test_without_keys_it_is_for_the_same_address(books: Books) -> None:
+    async with kept(books, mode=Auth.NONE) as gateway:
+        _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT)
+        path = f"generation?id={headers['X-Generation-ID']}"
+        assert (await gateway.get(path))[0] == 200
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(connector=connector) as other, other.get(f"{gateway.url}/{path}") as response:
+            assert response.status == 404
+
+
+async def test_what_went_wrong_is_told_too(books: Books) -> None:
+    async with kept(books, mode=Auth.NONE) as gateway:
+        await gateway.ask("POST", "chat/completions", json=CHAT | {"model": "nope"}, headers={"X-Request-ID": "mine-1"})
+        _, told, _ = await gateway.get("generation?id=mine-1")
+    record = told["data"]
+    assert (record["status"], record["error_code"], record["requested_model"]) == ("error", "model_not_found", "nope")
+    assert (record["model"], record["provider"], record["key"], record["total_cost"]) == (None, None, None, None)
+
+
+async def test_without_an_id_it_says_what_is_missing(books: Books) -> None:
+    async with kept(books, mode=Auth.NONE) as gateway:
+        status, body, _ = await gateway.get("generation")
+    assert (status, body["error"]["param"]) == (400, "id")
+
+
+async def test_without_records_they_are_not_offered() -> None:
+    async with served() as gateway:
+        status, body, _ = await gateway.get("generation?id=x")
+    assert (status, body["error"]["type"]) == (404, "invalid_request_error")

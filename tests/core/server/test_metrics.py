@@ -1,0 +1,157 @@
+"""`/v1/metrics`: what Prometheus reads of requests and backends; bounded, and without anybody's secrets or words."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+import pytest
+
+from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
+from zeroconf_ai.backends.base import Backend
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.pool import Pool
+from zeroconf_ai.server import metrics as module
+from zeroconf_ai.server.metrics import Metrics
+
+from ..fakes import StubBackend
+from .common import CHAT, KEY, Served, served
+
+
+@asynccontextmanager
+async def measured(*backends: Backend, **options: Any) -> AsyncIterator[Served]:
+    """A gateway that keeps metrics."""
+    async with served(*backends, **options) as gateway:
+        metrics = Metrics(gateway.engine.pool)
+        gateway.engine.recorder = Recorders(metrics)
+        gateway.gateway.metrics = metrics
+        yield gateway
+        metrics.close()
+
+
+async def scraped(gateway: Served, path: str = "/v1/metrics", **options: Any) -> dict[tuple[str, ...], float]:
+    """The value by (name, *label values in the labels' order)."""
+    async with gateway.session.get(f"http://127.0.0.1:{gateway.port}{path}", **options) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"].startswith("text/plain; version=")
+        assert response.headers["X-Request-ID"]
+        return samples(await response.text())
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_requests_tokens_and_times_are_counted() -> None:
+    async with measured(StubBackend("one", models=["test-model"])) as gateway:
+        for stream in (False, True):
+            async with gateway.session.post(f"{gateway.url}/chat/completions", json=CHAT | {"stream": stream}) as response:
+                assert response.status == 200
+                await response.read()
+        found = await scraped(gateway)
+        assert found == await scraped(gateway, "/metrics") | {
+            key: value for key, value in found.items() if key[0].endswith("_created")
+        }
+    labels = ("chat/completions", "test-model", "One")
+    assert found["local_ai_requests_total", *labels, "ok"] == 2
+    assert found["local_ai_request_duration_seconds_count", *labels] == 2
+    assert found["local_ai_time_to_first_token_seconds_count", *labels] == 2
+    assert found["local_ai_tokens_total", "test-model", "One", "prompt"] > 0
+    assert found["local_ai_tokens_total", "test-model", "One", "completion"] > 0
+
+
+async def test_a_failure_and_where_it_went_on_are_counted() -> None:
+    broken = StubBackend("one", UpstreamConnectionError("refused"), models=["test-model"], priority=1)
+    other = StubBackend("two", models=["test-model"], priority=2)
+    async with measured(broken, other) as gateway:
+        assert (await gateway.ask("POST", "chat/completions", json=CHAT))[0] == 200
+        found = await scraped(gateway)
+    assert found["local_ai_provider_failover_total", "One", "Two"] == 1
+    assert found["local_ai_requests_total", "chat/completions", "test-model", "Two", "ok"] == 1
+
+
+async def test_the_backends_are_shown_as_they_are_now() -> None:
+    one, off = StubBackend("one"), StubBackend("off")
+    async with measured(one, off) as gateway:
+        member = gateway.engine.pool.get("off")
+        assert member is not None
+        member.enabled = False
+        found = await scraped(gateway)
+    assert found["local_ai_provider_health", "One"] == 1
+    assert found["local_ai_provider_health", "Off"] == 0
+    assert found["local_ai_provider_active_requests", "One"] == 0
+    assert found["local_ai_provider_queue_depth", "One"] == 0
+
+
+async def test_backends_of_one_name_are_one() -> None:
+    engine = Engine()
+    for name in ("ONE", "one"):
+        engine.add(StubBackend(name))
+    engine.pool.note_failure(next(iter(engine.pool)), UpstreamConnectionError("gone"))
+    metrics = Metrics(engine.pool)
+    assert samples(metrics.render().decode())["local_ai_provider_health", "One"] == 1
+    metrics.close()
+    await engine.close()
+
+
+async def test_a_model_that_nobody_serves_makes_no_new_series() -> None:
+    async with measured(StubBackend("one", models=["test-model"])) as gateway:
+        for number in range(3):
+            status, _, _ = await gateway.ask("POST", "chat/completions", json=CHAT | {"model": f"made-up-{number}"})
+            assert status == 404
+        async with gateway.session.get(f"{gateway.url}/metrics") as response:
+            text = await response.text()
+    assert "made-up" not in text
+    assert samples(text)["local_ai_requests_total", "chat/completions", "none", "none", "error"] == 3
+
+
+def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_NAMES", 5)
+    metrics = Metrics(Pool())
+    for number in range(20):
+        metrics.record(_generation(model=f"model-{number}", backend_name=f"backend-{number}"))
+    found = samples(metrics.render().decode())
+    assert len([key for key in found if key[0] == "local_ai_requests_total"]) == 6
+    assert found["local_ai_requests_total", "chat/completions", "other", "other", "ok"] == 15
+
+
+def test_money_is_told_in_whole_units_and_no_caller_is_named() -> None:
+    metrics = Metrics(Pool())
+    metrics.record(_generation(cost=1_500_000_000, caller="Ada", key_id="key-7", user_id="user-7", address="192.0.2.7"))
+    text = metrics.render().decode()
+    assert samples(text)["local_ai_cost_total", "m", "B"] == 1.5
+    assert not [word for word in ("Ada", "key-7", "user-7", "192.0.2.7") if word in text]
+
+
+async def test_it_needs_the_key() -> None:
+    async with measured(key=KEY) as gateway:
+        status, body, _ = await gateway.get("metrics")
+        assert (status, body["error"]["code"]) == (401, "missing_api_key")
+        assert await scraped(gateway, headers={"Authorization": f"Bearer {KEY}"})
+
+
+async def test_without_metrics_they_are_not_offered() -> None:
+    async with served() as gateway:
+        status, body, _ = await gateway.get("metrics")
+    assert (status, body["error"]["type"]) == (404, "invalid_request_error")
+
+
+def _generation(**changes: Any) -> Generation:
+    known: dict[str, Any] = {
+        "id": "x",
+        "created": 0.0,
+        "source": "http",
+        "kind": "chat/completions",
+        "requested_model": "m",
+        "outcome": Outcome.OK,
+        "model": "m",
+        "backend_name": "B",
+        "usage": Usage(3, 4),
+    }
+    return Generation(**known | changes)

@@ -1,0 +1,135 @@
+"""`/v1/models`: the first entry answers chats, names that stand for others are listed, and a key sees what it may use."""
+
+from typing import Any, override
+
+from aiohttp import web
+
+from tests.core.fakes import StubBackend
+from tests.core.server.common import Served, served
+from zeroconf_ai.engine import Caller, Source
+from zeroconf_ai.protocol.models import ModelInfo, best_model, parse_models
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import ServiceRecord
+from zeroconf_ai.protocol.status import ProviderState
+from zeroconf_ai.routing.policy import Policy, Strategy, Terms, VirtualModel
+from zeroconf_ai.server.auth import Access
+from zeroconf_ai.server.describe import described
+
+
+class Scoped(Access):
+    """Lets everybody in, for some models."""
+
+    def __init__(self, *patterns: str) -> None:
+        """Of the models that they may use."""
+        self._patterns = patterns
+
+    @property
+    @override
+    def required(self) -> bool:
+        return False
+
+    @override
+    def admit(self, request: web.Request, scope: str) -> Caller:
+        return Caller(Source.HTTP, models=self._patterns)
+
+
+async def ids(gateway: Served) -> list[str]:
+    status, body, _ = await gateway.get("models")
+    assert status == 200
+    assert body["data"] == body["models"]
+    return [model["id"] for model in body["data"]]
+
+
+async def one(gateway: Served, model: str) -> tuple[int, Any]:
+    status, body, _ = await gateway.get(f"models/{model}")
+    return status, body
+
+
+async def test_the_first_answers_chats_and_embeddings_come_last() -> None:
+    async with served(StubBackend("a", models=["nomic-embed", "qwen3:8b"])) as gateway:
+        assert await ids(gateway) == ["auto", "qwen3:8b", "fast", "cheap", "generic-chat", "openrouter/auto", "nomic-embed"]
+
+
+async def test_without_a_model_for_chats_there_is_no_auto() -> None:
+    async with served(StubBackend("a", models=["nomic-embed"])) as gateway:
+        gateway.engine.policy = Policy(virtual_models={"fast": VirtualModel(), "embeddings": VirtualModel(("nomic-embed",))})
+        assert await ids(gateway) == ["nomic-embed", "embeddings"]
+
+
+async def test_a_name_is_listed_with_its_chain_while_anything_behind_it_answers() -> None:
+    async with served(StubBackend("a", models=["m"]), StubBackend("b", models=["n"])) as gateway:
+        chains = {
+            "smart": VirtualModel(("B/n", "m"), Strategy.COST),
+            "outer": VirtualModel(("only",)),
+            "only": VirtualModel(("b/n",)),
+            "lost": VirtualModel(("gone", "lost")),
+        }
+        gateway.engine.policy = Policy(virtual_models=chains)
+        assert await ids(gateway) == ["auto", "m", "n", "smart", "outer", "only"]
+        assert (await one(gateway, "smart"))[1] == {
+            "id": "smart",
+            "object": "model",
+            "created": 0,
+            "owned_by": "zeroconf-ai",
+            "provider": "zeroconf-ai",
+            "virtual": True,
+            "targets": ["B/n", "m"],
+        }
+        member = gateway.engine.pool.get("b")
+        assert member is not None
+        member.state = ProviderState.OFFLINE
+        assert await ids(gateway) == ["auto", "m", "smart"]
+        assert (await one(gateway, "only"))[0] == 404
+
+
+async def test_a_name_hides_a_real_model() -> None:
+    async with served(StubBackend("a", models=["m", "fast"])) as gateway:
+        listed = (await gateway.get("models"))[1]["data"]
+        assert [model.get("virtual") for model in listed if model["id"] == "fast"] == [True]
+
+
+async def test_a_key_sees_what_it_may_use() -> None:
+    backends = StubBackend("a", models=["m", "secret"]), StubBackend("b", models=["n", "m"])
+    async with served(*backends, access=Scoped("m", "secure")) as gateway:
+        chains = {"open": VirtualModel(("secret", "m")), "closed": VirtualModel(("secret",)), "secure": VirtualModel(("secret",))}
+        gateway.engine.policy = Policy(virtual_models=chains)
+        assert await ids(gateway) == ["auto", "m", "open", "secure"]
+        status, body = await one(gateway, "secret")
+        assert (status, body["error"]["code"]) == (404, "model_not_found")
+        assert "secret" not in body["error"]["message"].removeprefix("The model secret")
+    async with served(StubBackend("a", models=["m"]), access=Scoped("none")) as gateway:
+        assert await ids(gateway) == []
+    async with served(StubBackend("a", models=["m"]), StubBackend("b", models=["n"]), access=Scoped("b/*")) as gateway:
+        assert (await ids(gateway))[:2] == ["auto", "n"]
+
+
+async def test_a_missing_tag_means_latest() -> None:
+    async with served(StubBackend("a", models=["llama3.2:latest"])) as gateway:
+        status, body = await one(gateway, "llama3.2")
+        assert (status, body["id"]) == (200, "llama3.2:latest")
+        assert (await one(gateway, "fast:latest"))[1]["id"] == "fast"
+
+
+async def test_the_owners_prices_are_shown() -> None:
+    named = ModelInfo("m", pricing={"input_cost_per_1m": "9", "output_cost_per_1m": "9", "currency": "USD"})
+    async with served(StubBackend("a", models=[named])) as gateway:
+        assert (await one(gateway, "m"))[1]["pricing"] == named.pricing
+        member = gateway.engine.pool.get("a")
+        assert member is not None
+        member.terms = Terms(prices={"*": Prices(1_500_000_000, 2_000_000_000, currency="EUR")})
+        expected = {"input_cost_per_1m": 1.5, "output_cost_per_1m": 2.0, "currency": "EUR"}
+        assert (await one(gateway, "m"))[1]["pricing"] == expected
+
+
+async def test_another_gateway_reads_the_names_and_takes_none_for_a_model() -> None:
+    async with served(StubBackend("a", models=["m"])) as gateway:
+        read = parse_models((await gateway.get("models"))[1])
+    assert [model.id for model in read if not model.virtual] == ["m"]
+    best = best_model(read)
+    assert best is not None
+    assert best.id == "m"
+    async with served(StubBackend("peer", models=read)) as second:
+        assert await ids(second) == ["auto", "m", "fast", "cheap", "generic-chat", "openrouter/auto"]
+        assert [model.id for _, model in second.engine.models()] == ["m"]
+        record = ServiceRecord("Second", "second.local.", 8000)
+        assert described(record, second.engine).models == ("m",)

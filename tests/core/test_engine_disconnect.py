@@ -1,0 +1,264 @@
+"""Whoever goes away, and whenever: the upstream is let go, the places are free, and what was used is on record."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import override
+
+import aiohttp
+import pytest
+
+from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
+from zeroconf_ai.accounting.generation import Generation, Outcome, Recorder
+from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.errors import StreamBrokenError, UnavailableError
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.pool import Member
+
+CALLER = Caller(Source.HTTP, "test", key_id="k1")
+CHAT = "/chat/completions"
+SAID = "twelve chars"
+"""Three tokens by the rule of thumb."""
+
+
+class Book(Recorder):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.entries: list[Generation] = []
+
+    @override
+    def record(self, generation: Generation) -> None:
+        self.entries.append(generation)
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+async def engine(book: Book) -> AsyncIterator[Engine]:
+    engine = Engine(own_id="this-gateway", recorder=book)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream() as upstream:
+        upstream.on("/health", answers({"status": "ok"})).on("/models", answers({"data": [{"id": "m"}]}))
+        yield upstream
+
+
+@pytest.fixture
+async def member(engine: Engine, upstream: Upstream) -> AsyncIterator[Member]:
+    async with aiohttp.ClientSession() as session:
+        member = engine.add(ZeroconfAIBackend(session, BackendInfo("attic", "Attic"), Endpoint(upstream.base_url)))
+        await engine.checker.check(member)
+        yield member
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def use(engine: Engine, request: Request) -> None:
+    """A caller who reads to the end."""
+    async with engine.run(request, CALLER) as reply:
+        if request.stream:
+            _ = [chunk async for chunk in reply.chunks()]
+        else:
+            _ = reply.body
+
+
+async def go_away(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def at_rest(engine: Engine, member: Member) -> bool:
+    slots = (engine.slots, member.slots)
+    return member.active == 0 and all((place.active, place.waiting) == (0, 0) for place in slots)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("where", ["the engine", "the backend"])
+async def test_queued(engine: Engine, member: Member, upstream: Upstream, book: Book, where: str, stream: bool) -> None:
+    upstream.on(CHAT, answers(COMPLETION))
+    slots = engine.slots if where == "the engine" else member.slots
+    slots.limit = 1
+    place = await slots.acquire()
+    task = asyncio.create_task(use(engine, chat(stream=stream)))
+    await until(lambda: slots.waiting == 1)
+    await go_away(task)
+    place.release()
+    assert at_rest(engine, member)
+    assert upstream.bodies() == []
+    (entry,) = book.entries
+    assert (entry.outcome, entry.usage, entry.estimated) == (Outcome.CANCELLED, Usage(), False)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_before_the_first_byte(engine: Engine, member: Member, upstream: Upstream, book: Book, stream: bool) -> None:
+    upstream.on(CHAT, stalls)
+    engine.slots.limit = member.slots.limit = 1
+    task = asyncio.create_task(use(engine, chat(stream=stream)))
+    await until(lambda: len(upstream.bodies()) == 1)
+    await go_away(task)
+    assert at_rest(engine, member)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    assert upstream.received[-1].cut
+    assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
+
+
+async def test_in_the_middle_of_a_stream(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+    upstream.on(CHAT, streams(ROLE, delta(SAID), delta(SAID), then="stall"))
+    heard: list[object] = []
+
+    async def listen() -> None:
+        async with engine.run(chat(stream=True), CALLER) as reply:
+            async for chunk in reply.chunks():
+                heard.append(chunk)  # noqa: PERF401 - what came before the end counts
+
+    task = asyncio.create_task(listen())
+    await until(lambda: len(heard) == 3)
+    await go_away(task)
+    assert at_rest(engine, member)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    assert upstream.received[-1].cut
+    (entry,) = book.entries
+    prompt = chat().estimated_prompt_tokens
+    assert (entry.outcome, entry.usage, entry.estimated) == (Outcome.CANCELLED, Usage(prompt, 6), True)
+    assert (entry.backend_id, entry.model, entry.key_id) == ("attic", "m", "k1")
+    assert entry.first_token is not None
+    assert member.tally.usage == entry.usage
+    assert member.breaker.failures == 0
+
+
+async def test_in_the_middle_of_a_whole_answer(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+    upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
+    task = asyncio.create_task(use(engine, chat()))
+    await until(lambda: len(upstream.bodies()) == 1)
+    await asyncio.sleep(0.02)
+    await go_away(task)
+    assert at_rest(engine, member)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    assert upstream.received[-1].cut
+    assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
+
+
+# What was used.
+
+
+async def test_a_stream_that_dies_is_counted_by_what_was_said(engine: Engine, book: Book) -> None:
+    backend = StubBackend("a", [ROLE, *[delta(SAID)] * 9, StreamBrokenError("cut")])
+    engine.add(backend)
+    with pytest.raises(StreamBrokenError):
+        await use(engine, chat(stream=True))
+    (entry,) = book.entries
+    assert (entry.outcome, entry.error_code, entry.estimated) == (Outcome.ERROR, "provider_error", True)
+    assert entry.usage.completion_tokens == 27
+
+
+async def test_a_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: Book) -> None:
+    engine.add(StubBackend("a", [*[delta(SAID)] * 1000, STOP]))
+    await use(engine, chat(stream=True))
+    (entry,) = book.entries
+    assert (entry.outcome, entry.estimated) == (Outcome.OK, True)
+    assert entry.usage.completion_tokens == pytest.approx(3000, rel=0.01)
+
+
+async def test_calls_of_tools_and_thoughts_are_counted_too(engine: Engine, book: Book) -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a": 12}'}}
+    engine.add(StubBackend("a", [delta(reasoning_content=SAID), delta(tool_calls=[call]), STOP]))
+    await use(engine, chat(stream=True))
+    assert book.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
+
+
+async def test_the_backends_own_word_is_no_estimate(engine: Engine, book: Book) -> None:
+    engine.add(StubBackend("a", [delta(SAID), STOP, USAGE]))
+    for stream in (True, False):
+        await use(engine, chat(stream=stream))
+    assert [(entry.usage, entry.estimated) for entry in book.entries] == [(Usage(3, 2), False)] * 2
+
+
+async def test_embeddings_without_usage_count_their_input(engine: Engine, book: Book) -> None:
+    class Silent(StubBackend):
+        @override
+        async def send(self, request: Request) -> Answer:
+            answer = await super().send(request)
+            answer._steps = [{"data": [{"embedding": [0.1] * 100}]}]  # type: ignore[attr-defined]
+            return answer
+
+    engine.add(Silent("a"))
+    await use(engine, Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x" * 40}))
+    assert (book.entries[0].usage, book.entries[0].estimated) == (Usage(10), True)
+
+
+async def test_the_time_to_the_first_token_is_averaged_over_streams(engine: Engine) -> None:
+    member = engine.add(StubBackend("a"))
+    seen = [member.first_token_seconds]
+    for stream in (False, True):
+        await use(engine, chat(stream=stream))
+        seen.append(member.first_token_seconds)
+    assert [seconds is None for seconds in seen] == [True, True, False]
+    member.first_token_seconds = 10.0
+    await use(engine, chat(stream=True))
+    assert 6.9 < member.first_token_seconds < 7.5
+
+
+# The engine's own places.
+
+
+async def test_the_engine_takes_no_more_at_a_time_than_it_may(engine: Engine) -> None:
+    engine.slots.limit, engine.slots.queue_length = 1, 1
+    engine.add(StubBackend("a"))
+    async with engine.run(chat(), CALLER):
+        waiting = asyncio.create_task(use(engine, chat()))
+        await until(lambda: engine.slots.waiting == 1)
+        with pytest.raises(UnavailableError) as raised:
+            await use(engine, chat())
+    await waiting
+    assert raised.value.code == "provider_capacity_exceeded"
+    assert raised.value.retry_after is not None
+    assert engine.slots.active == 0
+
+
+async def test_an_agent_of_the_home_that_asks_in_turn_does_not_wait_for_its_own_request(engine: Engine) -> None:
+    class Agent(StubBackend):
+        @override
+        async def send(self, request: Request) -> Answer:
+            async with engine.run(chat(model="inner"), Caller(Source.ASSIST)) as reply:
+                assert reply.backend_id == "model"
+            return await super().send(request)
+
+    engine.slots.limit, engine.slots.queue_length = 1, 0
+    engine.add(Agent("agent", models=["outer"], agent=True)).models = (*StubBackend("x", models=["outer"]).listed,)
+    engine.add(StubBackend("model", models=["inner"])).models = (*StubBackend("x", models=["inner"]).listed,)
+    await asyncio.wait_for(use(engine, chat(model="outer")), 5)
+    assert engine.slots.active == 0
+    async with engine.run(chat(model="inner"), CALLER):  # the next one waits as ever
+        with pytest.raises(UnavailableError):
+            await use(engine, chat(model="inner"))
+
+
+async def test_models_are_listed_from_what_is_known_while_a_backend_says_nothing(engine: Engine) -> None:
+    hole, well = StubBackend("hole", models=["h"]), StubBackend("well", models=["w"])
+    members = [engine.add(backend) for backend in (hole, well)]
+    for member in members:
+        await engine.checker.check(member)
+    hole.well = asyncio.Event()
+    checking = asyncio.create_task(engine.checker.check(members[0], models=True))
+    await until(lambda: hole.asked["health"] == 2)
+    assert [model.id for _, model in engine.models()] == ["h", "w"]
+    assert not checking.done()
+    engine.pool.note_goodbye(members[0])
+    assert [model.id for _, model in engine.models()] == ["w"]
+    assert [model.id for model in members[0].models] == ["h"]
+    hole.well.set()
+    await checking
