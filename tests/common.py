@@ -1,6 +1,7 @@
 """Entries for tests: a provider as the config flow would have stored it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,7 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     MockModule,
     MockPlatform,
+    async_fire_time_changed,
     mock_config_flow,
     mock_integration,
     mock_platform,
@@ -24,11 +26,13 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.protocol.record import ServiceRecord
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.pool_coordinator import SHOW_SECONDS
 from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigSubentryData
 from homeassistant.const import CONF_API_KEY, CONF_LLM_HASS_API, CONF_MODEL, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .fakes import FakeProvider
 
@@ -99,6 +103,13 @@ def announce(hass: HomeAssistant, record: ServiceRecord) -> None:
 def say_goodbye(hass: HomeAssistant, record: ServiceRecord) -> None:
     """Let the integration hear that it goes."""
     hass.data[DATA].discovery._forget((record.service_type, record.name))
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Let the second pass after which entities show what was counted."""
+    await hass.async_block_till_done()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=SHOW_SECONDS))
+    await hass.async_block_till_done()
 
 
 async def ask(hass: HomeAssistant, *, fails: bool = False, **data: Any) -> dict[str, Any]:

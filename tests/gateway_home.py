@@ -38,7 +38,10 @@ def box(provider: FakeProvider, title: str = "Box", **data: Any) -> ConfigSubent
 
 
 def gateway_with(
-    *subentries: ConfigSubentryData, options: Mapping[str, Any] | None = None, key: str | None = KEY
+    *subentries: ConfigSubentryData,
+    options: Mapping[str, Any] | None = None,
+    key: str | None = KEY,
+    entry_id: str | None = None,
 ) -> MockConfigEntry:
     """The gateway's entry, not yet added, with that first key."""
     data: dict[str, Any] = {CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID}
@@ -46,6 +49,7 @@ def gateway_with(
         data[CONF_FIRST_KEY] = {"name": "First key", "digest": hashlib.sha256(key.encode()).hexdigest(), "prefix": key[:8]}
     return MockConfigEntry(
         domain=DOMAIN,
+        entry_id=entry_id,
         title="Test gateway",
         unique_id=KIND_GATEWAY,
         data=data,

@@ -2,14 +2,16 @@
 
 from unittest.mock import patch
 
-from pytest_homeassistant_custom_component.common import snapshot_platform
+from pytest_homeassistant_custom_component.common import async_capture_events, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from homeassistant.const import Platform
+from custom_components.zeroconf_ai.core.routing.events import EventKind, RoutingEvent
+from custom_components.zeroconf_ai.data import DATA
+from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 
-from .common import ask, make_entry, set_up
+from .common import ask, make_entry, set_up, settle
 from .fakes import FakeProvider, refuse, running
 
 AVAILABILITY = "event.test_provider_availability"
@@ -60,3 +62,20 @@ async def test_a_failover_says_why_and_to_whom(hass: HomeAssistant, provider: Fa
         assert shown(hass).attributes["reason"] == "too busy"
         assert shown(hass).attributes["to"] == "The other one"
         assert await hass.config_entries.async_unload(other.entry_id)
+
+
+async def test_failovers_that_follow_one_another_are_told_together(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    pool, member_id = hass.data[DATA].engine.pool, entry.runtime_data.member.id
+    written = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for number in range(100):
+        pool.tell(member_id, RoutingEvent(EventKind.FAILOVER, member_id, f"error {number}"))
+    pool.tell(member_id, RoutingEvent(EventKind.OFFLINE, member_id))  # another kind does not wait for these
+    await hass.async_block_till_done()
+    told = [state.attributes for event in written if (state := event.data["new_state"])]
+    assert [attributes["event_type"] for attributes in told] == ["failover", "offline"]
+    assert "count" not in told[0]
+    await settle(hass)
+    assert (shown(hass).attributes["event_type"], shown(hass).attributes["count"]) == ("failover", 99)
+    assert shown(hass).attributes["reason"] == "error 99"
+    assert len(written) == 3

@@ -34,6 +34,7 @@ OF_A_BACKEND = {
     flow_backend_probe.KEY_FOR_NEW_HOST,
     flow_backend_probe.NO_TLS,
     flow_backend_schemas.ALIAS_INVALID,
+    flow_backend_schemas.PRICES_INVALID,
     flow_backend_schemas.HEADER_INVALID,
 }
 

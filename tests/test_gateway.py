@@ -10,6 +10,7 @@ from aiohttp import web
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.zeroconf_ai.accounting_database import DATABASE_FILE
 from custom_components.zeroconf_ai.const import (
     CONF_AUTH,
     CONF_CONCURRENCY,
@@ -24,7 +25,7 @@ from custom_components.zeroconf_ai.const import (
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
 from custom_components.zeroconf_ai.data import DATA, gateway_entry, gateway_runtime
-from custom_components.zeroconf_ai.gateway import DATABASE_FILE, DATABASE_LOST
+from custom_components.zeroconf_ai.issues import DATABASE_LOST
 from custom_components.zeroconf_ai.own_port import OWN_PORT_CLOSED
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, EVENT_HOMEASSISTANT_STOP

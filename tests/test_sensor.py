@@ -19,7 +19,7 @@ from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .common import announce, ask, make_entry, record_of, set_up
+from .common import announce, ask, make_entry, record_of, set_up, settle
 from .fakes import FakeProvider, refuse, text, usage
 
 ENTRY_ID = "01PROVIDER"
@@ -143,7 +143,7 @@ async def test_requests_tokens_and_errors_are_counted(hass: HomeAssistant, provi
     await ask(hass)
     provider.answers = [refuse(400, "no")]
     await ask(hass, fails=True)
-    await hass.async_block_till_done()
+    await settle(hass)
     counted = [value(hass, key) for key in ("requests", "tokens_in", "tokens_out", "errors", "active_requests")]
     assert counted == ["2", "20", "8", "1", "0"]
 
@@ -151,14 +151,14 @@ async def test_requests_tokens_and_errors_are_counted(hass: HomeAssistant, provi
 async def test_counts_go_on_over_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     before = value(hass, "tokens_in")
     assert before == "12"
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     assert value(hass, "tokens_in") == before
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     assert (value(hass, "tokens_in"), value(hass, "requests")) == ("24", "2")
 
 
@@ -172,7 +172,7 @@ async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakePr
     assert value(hass, "requests") == "41"
     assert value(hass, "errors") == "3"
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     assert value(hass, "requests") == "42"
 
 
@@ -183,7 +183,7 @@ async def test_a_renamed_counter_does_not_count_twice(
     await set_up(hass, make_entry(provider))
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     entity_registry.async_update_entity(f"sensor.test_provider_{key}", new_entity_id="sensor.other")
     await hass.async_block_till_done()
     entity_registry.async_update_entity("sensor.other", new_entity_id=f"sensor.test_provider_{key}")
@@ -197,7 +197,7 @@ async def test_the_cost_named_in_answers_is_summed_up_and_goes_on(hass: HomeAssi
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.00002)]]
     await ask(hass)
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     state = hass.states.get("sensor.test_provider_cost_total")
     assert state is not None
     assert float(state.state) == pytest.approx(0.00004)
@@ -205,7 +205,7 @@ async def test_the_cost_named_in_answers_is_summed_up_and_goes_on(hass: HomeAssi
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     assert float(value(hass, "cost_total") or 0) == pytest.approx(0.00006)
 
 
@@ -214,11 +214,12 @@ async def test_the_total_goes_on_from_what_the_provider_last_reported(hass: Home
     entry = await set_up(hass, make_entry(provider))
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
     await ask(hass)
+    await settle(hass)
     assert value(hass, "cost_total") == "17.5"  # the report counts, which may hold more or less than what is seen here
     provider.status = {"object": "status"}
     await entry.runtime_data.coordinator.check_now()
     await ask(hass)
-    await hass.async_block_till_done()
+    await settle(hass)
     assert value(hass, "cost_total") == "18.0"
     state = hass.states.get("sensor.test_provider_cost_total")
     assert state is not None
@@ -245,7 +246,7 @@ async def test_a_key_never_shows_in_the_last_error(hass: HomeAssistant, provider
     await set_up(hass, make_entry(provider))
     provider.answers = [refuse(500, f"the key {provider.key} made a {'very ' * 100}long error")]
     await ask(hass, fails=True)
-    await hass.async_block_till_done()
+    await settle(hass)
     shown = value(hass, "last_error") or ""
     assert 100 < len(shown) <= 255
     assert shown.startswith("the key")

@@ -1,14 +1,16 @@
 """The system information page."""
 
+import pytest
 from pytest_homeassistant_custom_component.common import get_system_health_info
 
-from custom_components.zeroconf_ai.const import DOMAIN
+from custom_components.zeroconf_ai.const import CONF_ENABLED, DOMAIN
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from .common import announce, make_entry, record_of, set_up
 from .fakes import FakeProvider
+from .gateway_home import box, gateway_with
 
 
 async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -29,3 +31,18 @@ async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> Non
     await hass.data[DATA].discovery.close()
     info = await get_system_health_info(hass, DOMAIN)
     assert (info["online"], info["browsing"]) == (0, False)
+
+
+@pytest.mark.usefixtures("ready_to_serve")
+async def test_system_health_of_a_gateway(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, gateway_with(box(provider)))
+    assert await async_setup_component(hass, "system_health", {})
+    await hass.async_block_till_done()
+    info = await get_system_health_info(hass, DOMAIN)
+    assert (info["providers"], info["online"], info["models"]) == (0, 0, 2)
+    assert (info["gateway"], info["backends"], info["advertised"]) == ("running", 2, False)
+    hass.config_entries.async_update_entry(entry, options={CONF_ENABLED: False})
+    await hass.async_block_till_done()
+    assert (await get_system_health_info(hass, DOMAIN))["gateway"] == "off"
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert "gateway" not in await get_system_health_info(hass, DOMAIN)

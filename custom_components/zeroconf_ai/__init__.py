@@ -10,6 +10,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
+from .accounting_database import async_remove_files
 from .assistants import async_add_assistant, async_remove_assistant
 from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .coordinator import ProviderCoordinator
@@ -17,10 +18,11 @@ from .core.backends.base import BackendInfo
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.discovery import DiscoveryManager
 from .core.engine import Engine
-from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, is_gateway
+from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, gateway_runtime, is_gateway
 from .entity import provider_device
 from .gateway import async_setup_gateway, async_unload_gateway
 from .services import async_setup_services
+from .services_accounting import async_setup_accounting_services
 from .services_keys import async_setup_key_services
 
 PLATFORMS = [
@@ -45,6 +47,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     await discovery.start()
     async_setup_services(hass)
     async_setup_key_services(hass)
+    async_setup_accounting_services(hass)
 
     async def stop(_: Event) -> None:
         await discovery.close()  # before Home Assistant closes its zeroconf
@@ -100,14 +103,18 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the repairs and the assistant of a removed entry away."""
+    """Take the repairs and the assistant of a removed entry away; of the gateway, what it kept as well."""
+    if is_gateway(entry):
+        await async_remove_files(hass)
     issues.clear(hass, entry)
     await async_remove_assistant(hass, entry)
 
 
 async def async_remove_config_entry_device(hass: HomeAssistant, entry: ConfigEntry, device: dr.DeviceEntry) -> bool:
-    """Whether a device may be removed by hand: one whose agent is no more."""
+    """Whether a device may be removed by hand: one whose agent or key is no more."""
     current = {(DOMAIN, key) for key in (entry.entry_id, *entry.subentries)}
+    if is_gateway(entry) and (runtime := gateway_runtime(hass)) is not None:
+        current |= {(DOMAIN, account.device) for account in runtime.accounts}
     return not device.identifiers & current
 
 

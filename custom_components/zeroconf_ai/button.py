@@ -8,8 +8,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .data import ZeroconfAIConfigEntry
-from .entity import ProviderEntity
+from .data import AgentConfigEntry
+from .entity import ProviderEntity, add_provider_entities
+from .pool_coordinator import MemberCoordinator
 
 PARALLEL_UPDATES = 1
 
@@ -32,10 +33,14 @@ BUTTONS = (
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """One entity for each description."""
-    async_add_entities(ProviderButton(entry, description) for description in BUTTONS)
+    """One entity for each description. There is nothing to ask an agent of this Home Assistant."""
+
+    def make(coordinator: MemberCoordinator) -> list[ProviderButton]:
+        return [] if coordinator.is_agent else [ProviderButton(coordinator, description) for description in BUTTONS]
+
+    add_provider_entities(entry, async_add_entities, make)
 
 
 class ProviderButton(ProviderEntity, ButtonEntity):

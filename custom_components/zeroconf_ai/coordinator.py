@@ -39,6 +39,7 @@ from .core.protocol.status import Health, ProviderState
 from .core.routing.events import RoutingEvent
 from .core.routing.pool import Member, Wake
 from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
+from .energy import EnergyFeeds, EnergyOptions
 from .pool_coordinator import MemberCoordinator
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ class ProviderCoordinator(MemberCoordinator):
         self._discovery = hass.data[DATA].discovery
         self._shown: tuple[str | None, ...] = ()
         self._wake_actions: list[dict[str, Any]] | None = None
+        self._energy = EnergyFeeds(hass, hass.data[DATA].engine.pool)
+        entry.async_on_unload(self._energy.close)
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         self.apply_options()
 
@@ -122,6 +125,7 @@ class ProviderCoordinator(MemberCoordinator):
                 self.member.wake = Wake(partial(self._wake, actions), DEFAULT_WAKE_WAIT)
         if self.member.wake is not None:
             self.member.wake.wait = options.get(CONF_WAKE_WAIT, DEFAULT_WAKE_WAIT)
+        self._energy.apply({self.member.id: EnergyOptions.read(options)})
 
     def apply_data(self) -> None:
         """Take over the entry's address and key."""

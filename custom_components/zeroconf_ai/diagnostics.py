@@ -7,6 +7,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 
+from .accounting_alerts import CONF_WEBHOOK_URL
+from .accounting_database import CONF_DATABASE_URL
 from .const import (
     CONF_BASE_URL,
     CONF_CORS_ORIGINS,
@@ -26,7 +28,6 @@ from .core.discovery import Provider
 from .core.protocol.models import ModelInfo
 from .core.routing.pool import Member
 from .data import DATA, GatewayConfigEntry, ZeroconfAIConfigEntry, is_gateway, provider_entries
-from .gateway import CONF_DATABASE_URL
 
 TO_REDACT = {
     CONF_API_KEY,
@@ -43,6 +44,7 @@ TO_REDACT = {
     CONF_PROVIDER_ID,
     CONF_SERVICE_NAME,
     CONF_WAKE_ACTION,
+    CONF_WEBHOOK_URL,
     "discovery_keys",  # hold the name that it is advertised under
     "title",
     "unique_id",
@@ -118,6 +120,9 @@ def _member(member: Member) -> dict[str, Any]:
         "latency_seconds": member.latency,
         "last_seen": member.last_seen,
         "active": member.active,
+        "waiting": member.slots.waiting,
+        "places": member.slots.limit,
+        "circuit": member.breaker.state.value,
         "resting": member.resting(),
         "wakes": member.wake is not None,
         "tally": {

@@ -1,6 +1,6 @@
-"""What the entities of a provider have in common, and what its agents have."""
+"""What the entities of a provider have in common, those of the gateway, and those that are its agents."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
@@ -19,7 +19,7 @@ from .core.engine import Caller, Source
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
 from .core.routing.pool import Member
-from .data import DATA, AgentConfigEntry, GatewayConfigEntry, ProviderRuntime, ZeroconfAIConfigEntry
+from .data import DATA, AgentConfigEntry, ProviderRuntime, ZeroconfAIConfigEntry
 from .gateway_coordinators import GatewayCoordinator
 from .pool_coordinator import MemberCoordinator
 from .talk import Talker
@@ -108,17 +108,17 @@ class GatewayEntity(CoordinatorEntity[GatewayCoordinator]):
 
     _attr_has_entity_name = True
 
-    def __init__(self, entry: GatewayConfigEntry, description: EntityDescription) -> None:
+    def __init__(self, coordinator: GatewayCoordinator, description: EntityDescription) -> None:
         """`description.key` is unique among the gateway's own entities."""
-        super().__init__(entry.runtime_data.coordinator)
+        super().__init__(coordinator)
         self.entity_description = description
-        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
-        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry.entry_id)})
+        entry_id = coordinator.config_entry.entry_id
+        self._attr_unique_id = f"{entry_id}_{description.key}"
+        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry_id)})
 
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """The entry's."""
-        return self.coordinator.config_entry.options
+    def option(self, key: str, default: Any) -> Any:
+        """An option as it is stored."""
+        return self.coordinator.config_entry.options.get(key, default)
 
     @property
     @override
@@ -188,7 +188,7 @@ class AgentEntity(Entity):
         )
 
     def _on_providers_changed(self, shown: bool) -> Callable[[], None]:
-        """Write the state only where the availability is another one: this is told about every request."""
+        """Write the state only where the availability is another one: this is told of every provider."""
 
         @callback
         def changed() -> None:

@@ -1,15 +1,21 @@
 """What happens to a provider, as it happens: it goes offline, comes back, or another one has to step in."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
 
+from .accounting_entity import add_account_entities
 from .core.protocol.values import clean
-from .core.routing.events import EventKind
-from .data import DATA, ZeroconfAIConfigEntry
-from .entity import ProviderEntity
+from .core.routing.events import EventKind, RoutingEvent
+from .data import DATA, AgentConfigEntry
+from .entity import ProviderEntity, add_provider_entities
+from .event_accounts import account_events
+from .pool_coordinator import SHOW_SECONDS
 
 PARALLEL_UPDATES = 0
 
@@ -21,24 +27,68 @@ AVAILABILITY = EventEntityDescription(
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """The one entity."""
-    async_add_entities([ProviderEvent(entry, AVAILABILITY)])
+    """One for each provider."""
+    add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderEvent(coordinator, AVAILABILITY)])
+    add_account_entities(entry, async_add_entities, account_events)
 
 
 class ProviderEvent(ProviderEntity, EventEntity):
-    """Tells of a provider's events; `reason` says why, `to` names the provider that was asked next."""
+    """Tells of a provider's events; `reason` says why, `to` names the provider that was asked next.
+
+    Of events of a kind that follow one another within a second, the last one is told, with how many there were (`count`): under
+    load every request may be a failover.
+    """
+
+    _shown_available: bool | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self._held: dict[EventKind, tuple[RoutingEvent, int]] = {}
+        self._pauses: dict[EventKind, Callable[[], None]] = {}
+        pool = self.hass.data[DATA].engine.pool
+        self.async_on_remove(pool.listen(self._on_pool, self.coordinator.member_id))
+        self.async_on_remove(self._forget)
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        event = self.coordinator.last_event
+        """Its state is the last event: only whether there is a provider is new."""
+        if self.available is not self._shown_available:
+            self._shown_available = self.available
+            self.async_write_ha_state()
+
+    @callback
+    def _on_pool(self, event: RoutingEvent | None) -> None:
         if event is None:
             return
-        attributes = {"reason": clean(event.reason, LONGEST_REASON)} if event.reason else {}
+        if event.kind in self._pauses:
+            self._held[event.kind] = event, self._held.get(event.kind, (event, 0))[1] + 1
+        else:
+            self._tell(event, 1)
+
+    def _tell(self, event: RoutingEvent, count: int) -> None:
+        attributes: dict[str, str | int] = {"reason": clean(event.reason, LONGEST_REASON)} if event.reason else {}
         if event.to is not None:
             following = self.hass.data[DATA].engine.pool.get(event.to)
             attributes["to"] = following.name if following else event.to
+        if count > 1:
+            attributes["count"] = count
         self._trigger_event(event.kind.value, attributes)
         self.async_write_ha_state()
+
+        @callback
+        def go_on(_: datetime) -> None:
+            del self._pauses[event.kind]
+            if (held := self._held.pop(event.kind, None)) is not None:
+                self._tell(*held)
+
+        self._pauses[event.kind] = async_call_later(self.hass, SHOW_SECONDS, HassJob(go_on, cancel_on_shutdown=True))
+
+    @callback
+    def _forget(self) -> None:
+        for cancel in self._pauses.values():
+            cancel()
+        self._pauses.clear()

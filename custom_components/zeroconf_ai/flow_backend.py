@@ -1,6 +1,6 @@
 """The flow of the gateway's backends: servers at home and clouds, each asked before it is saved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, Con
 from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_TYPE, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 
-from .backend_config import upstream
+from .backend_config import CONF_PRICES, upstream
 from .const import CONF_ALIASES, CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
 from .core.protocol.models import ModelInfo
 from .core.server.kinds import KINDS, Kind
@@ -18,6 +18,7 @@ from .flow_backend_schemas import (
     DETAILS,
     HEADER_INVALID,
     MASKED,
+    PRICES_INVALID,
     connection_schema,
     details_schema,
     read_aliases,
@@ -26,12 +27,18 @@ from .flow_backend_schemas import (
     show_aliases,
     show_headers,
 )
+from .flow_prices import read_prices, show_prices
 from .flow_probe import Problem
 from .flow_schemas import flatten, suggest
 
 TYPES = ("ollama", "openai", "anthropic", "openrouter", "litellm", "vllm", "llamacpp", "lmstudio", "openai_compatible")
 """What is offered, in this order; each has its own step."""
 
+_TEXTS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str], str]] = {
+    CONF_ALIASES: (read_aliases, show_aliases, ALIAS_INVALID),
+    CONF_PRICES: (read_prices, show_prices, PRICES_INVALID),
+}
+"""Fields that are typed in as lines: how they are read and shown, and the error for lines that cannot be read."""
 _CONNECTION = (CONF_TYPE, CONF_BASE_URL, CONF_API_KEY, CONF_HEADERS, CONF_VERIFY_SSL)
 
 
@@ -141,17 +148,17 @@ class BackendSubentryFlow(ConfigSubentryFlow):
         if user_input is not None:
             values = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
             try:
-                if CONF_ALIASES in values:
-                    values[CONF_ALIASES] = read_aliases(values[CONF_ALIASES])
-            except ValueError as err:  # not at the field itself: its section may be folded
-                errors, placeholders = {"base": ALIAS_INVALID}, placeholders | {"reason": str(err)}
+                _read_texts(values)
+            except Problem as problem:  # not at the field itself: its section may be folded
+                errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
             else:
                 return self._save(values)
         stored = {} if former is None else dict(former.data)
         models = dict.fromkeys([*(model.id for model in self._models), *stored.get(CONF_MODELS, ())])
         schema = details_schema(self._kind, self._free_name() if former is None else former.title, models)
-        if CONF_ALIASES in stored:
-            stored[CONF_ALIASES] = show_aliases(stored[CONF_ALIASES])
+        for field, (_, show, _) in _TEXTS.items():
+            if field in stored:
+                stored[field] = show(stored[field])
         return self.async_show_form(
             step_id="details",
             data_schema=self.add_suggested_values_to_schema(schema, user_input or suggest(stored)),
@@ -174,6 +181,16 @@ class BackendSubentryFlow(ConfigSubentryFlow):
         taken = {subentry.title for subentry in self._get_entry().subentries.values()}
         title = self._kind.title
         return title if title not in taken else f"{title} ({urlsplit(self._connection[CONF_BASE_URL]).hostname})"
+
+
+def _read_texts(values: dict[str, Any]) -> None:
+    """Put what lines of text say in the place of each. Raises Problem."""
+    for field, (read, _, problem) in _TEXTS.items():
+        if field in values:
+            try:
+                values[field] = read(values[field])
+            except ValueError as err:
+                raise Problem(problem, str(err)) from None
 
 
 def _read_connection(kind: Kind, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
 )
 
+from .backend_config import CONF_PRICES
 from .const import (
     CONF_ALIASES,
     CONF_ANSWER_TIMEOUT,
@@ -39,8 +40,9 @@ from .const import (
     CONF_WEIGHT,
     DEFAULT_QUEUE_LENGTH,
 )
-from .core.protocol.record import DEFAULT_PRIORITY, Cost
+from .core.protocol.record import DEFAULT_PRIORITY, Cost, Placement
 from .core.server.kinds import Kind
+from .energy import KEYS as ENERGY_KEYS, energy_fields
 from .flow_schemas import ADVANCED, SECRET, seconds, whole
 
 OPENAI_COMPATIBLE = "openai_compatible"
@@ -48,6 +50,7 @@ MASKED = "***"
 """Stands for a stored header's value, which is never shown."""
 HEADER_INVALID = "header_invalid"
 ALIAS_INVALID = "alias_invalid"
+PRICES_INVALID = "prices_invalid"
 
 DETAILS = frozenset(
     {
@@ -63,8 +66,10 @@ DETAILS = frozenset(
         CONF_REASONING_PRICE,
         CONF_MONTHLY_LIMIT,
         CONF_ALIASES,
+        CONF_PRICES,
         CONF_FIRST_TOKEN_TIMEOUT,
         CONF_ANSWER_TIMEOUT,
+        *ENERGY_KEYS,
     }
 )
 """What `details_schema` asks for beside the name. Other data of a backend come from an import, and stay."""
@@ -100,6 +105,8 @@ def details_schema(kind: Kind, name: str, models: Iterable[str]) -> vol.Schema:
         vol.Optional(CONF_OUTPUT_PRICE): _PRICE,
         vol.Optional(CONF_CACHED_PRICE): _PRICE,
         vol.Optional(CONF_REASONING_PRICE): _PRICE,
+        vol.Optional(CONF_PRICES): _LINES,
+        **(energy_fields() if kind.info("", "").placement is Placement.LOCAL else {}),
         vol.Optional(CONF_MONTHLY_LIMIT): _LIMIT,
         vol.Optional(CONF_ALIASES): _LINES,
         vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=int(kind.timeouts.first_token)): seconds(1, 3600),

@@ -1,4 +1,4 @@
-"""The options of the gateway: its settings, virtual models, keys, and backends from a file."""
+"""The options of the gateway: its settings, virtual models, keys, budgets, alerts, what is kept, and backends from a file."""
 
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,8 @@ from .core.protocol.record import Auth
 from .core.routing.policy import Policy
 from .core.server.config import UpstreamConfig, read_config
 from .core.server.document import ConfigError
+from .flow_accounting import AccountingFlow
+from .flow_budgets import BudgetsFlow
 from .flow_gateway_schemas import CONF_YAML, IMPORT, settings_schema
 from .flow_keys import KeysFlow
 from .flow_models import VirtualModelsFlow, virtual_models
@@ -37,14 +39,14 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 """Options that are fields of a policy."""
 
 
-class GatewayOptionsFlow(KeysFlow, VirtualModelsFlow):
+class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, VirtualModelsFlow):
     """All of it applies at once; requests that are running go on."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """What to change."""
         return self.async_show_menu(
             step_id="init",
-            menu_options=["settings", "models", "keys", "import"],
+            menu_options=["settings", "models", "keys", "budgets", "alerts", "database", "import"],
             description_placeholders={"name": self.config_entry.title},
         )
 

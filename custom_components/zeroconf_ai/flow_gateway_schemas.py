@@ -9,6 +9,9 @@ from homeassistant.const import CONF_NAME
 from homeassistant.helpers.selector import (
     BooleanSelector,
     DateTimeSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -34,9 +37,11 @@ from .const import (
     CONF_TARGETS,
     DEFAULT_QUEUE_LENGTH,
 )
+from .core.accounting.keys import LARGEST_RATE
 from .core.protocol.record import DEFAULT_PRIORITY, Auth
 from .core.routing.policy import Strategy
 from .flow_schemas import whole
+from .number_accounts import LARGEST_BUDGET
 
 CONF_ID = "id"
 CONF_REMOVE = "remove"
@@ -47,6 +52,11 @@ CONF_ENDPOINTS = "endpoints"
 CONF_BACKGROUND = "background"
 CONF_EXPIRES = "expires"
 CONF_OVERLAP = "overlap"
+CONF_REQUESTS_PER_MINUTE = "requests_per_minute"
+CONF_TOKENS_PER_MINUTE = "tokens_per_minute"
+CONF_PARALLEL = "parallel"
+CONF_MONTHLY_BUDGET = "monthly_budget"
+"""Money; none: no budget."""
 NEW = "new"
 """Instead of one of those that are there."""
 
@@ -136,6 +146,12 @@ def key_schema(users: Mapping[str, str], models: Iterable[str], scopes: Iterable
         vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),
         vol.Required(CONF_BACKGROUND, default=False): BooleanSelector(),
         vol.Optional(CONF_EXPIRES): DateTimeSelector(),
+        vol.Optional(CONF_REQUESTS_PER_MINUTE): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_TOKENS_PER_MINUTE): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_PARALLEL): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_MONTHLY_BUDGET): NumberSelector(
+            NumberSelectorConfig(min=0, max=LARGEST_BUDGET, step="any", mode=NumberSelectorMode.BOX)
+        ),
     }
     if not new:
         fields[vol.Required(CONF_ENABLED, default=True)] = BooleanSelector()

@@ -9,8 +9,11 @@ from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_ENABLED
+from .core.accounting.budget import Budget, Scope, budget_id
+from .core.accounting.budget_periods import Period
 from .core.accounting.database import DatabaseError
 from .core.accounting.keys import ClientKey, KeyStore
+from .core.protocol.values import NANO
 from .core.server.endpoints import ROUTES
 from .flow_gateway_schemas import (
     CONF_BACKGROUND,
@@ -18,8 +21,12 @@ from .flow_gateway_schemas import (
     CONF_EXPIRES,
     CONF_ID,
     CONF_MODEL_PATTERNS,
+    CONF_MONTHLY_BUDGET,
     CONF_OVERLAP,
     CONF_OWNER,
+    CONF_PARALLEL,
+    CONF_REQUESTS_PER_MINUTE,
+    CONF_TOKENS_PER_MINUTE,
     NEW,
     ROTATION,
     choice_schema,
@@ -93,6 +100,7 @@ class KeysFlow(OptionsFlow):
             try:
                 name, limits = _read(user_input)
                 key, self._secret = await keys.create(name, **limits)
+                await self._set_budget(key.id, user_input)
             except ValueError as err:
                 errors = {"base": str(err)}
             except DatabaseError as err:
@@ -110,6 +118,7 @@ class KeysFlow(OptionsFlow):
             try:
                 name, limits = _read(user_input, before=key.expires)
                 await self._keys.update(key.id, name=name, enabled=user_input[CONF_ENABLED], **limits)
+                await self._set_budget(key.id, user_input)
             except ValueError as err:
                 errors = {"base": str(err)}
             except KeyError:
@@ -125,6 +134,10 @@ class KeysFlow(OptionsFlow):
             CONF_ENDPOINTS: list(key.endpoints),
             CONF_BACKGROUND: key.background,
             CONF_EXPIRES: None if key.expires is None else _time(key.expires, "%Y-%m-%d %H:%M:%S"),
+            CONF_REQUESTS_PER_MINUTE: key.requests_per_minute,
+            CONF_TOKENS_PER_MINUTE: key.tokens_per_minute,
+            CONF_PARALLEL: key.parallel,
+            CONF_MONTHLY_BUDGET: None if (budget := self._monthly_budget(key.id)) is None else budget.amount / NANO,
             CONF_ENABLED: key.enabled,
         }
         shown = {name: value for name, value in stored.items() if value is not None} if user_input is None else user_input
@@ -183,6 +196,25 @@ class KeysFlow(OptionsFlow):
             description_placeholders=placeholders,
         )
 
+    def _monthly_budget(self, key_id: str) -> Budget | None:
+        """The key's monthly budget."""
+        budgets = self.config_entry.runtime_data.books.budgets
+        found: Budget | None = budgets.get(budget_id(Scope.KEY, key_id, Period.MONTH))
+        return found
+
+    async def _set_budget(self, key_id: str, user_input: Mapping[str, Any]) -> None:
+        """Make the key's monthly budget what was filled in; what happens then stays as it is. Raises DatabaseError."""
+        known, amount = self._monthly_budget(key_id), user_input.get(CONF_MONTHLY_BUDGET)
+        budgets = self.config_entry.runtime_data.books.budgets
+        if amount is None:
+            if known is not None:
+                await budgets.remove(known.id)
+        elif known is None:
+            await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH)
+        elif known.amount != round(amount * NANO):
+            kept = {"action": known.action, "thresholds": known.thresholds}
+            await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH, **kept)
+
     async def _users(self) -> dict[str, str]:
         """Who can own a key: id → name."""
         users = await self.hass.auth.async_get_users()
@@ -210,6 +242,7 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
         "endpoints": tuple(user_input.get(CONF_ENDPOINTS, ())),
         "background": user_input[CONF_BACKGROUND],
         "expires": expires,
+        **{name: user_input.get(name) for name in (CONF_REQUESTS_PER_MINUTE, CONF_TOKENS_PER_MINUTE, CONF_PARALLEL)},
     }
 
 

@@ -56,6 +56,7 @@ from .const import (
     THINKING_MODES,
 )
 from .core.protocol.models import AUTO, ModelInfo
+from .energy import energy_fields
 
 ADVANCED = "advanced"
 """The collapsed section of a form; what is in it is stored beside the rest."""
@@ -114,6 +115,7 @@ def options_schema() -> vol.Schema:
             vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=DEFAULT_FIRST_TOKEN_TIMEOUT): seconds(1, 900),
             vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
             vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
+            **energy_fields(),
         }
     )
 

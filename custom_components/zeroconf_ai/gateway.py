@@ -8,7 +8,7 @@ unloaded.
 import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, override
+from typing import Any
 from urllib.parse import urlsplit
 
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
@@ -17,7 +17,12 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.util import dt as dt_util
 
+from .accounting_accounts import Accounts
+from .accounting_alerts import Alerts
+from .accounting_database import KEYS as DATABASE_OPTIONS, async_open_books
+from .accounting_names import DeviceNames
 from .agents import follow_renames
 from .audio import HomeAudio
 from .const import (
@@ -39,7 +44,7 @@ from .const import (
 from .core import __version__
 from .core.accounting.books import Books
 from .core.accounting.database import DatabaseError
-from .core.accounting.generation import Generation, Recorder
+from .core.accounting.generation import Recorders
 from .core.protocol.record import Auth
 from .core.routing.policy import Policy
 from .core.routing.slots import QUEUE_LENGTH
@@ -53,6 +58,7 @@ from .gateway_coordinators import BackendCoordinators, GatewayCoordinator
 from .gateway_policy import policy_of
 from .gateway_presence import GatewayPresence
 from .http import HomeUsers, async_register_views, came_by_cloud
+from .issues import DATABASE_LOST
 from .own_port import OwnPort
 
 PLATFORMS = [
@@ -67,11 +73,6 @@ PLATFORMS = [
     Platform.SWITCH,
 ]
 
-DATABASE_FILE = "zeroconf_ai.db"
-DATABASE_LOST = "database_lost"
-"""The repair for a database that was damaged; it stays until its owner has read it."""
-CONF_DATABASE_URL = "database_url"
-"""Replaces the file in the configuration's folder."""
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up of a running Home Assistant waits for the backends to answer."""
 
@@ -85,10 +86,11 @@ class GatewayRuntime:
         self._entry = entry
         self._engine = hass.data[DATA].engine
         self._home_users = HomeUsers(hass)
+        self._device_names = DeviceNames(hass)
         self._stack = AsyncExitStack()
         self.books = books
         self.device_id = device_id
-        self.metrics = Metrics(self._engine.pool)
+        self.metrics = Metrics(self._engine.pool, self._engine.slots)
         self.gateway = Gateway(
             self._engine,
             provider_id=entry.data[CONF_GATEWAY_ID],
@@ -100,6 +102,8 @@ class GatewayRuntime:
         self.coordinator = GatewayCoordinator(hass, entry, self.gateway)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayBackends(hass, entry, self._engine)
+        self.accounts = Accounts(hass, entry, books, self.backend_coordinators, device_id)
+        self._alerts = Alerts(hass, entry, books, self.accounts)
         self.own_port = OwnPort(hass, self.gateway)
         self.presence = GatewayPresence(hass, entry, self.gateway, books.keys, self.own_port)
 
@@ -115,12 +119,18 @@ class GatewayRuntime:
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.books)
         self._engine.own_id = self.gateway.id
-        self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts)
+        self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts, self.accounts)
+        self._engine.gatekeeper = self.books.gatekeeper
         await self._engine.sessions.open(self.books.sessions)
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)
         self.backend_coordinators.apply()
         self._stack.callback(self.backend_coordinators.close)
+        self.accounts.start()
+        self._stack.callback(self.accounts.close)
+        self._alerts.start()
+        self._stack.callback(self._alerts.close)
+        self.metrics.watch_budgets(lambda: [self.books.budgets.state(budget.id) for budget in self.books.budgets])
         self._stack.push_async_callback(self.backends.close)
         self._stack.push_async_callback(self.own_port.close)
         self._stack.push_async_callback(self._drain)
@@ -148,6 +158,11 @@ class GatewayRuntime:
         self.presence.refresh()
 
     @callback
+    def apply_zone(self) -> None:
+        """Take over the home's time zone, by which days and budgets are told apart."""
+        self.books.totals.zone = self.books.budgets.zone = dt_util.get_default_time_zone()
+
+    @callback
     def apply_access(self) -> None:
         """Take over who may ask, and the names that this Home Assistant has."""
         options = self._entry.options
@@ -159,6 +174,7 @@ class GatewayRuntime:
             origins=options.get(CONF_CORS_ORIGINS, ()),
             proxies=[str(network) for network in self._hass.http.trusted_proxies],
             home_user=self._home_users,
+            device_name=self._device_names,
             remote=partial(came_by_cloud, self._hass),
         )
 
@@ -177,7 +193,7 @@ class GatewayRuntime:
     @callback
     def _release_engine(self) -> None:
         engine = self._engine
-        engine.recorder = engine.own_id = None
+        engine.recorder = engine.gatekeeper = engine.own_id = None
         engine.policy = Policy()
         engine.slots.limit, engine.slots.queue_length = None, QUEUE_LENGTH
         engine.sessions.close()
@@ -187,7 +203,7 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
     try:
-        books = await Books.open(entry.options.get(CONF_DATABASE_URL) or f"sqlite:///{hass.config.path(DATABASE_FILE)}")
+        books = await async_open_books(hass, entry.options)
         if books.set_aside is not None:
             _database_lost(hass, books.set_aside.name)
         entry.runtime_data = runtime = GatewayRuntime(hass, entry, books, device.id)
@@ -275,36 +291,24 @@ def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRunt
         await runtime.close()
 
     @callback
-    def renamed(_: Event) -> None:
+    def reconfigured(_: Event) -> None:
         runtime.apply_access()
+        runtime.apply_zone()
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close))
-    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, renamed))
-
-
-class Recorders(Recorder):
-    """Several recorders as one."""
-
-    def __init__(self, *recorders: Recorder) -> None:
-        """They are told in this order."""
-        self._recorders = recorders
-
-    @override
-    def record(self, generation: Generation) -> None:
-        for recorder in self._recorders:
-            recorder.record(generation)
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, reconfigured))
 
 
 class _Updater:
-    """Applies a changed entry: all at once and live, except agents and AI tasks, which are entities."""
+    """Applies a changed entry: all at once and live, except the database, and agents and AI tasks, which are entities."""
 
     def __init__(self, entry: GatewayConfigEntry) -> None:
-        self._entities = _entities(entry)
+        self._at_load = _at_load(entry)
         self._title = entry.title
 
     async def __call__(self, hass: HomeAssistant, entry: GatewayConfigEntry) -> None:
-        if _entities(entry) != self._entities:
+        if _at_load(entry) != self._at_load:
             hass.config_entries.async_schedule_reload(entry.entry_id)
             return
         runtime = entry.runtime_data
@@ -314,14 +318,16 @@ class _Updater:
         await runtime.apply_options()
         runtime.coordinator.async_update_listeners()
         runtime.backend_coordinators.apply()
+        runtime.accounts.apply()
         await runtime.backends.apply()
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 
-def _entities(entry: GatewayConfigEntry) -> dict[str, tuple[str, dict[str, Any]]]:
-    """What of the subentries makes entities."""
-    return {
+def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], list[Any]]:
+    """What of the subentries makes entities, and which database is opened."""
+    entities = {
         key: (subentry.title, dict(subentry.data))
         for key, subentry in entry.subentries.items()
         if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK)
     }
+    return entities, [entry.options.get(name) for name in DATABASE_OPTIONS]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .agents import ASSIST_MODEL, AgentBackend, model_of
 from .backend_config import upstream_of
@@ -20,6 +19,8 @@ from .core.routing.pool import Member
 from .core.routing.watch import HealthWatch
 from .core.server.upstreams import Upstreams
 from .data import GatewayConfigEntry
+from .energy import EnergyFeeds, EnergyOptions
+from .gateway_session import GatewaySession
 
 ASSIST_ID = "assist"
 """The backend that is Home Assistant's default agent where no subentry is: every home has it, and it needs no LLM."""
@@ -42,7 +43,9 @@ class GatewayBackends:
         self._hass = hass
         self._entry = entry
         self._engine = engine
-        self.upstreams = Upstreams(engine, async_get_clientsession(hass))
+        self._session = GatewaySession(hass)
+        self.upstreams = Upstreams(engine, self._session.session)
+        self._energy = EnergyFeeds(hass, engine.pool)
         self._agents: dict[str, _Agent] = {}
         self._stop: Callable[[], None] | None = None
         self._ids: frozenset[str] = frozenset()
@@ -63,15 +66,19 @@ class GatewayBackends:
             self._ids = frozenset({upstream.id for upstream in wanted} | agents.keys())
             await self._apply_agents(agents)
             await self.upstreams.apply(wanted)
+            backends = self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
+            self._energy.apply({backend.subentry_id: EnergyOptions.read(backend.data) for backend in backends})
 
     async def close(self) -> None:
         """Take them out of the engine."""
         if self._stop is not None:
             self._stop()
         await self._watch.close()
+        self._energy.close()
         async with self._lock:
             await self._apply_agents({})
             await self.upstreams.apply(())
+        await self._session.close()
 
     @callback
     def _on_pool(self, _: object) -> None:

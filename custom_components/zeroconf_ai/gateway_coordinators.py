@@ -1,6 +1,6 @@
 """What the entities of the gateway and of its backends follow. Nothing here asks anybody anything: `GatewayBackends` does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
@@ -11,7 +11,6 @@ from homeassistant.helpers import device_registry as dr
 from .const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
 from .core.accounting.generation import Generation, Outcome, Recorder
 from .core.protocol.status import ProviderState
-from .core.protocol.usage import Usage
 from .core.routing.events import EventKind, RoutingEvent
 from .core.server.gateway import Gateway
 from .data import GatewayConfigEntry
@@ -19,29 +18,24 @@ from .pool_coordinator import MemberCoordinator, PoolCoordinator
 
 RUNNING = "running"
 DEGRADED = "degraded"
-UNAVAILABLE = "unavailable"
+NO_BACKEND = "no_backend"
+"""Nobody answers. The protocol's word for it, `unavailable`, has another meaning in Home Assistant."""
 OFF = "off"
-GATEWAY_STATES = (RUNNING, DEGRADED, UNAVAILABLE, OFF)
+GATEWAY_STATES = (RUNNING, DEGRADED, NO_BACKEND, OFF)
 
 
 class Counts(Recorder):
-    """What went through the engine since it has a gateway."""
+    """What happened in the engine since it has a gateway. What was used is in the accounts."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         """`changed` is called after each count: several times for each request."""
         self._changed = changed
-        self.requests = 0
-        self.errors = 0
         self.failovers = 0
-        self.usage = Usage()
         self.last: Generation | None = None
         """The last one that was answered."""
 
     @override
     def record(self, generation: Generation) -> None:
-        self.requests += 1
-        self.errors += generation.outcome is Outcome.ERROR
-        self.usage += generation.usage
         if generation.outcome is Outcome.OK:
             self.last = generation
         self._changed()
@@ -75,7 +69,7 @@ class GatewayCoordinator(PoolCoordinator):
             return OFF
         states = {member.state for member in self._engine.pool if member.enabled}
         if self.gateway.draining or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
-            return UNAVAILABLE
+            return NO_BACKEND
         return RUNNING if states == {ProviderState.HEALTHY} else DEGRADED
 
     @property
@@ -158,11 +152,15 @@ class BackendCoordinators:
         self._running: dict[str, BackendCoordinator] = {}
         self._listeners: list[Callable[[BackendCoordinator], None]] = []
 
+    def __iter__(self) -> Iterator[BackendCoordinator]:
+        """Those that there are."""
+        return iter(tuple(self._running.values()))
+
     @callback
     def listen(self, listener: Callable[[BackendCoordinator], None]) -> Callable[[], None]:
         """Call `listener` with each that there is, and with each that comes. Returns what ends it."""
         self._listeners.append(listener)
-        for coordinator in self._running.values():
+        for coordinator in self:
             listener(coordinator)
         return lambda: self._listeners.remove(listener)
 
@@ -185,7 +183,7 @@ class BackendCoordinators:
     @callback
     def close(self) -> None:
         """End them all."""
-        for coordinator in self._running.values():
+        for coordinator in self:
             coordinator.close()
         self._running.clear()
 

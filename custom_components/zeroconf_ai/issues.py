@@ -1,15 +1,20 @@
-"""The repairs that a provider may need: made when the trouble is seen, taken away when it is gone."""
+"""The repairs that a provider or a budget may need: made when the trouble is seen, taken away when it is gone."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
+from .core.accounting.budget import amount_words
+from .core.accounting.budgets import BudgetState
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
+from .data import is_gateway
 
 if TYPE_CHECKING:
     from .coordinator import ProviderCoordinator
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
 MODEL_VANISHED = "model_vanished"
 IDENTITY_CHANGED = "identity_changed"
 CONTEXT_TOO_SMALL = "context_too_small"
+BUDGET_EXCEEDED = "budget_exceeded"
+DATABASE_LOST = "database_lost"
+"""The repair for a database that was damaged; it stays until its owner has read it."""
 
 
 @callback
@@ -115,8 +123,47 @@ def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | Non
 
 
 @callback
+def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currency: str) -> None:
+    """A repair for a budget that is spent, until it renews or there is more."""
+    budget = state.budget
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{BUDGET_EXCEEDED}_{budget.id}",
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=BUDGET_EXCEEDED,
+        translation_placeholders={
+            "name": owner,
+            "amount": amount_words(budget.amount),
+            "currency": currency,
+            "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
+        },
+        data={"budget_id": budget.id},
+    )
+
+
+@callback
+def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
+    """The budget is not spent any more: there is nothing to repair."""
+    ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
+
+
+@callback
+def keep_budgets(hass: HomeAssistant, budget_ids: Collection[str]) -> None:
+    """Take the repairs of all other budgets away."""
+    prefix = f"{BUDGET_EXCEEDED}_"
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and issue_id.startswith(prefix) and issue_id.removeprefix(prefix) not in budget_ids:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
 def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take all repairs of an entry away."""
+    if is_gateway(entry):
+        keep_budgets(hass, ())
+        ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
     for key in (entry.entry_id, *entry.subentries):
         for kind in (MODEL_VANISHED, IDENTITY_CHANGED, CONTEXT_TOO_SMALL):
             ir.async_delete_issue(hass, DOMAIN, f"{kind}_{key}")

@@ -1,4 +1,4 @@
-"""A provider's place in the order."""
+"""A provider's place in the order, how many requests the gateway answers at a time, and what may be spent."""
 
 from typing import override
 
@@ -7,9 +7,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CONF_PRIORITY
-from .data import ZeroconfAIConfigEntry
-from .entity import ProviderEntity
+from .accounting_entity import add_account_entities
+from .const import CONF_CONCURRENCY
+from .data import AgentConfigEntry, ProviderRuntime
+from .entity import GatewayEntity, ProviderEntity, add_provider_entities
+from .number_accounts import account_numbers
 
 PARALLEL_UPDATES = 1
 
@@ -24,11 +26,25 @@ PRIORITY = NumberEntityDescription(
 )
 
 
+CONCURRENCY = NumberEntityDescription(
+    key="concurrency",
+    translation_key="concurrency",
+    entity_category=EntityCategory.CONFIG,
+    mode=NumberMode.BOX,
+    native_min_value=0,
+    native_max_value=1000,
+    native_step=1,
+)
+
+
 async def async_setup_entry(
-    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """The one entity."""
-    async_add_entities([ProviderPriority(entry, PRIORITY)])
+    """One for each provider, and one for the gateway."""
+    add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderPriority(coordinator, PRIORITY)])
+    add_account_entities(entry, async_add_entities, account_numbers)
+    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
+        async_add_entities([GatewayConcurrency(runtime.coordinator, CONCURRENCY)])
 
 
 class ProviderPriority(ProviderEntity, NumberEntity):
@@ -36,9 +52,23 @@ class ProviderPriority(ProviderEntity, NumberEntity):
 
     @property
     @override
-    def native_value(self) -> int:
-        return self.member.priority
+    def native_value(self) -> int | None:
+        return self.coordinator.priority
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        self.set_option(CONF_PRIORITY, int(value))
+        self.coordinator.set_priority(int(value))
+
+
+class GatewayConcurrency(GatewayEntity, NumberEntity):
+    """Requests at a time, of all backends together; 0: no limit."""
+
+    @property
+    @override
+    def native_value(self) -> int:
+        stored: int = self.option(CONF_CONCURRENCY, 0)
+        return stored
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        self.set_option(CONF_CONCURRENCY, int(value))

@@ -5,6 +5,7 @@ of all of it together once a second, except of what somebody waits for: that a p
 """
 
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 import logging
@@ -26,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 
 SHOW_SECONDS = 1.0
 """Changes of figures within so long are shown together."""
+_BURST = 5
+"""So many times in as many seconds it is told at once that a provider is there or not; more often it comes and goes too fast."""
 
 
 class PoolCoordinator(DataUpdateCoordinator[None]):
@@ -102,7 +105,8 @@ class MemberCoordinator(PoolCoordinator):
         self.member_id = member_id
         self._shown_state: ProviderState | None = None
         self._logged_online = True
-        self._told_at = float("-inf")
+        self._told = deque([float("-inf")] * _BURST, maxlen=_BURST)
+        """When it was told of late, by the loop's clock."""
 
     @property
     def member(self) -> Member | None:
@@ -140,11 +144,11 @@ class MemberCoordinator(PoolCoordinator):
     def _on_pool(self, event: RoutingEvent | None) -> None:
         member = self.member
         state = _reachable(member)
-        now = self.hass.loop.time()
-        if state is self._shown_state or now - self._told_at < SHOW_SECONDS:
+        if state is self._shown_state or (now := self.hass.loop.time()) - self._told[0] < _BURST * SHOW_SECONDS:
             self.note()
             return
-        self._shown_state, self._told_at = state, now
+        self._shown_state = state
+        self._told.append(now)
         self._on_reachable(member, event)
         self.async_update_listeners()
         async_dispatcher_send(self.hass, SIGNAL_PROVIDERS_CHANGED)
@@ -157,7 +161,7 @@ class MemberCoordinator(PoolCoordinator):
         state = _reachable(member)
         changed, self._shown_state = state is not self._shown_state, state
         if changed:
-            self._told_at = self.hass.loop.time()
+            self._told.append(self.hass.loop.time())
             self._on_reachable(member, None)
         super()._show(now)
         if changed:

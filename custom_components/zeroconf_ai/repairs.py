@@ -15,7 +15,8 @@ from .core.protocol.models import AUTO
 from .data import ZeroconfAIConfigEntry, endpoint_of
 from .flow_probe import Known, Problem, survey
 from .flow_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
-from .issues import IDENTITY_CHANGED
+from .issues import BUDGET_EXCEEDED, IDENTITY_CHANGED
+from .repairs_budget import BudgetExceededFlow
 
 type IssueData = dict[str, str | int | float | None]
 
@@ -24,6 +25,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
     """The flow that mends an issue; only those whose issue carries data are fixable."""
     if issue_id.startswith(IDENTITY_CHANGED):
         return IdentityChangedFlow(data or {})
+    if issue_id.startswith(BUDGET_EXCEEDED):
+        return BudgetExceededFlow(data or {})
     return ModelVanishedFlow(data or {})
 
 

@@ -1,5 +1,6 @@
-"""Whether a provider may answer what any provider may."""
+"""Whether a provider may answer what any provider may; whether the gateway answers, and whether it says so on the network."""
 
+from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
@@ -7,20 +8,43 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CONF_ROUTING
-from .data import ZeroconfAIConfigEntry
-from .entity import ProviderEntity
+from .const import CONF_ADVERTISE, CONF_ENABLED
+from .data import AgentConfigEntry, ProviderRuntime
+from .entity import GatewayEntity, ProviderEntity, add_provider_entities
 
 PARALLEL_UPDATES = 1
 
 ROUTING = SwitchEntityDescription(key="routing", translation_key="routing", entity_category=EntityCategory.CONFIG)
 
 
+@dataclass(frozen=True, kw_only=True)
+class GatewaySwitchDescription(SwitchEntityDescription):
+    """An option of the gateway's entry."""
+
+    option: str
+    usual: bool
+    """What it is where nothing is stored."""
+
+
+GATEWAY_SWITCHES = (
+    GatewaySwitchDescription(key="enabled", translation_key="gateway", option=CONF_ENABLED, usual=True),
+    GatewaySwitchDescription(
+        key="advertise",
+        translation_key="advertise",
+        entity_category=EntityCategory.CONFIG,
+        option=CONF_ADVERTISE,
+        usual=False,
+    ),
+)
+
+
 async def async_setup_entry(
-    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """The one entity."""
-    async_add_entities([ProviderRouting(entry, ROUTING)])
+    """One for each provider, and the gateway's."""
+    add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderRouting(coordinator, ROUTING)])
+    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
+        async_add_entities(GatewaySwitch(runtime.coordinator, description) for description in GATEWAY_SWITCHES)
 
 
 class ProviderRouting(ProviderEntity, SwitchEntity):
@@ -29,12 +53,32 @@ class ProviderRouting(ProviderEntity, SwitchEntity):
     @property
     @override
     def is_on(self) -> bool:
-        return self.member.enabled
+        return self.coordinator.routed
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        self.set_option(CONF_ROUTING, True)
+        self.coordinator.set_routed(True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        self.set_option(CONF_ROUTING, False)
+        self.coordinator.set_routed(False)
+
+
+class GatewaySwitch(GatewayEntity, SwitchEntity):
+    """Sets an option."""
+
+    entity_description: GatewaySwitchDescription
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        stored: bool = self.option(self.entity_description.option, self.entity_description.usual)
+        return stored
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        self.set_option(self.entity_description.option, True)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        self.set_option(self.entity_description.option, False)

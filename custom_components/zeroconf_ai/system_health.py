@@ -5,7 +5,7 @@ from typing import Any
 from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
-from .data import DATA, provider_entries
+from .data import DATA, gateway_runtime, provider_entries
 
 
 @callback
@@ -17,10 +17,18 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 async def _info(hass: HomeAssistant) -> dict[str, Any]:
     shared = hass.data[DATA]
     members = list(shared.engine.pool)
-    return {
-        "providers": len(provider_entries(hass)),
-        "online": sum(member.online and member.known for member in members),
+    online = {member.id for member in members if member.online and member.known}
+    providers = provider_entries(hass)
+    own = {entry.entry_id for entry in providers}
+    info: dict[str, Any] = {
+        "providers": len(providers),
+        "online": len(online & own),
         "models": len({model.id for member in members for model in member.models}),
         "discovered": len(shared.discovery.providers),
         "browsing": shared.discovery.running,
     }
+    if (gateway := gateway_runtime(hass)) is not None:
+        info["gateway"] = gateway.coordinator.state
+        info["backends"] = len(online - own)
+        info["advertised"] = gateway.presence.record is not None
+    return info

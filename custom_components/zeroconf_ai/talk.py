@@ -34,6 +34,7 @@ from .core.protocol.errors import ApiError, InvalidRequestError
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
 from .core.routing.reply import Reply
+from .core.routing.sessions import session_key
 from .errors import to_home_assistant_error
 from .translate import (
     match_tool_name,
@@ -162,7 +163,8 @@ class Talker:
             sent["messages"] = messages
             if schema is not None:
                 sent |= self._structured(schema, task, messages)
-            request = Request.parse(Kind.CHAT, sent, pin=self.pin)
+            session = session_key(chat_log.conversation_id, sent, None)  # one voice through all of a conversation
+            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session)
             if first:
                 self.on_prompt(request)
             message = Message()

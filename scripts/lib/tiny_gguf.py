@@ -2,8 +2,8 @@
 
 Its weights are random numbers, always the same ones, so it talks nonsense, in words. What it is for is everything around
 the words: streams, tokens counted, and above all grammars, which llama.cpp makes of tools and JSON schemas and to which
-even this model is held. Two thumbs are on the scales: the bytes that stand in for unknown letters are never said, and
-what ends a text, a value or an object comes up often, so that answers and JSON are short.
+even this model is held. A thumb is on the scales: what is no word is said only where a grammar asks for it, and what ends
+a text or begins a tool call comes up now and then, so that answers are short.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-CONTEXT = 4096
+CONTEXT = 32_768
 """Tokens that it was, so to speak, trained for."""
 
 _WIDTH, _HEADS, _LAYERS, _INNER = 64, 4, 2, 128
@@ -24,33 +24,30 @@ _WORDS = """
     kitchen garden warm cold dark bright open closed now then soon here there who what when where why how yes no please thank
     good morning evening night day time day sun rain snow wind tea bread cat dog bird tree blue green red white small large
 """.split()
-_NEVER, _OFTEN = -40.0, 2.5
+_SAID = frozenset(f"▁{word}" for word in _WORDS)
+_CALL = "<tool_call>"
+_TURNS = {'"': 2.0, "<|im_end|>": 2.0, _CALL: 1.0}
+"""What ends a text or begins a tool call, and its logit: 2.0 is once in about 30 words."""
+_NEVER, _RARELY = -40.0, -10.0
 """Added to a token's logit, which has a spread of about 1 without."""
 
 CHAT_TEMPLATE = """\
 {%- if tools %}<|im_start|>system
-{%- if messages[0].role == 'system' %}{{ '\\n' + messages[0].content }}{% endif %}
 You may call functions. These are their signatures:
 <tools>
-{%- for tool in tools %}{{ '\\n' + tool | tojson }}{% endfor %}
+{%- for tool in tools %}{{ '\\n' + (tool | tojson) }}{% endfor %}
 </tools>
 A call is a JSON object with its name and arguments within these tags:
-<tool_call>
-{"name": <name>, "arguments": <arguments>}
-</tool_call><|im_end|>
-{% elif messages[0].role == 'system' %}<|im_start|>system
-{{ messages[0].content }}<|im_end|>
+<tool_call>{"name": <name>, "arguments": <arguments>}</tool_call><|im_end|>
 {% endif %}
-{%- for message in messages if not (loop.first and message.role == 'system') %}
+{%- for message in messages %}
 {%- if message.role == 'tool' %}<|im_start|>user
 <tool_response>
 {{ message.content }}
 </tool_response><|im_end|>
 {% else %}<|im_start|>{{ message.role + '\\n' }}{{ message.content or '' }}
 {%- for call in message.tool_calls or [] %}
-<tool_call>
-{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-</tool_call>
+<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}</tool_call>
 {%- endfor %}<|im_end|>
 {% endif %}
 {%- endfor %}
@@ -65,24 +62,21 @@ def vocabulary() -> tuple[list[str], list[float], list[gguf.TokenType]]:
     pieces = ["▁", "\n", *string.ascii_letters, *string.digits, *string.punctuation]
     # A word is put together from its letters, pair by pair; what it passes through has to be a token too.
     steps = sorted({word[:end] for word in words for end in range(2, len(word))} - set(words) - set(pieces))
-    tokens = [*control, *(f"<0x{byte:02X}>" for byte in range(256)), *pieces, *steps, *words]
+    tokens = [*control, _CALL, *(f"<0x{byte:02X}>" for byte in range(256)), *pieces, *steps, *words]
     normal = [*pieces, *steps, *words]
-    scores = [0.0] * (len(control) + 256) + [float(-number) for number in range(len(normal))]
-    types = [gguf.TokenType.UNKNOWN, *[gguf.TokenType.CONTROL] * 4, *[gguf.TokenType.BYTE] * 256]
+    scores = [0.0] * (len(control) + 1 + 256) + [float(-number) for number in range(len(normal))]
+    types = [gguf.TokenType.UNKNOWN, *[gguf.TokenType.CONTROL] * 4, gguf.TokenType.USER_DEFINED, *[gguf.TokenType.BYTE] * 256]
     return tokens, scores, [*types, *[gguf.TokenType.NORMAL] * len(normal)]
 
 
-def leanings(tokens: Sequence[str], types: Sequence[gguf.TokenType]) -> Iterator[float]:
-    """What is added to the logit of each token, whatever came before."""
-    said = {*(f"▁{word}" for word in _WORDS), *string.ascii_lowercase, *string.digits, *string.punctuation, "▁"}
-    for token, kind in zip(tokens, types, strict=True):
-        if token in ('"', "}", "]", "</s>", "<|im_end|>"):
-            yield _OFTEN
-        elif kind is gguf.TokenType.NORMAL and token in said:
-            yield 0.0
-        else:
-            # Half of a word, a capital, a line's end: fine where a grammar asks for it, and only there.
-            yield _NEVER / 4 if kind is gguf.TokenType.NORMAL else _NEVER
+def leaning(token: str, kind: gguf.TokenType) -> float:
+    """What is added to the logit of a token, whatever came before."""
+    if token in _TURNS:
+        return _TURNS[token]
+    if token in _SAID:
+        return 0.0
+    # Letters, digits, brackets: fine where a grammar asks for them, and only there.
+    return _RARELY if kind is gguf.TokenType.NORMAL else _NEVER
 
 
 def write(path: Path) -> None:
@@ -148,7 +142,11 @@ def weights(tokens: Sequence[str], types: Sequence[gguf.TokenType]) -> Iterator[
     output = matrix(len(tokens), _WIDTH, _WIDTH**-0.5)
     # After the last norm, the constant is about this large: it is as large as all others together.
     constant = (_WIDTH / 2) ** 0.5
-    output[:, 0] = np.fromiter(leanings(tokens, types), dtype=np.float32) / constant
+    output[[tokens.index(token) for token in _TURNS]] = 0.0  # no chance in these
+    # Nor an answer without a word: what ends one is hardly said after the line's end with which its turn begins.
+    begin = embeddings[tokens.index("\n")]
+    output[tokens.index("<|im_end|>")] = -begin / np.linalg.norm(begin[1:])
+    output[:, 0] = np.array([leaning(*pair) for pair in zip(tokens, types, strict=True)]) / constant
     yield "output.weight", output
 
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 
 import aiohttp
 import pytest
@@ -65,6 +66,49 @@ async def test_the_line_of_json_is_all_that_a_script_needs(tmp_path: Path) -> No
         stdout, _ = await process.communicate()
     assert stdout == b"", "one line and nothing else"
     assert process.returncode == 0
+
+
+async def run(*command: str) -> str:
+    """What a command prints. Fails the test where it fails."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, stderr.decode()
+    return stdout.decode()
+
+
+async def test_the_lines_that_it_prints_work_as_they_stand(tmp_path: Path) -> None:
+    async with develop("--isolated", folder=tmp_path) as process:
+        assert process.stdout is not None
+        said = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C stops everything."), READY_TIMEOUT)).decode()
+        blocks = textwrap.dedent(said[said.index("  Gateway ") :]).split("\n\n")
+        curl = blocks[0][blocks[0].index("curl ") :]
+        python = textwrap.dedent(next(block for block in blocks if "from openai" in block))
+        answer = json.loads(await run("sh", "-c", curl))
+        assert answer["model"] == "homeassistant/assist"
+        assert "light" in await run(sys.executable, "-c", python), "the kitchen light is on"
+
+
+async def test_others_find_the_gateway(tmp_path: Path) -> None:
+    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path / "home") as process:
+        facts = await ready(process)
+        inside = ("ip", "netns", "exec", facts["namespace"], "env", f"HOME={tmp_path}")
+        for program in (REPOSITORY / ".venv" / "bin" / "zeroconf-ai", REPOSITORY / ".venv-saturn" / "bin" / "saturn"):
+            found = await run(*inside, str(program), "discover")
+            assert "Demo home AI" in found
+
+
+async def test_a_second_start_keeps_the_gateway_and_its_key(tmp_path: Path) -> None:
+    kept = []
+    for _ in range(2):
+        async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
+            facts = await ready(process)
+            headers = {"Authorization": f"Bearer {facts['key']}"}
+            async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{facts['base_url']}/models") as response:
+                assert facts["model"] in [model["id"] for model in (await response.json())["data"]]
+            kept.append(facts["key"])
+            process.terminate()
+            await process.communicate()
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -36,7 +36,7 @@ async def test_found_confirmed_and_talking(client: HomeClient, home: Home, start
     assert [call["tool_name"] for call in calls] == ["intent__HassTurnOn"]
     assert "kitchen light" in run.speech.lower()
 
-    assert int(await client.state("sensor.gaming_pc_requests") or 0) == 2
+    await state_is(client, "sensor.gaming_pc_requests", "2")
     assert home.installed_requirements() == []
     assert home.complaints() == []
 
@@ -67,15 +67,14 @@ async def test_the_next_provider_answers_when_the_first_is_killed(client: HomeCl
     agent = await add_agent(client, entry)
     run = await client.assist("Turn on the bedroom light", pipeline=agent)
     await state_is(client, "light.bedroom_light", "on")
-    requests = int(await client.state("sensor.first_requests") or 0)
-    assert requests == 2
+    await state_is(client, "sensor.first_requests", "2")
     assert await client.state("sensor.second_requests") == "0"
 
     first.process.kill()
     run = await client.assist("Turn off the bedroom light", pipeline=agent)
     await state_is(client, "light.bedroom_light", "off")
     assert "bedroom light" in run.speech.lower()
-    assert int(await client.state("sensor.second_requests") or 0) == 2
+    await state_is(client, "sensor.second_requests", "2")
     event = (await client.states())["event.first_availability"]
     assert event["attributes"]["event_type"] == "failover"
     assert event["attributes"]["to"] == "Second"

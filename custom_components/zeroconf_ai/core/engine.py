@@ -4,25 +4,30 @@ It is also where all parts are put together; nothing else builds a pool, a check
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 import logging
+from secrets import token_hex
 import time
-from uuid import uuid4
 
 import aiohttp
 
+from .accounting.admission import Admission, Asked, Gatekeeper
 from .accounting.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
 from .backends.zeroconfai import endpoint_of_record, probe
 from .protocol.errors import ApiError, CertificateError, LoopDetectedError
 from .protocol.models import ModelInfo
+from .protocol.prices import DEFAULT_CURRENCY
 from .protocol.record import ServiceRecord
 from .protocol.request import Request, Urgency
 from .protocol.status import Health
+from .protocol.usage import Usage
+from .routing.billing import Bill, total
+from .routing.exposure import Exposure, answer_tokens, exposure, is_limited, may_cost
 from .routing.health import HealthChecker
 from .routing.policy import Policy, Terms
 from .routing.pool import Member, Pool
@@ -32,9 +37,6 @@ from .routing.sessions import Sessions
 from .routing.slots import Place, Slots
 
 _LOGGER = logging.getLogger(__name__)
-
-_HOLDS_PLACE = ContextVar("zeroconf_ai_holds_place", default=False)
-"""Whether this runs on behalf of a request that has its place already: an agent of the home asks in turn."""
 
 
 def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Health]]:
@@ -89,10 +91,21 @@ class Caller:
         return Urgency.VOICE if self.source is Source.ASSIST else Urgency.NORMAL
 
 
+_ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of", default=None)
+"""Who asked for a request that has its place already, on whose behalf this runs: an agent of the home asks in turn."""
+
+
 class Engine:
     """Holds the backends and answers requests. Lives on one event loop."""
 
-    def __init__(self, *, own_id: str | None = None, policy: Policy | None = None, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        own_id: str | None = None,
+        policy: Policy | None = None,
+        recorder: Recorder | None = None,
+        gatekeeper: Gatekeeper | None = None,
+    ) -> None:
         """`own_id` is this gateway's id, by which it recognises a request that went in a circle."""
         self.pool = Pool()
         self.checker = HealthChecker(self.pool)
@@ -100,12 +113,23 @@ class Engine:
         """May be replaced at any time; requests that are being routed go on by the former one."""
         self.recorder = recorder
         """Where what was used is left; None: nowhere."""
+        self.gatekeeper = gatekeeper
+        """Whom every request must pass; None: there are no limits and no budgets."""
         self.own_id = own_id
         self.slots = Slots()
         """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
         self.sessions = Sessions()
         """Where sessions are; they outlive a restart once they are opened."""
         self._router = Router(self.pool, self.checker, self.sessions)
+
+    @property
+    def own_id(self) -> str | None:
+        """This gateway's id."""
+        return self.pool.own_id
+
+    @own_id.setter
+    def own_id(self, own_id: str | None) -> None:
+        self.pool.own_id = own_id
 
     def add(self, backend: Backend, terms: Terms | None = None) -> Member:
         """Take a backend in. It is taken for well until it is checked. Raises ValueError where its id is taken."""
@@ -139,45 +163,103 @@ class Engine:
 
         Raises an ApiError before the first token where nobody answers. However it ends, it is left with the recorder.
         """
-        generation = _begun(request, caller)
-        started = time.perf_counter()
+        created, started = time.time(), time.perf_counter()
+        refusal: ApiError | None = None
         place: Place | None = None
         reply: Reply | None = None
+        bills: list[Bill] = []
+        admission: Admission | None = None
+        first = _ON_BEHALF_OF.get()
+        if first is not None:  # what an agent spends on behalf of a key is that key's to pay
+            caller = replace(caller, key_id=caller.key_id or first.key_id, user_id=caller.user_id or first.user_id)
         try:
             request = self._prepare(request, caller)
-            if not _HOLDS_PLACE.get():
+            if self.gatekeeper is not None:
+                admission, barred = await self._admit(self.gatekeeper, request, caller, created, nested=first is not None)
+                request = replace(request, barred=barred) if barred else request
+            if first is None:
                 place = await self.slots.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request)
+            reply = await self._route(request, first or caller, bills)
+            if admission is not None:
+                reply.headers = admission.headers
             yield reply
         except ApiError as err:
-            generation = replace(generation, outcome=Outcome.ERROR, error_code=err.code)
+            refusal = err
             raise
         finally:
-            if reply is not None:
-                # Shielded: the clean-up of a cancelled request must not be cancelled with it.
-                await asyncio.shield(asyncio.ensure_future(reply.close()))
-            if place is not None:
-                place.release()
-            if self.recorder is not None:
-                self.recorder.record(_ended(generation, reply, started))
+            try:
+                if reply is not None:
+                    # Shielded: the clean-up of a cancelled request must not be cancelled with it. Eager: it seldom has to wait.
+                    await asyncio.shield(asyncio.create_task(reply.close(), eager_start=True))
+            finally:
+                if place is not None:
+                    place.release()
+                if self.recorder is not None or admission is not None:
+                    self._settle(admission, _ended(request, caller, reply, bills, refusal, created, started))
 
-    async def _route(self, request: Request) -> Reply:
+    async def _admit(
+        self, gatekeeper: Gatekeeper, request: Request, caller: Caller, created: float, *, nested: bool
+    ) -> tuple[Admission, frozenset[str]]:
+        """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
+        known = Exposure()
+        if gatekeeper.counts_money or any(is_limited(member) for member in self.pool):
+            known = exposure(self._router.possible(request, self.policy), request)
+        asked = Asked(
+            source=caller.source,
+            kind=request.kind,
+            model=request.model,
+            key_id=caller.key_id,
+            user_id=caller.user_id,
+            address=caller.address,
+            prompt_tokens=request.estimated_prompt_tokens,
+            answer_tokens=answer_tokens(request),
+            worst_costs=known.worst_costs,
+            created=created,
+            backend_rates=known.rates,
+            monthly_limits=known.monthly_limits,
+            nested=nested,
+        )
+        admission = await gatekeeper.admit(asked)
+        for backend_id in known.monthly_limits:
+            self._follow_cost(gatekeeper, backend_id)
+        if not admission.barred:
+            return admission, admission.barred
+        # One that nobody reckoned with must not come in their place: it may cost as much.
+        others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
+        return admission, admission.barred | others
+
+    def _settle(self, admission: Admission | None, generation: Generation) -> None:
+        """Leave what was used with all who count it."""
+        if admission is not None:
+            admission.settle(generation)
+            if self.gatekeeper is not None and generation.backend_id is not None:
+                self._follow_cost(self.gatekeeper, generation.backend_id)
+        if self.recorder is not None:
+            self.recorder.record(generation)
+
+    def _follow_cost(self, gatekeeper: Gatekeeper, backend_id: str) -> None:
+        member = self.pool.get(backend_id)
+        if member is not None and member.terms.monthly_limit is not None:
+            member.month_cost = gatekeeper.month_cost(backend_id)
+
+    async def _route(self, request: Request, caller: Caller, bills: list[Bill]) -> Reply:
         """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
-        token = _HOLDS_PLACE.set(True)
+        token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy)
+            return await self._router.route(request, self.policy, bills)
         finally:
-            _HOLDS_PLACE.reset(token)
+            _ON_BEHALF_OF.reset(token)
 
     def _prepare(self, request: Request, caller: Caller) -> Request:
         """The request as it is routed. Raises LoopDetectedError for one that came through here before."""
         if self.own_id is not None and self.own_id in request.via:
             raise LoopDetectedError("This request came through this gateway before: two gateways route to each other.")
+        body = request.body
         if request.stream:
-            options = {**(request.body.get("stream_options") or {}), "include_usage": True}
-            request = request.with_body(stream_options=options)
+            body = {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
         return replace(
             request,
+            body=body,
             via=(*request.via, self.own_id) if self.own_id is not None else request.via,
             models=caller.models,
             user_id=caller.user_id,
@@ -202,41 +284,46 @@ class Engine:
                 _LOGGER.exception("%s could not be closed", member.name)
 
 
-def _begun(request: Request, caller: Caller) -> Generation:
-    """What is known of a request before anything has happened; one that is not ended otherwise was given up."""
+def _ended(
+    request: Request,
+    caller: Caller,
+    reply: Reply | None,
+    bills: Sequence[Bill],
+    refusal: ApiError | None,
+    created: float,
+    started: float,
+) -> Generation:
+    """The record of a request that came at `created` (`time.time()`) and `started` (`time.perf_counter()`).
+
+    One that neither came to its end nor failed was given up. `refusal` is why it was not answered.
+    """
+    failure = (reply and reply.failure) or refusal
+    answered = reply is not None and reply.finished and reply.failure is None
+    bill = bills[-1] if bills else None
+    charge = total(bills)
     return Generation(
-        id=request.request_id or f"gen_{uuid4().hex}",
-        created=time.time(),
+        id=request.request_id or f"gen_{token_hex(16)}",
+        created=created,
         source=caller.source,
         kind=request.kind,
         requested_model=request.model,
-        outcome=Outcome.CANCELLED,
+        outcome=Outcome.OK if answered else Outcome.ERROR if failure is not None else Outcome.CANCELLED,
+        model=None if bill is None else bill.model,
+        backend_id=None if bill is None else bill.member.id,
+        backend_name=None if bill is None else bill.member.name,
+        attempts=len(bills) if reply is None else len(reply.attempts),
         stream=request.stream,
+        usage=reply.used if reply is not None else bill.used if bill is not None else Usage(),
+        estimated=bill is not None and bill.estimated,
+        cost=None if charge is None else charge.nano,
+        cost_source=None if charge is None else charge.source,
+        currency=DEFAULT_CURRENCY if charge is None else charge.currency,
+        duration=time.perf_counter() - started,
+        first_token=None if reply is None or reply.first_token_at is None else reply.first_token_at - started,
+        finish_reason=None if reply is None else reply.finish_reason,
+        error_code=None if failure is None else failure.code,
         caller=caller.name,
         key_id=caller.key_id,
         user_id=caller.user_id,
         address=caller.address,
-    )
-
-
-def _ended(generation: Generation, reply: Reply | None, started: float) -> Generation:
-    """The record of a request that began at `started` (`time.perf_counter()`)."""
-    now = time.perf_counter()
-    if reply is None:
-        return replace(generation, duration=now - started)
-    outcome = Outcome.ERROR if reply.failure else Outcome.OK if reply.finished else generation.outcome
-    return replace(
-        generation,
-        outcome=outcome,
-        error_code=reply.failure.code if reply.failure else generation.error_code,
-        model=reply.model,
-        backend_id=reply.backend_id,
-        backend_name=reply.backend_name,
-        attempts=len(reply.attempts),
-        usage=(used := reply.used),
-        estimated=reply.usage is None,
-        cost=used.cost,
-        duration=now - started,
-        first_token=None if reply.first_token_at is None else reply.first_token_at - started,
-        finish_reason=reply.finish_reason,
     )

@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway] …`."""
+"""`scripts/bench [engine | gateway | accounting] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, engine, gateway
+from . import __doc__ as about, accounting, engine, gateway
 from .targets import TARGETS, chosen
 
 
@@ -28,11 +28,19 @@ def main() -> int:
     large.add_argument("--seconds", type=float, default=2.0, help="seconds of each turn (default: %(default)s)")
     large.add_argument("--target", action="append", default=[], help=f"one of: {', '.join(kind.name for kind in TARGETS)}")
     large.add_argument("--scenario", default="", metavar="WORDS", help="only those whose names hold these words")
-    for part in (small, large):
+    kept = what.add_parser("accounting", help="records, keys, budgets and reports with many of each")
+    kept.add_argument("--rows", type=int, default=1_000_000, help="records in the database (default: %(default)s)")
+    kept.add_argument("--keys", type=int, default=10_000, help="keys in the database (default: %(default)s)")
+    kept.add_argument("--requests", type=int, default=100_000, help="requests to watch the memory over (default: %(default)s)")
+    kept.add_argument("--database", metavar="URL", help="an empty database to fill  [default: an SQLite file]")
+    for part in (small, large, kept):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
         engine.main(options.rounds, as_json=options.json)
+        return 0
+    if options.what == "accounting":
+        accounting.main(options.rows, options.keys, options.requests, options.database, as_json=options.json)
         return 0
     try:
         with ExitStack() as stack:

@@ -1,7 +1,10 @@
-"""A database of its own for each test: a real SQLite file."""
+"""A database of its own for each test: a real SQLite file, and a database of a real PostgreSQL server."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+import sqlite3
 import time
 from typing import Any
 
@@ -10,19 +13,64 @@ import pytest
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.generation import Generation, Outcome
 
+from . import postgres
+
 type Make = Callable[..., Generation]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database, and a way to look into it from aside."""
+
+    url: str
+    run: Callable[[str], list[tuple[Any, ...]]]
+    """What a statement returns."""
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(self.run(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the database is to be."""
+    """Where an SQLite database is to be."""
     return tmp_path / "books.db"
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """The server."""
+    with postgres.started() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, file: Path) -> Iterator[Store]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield Store(f"sqlite:///{file}", lambda statement: run(file, statement))
+        return
+    server: postgres.Server = request.getfixturevalue("postgresql")
+    with server.database() as name:
+        yield Store(server.url(name), lambda statement: server.run(name, statement))
+
+
+def content(store: Store, *tables: str) -> str:
+    """All that tables hold, as text; bytes in hexadecimal."""
+    cells = (cell for table in tables for row in store.run(f"SELECT * FROM {table}") for cell in row)  # noqa: S608
+    return "\n".join(cell.hex() if isinstance(cell, bytes) else str(cell) for cell in cells)
+
+
+def run(file: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What a statement returns of an SQLite database; it is committed."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
 @pytest.fixture
-async def books(file: Path) -> AsyncIterator[Books]:
+async def books(store: Store) -> AsyncIterator[Books]:
     """The opened database."""
-    books = await Books.open(file)
+    books = await Books.open(store.url)
     yield books
     await books.close()
 

@@ -14,12 +14,11 @@ from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
-from .conftest import Make
+from .conftest import Make, Store, run
 
 
 def count(file: Path) -> int:
-    with closing(sqlite3.connect(file)) as connection:
-        return int(connection.execute("SELECT count(*) FROM generations").fetchone()[0])
+    return int(run(file, "SELECT count(*) FROM generations")[0][0])
 
 
 @pytest.fixture
@@ -37,6 +36,8 @@ def full(make: Make) -> Generation:
         usage=Usage(**numbers),
         estimated=True,
         cost=123_456_789_012,
+        cost_source="owner",
+        currency="EUR",
         duration=1.5,
         first_token=0.25,
         finish_reason="stop",
@@ -67,19 +68,19 @@ async def test_a_record_is_found_in_the_moment_it_is_written(books: Books, full:
     await flushing
 
 
-async def test_it_is_written_without_anybody_asking(books: Books, file: Path, make: Make) -> None:
+async def test_it_is_written_without_anybody_asking(books: Books, store: Store, make: Make) -> None:
     books.ledger.record(make("gen_1"))
-    while not count(file):
+    while not store.count("generations"):
         await asyncio.sleep(0.01)
 
 
-async def test_what_waits_is_written_at_the_end(file: Path, make: Make) -> None:
-    books = await Books.open(file)
+async def test_what_waits_is_written_at_the_end(store: Store, make: Make) -> None:
+    books = await Books.open(store.url)
     for at in range(500):
         books.ledger.record(make(f"gen_{at}"))
     await books.close()
     await books.close()
-    assert count(file) == 500
+    assert store.count("generations") == 500
 
 
 async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(books: Books, make: Make) -> None:
@@ -95,7 +96,7 @@ async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(books: 
     assert costs == {"named": (5, 5), "reckoned": (7, 5), "unknown": (None, None)}
 
 
-async def test_the_last_one_of_an_id_is_found_and_both_are_kept(books: Books, file: Path, make: Make) -> None:
+async def test_the_last_one_of_an_id_is_found_and_both_are_kept(books: Books, store: Store, make: Make) -> None:
     books.ledger.record(make("same", model="one"))
     await books.flush()
     books.ledger.record(make("same", model="two"))
@@ -103,16 +104,16 @@ async def test_the_last_one_of_an_id_is_found_and_both_are_kept(books: Books, fi
     found = await books.ledger.get("same")
     assert found is not None
     assert found.model == "two"
-    assert count(file) == 2
+    assert store.count("generations") == 2
 
 
-async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(books: Books, file: Path, make: Make) -> None:
+async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(books: Books, store: Store, make: Make) -> None:
     bad = ["\0", "\ud800", "x" * 1_000_000, "'; DROP TABLE generations; --", "💡"]
     for text in bad:
         books.ledger.record(make(text, requested_model=text, model=text, caller=text, address=text, finish_reason=text))
     books.ledger.record(make("numbers", usage=Usage(2**70, 0, cost=2**80), cost=-(2**80)))
     await books.flush()
-    assert count(file) == len(bad) + 1
+    assert store.count("generations") == len(bad) + 1
     found = await books.ledger.get("x" * 1_000_000)
     assert found is not None
     assert found.model == "x" * rows.TEXT_LIMIT
@@ -138,20 +139,20 @@ async def test_a_locked_database_delays_records_and_loses_none(
 
 
 async def test_too_many_records_are_counted_and_told_once(
-    file: Path, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(ledger_module, "PENDING_LIMIT", 10)
-    books = await Books.open(file)
+    books = await Books.open(store.url)
     for at in range(25):
         books.ledger.record(make(f"gen_{at}"))
     assert books.ledger.dropped == 15
     assert caplog.text.count("takes no records") == 1
     await books.close()
-    assert count(file) == 10
+    assert store.count("generations") == 10
 
 
 async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
-    books: Books, file: Path, make: Make, caplog: pytest.LogCaptureFixture
+    books: Books, store: Store, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     books.ledger.record(make("bad", attempts="many"))
     books.ledger.record(replace(make("worse"), outcome=None))  # type: ignore[arg-type]
@@ -159,20 +160,20 @@ async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
     assert books.ledger.dropped == 2
     books.ledger.record(make("good"))
     await books.flush()
-    assert count(file) == 1
+    assert store.count("generations") == 1
     assert "lost" in caplog.text
 
 
-async def test_old_records_go_in_small_batches(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_records_go_in_small_batches(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "DELETE_ROWS", 10)
     monkeypatch.setattr("zeroconf_ai.accounting.books.DELETE_ROWS", 10)
-    books = await Books.open(file, keep=1000.0)
+    books = await Books.open(store.url, keep=1000.0)
     for at in range(25):
         books.ledger.record(make(f"old_{at}", created=time.time() - 2000))
     books.ledger.record(make("new"))
     await books.flush()
     await books.tidy()
-    assert count(file) == 1
+    assert store.count("generations") == 1
     assert await books.ledger.get("new") is not None
     await books.close()
 

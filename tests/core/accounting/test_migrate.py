@@ -9,11 +9,13 @@ import sqlite3
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 import pytest
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine, MetaData, text
 
 from zeroconf_ai.accounting import migrate, tables
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.database import DatabaseError, _engine, parse_url
+
+from .conftest import Store
 
 NEXT = '''
 """A step that may come one day."""
@@ -41,9 +43,8 @@ def downgrade() -> None:
 
 
 @pytest.fixture
-def engine(file: Path) -> Iterator[Engine]:
-    file.touch()
-    engine = _engine(parse_url(file))
+def engine(store: Store) -> Iterator[Engine]:
+    engine = _engine(parse_url(store.url))
     yield engine
     engine.dispose()
 
@@ -84,12 +85,31 @@ def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
     assert set(left.tables) == {"alembic_version"}
 
 
+def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine: Engine, store: Store) -> None:
+    migrate.upgrade(engine, before=nothing)
+    migrate.downgrade(engine, "0001")
+    counts = "0, 1, 2, 3, 4, 5"
+    names = "prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cache_write_tokens, cache_write_1h_tokens"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO generations (id, created, source, kind, requested_model, outcome, attempts, stream, {names},"  # noqa: S608
+                f" estimated, duration, caller) VALUES ('gen_1', 1, 'http', 'chat', 'm', 'ok', 1, true, {counts}, false, 1, 'P')"
+            )
+        )
+    migrate.upgrade(engine, before=nothing)
+    assert store.run("SELECT id, completion_tokens, cost_source, currency FROM generations") == [("gen_1", 1, None, "USD")]
+    migrate.downgrade(engine, "0001")
+    assert store.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
+
+
 async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books = await Books.open(file)
     key, secret = await books.keys.create("Phone")
     await books.close()
+    head = migrate.head()
     with_next(tmp_path / "100% migrations", monkeypatch, fails=False)
     books = await Books.open(file)
     assert books.keys.verify(secret).id == key.id
@@ -98,11 +118,11 @@ async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM keys").fetchall() == [("Phone",)]
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(head,)]
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT name, colour FROM keys").fetchall() == [("Phone", "red")]
     engine = _engine(parse_url(file))
-    migrate.downgrade(engine, "0001")
+    migrate.downgrade(engine, head)
     assert different(engine) == []
     engine.dispose()
 

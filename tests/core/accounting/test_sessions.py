@@ -1,24 +1,24 @@
 """`SessionTable`: conversations outlive a restart, in a bounded number."""
 
-from pathlib import Path
-
 import pytest
 
 from zeroconf_ai.accounting import sessions as sessions_module
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.session import SessionRow
 
+from .conftest import Store
+
 
 def row(key: str, last_used: float, model: str = "m") -> SessionRow:
     return SessionRow(key, "b", model, last_used)
 
 
-async def test_the_newest_are_loaded_first(file: Path) -> None:
-    books = await Books.open(file)
+async def test_the_newest_are_loaded_first(store: Store) -> None:
+    books = await Books.open(store.url)
     for at in range(5):
         books.sessions.put(row(f"s{at}", at))
     await books.close()
-    books = await Books.open(file)
+    books = await Books.open(store.url)
     assert await books.sessions.load(3) == [row("s4", 4), row("s3", 3), row("s2", 2)]
     await books.close()
 

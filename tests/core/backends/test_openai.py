@@ -12,7 +12,14 @@ from tests.core.clouds.asking import before, chat, error_of, read, say
 from tests.core.clouds.openai import EMBEDDING_MODEL, VECTOR, FakeOpenAI, FakeOpenRouter
 from tests.core.clouds.server import Refusal, Reply, engine
 from zeroconf_ai.backends.openai.flavors import FLAVORS
-from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, QuotaError, UpstreamConnectionError, UpstreamError
+from zeroconf_ai.protocol.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaError,
+    UpstreamConnectionError,
+    UpstreamError,
+)
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Kind, Request
 
@@ -128,6 +135,7 @@ async def test_openrouter_is_told_which_program_asks_and_says_what_it_cost() -> 
         (Refusal(403, "Project `p` does not have access to model `gpt-5`", code="model_not_found"), NotFoundError),
         (Refusal(400, "Budget has been exceeded! Current cost: 1.2, Max budget: 1.0", "budget_exceeded"), QuotaError),
         (Refusal(429, "You exceeded your current quota", "insufficient_quota", "insufficient_quota"), QuotaError),
+        (Refusal(400, "No connected db.", "no_db_connection", "400"), AuthenticationError),
     ],
 )
 async def test_an_error_means_what_its_words_say(refusal: Refusal, error: type[Exception]) -> None:

@@ -9,11 +9,14 @@ from click.testing import CliRunner
 import pytest
 
 from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.budget_periods import Period
 from zeroconf_ai.accounting.generation import Recorders
 from zeroconf_ai.cli import admission
 from zeroconf_ai.cli.admission import Admission, keep_records
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.protocol.values import NANO
 
 SECRET = "zai_an-example-key"
 
@@ -79,6 +82,16 @@ async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
         assert admitted.guard(books).required
     assert "There is no key yet" in capsys.readouterr().err
     await engine.close()
+
+
+async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        books = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
+        assert books is not None
+        metrics = await keep_records(stack, Engine(), books)
+        await books.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
+        text = metrics.render().decode()
+    assert 'local_ai_budget_left{period="month",provider="none",scope="household"} 4.0' in text
 
 
 async def test_without_keys_there_are_no_books() -> None:

@@ -1,6 +1,7 @@
 """`zeroconf-ai keys`, and that a server that runs knows of what it does."""
 
 from collections.abc import Mapping
+from contextlib import closing
 import json
 from pathlib import Path
 import re
@@ -181,3 +182,26 @@ def test_what_was_asked_is_recorded_under_its_key(tmp_path: Path) -> None:
     used = connection.execute("SELECT last_used IS NOT NULL FROM keys").fetchall()
     connection.close()
     assert (found, used) == ([(made["id"], "Phone", "ok", 1)], [(1,)])
+
+
+def test_limits_and_budgets_are_set_changed_and_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "books.db"
+    where = ("--database", str(file))
+    limits = ("--requests-per-minute", "5", "--tokens-per-minute", "1000", "--parallel", "2")
+    made = json.loads(
+        keys(tmp_path, "create", "Phone", *limits, "--budget", "5/month", "--budget", "0.5/day", *where, "--json").stdout
+    )
+    assert (made["requests_per_minute"], made["tokens_per_minute"], made["parallel"]) == (5, 1000, 2)
+    changed = json.loads(keys(tmp_path, "update", "Phone", "--parallel", "3", "--budget", "1/month", *where, "--json").stdout)
+    assert (changed["requests_per_minute"], changed["parallel"]) == (5, 3)
+
+    def budgets() -> list[tuple[str, int]]:
+        with closing(sqlite3.connect(file)) as connection:
+            return connection.execute("SELECT period, amount FROM budgets WHERE scope = 'key' ORDER BY period").fetchall()
+
+    assert budgets() == [("day", 500_000_000), ("month", 1_000_000_000)]
+    bare = json.loads(keys(tmp_path, "update", "Phone", "--no-limits", "--budget", "2/day", *where, "--json").stdout)
+    assert (bare["requests_per_minute"], bare["tokens_per_minute"], bare["parallel"]) == (None, None, None)
+    assert budgets() == [("day", 2_000_000_000)]
+    wrong = keys(tmp_path, "update", "Phone", "--budget", "5", *where)
+    assert (wrong.returncode, "Write an amount and a period" in wrong.stderr) == (2, True)

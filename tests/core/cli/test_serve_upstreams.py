@@ -43,7 +43,7 @@ class Served:
 
     async def models(self) -> list[str]:
         """What it serves."""
-        return [model.id for model in (await self.client.models.list()).data if model.owned_by != "zeroconf-ai"]
+        return [model.id for model in (await self.client.models.list()).data if not (model.model_extra or {}).get("virtual")]
 
     async def until_serves(self, *models: str) -> None:
         """Wait until it serves just these."""

@@ -1,17 +1,25 @@
 """`/v1/metrics`: what Prometheus reads of requests and backends; bounded, and without anybody's secrets or words."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 import pytest
 
+from zeroconf_ai.accounting.budget import Scope, make_budget
+from zeroconf_ai.accounting.budget_periods import Period, window
+from zeroconf_ai.accounting.budgets import BudgetState
 from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
 from zeroconf_ai.backends.base import Backend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool import Pool
 from zeroconf_ai.server import metrics as module
 from zeroconf_ai.server.metrics import Metrics
@@ -24,7 +32,7 @@ from .common import CHAT, KEY, Served, served
 async def measured(*backends: Backend, **options: Any) -> AsyncIterator[Served]:
     """A gateway that keeps metrics."""
     async with served(*backends, **options) as gateway:
-        metrics = Metrics(gateway.engine.pool)
+        metrics = Metrics(gateway.engine.pool, gateway.engine.slots)
         gateway.engine.recorder = Recorders(metrics)
         gateway.gateway.metrics = metrics
         yield gateway
@@ -89,6 +97,66 @@ async def test_the_backends_are_shown_as_they_are_now() -> None:
     assert found["local_ai_provider_queue_depth", "One"] == 0
 
 
+async def test_requests_that_wait_at_the_gateway_are_shown() -> None:
+    async with measured(StubBackend("one")) as gateway:
+        slots = gateway.engine.slots
+        slots.limit = 1
+        with await slots.acquire(Urgency.NORMAL):
+            waiting = asyncio.create_task(slots.acquire(Urgency.NORMAL))
+            await asyncio.sleep(0)
+            assert (await scraped(gateway))["local_ai_queue_depth",] == 1
+        (await waiting).release()
+        assert (await scraped(gateway))["local_ai_queue_depth",] == 0
+
+
+def test_how_fast_an_answer_came_is_told_from_its_first_token_on() -> None:
+    metrics = Metrics(Pool())
+    metrics.record(_generation(usage=Usage(3, 11), stream=True, first_token=4.0, duration=6.0))  # 10 tokens in 2 s
+    metrics.record(_generation(usage=Usage(3, 4), first_token=2.0, duration=2.0))  # 4 tokens in 2 s: all came at once
+    metrics.record(_generation(usage=Usage(3, 4), outcome=Outcome.CANCELLED, duration=2.0))
+    found = samples(metrics.render().decode())
+    assert found["local_ai_output_tokens_per_second_sum", "m", "B"] == 5 + 2
+    assert found["local_ai_output_tokens_per_second_count", "m", "B"] == 2
+
+
+def test_errors_are_told_apart_by_codes_that_are_known() -> None:
+    metrics = Metrics(Pool())
+    for code in ("rate_limit_exceeded", "budget_exceeded", "budget_exceeded", "made_up_by_an_upstream", None):
+        metrics.record(_generation(outcome=Outcome.ERROR, error_code=code))
+    found = {key: value for key, value in samples(metrics.render().decode()).items() if key[0] == "local_ai_errors_total"}
+    assert {key[1]: value for key, value in found.items()} == {"rate_limit_exceeded": 1, "budget_exceeded": 2, "other": 2}
+
+
+async def test_budgets_of_keys_and_users_are_told_without_saying_whose() -> None:
+    engine = Engine()
+    engine.add(StubBackend("one"))
+    engine.add(StubBackend("two"), Terms(monthly_limit=8 * NANO)).month_cost = 6 * NANO
+    metrics = Metrics(engine.pool)
+    budgets = [
+        _spent(4 * NANO, Scope.HOUSEHOLD, None, 10 * NANO, Period.MONTH),
+        _spent(3 * NANO, Scope.BACKEND, "one", 2 * NANO, Period.DAY),
+        _spent(0, Scope.BACKEND, "gone", NANO, Period.DAY),
+        _spent(NANO // 4, Scope.KEY, "key-7", NANO, Period.DAY),
+        _spent(NANO // 2, Scope.KEY, "key-8", NANO, Period.DAY),
+        _spent(0, Scope.USER, "user-7", 0, Period.WEEK),
+    ]
+    metrics.watch_budgets(lambda: budgets)
+    text = metrics.render().decode()
+    found = {key: value for key, value in samples(text).items() if key[0].startswith("local_ai_budget")}
+    await engine.close()
+    assert found == {
+        ("local_ai_budget_used_ratio", "month", "none", "household"): 0.4,
+        ("local_ai_budget_used_ratio", "day", "One", "backend"): 1.5,
+        ("local_ai_budget_used_ratio", "month", "Two", "backend"): 0.75,
+        ("local_ai_budget_used_ratio", "day", "none", "key"): 0.5,
+        ("local_ai_budget_used_ratio", "week", "none", "user"): 1,
+        ("local_ai_budget_left", "month", "none", "household"): 6,
+        ("local_ai_budget_left", "day", "One", "backend"): 0,
+        ("local_ai_budget_left", "month", "Two", "backend"): 2,
+    }
+    assert not [word for word in ("key-7", "key-8", "user-7") if word in text]
+
+
 async def test_backends_of_one_name_are_one() -> None:
     engine = Engine()
     for name in ("ONE", "one"):
@@ -140,6 +208,10 @@ async def test_without_metrics_they_are_not_offered() -> None:
     async with served() as gateway:
         status, body, _ = await gateway.get("metrics")
     assert (status, body["error"]["type"]) == (404, "invalid_request_error")
+
+
+def _spent(spent: int, scope: Scope, subject: str | None, amount: int, period: Period) -> BudgetState:
+    return BudgetState(make_budget(scope, subject, amount, period), window(period, 0.0, UTC), spent, 0)
 
 
 def _generation(**changes: Any) -> Generation:

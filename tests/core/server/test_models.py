@@ -6,6 +6,8 @@ from aiohttp import web
 
 from tests.core.fakes import StubBackend
 from tests.core.server.common import Served, served
+from zeroconf_ai.backends.base import BackendInfo, Endpoint
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.models import ModelInfo, best_model, parse_models
 from zeroconf_ai.protocol.prices import Prices
@@ -111,7 +113,7 @@ async def test_a_missing_tag_means_latest() -> None:
 
 
 async def test_the_owners_prices_are_shown() -> None:
-    named = ModelInfo("m", pricing={"input_cost_per_1m": "9", "output_cost_per_1m": "9", "currency": "USD"})
+    named = ModelInfo("m", pricing={"input_cost_per_1m": 9.0, "output_cost_per_1m": 9.0, "currency": "USD"})
     async with served(StubBackend("a", models=[named])) as gateway:
         assert (await one(gateway, "m"))[1]["pricing"] == named.pricing
         member = gateway.engine.pool.get("a")
@@ -128,8 +130,27 @@ async def test_another_gateway_reads_the_names_and_takes_none_for_a_model() -> N
     best = best_model(read)
     assert best is not None
     assert best.id == "m"
-    async with served(StubBackend("peer", models=read)) as second:
+    async with served(StubBackend("peer", models=read), provider_id="second") as second:
         assert await ids(second) == ["auto", "m", "fast", "cheap", "generic-chat", "openrouter/auto"]
         assert [model.id for _, model in second.engine.models()] == ["m"]
         record = ServiceRecord("Second", "second.local.", 8000)
         assert described(record, second.engine).models == ("m",)
+
+
+async def test_a_model_says_which_gateways_are_on_its_way_and_none_has_it_from_itself() -> None:
+    async with served(StubBackend("gpu", models=["m"]), provider_id="first") as first:
+        assert (await one(first, "m"))[1]["via"] == ["first"]
+        async with served(peer_of(first), provider_id="second") as second:
+            assert (await one(second, "m"))[1]["via"] == ["first", "second"]
+            member = first.engine.add(peer_of(second))
+            await first.engine.checker.check(member, models=True)
+            assert not [model for model in member.models if not model.virtual], "its own model, by a detour"
+            assert (await one(first, "m"))[1]["provider"] == "Gpu"
+            await first.engine.remove("gpu")
+            await second.engine.checker.check(next(iter(second.engine.pool)), models=True)
+            assert "m" not in await ids(first) + await ids(second)
+
+
+def peer_of(gateway: Served) -> ZeroconfAIBackend:
+    """The gateway as a backend of another one."""
+    return ZeroconfAIBackend(gateway.session, BackendInfo("peer", "peer"), Endpoint(f"http://127.0.0.1:{gateway.port}/v1"))

@@ -19,6 +19,7 @@ from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.server.config import UpstreamConfig
+from zeroconf_ai.server.endpoints.models import listed as models_listed
 from zeroconf_ai.server.kinds import KINDS
 from zeroconf_ai.server.upstreams import Upstreams
 
@@ -221,3 +222,22 @@ async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engin
         assert await ask(engine) == "Hello there."
         told = repr([(member, member.backend) for member in engine.pool])
         assert "sk-canary" not in told
+
+
+async def test_public_prices_of_a_cloud_hold_for_its_models_and_their_aliases(engine: Engine, upstreams: Upstreams) -> None:
+    public = Prices(2_000_000_000, 8_000_000_000, 500_000_000)
+    async with FakeOpenAI() as cloud:
+        named = replace(config(cloud), aliases={"big": "gpt-4.1"})
+        await upstreams.apply([named])
+        (member,) = engine.pool
+        assert [member.served.prices(model) for model in ("gpt-4.1", "big", "no-such-model")] == [public, public, None]
+        own = Prices(1, 2)
+        await upstreams.apply([replace(named, prices={"big": own})])
+        assert [member.served.prices(model) for model in ("gpt-4.1", "big")] == [public, own]
+        await upstreams.apply([replace(named, cost=Cost.SUBSCRIPTION)])
+        assert member.served.prices("gpt-4.1") is None
+        listed = {model["id"]: model.get("pricing") for model in models_listed(engine)}
+        assert listed["gpt-4.1"] is None
+        await upstreams.apply([named])
+        listed = {model["id"]: model.get("pricing") for model in models_listed(engine)}
+        assert listed["big"] == public.to_json()

@@ -3,8 +3,41 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import time
 
 from .generation import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The most that may be asked within a minute, and at a time. None: any number."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    parallel: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any limit."""
+        return any(limit is not None for limit in (self.requests_per_minute, self.tokens_per_minute, self.parallel))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How one limit stands."""
+
+    limit: int
+    remaining: int
+    reset: float
+    """Seconds until all of it is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the limits stand that a caller is nearest to. None: there is no such limit."""
+
+    requests: Rate | None = None
+    tokens: Rate | None = None
+    parallel: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +56,14 @@ class Asked:
     """The most that may be answered with: the request's own limit, or what is usual."""
     worst_costs: Mapping[str, int] = field(default_factory=dict)
     """The most that it can cost at each backend that may answer, by the backend's id."""
+    created: float = field(default_factory=time.time)
+    """When it came (`Generation.created`): what it costs counts for the day, week and month of then."""
+    backend_rates: Mapping[str, Rates] = field(default_factory=dict)
+    """The owner's limits of backends that may answer, by id."""
+    monthly_limits: Mapping[str, int] = field(default_factory=dict)
+    """What backends that may answer may cost in a month, by id."""
+    nested: bool = False
+    """Whether it is asked on behalf of another request: that one has passed the limits already, and money alone counts."""
 
     @property
     def worst_cost(self) -> int:
@@ -57,3 +98,16 @@ class Gatekeeper(ABC):
 
         Raises RateLimitError or QuotaError, both with the time to come back, where it must wait.
         """
+
+    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
+        """How the limits of a caller stand."""
+        return Standing()
+
+    @property
+    def counts_money(self) -> bool:
+        """Whether it needs to know what requests may cost."""
+        return True
+
+    def month_cost(self, backend_id: str) -> int:
+        """What a backend with a monthly limit cost this month, in nano-units, as far as it is known."""
+        return 0

@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 import logging
 
 from sqlalchemy import Connection
@@ -58,6 +58,12 @@ class Batches:
         async with self._writing:
             for writer in self._writers:
                 await self._write(writer, last=self._closing.is_set())
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is being written inside the block: what the writers gathered is in the database or still with them."""
+        async with self._writing:
+            yield
 
     async def close(self) -> None:
         """Write what is left."""

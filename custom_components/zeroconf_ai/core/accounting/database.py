@@ -61,6 +61,11 @@ class Database:
         """The address without its password, for people."""
         return self._url.database or "" if self._file else self._url.render_as_string(hide_password=True)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other gateways may be writing to it too."""
+        return self._file is None
+
     @override
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
@@ -80,6 +85,10 @@ class Database:
         It is done to the end even where the one who waits for it is cancelled.
         """
         return await self._do(lambda: self._transaction(work, reads=False))
+
+    async def shrink(self) -> bool:
+        """Give some of the room of deleted rows back to the disk; whether there is more. Raises DatabaseError."""
+        return await self.write(sqlite.shrink) if self._file is not None else False  # dialect spot; a server does so by itself
 
     async def close(self) -> None:
         """Let the file or the server go, after all that was asked for. Does nothing the second time."""
@@ -123,14 +132,15 @@ class Database:
             _LOGGER.info("Upgrading the database %s; it was copied to %s", self._file, copy)
 
     def _write_ahead(self) -> None:
-        """Have SQLite keep a log beside the file (dialect spot). Said to the driver itself, as no transaction may be open.
+        """Have SQLite keep a log beside the file, and be able to shrink that (dialect spot).
 
-        The file keeps it; so it is said only now, when it is known that the tables are not a later version's.
+        Said to the driver itself, as no transaction may be open. The file keeps it; so it is said only now, when it is known that
+        the tables are not a later version's.
         """
         assert self._engine is not None
         connection = self._engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode = WAL")
+            sqlite.settle(connection)
         finally:
             connection.close()
 

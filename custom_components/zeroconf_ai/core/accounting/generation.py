@@ -42,6 +42,10 @@ class Generation:
     estimated: bool = False
     """Whether `usage` was counted here because the upstream did not say."""
     cost: int | None = None
+    cost_source: str | None = None
+    """Who named the price: "upstream", "owner", "list" (of prices), "measured" or "estimated"; None where nobody did."""
+    currency: str = "USD"
+    """What the cost is in (ISO 4217)."""
     duration: float = 0.0
     first_token: float | None = None
     """Seconds from its arrival to the first token."""

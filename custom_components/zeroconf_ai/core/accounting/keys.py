@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from ..protocol.errors import AuthenticationError, PermissionDeniedError
 from ..protocol.values import clean
-from . import key_rows
+from . import audit, key_rows
+from .admission import Rates
+from .audit import Act
 from .batches import Batches, Write, Writer
 from .database import Database, DatabaseError
 
@@ -21,18 +23,28 @@ SECRET_LIMIT = 256
 """Characters; a longer one is not looked at."""
 PREFIX_LENGTH = 8
 """Characters of a secret that are shown, so that people can tell keys apart."""
-SCOPES = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio", "status", "generation", "metrics")
+_ASKING = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio")
+SCOPES = (*_ASKING, "status", "generation", "usage", "metrics")
 """The groups of paths that a key may be limited to: all that a `server.dispatch.Route.scope` may say."""
+LARGEST_RATE = 1_000_000_000
 DAY = 86_400.0
 _NAME_LIMIT = 100
 _NOTE_SECONDS = 60.0
 """How often at most it is written when a key was used last."""
-_CHANGEABLE = frozenset({"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires"})
+_RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
+_CHANGEABLE = frozenset({"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", *_RATES})
 
 
 def new_secret() -> str:
     """A secret nobody has had before: `zai_` and 192 random bits."""
     return f"zai_{secrets.token_urlsafe(24)}"
+
+
+def _rate(limit: int | None) -> int | None:
+    """Raises ValueError for what is no limit."""
+    if limit is not None and not 1 <= limit <= LARGEST_RATE:
+        raise ValueError(f"A limit is a whole number from 1 to {LARGEST_RATE}, or none.")
+    return limit
 
 
 def digest(secret: str) -> bytes:
@@ -65,6 +77,16 @@ class ClientKey:
     last_used: float | None = None
     former_until: float | None = None
     """Until when the secret from before a rotation is good too."""
+    requests_per_minute: int | None = None
+    """The most that it may ask; None: any number."""
+    tokens_per_minute: int | None = None
+    parallel: int | None = None
+    """Requests that it may have answered at a time."""
+
+    @property
+    def rates(self) -> Rates:
+        """Its limits."""
+        return Rates(self.requests_per_minute, self.tokens_per_minute, self.parallel)
 
 
 class KeyStore(Writer):
@@ -131,8 +153,15 @@ class KeyStore(Writer):
         endpoints: tuple[str, ...] = (),
         background: bool = False,
         expires: float | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        parallel: int | None = None,
+        actor: str = "",
     ) -> tuple[ClientKey, str]:
-        """A new key and its secret, which is kept nowhere: this is the one time to show it. Raises DatabaseError."""
+        """A new key and its secret, which is kept nowhere: this is the one time to show it.
+
+        `actor` is who makes it, for the log of acts (`audit.Act`). Raises ValueError for a limit below 1, DatabaseError.
+        """
         secret = new_secret()
         key = await self.adopt(
             name,
@@ -144,6 +173,10 @@ class KeyStore(Writer):
             endpoints=endpoints,
             background=background,
             expires=expires,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            parallel=parallel,
+            actor=actor,
         )
         return key, secret
 
@@ -159,10 +192,14 @@ class KeyStore(Writer):
         endpoints: tuple[str, ...] = (),
         background: bool = False,
         expires: float | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        parallel: int | None = None,
+        actor: str = "",
     ) -> ClientKey:
         """A new key whose secret was made elsewhere, known by its `digest` alone; the key of that digest where there is one.
 
-        Raises DatabaseError.
+        Raises ValueError for a limit below 1, DatabaseError.
         """
         async with self._changing:
             if (known := self._by_digest.get(digest)) is not None:
@@ -178,32 +215,37 @@ class KeyStore(Writer):
                 endpoints=tuple(endpoints),
                 background=background,
                 expires=expires,
+                requests_per_minute=_rate(requests_per_minute),
+                tokens_per_minute=_rate(tokens_per_minute),
+                parallel=_rate(parallel),
             )
-            await self._write(lambda connection: key_rows.add(connection, key, digest))
+            await self._write(lambda connection: key_rows.add(connection, key, digest), _act(actor, "key.create", key.id))
             self._keys[key.id] = key
             self._by_digest[digest] = (key.id, None)
         self._announce()
         return key
 
-    async def update(self, key_id: str, **changes: Any) -> ClientKey:
-        """Change a key's name, user_id, device, models, endpoints, background, enabled or expires.
+    async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
+        """Change a key's name, user_id, device, models, endpoints, background, enabled, expires or limits.
 
-        Raises KeyError without it, TypeError for anything else to change, DatabaseError.
+        Raises KeyError without it, TypeError for anything else to change, ValueError for a limit below 1, DatabaseError.
         """
         if unknown := changes.keys() - _CHANGEABLE:
             raise TypeError(f"A key has no {', '.join(sorted(unknown))} to change")
         changes |= {name: tuple(changes[name]) for name in ("models", "endpoints") if name in changes}
+        changes |= {name: _rate(changes[name]) for name in _RATES if name in changes}
         if "name" in changes:
             changes["name"] = clean(changes["name"], _NAME_LIMIT)
         async with self._changing:
             replace(self._keys[key_id], **changes)
-            await self._write(lambda connection: key_rows.change(connection, key_id, changes))
+            act = _act(actor, "key.update", key_id)
+            await self._write(lambda connection: key_rows.change(connection, key_id, changes), act)
             # Read again: it may have been revoked meanwhile.
             key = self._keys[key_id] = replace(self._keys[key_id], **changes)
         self._announce()
         return self._told(key)
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str, *, actor: str = "") -> None:
         """Take a key out of use for good. From the call on it is not known here, and when this returns, nowhere.
 
         Raises KeyError without it. Raises DatabaseError where the database did not take it: it stays revoked here, and the
@@ -217,13 +259,14 @@ class KeyStore(Writer):
         self._announce()
         async with self._changing:
             try:
-                await self._write(lambda connection: key_rows.remove(connection, [key_id]))
+                act = _act(actor, "key.revoke", key_id)
+                await self._write(lambda connection: key_rows.remove(connection, [key_id]), act)
             except DatabaseError:
                 self._batches.tell()
                 raise
             self._revoked.discard(key_id)
 
-    async def rotate(self, key_id: str, overlap: float = DAY) -> tuple[ClientKey, str]:
+    async def rotate(self, key_id: str, overlap: float = DAY, *, actor: str = "") -> tuple[ClientKey, str]:
         """Give a key a new secret, and return it; the former one is good for `overlap` more seconds, an earlier one no more.
 
         Raises KeyError without the key, DatabaseError.
@@ -233,7 +276,8 @@ class KeyStore(Writer):
         new, prefix = digest(secret), secret[:PREFIX_LENGTH]
         async with self._changing:
             _ = self._keys[key_id]
-            former = await self._write(lambda connection: key_rows.rotate(connection, key_id, new, prefix, until))
+            act = _act(actor, "key.rotate", key_id)
+            former = await self._write(lambda connection: key_rows.rotate(connection, key_id, new, prefix, until), act)
             key = self._keys[key_id] = replace(self._keys[key_id], prefix=prefix, former_until=until)
             self._by_digest = {digest: found for digest, found in self._by_digest.items() if found[0] != key_id}
             self._by_digest[new] = (key_id, None)
@@ -266,12 +310,16 @@ class KeyStore(Writer):
             self._noted = {key.id: key.last_used for key in self._keys.values() if key.last_used is not None}
         self._announce()
 
-    async def _write[T](self, work: Callable[[Connection], T]) -> T:
-        """Do it and count the change. Where others changed something since, the next `refresh` sees that it has to read all."""
+    async def _write[T](self, work: Callable[[Connection], T], act: Act) -> T:
+        """Do it, note the act and count the change.
+
+        Where others changed something since, the next `refresh` sees that it has to read all.
+        """
 
         def counted(connection: Connection) -> tuple[T, int]:
             # First, as the transaction of another process waits for the counter's row.
             version = key_rows.count_change(connection)
+            audit.add(connection, act)
             return work(connection), version
 
         result, version = await self._database.write(counted)
@@ -304,6 +352,7 @@ class KeyStore(Writer):
             if revoked:
                 key_rows.count_change(connection)
                 key_rows.remove(connection, sorted(revoked))
+                audit.add(connection, *(_act("", "key.revoke", key_id) for key_id in sorted(revoked)))
             if used:
                 key_rows.note(connection, used)
 
@@ -317,3 +366,7 @@ class KeyStore(Writer):
             for key_id in self._taken:
                 self._noted.pop(key_id, None)
         self._taken, self._taken_revoked = {}, frozenset()
+
+
+def _act(actor: str, act: str, key_id: str) -> Act:
+    return Act(time.time(), actor, act, key_id)

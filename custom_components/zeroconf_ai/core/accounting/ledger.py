@@ -1,24 +1,33 @@
 """The records of what was used: written in batches, kept for a while, found by id."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import fields, replace
+from datetime import date
+from functools import partial
 import logging
 from typing import Any, override
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Select, insert, literal, select, tuple_
 
 from ..protocol.usage import Usage
+from . import rollups
 from .batches import Batches, Write, Writer
 from .database import Database
 from .generation import Generation, Outcome, Recorder
-from .rows import bounded, delete_oldest, maybe, whole
+from .rollups import Group, Rollups, Use
+from .rows import CURRENCY_LIMIT, bounded, delete_oldest, delete_some, maybe, whole
 from .tables import generations
+from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
 
 PENDING_LIMIT = 20_000
 """Records that wait to be written: four seconds' worth at 5,000 a second, ten megabytes."""
 _COLUMNS = [column for column in generations.columns if column.name != "row_id"]
+COLUMNS = [str(column.name) for column in _COLUMNS]
+"""The columns of `Ledger.pages`: money in nano-units, `created` in seconds since the epoch."""
+_ORDER = (generations.c.created, generations.c.row_id)
+_PAGE_ROWS = 1_000
 _TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
 _PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
 
@@ -26,7 +35,10 @@ _PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
 class Ledger(Recorder, Writer):
     """The generations. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches) -> None:
+    def __init__(self, database: Database, batches: Batches, totals: Totals) -> None:
+        """`totals` are told of every record."""
+        self.totals = totals
+        self._rollups = Rollups()
         self._database = database
         self._batches = batches
         self._pending: list[Generation] = []
@@ -44,6 +56,7 @@ class Ledger(Recorder, Writer):
         if len(self._pending) + len(self._taken) >= PENDING_LIMIT:
             self._lose(1)
             return
+        self.totals.add(generation)
         self._pending.append(generation)
         self._batches.tell()
 
@@ -62,13 +75,56 @@ class Ledger(Recorder, Writer):
         row = await self._database.read(work)
         return None if row is None else _generation(row)
 
+    async def use(
+        self,
+        start: date,
+        end: date,
+        group_by: Sequence[Group] = (),
+        *,
+        key_id: str | None = None,
+        user_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[Use]:
+        """What was used on the days from `start` to `end`, both included (`rollups.read`). Raises DatabaseError."""
+        await self._batches.flush()
+        return await self._database.read(
+            lambda connection: rollups.read(
+                connection, group_by=group_by, start=start, end=end, key_id=key_id, user_id=user_id, limit=limit
+            )
+        )
+
+    async def pages(self, start: float, end: float) -> AsyncIterator[list[dict[str, Any]]]:
+        """The records from `start` up to `end` as rows of `COLUMNS`, in pages, the oldest first. Raises DatabaseError."""
+        await self._batches.flush()
+        last: tuple[float, int] = (start, -1)
+        while True:
+            after = tuple_(generations.c.created, generations.c.row_id) > tuple_(*map(literal, last))
+            found = select(generations).where(after, generations.c.created < end).order_by(*_ORDER).limit(_PAGE_ROWS)
+            page = await self._database.read(partial(_rows, found))
+            if not page:
+                return
+            last = (page[-1]["created"], page[-1]["row_id"])
+            yield page
+
+    async def refresh(self, known: Callable[[str], bool]) -> None:
+        """Read the totals again. Keys that are not `known` any more are not told apart. Raises DatabaseError."""
+        async with self._batches.paused():
+            read = await self._database.read(self.totals.read)
+            self.totals.apply(read, self._pending, known)
+
     @override
     def take(self, *, last: bool) -> Write | None:
         if not self._pending:
             return None
         taken = self._taken = self._pending
         self._pending = []
-        return lambda connection: _insert(connection, taken)
+        zone = self.totals.zone
+
+        def write(connection: Connection) -> None:
+            connection.execute(insert(generations), [_row(record) for record in taken])
+            self._rollups.add(connection, taken, zone)
+
+        return write
 
     @override
     def done(self, *, written: bool, again: bool) -> None:
@@ -87,13 +143,19 @@ class Ledger(Recorder, Writer):
             _LOGGER.error("The database takes no records: those of requests from now on are lost until it does")
 
 
-def _insert(connection: Connection, records: Sequence[Generation]) -> None:
-    connection.execute(insert(generations), [_row(record) for record in records])
-
-
 def prune(connection: Connection, until: float) -> int:
     """Delete some of the records of before `until`; how many."""
     return delete_oldest(connection, generations.c.row_id, generations.c.created, until)
+
+
+def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> int:
+    """Delete some of the records of a key or a user; how many."""
+    whose = (generations.c.key_id == key_id) if key_id is not None else (generations.c.user_id == user_id)
+    return delete_some(connection, generations.c.row_id, whose)
+
+
+def _rows(found: Select[Any], connection: Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(found).mappings()]
 
 
 def _row(generation: Generation) -> dict[str, Any]:
@@ -114,6 +176,8 @@ def _row(generation: Generation) -> dict[str, Any]:
         "upstream_cost": None if usage.cost is None else whole(usage.cost),
         "estimated": generation.estimated,
         "cost": None if generation.cost is None else whole(generation.cost),
+        "cost_source": maybe(generation.cost_source),
+        "currency": bounded(generation.currency)[:CURRENCY_LIMIT],
         "duration": generation.duration,
         "first_token": generation.first_token,
         "finish_reason": maybe(generation.finish_reason),

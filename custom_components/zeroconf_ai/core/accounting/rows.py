@@ -1,21 +1,28 @@
 """What every table needs: values that any database takes, and statements that SQL has no common words for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 TEXT_LIMIT = 512
 """Characters kept of a text that somebody else chose, such as a model's name."""
+CURRENCY_LIMIT = 8
+"""Characters of a currency's name."""
 DELETE_ROWS = 1_000
 """Rows deleted by one transaction: what waits behind it waits for some milliseconds."""
 _LARGEST = 2**63 - 1
+_MOST_MONEY = 8 * 10**18
+"""Where a sum of money ends: eight billions, with room for one more request in 64 bits."""
 
 
-def bounded(text: str) -> str:
-    """`text` as every database takes it: PostgreSQL knows no NUL, and no encoding knows a half of a surrogate pair."""
-    return text[:TEXT_LIMIT].encode(errors="replace").decode().replace("\0", "")
+def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
+    """At most `limit` characters of `text`, as every database takes them.
+
+    PostgreSQL knows no NUL, and no encoding knows a half of a surrogate pair.
+    """
+    return text[:limit].encode(errors="replace").decode().replace("\0", "")
 
 
 def maybe(text: str | None) -> str | None:
@@ -37,7 +44,45 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
+def add_up(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, latest: Collection[str]) -> None:
+    """Insert rows; where there is one with a row's primary key, add the row's numbers to its own.
+
+    `latest` are columns that are no sums: the newest value that is known is kept.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
+    statement = insert(table)
+    connection.execute(_adding(statement, table, latest), rows)
+
+
+def add_up_from(connection: Connection, table: Table, found: Select[Any], *, latest: Collection[str]) -> None:
+    """`add_up` with the rows of a query, whose columns bear the table's names."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
+    connection.execute(_adding(insert(table).from_select(found.selected_columns.keys(), found), table, latest))
+
+
+type _Insert = postgresql.Insert | sqlite.Insert
+
+
+def _adding(statement: _Insert, table: Table, latest: Collection[str]) -> _Insert:
+    keys = list(table.primary_key.columns)
+    values: dict[str, ColumnElement[Any]] = {}
+    for column in table.columns:
+        added = statement.excluded[column.name]
+        if column.name in latest:
+            values[column.name] = func.coalesce(added, column)
+        elif column not in set(keys):
+            total = column + added
+            values[column.name] = case((total > _MOST_MONEY, _MOST_MONEY), else_=total) if column.name == "cost" else total
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
 def delete_oldest(connection: Connection, key: Column[Any], time: Column[float], until: float) -> int:
     """Delete at most `DELETE_ROWS` rows whose `time` is `until` or before; how many those were."""
     oldest = select(key).where(time <= until).order_by(time).limit(DELETE_ROWS)
     return connection.execute(delete(key.table).where(key.in_(oldest))).rowcount
+
+
+def delete_some(connection: Connection, key: Column[Any], condition: ColumnElement[bool]) -> int:
+    """Delete at most `DELETE_ROWS` rows of which a condition is true; how many those were."""
+    some = select(key).where(condition).limit(DELETE_ROWS)
+    return connection.execute(delete(key.table).where(key.in_(some))).rowcount

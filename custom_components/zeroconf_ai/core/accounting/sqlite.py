@@ -1,7 +1,7 @@
 """What there is to do about a database that is one SQLite file: its mode, its health, its copies."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 import os
 from pathlib import Path
@@ -9,10 +9,17 @@ import sqlite3
 import time
 from typing import Any
 
+from sqlalchemy import Connection
+
 _CHECK_SECONDS = 5.0
 """How long a file is looked through for damage: a start must not wait for gigabytes."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _COMPANIONS = ("-wal", "-shm")
+_INCREMENTAL = 2
+_SPARE_PAGES = 256
+_STEP_PAGES = 512
+"""Two megabytes: some milliseconds."""
+_LOG_BYTES = 16 * 1024 * 1024
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process's."""
 
@@ -49,7 +56,31 @@ def configure(connection: Any) -> None:
     """
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may cost the last commits, never the file
+
+
+def settle(connection: Any) -> None:
+    """Set what SQLite keeps in the file, through a DBAPI connection without a transaction."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    if cursor.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        with suppress(sqlite3.OperationalError):  # a full disk, or another process that writes: the next start does it
+            cursor.execute("VACUUM")
+
+
+def shrink(connection: Connection) -> bool:
+    """Give some free pages back to the disk; whether there are more to give. A fifth of the file is left for new rows."""
+    pages, free = (int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "freelist_count"))
+    spare = free - max(_SPARE_PAGES, pages // 5)
+    if spare <= 0:
+        return False
+    # By the driver itself: each row that is read, though it has no columns, is a page given back.
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA incremental_vacuum({min(spare, _STEP_PAGES)})")
+    cursor.fetchall()
+    return spare > _STEP_PAGES
 
 
 def backup(file: Path, name: str) -> Path:

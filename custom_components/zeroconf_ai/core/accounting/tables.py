@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Double,
     Index,
     Integer,
@@ -54,6 +55,8 @@ generations = Table(
     Column("upstream_cost", BigInteger),
     Column("estimated", Boolean, nullable=False),
     Column("cost", BigInteger),
+    Column("cost_source", Text),
+    Column("currency", String(8), nullable=False, server_default="USD"),
     Column("duration", Double, nullable=False),
     Column("first_token", Double),
     Column("finish_reason", Text),
@@ -65,6 +68,7 @@ generations = Table(
     Index(None, "id"),
     Index(None, "created"),
     Index(None, "key_id", "created"),
+    Index(None, "user_id", "created"),
 )
 
 keys = Table(
@@ -85,6 +89,9 @@ keys = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("last_used", Double),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("parallel", BigInteger),
 )
 
 counters = Table(
@@ -102,4 +109,116 @@ sessions = Table(
     Column("model", Text, nullable=False),
     Column("last_used", Double, nullable=False),
     Index(None, "last_used"),
+)
+
+
+def _rollups(name: str, *whose: str) -> Table:
+    """Sums of the generations of a day that have these texts in common; one that is not known is empty."""
+    texts = ("source", "model", "backend_id", *whose, "currency")
+    return Table(
+        name,
+        metadata,
+        Column("day", Date, primary_key=True),
+        *(Column(text, Text, primary_key=True) for text in texts),
+        Column("backend_name", Text),
+        *(Column("key_name", Text) for _ in whose[:1]),
+        Column("requests", BigInteger, nullable=False),
+        Column("errors", BigInteger, nullable=False),
+        Column("cancelled", BigInteger, nullable=False),
+        Column("estimated", BigInteger, nullable=False),
+        Column("priced", BigInteger, nullable=False),
+        Column("prompt_tokens", BigInteger, nullable=False),
+        Column("completion_tokens", BigInteger, nullable=False),
+        Column("cached_tokens", BigInteger, nullable=False),
+        Column("reasoning_tokens", BigInteger, nullable=False),
+        Column("cache_write_tokens", BigInteger, nullable=False),
+        Column("cache_write_1h_tokens", BigInteger, nullable=False),
+        Column("cost", BigInteger, nullable=False),
+        Column("first_tokens", BigInteger, nullable=False),
+        Column("duration", Double, nullable=False),
+        Column("first_token", Double, nullable=False),
+        *(Index(None, text, "day") for text in whose),
+    )
+
+
+rollups = _rollups("rollups")
+"""By all that few values are known of, so that a month is some hundred rows however many keys there are."""
+key_rollups = _rollups("key_rollups", "key_id", "user_id")
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Double, nullable=False),
+    Column("last_used", Double, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("username", Text),
+    Column("display_name", Text),
+    Column("key_id", Text, index=True),
+    Column("user_id", Text, index=True),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("row_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("generation_id", Text, nullable=False, index=True),
+    Column("created", Double, nullable=False, index=True),
+    Column("conversation_id", Text),
+    Column("key_id", Text, index=True),
+    Column("user_id", Text, index=True),
+    Column("request", Text),
+    Column("response", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("row_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("thresholds", JSON, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("budget_id", Text, primary_key=True),
+    Column("label", String(10), primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("warned", Integer, nullable=False),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("budget_id", Text, primary_key=True),
+    Column("label", String(10), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index(None, "expires"),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("level", Double, nullable=False),
+    Column("at", Double, nullable=False),
+    Index(None, "at"),
 )

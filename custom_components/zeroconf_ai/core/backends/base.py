@@ -14,6 +14,7 @@ from ..protocol.models import ModelInfo
 from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
+from ..protocol.usage import Usage
 
 type Ssl = bool | SSLContext | aiohttp.Fingerprint
 
@@ -73,6 +74,11 @@ class Answer(ABC):
 
     headers: Mapping[str, str] = {}
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream has told of the use before its answer was complete; None where it says nothing before."""
+        return None
+
     @abstractmethod
     def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks, in the groups that they arrive in.
@@ -120,6 +126,11 @@ class HeldAnswer(Answer):
         self._answer = answer
         self._release: Callable[[], None] | None = release
         self.headers = answer.headers
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._answer.usage
 
     @override
     def batches(self) -> AsyncIterator[list[Chunk]]:

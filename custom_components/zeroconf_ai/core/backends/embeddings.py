@@ -13,6 +13,7 @@ import orjson
 from ..protocol.chunks import Chunk
 from ..protocol.errors import InvalidRequestError, UpstreamError
 from ..protocol.request import Request
+from ..protocol.usage import Usage
 from .base import Answer
 
 
@@ -62,6 +63,11 @@ class PackedAnswer(Answer):
         """`answer` is the upstream's, in either form."""
         self._answer = answer
         self.headers: Mapping[str, str] = answer.headers
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._answer.usage
 
     @override
     def batches(self) -> AsyncIterator[list[Chunk]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Any, override
 
 import aiohttp
@@ -23,6 +24,7 @@ from ..protocol.errors import (
 )
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .headers import merged, secrets_in
+from .reading import PatientReader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger JSON answer is refused: an untrusted server must not fill the memory."""
@@ -123,7 +125,7 @@ class HttpUpstream:
 
     async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
         """A response with a 2xx status, open. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect)
+        timeout = _connect_timeout(self.timeouts.connect)
         try:
             response = await self.session.request(
                 method, f"{self.base_url}{path}", ssl=self.endpoint.ssl, timeout=timeout, allow_redirects=False, **options
@@ -160,6 +162,7 @@ class HttpAnswer(Answer):
         self._upstream = upstream
         self._response = response
         self._deadline = deadline
+        self._reader = PatientReader(response.content, deadline)
         self.headers = response.headers
 
     @override
@@ -167,13 +170,11 @@ class HttpAnswer(Answer):
         name, between = self._upstream.name, self._upstream.timeouts.between_tokens
         loop = asyncio.get_running_loop()
         decoder = sse.SSEDecoder()
-        deadline = self._deadline
         begun = False
         tail: list[Chunk] = []
         while True:
             try:
-                async with asyncio.timeout_at(deadline):
-                    data = await self._response.content.readany()
+                data = await self._reader.read()
                 events = decoder.feed(data) if data else decoder.flush()
             except TimeoutError:
                 silent = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
@@ -194,45 +195,62 @@ class HttpAnswer(Answer):
                     if chunks:  # what was said before it is not lost
                         yield chunks
                     raise error
+                if not _is_object(event.data):
+                    raise StreamBrokenError(f"{name} sent an event that is no JSON object")
                 chunks.append(chunk)
             if chunks:
                 # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
                 begun = begun or any(Delta.parse(chunk.data).has_token for chunk in chunks)
                 if begun:
-                    deadline = loop.time() + between
+                    self._reader.deadline = loop.time() + between
                 tail = (tail + chunks)[-2:]
                 yield chunks
             if not data:
                 break
         # No [DONE]: the end is clean only where the model said that it has finished.
-        if not any(Delta.parse(chunk.data).finish_reason for chunk in tail):
+        if not any(chunk.finish_reason for chunk in tail):
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
     @override
     async def body(self) -> bytes:
         name = self._upstream.name
         try:
-            async with asyncio.timeout_at(self._deadline):
+            whole = self._response.content.is_eof()  # a short one mostly comes with its head: there is nothing to wait for
+            async with asyncio.timeout_at(None if whole else self._deadline):
                 body = await _read_limited(self._response, MAX_BODY_BYTES)
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
             raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from None
         parsed = _loads(body, name)
-        if isinstance(parsed, dict) and (error := self._error_in(Chunk(body))) is not None:
-            raise error
+        if isinstance(parsed, dict) and parsed.get("error"):
+            raise self._error(parsed)
         return body
 
     @override
     async def close(self) -> None:
+        self._reader.close()
         self._response.close()
 
     def _error_in(self, chunk: Chunk, *, named: bool = False) -> StreamBrokenError | None:
         """The error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
-        if not named and not chunk.data.get("error"):
-            return None
-        words = redact(error_words(chunk.data), self._upstream.secrets)[:MESSAGE_LIMIT]
+        return self._error(chunk.data) if named or chunk.data.get("error") else None
+
+    def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
+        words = redact(error_words(data), self._upstream.secrets)[:MESSAGE_LIMIT]
         return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
+
+
+def _is_object(data: bytes) -> bool:
+    """Whether it looks like a JSON object; nothing more is worth its time with every token."""
+    data = data.strip()
+    return data[:1] == b"{" and data[-1:] == b"}"
+
+
+@lru_cache(maxsize=32)
+def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    """Of the connection alone: how long an answer may take is watched here, by what it says."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
 
 async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

@@ -9,6 +9,7 @@ import orjson
 from ..protocol.chunks import Chunk
 from ..protocol.errors import InvalidRequestError
 from ..protocol.request import Kind, Request
+from ..protocol.usage import Usage
 from ..protocol.values import mapping
 from .base import Answer
 
@@ -39,6 +40,11 @@ class TextAnswer(Answer):
         """`answer` is the chat's."""
         self._answer = answer
         self.headers: Mapping[str, str] = answer.headers
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._answer.usage
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:

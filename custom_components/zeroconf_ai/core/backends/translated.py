@@ -10,6 +10,7 @@ import orjson
 
 from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
+from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpAnswer, HttpUpstream
 from .media import ImageGate
@@ -27,6 +28,11 @@ class Translator(ABC):
     """The model said that it has finished: an end of the stream is a clean one."""
     done = False
     """Nothing more will come: the stream need not be read on."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it was told of the use so far."""
+        return None
 
     @abstractmethod
     def feed(self, data: bytes) -> list[Chunk]:
@@ -129,16 +135,19 @@ class TranslatedAnswer(HttpAnswer):
         super().__init__(upstream, response, deadline)
         self._translator = translator
 
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._translator.usage
+
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         name, between = self._upstream.name, self._upstream.timeouts.between_tokens
         loop = asyncio.get_running_loop()
         translator = self._translator
-        deadline = self._deadline
         while not translator.done:
             try:
-                async with asyncio.timeout_at(deadline):
-                    data = await self._response.content.readany()
+                data = await self._reader.read()
                 chunks = translator.feed(data)
             except TimeoutError:
                 begun = translator.begun
@@ -149,7 +158,7 @@ class TranslatedAnswer(HttpAnswer):
             except ValueError as err:
                 raise StreamBrokenError(f"{name} sent {err}") from None
             if translator.begun:  # pings count from here on: they say that it is alive
-                deadline = loop.time() + between
+                self._reader.deadline = loop.time() + between
             if chunks:
                 yield chunks
             if not data:

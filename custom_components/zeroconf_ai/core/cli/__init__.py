@@ -14,6 +14,7 @@ _COMMANDS: Mapping[str, str] = {
     "discover": "List the providers on the network.",
     "keys": "Make, list and revoke the keys that clients ask with.",
     "serve": "Serve a model on the network.",
+    "usage": "Show what was used, by day, model, backend, key, user or source.",
 }
 
 

@@ -150,9 +150,11 @@ class Admission:
 
 async def keep_records(stack: AsyncExitStack, engine: Engine, books: Books | None) -> Metrics:
     """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
-    metrics = Metrics(engine.pool)
+    metrics = Metrics(engine.pool, engine.slots)
     stack.callback(metrics.close)
     engine.recorder = Recorders(metrics, books.ledger) if books is not None else metrics
     if books is not None:
+        engine.gatekeeper = books.gatekeeper
+        metrics.watch_budgets(lambda: [books.budgets.state(budget.id) for budget in books.budgets])
         await engine.sessions.open(books.sessions)
     return metrics

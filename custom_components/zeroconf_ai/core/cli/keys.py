@@ -1,7 +1,7 @@
 """`zeroconf-ai keys`: who may ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 import re
@@ -17,8 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..accounting.books import Books
+from ..accounting.budget import Scope, parse_amount
+from ..accounting.budget_periods import Period
 from ..accounting.database import DatabaseError, parse_url
-from ..accounting.keys import SCOPES, ClientKey, KeyStore
+from ..accounting.keys import LARGEST_RATE, SCOPES, ClientKey, KeyStore
 from . import state
 
 _PIPE_WIDTH = 240
@@ -49,6 +51,14 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     return moment
 
 
+def _budget(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[int, Period], ...]:
+    """Nano-units and period of each, from `5/month`, `2.50/week` or `0.5/day`."""
+    try:
+        return tuple(parse_amount(value) for value in values)
+    except ValueError as err:
+        raise click.BadParameter(str(err)) from None
+
+
 def database_option[F: Callable[..., Any]](function: F) -> F:
     """The option of all commands that use the database."""
     return click.option(
@@ -58,6 +68,26 @@ def database_option[F: Callable[..., Any]](function: F) -> F:
         help=f"Where keys and records are: a file, or postgresql://… (ZEROCONF_AI_DATABASE hides its password from `ps`)."
         f"  [default: {state.database_file()}]",
     )(function)
+
+
+def _limit_options[F: Callable[..., Any]](function: F) -> F:
+    """What a key may use."""
+    number = click.IntRange(1, LARGEST_RATE)
+    for option in (
+        click.option("--requests-per-minute", type=number, metavar="N", help="Answer so many requests within a minute at most."),
+        click.option("--tokens-per-minute", type=number, metavar="N", help="Use so many tokens within a minute at most."),
+        click.option("--parallel", type=number, metavar="N", help="Answer so many requests at a time at most."),
+        click.option(
+            "--budget",
+            "budgets",
+            multiple=True,
+            callback=_budget,
+            metavar="AMOUNT/PERIOD",
+            help="Spend so much at most, such as 5/month, 2.50/week or 0.5/day. Repeatable.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -88,16 +118,52 @@ def command() -> None:
 @click.option(
     "--expires", callback=_moment, metavar="WHEN", help="Good for so long (`30d`), or until a date.  [default: forever]"
 )
+@_limit_options
 @_url_option
 @database_option
 @_json_option
-def create(name: str, url: str, database: str | None, as_json: bool, **options: Any) -> None:
+def create(
+    name: str, url: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], **options: Any
+) -> None:
     """Make a key for NAME. Its secret is shown this once and kept nowhere."""
 
-    async def do(keys: KeyStore) -> None:
-        _show_secret(*await keys.create(name, **options), url, as_json=as_json)
+    async def do(books: Books) -> None:
+        key, secret = await books.keys.create(name, actor="command", **options)
+        await _set_budgets(books, key, budgets)
+        _show_secret(key, secret, url, as_json=as_json)
 
-    _with_keys(database, do, may_make=True)
+    _with_books(database, do, may_make=True)
+
+
+@command.command("update")
+@_key_argument
+@_limit_options
+@click.option("--no-limits", is_flag=True, help="Take away all limits and budgets that are not named.")
+@database_option
+@_json_option
+def update(
+    key: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], no_limits: bool, **rates: int | None
+) -> None:
+    """Change the limits and budgets of KEY. What is not named stays as it is."""
+
+    async def do(books: Books) -> None:
+        found = _find(books.keys, key)
+        if no_limits:
+            periods = {period for _, period in budgets}
+            for budget in books.budgets.of(Scope.KEY, found.id):
+                if budget.period not in periods:
+                    await books.budgets.remove(budget.id, actor="command")
+        changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
+        found = await books.keys.update(found.id, actor="command", **changes)
+        await _set_budgets(books, found, budgets)
+        _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
+
+    _with_books(database, do)
+
+
+async def _set_budgets(books: Books, key: ClientKey, budgets: Iterable[tuple[int, Period]]) -> None:
+    for amount, period in budgets:
+        await books.budgets.set(Scope.KEY, key.id, amount, period, actor="command")
 
 
 @command.command("list")
@@ -127,7 +193,7 @@ def revoke(key: str, database: str | None, as_json: bool) -> None:
 
     async def do(keys: KeyStore) -> None:
         found = _find(keys, key)
-        await keys.revoke(found.id)
+        await keys.revoke(found.id, actor="command")
         _show(found, f'"{found.name}" ({found.prefix}…) is revoked', as_json=as_json)
 
     _with_keys(database, do)
@@ -149,7 +215,7 @@ def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bo
     """Give KEY a new secret, shown this once."""
 
     async def do(keys: KeyStore) -> None:
-        _show_secret(*await keys.rotate(_find(keys, key).id, overlap), url, as_json=as_json)
+        _show_secret(*await keys.rotate(_find(keys, key).id, overlap, actor="command"), url, as_json=as_json)
 
     _with_keys(database, do)
 
@@ -174,21 +240,26 @@ def disable(key: str, database: str | None, as_json: bool) -> None:
 
 def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool) -> None:
     async def do(keys: KeyStore) -> None:
-        found = await keys.update(_find(keys, key).id, enabled=enabled)
+        found = await keys.update(_find(keys, key).id, actor="command", enabled=enabled)
         _show(found, f'"{found.name}" ({found.prefix}…) is {"enabled" if enabled else "disabled"}', as_json=as_json)
 
     _with_keys(database, do)
 
 
-def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]], *, may_make: bool = False) -> None:
+def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]]) -> None:
     """Have something done with the keys of a database. Raises click.ClickException, saying what to do."""
+    _with_books(database, lambda books: do(books.keys))
+
+
+def _with_books(database: str | None, do: Callable[[Books], Awaitable[None]], *, may_make: bool = False) -> None:
+    """Have something done with a database. Raises click.ClickException, saying what to do."""
     where = database or str(state.database_file())
 
     async def run() -> None:
         _check(where, may_make=may_make)
         books = await Books.open(where, set_damaged_aside=False)
         try:
-            await do(books.keys)
+            await do(books)
         finally:
             await books.close()
 
@@ -254,6 +325,9 @@ def key_json(key: ClientKey) -> dict[str, Any]:
         "expires": _iso(key.expires),
         "last_used": _iso(key.last_used),
         "former_secret_until": _iso(key.former_until),
+        "requests_per_minute": key.requests_per_minute,
+        "tokens_per_minute": key.tokens_per_minute,
+        "parallel": key.parallel,
     }
 
 

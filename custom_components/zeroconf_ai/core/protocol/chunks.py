@@ -45,6 +45,11 @@ class Chunk:
         """The usage that it carries. Chunks without one are told apart without parsing them."""
         return Usage.parse(self.data.get("usage")) if b'"usage"' in self.raw else None
 
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped, where it says so here; of the first choice."""
+        return _finish_reason(_first_choice(self.data))
+
     @override
     def __repr__(self) -> str:
         """Sizes only: what people say does not belong into a log."""
@@ -96,17 +101,25 @@ class Delta:
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """Read a chunk, or a whole completion from a server that does not stream, tolerantly."""
-        choices = data.get("choices")
-        choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
+        choice = _first_choice(data)
         body = mapping(choice.get("delta") or choice.get("message"))
-        finish = choice.get("finish_reason")
         return cls(
             content=_text(body.get("content")) or _text(choice.get("text")),
             reasoning=_text(body.get("reasoning_content")) or _text(body.get("reasoning")),
             tool_calls=tuple(_tool_calls(body.get("tool_calls"))),
-            finish_reason=finish if isinstance(finish, str) and finish else None,
+            finish_reason=_finish_reason(choice),
             usage=Usage.parse(data.get("usage")),
         )
+
+
+def _first_choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = data.get("choices")
+    return mapping(choices[0]) if isinstance(choices, list) and choices else {}
+
+
+def _finish_reason(choice: Mapping[str, Any]) -> str | None:
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) and reason else None
 
 
 def _text(value: object) -> str:

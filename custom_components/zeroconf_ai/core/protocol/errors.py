@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import math
 import re
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, override
 
 import orjson
 
@@ -20,6 +20,9 @@ MESSAGE_LIMIT = 500
 _WORD_LIMIT = 100
 _LONGEST_WAIT = 31 * 86_400.0
 """A month, the longest that a budget runs; a longer `Retry-After` is taken for this."""
+
+SOON = 60.0
+"""Seconds that are worth waiting for money."""
 
 _SECRET_SHAPES = re.compile(
     r"(?i)\b(bearer\s+)[^\s\"',}]+|\b(?:sk|zai|pk|rk|gsk|hf|xai|ghp)[-_][A-Za-z0-9_\-*.]{6,}|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
@@ -42,8 +45,12 @@ class ApiError(Exception):
         retry_after: float | None = None,
         upstream_status: int | None = None,
         details: tuple[str, ...] = (),
+        more_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`retry_after` in seconds; `upstream_status` is what the provider itself answered, where one did."""
+        """`retry_after` in seconds; `upstream_status` is what the provider itself answered, where one did.
+
+        `more_headers` go with the answer, too.
+        """
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
@@ -51,6 +58,7 @@ class ApiError(Exception):
         self.retry_after = retry_after
         self.upstream_status = upstream_status
         self.details = details
+        self._more_headers = more_headers or {}
 
     def to_json(self) -> dict[str, Any]:
         """The body a client gets."""
@@ -61,9 +69,11 @@ class ApiError(Exception):
 
     def headers(self) -> dict[str, str]:
         """The headers that belong to it: `Retry-After` in whole seconds, and the milliseconds OpenAI's SDKs prefer."""
-        if self.retry_after is None:
-            return {}
-        return {"Retry-After": str(max(1, round(self.retry_after))), "retry-after-ms": str(round(self.retry_after * 1000))}
+        headers = dict(self._more_headers)
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(max(1, math.ceil(self.retry_after)))
+            headers["retry-after-ms"] = str(math.ceil(self.retry_after * 1000))
+        return headers
 
 
 class InvalidRequestError(ApiError):
@@ -136,6 +146,12 @@ class QuotaError(ApiError):
     status = 429
     type = "insufficient_quota"
     default_code = "budget_exceeded"
+
+    @override
+    def headers(self) -> dict[str, str]:
+        soon = self.retry_after is not None and self.retry_after <= SOON
+        # OpenAI's SDKs try again by themselves unless they are told not to.
+        return {"x-should-retry": str(soon).lower(), **super().headers()}
 
 
 class UpstreamError(ApiError):

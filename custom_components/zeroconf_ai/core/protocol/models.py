@@ -10,6 +10,7 @@ from .values import clean, mapping, whole
 _NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "stable-diffusion", "bge-", "minilm")
 _OTHER_WORDS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
 MAX_MODELS = 10_000
+MAX_HOPS = 32
 AUTO = "auto"
 """The name that stands for any model of any provider."""
 _LATEST = ":latest"
@@ -28,6 +29,8 @@ class ModelInfo:
     pricing: Mapping[str, Any] | None = None
     virtual: bool = False
     """Whether it is a gateway's name for a choice among others, and no model itself."""
+    via: tuple[str, ...] = ()
+    """Ids of the gateways through which it is reached, the nearest last. None of them may offer it as another's."""
 
     @property
     def for_chat(self) -> bool:
@@ -73,6 +76,7 @@ class ModelInfo:
             owned_by=clean(data.get("owned_by") or ""),
             pricing=data.get("pricing") if isinstance(data.get("pricing"), Mapping) else None,
             virtual=data.get("virtual") is True,
+            via=tuple(clean(hop, 64) for hop in via[:MAX_HOPS]) if isinstance(via := data.get("via"), list) else (),
         )
 
     def to_json(self, *, provider: str) -> dict[str, Any]:
@@ -84,6 +88,7 @@ class ModelInfo:
             "pricing": self.pricing,
             "warm": self.warm,
             "virtual": self.virtual or None,
+            "via": list(self.via) or None,
         }
         return {
             "id": self.id,

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from .usage import Usage
-from .values import NANO, clean, money
+from .values import NANO, clean, mapping, money, whole
 
 MILLION = 1_000_000
 DEFAULT_CURRENCY = "USD"
 RATES = ("input", "output", "cached", "reasoning", "cache_write", "cache_write_1h")
 """The classes of tokens that may have a rate of their own."""
+_MAX_TIERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Prices:
     """Prompt tokens that the upstream put into its cache."""
     cache_write_1h: int | None = None
     """Those of them that it keeps for an hour. None: they cost what `cache_write` does."""
+    tiers: tuple[Tier, ...] = ()
+    """What all tokens of a request cost instead where its prompt is long; the shortest first."""
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
@@ -38,16 +41,29 @@ class Prices:
         price, answer = found.pop("input"), found.pop("output")
         if price is None or answer is None:
             return None
-        return cls(price, answer, currency=clean(data.get("currency") or DEFAULT_CURRENCY, 3).upper(), **found)
+        currency = clean(data.get("currency") or DEFAULT_CURRENCY, 3).upper()
+        return cls(price, answer, currency=currency, tiers=_tiers(data.get("tiers"), currency), **found)
 
     def to_json(self) -> dict[str, Any]:
         """The `pricing` object of a models list."""
         rates = {name: getattr(self, name) for name in RATES}
-        found = {f"{name}_cost_per_1m": rate / NANO for name, rate in rates.items() if rate is not None}
-        return {**found, "currency": self.currency}
+        found: dict[str, Any] = {f"{name}_cost_per_1m": rate / NANO for name, rate in rates.items() if rate is not None}
+        tiers = [{"above_prompt_tokens": tier.above, **tier.prices.to_json()} for tier in self.tiers]
+        return {**found, "currency": self.currency} | ({"tiers": tiers} if tiers else {})
+
+    def at(self, prompt_tokens: int) -> Prices:
+        """What holds for a request with so long a prompt."""
+        return next((tier.prices for tier in reversed(self.tiers) if prompt_tokens > tier.above), self)
+
+    def dearest(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """The most that so many tokens cost, whatever class they turn out to be of. The prompt's length chooses no tier here."""
+        prompt = max(self.input, self.cached or 0, self.cache_write or 0, self.cache_write_1h or 0)
+        return -(-(prompt_tokens * prompt + completion_tokens * max(self.output, self.reasoning or 0)) // MILLION)
 
     def cost(self, usage: Usage) -> int:
         """What so many tokens cost, in nano-units, rounded up: a fraction of a nano-dollar must not make use free."""
+        if self.tiers and (prices := self.at(usage.prompt_tokens)) is not self:
+            return prices.cost(usage)
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
         for_an_hour = min(usage.cache_write_1h_tokens, written)
@@ -62,3 +78,23 @@ class Prices:
             + reasoning * (self.output if self.reasoning is None else self.reasoning)
         )
         return -(-total // MILLION)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The prices of requests with a long prompt."""
+
+    above: int
+    """Tokens that the prompt must exceed."""
+    prices: Prices
+
+
+def _tiers(data: object, currency: str) -> tuple[Tier, ...]:
+    """The tiers of a `pricing` object, those that make no sense left out."""
+    found: dict[int, Prices] = {}
+    for entry in data[:_MAX_TIERS] if isinstance(data, list) else ():
+        above = whole(mapping(entry).get("above_prompt_tokens"))
+        prices = Prices.parse({**mapping(entry), "currency": currency, "tiers": None})
+        if above and prices is not None:
+            found[above] = prices
+    return tuple(Tier(above, found[above]) for above in sorted(found))

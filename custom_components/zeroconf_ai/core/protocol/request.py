@@ -60,6 +60,8 @@ class Request:
     urgency: Urgency = Urgency.NORMAL
     inside: bool = False
     """Whether it came from the home's own agents: those are never asked for it in turn."""
+    barred: frozenset[str] = frozenset()
+    """Ids of the backends that must not answer it: what may be spent there, or asked of them, is used up."""
 
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:

@@ -126,6 +126,20 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How one of the asker's own limits stands; never read from another provider."""
+
+    limit: int
+    remaining: int
+    reset_seconds: float
+    """Until all of it is there again."""
+
+    def to_json(self) -> dict[str, Any]:
+        """One of `rate_limits`."""
+        return {"limit": self.limit, "remaining": self.remaining, "reset_seconds": round(self.reset_seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderStatus:
     """`GET /v1/status`. None means that the provider does not say, or not to this caller."""
 
@@ -137,6 +151,8 @@ class ProviderStatus:
     month: Period | None = None
     total: Period | None = None
     warm_models: frozenset[str] = frozenset()
+    rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
+    """By what is limited: "requests" and "tokens" within a minute, "parallel" requests at a time."""
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -168,5 +184,7 @@ class ProviderStatus:
         periods = {"today": self.today, "month": self.month, "total": self.total}
         if usage := {name: period.to_json() for name, period in periods.items() if period is not None}:
             body["usage"] = usage
+        if self.rate_limits:
+            body["rate_limits"] = {name: limit.to_json() for name, limit in self.rate_limits.items()}
         body["models"] = [{"id": model, "warm": True} for model in sorted(self.warm_models)]
         return body

@@ -32,6 +32,8 @@ class Candidates:
 
     ordered: tuple[Candidate, ...]
     passed_over: tuple[str, ...]
+    later: tuple[Candidate, ...] = ()
+    """Those of the latter that cannot answer only right now."""
 
 
 class _Entry(NamedTuple):
@@ -84,7 +86,8 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     reasons = [*map(str, refusals), *left_out]
     if ready:
         reasons += [f"{entry.candidate.member.name}: {entry.not_now}" for entry in kept if entry.not_now is not None]
-    return Candidates(ordered, tuple(dict.fromkeys(reasons)))
+    later = tuple(entry.candidate for entry in kept if entry.not_now is not None) if ready else ()
+    return Candidates(ordered, tuple(dict.fromkeys(reasons)), later)
 
 
 def settle(candidate: Candidate, request: Request) -> Candidate:
@@ -112,6 +115,8 @@ def _of_target(
             refusals.append(chosen)
         elif not member.enabled and target.member is None:
             refusals.append(Refusal(Reason.OFF, member.name, "switched off for routing"))
+        elif member.id in request.barred:
+            refusals.append(Refusal(Reason.NOT_NOW, member.name, "what may be spent there, or asked of it, is used up for now"))
         else:
             last = any_model and target.member is None and member.backend.info.agent
             wanted = (position, *rank(member, chosen))

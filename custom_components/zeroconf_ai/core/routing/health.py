@@ -62,7 +62,8 @@ class HealthChecker:
         stale = time.monotonic() - self._models_at.get(member.id, -MODELS_SECONDS) >= MODELS_SECONDS
         if stale or not was_online:
             try:
-                member.models = await member.backend.models()
+                own_id = self._pool.own_id  # what another gateway has from this one would keep itself alive between the two
+                member.models = tuple(model for model in await member.backend.models() if own_id not in model.via)
                 self._models_at[member.id] = time.monotonic()
             except ApiError as err:
                 self._pool.note_failure(member, err)

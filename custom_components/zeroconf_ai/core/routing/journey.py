@@ -8,6 +8,7 @@ from typing import NoReturn
 from ..accounting.session import SessionRow
 from ..protocol.errors import (
     ApiError,
+    LoopDetectedError,
     NotFoundError,
     QuotaError,
     RateLimitError,
@@ -18,6 +19,7 @@ from ..protocol.errors import (
 from ..protocol.models import AUTO, same_model
 from ..protocol.request import Request
 from ..protocol.usage import Usage
+from .billing import Bill
 from .breaker import BreakerState
 from .candidates import Candidate
 from .policy import Policy
@@ -35,6 +37,8 @@ class Journey:
     """Where its session was before."""
     until: float
     """`time.monotonic()` until which it waits for its turn."""
+    bills: list[Bill] = field(default_factory=list)
+    """Of every sending that a backend may charge for."""
     attempts: list[Attempt] = field(default_factory=list)
     errors: list[ApiError] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
@@ -102,7 +106,7 @@ class Journey:
         if not self.errors:
             message = f"Every provider that could answer is busy. {'; '.join(details)}."
             raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=wait, details=details)
-        own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError
+        own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError | LoopDetectedError
         only = len(self.errors) == 1 and not self.busy and isinstance(self.errors[0], own)
         if only or all(isinstance(err, NotFoundError) for err in self.errors):
             self.errors[0].details = details

@@ -1,6 +1,6 @@
 """What the owner wants of the routing: the strategy, names that stand for others, and what may be done on their behalf."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -69,5 +69,10 @@ class Terms:
     """By model; `*` for all others. They go before those that the backend names."""
     monthly_limit: int | None = None
     tags: frozenset[str] = frozenset()
+    listed: Callable[[str], Prices | None] | None = field(default=None, compare=False, repr=False)
+    """Finds the public prices of one of its models; they go behind all others. None: nobody publishes any."""
+    requests_per_minute: int | None = None
+    """The most that it is asked; None: any number."""
+    tokens_per_minute: int | None = None
     check_every: float | None = None
     """Seconds between two checks of its health; None: as often as all others."""

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 
+from ..accounting.energy import EnergyMeter
 from ..backends.base import Backend
 from ..protocol.errors import (
     ApiError,
@@ -94,6 +95,8 @@ class Member:
     """From sending a request to the first token of its stream, on the average of late; None before the first."""
     month_cost: int = 0
     """Nano-units of money that it has cost this month, as far as is known; kept true by whoever keeps the books."""
+    meter: EnergyMeter | None = None
+    """What its requests cost in electricity, where its owner measures it."""
     slots: Slots = field(default_factory=Slots)
     breaker: Breaker = field(default_factory=Breaker)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -167,6 +170,8 @@ class Pool:
 
     def __init__(self) -> None:
         """An empty pool."""
+        self.own_id: str | None = None
+        """The id of the gateway that the pool is behind, if there is one."""
         self._members: dict[str, Member] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
 
@@ -196,6 +201,7 @@ class Pool:
         former = self._members[member.id]
         member.slots, former_slots = former.slots, member.slots  # those of its requests that go on are taken
         member.slots.limit, member.slots.queue_length = former_slots.limit, former_slots.queue_length
+        member.meter = member.meter or former.meter
         member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
         self._enter(member)
         self.tell(member.id)

@@ -1,24 +1,21 @@
 """`Reply`: what the chosen backend answers, and what is learned of that backend on the way."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 import time
 
 from ..backends.base import Answer
 from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import ApiError, StreamBrokenError
-from ..protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 from ..protocol.usage import Usage
-from .candidates import Candidate
+from .billing import Bill
 from .migration import Migration
 from .pool import Member, Pool
 from .slots import Place
 
 _LATEST = 3
 """Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
-_SAMPLE = 64
-"""Chunks at the beginning of a stream by which the tokens of all of it are estimated, where nobody says how many they were."""
 _WEIGHT = 0.3
 """Of the newest in a running mean."""
 
@@ -52,30 +49,25 @@ class Turn:
 class Reply:
     """What the chosen backend answers. The choice is final: nothing here goes to another one."""
 
-    def __init__(
-        self, pool: Pool, candidate: Candidate, request: Request, answer: Answer, attempts: tuple[Attempt, ...], turn: Turn
-    ) -> None:
+    def __init__(self, pool: Pool, bill: Bill, answer: Answer, attempts: tuple[Attempt, ...], turn: Turn) -> None:
         """Made by the router; `close` must be called."""
-        self.backend_id = candidate.member.id
-        self.backend_name = candidate.member.name
-        self.model = candidate.model
+        self.backend_id = bill.member.id
+        self.backend_name = bill.member.name
+        self.model = bill.model
         self.attempts = attempts
-        self.usage: Usage | None = None
-        """What the backend says that was used; None until it does, and where it never does."""
+        self.bill = bill
         self.migration: Migration | None = None
         """That the session was with another backend or model before, or None."""
         self.failure: ApiError | None = None
         """Why the stream ended before its end."""
-        self.finished = False
-        """Whether all of it was read."""
+        self.headers: Mapping[str, str] = {}
+        """What the answer is to say of the caller's limits."""
         self.first_token_at: float | None = None
         """`time.perf_counter()` of the first token."""
         self._latest: deque[Chunk] = deque(maxlen=_LATEST)
-        self._sample: list[Chunk] = []
-        self._chunks = 0
         self._pool = pool
-        self._member = candidate.member
-        self._request = request
+        self._member = bill.member
+        self._request = bill.request
         self._answer = answer
         self._turn = turn
         self._early: list[list[Chunk]] = []
@@ -91,12 +83,12 @@ class Reply:
         if not self._request.stream:
             self._body = await self._answer.body()
             self._count([Chunk(self._body)])
-            self.finished = True
+            self.bill.finished = True
             self.first_token_at = time.perf_counter()
             return
         self._rest = self._answer.batches()
         async for batch in self._rest:
-            self._early.append(batch)
+            self._early.append(self._count(batch))
             if any(Delta.parse(chunk.data).has_token for chunk in batch):
                 self.first_token_at = time.perf_counter()
                 _note_first_token(self._member, self.first_token_at - sent_at)
@@ -107,13 +99,13 @@ class Reply:
         """The chunks in the groups that they came in. Raises StreamBrokenError or UpstreamTimeoutError in mid-stream."""
         early, self._early = self._early, []
         for batch in early:
-            yield self._count(batch)
+            yield batch
         if self._rest is None:
             return
         try:
             async for batch in self._rest:
                 yield self._count(batch)
-            self.finished = True
+            self.bill.finished = True
         except ApiError as err:
             self.failure = err
             self._member.tally.errors += 1
@@ -134,10 +126,19 @@ class Reply:
         return self._body
 
     @property
+    def finished(self) -> bool:
+        """Whether all of it was read."""
+        return self.bill.finished
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the backend says that was used; None until it does, and where it never does."""
+        return self.bill.usage
+
+    @property
     def finish_reason(self) -> str | None:
         """Why the model stopped, as far as it has said so."""
-        found = (Delta.parse(chunk.data).finish_reason for chunk in reversed(self._latest))
-        return next((reason for reason in found if reason), None)
+        return next((reason for chunk in reversed(self._latest) if (reason := chunk.finish_reason)), None)
 
     @property
     def used(self) -> Usage:
@@ -145,7 +146,7 @@ class Reply:
 
         A summary that the session's migration took is counted in.
         """
-        used = self._estimate() if self.usage is None else self.usage
+        used = self.bill.used
         return used if self.migration is None else used + self.migration.usage
 
     async def close(self) -> None:
@@ -159,6 +160,7 @@ class Reply:
         member.active -= 1
         member.tally.requests += 1
         member.tally.usage += self.used
+        self.bill.close(None if self.migration is None else self.migration.usage)
         try:
             await self._answer.close()
         finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
@@ -167,27 +169,8 @@ class Reply:
 
     def _count(self, batch: list[Chunk]) -> list[Chunk]:
         self._latest.extend(batch[-_LATEST:])
-        if len(self._sample) < _SAMPLE:
-            self._sample += batch[: _SAMPLE - len(self._sample)]
-        self._chunks += len(batch)
-        for chunk in batch:
-            if (usage := chunk.usage) is not None:
-                self.usage = usage
+        self.bill.count(batch)
         return batch
-
-    def _estimate(self) -> Usage:
-        prompt = self._request.estimated_prompt_tokens
-        if not self._sample or self._request.kind is Kind.EMBEDDINGS:
-            return Usage(prompt)
-        said = sum(_characters(Delta.parse(chunk.data)) for chunk in self._sample)
-        tokens = said * self._chunks / len(self._sample) / CHARACTERS_PER_TOKEN
-        return Usage(prompt, max(round(tokens), int(said > 0)))
-
-
-def _characters(delta: Delta) -> int:
-    return (
-        len(delta.content) + len(delta.reasoning) + sum(len(call.name or "") + len(call.arguments) for call in delta.tool_calls)
-    )
 
 
 def _note_first_token(member: Member, seconds: float) -> None:

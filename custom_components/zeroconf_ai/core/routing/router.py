@@ -26,6 +26,7 @@ from ..protocol.errors import (
 from ..protocol.record import Cost
 from ..protocol.request import Kind, Request
 from ..protocol.usage import Usage
+from .billing import Bill
 from .candidates import Candidate, Candidates, candidates, settle
 from .events import EventKind, RoutingEvent
 from .health import HealthChecker
@@ -62,10 +63,13 @@ class Router:
         self._waker = Waker(checker)
         self._turn = itertools.count(1)
 
-    async def route(self, request: Request, policy: Policy | None = None) -> Reply:
-        """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's."""
+    async def route(self, request: Request, policy: Policy | None = None, bills: list[Bill] | None = None) -> Reply:
+        """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's.
+
+        `bills` takes the bill of every sending that a backend may charge for, also where it never answered.
+        """
         stay = self._sessions.find(request)
-        journey = Journey(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT)
+        journey = Journey(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT, [] if bills is None else bills)
         await self._wait_for_its_own(journey)
         try:
             reply = await self._go(journey, self._candidates(journey))
@@ -77,6 +81,15 @@ class Router:
         if request.session is not None and (stay is not None or journey.had_choice or not journey.names_model):
             self._sessions.put(request.session, reply.backend_id, reply.model)
         return reply
+
+    def possible(self, request: Request, policy: Policy) -> tuple[Candidate, ...]:
+        """All who may come to answer a request, also those that cannot right now; nobody where it cannot be answered at all."""
+        journey = Journey(request, policy, self._sessions.find(request), time.monotonic(), [])
+        try:
+            found = self._candidates(journey)
+        except ApiError:
+            return ()
+        return (*found.ordered, *found.later)
 
     async def close(self, backend_id: str | None = None) -> None:
         """End the waking of one member, or of all."""
@@ -150,22 +163,30 @@ class Router:
         member.active += 1
         self._pool.tell(member.id)
         answer: Answer | None = None
+        bill: Bill | None = None
         try:
             request, summarized, used = await self._fit(candidate, journey)
             sent = request if request.body.get("model") == candidate.model else request.with_body(model=candidate.model)
             sent_at = time.perf_counter()
-            answer = await member.backend.send(sent)
+            bill = Bill(member, candidate.model, sent)
+            bill.answer = answer = await member.backend.send(sent)
             attempted = (*journey.attempts, Attempt(member.id, member.name))
-            reply = Reply(self._pool, candidate, sent, answer, attempted, turn)
+            reply = Reply(self._pool, bill, answer, attempted, turn)
             await reply.start(sent_at)
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
                 member.tally.errors += 1
             self._pool.tell(member.id)
+            if bill is not None:
+                bill.close()
+                # One that refuses bills nothing; one that is left alone in the midst of its work does.
+                if isinstance(err, UpstreamTimeoutError) or not isinstance(err, Exception):
+                    journey.bills.append(bill)
             if answer is not None:
                 await answer.close()
             raise
+        journey.bills.append(bill)
         reply.migration = self._migration(candidate, journey, summarized, used)
         return reply
 
@@ -202,7 +223,7 @@ class Router:
         except ApiError:
             return found
         same = [candidate for candidate in named.ordered if journey.stays_with(candidate)]
-        return Candidates((*same, *found.ordered), found.passed_over)
+        return Candidates((*same, *found.ordered), found.passed_over, found.later)
 
     def _smaller(self, journey: Journey, err: ApiError) -> Candidates | None:
         """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""

@@ -66,12 +66,18 @@ class ServedModels:
         return found
 
     def prices(self, model_id: str) -> Prices | None:
-        """The owner's prices, else those that the backend names for it. A subscription's models have none but the owner's."""
+        """The owner's prices, else those that the backend names for it, else the public ones where use of it is paid for.
+
+        A subscription's models have none but the owner's.
+        """
         if model_id not in self._prices:
             if len(self._prices) > len(self._models) + _KEPT:  # ids that are not listed can be anything
                 self._prices.clear()
             self._prices[model_id] = self._price(model_id)
-        return self._prices[model_id]
+        found, listed = self._prices[model_id], self._terms.listed
+        if found is None and listed is not None and self._info.cost in (Cost.METERED, Cost.UNKNOWN):
+            return listed(model_id)  # not kept: some hold only for a time of the day
+        return found
 
     def cost(self, model_id: str, usage: Usage) -> int:
         """What so many tokens would cost, in nano-units, for comparing: nothing at home, almost nothing where it is paid for."""

@@ -20,7 +20,7 @@ _SAVE_SECONDS = 300.0
 _BY_CONTENT = "c:"
 _BY_NAME = "n:"
 _READ = 4096
-"""Bytes of a message that tell conversations apart."""
+"""Characters of a message that tell conversations apart."""
 _NAMES = ("session_id", "conversation_id", "conversation", "prompt_cache_key")
 """Where clients name their conversations, in the body or in its `metadata`."""
 
@@ -118,7 +118,8 @@ def session_key(header: str | None, body: Mapping[str, Any], key_id: str | None)
     for message in messages:
         if not isinstance(message, Mapping):
             return None
-        parts.append(orjson.dumps(message.get("content"))[:_READ])
+        content = message.get("content")
+        parts.append(content[:_READ].encode(errors="replace") if isinstance(content, str) else orjson.dumps(content)[:_READ])
         if message.get("role") == "user":
             break
     return _BY_CONTENT + _digest(key_id, *parts)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 import logging
 import time
@@ -10,7 +10,7 @@ import time
 from aiohttp import web
 
 from ..protocol.errors import ApiError
-from ..protocol.request import Kind
+from ..protocol.request import Kind, Request
 from ..routing.reply import Reply
 from ..routing.sessions import session_key
 from .dialects.base import AnswerWriter, Understood
@@ -31,28 +31,35 @@ async def answer(
     Raises an ApiError before the first token.
     """
     started = time.monotonic()
-    async with AsyncExitStack() as stack:
-        async with gateway.interruptible():
-            request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
-            if request.kind is Kind.CHAT:
-                named = call.http.headers.get("X-Session-ID")
-                request = replace(request, session=session_key(named, request.body, call.caller.key_id))
-            # The first token, or the whole answer, is there when this returns: until then a failure is still a plain error.
-            reply = await stack.enter_async_context(gateway.engine.run(request, call.caller))
-        stack.callback(lambda: gateway.statistics.count(reply.usage, time.monotonic() - started))
-        headers = {
-            "X-ZeroconfAI-Provider": header_text(reply.backend_name),
-            "X-ZeroconfAI-Model": header_text(reply.model),
-            "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
-            "X-Generation-ID": call.id,
-        }
-        if (moved := reply.migration) is not None:
-            origin, target = header_text(moved.origin), header_text(moved.target)
-            headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
-        writer = make_writer(reply.model)
-        if not request.stream:
-            return call.json(writer.whole(reply.body), headers=headers)
-        return await _relay(gateway, call, reply, writer, headers)
+    async with gateway.interruptible() as let_finish:
+        request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
+        if request.kind is Kind.CHAT:
+            named = call.http.headers.get("X-Session-ID")
+            request = replace(request, session=session_key(named, request.body, call.caller.key_id))
+        async with gateway.engine.run(request, call.caller) as reply:
+            # The first token, or the whole answer, is there: until now a failure was still a plain error.
+            let_finish()
+            try:
+                return await _say(gateway, call, request, reply, make_writer(reply.model))
+            finally:
+                gateway.statistics.count(reply.usage, time.monotonic() - started)
+
+
+async def _say(gateway: Gateway, call: Call, request: Request, reply: Reply, writer: AnswerWriter) -> web.StreamResponse:
+    headers = {
+        "X-ZeroconfAI-Provider": header_text(reply.backend_name),
+        "X-ZeroconfAI-Model": header_text(reply.model),
+        "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
+        "X-Generation-ID": call.id,
+        **reply.headers,
+    }
+    if (moved := reply.migration) is not None:
+        origin, target = header_text(moved.origin), header_text(moved.target)
+        headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
+    writer.provider = reply.backend_name
+    if not request.stream:
+        return call.json(writer.whole(reply.body), headers=headers)
+    return await _relay(gateway, call, reply, writer, headers)
 
 
 async def _relay(gateway: Gateway, call: Call, reply: Reply, writer: AnswerWriter, headers: dict[str, str]) -> web.StreamResponse:

@@ -57,6 +57,9 @@ class UpstreamConfig:
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model or alias; `*` for all others."""
     monthly_limit: int | None = None
+    requests_per_minute: int | None = None
+    """The most that it is asked; None: any number."""
+    tokens_per_minute: int | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names → the models they stand for."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -89,6 +92,8 @@ class UpstreamConfig:
             queue_length=self.queue_length,
             prices={**prices, **self.prices},
             monthly_limit=self.monthly_limit,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
             tags=self.tags,
             check_every=self.health_interval,
         )

@@ -13,7 +13,9 @@ _ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
 """Of the headers that the SDKs send: OpenAI's and Anthropic's own, and those of the generator that wrote both."""
 _EXPOSED_HEADERS = (
     "request-id, Retry-After, retry-after-ms, X-Generation-ID, X-Request-ID, "
-    "X-ZeroconfAI-Attempts, X-ZeroconfAI-Model, X-ZeroconfAI-Provider"
+    "X-ZeroconfAI-Attempts, X-ZeroconfAI-Model, X-ZeroconfAI-Provider, "
+    "x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, "
+    "x-ratelimit-reset-requests, x-ratelimit-reset-tokens, x-should-retry"
 )
 _PREFLIGHT_SECONDS = 600
 """How long a browser may keep a preflight's answer."""

@@ -6,11 +6,12 @@ limits, and errors are returned, never raised: raising a 401 inside Home Assista
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 import logging
 import re
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from aiohttp import hdrs, web
 import orjson
@@ -135,7 +136,7 @@ def begin(gateway: Gateway | None, request: web.Request, manners: Manners = OPEN
     """A call with the client's own request id where that is harmless, else with a new one. None: nobody will answer it."""
     named = request.headers.get("X-Request-ID", "")
     cors = gateway.origins.headers(request.headers.get(hdrs.ORIGIN)) if gateway is not None else {}
-    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{uuid4().hex}", manners, cors=cors)
+    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{token_hex(16)}", manners, cors=cors)
 
 
 def internal_error(request_id: str) -> ApiError:
@@ -143,6 +144,7 @@ def internal_error(request_id: str) -> ApiError:
     return ApiError(f"The server failed. Its log says why, at request {request_id}.", code="internal_error")
 
 
+@lru_cache(maxsize=256)
 def header_text(text: str) -> str:
     """`text` for a header: percent-encoded where it is not plain ASCII."""
     return quote(text, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~")

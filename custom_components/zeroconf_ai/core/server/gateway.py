@@ -1,8 +1,9 @@
 """What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 import time
 
 from ..accounting.ledger import Ledger
@@ -87,21 +88,29 @@ class Gateway:
                 self._idle.set()
 
     @asynccontextmanager
-    async def interruptible(self) -> AsyncIterator[None]:
-        """What runs inside is ended with an UnavailableError when the server cannot wait for it any longer. Does not nest."""
+    async def interruptible(self) -> AsyncIterator[Callable[[], None]]:
+        """What runs inside is ended with an UnavailableError when the server cannot wait for it any longer.
+
+        Gives what exempts the rest of the block, or raises that error where it is too late for it. Does not nest before that.
+        """
         if self._ending:
             raise _stopping()
         guard = asyncio.timeout(None)
         try:
             async with guard:
                 self._guards.add(guard)
-                yield
+                yield partial(self._exempt, guard)
         except TimeoutError:
             if not guard.expired():
                 raise
             raise _stopping() from None
         finally:
             self._guards.discard(guard)
+
+    def _exempt(self, guard: asyncio.Timeout) -> None:
+        if self._ending:
+            raise _stopping()
+        self._guards.discard(guard)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing new, give what runs so many seconds, then end it: streams with an error event, the rest with a 503."""

@@ -73,13 +73,15 @@ class Guard(Access):
         proxies: Iterable[str] = (),
         home_user: Callable[[web.Request], HomeUser | None] | None = None,
         remote: Callable[[web.Request], bool] | None = None,
+        device_name: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`key` is one for all, beside those of `keys`. The rest is for requests without one, where none is needed.
 
         `networks` (CIDR) may ask; `host_names` are this server's, beyond those that are private by nature; `origins` are those
         of web pages that may ask (`https://chat.example.net`, or `*`); `proxies` (CIDR) are believed in `X-Forwarded-For`;
-        `remote` tells a request from outside whose address does not show it. Raises ValueError for what is no network or origin.
+        `remote` tells a request from outside whose address does not show it; `device_name` knows devices by address. Raises
+        ValueError for what is no network or origin.
         """
         self._keys = keys
         self._open = mode is Auth.NONE
@@ -90,6 +92,7 @@ class Guard(Access):
         self._proxies = tuple(ip_network(text, strict=False) for text in proxies)
         self._home_user = home_user
         self._remote = remote
+        self._device_name = device_name
         self._throttle = Throttle(clock)
 
     @property
@@ -163,7 +166,8 @@ class Guard(Access):
             if kind != _JSON and not (scope == _FORM_SCOPE and kind == _FORM):
                 message = "A request without a key needs the header 'Content-Type: application/json'. Send it, or a key."
                 raise UnsupportedMediaTypeError(message)
-        return Caller(Source.HTTP, str(address), address=str(address))
+        known = None if self._device_name is None else self._device_name(str(address))
+        return Caller(Source.HTTP, known or str(address), address=str(address))
 
     def _address(self, request: web.Request) -> Address:
         """Where a request comes from, behind proxies that are believed. Raises PermissionDeniedError where nobody can know."""

@@ -3,7 +3,7 @@
 Names of the `local_ai_*` family. Labels are bounded and come from what answered, never from what was asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import override
 
@@ -12,11 +12,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..accounting.budget import Budget, Scope
+from ..accounting.budget_periods import Period
+from ..accounting.budgets import BudgetState
 from ..accounting.generation import Generation, Outcome, Recorder
 from ..protocol.status import ProviderState
 from ..protocol.values import NANO
 from ..routing.events import EventKind, RoutingEvent
 from ..routing.pool import Member, Pool
+from ..routing.slots import Slots
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -26,14 +30,33 @@ _PREFIX = "local_ai"
 _MOST_NAMES = 200
 """Of models and of backends that are told apart: each is a time series in the owner's database."""
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_SPEEDS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
+"""Tokens per second: from a small machine's processor to a fast cloud."""
+_CODES = frozenset(
+    {
+        "budget_exceeded",
+        "content_policy_violation",
+        "context_length_exceeded",
+        "invalid_api_key",
+        "loop_detected",
+        "model_not_allowed",
+        "model_not_found",
+        "no_provider",
+        "provider_capacity_exceeded",
+        "provider_error",
+        "provider_timeout",
+        "rate_limit_exceeded",
+    }
+)
+"""Errors that are told apart: an upstream can make up codes of its own."""
 _HEALTH = {ProviderState.HEALTHY: 1.0, ProviderState.DEGRADED: 0.5}
 
 
 class Metrics(Recorder):
     """One gateway's numbers, in a registry of their own."""
 
-    def __init__(self, pool: Pool) -> None:
-        """`pool` is looked at whenever the numbers are asked for. `close` ends the listening to it."""
+    def __init__(self, pool: Pool, slots: Slots | None = None) -> None:
+        """`pool` and `slots` are looked at whenever the numbers are asked for. `close` ends the listening to the pool."""
         self._registry = CollectorRegistry()
         self._models: set[str] = set()
         self._providers: set[str] = set()
@@ -41,15 +64,23 @@ class Metrics(Recorder):
         self._requests = self._counter("requests", "Requests by how they ended.", (*asked, "status"))
         self._duration = self._histogram("request_duration_seconds", "From a request's arrival to the end of its answer.", asked)
         self._first_token = self._histogram("time_to_first_token_seconds", "From a request's arrival to the first token.", asked)
+        speed = "Of an answer: from its first token on where it is streamed, else from the request's arrival."
+        self._speed = self._histogram("output_tokens_per_second", speed, asked[1:], _SPEEDS)
+        self._errors = self._counter("errors", "Requests that ended in an error, by its code.", ("code",))
         classes = "Tokens by type; cached ones are prompt's too, reasoning ones completion's."
         self._tokens = self._counter("tokens", classes, (*asked[1:], "type"))
         self._cost = self._counter("cost", "Money, in units of the providers' currency, as far as it is known.", asked[1:])
         failover = ("from_provider", "to_provider")
         self._failovers = self._counter("provider_failover", "Requests that went on to another provider.", failover)
         self._pool = pool
-        self._registry.register(_PoolCollector(pool))
+        self._state = _StateCollector(pool, slots)
+        self._registry.register(self._state)
         self.close: Callable[[], None] = pool.listen(self._happened)
         """Stop listening."""
+
+    def watch_budgets(self, budgets: Callable[[], Iterable[BudgetState]]) -> None:
+        """Show these budgets. They are asked for whenever the numbers are."""
+        self._state.budgets = budgets
 
     @override
     def record(self, generation: Generation) -> None:
@@ -60,6 +91,10 @@ class Metrics(Recorder):
         self._duration.labels(kind, model, provider).observe(generation.duration)
         if generation.first_token is not None:
             self._first_token.labels(kind, model, provider).observe(generation.first_token)
+        if (speed := _speed(generation)) is not None:
+            self._speed.labels(model, provider).observe(speed)
+        if generation.outcome is Outcome.ERROR:
+            self._errors.labels(generation.error_code if generation.error_code in _CODES else OTHER).inc()
         usage = generation.usage
         for name, count in (
             ("prompt", usage.prompt_tokens),
@@ -79,8 +114,8 @@ class Metrics(Recorder):
     def _counter(self, name: str, what: str, labels: Iterable[str]) -> Counter:
         return Counter(name, what, labels, namespace=_PREFIX, registry=self._registry)
 
-    def _histogram(self, name: str, what: str, labels: Iterable[str]) -> Histogram:
-        return Histogram(name, what, labels, namespace=_PREFIX, registry=self._registry, buckets=_SECONDS)
+    def _histogram(self, name: str, what: str, labels: Iterable[str], buckets: Sequence[float] = _SECONDS) -> Histogram:
+        return Histogram(name, what, labels, namespace=_PREFIX, registry=self._registry, buckets=buckets)
 
     def _model(self, generation: Generation) -> str:
         """The model's label. A name that has never answered is somebody's own invention until it does."""
@@ -98,14 +133,24 @@ class Metrics(Recorder):
         return _bounded(self._providers, member.name if member is not None else None)
 
 
-class _PoolCollector(Collector):
-    """The backends as they are right now."""
+class _StateCollector(Collector):
+    """Backends, queue and budgets as they are right now."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, slots: Slots | None) -> None:
         self._pool = pool
+        self._slots = slots
+        self.budgets: Callable[[], Iterable[BudgetState]] = tuple
 
     @override
     def collect(self) -> Iterator[Metric]:
+        yield from self._backends()
+        if self._slots is not None:
+            yield GaugeMetricFamily(
+                f"{_PREFIX}_queue_depth", "Requests that wait for their turn at the gateway.", value=self._slots.waiting
+            )
+        yield from self._budgets()
+
+    def _backends(self) -> Iterator[Metric]:
         active = _gauge("provider_active_requests", "Requests that a provider is answering for this gateway.")
         depth = _gauge("provider_queue_depth", "Requests that wait for their turn at a provider.")
         health = _gauge("provider_health", "1: well, 0.5: slow or unwell, 0: offline, or its key is refused.")
@@ -122,13 +167,52 @@ class _PoolCollector(Collector):
                 latency.add_metric((name,), min(known))
         yield from (active, depth, health, latency)
 
+    def _budgets(self) -> Iterator[Metric]:
+        """Those of keys and users are nobody else's to see: of each kind, the one that is spent most stands for all."""
+        labels = ("scope", "provider", "period")
+        used = _gauge("budget_used_ratio", "What is spent of a budget; 1: all. Of those of keys and users, the highest.", labels)
+        left = _gauge("budget_left", "Money that is left of a budget of the household or of a provider.", labels)
+        ratios: dict[tuple[str, str, str], float] = {}
+        amounts: dict[tuple[str, str, str], float] = {}
+        for budget, spent in self._spent():
+            member = self._pool.get(budget.subject) if budget.scope is Scope.BACKEND else None
+            whose = (budget.scope.value, NONE if member is None else member.name, budget.period.value)
+            if (budget.scope is Scope.BACKEND and member is None) or (whose not in ratios and len(ratios) >= _MOST_NAMES):
+                continue
+            ratios[whose] = max(spent / budget.amount if budget.amount else 1.0, ratios.get(whose, 0.0))
+            if budget.scope in (Scope.HOUSEHOLD, Scope.BACKEND):
+                amount = max(0, budget.amount - spent) / NANO
+                amounts[whose] = min(amount, amounts.get(whose, amount))
+        for family, values in ((used, ratios), (left, amounts)):
+            for whose, value in values.items():
+                family.add_metric(whose, value)
+            yield family
+
+    def _spent(self) -> Iterator[tuple[Budget, int]]:
+        """All budgets, with what is spent of each; the backends' monthly limits are budgets too."""
+        for state in self.budgets():
+            yield state.budget, state.spent
+        for member in self._pool:
+            if (limit := member.terms.monthly_limit) is not None:
+                yield Budget(f"limit:{member.id}", Scope.BACKEND, member.id, limit, Period.MONTH), member.month_cost
+
 
 def _health(member: Member) -> float:
     return _HEALTH.get(member.state, 0.0) if member.enabled else 0.0
 
 
-def _gauge(name: str, what: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{_PREFIX}_{name}", what, labels=("provider",))
+def _speed(generation: Generation) -> float | None:
+    """Tokens per second of a whole answer, or None where there is nothing to reckon it from."""
+    tokens, seconds = generation.usage.completion_tokens, generation.duration
+    if generation.stream and generation.first_token is not None:
+        tokens, seconds = tokens - 1, seconds - generation.first_token
+    if generation.outcome is not Outcome.OK or tokens <= 0 or seconds <= 0:
+        return None
+    return tokens / seconds
+
+
+def _gauge(name: str, what: str, labels: Sequence[str] = ("provider",)) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{_PREFIX}_{name}", what, labels=labels)
 
 
 def _bounded(names: set[str], name: str | None) -> str:

@@ -20,6 +20,7 @@ _LONGEST = 3600.0
 _MOST_MONEY = 999_999.0
 _LARGEST_WINDOW = 100_000_000
 _MOST_REQUESTS = 100_000
+_MOST_A_MINUTE = 1_000_000_000
 _COSTS = [cost.value for cost in Cost if cost is not Cost.UNKNOWN]
 _RATES = {
     "input": "input",
@@ -167,7 +168,7 @@ def _rates(value: Value) -> Prices:
     currency = given["currency"].text().upper() if "currency" in given else DEFAULT_CURRENCY
     if not _CURRENCY.fullmatch(currency):
         raise given["currency"].error("currency must be three letters, such as EUR.")
-    return Prices(**found, currency=currency)
+    return Prices(**found, currency=currency, tiers=())
 
 
 def _capabilities(value: Value) -> frozenset[Capability]:
@@ -194,6 +195,8 @@ _PLAIN: Mapping[str, tuple[str, Callable[[Value], Any]]] = {
     "isDefault": ("is_default", Value.flag),
     "cost": ("cost", _cost),
     "monthlyLimit": ("monthly_limit", lambda value: round(value.number(0, _MOST_MONEY) * NANO)),
+    "requestsPerMinute": ("requests_per_minute", lambda value: value.whole(1, _MOST_A_MINUTE)),
+    "tokensPerMinute": ("tokens_per_minute", lambda value: value.whole(1, _MOST_A_MINUTE)),
     "tags": ("tags", lambda value: frozenset(value.texts("list its tags, or delete the line"))),
 }
 """By the file's key: the name that the code gives it, and what reads it."""

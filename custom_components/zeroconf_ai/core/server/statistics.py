@@ -1,7 +1,8 @@
-"""What was served since the start, by day and month, for `/v1/status`."""
+"""What was served since the start, by day and month, for the `/v1/status` of who keeps no books."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
+import time
 
 from ..protocol.status import Period
 from ..protocol.usage import Usage
@@ -11,7 +12,8 @@ _WEIGHT = 0.2
 
 
 def _today() -> date:
-    return datetime.now().astimezone().date()
+    now = time.localtime()
+    return date(now.tm_year, now.tm_mon, now.tm_mday)
 
 
 class Statistics:
@@ -21,14 +23,14 @@ class Statistics:
         """`today` tells the date."""
         self._date = today
         self._since = today()
-        self._today = self._month = self._total = Period()
+        self._today = self._earlier_this_month = self._earlier = Period()
         self.mean_seconds = 0.0
         """How long a request takes, the newest counting most."""
 
     def count(self, usage: Usage | None, seconds: float) -> None:
         """Count a request that was answered, and what it used as far as it is known."""
         self._turn()
-        self._today, self._month, self._total = (_more(period, usage) for period in (self._today, self._month, self._total))
+        self._today = Period(self._today.requests + 1, self._today.usage + usage if usage is not None else self._today.usage)
         first = self.mean_seconds == 0.0
         self.mean_seconds = seconds if first else (1 - _WEIGHT) * self.mean_seconds + _WEIGHT * seconds
 
@@ -36,18 +38,21 @@ class Statistics:
     def periods(self) -> tuple[Period, Period, Period]:
         """Today, this month, and all since the start."""
         self._turn()
-        return self._today, self._month, self._total
+        month = _sum(self._earlier_this_month, self._today)
+        return self._today, month, _sum(self._earlier, month)
 
     def _turn(self) -> None:
         """Begin anew where a day or a month is over."""
         today = self._date()
         if today == self._since:
             return
+        self._earlier_this_month = _sum(self._earlier_this_month, self._today)
         self._today = Period()
         if (today.year, today.month) != (self._since.year, self._since.month):
-            self._month = Period()
+            self._earlier = _sum(self._earlier, self._earlier_this_month)
+            self._earlier_this_month = Period()
         self._since = today
 
 
-def _more(period: Period, usage: Usage | None) -> Period:
-    return Period(period.requests + 1, period.usage + (usage or Usage()))
+def _sum(one: Period, other: Period) -> Period:
+    return Period(one.requests + other.requests, one.usage + other.usage)

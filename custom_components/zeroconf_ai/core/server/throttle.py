@@ -2,10 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 import logging
 import math
 import time
+
+from ..protocol.addresses import subscriber
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -16,8 +17,6 @@ LONGEST_WAIT = 60.0
 MAX_ADDRESSES = 10_000
 _STEPS = 6
 """Failures over the limit until the wait, which doubles with each, is the longest: 2 s, 4 s, … 64 s."""
-_IPV6_SUBSCRIBER_BITS = 64
-"""An IPv6 host chooses among 2^64 addresses of its network as it likes (RFC 8981): the network is what is counted."""
 
 
 class Throttle:
@@ -30,7 +29,7 @@ class Throttle:
 
     def failed(self, address: str | None) -> float:
         """Note a failure; the seconds to wait before the next try, 0 while there are few."""
-        key = _key(address)
+        key = subscriber(address)
         now = self._clock()
         level, since = self._levels.pop(key, (0.0, now))
         before = max(0.0, level - (now - since) * FAILURES / WINDOW)
@@ -43,13 +42,3 @@ class Throttle:
         if before <= FAILURES:
             _LOGGER.warning("%s failed more than %d times within %d s; it is told to wait now", address, FAILURES, WINDOW)
         return min(math.exp2(max(1.0, level - FAILURES)), LONGEST_WAIT)
-
-
-def _key(address: str | None) -> str:
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
-        return str(address)
-    return f"{int(parsed) >> (128 - _IPV6_SUBSCRIBER_BITS):x}/{_IPV6_SUBSCRIBER_BITS}"

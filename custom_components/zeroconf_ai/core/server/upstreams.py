@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import aiohttp
 
+from ..accounting.pricing import PriceBook
 from ..backends.base import Endpoint
 from ..backends.catalogue import Catalogue
 from ..engine import Engine
+from ..routing.policy import Terms
 from ..routing.pool import Member
 from .config import UpstreamConfig
 
@@ -28,10 +30,11 @@ def make_backend(upstream: UpstreamConfig, session: aiohttp.ClientSession) -> Ca
 class Upstreams:
     """The configured backends of an engine."""
 
-    def __init__(self, engine: Engine, session: aiohttp.ClientSession) -> None:
-        """`session` is shared and stays open."""
+    def __init__(self, engine: Engine, session: aiohttp.ClientSession, prices: PriceBook | None = None) -> None:
+        """`session` is shared and stays open; so may be `prices`."""
         self._engine = engine
         self._session = session
+        self._prices = prices or PriceBook()
         self._running: dict[str, tuple[UpstreamConfig, Catalogue]] = {}
         self._lock = asyncio.Lock()
 
@@ -60,7 +63,7 @@ class Upstreams:
         elif upstream.enabled:
             backend = make_backend(upstream, self._session)
             self._running[upstream.id] = upstream, backend
-            await self._engine.replace(backend, upstream.terms)
+            await self._engine.replace(backend, await self._terms(upstream))
         else:  # a replacement would be asked how it is
             await self._drop(upstream.id)
             await self._add(upstream)
@@ -68,20 +71,29 @@ class Upstreams:
     async def _add(self, upstream: UpstreamConfig) -> None:
         backend = make_backend(upstream, self._session)
         self._running[upstream.id] = upstream, backend
-        member = self._engine.add(backend, upstream.terms)
+        member = self._engine.add(backend, await self._terms(upstream))
         member.enabled = upstream.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
 
     async def _amend(self, member: Member, upstream: UpstreamConfig, backend: Catalogue) -> None:
+        terms = await self._terms(upstream)
         backend.wishes = upstream.wishes
-        member.terms = upstream.terms
+        member.terms = terms
         member.slots.queue_length = member.terms.queue_length
         member.update_slots()
         member.enabled = upstream.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
         self._engine.pool.tell(upstream.id)
+
+    async def _terms(self, upstream: UpstreamConfig) -> Terms:
+        """What routing has to know of it, with what is published of its prices."""
+        listed = await self._prices.lookup(upstream.kind.name, upstream.endpoint)
+        if listed is None:
+            return upstream.terms
+        aliases = upstream.aliases
+        return replace(upstream.terms, listed=lambda model: listed(aliases.get(model, model)))
 
     async def _drop(self, backend_id: str) -> None:
         del self._running[backend_id]

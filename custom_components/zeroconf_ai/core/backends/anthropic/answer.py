@@ -45,6 +45,12 @@ class AnthropicTranslator(Translator):
         self._calls = 0
         self._details = 0
 
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        """The prompt's tokens stand at the beginning of a stream already."""
+        return _usage(self._usage) if self._usage else None
+
     @override
     def feed(self, data: bytes) -> list[Chunk]:
         events = self._decoder.feed(data) if data else self._decoder.flush()

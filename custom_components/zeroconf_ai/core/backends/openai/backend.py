@@ -8,6 +8,7 @@ import aiohttp
 
 from ...protocol.errors import (
     ApiError,
+    AuthenticationError,
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
@@ -56,6 +57,9 @@ class _OpenAIUpstream(DialectUpstream):
             return NotFoundError(err.message, code="model_not_found", param="model", upstream_status=403)
         if isinstance(err, InvalidRequestError) and "budget has been exceeded" in words:
             return QuotaError(err.message, upstream_status=400)  # LiteLLM's, which is a 400
+        if isinstance(err, InvalidRequestError) and words.startswith("no connected db"):
+            # LiteLLM's on every key but its own where it has no database of others.
+            return AuthenticationError("LiteLLM does not know the key", upstream_status=400)
         return err
 
 

@@ -21,6 +21,8 @@ class AnswerWriter(ABC):
     """Of a stream."""
     ping: bytes = sse.PING
     """What a silent stream is kept alive with."""
+    provider: str = ""
+    """Who answers, for dialects that have a place for it."""
 
     @abstractmethod
     def whole(self, body: bytes) -> bytes:

@@ -10,6 +10,9 @@ from ...protocol.errors import ApiError
 from ...protocol.request import Request
 from .base import AnswerWriter
 
+_PROVIDER = b'"provider"'
+"""No text in an answer holds these bytes: there, its quotation marks are escaped."""
+
 
 class OpenAIWriter(AnswerWriter):
     """Passes chunks on. A failure is the last event, and then no `[DONE]` follows."""
@@ -17,14 +20,26 @@ class OpenAIWriter(AnswerWriter):
     def __init__(self, request: Request) -> None:
         """`request` says whether the client wants the usage at the end of a stream."""
         self._wants_usage = (request.body.get("stream_options") or {}).get("include_usage") is True
+        self._said_who = False
 
     @override
     def whole(self, body: bytes) -> bytes:
-        return body
+        return self._with_provider(body)
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
-        return b"".join([sse.encode(chunk.raw) for chunk in batch if self._wants_usage or not _only_usage(chunk)])
+        events = [chunk.raw for chunk in batch if self._wants_usage or not _only_usage(chunk)]
+        if events and not self._said_who:
+            self._said_who = True
+            events[0] = self._with_provider(events[0])
+        return b"".join(map(sse.encode, events))
+
+    def _with_provider(self, data: bytes) -> bytes:
+        """An object with who answers added at its end, unless the upstream says so itself; its other bytes stay as they are."""
+        head = data.rstrip()
+        if not self.provider or _PROVIDER in data or not head.endswith(b"}"):
+            return data
+        return b"".join((head[:-1], b",", _PROVIDER, b":", orjson.dumps(self.provider), b"}"))
 
     @override
     def end(self) -> bytes:

@@ -1,7 +1,7 @@
 """One file per group of paths: what is answered there. `ROUTES` lists those of every port."""
 
 from ..dispatch import Route
-from . import audio, generate, generation, messages, metrics, models, ollama, responses, status
+from . import audio, generate, generation, messages, metrics, models, ollama, responses, status, usage
 
 ROUTES = (
     Route("GET", "/v1/models", models.list_models, "models"),
@@ -19,6 +19,7 @@ ROUTES = (
     Route("GET", "/v1/health", status.health, public=True),
     Route("GET", "/v1/status", status.status, "status"),
     Route("GET", "/v1/generation", generation.generation, "generation"),
+    Route("GET", "/v1/usage", usage.usage, "usage"),
     Route("GET", "/v1/metrics", metrics.metrics, "metrics"),
 )
 

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 
 from ...protocol.errors import (
     ApiError,
@@ -172,6 +173,8 @@ async def _read_form(call: Call) -> _Form:
                 form.file = Recording(data, part.headers.get("Content-Type", ""), part.filename or "")
             else:
                 form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES)).decode(errors="replace").strip()
+    except HttpProcessingError as err:
+        raise InvalidRequestError("The form cannot be read: the headers of a part are broken.", code="invalid_body") from err
     except (web.RequestPayloadError, ValueError, RuntimeError) as err:
         raise InvalidRequestError(f"The form cannot be read: {err}.", code="invalid_body") from err
     return form

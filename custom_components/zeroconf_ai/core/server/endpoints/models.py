@@ -10,6 +10,7 @@ from ...engine import Engine
 from ...protocol.models import AUTO, ModelInfo, same_model
 from ...protocol.record import Capability
 from ...routing.chains import Target, expand, virtual_model
+from ...routing.costs import price_of
 from ...routing.pool import Member
 from ...routing.refusals import unknown_model
 from ..dispatch import Call
@@ -51,7 +52,7 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
     other: list[dict[str, Any]] = []
     for member, model in real.values():
         if model.id != AUTO and model.id not in engine.policy.virtual_models:
-            (chat if model.for_chat else other).append(_described(member, model))
+            (chat if model.for_chat else other).append(_described(member, model, engine.own_id))
     named = {answers: [_named(engine, name) for name in virtual if virtual[name] is answers] for answers in (True, False)}
     first = [model for model in named[True] if model["id"] == AUTO]
     return [*first, *chat, *(model for model in named[True] if model["id"] != AUTO), *other, *named[False]]
@@ -81,10 +82,11 @@ def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) 
             yield model
 
 
-def _described(member: Member, model: ModelInfo) -> dict[str, Any]:
-    """A model with the owner's prices, where there are any."""
-    own = member.served.own_prices(model.id)
-    return (model if own is None else replace(model, pricing=own.to_json())).to_json(provider=member.name)
+def _described(member: Member, model: ModelInfo, own_id: str | None) -> dict[str, Any]:
+    """A model with the prices by which it is charged, where any are known, and the way to it."""
+    prices = price_of(member, model.id)
+    via = model.via if own_id is None else (*model.via, own_id)
+    return replace(model, pricing=None if prices is None else prices.to_json(), via=via).to_json(provider=member.name)
 
 
 def _named(engine: Engine, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...protocol.models import ModelInfo, parse_models, same_model
+from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request, parse_object
 from ...routing.refusals import unknown_model
@@ -16,6 +16,7 @@ from ..answering import answer
 from ..dialects.base import Understood
 from ..dialects.ollama_answer import OllamaWriter, chat_words, error_body, generate_words, now
 from ..dialects.ollama_request import chat_to_chat, generate_to_chat, wants_thoughts
+from ..dialects.turns import wrong
 from ..dispatch import Call, Manners
 from ..gateway import Gateway
 from .models import listed
@@ -93,7 +94,10 @@ async def _generate(
     asked = parse_object(raw)
     if not asked.get(param):
         reason = "unload" if asked.get("keep_alive") == 0 else "load"
-        head = {"model": asked.get("model"), "created_at": now()}
+        model = asked.get("model") or AUTO
+        if not isinstance(model, str):
+            raise wrong("model", "a model's id, or left out")
+        head = {"model": model, "created_at": now()}
         return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
 
     def understand(_: bytes) -> Understood:

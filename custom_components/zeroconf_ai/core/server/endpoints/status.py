@@ -7,7 +7,7 @@ from aiohttp import web
 from ... import __version__
 from ...engine import Caller
 from ...protocol.record import PROTOCOL_VERSION
-from ...protocol.status import Health, ProviderState, ProviderStatus, Queue, Waiting
+from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
 from ...routing.slots import Slots
 from ..dispatch import Call
 from ..gateway import Gateway
@@ -27,7 +27,7 @@ async def health(gateway: Gateway, call: Call) -> web.Response:
 
 async def status(gateway: Gateway, call: Call) -> web.Response:
     """Load and use. Where a key is asked for, only who has it gets here; where none is, the network is trusted with it."""
-    today, month, total = gateway.statistics.periods
+    today, month, total = _periods(gateway)
     report = ProviderStatus(
         id=gateway.id,
         version=PROTOCOL_VERSION,
@@ -37,8 +37,27 @@ async def status(gateway: Gateway, call: Call) -> web.Response:
         month=month,
         total=total,
         warm_models=frozenset(model.id for _, model in gateway.engine.models() if model.warm),
+        rate_limits=await _rate_limits(gateway, call.caller),
     )
     return call.json(report.to_json())
+
+
+async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]:
+    """The caller's own."""
+    if gateway.engine.gatekeeper is None:
+        return {}
+    standing = await gateway.engine.gatekeeper.standing(caller.key_id, caller.user_id, caller.address)
+    found = {"requests": standing.requests, "tokens": standing.tokens, "parallel": standing.parallel}
+    return {name: RateLimit(rate.limit, rate.remaining, rate.reset) for name, rate in found.items() if rate is not None}
+
+
+def _periods(gateway: Gateway) -> tuple[Period, Period, Period]:
+    """Today, this month and all: by the books where there are any, else of what was answered since the start."""
+    if gateway.ledger is None:
+        return gateway.statistics.periods
+    used = gateway.ledger.totals.household
+    today, month, total = (Period(sums.requests, sums.usage) for sums in (used.today, used.month, used.total))
+    return today, month, total
 
 
 def _queue(gateway: Gateway, caller: Caller) -> Queue:

@@ -1,0 +1,232 @@
+"""What the entities of the accounts follow: of the household, of each backend of the gateway and of each key what it used.
+
+All of it is in memory already (`Books.totals`), so that it is the same after a restart; entities are told once a second.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+import logging
+from typing import NamedTuple, override
+
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.core import HassJob, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+
+from .const import DOMAIN
+from .core.accounting.books import Books
+from .core.accounting.budget import BudgetEvent, Scope
+from .core.accounting.budgets import BudgetState
+from .core.accounting.generation import Generation, Outcome
+from .core.accounting.totals import Standing, Subject
+from .core.protocol.errors import RateLimitError
+from .data import DATA, GatewayConfigEntry
+from .pool_coordinator import SHOW_SECONDS
+
+_LOGGER = logging.getLogger(__name__)
+
+RECENT = 100
+"""Speed, delay and failures are those of so many requests."""
+RATE_LIMITED_SECONDS = 60.0
+"""So long after a refusal it is shown that the limit was met."""
+
+
+class _Seen(NamedTuple):
+    """What is kept of a request."""
+
+    outcome: Outcome
+    first_token: float | None
+    tokens: int
+    seconds: float
+    """In which its tokens came."""
+
+
+class Recent:
+    """The last requests: since the start, and no more than `RECENT`."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._seen: deque[_Seen] = deque(maxlen=RECENT)
+
+    def add(self, generation: Generation) -> None:
+        """Add a request."""
+        tokens, first = generation.usage.completion_tokens, generation.first_token
+        seconds = generation.duration - (first if generation.stream and first is not None else 0.0)
+        self._seen.append(_Seen(generation.outcome, first, tokens, max(0.0, seconds)))
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of all answers together; None where there are none."""
+        answered = [seen for seen in self._seen if seen.outcome is Outcome.OK and seen.tokens]
+        seconds = sum(seen.seconds for seen in answered)
+        return sum(seen.tokens for seen in answered) / seconds if seconds else None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Per cent of those that nobody broke off; None where there are none."""
+        ended = [seen for seen in self._seen if seen.outcome is not Outcome.CANCELLED]
+        return 100.0 * sum(seen.outcome is Outcome.ERROR for seen in ended) / len(ended) if ended else None
+
+    def first_token(self, percent: int) -> float | None:
+        """Within how many seconds so many per cent of the answers began; None where there are none."""
+        found = sorted(seen.first_token for seen in self._seen if seen.first_token is not None)
+        return found[max(0, -(-len(found) * percent // 100) - 1)] if found else None
+
+
+class Account(DataUpdateCoordinator[None]):
+    """Whose use it is, with a device. Lives from when there is one until it is gone."""
+
+    config_entry: GatewayConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: GatewayConfigEntry,
+        books: Books,
+        scope: Scope,
+        subject: str,
+        *,
+        device: str,
+        name: str,
+        subentry_id: str | None = None,
+        is_agent: bool = False,
+    ) -> None:
+        """`device` is what its device goes by; `subject` the id of the backend or key, "" for the household.
+
+        `is_agent`: it is an agent of this home, which costs nothing itself.
+        """
+        super().__init__(hass, _LOGGER, config_entry=entry, name=name)
+        self.books = books
+        self.scope = scope
+        self.subject = subject
+        self.device = device
+        self.subentry_id = subentry_id
+        self.is_agent = is_agent
+        self.recent = Recent()
+        self._budget_listeners: list[Callable[[BudgetEvent], None]] = []
+        self._show_job = HassJob(self._show, f"show account {name}", cancel_on_shutdown=True)
+        self._cancel_show: Callable[[], None] | None = None
+        self._cancel_limited: Callable[[], None] | None = None
+        self._currency = _shown_currency(hass, device)
+        self.standing = self._read()
+        """What it used, as it is shown."""
+
+    @property
+    def budgets(self) -> list[BudgetState]:
+        """Its budgets as they are now, the one first that is nearest to its end."""
+        budgets = self.books.budgets
+        states = [budgets.state(budget.id) for budget in budgets.of(self.scope, self.subject or None)]
+        return sorted(states, key=lambda state: state.percent, reverse=True)
+
+    @property
+    def currency(self) -> str:
+        """What its costs are shown in: Home Assistant's currency where some are in it, else that of most of them.
+
+        It stays so: statistics are of one unit.
+        """
+        costs = {currency: cost for currency, cost in self.standing.total.costs.items() if cost}
+        if costs and self._currency not in costs:
+            home = self.hass.config.currency
+            self._currency = home if home in costs else max(costs, key=costs.__getitem__)
+        return self._currency or self.hass.config.currency
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether a request of it was refused for a limit within the last minute; of a backend, whether it asks for a rest."""
+        if self.scope is Scope.BACKEND:
+            member = self.hass.data[DATA].engine.pool.get(self.subject)
+            return member is not None and member.resting()
+        return self._cancel_limited is not None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Per cent; of a backend, of all attempts since the start, also where another provider answered then."""
+        if self.scope is not Scope.BACKEND:
+            return self.recent.error_rate
+        member = self.hass.data[DATA].engine.pool.get(self.subject)
+        attempts = 0 if member is None else member.tally.requests + member.tally.errors
+        return None if member is None or not attempts else 100.0 * member.tally.errors / attempts
+
+    @callback
+    def add(self, generation: Generation) -> None:
+        """Note a request. Must cost next to nothing."""
+        self.recent.add(generation)
+        if generation.error_code == RateLimitError.default_code:
+            self._limit()
+        self.note()
+
+    @callback
+    def note(self) -> None:
+        """Something changed that is shown with all else of this second."""
+        if self._cancel_show is None:
+            self._cancel_show = async_call_later(self.hass, SHOW_SECONDS, self._show_job)
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        self._forget_show()
+        self.standing = self._read()
+        super().async_update_listeners()
+
+    @callback
+    def listen_budgets(self, listener: Callable[[BudgetEvent], None]) -> Callable[[], None]:
+        """Call `listener` with each threshold that one of its budgets reaches; returns what ends it."""
+        self._budget_listeners.append(listener)
+        return lambda: self._budget_listeners.remove(listener)
+
+    @callback
+    def tell(self, event: BudgetEvent) -> None:
+        """A threshold was reached."""
+        for listener in tuple(self._budget_listeners):
+            listener(event)
+        self.async_update_listeners()
+
+    @callback
+    def close(self) -> None:
+        """End it. Safe to call twice."""
+        self._forget_show()
+        if self._cancel_limited is not None:
+            self._cancel_limited()
+            self._cancel_limited = None
+
+    @override
+    async def async_shutdown(self) -> None:
+        self.close()
+        await super().async_shutdown()
+
+    def _read(self) -> Standing:
+        totals = self.books.totals
+        if self.scope is Scope.HOUSEHOLD:
+            return totals.household
+        return totals.of(Subject(self.scope.value), self.subject)
+
+    def _limit(self) -> None:
+        if self._cancel_limited is not None:
+            self._cancel_limited()
+        job = HassJob(self._unlimit, f"limit over {self.name}", cancel_on_shutdown=True)
+        self._cancel_limited = async_call_later(self.hass, RATE_LIMITED_SECONDS, job)
+
+    @callback
+    def _unlimit(self, _: datetime) -> None:
+        self._cancel_limited = None
+        self.async_update_listeners()
+
+    @callback
+    def _show(self, _: datetime) -> None:
+        self._cancel_show = None
+        self.async_update_listeners()
+
+    def _forget_show(self) -> None:
+        if self._cancel_show is not None:
+            self._cancel_show()
+            self._cancel_show = None
+
+
+def _shown_currency(hass: HomeAssistant, device: str) -> str | None:
+    """What its costs were shown in before the restart."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{device}_cost_total")
+    known = registry.async_get(entity_id) if entity_id is not None else None
+    return known.unit_of_measurement if known is not None else None

@@ -1,0 +1,68 @@
+"""Whether a budget is nearly or wholly spent, and whether a limit was met."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
+
+from .accounting_coordinators import Account
+from .accounting_entity import AccountEntity
+from .core.accounting.budgets import BudgetState
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountBinarySensorDescription(BinarySensorEntityDescription):
+    """What is read off an account; None: there is nothing that it could be said of."""
+
+    is_on_fn: Callable[[Account], bool | None]
+
+
+def _any(account: Account, reached: Callable[[BudgetState], bool]) -> bool | None:
+    states = account.budgets
+    return any(reached(state) for state in states) if states else None
+
+
+def _warned(state: BudgetState) -> bool:
+    """Whether the first of its thresholds is reached."""
+    return state.percent >= min(state.budget.thresholds, default=100)
+
+
+BUDGET_WARNING = AccountBinarySensorDescription(
+    key="budget_warning",
+    translation_key="budget_warning",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    is_on_fn=lambda account: _any(account, _warned),
+)
+BUDGET_EXCEEDED = AccountBinarySensorDescription(
+    key="budget_exceeded",
+    translation_key="budget_exceeded",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    is_on_fn=lambda account: _any(account, lambda state: state.exceeded),
+)
+RATE_LIMITED = AccountBinarySensorDescription(
+    key="rate_limited",
+    translation_key="rate_limited",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    is_on_fn=lambda account: account.rate_limited,
+)
+
+
+class AccountBinarySensor(AccountEntity, BinarySensorEntity):
+    """Shows one of them."""
+
+    entity_description: AccountBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        return self.entity_description.is_on_fn(self.coordinator)
+
+
+def account_binary_sensors(account: Account) -> list[AccountBinarySensor]:
+    """All that an account has: an agent of this home has no budget of its own."""
+    wanted = (RATE_LIMITED,) if account.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
+    return [AccountBinarySensor(account, description) for description in wanted]

@@ -1,0 +1,80 @@
+"""The days, weeks and months that a budget is for, by the clock on the wall of the home."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+
+class Period(StrEnum):
+    """How long a budget lasts until it renews."""
+
+    DAY = "day"
+    WEEK = "week"
+    """From Monday (ISO 8601)."""
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One day, week or month: from `start` until before `end`, in seconds since the epoch."""
+
+    label: str
+    """Its first day (ISO 8601): what it goes by, also where the home moves to another time zone."""
+    start: float
+    end: float
+
+    def __contains__(self, moment: float) -> bool:
+        """Whether a time is within it."""
+        return self.start <= moment < self.end
+
+
+def window(period: Period, moment: float, zone: tzinfo) -> Window:
+    """The period that a time is in, in a time zone.
+
+    A day is as long as it is: 23 or 25 hours where the clocks change.
+    """
+    first = _first_day(period, datetime.fromtimestamp(moment, zone).date())
+    return Window(first.isoformat(), _midnight(first, zone), _midnight(_next(period, first), zone))
+
+
+def _first_day(period: Period, day: date) -> date:
+    if period is Period.DAY:
+        return day
+    return day - timedelta(days=day.weekday()) if period is Period.WEEK else day.replace(day=1)
+
+
+def _next(period: Period, first: date) -> date:
+    if period is Period.MONTH:
+        return (first + timedelta(days=31)).replace(day=1)
+    return first + timedelta(days=1 if period is Period.DAY else 7)
+
+
+def _midnight(day: date, zone: tzinfo) -> float:
+    """When a day begins. Where the clocks go over midnight, that is the moment of it; where midnight comes twice, the first."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+
+
+class Windows:
+    """The periods of now, reckoned once each. The zone may be changed at any time."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        """`zone` is the home's."""
+        self._zone = zone
+        self._known: dict[Period, Window] = {}
+
+    @property
+    def zone(self) -> tzinfo:
+        """The home's time zone."""
+        return self._zone
+
+    @zone.setter
+    def zone(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._known.clear()
+
+    def at(self, period: Period, moment: float) -> Window:
+        """The period that a time is in."""
+        known = self._known.get(period)
+        if known is None or moment not in known:
+            known = self._known[period] = window(period, moment, self._zone)
+        return known

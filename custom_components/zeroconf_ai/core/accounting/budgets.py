@@ -1,0 +1,304 @@
+"""`Budgets`: who may spend how much, and how much that is by now (docs/accounting.md, "Budgets")."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+import logging
+import time
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from . import audit, budget_rows
+from .accounts import Accounts, Due, MemoryAccounts, Reserved
+from .admission import Asked
+from .audit import Act
+from .batches import Batches
+from .budget import DEFAULT_THRESHOLDS, Account, Action, Budget, BudgetEvent, Scope, listed, make_budget
+from .budget_periods import Period, Window, Windows
+from .database import Database
+from .reservations import Decision
+from .shared_accounts import SharedAccounts
+from .tables import key_rollups, rollups
+
+_LOGGER = logging.getLogger(__name__)
+
+_NOTHING = Decision()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A budget as it is now. Nano-units."""
+
+    budget: Budget
+    period: Window
+    spent: int
+    reserved: int
+    """Set aside for requests that are being answered."""
+
+    @property
+    def left(self) -> int:
+        """What is not spent."""
+        return max(0, self.budget.amount - self.spent)
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether all of it is spent."""
+        return self.spent >= self.budget.amount
+
+    @property
+    def percent(self) -> float:
+        """How much of it is spent."""
+        return 100.0 * self.spent / self.budget.amount if self.budget.amount else 100.0
+
+
+class Hold(NamedTuple):
+    """What is set aside for one request, until it is settled."""
+
+    asked: Asked
+    reserved: Reserved
+
+
+class Budgets:
+    """All budgets. Lives on one event loop."""
+
+    def __init__(
+        self, database: Database, batches: Batches, zone: tzinfo, *, shared: bool, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Empty until `refresh` is called. `zone` is the home's; `shared`: other gateways use the same database.
+
+        `clock` tells seconds since the epoch.
+        """
+        self._database = database
+        self._batches = batches
+        self._clock = clock
+        self._changing = asyncio.Lock()
+        self._budgets: dict[str, Budget] = {}
+        self._by_subject: Mapping[tuple[Scope, str], tuple[Budget, ...]] = {}
+        self._limits: dict[str, Budget] = {}
+        """The monthly limits of backends, which are kept elsewhere, as budgets."""
+        self._version = -1
+        self._windows = Windows(zone)
+        self._listeners: list[Callable[[BudgetEvent], None]] = []
+        self._watchers: list[Callable[[], None]] = []
+        self.accounts: Accounts = (
+            SharedAccounts(database, self._told) if shared else MemoryAccounts(database, batches, self._told)
+        )
+        self._shared = shared
+
+    def __iter__(self) -> Iterator[Budget]:
+        """All budgets."""
+        return iter(list(self._budgets.values()))
+
+    def __len__(self) -> int:
+        return len(self._budgets)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of the home. May be set at any time."""
+        return self._windows.zone
+
+    @zone.setter
+    def zone(self, zone: tzinfo) -> None:
+        self._windows.zone = zone
+
+    def get(self, budget_id: str) -> Budget | None:
+        """The budget with an id, or None."""
+        return self._budgets.get(budget_id)
+
+    def of(self, scope: Scope, subject: str | None = None) -> tuple[Budget, ...]:
+        """The budgets of a key, a user, a backend or (without one) the household."""
+        return self._by_subject.get((Scope(scope), subject or ""), ())
+
+    def state(self, budget_id: str) -> BudgetState:
+        """A budget as it is now, by what is known here. Raises KeyError without it."""
+        budget = self._budgets[budget_id]
+        due = self._due(budget, self._clock())
+        account = self.accounts.known(due) or Account()
+        return BudgetState(budget, due.window, account.spent, account.reserved)
+
+    def month_cost(self, backend_id: str) -> int:
+        """What a backend that has a monthly limit cost this month, in nano-units; 0 for others."""
+        limit = self._limits.get(backend_id)
+        account = None if limit is None else self.accounts.known(self._due(limit, self._clock()))
+        return 0 if account is None else account.spent
+
+    def listen(self, callback: Callable[[BudgetEvent], None]) -> Callable[[], None]:
+        """Call `callback` once for each threshold that a budget reaches within a period; returns what ends it.
+
+        Of gateways that share a database, one alone is told.
+        """
+        return _join(self._listeners, callback)
+
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` whenever a budget was set, reset or removed, here or by another process; returns what ends it."""
+        return _join(self._watchers, callback)
+
+    async def set(
+        self,
+        scope: Scope,
+        subject: str | None,
+        amount: int,
+        period: Period,
+        *,
+        action: Action = Action.REFUSE,
+        thresholds: Iterable[int] = DEFAULT_THRESHOLDS,
+        actor: str = "",
+    ) -> Budget:
+        """Set a budget, in the place of the one that this subject has for such a period.
+
+        What was spent already within the period counts, as the ledger knows it. `actor` is who does it, for the log of acts
+        (`audit.Act`). Raises ValueError for what can be no budget, DatabaseError.
+        """
+        budget = make_budget(scope, subject, amount, period, action, thresholds)
+        due = self._due(budget, self._clock())
+
+        def write(connection: Connection) -> None:
+            if budget_rows.put(connection, budget):
+                budget_rows.begin(connection, due.key, _spent_before(connection, due))
+            else:
+                # More money: what is reached again is told again.
+                account = budget_rows.account(connection, due.key)
+                budget_rows.warn(connection, due.key, min(account.warned, account.reached(budget)))
+
+        await self._batches.flush()
+        async with self._changing:
+            await self._change(due, write, Act(time.time(), actor, "budget.set", budget.id))
+            self._take_over([*(other for other in self._budgets.values() if other.id != budget.id), budget])
+        self.accounts.tell_reached(due)
+        self._announce()
+        return budget
+
+    async def reset(self, budget_id: str, *, actor: str = "") -> None:
+        """Let nothing be spent of a budget, until more is. Raises KeyError without it, DatabaseError."""
+        due = self._due(self._budgets[budget_id], self._clock())
+        async with self._changing:
+            act = Act(time.time(), actor, "budget.reset", budget_id)
+            await self._change(due, lambda connection: budget_rows.reset(connection, budget_id), act)
+        self._announce()
+
+    async def remove(self, budget_id: str, *, actor: str = "") -> None:
+        """Take a budget away. Raises KeyError without it, DatabaseError."""
+        due = self._due(self._budgets[budget_id], self._clock())
+        async with self._changing:
+            act = Act(time.time(), actor, "budget.remove", budget_id)
+            await self._change(due, lambda connection: budget_rows.remove(connection, budget_id), act)
+            self._take_over([other for other in self._budgets.values() if other.id != budget_id])
+        self._announce()
+
+    async def reserve(self, asked: Asked) -> Hold:
+        """Set aside the most that a request may cost, or see what it is short of (`Hold.reserved.decision`).
+
+        Raises DatabaseError.
+        """
+        for backend_id, amount in asked.monthly_limits.items():
+            self._limit(backend_id, amount)
+        backends = asked.worst_costs.keys() | asked.monthly_limits.keys()
+        dues = self._dues(asked, backends)
+        if not dues:
+            return Hold(asked, Reserved(_NOTHING))
+        return Hold(asked, await self.accounts.reserve(dues, asked.worst_costs))
+
+    def settle(self, hold: Hold, backend_id: str | None, cost: int) -> None:
+        """Charge what a request cost in the place of what was set aside for it. Never blocks and never raises."""
+        dues = self._dues(hold.asked, () if backend_id is None else (backend_id,)) if cost else []
+        self.accounts.settle(hold.reserved, dues, cost)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any budget at all."""
+        return bool(self._budgets or self._limits)
+
+    async def refresh(self) -> None:
+        """See what other processes did to the budgets. Raises DatabaseError."""
+        async with self._changing:
+            version = self._version
+            loaded = await self._database.read(lambda connection: budget_rows.load(connection, other_than=version))
+            if loaded is not None:
+                self._version = loaded.version
+                self._take_over(loaded.budgets)
+            if loaded is not None or self._shared:
+                now = self._clock()
+                await self.accounts.refresh(
+                    [self._due(budget, now) for budget in (*self._budgets.values(), *self._limits.values())]
+                )
+        await self.accounts.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
+        if loaded is not None:
+            self._announce()
+
+    async def tidy(self) -> None:
+        """Forget what was spent long ago. Raises DatabaseError."""
+        until = datetime.fromtimestamp(self._clock(), UTC).date() - timedelta(days=budget_rows.KEEP_DAYS)
+        await self._database.write(lambda connection: budget_rows.prune(connection, until.isoformat()))
+
+    async def _change(self, due: Due, write: Callable[[Connection], None], act: Act) -> None:
+        def noted(connection: Connection) -> None:
+            write(connection)
+            audit.add(connection, act)
+
+        await self.accounts.flush()  # what was spent before is not to be charged after
+        version = await self.accounts.changed(due, budget_rows.count_change, noted)
+        if version == self._version + 1:  # else others changed something since, and the next `refresh` reads it all
+            self._version = version
+
+    def _take_over(self, budgets: Iterable[Budget]) -> None:
+        self._budgets = {budget.id: budget for budget in sorted(budgets, key=lambda budget: budget.id)}
+        self._by_subject = listed(tuple(self._budgets.values()))
+
+    def _limit(self, backend_id: str, amount: int) -> None:
+        known = self._limits.get(backend_id)
+        if known is None or known.amount != amount:
+            name = f"limit:{backend_id}"
+            self._limits[backend_id] = Budget(name, Scope.BACKEND, backend_id, amount, Period.MONTH, Action.FREE_ONLY)
+
+    def _dues(self, asked: Asked, backends: Iterable[str]) -> list[Due]:
+        """What a request falls under."""
+        if not self.any:
+            return []
+        found = [*self._by_subject.get((Scope.HOUSEHOLD, ""), ())]
+        if asked.key_id is not None:
+            found += self._by_subject.get((Scope.KEY, asked.key_id), ())
+        if asked.user_id is not None:
+            found += self._by_subject.get((Scope.USER, asked.user_id), ())
+        for backend_id in backends:
+            found += self._by_subject.get((Scope.BACKEND, backend_id), ())
+            if backend_id in asked.monthly_limits and (limit := self._limits.get(backend_id)) is not None:
+                found.append(limit)
+        return [self._due(budget, asked.created) for budget in found]
+
+    def _due(self, budget: Budget, moment: float) -> Due:
+        return Due(budget, self._windows.at(budget.period, moment))
+
+    def _told(self, event: BudgetEvent) -> None:
+        _LOGGER.info("%d %% of the budget %s are spent", event.threshold, event.budget.id)
+        for listener in list(self._listeners):
+            try:
+                listener(event)
+            except Exception:  # one that fails must not cost a request
+                _LOGGER.exception("A listener failed on the budget %s", event.budget.id)
+
+    def _announce(self) -> None:
+        for watcher in list(self._watchers):
+            watcher()
+
+
+def _spent_before(connection: Connection, due: Due) -> int:
+    """What the ledger knows that was spent within the period before there was a budget for it."""
+    budget = due.budget
+    by_key = budget.scope in (Scope.KEY, Scope.USER)
+    table = key_rollups if by_key else rollups
+    statement = select(func.coalesce(func.sum(table.c.cost), 0)).where(table.c.day >= date.fromisoformat(due.window.label))
+    if budget.scope is not Scope.HOUSEHOLD:
+        statement = statement.where(table.c[f"{budget.scope}_id"] == budget.subject)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _join[T](listeners: list[T], callback: T) -> Callable[[], None]:
+    listeners.append(callback)
+
+    def stop() -> None:
+        if callback in listeners:
+            listeners.remove(callback)
+
+    return stop

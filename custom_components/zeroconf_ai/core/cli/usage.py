@@ -1,0 +1,109 @@
+"""`zeroconf-ai usage`: who used what, at what cost."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+import sys
+
+import click
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..accounting import export
+from ..accounting.books import Books
+from ..accounting.database import DatabaseError, parse_url
+from ..accounting.rollups import Group, Use
+from . import state
+from .keys import database_option
+
+_PIPE_WIDTH = 240
+"""Columns of a table that no terminal shows."""
+_FORMATS = ("table", "json", "csv")
+
+
+def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> date | None:
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no date. Write it as 2030-12-31.") from None
+
+
+@click.command("usage")
+@click.option("--from", "start", callback=_date, metavar="DATE", help="The first day.  [default: the first of this month]")
+@click.option("--to", "end", callback=_date, metavar="DATE", help="The last day.  [default: today]")
+@click.option(
+    "--group-by",
+    "groups",
+    multiple=True,
+    type=click.Choice([group.value for group in Group]),
+    default=["day"],
+    show_default=True,
+    help="Tell apart by this. Repeatable.",
+)
+@click.option("--format", "written", type=click.Choice(_FORMATS), default="table", show_default=True)
+@database_option
+def command(start: date | None, end: date | None, groups: tuple[str, ...], written: str, database: str | None) -> None:
+    """Show what was used and what it cost, from the database of a gateway, which may be running."""
+    group_by = [Group(name) for name in dict.fromkeys(groups)]
+    try:
+        where = database or str(state.database_file())
+        _check(where)
+        start, end, uses = asyncio.run(_read(where, start, end, group_by))
+    except DatabaseError as err:
+        raise click.ClickException(str(err)) from None
+    if written == "csv":
+        cells = export.use_cells(uses)
+        click.echo(export.csv_text(list(cells[0]) if cells else export.columns_of_use(group_by), cells), nl=False)
+    elif written == "json":
+        rows = {"data": [export.use_row(use) for use in uses], "total": export.use_row(export.total(uses))}
+        body = {"from": start.isoformat(), "to": end.isoformat(), **rows}
+        click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    elif uses:
+        console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+        console.print(_table(group_by, uses))
+    else:
+        click.echo(f"Nothing was used from {start} to {end}.", err=True)
+
+
+def _check(where: str) -> None:
+    """A mistyped path must not look like a home that used nothing. Raises click.ClickException, DatabaseError."""
+    url = parse_url(where)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise click.ClickException(f"There is no database at {url.database}. Choose another with --database.")
+
+
+async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[Use]]:
+    """The range that is meant, and what was used in it. Raises DatabaseError, click.UsageError."""
+    books = await Books.open(where, set_damaged_aside=False)
+    try:
+        today = books.totals.date
+        first, last = start or (end or today).replace(day=1), end or today
+        if last < first:
+            raise click.UsageError(f"{last} is before {first}: --from must be --to or before.")
+        return first, last, await books.ledger.use(first, last, group_by)
+    finally:
+        await books.close()
+
+
+def _table(group_by: Sequence[Group], uses: list[Use]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_footer=len(uses) > 1)
+    together = _cells(export.total(uses))
+    for group in group_by:
+        table.add_column(group.value.capitalize(), "Total" if group is group_by[0] else "", overflow="fold")
+    for heading, footer in zip(("Requests", "Errors", "Prompt", "Cached", "Completion", "Cost"), together, strict=True):
+        table.add_column(heading, footer, justify="right")
+    for use in uses:
+        # As text: a name may look like markup.
+        table.add_row(*(Text(use.labels.get(group) or value or "–") for group, value in use.group.items()), *_cells(use))
+    return table
+
+
+def _cells(use: Use) -> tuple[str, ...]:
+    sums = use.sums
+    cost = ", ".join(f"{export.decimal(cost)} {currency}" for currency, cost in sorted(sums.costs.items()))
+    counts = (sums.requests, sums.errors, sums.prompt_tokens, sums.cached_tokens, sums.completion_tokens)
+    return (*(f"{count:,}" for count in counts), cost or "–")

@@ -1,0 +1,17 @@
+"""What of a network address stands for one subscriber."""
+
+from ipaddress import IPv6Address, ip_address
+
+_IPV6_SUBSCRIBER_BITS = 64
+"""An IPv6 host chooses among 2^64 addresses of its network as it likes (RFC 8981): the network is what is counted."""
+
+
+def subscriber(address: str | None) -> str:
+    """What to count requests of an address by: the address itself, of IPv6 its network."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
+        return str(address)
+    return f"{int(parsed) >> (128 - _IPV6_SUBSCRIBER_BITS):x}/{_IPV6_SUBSCRIBER_BITS}"

@@ -1,0 +1,74 @@
+"""How much may be spent in a month: by the household, at a backend, with a key."""
+
+from typing import override
+
+from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
+from homeassistant.const import EntityCategory
+from homeassistant.exceptions import HomeAssistantError
+
+from .accounting_coordinators import Account
+from .accounting_entity import AccountEntity
+from .const import DOMAIN
+from .core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget
+from .core.accounting.budget_periods import Period
+from .core.accounting.database import DatabaseError
+from .core.protocol.values import NANO
+
+LARGEST_BUDGET = 1_000_000
+
+MONTHLY_BUDGET = NumberEntityDescription(
+    key="monthly_budget",
+    translation_key="monthly_budget",
+    entity_category=EntityCategory.CONFIG,
+    device_class=NumberDeviceClass.MONETARY,
+    mode=NumberMode.BOX,
+    native_min_value=0,
+    native_max_value=LARGEST_BUDGET,
+    native_step=0.01,
+)
+
+
+class MonthlyBudget(AccountEntity, NumberEntity):
+    """The budget for each month; 0: there is none."""
+
+    @property
+    def _budget(self) -> Budget | None:
+        budgets = self.coordinator.books.budgets.of(self.coordinator.scope, self.coordinator.subject or None)
+        return next((budget for budget in budgets if budget.period is Period.MONTH), None)
+
+    @property
+    @override
+    def native_value(self) -> float:
+        return 0.0 if (budget := self._budget) is None else budget.amount / NANO
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str:
+        return self.coordinator.currency
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        account, budgets, known = self.coordinator, self.coordinator.books.budgets, self._budget
+        actor = self._context.user_id or "" if self._context is not None else ""
+        try:
+            if value:
+                await budgets.set(
+                    account.scope,
+                    account.subject or None,
+                    round(value * NANO),
+                    Period.MONTH,
+                    action=known.action if known is not None else Action.REFUSE,
+                    thresholds=known.thresholds if known is not None else DEFAULT_THRESHOLDS,
+                    actor=actor,
+                )
+            elif known is not None:
+                await budgets.remove(known.id, actor=actor)
+        except DatabaseError as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
+            ) from err
+
+
+def account_numbers(account: Account) -> list[MonthlyBudget]:
+    """All that an account has: an agent of this home costs nothing."""
+    return [] if account.is_agent else [MonthlyBudget(account, MONTHLY_BUDGET)]

@@ -1,0 +1,43 @@
+"""By what the gateway chooses among backends."""
+
+from typing import override
+
+from homeassistant.components.select import SelectEntity, SelectEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import CONF_STRATEGY
+from .core.routing.policy import Strategy
+from .data import GatewayConfigEntry
+from .entity import GatewayEntity
+
+PARALLEL_UPDATES = 1
+
+STRATEGY = SelectEntityDescription(
+    key="strategy",
+    translation_key="strategy",
+    entity_category=EntityCategory.CONFIG,
+    options=[strategy.value for strategy in Strategy],
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: GatewayConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """The one entity."""
+    async_add_entities([GatewayStrategy(entry.runtime_data.coordinator, STRATEGY)])
+
+
+class GatewayStrategy(GatewayEntity, SelectEntity):
+    """Holds for every request that is not for a virtual model with a strategy of its own."""
+
+    @property
+    @override
+    def current_option(self) -> str:
+        stored: str = self.option(CONF_STRATEGY, Strategy.PRIORITY.value)
+        return stored
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        self.set_option(CONF_STRATEGY, option)

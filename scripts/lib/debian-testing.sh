@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Debian testing's packages, each set unpacked into a private folder of its own: nothing of the system changes.
+#
+# A program that was unpacked is told (patchelf) to use the libc and the libraries beside it, so it runs on an older Debian
+# whose own libc stays as it is. Sourced by scripts/setup; needs apt, dpkg and a `patchelf` on PATH.
+
+# multiarch_name: Debian's name for this machine's kind, as in /usr/lib. Fails where there is no recipe.
+multiarch_name() {
+  case $(dpkg --print-architecture) in
+    amd64) echo x86_64-linux-gnu ;;
+    arm64) echo aarch64-linux-gnu ;;
+    *) echo "scripts/setup: no recipe for $(dpkg --print-architecture)" >&2; return 1 ;;
+  esac
+}
+
+# unpack_debian FOLDER PACKAGE...: unpack these packages of Debian testing into FOLDER, which is made anew.
+unpack_debian() {
+  local folder=$1 suite=forky mirror work deb
+  shift
+
+  # The mirror this system already uses for Debian itself (not security updates, not third parties).
+  # shellcheck disable=SC2016 # apt-get fills the fields in, not the shell
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1)
+  [ -n "$mirror" ] || { echo "scripts/setup: apt knows no Debian mirror here" >&2; return 1; }
+
+  work=$folder.apt
+  rm -rf "$folder" "$work"
+  mkdir -p "$work"/{lists/partial,cache/archives/partial,debs,etc} "$folder"
+  : >"$work/status"
+  cat >"$work/sources.list" <<SOURCES
+deb $mirror $suite main
+SOURCES
+  cat >"$work/apt.conf" <<CONF
+Dir::Etc::sourcelist "$work/sources.list";
+Dir::Etc::sourceparts "$work/etc";
+Dir::State::lists "$work/lists";
+Dir::State::status "$work/status";
+Dir::Cache "$work/cache";
+APT::Architecture "$(dpkg --print-architecture)";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+CONF
+  # Each step for itself: a caller that asks whether this worked switches `set -e` off in here.
+  APT_CONFIG=$work/apt.conf apt-get -qq update || return 1
+  (cd "$work/debs" && APT_CONFIG=$work/apt.conf apt-get -qq download "$@") || return 1
+  for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$folder" || return 1; done
+  rm -rf "$work"
+}
+
+# settle_program FOLDER PROGRAM LIBRARIES...: make FOLDER/PROGRAM use the libc in FOLDER and the libraries in these folders of it.
+settle_program() {
+  local folder=$1 program=$1/$2 loader library path=
+  shift 2
+  loader=$(find "$folder" -name 'ld-linux-*.so.*' -not -type d | head -n 1)
+  [ -n "$loader" ] || { echo "scripts/setup: Debian's libc6 brought no dynamic loader" >&2; return 1; }
+  patchelf --set-interpreter "$loader" "$program" || return 1
+  for library in "$@"; do path+=${path:+:}$folder/$library; done
+  patchelf --force-rpath --set-rpath "$path" "$program" || return 1
+}
+
+# debian_python FOLDER: unpack a working usr/bin/python3.14 into FOLDER.
+debian_python() {
+  local folder=$1 multiarch python=$1/usr/bin/python3.14
+  multiarch=$(multiarch_name) || return 1
+  # libpython3.14-dev: headers; two of Assist's requirements have no wheel for 3.14 and are compiled.
+  unpack_debian "$folder" \
+    python3.14 python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14-dev \
+    libc6 libssl3t64 libffi8 libsqlite3-0 zlib1g libexpat1 libbz2-1.0 liblzma5 \
+    libncursesw6 libtinfo6 libreadline8t64 libuuid1 libzstd1 libdb5.3t64 || return 1
+  settle_program "$folder" usr/bin/python3.14 "usr/lib/$multiarch" "lib/$multiarch" || return 1
+  "$python" -c 'import ctypes, hashlib, sqlite3, ssl, sys; assert sys.version_info >= (3, 14, 2), sys.version'
+}
+
+# debian_llama FOLDER: unpack a working usr/bin/llama-server into FOLDER.
+debian_llama() {
+  local folder=$1 multiarch library
+  multiarch=$(multiarch_name) || return 1
+  unpack_debian "$folder" llama.cpp-tools libllama0 libggml0 libgomp1 libstdc++6 libgcc-s1 libc6 libssl3t64 libzstd1 zlib1g || return 1
+  settle_program "$folder" usr/bin/llama-server "usr/lib/$multiarch" "usr/lib/$multiarch/llama" || return 1
+  for library in "$folder/usr/lib/$multiarch"/lib{llama,mtmd}*.so.* "$folder/usr/lib/$multiarch"/llama/*.so; do
+    # A library that has a search path of its own does not use the program's.
+    patchelf --remove-rpath "$library" || return 1
+  done
+  # It looks for the code for each kind of processor in the system's folder and in its own.
+  for library in "$folder/usr/lib/$multiarch"/ggml/backends*/*.so; do
+    ln -s "$library" "$folder/usr/bin/" || return 1
+  done
+  "$folder/usr/bin/llama-server" --version 2>/dev/null
+}

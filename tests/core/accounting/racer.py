@@ -1,0 +1,42 @@
+"""One gateway of several, in a process of its own: asks as often as it can at once, and says what that cost."""
+
+import asyncio
+import sys
+import time
+
+from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.protocol.errors import QuotaError
+
+
+async def one(books: Books, number: int, worst: int) -> int:
+    """The nano-units that a request cost; 0 for one that was refused."""
+    try:
+        admission = await books.gatekeeper.admit(Asked("http", "chat", "m", key_id="k", worst_costs={"cloud": worst}))
+    except QuotaError:
+        return 0
+    await asyncio.sleep(0)
+    cost = worst * (50 + number) // 100
+    generation = Generation(
+        f"g{number}", time.time(), "http", "chat", "m", Outcome.OK, model="m", backend_id="cloud", key_id="k", cost=cost
+    )
+    admission.settle(generation)
+    books.ledger.record(generation)
+    return cost
+
+
+async def main(url: str, count: int, worst: int) -> None:
+    """Ready is said when all is open; a line on the standard input is the start."""
+    books = await Books.open(url)
+    try:
+        print("ready", flush=True)  # noqa: T201
+        await asyncio.to_thread(sys.stdin.readline)
+        costs = await asyncio.gather(*(one(books, number, worst) for number in range(count)))
+    finally:
+        await books.close()
+    print(sum(costs), sum(cost > 0 for cost in costs), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,135 @@
+"""The list of public prices: what is found in it, by which name, and at which time."""
+
+import asyncio
+from datetime import UTC, datetime
+import sys
+from typing import Any, override
+
+import pytest
+
+from zeroconf_ai.accounting import pricing
+from zeroconf_ai.accounting.pricing import PriceBook
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.usage import Usage
+
+DOLLAR = 10**9
+
+
+@pytest.fixture
+async def book() -> PriceBook:
+    found = PriceBook()
+    await found.load()
+    return found
+
+
+def dollars(amount: float) -> int:
+    return round(amount * DOLLAR)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001", "Claude-Haiku-4-5"])
+async def test_dated_and_aliased_ids_are_the_same_model(book: PriceBook, model: str) -> None:
+    expected = Prices(dollars(1), dollars(5), dollars(0.1), cache_write=dollars(1.25), cache_write_1h=dollars(2))
+    assert book.prices("anthropic", model) == expected
+
+
+async def test_long_prompts_have_their_own_prices(book: PriceBook) -> None:
+    found = book.prices("anthropic", "claude-sonnet-4-5")
+    assert found is not None
+    (tier,) = found.tiers
+    assert (found.input, found.output, found.cached, found.cache_write_1h) == tuple(map(dollars, (3, 15, 0.3, 6)))
+    assert tier.above == 200_000
+    assert (tier.prices.input, tier.prices.output, tier.prices.cache_write) == tuple(map(dollars, (6, 22.5, 7.5)))
+    assert found.cost(Usage(200_000)) == dollars(0.6)
+    assert found.cost(Usage(300_000)) == dollars(1.8)
+
+
+async def test_embedding_costs_its_input(book: PriceBook) -> None:
+    found = book.prices("openai", "text-embedding-3-small")
+    assert found == Prices(dollars(0.02), 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "url"),
+    [
+        ("openai", "no-such-model", ""),
+        ("openai", "ft:gpt-4o-mini:home", ""),
+        ("openai", "whisper-1", ""),  # paid by the hour
+        ("openrouter", "openrouter/auto", ""),  # what it costs is known when it has chosen
+        ("ollama", "gpt-4o", "https://api.openai.com/v1"),
+        ("vllm", "gpt-4o", ""),
+        ("litellm", "gpt-4o", ""),
+        ("openai_compatible", "gpt-4o", "https://llm.example.net/v1"),
+        ("openai_compatible", "gpt-4o", ""),
+        ("nonsense", "gpt-4o", ""),
+    ],
+)
+async def test_what_nobody_lists_has_no_price_and_never_zero(book: PriceBook, kind: str, model: str, url: str) -> None:
+    assert book.prices(kind, model, url) is None
+
+
+async def test_cloud_behind_a_general_kind_is_known_by_its_address(book: PriceBook) -> None:
+    url = "https://api.groq.com/openai/v1"
+    assert (found := await book.lookup("openai_compatible", url)) is not None
+    assert found("llama-3.3-70b-versatile") == book.prices("openai_compatible", "llama-3.3-70b-versatile", url) is not None
+    assert await book.lookup("openai_compatible", "https://llm.example.net/v1") is None
+
+
+async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        hour_now = 12
+
+        @classmethod
+        @override
+        def now(cls, tz: Any = None) -> Any:
+            return datetime(2025, 8, 1, cls.hour_now, tzinfo=tz or UTC)
+
+    monkeypatch.setattr(pricing, "datetime", Clock)
+    url = "https://api.deepseek.com/v1"
+    day = book.prices("openai_compatible", "deepseek-chat", url)
+    Clock.hour_now = 20
+    night = book.prices("openai_compatible", "deepseek-chat", url)
+    assert day is not None
+    assert night is not None
+    assert day.input > night.input > 0
+
+
+async def test_home_without_a_cloud_never_reads_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pricing, "_read", lambda: pytest.fail("it was read"))
+    book = PriceBook()
+    for kind, url in (("ollama", "http://192.0.2.20:11434"), ("openai_compatible", "http://192.0.2.20:8000/v1"), ("vllm", "")):
+        assert await book.lookup(kind, url) is None
+    assert book.prices("openai", "gpt-4o") is None
+
+
+async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bool] = []
+
+    def reads() -> dict[str, Any]:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            read.append(True)
+        return {}
+
+    monkeypatch.setattr(pricing, "_read", reads)
+    book = PriceBook()
+    await asyncio.gather(*(book.lookup("openai") for _ in range(5)))
+    assert read == [True]
+
+
+async def test_missing_package_costs_the_prices_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
+    book = PriceBook()
+    assert await book.lookup("openai") is None
+    assert "public prices" in caplog.text
+
+
+async def test_what_is_kept_at_hand_is_bounded(book: PriceBook) -> None:
+    for number in range(pricing._KEPT + 10):
+        book._listed["openai", f"m{number}"] = pricing._UNKNOWN
+        if len(book._listed) == pricing._KEPT:
+            break
+    assert book.prices("openai", "another") is None
+    assert len(book._listed) == 1

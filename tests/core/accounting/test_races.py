@@ -1,0 +1,185 @@
+"""Fifty requests at once on a budget of one cent spend one cent at most: in one process, and in two with one PostgreSQL."""
+
+import asyncio
+from pathlib import Path
+import sys
+import time
+
+import openai
+import pytest
+
+from zeroconf_ai.accounting import shared_rows
+from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.protocol.errors import QuotaError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.server.guard import Guard
+
+from ..fakes import STOP, USAGE, StubBackend, delta
+from ..server.common import Served, served
+from .conftest import Make, Store
+
+CENT = NANO // 100
+AT_ONCE = 50
+WORST = CENT // 9
+RACER = Path(__file__).with_name("racer.py")
+PRICES = Prices(10 * NANO, 100 * NANO)
+ASK = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 10}
+
+
+@pytest.fixture
+def cloud() -> StubBackend:
+    model = ModelInfo("m", pricing=PRICES.to_json())
+    return StubBackend("cloud", [delta("Hello"), STOP, USAGE], models=[model], cost=Cost.METERED)
+
+
+def keep(gateway: Served, books: Books) -> None:
+    gateway.engine.recorder = books.ledger
+    gateway.engine.gatekeeper = books.gatekeeper
+
+
+async def total(books: Books, budget_id: str) -> int:
+    await books.flush()
+    await books.budgets.refresh()
+    return books.budgets.state(budget_id).spent
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_fifty_requests_at_once_spend_at_most_one_cent(books: Books, cloud: StubBackend, stream: bool) -> None:
+    _, secret = await books.keys.create("Phone")
+    budget = await books.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
+    go_on = asyncio.Event()
+    cloud.outcomes = [[delta("Hello"), go_on, STOP, USAGE]]
+    async with served(cloud, access=Guard(books.keys)) as gateway:
+        keep(gateway, books)
+        member = next(iter(gateway.engine.pool))
+        member.slots.limit = None
+        gateway.engine.slots.limit = None
+
+        async def ask() -> int:
+            headers = {"Authorization": f"Bearer {secret}"}
+            async with gateway.session.post(
+                f"{gateway.url}/chat/completions", json=ASK | {"stream": stream}, headers=headers
+            ) as response:
+                if response.status != 200:
+                    error = (await response.json())["error"]
+                    assert (response.status, error["code"], error["type"]) == (429, "budget_exceeded", "insufficient_quota")
+                await response.read()
+                return response.status
+
+        asking = [asyncio.create_task(ask()) for _ in range(AT_ONCE)]
+        await asyncio.sleep(0)
+        go_on.set()
+        found = await asyncio.gather(*asking)
+        answered = found.count(200)
+        assert 0 < answered < AT_ONCE
+        each = PRICES.cost(Usage(3, 2))
+        assert await total(books, budget.id) == answered * each <= CENT
+        assert books.ledger.totals.household.today.usage.cost == answered * each
+        assert len(cloud.sent) == answered
+
+
+async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_before(books: Books, cloud: StubBackend) -> None:
+    key, secret = await books.keys.create("Phone")
+    await books.budgets.set(Scope.KEY, key.id, CENT, Period.MONTH)
+    async with served(cloud, access=Guard(books.keys)) as gateway:
+        keep(gateway, books)
+        async with openai.AsyncOpenAI(base_url=gateway.url, api_key=secret, max_retries=3) as client:
+            messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+            await client.chat.completions.create(model="m", messages=messages, max_tokens=10)
+            started = gateway.gateway.statistics.periods[0].requests
+            with pytest.raises(openai.RateLimitError, match="max_tokens below") as caught:
+                await client.chat.completions.create(model="m", messages=messages)
+            assert gateway.gateway.statistics.periods[0].requests == started
+        headers = caught.value.response.headers
+        renews = books.budgets.state(f"key:{key.id}:month").period.end
+        assert headers["x-should-retry"] == "false" or renews - time.time() <= 60
+        assert abs(int(headers["Retry-After"]) - (renews - time.time())) < 30
+        refused = [record for record in books.ledger._pending if record.error_code == "budget_exceeded"]
+        assert len(refused) <= 1  # one call, not four
+
+
+async def test_a_request_that_is_given_up_is_charged_what_was_said(books: Books, cloud: StubBackend) -> None:
+    budget = await books.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
+    never = asyncio.Event()
+    cloud.outcomes = [[delta("four words of text"), never, STOP]]
+    async with served(cloud) as gateway:
+        keep(gateway, books)
+        async with gateway.session.post(f"{gateway.url}/chat/completions", json=ASK | {"stream": True}) as response:
+            await response.content.readline()
+            response.close()
+        async with asyncio.timeout(10):
+            while not await total(books, budget.id):
+                await asyncio.sleep(0.01)
+        state = books.budgets.state(budget.id)
+        assert state.spent == books.ledger.totals.household.today.usage.cost
+        async with asyncio.timeout(10):
+            while books.budgets.state(budget.id).reserved:
+                await books.budgets.refresh()
+
+
+async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    server = request.getfixturevalue("postgresql")
+    with server.database() as name:
+        url = server.url(name)
+        books = await Books.open(url)
+        try:
+            for scope, subject in ((Scope.HOUSEHOLD, None), (Scope.KEY, "k")):
+                await books.budgets.set(scope, subject, CENT, Period.MONTH)
+            racers = [
+                await asyncio.create_subprocess_exec(
+                    *(sys.executable, str(RACER), url, str(AT_ONCE // 2), str(WORST)),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                )
+                for _ in range(2)
+            ]
+            async with asyncio.timeout(100):
+                for racer in racers:
+                    assert racer.stdout is not None
+                    assert await racer.stdout.readline() == b"ready\n"
+                for racer in racers:
+                    assert racer.stdin is not None
+                    racer.stdin.write(b"go\n")
+                said = await asyncio.gather(*(racer.communicate() for racer in racers))
+                told = [[int(part) for part in out.split()] for out, _ in said]
+            spent, answered = (sum(numbers) for numbers in zip(*told, strict=True))
+            assert 9 <= answered < AT_ONCE
+            assert spent <= CENT
+            for budget_id in ("household:month", "key:k:month"):
+                assert await total(books, budget_id) == spent
+                assert books.budgets.state(budget_id).reserved == 0
+        finally:
+            await books.close()
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    asked = Asked("http", "chat", "m", key_id="k", worst_costs={"cloud": CENT})
+    books, other = await Books.open(store.url), await Books.open(store.url)
+    try:
+        await books.budgets.set(Scope.KEY, "k", CENT, Period.MONTH)
+        await other.budgets.refresh()
+        monkeypatch.setattr(shared_rows, "LEASE_SECONDS", -1.0)
+        held = await books.gatekeeper.admit(asked)
+        with pytest.raises(QuotaError, match="set aside"):
+            await other.gatekeeper.admit(asked)
+        await other._database.write(shared_rows.expire)
+        monkeypatch.undo()
+        second = await other.gatekeeper.admit(asked)
+        held.settle(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged
+        second.settle(make("g", cost=6, backend_id="cloud"))
+        await other.flush()
+        assert await total(books, "key:k:month") == 11
+        assert books.budgets.state("key:k:month").reserved == 0
+    finally:
+        await books.close()
+        await other.close()

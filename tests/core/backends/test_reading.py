@@ -1,0 +1,92 @@
+"""How long the next piece of a stream is awaited."""
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+from aiohttp.base_protocol import BaseProtocol
+import pytest
+
+from zeroconf_ai.backends.reading import PatientReader
+
+SHORT, LONG = 0.01, 3600.0
+
+
+def _stream() -> aiohttp.StreamReader:
+    loop = asyncio.get_running_loop()
+    protocol = BaseProtocol(loop)
+    protocol.connection_made(asyncio.Transport())
+    return aiohttp.StreamReader(protocol, 2**16, loop=loop)
+
+
+def _in(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+def _after(deadline: float, do: Callable[[], object]) -> None:
+    """Do it in the loop's turn in which timers of that deadline go off, or in the next."""
+    asyncio.get_running_loop().call_at(deadline + SHORT, do)
+
+
+async def test_silence_ends_at_the_deadline() -> None:
+    reader = PatientReader(_stream(), _in(SHORT))
+    with pytest.raises(TimeoutError):
+        await reader.read()
+
+
+async def test_a_deadline_that_was_moved_is_kept_instead_of_the_first() -> None:
+    stream, first = _stream(), _in(SHORT)
+    reader = PatientReader(stream, first)
+    stream.feed_data(b"one")
+    assert await reader.read() == b"one"
+    reader.deadline = _in(LONG)
+    _after(first, lambda: stream.feed_data(b"two"))
+    assert await reader.read() == b"two"
+    reader.close()
+
+
+async def test_a_deadline_may_be_moved_to_an_earlier_time() -> None:
+    stream = _stream()
+    reader = PatientReader(stream, _in(LONG))
+    stream.feed_data(b"one")
+    assert await reader.read() == b"one"
+    reader.deadline = _in(SHORT)
+    with pytest.raises(TimeoutError):
+        await reader.read()
+
+
+async def test_the_silence_after_a_timer_that_went_off_too_early_ends_too() -> None:
+    stream = _stream()
+    reader = PatientReader(stream, _in(SHORT))
+    stream.feed_data(b"one")
+    assert await reader.read() == b"one"
+    reader.deadline = _in(3 * SHORT)
+    with pytest.raises(TimeoutError):
+        await reader.read()
+
+
+async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None:
+    stream, deadline = _stream(), _in(SHORT)
+    reader = PatientReader(stream, deadline)
+    stream.feed_data(b"one")
+    assert await reader.read() == b"one"
+    stream.feed_data(b"two")
+    stream.feed_eof()
+    passed = asyncio.Event()
+    _after(deadline, passed.set)
+    await passed.wait()
+    assert await reader.read() == b"two"
+    assert await reader.read() == b""
+    reader.close()
+
+
+async def test_a_closed_reader_leaves_no_timer() -> None:
+    stream, deadline = _stream(), _in(SHORT)
+    reader = PatientReader(stream, deadline)
+    stream.feed_data(b"one")
+    await reader.read()
+    reader.close()
+    passed = asyncio.Event()
+    _after(deadline, passed.set)
+    await passed.wait()
+    assert stream.exception() is None

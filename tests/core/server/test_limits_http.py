@@ -1,0 +1,169 @@
+"""What limits say over HTTP: headers, refusals, `/v1/status`, in every dialect."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+import re
+from typing import Any, override
+
+import openai
+import pytest
+
+from tests.core.fakes import StubBackend
+from tests.core.server.common import CHAT, Served, served
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.budget import Action, Scope
+from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.engine import Caller, Source
+from zeroconf_ai.protocol.errors import QuotaError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.record import Cost, Placement
+from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.policy import Terms
+from zeroconf_ai.server.guard import Guard
+
+from ..fakes import chat
+
+ASK = CHAT | {"model": "m", "max_tokens": 10}
+PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})
+
+
+@asynccontextmanager
+async def limited(file: Path, *backends: StubBackend) -> AsyncIterator[tuple[Served, Books]]:
+    """A gateway that keeps books."""
+    books = await Books.open(file)
+    try:
+        async with served(*(backends or (StubBackend("local"),)), access=Guard(books.keys)) as gateway:
+            gateway.engine.recorder = books.ledger
+            gateway.engine.gatekeeper = books.gatekeeper
+            yield gateway, books
+    finally:
+        await books.close()
+
+
+def bearer(secret: str) -> dict[str, Any]:
+    return {"headers": {"Authorization": f"Bearer {secret}"}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_answers_say_what_is_left(tmp_path: Path, stream: bool) -> None:
+    async with limited(tmp_path / "books.db") as (gateway, books):
+        _, secret = await books.keys.create("Phone", requests_per_minute=60, tokens_per_minute=100_000)
+        async with gateway.session.post(
+            f"{gateway.url}/chat/completions", json=ASK | {"stream": stream}, **bearer(secret)
+        ) as response:
+            await response.read()
+            found = {name.lower(): value for name, value in response.headers.items() if name.lower().startswith("x-ratelimit")}
+    assert found["x-ratelimit-limit-requests"] == "60"
+    assert found["x-ratelimit-remaining-requests"] == "59"
+    assert found["x-ratelimit-reset-requests"] == "1s"
+    assert found["x-ratelimit-limit-tokens"] == "100000"
+    assert int(found["x-ratelimit-remaining-tokens"]) <= 100_000 - 10
+    assert re.fullmatch(r"\d+ms", found["x-ratelimit-reset-tokens"])
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "messages", "responses", "embeddings"])
+async def test_every_way_in_is_limited(tmp_path: Path, path: str) -> None:
+    async with limited(tmp_path / "books.db") as (gateway, books):
+        _, secret = await books.keys.create("Phone", requests_per_minute=1)
+        body = {**ASK, "input": "Hello"}
+        await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
+        status, _, headers = await gateway.ask("POST", path, json=body, **bearer(secret))
+    assert status == 429
+    assert 50 < int(headers["Retry-After"]) <= 60
+    assert 50_000 < int(headers["retry-after-ms"]) <= 60_000
+    assert headers["x-ratelimit-remaining-requests"] == "0"
+
+
+async def test_openais_client_reads_the_limit(tmp_path: Path) -> None:
+    async with limited(tmp_path / "books.db") as (gateway, books):
+        _, secret = await books.keys.create("Phone", requests_per_minute=1)
+        async with gateway.sdk(secret) as client:
+            await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+            with pytest.raises(openai.RateLimitError) as caught:
+                await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+    assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "rate_limit_error")
+
+
+async def test_status_says_how_the_callers_own_limits_stand(tmp_path: Path) -> None:
+    async with limited(tmp_path / "books.db") as (gateway, books):
+        _, secret = await books.keys.create("Phone", requests_per_minute=60, parallel=3)
+        _, other = await books.keys.create("Other")
+        await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
+        _, body, _ = await gateway.get("status", **bearer(secret))
+        _, nothing, _ = await gateway.get("status", **bearer(other))
+    limits = body["rate_limits"]
+    assert limits["parallel"] == {"limit": 3, "remaining": 3, "reset_seconds": 0.0}
+    assert (limits["requests"]["limit"], limits["requests"]["remaining"]) == (60, 59)
+    assert 0 < limits["requests"]["reset_seconds"] <= 1
+    assert set(limits) == {"requests", "parallel"}
+    assert "rate_limits" not in nothing
+
+
+async def test_when_the_money_is_spent_what_costs_nothing_answers(tmp_path: Path) -> None:
+    cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, placement=Placement.CLOUD, priority=1)
+    local = StubBackend("local", priority=2)
+    unpriced = StubBackend("unpriced", cost=Cost.METERED, placement=Placement.CLOUD, priority=0)
+    async with limited(tmp_path / "books.db", cloud, local, unpriced) as (gateway, books):
+        _, secret = await books.keys.create("Phone")
+        who = [(await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"]]
+        await books.budgets.set(Scope.HOUSEHOLD, None, 0, Period.MONTH, action=Action.FREE_ONLY)
+        who.append((await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"])
+        pinned = ASK | {"model": "cloud/m"}
+        status, body, headers = await gateway.ask("POST", "chat/completions", json=pinned, **bearer(secret))
+    assert who == ["Unpriced", "Local"]
+    assert (status, body["error"]["code"], headers["x-should-retry"]) == (429, "budget_exceeded", "false")
+    assert "no provider that costs nothing" in body["error"]["message"]
+    assert (len(cloud.sent), len(unpriced.sent)) == (0, 1)
+
+
+async def test_a_backends_monthly_limit_bars_it_and_is_known_of_it(tmp_path: Path) -> None:
+    cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, priority=1)
+    async with limited(tmp_path / "books.db", cloud, StubBackend("local", priority=2)) as (gateway, books):
+        member = gateway.engine.pool.get("cloud")
+        assert member is not None
+        member.terms = Terms(monthly_limit=NANO // 600)
+        _, secret = await books.keys.create("Phone")
+        who = [
+            (await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"]
+            for _ in range(3)
+        ]
+        assert who == ["Cloud", "Local", "Local"]
+        assert member.month_cost == 3 * 10_000 + 2 * 100_000
+
+
+async def test_the_home_itself_is_bound_by_its_budgets_too(tmp_path: Path) -> None:
+    cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
+    async with limited(tmp_path / "books.db", cloud) as (gateway, books):
+        await books.budgets.set(Scope.USER, "u", 1, Period.DAY)
+        for source in (Source.ASSIST, Source.AI_TASK, Source.ACTION, Source.CLI):
+            with pytest.raises(QuotaError):
+                async with gateway.engine.run(chat(), Caller(source, user_id="u")):
+                    pass
+        async with gateway.engine.run(chat(), Caller(Source.ASSIST, user_id="another")):
+            pass
+    assert len(cloud.sent) == 1
+
+
+async def test_what_an_agent_spends_for_a_key_is_that_keys(tmp_path: Path) -> None:
+    cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
+    async with limited(tmp_path / "books.db", cloud) as (gateway, books):
+        key, _ = await books.keys.create("Phone", parallel=1, requests_per_minute=1)
+        engine = gateway.engine
+
+        class Agent(StubBackend):
+            @override
+            async def send(self, request: Any) -> Any:
+                async with engine.run(chat(), Caller(Source.ASSIST, user_id="u")):
+                    return await super().send(request)
+
+        await engine.checker.check(engine.add(Agent("agent", models=["assist"], agent=True)))
+        budget = await books.budgets.set(Scope.KEY, key.id, NANO, Period.DAY)
+        async with engine.run(chat(model="assist"), Caller(Source.HTTP, key_id=key.id)):
+            pass
+        assert books.budgets.state(budget.id).spent == 3 * 10_000 + 2 * 100_000
+        await books.budgets.set(Scope.KEY, key.id, 1, Period.DAY)
+        await books.keys.update(key.id, requests_per_minute=None)
+        with pytest.raises(QuotaError):
+            async with engine.run(chat(model="assist"), Caller(Source.HTTP, key_id=key.id)):
+                pass

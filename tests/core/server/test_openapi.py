@@ -1,0 +1,191 @@
+"""docs/openapi.yaml says what the gateway answers: its paths, and the shape of every answer to what schemathesis makes up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+import re
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+import yaml
+
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Recorders
+from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.server.dispatch import Route
+from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
+from zeroconf_ai.server.guard import Guard
+from zeroconf_ai.server.metrics import Metrics
+
+from .common import Served, served
+from .test_audio import FakeAudio
+
+FILE = Path(__file__).parents[3] / "docs" / "openapi.yaml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
+
+CONFORMS = [
+    content_type_conformance,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+ASK = {"messages": [{"role": "user", "content": "Hello"}]}
+SCHEMATIC = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    ("GET /v1/models", {}),
+    ("GET /v1/models/{model}", {"path_parameters": {"model": "demo-rules"}}),
+    ("GET /v1/models/{model}", {"path_parameters": {"model": "auto"}}),
+    ("POST /v1/chat/completions", {"body": ASK}),
+    ("POST /v1/chat/completions", {"body": ASK | {"stream": True, "stream_options": {"include_usage": True}}}),
+    ("POST /v1/chat/completions", {"body": ASK | {"response_format": SCHEMATIC}}),
+    ("POST /v1/completions", {"body": {"prompt": "Once"}}),
+    ("POST /v1/completions", {"body": {"prompt": "Once", "stream": True}}),
+    ("POST /v1/embeddings", {"body": {"input": "Hello"}}),
+    ("POST /v1/embeddings", {"body": {"input": ["Hello", "there"], "encoding_format": "base64"}}),
+    ("POST /v1/responses", {"body": {"input": "Hello"}}),
+    ("POST /v1/responses", {"body": {"input": "Hello", "stream": True}}),
+    ("POST /v1/messages", {"body": ASK | {"max_tokens": 50}}),
+    ("POST /v1/messages", {"body": ASK | {"max_tokens": 50, "stream": True}}),
+    ("POST /v1/messages/count_tokens", {"body": ASK}),
+    ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF"}}),
+    ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF", "response_format": "verbose_json"}}),
+    ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF", "response_format": "text"}}),
+    ("POST /v1/audio/speech", {"body": {"input": "Hello"}}),
+    ("GET /v1/audio/models", {}),
+    ("GET /v1/audio/voices", {}),
+    ("GET /v1/audio/voices", {"query": {"model": "tts.voice"}}),
+    ("GET /v1/health", {}),
+    ("GET /v1/status", {}),
+    ("GET /v1/generation", {"query": {"id": "req-known"}}),
+    ("GET /v1/usage", {"query": {"from": "2026-01-01", "to": "2026-12-31", "group_by": "day,client"}}),
+    ("GET /v1/usage", {"query": {"format": "csv"}}),
+    ("GET /v1/metrics", {}),
+    ("GET /metrics", {}),
+    ("POST /api/chat", {"body": ASK | {"model": "demo-rules", "stream": False}}),
+    ("POST /api/chat", {"body": ASK | {"model": "demo-rules"}}),
+    ("POST /api/generate", {"body": {"model": "demo-rules", "prompt": "Hello", "stream": False}}),
+    ("POST /api/generate", {"body": {"model": "demo-rules", "prompt": "Hello"}}),
+    ("POST /api/generate", {"body": {"model": "demo-rules"}}),
+    ("GET /api/tags", {}),
+    ("POST /api/show", {"body": {"model": "demo-rules"}}),
+    ("GET /api/version", {}),
+]
+MADE_UP = [
+    (label, mode)
+    for label, operation in OPERATIONS.items()
+    for mode in schemathesis.GenerationMode
+    # Where nothing is asked for, nothing can be wrong.
+    if mode is schemathesis.GenerationMode.POSITIVE or list(operation.body) or list(operation.query)
+]
+
+
+@asynccontextmanager
+async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterator[tuple[Served, str]]:
+    """A gateway with all that one can have, and a key for it."""
+    books = await Books.open(folder / "books.db")
+    try:
+        _, secret = await books.keys.create("Robot")
+        backend = DemoBackend(word_seconds=0.0)
+        async with served(backend, access=Guard(books.keys), ledger=books.ledger, audio=audio or FakeAudio()) as gateway:
+            metrics = Metrics(gateway.engine.pool)
+            gateway.engine.recorder = Recorders(books.ledger, metrics)
+            gateway.gateway.metrics = metrics
+            yield gateway, secret
+            metrics.close()
+    finally:
+        await books.close()
+
+
+def made(label: str, parts: Mapping[str, Any]) -> schemathesis.Case[Any]:
+    """A request of these parts."""
+    body = parts.get("body")
+    if body is None:
+        return OPERATIONS[label].Case(**parts)
+    return OPERATIONS[label].Case(**parts, media_type="multipart/form-data" if "file" in body else "application/json")
+
+
+def root(gateway: Served) -> str:
+    return gateway.url.removesuffix("/v1")
+
+
+def keyed(secret: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}", **more}
+
+
+def described(route: Route) -> str:
+    """The path of a route in OpenAPI's notation."""
+    return re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)
+
+
+def test_it_is_a_valid_document() -> None:
+    SCHEMA.validate()
+
+
+def test_its_paths_and_methods_are_those_that_are_served() -> None:
+    listed = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert listed == {(route.method, described(route)) for route in (*ROUTES, *OWN_PORT_ROUTES)}
+
+
+@pytest.mark.parametrize("route", [*ROUTES, *OWN_PORT_ROUTES], ids=lambda route: f"{route.method} {route.path}")
+def test_every_path_lists_the_errors_that_its_requests_may_meet(route: Route) -> None:
+    operation = DOCUMENT["paths"][described(route)][route.method.lower()]
+    needed = {"500", "503"}
+    if not route.public:
+        needed |= {"401", "403", "429"}
+    if "requestBody" in operation:
+        needed |= {"400", "413", "415"}
+    assert needed <= operation["responses"].keys()
+    assert ("Own port" in operation["tags"]) == (route in OWN_PORT_ROUTES)
+    assert (operation.get("security") == []) == route.public
+
+
+@pytest.mark.parametrize(("label", "parts"), GOOD, ids=[f"{label}-{index}" for index, (label, _) in enumerate(GOOD)])
+async def test_what_is_right_is_answered_as_described(tmp_path: Path, label: str, parts: Mapping[str, Any]) -> None:
+    async with complete(tmp_path) as (gateway, secret):
+        await gateway.ask("POST", "chat/completions", json=ASK, headers=keyed(secret, **{"X-Request-ID": "req-known"}))
+        response = await asyncio.to_thread(
+            made(label, parts).call_and_validate, base_url=root(gateway), headers=keyed(secret), checks=CONFORMS
+        )
+    assert response.status_code == 200
+
+
+def test_something_right_is_sent_everywhere() -> None:
+    assert {label for label, _ in GOOD} == OPERATIONS.keys()
+
+
+@pytest.mark.parametrize(("label", "mode"), MADE_UP, ids=[f"{label}-{mode.value}" for label, mode in MADE_UP])
+async def test_nothing_that_is_made_up_is_answered_otherwise(
+    tmp_path: Path, label: str, mode: schemathesis.GenerationMode
+) -> None:
+    operation = OPERATIONS[label]
+    async with complete(tmp_path) as (gateway, secret):
+        base_url = root(gateway)
+
+        @settings(max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(mode))
+        def hold(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(base_url=base_url, headers=keyed(secret), checks=CONFORMS)
+
+        await asyncio.to_thread(hold)
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+async def test_who_has_no_key_is_refused_as_described(tmp_path: Path, label: str) -> None:
+    parts = next(parts for known, parts in GOOD if known == label)
+    async with complete(tmp_path) as (gateway, _):
+        response = await asyncio.to_thread(made(label, parts).call_and_validate, base_url=root(gateway), checks=CONFORMS)
+    assert response.status_code == (200 if label == "GET /v1/health" else 401)

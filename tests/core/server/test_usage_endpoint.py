@@ -1,0 +1,187 @@
+"""`/v1/usage`: one's own use to everybody, all of it to administrators, and `/v1/status` by the same books."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import csv
+from datetime import UTC, datetime
+import io
+from pathlib import Path
+import time
+from typing import Any
+
+import pytest
+
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.server.endpoints import usage as usage_module
+from zeroconf_ai.server.guard import Guard, HomeUser
+
+from .common import Served, served
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
+RANGE = "from=2026-11-01&to=2026-11-30"
+
+
+@pytest.fixture
+async def books(tmp_path: Path) -> AsyncIterator[Books]:
+    opened = await Books.open(tmp_path / "books.db", zone=UTC)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def kept(books: Books, **guard: Any) -> AsyncIterator[Served]:
+    async with served(access=Guard(books.keys, **guard), ledger=books.ledger) as gateway:
+        yield gateway
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def used(books: Books, created: float = NOON, **fields: Any) -> None:
+    given: dict[str, Any] = {
+        "model": "m",
+        "backend_id": "b",
+        "backend_name": "B",
+        "usage": Usage(10, 5, 2, 1),
+        "cost": 1_500_000_000,
+    }
+    given |= {"outcome": Outcome.OK, "cost": 1_500_000_000, "duration": 2.0, **fields}
+    books.ledger.record(Generation(id="gen", created=created, source="http", kind="chat", requested_model="auto", **given))
+
+
+async def test_everybody_sees_one_s_own_and_nobody_else_s(books: Books) -> None:
+    one, first = await books.keys.create("One", user_id="u1")
+    two, second = await books.keys.create("Two")
+    used(books, key_id=one.id, user_id="u1", caller="One")
+    used(books, user_id="u1")
+    used(books, key_id=two.id, caller="Two")
+    used(books)
+    people = {"u1": HomeUser("u1", "Anna", admin=False), "admin": HomeUser("a", "Admin", admin=True)}
+    found = {}
+    async with kept(books, home_user=lambda request: people.get(request.headers.get("Authorization", "")[7:])) as gateway:
+        for who in (first, second, "u1", "admin"):
+            status, told, _ = await gateway.get(f"usage?{RANGE}&group_by=client", headers=bearer(who))
+            assert status == 200
+            found[who] = {row["key_name"]: row["requests"] for row in told["data"]}
+        assert (await gateway.get("usage"))[0] == 401
+    assert found[first] == {"One": 1}
+    assert found[second] == {"Two": 1}
+    assert found["u1"] == {"One": 1, "": 1}
+    assert found["admin"] == {"One": 1, "Two": 1, "": 2}
+
+
+async def test_without_keys_only_nameless_use_is_told(books: Books) -> None:
+    key, _ = await books.keys.create("One")
+    used(books, key_id=key.id)
+    used(books, user_id="u")
+    used(books)
+    async with kept(books, mode=Auth.NONE) as gateway:
+        _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=key,user")
+    assert [row["requests"] for row in told["data"]] == [1]
+    assert told["total"]["requests"] == 1
+
+
+async def test_the_numbers_of_a_group(books: Books) -> None:
+    used(books, first_token=0.5)
+    used(books, first_token=1.5, currency="EUR")
+    used(books, outcome=Outcome.ERROR, usage=Usage(), cost=None, estimated=True)
+    async with kept(books, mode=Auth.NONE) as gateway:
+        _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=day&group_by=provider,model")
+    assert (told["from"], told["to"], told["time_zone"]) == ("2026-11-01", "2026-11-30", "UTC")
+    assert told["group_by"] == ["day", "backend", "model"]
+    numbers = {
+        "requests": 3,
+        "errors": 1,
+        "cancelled": 0,
+        "estimated": 1,
+        "priced": 2,
+        "tokens_prompt": 20,
+        "tokens_completion": 10,
+        "tokens_cached": 4,
+        "tokens_reasoning": 2,
+        "tokens_cache_write": 0,
+        "tokens_cache_write_1h": 0,
+        "mean_duration_ms": 2000.0,
+        "mean_latency_ms": 1000.0,
+        "cost": {"EUR": 1.5, "USD": 1.5},
+    }
+    assert told["data"] == [{"day": "2026-11-20", "backend": "b", "backend_name": "B", "model": "m"} | numbers]
+    assert told["total"] == numbers
+
+
+async def test_a_table_for_spreadsheets(books: Books) -> None:
+    used(books, model="=1+1")
+    async with kept(books, mode=Auth.NONE) as gateway:
+        path = f"{gateway.url}/usage?{RANGE}&group_by=model&format=csv"
+        async with gateway.session.get(path) as response:
+            assert response.content_type == "text/csv"
+            assert response.headers["Content-Disposition"] == 'attachment; filename="usage-2026-11-01-2026-11-30.csv"'
+            [row] = csv.DictReader(io.StringIO(await response.text(), newline=""))
+        async with gateway.session.get(f"{gateway.url}/usage?from=2020-01-01&to=2020-01-01&format=csv") as response:
+            [heading] = (await response.text()).splitlines()
+    assert (row["model"], row["requests"], row["cost_USD"]) == ("'=1+1", "1", "1.5")
+    assert heading.startswith("day,requests,")
+
+
+async def test_it_is_this_month_by_day_unless_asked_otherwise(books: Books) -> None:
+    used(books, created=time.time())
+    used(books, created=time.time() - 40 * 86_400)
+    async with kept(books, mode=Auth.NONE) as gateway:
+        _, told, _ = await gateway.get("usage")
+    today = books.totals.date
+    assert [(row["day"], row["requests"]) for row in told["data"]] == [(today.isoformat(), 1)]
+    assert (told["from"], told["to"]) == (today.replace(day=1).isoformat(), today.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("format=xml", "format"),
+        ("from=yesterday", "from"),
+        ("to=20301231", "to"),
+        ("from=2026-02-02&to=2026-02-01", "to"),
+        ("group_by=", "group_by"),
+        ("group_by=day,address", "group_by"),
+    ],
+)
+async def test_a_query_that_is_none_is_told_why(books: Books, query: str, param: str) -> None:
+    async with kept(books, mode=Auth.NONE) as gateway:
+        status, told, _ = await gateway.get(f"usage?{query}")
+    assert (status, told["error"]["param"]) == (400, param)
+
+
+async def test_too_many_rows_are_refused(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_module, "MAX_ROWS", 2)
+    async with kept(books, mode=Auth.NONE) as gateway:
+        for model in ("a", "b"):
+            used(books, model=model)
+            assert (await gateway.get(f"usage?{RANGE}&group_by=model"))[0] == 200
+        used(books, model="c")
+        status, told, _ = await gateway.get(f"usage?{RANGE}&group_by=model")
+    assert status == 400
+    assert "fewer days" in told["error"]["message"]
+
+
+async def test_a_key_for_other_paths_may_not(books: Books) -> None:
+    _, secret = await books.keys.create("Chat", endpoints=("chat",))
+    async with kept(books) as gateway:
+        status, told, _ = await gateway.get("usage", headers=bearer(secret))
+    assert (status, told["error"]["code"]) == (403, "endpoint_not_allowed")
+
+
+async def test_without_records_it_is_not_offered() -> None:
+    async with served() as gateway:
+        assert (await gateway.get("usage"))[0] == 404
+
+
+async def test_the_status_tells_what_the_books_say(books: Books) -> None:
+    used(books, created=time.time() - 400 * 86_400)
+    used(books, created=time.time())
+    async with kept(books, mode=Auth.NONE) as gateway:
+        _, told, _ = await gateway.get("status")
+    assert (told["usage"]["today"]["requests"], told["usage"]["total"]["requests"]) == (1, 2)
+    assert (told["usage"]["total"]["prompt_tokens"], told["usage"]["total"]["cost"]) == (20, 3.0)

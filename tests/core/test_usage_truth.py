@@ -1,0 +1,295 @@
+"""What is recorded of a request is what its upstream will bill, whoever goes away and whatever breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, override
+
+import pytest
+
+from tests.core.clouds.asking import DIALECTS, before
+from tests.core.clouds.openai import FakeOpenAI
+from tests.core.clouds.server import FakeCloud, Fault, Refusal, Reply
+from tests.core.fakes import ROLE, STOP, StubBackend, chat, delta
+from tests.core.server.common import Served, events, served
+from zeroconf_ai.accounting.energy import EnergyMeter
+from zeroconf_ai.accounting.generation import Generation, Outcome, Recorder
+from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.policy import Policy, Terms
+from zeroconf_ai.routing.pool import Member
+
+CALLER = Caller(Source.HTTP)
+DOLLAR = 10**9
+PRICES = Prices(DOLLAR, 10 * DOLLAR, 0)
+"""1000 nano-dollars for a token of the prompt, 10,000 for one of the answer, nothing for what was cached."""
+WORDS = "All is well in the house."
+CLOUDS = pytest.mark.parametrize("name", DIALECTS)
+HASTY = Timeouts(connect=1.0, first_token=0.2, between_tokens=0.2, answer=0.2, probe=1.0)
+
+
+class Book(Recorder):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.entries: list[Generation] = []
+
+    @override
+    def record(self, generation: Generation) -> None:
+        self.entries.append(generation)
+
+    @property
+    def only(self) -> Generation:
+        """The one entry."""
+        (entry,) = self.entries
+        return entry
+
+
+@asynccontextmanager
+async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple[Engine, Member, Book]]:
+    """An engine before a cloud of one dialect, with the owner's prices."""
+    book = Book()
+    async with before(name, fake, **more) as backend:
+        engine = Engine(recorder=book)
+        member = engine.add(backend, Terms(prices={"*": PRICES}))
+        yield engine, member, book
+        await engine.close()
+
+
+def ask(name: str, *, stream: bool) -> Request:
+    model = DIALECTS[name].model
+    return Request.parse(Kind.CHAT, {"model": model, "messages": [{"role": "user", "content": "Hi " * 40}], "stream": stream})
+
+
+async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] = lambda _: False) -> None:
+    """A caller who reads to the end, or goes away as soon as enough was said."""
+    said = ""
+    async with engine.run(request, CALLER) as reply:
+        if not request.stream:
+            assert reply.body
+            return
+        async for chunk in reply.chunks():
+            choices = chunk.data.get("choices") or [{}]
+            said += choices[0].get("delta", {}).get("content") or ""
+            if until(said):
+                return
+
+
+async def arrived(fake: FakeCloud, name: str) -> None:
+    async with asyncio.timeout(5):
+        while not fake.bodies(DIALECTS[name].path):
+            await asyncio.sleep(0.001)
+
+
+async def give_up(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def prompt_of(name: str) -> int:
+    """The prompt's tokens as they are known before the answer is complete: Anthropic tells them at once."""
+    return 21 if name == "anthropic" else ask(name, stream=True).estimated_prompt_tokens
+
+
+@CLOUDS
+@pytest.mark.parametrize("stream", [True, False])
+async def test_whole_answer_is_counted_by_the_upstream(name: str, stream: bool) -> None:
+    fake = DIALECTS[name].fake(Reply(WORDS))
+    async with asking(name, fake) as (engine, _, book):
+        await use(engine, ask(name, stream=stream))
+    entry = book.only
+    assert (entry.outcome, entry.estimated) == (Outcome.OK, False)
+    assert (entry.usage.prompt_tokens, entry.usage.completion_tokens) == (21, 8)
+    expected = (entry.usage.cost, "upstream") if name == "openrouter" else (PRICES.cost(entry.usage), "owner")
+    assert (entry.cost, entry.cost_source, entry.currency) == (*expected, "USD")
+    if name == "anthropic":  # beside the input there: 6 read from the cache, 5 written, 2 of these for an hour
+        assert (entry.usage.cached_tokens, entry.usage.cache_write_tokens, entry.usage.cache_write_1h_tokens) == (6, 5, 2)
+        assert entry.cost == (21 - 6) * 1000 + 8 * 10_000
+
+
+@CLOUDS
+async def test_client_that_leaves_in_the_middle(name: str) -> None:
+    fake = DIALECTS[name].fake(Reply(WORDS * 20))
+    fake.pause = 0.001
+    async with asking(name, fake) as (engine, _, book):
+        await use(engine, ask(name, stream=True), until=lambda said: len(said) >= 100)
+    entry = book.only
+    assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.CANCELLED, True, "owner")
+    assert entry.usage.prompt_tokens == prompt_of(name)
+    assert 25 <= entry.usage.completion_tokens < len(WORDS * 20) / 4
+    assert entry.cost == PRICES.cost(entry.usage) > prompt_of(name) * 100
+
+
+@CLOUDS
+@pytest.mark.parametrize("fault", ["cut", "end", "stall", "error", "garbage"])
+async def test_stream_that_dies(name: str, fault: str) -> None:
+    fake = DIALECTS[name].fake(Fault(fault, after=8, reply=Reply(WORDS * 4)))
+    async with asking(name, fake, timeouts=HASTY) as (engine, _, book):
+        with pytest.raises(ApiError):
+            await use(engine, ask(name, stream=True))
+    entry = book.only
+    assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.ERROR, True, "owner")
+    assert entry.usage.prompt_tokens == prompt_of(name)
+    assert 1 <= entry.usage.completion_tokens < len(WORDS)
+    assert entry.cost == PRICES.cost(entry.usage)
+
+
+@CLOUDS
+@pytest.mark.parametrize("stream", [True, False])
+async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: str, stream: bool) -> None:
+    fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
+    async with asking(name, fake) as (engine, member, book):
+        request = ask(name, stream=stream)
+        task = asyncio.create_task(use(engine, request))
+        await arrived(fake, name)
+        await give_up(task)
+    entry = book.only
+    assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, 0)
+    assert (entry.backend_id, entry.model, entry.attempts) == (member.id, request.model, 1)
+    assert entry.usage.prompt_tokens == request.estimated_prompt_tokens
+    assert (entry.cost, entry.cost_source) == (request.estimated_prompt_tokens * 1000, "owner")
+
+
+@CLOUDS
+@pytest.mark.parametrize("stream", [True, False])
+async def test_client_that_leaves_the_queue_pays_nothing(name: str, stream: bool) -> None:
+    fake = DIALECTS[name].fake(Reply(WORDS))
+    async with asking(name, fake) as (engine, member, book):
+        member.slots.limit = 1
+        async with _held(member):
+            task = asyncio.create_task(use(engine, ask(name, stream=stream)))
+            async with asyncio.timeout(5):
+                while not member.slots.waiting:
+                    await asyncio.sleep(0.001)
+            await give_up(task)
+    assert fake.bodies(DIALECTS[name].path) == []
+    assert (book.only.outcome, book.only.usage, book.only.cost, book.only.estimated) == (Outcome.CANCELLED, Usage(), None, False)
+
+
+@CLOUDS
+@pytest.mark.parametrize("stream", [True, False])
+async def test_refusal_costs_nothing(name: str, stream: bool) -> None:
+    fake = DIALECTS[name].fake(Refusal(429, "slowly"))
+    async with asking(name, fake) as (engine, _, book):
+        with pytest.raises(ApiError):
+            await use(engine, ask(name, stream=stream))
+    assert (book.only.outcome, book.only.usage, book.only.cost) == (Outcome.ERROR, Usage(), None)
+
+
+@CLOUDS
+async def test_answer_that_comes_too_late_is_billed(name: str) -> None:
+    fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
+    async with asking(name, fake, timeouts=HASTY) as (engine, _, book):
+        with pytest.raises(ApiError):
+            await use(engine, ask(name, stream=False))
+    entry = book.only
+    assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.ERROR, True, 0)
+    assert entry.cost == entry.usage.prompt_tokens * 1000 > 0
+
+
+async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None:
+    book = Book()
+    async with before("openai", FakeOpenAI(Fault("stall", after=0, reply=Reply(WORDS))), timeouts=HASTY) as late:
+        engine = Engine(recorder=book, policy=Policy(retry_metered_timeouts=True))
+        member = engine.add(late, Terms(prices={"*": PRICES}))
+        await engine.checker.check(member, models=True)
+        member.priority_override = 1
+        said = [delta("Hello", finish="stop"), _used(3, 2)]
+        engine.add(StubBackend("b", said, models=["gpt-4.1"], priority=90, cost=Cost.FREE))
+        request = ask("openai", stream=True)
+        await use(engine, request)
+        await engine.close()
+    entry = book.only
+    assert (entry.outcome, entry.backend_id, entry.usage) == (Outcome.OK, "b", Usage(3, 2))
+    assert entry.cost == request.estimated_prompt_tokens * 1000
+
+
+async def test_price_at_the_beginning_of_a_request_counts() -> None:
+    book, go = Book(), asyncio.Event()
+    engine = Engine(recorder=book)
+    member = engine.add(
+        StubBackend("a", [delta("Hello"), go, STOP, _used(10, 10)], cost=Cost.METERED), Terms(prices={"m": PRICES})
+    )
+    async with engine.run(chat(stream=True), CALLER) as reply:
+        member.terms = Terms(prices={"m": Prices(99 * DOLLAR, 99 * DOLLAR)})
+        go.set()
+        _ = [chunk async for chunk in reply.chunks()]
+    await use(engine, chat(stream=True))
+    await engine.close()
+    assert [entry.cost for entry in book.entries] == [10 * 1000 + 10 * 10_000, 20 * 99_000]
+
+
+async def test_counts_on_the_way_are_not_taken_for_the_last() -> None:
+    """Some servers tell what was used so far with every chunk; one that is cut off there has said more since."""
+    book = Book()
+    engine = Engine(recorder=book)
+    first = delta("x" * 40) | {"usage": {"prompt_tokens": 50, "completion_tokens": 1}}
+    engine.add(StubBackend("a", [first, *[delta("x" * 40)] * 4, StreamBrokenError("cut")]))
+    with pytest.raises(StreamBrokenError):
+        await use(engine, chat(stream=True))
+    await engine.close()
+    assert (book.only.usage, book.only.estimated) == (Usage(50, 50), True)
+
+
+async def test_meter_charges_a_request_for_what_its_machine_drew() -> None:
+    book, go = Book(), asyncio.Event()
+    engine = Engine(recorder=book)
+    member = engine.add(StubBackend("a", [delta("Hello"), go, STOP, _used(1, 1)]))
+    member.meter = meter = EnergyMeter(idle=10, tariff=DOLLAR, currency="EUR")
+    async with engine.run(chat(stream=True), CALLER) as reply:
+        meter.sample(100_010, 0.0)  # the clock of the meter is the real one: this sample is of long ago
+        go.set()
+        _ = [chunk async for chunk in reply.chunks()]
+    meter.sample(None, 0.0)
+    await use(engine, chat(stream=True))
+    await engine.close()
+    first, second = book.entries
+    assert (first.cost_source, first.currency) == ("measured", "EUR")
+    assert first.cost is not None
+    assert 0 < first.cost == pytest.approx(100_000 * first.duration * DOLLAR / 3_600_000, rel=0.9)
+    assert (second.cost, second.cost_source) == (0, "free")
+
+
+PATHS: dict[str, dict[str, Any]] = {
+    "chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
+    "completions": {"prompt": "Hi"},
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("wants", [None, False, True])
+async def test_usage_is_asked_for_and_shown_only_to_who_wants_it(path: str, wants: bool | None) -> None:
+    fake, book = FakeOpenAI(Reply(WORDS)), Book()
+    async with before("openai", fake) as backend, served(backend) as gateway:
+        gateway.engine.recorder = book
+        body: dict[str, Any] = {"model": "gpt-4.1", "stream": True, **PATHS[path]}
+        body |= {} if wants is None else {"stream_options": {"include_usage": wants}}
+        shown = await _stream(gateway, path, body)
+    assert fake.last.body["stream_options"]["include_usage"] is True
+    assert any('"usage": {' in event or '"usage":{' in event for event in shown) is (wants is True)
+    assert any('"choices": []' in event or '"choices":[]' in event for event in shown) is (wants is True)
+    assert shown[-1] == "[DONE]"
+    assert (book.only.usage.prompt_tokens, book.only.usage.completion_tokens, book.only.estimated) == (21, 8, False)
+
+
+async def _stream(gateway: Served, path: str, body: dict[str, Any]) -> list[str]:
+    async with gateway.session.post(f"{gateway.url}/{path}", json=body) as response:
+        assert response.status == 200, await response.text()
+        return await events(response)
+
+
+@asynccontextmanager
+async def _held(member: Member) -> AsyncIterator[None]:
+    """The backend's only place is taken."""
+    place = await member.slots.acquire()
+    yield
+    place.release()
+
+
+def _used(prompt: int, completion: int) -> dict[str, Any]:
+    return ROLE | {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}

@@ -1,0 +1,130 @@
+"""Two gateways that find each other, one in Home Assistant and one of its own: both answer, and none asks itself by the other."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from devhome.client import HomeClient
+from devhome.gateway import DOMAIN, Gateway
+from devhome.namespaces import Lan
+from devhome.process import ManagedProcess
+from devhome.provider import COMMAND, MODEL
+
+from .conftest import StartProvider
+from .gateway_home import until_served
+from .steps import add
+
+NAME = "House AI"
+MOST = 6
+"""Requests that one gateway may see of two that nobody can answer: they may be tried again, but never go round."""
+QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "Who are you?"}]}
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The other gateway."""
+
+    process: ManagedProcess
+    gateway: Gateway
+
+
+async def open_gateway(client: HomeClient) -> Gateway:
+    """A gateway that asks for no key and is announced, added as its owner would."""
+    step = await client.start_flow(DOMAIN)
+    await client.continue_flow(step["flow_id"], {"next_step_id": "gateway"})
+    fields = {"name": NAME, "auth": "none", "networks": ["10.213.0.0/24"], "advertise": True}
+    step = await client.continue_flow(step["flow_id"], fields)
+    assert step["step_id"] == "gateway_open", step
+    done = await client.continue_flow(step["flow_id"])
+    return Gateway(done["result"]["entry_id"], f"{client.url}/v1", "unused")
+
+
+@pytest.fixture
+async def relay(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncIterator[Relay]:
+    """`zeroconf-ai serve --discovered`: it serves whoever asks for no key, and says so on the network."""
+    host = lan.host("relay")
+    options = ("--name", "Relay", "--host", "0.0.0.0", "--port", "8600", "--id-file", str(tmp_path / "relay.id"))
+    command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--discovered", *options)
+    process = ManagedProcess("The relay", command, tmp_path / "relay.log", host=host)
+    started.append(process)
+    process.start()
+
+    async def ready() -> bool:
+        return "serving" in process.output()
+
+    await process.until(ready, 30)
+    yield Relay(process, Gateway("", f"http://{host.ipv4}:8600/v1", "unused"))
+    await process.stop()
+
+
+async def ask(gateway: Gateway, model: str, request_id: str) -> tuple[int, Any, str]:
+    """Status, answer, and who gave it."""
+    body = {**QUESTION, "model": model}
+    timeout = aiohttp.ClientTimeout(20)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.post(f"{gateway.base_url}/chat/completions", json=body, headers={"X-Request-ID": request_id}) as response,
+    ):
+        return response.status, await response.json(), response.headers.get("X-ZeroconfAI-Provider", "")
+
+
+async def requests_of(gateway: Gateway) -> int:
+    """How many requests have come to it."""
+    async with aiohttp.ClientSession() as session, session.get(f"{gateway.base_url}/status") as response:
+        return int((await response.json())["usage"]["total"]["requests"])
+
+
+async def test_both_answer_by_each_other_and_a_request_never_goes_round(
+    client: HomeClient, start_provider: StartProvider, relay: Relay
+) -> None:
+    gpu = await start_provider("gpu", name="Gaming PC")
+    house = await open_gateway(client)
+    await add(client, "Relay")
+    await until_served(house, MODEL, "homeassistant/assist")
+    await until_served(relay.gateway, MODEL, "homeassistant/assist")
+
+    # Each has by the other what it does not have itself.
+    status, answer, by = await ask(house, MODEL, "req-house")
+    assert (status, by) == (200, "Relay")
+    assert MODEL in answer["choices"][0]["message"]["content"]
+    status, answer, by = await ask(relay.gateway, "homeassistant/assist", "req-relay")
+    assert (status, by) == (200, NAME)
+    assert answer["choices"][0]["message"]["content"]
+    status, _, by = await ask(relay.gateway, MODEL, "req-direct")
+    assert status == 200
+
+    # No card for its own advertisement, however long it has been there.
+    titles = [flow["context"]["title_placeholders"]["name"] for flow in await client.flows_in_progress(DOMAIN)]
+    assert not [title for title in titles if title.startswith(NAME)]
+
+    # What nobody can answer is refused soon by both, although each lists the model for the other.
+    gpu.process.kill()
+    before = await requests_of(house), await requests_of(relay.gateway)
+    for gateway in (house, relay.gateway):
+        begun = time.monotonic()
+        status, refusal, _ = await ask(gateway, MODEL, "req-round")
+        assert status in (404, 502, 503, 508), refusal
+        assert refusal["error"]["message"]
+        assert time.monotonic() - begun < 15
+    after = await requests_of(house), await requests_of(relay.gateway)
+    assert all(now - then <= MOST for now, then in zip(after, before, strict=True))
+
+
+async def test_a_request_that_was_here_before_is_refused(client: HomeClient, relay: Relay) -> None:
+    house = await open_gateway(client)
+    await add(client, "Relay")
+    await until_served(relay.gateway, "homeassistant/assist")
+    async with aiohttp.ClientSession() as session:
+        for gateway in (house, relay.gateway):
+            async with session.get(f"{gateway.base_url}/health") as response:
+                own_id = (await response.json())["id"]
+            async with session.post(
+                f"{gateway.base_url}/chat/completions", json=QUESTION, headers={"Via": f"1.1 somebody, 1.1 {own_id}"}
+            ) as response:
+                assert response.status == 508
+                assert (await response.json())["error"]["code"] == "loop_detected"

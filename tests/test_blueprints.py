@@ -1,0 +1,337 @@
+"""The automation blueprints, as an owner's automations: made from the file, set off by what happens, seen by what they do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+import json
+from pathlib import Path
+import shutil
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
+
+from homeassistant.components.automation import config as automation_config
+from homeassistant.components.blueprint import models
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.const import STATE_OFF, STATE_ON
+from homeassistant.core import CoreState, HomeAssistant, ServiceCall
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util, yaml as ha_yaml
+
+from .common import TASK, make_entry, set_up
+from .fakes import FakeProvider, text
+from .gateway_home import box, gateway_with
+
+FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / "zeroconf_ai"
+FILES = sorted(file.name for file in FOLDER.glob("*.yaml"))
+SOURCE = "https://github.com/zeroconf-ai/zeroconf-ai/blob/main/blueprints/automation/zeroconf_ai/"
+COST = "sensor.test_gateway_cost_today"
+LEFT = "sensor.test_gateway_budget_left"
+STRATEGY = "select.test_gateway_strategy"
+GATEWAY = "switch.test_gateway_answer_requests"
+STATUS = "sensor.test_provider_status"
+CHECK = "button.test_provider_check_now"
+PUSHED = "mobile_app_phone"
+
+
+@pytest.fixture(autouse=True)
+def custom_integrations(recorder_db_url: str, enable_custom_integrations: None) -> None:
+    """The recorder wants to be there before Home Assistant is."""
+
+
+@pytest.fixture(autouse=True)
+async def ready_for_blueprints(
+    hass: HomeAssistant, ready_to_serve: None, tmp_path: Path, freezer: FrozenDateTimeFactory
+) -> AsyncIterator[None]:
+    """The blueprints are where an import puts them, and it is a Sunday afternoon."""
+    freezer.move_to("2026-11-22 16:00:00+00:00")
+    await hass.config.async_set_time_zone("UTC")
+    shutil.copytree(FOLDER, tmp_path / "blueprints" / "automation" / "zeroconf_ai")
+    yield
+    if hass.services.has_service("automation", "turn_off"):  # none is to wait for midnight when Home Assistant stops
+        await hass.services.async_call("automation", "turn_off", {"entity_id": "all", "stop_actions": True}, blocking=True)
+
+
+async def automate(hass: HomeAssistant, blueprint: str, **inputs: Any) -> None:
+    """An automation by a blueprint."""
+    config = {"alias": "Test", "use_blueprint": {"path": f"zeroconf_ai/{blueprint}.yaml", "input": inputs}}
+    assert await async_setup_component(hass, "automation", {"automation": config})
+    await hass.async_block_till_done()
+    state = hass.states.get("automation.test")
+    assert state is not None
+    assert state.state == STATE_ON, "the automation is refused"
+
+
+async def turns() -> None:
+    """Let everybody have a turn. An automation that waits is a task that is not done: `async_block_till_done` would wait too."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let everybody have turns until it is so."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def later(hass: HomeAssistant, freezer: FrozenDateTimeFactory, **time: float) -> None:
+    """Let time pass."""
+    freezer.tick(timedelta(**time))
+    async_fire_time_changed(hass, dt_util.utcnow())
+    await turns()
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str | None:
+    found = hass.states.get(entity_id)
+    return found.state if found else None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_can_be_imported_from_where_it_says(name: str) -> None:
+    data = ha_yaml.load_yaml_dict(str(FOLDER / name))
+    blueprint = models.Blueprint(
+        data, path=name, expected_domain="automation", schema=automation_config.AUTOMATION_BLUEPRINT_SCHEMA
+    )
+    assert blueprint.validate() is None, "this Home Assistant is new enough"
+    told = BLUEPRINT_SCHEMA(data)["blueprint"]
+    assert told["source_url"] == f"{SOURCE}{name}"
+    assert told["homeassistant"]["min_version"] == "2026.10.0"
+    for field in told["input"].values():
+        assert field["name"]
+        assert "selector" in field
+
+
+# Cost alert
+
+
+async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
+    """The device of a phone with Home Assistant's app, and what is pushed to it."""
+    assert await async_setup_component(hass, "mobile_app", {})
+    app = {"push_token": "example", "push_url": "http://192.0.2.1/push"}
+    registered = {
+        "app_data": app,
+        "app_id": "example",
+        "app_name": "Example",
+        "app_version": "1.0",
+        "device_id": "example",
+        "device_name": "Phone",
+        "manufacturer": "Example",
+        "model": "Example",
+        "os_name": "Example",
+        "os_version": "1.0",
+        "supports_encryption": False,
+        "user_id": "example",
+        "webhook_id": "example",
+    }
+    entry = MockConfigEntry(domain="mobile_app", data=registered)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert hass.services.has_service("notify", PUSHED)
+    return device.id, async_mock_service(hass, "notify", PUSHED)
+
+
+async def cost_alert(hass: HomeAssistant, provider: FakeProvider) -> list[ServiceCall]:
+    """What is pushed; the cost is under the limit."""
+    await set_up(hass, gateway_with(box(provider)))
+    device, pushed = await phone(hass)
+    hass.states.async_set(COST, "0.20", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})
+    await automate(hass, "cost_alert", cost=COST, limit=0.5, phone=device, strategy=STRATEGY, gateway=GATEWAY)
+    return pushed
+
+
+def buttons(call: ServiceCall) -> list[str]:
+    """The actions of a notification."""
+    return [button["action"] for button in call.data["data"]["actions"]]
+
+
+async def test_cost_alert_prefers_what_is_at_home_until_midnight(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    pushed = await cost_alert(hass, provider)
+    hass.states.async_set(COST, "0.45", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})
+    await turns()
+    assert pushed == []
+    hass.states.async_set(COST, "0.55", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})
+    await turns()
+    assert [call.data["message"] for call in pushed] == ["Cost today: 0.55 USD"]
+    assert state(hass, STRATEGY) == "priority"
+    hass.bus.async_fire("mobile_app_notification_action", {"action": "ZEROCONF_AI_AT_HOME_of-yesterday"})
+    await turns()
+    assert state(hass, STRATEGY) == "priority"
+    hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[0]})
+    await turns()
+    assert state(hass, STRATEGY) == "local_first"
+    assert state(hass, GATEWAY) == STATE_ON
+    await later(hass, freezer, hours=8)
+    assert state(hass, STRATEGY) == "priority"
+
+
+async def test_cost_alert_stops_the_gateway_until_midnight(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    pushed = await cost_alert(hass, provider)
+    hass.states.async_set(COST, "0.55")
+    await turns()
+    hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[1]})
+    await turns()
+    assert state(hass, GATEWAY) == STATE_OFF
+    assert state(hass, STRATEGY) == "priority"
+    await later(hass, freezer, hours=8)
+    assert state(hass, GATEWAY) == STATE_ON
+
+
+async def test_cost_alert_without_an_answer_changes_nothing(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    pushed = await cost_alert(hass, provider)
+    hass.states.async_set(COST, "0.55")
+    await turns()
+    await later(hass, freezer, hours=8, seconds=1)
+    hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[1]})
+    await turns()
+    assert (state(hass, GATEWAY), state(hass, STRATEGY)) == (STATE_ON, "priority")
+
+
+# Waking a provider
+
+
+async def wake_provider(hass: HomeAssistant, provider: FakeProvider, **inputs: Any) -> MockConfigEntry:
+    """A provider that is offline by now."""
+    entry = await set_up(hass, make_entry(provider))
+    await automate(
+        hass,
+        "wake_provider",
+        status=STATUS,
+        check=CHECK,
+        wake=[{"action": "test.wake"}],
+        failed=[{"action": "test.failed"}],
+        patience=20,
+        offline_for={"seconds": 10},
+        **inputs,
+    )
+    await provider.stop()
+    for _ in range(3):
+        await entry.runtime_data.coordinator.check_now()
+    await until(lambda: state(hass, STATUS) == "offline")
+    return entry
+
+
+async def test_wake_provider_asks_it_until_it_answers(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    woken, failed = async_mock_service(hass, "test", "wake"), async_mock_service(hass, "test", "failed")
+    await wake_provider(hass, provider)
+    await later(hass, freezer, seconds=5)
+    assert woken == []
+    await later(hass, freezer, seconds=6)
+    assert len(woken) == 1
+    await later(hass, freezer, seconds=5)
+    assert state(hass, STATUS) == "offline"
+    await provider.start()
+    await later(hass, freezer, seconds=5)
+    await until(lambda: state(hass, STATUS) == "healthy")
+    for _ in range(4):
+        await later(hass, freezer, seconds=5)
+    assert (len(woken), failed) == (1, [])
+
+
+async def test_wake_provider_tells_where_it_stays_offline(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    woken, failed = async_mock_service(hass, "test", "wake"), async_mock_service(hass, "test", "failed")
+    await wake_provider(hass, provider)
+    for _ in range(5):
+        await later(hass, freezer, seconds=5)
+    assert (len(woken), len(failed)) == (1, 0)
+    for _ in range(3):
+        await later(hass, freezer, seconds=5)
+    assert (len(woken), len(failed)) == (1, 1)
+
+
+async def test_wake_provider_only_if_wanted(hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory) -> None:
+    woken = async_mock_service(hass, "test", "wake")
+    hass.states.async_set("person.ada", "not_home")
+    await wake_provider(hass, provider, wanted=[{"condition": "state", "entity_id": "person.ada", "state": "home"}])
+    await later(hass, freezer, seconds=11)
+    assert woken == []
+
+
+# Sparing a budget
+
+
+async def save_budget(hass: HomeAssistant, provider: FakeProvider, **inputs: Any) -> list[ServiceCall]:
+    """What else is done. Half of the budget is left, unless it is known already."""
+    await set_up(hass, gateway_with(box(provider)))
+    told = async_mock_service(hass, "test", "tell")
+    if state(hass, LEFT) is None:
+        hass.states.async_set(LEFT, "50", {"unit_of_measurement": "%"})
+    tell = [{"action": "test.tell", "data": {"sparing": "{{ sparing }}"}}]
+    await automate(hass, "save_budget", left=LEFT, strategy=STRATEGY, tell=tell, **inputs)
+    return told
+
+
+async def left(hass: HomeAssistant, percent: str) -> str | None:
+    """The strategy, when so much is left."""
+    hass.states.async_set(LEFT, percent, {"unit_of_measurement": "%"})
+    await hass.async_block_till_done()
+    return state(hass, STRATEGY)
+
+
+async def test_save_budget_prefers_what_is_at_home_until_the_budget_renews(hass: HomeAssistant, provider: FakeProvider) -> None:
+    told = await save_budget(hass, provider)
+    seen = [await left(hass, percent) for percent in ("25", "19", "5", "0", "unavailable", "0", "100", "90")]
+    assert seen == ["priority", *["local_first"] * 5, "priority", "priority"]
+    assert [call.data["sparing"] for call in told] == [True, False]
+
+
+async def test_save_budget_leaves_a_strategy_that_somebody_chose(hass: HomeAssistant, provider: FakeProvider) -> None:
+    told = await save_budget(hass, provider, sparing="cost")
+    assert await left(hass, "10") == "cost"
+    await hass.services.async_call("select", "select_option", {"entity_id": STRATEGY, "option": "latency"}, blocking=True)
+    assert await left(hass, "100") == "latency"
+    assert await left(hass, "10") == "latency"
+    assert len(told) == 1
+
+
+async def test_save_budget_sees_at_the_start_what_it_missed(hass: HomeAssistant, provider: FakeProvider) -> None:
+    hass.set_state(CoreState.not_running)
+    hass.states.async_set(LEFT, "5", {"unit_of_measurement": "%"})
+    await save_budget(hass, provider)
+    assert state(hass, STRATEGY) == "priority"
+    await hass.async_start()
+    await until(lambda: state(hass, STRATEGY) == "local_first")
+
+
+# Weekly report
+
+
+async def test_weekly_report_is_written_by_the_task_and_sent(
+    recorder_mock: Any, hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
+    await set_up(hass, make_entry(provider))
+    sent = async_mock_service(hass, "test", "send")
+    hass.states.async_set(COST, "0.55", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})
+    provider.answers = [text(json.dumps({"headline": "A quiet week", "report": "It cost 55 cents."}))]
+    send = [{"action": "test.send", "data": {"title": "{{ headline }}", "message": "{{ report }}"}}]
+    await automate(hass, "weekly_report", figures=[COST], task=TASK, time="18:00:00", wishes="In one sentence.", send=send)
+    await async_wait_recording_done(hass)
+    await later(hass, freezer, hours=1)
+    assert provider.requests == []
+    await later(hass, freezer, hours=1)
+    await until(lambda: bool(sent))
+    assert [(call.data["title"], call.data["message"]) for call in sent] == [("A quiet week", "It cost 55 cents.")]
+    asked = json.dumps(provider.requests[0]["messages"])
+    assert "Cost today: 0.55 USD" in asked
+    assert "In one sentence." in asked
+    schema = provider.requests[0]["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == ["headline", "report"]
+    await later(hass, freezer, days=1)
+    assert len(provider.requests) == 1, "once a week"
+    await later(hass, freezer, days=6)
+    await until(lambda: len(sent) == 2)
