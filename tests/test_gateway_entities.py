@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 from unittest.mock import patch
+from uuid import UUID
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -94,7 +95,10 @@ async def test_all_entities(
     freezer.move_to("2026-11-20T20:00:00+00:00")
     backend = numbered(box(provider, max_concurrent=2), "01BOX")
     agent = numbered(home_agent_data(title="House"), "01HOUSE")
-    with patch("custom_components.zeroconf_ai.gateway.PLATFORMS", [platform]):
+    with (
+        patch("custom_components.zeroconf_ai.gateway.PLATFORMS", [platform]),
+        patch("custom_components.zeroconf_ai.core.accounting.keys.uuid4", return_value=UUID(int=1)),  # unique ids hold it
+    ):
         entry = await set_up(hass, gateway_with(backend, agent, entry_id="01GATEWAY"))
         member = member_called(hass, "Box")
         member.latency, member.last_seen, member.last_error = 0.0125, 1795200000.0, "it was busy"

@@ -28,14 +28,14 @@ async def entry(hass: HomeAssistant) -> MockConfigEntry:
     return await set_up(hass, gateway_with())
 
 
-async def call(hass: HomeAssistant, action: str, context: Context | None = None, **data: Any) -> dict[str, Any]:
+async def call(hass: HomeAssistant, action: str, context: Context | None = None, /, **data: Any) -> dict[str, Any]:
     """What an action that answers says."""
     answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True, context=context)
     assert answer is not None
     return answer
 
 
-async def do(hass: HomeAssistant, action: str, context: Context | None = None, **data: Any) -> None:
+async def do(hass: HomeAssistant, action: str, context: Context | None = None, /, **data: Any) -> None:
     """Run an action that answers nothing."""
     await hass.services.async_call(DOMAIN, action, data, blocking=True, context=context)
 

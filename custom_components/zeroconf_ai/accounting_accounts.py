@@ -109,19 +109,19 @@ class Accounts(Recorder):
             self._drop(*gone)
         for backend_id, coordinator in backends.items():
             if (Scope.BACKEND, backend_id) not in self._running:
-                self._add(
-                    Account(
-                        self._hass,
-                        self._entry,
-                        self._books,
-                        Scope.BACKEND,
-                        backend_id,
-                        device=backend_id,
-                        name=coordinator.name,
-                        subentry_id=coordinator.subentry_id,
-                        is_agent=coordinator.is_agent,
-                    )
+                account = Account(
+                    self._hass,
+                    self._entry,
+                    self._books,
+                    Scope.BACKEND,
+                    backend_id,
+                    device=backend_id,
+                    name=coordinator.name,
+                    subentry_id=coordinator.subentry_id,
+                    is_agent=coordinator.is_agent,
                 )
+                account.follow(coordinator)
+                self._add(account)
         for key in keys.values():
             self._put_key(key)
 
@@ -152,7 +152,7 @@ class Accounts(Recorder):
         self._running.pop((scope, subject)).close()
         if scope is Scope.KEY:
             registry = dr.async_get(self._hass)
-            if device := registry.async_get_device(identifiers={(DOMAIN, key_device(subject))}):
+            if device := registry.async_get_device_by_identifier((DOMAIN, key_device(subject)), self._entry.entry_id):
                 registry.async_remove_device(device.id)
             if self._books.keys.get(subject) is not None:
                 return

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 import logging
+import time
 from typing import NamedTuple, override
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
@@ -23,7 +24,7 @@ from .core.accounting.generation import Generation, Outcome
 from .core.accounting.totals import Standing, Subject
 from .core.protocol.errors import RateLimitError
 from .data import DATA, GatewayConfigEntry
-from .pool_coordinator import SHOW_SECONDS
+from .pool_coordinator import SHOW_SECONDS, MemberCoordinator
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ class Account(DataUpdateCoordinator[None]):
         self._show_job = HassJob(self._show, f"show account {name}", cancel_on_shutdown=True)
         self._cancel_show: Callable[[], None] | None = None
         self._cancel_limited: Callable[[], None] | None = None
+        self._resting_until = 0.0
+        self._stop_following: Callable[[], None] | None = None
         self._currency = _shown_currency(hass, device)
         self.standing = self._read()
         """What it used, as it is shown."""
@@ -130,14 +133,12 @@ class Account(DataUpdateCoordinator[None]):
         if costs and self._currency not in costs:
             home = self.hass.config.currency
             self._currency = home if home in costs else max(costs, key=costs.__getitem__)
+            _keep_currency(self.hass, self.device, self._currency)
         return self._currency or self.hass.config.currency
 
     @property
     def rate_limited(self) -> bool:
         """Whether a request of it was refused for a limit within the last minute; of a backend, whether it asks for a rest."""
-        if self.scope is Scope.BACKEND:
-            member = self.hass.data[DATA].engine.pool.get(self.subject)
-            return member is not None and member.resting()
         return self._cancel_limited is not None
 
     @property
@@ -153,9 +154,25 @@ class Account(DataUpdateCoordinator[None]):
     def add(self, generation: Generation) -> None:
         """Note a request. Must cost next to nothing."""
         self.recent.add(generation)
-        if generation.error_code == RateLimitError.default_code:
-            self._limit()
+        if generation.error_code == RateLimitError.default_code and self.scope is not Scope.BACKEND:
+            self._limit(RATE_LIMITED_SECONDS)
         self.note()
+
+    @callback
+    def follow(self, backend: MemberCoordinator) -> None:
+        """Follow its backend, too: that it asks to be left alone is shown, and that this is over."""
+        self._stop_following = backend.async_add_listener(self._on_backend)
+
+    @callback
+    def _on_backend(self) -> None:
+        member = self.hass.data[DATA].engine.pool.get(self.subject)
+        until = 0.0 if member is None else member.resting_until
+        if until == self._resting_until:
+            return
+        self._resting_until = until
+        if (seconds := until - time.time()) > 0:
+            self._limit(seconds)
+        self.async_update_listeners()
 
     @callback
     def note(self) -> None:
@@ -190,6 +207,9 @@ class Account(DataUpdateCoordinator[None]):
         if self._cancel_limited is not None:
             self._cancel_limited()
             self._cancel_limited = None
+        if self._stop_following is not None:
+            self._stop_following()
+            self._stop_following = None
 
     @override
     async def async_shutdown(self) -> None:
@@ -202,11 +222,11 @@ class Account(DataUpdateCoordinator[None]):
             return totals.household
         return totals.of(Subject(self.scope.value), self.subject)
 
-    def _limit(self) -> None:
+    def _limit(self, seconds: float) -> None:
         if self._cancel_limited is not None:
             self._cancel_limited()
         job = HassJob(self._unlimit, f"limit over {self.name}", cancel_on_shutdown=True)
-        self._cancel_limited = async_call_later(self.hass, RATE_LIMITED_SECONDS, job)
+        self._cancel_limited = async_call_later(self.hass, seconds, job)
 
     @callback
     def _unlimit(self, _: datetime) -> None:
@@ -222,6 +242,13 @@ class Account(DataUpdateCoordinator[None]):
         if self._cancel_show is not None:
             self._cancel_show()
             self._cancel_show = None
+
+
+def _keep_currency(hass: HomeAssistant, device: str, currency: str) -> None:
+    """Have the entity registry know what its costs are shown in."""
+    registry = er.async_get(hass)
+    if (entity_id := registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{device}_cost_total")) is not None:
+        registry.async_update_entity(entity_id, unit_of_measurement=currency)
 
 
 def _shown_currency(hass: HomeAssistant, device: str) -> str | None:

@@ -69,9 +69,10 @@ class DeviceNames:
                 address = str(ip_address(state.attributes.get(ATTR_IP, "")))
             except ValueError:
                 continue
-            device = None
+            named = None
             if isinstance(mac := state.attributes.get(ATTR_MAC), str):
-                device = devices.async_get_device(connections={(dr.CONNECTION_NETWORK_MAC, dr.format_mac(mac))})
-            named = (device.name_by_user or device.name) if device is not None else None
+                connection = (dr.CONNECTION_NETWORK_MAC, dr.format_mac(mac))
+                found = devices.async_get_devices(connections={connection})
+                named = next((name for device in found if (name := device.name_by_user or device.name)), None)
             names[address] = clean(named or state.name)
         return names

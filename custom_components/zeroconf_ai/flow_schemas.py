@@ -153,8 +153,8 @@ def model_selector(models: Iterable[str]) -> SelectSelector:
 
 
 def model_ids(models: Iterable[ModelInfo]) -> list[str]:
-    """Those that answer chats."""
-    return [model.id for model in models if model.for_chat]
+    """Those that answer chats; a gateway's names for a choice among them are not offered, as they stand beside one's own."""
+    return [model.id for model in models if model.for_chat and not model.virtual]
 
 
 def flatten(user_input: Mapping[str, Any]) -> dict[str, Any]:

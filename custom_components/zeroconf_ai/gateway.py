@@ -121,6 +121,7 @@ class GatewayRuntime:
         self._engine.own_id = self.gateway.id
         self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts, self.accounts)
         self._engine.gatekeeper = self.books.gatekeeper
+        self._engine.bodies = self.books.bodies
         await self._engine.sessions.open(self.books.sessions)
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)
@@ -193,7 +194,7 @@ class GatewayRuntime:
     @callback
     def _release_engine(self) -> None:
         engine = self._engine
-        engine.recorder = engine.gatekeeper = engine.own_id = None
+        engine.recorder = engine.gatekeeper = engine.bodies = engine.own_id = None
         engine.policy = Policy()
         engine.slots.limit, engine.slots.queue_length = None, QUEUE_LENGTH
         engine.sessions.close()

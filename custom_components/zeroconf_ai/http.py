@@ -33,7 +33,7 @@ from .data import gateway_runtime
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")
 _OWN_KEYS: Final = "zai_"
 """What a key of the gateway begins with, and no token of Home Assistant does."""
-_ALL_ELSE: Final = "/v1/{path:.*}"
+_ALL_ELSE: Final = ("/v1", "/v1/{path:.*}")
 
 
 @callback
@@ -44,7 +44,8 @@ def async_register_views(hass: HomeAssistant) -> None:
     hass.data[_REGISTERED] = True
     for path, routes in groupby(ROUTES, key=lambda route: route.path):
         hass.http.register_view(GatewayView(hass, path, tuple(routes)))
-    hass.http.register_view(GatewayView(hass, _ALL_ELSE))
+    for path in _ALL_ELSE:
+        hass.http.register_view(GatewayView(hass, path))
 
 
 class GatewayView(HomeAssistantView):

@@ -41,6 +41,11 @@ def _active(member: Member) -> int:
     return max(queue.active if queue else 0, member.active)
 
 
+def _real_models(member: Member) -> list[str]:
+    """The ids of its models, without a gateway's names for a choice among them."""
+    return [model.id for model in member.models if not model.virtual]
+
+
 def _time(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -106,8 +111,8 @@ SENSORS = (
         translation_key="models",
         entity_category=EntityCategory.DIAGNOSTIC,
         only_online=True,
-        value_fn=lambda member: len(member.models),
-        attributes_fn=lambda member: {"models": [model.id for model in member.models]},
+        value_fn=lambda member: len(_real_models(member)),
+        attributes_fn=lambda member: {"models": _real_models(member)},
     ),
     ProviderSensorDescription(
         key="last_error",

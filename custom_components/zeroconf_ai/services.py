@@ -193,7 +193,7 @@ def _describe(member: Member) -> dict[str, Any]:
         "priority": member.priority,
         "capabilities": None if capabilities is None else sorted(capabilities),
         "cost": member.backend.info.cost.value,
-        "models": [model.id for model in member.models],
+        "models": [model.id for model in member.models if not model.virtual],
         "load": {
             "active": max(queue.active, member.active) if queue else member.active,
             "queue_depth": queue.depth if queue else None,

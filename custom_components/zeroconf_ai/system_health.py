@@ -23,7 +23,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     info: dict[str, Any] = {
         "providers": len(providers),
         "online": len(online & own),
-        "models": len({model.id for member in members for model in member.models}),
+        "models": len({model.id for member in members for model in member.models if not model.virtual}),
         "discovered": len(shared.discovery.providers),
         "browsing": shared.discovery.running,
     }

@@ -14,8 +14,10 @@ from secrets import token_hex
 import time
 
 import aiohttp
+import orjson
 
 from .accounting.admission import Admission, Asked, Gatekeeper
+from .accounting.bodies import BODY_LIMIT, Bodies, Body
 from .accounting.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
 from .backends.zeroconfai import endpoint_of_record, probe
@@ -115,6 +117,8 @@ class Engine:
         """Where what was used is left; None: nowhere."""
         self.gatekeeper = gatekeeper
         """Whom every request must pass; None: there are no limits and no budgets."""
+        self.bodies: Bodies | None = None
+        """Where it is kept what was asked and answered; None, as long as its owner does not want that."""
         self.own_id = own_id
         self.slots = Slots()
         """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
@@ -176,12 +180,14 @@ class Engine:
             request = self._prepare(request, caller)
             if self.gatekeeper is not None:
                 admission, barred = await self._admit(self.gatekeeper, request, caller, created, nested=first is not None)
-                request = replace(request, barred=barred) if barred else request
+                request = request.with_meta(barred=barred) if barred else request
             if first is None:
                 place = await self.slots.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
             reply = await self._route(request, first or caller, bills)
             if admission is not None:
                 reply.headers = admission.headers
+            if self.bodies is not None and self.bodies.keep:
+                reply.listen(BODY_LIMIT)
             yield reply
         except ApiError as err:
             refusal = err
@@ -195,7 +201,10 @@ class Engine:
                 if place is not None:
                     place.release()
                 if self.recorder is not None or admission is not None:
-                    self._settle(admission, _ended(request, caller, reply, bills, refusal, created, started))
+                    generation = _ended(request, caller, reply, bills, refusal, created, started)
+                    self._settle(admission, generation)
+                    if reply is not None and self.bodies is not None and self.bodies.keep:
+                        self._keep(self.bodies, generation, request, reply)
 
     async def _admit(
         self, gatekeeper: Gatekeeper, request: Request, caller: Caller, created: float, *, nested: bool
@@ -237,6 +246,12 @@ class Engine:
         if self.recorder is not None:
             self.recorder.record(generation)
 
+    def _keep(self, bodies: Bodies, generation: Generation, request: Request, reply: Reply) -> None:
+        try:
+            bodies.put(_kept(generation, request, reply))
+        except Exception:  # whatever is in it, the rest of the clean-up goes on
+            _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
+
     def _follow_cost(self, gatekeeper: Gatekeeper, backend_id: str) -> None:
         member = self.pool.get(backend_id)
         if member is not None and member.terms.monthly_limit is not None:
@@ -257,8 +272,7 @@ class Engine:
         body = request.body
         if request.stream:
             body = {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
-        return replace(
-            request,
+        return request.with_meta(
             body=body,
             via=(*request.via, self.own_id) if self.own_id is not None else request.via,
             models=caller.models,
@@ -282,6 +296,21 @@ class Engine:
                 await self.remove(member.id)
             except Exception:  # one that cannot be closed must not keep the others open
                 _LOGGER.exception("%s could not be closed", member.name)
+
+
+def _kept(generation: Generation, request: Request, reply: Reply) -> Body:
+    """What was asked and answered in a request whose record is `generation`."""
+    return Body(
+        generation.id,
+        generation.created,
+        generation.source,
+        orjson.dumps(request.body, default=str).decode(errors="replace"),
+        reply.said,
+        conversation_id=request.session,
+        display_name=generation.caller or None,
+        key_id=generation.key_id,
+        user_id=generation.user_id,
+    )
 
 
 def _ended(

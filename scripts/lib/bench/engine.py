@@ -25,7 +25,7 @@ from . import upstream
 REQUESTS = 200
 STREAMS = 8
 WORKERS = 8
-MODEL = "fast"
+MODEL = "swift"
 
 
 async def _spread(count: int, work: Callable[[], Awaitable[None]]) -> tuple[float, float]:

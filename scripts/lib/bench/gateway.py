@@ -23,7 +23,7 @@ class Scenario:
 
     name: str
     clients: int
-    model: str = "fast"
+    model: str = "swift"
     stream: bool = False
     body_bytes: int = 0
 

@@ -192,7 +192,7 @@ class LiteLLM(Program):
             f"""
   - model_name: {name}
     litellm_params: {{model: openai/{name}, api_base: "http://127.0.0.1:{self.upstream}/v1", api_key: none}}"""
-            for name in ("fast", "paced")
+            for name in ("swift", "paced")
         )
         configuration = self.folder / "config.yaml"
         configuration.write_text(f"model_list:{models}\nlitellm_settings: {{telemetry: false}}\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """A model that answers at once: an HTTP server of a few lines, so that what is measured is who stands before it.
 
-Model `fast` streams as fast as it is read, each token in a write of its own; `paced` says 50 tokens a second. Requests come
+Model `swift` streams as fast as it is read, each token in a write of its own; `paced` says 50 tokens a second. Requests come
 one at a time on a connection.
 """
 
@@ -14,7 +14,7 @@ TOKENS = 1000
 TOKENS_PER_SECOND = 50
 PROMPT_TOKENS = 10
 
-_HEAD = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 0, "model": "fast"}
+_HEAD = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 0, "model": "swift"}
 
 
 def _event(data: object) -> bytes:
@@ -45,7 +45,7 @@ _WHOLE = _reply(
         }
     )
 )
-_MODELS = _reply(orjson.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in ("fast", "paced")]}))
+_MODELS = _reply(orjson.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in ("swift", "paced")]}))
 _HEALTH = _reply(orjson.dumps({"status": "ok"}))
 _STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _PIECES = [_chunked(_token(number)) for number in range(TOKENS)]

@@ -38,6 +38,30 @@ async def main():
 asyncio.run(main())
 """
 
+SPENDER = """
+import asyncio, sys, time
+from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.generation import Generation, Outcome
+
+async def main():
+    books = await Books.open(sys.argv[1])
+    budget = await books.budgets.set(Scope.HOUSEHOLD, None, 10**12, Period.MONTH)
+    spent = 0
+    while True:
+        admission = await books.gatekeeper.admit(Asked("http", "chat", "m", worst_costs={"cloud": 9}))
+        record = Generation("g", time.time(), "http", "chat", "m", Outcome.OK, backend_id="cloud", cost=7)
+        admission.settle(record)
+        books.ledger.record(record)
+        spent += 7
+        print(time.monotonic(), spent, flush=True)
+        await asyncio.sleep(0.001)
+
+asyncio.run(main())
+"""
+
 SHARER = """
 import asyncio, sys, time
 from zeroconf_ai.accounting.books import Books
@@ -240,6 +264,26 @@ def test_a_killed_process_loses_only_what_was_not_written_yet(file: Path) -> Non
     assert (first, last) == (0, count - 1)
     for table in ("rollups", "key_rollups"):
         assert rows(file, f"SELECT sum(requests) FROM {table}") == [(count,)]  # noqa: S608
+
+
+def test_a_killed_process_loses_only_the_last_second_of_what_was_charged(file: Path) -> None:
+    with started(SPENDER, file) as process:
+        assert process.stdout is not None
+        told: list[tuple[float, int]] = []
+        while not told or told[-1][0] - told[0][0] < 3.0:
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+            told.append((float(line.split()[0]), int(line.split()[1])))
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+        rest = [line.split() for line in process.stdout.read().split("\n")[:-1]]
+        told += [(float(at), int(charged)) for at, charged in rest]
+    [(spent,)] = rows(file, "SELECT spent FROM accounts")
+    assert isinstance(spent, int)
+    lost = [at for at, charged in told if charged > spent]
+    # By the process's own clock, and with a second for a machine that is busy.
+    assert told[-1][0] - min(lost, default=told[-1][0]) < 2.0
+    assert 0 < spent <= told[-1][1] + 7
 
 
 def test_processes_that_begin_with_one_new_file_share_it(file: Path) -> None:

@@ -81,6 +81,33 @@ async def test_by_default_no_word_is_stored(books: Books, store: Store) -> None:
     await engine.close()
 
 
+async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_when_forgotten(store: Store) -> None:
+    for keeps, whole in ((None, False), (True, False), (True, True), (False, False)):
+        books = await Books.open(store.url, keep_bodies=keeps)
+        key, _ = await books.keys.create("Phone")
+        engine = Engine(recorder=books.ledger)
+        engine.bodies = books.bodies
+        await engine.checker.check(engine.add(StubBackend("one", [delta(f"{CANARY} answered"), STOP, USAGE])))
+        messages = [{"role": "user", "content": f"{CANARY} asked"}]
+        body = {"model": "m", "messages": messages, "stream": not whole}
+        request = replace(Request.parse(Kind.CHAT, body, request_id="gen_1"), session="c1")
+        async with engine.run(request, Caller(Source.HTTP, "Phone", key_id=key.id)) as reply:
+            if not whole:
+                assert len([chunk async for chunk in reply.chunks()]) == 3
+        await books.flush()
+        assert (store.count("bodies"), store.count("conversations")) == ((1, 1) if keeps else (0, 0))
+        if keeps:
+            found = await books.bodies.get("gen_1")
+            assert found is not None
+            assert f"{CANARY} asked" in found[0]
+            assert ("Hello" if whole else f"{CANARY} answered") in found[1]  # what the stub says to who wants no stream
+            assert store.run("SELECT id, source, display_name FROM conversations") == [("c1", "http", "Phone")]
+            await books.forget(key_id=key.id)
+        assert CANARY not in content(store, *TABLES)
+        await engine.close()
+        await books.close()
+
+
 async def test_words_are_kept_where_the_owner_wants_it_and_deleted_when_not_any_more(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import click
 from click.testing import CliRunner
 import pytest
 
+from zeroconf_ai.accounting.admission import Rates
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.budget_periods import Period
@@ -59,6 +60,9 @@ def test_networks_names_and_origins_are_taken_as_written() -> None:
     [
         (["--auth", "token"], "--auth token needs a key"),
         (["--database", "books.db"], "pass --keys too"),
+        (["--keep-bodies"], "pass --keys too"),
+        (["--user-tokens-per-minute", "5"], "pass --keys too"),
+        (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
         (["--allow-network", "home"], "'home' is no network"),
         (["--cors-origin", "chat.example.net"], "no web page's origin"),
     ],
@@ -92,6 +96,20 @@ async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
         await books.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
         text = metrics.render().decode()
     assert 'local_ai_budget_left{period="month",provider="none",scope="household"} 4.0' in text
+
+
+async def test_limits_of_addresses_and_users_and_the_keeping_of_words_reach_the_books(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"keys": True, "database": str(tmp_path / "books.db")}
+    rates: dict[str, Any] = {"address_requests_per_minute": 5, "user_requests_per_minute": 6, "user_tokens_per_minute": 7}
+    for keeps in (True, False):
+        async with AsyncExitStack() as stack:
+            books = await Admission(**where, **rates, keep_bodies=keeps).open_books(stack)
+            assert books is not None
+            engine = Engine()
+            await keep_records(stack, engine, books)
+            assert (books.limits.per_address, books.limits.per_user) == (Rates(5), Rates(6, 7))
+            assert engine.bodies is books.bodies
+            assert books.bodies.keep is keeps
 
 
 async def test_without_keys_there_are_no_books() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from tests.core.fakes import StubBackend
+from zeroconf_ai.accounting.energy import EnergyMeter
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices, Tier
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.costs import Charge, CostSource, cost_of, price_of, quote, worst_cost
+from zeroconf_ai.routing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool import Member
 
@@ -158,3 +159,16 @@ def test_worst_case_is_never_below_what_is_charged() -> None:
     assert worst_cost(tiered, "m", 150_000, 0) == 150_000 * 6000  # an estimate: it may be a long one
     assert worst_cost(tiered, "m", 50_000, 0) == 50_000 * 1000
     assert worst_cost(member(), "m", 100, 50) == 0
+
+
+def test_a_measured_backend_is_taken_to_cost_what_it_usually_does() -> None:
+    measured = member(cost=Cost.FREE)
+    measured.meter = EnergyMeter(idle=0.0)
+    assert worst_cost(measured, "m", 100, 50) == 0
+    note_measured(measured, 1000)
+    assert worst_cost(measured, "m", 100, 50) == 1000
+    note_measured(measured, 2000)
+    assert worst_cost(measured, "m", 100, 50) == 1200
+    own = member(cost=Cost.FREE, prices={"m": PRICES})
+    own.meter, own.usual_cost = measured.meter, measured.usual_cost
+    assert worst_cost(own, "m", 1, 0) == worst_cost(member(prices={"m": PRICES}), "m", 1, 0)

@@ -4,6 +4,7 @@ import traceback
 
 import pytest
 
+from zeroconf_ai.accounting.admission import Rates
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.backends.catalogue import ModelOverride
 from zeroconf_ai.protocol.prices import Prices
@@ -341,3 +342,24 @@ def test_a_quick_form_that_makes_no_sense_says_so(text: str, error: str) -> None
 def test_ids_of_the_command_line_are_taken() -> None:
     with pytest.raises(ConfigError, match=r"p\.yaml:2:9: the id ollama is taken"):
         read_config(ATTIC.replace("attic", "ollama"), "p.yaml", {}, ["ollama"])
+
+
+def test_limits_of_addresses_and_users_are_read() -> None:
+    said = "limits:\n  perAddress: {requestsPerMinute: 5}\n  perUser: {tokensPerMinute: 9}\n"
+    read = read_config(f"{ATTIC}\n{said}", "p.yaml", {})
+    assert (read.per_address, read.per_user) == (Rates(5), Rates(None, 9))
+    bare = read_config(ATTIC, "p.yaml", {})
+    assert (bare.per_address, bare.per_user) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{perAddress: {}}", "perAddress needs `requestsPerMinute:`"),
+        ("{perUser: {requestsPerMinute: 0}}", "requestsPerMinute must be a whole number from 1"),
+        ("{perKey: {requestsPerMinute: 1}}", "perKey is not known here"),
+    ],
+)
+def test_limits_that_are_none_are_told(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_config(f"{ATTIC}\nlimits: {text}\n", "p.yaml", {})

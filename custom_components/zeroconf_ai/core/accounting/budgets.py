@@ -223,7 +223,7 @@ class Budgets:
                 await self.accounts.refresh(
                     [self._due(budget, now) for budget in (*self._budgets.values(), *self._limits.values())]
                 )
-        await self.accounts.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
+            await self.accounts.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
         if loaded is not None:
             self._announce()
 

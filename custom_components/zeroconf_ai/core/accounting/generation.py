@@ -43,7 +43,7 @@ class Generation:
     """Whether `usage` was counted here because the upstream did not say."""
     cost: int | None = None
     cost_source: str | None = None
-    """Who named the price: "upstream", "owner", "list" (of prices), "measured" or "estimated"; None where nobody did."""
+    """Who named it (`routing.costs.CostSource`): "upstream", "owner", "measured", "list" or "free"; None where nobody did."""
     currency: str = "USD"
     """What the cost is in (ISO 4217)."""
     duration: float = 0.0

@@ -22,7 +22,10 @@ def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
 
     PostgreSQL knows no NUL, and no encoding knows a half of a surrogate pair.
     """
-    return text[:limit].encode(errors="replace").decode().replace("\0", "")
+    kept = text[:limit]
+    if not kept.isascii():
+        kept = kept.encode(errors="replace").decode()
+    return kept.replace("\0", "")
 
 
 def maybe(text: str | None) -> str | None:

@@ -34,10 +34,10 @@ def refused_header(name: str, value: str) -> str | None:
     return None
 
 
-def merged(given: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
+def merged(given: dict[str, str], owners: Mapping[str, str]) -> dict[str, str]:
     """All headers, of which the owner's win. Names differ in more than their capitals."""
     if not owners:
-        return dict(given)
+        return given
     named = {name.lower() for name in owners}
     return {name: value for name, value in given.items() if name.lower() not in named} | dict(owners)
 

@@ -9,9 +9,11 @@ from typing import Any, override
 import click
 from click.core import ParameterSource
 
+from ..accounting.admission import Rates
 from ..accounting.books import Books
 from ..accounting.database import DatabaseError
 from ..accounting.generation import Recorders
+from ..accounting.keys import LARGEST_RATE
 from ..engine import Engine
 from ..protocol.record import Auth
 from ..server.cors import Origins
@@ -50,6 +52,7 @@ class _Origin(click.ParamType[str]):
 
 def options[F: Callable[..., Any]](function: F) -> F:
     """The options that `Admission` is made of."""
+    rate = click.IntRange(1, LARGEST_RATE)
     for option in reversed(
         (
             click.option(
@@ -87,6 +90,21 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 metavar="ORIGIN",
                 help="Let web pages of this origin (https://chat.example.net, or *) ask. Repeatable.",
             ),
+            *(
+                click.option(
+                    f"--{whose}-{what}-per-minute",
+                    type=rate,
+                    metavar="N",
+                    help=f"With --keys, {does} so many {what} of each {words} within a minute at most.",
+                )
+                for whose, words in (("address", "address that sends no key"), ("user", "user"))
+                for what, does in (("requests", "answer"), ("tokens", "count"))
+            ),
+            click.option(
+                "--keep-bodies",
+                is_flag=True,
+                help="With --keys, keep what is asked and answered as long as the records. Without it, what was kept is deleted.",
+            ),
         )
     ):
         function = option(function)
@@ -104,6 +122,11 @@ class Admission:
     networks: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    address_requests_per_minute: int | None = None
+    address_tokens_per_minute: int | None = None
+    user_requests_per_minute: int | None = None
+    user_tokens_per_minute: int | None = None
+    keep_bodies: bool = False
 
     def __post_init__(self) -> None:
         """Check what belongs together."""
@@ -113,6 +136,20 @@ class Admission:
         named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
         if named and not self.keys:
             raise click.UsageError("--database is where the keys are: pass --keys too, or leave it out.")
+        if (self.per_address or self.per_user) and not self.keys:
+            raise click.UsageError("Limits of addresses and users are kept with the records: pass --keys too (and --auth none).")
+        if self.keep_bodies and not self.keys:
+            raise click.UsageError("--keep-bodies keeps them with the records: pass --keys too (and --auth none).")
+
+    @property
+    def per_address(self) -> Rates:
+        """The limits of each address that sends no key."""
+        return Rates(self.address_requests_per_minute, self.address_tokens_per_minute)
+
+    @property
+    def per_user(self) -> Rates:
+        """The limits of each user."""
+        return Rates(self.user_requests_per_minute, self.user_tokens_per_minute)
 
     @property
     def mode(self) -> Auth:
@@ -126,10 +163,11 @@ class Admission:
         if not self.keys:
             return None
         try:
-            books = await Books.open(self.database or str(state.database_file()))
+            books = await Books.open(self.database or str(state.database_file()), keep_bodies=self.keep_bodies)
         except DatabaseError as err:
             raise click.ClickException(str(err)) from None
         stack.push_async_callback(books.close)
+        books.limits.per_address, books.limits.per_user = self.per_address, self.per_user
         if books.set_aside is not None:
             click.echo(f"The database was damaged. It is {books.set_aside} now, and a new one has no keys yet.", err=True)
         elif not len(books.keys):
@@ -155,6 +193,7 @@ async def keep_records(stack: AsyncExitStack, engine: Engine, books: Books | Non
     engine.recorder = Recorders(metrics, books.ledger) if books is not None else metrics
     if books is not None:
         engine.gatekeeper = books.gatekeeper
+        engine.bodies = books.bodies
         metrics.watch_budgets(lambda: [books.budgets.state(budget.id) for budget in books.budgets])
         await engine.sessions.open(books.sessions)
     return metrics

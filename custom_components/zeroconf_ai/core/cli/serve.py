@@ -16,6 +16,7 @@ from aiohttp import web
 import click
 import orjson
 
+from ..accounting.books import Books
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
@@ -133,7 +134,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
         metrics = await keep_records(stack, engine, books)
-        supply = await _supply(stack, engine, options)
+        supply = await _supply(stack, engine, options, books)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
@@ -172,13 +173,13 @@ async def _serve(options: Options, provider_id: str) -> None:
         await stopping.wait()
 
 
-async def _supply(stack: AsyncExitStack, engine: Engine, options: Options) -> Supply | None:
+async def _supply(stack: AsyncExitStack, engine: Engine, options: Options, books: Books | None) -> Supply | None:
     """Put the backends into the engine; what keeps them there, or None for the built-in one."""
     if not options.sources:
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, os.environ)
+    supply = Supply(engine, options.sources, os.environ, None if books is None else books.limits)
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:

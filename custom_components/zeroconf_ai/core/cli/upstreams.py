@@ -11,6 +11,7 @@ import signal
 import aiohttp
 import click
 
+from ..accounting.limits import Limits
 from ..discovery import DiscoveryManager
 from ..engine import Engine
 from ..routing.watch import HealthWatch
@@ -56,14 +57,19 @@ class Sources:
 class Supply:
     """Keeps an engine supplied with backends, from `start` to `close`."""
 
-    def __init__(self, engine: Engine, sources: Sources, environment: Mapping[str, str]) -> None:
-        """Raises click.ClickException where the sources cannot be used, or name nothing."""
+    def __init__(self, engine: Engine, sources: Sources, environment: Mapping[str, str], limits: Limits | None = None) -> None:
+        """`limits` are those that the file may set, in the place of what they are now.
+
+        Raises click.ClickException where the sources cannot be used, or name nothing.
+        """
         self._engine = engine
+        self._limits = limits
+        self._named = None if limits is None else (limits.per_address, limits.per_user)
         self._sources = sources
         self._environment = environment
         self._seen = _stamp(sources.config)
         try:
-            self._wanted = sources.read(environment)
+            self._wanted = self._read()
         except ConfigError as err:
             raise click.ClickException(str(err)) from None
         if not self._wanted.upstreams and not sources.discovered:
@@ -80,7 +86,7 @@ class Supply:
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         self._upstreams = Upstreams(self._engine, self._session)
-        self._engine.policy = self._wanted.policy
+        self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
         first = asyncio.create_task(self._upstreams.apply(self._wanted.upstreams), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
@@ -112,6 +118,20 @@ class Supply:
         """Let everything go, the engine's backends included."""
         await self._stack.aclose()
 
+    def _read(self) -> Configuration:
+        """What the sources say now. Raises ConfigError."""
+        read = self._sources.read(self._environment)
+        if self._limits is None and (read.per_address or read.per_user):
+            raise ConfigError("`limits:` are kept with the records. Pass --keys too (and --auth none), or leave them out.")
+        return read
+
+    def _apply_rules(self) -> None:
+        """Have the file's rules hold, and the command line's where it names none."""
+        self._engine.policy = self._wanted.policy
+        if self._limits is not None and self._named is not None:
+            self._limits.per_address = self._wanted.per_address or self._named[0]
+            self._limits.per_user = self._wanted.per_user or self._named[1]
+
     def _listen_for_hang_up(self) -> None:
         if (number := getattr(signal, "SIGHUP", None)) is None:
             return
@@ -139,12 +159,12 @@ class Supply:
         if self._upstreams is None:
             return
         try:
-            self._wanted = await asyncio.to_thread(self._sources.read, self._environment)
+            self._wanted = await asyncio.to_thread(self._read)
         except ConfigError as err:
             click.echo(f"Error: {err} The former configuration stays in use.", err=True)
             return
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
-        self._engine.policy = self._wanted.policy
+        self._apply_rules()
         await self._upstreams.apply(self._wanted.upstreams)
 
 

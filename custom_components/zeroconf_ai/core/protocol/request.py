@@ -122,10 +122,24 @@ class Request:
                 media += 1
         return characters // CHARACTERS_PER_TOKEN + media * TOKENS_PER_IMAGE
 
+    def with_meta(self, **changes: Any) -> Self:
+        """The same request with other fields; where `body` is one of them, the prompt and what it needs are the same in it.
+
+        What `replace` does, at a fifth of its price: what was worked out from the body is kept.
+        """
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__)
+        changed.__dict__.update(changes)
+        return changed
+
     def with_body(self, **changes: Any) -> Self:
         """The same request with some of its parameters set otherwise; None takes one out."""
         body = {**self.body, **changes}
         return replace(self, body={key: value for key, value in body.items() if key not in changes or value is not None})
+
+    def of_model(self, model: str) -> Self:
+        """The same request for another model."""
+        return self.with_meta(body={**self.body, "model": model})
 
     def dump(self) -> bytes:
         """The body as JSON."""

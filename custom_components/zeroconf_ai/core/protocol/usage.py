@@ -1,6 +1,5 @@
 """What a request used: tokens by class, and the cost where the provider names it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -46,7 +45,7 @@ class Usage:
     @classmethod
     def parse(cls, data: object) -> Self | None:
         """OpenAI's `usage` object, read tolerantly; None where there is none."""
-        if not isinstance(data, Mapping) or not data:
+        if not (data := mapping(data)):
             return None
         prompt = mapping(data.get("prompt_tokens_details"))
         return cls(

@@ -9,14 +9,14 @@ NANO = 1_000_000_000
 
 def whole(value: object, *, largest: int = 10**15) -> int:
     """`value` as a count: 0 for anything that is not a number from 0 to `largest`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
         return 0
     return int(value)
 
 
 def money(value: object) -> int | None:
     """An amount of money in nano-units from a number or a decimal string, or None for anything else or a negative amount."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         amount = float(value)
@@ -27,7 +27,8 @@ def money(value: object) -> int | None:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """`value` where it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    # What was read from JSON is a dict: an abstract class takes long to say that it is one.
+    return value if isinstance(value, dict) or isinstance(value, Mapping) else {}  # noqa: SIM101
 
 
 def clean(value: object, limit: int = 255) -> str:

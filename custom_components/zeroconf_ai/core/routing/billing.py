@@ -8,7 +8,7 @@ from ..protocol.chunks import Chunk, Delta
 from ..protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
-from .costs import Charge, CostSource, quote
+from .costs import Charge, CostSource, note_measured, quote
 from .pool import Member
 
 _SAMPLE = 64
@@ -74,7 +74,9 @@ class Bill:
         measured: Charge | None = None
         if self._meter is not None and self._run is not None:
             cost = self._meter.end(self._run, time.monotonic())
-            measured = None if cost is None else Charge(cost, CostSource.MEASURED, self._meter.currency)
+            if cost is not None:
+                measured = Charge(cost, CostSource.MEASURED, self._meter.currency)
+                note_measured(self.member, cost)
         self.charge = self._quote.charge(self.used, measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)

@@ -65,12 +65,13 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
         found = list(_of_target(pool, target, request, refusals, position, turn))
         for entry in found:
             entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
-        places = [entry.wanted for entry in found if could_at_home(entry.candidate.member, target.model)]
-        first_at_home = min([*places, *([] if first_at_home is None else [first_at_home])], default=None)
+        if not policy.cloud_fallback:
+            places = [entry.wanted for entry in found if could_at_home(entry.candidate.member, target.model)]
+            first_at_home = min([*places, *([] if first_at_home is None else [first_at_home])], default=None)
         if asked.virtual and not found and _unknown(refusals[refused_before:]):
             left_out.append(f"{target.text}: no provider serves it")
     kept = list(entries.values())
-    if first_at_home is not None and not policy.cloud_fallback:
+    if first_at_home is not None:
         fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
         refusals += [Refusal(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
         kept = [entry for entry in kept if entry not in fallbacks]

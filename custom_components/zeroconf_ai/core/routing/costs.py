@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+import math
 from typing import NamedTuple
 
 from ..protocol.prices import DEFAULT_CURRENCY, Prices
@@ -11,6 +12,9 @@ from .pool import Member
 
 _UNSURE = 2
 """By how much more tokens than estimated a prompt is taken to have where the tier of its prices is chosen for the worst case."""
+
+_NEWEST = 0.2
+"""Weight of the newest request in the mean of those that were measured."""
 
 
 class CostSource(StrEnum):
@@ -79,8 +83,19 @@ def cost_of(member: Member, model: str, usage: Usage) -> Charge | None:
     return quote(member, model).charge(usage)
 
 
+def note_measured(member: Member, nano: int) -> None:
+    """Take what a request cost by the meter into the mean of its backend."""
+    mean = member.usual_cost
+    member.usual_cost = float(nano) if mean is None else mean + _NEWEST * (nano - mean)
+
+
 def worst_cost(member: Member, model: str, prompt_tokens: int, answer_tokens: int) -> int:
-    """The most that a request may cost, in nano-units: every token of the dearest class. 0 where nothing is known."""
+    """The most that a request may cost, in nano-units: every token of the dearest class. 0 where nothing is known.
+
+    What a meter measures is only known afterwards: its requests are taken to cost what they usually do.
+    """
+    if member.meter is not None and member.usual_cost is not None and member.served.own_prices(model) is None:
+        return math.ceil(member.usual_cost)
     if (prices := price_of(member, model)) is None:
         return 0
     return prices.at(prompt_tokens * _UNSURE).dearest(prompt_tokens, answer_tokens)

@@ -57,7 +57,7 @@ def answer_tokens(request: Request, longest: int | None = None) -> int:
 def is_limited(member: Member) -> bool:
     """Whether its owner limits what it is asked or costs."""
     terms = member.terms
-    return any(limit is not None for limit in (terms.monthly_limit, terms.requests_per_minute, terms.tokens_per_minute))
+    return terms.monthly_limit is not None or terms.requests_per_minute is not None or terms.tokens_per_minute is not None
 
 
 def may_cost(member: Member) -> bool:

@@ -96,14 +96,19 @@ class Member:
     month_cost: int = 0
     """Nano-units of money that it has cost this month, as far as is known; kept true by whoever keeps the books."""
     meter: EnergyMeter | None = None
+    usual_cost: float | None = None
+    """What its requests cost lately by the meter, as a running mean in nano-units; None: not known yet."""
     """What its requests cost in electricity, where its owner measures it."""
     slots: Slots = field(default_factory=Slots)
     breaker: Breaker = field(default_factory=Breaker)
+    id: str = field(init=False)
+    """The backend's."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _served: ServedModels | None = None
 
     def __post_init__(self) -> None:
         """As many places as are known to be there."""
+        self.id = self.backend.info.id
         self.slots.queue_length = self.terms.queue_length
         self.update_slots()
 
@@ -111,11 +116,6 @@ class Member:
         """As many places as the owner says, else as many as the backend itself says, now or in general."""
         told = self.status.queue.max_concurrent if self.status is not None and self.status.queue is not None else None
         self.slots.limit = self.terms.max_concurrent or told or self.backend.max_concurrent
-
-    @property
-    def id(self) -> str:
-        """The backend's id."""
-        return self.backend.info.id
 
     @property
     def name(self) -> str:
@@ -202,6 +202,7 @@ class Pool:
         member.slots, former_slots = former.slots, member.slots  # those of its requests that go on are taken
         member.slots.limit, member.slots.queue_length = former_slots.limit, former_slots.queue_length
         member.meter = member.meter or former.meter
+        member.usual_cost = former.usual_cost
         member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
         self._enter(member)
         self.tell(member.id)

@@ -64,6 +64,8 @@ class Reply:
         """What the answer is to say of the caller's limits."""
         self.first_token_at: float | None = None
         """`time.perf_counter()` of the first token."""
+        self._heard: list[str] | None = None
+        self._heard_length = self._heard_limit = 0
         self._latest: deque[Chunk] = deque(maxlen=_LATEST)
         self._pool = pool
         self._member = bill.member
@@ -99,12 +101,14 @@ class Reply:
         """The chunks in the groups that they came in. Raises StreamBrokenError or UpstreamTimeoutError in mid-stream."""
         early, self._early = self._early, []
         for batch in early:
+            self._hear(batch)
             yield batch
         if self._rest is None:
             return
         try:
             async for batch in self._rest:
-                yield self._count(batch)
+                self._hear(self._count(batch))
+                yield batch
             self.bill.finished = True
         except ApiError as err:
             self.failure = err
@@ -124,6 +128,17 @@ class Reply:
         if self._body is None:
             raise RuntimeError("a stream has no body")
         return self._body
+
+    def listen(self, limit: int) -> None:
+        """Have the words of a stream kept, up to so many characters, for `said`."""
+        self._heard, self._heard_limit = [], limit
+
+    @property
+    def said(self) -> str:
+        """The words of a stream that was listened to, as far as they were read; else the whole body."""
+        if self._body is not None:
+            return self._body.decode(errors="replace")
+        return "".join(self._heard or ())
 
     @property
     def finished(self) -> bool:
@@ -166,6 +181,13 @@ class Reply:
         finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
             self._turn.release()
             self._pool.tell(member.id)
+
+    def _hear(self, batch: list[Chunk]) -> None:
+        if self._heard is None or self._heard_length >= self._heard_limit:
+            return
+        words = "".join(Delta.parse(chunk.data).content for chunk in batch)
+        self._heard.append(words)
+        self._heard_length += len(words)
 
     def _count(self, batch: list[Chunk]) -> list[Chunk]:
         self._latest.extend(batch[-_LATEST:])

@@ -166,7 +166,7 @@ class Router:
         bill: Bill | None = None
         try:
             request, summarized, used = await self._fit(candidate, journey)
-            sent = request if request.body.get("model") == candidate.model else request.with_body(model=candidate.model)
+            sent = request if request.body.get("model") == candidate.model else request.of_model(candidate.model)
             sent_at = time.perf_counter()
             bill = Bill(member, candidate.model, sent)
             bill.answer = answer = await member.backend.send(sent)

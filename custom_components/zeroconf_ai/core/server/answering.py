@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 import logging
-import time
 
 from aiohttp import web
 
@@ -30,19 +28,19 @@ async def answer(
 
     Raises an ApiError before the first token.
     """
-    started = time.monotonic()
     async with gateway.interruptible() as let_finish:
         request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
         if request.kind is Kind.CHAT:
             named = call.http.headers.get("X-Session-ID")
-            request = replace(request, session=session_key(named, request.body, call.caller.key_id))
+            request = request.with_meta(session=session_key(named, request.body, call.caller.key_id))
         async with gateway.engine.run(request, call.caller) as reply:
             # The first token, or the whole answer, is there: until now a failure was still a plain error.
             let_finish()
             try:
                 return await _say(gateway, call, request, reply, make_writer(reply.model))
             finally:
-                gateway.statistics.count(reply.usage, time.monotonic() - started)
+                if gateway.ledger is None:  # else its books count
+                    gateway.statistics.count(reply.usage)
 
 
 async def _say(gateway: Gateway, call: Call, request: Request, reply: Reply, writer: AnswerWriter) -> web.StreamResponse:

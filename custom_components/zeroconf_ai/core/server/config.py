@@ -17,6 +17,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..accounting.admission import Rates
 from ..backends.base import Timeouts
 from ..backends.catalogue import ModelOverride, Wishes
 from ..protocol.prices import Prices
@@ -25,7 +26,7 @@ from ..routing.policy import Policy, Terms
 from .document import ConfigError, Value, flag, near
 from .kinds import KINDS, Kind
 from .provider_fields import KEYS as FIELD_KEYS, key_header, read_fields, secret_of
-from .routing_fields import KEYS as ROUTING_KEYS, read_policy
+from .routing_fields import KEYS as ROUTING_KEYS, read_limits, read_policy
 
 _KEYS = ("id", "name", "type", "endpoint", "priority", "enabled", "authType", "authSecret", *FIELD_KEYS)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -120,6 +121,9 @@ class Configuration:
 
     upstreams: tuple[UpstreamConfig, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    per_address: Rates | None = None
+    """The limits of each address that sends no key; None: the file does not say."""
+    per_user: Rates | None = None
 
 
 def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> Configuration:
@@ -141,7 +145,8 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
             if provider.is_default and (others := [other.id for other in found if other.is_default]):
                 raise given["isDefault"].error(f"{others[0]} is the default already; there can be one.")
             found.append(provider)
-    return Configuration(tuple(found), read_policy(said))
+    limits = read_limits(said)
+    return Configuration(tuple(found), read_policy(said), limits.get("perAddress"), limits.get("perUser"))
 
 
 def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:

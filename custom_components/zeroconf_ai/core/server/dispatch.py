@@ -5,7 +5,7 @@ limits, and errors are returned, never raised: raising a 401 inside Home Assista
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 import logging
 import re
@@ -39,7 +39,7 @@ class Manners:
 OPENAI = Manners(lambda error, _: error.to_json())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One HTTP request: as it came, and the id that it has in logs and in its answer."""
 
@@ -84,7 +84,7 @@ class Call:
         size = 0
         if length is None or length <= limit:
             try:
-                async for part in self.http.content.iter_any():
+                while part := await self.http.content.readany():
                     size += len(part)
                     if size > limit:
                         break
@@ -120,9 +120,12 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
     try:
         if route.public:
             return await route.handler(gateway, call)
-        with gateway.serving():
-            call = replace(call, caller=gateway.access.admit(request, route.scope))
+        gateway.begin()
+        try:
+            call.caller = gateway.access.admit(request, route.scope)
             return await route.handler(gateway, call)
+        finally:
+            gateway.end()
     except ApiError as err:
         return call.refuse(err)
     except ConnectionResetError:

@@ -1,8 +1,8 @@
 """What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 import time
 
@@ -53,6 +53,7 @@ class Gateway:
         self.enabled = True
         """False: it is switched off, and refuses all but what is public."""
         self.statistics = Statistics()
+        """What was served, where there is no ledger."""
         self._started = time.monotonic()
         self._running = 0
         self._idle = asyncio.Event()
@@ -71,21 +72,20 @@ class Gateway:
         """Whether it takes no new requests any more."""
         return self._draining
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Count a request while it runs. Raises UnavailableError where no new ones are taken."""
+    def begin(self) -> None:
+        """Count a request in; it must `end`. Raises UnavailableError where no new ones are taken."""
         if self._draining:
             raise _stopping()
         if not self.enabled:
             raise UnavailableError("This gateway is switched off. Ask its owner to switch it on, or ask another provider.")
         self._running += 1
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+
+    def end(self) -> None:
+        """Count a request out."""
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
 
     @asynccontextmanager
     async def interruptible(self) -> AsyncIterator[Callable[[], None]]:

@@ -5,7 +5,7 @@ Names of the `local_ai_*` family. Labels are bounded and come from what answered
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import override
+from typing import cast, override
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -58,6 +58,7 @@ class Metrics(Recorder):
     def __init__(self, pool: Pool, slots: Slots | None = None) -> None:
         """`pool` and `slots` are looked at whenever the numbers are asked for. `close` ends the listening to the pool."""
         self._registry = CollectorRegistry()
+        self._known: dict[tuple[object, ...], Counter | Histogram] = {}
         self._models: set[str] = set()
         self._providers: set[str] = set()
         asked = ("endpoint", "model", "provider")
@@ -87,14 +88,14 @@ class Metrics(Recorder):
         model = self._model(generation)
         provider = _bounded(self._providers, generation.backend_name)
         kind = generation.kind
-        self._requests.labels(kind, model, provider, generation.outcome.value).inc()
-        self._duration.labels(kind, model, provider).observe(generation.duration)
+        self._series(self._requests, kind, model, provider, generation.outcome.value).inc()
+        self._series(self._duration, kind, model, provider).observe(generation.duration)
         if generation.first_token is not None:
-            self._first_token.labels(kind, model, provider).observe(generation.first_token)
+            self._series(self._first_token, kind, model, provider).observe(generation.first_token)
         if (speed := _speed(generation)) is not None:
-            self._speed.labels(model, provider).observe(speed)
+            self._series(self._speed, model, provider).observe(speed)
         if generation.outcome is Outcome.ERROR:
-            self._errors.labels(generation.error_code if generation.error_code in _CODES else OTHER).inc()
+            self._series(self._errors, generation.error_code if generation.error_code in _CODES else OTHER).inc()
         usage = generation.usage
         for name, count in (
             ("prompt", usage.prompt_tokens),
@@ -103,13 +104,20 @@ class Metrics(Recorder):
             ("reasoning", usage.reasoning_tokens),
         ):
             if count:
-                self._tokens.labels(model, provider, name).inc(count)
+                self._series(self._tokens, model, provider, name).inc(count)
         if generation.cost:
-            self._cost.labels(model, provider).inc(generation.cost / NANO)
+            self._series(self._cost, model, provider).inc(generation.cost / NANO)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
+
+    def _series[T: Counter | Histogram](self, metric: T, *labels: str | None) -> T:
+        """What `metric.labels` gives, without its checking and locking with every request. As few as the names are."""
+        key = (metric, labels)
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = metric.labels(*labels)
+        return cast(T, found)
 
     def _counter(self, name: str, what: str, labels: Iterable[str]) -> Counter:
         return Counter(name, what, labels, namespace=_PREFIX, registry=self._registry)

@@ -1,12 +1,14 @@
-"""What a file says of the routing: `models:`, the names that stand for others, and `routing:`."""
+"""What a file says beside its providers: `models:`, the names that stand for others, `routing:`, and `limits:`."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ..accounting.admission import Rates
+from ..accounting.keys import LARGEST_RATE
 from ..routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
 from .document import Value, near
 
-KEYS = ("models", "routing")
+KEYS = ("models", "routing", "limits")
 """The keys that are read here."""
 _LONGEST_NAME = 256
 
@@ -22,6 +24,21 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
     if "models" in given:
         found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **dict(map(_virtual_model, given["models"].entries()))}
     return Policy(**found)
+
+
+def read_limits(given: Mapping[str, Value]) -> Mapping[str, Rates]:
+    """What `limits:` says of `perAddress` and `perUser`; empty without it. Raises ConfigError."""
+    if "limits" not in given:
+        return {}
+    return {whose: _rates(value) for whose, value in given["limits"].fields(("perAddress", "perUser")).items()}
+
+
+def _rates(value: Value) -> Rates:
+    said = value.fields(("requestsPerMinute", "tokensPerMinute"))
+    if not said:
+        raise value.error(f"{value.name} needs `requestsPerMinute:`, `tokensPerMinute:`, or both.")
+    numbers = {name: number.whole(1, LARGEST_RATE) for name, number in said.items()}
+    return Rates(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
 
 
 def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, VirtualModel]:

@@ -7,9 +7,6 @@ import time
 from ..protocol.status import Period
 from ..protocol.usage import Usage
 
-_WEIGHT = 0.2
-"""Weight of the newest request in the mean duration."""
-
 
 def _today() -> date:
     now = time.localtime()
@@ -24,15 +21,11 @@ class Statistics:
         self._date = today
         self._since = today()
         self._today = self._earlier_this_month = self._earlier = Period()
-        self.mean_seconds = 0.0
-        """How long a request takes, the newest counting most."""
 
-    def count(self, usage: Usage | None, seconds: float) -> None:
+    def count(self, usage: Usage | None) -> None:
         """Count a request that was answered, and what it used as far as it is known."""
         self._turn()
         self._today = Period(self._today.requests + 1, self._today.usage + usage if usage is not None else self._today.usage)
-        first = self.mean_seconds == 0.0
-        self.mean_seconds = seconds if first else (1 - _WEIGHT) * self.mean_seconds + _WEIGHT * seconds
 
     @property
     def periods(self) -> tuple[Period, Period, Period]:
