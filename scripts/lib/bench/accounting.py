@@ -28,7 +28,8 @@ from zeroconf_ai.accounting.database import Database
 from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
 from zeroconf_ai.accounting.keys import digest, new_secret
 from zeroconf_ai.accounting.rollups import Group
-from zeroconf_ai.accounting.tables import counters, generations, key_rollups, keys, rollups
+from zeroconf_ai.accounting.sums import month_end
+from zeroconf_ai.accounting.tables import counters, generations, key_months, key_rollups, keys, rollups
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
 from zeroconf_ai.engine import Caller, Engine, Source
@@ -98,6 +99,8 @@ async def _fill(url: str, rows: int, key_count: int, today: date) -> None:
                 size = min(CHUNK, count - start)
                 await database.write(partial(_fill_day, day=day, start=start, size=size, key_count=key_count))
             await database.write(partial(_sum_up, day=day))
+        for month in {(today - timedelta(days=back)).replace(day=1) for back in range(DAYS)}:
+            await database.write(partial(_sum_up_month, month=month))
     finally:
         await database.close()
 
@@ -170,6 +173,16 @@ def _sum_up(connection: Connection, day: date) -> None:
         by = [column for name, column in group.items() if name != "user_id"]
         found = select(*values.values()).where(rows.created >= midnight, rows.created < midnight + 86_400).group_by(*by)
         connection.execute(insert(table).from_select(list(values), found))
+
+
+def _sum_up_month(connection: Connection, month: date) -> None:
+    days = key_rollups.c
+    whose = [days.key_id, days.user_id, days.currency]
+    texts = ["month", *(column.name for column in whose), "key_name"]
+    numbers = [column.name for column in key_months.columns if column.name not in texts]
+    values = [literal(month), *whose, func.max(days.key_name), *(func.sum(days[name]) for name in numbers)]
+    found = select(*values).where(days.day >= month, days.day <= month_end(month)).group_by(*whose)
+    connection.execute(insert(key_months).from_select([*texts, *numbers], found))
 
 
 async def _recording(books: Books, key_count: int) -> list[Figure]:

@@ -1,5 +1,6 @@
 """`Sums`: what many requests used together."""
 
+from calendar import monthrange
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, tzinfo
 
@@ -92,6 +93,11 @@ NUMBERS = tuple(part.name for part in fields(Sums) if part.name != "costs")
 def day_of(moment: float, zone: tzinfo) -> date:
     """The day of a time in seconds since the epoch."""
     return datetime.fromtimestamp(moment, zone).date()
+
+
+def month_end(day: date) -> date:
+    """The last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _within(number: int, most: int) -> int:
