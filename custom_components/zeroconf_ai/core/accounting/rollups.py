@@ -6,7 +6,7 @@ from datetime import date, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Row, Select, Table, delete, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Date, Select, Table, delete, func, literal, or_, select
 
 from .generation import Generation
 from .rows import CURRENCY_LIMIT, add_up, add_up_from, bounded
@@ -46,10 +46,12 @@ _COLUMNS = {
 }
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
 _STORED = (*NUMBERS, "cost")
+_SECONDS = ("duration", "first_token")
+_SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
 _PERSONAL = frozenset({Group.KEY, Group.USER})
 _COARSE = ("day", "source", "model", "backend_id", "currency")
 _FINE = (*_COARSE, "key_id", "user_id")
-_MONTHLY = ("month", "currency", "key_id", "user_id")
+_MONTHLY = ("month", "key_id", "currency", "user_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Rollups:
         for key, (sums, names) in fine.items():
             day, *_, currency, key_id, user_id = key
             _merge(coarse, key[: len(_COARSE)], sums, {"backend_name": names["backend_name"]})
-            _merge(months, (day.replace(day=1), currency, key_id, user_id), sums, {"key_name": names["key_name"]})
+            _merge(months, (day.replace(day=1), key_id, currency, user_id), sums, {"key_name": names["key_name"]})
         for table, texts, rows in ((rollups, _COARSE, coarse), (key_rollups, _FINE, fine), (key_months, _MONTHLY, months)):
             # In one order: two gateways that write at the same time must not wait for each other.
             add_up(connection, table, [_row(texts, key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
@@ -142,25 +144,28 @@ def read(
         if value is not None:
             found = found.where(table.c[column] == value)
     if table is key_months:
-        day, start = table.c.month, start and start.replace(day=1)
+        day, start, end = table.c.month, start and start.replace(day=1), end and end.replace(day=1)
     else:
         day = table.c.day
-    if start is not None:
-        found = found.where(day >= start)
-    if end is not None:
-        found = found.where(day <= end)
+    if start is not None and start == end:
+        found = found.where(day == start)  # by which a database reads them in the order of their keys
+    else:
+        found = found.where(*(day >= first for first in (start,) if first), *(day <= last for last in (end,) if last))
+    labelled = [name for name in _LABELS if name in group_by]
+    names_at, sums_at = len(group_by), len(group_by) + len(labelled)
     uses: dict[tuple[str, ...], Use] = {}
     for row in connection.execute(found):
-        group = tuple(str(row[at]) for at in range(len(group_by)))
+        group = tuple(map(str, row[:names_at]))
+        sums = _sums(*row[sums_at:])
         use = uses.get(group)
         if use is None:
             if limit is not None and len(uses) >= limit:
                 break
-            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, _sums(row))
+            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, sums)
         else:
-            use.sums.merge(_sums(row))
-        for name, column in _LABELS.items():
-            if name in group_by and (label := getattr(row, column)):
+            use.sums.merge(sums)
+        for name, label in zip(labelled, row[names_at:sums_at], strict=True):
+            if label:
                 use.labels[name] = label
     return list(uses.values())
 
@@ -182,7 +187,7 @@ def prune(connection: Connection, until: date) -> None:
 def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> None:
     """Have the sums of a key or of a user be those of nobody in particular; what was used stays what it was."""
     nobody: dict[str, ColumnElement[Any]] = {name: literal(FORGOTTEN) for name in ("key_id", "user_id")}
-    for table, kept in ((key_rollups, _COARSE), (key_months, _MONTHLY[:2])):
+    for table, kept in ((key_rollups, _COARSE), (key_months, ("month", "currency"))):
         names: dict[str, ColumnElement[Any]] = (
             {"backend_name": func.max(table.c.backend_name)} if "backend_name" in table.c else {}
         )
@@ -219,10 +224,10 @@ def _merge(rows: _Rows, key: tuple[Any, ...], sums: Sums, names: dict[str, str |
 
 
 def _query(table: Table, group_by: Sequence[Group]) -> Select[Any]:
+    """Rows of the groups, the names of those that have one, and what `_sums` takes."""
     groups = [table.c[_COLUMNS[group]] for group in group_by]
-    labels = [func.max(table.c[column]).label(column) for group, column in _LABELS.items() if group in group_by]
-    sums = [func.sum(table.c[name]).label(name) for name in _STORED]
-    found = select(*groups, table.c.currency, *labels, *sums)
+    labels = [func.max(table.c[column]) for group, column in _LABELS.items() if group in group_by]
+    found = select(*groups, *labels, table.c.currency, *(func.sum(table.c[name]) for name in _SUMMED))
     return found.group_by(*groups, table.c.currency).order_by(*groups, table.c.currency)
 
 
@@ -235,11 +240,12 @@ def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Sums, names: dict[str
     return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(sums.costs.values())}
 
 
-def _sums(row: Row[Any]) -> Sums:
-    """PostgreSQL's sums of whole numbers are decimals."""
-    whole = {name: int(getattr(row, name)) for name in NUMBERS if name not in ("duration", "first_token")}
-    costs = {row.currency: int(row.cost)} if whole["priced"] else {}
-    return Sums(**whole, duration=float(row.duration), first_token=float(row.first_token), costs=costs)
+def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Sums:
+    """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
+    sums = Sums(*map(int, counts), {}, float(duration), float(first_token))
+    if sums.priced:
+        sums.costs[currency] = int(cost)
+    return sums
 
 
 def _id(text: str | None) -> str:

@@ -37,13 +37,13 @@ class Sums:
     reasoning_tokens: int = 0
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
+    first_tokens: int = 0
+    """Requests that had a first token."""
     costs: dict[str, int] = field(default_factory=dict)
     duration: float = 0.0
     """From arrival to end, all together."""
     first_token: float = 0.0
     """From arrival to first token, all of those together that had one."""
-    first_tokens: int = 0
-    """How many those were."""
 
     def add(self, generation: Generation) -> None:
         """Add a request."""

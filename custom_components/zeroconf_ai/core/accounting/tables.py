@@ -157,7 +157,7 @@ key_months = Table(
     "key_months",
     metadata,
     Column("month", Date, primary_key=True),
-    *(Column(text, Text, primary_key=True) for text in ("key_id", "user_id", "currency")),
+    *(Column(text, Text, primary_key=True) for text in ("key_id", "currency", "user_id")),
     Column("key_name", Text),
     *_numbers(),
     Index(None, "key_id", "month"),

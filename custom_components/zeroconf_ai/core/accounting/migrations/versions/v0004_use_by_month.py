@@ -11,7 +11,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-WHOSE = ("key_id", "user_id", "currency")
+WHOSE = ("key_id", "currency", "user_id")
 COUNTS = (
     "requests",
     "errors",
