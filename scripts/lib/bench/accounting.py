@@ -255,13 +255,14 @@ async def _reports(books: Books, today: date) -> list[Figure]:
     """What `/v1/usage` asks the ledger for."""
     start = today - timedelta(days=DAYS - 1)
     found = []
-    for what, group_by, own in (
-        ("use of a month by day", (Group.DAY,), None),
-        ("use of a month by day, model and backend", (Group.DAY, Group.MODEL, Group.BACKEND), None),
-        ("use of a month of one key by day", (Group.DAY,), "7"),
-        ("use of a month by key", (Group.KEY,), None),
+    for what, since, group_by, own in (
+        ("use of 30 days by day", start, (Group.DAY,), None),
+        ("use of 30 days by day, model and backend", start, (Group.DAY, Group.MODEL, Group.BACKEND), None),
+        ("use of 30 days of one key by day", start, (Group.DAY,), "7"),
+        ("use of this month by key", today.replace(day=1), (Group.KEY,), None),
+        ("use of the months of these 30 days by key", start, (Group.KEY,), None),
     ):
-        seconds = await _median(partial(books.ledger.use, start, today, group_by, key_id=own))
+        seconds = await _median(partial(books.ledger.use, since, today, group_by, key_id=own))
         found.append(Figure(what, "≤ 100 ms", f"{seconds * 1e3:,.1f} ms", seconds <= 0.1))
     return found
 

@@ -1,6 +1,6 @@
 """Use by day and by month: sums that are written together with the generations, and stay when those are deleted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from enum import StrEnum
@@ -47,6 +47,7 @@ _COLUMNS = {
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
 _STORED = (*NUMBERS, "cost")
 _SECONDS = ("duration", "first_token")
+_BY_PLACE: Callable[..., Sums] = Sums
 _SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
 _PERSONAL = frozenset({Group.KEY, Group.USER})
 _COARSE = ("day", "source", "model", "backend_id", "currency")
@@ -242,7 +243,7 @@ def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Sums, names: dict[str
 
 def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Sums:
     """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
-    sums = Sums(*map(int, counts), {}, float(duration), float(first_token))
+    sums = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
     if sums.priced:
         sums.costs[currency] = int(cost)
     return sums

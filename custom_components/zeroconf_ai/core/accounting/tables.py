@@ -162,6 +162,7 @@ key_months = Table(
     *_numbers(),
     Index(None, "key_id", "month"),
     Index(None, "user_id", "month"),
+    sqlite_with_rowid=False,  # dialect spot: a month's rows lie side by side
 )
 """The sums of `key_rollups` by a month's first day, key and user alone: few rows for each key, however many models it uses."""
 

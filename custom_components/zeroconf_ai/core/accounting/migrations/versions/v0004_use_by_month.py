@@ -40,6 +40,7 @@ def upgrade() -> None:
         *(sa.Column(number, sa.BigInteger, nullable=False) for number in COUNTS),
         *(sa.Column(number, sa.Double, nullable=False) for number in SECONDS),
         sa.PrimaryKeyConstraint("month", *WHOSE, name="pk_key_months"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_key_months_key_id_month", "key_months", ["key_id", "month"])
     op.create_index("ix_key_months_user_id_month", "key_months", ["user_id", "month"])
