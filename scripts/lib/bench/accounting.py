@@ -28,7 +28,8 @@ from zeroconf_ai.accounting.database import Database
 from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
 from zeroconf_ai.accounting.keys import digest, new_secret
 from zeroconf_ai.accounting.rollups import Group
-from zeroconf_ai.accounting.tables import counters, generations, key_rollups, keys, rollups
+from zeroconf_ai.accounting.sums import month_end
+from zeroconf_ai.accounting.tables import counters, generations, key_months, key_rollups, keys, rollups
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
 from zeroconf_ai.engine import Caller, Engine, Source
@@ -98,6 +99,8 @@ async def _fill(url: str, rows: int, key_count: int, today: date) -> None:
                 size = min(CHUNK, count - start)
                 await database.write(partial(_fill_day, day=day, start=start, size=size, key_count=key_count))
             await database.write(partial(_sum_up, day=day))
+        for month in {(today - timedelta(days=back)).replace(day=1) for back in range(DAYS)}:
+            await database.write(partial(_sum_up_month, month=month))
     finally:
         await database.close()
 
@@ -172,6 +175,16 @@ def _sum_up(connection: Connection, day: date) -> None:
         connection.execute(insert(table).from_select(list(values), found))
 
 
+def _sum_up_month(connection: Connection, month: date) -> None:
+    days = key_rollups.c
+    whose = [days.key_id, days.user_id, days.currency]
+    texts = ["month", *(column.name for column in whose), "key_name"]
+    numbers = [column.name for column in key_months.columns if column.name not in texts]
+    values = [literal(month), *whose, func.max(days.key_name), *(func.sum(days[name]) for name in numbers)]
+    found = select(*values).where(days.day >= month, days.day <= month_end(month)).group_by(*whose)
+    connection.execute(insert(key_months).from_select([*texts, *numbers], found))
+
+
 async def _recording(books: Books, key_count: int) -> list[Figure]:
     """How fast records are written, and how long the event loop is kept by one."""
     rates, waits = [], []
@@ -242,13 +255,14 @@ async def _reports(books: Books, today: date) -> list[Figure]:
     """What `/v1/usage` asks the ledger for."""
     start = today - timedelta(days=DAYS - 1)
     found = []
-    for what, group_by, own in (
-        ("use of a month by day", (Group.DAY,), None),
-        ("use of a month by day, model and backend", (Group.DAY, Group.MODEL, Group.BACKEND), None),
-        ("use of a month of one key by day", (Group.DAY,), "7"),
-        ("use of a month by key", (Group.KEY,), None),
+    for what, since, group_by, own in (
+        ("use of 30 days by day", start, (Group.DAY,), None),
+        ("use of 30 days by day, model and backend", start, (Group.DAY, Group.MODEL, Group.BACKEND), None),
+        ("use of 30 days of one key by day", start, (Group.DAY,), "7"),
+        ("use of this month by key", today.replace(day=1), (Group.KEY,), None),
+        ("use of the months of these 30 days by key", start, (Group.KEY,), None),
     ):
-        seconds = await _median(partial(books.ledger.use, start, today, group_by, key_id=own))
+        seconds = await _median(partial(books.ledger.use, since, today, group_by, key_id=own))
         found.append(Figure(what, "≤ 100 ms", f"{seconds * 1e3:,.1f} ms", seconds <= 0.1))
     return found
 

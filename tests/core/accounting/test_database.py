@@ -262,7 +262,7 @@ def test_a_killed_process_loses_only_what_was_not_written_yet(file: Path) -> Non
     assert isinstance(count, int)
     assert count >= said
     assert (first, last) == (0, count - 1)
-    for table in ("rollups", "key_rollups"):
+    for table in ("rollups", "key_rollups", "key_months"):
         assert rows(file, f"SELECT sum(requests) FROM {table}") == [(count,)]  # noqa: S608
 
 

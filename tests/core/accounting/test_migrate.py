@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 import shutil
 import sqlite3
@@ -14,8 +15,9 @@ from sqlalchemy import Engine, MetaData, text
 from zeroconf_ai.accounting import migrate, tables
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.database import DatabaseError, _engine, parse_url
+from zeroconf_ai.protocol.usage import Usage
 
-from .conftest import Store
+from .conftest import Make, Store
 
 NEXT = '''
 """A step that may come one day."""
@@ -101,6 +103,24 @@ def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine:
     assert store.run("SELECT id, completion_tokens, cost_source, currency FROM generations") == [("gen_1", 1, None, "USD")]
     migrate.downgrade(engine, "0001")
     assert store.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
+
+
+async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, store: Store, make: Make) -> None:
+    books = await Books.open(store.url, zone=UTC)
+    for at, (month, day) in enumerate(((1, 31), (2, 1), (2, 28), (12, 31), (12, 1), (12, 1))):
+        created = datetime(2026, month, day, 12, tzinfo=UTC).timestamp()
+        for key, user in (("k", None), ("k", "u"), (None, "u")):
+            named = {"key_id": key, "user_id": user, "caller": "Phone", "currency": "EUR" if at % 2 else "USD"}
+            usage = Usage(5 + at, 7, 1, 2, None, 3, 4)
+            record = make("gen", created=created, model=f"m{at}", usage=usage, cost=11, duration=2.0, first_token=0.5, **named)
+            books.ledger.record(record)
+    await books.close()
+    statement = "SELECT * FROM key_months ORDER BY month, key_id, user_id, currency"
+    written = store.run(statement)
+    assert len(written) == 3 * 5
+    migrate.downgrade(engine, "0003")
+    migrate.upgrade(engine, before=nothing)
+    assert store.run(statement) == written
 
 
 async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(

@@ -25,6 +25,8 @@ from .conftest import Make, Store
 BERLIN = ZoneInfo("Europe/Berlin")
 ALWAYS = (date(1, 1, 1), date(9999, 12, 31))
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "UTC"]
+JULY = 1_782_864_000
+"""The first of July 2026, in UTC."""
 counts = st.integers(0, 10**6)
 names = st.sampled_from([None, "a", "b"])
 records = st.builds(
@@ -128,7 +130,8 @@ async def test_old_days_go_where_the_owner_wants_that(store: Store, make: Make) 
     await books.tidy()
     [use] = await books.ledger.use(*ALWAYS)
     assert use.sums.requests == 2
-    assert sum(row[0] for row in store.run("SELECT requests FROM key_rollups")) == 2
+    for table in ("key_rollups", "key_months"):
+        assert sum(row[0] for row in store.run(f"SELECT requests FROM {table}")) == 2  # noqa: S608
     await books.close()
 
 
@@ -196,4 +199,79 @@ async def test_one_s_own_is_left_alone(books: Books, make: Make) -> None:
 def test_all_numbers_are_summed() -> None:
     others = {"cost", "day", "source", "model", "backend_id", "currency", "backend_name"}
     assert set(tables.rollups.columns.keys()) == set(NUMBERS) | others
-    assert set(tables.key_rollups.columns.keys()) == set(NUMBERS) | others | {"key_id", "user_id", "key_name"}
+    whose = {"key_id", "user_id", "key_name"}
+    assert set(tables.key_rollups.columns.keys()) == set(NUMBERS) | others | whose
+    assert set(tables.key_months.columns.keys()) == set(NUMBERS) | whose | {"month", "currency", "cost"}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    recorded=st.lists(st.builds(replace, records, created=st.integers(JULY, JULY + 92 * 86_400).map(float)), max_size=20),
+    start=st.none() | st.dates(date(2026, 6, 20), date(2026, 10, 10)),
+    end=st.none() | st.dates(date(2026, 6, 20), date(2026, 10, 10)),
+    group_by=st.sampled_from([(), (Group.KEY,), (Group.USER,), (Group.KEY, Group.USER), (Group.USER, Group.KEY)]),
+    key_id=st.sampled_from([None, "", "a"]),
+    user_id=st.sampled_from([None, "", "a"]),
+)
+def test_months_say_what_days_say(
+    recorded: list[Generation],
+    start: date | None,
+    end: date | None,
+    group_by: tuple[Group, ...],
+    key_id: str | None,
+    user_id: str | None,
+) -> None:
+    first, last = start or ALWAYS[0], end or ALWAYS[1]
+
+    async def check() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            books = await Books.open(Path(folder) / "books.db", zone=ZoneInfo("UTC"))
+            for record in recorded:
+                books.ledger.record(record)
+            told = await books.ledger.use(first, last, group_by, key_id=key_id, user_id=user_id)
+            finer = await books.ledger.use(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
+            await books.close()
+        days: dict[tuple[str, ...], Sums] = {}
+        for use in finer:
+            days.setdefault(tuple(use.group[group] for group in group_by), Sums()).merge(use.sums)
+        assert {tuple(use.group.values()): use.sums for use in told} == days
+
+    asyncio.run(check())
+
+
+async def test_a_month_by_key_is_read_from_the_months_alone(books: Books, store: Store, make: Make) -> None:
+    """And by key and anything else, or for a part of what was used in it, from the days."""
+    books.totals.zone = ZoneInfo("UTC")
+    for day in (3, 20):
+        books.ledger.record(make("gen", created=datetime(2026, 10, day, tzinfo=ZoneInfo("UTC")).timestamp(), key_id="k"))
+    await books.flush()
+    store.run("UPDATE key_rollups SET requests = 7 RETURNING 1")
+
+    async def requests(first: int, last: int, *group_by: Group) -> int:
+        [use] = await books.ledger.use(date(2026, 10, first), date(2026, 10, last), group_by)
+        return use.sums.requests
+
+    assert [await requests(1, 31, Group.KEY), await requests(3, 20, Group.KEY), await requests(1, 31, Group.USER)] == [2, 2, 2]
+    assert [await requests(1, 31, Group.KEY, Group.MODEL), await requests(4, 31, Group.KEY)] == [14, 7]
+    assert await requests(1, 19, Group.KEY) == 7
+
+
+@pytest.mark.parametrize("until", [date(2026, 9, 1), date(2026, 9, 10), date(2026, 9, 30), date(2026, 10, 1)])
+async def test_old_days_are_taken_out_of_their_month(books: Books, store: Store, make: Make, until: date) -> None:
+    books.totals.zone = ZoneInfo("UTC")
+    for month, day, key in ((8, 5, "a"), (9, 5, "a"), (9, 9, "b"), (9, 10, "a"), (10, 1, "b")):
+        created = datetime(2026, month, day, 12, tzinfo=ZoneInfo("UTC")).timestamp()
+        books.ledger.record(make("gen", created=created, key_id=key, caller=f"Key {key}", cost=day, duration=2.0))
+    await books.flush()
+    for _ in range(2):
+        await books._database.write(lambda connection: rollups_module.prune(connection, until))
+        by_day = await books.ledger.use(*ALWAYS, (Group.KEY, Group.DAY))
+        by_month = await books.ledger.use(*ALWAYS, (Group.KEY,))
+        assert {use.group[Group.KEY]: (use.sums.requests, use.sums.costs) for use in by_month} == {
+            key: (len(days), {"USD": sum(days)})
+            for key in ("a", "b")
+            if (days := [use.sums.costs["USD"] for use in by_day if use.group[Group.KEY] == key])
+        }
+        assert {use.labels[Group.KEY] for use in by_month} <= {"Key a", "Key b"}
+        months = {str(row[0]) for row in store.run("SELECT month FROM key_months")}
+        assert months == {f"{use.group[Group.DAY][:7]}-01" for use in by_day}

@@ -146,6 +146,10 @@ async def test_it_is_this_month_by_day_unless_asked_otherwise(books: Books) -> N
         ("from=2026-02-02&to=2026-02-01", "to"),
         ("group_by=", "group_by"),
         ("group_by=day,address", "group_by"),
+        ("group_by=key&limit=0", "limit"),
+        ("group_by=key&limit=50001", "limit"),
+        ("group_by=key&limit=ten", "limit"),
+        ("limit=10", "limit"),
     ],
 )
 async def test_a_query_that_is_none_is_told_why(books: Books, query: str, param: str) -> None:
@@ -164,6 +168,23 @@ async def test_too_many_rows_are_refused(books: Books, monkeypatch: pytest.Monke
         status, told, _ = await gateway.get(f"usage?{RANGE}&group_by=model")
     assert status == 400
     assert "fewer days" in told["error"]["message"]
+
+
+async def test_what_is_beyond_the_limit_is_added_up(books: Books) -> None:
+    for key, times in (("d", 1), ("c", 3), ("b", 1), ("a", 2)):
+        for _ in range(times):
+            used(books, key_id=key, caller=f"Key {key}")
+    admin = HomeUser("a", "Admin", admin=True)
+    async with kept(books, home_user=lambda _: admin) as gateway:
+        told = {}
+        for limit in (1, 3, 4, 9):
+            _, told[limit], _ = await gateway.get(f"usage?{RANGE}&group_by=key&limit={limit}")
+    rows = {limit: [(row["key"], row["key_name"], row["requests"]) for row in each["data"]] for limit, each in told.items()}
+    assert rows[1] == [("c", "Key c", 3), ("other", "", 4)]
+    assert rows[3] == [("a", "Key a", 2), ("b", "Key b", 1), ("c", "Key c", 3), ("other", "", 1)]
+    assert rows[4] == rows[9] == [(key, f"Key {key}", times) for key, times in (("a", 2), ("b", 1), ("c", 3), ("d", 1))]
+    assert told[1]["data"][1]["cost"] == {"USD": 6.0}
+    assert told[1]["total"] == told[9]["total"]
 
 
 async def test_a_key_for_other_paths_may_not(books: Books) -> None:

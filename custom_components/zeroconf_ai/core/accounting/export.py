@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 
 from ..protocol.values import NANO
-from .rollups import Group, Use
+from .rollups import OTHER, Group, Use
 from .sums import TOKEN_CLASSES, Sums
 
 type Row = Mapping[str, Any]
@@ -61,6 +61,16 @@ def total(uses: Iterable[Use]) -> Use:
     for use in uses:
         together.sums.merge(use.sums)
     return together
+
+
+def most(uses: Sequence[Use], limit: int) -> list[Use]:
+    """The groups of the most requests, at most `limit` in their order, and the others together as one `OTHER` after them."""
+    if len(uses) <= limit:
+        return list(uses)
+    # Of those with as many, the first ones.
+    ranks = sorted(range(len(uses)), key=lambda at: -uses[at].sums.requests)
+    rest = total(uses[at] for at in ranks[limit:])
+    return [*(uses[at] for at in sorted(ranks[:limit])), Use(dict.fromkeys(uses[0].group, OTHER), {}, rest.sums)]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Row], *, headed: bool = True) -> str:

@@ -1,17 +1,17 @@
-"""Use by day: sums that are written together with the generations, and stay when those are deleted."""
+"""Use by day and by month: sums that are written together with the generations, and stay when those are deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Date, Select, Table, delete, func, literal, or_, select
 
 from .generation import Generation
 from .rows import CURRENCY_LIMIT, add_up, add_up_from, bounded
-from .sums import NUMBERS, Sums, day_of
-from .tables import key_rollups, rollups
+from .sums import NUMBERS, Sums, day_of, month_end
+from .tables import key_months, key_rollups, rollups
 
 OTHER = "other"
 """What is not told apart: one name too many."""
@@ -46,7 +46,13 @@ _COLUMNS = {
 }
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
 _STORED = (*NUMBERS, "cost")
+_SECONDS = ("duration", "first_token")
+_BY_PLACE: Callable[..., Sums] = Sums
+_SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
 _PERSONAL = frozenset({Group.KEY, Group.USER})
+_COARSE = ("day", "source", "model", "backend_id", "currency")
+_FINE = (*_COARSE, "key_id", "user_id")
+_MONTHLY = ("month", "key_id", "currency", "user_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,10 @@ class Use:
     sums: Sums
 
 
+type _Rows = dict[tuple[Any, ...], tuple[Sums, dict[str, str | None]]]
+"""By the texts that a table's rows have in common: their sums, and the names that were last."""
+
+
 class Rollups:
     """Writes them. Lives in the database's thread."""
 
@@ -70,7 +80,7 @@ class Rollups:
 
     def add(self, connection: Connection, records: Iterable[Generation], zone: tzinfo) -> None:
         """Add requests, each to the day on which it arrived in a time zone."""
-        fine: dict[tuple[Any, ...], tuple[Sums, dict[str, str | None]]] = {}
+        fine: _Rows = {}
         for record in records:
             day = day_of(record.created, zone)
             key = (
@@ -90,14 +100,15 @@ class Rollups:
                 found[1]["backend_name"] = bounded(record.backend_name)
             if record.key_id is not None:
                 found[1]["key_name"] = bounded(record.caller)
-        coarse: dict[tuple[Any, ...], tuple[Sums, dict[str, str | None]]] = {}
+        coarse: _Rows = {}
+        months: _Rows = {}
         for key, (sums, names) in fine.items():
-            both = coarse.setdefault(key[:5], (Sums(), {"backend_name": None}))
-            both[0].merge(sums)
-            both[1]["backend_name"] = names["backend_name"] or both[1]["backend_name"]
-        for table, rows in ((rollups, coarse), (key_rollups, fine)):
+            day, *_, currency, key_id, user_id = key
+            _merge(coarse, key[: len(_COARSE)], sums, {"backend_name": names["backend_name"]})
+            _merge(months, (day.replace(day=1), key_id, currency, user_id), sums, {"key_name": names["key_name"]})
+        for table, texts, rows in ((rollups, _COARSE, coarse), (key_rollups, _FINE, fine), (key_months, _MONTHLY, months)):
             # In one order: two gateways that write at the same time must not wait for each other.
-            add_up(connection, table, [_row(key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
+            add_up(connection, table, [_row(texts, key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
 
     def _model(self, day: date, name: str | None) -> str:
         if day != self._day:
@@ -125,58 +136,99 @@ def read(
 
     `key_id` and `user_id` leave one's own; "" means those without. With `limit`, reading ends soon after so many groups.
     """
-    personal = key_id is not None or user_id is not None or not _PERSONAL.isdisjoint(group_by)
-    table = key_rollups if personal else rollups
+    table = rollups
+    if key_id is not None or user_id is not None or not _PERSONAL.isdisjoint(group_by):
+        monthly = _PERSONAL.issuperset(group_by) and _whole_months(connection, start, end)
+        table = key_months if monthly else key_rollups
     found = _query(table, group_by)
     for column, value in (("key_id", key_id), ("user_id", user_id)):
         if value is not None:
             found = found.where(table.c[column] == value)
-    if start is not None:
-        found = found.where(table.c.day >= start)
-    if end is not None:
-        found = found.where(table.c.day <= end)
+    if table is key_months:
+        day, start, end = table.c.month, start and start.replace(day=1), end and end.replace(day=1)
+    else:
+        day = table.c.day
+    if start is not None and start == end:
+        found = found.where(day == start)  # by which a database reads them in the order of their keys
+    else:
+        found = found.where(*(day >= first for first in (start,) if first), *(day <= last for last in (end,) if last))
+    labelled = [name for name in _LABELS if name in group_by]
+    names_at, sums_at = len(group_by), len(group_by) + len(labelled)
     uses: dict[tuple[str, ...], Use] = {}
     for row in connection.execute(found):
-        group = tuple(str(row[at]) for at in range(len(group_by)))
+        group = tuple(map(str, row[:names_at]))
+        sums = _sums(*row[sums_at:])
         use = uses.get(group)
         if use is None:
             if limit is not None and len(uses) >= limit:
                 break
-            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, Sums())
-        use.sums.merge(_sums(row))
-        for name, column in _LABELS.items():
-            if name in group_by and (label := getattr(row, column)):
+            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, sums)
+        else:
+            use.sums.merge(sums)
+        for name, label in zip(labelled, row[names_at:sums_at], strict=True):
+            if label:
                 use.labels[name] = label
     return list(uses.values())
 
 
 def prune(connection: Connection, until: date) -> None:
-    """Delete the days before `until`. They are few rows each."""
+    """Delete the days before `until`, and take them out of its month. They are few rows each."""
+    month = until.replace(day=1)
+    gone = _sum_up(key_rollups, {"month": literal(month, Date)}, _MONTHLY[1:], -1)
+    # Taken off rather than summed up again: others may be adding to the month at the same time.
+    add_up_from(
+        connection, key_months, gone.where(key_rollups.c.day >= month, key_rollups.c.day < until), latest=_latest(key_months)
+    )
+    empty = or_(key_months.c.month < month, (key_months.c.month == month) & (key_months.c.requests <= 0))
+    connection.execute(delete(key_months).where(empty))
     for table in (rollups, key_rollups):
         connection.execute(delete(table).where(table.c.day < until))
 
 
 def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> None:
     """Have the sums of a key or of a user be those of nobody in particular; what was used stays what it was."""
-    kept = ("day", "source", "model", "backend_id", "currency")
-    values = [
-        *(key_rollups.c[name] for name in kept),
-        *(literal(FORGOTTEN).label(name) for name in ("key_id", "user_id")),
-        func.max(key_rollups.c.backend_name).label("backend_name"),
-        *(func.sum(key_rollups.c[name]).label(name) for name in _STORED),
-    ]
-    for column, value in ((key_rollups.c.key_id, key_id), (key_rollups.c.user_id, user_id)):
-        if value and value != FORGOTTEN:
-            found = select(*values).where(column == value).group_by(*(key_rollups.c[name] for name in kept))
-            add_up_from(connection, key_rollups, found, latest=_NAMES)
-            connection.execute(delete(key_rollups).where(column == value))
+    nobody: dict[str, ColumnElement[Any]] = {name: literal(FORGOTTEN) for name in ("key_id", "user_id")}
+    for table, kept in ((key_rollups, _COARSE), (key_months, ("month", "currency"))):
+        names: dict[str, ColumnElement[Any]] = (
+            {"backend_name": func.max(table.c.backend_name)} if "backend_name" in table.c else {}
+        )
+        for column, value in ((table.c.key_id, key_id), (table.c.user_id, user_id)):
+            if value and value != FORGOTTEN:
+                found = _sum_up(table, nobody | names, kept).where(column == value)
+                add_up_from(connection, table, found, latest=_latest(table))
+                connection.execute(delete(table).where(column == value))
+
+
+def _whole_months(connection: Connection, start: date | None, end: date | None) -> bool:
+    """Whether a range takes nothing apart of its first and its last month: nothing was used of them before and after it."""
+    day = rollups.c.day
+    beside = []
+    if start is not None and start.day > 1:
+        beside.append((day >= start.replace(day=1)) & (day < start))
+    if end is not None and end != month_end(end):
+        beside.append((day > end) & (day <= month_end(end)))
+    return all(connection.execute(select(day).where(rest).limit(1)).first() is None for rest in beside)
+
+
+def _sum_up(table: Table, values: Mapping[str, ColumnElement[Any]], kept: Sequence[str], sign: int = 1) -> Select[Any]:
+    """The sums of a table's rows that have the texts `kept` in common, with other values for the other texts."""
+    texts = [table.c[name] for name in kept]
+    others = [value.label(name) for name, value in values.items()]
+    return select(*texts, *others, *((sign * func.sum(table.c[name])).label(name) for name in _STORED)).group_by(*texts)
+
+
+def _merge(rows: _Rows, key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> None:
+    found = rows.setdefault(key, (Sums(), {}))
+    found[0].merge(sums)
+    for name, value in names.items():
+        found[1][name] = value or found[1].get(name)
 
 
 def _query(table: Table, group_by: Sequence[Group]) -> Select[Any]:
+    """Rows of the groups, the names of those that have one, and what `_sums` takes."""
     groups = [table.c[_COLUMNS[group]] for group in group_by]
-    labels = [func.max(table.c[column]).label(column) for group, column in _LABELS.items() if group in group_by]
-    sums = [func.sum(table.c[name]).label(name) for name in _STORED]
-    found = select(*groups, table.c.currency, *labels, *sums)
+    labels = [func.max(table.c[column]) for group, column in _LABELS.items() if group in group_by]
+    found = select(*groups, *labels, table.c.currency, *(func.sum(table.c[name]) for name in _SUMMED))
     return found.group_by(*groups, table.c.currency).order_by(*groups, table.c.currency)
 
 
@@ -184,17 +236,17 @@ def _latest(table: Table) -> set[str]:
     return {name for name in _NAMES if name in table.c}
 
 
-def _row(key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> dict[str, Any]:
-    texts = ("day", "source", "model", "backend_id", "currency", "key_id", "user_id")
+def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> dict[str, Any]:
     numbers = {name: getattr(sums, name) for name in NUMBERS}
-    return {**dict(zip(texts, key, strict=False)), **names, **numbers, "cost": sum(sums.costs.values())}
+    return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(sums.costs.values())}
 
 
-def _sums(row: Row[Any]) -> Sums:
-    """PostgreSQL's sums of whole numbers are decimals."""
-    whole = {name: int(getattr(row, name)) for name in NUMBERS if name not in ("duration", "first_token")}
-    costs = {row.currency: int(row.cost)} if whole["priced"] else {}
-    return Sums(**whole, duration=float(row.duration), first_token=float(row.first_token), costs=costs)
+def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Sums:
+    """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
+    sums = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
+    if sums.priced:
+        sums.costs[currency] = int(cost)
+    return sums
 
 
 def _id(text: str | None) -> str:

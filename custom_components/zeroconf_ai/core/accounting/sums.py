@@ -1,5 +1,6 @@
 """`Sums`: what many requests used together."""
 
+from calendar import monthrange
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, tzinfo
 
@@ -36,13 +37,13 @@ class Sums:
     reasoning_tokens: int = 0
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
+    first_tokens: int = 0
+    """Requests that had a first token."""
     costs: dict[str, int] = field(default_factory=dict)
     duration: float = 0.0
     """From arrival to end, all together."""
     first_token: float = 0.0
     """From arrival to first token, all of those together that had one."""
-    first_tokens: int = 0
-    """How many those were."""
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
@@ -92,6 +93,11 @@ NUMBERS = tuple(part.name for part in fields(Sums) if part.name != "costs")
 def day_of(moment: float, zone: tzinfo) -> date:
     """The day of a time in seconds since the epoch."""
     return datetime.fromtimestamp(moment, zone).date()
+
+
+def month_end(day: date) -> date:
+    """The last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _within(number: int, most: int) -> int:

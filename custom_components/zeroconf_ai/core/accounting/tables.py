@@ -3,6 +3,8 @@
 Times are seconds since the epoch, money is whole nano-units. Texts are bounded where they are written.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -112,16 +114,9 @@ sessions = Table(
 )
 
 
-def _rollups(name: str, *whose: str) -> Table:
-    """Sums of the generations of a day that have these texts in common; one that is not known is empty."""
-    texts = ("source", "model", "backend_id", *whose, "currency")
-    return Table(
-        name,
-        metadata,
-        Column("day", Date, primary_key=True),
-        *(Column(text, Text, primary_key=True) for text in texts),
-        Column("backend_name", Text),
-        *(Column("key_name", Text) for _ in whose[:1]),
+def _numbers() -> list[Column[Any]]:
+    """What is summed up."""
+    return [
         Column("requests", BigInteger, nullable=False),
         Column("errors", BigInteger, nullable=False),
         Column("cancelled", BigInteger, nullable=False),
@@ -137,6 +132,20 @@ def _rollups(name: str, *whose: str) -> Table:
         Column("first_tokens", BigInteger, nullable=False),
         Column("duration", Double, nullable=False),
         Column("first_token", Double, nullable=False),
+    ]
+
+
+def _rollups(name: str, *whose: str) -> Table:
+    """Sums of the generations of a day that have these texts in common; one that is not known is empty."""
+    texts = ("source", "model", "backend_id", *whose, "currency")
+    return Table(
+        name,
+        metadata,
+        Column("day", Date, primary_key=True),
+        *(Column(text, Text, primary_key=True) for text in texts),
+        Column("backend_name", Text),
+        *(Column("key_name", Text) for _ in whose[:1]),
+        *_numbers(),
         *(Index(None, text, "day") for text in whose),
     )
 
@@ -144,6 +153,18 @@ def _rollups(name: str, *whose: str) -> Table:
 rollups = _rollups("rollups")
 """By all that few values are known of, so that a month is some hundred rows however many keys there are."""
 key_rollups = _rollups("key_rollups", "key_id", "user_id")
+key_months = Table(
+    "key_months",
+    metadata,
+    Column("month", Date, primary_key=True),
+    *(Column(text, Text, primary_key=True) for text in ("key_id", "currency", "user_id")),
+    Column("key_name", Text),
+    *_numbers(),
+    Index(None, "key_id", "month"),
+    Index(None, "user_id", "month"),
+    sqlite_with_rowid=False,  # dialect spot: a month's rows lie side by side
+)
+"""The sums of `key_rollups` by a month's first day, key and user alone: few rows for each key, however many models it uses."""
 
 conversations = Table(
     "conversations",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from . import rollups
 from .generation import Generation
 from .rollups import FORGOTTEN, OTHER, Group
-from .sums import Sums, day_of
+from .sums import Sums, day_of, month_end
 
 SUBJECT_LIMIT = 20_000
 """Backends, keys and users each that are told apart; what is beyond is added up as `OTHER`."""
@@ -121,7 +121,7 @@ class Totals:
         """What the database says, in the database's thread."""
         read = Totals(self._zone, self._now)
         today = read._date
-        month = today.replace(day=1), _month_end(today)
+        month = today.replace(day=1), month_end(today)
         for name, (start, end) in (("today", (today, today)), ("month", month), ("total", (None, None))):
             for use in rollups.read(connection, group_by=(Group.BACKEND,), start=start, end=end):
                 getattr(read._household, name).merge(use.sums)
@@ -156,9 +156,3 @@ class Totals:
             standing.today = Sums()
             if month:
                 standing.month = Sums()
-
-
-def _month_end(day: date) -> date:
-    """The last day of a day's month."""
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return date.fromordinal(following.toordinal() - 1)

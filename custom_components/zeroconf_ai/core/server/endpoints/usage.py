@@ -17,6 +17,7 @@ MAX_ROWS = 50_000
 _FORMATS = ("json", "csv")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 """Of all that ISO 8601 has for a day, what OpenAPI and people mean by a date."""
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _ALIASES = {"provider": Group.BACKEND, "client": Group.KEY}
 
 
@@ -33,9 +34,11 @@ async def usage(gateway: Gateway, call: Call) -> web.Response:
     if end < start:
         raise InvalidRequestError("The range ends before it begins: 'from' must be 'to' or before.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
+    limit = _limit(query.get("limit"), group_by)
     uses = await gateway.ledger.use(start, end, group_by, **_whose(call.caller), limit=MAX_ROWS + 1)
     if len(uses) > MAX_ROWS:
         raise InvalidRequestError(f"These are more than {MAX_ROWS} rows. Ask for fewer days, or group by less.", param="group_by")
+    uses = export.most(uses, limit)
     if written == "csv":
         cells = export.use_cells(uses)
         text = export.csv_text(list(cells[0]) if cells else export.columns_of_use(group_by), cells)
@@ -77,6 +80,16 @@ def _day(text: str | None, param: str, default: date) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidRequestError(f"'{param}' must be a date, such as 2030-12-31.", param=param) from None
+
+
+def _limit(text: str | None, group_by: list[Group]) -> int:
+    if text is None:
+        return MAX_ROWS
+    if Group.DAY in group_by:
+        raise InvalidRequestError("'limit' adds up what is beyond it, which no day can be: leave it, or 'day'.", param="limit")
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_ROWS:
+        raise InvalidRequestError(f"'limit' must be a whole number from 1 to {MAX_ROWS}.", param="limit")
+    return int(text)
 
 
 def _groups(names: list[str]) -> list[Group]:
