@@ -72,6 +72,7 @@ class SharedAccounts(Accounts):
 
         Raises DatabaseError.
         """
+        await self._catch_up()
         reservation = uuid4().hex
         self._live.add(reservation)
         held = False
@@ -144,19 +145,23 @@ class SharedAccounts(Accounts):
             await self._settling
 
     async def _reserve(self, reservation: str, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Decision:
-        """Have the database decide, once it knows what is known here to be spent: that must not stand in the way.
-
-        In a transaction of its own, so that two gateways never wait for each other's accounts.
-        """
-        if self._pending:
-            taken, self._pending = self._pending, []
-            try:
-                self._settled(taken, await self._database.write(lambda connection: shared_rows.settle(connection, taken)))
-            except DatabaseError:
-                for settlement in taken:
-                    self._settle(settlement)
-                raise
+        await self._catch_up()
         return await self._database.write(lambda connection: shared_rows.reserve(connection, reservation, dues, worst_costs))
+
+    async def _catch_up(self) -> None:
+        """Tell the database what has ended here, before it is asked for anything: that must not stand in the way.
+
+        In a transaction of its own, so that two gateways never wait for each other's accounts. Raises DatabaseError.
+        """
+        if not self._pending:
+            return
+        taken, self._pending = self._pending, []
+        try:
+            self._settled(taken, await self._database.write(lambda connection: shared_rows.settle(connection, taken)))
+        except DatabaseError:
+            for settlement in taken:
+                self._settle(settlement)
+            raise
 
     def _settle(self, settlement: Settlement) -> None:
         if len(self._pending) >= PENDING_LIMIT:
