@@ -2,11 +2,14 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, override
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.zeroconf_ai.const import DOMAIN
+from custom_components.zeroconf_ai.core.accounting.generation import Generation, Recorder
+from custom_components.zeroconf_ai.data import DATA
 from homeassistant.components import conversation
 from homeassistant.components.conversation import trace
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
@@ -19,10 +22,15 @@ from .fakes import FakeProvider, delta, refuse, running, send_stream, text, tool
 
 
 async def say(
-    hass: HomeAssistant, words: str = "Hello", *, agent: str = AGENT, conversation_id: str | None = None
+    hass: HomeAssistant,
+    words: str = "Hello",
+    *,
+    agent: str = AGENT,
+    conversation_id: str | None = None,
+    user_id: str | None = None,
 ) -> conversation.ConversationResult:
     """Say something to an agent."""
-    return await conversation.async_converse(hass, words, conversation_id, Context(), agent_id=agent)
+    return await conversation.async_converse(hass, words, conversation_id, Context(user_id=user_id), agent_id=agent)
 
 
 def speech(result: conversation.ConversationResult) -> str:
@@ -63,6 +71,24 @@ async def test_answers_in_the_words_of_the_model(hass: HomeAssistant, provider: 
     assert asked["stream"] is True
     assert asked["stream_options"] == {"include_usage": True}
     assert [message["role"] for message in asked["messages"]] == ["system", "user"]
+
+
+async def test_what_is_used_is_put_down_to_who_spoke(
+    hass: HomeAssistant, hass_admin_user: MockUser, hass_read_only_user: MockUser, provider: FakeProvider
+) -> None:
+    await set_up(hass, make_entry(provider))
+    noted: list[tuple[str | None, str]] = []
+
+    class Notes(Recorder):
+        @override
+        def record(self, generation: Generation) -> None:
+            noted.append((generation.user_id, generation.source))
+
+    hass.data[DATA].engine.recorder = Notes()
+    for user_id in (hass_admin_user.id, hass_read_only_user.id, None):
+        provider.answers = [text("Hi.")]
+        await say(hass, user_id=user_id)
+    assert noted == [(hass_admin_user.id, "assist"), (hass_read_only_user.id, "assist"), (None, "assist")]
 
 
 async def test_each_word_reaches_the_listener_when_it_is_said(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -57,5 +57,7 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
             )
         except conversation.ConverseError as err:
             return err.as_conversation_result()
-        await self.talker(Source.ASSIST).talk(chat_log)
+        user_id = user_input.context.user_id
+        user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
+        await self.talker(Source.ASSIST, user).talk(chat_log)
         return conversation.async_get_result_from_chat_log(user_input, chat_log)

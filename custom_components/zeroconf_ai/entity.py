@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, override
 
+from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
@@ -200,8 +201,8 @@ class AgentEntity(Entity):
         return changed
 
     @callback
-    def talker(self, source: Source) -> Talker:
-        """Who talks for this agent; the same one over all its talks."""
+    def talker(self, source: Source, user: User | None = None) -> Talker:
+        """Who talks for this agent, on behalf of a user where there is one; what it has learned, it knows in all its talks."""
         if self._talker is None:
             self._talker = Talker(
                 hass=self.hass,
@@ -213,7 +214,7 @@ class AgentEntity(Entity):
                 options=self.subentry.data,
                 on_prompt=self._check_context,
             )
-        return self._talker
+        return self._talker if user is None else self._talker.on_behalf_of(user.id, user.name)
 
     @callback
     def _check_context(self, request: Request) -> None:

@@ -79,7 +79,9 @@ async def _chat(call: ServiceCall) -> dict[str, Any]:
     json_schema = call.data.get(ATTR_JSON_SCHEMA)
     schema = None if json_schema is None else _read_schema(json_schema)
     body = _body(call.data)
-    caller = Caller(Source.ACTION, f"{DOMAIN}.{ACTION_CHAT}")
+    user_id = call.context.user_id
+    user = await call.hass.auth.async_get_user(user_id) if user_id is not None else None
+    caller = Caller(Source.ACTION, f"{DOMAIN}.{ACTION_CHAT}", user_id=user_id, username=user.name if user else None)
     try:
         try:
             async with engine.run(Request.parse(Kind.CHAT, body, pin=pin), caller) as reply:

@@ -1,7 +1,7 @@
 """The talk with a model: sends a chat log through the engine, streams the answer back into it, lets tools run in between."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import logging
 from typing import Any
 
@@ -79,6 +79,10 @@ class Talker:
     """Told the first request of each turn, before it is sent."""
     _refused: set[str] = field(default_factory=set)
     """What the servers refused, and the answers did without."""
+
+    def on_behalf_of(self, user_id: str, username: str | None) -> Talker:
+        """The same one, talking for a user of Home Assistant: what one learns of the servers, the other knows."""
+        return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
 
     async def talk(
         self,

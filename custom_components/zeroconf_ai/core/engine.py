@@ -77,6 +77,8 @@ class Caller:
     key_id: str | None = None
     user_id: str | None = None
     """Home Assistant's id of the user on whose behalf it asks."""
+    username: str | None = None
+    """Home Assistant's name of that user, where it is known."""
     address: str | None = None
     models: tuple[str, ...] = ()
     """Patterns of the models that it may use; empty: all."""
@@ -204,7 +206,7 @@ class Engine:
                     generation = _ended(request, caller, reply, bills, refusal, created, started)
                     self._settle(admission, generation)
                     if reply is not None and self.bodies is not None and self.bodies.keep:
-                        self._keep(self.bodies, generation, request, reply)
+                        self._keep(self.bodies, generation, request, reply, caller.username)
 
     async def _admit(
         self, gatekeeper: Gatekeeper, request: Request, caller: Caller, created: float, *, nested: bool
@@ -246,9 +248,9 @@ class Engine:
         if self.recorder is not None:
             self.recorder.record(generation)
 
-    def _keep(self, bodies: Bodies, generation: Generation, request: Request, reply: Reply) -> None:
+    def _keep(self, bodies: Bodies, generation: Generation, request: Request, reply: Reply, username: str | None) -> None:
         try:
-            bodies.put(_kept(generation, request, reply))
+            bodies.put(_kept(generation, request, reply, username))
         except Exception:  # whatever is in it, the rest of the clean-up goes on
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 
@@ -298,7 +300,7 @@ class Engine:
                 _LOGGER.exception("%s could not be closed", member.name)
 
 
-def _kept(generation: Generation, request: Request, reply: Reply) -> Body:
+def _kept(generation: Generation, request: Request, reply: Reply, username: str | None) -> Body:
     """What was asked and answered in a request whose record is `generation`."""
     return Body(
         generation.id,
@@ -307,6 +309,7 @@ def _kept(generation: Generation, request: Request, reply: Reply) -> Body:
         orjson.dumps(request.body, default=str).decode(errors="replace"),
         reply.said,
         conversation_id=request.session,
+        username=username,
         display_name=generation.caller or None,
         key_id=generation.key_id,
         user_id=generation.user_id,

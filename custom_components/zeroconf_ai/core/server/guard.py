@@ -103,7 +103,7 @@ class Guard(Access):
     @override
     def admit(self, request: web.Request, scope: str) -> Caller:
         if self._home_user is not None and (user := self._home_user(request)) is not None:
-            return Caller(Source.HTTP, user.name, user_id=user.id, address=request.remote, admin=user.admin)
+            return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
         if self._open:
             secret = presented_key(request.headers)
             try:
