@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
+import socket
 from typing import Any
+from unittest.mock import patch
 
 from aiohttp import web
 import pytest
@@ -18,8 +20,9 @@ from custom_components.zeroconf_ai.const import (
     CONF_SERVICE_NAME,
     DOMAIN,
 )
-from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
-from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.core.backends.egress import Egress
+from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, SERVICE_TYPE, Placement, ServiceRecord
+from custom_components.zeroconf_ai.data import DATA, endpoint_of
 from homeassistant.config_entries import SOURCE_IGNORE, SOURCE_USER, SOURCE_ZEROCONF, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
@@ -28,7 +31,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.setup import async_setup_component
 
-from .common import make_entry, set_up
+from .common import announce, make_entry, record_of, set_up
 from .fakes import FakeProvider, running, serving
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
@@ -241,6 +244,45 @@ async def test_key_of_a_cloud_beacon_is_used_and_never_stored(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_EPHEMERAL] is True
     assert "short-lived" not in str(result["result"].as_dict())
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_host_of_a_cloud_beacon_is_connected_to_at_public_addresses_only(
+    hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, *, allowed: bool
+) -> None:
+    async def resolve(_: str, port: int, **__: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    url = f"http://beacon.example:{provider.port}/v1"  # https only, but no test has a certificate for it
+    read = ServiceRecord.from_txt
+    monkeypatch.setattr(ServiceRecord, "from_txt", lambda *args, **options: replace(read(*args, **options), api_base=url))
+    monkeypatch.setattr(hass.loop, "getaddrinfo", resolve)
+    if allowed:  # as if it were a public address
+        monkeypatch.setattr(Egress, "allows", lambda *_: True)
+    result = await discover(hass, announced(provider, service_type=SATURN_TYPE, txt={"deployment": "cloud"}))
+    if not allowed:
+        assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "cannot_connect")
+        assert not provider.paths
+        return
+    result = await submit(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    stored = result["result"].data
+    assert stored[CONF_BASE_URL] == url
+    assert endpoint_of(stored).public_only
+    assert not endpoint_of({**stored, CONF_BASE_URL: provider.base_url}).public_only
+    assert not endpoint_of({CONF_BASE_URL: url}).public_only  # typed in by the owner
+
+
+async def test_provider_of_the_home_is_not_followed_to_the_internet(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    await provider.stop()
+    txt = {"deployment": "cloud", "api_base": "https://beacon.example/v1"}
+    with patch.object(Egress, "resolve") as resolve:
+        await discover(hass, announced(provider, service_type=SATURN_TYPE, txt=txt))
+        announce(hass, record_of(provider, placement=Placement.CLOUD, api_base=txt["api_base"]))
+        await hass.async_block_till_done()
+    resolve.assert_not_called()
+    assert entry.data[CONF_BASE_URL] == provider.base_url
 
 
 async def test_ignored_provider_stays_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:

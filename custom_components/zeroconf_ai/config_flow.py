@@ -20,6 +20,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
 from .const import (
+    CONF_ADVERTISED,
     CONF_BASE_URL,
     CONF_EPHEMERAL,
     CONF_FINGERPRINT,
@@ -312,6 +313,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
             await self.async_set_unique_id(identity, raise_on_progress=False)
             self._abort_if_unique_id_configured()
         data = {**entry.data, CONF_BASE_URL: found.endpoint.base_url, CONF_VERIFY_SSL: verify}
+        data.pop(CONF_ADVERTISED, None)
         if not verify:
             data.pop(CONF_FINGERPRINT, None)
         if identity is not None:
@@ -354,6 +356,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
             CONF_BASE_URL: found.endpoint.base_url,
             CONF_PROVIDER_ID: record.id if record else found.id,
             CONF_SERVICE_NAME: record.name if record else None,
+            CONF_ADVERTISED: (record is not None and record is self._record and record.names_public_host) or None,
             CONF_FINGERPRINT: record.fingerprint if record and record.tls else None,
             CONF_EPHEMERAL: bool(record and record.ephemeral_key) or None,
             CONF_API_KEY: key,

@@ -22,6 +22,8 @@ CONF_FINGERPRINT: Final = "fingerprint"
 """SHA-256 of the confirmed certificate, base64url."""
 CONF_EPHEMERAL: Final = "ephemeral"
 """True where the key comes with each advertisement and is never stored."""
+CONF_ADVERTISED: Final = "advertised"
+"""True where an advertisement, and not the owner, named a host on the internet: no address of this home is then connected to."""
 
 # Config entry data of the gateway.
 CONF_KIND: Final = "kind"

@@ -218,6 +218,8 @@ class ProviderCoordinator(MemberCoordinator):
             return False
         if self.backend.base_url in record.base_urls():
             return False
+        if endpoint.public_only and not endpoint_of(self.config_entry.data).public_only:
+            return False  # from this home to the internet: not without its owner
         session = async_get_clientsession(self.hass)
         try:
             health = await probe(session, replace(endpoint_of(self.config_entry.data), key=None), self.name)

@@ -9,11 +9,12 @@ from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_KIND, DOMAIN, KIND_GATEWAY
+from .const import CONF_ADVERTISED, CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_KIND, DOMAIN, KIND_GATEWAY
 from .core.backends.base import Endpoint, Ssl
 from .core.backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl
 from .core.discovery import DiscoveryManager
 from .core.engine import Engine
+from .core.protocol.record import names_public_host
 from .core.routing.pool import Member
 
 if TYPE_CHECKING:
@@ -77,4 +78,7 @@ def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
     ssl: Ssl = bool(data.get(CONF_VERIFY_SSL, True))
     if fingerprint := data.get(CONF_FINGERPRINT):
         ssl = fingerprint_ssl(fingerprint)
-    return Endpoint(data[CONF_BASE_URL], key or data.get(CONF_API_KEY), ssl)
+    url = data[CONF_BASE_URL]
+    advertised = data.get(CONF_ADVERTISED) or data.get(CONF_EPHEMERAL)
+    public_only = bool(advertised) and names_public_host(url)
+    return Endpoint(url, key or data.get(CONF_API_KEY), ssl, public_only=public_only)

@@ -1,12 +1,13 @@
 """What an advertisement has to do with the providers that are set up already."""
 
+from dataclasses import replace
+
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from . import issues
 from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME
-from .core.backends.base import Endpoint
 from .core.backends.zeroconfai import endpoint_of_record
 from .core.discovery import Provider
 from .core.protocol.record import ServiceRecord
@@ -45,14 +46,16 @@ async def new_address(hass: HomeAssistant, entry: ConfigEntry, record: ServiceRe
         return None  # the latter follows its advertisement by itself
     if entry.data[CONF_BASE_URL] in record.base_urls():
         return None
+    if record.names_public_host and not endpoint_of(entry.data).public_only:
+        return None  # from this home to the internet: not without its owner
     if (record.fingerprint if record.tls else None) != entry.data.get(CONF_FINGERPRINT):
         return None
     session = async_get_clientsession(hass)
     if await answers_as(session, endpoint_of(entry.data), entry.title, record.id) is not False:
         return None
-    ssl = endpoint_of_record(record).ssl
+    endpoint = replace(endpoint_of_record(record), key=None)
     for url in urls_of(record):
-        if await answers_as(session, Endpoint(url, ssl=ssl), entry.title, record.id):
+        if await answers_as(session, replace(endpoint, base_url=url), entry.title, record.id):
             return url
     return None
 

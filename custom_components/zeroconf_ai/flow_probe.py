@@ -161,6 +161,7 @@ async def find(
     *,
     key: str | None = None,
     ssl: Ssl = True,
+    public_only: bool = False,
     name: str | None = None,
     announced: tuple[str, ...] = (),
     known: Known | None = None,
@@ -173,7 +174,8 @@ async def find(
         if parts.netloc in dead:
             continue
         try:
-            return await survey(session, Endpoint(url, key, ssl), name or parts.hostname or url, announced=announced, known=known)
+            endpoint = Endpoint(url, key, ssl, public_only=public_only)
+            return await survey(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
         except Problem as problem:
             if problem.key not in _TRY_THE_NEXT:
                 raise
@@ -189,7 +191,15 @@ async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key
         endpoint = endpoint_of_record(record, key=key)
     except ValueError as err:
         raise Problem(INVALID_RECORD, "its certificate fingerprint is none") from err
-    found = await find(session, urls_of(record), key=endpoint.key, ssl=endpoint.ssl, name=record.name, announced=record.models)
+    found = await find(
+        session,
+        urls_of(record),
+        key=endpoint.key,
+        ssl=endpoint.ssl,
+        public_only=endpoint.public_only,
+        name=record.name,
+        announced=record.models,
+    )
     if found.id is not None and found.id != record.id and not record.id_derived:
         raise Problem(IDENTITY_MISMATCH)
     return found

@@ -342,3 +342,16 @@ def test_load_is_told_in_both_dialects() -> None:
     record = replace(read({"id": ID}), load=Load.BUSY)
     assert record.to_txt()["load"] == record.to_saturn_txt()["load"] == "busy"
     assert "load" not in replace(record, load=None).to_txt()
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost.", "127.0.0.1", "0x7f.1", "router.lan.", "evil.example.", "127.0.0.1:22/x#.local.", ""]
+)
+def test_record_without_address_and_local_host_name_is_refused(host: str) -> None:
+    with pytest.raises(RecordError):
+        read({}, host=host, addresses=[])
+
+
+@pytest.mark.parametrize("host", ["attic.local.", "gpu_box.attic.local", "büro.local."])
+def test_record_without_address_is_read_where_mdns_knows_its_host(host: str) -> None:
+    assert read({}, host=host, addresses=[]).base_url() == f"http://{host.rstrip('.')}:8000/v1"

@@ -29,6 +29,8 @@ class Endpoint:
     """False: any certificate will do."""
     headers: Mapping[str, str] = MappingProxyType({})
     """The owner's own, which win over all others. Their values are taken for secrets, as the key is."""
+    public_only: bool = False
+    """Whether only public addresses are connected to: an advertisement named the host, and not the owner."""
 
     @override
     def __repr__(self) -> str:

@@ -23,6 +23,7 @@ from ..protocol.errors import (
     redact,
 )
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
+from .egress import Egress
 from .headers import merged, secrets_in
 from .reading import PatientReader
 
@@ -43,14 +44,19 @@ class HttpUpstream:
         name: str,
         timeouts: Timeouts | None = None,
         headers: Mapping[str, str] | None = None,
+        egress: Egress | None = None,
     ) -> None:
-        """`name` is what errors call the provider; `headers` go with every request, and hold no secret."""
+        """`name` is what errors call the provider; `headers` go with every request, and hold no secret.
+
+        `egress` judges the addresses of an endpoint that must be public.
+        """
         self.session = session
         self.endpoint = endpoint
         """May be replaced; what is set holds from the next request on."""
         self.name = name
         self.timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
+        self._egress = egress or Egress()
 
     @property
     def base_url(self) -> str:
@@ -125,11 +131,15 @@ class HttpUpstream:
 
     async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
         """A response with a 2xx status, open. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
-        timeout = _connect_timeout(self.timeouts.connect)
+        url = f"{self.base_url}{path}"
+        options |= {
+            "ssl": self.endpoint.ssl, "timeout": _connect_timeout(self.timeouts.connect), "allow_redirects": False
+        }  # fmt: skip
         try:
-            response = await self.session.request(
-                method, f"{self.base_url}{path}", ssl=self.endpoint.ssl, timeout=timeout, allow_redirects=False, **options
-            )
+            if self.endpoint.public_only:
+                response = await self._egress.request(self.session, method, url, **options)
+            else:
+                response = await self.session.request(method, url, **options)
         except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: a header or an address that is none
             raise self.unreachable(err) from None  # aiohttp's own error holds the request's headers, and so the key
         if 200 <= response.status < 300:

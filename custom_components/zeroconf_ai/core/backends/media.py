@@ -1,7 +1,7 @@
 """Images of a request: taken out of data URLs, and fetched from the web for upstreams that only take them by value.
 
-A URL in a request is the caller's, and this program sits inside a home's network: the gate only lets it reach public addresses,
-and connects to the very address that it checked (a name may resolve to another one a moment later).
+A URL in a request is the caller's, and this program runs inside a home's network: the gate fetches from public addresses only
+(`egress`), and gives one error text for every image that it cannot fetch. Otherwise a caller could scan the home's ports with it.
 """
 
 import asyncio
@@ -9,30 +9,28 @@ from base64 import b64decode, b64encode
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-import socket
+import logging
+import re
 from typing import Any, override
-from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from ..protocol.errors import InvalidRequestError
 from ..protocol.request import Kind, Request
 from ..protocol.values import mapping
+from .egress import Address, Egress, Network
+
+_LOGGER = logging.getLogger(__name__)
 
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
 """OpenAI's limit for an image."""
 MAX_FETCHED = 20
 FETCH_SECONDS = 10.0
 
-_FORBIDDEN: tuple[IPv4Network | IPv6Network, ...] = (
-    ip_network("168.63.129.16/32"),  # Azure's host agent: a public address with a private meaning
-    ip_network("192.88.99.0/24"),  # 6to4 relays
-)
-_NAT64 = ip_network("64:ff9b::/96")
-
-type Address = IPv4Address | IPv6Address
+_TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning"})
+"""Content parts that a model reads as text, whatever address stands in it."""
+_ADDRESS = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,107 +116,96 @@ def with_images(request: Request, images: Mapping[str, Image]) -> Request:
 class ImageGate:
     """Fetches images from public addresses, and from nowhere else."""
 
-    def __init__(self, allowed: Iterable[IPv4Network | IPv6Network] = ()) -> None:
+    def __init__(self, allowed: Iterable[Network] = (), egress: Egress | None = None) -> None:
         """`allowed` are networks that the owner opens although they are not public."""
-        self._allowed = tuple(allowed)
+        self._egress = egress or Egress(allowed)
+
+    async def embed(self, request: Request) -> Request:
+        """The request with its images by value, for a server in the home: it would fetch them from inside the home's network.
+
+        Raises InvalidRequestError where an image cannot be fetched, and for the address of anything else.
+        """
+        _refuse_addresses(request)
+        images = await self.fetch_all(web_images(request))
+        return with_images(request, images) if images else request
 
     async def fetch_all(self, wanted: Iterable[tuple[str, str]]) -> dict[str, Image]:
-        """The images by URL. Raises InvalidRequestError naming the first that cannot be had."""
+        """The images by URL. Raises InvalidRequestError naming the first that cannot be fetched."""
         places = dict(wanted)
         if len(places) > MAX_FETCHED:
             raise InvalidRequestError(f"At most {MAX_FETCHED} images by URL in one request.", param="messages")
         if not places:
             return {}
-        connector = aiohttp.TCPConnector(resolver=_Resolver(self), use_dns_cache=False, force_close=True)
+        parsed = [(_parsed(url, where), where) for url, where in places.items()]
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
+        connector = self._egress.connector()
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
-            images = await asyncio.gather(*(self._fetch(session, url, where) for url, where in places.items()))
+            images = await asyncio.gather(*(self._fetch(session, url, where) for url, where in parsed))
         return dict(zip(places, images, strict=True))
 
     def allows(self, address: Address) -> bool:
         """Whether an address may be reached."""
-        address = _innermost(address)
-        if any(address in network for network in self._allowed):
-            return True
-        if address.is_multicast or any(address in network for network in _FORBIDDEN):
-            return False
-        return address.is_global
+        return self._egress.allows(address)
 
-    async def _fetch(self, session: aiohttp.ClientSession, url: str, where: str) -> Image:
-        self._check_url(url, where)
+    async def _fetch(self, session: aiohttp.ClientSession, url: URL, where: str) -> Image:
         try:
             async with session.get(url, allow_redirects=False) as response:
                 if response.status != 200:
-                    told = "redirects, which is not followed" if 300 <= response.status < 400 else f"answers {response.status}"
-                    raise InvalidRequestError(f"{where}: its server {told}.", param=where)
+                    raise _NotFetchedError(f"its server answered {response.status}")
                 raw = bytearray()
                 async for part in response.content.iter_any():
                     raw += part
                     if len(raw) > MAX_IMAGE_BYTES:
-                        raise InvalidRequestError(f"{where} is larger than {MAX_IMAGE_BYTES >> 20} MB.", param=where)
-        except TimeoutError:
-            raise InvalidRequestError(f"{where} could not be fetched within {FETCH_SECONDS:g} s.", param=where) from None
-        except aiohttp.ClientConnectorDNSError as err:
-            if isinstance(err.os_error, _NotPublicError):
-                raise _not_public(where) from None
-            raise InvalidRequestError(f"{where}: the name of its server is not known.", param=where) from None
-        except (aiohttp.ClientError, OSError, ValueError) as err:
-            raise InvalidRequestError(f"{where} could not be fetched: {type(err).__name__}.", param=where) from None
-        return _image(bytes(raw), where)
-
-    def _check_url(self, url: str, where: str) -> None:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname
-        except ValueError:
-            host, parts = None, urlsplit("")
-        if not host or parts.scheme not in ("http", "https") or parts.username is not None:
-            raise InvalidRequestError(f"{where}: an image is a data: URL, or http(s) without a user's name.", param=where)
-        try:
-            # What the operating system takes for an address (127.1, 0x7f000001) is none here, and goes to the resolver.
-            literal = ip_address(host)
-        except ValueError:
-            return
-        if not self.allows(literal):
-            raise _not_public(where)
+                        raise _NotFetchedError(f"it is larger than {MAX_IMAGE_BYTES >> 20} MB")
+            return _image(bytes(raw), where)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, InvalidRequestError, _NotFetchedError) as err:
+            # One text for all: the reason would tell a caller what listens in this network, and what it answers.
+            _LOGGER.debug("The image at %s was not fetched: %r", where, err)
+            raise InvalidRequestError(
+                f"{where}: images are only fetched from public addresses, and this one could not be. Send it as a data: URL.",
+                param=where,
+            ) from None
 
 
-class _NotPublicError(OSError):
-    """A name that stands for an address which must not be reached."""
+class _NotFetchedError(Exception):
+    """An answer that holds no image."""
 
 
-def _not_public(where: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{where}: images are only fetched from public addresses. Send it as a data: URL.", param=where)
+def _parsed(url: str, where: str) -> URL:
+    """The URL as it will be connected to. Raises InvalidRequestError where it is not a web address."""
+    try:
+        parsed = URL(url)
+        port = parsed.port
+    except ValueError:
+        parsed, port = URL(), None
+    named = parsed.user is not None or parsed.password is not None
+    if parsed.scheme not in ("http", "https") or not parsed.host or not port or named:
+        raise InvalidRequestError(f"{where}: an image is a data: URL, or http(s) without a user's name.", param=where)
+    return parsed
 
 
-def _innermost(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one that leads to it."""
-    if isinstance(address, IPv6Address):
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
+def _refuse_addresses(request: Request) -> None:
+    """Raise InvalidRequestError for an address in a part that is not an image (`video_url`; a file whose id is a URL)."""
+    messages = request.body.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        content = mapping(message).get("content")
+        for position, part in enumerate(content if isinstance(content, list) else ()):
+            kind = mapping(part).get("type")
+            if kind in _TEXT_PARTS or (kind == "image_url" and request.kind is Kind.CHAT):
+                continue
+            if any(map(_ADDRESS.match, _texts(part))):
+                where = f"messages[{index}].content[{position}]"
+                raise InvalidRequestError(f"{where}: only images are fetched by URL. Send it by value.", param=where)
 
 
-class _Resolver(AbstractResolver):
-    """Resolves names and lets only addresses through that the gate allows; aiohttp connects to what it is given here."""
-
-    def __init__(self, gate: ImageGate) -> None:
-        self._gate = gate
-
-    @override
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        results: list[ResolveResult] = []
-        for found_family, _, proto, _, sockaddr in found:
-            address = str(sockaddr[0]).partition("%")[0]
-            # One address that is not public condemns the name: it is how rebinding is done.
-            if not self._gate.allows(ip_address(address)):
-                raise _NotPublicError(f"{host} is not public")
-            flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-            results.append(ResolveResult(hostname=host, host=address, port=port, family=found_family, proto=proto, flags=flags))
-        return results
-
-    @override
-    async def close(self) -> None:
-        """Nothing is open."""
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a JSON value, however deep."""
+    left = [value]
+    while left:
+        match left.pop():
+            case str() as text:
+                yield text
+            case Mapping() as inner:
+                left.extend(inner.values())
+            case list() as inner:
+                left.extend(inner)

@@ -24,6 +24,7 @@ from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
 from .http import HttpUpstream
 from .marks import without_cache_marks
+from .media import ImageGate
 
 MAX_CONNECTIONS = 5
 """At most so many requests at once to a peer (PROTOCOL 3), unless its status names another number."""
@@ -37,7 +38,7 @@ def fingerprint_ssl(fingerprint: str) -> aiohttp.Fingerprint:
 def endpoint_of_record(record: ServiceRecord, *, key: str | None = None) -> Endpoint:
     """Where an advertisement says that its provider is. Raises ValueError for a fingerprint that is none."""
     ssl: Ssl = fingerprint_ssl(record.fingerprint) if record.tls and record.fingerprint else True
-    return Endpoint(record.base_url(), key or record.ephemeral_key, ssl)
+    return Endpoint(record.base_url(), key or record.ephemeral_key, ssl, public_only=record.names_public_host)
 
 
 class NotAProviderError(ApiError):
@@ -48,10 +49,17 @@ class ZeroconfAIBackend(Backend):
     """A LAN provider."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, *, timeouts: Timeouts | None = None
+        self,
+        session: aiohttp.ClientSession,
+        info: BackendInfo,
+        endpoint: Endpoint,
+        *,
+        timeouts: Timeouts | None = None,
+        gate: ImageGate | None = None,
     ) -> None:
-        """`session` is shared and stays open."""
+        """`session` is shared and stays open; `gate` fetches images by URL, which the provider would fetch inside the home."""
         self._info = info
+        self._gate = gate or ImageGate()
         self._upstream = HttpUpstream(session, endpoint, name=info.name, timeouts=timeouts)
         self.identity: str | None = None
         """The id that must answer, where one was confirmed."""
@@ -148,6 +156,7 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
+        request = await self._gate.embed(request)
         headers = _headers(request)
         if self.answered_as is None:  # only what speaks this protocol names an id; a plain server may refuse unknown fields
             request = without_cache_marks(request)

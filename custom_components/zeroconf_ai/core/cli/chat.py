@@ -177,7 +177,8 @@ class _Talk:
         chosen = _choose(providers, options)
         for provider in chosen:
             record = provider.record
-            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), Endpoint(provider.base_url, options.key))
+            endpoint = Endpoint(provider.base_url, options.key, public_only=record.names_public_host)
+            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), endpoint)
             backend.announce(record)
             backend.identity = None if record.id_derived else record.id
             self._engine.add(backend)

@@ -11,8 +11,9 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 import re
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID, uuid5
+
+from yarl import URL
 
 from .values import clean
 
@@ -93,6 +94,8 @@ _PRIVATE_SUFFIXES = (
 )  # fmt: skip
 _DOMAIN = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?")
 """Labels, the last of which begins with a letter: `127.1` and `10.0.0.0x1` are addresses to a resolver."""
+_LOCAL_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.local\.?", re.IGNORECASE)
+"""The host names that mDNS resolves. Another one could be `localhost`, or hold a whole URL."""
 _SATURN_COST = {"paid": Cost.METERED, "free": Cost.FREE, "unknown": Cost.UNKNOWN}
 _SATURN_PLACEMENT = {"network": Placement.PROXY, "local": Placement.LOCAL, "cloud": Placement.CLOUD}
 _SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capability.TOOLS, "images": Capability.VISION}
@@ -162,7 +165,9 @@ class ServiceRecord:
         try:
             found = tuple(_ordered(ip_address(address) for address in addresses))
         except ValueError as err:
-            raise RecordError(f"an address that is none: {err}") from None
+            raise RecordError(f"invalid address: {err}") from None
+        if not found and not _LOCAL_HOST.fullmatch(host):
+            raise RecordError(f"no address, and {host!r} is not a host name of the local network")
         return cls(
             name=instance,
             host=host,
@@ -236,6 +241,11 @@ class ServiceRecord:
         text = str(target)
         scheme = "https" if self.tls else "http"
         return f"{scheme}://{f'[{text}]' if ':' in text else text}:{self.port}/v1"
+
+    @property
+    def names_public_host(self) -> bool:
+        """Whether `base_url` is that of a name on the internet: it must then lead there, and not into somebody's home."""
+        return self.placement is Placement.CLOUD and names_public_host(self.api_base or "")
 
     def base_urls(self) -> frozenset[str]:
         """`base_url` at each of its addresses, and by host name."""
@@ -316,19 +326,28 @@ def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...
 
     An advertisement must not send a household's prompts to loopback, link-local or somebody else's private address.
     """
+    text = (url or "").rstrip("/")
     try:
-        parts = urlsplit(url or "")
-        host, _ = parts.hostname or "", parts.port
+        parsed = URL(text)  # what aiohttp connects to: other parsers read some hosts otherwise
+        host, port = parsed.raw_host or "", parsed.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+    if parsed.scheme not in ("http", "https") or not port or "@" in text or parsed.raw_query_string or parsed.raw_fragment:
         return None
     try:
         address = ip_address(host)
     except ValueError:
-        public = _DOMAIN.fullmatch(host) is not None and not host.rstrip(".").endswith(_PRIVATE_SUFFIXES)
-        return (url or "").rstrip("/") if parts.scheme == "https" and public else None
-    return (url or "").rstrip("/") if address in own and not address.is_loopback else None
+        return str(parsed) if parsed.scheme == "https" and _is_public_name(host) else None
+    return str(parsed) if address in own and not address.is_loopback else None
+
+
+def names_public_host(url: str) -> bool:
+    """Whether a URL's host is a name on the internet, as far as the name shows."""
+    return _is_public_name(URL(url).raw_host or "")
+
+
+def _is_public_name(host: str) -> bool:
+    return _DOMAIN.fullmatch(host) is not None and not host.rstrip(".").endswith(_PRIVATE_SUFFIXES)
 
 
 def _with_models(txt: dict[str, str], models: tuple[str, ...], *, truncated: bool) -> dict[str, str]:

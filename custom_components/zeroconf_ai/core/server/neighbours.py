@@ -12,7 +12,7 @@ from ..backends.zeroconfai import ZeroconfAIBackend
 from ..discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..engine import Engine
 from ..protocol.errors import ApiError
-from ..protocol.record import Auth
+from ..protocol.record import Auth, names_public_host
 from ..routing.pool import Member
 from ..trust import Trust
 from .remembered import Place, Remembered
@@ -82,7 +82,8 @@ class Neighbours:
         """Take a provider in, or what is new of it. One that was only heard is asked how it is, if it was gone."""
         if not _usable(provider):
             return
-        record, endpoint = provider.record, Endpoint(provider.base_url)
+        record = provider.record
+        endpoint = Endpoint(provider.base_url, public_only=record.names_public_host)
         if self._remembered is not None and not record.id_derived:  # another could not be told from it later
             self._remembered.note(Place.of(record, endpoint.base_url))
         backend = self._backends.get(provider.id)
@@ -102,7 +103,8 @@ class Neighbours:
 
     async def _try(self, place: Place) -> None:
         """Offer one that was there before, if it still is and nobody has heard of it by then."""
-        backend = self._backend(place.id, place.name, Endpoint(place.base_url))
+        endpoint = Endpoint(place.base_url, public_only=names_public_host(place.base_url))
+        backend = self._backend(place.id, place.name, endpoint)
         backend.identity = place.id
         try:
             await backend.health()

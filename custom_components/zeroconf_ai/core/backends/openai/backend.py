@@ -22,7 +22,7 @@ from ...protocol.status import Health, ProviderStatus
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..embeddings import PackedAnswer, texts, wants_base64
 from ..marks import without_cache_marks
-from ..media import ImageGate, web_images, with_images
+from ..media import ImageGate
 from ..translated import DialectUpstream
 from .flavors import Flavor
 from .listing import Places
@@ -146,8 +146,8 @@ class OpenAIBackend(Backend):
         packs = request.kind is Kind.EMBEDDINGS and wants_base64(request)
         if request.kind is Kind.EMBEDDINGS and not self._flavor.token_arrays:
             texts(request)
-        if not self._flavor.fetches_images and (images := await self._gate.fetch_all(web_images(request))):
-            request = with_images(request, images)
+        if not self._flavor.fetches_images:
+            request = await self._gate.embed(request)
         answer = await self._post(self._fitted(request))
         return PackedAnswer(answer) if packs else answer
 
