@@ -336,6 +336,12 @@ async def test_errors_in_a_file_name_the_line_and_change_nothing(hass: HomeAssis
     assert gateway.get_subentries_of_type(SUBENTRY_BACKEND) == []
 
 
+async def test_file_nested_too_deeply_is_refused_with_the_place(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+    result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": "providers: " + "[" * 500 + "]" * 500})
+    assert result["errors"] == {"base": "config_invalid"}
+    assert result["description_placeholders"]["reason"].startswith("YAML:1:75: no valid YAML: nested deeper than 64 levels")
+
+
 async def test_file_cannot_read_the_environment(
     hass: HomeAssistant, gateway: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from homeassistant.helpers import chat_session, intent
 from homeassistant.helpers.json import json_dumps
 
 from .agents_prompt import Prompt, Structure
+from .core.protocol import json
 from .core.protocol.chunks import Delta
 from .core.protocol.errors import NotFoundError, StreamBrokenError, UpstreamError, redact
 from .core.protocol.usage import Usage
@@ -145,8 +146,16 @@ class GenerateData:
                 _LOGGER.exception("%s failed", self.name)
                 raise UpstreamError(f"{self.name} failed: {_SEE_LOG}") from None
         _forget(self.hass, result.conversation_id)
-        hear(Delta(content=result.data if isinstance(result.data, str) else json_dumps(result.data)))
+        hear(Delta(content=result.data if isinstance(result.data, str) else self._data(result.data)))
         return _usage(trace)
+
+    def _data(self, data: Any) -> str:
+        """The data as JSON. Raises UpstreamError for data that is not JSON, or nested too deeply."""
+        try:
+            json.check_depth(data)
+            return json_dumps(data)
+        except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
+            raise UpstreamError(f"{self.name} gave data that cannot be given as JSON: {_told(str(err))}") from None
 
 
 class _Listener:

@@ -1,7 +1,6 @@
 """The forms of the flows."""
 
 from collections.abc import Iterable, Mapping
-import json
 from typing import Any
 
 import voluptuous as vol
@@ -55,6 +54,7 @@ from .const import (
     THINKING_DEFAULT,
     THINKING_MODES,
 )
+from .core.protocol import json
 from .core.protocol.models import AUTO, ModelInfo
 from .energy import energy_fields
 

@@ -16,6 +16,7 @@ from homeassistant.helpers.service import async_get_config_entry
 from .const import CONF_BASE_URL, CONF_MAX_TOKENS, CONF_PROVIDER_ID, CONF_TEMPERATURE, DOMAIN
 from .core.discovery import Provider
 from .core.engine import Caller, Source
+from .core.protocol import json
 from .core.protocol.chunks import Chunk, Delta, Message
 from .core.protocol.errors import ApiError, InvalidRequestError
 from .core.protocol.models import AUTO
@@ -100,15 +101,16 @@ async def _chat(call: ServiceCall) -> dict[str, Any]:
 
 def _read_schema(json_schema: dict[str, Any]) -> vol.Schema:
     try:
+        json.check_depth(json_schema)
         return from_json_schema(json_schema)
-    except vol.SchemaError as err:
+    except (json.DepthError, vol.SchemaError) as err:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="invalid_json_schema", translation_placeholders={"error": str(err)}
         ) from err
 
 
 def _body(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The request; `extra` is the caller's own, but never makes it a stream."""
+    """The request; `extra` is the caller's own, but never makes it a stream. Raises ServiceValidationError."""
     messages = [dict(message) for message in data.get(ATTR_MESSAGES, ())]
     if system_prompt := data.get(ATTR_SYSTEM_PROMPT):
         messages.insert(0, {"role": "system", "content": system_prompt})
@@ -119,8 +121,14 @@ def _body(data: Mapping[str, Any]) -> dict[str, Any]:
     if ATTR_JSON_SCHEMA in data:
         named = {"name": "answer", "schema": data[ATTR_JSON_SCHEMA]}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
-    body |= data.get(ATTR_EXTRA, {})
-    return body | {"stream": False}
+    body |= data.get(ATTR_EXTRA, {}) | {"stream": False}
+    try:
+        json.check_depth(body)
+        # Automations have dates, sets and numbers for keys, too.
+        plain: dict[str, Any] = json.loads(json_dumps(body))
+    except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
+        raise to_home_assistant_error(InvalidRequestError(f"The request cannot be given as JSON: {err}")) from err
+    return plain
 
 
 def _response(reply: Reply, schema: vol.Schema | None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_dumps
 from homeassistant.util import slugify
-from homeassistant.util.json import json_loads_object
 
 from .const import (
     CONF_EXTRA_BODY,
@@ -29,6 +28,7 @@ from .const import (
     THINKING_ON,
 )
 from .core.engine import Caller, Engine
+from .core.protocol import json
 from .core.protocol.chunks import Delta, Message
 from .core.protocol.errors import ApiError, InvalidRequestError
 from .core.protocol.request import Kind, Request
@@ -145,7 +145,7 @@ class Talker:
         if chat_log.llm_api and chat_log.llm_api.tools:
             body["tools"] = tools_to_json(chat_log.llm_api.tools, chat_log.llm_api.custom_serializer)
         if extra := options.get(CONF_EXTRA_BODY):
-            body |= json_loads_object(extra) if isinstance(extra, str) else extra
+            body |= json.loads(extra) if isinstance(extra, str) else extra
         return body
 
     async def _round(

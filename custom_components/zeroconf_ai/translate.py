@@ -14,9 +14,9 @@ from homeassistant.components import conversation
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import llm
 from homeassistant.helpers.json import json_dumps
-from homeassistant.util.json import JSON_DECODE_EXCEPTIONS, json_loads
 
 from .const import DOMAIN
+from .core.protocol import json
 from .core.protocol.chunks import ToolCall
 
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
@@ -63,19 +63,28 @@ def messages_to_json(content: Iterable[conversation.Content], files: Mapping[Pat
 
 def _message(item: conversation.Content, files: Mapping[Path, Message]) -> Message | None:
     if isinstance(item, conversation.ToolResultContent):
-        result = json_dumps({"data": item.result.data, "error": item.result.error})
+        result = _dumps({"data": item.result.data, "error": item.result.error})
         return {"role": "tool", "tool_call_id": item.tool_call_id, "content": result}
     if isinstance(item, conversation.AssistantContent):
         message: Message = {"role": "assistant", "content": item.content or ""}
         if item.tool_calls:
             message["tool_calls"] = [
-                ToolCall(call.id, call.tool_name, json_dumps(call.tool_args)).to_json() for call in item.tool_calls
+                ToolCall(call.id, call.tool_name, _dumps(call.tool_args)).to_json() for call in item.tool_calls
             ]
         return message
     if isinstance(item, conversation.UserContent):
         parts = [files[attachment.path] for attachment in item.attachments or () if attachment.path in files]
         return {"role": "user", "content": [{"type": "text", "text": item.content}, *parts] if parts else item.content}
     return {"role": "system", "content": item.content} if item.content else None
+
+
+def _dumps(value: Mapping[str, Any]) -> str:
+    """`value`, which other integrations made, as JSON; an error for the model to read where that is not possible."""
+    try:
+        json.check_depth(value)
+        return json_dumps(value)
+    except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
+        return json_dumps({"error": f"This cannot be given as JSON: {err}"})
 
 
 def read_attachments(content: Iterable[conversation.Content]) -> dict[Path, Message]:
@@ -125,8 +134,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         if not isinstance(value, str):
             break
         try:
-            value = json_loads(_FENCE.sub(r"\1", value))
-        except JSON_DECODE_EXCEPTIONS as err:
+            value = json.loads(_FENCE.sub(r"\1", value))
+        except json.JSONDecodeError as err:
             raise ValueError(f"the arguments are not valid JSON ({err})") from None
     if not isinstance(value, dict):
         raise ValueError(f"the arguments must be a JSON object, not {type(value).__name__}")
@@ -172,8 +181,8 @@ def parse_structured(text: str, structure: vol.Schema) -> Any:
     begin, end = stripped.find("{"), stripped.rfind("}")
     for candidate in (stripped, stripped[begin : end + 1]):
         try:
-            data = json_loads(candidate)
-        except JSON_DECODE_EXCEPTIONS:
+            data = json.loads(candidate)
+        except json.JSONDecodeError:
             continue
         with suppress(vol.Invalid):  # null may be a value that the schema asks for
             return structure(data)

@@ -26,6 +26,14 @@ def chat(*, stream: bool = False, model: str = "m", **body: Any) -> Request:
     return Request.parse(Kind.CHAT, {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": stream, **body})
 
 
+def nested(depth: int) -> list[Any]:
+    """Lists within lists, as many levels."""
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
     """A chunk's JSON."""
     body = fields if content is None else {"content": content, **fields}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from .protocol import json
 from .protocol.record import ServiceRecord
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,9 +73,9 @@ class TrustStore:
 
 def _load(file: Path) -> dict[str, Pin]:
     try:
-        listed = orjson.loads(file.read_bytes())
+        listed = json.loads(file.read_bytes())
         pins = [Pin(item["id"], item["name"], item.get("fingerprint")) for item in listed if isinstance(item, Mapping)]
-    except (OSError, KeyError, TypeError, orjson.JSONDecodeError) as err:
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as err:
         aside = file.with_suffix(".unreadable")
         _LOGGER.warning("The confirmed providers in %s cannot be read (%s); kept as %s, starting afresh", file, err, aside)
         file.replace(aside)

@@ -10,7 +10,7 @@ from pathlib import Path
 import signal
 from typing import Any
 
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 import pytest
 
 from tests.core.clouds.ollama import FakeOllama
@@ -111,6 +111,20 @@ async def test_one_dies_and_the_other_answers_and_no_key_is_told(tmp_path: Path)
             said = await served.stop()
     assert "sk-canary" not in said + json.dumps(served.ready)
     assert "did not answer" in said  # it was told much
+
+
+async def test_serve_requests_nested_250_levels_leave_the_process_alive(tmp_path: Path) -> None:
+    """With what once reached orjson's serializer, the first of them aborted the process."""
+    deep = {f"x{number}": json.loads("[" * 250 + "]" * 250) for number in range(8)}
+    async with FakeOpenAI(Reply("alive")) as cloud:
+        file = write(tmp_path / "p.yaml", provider("cloud", cloud))
+        async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}) as served:
+            for path, body in (("chat/completions", {"messages": QUESTION}), ("completions", {"prompt": deep["x0"]})):
+                for _ in range(5):
+                    with pytest.raises(BadRequestError, match="nested deeper than 64 levels"):
+                        await served.client.post(f"/{path}", body={"model": "gpt-4.1", **body, **deep}, cast_to=object)
+            assert await served.ask() == "alive"
+            await served.stop()
 
 
 async def test_the_quick_form_puts_dialects_behind_one_address(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         (ATTIC + f"    authSecret: *{SECRET}\n", "p.yaml:4:17: no valid YAML: an unquoted * or & refers to another value"),
         (ATTIC + f"    authSecret: '{SECRET}\n", "p.yaml:5:1: no valid YAML: "),
         ("providers:\n\tx: 1\n", "p.yaml:2:1: no valid YAML: found character '\\t' that cannot start any token."),
-        ("[" * 5000, "p.yaml:1:1: lists within lists without end; a file of providers is flat."),
+        ("[" * 5000, "p.yaml:1:65: no valid YAML: nested deeper than 64 levels."),
         ("providers: &a [*a]\n", "p.yaml:1:12: a provider must be keys with values, and is a list."),
         ("providers:\n  - \x00\n", "p.yaml:2:5: a character that YAML does not allow; delete it."),
     ],

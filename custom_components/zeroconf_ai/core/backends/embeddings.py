@@ -10,6 +10,7 @@ from typing import Any, override
 
 import orjson
 
+from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import InvalidRequestError, UpstreamError
 from ..protocol.request import Request
@@ -76,7 +77,7 @@ class PackedAnswer(Answer):
     @override
     async def body(self) -> bytes:
         body = await self._answer.body()
-        parsed = orjson.loads(body)
+        parsed = json.loads(body)
         changed = False
         for item in parsed.get("data", ()) if isinstance(parsed, dict) else ():
             if isinstance(item, dict) and isinstance(vector := item.get("embedding"), list):

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any, override
 
 import aiohttp
-import orjson
 
-from ..protocol import sse
+from ..protocol import json, sse
 from ..protocol.chunks import Chunk, Delta, completion_as_chunk
 from ..protocol.errors import (
     MESSAGE_LIMIT,
@@ -205,8 +204,7 @@ class HttpAnswer(Answer):
                     if chunks:  # what was said before it is not lost
                         yield chunks
                     raise error
-                if not _is_object(event.data):
-                    raise StreamBrokenError(f"{name} sent an event that is no JSON object")
+                _check_event(event.data, name)
                 chunks.append(chunk)
             if chunks:
                 # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
@@ -251,10 +249,18 @@ class HttpAnswer(Answer):
         return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
 
 
-def _is_object(data: bytes) -> bool:
-    """Whether it looks like a JSON object; nothing more is worth its time with every token."""
-    data = data.strip()
-    return data[:1] == b"{" and data[-1:] == b"}"
+def _check_event(data: bytes, name: str) -> None:
+    """Raise StreamBrokenError for what does not look like a JSON object, or is nested too deeply. Parses almost none."""
+    stripped = data.strip()
+    if stripped[:1] != b"{" or stripped[-1:] != b"}":
+        raise StreamBrokenError(f"{name} sent an event that is no JSON object")
+    if json.may_be_deep(data):
+        try:
+            json.loads(data)
+        except json.DepthError as err:
+            raise StreamBrokenError(f"{name} sent {err}") from None
+        except json.JSONDecodeError:
+            return  # who needs to know what is in it finds out
 
 
 @lru_cache(maxsize=32)
@@ -279,6 +285,8 @@ async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bo
 
 def _loads(body: bytes, name: str) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return json.loads(body)
+    except json.DepthError as err:
+        raise StreamBrokenError(f"{name} sent {err}") from None
+    except json.JSONDecodeError:
         raise UpstreamError(f"{name} answered with something that is not JSON: is this the address of an LLM server?") from None

@@ -6,6 +6,7 @@ from typing import Any, override
 
 import orjson
 
+from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import InvalidRequestError
 from ..protocol.request import Kind, Request
@@ -54,7 +55,7 @@ class TextAnswer(Answer):
 
     @override
     async def body(self) -> bytes:
-        return orjson.dumps(_as_text(orjson.loads(await self._answer.body()), "message"))
+        return orjson.dumps(_as_text(json.loads(await self._answer.body()), "message"))
 
     @override
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, override
 import aiohttp
 import orjson
 
+from ..protocol import json
 from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
@@ -73,7 +74,7 @@ class DialectUpstream(HttpUpstream):
             async with asyncio.timeout(self.timeouts.probe):
                 answer = await self.post(path, orjson.dumps(body), stream=False)
                 try:
-                    return orjson.loads(await answer.body())
+                    return json.loads(await answer.body())
                 finally:
                     await answer.close()
         except TimeoutError:
@@ -168,7 +169,7 @@ class TranslatedAnswer(HttpAnswer):
 
     @override
     async def body(self) -> bytes:
-        parsed = orjson.loads(await super().body())
+        parsed = json.loads(await super().body())
         try:
             if not isinstance(parsed, dict):
                 raise ValueError("something that is no JSON object")

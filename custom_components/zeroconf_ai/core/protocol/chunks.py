@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import orjson
 
+from . import json
 from .usage import Usage
 from .values import mapping
 
@@ -34,8 +35,8 @@ class Chunk:
         """The parsed object; empty where the bytes are no JSON object."""
         if self._data is None:
             try:
-                parsed = orjson.loads(self.raw)
-            except orjson.JSONDecodeError:
+                parsed = json.loads(self.raw)
+            except json.JSONDecodeError:
                 parsed = {}
             self._data = parsed if isinstance(parsed, dict) else {}
         return self._data
@@ -212,8 +213,8 @@ def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
     if piece.name != known.name:
         return True
     try:
-        orjson.loads(known.arguments)
-    except orjson.JSONDecodeError:
+        json.loads(known.arguments)
+    except json.JSONDecodeError:
         return False
     return True
 

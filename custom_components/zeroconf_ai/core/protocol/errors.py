@@ -11,8 +11,7 @@ import re
 import time
 from typing import Any, ClassVar, override
 
-import orjson
-
+from . import json
 from .values import mapping
 
 MESSAGE_LIMIT = 500
@@ -274,8 +273,10 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
     if 300 <= status < 400:
         return UpstreamConnectionError("it redirects to another address, which is never followed", upstream_status=status)
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        data = json.loads(body)
+    except json.DepthError:
+        data = ""
+    except json.JSONDecodeError:
         text = body[: MESSAGE_LIMIT * 4].decode(errors="replace").strip()
         data = "" if text.startswith("<") else text
     message = redact(error_words(data), secrets)[:MESSAGE_LIMIT] or f"the provider answered {status}"

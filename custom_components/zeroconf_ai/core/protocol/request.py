@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import orjson
 
+from . import json
 from .errors import InvalidRequestError
 from .models import AUTO
 from .record import Capability
@@ -66,7 +67,11 @@ class Request:
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
         """Check a body. Raises InvalidRequestError naming the parameter that is wrong and what would be right."""
-        body = parse_object(raw) if isinstance(raw, bytes | bytearray) else raw
+        if isinstance(raw, bytes | bytearray):
+            body = parse_object(raw)
+        else:
+            body = raw
+            _check_depth(body)
         _check(body, kind)
         return cls(kind, body, **meta)
 
@@ -154,12 +159,25 @@ class Request:
 def parse_object(raw: bytes | bytearray) -> Mapping[str, Any]:
     """The JSON object of a body. Raises InvalidRequestError for anything else."""
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as err:
+        body = json.loads(raw)
+    except json.DepthError as err:
+        raise _too_deep(err) from None
+    except json.JSONDecodeError as err:
         raise InvalidRequestError(f"The body is not JSON: {err}. Send a JSON object.", code="invalid_json") from None
     if not isinstance(body, dict):
         raise InvalidRequestError("The body must be a JSON object.", code="invalid_json")
     return body
+
+
+def _check_depth(body: Mapping[str, Any]) -> None:
+    try:
+        json.check_depth(body)
+    except json.DepthError as err:
+        raise _too_deep(err) from None
+
+
+def _too_deep(err: json.DepthError) -> InvalidRequestError:
+    return InvalidRequestError(f"The body is {err}. Send fewer levels.", code="invalid_json")
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

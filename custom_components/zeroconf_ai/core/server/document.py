@@ -5,15 +5,33 @@ No value is repeated in an error unless it was chosen from a list: any of them m
 
 from collections.abc import Collection, Mapping
 import difflib
-from typing import Any, Self
+from typing import Any, Self, override
 
 import yaml
+
+from ..protocol.json import MAX_DEPTH
 
 _KINDS = {"MappingNode": "keys with values", "SequenceNode": "a list", "ScalarNode": "a single value"}
 _TYPES = {"int": "a number", "float": "a number", "bool": "true or false", "timestamp": "a date"}
 _TAG = "tag:yaml.org,2002:"
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Refuses a document that is nested too deeply."""
+
+    depth = 0
+
+    @override
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH} levels", problem_mark=mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 class ConfigError(ValueError):
@@ -46,15 +64,13 @@ class Value:
     def parse(cls, text: str, source: str) -> Self:
         """The whole document. Raises ConfigError where it is no YAML, or empty."""
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_Loader)
         except yaml.reader.ReaderError as err:
             line, column = text.count("\n", 0, err.position) + 1, err.position - text.rfind("\n", 0, err.position)
             raise ConfigError(f"{source}:{line}:{column}: a character that YAML does not allow; delete it.") from None
         except yaml.MarkedYAMLError as err:
             mark = err.problem_mark or err.context_mark
             raise ConfigError(f"{source}:{mark.line + 1}:{mark.column + 1}: no valid YAML: {_problem(err)}.") from None
-        except RecursionError:
-            raise ConfigError(f"{source}:1:1: lists within lists without end; a file of providers is flat.") from None
         if node is None:
             raise ConfigError(f"{source}:1:1: the file is empty; it needs a list of `providers:`.")
         return cls(node, source, "the file")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from ..protocol import json
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..protocol.values import clean, mapping, whole
 
@@ -102,10 +103,10 @@ def _load(file: Path) -> dict[str, Place]:
     """What the file holds; one that cannot be read is as good as none: it is written anew with what is found."""
     try:
         with file.open("rb") as opened:
-            listed: Any = orjson.loads(opened.read(_MAX_BYTES))
+            listed: Any = json.loads(opened.read(_MAX_BYTES))
     except FileNotFoundError:
         return {}
-    except (OSError, orjson.JSONDecodeError) as err:
+    except (OSError, json.JSONDecodeError) as err:
         _LOGGER.warning("The providers that were found before cannot be read from %s: %s", file, err)
         return {}
     entries = listed if isinstance(listed, list) else ()

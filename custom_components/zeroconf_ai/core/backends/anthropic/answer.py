@@ -9,7 +9,7 @@ from typing import Any, override
 
 import orjson
 
-from ...protocol import sse
+from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
 from ...protocol.errors import MESSAGE_LIMIT, StreamBrokenError, error_words, redact
 from ...protocol.usage import Usage
@@ -57,8 +57,10 @@ class AnthropicTranslator(Translator):
         chunks: list[Chunk] = []
         for event in events:
             try:
-                parsed = orjson.loads(event.data)
-            except orjson.JSONDecodeError:
+                parsed = json.loads(event.data)
+            except json.DepthError:
+                raise
+            except json.JSONDecodeError:
                 raise ValueError("an event that is not JSON") from None
             if not isinstance(parsed, dict):
                 raise ValueError("an event that is no JSON object")

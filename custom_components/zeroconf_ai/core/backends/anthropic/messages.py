@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 import re
 from typing import Any
 
-import orjson
-
+from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..media import Image, image_from_data_url, image_url
@@ -92,8 +91,8 @@ def _arguments(given: object, param: str) -> Mapping[str, Any]:
     if given is None or (isinstance(given, str) and not given.strip()):
         return {}
     try:
-        parsed = orjson.loads(given if isinstance(given, str) else b"")
-    except orjson.JSONDecodeError:
+        parsed = json.loads(given if isinstance(given, str) else b"")
+    except json.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
         raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from ...protocol import json
 from ...protocol.values import clean, mapping
 from .home import read_things, text_of
 from .tools import switch_order
@@ -101,8 +102,8 @@ def _yes_or_no(asked: str, state: str) -> str:
 
 def _loads(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return json.loads(text)
+    except json.JSONDecodeError:
         return text
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import orjson
 
+from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ...protocol.errors import MESSAGE_LIMIT, StreamBrokenError, error_words, redact
 from ...protocol.usage import Usage
@@ -51,8 +52,10 @@ class OllamaTranslator(Translator):
         chunks: list[Chunk] = []
         for raw in self._decoder.feed(data) if data else self._decoder.flush():
             try:
-                line = orjson.loads(raw)
-            except orjson.JSONDecodeError:
+                line = json.loads(raw)
+            except json.DepthError:
+                raise
+            except json.JSONDecodeError:
                 raise ValueError("a line that is not JSON") from None
             if not isinstance(line, dict):
                 raise ValueError("a line that is no JSON object")
@@ -137,8 +140,8 @@ class OllamaTranslator(Translator):
             return []
         held, self._held = self._held, ""
         try:
-            call = orjson.loads(held)
-        except orjson.JSONDecodeError:
+            call = json.loads(held)
+        except json.JSONDecodeError:
             if last.get("done_reason") != "length":
                 raise ValueError("a tool call that is not JSON") from None
             return [{"content": held}]

@@ -8,6 +8,7 @@ from typing import Any, override
 import aiohttp
 import orjson
 
+from ...protocol import json
 from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.record import Capability
@@ -161,7 +162,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         self._add_keep_alive(body, request)
         answer = await self._upstream.post("/api/embed", orjson.dumps(body), stream=False)
         try:
-            parsed = mapping(orjson.loads(await answer.body()))
+            parsed = mapping(json.loads(await answer.body()))
         finally:
             await answer.close()
         vectors = parsed.get("embeddings")

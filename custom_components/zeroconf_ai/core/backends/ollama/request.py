@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
@@ -202,8 +203,8 @@ def _tool_calls(calls: object, names: dict[object, str], where: str) -> list[dic
             raise InvalidRequestError(f"{param} has no name.", param=f"{param}.name")
         given = function.get("arguments") or "{}"
         try:
-            arguments = given if isinstance(given, Mapping) else orjson.loads(given)
-        except orjson.JSONDecodeError, TypeError:
+            arguments = given if isinstance(given, Mapping) else json.loads(given)
+        except json.JSONDecodeError, TypeError:
             arguments = None
         if not isinstance(arguments, Mapping):
             raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")

@@ -4,10 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-import orjson
-
 from ...backends.anthropic.messages import SEALED
-from ...protocol import sse
+from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ToolCall
 from ...protocol.errors import ApiError, UpstreamError
 from ...protocol.request import Request
@@ -70,8 +68,8 @@ def sealed_thoughts(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def is_complete(arguments: str) -> bool:
     """Whether a tool call's arguments are all there."""
     try:
-        orjson.loads(arguments)
-    except orjson.JSONDecodeError:
+        json.loads(arguments)
+    except json.JSONDecodeError:
         return False
     return True
 
@@ -80,7 +78,7 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     """The arguments as the object that they must be. Raises UpstreamError: a tool must not run with others than were meant."""
     if not call.arguments.strip():
         return {}
-    parsed = orjson.loads(call.arguments) if is_complete(call.arguments) else None
+    parsed = json.loads(call.arguments) if is_complete(call.arguments) else None
     if not isinstance(parsed, dict):
         raise UpstreamError(f"The model called {call.name} with arguments that are no JSON object.")
     return parsed

@@ -1,0 +1,65 @@
+"""Untrusted JSON: parse it, and refuse what is nested deeper than `MAX_DEPTH` before anything serializes it again.
+
+orjson overruns its buffer and aborts the process when it serializes values nested more than 125 levels deep (3.11.9 and 3.13.0,
+measured with `PYTHONMALLOC=debug`), and raises beyond 254 levels. Parsing them is harmless. Everything that comes from the
+network, a model or another integration is parsed with `loads`; what others have parsed goes through `check_depth`.
+"""
+
+from typing import Any, override
+
+import orjson
+
+MAX_DEPTH = 64
+"""Levels of objects and lists. Real requests have about 10 and large JSON schemas 20. Envelopes add at most 10 to a value."""
+
+JSONDecodeError = orjson.JSONDecodeError
+"""A ValueError with `msg`, `lineno` and `colno`."""
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+_MANY = 1000
+
+
+class DepthError(JSONDecodeError):
+    """JSON that is nested too deeply."""
+
+    def __init__(self) -> None:
+        super().__init__(f"JSON nested deeper than {MAX_DEPTH} levels", "", 0)
+
+    @override
+    def __str__(self) -> str:
+        """Without a position."""
+        return self.msg
+
+
+def loads(raw: bytes | bytearray | str) -> Any:
+    """Parse a JSON text. Raises JSONDecodeError for invalid JSON, DepthError for JSON that is nested too deeply."""
+    value = orjson.loads(raw)  # noqa: TID251 - the one place
+    if may_be_deep(raw):
+        check_depth(value)
+    return value
+
+
+def may_be_deep(raw: bytes | bytearray | str) -> bool:
+    """Whether a JSON text opens more objects and lists than may be nested. Cheap enough for every chunk of a stream."""
+    if isinstance(raw, str):
+        return raw.count("[") + raw.count("{") > MAX_DEPTH
+    return raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
+
+
+def check_depth(value: object) -> None:
+    """Raise DepthError for a value that is nested too deeply, or that contains itself."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for item in level if isinstance(item, _CONTAINERS)]
+        if not level:
+            return
+        if len(level) > _MANY:  # many references may lead to a few containers
+            level = list({id(item): item for item in level}.values())
+        level = [
+            part
+            for item in level
+            for part in (item.values() if isinstance(item, dict) else item)
+            if type(part) not in _SCALARS  # most parts: isinstance would take twice as long
+        ]
+    raise DepthError

@@ -1,0 +1,147 @@
+"""JSON of providers that is nested too deeply is their failure, wherever they send it, and is never serialized again."""
+
+from collections.abc import AsyncIterator, Callable
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.core.fakes import COMPLETION, ROLE, STOP, Upstream, answers, chat, delta, nested, streams
+from zeroconf_ai.backends.anthropic.backend import AnthropicBackend, anthropic_info
+from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
+from zeroconf_ai.backends.ollama.backend import OllamaBackend, ollama_info
+from zeroconf_ai.backends.openai.backend import OpenAIBackend
+from zeroconf_ai.backends.openai.flavors import FLAVORS
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
+from zeroconf_ai.protocol.errors import ApiError, UpstreamError
+from zeroconf_ai.protocol.json import MAX_DEPTH
+from zeroconf_ai.protocol.request import Kind, Request
+
+DEEP = nested(MAX_DEPTH)
+TOO_DEEP = rf"JSON nested deeper than {MAX_DEPTH} levels"
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+
+def zeroconfai(session: aiohttp.ClientSession, url: str) -> Backend:
+    return ZeroconfAIBackend(session, BackendInfo("p", "Attic"), Endpoint(url))
+
+
+def openai(session: aiohttp.ClientSession, url: str) -> Backend:
+    flavor = FLAVORS["openai_compatible"]
+    return OpenAIBackend(session, flavor.info("p", "Attic"), Endpoint(url), flavor)
+
+
+def anthropic(session: aiohttp.ClientSession, url: str) -> Backend:
+    return AnthropicBackend(session, anthropic_info("p", "Attic"), Endpoint(url))
+
+
+def ollama(session: aiohttp.ClientSession, url: str) -> Backend:
+    return OllamaBackend(session, ollama_info("p", "Attic"), Endpoint(url))
+
+
+MAKES = (zeroconfai, openai, anthropic, ollama)
+type Make = Callable[[aiohttp.ClientSession, str], Backend]
+PATHS: dict[Make, str] = {
+    zeroconfai: "/chat/completions",
+    openai: "/chat/completions",
+    anthropic: "/messages",
+    ollama: "/api/chat",
+}
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def heard(backend: Backend, request: Request) -> list[bytes]:
+    """The bytes of an answer."""
+    answer = await backend.send(request)
+    try:
+        if request.stream:
+            return [chunk.raw async for batch in answer.batches() for chunk in batch]
+        return [await answer.body()]
+    finally:
+        await answer.close()
+
+
+def event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+def line(**message: Any) -> bytes:
+    return json.dumps({"message": message, "done": False}).encode() + b"\n"
+
+
+TOOL_USE = {"type": "tool_use", "id": "a", "name": "add", "input": {"a": DEEP}}
+STREAMS: list[tuple[Make, list[Any]]] = [
+    (zeroconfai, [ROLE, delta("Hi"), delta("there", x=DEEP), STOP]),
+    (openai, [ROLE, delta("Hi", x=DEEP), STOP]),
+    (openai, [{"x": DEEP, "error": {"message": "no"}}]),
+    (anthropic, [event("message_start", message={}, x=DEEP)]),
+    (anthropic, [event("message_start", message={}), event("content_block_start", index=0, content_block=TOOL_USE)]),
+    (ollama, [line(content="Hi"), line(content="", tool_calls=[{"function": {"name": "add", "arguments": {"a": DEEP}}}])]),
+]
+
+
+@pytest.mark.parametrize(("make", "events"), STREAMS)
+async def test_depth_of_a_chunk_beyond_the_limit_breaks_the_stream(
+    make: Make, events: list[Any], upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    kind = "application/x-ndjson" if make is ollama else "text/event-stream"
+    upstream.on(PATHS[make], streams(*events, kind=kind))
+    with pytest.raises(UpstreamError, match=TOO_DEEP):
+        await heard(make(session, upstream.base_url), chat(stream=True, tools=[TOOL]))
+
+
+@pytest.mark.parametrize("make", MAKES)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_depth_of_a_whole_answer_beyond_the_limit_is_an_upstream_error(
+    make: Make, stream: bool, upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    upstream.on(PATHS[make], answers(COMPLETION | {"x": DEEP}))
+    with pytest.raises(UpstreamError, match=TOO_DEEP):
+        await heard(make(session, upstream.base_url), chat(stream=stream))
+
+
+@pytest.mark.parametrize(("make", "path"), [(zeroconfai, "/embeddings"), (openai, "/embeddings"), (ollama, "/api/embed")])
+async def test_depth_of_embeddings_beyond_the_limit_is_an_upstream_error(
+    make: Make, path: str, upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    upstream.on(path, answers({"data": [{"embedding": DEEP}], "embeddings": [DEEP]}))
+    request = Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "Hi", "encoding_format": "base64"})
+    with pytest.raises(UpstreamError, match=TOO_DEEP):
+        await heard(make(session, upstream.base_url), request)
+
+
+@pytest.mark.parametrize("make", MAKES)
+async def test_depth_of_lists_and_states_beyond_the_limit_is_an_upstream_error(
+    make: Make, upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    for path in ("/models", "/api/tags", "/health", "/status", "/api/ps", "/api/version", "/props"):
+        upstream.on(path, answers({"status": "ok", "version": "1", "data": DEEP, "models": DEEP}))
+    backend = make(session, upstream.base_url)
+    with pytest.raises(UpstreamError, match=TOO_DEEP):
+        await backend.models()
+
+
+@pytest.mark.parametrize("make", MAKES)
+async def test_depth_of_an_error_beyond_the_limit_is_an_error_without_its_words(
+    make: Make, upstream: Upstream, session: aiohttp.ClientSession
+) -> None:
+    upstream.on(PATHS[make], answers({"error": {"message": "no", "x": DEEP}}, 500))
+    with pytest.raises(ApiError, match="the provider answered 500"):
+        await heard(make(session, upstream.base_url), chat())
+
+
+async def test_depth_brackets_within_a_text_are_no_levels(upstream: Upstream, session: aiohttp.ClientSession) -> None:
+    upstream.on("/chat/completions", streams(delta("[{" * 200), STOP))
+    assert json.loads((await heard(openai(session, upstream.base_url), chat(stream=True)))[0])["choices"]

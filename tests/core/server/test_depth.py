@@ -1,0 +1,80 @@
+"""JSON of clients that is nested too deeply is refused on every path that reads a body, before anything serializes it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.core.clouds.asking import DIALECTS, before
+from zeroconf_ai.protocol.json import MAX_DEPTH
+from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
+
+from ..fakes import nested
+from .common import Served, served
+from .test_audio import FakeAudio
+
+HELLO = [{"role": "user", "content": "Hello"}]
+TOOL = {"name": "add", "input_schema": {"type": "object"}}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": HELLO},
+    "/v1/completions": {"prompt": "Hello"},
+    "/v1/embeddings": {"input": "Hello"},
+    "/v1/responses": {"input": "Hello"},
+    "/v1/messages": {"messages": HELLO, "max_tokens": 9, "tools": [TOOL]},
+    "/v1/messages/count_tokens": {"messages": HELLO},
+    "/v1/audio/speech": {"input": "Hello"},
+    "/api/chat": {"messages": HELLO, "stream": False},
+    "/api/generate": {"prompt": "Hello", "stream": False},
+    "/api/show": {"model": "demo-rules"},
+}
+NOT_JSON = {"/v1/audio/transcriptions"}
+
+
+def test_depth_every_path_that_reads_a_body_is_tested() -> None:
+    posts = {route.path for route in (*ROUTES, *OWN_PORT_ROUTES) if route.method == "POST"}
+    assert posts == BODIES.keys() | NOT_JSON
+
+
+async def ask(gateway: Served, path: str, body: dict[str, Any]) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{gateway.port}{path}"
+    data = json.dumps(body)
+    async with gateway.session.post(url, data=data, headers={"Content-Type": "application/json"}) as response:
+        return response.status, await response.text()
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_depth_of_a_request_beyond_the_limit_is_a_400(path: str) -> None:
+    async with served(audio=FakeAudio()) as gateway:
+        for stream in (False, True):
+            status, said = await ask(gateway, path, {**BODIES[path], "stream": stream, "metadata": {"a": nested(MAX_DEPTH - 1)}})
+            assert (status, "64 levels" in said) == (400, True), said
+        status, said = await ask(gateway, path, {**BODIES[path], "metadata": {"a": nested(MAX_DEPTH - 2)}})
+    assert "64 levels" not in said
+
+
+@pytest.mark.parametrize("field", ["prompt", "input", "tools", "messages", "stop", "response_format", "metadata", "x"])
+async def test_depth_of_any_field_beyond_the_limit_is_a_400(field: str) -> None:
+    async with served() as gateway:
+        body = {"model": "demo-rules", "messages": HELLO, field: nested(MAX_DEPTH)}
+        for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
+            status, said = await ask(gateway, path, body)
+            assert (status, "64 levels" in said) == (400, True), said
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"id": "a", "type": "function", "function": {"name": "add", "arguments": json.dumps({"a": nested(MAX_DEPTH)})}},
+        {"id": "a", "type": "function", "function": {"name": "add", "arguments": {"a": nested(MAX_DEPTH)}}},
+    ],
+    ids=["text", "object"],
+)
+@pytest.mark.parametrize("backend", ["anthropic", "ollama"])
+async def test_depth_of_a_tool_calls_arguments_beyond_the_limit_is_a_400(backend: str, call: dict[str, Any]) -> None:
+    dialect = DIALECTS[backend]
+    fake = dialect.fake()
+    async with before(backend, fake) as upstream, served(upstream) as gateway:
+        body = {"model": dialect.model, "messages": [*HELLO, {"role": "assistant", "tool_calls": [call]}, *HELLO]}
+        status, _ = await ask(gateway, "/v1/chat/completions", body)
+    assert status == 400
+    assert dialect.path not in [received.path for received in fake.received]
