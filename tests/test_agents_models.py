@@ -111,10 +111,19 @@ async def test_a_task_that_fails_is_an_upstream_that_failed(home: HomeAssistant,
 
 
 ITSELF = {"type": "array", "items": {"$ref": "#/$defs/A"}}
+DOUBLING = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(15)} | {"15": {"type": "string"}}
+"""Two to the fifteenth strings, where it is written out."""
 
 
 @pytest.mark.parametrize(
-    "schema", [None, {"type": "nonsense"}, {"$ref": "#/$defs/Nobody"}, {"$ref": "#/$defs/A", "$defs": {"A": ITSELF}}]
+    "schema",
+    [
+        None,
+        {"type": "nonsense"},
+        {"$ref": "#/$defs/Nobody"},
+        {"$ref": "#/$defs/A", "$defs": {"A": ITSELF}},
+        {"$ref": "#/$defs/0", "$defs": DOUBLING},
+    ],
 )
 async def test_a_schema_that_cannot_be_used_is_refused(home: HomeAssistant, provider: FakeProvider, schema: Any) -> None:
     await set_up(home, make_entry(provider))

@@ -19,6 +19,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _INSTRUCTIONS = frozenset({"system", "developer"})
 _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Result of a tool", "function": "Result of a tool"}
 _MAX_DEPTH = 50
+_MAX_NODES = 10_000
+"""Definitions that refer to others twice double the schema with each level."""
 _JSON_ONLY = "Answer with nothing but a JSON object."
 
 
@@ -104,26 +106,35 @@ def read_structure(body: Mapping[str, Any]) -> Structure | None:
         raise InvalidRequestError(f"{where} must be a JSON schema.", param="response_format")
     name = named.get("name")
     try:
-        structure = _plain(from_json_schema(_inlined(schema, mapping(schema.get("$defs")), _MAX_DEPTH)))
+        structure = _plain(from_json_schema(_Inliner(mapping(schema.get("$defs"))).inlined(schema, _MAX_DEPTH)))
     except (vol.SchemaError, ValueError) as err:
         raise InvalidRequestError(f"{where} cannot be used here: {err}.", param="response_format") from None
     return Structure(name if isinstance(name, str) and name else "answer", structure)
 
 
-def _inlined(node: Any, definitions: Mapping[str, Any], depth: int) -> Any:
-    """A schema with what it refers to in the place of its references. Raises ValueError for one that contains itself."""
-    if not depth:
-        raise ValueError("it is nested too deeply, or contains itself")
-    if isinstance(node, list):
-        return [_inlined(part, definitions, depth - 1) for part in node]
-    if not isinstance(node, dict):
-        return node
-    if isinstance(reference := node.get("$ref"), str):
-        name = reference.removeprefix("#/$defs/")
-        if name not in definitions:
-            raise ValueError(f"it has no {reference}")
-        return _inlined(definitions[name], definitions, depth - 1)
-    return {key: _inlined(part, definitions, depth - 1) for key, part in node.items() if key != "$defs"}
+class _Inliner:
+    """Puts what a schema refers to in the place of its references. Raises ValueError for a schema that grows too large by it."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        """`definitions` are the schema's `$defs`."""
+        self._definitions = definitions
+        self._nodes = 0
+
+    def inlined(self, node: Any, depth: int) -> Any:
+        """`node` without references, at most `depth` levels deep."""
+        self._nodes += 1
+        if not depth or self._nodes > _MAX_NODES:
+            raise ValueError("it is nested too deeply, contains itself, or is too large")
+        if isinstance(node, list):
+            return [self.inlined(part, depth - 1) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(reference := node.get("$ref"), str):
+            name = reference.removeprefix("#/$defs/")
+            if name not in self._definitions:
+                raise ValueError(f"it has no {reference}")
+            return self.inlined(self._definitions[name], depth - 1)
+        return {key: self.inlined(part, depth - 1) for key, part in node.items() if key != "$defs"}
 
 
 def _plain(node: Any) -> Any:

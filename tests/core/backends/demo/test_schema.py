@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 import jsonschema
 import pytest
 
+from tests.core.fakes import nested
 from zeroconf_ai.backends.demo.schema import SchemaError, instance
 
 SCHEMAS: dict[str, Any] = {
@@ -139,6 +140,30 @@ def test_what_the_user_named_is_preferred() -> None:
     }
     assert instance(schema, "A happy list of 12 songs") == {"mood": "happy", "count": 12, "ratio": 0}
     assert instance(schema, "An unhappy list of 120 songs") == {"mood": "sad", "count": 0, "ratio": 0}
+
+
+DOUBLING = {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(60)} | {"60": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/0", "$defs": DOUBLING},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 19_000, "uniqueItems": True},
+    ],
+    ids=["doubling", "unique"],
+)
+def test_schema_that_takes_exponential_or_quadratic_time_is_refused(schema: Any) -> None:
+    with pytest.raises(SchemaError):
+        instance(schema)
+
+
+def test_schema_of_a_deep_constant_at_a_deep_place_is_refused() -> None:
+    schema: Any = {"const": nested(60)}
+    for _ in range(20):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    with pytest.raises(SchemaError, match="64 levels"):
+        instance(schema)
 
 
 def schemas() -> st.SearchStrategy[Any]:

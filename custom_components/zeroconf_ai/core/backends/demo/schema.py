@@ -10,12 +10,17 @@ import math
 import re
 from typing import Any
 
+from ...protocol import json
+
 _ROOMY_DEPTH = 4
 """So deep, optional properties and array items are made too; below, only what is required, which ends recursive schemas."""
 _ROOMY_NODES = 2_000
 _MAX_DEPTH = 64
 _MAX_NODES = 20_000
 """A schema that needs more is refused: its author may be testing how much memory there is."""
+
+_MAX_UNIQUE = 500
+"""Items of an array that are compared with each other."""
 
 _FORMATS: Mapping[str, str] = {
     "date": "2026-01-01",
@@ -64,7 +69,9 @@ class SchemaError(ValueError):
 def instance(schema: object, text: str = "", name: str = "value") -> Any:
     """An instance of `schema`; `text` is what the user said, `name` what the instance is called. Raises SchemaError."""
     try:
-        return _Builder(schema, text).build(schema, name, 0, 0)
+        made = _Builder(schema, text).build(schema, name, 0, 0)
+        json.check_depth(made)
+        return made
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as err:
         if isinstance(err, SchemaError):
             raise
@@ -115,8 +122,9 @@ class _Builder:
 
     def _flat(self, schema: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
         """The schema with its `$ref` and `allOf` put into it."""
-        if depth > _MAX_DEPTH:
-            raise SchemaError("the schema goes round in circles")
+        self._nodes += 1
+        if depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
+            raise SchemaError("the schema goes round in circles or asks for too much")
         parts: list[object] = []
         if isinstance(reference := schema.get("$ref"), str):
             parts.append(self._resolve(reference))
@@ -214,6 +222,8 @@ class _Builder:
         least = int(schema.get("minItems", 0))
         count = max(least, len(first) or (1 if self._roomy(depth) and items is not False else 0))
         count = min(count, int(schema.get("maxItems", count)))
+        if schema.get("uniqueItems") and count > _MAX_UNIQUE:
+            raise SchemaError(f"{count} different items are too many")
         made = []
         for turn in range(count):
             try:
