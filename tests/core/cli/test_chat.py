@@ -44,6 +44,11 @@ def test_without_a_provider_the_best_one_answers(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "1 2 3\n")
 
 
+def test_chat_prompt_that_is_no_utf8_is_asked_with_question_marks(provider: Server, tmp_path: Path) -> None:
+    done = run(tmp_path, "chat", "--provider", provider.url, "say caf\udce9")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "caf?\n", "")
+
+
 @pytest.mark.parametrize("arguments", [(), ("-",)])
 def test_a_prompt_may_be_piped_in(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, *arguments, said="say one\ntwo\n")

@@ -1,11 +1,14 @@
 """Values of strangers."""
 
+import json
 import unicodedata
 
 from hypothesis import given, strategies as st
+import orjson
 import pytest
 
-from zeroconf_ai.protocol.values import NANO, clean, mapping, money, whole
+from zeroconf_ai.protocol.errors import InvalidRequestError
+from zeroconf_ai.protocol.values import NANO, clean, encodable, mapping, money, whole
 
 anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.just("9" * 5000)
 
@@ -47,3 +50,17 @@ def test_money_is_counted_in_nano_units(value: object, amount: int | None) -> No
 @pytest.mark.parametrize(("value", "count"), [(5, 5), (5.9, 5), (-1, 0), (True, 0), ("5", 0), (float("nan"), 0), (10**16, 0)])
 def test_counts_are_whole_and_never_negative(value: object, count: int) -> None:
     assert whole(value) == count
+
+
+@given(st.text(st.characters()) | st.just("caf\udce9 \ud83d"))
+def test_encodable_text_has_a_form_in_utf8_and_keeps_all_else(text: str) -> None:
+    made = encodable(text)
+    assert len(made.encode().decode()) == len(text)
+    assert [new for old, new in zip(text, made, strict=True) if old != new] == ["?"] * sum(
+        "\ud800" <= c <= "\udfff" for c in text
+    )
+
+
+def test_error_with_a_lone_surrogate_has_a_form_in_json() -> None:
+    error = InvalidRequestError("no \udcff", param="\udcff", details=("\udcff",))
+    assert json.loads(orjson.dumps(error.to_json()))["error"]["message"] == "no ?"

@@ -21,6 +21,7 @@ from ..protocol.record import Auth
 from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
 from ..protocol.thinking import Piece, ThinkSplitter
+from ..protocol.values import encodable
 from ..routing.pool import Member
 from ..trust import Trust, TrustStore
 from .network import interface_option, open_zeroconf
@@ -59,7 +60,7 @@ def command(
         if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--key belongs to one provider: name it with --provider.")
         key = None
-    options = Options(provider, model, key or None, trust, interfaces)
+    options = Options(provider, encodable(model), key or None, trust, interfaces)
     question = _question(prompt)
     try:
         with asyncio.Runner() as runner:
@@ -82,10 +83,10 @@ def _question(prompt: str | None) -> str | None:
     """What is to be asked: PROMPT, or what is piped in; None for a conversation on a terminal."""
     if prompt is None and sys.stdin.isatty():
         return None
-    question = sys.stdin.read() if prompt is None or prompt == "-" else prompt
+    question = sys.stdin.buffer.read().decode(errors="replace") if prompt is None or prompt == "-" else prompt
     if not question.strip():
         raise click.UsageError("There is nothing to ask. Give a PROMPT, or pipe one in.")
-    return question.strip()
+    return encodable(question.strip())
 
 
 def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
@@ -95,7 +96,7 @@ def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
     click.secho(f"Asking {talk.who}. Ctrl-D ends.", dim=True, err=True)
     while True:
         try:
-            said = input("> ").strip()
+            said = encodable(input("> ").strip())
         except EOFError:
             click.echo()
             return

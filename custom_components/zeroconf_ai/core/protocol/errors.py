@@ -12,7 +12,7 @@ import time
 from typing import Any, ClassVar, override
 
 from . import json
-from .values import mapping
+from .values import encodable, mapping
 
 MESSAGE_LIMIT = 500
 """Characters kept of an upstream's own words."""
@@ -50,13 +50,14 @@ class ApiError(Exception):
 
         `more_headers` go with the answer, too.
         """
+        message = encodable(message)
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
-        self.param = param
+        self.param = None if param is None else encodable(param)
         self.retry_after = retry_after
         self.upstream_status = upstream_status
-        self.details = details
+        self.details = tuple(map(encodable, details))
         self._more_headers = more_headers or {}
 
     def to_json(self) -> dict[str, Any]:

@@ -34,3 +34,8 @@ def mapping(value: object) -> Mapping[str, Any]:
 def clean(value: object, limit: int = 255) -> str:
     """`value` as text for a person: no control characters, no direction marks, at most `limit` characters."""
     return "".join(char for char in str(value) if char.isprintable())[:limit].strip()
+
+
+def encodable(text: str) -> str:
+    """`text` with `?` for lone surrogates, which headers and paths may hold and UTF-8 cannot."""
+    return text if text.isascii() else text.encode(errors="replace").decode()

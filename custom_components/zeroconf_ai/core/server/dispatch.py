@@ -60,7 +60,7 @@ class Call:
     def via(self) -> tuple[str, ...]:
         """The ids of the gateways that it came through (`Via: 1.1 ID, 1.1 ID`)."""
         hops = [hop.split() for line in self.http.headers.getall("Via", ()) for hop in line.split(",")]
-        return tuple(hop[1] for hop in hops if len(hop) > 1)[:_MAX_HOPS]
+        return tuple(hop[1] for hop in hops if len(hop) > 1 and _SANE_ID.fullmatch(hop[1]))[:_MAX_HOPS]
 
     def json(
         self, body: Mapping[str, Any] | bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
