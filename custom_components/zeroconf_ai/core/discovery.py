@@ -20,9 +20,11 @@ from typing import Any, Self, override
 from zeroconf import DNSQuestionType, IPVersion, RecordUpdate, RecordUpdateListener, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from .protocol.errors import ApiError, AuthenticationError
+from .lan.advertisements import Advertisements
+from .lan.own_host import without_foreign_loopback
+from .protocol.errors import ApiError
 from .protocol.record import SERVICE_TYPE, SERVICE_TYPES, Capability, Cost, Placement, RecordError, ServiceRecord
-from .protocol.status import Health, ProviderState
+from .protocol.status import Located, ProviderState
 from .trust import Trust, TrustStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,8 +37,10 @@ CACHE_SECONDS = 300.0
 RESOLVE_MILLISECONDS = 3000
 PROBE_SECONDS = 30.0
 FAILURES_UNTIL_OFFLINE = 3
-MAX_PROVIDERS = 256
-"""More advertisements than a household has: a flood of them must not fill the memory."""
+MAX_PARALLEL = 32
+"""Providers that are asked at a time, and names whose address is looked for at a time."""
+MAX_RESOLVING = 1024
+"""Names whose address is not known yet; of more, the oldest is given up until it is heard again."""
 
 
 class ChangeKind(StrEnum):
@@ -67,6 +71,8 @@ class Provider:
     error: str | None = None
     last_seen: float = field(default_factory=time.time)
     failures: int = 0
+    answered_at: str | None = None
+    """The base URL at which it answered last."""
 
     @property
     def id(self) -> str:
@@ -75,8 +81,8 @@ class Provider:
 
     @property
     def base_url(self) -> str:
-        """Where to speak to it."""
-        return self.record.base_url()
+        """Where to speak to it: at the advertised address that answered, else at the first one."""
+        return self.answered_at if self.answered_at in self.record.urls() else self.record.base_url()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,8 @@ class Preferences:
 
 
 type ChangeCallback = Callable[[Change], None]
-type Ask = Callable[[ServiceRecord], Awaitable[Health]]
-"""Asks the provider of a record for its health, without any key. Raises an ApiError where it is not well."""
+type Ask = Callable[[ServiceRecord], Awaitable[Located]]
+"""Asks the provider of a record for its health, without any key. Raises an ApiError where it answers at no address."""
 
 
 class DiscoveryManager:
@@ -118,13 +124,17 @@ class DiscoveryManager:
         `own_ids` are advertised by this program itself and not reported.
         """
         self.own_ids = set(own_ids)
+        self.kept_ids: set[str] = set()
+        """Providers that the program knows: a flood of advertisements does not displace them."""
         self._given = zeroconf
         self._zeroconf: AsyncZeroconf | None = None
         self._ask = ask
         self._trust = trust or TrustStore()
         self._browser: AsyncServiceBrowser | None = None
         self._repeats = _Repeats(self._on_repeat)
-        self._records: dict[tuple[str, str], ServiceRecord] = {}
+        self._answered: set[str] = set()
+        self._records = Advertisements(self._is_known)
+        self._limit = asyncio.Semaphore(MAX_PARALLEL)
         self._providers: dict[str, Provider] = {}
         self._callbacks: list[ChangeCallback] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -230,20 +240,26 @@ class DiscoveryManager:
             fitting.sort(key=lambda provider: provider.record.placement is not Placement.LOCAL)
         return fitting[0] if fitting else None
 
+    def note_answer(self, provider_id: str) -> None:
+        """Remember that the provider has answered: its advertisement is kept when there are too many."""
+        if provider_id in self._providers:
+            self._answered.add(provider_id)
+
     async def probe(self, provider_id: str) -> Provider | None:
         """Ask one provider how it is, now. None where it is not known; unchanged where there is nothing to ask with."""
         provider = self._providers.get(provider_id)
         if provider is None or self._ask is None:
             return provider
         started = time.perf_counter()
-        state, error, latency, failures = ProviderState.HEALTHY, None, provider.latency, 0
+        state, error, latency, failures, url = ProviderState.HEALTHY, None, provider.latency, 0, provider.answered_at
         try:
-            health = await self._ask(provider.record)
-            latency = time.perf_counter() - started
-            if health.status != "ok":
+            located = await self._ask(provider.record)
+            latency, url = time.perf_counter() - started, located.base_url
+            if located.health is None:  # reachable: it only wants a key
+                state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} asks for a key"
+            elif located.health.status != "ok":
                 state = ProviderState.DEGRADED
-        except AuthenticationError as err:  # reachable: it only wants a key
-            state, error, latency = ProviderState.UNAUTHORIZED, err.message, time.perf_counter() - started
+            self.note_answer(provider_id)
         except ApiError as err:
             failures = provider.failures + 1
             gone = failures >= FAILURES_UNTIL_OFFLINE or provider.state is None
@@ -251,7 +267,7 @@ class DiscoveryManager:
         current = self._providers.get(provider_id)
         if current is None:
             return None
-        fresh = replace(current, state=state, error=error, latency=latency, failures=failures)
+        fresh = replace(current, state=state, error=error, latency=latency, failures=failures, answered_at=url)
         if failures == 0:
             fresh = replace(fresh, last_seen=time.time())
         self._providers[provider_id] = fresh
@@ -276,7 +292,11 @@ class DiscoveryManager:
                 return
 
     async def _probe_all(self) -> None:
-        await asyncio.gather(*(self.probe(provider_id) for provider_id in tuple(self._providers)))
+        async def probe(provider_id: str) -> None:
+            async with self._limit:
+                await self.probe(provider_id)
+
+        await asyncio.gather(*map(probe, tuple(self._providers)))
 
     async def _probe_for_ever(self) -> None:
         while True:
@@ -290,12 +310,22 @@ class DiscoveryManager:
             running.cancel()
         if state_change is ServiceStateChange.Removed:
             self._forget(key)
-        else:
-            self._resolving[key] = self._spawn(self._resolve(zeroconf, key), f"resolve {name}")
+            return
+        if len(self._resolving) >= MAX_RESOLVING:
+            self._resolving.pop(next(iter(self._resolving))).cancel()
+        self._resolving[key] = self._spawn(self._resolve(zeroconf, key), f"resolve {name}")
+        self._resolving[key].add_done_callback(lambda task: self._resolved(key, task))
+
+    def _resolved(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
+        if self._resolving.get(key) is task:
+            del self._resolving[key]
 
     def _on_repeat(self, service_type: str, name: str) -> None:
         """A provider announced what is known of it already: nothing changed, except that it lives."""
-        record = self._records.get((service_type, name))
+        key = (service_type, name)
+        record = self._records.get(key)
+        if record is None and key not in self._resolving and self._zeroconf is not None:  # it was displaced
+            self._on_change(self._zeroconf.zeroconf, service_type, name, ServiceStateChange.Added)
         provider = self._providers.get(record.id) if record is not None else None
         if provider is not None:
             self._providers[provider.id] = provider = replace(provider, last_seen=time.time())
@@ -304,34 +334,53 @@ class DiscoveryManager:
     async def _resolve(self, zeroconf: Zeroconf, key: tuple[str, str]) -> None:
         service_type, name = key
         info = AsyncServiceInfo(service_type, name)
-        if not await info.async_request(zeroconf, RESOLVE_MILLISECONDS):
-            _LOGGER.debug("%s was announced and does not say where it is", name)
+        if not info.load_from_cache(zeroconf):
+            async with self._limit:
+                if not await info.async_request(zeroconf, RESOLVE_MILLISECONDS):
+                    _LOGGER.debug("%s was announced and does not say where it is", name)
+                    return
+        if (record := read_info(info)) is None:
             return
-        if (record := read_info(info)) is not None:
-            self._remember(key, record)
+        if not record.addresses or any(address.is_loopback for address in record.addresses):
+            async with self._limit:
+                found = await without_foreign_loopback(record)
+            if found is None:
+                _LOGGER.info("The advertisement of %r is not used: it names no address that may be asked", name)
+                self._forget(key)
+                return
+            record = found
+        self._remember(key, record)
 
     def _remember(self, key: tuple[str, str], record: ServiceRecord) -> None:
-        if record.id in self.own_ids or (key not in self._records and len(self._records) >= MAX_PROVIDERS):
+        if record.id in self.own_ids:
             return
+        try:
+            displaced = self._records.to_displace(key)
+        except OverflowError as err:
+            _LOGGER.debug("The advertisement of %r is not kept: %s", record.name, err)
+            return
+        if displaced is not None:
+            self._forget(displaced)
         former_record = self._records.get(key)
         if former_record is not None and former_record.id != record.id:
             self._forget(key)
-        self._records[key] = record
+        self._records.set(key, record)
         self._refresh(record.id)
 
     def _forget(self, key: tuple[str, str]) -> None:
-        record = self._records.pop(key, None)
+        record = self._records.pop(key)
         if record is not None:
             self._refresh(record.id)
 
     def _refresh(self, provider_id: str) -> None:
         """Put the provider together again from its advertisements, of which it may have one under each service type."""
-        records = [record for record in self._records.values() if record.id == provider_id]
+        records = [record for record in self._records if record.id == provider_id]
         former = self._providers.get(provider_id)
         self._heard.set()
         if not records:
             if former is not None:
                 del self._providers[provider_id]
+                self._answered.discard(provider_id)
                 self._tell(ChangeKind.REMOVED, former)
             return
         # Our own dialect says more; of two hosts that claim one id, the one that was there first is believed.
@@ -352,6 +401,10 @@ class DiscoveryManager:
             self._tell(ChangeKind.UPDATED, provider)
         elif best.load is not former.record.load:
             self._tell(ChangeKind.HEARD, provider)
+
+    def _is_known(self, record: ServiceRecord) -> bool:
+        """Whether the record's provider has answered, or was confirmed."""
+        return record.id in self._answered or record.id in self.kept_ids or self._trust.judge(record) is Trust.KNOWN
 
     def _tell(self, kind: ChangeKind, provider: Provider) -> None:
         for callback in tuple(self._callbacks):

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 import logging
 from secrets import token_hex
 import time
@@ -20,13 +21,13 @@ from .accounting.admission import Admission, Asked, Gatekeeper
 from .accounting.bodies import BODY_LIMIT, Bodies, Body
 from .accounting.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
-from .backends.zeroconfai import endpoint_of_record, probe
-from .protocol.errors import ApiError, CertificateError, LoopDetectedError
+from .backends.locate import locate
+from .protocol.errors import ApiError, LoopDetectedError
 from .protocol.models import ModelInfo
 from .protocol.prices import DEFAULT_CURRENCY
 from .protocol.record import ServiceRecord
 from .protocol.request import Request, Urgency
-from .protocol.status import Health
+from .protocol.status import Located
 from .protocol.usage import Usage
 from .routing.billing import Bill, total
 from .routing.exposure import Exposure, answer_tokens, exposure, is_limited, may_cost
@@ -41,17 +42,9 @@ from .routing.slots import Place, Slots
 _LOGGER = logging.getLogger(__name__)
 
 
-def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Health]]:
-    """What a `DiscoveryManager` asks providers with: `/v1/health`, without any key."""
-
-    async def ask(record: ServiceRecord) -> Health:
-        try:
-            endpoint = endpoint_of_record(record)
-        except ValueError:
-            raise CertificateError(f"{record.name} advertises a certificate fingerprint that is none") from None
-        return await probe(session, replace(endpoint, key=None), record.name)
-
-    return ask
+def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Located]]:
+    """What a `DiscoveryManager` asks providers with: `/v1/health` at each advertised address, without any key."""
+    return partial(locate, session)
 
 
 class Source(StrEnum):

@@ -95,7 +95,9 @@ async def test_discovery_asks_a_provider_with_the_certificate_that_it_advertises
     )
     async with aiohttp.ClientSession() as session:
         ask = ask_health(session)
-        assert (await ask(record)).status == "ok"
+        health = (await ask(record)).health
+        assert health is not None
+        assert health.status == "ok"
         for other in ("A" * 43, "no fingerprint"):
             with pytest.raises(CertificateError):
                 await ask(replace(record, fingerprint=other))

@@ -4,6 +4,7 @@ Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherw
 """
 
 import base64
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import override
 
@@ -16,6 +17,8 @@ from ..protocol.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
+    UpstreamConnectionError,
+    UpstreamTimeoutError,
 )
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
@@ -65,6 +68,8 @@ class ZeroconfAIBackend(Backend):
         """The id that must answer, where one was confirmed."""
         self.answered_as: str | None = None
         """The id that answered last, where one was named."""
+        self.relocate: Callable[[], Awaitable[bool]] | None = None
+        """Moves the backend to an advertised address that answers; False where there is none that may be used."""
         self._health_wants_key = False
         self._offers_status = True
         self._takes_stream_options = True
@@ -123,6 +128,15 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def health(self) -> Health:
+        """Ask it where it is, and where it no longer answers there, at its other addresses."""
+        try:
+            return await self._health_here()
+        except UpstreamConnectionError, UpstreamTimeoutError, NotAProviderError:
+            if self.relocate is None or not await self.relocate():
+                raise
+        return await self._health_here()
+
+    async def _health_here(self) -> Health:
         """Ask without the key first: whoever answers has to show who it is before it is shown to it."""
         try:
             health = await _health(self._upstream, secret=self._health_wants_key)

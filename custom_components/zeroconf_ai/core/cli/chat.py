@@ -11,6 +11,7 @@ import aiohttp
 import click
 
 from ..backends.base import BackendInfo, Endpoint
+from ..backends.locate import locate
 from ..backends.zeroconfai import ZeroconfAIBackend
 from ..discovery import DiscoveryManager, Provider
 from ..engine import Caller, Engine, Source
@@ -176,14 +177,22 @@ class _Talk:
         async with open_zeroconf(options.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
             providers = await manager.scan_network()
         chosen = _choose(providers, options)
-        for provider in chosen:
+        for provider, url in zip(chosen, await asyncio.gather(*(_address(session, found) for found in chosen)), strict=True):
             record = provider.record
-            endpoint = Endpoint(provider.base_url, options.key, public_only=record.names_public_host)
+            endpoint = Endpoint(url, options.key, public_only=record.names_public_host)
             backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), endpoint)
             backend.announce(record)
             backend.identity = None if record.id_derived else record.id
             self._engine.add(backend)
             self._found[record.id] = provider
+
+
+async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:
+    """The advertised address that answers, else the first one: asking that says what is wrong."""
+    try:
+        return (await locate(session, provider.record)).base_url
+    except ApiError:
+        return provider.base_url
 
 
 def _why_not(member: Member, key: str | None) -> str:

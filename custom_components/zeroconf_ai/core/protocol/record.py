@@ -28,6 +28,8 @@ SATURN_MAJORS = (1, 2)
 DEFAULT_PRIORITY = 100
 MAX_STRING = 255
 MAX_TXT = 1200
+MAX_ADDRESSES = 16
+"""Of one advertisement: each of them may be asked."""
 _MAX_ID = 64
 _NAMESPACE = UUID("5b0f3a52-6a0e-5c0c-9a55-0f2f8a4d8f10")
 
@@ -247,6 +249,10 @@ class ServiceRecord:
         """Whether `base_url` is that of a name on the internet: it must then lead there, and not into somebody's home."""
         return self.placement is Placement.CLOUD and names_public_host(self.api_base or "")
 
+    def urls(self) -> tuple[str, ...]:
+        """`base_url` at each of its addresses, in the order to try them."""
+        return tuple(dict.fromkeys(map(self.base_url, self.addresses))) or (self.base_url(),)
+
     def base_urls(self) -> frozenset[str]:
         """`base_url` at each of its addresses, and by host name."""
         return frozenset(self.base_url(address) for address in (*self.addresses, self.host.rstrip(".")))
@@ -271,7 +277,8 @@ def _version(values: Mapping[str, str], *, saturn: bool) -> str:
 def _ordered(addresses: Iterable[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
     """Usable addresses, the likeliest to be reachable first."""
     usable = [address for address in addresses if not (address.is_unspecified or address.is_multicast)]
-    return sorted(dict.fromkeys(usable), key=lambda address: (address.is_loopback, address.is_link_local, address.version))
+    likely = sorted(dict.fromkeys(usable), key=lambda address: (address.is_loopback, address.is_link_local, address.version))
+    return likely[:MAX_ADDRESSES]
 
 
 def _listed(value: str) -> list[str]:

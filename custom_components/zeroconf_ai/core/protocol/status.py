@@ -51,6 +51,15 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """The advertised address at which a provider answered, asked without a key."""
+
+    base_url: str
+    health: Health | None
+    """None: it wants a key even for its health."""
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A request that waits: its id, its position (1 is the next), and for how many seconds it will presumably wait."""
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 import logging
 from typing import Any
 
 import aiohttp
 
 from ..backends.base import BackendInfo, Endpoint
+from ..backends.locate import locate
 from ..backends.zeroconfai import ZeroconfAIBackend
 from ..discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..engine import Engine
@@ -83,15 +85,17 @@ class Neighbours:
         if not _usable(provider):
             return
         record = provider.record
-        endpoint = Endpoint(provider.base_url, public_only=record.names_public_host)
+        backend = self._backends.get(provider.id)
+        keeps = backend is not None and backend.base_url in record.urls()  # which may be another than the first
+        url = backend.base_url if backend is not None and keeps else provider.base_url
+        endpoint = Endpoint(url, public_only=record.names_public_host)
         if self._remembered is not None and not record.id_derived:  # another could not be told from it later
             self._remembered.note(Place.of(record, endpoint.base_url))
-        backend = self._backends.get(provider.id)
         if backend is None:
             backend = self._backend(provider.id, record.name, endpoint)
             backend.identity = None if record.id_derived else record.id
             self._offer(provider.id, backend)
-        elif backend.base_url != endpoint.base_url:
+        elif not keeps:
             backend.move(endpoint)
         backend.announce(record)
         member = self._engine.pool.get(_member_id(provider.id))
@@ -122,8 +126,23 @@ class Neighbours:
 
     def _offer(self, provider_id: str, backend: ZeroconfAIBackend) -> Member:
         self._backends[provider_id] = backend
+        backend.relocate = partial(self._relocate, provider_id, backend)
         _LOGGER.info("Offering %s at %s too", backend.info.name, backend.base_url)
         return self._engine.add(backend)
+
+    async def _relocate(self, provider_id: str, backend: ZeroconfAIBackend) -> bool:
+        """Move the backend to the advertised address that answers, if that is another one."""
+        provider = self._discovery.get(provider_id)
+        if provider is None:
+            return False
+        try:
+            located = await locate(self._session, provider.record)
+        except ApiError:
+            return False
+        if located.base_url == backend.base_url:
+            return False
+        backend.move(Endpoint(located.base_url, public_only=provider.record.names_public_host))
+        return True
 
     async def _drop(self, provider_id: str) -> None:
         if (back := self._discovery.get(provider_id)) is None or not _usable(back):

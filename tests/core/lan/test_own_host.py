@@ -1,0 +1,65 @@
+"""Loopback addresses in advertisements: asked only where a program on this host advertises them."""
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+
+import pytest
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from zeroconf_ai.lan.own_host import without_foreign_loopback
+from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
+
+from .common import advert
+
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
+HERE = advert(1, addresses=(ip_address("127.0.0.1"),))
+
+
+@pytest.fixture
+def expected_lingering_timers() -> bool:
+    """A closed responder of python-zeroconf leaves the timer of the multicast copy of a unicast answer behind."""
+    return True
+
+
+@pytest.fixture
+async def advertised() -> AsyncIterator[None]:
+    """HERE is advertised by this host."""
+    async with AsyncZeroconf(interfaces=["127.0.0.1"]) as network:
+        service = AsyncServiceInfo(
+            SERVICE_TYPE,
+            f"{HERE.name}.{SERVICE_TYPE}",
+            port=HERE.port,
+            server=HERE.host,
+            parsed_addresses=["127.0.0.1"],
+            properties=HERE.to_txt(),
+        )
+        await (await network.async_register_service(service))
+        yield
+
+
+@pytest.mark.usefixtures("advertised")
+@pytest.mark.parametrize(
+    ("record", "own"),
+    [
+        (HERE, True),
+        (advert(1, addresses=(ip_address("::1"),)), True),
+        (advert(1, addresses=HERE.addresses, port=22), False),
+        (advert(2, addresses=HERE.addresses), False),
+        (advert(1, addresses=()), False),
+    ],
+    ids=["own", "own by IPv6", "another port", "another name", "no address"],
+)
+async def test_loopback_advertisement_is_used_only_if_it_is_this_hosts_own(record: ServiceRecord, *, own: bool) -> None:
+    assert await without_foreign_loopback(record) == (record if own else None)
+
+
+async def test_loopback_advertisement_nobody_here_answers_for_is_not_used() -> None:
+    assert await without_foreign_loopback(HERE) is None
+
+
+async def test_loopback_address_beside_another_one_is_left_out() -> None:
+    both = advert(1, addresses=(ip_address("10.0.0.5"), ip_address("127.0.0.1"), ip_address("::ffff:127.0.0.1")))
+    found = await without_foreign_loopback(both)
+    assert found is not None
+    assert found.addresses == (ip_address("10.0.0.5"),)
