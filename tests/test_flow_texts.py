@@ -44,7 +44,7 @@ def test_each_problem_has_a_text_wherever_it_can_come_up() -> None:
     texts = TEXTS["config"]
     assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}
     before_any_form = PROBLEMS - {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.NEEDS_KEY, flow_probe.UNIQUE_ID_MISMATCH}
-    others = {"already_configured", "follows_advertisement", "own_advertisement"}
+    others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
     others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
     assert set(texts["abort"]) == before_any_form | others
     of_an_advertisement = {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.INVALID_RECORD, flow_probe.IDENTITY_MISMATCH}

@@ -1,8 +1,7 @@
 """ZeroConf AI: finds LLM providers on the local network, uses them, and is one itself."""
 
-from homeassistant.components import zeroconf
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -16,10 +15,10 @@ from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .coordinator import ProviderCoordinator
 from .core.backends.base import BackendInfo
 from .core.backends.zeroconfai import ZeroconfAIBackend
-from .core.discovery import DiscoveryManager
 from .core.engine import Engine
 from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, gateway_runtime, is_gateway
 from .entity import provider_device
+from .flow_offers import async_get_offers
 from .gateway import async_setup_gateway, async_unload_gateway
 from .services import async_setup_services
 from .services_accounting import async_setup_accounting_services
@@ -41,21 +40,16 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make the one engine, begin to browse on Home Assistant's own zeroconf, and register the actions."""
-    discovery = DiscoveryManager(await zeroconf.async_get_async_instance(hass))
-    shared = Shared(Engine(), discovery)
+    offers = await async_get_offers(hass)
+    shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
-    await discovery.start()
     async_setup_services(hass)
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)
 
-    async def stop(_: Event) -> None:
-        await discovery.close()  # before Home Assistant closes its zeroconf
-
     async def close(_: Event) -> None:
         await shared.engine.close()
 
-    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop)
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
     return True
 

@@ -18,6 +18,7 @@ from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.helpers.typing import DiscoveryInfoType
 
 from .const import (
     CONF_ADVERTISED,
@@ -33,6 +34,7 @@ from .const import (
     SUBENTRY_CONVERSATION,
     SUBENTRY_HOME_AGENT,
 )
+from .core.lan.own_host import without_foreign_loopback
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import endpoint_of, gateway_entry, is_gateway
 from .flow_backend import BackendSubentryFlow
@@ -40,6 +42,7 @@ from .flow_gateway import GatewayFlow
 from .flow_gateway_options import GatewayOptionsFlow
 from .flow_home_agent import HomeAgentSubentryFlow
 from .flow_known import adopt, former_of, is_own, new_address, unconfigured
+from .flow_offers import OFFERS, async_get_offers
 from .flow_options import ProviderOptionsFlow
 from .flow_probe import (
     INVALID_RECORD,
@@ -53,7 +56,6 @@ from .flow_probe import (
     find,
     find_record,
     survey,
-    urls_of,
 )
 from .flow_schemas import ADDRESS, CONF_PROVIDER, ENTER_ADDRESS, KEY, NO_FIELDS, flatten, found_schema, model_ids, suggest
 from .flow_subentries import AgentSubentryFlow, first_subentries
@@ -72,6 +74,10 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
     """The base URLs that the owner was shown and asked about."""
     _found: Found | None = None
     """Who answers at it; None where it first wants a key."""
+    _unanswered: Problem | None = None
+    """Why the provider that is offered has not answered yet."""
+    _answered_at: str | None = None
+    """The base URL at which it answered, be it only to ask for a key."""
     _wants_key = False
     _former: ConfigEntry | None = None
     """The entry of another provider that was confirmed under the same name."""
@@ -110,10 +116,30 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         except RecordError as err:
             reason = UNSUPPORTED_VERSION if isinstance(err, VersionError) else INVALID_RECORD
             return self.async_abort(reason=reason, description_placeholders={"name": name, "reason": str(err)})
+        usable = await without_foreign_loopback(record)
+        if usable is None:
+            return self.async_abort(reason="foreign_loopback", description_placeholders={"name": name})
+        return await self._offer_discovered(usable)
+
+    @override
+    async def async_step_integration_discovery(self, discovery_info: DiscoveryInfoType) -> ConfigFlowResult:
+        """An advertised provider answered after Home Assistant's own flow had ended, or has not answered for a minute."""
+        offers = await async_get_offers(self.hass)
+        outcome = offers.latest(discovery_info[CONF_PROVIDER_ID])
+        return self.async_abort(reason="gone") if outcome is None else await self._offer_discovered(outcome.record)
+
+    async def _offer_discovered(self, record: ServiceRecord) -> ConfigFlowResult:
         try:
             return await self._offer(record)
         except Problem as problem:
             return self.async_abort(reason=problem.key, description_placeholders={"name": record.name, **problem.placeholders})
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """The flow has ended: another provider may have its card."""
+        if (offers := self.hass.data.get(OFFERS)) is not None:
+            offers.release_card(self.flow_id)
 
     async def _offer(self, record: ServiceRecord) -> ConfigFlowResult:
         """Ask the owner about an advertised provider, unless it is set up already. Raises Problem where it cannot be used."""
@@ -129,15 +155,42 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         if await adopt(self.hass, record):
             raise AbortFlow("already_configured")
         self._wants_key = record.auth is Auth.TOKEN and record.ephemeral_key is None
+        if self.source == SOURCE_USER:
+            await self._find(record)
+        else:
+            await self._find_discovered(record)
+        return await self._show(record)
+
+    async def _find(self, record: ServiceRecord) -> None:
+        """Ask an advertised provider. Raises Problem where it cannot be used."""
         try:
             self._found = await find_record(async_get_clientsession(self.hass), record)
         except Problem as problem:
             if problem.key != NEEDS_KEY:
                 raise
-            self._wants_key = True
+            self._wants_key, self._answered_at = True, problem.base_url
+
+    async def _find_discovered(self, record: ServiceRecord) -> None:
+        """The same for a provider that was discovered: it is asked again later where it does not answer."""
+        offers = await async_get_offers(self.hass)
+        outcome = await offers.outcome(record)
+        if outcome is None:
+            raise AbortFlow("too_many_cards")
+        self._found = outcome.found
+        if outcome.problem is not None:
+            if not outcome.answered and not outcome.overdue:
+                raise outcome.problem
+            self._wants_key, self._answered_at = self._wants_key or outcome.answered, outcome.problem.base_url
+            self._unanswered = None if outcome.answered else outcome.problem
+        offers.claim_card(self.flow_id, record, answered=outcome.answered)
+
+    async def _show(self, record: ServiceRecord) -> ConfigFlowResult:
         self._former = former_of(self.hass, record)
-        self.context["title_placeholders"] = {"name": await title_of(self.hass, record, self._models(record))}
+        answers = self._unanswered is None
+        self.context["title_placeholders"] = {"name": await title_of(self.hass, record, self._models(record), answers=answers)}
         self.context["configuration_url"] = self._address(record).removesuffix("/v1")
+        if not answers:
+            return await self.async_step_unanswered_confirm()
         if self._former is not None:
             return await self.async_step_identity_confirm()
         return await self.async_step_discovery_confirm()
@@ -151,6 +204,27 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         if shown.service_type == self._record.service_type:
             other_flow._record = self._record
         return True
+
+    async def async_step_unanswered_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask an announced provider that has not answered so far again, and show it once it does."""
+        record = self._record
+        assert record is not None  # all ways here set it
+        errors: dict[str, str] = {}
+        reason = "" if self._unanswered is None else self._unanswered.placeholders["reason"]
+        if user_input is not None:
+            try:
+                await self._find(record)
+            except Problem as problem:
+                errors, reason = {"base": problem.key}, problem.placeholders["reason"]
+            else:
+                self._unanswered = None
+                return await self._show(record)
+        return self.async_show_form(
+            step_id="unanswered_confirm",
+            data_schema=NO_FIELDS,
+            errors=errors,
+            description_placeholders={"name": record.name, "address": self._address(record), "reason": reason},
+        )
 
     async def async_step_discovery_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether an announced provider shall be used, and for its key where it wants one."""
@@ -178,7 +252,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
             self._set_confirm_only()
         else:
             self.context.pop("confirm_only", None)
-        self._shown = urls_of(record)
+        self._shown = record.urls()
         placeholders |= await describe(self.hass, record, self._models(record), self._address(record))
         if self._former is not None:
             placeholders["former"] = self._former.title
@@ -191,7 +265,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
 
     async def _find_shown(self, record: ServiceRecord, key: str | None) -> Found:
         """Who answers now, where the owner was told. Raises Problem, before it shows the key anywhere else."""
-        if not set(urls_of(record)) <= set(self._shown):
+        if not set(record.urls()) <= set(self._shown):
             self._found = None
             raise Problem(MOVED)
         return await find_record(async_get_clientsession(self.hass), record, key)
@@ -200,7 +274,9 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         return list(record.models) if self._found is None else model_ids(self._found.models)
 
     def _address(self, record: ServiceRecord) -> str:
-        return record.base_url() if self._found is None else self._found.endpoint.base_url
+        if self._found is not None:
+            return self._found.endpoint.base_url
+        return self._answered_at if self._answered_at in record.urls() else record.base_url()
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -100,6 +100,9 @@ class ProviderCoordinator(MemberCoordinator):
         super().start()
         entry = self.config_entry
         entry.async_on_unload(self._discovery.watch_for_changes(self._on_change))
+        if provider_id := entry.data.get(CONF_PROVIDER_ID):
+            self._discovery.kept_ids.add(provider_id)
+            entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
         entry.async_on_unload(self.async_add_listener(_nothing))
 
     async def first_check(self) -> None:

@@ -12,7 +12,7 @@ from .core.backends.zeroconfai import endpoint_of_record
 from .core.discovery import Provider
 from .core.protocol.record import ServiceRecord
 from .data import DATA, ZeroconfAIConfigEntry, endpoint_of, provider_entries
-from .flow_probe import answers_as, urls_of
+from .flow_probe import answers_as
 
 
 def is_own(hass: HomeAssistant, provider_id: str) -> bool:
@@ -54,7 +54,7 @@ async def new_address(hass: HomeAssistant, entry: ConfigEntry, record: ServiceRe
     if await answers_as(session, endpoint_of(entry.data), entry.title, record.id) is not False:
         return None
     endpoint = replace(endpoint_of_record(record), key=None)
-    for url in urls_of(record):
+    for url in record.urls():
         if await answers_as(session, replace(endpoint, base_url=url), entry.title, record.id):
             return url
     return None

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from .core.backends.base import BackendInfo, Endpoint, Ssl
+from .core.backends.locate import locate
 from .core.backends.zeroconfai import NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
 from .core.protocol.errors import (
     ApiError,
     AuthenticationError,
     CertificateError,
+    IdentityChangedError,
     InvalidRequestError,
     PermissionDeniedError,
     UpstreamConnectionError,
@@ -55,6 +57,8 @@ class Problem(Exception):
         super().__init__(f"{key}: {reason}")
         self.key = key
         self.placeholders = {"reason": reason}
+        self.base_url: str | None = None
+        """The address that asks for a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,6 @@ async def find(
     *,
     key: str | None = None,
     ssl: Ssl = True,
-    public_only: bool = False,
     name: str | None = None,
     announced: tuple[str, ...] = (),
     known: Known | None = None,
@@ -174,7 +177,7 @@ async def find(
         if parts.netloc in dead:
             continue
         try:
-            endpoint = Endpoint(url, key, ssl, public_only=public_only)
+            endpoint = Endpoint(url, key, ssl)
             return await survey(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
         except Problem as problem:
             if problem.key not in _TRY_THE_NEXT:
@@ -191,15 +194,17 @@ async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key
         endpoint = endpoint_of_record(record, key=key)
     except ValueError as err:
         raise Problem(INVALID_RECORD, "its certificate fingerprint is none") from err
-    found = await find(
-        session,
-        urls_of(record),
-        key=endpoint.key,
-        ssl=endpoint.ssl,
-        public_only=endpoint.public_only,
-        name=record.name,
-        announced=record.models,
-    )
+    try:
+        located = await locate(session, record)
+    except IdentityChangedError as err:
+        raise Problem(IDENTITY_MISMATCH) from err
+    except ApiError as err:
+        raise problem_of(err, keyed=False) from err
+    try:
+        found = await survey(session, replace(endpoint, base_url=located.base_url), record.name, announced=record.models)
+    except Problem as problem:
+        problem.base_url = located.base_url
+        raise
     if found.id is not None and found.id != record.id and not record.id_derived:
         raise Problem(IDENTITY_MISMATCH)
     return found
@@ -215,11 +220,6 @@ async def answers_as(session: aiohttp.ClientSession, endpoint: Endpoint, name: s
     except Problem:
         return False
     return None if who is None else who == provider_id
-
-
-def urls_of(record: ServiceRecord) -> tuple[str, ...]:
-    """The base URLs of an advertisement in the order to try them."""
-    return tuple(dict.fromkeys(record.base_url(address) for address in record.addresses)) or (record.base_url(),)
 
 
 async def _identity(session: aiohttp.ClientSession, endpoint: Endpoint, name: str) -> str | None:

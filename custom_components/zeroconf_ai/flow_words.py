@@ -12,9 +12,11 @@ _IN_TITLE = 2
 _IN_FORM = 6
 
 
-async def title_of(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str]) -> str:
+async def title_of(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], *, answers: bool = True) -> str:
     """What a provider that was found is called in lists: with some of its models and the cost."""
     words = await _Words.load(hass)
+    if not answers:
+        return f"{record.name} ({words.of('models', 'unanswered')})"
     return f"{record.name} ({words.models(models, _IN_TITLE)}; {words.of('cost', record.cost)})"
 
 
