@@ -3,7 +3,7 @@
 Each step, field, error and reason to stop has a text, and each placeholder of a text has a value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import json
 from pathlib import Path
 import re
@@ -22,6 +22,9 @@ TEXTS: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations" / "en.json").read_text(encoding="utf-8")
 )
 
+_MENU_TITLES_WITHOUT_VALUES = ("config", "options")
+"""Home Assistant's frontend hands the titles of these flows' menus no placeholders: it shows a formatjs error instead."""
+
 
 def check_result(manager: FlowManager[Any, Any, Any], flow: FlowHandler[Any, Any, Any], result: Mapping[str, Any]) -> None:
     """Raise AssertionError for a text that is missing."""
@@ -34,7 +37,8 @@ def check_result(manager: FlowManager[Any, Any, Any], flow: FlowHandler[Any, Any
             _check(f"{path}.abort.{result['reason']}", values)
     elif result["type"] is FlowResultType.MENU:
         step = f"{path}.step.{result['step_id']}"
-        for name in ("title", "description", *(f"menu_options.{option}" for option in result["menu_options"])):
+        _check(f"{step}.title", {} if path in _MENU_TITLES_WITHOUT_VALUES else values)
+        for name in ("description", *(f"menu_options.{option}" for option in result["menu_options"])):
             _check(f"{step}.{name}", values)
     else:
         schema = result["data_schema"] or vol.Schema({})
@@ -76,3 +80,12 @@ def _check(path: str, values: Mapping[str, str]) -> None:
     assert isinstance(text, str), f"en.json has no text {path}"
     missing = set(re.findall(r"{(\w+)}", text)) - values.keys()
     assert not missing, f"{path} has no value for {missing}"
+
+
+def texts_in(texts: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """(path, text) of every text."""
+    for name, value in texts.items():
+        if isinstance(value, str):
+            yield f"{path}.{name}", value
+        else:
+            yield from texts_in(value, f"{path}.{name}")

@@ -112,6 +112,30 @@ async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeP
     assert hass.states.get("conversation.gpu_box_agent") is not None
 
 
+async def test_markup_in_an_advertisement_is_shown_as_text(hass: HomeAssistant, provider: FakeProvider) -> None:
+    picture = "![x](http://evil.example/p.png)"
+    provider.models = [{"id": f"m{picture}"}, {"id": "<img src=http://evil.example/p.png>"}, {"id": "qwen3\u202e:8b"}]
+    result = await discover(hass, announced(provider, name=f"GPU \u200b{picture}", txt={"models": "x"}))
+    shown = result["description_placeholders"]
+    assert shown is not None
+    assert shown["name"] == r"GPU !\[x\](http\://evil.example/p.png)"
+    assert shown["models"] == r"m!\[x\](http\://evil.example/p.png), \<img src=http\://evil.example/p.png>, qwen3:8b"
+    assert shown["address"] == provider.base_url
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["title_placeholders"]["name"].startswith(f"GPU {picture} (m{picture}")  # shown as plain text
+    result = await submit(hass, result)
+    assert result["title"] == f"GPU {picture}"
+
+
+async def test_reason_of_a_refused_advertisement_is_shown_as_text(hass: HomeAssistant, provider: FakeProvider) -> None:
+    result = await discover(hass, announced(provider, name="[x](http://evil.example)", txt={"version": "<b>9</b>.0"}))
+    assert result["type"] is FlowResultType.ABORT
+    shown = result["description_placeholders"]
+    assert shown is not None
+    assert shown["name"] == r"\[x\](http\://evil.example)"
+    assert "<b>" not in shown["reason"].replace(r"\<", "")
+
+
 async def test_both_service_types_are_one_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
     await discover(hass, announced(provider))
     second = await discover(hass, announced(provider, service_type=SATURN_TYPE, txt={"version": "1.0"}))

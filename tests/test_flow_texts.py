@@ -1,5 +1,7 @@
 """What no single flow shows of the texts: there is one for each problem and each value, and none too many."""
 
+import re
+
 from custom_components.zeroconf_ai import (
     flow_backend,
     flow_backend_probe,
@@ -13,7 +15,7 @@ from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability,
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
 from custom_components.zeroconf_ai.core.server.kinds import KINDS
 
-from .flow_texts import TEXTS
+from .flow_texts import TEXTS, texts_in
 
 PROBLEMS = {value for name, value in vars(flow_probe).items() if name.isupper() and isinstance(value, str)}
 OF_THE_GATEWAY = {
@@ -69,3 +71,23 @@ def test_each_value_of_the_protocol_has_a_name() -> None:
     assert set(selectors["capability"]["options"]) == set(Capability)
     assert set(selectors["placement"]["options"]) == set(Placement)
     assert set(selectors["thinking"]["options"]) == set(THINKING_MODES)
+
+
+def test_title_of_a_menu_needs_no_values_where_the_frontend_gives_none() -> None:
+    menus = [
+        step
+        for flow in ("config", "options")
+        for step in TEXTS[flow]["step"].values()
+        if "menu_options" in step  # a step of one id may be a menu in one flow and a form in another
+    ]
+    assert len(menus) >= 3
+    assert not [step["title"] for step in menus if "{" in step["title"]]
+
+
+def test_reason_of_an_error_stands_in_no_text_that_is_rendered_as_markdown_in_a_form() -> None:
+    rendered = [
+        (path, text)
+        for path, text in texts_in(TEXTS)
+        if re.search(r"\.step\..*(description|data_description)(\.|$)", path) and "{reason}" in text
+    ]
+    assert not rendered

@@ -13,7 +13,7 @@ import aiohttp
 import voluptuous as vol
 from yarl import URL
 
-from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_SEND_MESSAGE
+from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_PERSISTENT_NOTIFICATION, SERVICE_SEND_MESSAGE
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -27,6 +27,7 @@ from .core.accounting.books import Books
 from .core.accounting.budget import BudgetEvent
 from .core.protocol.values import NANO
 from .data import GatewayConfigEntry
+from .markdown import escape
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -109,15 +110,23 @@ class Alerts:
             "renews": dt_util.utc_from_timestamp(event.period.end).isoformat(),
         }
         title = f"AI budget: {event.threshold} % spent"
-        message = (
-            f"{facts['spent']:.2f} of {facts['amount']:.2f} {account.currency} of {owner}'s budget for this {budget.period} are "
-            f"spent. It renews on {dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
-        )
+
+        def message(name: str) -> str:
+            return (
+                f"{facts['spent']:.2f} of {facts['amount']:.2f} {account.currency} of {name}'s budget for this {budget.period} "
+                f"are spent. It renews on {dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
+            )
+
+        def data_for(action: str) -> dict[str, Any]:
+            # The one that Home Assistant itself shows, and renders as Markdown.
+            rendered = action.removeprefix(f"{NOTIFY_DOMAIN}.") == SERVICE_PERSISTENT_NOTIFICATION
+            return {"title": title, "message": message(escape(owner) if rendered else owner)}
+
         sends = [
-            self._notify(SERVICE_SEND_MESSAGE, {ATTR_ENTITY_ID: entity, "title": title, "message": message})
+            self._notify(SERVICE_SEND_MESSAGE, {ATTR_ENTITY_ID: entity, "title": title, "message": message(owner)})
             for entity in alerts.get(CONF_NOTIFY_ENTITIES, ())
         ]
-        sends += [self._notify(name, {"title": title, "message": message}) for name in alerts.get(CONF_NOTIFY_ACTIONS, ())]
+        sends += [self._notify(name, data_for(name)) for name in alerts.get(CONF_NOTIFY_ACTIONS, ())]
         if url := alerts.get(CONF_WEBHOOK_URL):
             sends.append(self._post(url, facts))
         await asyncio.gather(*sends)

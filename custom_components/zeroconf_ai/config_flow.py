@@ -409,7 +409,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         """Ask for another key."""
         entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
-        placeholders = {"reason": ""}
+        placeholders = {"reason": "", "name": entry.title}  # not left to Home Assistant, which would not escape it
         if user_input is not None:
             key = user_input[CONF_API_KEY]
             known = Known(entry.unique_id, entry.data[CONF_BASE_URL])
@@ -417,7 +417,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
             try:
                 await survey(session, endpoint_of(entry.data, key=key), entry.title, known=known)
             except Problem as problem:
-                errors, placeholders = {"base": problem.key}, problem.placeholders
+                errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
             else:
                 return self.async_update_and_abort(entry, data_updates={CONF_API_KEY: key})
         return self.async_show_form(

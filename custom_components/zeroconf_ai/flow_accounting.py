@@ -31,6 +31,7 @@ from .accounting_alerts import (
 from .accounting_database import CONF_DATABASE_URL, CONF_KEEP_BODIES, CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS, async_test_database
 from .core.accounting.database import DatabaseError
 from .flow_schemas import whole
+from .markdown import MarkdownFlow
 
 WEBHOOK_INVALID = "webhook_invalid"
 DATABASE_INVALID = "database_invalid"
@@ -43,7 +44,7 @@ _NO_TARGET = frozenset({SERVICE_SEND_MESSAGE, "notify"})
 _LONGEST_DAYS = 3650
 
 
-class AccountingFlow(OptionsFlow):
+class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps of what is told and what is kept."""
 
     async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

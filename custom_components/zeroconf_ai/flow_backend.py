@@ -30,6 +30,7 @@ from .flow_backend_schemas import (
 from .flow_prices import read_prices, show_prices
 from .flow_probe import Problem
 from .flow_schemas import flatten, suggest
+from .markdown import MarkdownFlow, escaped
 
 TYPES = ("ollama", "openai", "anthropic", "openrouter", "litellm", "vllm", "llamacpp", "lmstudio", "openai_compatible")
 """What is offered, in this order; each has its own step."""
@@ -42,7 +43,7 @@ _TEXTS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str], str]] = {
 _CONNECTION = (CONF_TYPE, CONF_BASE_URL, CONF_API_KEY, CONF_HEADERS, CONF_VERIFY_SSL)
 
 
-class BackendSubentryFlow(ConfigSubentryFlow):
+class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     """Adds or changes a backend: its type, where it is, and what it may be used for."""
 
     _kind: Kind
@@ -138,7 +139,7 @@ class BackendSubentryFlow(ConfigSubentryFlow):
         for other in self._get_entry().get_subentries_of_type(SUBENTRY_BACKEND):
             is_self = self._former is not None and other.subentry_id == self._former.subentry_id
             if not is_self and (other.data[CONF_TYPE], other.data[CONF_BASE_URL]) == wanted:
-                raise AbortFlow("already_configured", {"name": other.title})
+                raise AbortFlow("already_configured", escaped({"name": other.title}))
 
     async def async_step_details(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Say who answered, and ask what it may be used for."""

@@ -26,6 +26,7 @@ from .core.accounting.budget_periods import Period
 from .core.accounting.database import DatabaseError
 from .core.protocol.values import NANO
 from .flow_gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema
+from .markdown import Markdown, MarkdownFlow, escaped, table_row
 from .number_accounts import LARGEST_BUDGET
 
 CONF_ACTION = "action"
@@ -50,7 +51,7 @@ _THRESHOLDS = SelectSelector(
 )
 
 
-class BudgetsFlow(OptionsFlow):
+class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps that change budgets."""
 
     _budget_id: str
@@ -80,11 +81,11 @@ class BudgetsFlow(OptionsFlow):
         books = self._books
         owners = {budget.id: await budget_owner(self.hass, books.keys, budget) for budget in books.budgets}
         labels = {key: f"{owner} ({self._budget(key).period})" for key, owner in owners.items()}
-        table = "\n".join(self._row(key, owner) for key, owner in owners.items())
+        table = Markdown("\n".join(self._row(key, owner) for key, owner in owners.items()))
         return self.async_show_form(
             step_id="budgets",
             data_schema=choice_schema(labels, "budget"),
-            description_placeholders={"budgets": table or _cells([_NOTHING] * 5)},
+            description_placeholders={"budgets": table or table_row([_NOTHING] * 5)},
         )
 
     async def async_step_budget_new(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -194,7 +195,7 @@ class BudgetsFlow(OptionsFlow):
         state = self._books.budgets.state(key)
         renews = dt_util.as_local(dt_util.utc_from_timestamp(state.period.end))
         spent = f"{amount_words(state.spent)} ({state.percent:.0f} %)"
-        return _cells([owner, amount_words(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
+        return table_row([owner, amount_words(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
 
     def _end(self) -> ConfigFlowResult:
         """Budgets are no options, and those stay as they are."""
@@ -217,9 +218,5 @@ def _thresholds(words: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in found}))
 
 
-def _cells(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def _not_saved(err: DatabaseError) -> AbortFlow:
-    return AbortFlow("budget_not_saved", {"reason": str(err)})
+    return AbortFlow("budget_not_saved", escaped({"reason": str(err)}))

@@ -28,13 +28,14 @@ from .flow_networks import home_networks, read_networks
 from .flow_probe import Problem
 from .flow_schemas import KEY, NO_FIELDS
 from .flow_snippets import FIRST_MODEL, gateway_url, snippets
+from .markdown import Markdown, MarkdownFlow, code
 
 FIRST_KEY_NAME = "First key"
 DEFAULT_AGENT_TITLE = "Assist"
 PORT_TAKEN = "port_taken"
 
 
-class GatewayFlow(ConfigFlow):
+class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
     """The steps of the gateway within the integration's flow."""
 
     _gateway: dict[str, Any]
@@ -84,7 +85,7 @@ class GatewayFlow(ConfigFlow):
     async def async_step_gateway_open(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what it means that no key is needed, and do it only when that is confirmed."""
         if user_input is None:
-            networks = ", ".join(f"`{network}`" for network in self._gateway[CONF_NETWORKS])
+            networks = Markdown(", ".join(f"`{code(network)}`" for network in self._gateway[CONF_NETWORKS]))
             return self.async_show_form(
                 step_id="gateway_open", data_schema=NO_FIELDS, description_placeholders={"networks": networks}
             )

@@ -15,12 +15,13 @@ from .const import CONF_PRIORITY, DOMAIN, SUBENTRY_HOME_AGENT
 from .core.protocol.record import DEFAULT_PRIORITY
 from .flow_gateway import DEFAULT_AGENT_TITLE
 from .flow_schemas import whole
+from .markdown import MarkdownFlow
 
 ALREADY_CHOSEN = "already_chosen"
 _DOMAINS = (Platform.CONVERSATION.value, Platform.AI_TASK.value)
 
 
-class HomeAgentSubentryFlow(ConfigSubentryFlow):
+class HomeAgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     """Adds or changes an agent of the home. Left empty, it is Home Assistant's own, which needs no model of anybody."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:

@@ -35,6 +35,7 @@ from .flow_gateway_schemas import (
 from .flow_models import known_models, virtual_models
 from .flow_schemas import NO_FIELDS
 from .flow_snippets import gateway_url, snippets
+from .markdown import Markdown, MarkdownFlow, code, escaped, table_row
 
 EXPIRED = "expired"
 NAME_NEEDED = "name_needed"
@@ -42,7 +43,7 @@ _HOUR = 3600.0
 _NOTHING = "–"
 
 
-class KeysFlow(OptionsFlow):
+class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps that change keys. They apply at once: the very next request sees them."""
 
     _key_id: str
@@ -76,7 +77,7 @@ class KeysFlow(OptionsFlow):
             self._key_id = user_input[CONF_ID]
             return await self.async_step_key()
         users = await self._users()
-        table = "\n".join(_row(key, users) for key in keys)
+        table = Markdown("\n".join(_row(key, users) for key in keys))
         return self.async_show_form(
             step_id="keys",
             data_schema=choice_schema({key.id: f"{key.name} ({key.prefix}…)" for key in keys}, "client_key"),
@@ -254,12 +255,12 @@ def _row(key: ClientKey | None, users: Mapping[str, str]) -> str:
         owner = users.get(key.user_id or "") or key.device
         cells = [
             key.name,
-            f"`{key.prefix}…`",
+            Markdown(f"`{code(key.prefix)}…`"),
             owner or _NOTHING,
             _time(key.last_used) if key.last_used else _NOTHING,
             _time(key.expires) if key.expires else _NOTHING,
         ]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return table_row(cells)
 
 
 def _time(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
@@ -267,4 +268,4 @@ def _time(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
 
 
 def _not_saved(err: DatabaseError) -> AbortFlow:
-    return AbortFlow("key_not_saved", {"reason": str(err)})
+    return AbortFlow("key_not_saved", escaped({"reason": str(err)}))

@@ -12,6 +12,7 @@ from .core.protocol.models import AUTO
 from .core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from .data import DATA
 from .flow_gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema, virtual_model_schema
+from .markdown import MarkdownFlow
 
 NAME_TAKEN = "name_taken"
 OWN_TARGET = "own_target"
@@ -34,7 +35,7 @@ def known_models(hass: HomeAssistant) -> list[str]:
     return [] if shared is None else list(dict.fromkeys(model.id for member in shared.engine.pool for model in member.models))
 
 
-class VirtualModelsFlow(OptionsFlow):
+class VirtualModelsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps that change virtual models."""
 
     _name: str | None = None

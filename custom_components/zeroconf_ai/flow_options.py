@@ -12,11 +12,12 @@ from homeassistant.helpers.script import async_validate_actions_config
 
 from .const import CONF_PRIORITY, CONF_ROUTING, CONF_WAKE_ACTION
 from .flow_schemas import options_schema
+from .markdown import MarkdownFlow
 
 _SET_BY_ENTITIES = (CONF_PRIORITY, CONF_ROUTING)
 
 
-class ProviderOptionsFlow(OptionsFlow):
+class ProviderOptionsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """All of it applies at once; the entry is not reloaded."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

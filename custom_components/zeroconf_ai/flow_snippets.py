@@ -11,6 +11,7 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from .const import CONF_OWN_PORT
 from .core.protocol.models import AUTO
+from .markdown import Markdown
 
 FIRST_MODEL = "homeassistant/assist"
 """What a new gateway can answer with before it has any backend: Home Assistant's own agent."""
@@ -48,4 +49,5 @@ def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
         "for chunk in stream:\n"
         '    print(chunk.choices[0].delta.content or "", end="", flush=True)'
     )
-    return {"key": secret, "base_url": base_url, "curl": curl, "python": python}
+    shown = {"key": secret, "base_url": base_url, "curl": curl, "python": python}
+    return {name: Markdown(text) for name, text in shown.items()}  # each within a block or span of code

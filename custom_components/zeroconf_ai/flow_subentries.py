@@ -23,6 +23,7 @@ from .core.routing.pool import Member
 from .data import DATA, is_gateway
 from .flow_models import virtual_models
 from .flow_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
+from .markdown import MarkdownFlow
 
 _TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provider} AI Task"}
 
@@ -50,7 +51,7 @@ def first_subentries(provider: str, model: ModelInfo) -> list[ConfigSubentryData
     ]
 
 
-class AgentSubentryFlow(ConfigSubentryFlow):
+class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     """Adds or changes an agent or an AI task."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:

@@ -7,6 +7,7 @@ from homeassistant.helpers.translation import async_get_translations
 
 from .const import DOMAIN
 from .core.protocol.record import ServiceRecord
+from .markdown import code
 
 _IN_TITLE = 2
 _IN_FORM = 6
@@ -26,7 +27,7 @@ async def describe(hass: HomeAssistant, record: ServiceRecord, models: Sequence[
     capabilities = sorted(words.of("capability", capability) for capability in record.capabilities)
     return {
         "name": record.name,
-        "address": address,
+        "address": code(address),
         "models": words.models(models, _IN_FORM),
         "capabilities": ", ".join(capabilities),
         "cost": words.of("cost", record.cost),

@@ -15,6 +15,7 @@ from .core.accounting.budgets import BudgetState
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
 from .data import is_gateway
+from .markdown import code, escaped
 
 if TYPE_CHECKING:
     from .coordinator import ProviderCoordinator
@@ -44,7 +45,7 @@ def check_models(coordinator: ProviderCoordinator) -> None:
             is_fixable=True,
             severity=ir.IssueSeverity.WARNING,
             translation_key=MODEL_VANISHED,
-            translation_placeholders={"agent": subentry.title, "provider": entry.title, "model": model},
+            translation_placeholders=escaped({"agent": subentry.title, "provider": entry.title, "model": model}),
             data={"entry_id": entry.entry_id, "subentry_id": subentry.subentry_id},
         )
 
@@ -63,13 +64,15 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
         is_fixable=False,
         severity=ir.IssueSeverity.WARNING,
         translation_key=CONTEXT_TOO_SMALL,
-        translation_placeholders={
-            "agent": subentry.title,
-            "provider": entry.title,
-            "model": subentry.data.get(CONF_MODEL) or AUTO,
-            "tokens": str(tokens),
-            "window": str(window),
-        },
+        translation_placeholders=escaped(
+            {
+                "agent": subentry.title,
+                "provider": entry.title,
+                "model": subentry.data.get(CONF_MODEL) or AUTO,
+                "tokens": str(tokens),
+                "window": str(window),
+            }
+        ),
     )
 
 
@@ -117,7 +120,7 @@ def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | Non
         is_fixable=True,
         severity=ir.IssueSeverity.ERROR,
         translation_key=IDENTITY_CHANGED,
-        translation_placeholders={"provider": entry.title, "address": found[CONF_BASE_URL] or ""},
+        translation_placeholders=escaped({"provider": entry.title, "address": code(found[CONF_BASE_URL] or "")}),
         data={"entry_id": entry.entry_id, **found},
     )
 
@@ -133,12 +136,14 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
         is_fixable=True,
         severity=ir.IssueSeverity.WARNING,
         translation_key=BUDGET_EXCEEDED,
-        translation_placeholders={
-            "name": owner,
-            "amount": amount_words(budget.amount),
-            "currency": currency,
-            "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
-        },
+        translation_placeholders=escaped(
+            {
+                "name": owner,
+                "amount": amount_words(budget.amount),
+                "currency": currency,
+                "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
+            }
+        ),
         data={"budget_id": budget.id},
     )
 

@@ -16,6 +16,7 @@ from .data import ZeroconfAIConfigEntry, endpoint_of
 from .flow_probe import Known, Problem, survey
 from .flow_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
 from .issues import BUDGET_EXCEEDED, IDENTITY_CHANGED
+from .markdown import MarkdownFlow, code
 from .repairs_budget import BudgetExceededFlow
 
 type IssueData = dict[str, str | int | float | None]
@@ -30,7 +31,7 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
     return ModelVanishedFlow(data or {})
 
 
-class ModelVanishedFlow(RepairsFlow):
+class ModelVanishedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
     """Lets the owner choose another model for an agent whose model is gone."""
 
     def __init__(self, issue: IssueData) -> None:
@@ -59,7 +60,7 @@ class ModelVanishedFlow(RepairsFlow):
         )
 
 
-class IdentityChangedFlow(RepairsFlow):
+class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
     """Lets the owner confirm that the provider which answers now is the one of the entry."""
 
     def __init__(self, issue: IssueData) -> None:
@@ -77,7 +78,7 @@ class IdentityChangedFlow(RepairsFlow):
         if entry is None:
             return self.async_abort(reason="gone")
         errors: dict[str, str] = {}
-        placeholders = {"provider": entry.title, "address": str(self._issue["base_url"]), "reason": ""}
+        placeholders = {"provider": entry.title, "address": code(str(self._issue["base_url"])), "reason": ""}
         if user_input is not None:
             other = self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, provider_id)
             if other is not None and other is not entry:

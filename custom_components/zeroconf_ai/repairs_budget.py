@@ -14,6 +14,7 @@ from .core.accounting.budgets import Budgets, BudgetState
 from .core.accounting.database import DatabaseError
 from .core.protocol.values import NANO
 from .data import gateway_runtime
+from .markdown import Markdown, MarkdownFlow, escaped
 from .number_accounts import LARGEST_BUDGET
 
 CONF_AMOUNT = "amount"
@@ -22,7 +23,7 @@ AMOUNT_SPENT = "amount_spent"
 _AMOUNT = NumberSelector(NumberSelectorConfig(min=0, max=LARGEST_BUDGET, step="any", mode=NumberSelectorMode.BOX))
 
 
-class BudgetExceededFlow(RepairsFlow):
+class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
     """Lets the owner decide about a budget that is spent."""
 
     def __init__(self, issue: dict[str, str | int | float | None]) -> None:
@@ -49,7 +50,8 @@ class BudgetExceededFlow(RepairsFlow):
     @property
     def _placeholders(self) -> dict[str, str]:
         issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
-        return dict((issue.translation_placeholders if issue is not None else None) or {})
+        shown = (issue.translation_placeholders if issue is not None else None) or {}
+        return {name: Markdown(value) for name, value in shown.items()}
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """What to do."""
@@ -106,4 +108,4 @@ class BudgetExceededFlow(RepairsFlow):
 
 
 def _not_saved(err: DatabaseError) -> AbortFlow:
-    return AbortFlow("budget_not_saved", {"reason": str(err)})
+    return AbortFlow("budget_not_saved", escaped({"reason": str(err)}))

@@ -337,7 +337,7 @@ class DiscoveryManager:
         if not info.load_from_cache(zeroconf):
             async with self._limit:
                 if not await info.async_request(zeroconf, RESOLVE_MILLISECONDS):
-                    _LOGGER.debug("%s was announced and does not say where it is", name)
+                    _LOGGER.debug("%r was announced and does not say where it is", name)
                     return
         if (record := read_info(info)) is None:
             return

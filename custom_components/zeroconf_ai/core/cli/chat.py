@@ -22,7 +22,7 @@ from ..protocol.record import Auth
 from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
 from ..protocol.thinking import Piece, ThinkSplitter
-from ..protocol.values import encodable
+from ..protocol.values import encodable, terminal_text
 from ..routing.pool import Member
 from ..trust import Trust, TrustStore
 from .network import interface_option, open_zeroconf
@@ -240,8 +240,8 @@ def _show(pieces: list[Piece]) -> str:
     for piece in pieces:
         if not piece.thought:
             answer += piece.text
-            click.echo(piece.text, nl=False)
+            click.echo(terminal_text(piece.text), nl=False)
         elif sys.stdout.isatty():
-            click.secho(piece.text, nl=False, dim=True)
+            click.secho(terminal_text(piece.text), nl=False, dim=True)
     sys.stdout.flush()
     return answer

@@ -12,7 +12,7 @@ import time
 from typing import Any, ClassVar, override
 
 from . import json
-from .values import encodable, mapping
+from .values import encodable, mapping, printable
 
 MESSAGE_LIMIT = 500
 """Characters kept of an upstream's own words."""
@@ -50,7 +50,7 @@ class ApiError(Exception):
 
         `more_headers` go with the answer, too.
         """
-        message = encodable(message)
+        message = printable(encodable(message))  # parts of it may be of others: one line of a log, a terminal and a form
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
@@ -226,7 +226,7 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
         if secret:
             text = text.replace(secret, "***")
     text = _SECRET_SHAPES.sub(lambda found: f"{found[1] or ''}***", text)
-    return "".join(char if char.isprintable() else " " for char in text)
+    return printable(text)
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

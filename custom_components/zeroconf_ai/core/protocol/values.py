@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+import unicodedata
 
 NANO = 1_000_000_000
 """Nano-units in one unit of money. Single tokens cost down to 20 nano-dollars: micro-dollars would lose them."""
@@ -31,9 +32,37 @@ def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) or isinstance(value, Mapping) else {}  # noqa: SIM101
 
 
+_INVISIBLE = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)))
+) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
+"""Characters without width that `str.isprintable` takes for printable (Unicode's Default_Ignorable_Code_Point)."""
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the order in which others are shown."""
+
+
 def clean(value: object, limit: int = 255) -> str:
-    """`value` as text for a person: no control characters, no direction marks, at most `limit` characters."""
-    return "".join(char for char in str(value) if char.isprintable())[:limit].strip()
+    """A name for a person: no control, direction or zero-width characters, at most `limit` characters."""
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text[:limit].strip()
+    return "".join(char for char in text if _is_visible(char))[:limit].strip()
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """A sentence for a person: each control, direction or zero-width character is a space, cut to `limit` characters."""
+    text = text[:limit]
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if _is_visible(char) else " " for char in text)
+
+
+def terminal_text(text: str) -> str:
+    """Several lines for a terminal: nothing in them moves its cursor, changes its state or reorders the text."""
+    return "".join(char for char in text if char in "\n\t" or not (unicodedata.category(char) == "Cc" or char in _BIDI))
+
+
+def _is_visible(char: str) -> bool:
+    return char.isprintable() and char not in _INVISIBLE
 
 
 def encodable(text: str) -> str:
