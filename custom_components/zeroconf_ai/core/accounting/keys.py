@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 import hashlib
+import hmac
 import secrets
 import time
 from typing import Any, override
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from ..protocol import key_proof
 from ..protocol.errors import AuthenticationError, PermissionDeniedError
 from ..protocol.values import clean
 from . import audit, key_rows
@@ -142,6 +144,20 @@ class KeyStore(Writer):
         if now - self._noted.get(key.id, 0.0) >= _NOTE_SECONDS:
             self._batches.tell()
         return key
+
+    def proof_digest(self, kid: bytes) -> bytes | None:
+        """The digest of the secret with that public id (`key_proof.key_id`), where it is good now and was generated.
+
+        All are looked at, so that how long it takes tells nothing.
+        """
+        now, found = time.time(), None
+        for known, (key_id, until) in self._by_digest.items():
+            key = self._keys[key_id]
+            good = key.enabled and not any(end is not None and now >= end for end in (until, key.expires))
+            matches = hmac.compare_digest(key_proof.key_id(known), kid)
+            if matches and good and key.prefix.startswith(key_proof.GENERATED_PREFIX):
+                found = known
+        return found
 
     async def create(
         self,

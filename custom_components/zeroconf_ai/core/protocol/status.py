@@ -28,6 +28,8 @@ class Health:
     version: str | None = None
     uptime_seconds: float | None = None
     id: str | None = None
+    proof: str | None = None
+    """The proof of the key (`key_proof`), where one was asked for."""
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -42,11 +44,13 @@ class Health:
             version=clean(data.get("version") or "", 64) or None,
             uptime_seconds=float(uptime) if isinstance(uptime, int | float) and uptime >= 0 else None,
             id=clean(data.get("id") or "", 64) or None,
+            proof=clean(data.get("proof") or "", 64) or None,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The body; what is not known is left out."""
-        fields = {"status": self.status, "id": self.id, "provider": self.provider, "version": self.version}
+        named = {"status": self.status, "id": self.id, "provider": self.provider, "version": self.version}
+        fields = named | {"proof": self.proof}
         return {key: value for key, value in fields.items() if value} | {"uptime_seconds": round(self.uptime_seconds or 0.0, 1)}
 
 

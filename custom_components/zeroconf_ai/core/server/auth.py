@@ -33,6 +33,10 @@ class Access(ABC):
         """The key of that id as people know it again, without being told it; None where it is not known."""
         return None
 
+    def proof_digest(self, kid: bytes) -> bytes | None:
+        """The SHA-256 of the generated key with that public id (`key_proof.key_id`); None where it is not good for anything."""
+        return None
+
 
 class KeyCheck(Access):
     """One key for all, or none at all where the network is trusted."""

@@ -12,6 +12,7 @@ from ..protocol.errors import UnavailableError
 from .audio import Audio
 from .auth import Access, KeyCheck
 from .cors import Origins
+from .key_proofs import KeyProofs
 from .metrics import Metrics
 from .statistics import Statistics
 
@@ -50,6 +51,7 @@ class Gateway:
         self.metrics = metrics
         self.audio = audio
         self.origins = Origins(cors_origins)
+        self.key_proofs = KeyProofs()
         self.enabled = True
         """False: it is switched off, and refuses all but what is public."""
         self.statistics = Statistics()

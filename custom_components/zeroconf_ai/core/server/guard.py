@@ -125,6 +125,10 @@ class Guard(Access):
         key = self._keys.get(key_id) if self._keys is not None else None
         return f"{key.prefix}…" if key is not None else None
 
+    @override
+    def proof_digest(self, kid: bytes) -> bytes | None:
+        return self._keys.proof_digest(kid) if self._keys is not None else None  # `key` was chosen by its owner
+
     def _keyholder(self, secret: str, request: web.Request, scope: str) -> Caller:
         """Whose key it is. Raises AuthenticationError for an unknown one, PermissionDeniedError for what its key may not do."""
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):

@@ -22,9 +22,10 @@ _STEPS = 6
 class Throttle:
     """Failures of each address, in a bucket that leaks. Bounded: the address that was quiet for longest is forgotten first."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` tells seconds."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic, what: str = "failed") -> None:
+        """`clock` tells seconds; `what` says in the log what an address did too often."""
         self._clock = clock
+        self._what = what
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def failed(self, address: str | None) -> float:
@@ -40,5 +41,5 @@ class Throttle:
         if level <= FAILURES:
             return 0.0
         if before <= FAILURES:
-            _LOGGER.warning("%s failed more than %d times within %d s; it is told to wait now", address, FAILURES, WINDOW)
+            _LOGGER.warning("%s %s more than %d times within %d s; it is told to wait now", address, self._what, FAILURES, WINDOW)
         return min(math.exp2(max(1.0, level - FAILURES)), LONGEST_WAIT)

@@ -17,12 +17,13 @@ MAX_WAITING = 100
 
 
 async def health(gateway: Gateway, call: Call) -> web.Response:
-    """Whether requests are answered, from what is known already: nobody is asked for it."""
+    """Whether requests are answered, from what is known already: no backend is asked for it. With `kid`, the proof of a key."""
+    proof = gateway.key_proofs.answer(call.http, gateway.id, gateway.access)
     states = {member.state for member in gateway.engine.pool if member.enabled}
     if gateway.draining or not gateway.enabled or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
         return call.json(Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id).to_json(), status=503)
     word = "ok" if ProviderState.HEALTHY in states else "degraded"
-    return call.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id).to_json())
+    return call.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof).to_json())
 
 
 async def status(gateway: Gateway, call: Call) -> web.Response:

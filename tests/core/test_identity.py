@@ -1,0 +1,171 @@
+"""The one rule by which a provider is followed to another address, with every probe written down."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from zeroconf_ai.identity import MAX_ADDRESSES, Confirmed, Identification, Reply, Target, Verdict, identify, identify_any
+from zeroconf_ai.protocol.record import Placement, ServiceRecord
+
+OLD, NEW = "http://192.0.2.1:8000/v1", "http://192.0.2.2:8000/v1"
+RECORD = ServiceRecord(name="Box", host="box.local.", port=8000, id="id-1", addresses=(ip_address("192.0.2.2"),))
+KEYLESS = Confirmed("id-1", OLD)
+CHOSEN = replace(KEYLESS, keyed=True)
+GENERATED = replace(CHOSEN, provable=True)
+SECURE = "https://192.0.2.1:8000/v1"
+PINNED = replace(GENERATED, base_url=SECURE, fingerprint="abc")
+TLS = replace(RECORD, tls=True, fingerprint="abc")
+
+
+class Network:
+    """What answers where, and what was asked."""
+
+    def __init__(self, **replies: Reply) -> None:
+        self.replies = replies
+        self.asked: list[Target] = []
+
+    async def __call__(self, target: Target) -> Reply:
+        self.asked.append(target)
+        host = "old" if "192.0.2.1:" in target.base_url else "new"
+        reply = self.replies.get(host, Reply.SILENT)
+        return Reply.KNOWN if reply is Reply.PROVEN and not target.prove else reply
+
+
+async def decide(record: ServiceRecord, known: Confirmed, **replies: Reply) -> Identification:
+    return await identify(record, known, Network(**replies))
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "verdict", "follow"),
+    [
+        (KEYLESS, Reply.KNOWN, Verdict.MOVED_UNPROVEN, True),
+        (KEYLESS, Reply.UNNAMED, Verdict.MOVED_UNPROVEN, False),
+        (KEYLESS, Reply.WANTS_KEY, Verdict.MOVED_UNPROVEN, False),
+        (KEYLESS, Reply.OTHER, Verdict.MOVED_UNPROVEN, False),
+        (KEYLESS, Reply.SILENT, Verdict.UNREACHABLE, False),
+        (CHOSEN, Reply.PROVEN, Verdict.MOVED_UNPROVEN, False),
+        (CHOSEN, Reply.KNOWN, Verdict.MOVED_UNPROVEN, False),
+        (CHOSEN, Reply.WANTS_KEY, Verdict.MOVED_UNPROVEN, False),
+        (GENERATED, Reply.PROVEN, Verdict.MOVED_PROVEN, True),
+        (GENERATED, Reply.KNOWN, Verdict.MOVED_UNPROVEN, False),
+        (GENERATED, Reply.UNNAMED, Verdict.MOVED_UNPROVEN, False),
+        (GENERATED, Reply.WANTS_KEY, Verdict.MOVED_UNPROVEN, False),
+    ],
+)
+async def test_new_address_is_followed_only_by_proof_or_where_there_is_no_key(
+    known: Confirmed, new: Reply, verdict: Verdict, *, follow: bool
+) -> None:
+    found = await decide(RECORD, known, new=new)
+    assert (found.verdict, found.follow) == (verdict, follow)
+    assert found.base_url == (None if verdict is Verdict.UNREACHABLE else NEW)
+
+
+async def test_provider_without_any_id_of_its_own_is_followed_where_none_is_named() -> None:
+    assert (await decide(replace(RECORD, id_derived=True), KEYLESS, new=Reply.UNNAMED)).follow
+
+
+@pytest.mark.parametrize("known", [KEYLESS, CHOSEN, GENERATED])
+async def test_confirmed_address_that_still_answers_as_the_provider_is_kept(known: Confirmed) -> None:
+    for old in (Reply.KNOWN, Reply.UNNAMED, Reply.WANTS_KEY):
+        network = Network(old=old, new=Reply.KNOWN)
+        assert (await identify(RECORD, known, network)).verdict is Verdict.SAME
+
+
+async def test_proof_at_a_new_address_counts_more_than_a_former_one_that_names_no_provider() -> None:
+    assert (await decide(RECORD, GENERATED, old=Reply.WANTS_KEY, new=Reply.PROVEN)).verdict is Verdict.MOVED_PROVEN
+
+
+async def test_former_address_that_another_provider_has_now_is_no_obstacle() -> None:
+    assert (await decide(RECORD, GENERATED, old=Reply.OTHER, new=Reply.PROVEN)).follow
+
+
+async def test_record_of_the_confirmed_address_asks_nobody() -> None:
+    network = Network()
+    found = await identify(replace(RECORD, addresses=(ip_address("192.0.2.1"), ip_address("192.0.2.2"))), GENERATED, network)
+    assert (found.verdict, network.asked) == (Verdict.SAME, [])
+
+
+async def test_another_id_is_a_change() -> None:
+    assert (await decide(replace(RECORD, id="id-2"), KEYLESS, new=Reply.KNOWN)).verdict is Verdict.CHANGED
+
+
+@pytest.mark.parametrize(("new", "follow"), [(Reply.KNOWN, True), (Reply.WANTS_KEY, True), (Reply.OTHER, False)])
+async def test_pinned_certificate_at_a_new_address_is_the_proof(new: Reply, *, follow: bool) -> None:
+    network = Network(new=new)
+    assert (await identify(TLS, PINNED, network)).follow is follow
+    assert {(target.fingerprint, target.prove) for target in network.asked} == {("abc", False)}
+
+
+@pytest.mark.parametrize(
+    ("known", "record"),
+    [
+        (PINNED, replace(RECORD, fingerprint="abc")),
+        (PINNED, RECORD),
+        (PINNED, replace(TLS, fingerprint="other")),
+        (replace(PINNED, keyed=False, provable=False), RECORD),
+        (replace(GENERATED, base_url=SECURE), RECORD),
+        (GENERATED, TLS),
+        (KEYLESS, TLS),
+    ],
+    ids=["tls off", "tls and certificate off", "another", "keyless", "verified", "first certificate", "first, keyless"],
+)
+async def test_certificate_or_encryption_that_changed_is_never_followed(known: Confirmed, record: ServiceRecord) -> None:
+    """Not by a proof either: one who is between both could have it made by the provider itself."""
+    network = Network(new=Reply.PROVEN)
+    found = await identify(record, known, network)
+    assert (found.verdict, found.follow) == (Verdict.CHANGED, False)
+    assert [target.base_url for target in network.asked] == [known.base_url]
+    assert (await decide(record, known, old=Reply.KNOWN)).verdict is Verdict.SAME
+
+
+async def test_certificate_that_changed_at_the_same_address_is_for_the_owner() -> None:
+    record = replace(TLS, addresses=(ip_address("192.0.2.1"),), fingerprint="other")
+    assert (await decide(record, PINNED)).verdict is Verdict.CHANGED
+
+
+async def test_all_addresses_of_a_record_are_tried_and_the_proven_one_is_taken() -> None:
+    addresses = tuple(ip_address(text) for text in ("192.0.2.3", "192.0.2.4", "2001:db8::5"))
+    replies = {"192.0.2.4": Reply.KNOWN, "[2001:db8::5]": Reply.PROVEN}
+
+    async def probe(target: Target) -> Reply:
+        return next((reply for host, reply in replies.items() if f"//{host}:" in target.base_url), Reply.SILENT)
+
+    found = await identify(replace(RECORD, addresses=addresses), GENERATED, probe)
+    assert (found.verdict, found.base_url) == (Verdict.MOVED_PROVEN, "http://[2001:db8::5]:8000/v1")
+    del replies["[2001:db8::5]"]
+    found = await identify(replace(RECORD, addresses=addresses), GENERATED, probe)
+    assert (found.verdict, found.base_url) == (Verdict.MOVED_UNPROVEN, "http://192.0.2.4:8000/v1")
+
+
+async def test_addresses_that_are_probed_are_bounded() -> None:
+    network = Network()
+    addresses = tuple(ip_address(f"198.51.100.{number}") for number in range(1, 200))
+    await identify(replace(RECORD, addresses=addresses), GENERATED, network)
+    assert len(network.asked) == 1 + MAX_ADDRESSES
+
+
+async def test_upstream_of_a_cloud_beacon_is_never_followed() -> None:
+    record = replace(RECORD, placement=Placement.CLOUD, api_base="https://ai.example.net/v1")
+    for known in (replace(KEYLESS, ephemeral=True), KEYLESS, GENERATED):
+        found = await decide(record, known, new=Reply.PROVEN)
+        assert not found.follow
+    beacon = await decide(record, replace(KEYLESS, ephemeral=True, base_url="https://api.example.com/v1"), old=Reply.UNNAMED)
+    assert (beacon.verdict, beacon.base_url) == (Verdict.MOVED_UNPROVEN, "https://ai.example.net/v1")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_impostors_advertisement_hides_no_other(order: int) -> None:
+    impostor = replace(RECORD, addresses=(ip_address("192.0.2.66"),), host="evil.local.")
+
+    async def probe(target: Target) -> Reply:
+        if "192.0.2.66" in target.base_url:
+            return Reply.KNOWN
+        return Reply.PROVEN if target.base_url == NEW else Reply.SILENT
+
+    found = await identify_any([impostor, RECORD][::order], GENERATED, probe)
+    assert (found.verdict, found.base_url) == (Verdict.MOVED_PROVEN, NEW)
+    at_home: dict[str, Any] = {"addresses": (ip_address("192.0.2.1"),)}
+    kept = await identify_any([impostor, replace(RECORD, **at_home)][::order], GENERATED, probe)
+    assert kept.verdict is Verdict.SAME
