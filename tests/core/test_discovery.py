@@ -309,6 +309,26 @@ async def test_two_hosts_that_claim_one_id_the_first_is_believed(
     assert "Two hosts advertise the same id" in caplog.text
 
 
+async def test_rival_for_an_id_at_another_address_is_told_and_kept_beside_the_first() -> None:
+    manager = DiscoveryManager()
+    changes: list[Change] = []
+    manager.watch_for_changes(changes.append)
+    first = record()
+    manager._remember((SERVICE_TYPE, first.name), first)
+    manager._remember((SATURN_TYPE, first.name), replace(first, service_type=SATURN_TYPE))
+    rival = replace(first, name="Rival", host="rival.local.", port=first.port + 1)
+    manager._remember((SERVICE_TYPE, rival.name), rival)
+    assert [change.kind for change in changes] == [ChangeKind.ADDED, ChangeKind.MOVED]
+    provider = manager.get(first.id)
+    assert provider is not None
+    assert provider.record == first
+    assert rival in provider.records
+    manager._forget((SERVICE_TYPE, rival.name))
+    provider = manager.get(first.id)
+    assert provider is not None
+    assert rival not in provider.records
+
+
 async def test_an_announcement_that_does_not_say_where_it_is_makes_no_provider(network: AsyncZeroconf, watch: Watch) -> None:
     out = DNSOutgoing(const._FLAGS_QR_RESPONSE | const._FLAGS_AA)
     pointer = DNSPointer(SERVICE_TYPE, const._TYPE_PTR, const._CLASS_IN, 120, f"Ghost.{SERVICE_TYPE}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.identity import MAX_ADDRESSES, Confirmed, Identification, Reply, Target, Verdict, identify, identify_any
+from zeroconf_ai.identity import Confirmed, Identification, Reply, Target, Verdict, identify, identify_any
 from zeroconf_ai.protocol.record import Placement, ServiceRecord
 
 OLD, NEW = "http://192.0.2.1:8000/v1", "http://192.0.2.2:8000/v1"
@@ -139,11 +139,12 @@ async def test_all_addresses_of_a_record_are_tried_and_the_proven_one_is_taken()
     assert (found.verdict, found.base_url) == (Verdict.MOVED_UNPROVEN, "http://192.0.2.4:8000/v1")
 
 
-async def test_addresses_that_are_probed_are_bounded() -> None:
-    network = Network()
-    addresses = tuple(ip_address(f"198.51.100.{number}") for number in range(1, 200))
-    await identify(replace(RECORD, addresses=addresses), GENERATED, network)
-    assert len(network.asked) == 1 + MAX_ADDRESSES
+async def test_other_addresses_of_the_record_are_looked_at_where_the_confirmed_one_is_dead() -> None:
+    record = replace(RECORD, addresses=(ip_address("192.0.2.1"), ip_address("192.0.2.2")))
+    found = await identify_any([record], GENERATED, Network(new=Reply.PROVEN), beyond_confirmed=True)
+    assert (found.verdict, found.base_url) == (Verdict.MOVED_PROVEN, NEW)
+    alive = await identify_any([record], GENERATED, Network(old=Reply.KNOWN, new=Reply.PROVEN), beyond_confirmed=True)
+    assert alive.verdict is Verdict.SAME
 
 
 async def test_upstream_of_a_cloud_beacon_is_never_followed() -> None:

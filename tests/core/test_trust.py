@@ -28,6 +28,19 @@ def test_another_id_under_the_name_or_another_certificate_is_a_change(changed: S
     assert store.judge(changed) is Trust.CHANGED
 
 
+def test_address_counts_where_no_certificate_is_pinned(tmp_path: Path) -> None:
+    file = tmp_path / "trust.json"
+    plain = replace(RECORD, tls=False, fingerprint=None)
+    TrustStore(file).confirm(plain)
+    store = TrustStore(file)
+    assert store.judge(plain) is Trust.KNOWN
+    assert store.judge(replace(plain, port=8001)) is Trust.MOVED
+    store.confirm(plain, "http://192.0.2.1:8000/v1")
+    assert store.judge(plain) is Trust.MOVED
+    file.write_text('[{"id": "id-1", "name": "Gaming PC"}]')  # of a version that kept no address
+    assert TrustStore(file).judge(plain) is Trust.MOVED
+
+
 def test_confirming_anew_replaces_and_forgetting_makes_it_new(tmp_path: Path) -> None:
     file = tmp_path / "state" / "trust.json"
     store = TrustStore(file)

@@ -23,7 +23,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from .lan.advertisements import Advertisements
 from .lan.own_host import without_foreign_loopback
 from .protocol.errors import ApiError
-from .protocol.record import SERVICE_TYPE, SERVICE_TYPES, Capability, Cost, Placement, RecordError, ServiceRecord
+from .protocol.record import SERVICE_TYPE, SERVICE_TYPES, Auth, Capability, Cost, Placement, RecordError, ServiceRecord
 from .protocol.status import Located, ProviderState
 from .trust import Trust, TrustStore
 
@@ -73,6 +73,13 @@ class Provider:
     failures: int = 0
     answered_at: str | None = None
     """The base URL at which it answered last."""
+    rivals: tuple[ServiceRecord, ...] = ()
+    """Other advertisements of the same id; those of other hosts may be an impostor's, or those of the provider itself."""
+
+    @property
+    def records(self) -> tuple[ServiceRecord, ...]:
+        """All its advertisements, the best first."""
+        return (self.record, *self.rivals)
 
     @property
     def id(self) -> str:
@@ -233,6 +240,7 @@ class DiscoveryManager:
             for provider in self.filter_by_capabilities(wanted.capabilities)
             if provider.trust is not Trust.CHANGED
             and provider.state in (None, ProviderState.HEALTHY, ProviderState.DEGRADED)
+            and (provider.trust is not Trust.MOVED or provider.record.auth is Auth.NONE)
             and (not wanted.free_only or provider.record.cost is Cost.FREE)
             and _may_serve(provider.record, wanted.model)
         ]
@@ -388,14 +396,16 @@ class DiscoveryManager:
         best = min(records, key=lambda record: (record.host != first_host, record.service_type != SERVICE_TYPE))
         if any(record.host != best.host for record in records):
             _LOGGER.warning("Two hosts advertise the same id: %s and others as %s", best.host, best.name)
+        rivals = tuple(record for record in records if record is not best)
         trust = self._trust.judge(best)
         if former is None:
-            self._providers[provider_id] = Provider(best, trust)
+            self._providers[provider_id] = Provider(best, trust, rivals=rivals)
             self._tell(ChangeKind.ADDED, self._providers[provider_id])
             return
-        provider = replace(former, record=best, trust=trust, last_seen=time.time())
+        provider = replace(former, record=best, trust=trust, rivals=rivals, last_seen=time.time())
         self._providers[provider_id] = provider
-        if (best.addresses, best.port, best.tls) != (former.record.addresses, former.record.port, former.record.tls):
+        moved = (best.addresses, best.port, best.tls) != (former.record.addresses, former.record.port, former.record.tls)
+        if moved or _elsewhere(provider) - _elsewhere(former):
             self._tell(ChangeKind.MOVED, provider)
         elif (replace(best, load=None), trust) != (replace(former.record, load=None), former.trust):
             self._tell(ChangeKind.UPDATED, provider)
@@ -404,7 +414,8 @@ class DiscoveryManager:
 
     def _is_known(self, record: ServiceRecord) -> bool:
         """Whether the record's provider has answered, or was confirmed."""
-        return record.id in self._answered or record.id in self.kept_ids or self._trust.judge(record) is Trust.KNOWN
+        confirmed = self._trust.judge(record) in (Trust.KNOWN, Trust.MOVED)
+        return confirmed or record.id in self._answered or record.id in self.kept_ids
 
     def _tell(self, kind: ChangeKind, provider: Provider) -> None:
         for callback in tuple(self._callbacks):
@@ -446,6 +457,11 @@ def read_info(info: AsyncServiceInfo) -> ServiceRecord | None:
     except (RecordError, ValueError) as err:
         _LOGGER.info("The advertisement of %r is not used: %s", info.name, err)
         return None
+
+
+def _elsewhere(provider: Provider) -> frozenset[str]:
+    """The base URLs that only the rivals' advertisements name."""
+    return frozenset(url for rival in provider.rivals for url in rival.base_urls()) - provider.record.base_urls()
 
 
 def _may_serve(record: ServiceRecord, model: str | None) -> bool:

@@ -12,8 +12,6 @@ from itertools import islice
 
 from .protocol.record import Placement, ServiceRecord
 
-MAX_ADDRESSES = 8
-"""Addresses of one advertisement that are probed; it may list any number."""
 MAX_RECORDS = 8
 """Advertisements of one id that are looked at."""
 
@@ -59,6 +57,8 @@ class Target:
     """The certificate that must be shown."""
     verify: bool = True
     """Whether a certificate without a fingerprint is verified."""
+    public_only: bool = False
+    """Whether only public addresses are connected to."""
     prove: bool = False
     """Whether the proof of the key is asked for where the known id answers."""
 
@@ -80,6 +80,8 @@ class Confirmed:
     """Whether a key is sent to it."""
     provable: bool = False
     """Whether the key is a generated one, which a provider may prove to know."""
+    public_only: bool = False
+    """Whether only public addresses are connected to, because an advertisement named its host."""
     ephemeral: bool = False
     """Its key comes with each advertisement."""
 
@@ -106,37 +108,46 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
         return Identification(Verdict.SAME, record)
     if known.ephemeral and _is_upstream(record):  # another upstream may be anybody's, and the former one answers everybody
         return Identification(Verdict.MOVED_UNPROVEN, record, record.base_url())
-    former = await probe(Target(known.base_url, known.fingerprint, known.verify)) if known.base_url else Reply.SILENT
+    former = Reply.SILENT
+    if known.base_url:
+        former = await probe(Target(known.base_url, known.fingerprint, known.verify, known.public_only))
     may_be_former = former in (Reply.UNNAMED, Reply.WANTS_KEY)
     if former is Reply.KNOWN or (may_be_former and (known.fingerprint is not None or not known.provable or same_address)):
         return Identification(Verdict.SAME, record)
     if not same_certificate:
         return Identification(Verdict.SAME if may_be_former else Verdict.CHANGED, record, record.base_url())
+    if _is_upstream(record):  # another host may be anybody's, and is not even asked
+        return Identification(Verdict.SAME if may_be_former else Verdict.MOVED_UNPROVEN, record, record.base_url())
     found = await _probe_all(record, known, probe)
     if may_be_former and found.verdict is not Verdict.MOVED_PROVEN:
         return Identification(Verdict.SAME, record)
     return found
 
 
-async def identify_any(records: Iterable[ServiceRecord], known: Confirmed, probe: Probe) -> Identification:
-    """The strongest identification among the advertisements of one id, at least one: an impostor's hides no other."""
-    found = [await identify(record, known, probe) for record in islice(records, MAX_RECORDS)]
+async def identify_any(
+    records: Iterable[ServiceRecord], known: Confirmed, probe: Probe, *, beyond_confirmed: bool = False
+) -> Identification:
+    """The strongest identification among the advertisements of one id, at least one: an impostor's hides no other.
+
+    `beyond_confirmed`: nothing answers at the confirmed address, so the others of a record that lists it are looked at, too.
+    """
+    considered = [_without(record, known.base_url) if beyond_confirmed else record for record in islice(records, MAX_RECORDS)]
+    found = [await identify(record, known, probe) for record in considered]
     return max(found, key=_strength)
 
 
 async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:
     """Probe the advertised addresses in turn, up to the first where the provider may be followed to."""
-    pinned, upstream = known.fingerprint is not None, _is_upstream(record)
+    pinned = known.fingerprint is not None
     asked: str | None = None
-    for base_url in islice(urls_of(record), MAX_ADDRESSES):
-        prove = known.provable and not pinned and not upstream
-        reply = await probe(Target(base_url, known.fingerprint, known.verify, prove))
+    for base_url in record.urls():
+        reply = await probe(Target(base_url, known.fingerprint, known.verify, prove=known.provable and not pinned))
         if reply is Reply.SILENT:
             continue
         if reply is Reply.PROVEN or (pinned and reply is not Reply.OTHER):
             return Identification(Verdict.MOVED_PROVEN, record, base_url, follow=True)
         named = reply is Reply.KNOWN or (reply is Reply.UNNAMED and record.id_derived)
-        if named and not known.keyed and not pinned and not upstream:
+        if named and not known.keyed and not pinned:
             return Identification(Verdict.MOVED_UNPROVEN, record, base_url, follow=True)
         asked = asked or base_url
     if asked is None:
@@ -144,9 +155,10 @@ async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> I
     return Identification(Verdict.MOVED_UNPROVEN, record, asked)
 
 
-def urls_of(record: ServiceRecord) -> tuple[str, ...]:
-    """The base URLs of an advertisement in the order to try them."""
-    return tuple(dict.fromkeys(record.base_url(address) for address in record.addresses)) or (record.base_url(),)
+def _without(record: ServiceRecord, base_url: str) -> ServiceRecord:
+    """The record without one of its addresses, where it has others."""
+    others = [address for address in record.addresses if record.base_url(address) != base_url]
+    return record.with_addresses(others) if others else record
 
 
 def _keeps_certificate(record: ServiceRecord, known: Confirmed) -> bool:

@@ -20,7 +20,9 @@ class Trust(StrEnum):
     NEW = "new"
     """Neither its id nor its name was confirmed before."""
     KNOWN = "known"
-    """The id that was confirmed, with the certificate that was."""
+    """The id that was confirmed, with its certificate, or at its address where it has none."""
+    MOVED = "moved"
+    """The id that was confirmed, at another address. An id proves nothing: see `identity`."""
     CHANGED = "changed"
     """A confirmed name under another id, or a confirmed id with another certificate: to be confirmed anew, never used before."""
 
@@ -32,6 +34,8 @@ class Pin:
     id: str
     name: str
     fingerprint: str | None = None
+    base_url: str | None = None
+    """Where it was confirmed; None in files of versions that did not keep it."""
 
 
 class TrustStore:
@@ -48,13 +52,19 @@ class TrustStore:
         """What the pins say of this advertisement."""
         pin = self._pins.get(record.id)
         if pin is not None:
-            return Trust.CHANGED if pin.fingerprint and pin.fingerprint != record.fingerprint else Trust.KNOWN
+            if pin.fingerprint:
+                return Trust.KNOWN if pin.fingerprint == record.fingerprint else Trust.CHANGED
+            return Trust.KNOWN if pin.base_url in record.base_urls() else Trust.MOVED
         return Trust.CHANGED if any(pin.name == record.name for pin in self._pins.values()) else Trust.NEW
 
-    def confirm(self, record: ServiceRecord) -> None:
-        """Pin this identity; the name's former one, if any, is let go."""
+    def pin(self, provider_id: str) -> Pin | None:
+        """What was confirmed under an id."""
+        return self._pins.get(provider_id)
+
+    def confirm(self, record: ServiceRecord, base_url: str | None = None) -> None:
+        """Pin this identity, at one of its addresses (by default its first); the name's former one, if any, is let go."""
         self._pins = {key: pin for key, pin in self._pins.items() if pin.name != record.name}
-        self._pins[record.id] = Pin(record.id, record.name, record.fingerprint)
+        self._pins[record.id] = Pin(record.id, record.name, record.fingerprint, base_url or record.base_url())
         self._save()
 
     def forget(self, provider_id: str) -> None:
@@ -74,7 +84,8 @@ class TrustStore:
 def _load(file: Path) -> dict[str, Pin]:
     try:
         listed = json.loads(file.read_bytes())
-        pins = [Pin(item["id"], item["name"], item.get("fingerprint")) for item in listed if isinstance(item, Mapping)]
+        entries = [item for item in listed if isinstance(item, Mapping)]
+        pins = [Pin(item["id"], item["name"], item.get("fingerprint"), item.get("base_url")) for item in entries]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as err:
         aside = file.with_suffix(".unreadable")
         _LOGGER.warning("The confirmed providers in %s cannot be read (%s); kept as %s, starting afresh", file, err, aside)

@@ -18,7 +18,7 @@ from zeroconf_ai.protocol.record import Auth, ServiceRecord
 from zeroconf_ai.protocol.thinking import Piece
 from zeroconf_ai.trust import Trust
 
-from .common import COMMAND, LO, Server, environment, run, serving
+from .common import COMMAND, LO, Server, environment, free_port, run, serving
 from .conftest import NAME
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
@@ -111,6 +111,38 @@ def test_a_known_name_with_another_identity_is_not_talked_with_unasked(tmp_path:
         assert "is not who it was" in refused.stderr
         assert refused.stdout == ""
         assert run(tmp_path, *ask, "--trust").stdout == "1 2\n"
+        assert run(tmp_path, *ask).stdout == "1 2\n"
+
+
+def test_key_goes_to_a_new_address_only_where_it_is_proven_or_trusted(tmp_path: Path) -> None:
+    name = f"Mover {os.getpid()}"
+    secret = run(tmp_path, "keys", "create", "Chat").stdout.strip()
+    ask = ("chat", "--provider", name, "--key", secret, "count to 2", *LO)
+
+    def pinned() -> str:
+        (pin,) = json.loads((tmp_path / "zeroconf-ai" / "trusted.json").read_text())
+        address: str = pin["base_url"]
+        return address
+
+    with serving(tmp_path, "--name", name, "--keys", "--port", str(free_port())) as first:
+        assert run(tmp_path, *ask).stdout == "1 2\n"
+        assert pinned() == first.url
+        first.stop()
+    with serving(tmp_path, "--name", name, "--keys", "--port", str(free_port())) as moved:
+        assert moved.ready["id"] == first.ready["id"]
+        assert run(tmp_path, *ask).stdout == "1 2\n"
+        assert pinned() == moved.url
+        moved.stop()
+    # A chosen key is never proven: to a client, this is an impostor that would take the key.
+    with serving(tmp_path, "--name", name, "--key", secret, "--port", str(free_port())) as impostor:
+        listed = json.loads(run(tmp_path, "discover", "--json", *LO).stdout)
+        assert [found["trust"] for found in listed if found["name"] == name] == ["moved"]
+        refused = run(tmp_path, *ask)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "--trust" in refused.stderr
+        assert pinned() == moved.url
+        assert run(tmp_path, *ask, "--trust").stdout == "1 2\n"
+        assert pinned() == impostor.url
         assert run(tmp_path, *ask).stdout == "1 2\n"
 
 

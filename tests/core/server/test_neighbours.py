@@ -68,10 +68,16 @@ async def test_they_come_move_and_go(engine: Engine) -> None:
         (member,) = engine.pool
         assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", AFTER_OWN)
         hear(manager, record(1, there))
+        await asyncio.gather(*neighbours._tasks)
+        await until(engine, "m1")  # it still answers where it was
+        assert "/models" not in [request.path for request in there.received]
+        here.behave.clear()
+        hear(manager, record(1, there, models=("moved",)))
         await until(engine, "moved")
         assert [found is member for found in engine.pool] == [True]
         leave(manager, first)
         await until(engine)
+        provider(1, here)
         hear(manager, first)
         leave(manager, first)
         hear(manager, first)  # back before it was let go

@@ -48,7 +48,7 @@ class IdentityProbe:
         except ValueError:
             _LOGGER.warning("The certificate fingerprint of %s is invalid", self._name)
             return Reply.SILENT
-        endpoint = Endpoint(target.base_url, ssl=ssl)
+        endpoint = Endpoint(target.base_url, ssl=ssl, public_only=target.public_only)
         try:
             health = await probe(self._session, endpoint, self._name)
         except AuthenticationError:

@@ -90,6 +90,11 @@ class ZeroconfAIBackend(Backend):
         return self._upstream.base_url
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where it is now, and how it is spoken to."""
+        return self._upstream.endpoint
+
+    @property
     def key(self) -> str | None:
         """The bearer that it is spoken to with."""
         return self._upstream.key

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import re
 import sys
 from typing import Any
@@ -11,14 +11,16 @@ import aiohttp
 import click
 
 from ..backends.base import BackendInfo, Endpoint
+from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.locate import locate
-from ..backends.zeroconfai import ZeroconfAIBackend
+from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
 from ..discovery import DiscoveryManager, Provider
 from ..engine import Caller, Engine, Source
+from ..identity import Confirmed, Reply, Target, Verdict, identify_any
 from ..protocol.chunks import Delta
 from ..protocol.errors import ApiError
 from ..protocol.models import AUTO
-from ..protocol.record import Auth
+from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
 from ..protocol.thinking import Piece, ThinkSplitter
@@ -47,7 +49,7 @@ class Options:
 @click.option("--provider", metavar="NAME|URL", help="Ask this provider: its name or id on the network, or its URL.")
 @click.option("--model", default=AUTO, show_default=True, help="The model to ask for.")
 @click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's key. ZEROCONF_AI_KEY hides it from `ps`.")
-@click.option("--trust", is_flag=True, help="Accept that a provider of a known name has a new identity.")
+@click.option("--trust", is_flag=True, help="Accept a new identity of a provider of a known name, or its new address.")
 @interface_option
 def command(
     prompt: str | None, provider: str | None, model: str, key: str | None, trust: bool, interfaces: tuple[str, ...]
@@ -111,15 +113,24 @@ def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
             click.secho(f"Error: {err.message}", fg="red", err=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A provider of the network, and where it may be spoken to."""
+
+    record: ServiceRecord
+    endpoint: Endpoint
+
+
 class _Talk:
     """A conversation with one provider, or with the best of all that were found."""
 
-    def __init__(self, engine: Engine, stack: AsyncExitStack, model: str, trust: TrustStore) -> None:
+    def __init__(self, engine: Engine, stack: AsyncExitStack, model: str, trust: TrustStore, *, accepts_changes: bool) -> None:
         self._engine = engine
         self._stack = stack
         self._model = model
         self._trust = trust
-        self._found: dict[str, Provider] = {}
+        self._accepts_changes = accepts_changes
+        self._found: dict[str, _Located] = {}
         self._messages: list[dict[str, Any]] = []
 
     @classmethod
@@ -129,7 +140,7 @@ class _Talk:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             engine = Engine()
             stack.push_async_callback(engine.close)
-            talk = cls(engine, stack, options.model, TrustStore(trust_file()))
+            talk = cls(engine, stack, options.model, TrustStore(trust_file()), accepts_changes=options.trust)
             if options.provider is not None and (url := _base_url(options.provider)) is not None:
                 info = BackendInfo(url, url)
                 engine.add(ZeroconfAIBackend(session, info, Endpoint(url, options.key)))
@@ -160,8 +171,8 @@ class _Talk:
                     pieces = [Piece(delta.reasoning, True)] if delta.reasoning else []
                     answer += _show([*pieces, *splitter.feed(delta.content)])
                 answer += _show(splitter.flush())
-                if (provider := self._found.get(reply.backend_id)) is not None and provider.trust is not Trust.KNOWN:
-                    self._trust.confirm(provider.record)
+                if (found := self._found.get(reply.backend_id)) is not None:
+                    self._confirm(found)
         finally:
             if answer:
                 click.echo()
@@ -177,14 +188,58 @@ class _Talk:
         async with open_zeroconf(options.interfaces) as zeroconf, DiscoveryManager(zeroconf, trust=self._trust) as manager:
             providers = await manager.scan_network()
         chosen = _choose(providers, options)
-        for provider, url in zip(chosen, await asyncio.gather(*(_address(session, found) for found in chosen)), strict=True):
-            record = provider.record
-            endpoint = Endpoint(url, options.key, public_only=record.names_public_host)
-            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), endpoint)
+        located = await asyncio.gather(*(self._locate(session, provider, options) for provider in chosen), return_exceptions=True)
+        refusals: list[BaseException] = []
+        for found in located:
+            if isinstance(found, BaseException):
+                refusals.append(found)
+                continue
+            record = found.record
+            backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), found.endpoint)
             backend.announce(record)
             backend.identity = None if record.id_derived else record.id
             self._engine.add(backend)
-            self._found[record.id] = provider
+            self._found[record.id] = found
+        if not self._found:
+            raise refusals[0]
+
+    async def _locate(self, session: aiohttp.ClientSession, provider: Provider, options: Options) -> _Located:
+        """Where a provider may be spoken to. Raises click.ClickException where a known one must be confirmed first."""
+        record = provider.record
+        try:
+            advertised = endpoint_of_record(record, key=options.key)
+        except ValueError:
+            raise click.ClickException(f"{record.name} advertises an invalid certificate fingerprint.") from None
+        pin = self._trust.pin(record.id)
+        if pin is None or options.trust:
+            return _Located(record, replace(advertised, base_url=await _address(session, provider)))
+        known = Confirmed(
+            record.id,
+            pin.base_url or "",
+            pin.fingerprint,
+            **confirmed_key(options.key),
+            ephemeral=options.key is None and record.ephemeral_key is not None,
+        )
+        probe = IdentityProbe(session, record.name, record.id, options.key)
+        found = await identify_any(provider.records, known, probe)
+        if found.verdict is Verdict.SAME and await probe(Target(known.base_url, known.fingerprint)) is Reply.SILENT:
+            found = await identify_any(provider.records, known, probe, beyond_confirmed=True)
+        base_url = found.base_url if found.follow else pin.base_url
+        if not base_url or (found.verdict in (Verdict.MOVED_UNPROVEN, Verdict.CHANGED) and not found.follow):
+            raise click.ClickException(
+                f"{record.name} is advertised at {found.base_url or advertised.base_url}, where it was not confirmed, and nothing"
+                " proves that it is the same provider. Nothing was sent there. If you moved or changed it, pass --trust once."
+            )
+        here = base_url in found.record.base_urls()
+        key = options.key or (found.record.ephemeral_key if here else None)
+        ssl = fingerprint_ssl(pin.fingerprint) if pin.fingerprint else True
+        return _Located(found.record, Endpoint(base_url, key, ssl, public_only=names_public_host(base_url)))
+
+    def _confirm(self, found: _Located) -> None:
+        """Pin the provider that answered, at the address where it did."""
+        pin = self._trust.pin(found.record.id)
+        if pin is None or pin.base_url != found.endpoint.base_url or self._accepts_changes:
+            self._trust.confirm(found.record, found.endpoint.base_url)
 
 
 async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:

@@ -116,6 +116,8 @@ def _state(provider: Provider) -> str:
         words.append(f"{provider.latency * 1000:.0f} ms")
     if provider.trust is Trust.CHANGED:
         words.append("not who it was")
+    elif provider.trust is Trust.MOVED:
+        words.append("not where it was confirmed")
     return ", ".join(words)
 
 

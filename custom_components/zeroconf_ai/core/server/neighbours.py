@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 import logging
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import aiohttp
 
 from ..backends.base import BackendInfo, Endpoint
-from ..backends.locate import locate
-from ..backends.zeroconfai import ZeroconfAIBackend
+from ..backends.identity_probe import IdentityProbe
+from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
 from ..discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..engine import Engine
+from ..identity import Confirmed, Identification, identify_any
 from ..protocol.errors import ApiError
-from ..protocol.record import Auth, names_public_host
+from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..routing.pool import Member
 from ..trust import Trust
 from .remembered import Place, Remembered
@@ -28,7 +30,8 @@ AFTER_OWN = 65536
 class Neighbours:
     """Keeps the providers that a `DiscoveryManager` finds in the engine, from `start` to `close`.
 
-    Those that ask for a key are left out, and those that took another's name.
+    Those that ask for a key are left out, and those that took another's name. One that is advertised elsewhere is followed by the
+    rule of `identity`: no request goes to the new address before the same id answered there, and none answers at the former one.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Neighbours:
         self._session = session
         self._remembered = remembered
         self._backends: dict[str, ZeroconfAIBackend] = {}
+        self._confirmed: dict[str, Confirmed] = {}
+        """What each provider was taken in with, by its id."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop: Callable[[], None] | None = None
 
@@ -86,19 +91,50 @@ class Neighbours:
             return
         record = provider.record
         backend = self._backends.get(provider.id)
-        keeps = backend is not None and backend.base_url in record.urls()  # which may be another than the first
-        url = backend.base_url if backend is not None and keeps else provider.base_url
-        endpoint = Endpoint(url, public_only=record.names_public_host)
-        if self._remembered is not None and not record.id_derived:  # another could not be told from it later
-            self._remembered.note(Place.of(record, endpoint.base_url))
         if backend is None:
+            try:
+                endpoint = replace(endpoint_of_record(record), base_url=provider.base_url, key=None)
+            except ValueError:
+                _LOGGER.warning("The certificate fingerprint of %s is invalid", record.name)
+                return
             backend = self._backend(provider.id, record.name, endpoint)
             backend.identity = None if record.id_derived else record.id
-            self._offer(provider.id, backend)
-        elif not keeps:
-            backend.move(endpoint)
+            self._offer(provider.id, backend, record.fingerprint)
+        elif backend.base_url not in record.base_urls():
+            self._spawn(self._follow(backend, provider), "follow")
+            return
+        self._update(backend, record, heard=heard)
+
+    async def _follow(self, backend: ZeroconfAIBackend, provider: Provider) -> None:
+        """Move to another advertised address where that is allowed."""
+        found = await self._identify(backend, provider)
+        if found is not None and backend.base_url in found.record.base_urls():
+            self._update(backend, found.record)
+        elif (member := self._engine.pool.get(_member_id(provider.id))) is not None:
+            await self._engine.checker.check(member)
+
+    async def _identify(
+        self, backend: ZeroconfAIBackend, provider: Provider, *, beyond_confirmed: bool = False
+    ) -> Identification | None:
+        """What a provider's advertisements are, after the backend was moved where that is allowed. None: it was let go."""
+        known = self._confirmed.get(provider.id)
+        if known is None:
+            return None
+        probe = IdentityProbe(self._session, provider.record.name, provider.id)
+        found = await identify_any(provider.records, known, probe, beyond_confirmed=beyond_confirmed)
+        if self._backends.get(provider.id) is not backend:
+            return None
+        if found.follow and found.base_url is not None:
+            self._confirmed[provider.id] = replace(known, base_url=found.base_url)
+            backend.move(replace(backend.endpoint, base_url=found.base_url, public_only=False))
+        return found
+
+    def _update(self, backend: ZeroconfAIBackend, record: ServiceRecord, *, heard: bool = False) -> None:
+        """Take over what a provider's advertisement at its address says."""
+        if self._remembered is not None and not record.id_derived:  # another could not be told from it later
+            self._remembered.note(Place.of(record, backend.base_url))
         backend.announce(record)
-        member = self._engine.pool.get(_member_id(provider.id))
+        member = self._engine.pool.get(_member_id(record.id))
         if member is None:
             return
         member.priority_override = record.priority + AFTER_OWN
@@ -117,15 +153,18 @@ class Neighbours:
             return
         if backend.answered_as != place.id or place.id in self._backends:
             return
-        member = self._offer(place.id, backend)
+        member = self._offer(place.id, backend, None)
         member.priority_override = place.priority + AFTER_OWN
         await self._engine.checker.check(member, models=True)
 
     def _backend(self, provider_id: str, name: str, endpoint: Endpoint) -> ZeroconfAIBackend:
         return ZeroconfAIBackend(self._session, BackendInfo(_member_id(provider_id), name), endpoint)
 
-    def _offer(self, provider_id: str, backend: ZeroconfAIBackend) -> Member:
+    def _offer(self, provider_id: str, backend: ZeroconfAIBackend, fingerprint: str | None) -> Member:
         self._backends[provider_id] = backend
+        self._confirmed[provider_id] = Confirmed(
+            provider_id, backend.base_url, fingerprint, public_only=backend.endpoint.public_only
+        )
         backend.relocate = partial(self._relocate, provider_id, backend)
         _LOGGER.info("Offering %s at %s too", backend.info.name, backend.base_url)
         return self._engine.add(backend)
@@ -135,20 +174,15 @@ class Neighbours:
         provider = self._discovery.get(provider_id)
         if provider is None:
             return False
-        try:
-            located = await locate(self._session, provider.record)
-        except ApiError:
-            return False
-        if located.base_url == backend.base_url:
-            return False
-        backend.move(Endpoint(located.base_url, public_only=provider.record.names_public_host))
-        return True
+        found = await self._identify(backend, provider, beyond_confirmed=True)
+        return found is not None and found.follow
 
     async def _drop(self, provider_id: str) -> None:
         if (back := self._discovery.get(provider_id)) is None or not _usable(back):
             await self._remove(provider_id)
 
     async def _remove(self, provider_id: str) -> None:
+        self._confirmed.pop(provider_id, None)
         if self._backends.pop(provider_id, None) is not None:
             await self._engine.remove(_member_id(provider_id))
             self._engine.pool.tell(_member_id(provider_id))
