@@ -1,9 +1,12 @@
 """A provider for tests: a real HTTP server on 127.0.0.1 whose answers are scripted and whose requests are kept."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+import hashlib
+import hmac
 import json
 from ssl import SSLContext
 from typing import Any
@@ -49,12 +52,16 @@ class FakeProvider:
     """Whether /v1/health answers without the key."""
     status: dict[str, Any] | None = None
     """The body of /v1/status; None answers 404."""
+    proves: bool = False
+    """Whether it answers the proof of its key, as this project's own servers do."""
     health_status: int = 200
     answers: list[Script] = field(default_factory=list)
     """What the next chats are answered with, in turn; the last one again and again."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    challenged: int = 0
+    """How often it was asked for a proof."""
     ssl: SSLContext | None = None
     """Serve by TLS with this."""
     base_url: str = ""
@@ -96,11 +103,23 @@ class FakeProvider:
             return web.json_response({"error": error}, status=401)
         return await handler(request)
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def _health(self, request: web.Request) -> web.Response:
+        self.challenged += "challenge" in request.query
         if self.health_status != 200:
             return web.json_response({"status": "unavailable"}, status=self.health_status)
         body = {"status": "ok", "id": self.id, "provider": "custom", "version": "1.2.3", "uptime_seconds": 5}
+        body["proof"] = self._proof(request) if self.proves and "challenge" in request.query else None
         return web.json_response({key: value for key, value in body.items() if value is not None})
+
+    def _proof(self, request: web.Request) -> str:
+        """The proof as docs/protocol.md has it, written down once more."""
+        assert request.transport is not None
+        address, port = request.transport.get_extra_info("sockname")[:2]
+        challenge = base64.urlsafe_b64decode(request.query["challenge"] + "=")
+        fields = (b"zai-proof-1", challenge, (self.id or "").encode(), address.encode(), str(port).encode())
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in fields)
+        proof = hmac.digest(hashlib.sha256((self.key or "").encode()).digest(), message, "sha256")
+        return base64.urlsafe_b64encode(proof).decode().rstrip("=")
 
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": self.models})

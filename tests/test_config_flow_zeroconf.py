@@ -325,13 +325,37 @@ async def test_known_provider_at_its_known_address(hass: HomeAssistant, provider
 
 
 async def test_moved_provider_is_followed(hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider) -> None:
-    entry = make_entry(provider, api_key="secret")
+    moved.key, moved.proves = "zai_example-key-of-the-tests-0000000", True
+    entry = make_entry(provider, api_key=moved.key)
     entry.add_to_hass(hass)
     await provider.stop()
     result = await discover(hass, announced(moved))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert entry.data[CONF_BASE_URL] == moved.base_url
     assert set(moved.keys) == {None}
+
+
+async def test_moved_provider_that_proves_nothing_is_not_followed(
+    hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider
+) -> None:
+    entry = make_entry(provider, api_key="secret")
+    entry.add_to_hass(hass)
+    await provider.stop()
+    await discover(hass, announced(moved))
+    assert entry.data[CONF_BASE_URL] == provider.base_url
+    assert set(moved.keys) == {None}
+    assert moved.challenged == 0  # the public id of a chosen key would help to guess it
+
+
+async def test_typed_provider_that_names_no_id_takes_over_none(hass: HomeAssistant, provider: FakeProvider) -> None:
+    typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
+    typed.add_to_hass(hass)
+    info = announced(provider)
+    provider.id = None
+    result = await discover(hass, info)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert typed.unique_id is None
+    assert CONF_PROVIDER_ID not in typed.data
 
 
 async def test_copycat_is_not_followed_while_the_provider_answers(

@@ -66,8 +66,10 @@ async def _setup_provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> 
     member = shared.engine.add(backend)
     entry.async_on_unload(lambda: _let_go(hass, entry, shared.engine))
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
-    if provider is not None:
-        backend.announce(provider.record)
+    for record in provider.records if provider is not None else ():
+        if backend.base_url in record.base_urls():  # any host may advertise the id; elsewhere it is identified first
+            backend.announce(record)
+            break
     coordinator = ProviderCoordinator(hass, entry, backend, member)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **provider_device(entry, member))
     entry.runtime_data = ProviderRuntime(backend, member, coordinator, device.id)

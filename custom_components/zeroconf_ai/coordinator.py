@@ -1,6 +1,6 @@
 """Keeps one provider's picture true: asks it at intervals, and listens to the network and to the requests in between."""
 
-from dataclasses import replace
+import asyncio
 from datetime import timedelta
 from functools import partial
 import logging
@@ -17,11 +17,11 @@ from . import issues
 from .const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
-    CONF_FINGERPRINT,
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
     CONF_PRIORITY,
     CONF_PROVIDER_ID,
+    CONF_REFUSED,
     CONF_ROUTING,
     CONF_WAKE_ACTION,
     CONF_WAKE_WAIT,
@@ -31,14 +31,14 @@ from .const import (
     DOMAIN,
 )
 from .core.backends.base import Timeouts
-from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, probe
-from .core.discovery import Change, ChangeKind
-from .core.protocol.errors import ApiError, AuthenticationError
-from .core.protocol.record import ServiceRecord
-from .core.protocol.status import Health, ProviderState
+from .core.backends.identity_probe import IdentityProbe
+from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
+from .core.discovery import Change, ChangeKind, Provider
+from .core.identity import Identification, Verdict, identify_any
+from .core.protocol.status import ProviderState
 from .core.routing.events import RoutingEvent
 from .core.routing.pool import Member, Wake
-from .data import DATA, ZeroconfAIConfigEntry, endpoint_of
+from .data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of
 from .energy import EnergyFeeds, EnergyOptions
 from .pool_coordinator import MemberCoordinator
 
@@ -57,6 +57,7 @@ class ProviderCoordinator(MemberCoordinator):
         self._member = member
         self._discovery = hass.data[DATA].discovery
         self._shown: tuple[str | None, ...] = ()
+        self._identifying = asyncio.Lock()
         self._wake_actions: list[dict[str, Any]] | None = None
         self._energy = EnergyFeeds(hass, hass.data[DATA].engine.pool)
         entry.async_on_unload(self._energy.close)
@@ -111,7 +112,7 @@ class ProviderCoordinator(MemberCoordinator):
         if provider is None:
             await self.async_refresh()
         else:
-            await self._on_record(provider.record)
+            await self._on_advertisement()
 
     def apply_options(self) -> None:
         """Take over the entry's options; running requests are not disturbed."""
@@ -192,64 +193,62 @@ class ProviderCoordinator(MemberCoordinator):
             return
         if change.kind is ChangeKind.REMOVED:
             self._engine.pool.note_goodbye(self.member)
+            issues.move_withdrawn(self)
         elif change.kind is ChangeKind.HEARD and self.member.online:
             return  # no news of one that is well
         elif change.kind is not ChangeKind.STATE:
             self.config_entry.async_create_background_task(
-                self.hass, self._on_record(change.provider.record), name=f"{DOMAIN} record {self.name}"
+                self.hass, self._on_advertisement(), name=f"{DOMAIN} record {self.name}"
             )
 
-    async def _on_record(self, record: ServiceRecord) -> None:
-        """An advertisement: take over what it says at once, its address only after it was verified."""
-        models_changed = record.models != self.backend.info.announced_models
+    async def _on_advertisement(self) -> None:
+        """Take over what the provider advertises now, its address only where `identity` allows that without the owner."""
+        models_changed = False
+        async with self._identifying:  # the newest advertisements are read when it is their turn
+            provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
+            if provider is not None:
+                models_changed = await self._identify(provider)
+        await self.check_now(models=models_changed)
+
+    async def _identify(self, provider: Provider) -> bool:
+        """Act on the provider's advertisements; whether its models must be asked for again."""
+        data = self.config_entry.data
+        session = async_get_clientsession(self.hass)
+        probe = IdentityProbe(session, self.name, provider.id, data.get(CONF_API_KEY))
+        known = confirmed_of(data)
+        found = await identify_any(provider.records, known, probe)
+        if found.verdict is Verdict.SAME and self.member.known and not self.member.online:
+            elsewhere = await identify_any(provider.records, known, probe, beyond_confirmed=True)
+            found = found if elsewhere.verdict is Verdict.UNREACHABLE else elsewhere
+        if self.config_entry.data != data:
+            return True  # its owner, or a flow, changed it meanwhile
+        if found.verdict is Verdict.UNREACHABLE:
+            return False
+        if found.verdict is not Verdict.SAME and not found.follow:
+            self._ask_owner(found)
+            return False
+        record = found.record
+        models_changed = found.follow or record.models != self.backend.info.announced_models
         self.backend.announce(record)
-        moved = await self._follow(record)
-        await self.check_now(models=models_changed or moved)
+        if found.follow and found.base_url is not None:
+            self.hass.config_entries.async_update_entry(self.config_entry, data={**data, CONF_BASE_URL: found.base_url})
+            self.apply_data()
+        if data.get(CONF_EPHEMERAL) and self.backend.base_url in record.base_urls():
+            self.backend.move(endpoint_of(self.config_entry.data, key=record.ephemeral_key))
+        return models_changed
 
-    async def _follow(self, record: ServiceRecord) -> bool:
-        """Move to the advertised address where the provider answers there as the same one, and no longer at the old one.
-
-        The stored key is not shown to the new address before that: whoever answers there could be anybody.
-        """
+    def _ask_owner(self, found: Identification) -> None:
+        """A repair, unless the owner has refused that address."""
         try:
-            endpoint = endpoint_of_record(record)
+            endpoint_of_record(found.record)
         except ValueError:
             _LOGGER.warning("%s advertises a certificate fingerprint that is none", self.name)
-            return False
-        if self.config_entry.data.get(CONF_EPHEMERAL):  # the advertisement is the authority: address and key come with it
-            self.backend.move(endpoint)
-            return False
-        if self.backend.base_url in record.base_urls():
-            return False
-        if endpoint.public_only and not endpoint_of(self.config_entry.data).public_only:
-            return False  # from this home to the internet: not without its owner
-        session = async_get_clientsession(self.hass)
-        try:
-            health = await probe(session, replace(endpoint_of(self.config_entry.data), key=None), self.name)
-        except AuthenticationError:
-            return False
-        except ApiError:
-            pass
-        else:
-            if health.id in (None, record.id):  # else its old address was given to another provider
-                return False
-        same_certificate = record.fingerprint == self.config_entry.data.get(CONF_FINGERPRINT)
-        try:
-            health = await probe(session, endpoint, self.name)
-        except AuthenticationError:
-            health = Health()
-        except ApiError as err:
-            _LOGGER.debug("%s is advertised at %s and does not answer there: %s", self.name, endpoint.base_url, err)
-            return False
-        proven = health.id == record.id or (health.id is None and not self.config_entry.data.get(CONF_API_KEY))
-        if not (proven and same_certificate):
-            issues.identity_changed(self, record)
-            return False
-        self.hass.config_entries.async_update_entry(
-            self.config_entry, data={**self.config_entry.data, CONF_BASE_URL: endpoint.base_url}
-        )
-        self.apply_data()
-        return True
+            return
+        if found.base_url in self.config_entry.data.get(CONF_REFUSED, ()):
+            return
+        _LOGGER.debug("%s is advertised at %s: %s", self.name, found.base_url, found.verdict)
+        question = issues.CERTIFICATE_CHANGED if found.verdict is Verdict.CHANGED else issues.PROVIDER_MOVED
+        issues.provider_moved(self, found.record, found.base_url, question)
 
 
 def _nothing() -> None:

@@ -9,11 +9,22 @@ from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_ADVERTISED, CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_KIND, DOMAIN, KIND_GATEWAY
+from .const import (
+    CONF_ADVERTISED,
+    CONF_BASE_URL,
+    CONF_EPHEMERAL,
+    CONF_FINGERPRINT,
+    CONF_KIND,
+    CONF_PROVIDER_ID,
+    DOMAIN,
+    KIND_GATEWAY,
+)
 from .core.backends.base import Endpoint, Ssl
+from .core.backends.identity_probe import confirmed_key
 from .core.backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl
 from .core.discovery import DiscoveryManager
 from .core.engine import Engine
+from .core.identity import Confirmed
 from .core.protocol.record import names_public_host
 from .core.routing.pool import Member
 
@@ -82,3 +93,16 @@ def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
     advertised = data.get(CONF_ADVERTISED) or data.get(CONF_EPHEMERAL)
     public_only = bool(advertised) and names_public_host(url)
     return Endpoint(url, key or data.get(CONF_API_KEY), ssl, public_only=public_only)
+
+
+def confirmed_of(data: Mapping[str, Any]) -> Confirmed:
+    """What was confirmed of an entry's provider. The entry must name an id."""
+    return Confirmed(
+        data[CONF_PROVIDER_ID],
+        data[CONF_BASE_URL],
+        data.get(CONF_FINGERPRINT),
+        verify=bool(data.get(CONF_VERIFY_SSL, True)),
+        public_only=endpoint_of(data).public_only,
+        ephemeral=bool(data.get(CONF_EPHEMERAL)),
+        **confirmed_key(data.get(CONF_API_KEY)),
+    )

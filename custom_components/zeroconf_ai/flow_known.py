@@ -1,17 +1,17 @@
 """What an advertisement has to do with the providers that are set up already."""
 
-from dataclasses import replace
-
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntry, ConfigEntryState
+from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from . import issues
-from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME
-from .core.backends.zeroconfai import endpoint_of_record
+from .const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_PROVIDER_ID, CONF_SERVICE_NAME
+from .core.backends.identity_probe import IdentityProbe
 from .core.discovery import Provider
+from .core.identity import identify
 from .core.protocol.record import ServiceRecord
-from .data import DATA, ZeroconfAIConfigEntry, endpoint_of, provider_entries
+from .data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of, provider_entries
 from .flow_probe import answers_as
 
 
@@ -37,39 +37,34 @@ def unconfigured(hass: HomeAssistant) -> dict[str, Provider]:
 
 
 async def new_address(hass: HomeAssistant, entry: ConfigEntry, record: ServiceRecord) -> str | None:
-    """Where a provider that is set up has moved to, or None where it has not.
+    """Where a provider that is set up has moved to, where that may be followed without asking its owner.
 
-    Believed only where it answers at the advertised address under its id and with its certificate, asked without its key, and no
-    longer at the stored address: anybody may advertise anything.
+    One that is loaded is looked after by its coordinator, which also asks the owner.
     """
-    if entry.source == SOURCE_IGNORE or entry.data.get(CONF_EPHEMERAL):
-        return None  # the latter follows its advertisement by itself
-    if entry.data[CONF_BASE_URL] in record.base_urls():
+    if entry.source == SOURCE_IGNORE or entry.data.get(CONF_EPHEMERAL) or entry.state is ConfigEntryState.LOADED:
         return None
-    if record.names_public_host and not endpoint_of(entry.data).public_only:
-        return None  # from this home to the internet: not without its owner
-    if (record.fingerprint if record.tls else None) != entry.data.get(CONF_FINGERPRINT):
+    if entry.data.get(CONF_PROVIDER_ID) is None:
         return None
-    session = async_get_clientsession(hass)
-    if await answers_as(session, endpoint_of(entry.data), entry.title, record.id) is not False:
-        return None
-    endpoint = replace(endpoint_of_record(record), key=None)
-    for url in record.urls():
-        if await answers_as(session, replace(endpoint, base_url=url), entry.title, record.id):
-            return url
-    return None
+    probe = IdentityProbe(async_get_clientsession(hass), entry.title, record.id, entry.data.get(CONF_API_KEY))
+    found = await identify(record, confirmed_of(entry.data), probe)
+    return found.base_url if found.follow else None
 
 
 async def adopt(hass: HomeAssistant, record: ServiceRecord) -> bool:
-    """Give the identity to an entry that was typed in with the advertised address, where it answers there and as no other."""
+    """Whether an entry was typed in with the advertised address, and no other id answers there.
+
+    The entry takes over the id where it answers as that. A server that names none leaves open whose advertisement it is.
+    """
     session = async_get_clientsession(hass)
     for entry in _entries(hass):
         if entry.unique_id is not None or entry.data[CONF_BASE_URL] not in record.base_urls():
             continue
-        if await answers_as(session, endpoint_of(entry.data), entry.title, record.id) is False:
+        same = await answers_as(session, endpoint_of(entry.data), entry.title, record.id)
+        if same is False:
             continue
-        data = {**entry.data, CONF_PROVIDER_ID: record.id, CONF_SERVICE_NAME: record.name}
-        hass.config_entries.async_update_entry(entry, unique_id=record.id, data=data)
+        if same:
+            data = {**entry.data, CONF_PROVIDER_ID: record.id, CONF_SERVICE_NAME: record.name}
+            hass.config_entries.async_update_entry(entry, unique_id=record.id, data=data)
         return True
     return False
 

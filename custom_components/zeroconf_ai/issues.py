@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MODEL_VANISHED = "model_vanished"
 IDENTITY_CHANGED = "identity_changed"
+PROVIDER_MOVED = "provider_moved"
+CERTIFICATE_CHANGED = "certificate_changed"
+"""Other questions about a provider's identity. A provider has one of the three at a time: all have an issue id of the first."""
 CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
 DATABASE_LOST = "database_lost"
@@ -91,6 +94,33 @@ def identity_changed(coordinator: ProviderCoordinator, record: ServiceRecord) ->
 
 
 @callback
+def provider_moved(coordinator: ProviderCoordinator, record: ServiceRecord, base_url: str | None, question: str) -> None:
+    """A repair for a provider that is advertised elsewhere or with another certificate, where nothing proves that it is the same.
+
+    `question`: PROVIDER_MOVED or CERTIFICATE_CHANGED.
+    """
+    _identity_issue(
+        coordinator,
+        {
+            CONF_PROVIDER_ID: record.id,
+            CONF_SERVICE_NAME: record.name,
+            CONF_BASE_URL: base_url,
+            CONF_FINGERPRINT: record.fingerprint if record.tls else None,
+        },
+        question,
+    )
+
+
+@callback
+def move_withdrawn(coordinator: ProviderCoordinator) -> None:
+    """Nothing is advertised under the provider's id any more: there is no new address to ask about."""
+    issue_id = f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}"
+    issue = ir.async_get(coordinator.hass).async_get_issue(DOMAIN, issue_id)
+    if issue is not None and issue.translation_key in (PROVIDER_MOVED, CERTIFICATE_CHANGED):
+        ir.async_delete_issue(coordinator.hass, DOMAIN, issue_id)
+
+
+@callback
 def another_answers(coordinator: ProviderCoordinator, provider_id: str) -> None:
     """The same repair for another provider that answers where the confirmed one did."""
     data = coordinator.config_entry.data
@@ -111,7 +141,7 @@ def identity_proven(coordinator: ProviderCoordinator) -> None:
     ir.async_delete_issue(coordinator.hass, DOMAIN, f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}")
 
 
-def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | None]) -> None:
+def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | None], question: str = IDENTITY_CHANGED) -> None:
     entry = coordinator.config_entry
     ir.async_create_issue(
         coordinator.hass,
@@ -119,9 +149,9 @@ def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | Non
         f"{IDENTITY_CHANGED}_{entry.entry_id}",
         is_fixable=True,
         severity=ir.IssueSeverity.ERROR,
-        translation_key=IDENTITY_CHANGED,
+        translation_key=question,
         translation_placeholders=escaped({"provider": entry.title, "address": code(found[CONF_BASE_URL] or "")}),
-        data={"entry_id": entry.entry_id, **found},
+        data={"entry_id": entry.entry_id, "question": question, **found},
     )
 
 

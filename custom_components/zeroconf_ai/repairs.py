@@ -15,9 +15,10 @@ from .core.protocol.models import AUTO
 from .data import ZeroconfAIConfigEntry, endpoint_of
 from .flow_probe import Known, Problem, survey
 from .flow_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
-from .issues import BUDGET_EXCEEDED, IDENTITY_CHANGED
+from .issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, IDENTITY_CHANGED, PROVIDER_MOVED
 from .markdown import MarkdownFlow, code
 from .repairs_budget import BudgetExceededFlow
+from .repairs_moved import ProviderMovedFlow
 
 type IssueData = dict[str, str | int | float | None]
 
@@ -25,7 +26,8 @@ type IssueData = dict[str, str | int | float | None]
 async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueData | None) -> RepairsFlow:
     """The flow that mends an issue; only those whose issue carries data are fixable."""
     if issue_id.startswith(IDENTITY_CHANGED):
-        return IdentityChangedFlow(data or {})
+        moved = (data or {}).get("question") in (PROVIDER_MOVED, CERTIFICATE_CHANGED)
+        return ProviderMovedFlow(data or {}) if moved else IdentityChangedFlow(data or {})
     if issue_id.startswith(BUDGET_EXCEEDED):
         return BudgetExceededFlow(data or {})
     return ModelVanishedFlow(data or {})
