@@ -1,6 +1,6 @@
 """JSON of providers that is nested too deeply is their failure, wherever they send it, and is never serialized again."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 import json
 from typing import Any
 
@@ -8,46 +8,15 @@ import aiohttp
 import pytest
 
 from tests.core.fakes import COMPLETION, ROLE, STOP, Upstream, answers, chat, delta, nested, streams
-from zeroconf_ai.backends.anthropic.backend import AnthropicBackend, anthropic_info
-from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
-from zeroconf_ai.backends.ollama.backend import OllamaBackend, ollama_info
-from zeroconf_ai.backends.openai.backend import OpenAIBackend
-from zeroconf_ai.backends.openai.flavors import FLAVORS
-from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.protocol.request import Kind, Request
 
+from .dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
+
 DEEP = nested(MAX_DEPTH)
 TOO_DEEP = rf"JSON nested deeper than {MAX_DEPTH} levels"
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
-
-
-def zeroconfai(session: aiohttp.ClientSession, url: str) -> Backend:
-    return ZeroconfAIBackend(session, BackendInfo("p", "Attic"), Endpoint(url))
-
-
-def openai(session: aiohttp.ClientSession, url: str) -> Backend:
-    flavor = FLAVORS["openai_compatible"]
-    return OpenAIBackend(session, flavor.info("p", "Attic"), Endpoint(url), flavor)
-
-
-def anthropic(session: aiohttp.ClientSession, url: str) -> Backend:
-    return AnthropicBackend(session, anthropic_info("p", "Attic"), Endpoint(url))
-
-
-def ollama(session: aiohttp.ClientSession, url: str) -> Backend:
-    return OllamaBackend(session, ollama_info("p", "Attic"), Endpoint(url))
-
-
-MAKES = (zeroconfai, openai, anthropic, ollama)
-type Make = Callable[[aiohttp.ClientSession, str], Backend]
-PATHS: dict[Make, str] = {
-    zeroconfai: "/chat/completions",
-    openai: "/chat/completions",
-    anthropic: "/messages",
-    ollama: "/api/chat",
-}
 
 
 @pytest.fixture
@@ -60,25 +29,6 @@ async def upstream() -> AsyncIterator[Upstream]:
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
-
-
-async def heard(backend: Backend, request: Request) -> list[bytes]:
-    """The bytes of an answer."""
-    answer = await backend.send(request)
-    try:
-        if request.stream:
-            return [chunk.raw async for batch in answer.batches() for chunk in batch]
-        return [await answer.body()]
-    finally:
-        await answer.close()
-
-
-def event(kind: str, **fields: Any) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
-
-
-def line(**message: Any) -> bytes:
-    return json.dumps({"message": message, "done": False}).encode() + b"\n"
 
 
 TOOL_USE = {"type": "tool_use", "id": "a", "name": "add", "input": {"a": DEEP}}
@@ -99,7 +49,7 @@ async def test_depth_of_a_chunk_beyond_the_limit_breaks_the_stream(
     kind = "application/x-ndjson" if make is ollama else "text/event-stream"
     upstream.on(PATHS[make], streams(*events, kind=kind))
     with pytest.raises(UpstreamError, match=TOO_DEEP):
-        await heard(make(session, upstream.base_url), chat(stream=True, tools=[TOOL]))
+        await heard(make(session, upstream.base_url, None), chat(stream=True, tools=[TOOL]))
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -109,7 +59,7 @@ async def test_depth_of_a_whole_answer_beyond_the_limit_is_an_upstream_error(
 ) -> None:
     upstream.on(PATHS[make], answers(COMPLETION | {"x": DEEP}))
     with pytest.raises(UpstreamError, match=TOO_DEEP):
-        await heard(make(session, upstream.base_url), chat(stream=stream))
+        await heard(make(session, upstream.base_url, None), chat(stream=stream))
 
 
 @pytest.mark.parametrize(("make", "path"), [(zeroconfai, "/embeddings"), (openai, "/embeddings"), (ollama, "/api/embed")])
@@ -119,7 +69,7 @@ async def test_depth_of_embeddings_beyond_the_limit_is_an_upstream_error(
     upstream.on(path, answers({"data": [{"embedding": DEEP}], "embeddings": [DEEP]}))
     request = Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "Hi", "encoding_format": "base64"})
     with pytest.raises(UpstreamError, match=TOO_DEEP):
-        await heard(make(session, upstream.base_url), request)
+        await heard(make(session, upstream.base_url, None), request)
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -128,7 +78,7 @@ async def test_depth_of_lists_and_states_beyond_the_limit_is_an_upstream_error(
 ) -> None:
     for path in ("/models", "/api/tags", "/health", "/status", "/api/ps", "/api/version", "/props"):
         upstream.on(path, answers({"status": "ok", "version": "1", "data": DEEP, "models": DEEP}))
-    backend = make(session, upstream.base_url)
+    backend = make(session, upstream.base_url, None)
     with pytest.raises(UpstreamError, match=TOO_DEEP):
         await backend.models()
 
@@ -139,9 +89,9 @@ async def test_depth_of_an_error_beyond_the_limit_is_an_error_without_its_words(
 ) -> None:
     upstream.on(PATHS[make], answers({"error": {"message": "no", "x": DEEP}}, 500))
     with pytest.raises(ApiError, match="the provider answered 500"):
-        await heard(make(session, upstream.base_url), chat())
+        await heard(make(session, upstream.base_url, None), chat())
 
 
 async def test_depth_brackets_within_a_text_are_no_levels(upstream: Upstream, session: aiohttp.ClientSession) -> None:
     upstream.on("/chat/completions", streams(delta("[{" * 200), STOP))
-    assert json.loads((await heard(openai(session, upstream.base_url), chat(stream=True)))[0])["choices"]
+    assert json.loads((await heard(openai(session, upstream.base_url, None), chat(stream=True)))[0])["choices"]

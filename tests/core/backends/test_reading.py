@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.base_protocol import BaseProtocol
 import pytest
 
-from zeroconf_ai.backends.reading import PatientReader
+from zeroconf_ai.backends.reading import Pace, PatientReader
 
 SHORT, LONG = 0.01, 3600.0
 
@@ -78,6 +78,42 @@ async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None
     assert await reader.read() == b"two"
     assert await reader.read() == b""
     reader.close()
+
+
+async def test_stream_that_never_lets_itself_be_waited_for_ends_at_the_deadline() -> None:
+    stream, deadline = _stream(), _in(SHORT)
+    reader = PatientReader(stream, deadline)
+    passed = asyncio.Event()
+    _after(deadline, passed.set)
+    await passed.wait()
+    stream.feed_data(b"what was there in time")
+    assert await reader.read() == b"what was there in time"
+    stream.feed_data(b": more")
+    with pytest.raises(TimeoutError):
+        await reader.read()
+    reader.close()
+
+
+async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_for() -> None:
+    stream = _stream()
+    reader = PatientReader(stream, _in(-SHORT))
+    for _ in range(3):
+        stream.feed_data(b"one")
+        assert await reader.read() == b"one"
+        reader.deadline = _in(-SHORT)
+    reader.close()
+
+
+async def test_pace_counts_tokens_and_not_the_time_that_a_caller_takes() -> None:
+    pace = Pace(between=10.0, silence=100.0)
+    assert (pace.begun, pace.wants_token) == (False, True)
+    pace.token()
+    assert (pace.begun, pace.wants_token) == (True, False)
+    assert pace.deadline() - _in(0) == pytest.approx(10.0, abs=1.0)
+    assert pace.deadline(taken=1000.0) - _in(0) == pytest.approx(10.0, abs=1.0)
+    pace = Pace(between=10.0, silence=-20.0)
+    pace.token()
+    assert pace.deadline() - _in(0) == pytest.approx(-20.0, abs=1.0)
 
 
 async def test_a_closed_reader_leaves_no_timer() -> None:

@@ -42,13 +42,15 @@ class Endpoint:
 class Timeouts:
     """Seconds (PROTOCOL 3, "Timeouts"). `first_token` covers the time a model takes to load.
 
-    `answer` bounds a request that is not streamed: such an upstream says nothing at all until its model is done.
+    `answer` bounds a request that is not streamed: such an upstream says nothing at all until its model is done. `silence` bounds
+    how long a stream may bring nothing but signs of life (pings, empty chunks): models think for minutes behind them.
     """
 
     connect: float = 5.0
     first_token: float = 30.0
     between_tokens: float = 60.0
     answer: float = 300.0
+    silence: float = 1800.0
     probe: float = 5.0
 
 

@@ -24,7 +24,7 @@ from ..protocol.errors import (
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .egress import Egress
 from .headers import merged, secrets_in
-from .reading import PatientReader
+from .reading import Pace, PatientReader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger JSON answer is refused: an untrusted server must not fill the memory."""
@@ -176,18 +176,17 @@ class HttpAnswer(Answer):
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
-        name, between = self._upstream.name, self._upstream.timeouts.between_tokens
+        name, timeouts = self._upstream.name, self._upstream.timeouts
         loop = asyncio.get_running_loop()
         decoder = sse.SSEDecoder()
-        begun = False
+        pace = Pace(timeouts.between_tokens, timeouts.silence)
         tail: list[Chunk] = []
         while True:
             try:
                 data = await self._reader.read()
                 events = decoder.feed(data) if data else decoder.flush()
             except TimeoutError:
-                silent = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
-                raise UpstreamTimeoutError(f"{name} {silent}") from None
+                raise silent_error(name, begun=pace.begun) from None
             except (aiohttp.ClientError, OSError) as err:
                 raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
             except ValueError as err:
@@ -208,11 +207,13 @@ class HttpAnswer(Answer):
                 chunks.append(chunk)
             if chunks:
                 # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
-                begun = begun or any(Delta.parse(chunk.data).has_token for chunk in chunks)
-                if begun:
-                    self._reader.deadline = loop.time() + between
+                if pace.wants_token and any(Delta.parse(chunk.data).has_token for chunk in chunks):
+                    pace.token()
                 tail = (tail + chunks)[-2:]
+                given = loop.time()
                 yield chunks
+                if pace.begun:
+                    self._reader.deadline = pace.deadline(loop.time() - given)
             if not data:
                 break
         # No [DONE]: the end is clean only where the model said that it has finished.
@@ -247,6 +248,12 @@ class HttpAnswer(Answer):
     def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
         words = redact(error_words(data), self._upstream.secrets)[:MESSAGE_LIMIT]
         return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
+
+
+def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
+    """The error for a stream that brings nothing more."""
+    silence = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
+    return UpstreamTimeoutError(f"{name} {silence}")
 
 
 def _check_event(data: bytes, name: str) -> None:

@@ -13,8 +13,9 @@ from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
-from .http import HttpAnswer, HttpUpstream
+from .http import HttpAnswer, HttpUpstream, silent_error
 from .media import ImageGate
+from .reading import Pace
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
@@ -143,25 +144,27 @@ class TranslatedAnswer(HttpAnswer):
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
-        name, between = self._upstream.name, self._upstream.timeouts.between_tokens
+        name, timeouts = self._upstream.name, self._upstream.timeouts
         loop = asyncio.get_running_loop()
         translator = self._translator
+        pace = Pace(timeouts.between_tokens, timeouts.silence)
         while not translator.done:
             try:
                 data = await self._reader.read()
                 chunks = translator.feed(data)
             except TimeoutError:
-                begun = translator.begun
-                silent = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
-                raise UpstreamTimeoutError(f"{name} {silent}") from None
+                raise silent_error(name, begun=translator.begun) from None
             except (aiohttp.ClientError, OSError) as err:
                 raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
             except ValueError as err:
                 raise StreamBrokenError(f"{name} sent {err}") from None
-            if translator.begun:  # pings count from here on: they say that it is alive
-                self._reader.deadline = loop.time() + between
+            if translator.begun and (chunks or not pace.begun):
+                pace.token()
+            given = loop.time()
             if chunks:
                 yield chunks
+            if pace.begun:  # pings count from here on: they say that it is alive
+                self._reader.deadline = pace.deadline(loop.time() - given)
             if not data:
                 break
         if not translator.complete:

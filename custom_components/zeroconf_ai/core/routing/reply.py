@@ -16,6 +16,8 @@ from .slots import Place
 
 _LATEST = 3
 """Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
+_EARLY_BYTES = 1024 * 1024
+"""Of chunks without a token, which are kept until the first one comes."""
 _WEIGHT = 0.3
 """Of the newest in a running mean."""
 
@@ -89,8 +91,12 @@ class Reply:
             self.first_token_at = time.perf_counter()
             return
         self._rest = self._answer.batches()
+        size = 0
         async for batch in self._rest:
             self._early.append(self._count(batch))
+            size += sum(len(chunk.raw) for chunk in batch)
+            if size > _EARLY_BYTES:
+                raise StreamBrokenError(f"{self.backend_name} sent more than {_EARLY_BYTES} bytes without a token")
             if any(Delta.parse(chunk.data).has_token for chunk in batch):
                 self.first_token_at = time.perf_counter()
                 _note_first_token(self._member, self.first_token_at - sent_at)
