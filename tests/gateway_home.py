@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
     CONF_BASE_URL,
+    CONF_DATABASES,
     CONF_FIRST_KEY,
     CONF_GATEWAY_ID,
     CONF_KIND,
@@ -44,7 +45,7 @@ def gateway_with(
     entry_id: str | None = None,
 ) -> MockConfigEntry:
     """The gateway's entry, not yet added, with that first key."""
-    data: dict[str, Any] = {CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID}
+    data: dict[str, Any] = {CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID, CONF_DATABASES: {}}
     if key is not None:
         data[CONF_FIRST_KEY] = {"name": "First key", "digest": hashlib.sha256(key.encode()).hexdigest(), "prefix": key[:8]}
     return MockConfigEntry(

@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
     CONF_AUTH,
+    CONF_DATABASES,
     CONF_GATEWAY_ID,
     CONF_KIND,
     CONF_NETWORKS,
@@ -46,7 +47,7 @@ def make_gateway(
         domain=DOMAIN,
         title=title,
         unique_id=KIND_GATEWAY,
-        data={CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID},
+        data={CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID, CONF_DATABASES: {}},
         options={**usual, **(options or {})},
         subentries_data=list(subentries) or [home_agent_data()],
     )

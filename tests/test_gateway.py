@@ -10,7 +10,6 @@ from aiohttp import web
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.accounting_database import DATABASE_FILE
 from custom_components.zeroconf_ai.const import (
     CONF_AUTH,
     CONF_CONCURRENCY,
@@ -25,7 +24,6 @@ from custom_components.zeroconf_ai.const import (
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
 from custom_components.zeroconf_ai.data import DATA, gateway_entry, gateway_runtime
-from custom_components.zeroconf_ai.issues import DATABASE_LOST
 from custom_components.zeroconf_ai.own_port import OWN_PORT_CLOSED
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, EVENT_HOMEASSISTANT_STOP
@@ -154,16 +152,6 @@ async def test_a_database_that_cannot_be_opened_is_said_and_tried_again(hass: Ho
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "database_failed"
     assert hass.data[DATA].engine.own_id is None
-
-
-async def test_a_damaged_database_is_a_repair_and_a_new_one(hass: HomeAssistant, tmp_path: Any) -> None:
-    (tmp_path / DATABASE_FILE).write_bytes(b"no database at all" * 1000)
-    entry = await set_up(hass, gateway_with(key=None))
-    assert entry.state is ConfigEntryState.LOADED
-    issue = ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_LOST)
-    assert issue is not None
-    assert issue.translation_placeholders is not None
-    assert (tmp_path / issue.translation_placeholders["file"]).exists()
 
 
 async def test_options_apply_to_the_next_request_and_leave_the_running_one_alone(

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
+from .const import CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
 from .core.accounting.books import Books
-from .core.accounting.database import Database, DatabaseError
+from .core.accounting.database import Database, DatabaseError, address_digest
 
 DATABASE_FILE = "zeroconf_ai.db"
 CONF_DATABASE_URL = "database_url"
@@ -25,20 +25,35 @@ DEFAULT_KEEP_DAYS = 7
 KEYS = (CONF_DATABASE_URL, CONF_KEEP_DAYS, CONF_KEEP_BODIES)
 """Options that apply when the gateway is loaded."""
 
+_FILE = "file"
+"""The file in the configuration's folder, wherever that is."""
 _DRIVER = "psycopg[binary]>=3.2,<4"
 _DAY = 86_400.0
 
 
-async def async_open_books(hass: HomeAssistant, options: Mapping[str, Any]) -> Books:
-    """The books as the options want them. Raises DatabaseError, saying what to do."""
+async def async_open_books(hass: HomeAssistant, entry: ConfigEntry) -> Books:
+    """The books as the entry's options want them. Raises DatabaseError, saying what to do.
+
+    Which database that is, the entry remembers: one that is gone the next time is known from one that never was.
+    """
+    options = entry.options
     url = options.get(CONF_DATABASE_URL)
     await _have_driver(hass, url)
-    return await Books.open(
+    address = _FILE if url is None else address_digest(url)
+    known: Mapping[str, str] | None = entry.data.get(CONF_DATABASES)
+    books = await Books.open(
         url or f"sqlite:///{hass.config.path(DATABASE_FILE)}",
         zone=dt_util.get_default_time_zone(),
         keep=options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS) * _DAY,
         keep_bodies=options.get(CONF_KEEP_BODIES, False),
+        known_id=None if known is None else known.get(address),
+        # An entry from before databases were remembered has its first key until it is loaded for the first time.
+        used_before=known is None and CONF_FIRST_KEY not in entry.data,
     )
+    if known is None or known.get(address) != books.id:
+        databases = {**(known or {}), address: books.id}
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_DATABASES: databases})
+    return books
 
 
 async def async_test_database(hass: HomeAssistant, url: str) -> None:

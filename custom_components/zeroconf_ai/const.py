@@ -34,6 +34,8 @@ KIND_GATEWAY: Final = "gateway"
 """Of the one gateway; its unique id, too."""
 CONF_GATEWAY_ID: Final = "gateway_id"
 """The identity that it advertises."""
+CONF_DATABASES: Final = "databases"
+"""The ids of the databases that the gateway has used, by their addresses' digests."""
 CONF_FIRST_KEY: Final = "first_key"
 """`name`, `digest` (SHA-256, hex) and `prefix` of the key that was shown when the gateway was added; never the key itself."""
 

@@ -12,6 +12,7 @@ from homeassistant.core import HomeAssistant
 from .backend_config import upstream_of
 from .const import (
     CONF_AUTH,
+    CONF_DATABASES,
     CONF_FIRST_KEY,
     CONF_GATEWAY_ID,
     CONF_KIND,
@@ -97,7 +98,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         agent = ConfigSubentryData(data={}, subentry_type=SUBENTRY_HOME_AGENT, title=DEFAULT_AGENT_TITLE, unique_id=None)
         return self.async_create_entry(
             title=options.pop(CONF_NAME),
-            data={CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: str(uuid4()), **data},
+            data={CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: str(uuid4()), CONF_DATABASES: {}, **data},
             options=options,
             subentries=[agent],
         )

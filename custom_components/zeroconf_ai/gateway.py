@@ -11,14 +11,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.util import dt as dt_util
 
+from . import issues
 from .accounting_accounts import Accounts
 from .accounting_alerts import Alerts
 from .accounting_database import KEYS as DATABASE_OPTIONS, async_open_books
@@ -44,6 +46,7 @@ from .const import (
 from .core import __version__
 from .core.accounting.books import Books
 from .core.accounting.database import DatabaseError
+from .core.accounting.gatekeeper import MeteredClosed
 from .core.accounting.generation import Recorders
 from .core.protocol.record import Auth
 from .core.routing.policy import Policy
@@ -58,7 +61,6 @@ from .gateway_coordinators import BackendCoordinators, GatewayCoordinator
 from .gateway_policy import policy_of
 from .gateway_presence import GatewayPresence
 from .http import HomeUsers, async_register_views, came_by_cloud
-from .issues import DATABASE_LOST
 from .own_port import OwnPort
 
 PLATFORMS = [
@@ -73,6 +75,8 @@ PLATFORMS = [
     Platform.SWITCH,
 ]
 
+_NOT_YET = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY})
+"""While an entry that is switched on is not loaded."""
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up of a running Home Assistant waits for the backends to answer."""
 
@@ -131,6 +135,8 @@ class GatewayRuntime:
         self._stack.callback(self.accounts.close)
         self._alerts.start()
         self._stack.callback(self._alerts.close)
+        issues.check_database(self._hass, self.books)
+        self._stack.callback(self.books.listen_loss(partial(issues.check_database, self._hass, self.books)))
         self.metrics.watch_budgets(lambda: [self.books.budgets.state(budget.id) for budget in self.books.budgets])
         self._stack.push_async_callback(self.backends.close)
         self._stack.push_async_callback(self.own_port.close)
@@ -203,10 +209,9 @@ class GatewayRuntime:
 async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
+    async_register_views(hass)  # what asks while the database cannot be opened is told so, too
     try:
-        books = await async_open_books(hass, entry.options)
-        if books.set_aside is not None:
-            _database_lost(hass, books.set_aside.name)
+        books = await async_open_books(hass, entry)
         entry.runtime_data = runtime = GatewayRuntime(hass, entry, books, device.id)
         try:
             await runtime.start()
@@ -215,10 +220,10 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
             await runtime.close()
             raise
     except DatabaseError as err:
+        hass.data[DATA].engine.gatekeeper = MeteredClosed(lambda: entry.state in _NOT_YET)
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
         ) from err
-    async_register_views(hass)
     entry.async_on_unload(follow_renames(hass, entry))
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     _listen(hass, entry, runtime)
@@ -255,20 +260,6 @@ async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, books
     await books.keys.adopt(first["name"], bytes.fromhex(first["digest"]), first["prefix"])
     data = {key: value for key, value in entry.data.items() if key != CONF_FIRST_KEY}
     hass.config_entries.async_update_entry(entry, data=data)
-
-
-def _database_lost(hass: HomeAssistant, file: str) -> None:
-    """A repair for keys that are gone: nobody can ask until there are new ones."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        DATABASE_LOST,
-        is_fixable=False,
-        is_persistent=True,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=DATABASE_LOST,
-        translation_placeholders={"file": file},
-    )
 
 
 def _host_names(hass: HomeAssistant) -> list[str]:

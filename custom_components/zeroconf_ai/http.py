@@ -33,6 +33,8 @@ from .data import gateway_runtime
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")
 _OWN_KEYS: Final = "zai_"
 """What a key of the gateway begins with, and no token of Home Assistant does."""
+_RETRY_SECONDS: Final = 60.0
+"""When to come back where no gateway is running."""
 _ALL_ELSE: Final = ("/v1", "/v1/{path:.*}")
 
 
@@ -77,7 +79,7 @@ class GatewayView(HomeAssistantView):
             return await dispatch(gateway, route, request)
         if route is not None:
             message = "This Home Assistant has no gateway running. Ask its owner to set it up, or try again in a minute."
-            return begin(None, request, route.manners).refuse(UnavailableError(message))
+            return begin(None, request, route.manners).refuse(UnavailableError(message, retry_after=_RETRY_SECONDS))
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
         return method_not_allowed(gateway, request, self._routes) if self._routes else not_found(gateway, request)

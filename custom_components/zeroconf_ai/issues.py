@@ -10,8 +10,10 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
+from .core.accounting.books import Books
 from .core.accounting.budget import amount_words
 from .core.accounting.budgets import BudgetState
+from .core.accounting.loss import Loss
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
 from .data import is_gateway
@@ -28,7 +30,7 @@ CERTIFICATE_CHANGED = "certificate_changed"
 CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
 DATABASE_LOST = "database_lost"
-"""The repair for a database that was damaged; it stays until its owner has read it."""
+"""The repair for a database that was damaged or is gone; it stays until its owner has confirmed it."""
 
 
 @callback
@@ -182,6 +184,37 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
 def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
     """The budget is not spent any more: there is nothing to repair."""
     ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
+
+
+@callback
+def check_database(hass: HomeAssistant, books: Books) -> None:
+    """Have a repair as long as a loss of keys and budgets is not confirmed, and none otherwise."""
+    if not books.loss_unconfirmed:
+        ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
+        return
+    loss = books.loss
+    if loss is None:
+        if ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_LOST) is not None:
+            return  # it says what was rescued then
+        loss = Loss()
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        DATABASE_LOST,
+        is_fixable=True,
+        is_persistent=True,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=DATABASE_LOST,
+        translation_placeholders=escaped(
+            {
+                "file": "–" if loss.damaged is None else loss.damaged.name,
+                "keys": str(loss.rescued.keys),
+                "budgets": str(loss.rescued.budgets),
+                "usage": str(loss.rescued.usage),
+            }
+        ),
+        data={},
+    )
 
 
 @callback

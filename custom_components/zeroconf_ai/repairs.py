@@ -15,9 +15,10 @@ from .core.protocol.models import AUTO
 from .data import ZeroconfAIConfigEntry, endpoint_of
 from .flow_probe import Known, Problem, survey
 from .flow_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
-from .issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, IDENTITY_CHANGED, PROVIDER_MOVED
+from .issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
 from .markdown import MarkdownFlow, code
 from .repairs_budget import BudgetExceededFlow
+from .repairs_database import DatabaseLostFlow
 from .repairs_moved import ProviderMovedFlow
 
 type IssueData = dict[str, str | int | float | None]
@@ -30,6 +31,8 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
         return ProviderMovedFlow(data or {}) if moved else IdentityChangedFlow(data or {})
     if issue_id.startswith(BUDGET_EXCEEDED):
         return BudgetExceededFlow(data or {})
+    if issue_id == DATABASE_LOST:
+        return DatabaseLostFlow()
     return ModelVanishedFlow(data or {})
 
 

@@ -226,7 +226,7 @@ class Engine:
         admission = await gatekeeper.admit(asked)
         for backend_id in known.monthly_limits:
             self._follow_cost(gatekeeper, backend_id)
-        if not admission.barred:
+        if not admission.barred and not gatekeeper.free_only:
             return admission, admission.barred
         # One that nobody reckoned with must not come in their place: it may cost as much.
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import os
+from pathlib import Path
 import signal
 
 import pytest
@@ -18,6 +19,12 @@ def interruptible() -> Iterator[None]:
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, former)
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the command's state in a folder of the test's own, also where it is called in this process."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="module")

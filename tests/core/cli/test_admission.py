@@ -1,5 +1,6 @@
 """Who may use what `serve` serves, by what its command line says."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from zeroconf_ai.accounting.admission import Rates
 from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.database import address_digest
 from zeroconf_ai.accounting.generation import Recorders
-from zeroconf_ai.cli import admission
+from zeroconf_ai.cli import admission, state
 from zeroconf_ai.cli.admission import Admission, keep_records
+from zeroconf_ai.cli.keys import command as keys_command
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.protocol.values import NANO
@@ -126,3 +129,60 @@ async def test_a_database_that_cannot_be_opened_is_said() -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(click.ClickException):
             await Admission(keys=True, database="mysql://example").open_books(stack)
+
+
+async def test_lost_database_metered_closed_until_it_is_confirmed_by_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "books.db"
+    admitted = Admission(keys=True, database=str(file))
+
+    async def opened() -> tuple[bool, str]:
+        async with AsyncExitStack() as stack:
+            books = await admitted.open_books(stack)
+            assert books is not None
+            return books.gatekeeper.free_only, capsys.readouterr().err
+
+    def confirm() -> str:
+        return CliRunner().invoke(keys_command, ["confirm-loss", "--database", str(file)]).output
+
+    assert not (await opened())[0]
+    assert "No loss" in await asyncio.to_thread(confirm)
+    remove(file)
+    for _ in range(2):
+        closed, told = await opened()
+        assert closed
+        assert "keys and budgets" in told
+        assert "zeroconf-ai keys confirm-loss --database" in told
+    assert "answer again" in await asyncio.to_thread(confirm)
+    closed, told = await opened()
+    assert not closed
+    assert "There is no key yet" in told
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+async def test_database_is_remembered_whatever_way_its_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for address in ("books.db", str(tmp_path / "books.db"), f"sqlite:///{tmp_path}/books.db"):
+        assert address_digest(address) == address_digest(tmp_path / "books.db")
+    assert "secret" not in address_digest("sqlite:///secret")
+
+
+def test_state_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(click.ClickException, match="cannot be remembered"):
+        state.remember_database("address", "1")
+
+
+def test_state_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+    state.remember_database("address", "1")
+    file = state.state_folder() / "databases.json"
+    for content in (b"no JSON", b"[]", b'{"address": 1}'):
+        file.write_bytes(content)
+        assert state.known_databases() == {}
+        state.remember_database("address", "2")
+        assert state.known_databases() == {"address": "2"}

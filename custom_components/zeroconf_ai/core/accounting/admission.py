@@ -108,6 +108,11 @@ class Gatekeeper(ABC):
         """Whether it needs to know what requests may cost."""
         return True
 
+    @property
+    def free_only(self) -> bool:
+        """Whether no backend may answer that costs money, whatever a request asks for."""
+        return False
+
     def month_cost(self, backend_id: str) -> int:
         """What a backend with a monthly limit cost this month, in nano-units, as far as it is known."""
         return 0

@@ -7,21 +7,21 @@ from functools import partial
 import logging
 from pathlib import Path
 import time
-from typing import Self
 
 from sqlalchemy import Connection, delete
 
-from . import audit, bodies, export, ledger, rollups, sessions
-from .audit import Audit
+from . import audit, bodies, export, ledger, loss, rollups, sessions
+from .audit import Act, Audit
 from .batches import Batches
 from .bodies import Bodies
 from .budgets import Budgets
-from .database import Database, DatabaseError
+from .database import Database, DatabaseError, FileChange
 from .export import Format, Rows
 from .gatekeeper import BooksGatekeeper
 from .keys import KeyStore
 from .ledger import COLUMNS, Ledger
 from .limits import limits_of
+from .loss import Loss
 from .rollups import FORGOTTEN, Group
 from .rows import DELETE_ROWS
 from .sessions import SessionTable
@@ -60,8 +60,10 @@ class Books:
         self.sessions = SessionTable(database, self._batches)
         self.budgets = Budgets(database, self._batches, zone, shared=database.shared)
         self.limits = limits_of(database, self._batches, self.keys, self.budgets)
-        self.gatekeeper = BooksGatekeeper(self.limits, self.budgets)
+        self.gatekeeper = BooksGatekeeper(self.limits, self.budgets, self._batches)
         self._tasks: list[asyncio.Task[None]] = []
+        self._loss_unconfirmed = False
+        self._loss_listeners: list[Callable[[], None]] = []
 
     @classmethod
     async def open(
@@ -73,38 +75,84 @@ class Books:
         keep_rollups: float | None = None,
         keep_bodies: bool | None = None,
         set_damaged_aside: bool = True,
-    ) -> Self:
+        known_id: str | None = None,
+        used_before: bool = False,
+    ) -> Books:
         """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file's path), made where there is none.
 
         `zone` is the home's time zone, by which days are told apart (None: this machine's). `keep` and `keep_rollups` are the
         seconds that records and the sums of days are kept (None: for ever). `keep_bodies`: whether what is asked and answered is
         kept as long as the records; False deletes what was kept of it before, None leaves that. A damaged SQLite file is set
-        aside and a new one begun (`set_aside`), or with `set_damaged_aside` false an error. Raises DatabaseError, saying what to
-        do.
+        aside and a new one begun (`loss`), or with `set_damaged_aside` false an error. `known_id` is the `id` of the database
+        that was opened there before; with `used_before`, there was one whose id is not known. Raises DatabaseError, saying what
+        to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
-        database = await Database.open(url, set_damaged_aside=set_damaged_aside)
-        books = cls(database, home, keep=keep, keep_rollups=keep_rollups, keep_bodies=keep_bodies is True)
+
+        async def make(*, is_damaged: bool) -> Books:
+            database = await Database.open(
+                url,
+                set_damaged_aside=set_damaged_aside,
+                known_id=known_id,
+                used_before=used_before,
+                is_damaged=is_damaged,
+            )
+            made = cls(database, home, keep=keep, keep_rollups=keep_rollups, keep_bodies=keep_bodies is True)
+            try:
+                await made._load()
+                if keep_bodies is False:
+                    await database.write(bodies.clear)
+            except BaseException:
+                await made.close()
+                raise
+            return made
+
         try:
-            await books.keys.refresh()
-            await books.budgets.refresh()
-            await books.ledger.refresh(books._is_key)
-            if keep_bodies is False:
-                await database.write(bodies.clear)
-        except BaseException:
-            await books.close()
-            raise
+            books = await make(is_damaged=False)
+        except DatabaseError as err:
+            if not (set_damaged_aside and err.damage):
+                raise
+            books = await make(is_damaged=True)
         books._start("keys", books.keys.refresh, REFRESH_SECONDS)
         books._start("budgets", books.budgets.refresh, REFRESH_SECONDS)
         books._start("limits", books.limits.buckets.upkeep, TIDY_SECONDS / 60)
         books._start("totals", books._follow, REFRESH_SECONDS)
         books._start("retention", books.tidy, TIDY_SECONDS)
+        books._start("file", books._follow_file, REFRESH_SECONDS)
         return books
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where a damaged database was put when this one was opened in its place."""
-        return self._database.set_aside
+    def id(self) -> str:
+        """What tells this database from all others, to be remembered for the next `open`."""
+        return self._database.id
+
+    @property
+    def loss(self) -> Loss | None:
+        """What became of a former database that was damaged or is gone, where `open` noticed that."""
+        return self._database.loss
+
+    @property
+    def loss_unconfirmed(self) -> bool:
+        """Whether keys and budgets were lost, now or before, and the owner has not confirmed that yet.
+
+        Backends that cost money answer nobody as long as it is so.
+        """
+        return self._loss_unconfirmed
+
+    async def confirm_loss(self, *, actor: str = "") -> None:
+        """The owner knows that keys and budgets were lost: backends that cost money answer again. Raises DatabaseError."""
+
+        def confirm(connection: Connection) -> None:
+            loss.confirm(connection)
+            audit.add(connection, Act(time.time(), actor, "database.confirm", ""))
+
+        await self._database.write(confirm)
+        self._set_unconfirmed(unconfirmed=False)
+
+    def listen_loss(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` whenever `loss_unconfirmed` is another, through whatever process; returns what ends it."""
+        self._loss_listeners.append(callback)
+        return lambda: self._loss_listeners.remove(callback)
 
     @property
     def zone(self) -> tzinfo:
@@ -193,6 +241,36 @@ class Books:
 
     def _is_key(self, key_id: str) -> bool:
         return self.keys.get(key_id) is not None
+
+    async def _load(self) -> None:
+        """Read what is kept in memory. Raises DatabaseError."""
+        try:
+            await self.keys.refresh()
+            await self.budgets.refresh()
+            await self.ledger.refresh(self._is_key)
+            await self._read_loss()
+        except (ValueError, TypeError) as err:
+            message = f"The database {self._database.name} holds what cannot be read ({type(err).__name__})."
+            raise DatabaseError(message, damage=not self._database.shared) from None
+
+    async def _read_loss(self) -> None:
+        self._set_unconfirmed(unconfirmed=await self._database.read(loss.is_unconfirmed))
+
+    def _set_unconfirmed(self, *, unconfirmed: bool) -> None:
+        self.gatekeeper.loss_unconfirmed = unconfirmed
+        if unconfirmed != self._loss_unconfirmed:
+            self._loss_unconfirmed = unconfirmed
+            for listener in tuple(self._loss_listeners):
+                listener()
+
+    async def _follow_file(self) -> None:
+        """Mend a file that was deleted or replaced, and take over what another copy of the database says."""
+        if await self._database.follow_file() is FileChange.REPLACED:
+            self.keys.read_again()
+            self.budgets.read_again()
+            await self._load()
+        if self._loss_unconfirmed or self._database.shared:
+            await self._read_loss()
 
     async def _follow(self) -> None:
         """Read the totals again after midnight, and now and then for what others write to the same database."""

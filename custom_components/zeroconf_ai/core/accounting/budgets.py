@@ -210,6 +210,10 @@ class Budgets:
         """Whether there is any budget at all."""
         return bool(self._budgets or self._limits)
 
+    def read_again(self) -> None:
+        """Have the next `refresh` read all budgets, although nobody counted a change."""
+        self._version = -1
+
     async def refresh(self) -> None:
         """See what other processes did to the budgets. Raises DatabaseError."""
         async with self._changing:

@@ -3,20 +3,28 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from enum import StrEnum
+from hashlib import sha256
 from importlib.util import find_spec
 import logging
+import os
 from pathlib import Path
 import sqlite3
 from typing import Any, Self, override
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from . import migrate, sqlite
+from . import loss, migrate, sqlite
+from .loss import Loss
+from .rescue import NOTHING_RESCUED, Rescued, rescue
+from .tables import metadata
 
 _LOGGER = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10
+_STORE_ID = f"SELECT value FROM counters WHERE name = '{loss.STORE_ID}'"  # noqa: S608
 _READS = "zeroconf_ai_reads"
 """The execution option of a connection that changes nothing, and so needs no lock."""
 
@@ -24,10 +32,23 @@ _READS = "zeroconf_ai_reads"
 class DatabaseError(Exception):
     """The database cannot be used, or did not do what it was asked. Its text names no password."""
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
-        """`passing`: the same may succeed later, when a server is back or a disk has room."""
+    def __init__(self, message: str, *, passing: bool = False, damage: bool = False) -> None:
+        """`passing`: the same may succeed later, when a server is back or a disk has room.
+
+        `damage`: what is stored is damaged.
+        """
         super().__init__(message)
         self.passing = passing
+        self.damage = damage
+
+
+class FileChange(StrEnum):
+    """What happened to the file of a database that is in use."""
+
+    RESTORED = "restored"
+    """It was gone, or another file was in its place; it was written again."""
+    REPLACED = "replaced"
+    """Another copy of the same database is in its place, and is used from now on."""
 
 
 class Database:
@@ -39,18 +60,35 @@ class Database:
         self._thread = ThreadPoolExecutor(1, "zeroconf_ai_database")
         self._engine: Engine | None = None
         self._closed = False
-        self.set_aside: Path | None = None
-        """Where a damaged file was put when this one was opened."""
+        self._identity: tuple[int, int] | None = None
+        self.id = ""
+        """A random number that tells this database from all others, also after a restart."""
+        self.loss: Loss | None = None
+        """What became of a former database that was damaged or is gone, where that was noticed when this one was opened."""
 
     @classmethod
-    async def open(cls, url: str | Path, *, set_damaged_aside: bool = True) -> Self:
+    async def open(
+        cls,
+        url: str | Path,
+        *,
+        set_damaged_aside: bool = True,
+        known_id: str | None = None,
+        used_before: bool = False,
+        is_damaged: bool = False,
+    ) -> Self:
         """Open a database and bring it up to date.
 
-        `url` is `sqlite:///FILE`, `postgresql://…` or a file's path. Raises DatabaseError, saying what to do.
+        `url` is `sqlite:///FILE`, `postgresql://…` or a file's path. `known_id`: the id of the database that was opened there
+        before; with `used_before`, there was one whose id is not known. `is_damaged`: set an SQLite file aside although it looks
+        sound. Raises DatabaseError, saying what to do.
         """
         database = cls(parse_url(url))
         try:
-            await database._do(lambda: database._open(set_damaged_aside=set_damaged_aside))
+            await database._do(
+                lambda: database._open(
+                    set_damaged_aside=set_damaged_aside, known_id=known_id, used_before=used_before, is_damaged=is_damaged
+                )
+            )
         except BaseException:
             await database.close()
             raise
@@ -59,7 +97,7 @@ class Database:
     @property
     def name(self) -> str:
         """The address without its password, for people."""
-        return self._url.database or "" if self._file else self._url.render_as_string(hide_password=True)
+        return _name(self._url)
 
     @property
     def shared(self) -> bool:
@@ -104,17 +142,38 @@ class Database:
             raise DatabaseError("The database is closed.") from None
         return await asyncio.shield(asyncio.wrap_future(future))
 
-    def _open(self, *, set_damaged_aside: bool) -> None:
+    async def follow_file(self) -> FileChange | None:
+        """See whether the file was deleted or replaced while it is in use, and mend that; None where it is as it was.
+
+        Raises DatabaseError where it cannot be mended.
+        """
+        return await self._do(self._follow_file)
+
+    def _open(self, *, set_damaged_aside: bool, known_id: str | None, used_before: bool, is_damaged: bool) -> None:
         """In the thread."""
         try:
+            aside: Path | None = None
             if self._file is not None:
-                self.set_aside = sqlite.prepare(self._file, set_damaged_aside=set_damaged_aside)
-                if self.set_aside is not None:
-                    _LOGGER.error("The database %s was damaged; it is %s now, and a new one begun", self._file, self.set_aside)
-            self._engine = _engine(self._url)
-            migrate.upgrade(self._engine, before=self._before_upgrade)
+                used_before = used_before or sqlite.has_traces(self._file)
+                aside = sqlite.prepare(self._file, set_damaged_aside=set_damaged_aside)
+                if aside is None and is_damaged:
+                    aside = sqlite.begin_anew(self._file)
+            created = self._make_tables()
+            if aside is None and self._file is not None and (missing := self._missing_tables()):
+                if not set_damaged_aside:
+                    raise DatabaseError(f"The database {self.name} cannot be used: it has no table {missing}.", damage=True)
+                self._dispose()
+                aside = sqlite.begin_anew(self._file)
+                created = self._make_tables()
+            rescued = self._rescue(aside) if aside is not None else NOTHING_RESCUED
+            self.id = self._store_id()
+            if aside is not None or (created and used_before) or known_id not in (None, self.id):
+                self.loss = Loss(aside, rescued)
+                self._transaction(loss.mark, reads=False)
+            if self.loss is not None:
+                _LOGGER.error("%s", self._told(self.loss))
             if self._file is not None:
-                self._write_ahead()
+                self._identity = sqlite.identity(self._file)
         except migrate.NewerDatabaseError as err:
             message = f"{self.name} was made by a later version of ZeroConf AI ({err}). Install that, or use another database."
             raise DatabaseError(message) from None
@@ -125,6 +184,81 @@ class Database:
             raise DatabaseError(f"The database {self.name} cannot be used: {err}. {hint}") from None
         except SQLAlchemyError as err:
             raise self._translated(err, f"The database {self.name} cannot be used: ") from None
+
+    def _make_tables(self) -> bool:
+        """Open the database and bring its tables up to date. Whether it had none before."""
+        self._engine = _engine(self._url)
+        if self._file is not None and (names := inspect(self._engine).get_table_names()) and migrate.VERSION_TABLE not in names:
+            raise DatabaseError(f"The database {self.name} holds the tables of another program. Use another file.")
+        created = migrate.upgrade(self._engine, before=self._before_upgrade)
+        if self._file is not None:
+            self._write_ahead()
+        return created
+
+    def _rescue(self, damaged: Path) -> Rescued:
+        assert self._file is not None
+        first_page = sqlite.first_page(self._file)
+        return self._transaction(lambda connection: rescue(damaged, connection, first_page), reads=False)
+
+    def _store_id(self) -> str:
+        """Written only where there is none yet: another process may hold the database."""
+        found = self._transaction(loss.store_id, reads=True)
+        if found is None:
+            self._transaction(loss.choose_store_id, reads=False)
+            found = self._transaction(loss.store_id, reads=True)
+        assert found is not None
+        return found
+
+    def _missing_tables(self) -> str:
+        """The name of a table that should be there and is not."""
+        assert self._engine is not None
+        return next(iter(sorted(metadata.tables.keys() - set(inspect(self._engine).get_table_names()))), "")
+
+    def _told(self, lost: Loss) -> str:
+        """What became of the former database, for the log."""
+        if lost.damaged is None:
+            return f"The database {self.name} that was used before is gone, with its keys and budgets; a new one was begun"
+        rescued = lost.rescued
+        return (
+            f"The database {self.name} was damaged. It is {lost.damaged} now. A new one was begun with what could be read of it: "
+            f"{rescued.keys} keys, {rescued.budgets} budgets, {rescued.usage} sums of days"
+        )
+
+    def _follow_file(self) -> FileChange | None:
+        """In the thread."""
+        file = self._file
+        if file is None or self._identity is None or sqlite.identity(file) == self._identity:
+            return None
+        try:
+            with sqlite.alone(file):  # other processes that use the file notice the same
+                return self._mend_file(file)
+        except OSError as err:
+            raise DatabaseError(f"The database {file} is gone and cannot be written again: {err.strerror or err}.") from None
+        except sqlite3.Error as err:
+            raise DatabaseError(f"The database {file} is gone and cannot be written again: {err}.") from None
+        except SQLAlchemyError as err:
+            raise self._translated(err, f"The database {file} is gone and cannot be written again: ") from None
+
+    def _mend_file(self, file: Path) -> FileChange:
+        """Use the copy of the database that is there, or else write one. Raises OSError, sqlite3.Error, SQLAlchemyError."""
+        assert self._engine is not None
+        if str(sqlite.value_in(file, _STORE_ID)) == self.id and sqlite.is_sound(file):
+            self._dispose()
+            change = FileChange.REPLACED
+            _LOGGER.warning("The database %s was replaced by another copy of it while it was in use; that is used now", file)
+        else:
+            with closing(self._engine.raw_connection()) as pooled:
+                copy = sqlite.write_copy(pooled.driver_connection, file, check=(_STORE_ID, self.id))
+            other = sqlite.move_aside(file, "replaced") if os.path.lexists(file) else None
+            sqlite.put_in_place(copy, file)
+            self._dispose()
+            change = FileChange.RESTORED
+            happened = "deleted" if other is None else f"replaced by another file, which is {other} now,"
+            _LOGGER.error("The database %s was %s while it was in use; it was written again, nothing is lost", file, happened)
+        self._engine = _engine(self._url)
+        self._write_ahead()
+        self._identity = sqlite.identity(file)
+        return change
 
     def _before_upgrade(self, version: str) -> None:
         if self._file is not None:
@@ -164,7 +298,10 @@ class Database:
         if isinstance(self._url.password, str) and self._url.password:
             told = told.replace(self._url.password, "***")
         passing = isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-        return DatabaseError(f"{prefix}{told}", passing=passing)
+        # Where tables are changed, one that is missing is the change's fault.
+        is_damage = sqlite.is_damage if prefix else sqlite.is_unreadable
+        damage = self._file is not None and isinstance(error, DBAPIError) and is_damage(error.orig)
+        return DatabaseError(f"{prefix}{told}", passing=passing, damage=damage)
 
 
 def parse_url(url: str | Path) -> URL:
@@ -185,6 +322,20 @@ def parse_url(url: str | Path) -> URL:
             raise DatabaseError("PostgreSQL needs a driver. Install it with: pip install 'zeroconf-ai[postgresql]'")
         return parsed.set(drivername="postgresql+psycopg")
     raise DatabaseError("Only SQLite and PostgreSQL are supported. Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+
+
+def address_digest(url: str | Path) -> str:
+    """What an address is remembered by: the same for all ways to write a file's path, and nothing that is to be kept secret.
+
+    Raises DatabaseError for what is no address.
+    """
+    parsed = parse_url(url)
+    name = str(Path(parsed.database or "").absolute()) if parsed.get_backend_name() == "sqlite" else _name(parsed)
+    return sha256(name.encode()).hexdigest()[:32]
+
+
+def _name(url: URL) -> str:
+    return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
 
 def _engine(url: URL) -> Engine:

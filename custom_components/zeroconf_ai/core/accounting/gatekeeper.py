@@ -1,6 +1,6 @@
 """`BooksGatekeeper`: limits first, then budgets; what one let in and the other did not is given back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 import logging
 import time
@@ -8,6 +8,7 @@ from typing import override
 
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
 from .admission import Admission, Asked, Gatekeeper, Standing
+from .batches import Batches
 from .budget import Action, Scope, amount_words
 from .budgets import Budgets, Hold
 from .database import DatabaseError
@@ -21,20 +22,78 @@ HELD_SECONDS = 5.0
 """When to come back where the money is only set aside for requests that are being answered."""
 DATABASE_SECONDS = 10.0
 """When to come back where the shared database cannot be asked."""
+UNWRITTEN_SECONDS = 30.0
+"""So long may the database take nothing: what is spent is in memory alone then, and a restart would forget it."""
+CLOSED_SECONDS = 60.0
+"""When to come back where backends that cost money are closed."""
+
+
+class MeteredClosed(Gatekeeper):
+    """Lets only backends answer that cost nothing, while there should be budgets and their database cannot be opened."""
+
+    def __init__(self, applies: Callable[[], bool]) -> None:
+        """`applies`: whether it is still so."""
+        self._applies = applies
+
+    @property
+    @override
+    def counts_money(self) -> bool:
+        return self._applies()
+
+    @property
+    @override
+    def free_only(self) -> bool:
+        return self._applies()
+
+    @override
+    async def admit(self, asked: Asked) -> Admission:
+        barred = _metered(asked) if self._applies() else frozenset()
+        if barred and barred >= asked.worst_costs.keys():
+            raise _closed("database_unavailable", "The gateway's database cannot be opened, so what may be spent is unknown.")
+        return _Free(barred)
+
+
+class _Free(Admission):
+    """Nothing is set aside for it."""
+
+    def __init__(self, barred: frozenset[str]) -> None:
+        self._barred = barred
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    @override
+    def barred(self) -> frozenset[str]:
+        return self._barred
+
+    @override
+    def settle(self, generation: Generation) -> None:
+        pass
 
 
 class BooksGatekeeper(Gatekeeper):
     """What the books know of limits and budgets. Lives on one event loop."""
 
-    def __init__(self, limits: Limits, budgets: Budgets) -> None:
-        """Both are kept by whoever opened the books."""
+    def __init__(self, limits: Limits, budgets: Budgets, batches: Batches) -> None:
+        """All are kept by whoever opened the books."""
         self._limits = limits
         self._budgets = budgets
+        self._batches = batches
+        self.loss_unconfirmed = False
+        """Whether keys and budgets were lost and their owner has not confirmed that."""
 
     @property
     @override
     def counts_money(self) -> bool:
-        return self._budgets.any
+        return self._budgets.any or self.free_only
+
+    @property
+    @override
+    def free_only(self) -> bool:
+        return self.loss_unconfirmed or self._batches.failing_seconds > UNWRITTEN_SECONDS
 
     @override
     async def admit(self, asked: Asked) -> Admission:
@@ -46,6 +105,11 @@ class BooksGatekeeper(Gatekeeper):
                 if shortage is not None:
                     raise _refused(shortage, asked, self._budgets.zone)
                 barred = entry.barred | hold.reserved.decision.barred
+                if self.free_only:
+                    barred |= _metered(asked)
+                    if asked.worst_costs and barred >= asked.worst_costs.keys():
+                        self._budgets.settle(hold, None, 0)
+                        raise self._closed()
                 if asked.worst_costs and barred >= asked.worst_costs.keys():
                     self._budgets.settle(hold, None, 0)
                     raise _all_barred()
@@ -57,6 +121,13 @@ class BooksGatekeeper(Gatekeeper):
             message = "The gateway's database cannot be asked, so nobody knows what may still be spent. Try again in a moment."
             raise UnavailableError(message, code="database_unavailable", retry_after=DATABASE_SECONDS) from None
         return _Admitted(self._limits, self._budgets, entry, hold, barred)
+
+    def _closed(self) -> ApiError:
+        """Why backends that cost money are closed."""
+        if self.loss_unconfirmed:
+            message = "The gateway's database was lost or damaged, and its budgets with it."
+            return _closed("budgets_lost", message, " until the gateway's owner confirms that")
+        return _closed("database_unavailable", "The gateway's database cannot be written, so what is spent cannot be recorded.")
 
     @override
     async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
@@ -129,6 +200,16 @@ def _refused(shortage: Shortage, asked: Asked, zone: tzinfo) -> ApiError:
         f"{words} has {left} left, and this request may cost up to {needed}. {fewer}, wait {until}, or ask its owner for more."
     )
     return QuotaError(message, retry_after=wait)
+
+
+def _metered(asked: Asked) -> frozenset[str]:
+    """Ids of the backends that would cost money."""
+    return frozenset(backend_id for backend_id, cost in asked.worst_costs.items() if cost)
+
+
+def _closed(code: str, reason: str, until: str = "") -> ApiError:
+    message = f"{reason} Providers that cost money are closed{until}, and no other can answer this."
+    return UnavailableError(message, code=code, retry_after=CLOSED_SECONDS)
 
 
 def _all_barred() -> ApiError:

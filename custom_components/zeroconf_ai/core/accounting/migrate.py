@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 FOLDER = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
 _ALONE = Lock()
 """Alembic's scripts reach their connection through the module `alembic.op`, of which a process has one."""
 _POSTGRESQL_LOCK = 0x7A65726F
@@ -20,8 +21,8 @@ class NewerDatabaseError(Exception):
     """The tables are of a later version than this code."""
 
 
-def upgrade(engine: Engine, *, before: Callable[[str], object]) -> None:
-    """Bring the tables to the newest version, in one transaction: all of it or nothing.
+def upgrade(engine: Engine, *, before: Callable[[str], object]) -> bool:
+    """Bring the tables to the newest version, in one transaction: all of it or nothing. Whether there were none before.
 
     `before` is called with the version to come where there are tables of an earlier one. Raises NewerDatabaseError.
     """
@@ -29,7 +30,7 @@ def upgrade(engine: Engine, *, before: Callable[[str], object]) -> None:
         current = _version(connection)
     newest = head()
     if current == newest:
-        return
+        return False
     if current is not None:
         if current not in revisions():
             raise NewerDatabaseError(current)
@@ -37,6 +38,7 @@ def upgrade(engine: Engine, *, before: Callable[[str], object]) -> None:
     with engine.begin() as connection:
         _lock(connection)
         _run(command.upgrade, connection, "head")
+    return current is None
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -58,7 +60,7 @@ def revisions() -> list[str]:
 
 def _version(connection: Connection) -> str | None:
     """None where there are no tables yet. Read as Alembic keeps it: asking Alembic would log two lines at every start."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return None if version is None else str(version)

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from ..accounting.admission import Rates
 from ..accounting.books import Books
-from ..accounting.database import DatabaseError
+from ..accounting.database import DatabaseError, address_digest
 from ..accounting.generation import Recorders
 from ..accounting.keys import LARGEST_RATE
 from ..engine import Engine
@@ -162,14 +162,17 @@ class Admission:
         """The opened database, where there is to be one. Raises click.ClickException where it cannot be opened."""
         if not self.keys:
             return None
+        where = self.database or str(state.database_file())
         try:
-            books = await Books.open(self.database or str(state.database_file()), keep_bodies=self.keep_bodies)
+            address = address_digest(where)
+            books = await Books.open(where, keep_bodies=self.keep_bodies, known_id=state.known_databases().get(address))
         except DatabaseError as err:
             raise click.ClickException(str(err)) from None
         stack.push_async_callback(books.close)
+        state.remember_database(address, books.id)
         books.limits.per_address, books.limits.per_user = self.per_address, self.per_user
-        if books.set_aside is not None:
-            click.echo(f"The database was damaged. It is {books.set_aside} now, and a new one has no keys yet.", err=True)
+        if books.loss_unconfirmed:
+            click.echo(_lost(books, self.database), err=True)
         elif not len(books.keys):
             click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
         return books
@@ -184,6 +187,16 @@ class Admission:
             host_names=self.host_names,
             origins=self.origins,
         )
+
+
+def _lost(books: Books, database: str | None) -> str:
+    """What the owner is told where keys and budgets were lost."""
+    command = "zeroconf-ai keys confirm-loss" + (" --database …" if database is not None else "")
+    return (
+        f"The database was damaged or is gone, with its keys and budgets. The new one has {len(books.keys)} keys and "
+        f"{len(books.budgets)} budgets. Backends that cost money answer no request until you confirm this: create the keys and "
+        f"budgets that are missing, then run {command}"
+    )
 
 
 async def keep_records(stack: AsyncExitStack, engine: Engine, books: Books | None) -> Metrics:

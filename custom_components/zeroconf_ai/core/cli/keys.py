@@ -238,6 +238,21 @@ def disable(key: str, database: str | None, as_json: bool) -> None:
     _set_enabled(key, database, enabled=False, as_json=as_json)
 
 
+@command.command("confirm-loss")
+@database_option
+def confirm_loss(database: str | None) -> None:
+    """Confirm that keys and budgets were lost: a running gateway uses backends that cost money again."""
+
+    async def do(books: Books) -> None:
+        if not books.loss_unconfirmed:
+            click.echo("No loss of keys and budgets is to be confirmed.", err=True)
+            return
+        await books.confirm_loss(actor="command")
+        click.echo("Backends that cost money answer again.")
+
+    _with_books(database, do)
+
+
 def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool) -> None:
     async def do(keys: KeyStore) -> None:
         found = await keys.update(_find(keys, key).id, actor="command", enabled=enabled)

@@ -10,10 +10,15 @@ from typing import IO
 from uuid import UUID, getnode, uuid5
 
 import click
+import orjson
+
+from ..protocol import json
 
 if sys.platform != "win32":
     import fcntl
 
+_DATABASES = "databases.json"
+"""The ids of the databases that `serve --keys` has used, by their addresses' digests."""
 _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
 
 
@@ -46,6 +51,31 @@ def database_file() -> Path:
 def providers_file() -> Path:
     """Where `zeroconf-ai serve --discovered` keeps whom it found last."""
     return state_folder() / "providers.json"
+
+
+def known_databases() -> dict[str, str]:
+    """The ids of the databases that were opened before, by their addresses (`address_digest`)."""
+    try:
+        found = json.loads((state_folder() / _DATABASES).read_bytes())
+    except OSError, json.JSONDecodeError:
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def remember_database(address: str, database_id: str) -> None:
+    """Keep the id of a database for its next opening. Raises click.ClickException where that cannot be written."""
+    known = known_databases()
+    if known.get(address) == database_id:
+        return
+    file = state_folder() / _DATABASES
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps({**known, address: database_id}))
+        fresh.replace(file)
+    except OSError as err:
+        message = f"The database cannot be remembered in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
+        raise click.ClickException(message) from None
 
 
 @contextmanager

@@ -35,8 +35,10 @@ _SPEEDS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 _CODES = frozenset(
     {
         "budget_exceeded",
+        "budgets_lost",
         "content_policy_violation",
         "context_length_exceeded",
+        "database_unavailable",
         "invalid_api_key",
         "loop_detected",
         "model_not_allowed",

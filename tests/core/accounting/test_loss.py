@@ -1,0 +1,485 @@
+"""A database that is damaged or gone: what is rescued, what stays closed, and how its owner opens that again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
+import os
+from pathlib import Path
+import random
+import sqlite3
+import time
+
+import pytest
+
+from zeroconf_ai.accounting import batches, books as books_module, gatekeeper, sqlite
+from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.budget import Action, Scope
+from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.database import DatabaseError
+from zeroconf_ai.accounting.generation import Outcome
+from zeroconf_ai.accounting.rescue import Rescued
+from zeroconf_ai.protocol.errors import UnavailableError
+from zeroconf_ai.protocol.usage import Usage
+
+from .conftest import Make, Store, run
+
+PAGE = 4096
+KEYS = 300
+SPENT = 7_000
+
+
+def metered(**fields: object) -> Asked:
+    return replace(Asked("http", "chat", "m", worst_costs={"cloud": 10}), **fields)  # type: ignore[arg-type]
+
+
+_FILLED: dict[str, bytes] = {}
+"""The file that `fill` made, by the id of its database."""
+
+
+async def fill(address: Path | str, make: Make) -> str:
+    """Keys, a budget with something spent of it, and usage; the id of the database."""
+    if isinstance(address, Path) and _FILLED:
+        [(known, content)] = _FILLED.items()
+        make_folder(address)
+        write(address, content)
+        return known
+    books = await Books.open(address)
+    for number in range(KEYS):
+        await books.keys.create(f"key {number}")
+    await books.budgets.set(Scope.HOUSEHOLD, None, 10_000, Period.MONTH, action=Action.REFUSE)
+    admission = await books.gatekeeper.admit(metered(worst_costs={"cloud": SPENT}))
+    first = next(iter(books.keys))
+    record = make("g", cost=SPENT, backend_id="cloud", model="m", key_id=first.id, usage=Usage(10, 20))
+    admission.settle(record)
+    books.ledger.record(record)
+    await books.close()
+    if isinstance(address, Path):
+        _FILLED[books.id] = content_of(address)
+    return books.id
+
+
+def damage(file: Path, change: Callable[[bytearray], bytes | bytearray]) -> None:
+    file.write_bytes(change(bytearray(file.read_bytes())))
+
+
+def write(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+
+def make_folder(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def content_of(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def zero(start: int, end: int) -> Callable[[bytearray], bytearray]:
+    def change(content: bytearray) -> bytearray:
+        content[start:end] = bytes(end - start)
+        return content
+
+    return change
+
+
+def garbage(first: int, pages: int) -> Callable[[bytearray], bytearray]:
+    def change(content: bytearray) -> bytearray:
+        content[first * PAGE : (first + pages) * PAGE] = random.Random(1).randbytes(pages * PAGE)
+        return content
+
+    return change
+
+
+def remove(file: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def pages_of(file: Path, name: str) -> list[int]:
+    """The numbers of the leaf pages of a table or index, from 0, as they lie in the file."""
+    with closing(sqlite3.connect(file)) as connection:
+        found = connection.execute("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path", (name,))
+        return [number - 1 for (number,) in found]
+
+
+async def is_closed(books: Books) -> bool:
+    """Whether a backend that costs money answers nobody, while one that is free does."""
+    admission = await books.gatekeeper.admit(metered(worst_costs={"cloud": 10, "local": 0}))
+    closed = "cloud" in admission.barred
+    assert "local" not in admission.barred
+    if closed:
+        with pytest.raises(UnavailableError) as caught:
+            await books.gatekeeper.admit(metered())
+        assert caught.value.code == "budgets_lost"
+        assert books.gatekeeper.free_only
+        assert books.gatekeeper.counts_money
+    return closed
+
+
+async def test_database_new_metered_backends_are_open(store: Store) -> None:
+    books = await Books.open(store.url)
+    assert books.loss is None
+    assert not await is_closed(books)
+    await books.close()
+    again = await Books.open(store.url, known_id=books.id, used_before=True)
+    assert (again.id, again.loss) == (books.id, None)
+    assert not await is_closed(again)
+    await again.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(zero(0, 16), id="magic zeroed"),
+        pytest.param(zero(0, 100), id="header zeroed"),
+        pytest.param(zero(0, PAGE), id="first page zeroed"),
+        pytest.param(lambda content: content[:-PAGE], id="last page missing"),
+        pytest.param(lambda content: content[: len(content) - PAGE // 2], id="cut off within a page"),
+    ],
+)
+async def test_database_damaged_keys_budgets_and_spending_rescued_and_metered_closed(
+    file: Path, make: Make, change: Callable[[bytearray], bytes | bytearray]
+) -> None:
+    await fill(file, make)
+    damage(file, change)
+    books = await Books.open(file)
+    assert books.loss is not None
+    assert books.loss.damaged is not None
+    assert books.loss.rescued.budgets == 1
+    assert books.loss.rescued.usage == 1
+    assert KEYS - 40 <= len(books.keys) == books.loss.rescued.keys
+    assert books.budgets.state("household:month").spent == SPENT
+    assert books.totals.household.total.costs == {"USD": SPENT}
+    assert await is_closed(books)
+    await books.close()
+    assert run(file, "SELECT sum(requests) FROM key_months") == [(1,)]
+    assert [part.name for part in file.parent.iterdir() if part.name.endswith((".copy", ".restoring"))] == []
+
+
+async def test_database_with_garbage_among_the_keys_keeps_those_before_and_behind(file: Path, make: Make) -> None:
+    await fill(file, make)
+    leaves = pages_of(file, "keys")
+    assert len(leaves) > 4
+    with closing(sqlite3.connect(file)) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM keys ORDER BY rowid")]
+    damage(file, garbage(leaves[1], 1))
+    damage(file, garbage(leaves[3], 1))
+    books = await Books.open(file)
+    kept = {key.id for key in books.keys}
+    assert {ids[0], ids[-1]} < kept
+    lost = [number for number, key_id in enumerate(ids) if key_id not in kept]
+    assert len(lost) < 2 * KEYS // (len(leaves) - 1)
+    assert any(second - first > 1 for first, second in pairwise(lost))  # those between the two pages are kept
+    assert books.budgets.state("household:month").spent == SPENT
+    await books.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n" + bytes(20_000), b"this is no database" * 1000, b"{}", bytes(PAGE * 20)],
+    ids=["image", "text", "short", "zeros"],
+)
+async def test_database_of_wrong_file_type_begun_anew_and_metered_closed(file: Path, make: Make, content: bytes) -> None:
+    await fill(file, make)
+    write(file, content)
+    books = await Books.open(file)
+    assert books.loss is not None
+    assert books.loss.damaged is not None
+    assert books.loss.damaged.read_bytes() == content
+    assert (books.loss.rescued, len(books.keys), len(books.budgets)) == (Rescued(), 0, 0)
+    assert await is_closed(books)
+    await books.close()
+
+
+@pytest.mark.parametrize("how", ["unlinked", "emptied"])
+async def test_database_gone_known_by_its_id_metered_closed(file: Path, make: Make, how: str) -> None:
+    known = await fill(file, make)
+    remove(file)
+    if how == "emptied":
+        write(file, b"")
+    books = await Books.open(file, known_id=known)
+    assert books.loss is not None
+    assert books.loss.damaged is None
+    assert await is_closed(books)
+    await books.close()
+    # A restart opens nothing, nor does one that knows the new database's id.
+    for known_id in (known, books.id, None):
+        books = await Books.open(file, known_id=known_id)
+        assert await is_closed(books)
+        await books.close()
+
+
+async def test_database_gone_where_one_was_used_before_metered_closed(store: Store) -> None:
+    books = await Books.open(store.url, used_before=True)
+    assert await is_closed(books)
+    await books.close()
+
+
+async def test_database_gone_beside_a_damaged_one_metered_closed(file: Path) -> None:
+    file.with_name(f"{file.name}.corrupt-20260101T000000000000Z").write_bytes(b"")
+    books = await Books.open(file)
+    assert await is_closed(books)
+    await books.close()
+
+
+async def test_database_emptied_on_the_server_metered_closed(store: Store, make: Make) -> None:
+    known = await fill(store.url, make)
+    tables = [name for (name,) in store.run(_TABLE_NAMES["postgresql" if "postgresql" in store.url else "sqlite"])]
+    for name in tables:
+        store.run(f"DROP TABLE {name}")
+    books = await Books.open(store.url, known_id=known)
+    assert len(books.keys) == 0
+    assert await is_closed(books)
+    await books.close()
+
+
+_TABLE_NAMES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
+
+
+async def test_loss_confirmed_metered_open_in_every_process_and_after_a_restart(store: Store) -> None:
+    books = await Books.open(store.url, used_before=True)
+    other = await Books.open(store.url)
+    assert await is_closed(other)
+    told = asyncio.Event()
+    other.listen_loss(told.set)
+    await books.confirm_loss(actor="owner")
+    assert not await is_closed(books)
+    async with asyncio.timeout(20):
+        await told.wait()
+    assert not await is_closed(other)
+    await books.close()
+    await other.close()
+    assert store.run("SELECT actor, act FROM audit") == [("owner", "database.confirm")]
+    books = await Books.open(store.url, known_id=books.id)
+    assert not await is_closed(books)
+    await books.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE budgets SET thresholds = 'no json'",
+        "UPDATE budgets SET thresholds = 'null'",
+        "UPDATE budgets SET action = 'whatever'",
+        "UPDATE keys SET models = 'no json' WHERE name = 'key 1'",
+        "UPDATE keys SET name = CAST(x'ff' AS TEXT) WHERE name = 'key 1'",
+        "DROP TABLE key_rollups",
+    ],
+)
+async def test_database_with_an_unreadable_row_set_aside_and_the_others_rescued(file: Path, make: Make, statement: str) -> None:
+    await fill(file, make)
+    run(file, statement)
+    with pytest.raises(DatabaseError):
+        await Books.open(file, set_damaged_aside=False)
+    books = await Books.open(file)
+    assert books.loss is not None
+    assert len(books.keys) >= KEYS - 1
+    assert books.loss.rescued.budgets == (0 if "budgets" in statement else 1)
+    assert await is_closed(books)
+    await books.close()
+
+
+async def test_revoked_key_is_not_rescued(file: Path, make: Make) -> None:
+    await fill(file, make)
+    books = await Books.open(file)
+    stolen, _ = await books.keys.create("stolen")
+    await books.keys.revoke(stolen.id)
+    await books.close()
+    damage(file, zero(0, PAGE))
+    books = await Books.open(file)
+    assert len(books.keys) == KEYS
+    assert stolen.id not in {key.id for key in books.keys}
+    await books.close()
+
+
+async def test_database_of_another_program_is_left_alone(file: Path) -> None:
+    run(file, "CREATE TABLE states (id INTEGER)")
+    before = content_of(file)
+    with pytest.raises(DatabaseError, match="another program"):
+        await Books.open(file)
+    assert content_of(file) == before
+    assert [part.name for part in file.parent.iterdir()] == [file.name]
+
+
+async def test_database_that_is_a_fifo_or_folder_cannot_be_opened(tmp_path: Path) -> None:
+    fifo, folder = tmp_path / "fifo", tmp_path / "folder"
+    os.mkfifo(fifo)
+    folder.mkdir()
+    for path in (fifo, folder):
+        with pytest.raises(DatabaseError, match="cannot be used"):
+            await Books.open(path)
+
+
+async def test_database_locked_at_start_is_an_error_and_left_alone(
+    file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = await fill(file, make)
+    monkeypatch.setattr("zeroconf_ai.accounting.sqlite.BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("UPDATE counters SET value = value")
+        with pytest.raises(DatabaseError, match="locked"):
+            await Books.open(file)
+        other.execute("ROLLBACK")
+    books = await Books.open(file, known_id=known)
+    assert (books.loss, len(books.keys)) == (None, KEYS)
+    await books.close()
+
+
+async def test_damaged_database_without_the_leave_to_set_it_aside_is_an_error(file: Path, make: Make) -> None:
+    await fill(file, make)
+    damage(file, zero(0, PAGE))
+    with pytest.raises(DatabaseError):
+        await Books.open(file, set_damaged_aside=False)
+    assert [part.name for part in file.parent.iterdir()] == [file.name]
+
+
+# While it is in use.
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is looked at often."""
+    monkeypatch.setattr(books_module, "REFRESH_SECONDS", 0.02)
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["deleted", "deleted with its log", "folder deleted", "replaced", "replaced by a folder"])
+async def test_file_gone_while_in_use_written_again_without_loss(
+    tmp_path: Path, make: Make, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "folder" / "books.db"
+    known = await fill(file, make)
+    books = await Books.open(file, known_id=known)
+    key, secret = await books.keys.create("kept")  # in the log alone
+    inode = file.stat().st_ino
+    match how:
+        case "deleted":
+            file.unlink()
+        case "deleted with its log":
+            remove(file)
+        case "folder deleted":
+            remove(file)
+            file.parent.rmdir()
+        case "replaced":
+            remove(file)
+            file.write_bytes(b"something else" * 1000)
+        case _:
+            remove(file)
+            file.mkdir()
+    await until(lambda: file.is_file() and file.stat().st_ino != inode and file.stat().st_mode & 0o777 == 0o600)
+    await until(lambda: "it was written again" in caplog.text)
+    await books.keys.create("after")
+    assert not await is_closed(books)
+    await books.close()
+    again = await Books.open(file, known_id=known)
+    assert again.loss is None
+    assert again.keys.verify(secret).id == key.id
+    assert len(again.keys) == KEYS + 2
+    assert again.budgets.state("household:month").spent == SPENT
+    await again.close()
+    others = [part.name for part in file.parent.iterdir() if part.name != file.name]
+    assert len(others) == (1 if "replaced" in how else 0), others
+    assert caplog.text.count("it was written again") == 1
+
+
+@pytest.mark.usefixtures("quick")
+async def test_file_replaced_by_a_copy_of_itself_is_used_from_then_on(
+    file: Path, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = await fill(file, make)
+    copy = file.with_name("copy")
+    write(copy, content_of(file))
+    books = await Books.open(file, known_id=known)
+    await books.keys.create("after the copy")
+    await books.budgets.set(Scope.HOUSEHOLD, None, 1, Period.DAY)
+    remove(file)
+    copy.replace(file)
+    await until(lambda: len(books.keys) == KEYS and len(books.budgets) == 1)
+    assert "another copy of it" in caplog.text
+    await books.keys.create("in the copy")
+    await books.close()
+    assert run(file, "SELECT count(*) FROM keys") == [(KEYS + 1,)]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_file_gone_while_two_use_it_both_go_on_with_one_file(
+    file: Path, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill(file, make)
+    one, other = await Books.open(file), await Books.open(file)
+    remove(file)
+    await until(lambda: {books._database._identity for books in (one, other)} == {sqlite.identity(file)})
+    assert caplog.text.count("it was written again") == 1
+    await one.keys.create("by one")
+    await until(lambda: any(key.name == "by one" for key in other.keys))
+    await other.keys.create("by the other")
+    await until(lambda: any(key.name == "by the other" for key in one.keys))
+    await one.close()
+    await other.close()
+    assert run(file, "PRAGMA integrity_check") == [("ok",)]
+    assert run(file, "SELECT count(*) FROM keys") == [(KEYS + 2,)]
+
+
+async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(file, make)
+    books = await Books.open(file)
+    looks = 0
+
+    def look(_: Path) -> None:
+        nonlocal looks
+        looks += 1
+
+    monkeypatch.setattr("zeroconf_ai.accounting.database.sqlite.identity", look)
+    for number in range(100):
+        admission = await books.gatekeeper.admit(metered())
+        admission.settle(make(f"{number}", outcome=Outcome.OK))
+    assert looks < 10
+    monkeypatch.undo()
+    await books.close()
+
+
+# What cannot be written.
+
+
+async def test_database_that_takes_nothing_for_long_closes_metered_until_it_does(
+    file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "FLUSH_SECONDS", 0.02)
+    monkeypatch.setattr(gatekeeper, "UNWRITTEN_SECONDS", 0.1)
+    monkeypatch.setattr("zeroconf_ai.accounting.sqlite.BUSY_SECONDS", 0.05)
+    await fill(file, make)
+    books = await Books.open(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as full:
+        pages = full.execute("PRAGMA page_count").fetchone()[0]
+    await books._database.read(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))  # a full disk
+
+    def record() -> None:
+        for number in range(200):
+            books.ledger.record(make(f"{time.monotonic()} {number}", backend_id="cloud", cost=1))
+
+    record()
+    await until(lambda: books.gatekeeper.free_only)
+    with pytest.raises(UnavailableError) as caught:
+        await books.gatekeeper.admit(metered())
+    assert caught.value.code == "database_unavailable"
+    await books._database.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+    await until(lambda: not books.gatekeeper.free_only)
+    await books.gatekeeper.admit(metered())
+    await books.close()
