@@ -83,7 +83,7 @@ async def test_a_budget_is_listed_changed_reset_and_removed(
     result = await begin(hass, entry, "budgets")
     assert "| Test gateway | 2.00 | month | 0.50 (25 %) |" in result["description_placeholders"]["budgets"]
     result = await submit(hass, result, {"id": budget.id})
-    assert suggested(result) == {"amount": 2.0, "action": "refuse", "thresholds": ["80", "100"]}
+    assert suggested(result) == {"amount": 2.0, "action": "free_only", "thresholds": ["80", "100"]}
     before = dict(entry.options)
     result = await submit(hass, result, FIELDS | {"reset": True, "remove": False})
     assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -109,12 +109,15 @@ class Alerts:
             "action": budget.action.value,
             "renews": dt_util.utc_from_timestamp(event.period.end).isoformat(),
         }
-        title = f"AI budget: {event.threshold} % spent"
+        title = "AI budget: exceeded" if event.refused else f"AI budget: {event.threshold} % spent"
+        digits = 2 if budget.amount >= NANO else 4
+        also = ", and what is left does not pay for another request" if event.refused else ""
 
         def message(name: str) -> str:
             return (
-                f"{facts['spent']:.2f} of {facts['amount']:.2f} {account.currency} of {name}'s budget for this {budget.period} "
-                f"are spent. It renews on {dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
+                f"{facts['spent']:.{digits}f} of {facts['amount']:.{digits}f} {account.currency} of {name}'s budget for this "
+                f"{budget.period} are spent{also}. It renews on "
+                f"{dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
             )
 
         def data_for(action: str) -> dict[str, Any]:
@@ -157,7 +160,7 @@ class Alerts:
     def _check(self) -> None:
         """Have a repair for each budget that is spent, and for no other."""
         budgets = self._books.budgets
-        exceeded = frozenset(budget.id for budget in budgets if budgets.state(budget.id).exceeded)
+        exceeded = frozenset(budget.id for budget in (*budgets, *budgets.limits) if budgets.state(budget.id).exceeded)
         for budget_id in self._exceeded - exceeded:
             issues.budget_fine(self._hass, budget_id)
         new = exceeded - self._exceeded
@@ -167,8 +170,9 @@ class Alerts:
 
     async def _raise(self, new: frozenset[str]) -> None:
         for budget_id in sorted(new):
-            budget = self._books.budgets.get(budget_id)
-            if budget is None:
+            try:
+                budget = self._books.budgets.state(budget_id).budget
+            except KeyError:
                 continue
             owner = await budget_owner(self._hass, self._books.keys, budget)
             if budget_id in self._exceeded:  # still, after that wait

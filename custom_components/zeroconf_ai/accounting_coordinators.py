@@ -118,10 +118,12 @@ class Account(DataUpdateCoordinator[None]):
 
     @property
     def budgets(self) -> list[BudgetState]:
-        """Its budgets as they are now, the one first that is nearest to its end."""
+        """Its budgets and a backend's monthly limit as they are now, the one first that is nearest to its end."""
         budgets = self.books.budgets
-        states = [budgets.state(budget.id) for budget in budgets.of(self.scope, self.subject or None)]
-        return sorted(states, key=lambda state: state.percent, reverse=True)
+        own = [*budgets.of(self.scope, self.subject or None)]
+        if self.scope is Scope.BACKEND and (limit := budgets.limit(self.subject)) is not None:
+            own.append(limit)
+        return sorted(map(budgets.state, (budget.id for budget in own)), key=lambda state: state.percent, reverse=True)
 
     @property
     def currency(self) -> str:

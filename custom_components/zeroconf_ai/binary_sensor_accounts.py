@@ -26,8 +26,8 @@ def _any(account: Account, reached: Callable[[BudgetState], bool]) -> bool | Non
 
 
 def _warned(state: BudgetState) -> bool:
-    """Whether the first of its thresholds is reached."""
-    return state.percent >= min(state.budget.thresholds, default=100)
+    """Whether the first of its thresholds is reached, or what is left is too little."""
+    return state.exceeded or state.percent >= min(state.budget.thresholds, default=100)
 
 
 BUDGET_WARNING = AccountBinarySensorDescription(

@@ -205,7 +205,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 def _fields() -> dict[vol.Marker, Any]:
     return {
         vol.Required(CONF_AMOUNT): _AMOUNT,
-        vol.Required(CONF_ACTION, default=Action.REFUSE.value): _ACTION,
+        vol.Required(CONF_ACTION, default=Action.FREE_ONLY.value): _ACTION,
         vol.Optional(CONF_THRESHOLDS, default=[str(level) for level in DEFAULT_THRESHOLDS]): _THRESHOLDS,
     }
 

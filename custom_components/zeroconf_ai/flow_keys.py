@@ -210,11 +210,8 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         if amount is None:
             if known is not None:
                 await budgets.remove(known.id)
-        elif known is None:
+        elif known is None or known.amount != round(amount * NANO):
             await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH)
-        elif known.amount != round(amount * NANO):
-            kept = {"action": known.action, "thresholds": known.thresholds}
-            await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH, **kept)
 
     async def _users(self) -> dict[str, str]:
         """Who can own a key: id → name."""

@@ -34,6 +34,7 @@ from .const import (
     CONF_ENABLED,
     CONF_FIRST_KEY,
     CONF_GATEWAY_ID,
+    CONF_MONTHLY_LIMIT,
     CONF_NETWORKS,
     CONF_OWN_PORT,
     CONF_QUEUE_LENGTH,
@@ -41,6 +42,7 @@ from .const import (
     DOMAIN,
     SIGNAL_PROVIDERS_CHANGED,
     SUBENTRY_AI_TASK,
+    SUBENTRY_BACKEND,
     SUBENTRY_CONVERSATION,
 )
 from .core import __version__
@@ -49,6 +51,7 @@ from .core.accounting.database import DatabaseError
 from .core.accounting.gatekeeper import MeteredClosed
 from .core.accounting.generation import Recorders
 from .core.protocol.record import Auth
+from .core.protocol.values import money
 from .core.routing.policy import Policy
 from .core.routing.slots import QUEUE_LENGTH
 from .core.server.cors import Origins
@@ -131,6 +134,8 @@ class GatewayRuntime:
         self._stack.callback(self.coordinator.close)
         self.backend_coordinators.apply()
         self._stack.callback(self.backend_coordinators.close)
+        self.apply_limits()
+        await self.books.budgets.refresh()
         self.accounts.start()
         self._stack.callback(self.accounts.close)
         self._alerts.start()
@@ -168,6 +173,15 @@ class GatewayRuntime:
     def apply_zone(self) -> None:
         """Take over the home's time zone, by which days and budgets are told apart."""
         self.books.totals.zone = self.books.budgets.zone = dt_util.get_default_time_zone()
+
+    @callback
+    def apply_limits(self) -> None:
+        """Take over the monthly limits of the backends."""
+        limits = {
+            subentry.subentry_id: money(subentry.data.get(CONF_MONTHLY_LIMIT))
+            for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
+        }
+        self.books.budgets.set_limits({backend_id: limit for backend_id, limit in limits.items() if limit is not None})
 
     @callback
     def apply_access(self) -> None:
@@ -310,6 +324,7 @@ class _Updater:
         await runtime.apply_options()
         runtime.coordinator.async_update_listeners()
         runtime.backend_coordinators.apply()
+        runtime.apply_limits()
         runtime.accounts.apply()
         await runtime.backends.apply()
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)

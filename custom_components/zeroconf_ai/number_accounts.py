@@ -4,15 +4,17 @@ from typing import override
 
 from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
 from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 
 from .accounting_coordinators import Account
 from .accounting_entity import AccountEntity
-from .const import DOMAIN
-from .core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget
+from .const import CONF_MONTHLY_LIMIT, DOMAIN
+from .core.accounting.budget import Budget, Scope
 from .core.accounting.budget_periods import Period
 from .core.accounting.database import DatabaseError
 from .core.protocol.values import NANO
+from .data import GatewayConfigEntry
 
 LARGEST_BUDGET = 1_000_000
 
@@ -29,7 +31,7 @@ MONTHLY_BUDGET = NumberEntityDescription(
 
 
 class MonthlyBudget(AccountEntity, NumberEntity):
-    """The budget for each month; 0: there is none."""
+    """The budget for each month, or the monthly limit in the form of a backend; 0: there is none."""
 
     @property
     def _budget(self) -> Budget | None:
@@ -37,9 +39,15 @@ class MonthlyBudget(AccountEntity, NumberEntity):
         return next((budget for budget in budgets if budget.period is Period.MONTH), None)
 
     @property
+    def _limit(self) -> Budget | None:
+        """The monthly limit in the form of a backend."""
+        account = self.coordinator
+        return account.books.budgets.limit(account.subject) if account.scope is Scope.BACKEND else None
+
+    @property
     @override
     def native_value(self) -> float:
-        return 0.0 if (budget := self._budget) is None else budget.amount / NANO
+        return 0.0 if (budget := self._budget or self._limit) is None else budget.amount / NANO
 
     @property
     @override
@@ -49,6 +57,9 @@ class MonthlyBudget(AccountEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         account, budgets, known = self.coordinator, self.coordinator.books.budgets, self._budget
+        if known is None and self._limit is not None:
+            store_monthly_limit(self.hass, account.config_entry, account.subject, value)
+            return
         actor = self._context.user_id or "" if self._context is not None else ""
         try:
             if value:
@@ -57,8 +68,6 @@ class MonthlyBudget(AccountEntity, NumberEntity):
                     account.subject or None,
                     round(value * NANO),
                     Period.MONTH,
-                    action=known.action if known is not None else Action.REFUSE,
-                    thresholds=known.thresholds if known is not None else DEFAULT_THRESHOLDS,
                     actor=actor,
                 )
             elif known is not None:
@@ -67,6 +76,16 @@ class MonthlyBudget(AccountEntity, NumberEntity):
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
             ) from err
+
+
+@callback
+def store_monthly_limit(hass: HomeAssistant, entry: GatewayConfigEntry, backend_id: str, amount: float) -> None:
+    """Change the monthly limit in the form of a backend; 0: it has none any more. It applies at once."""
+    subentry = entry.subentries[backend_id]
+    data = {key: value for key, value in subentry.data.items() if key != CONF_MONTHLY_LIMIT}
+    if amount:
+        data[CONF_MONTHLY_LIMIT] = amount
+    hass.config_entries.async_update_subentry(entry, subentry, data=data)
 
 
 def account_numbers(account: Account) -> list[MonthlyBudget]:

@@ -10,12 +10,13 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import NumberSelector, NumberSelectorConfig, NumberSelectorMode
 
 from .const import DOMAIN
+from .core.accounting.budget import Budget
 from .core.accounting.budgets import Budgets, BudgetState
 from .core.accounting.database import DatabaseError
 from .core.protocol.values import NANO
-from .data import gateway_runtime
+from .data import gateway_entry, gateway_runtime
 from .markdown import Markdown, MarkdownFlow, escaped
-from .number_accounts import LARGEST_BUDGET
+from .number_accounts import LARGEST_BUDGET, store_monthly_limit
 
 CONF_AMOUNT = "amount"
 AMOUNT_SPENT = "amount_spent"
@@ -71,14 +72,7 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
                 errors = {CONF_AMOUNT: AMOUNT_SPENT}
             else:
                 try:
-                    await self._budgets.set(
-                        budget.scope,
-                        budget.subject or None,
-                        amount,
-                        budget.period,
-                        action=budget.action,
-                        thresholds=budget.thresholds,
-                    )
+                    await self._raise_to(budget, amount)
                 except DatabaseError as err:
                     raise _not_saved(err) from err
                 return self.async_create_entry(data={})
@@ -89,6 +83,14 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             errors=errors,
             description_placeholders=self._placeholders,
         )
+
+    async def _raise_to(self, budget: Budget, amount: int) -> None:
+        """Raises DatabaseError."""
+        entry = gateway_entry(self.hass)
+        if self._budgets.get(budget.id) is None and entry is not None:  # the monthly limit in a backend's form
+            store_monthly_limit(self.hass, entry, budget.subject, amount / NANO)
+        else:
+            await self._budgets.set(budget.scope, budget.subject or None, amount, budget.period)
 
     async def async_step_reset(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Begin anew within this period."""

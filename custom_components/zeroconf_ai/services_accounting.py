@@ -16,7 +16,7 @@ from .accounting_names import backend_names, user_names
 from .const import DOMAIN
 from .core.accounting import export
 from .core.accounting.books import Books
-from .core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, budget_id
+from .core.accounting.budget import Action, Budget, Scope, budget_id
 from .core.accounting.budget_periods import Period
 from .core.accounting.database import DatabaseError
 from .core.accounting.export import Format
@@ -137,17 +137,14 @@ async def _set_budget(call: ServiceCall) -> ServiceResponse:
     """Make or change a budget. What is not said stays as it is; an amount of 0 spends nothing at all."""
     books, data = _books(call.hass), call.data
     scope, subject, period = await _whose(call, books)
-    known = books.budgets.get(budget_id(scope, subject, period))
-    action = Action(data[ATTR_ACTION]) if ATTR_ACTION in data else known.action if known is not None else Action.REFUSE
-    usual = known.thresholds if known is not None else DEFAULT_THRESHOLDS
     try:
         await books.budgets.set(
             scope,
             subject or None,
             round(data[ATTR_AMOUNT] * NANO),
             period,
-            action=action,
-            thresholds=data.get(ATTR_THRESHOLDS, usual),
+            action=Action(data[ATTR_ACTION]) if ATTR_ACTION in data else None,
+            thresholds=data.get(ATTR_THRESHOLDS),
             actor=_actor(call),
         )
     except DatabaseError as err:

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from . import budget_rows
 from .batches import Batches, Write, Writer
-from .budget import Account, Budget, BudgetEvent, Held
+from .budget import EXCEEDED, Account, Budget, BudgetEvent, Held
 from .budget_periods import Window
 from .budget_rows import AccountKey
 from .database import Database
-from .reservations import Concerned, Decision, decide
+from .reservations import Concerned, Decision, decide, exceeded_by
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -92,6 +92,11 @@ class Accounts(ABC):
         for level in levels:
             self._tell(BudgetEvent(due.budget, level, spent, due.window))
 
+    def _tell_exceeded(self, due: Due, spent: int) -> None:
+        """Tell that a request does not fit, unless the owner wants to hear of lower thresholds alone."""
+        if EXCEEDED in due.budget.thresholds:
+            self._tell(BudgetEvent(due.budget, EXCEEDED, spent, due.window, refused=True))
+
 
 class MemoryAccounts(Accounts, Writer):
     """Reckons in memory, and leaves what was spent with the database in batches."""
@@ -115,9 +120,12 @@ class MemoryAccounts(Accounts, Writer):
         while missing := next((due for due in dues if not self._is_read(due.key)), None):
             await self._read(missing)
         # Nothing waits from here on: what is decided is done before anybody else decides.
-        decision = decide(worst_costs, [Concerned(due.budget, due.window, self._account(due.key)) for due in dues])
+        concerned = [Concerned(due.budget, due.window, self._account(due.key)) for due in dues]
+        decision = decide(worst_costs, concerned)
         for held in decision.held:
             self._account((held.budget.id, held.window.label)).reserved += held.amount
+        for one in exceeded_by(worst_costs, concerned):
+            self._note_exceeded(Due(one.budget, one.window), one.account)
         return Reserved(decision)
 
     @override
@@ -241,6 +249,13 @@ class MemoryAccounts(Accounts, Writer):
             self._tell_reached(due, levels, account.spent)
         elif spent:
             self._pending[due.key] = (before + spent, told)
+
+    def _note_exceeded(self, due: Due, account: Account) -> None:
+        """A request that costs money does not fit into what is left: tell that once within the period."""
+        account.warned = EXCEEDED
+        self._pending[due.key] = (self._unwritten(due.key), EXCEEDED)
+        self._batches.tell()
+        self._tell_exceeded(due, account.spent)
 
     def _is_read(self, key: AccountKey) -> bool:
         return key in self._accounts and key not in self._reading

@@ -9,6 +9,8 @@ from ..protocol.values import NANO
 from .budget_periods import Period, Window
 
 DEFAULT_THRESHOLDS = (80, 100)
+EXCEEDED = 100
+"""The threshold of a budget that is exceeded, in per cent."""
 LARGEST = 10**15 * 1_000
 """Nano-units that a budget may be: a billion."""
 
@@ -41,7 +43,7 @@ class Budget:
     """The id of the key, user or backend; "" for the household."""
     amount: int
     period: Period
-    action: Action = Action.REFUSE
+    action: Action = Action.FREE_ONLY
     thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
     """Per cent of the amount at which its listeners are told, in rising order."""
 
@@ -54,7 +56,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class BudgetEvent:
-    """A threshold was reached."""
+    """A threshold was reached, or a request that costs money does not fit into what is left."""
 
     budget: Budget
     threshold: int
@@ -62,6 +64,8 @@ class BudgetEvent:
     spent: int
     """Nano-units."""
     period: Window
+    refused: bool = False
+    """Whether it is told because a request did not fit; then less may be spent than the threshold says."""
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ class Account:
     reserved: int = 0
     """Set aside for requests that are being answered."""
     warned: int = 0
-    """The highest threshold that was told, in per cent."""
+    """The highest threshold that was told, in per cent. `EXCEEDED` with the first request that did not fit, too."""
 
     def left(self, budget: Budget) -> int:
         """What may still be set aside."""
@@ -112,7 +116,7 @@ def make_budget(
     subject: str | None,
     amount: int,
     period: Period,
-    action: Action = Action.REFUSE,
+    action: Action = Action.FREE_ONLY,
     thresholds: Iterable[int] = DEFAULT_THRESHOLDS,
 ) -> Budget:
     """A checked budget. Raises ValueError saying what is wrong."""

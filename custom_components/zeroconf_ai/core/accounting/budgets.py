@@ -15,7 +15,7 @@ from .accounts import Accounts, Due, MemoryAccounts, Reserved
 from .admission import Asked
 from .audit import Act
 from .batches import Batches
-from .budget import DEFAULT_THRESHOLDS, Account, Action, Budget, BudgetEvent, Scope, listed, make_budget
+from .budget import EXCEEDED, Account, Action, Budget, BudgetEvent, Scope, budget_id as id_of, listed, make_budget
 from .budget_periods import Period, Window, Windows
 from .database import Database
 from .reservations import Decision
@@ -25,6 +25,7 @@ from .tables import key_rollups, rollups
 _LOGGER = logging.getLogger(__name__)
 
 _NOTHING = Decision()
+_LIMIT_PREFIX = "limit:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class BudgetState:
     spent: int
     reserved: int
     """Set aside for requests that are being answered."""
+    refused: bool = False
+    """Whether a request that costs money did not fit into what was left, within this period."""
 
     @property
     def left(self) -> int:
@@ -44,8 +47,8 @@ class BudgetState:
 
     @property
     def exceeded(self) -> bool:
-        """Whether all of it is spent."""
-        return self.spent >= self.budget.amount
+        """Whether all of it is spent, or too little is left for what was asked."""
+        return self.refused or self.spent >= self.budget.amount
 
     @property
     def percent(self) -> float:
@@ -112,11 +115,30 @@ class Budgets:
         return self._by_subject.get((Scope(scope), subject or ""), ())
 
     def state(self, budget_id: str) -> BudgetState:
-        """A budget as it is now, by what is known here. Raises KeyError without it."""
-        budget = self._budgets[budget_id]
+        """A budget or a backend's monthly limit as it is now, by what is known here. Raises KeyError without it."""
+        budget = self._named(budget_id)
         due = self._due(budget, self._clock())
         account = self.accounts.known(due) or Account()
-        return BudgetState(budget, due.window, account.spent, account.reserved)
+        return BudgetState(budget, due.window, account.spent, account.reserved, account.warned >= EXCEEDED)
+
+    @property
+    def limits(self) -> tuple[Budget, ...]:
+        """The monthly limits of backends, as budgets."""
+        return tuple(self._limits.values())
+
+    def limit(self, backend_id: str) -> Budget | None:
+        """The monthly limit of a backend, as a budget."""
+        return self._limits.get(backend_id)
+
+    def set_limits(self, amounts: Mapping[str, int]) -> None:
+        """Have these monthly limits of backends, in nano-units by id, and no others. They are kept by the caller."""
+        if {backend_id: limit.amount for backend_id, limit in self._limits.items()} == dict(amounts):
+            return
+        self._limits = {}
+        for backend_id, amount in amounts.items():
+            self._limit(backend_id, amount)
+        self.read_again()  # with what was spent of them
+        self._announce()
 
     def month_cost(self, backend_id: str) -> int:
         """What a backend that has a monthly limit cost this month, in nano-units; 0 for others."""
@@ -127,7 +149,8 @@ class Budgets:
     def listen(self, callback: Callable[[BudgetEvent], None]) -> Callable[[], None]:
         """Call `callback` once for each threshold that a budget reaches within a period; returns what ends it.
 
-        Of gateways that share a database, one alone is told.
+        The first request that does not fit into what is left reaches the last one. Of gateways that share a database, one alone
+        is told.
         """
         return _join(self._listeners, callback)
 
@@ -142,16 +165,26 @@ class Budgets:
         amount: int,
         period: Period,
         *,
-        action: Action = Action.REFUSE,
-        thresholds: Iterable[int] = DEFAULT_THRESHOLDS,
+        action: Action | None = None,
+        thresholds: Iterable[int] | None = None,
         actor: str = "",
     ) -> Budget:
         """Set a budget, in the place of the one that this subject has for such a period.
 
-        What was spent already within the period counts, as the ledger knows it. `actor` is who does it, for the log of acts
-        (`audit.Act`). Raises ValueError for what can be no budget, DatabaseError.
+        What was spent already within the period counts, as the ledger knows it. `action` and `thresholds` that are not given
+        stay as they are; those of a new budget are `Action.FREE_ONLY` and `DEFAULT_THRESHOLDS`. `actor` is who does it, for the
+        log of acts (`audit.Act`). Raises ValueError for what can be no budget, DatabaseError.
         """
-        budget = make_budget(scope, subject, amount, period, action, thresholds)
+        known = self._budgets.get(id_of(Scope(scope), subject or "", Period(period)))
+        kept = Budget("", scope, "", 0, period) if known is None else known
+        budget = make_budget(
+            scope,
+            subject,
+            amount,
+            period,
+            kept.action if action is None else action,
+            kept.thresholds if thresholds is None else thresholds,
+        )
         due = self._due(budget, self._clock())
 
         def write(connection: Connection) -> None:
@@ -171,8 +204,8 @@ class Budgets:
         return budget
 
     async def reset(self, budget_id: str, *, actor: str = "") -> None:
-        """Let nothing be spent of a budget, until more is. Raises KeyError without it, DatabaseError."""
-        due = self._due(self._budgets[budget_id], self._clock())
+        """Let nothing be spent of a budget or a monthly limit, until more is. Raises KeyError without it, DatabaseError."""
+        due = self._due(self._named(budget_id), self._clock())
         async with self._changing:
             act = Act(time.time(), actor, "budget.reset", budget_id)
             await self._change(due, lambda connection: budget_rows.reset(connection, budget_id), act)
@@ -246,6 +279,12 @@ class Budgets:
         if version == self._version + 1:  # else others changed something since, and the next `refresh` reads it all
             self._version = version
 
+    def _named(self, budget_id: str) -> Budget:
+        """The budget or monthly limit with an id. Raises KeyError without it."""
+        if budget_id.startswith(_LIMIT_PREFIX):
+            return self._limits[budget_id.removeprefix(_LIMIT_PREFIX)]
+        return self._budgets[budget_id]
+
     def _take_over(self, budgets: Iterable[Budget]) -> None:
         self._budgets = {budget.id: budget for budget in sorted(budgets, key=lambda budget: budget.id)}
         self._by_subject = listed(tuple(self._budgets.values()))
@@ -253,7 +292,7 @@ class Budgets:
     def _limit(self, backend_id: str, amount: int) -> None:
         known = self._limits.get(backend_id)
         if known is None or known.amount != amount:
-            name = f"limit:{backend_id}"
+            name = f"{_LIMIT_PREFIX}{backend_id}"
             self._limits[backend_id] = Budget(name, Scope.BACKEND, backend_id, amount, Period.MONTH, Action.FREE_ONLY)
 
     def _dues(self, asked: Asked, backends: Iterable[str]) -> list[Due]:
@@ -275,7 +314,10 @@ class Budgets:
         return Due(budget, self._windows.at(budget.period, moment))
 
     def _told(self, event: BudgetEvent) -> None:
-        _LOGGER.info("%d %% of the budget %s are spent", event.threshold, event.budget.id)
+        if event.refused:
+            _LOGGER.info("A request does not fit into what is left of the budget %s", event.budget.id)
+        else:
+            _LOGGER.info("%d %% of the budget %s are spent", event.threshold, event.budget.id)
         for listener in list(self._listeners):
             try:
                 listener(event)

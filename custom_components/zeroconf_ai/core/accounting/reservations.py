@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .budget import Account, Action, Budget, Held, Scope
+from .budget import EXCEEDED, Account, Action, Budget, Held, Scope
 from .budget_periods import Window
 
 
@@ -67,6 +67,21 @@ def decide(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> De
         for one in concerned
     )
     return Decision(tuple(part for part in held if part.amount), frozenset(barred))
+
+
+def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> list[Concerned]:
+    """The budgets that cannot pay for a request at any backend that costs money, and of which that was not told yet.
+
+    What is set aside for other requests counts as left: it may be free again in a moment.
+    """
+    found = []
+    for one in concerned:
+        budget, account = one.budget, one.account
+        of_backend = budget.scope is Scope.BACKEND
+        costs = [cost for backend_id, cost in worst_costs.items() if cost and (not of_backend or backend_id == budget.subject)]
+        if costs and account.warned < EXCEEDED and min(costs) > budget.amount - account.spent:
+            found.append(one)
+    return found
 
 
 def _shortage(one: Concerned, needed: int) -> Shortage:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from . import budget_rows, shared_rows
 from .accounts import Accounts, Due, Reserved
-from .budget import Account, BudgetEvent
+from .budget import EXCEEDED, Account, BudgetEvent
 from .budget_rows import AccountKey
 from .database import Database, DatabaseError
 from .reservations import Decision
@@ -146,7 +146,15 @@ class SharedAccounts(Accounts):
 
     async def _reserve(self, reservation: str, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Decision:
         await self._catch_up()
-        return await self._database.write(lambda connection: shared_rows.reserve(connection, reservation, dues, worst_costs))
+        decision, exceeded = await self._database.write(
+            lambda connection: shared_rows.reserve(connection, reservation, dues, worst_costs)
+        )
+        for one in exceeded:
+            due = Due(one.budget, one.window)
+            if (known := self._known.get(due.key)) is not None:
+                known.warned = EXCEEDED
+            self._tell_exceeded(due, one.account.spent)
+        return decision
 
     async def _catch_up(self) -> None:
         """Tell the database what has ended here, before it is asked for anything: that must not stand in the way.

@@ -10,10 +10,11 @@ import time
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .budget import Account, Budget
+from . import budget_rows
+from .budget import EXCEEDED, Account, Budget
 from .budget_periods import Window
 from .budget_rows import AccountKey
-from .reservations import Concerned, Decision, decide
+from .reservations import Concerned, Decision, decide, exceeded_by
 from .rows import DELETE_ROWS, whole
 from .tables import accounts, buckets, reservations
 
@@ -48,14 +49,18 @@ def now(connection: Connection) -> float:
 
 def reserve(
     connection: Connection, reservation: str, dues: Sequence[tuple[Budget, Window]], worst_costs: Mapping[str, int]
-) -> Decision:
-    """Set aside what a request may cost, all of it or nothing."""
+) -> tuple[Decision, list[Concerned]]:
+    """Set aside what a request may cost, all of it or nothing; and the budgets that are the first time too small for it."""
     locked = _lock(connection, [(budget.id, window.label) for budget, window in dues])
-    decision = decide(worst_costs, [Concerned(budget, window, locked[budget.id, window.label]) for budget, window in dues])
+    concerned = [Concerned(budget, window, locked[budget.id, window.label]) for budget, window in dues]
+    decision = decide(worst_costs, concerned)
+    exceeded = exceeded_by(worst_costs, concerned)
+    for one in exceeded:
+        budget_rows.warn(connection, (one.budget.id, one.window.label), EXCEEDED)
     if decision.held:
         expires = now(connection) + LEASE_SECONDS
         _hold(connection, reservation, {(held.budget.id, held.window.label): held.amount for held in decision.held}, expires)
-    return decision
+    return decision, exceeded
 
 
 def hold_place(connection: Connection, reservation: str, name: str, limit: int) -> bool:
