@@ -74,6 +74,32 @@ async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(books: Boo
     assert theirs[1]["error"]["message"].replace(made, "req_none") == none[1]["error"]["message"]
 
 
+@pytest.mark.parametrize("written", [False, True], ids=["pending", "written"])
+async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(books: Books, written: bool) -> None:
+    users = {"Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy"), "Bearer admin": HomeUser("a", "Ada", admin=True)}
+
+    def home_user(request: web.Request) -> HomeUser | None:
+        return users.get(request.headers.get("Authorization", ""))
+
+    async with kept(books, mode=Auth.NONE, home_user=home_user) as gateway:
+        headers = [bearer("u1"), bearer("u2"), {}]
+        for name in ("Tablet", "Phone"):
+            _, secret = await books.keys.create(name)
+            headers.append(bearer(secret))
+        for number, sent in enumerate(headers):
+            body = CHAT | {"model": f"nope-{number}"}
+            await gateway.ask("POST", "chat/completions", json=body, headers=sent | {"X-Request-ID": "same-1"})
+        if written:
+            await books._batches.flush()
+        for number, sent in enumerate(headers):
+            status, told, _ = await gateway.get("generation?id=same-1", headers=sent)
+            assert (status, told["data"]["requested_model"]) == (200, f"nope-{number}")
+        _, told, _ = await gateway.get("generation?id=same-1", headers=bearer("admin"))
+        assert told["data"]["requested_model"] == f"nope-{len(headers) - 1}"
+        _, other = await books.keys.create("Other")
+        assert (await gateway.get("generation?id=same-1", headers=bearer(other)))[0] == 404
+
+
 async def test_an_administrator_sees_all_and_a_user_ones_own(books: Books) -> None:
     users = {"Bearer admin": HomeUser("a", "Ada", admin=True), "Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy")}
 

@@ -59,6 +59,24 @@ class Generation:
     address: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks for a record, and sees only one's own: of one's key, else of one's user, else of one's address."""
+
+    key_id: str | None
+    user_id: str | None
+    source: str
+    address: str | None
+
+    def may_see(self, record: Generation) -> bool:
+        """Whether a record is the viewer's own."""
+        if record.key_id is not None or self.key_id is not None:
+            return self.key_id == record.key_id
+        if record.user_id is not None or self.user_id is not None:
+            return self.user_id == record.user_id
+        return self.source == record.source and self.address == record.address
+
+
 class Recorder(ABC):
     """Where the engine leaves its records."""
 

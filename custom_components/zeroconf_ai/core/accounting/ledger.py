@@ -7,13 +7,13 @@ from functools import partial
 import logging
 from typing import Any, override
 
-from sqlalchemy import Connection, Row, Select, insert, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, literal, select, tuple_
 
 from ..protocol.usage import Usage
 from . import rollups
 from .batches import Batches, Write, Writer
 from .database import Database
-from .generation import Generation, Outcome, Recorder
+from .generation import Generation, Outcome, Recorder, Viewer
 from .rollups import Group, Rollups, Use
 from .rows import CURRENCY_LIMIT, bounded, delete_oldest, delete_some, maybe, whole
 from .tables import generations
@@ -60,16 +60,19 @@ class Ledger(Recorder, Writer):
         self._pending.append(generation)
         self._batches.tell()
 
-    async def get(self, generation_id: str) -> Generation | None:
-        """The record of a request, the last one where several went by the id; None where there is none. Raises DatabaseError."""
+    async def get(self, generation_id: str, viewer: Viewer | None = None) -> Generation | None:
+        """The record of a request, or None. Clients choose the ids: of several, the last one that `viewer` may see (None: any).
+
+        Raises DatabaseError.
+        """
         for waiting in (self._pending, self._taken):
             for generation in reversed(waiting):
-                if generation.id == generation_id:
+                if generation.id == generation_id and (viewer is None or viewer.may_see(generation)):
                     return generation
-        wanted = bounded(generation_id)
+        wanted = [generations.c.id == bounded(generation_id), *(_own(viewer) if viewer is not None else ())]
 
         def work(connection: Connection) -> Row[Any] | None:
-            found = select(*_COLUMNS).where(generations.c.id == wanted).order_by(generations.c.row_id.desc()).limit(1)
+            found = select(*_COLUMNS).where(*wanted).order_by(generations.c.row_id.desc()).limit(1)
             return connection.execute(found).first()
 
         row = await self._database.read(work)
@@ -152,6 +155,17 @@ def forget(connection: Connection, *, key_id: str | None = None, user_id: str | 
     """Delete some of the records of a key or a user; how many."""
     whose = (generations.c.key_id == key_id) if key_id is not None else (generations.c.user_id == user_id)
     return delete_some(connection, generations.c.row_id, whose)
+
+
+def _own(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
+    """What `Viewer.may_see` says, for the database."""
+    columns = generations.c
+    if viewer.key_id is not None:
+        return [columns.key_id == maybe(viewer.key_id)]
+    if viewer.user_id is not None:
+        return [columns.key_id.is_(None), columns.user_id == maybe(viewer.user_id)]
+    address = columns.address.is_(None) if viewer.address is None else columns.address == maybe(viewer.address)
+    return [columns.key_id.is_(None), columns.user_id.is_(None), columns.source == bounded(viewer.source), address]
 
 
 def _rows(found: Select[Any], connection: Connection) -> list[dict[str, Any]]:

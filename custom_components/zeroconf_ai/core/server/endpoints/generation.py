@@ -4,8 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...accounting.generation import Generation
-from ...engine import Caller
+from ...accounting.generation import Generation, Viewer
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
 from ..dispatch import Call
@@ -19,21 +18,12 @@ async def generation(gateway: Gateway, call: Call) -> web.Response:
     wanted = call.http.query.get("id", "")
     if not wanted:
         raise InvalidRequestError("Name the request: ?id= and the X-Generation-ID of its answer.", param="id")
-    found = await gateway.ledger.get(wanted)
-    if found is None or not _may_see(call.caller, found):
+    caller = call.caller
+    viewer = None if caller.admin else Viewer(caller.key_id, caller.user_id, caller.source, caller.address)
+    found = await gateway.ledger.get(wanted, viewer)
+    if found is None:
         raise NotFoundError(f"There is no record of {wanted}. They are kept for some days, for who made the request.", param="id")
     return call.json({"data": _told(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
-
-
-def _may_see(caller: Caller, record: Generation) -> bool:
-    """Whether a record is the caller's own: by its key, else by its user, else by its address."""
-    if caller.admin:
-        return True
-    if record.key_id is not None or caller.key_id is not None:
-        return caller.key_id == record.key_id
-    if record.user_id is not None or caller.user_id is not None:
-        return caller.user_id == record.user_id
-    return caller.source == record.source and caller.address == record.address
 
 
 def _told(record: Generation, key: str | None) -> dict[str, Any]:
