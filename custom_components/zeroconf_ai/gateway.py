@@ -63,7 +63,7 @@ from .gateway_backends import GatewayBackends
 from .gateway_coordinators import BackendCoordinators, GatewayCoordinator
 from .gateway_policy import policy_of
 from .gateway_presence import GatewayPresence
-from .http import HomeUsers, async_register_views, came_by_cloud
+from .http import HomeUsers, async_register_views, came_by_cloud, is_active_user
 from .own_port import OwnPort
 
 PLATFORMS = [
@@ -195,6 +195,7 @@ class GatewayRuntime:
             origins=options.get(CONF_CORS_ORIGINS, ()),
             proxies=[str(network) for network in self._hass.http.trusted_proxies],
             home_user=self._home_users,
+            active_user=partial(is_active_user, self._hass),
             device_name=self._device_names,
             remote=partial(came_by_cloud, self._hass),
         )

@@ -106,6 +106,12 @@ class HomeUsers:
         return HomeUser(found.user.id, found.user.name or "", found.user.is_admin)
 
 
+async def is_active_user(hass: HomeAssistant, user_id: str) -> bool:
+    """Whether there is such a user, who is not deactivated."""
+    user = await hass.auth.async_get_user(user_id)
+    return user is not None and user.is_active
+
+
 def came_by_cloud(hass: HomeAssistant, request: web.Request) -> bool:
     """Whether a request came through Home Assistant Cloud, which makes it look like one of this machine."""
     return KEY_AUTHENTICATED in request and is_cloud_connection(hass)

@@ -272,7 +272,7 @@ class Narrow(Access):
         return False
 
     @override
-    def admit(self, request: web.BaseRequest, scope: str) -> Caller:
+    async def admit(self, request: web.BaseRequest, scope: str) -> Caller:
         self.scopes.append(scope)
         return Caller(Source.HTTP, models=("stt.*",))
 

@@ -32,8 +32,8 @@ class Watching(Guard):
         self.seen: list[Caller] = []
 
     @override
-    def admit(self, request: web.Request, scope: str) -> Caller:
-        caller = super().admit(request, scope)
+    async def admit(self, request: web.Request, scope: str) -> Caller:
+        caller = await super().admit(request, scope)
         self.seen.append(caller)
         return caller
 
@@ -91,6 +91,22 @@ async def test_a_revoked_key_is_refused_by_the_very_next_request(books: Books) -
         await books.keys.revoke(key.id)
         status, body, _ = await gateway.get("models", headers=bearer(secret))
     assert (status, body["error"]["code"]) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(books: Books, mode: Auth) -> None:
+    _, secret = await books.keys.create("Tablet", user_id="user-1")
+    _, free = await books.keys.create("Phone")
+    active = {"user-1"}
+
+    async def is_active(user_id: str) -> bool:
+        return user_id in active
+
+    async with served(access=Guard(books.keys, mode=mode, active_user=is_active)) as gateway:
+        assert await get_as(gateway, **bearer(secret)) == (200, None)
+        active.clear()
+        assert await get_as(gateway, **bearer(secret)) == (403, "key_disabled")
+        assert await get_as(gateway, **bearer(free)) == (200, None)
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])

@@ -31,7 +31,7 @@ class Scoped(Access):
         return False
 
     @override
-    def admit(self, request: web.Request, scope: str) -> Caller:
+    async def admit(self, request: web.Request, scope: str) -> Caller:
         return Caller(Source.HTTP, models=self._patterns)
 
 

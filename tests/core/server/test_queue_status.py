@@ -25,7 +25,7 @@ class ByName(Access):
         return True
 
     @override
-    def admit(self, request: web.Request, scope: str) -> Caller:
+    async def admit(self, request: web.Request, scope: str) -> Caller:
         return Caller(Source.HTTP, key_id=request.headers.get("X-Name"))
 
 

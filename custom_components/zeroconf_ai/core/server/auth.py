@@ -21,7 +21,7 @@ class Access(ABC):
         """Whether a key is needed at all: what is advertised as `auth`."""
 
     @abstractmethod
-    def admit(self, request: web.Request, scope: str) -> Caller:
+    async def admit(self, request: web.Request, scope: str) -> Caller:
         """Who asks for a route of that scope (`dispatch.Route.scope`).
 
         Raises AuthenticationError without a good key, PermissionDeniedError for one that may not do this or a network that is
@@ -51,7 +51,7 @@ class KeyCheck(Access):
         return self._digest is not None
 
     @override
-    def admit(self, request: web.Request, scope: str) -> Caller:
+    async def admit(self, request: web.Request, scope: str) -> Caller:
         if self._digest is not None:
             # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
             if not hmac.compare_digest(digest(needed_key(request.headers)), self._digest):

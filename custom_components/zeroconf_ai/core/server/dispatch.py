@@ -122,7 +122,7 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
             return await route.handler(gateway, call)
         gateway.begin()
         try:
-            call.caller = gateway.access.admit(request, route.scope)
+            call.caller = await gateway.access.admit(request, route.scope)
             return await route.handler(gateway, call)
         finally:
             gateway.end()

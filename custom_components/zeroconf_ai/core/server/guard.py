@@ -3,7 +3,7 @@
 What each check is for stands in docs/security.md.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 import hmac
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -72,6 +72,7 @@ class Guard(Access):
         origins: Iterable[str] = (),
         proxies: Iterable[str] = (),
         home_user: Callable[[web.Request], HomeUser | None] | None = None,
+        active_user: Callable[[str], Awaitable[bool]] | None = None,
         remote: Callable[[web.Request], bool] | None = None,
         device_name: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -80,8 +81,9 @@ class Guard(Access):
 
         `networks` (CIDR) may ask; `host_names` are this server's, beyond those that are private by nature; `origins` are those
         of web pages that may ask (`https://chat.example.net`, or `*`); `proxies` (CIDR) are believed in `X-Forwarded-For`;
-        `remote` tells a request from outside whose address does not show it; `device_name` knows devices by address. Raises
-        ValueError for what is no network or origin.
+        `remote` tells a request from outside whose address does not show it; `device_name` knows devices by address.
+        `active_user` says whether the user with an id may still ask: keys do not outlive their users. Raises ValueError for what
+        is no network or origin.
         """
         self._keys = keys
         self._open = mode is Auth.NONE
@@ -91,6 +93,7 @@ class Guard(Access):
         self._origins = Origins(origins)
         self._proxies = tuple(ip_network(text, strict=False) for text in proxies)
         self._home_user = home_user
+        self._active_user = active_user
         self._remote = remote
         self._device_name = device_name
         self._throttle = Throttle(clock)
@@ -101,7 +104,16 @@ class Guard(Access):
         return not self._open
 
     @override
-    def admit(self, request: web.Request, scope: str) -> Caller:
+    async def admit(self, request: web.Request, scope: str) -> Caller:
+        caller = self._recognized(request, scope)
+        if caller.key_id is not None and caller.user_id is not None and self._active_user is not None:
+            if not await self._active_user(caller.user_id):
+                message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
+                raise PermissionDeniedError(message, code="key_disabled")
+        return caller
+
+    def _recognized(self, request: web.Request, scope: str) -> Caller:
+        """Who asks. Raises as `admit` does."""
         if self._home_user is not None and (user := self._home_user(request)) is not None:
             return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
         if self._open:
