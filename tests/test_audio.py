@@ -290,7 +290,7 @@ async def test_speech_is_heard_while_it_is_made_and_not_left_on_disk(home: HomeA
 
 async def test_a_voice_that_fails_is_an_upstream_that_failed(home: HomeAssistant, mouth: Mouth) -> None:
     mouth.failure = HomeAssistantError("the server is away")
-    with pytest.raises(UpstreamError, match=r"tts\.mouth failed: the server is away"):
+    with pytest.raises(UpstreamError, match=r"tts\.mouth failed\.$"):
         await spoken(HomeAudio(home))
 
 

@@ -40,7 +40,7 @@ async def test_going_offline_and_coming_back_are_events(hass: HomeAssistant, pro
     assert shown(hass).attributes["event_type"] is None
     await entry.runtime_data.coordinator.check_now()
     assert shown(hass).attributes["event_type"] == "offline"
-    assert "cannot be reached" in shown(hass).attributes["reason"]
+    assert shown(hass).attributes["reason"] == "Test provider could not be reached: the connection was refused"
     went = shown(hass).state
     await entry.runtime_data.coordinator.check_now()
     assert shown(hass).state == went  # still offline is no event
@@ -59,7 +59,7 @@ async def test_a_failover_says_why_and_to_whom(hass: HomeAssistant, provider: Fa
         await hass.async_block_till_done()
         assert answer["provider"] == "The other one"
         assert shown(hass).attributes["event_type"] == "failover"
-        assert shown(hass).attributes["reason"] == "too busy"
+        assert shown(hass).attributes["reason"] == "the provider has reached its rate limit"
         assert shown(hass).attributes["to"] == "The other one"
         assert await hass.config_entries.async_unload(other.entry_id)
 

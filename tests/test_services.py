@@ -184,7 +184,7 @@ async def test_chat_fails_over_and_says_so(hass: HomeAssistant, provider: FakePr
         provider.answers = [refuse(429, "too busy")]
         answer = await ask(hass)
         assert answer["attempts"] == [
-            {"provider": "Test provider", "failure": "too busy"},
+            {"provider": "Test provider", "failure": "the provider has reached its rate limit"},
             {"provider": "The other one", "failure": None},
         ]
         assert await hass.config_entries.async_unload(other.entry_id)

@@ -83,7 +83,7 @@ class HomeAudio(Audio):
                 else:
                     result = await engine.async_process_audio_stream(metadata, sound.stream)
             except HomeAssistantError as err:
-                raise _failed(engine_id, str(err)) from err
+                raise _failed(engine_id, err=err) from err
             sound.check()
             if result.result is not stt.SpeechResultState.SUCCESS or result.text is None:
                 raise _failed(engine_id, "it did not understand the recording")
@@ -124,7 +124,7 @@ class HomeAudio(Audio):
         try:
             stream = tts.async_create_stream(self._hass, engine_id, language, options)
         except HomeAssistantError as err:
-            raise _failed(engine_id, str(err)) from err
+            raise _failed(engine_id, err=err) from err
         stream.use_file_cache = False  # what a client has read out to it is not left on the home's disk
         try:
             stream.async_set_message(text)
@@ -133,7 +133,7 @@ class HomeAudio(Audio):
                     if part:
                         yield part
         except HomeAssistantError as err:
-            raise _failed(engine_id, str(err)) from err
+            raise _failed(engine_id, err=err) from err
         except OSError as err:
             raise _failed(engine_id, f"ffmpeg, which converts its sound, cannot be run ({type(err).__name__})") from err
         finally:
@@ -220,5 +220,8 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _failed(engine_id: str, why: str) -> UpstreamError:
-    return UpstreamError(f"{engine_id} failed: {redact(why)[:300] or 'it does not say why'}.")
+def _failed(engine_id: str, why: str = "", *, err: Exception | None = None) -> UpstreamError:
+    """The error of an engine that failed, for a reason that may be told; the text of an exception (`err`) is for the log."""
+    message = f"{engine_id} failed"
+    told = redact(str(err))[:300] if err is not None else why
+    return UpstreamError(f"{message}: {why}." if why else f"{message}.", log_text=f"{message}: {told or 'it does not say why'}.")

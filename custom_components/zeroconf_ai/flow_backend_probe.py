@@ -10,7 +10,7 @@ from .core.protocol.models import ModelInfo
 from .core.server.config import UpstreamConfig
 from .core.server.kinds import Kind
 from .core.server.upstreams import make_backend
-from .flow_probe import NOT_A_PROVIDER, Problem, base_urls, problem_of
+from .flow_probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
 
 NO_TLS = "no_tls"
 KEY_FOR_NEW_HOST = "key_for_new_host"
@@ -44,7 +44,7 @@ async def ask_backend(hass: HomeAssistant, config: UpstreamConfig) -> tuple[Mode
 
 def _problem(err: ApiError, config: UpstreamConfig) -> Problem:
     if isinstance(err, NotFoundError | MethodNotAllowedError):
-        return Problem(NOT_A_PROVIDER, err.message)
-    if config.endpoint.startswith("https://") and "SSL" in err.message:
-        return Problem(NO_TLS, err.message)
+        return Problem(NOT_A_PROVIDER, reason_of(err))
+    if config.endpoint.startswith("https://") and "SSL" in err.log_text:
+        return Problem(NO_TLS, reason_of(err))
     return problem_of(err, keyed=config.key is not None)

@@ -22,6 +22,7 @@ from .core.protocol.errors import (
     UpstreamError,
 )
 from .core.protocol.models import ModelInfo, best_model
+from .core.protocol.reasons import status_reason
 from .core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
 from .core.protocol.status import Health
 
@@ -98,7 +99,7 @@ def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tu
         parts = urlsplit(f"{scheme}://{rest}")
         in_address = parts.port
     except ValueError as err:
-        raise Problem(INVALID_URL, str(err)) from err
+        raise Problem(INVALID_URL, "its host or port cannot be read") from err
     host = parts.hostname or ""
     if scheme.lower() not in ("http", "https"):
         raise Problem(INVALID_URL, f"{scheme}:// is not http:// or https://")
@@ -242,14 +243,20 @@ def problem_of(err: ApiError, *, keyed: bool) -> Problem:
     if isinstance(err, AuthenticationError):
         return Problem(INVALID_AUTH if keyed else NEEDS_KEY)
     if isinstance(err, PermissionDeniedError):
-        return Problem(NOT_ALLOWED, err.message)
+        return Problem(NOT_ALLOWED, reason_of(err))
     if isinstance(err, CertificateError):
-        return Problem(INVALID_CERTIFICATE, err.message)
+        return Problem(INVALID_CERTIFICATE, reason_of(err))
     foreign = isinstance(err, UpstreamError) and not isinstance(err, UpstreamConnectionError) and err.upstream_status is None
     redirected = err.upstream_status is not None and 300 <= err.upstream_status < 400
     if foreign or redirected or isinstance(err, NotAProviderError | InvalidRequestError):
-        return Problem(NOT_A_PROVIDER, err.message)
-    return Problem(CANNOT_CONNECT, err.message)
+        return Problem(NOT_A_PROVIDER, reason_of(err))
+    return Problem(CANNOT_CONNECT, reason_of(err))
+
+
+def reason_of(err: ApiError) -> str:
+    """A standard reason for a form. What the server itself said is not shown."""
+    status = err.upstream_status
+    return err.message if status is None or 300 <= status < 400 else f"the provider {status_reason(status)}"
 
 
 def _check_version(version: str) -> None:

@@ -175,7 +175,7 @@ class MemberCoordinator(PoolCoordinator):
         if member.online:
             _LOGGER.info("%s is back", self.name)
         else:
-            _LOGGER.info("%s is offline: %s", self.name, event.reason if event else member.last_error)
+            _LOGGER.info("%s is offline: %s", self.name, event.log_text if event else member.last_error)
 
 
 def _reachable(member: Member | None) -> ProviderState | None:

@@ -123,7 +123,7 @@ async def test_a_stream_of_something_else_is_an_error(name: str) -> None:
     async with before(name, dialect.fake(Fault("garbage")), timeouts=QUICK) as backend:
         err = await error_of(read(await backend.send(chat(dialect.model, stream=True))))
     assert isinstance(err, StreamBrokenError)
-    assert "not JSON" in err.message
+    assert "not JSON" in err.log_text
 
 
 @every_dialect
@@ -161,7 +161,7 @@ async def test_a_refusal_is_the_error_that_the_router_knows(
     async with before(name, dialect.fake(refusal)) as backend:
         err = await error_of(backend.send(chat(dialect.model, stream=stream)))
     assert type(err) is error
-    assert refusal.message.split(".")[0] in err.message
+    assert refusal.message.split(".")[0] in err.log_text
     assert err.upstream_status == refusal.status
     assert err.retry_after == (7.0 if refusal.headers else None)
 
@@ -173,8 +173,8 @@ async def test_a_wrong_key_is_an_authentication_error_for_health_and_chat(name: 
         for asked in (backend.health(), backend.send(chat(dialect.model)), backend.send(chat(dialect.model, stream=True))):
             err = await error_of(asked)
             assert isinstance(err, AuthenticationError)
-            assert "***" in err.message or name == "openrouter"
-            assert "canary" not in err.message
+            assert "***" in err.log_text or name == "openrouter"
+            assert "canary" not in err.log_text
 
 
 @every_dialect

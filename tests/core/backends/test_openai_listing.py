@@ -85,7 +85,7 @@ async def test_llama_cpp_is_not_well_while_it_loads_and_is_not_told_the_key_for_
         err = await error_of(backend.health())
         assert "Authorization" not in fake.last.headers
     assert type(err) is UpstreamError
-    assert "Loading model" in err.message
+    assert "Loading model" in err.log_text
 
 
 @pytest.mark.parametrize(

@@ -282,5 +282,5 @@ async def test_a_provider_that_went_away_is_unreachable(session: aiohttp.ClientS
     async with Upstream() as upstream:
         backend = ZeroconfAIBackend(session, BackendInfo("a", "Attic"), Endpoint(upstream.base_url), timeouts=QUICK)
     for asked in (backend.health(), backend.models(), backend.status(), backend.send(chat())):
-        with pytest.raises(UpstreamConnectionError, match="Attic cannot be reached"):
+        with pytest.raises(UpstreamConnectionError, match="Attic could not be reached"):
             await asked

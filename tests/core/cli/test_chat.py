@@ -78,7 +78,7 @@ def test_an_unknown_model_is_told_with_those_that_there_are(provider: Server, tm
 def test_nobody_at_a_url_is_told_in_a_line(tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", "http://127.0.0.1:9", "hello")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: http://127.0.0.1:9/v1 cannot be reached")
+    assert done.stderr.startswith("Error: http://127.0.0.1:9/v1 could not be reached: the connection was refused")
     assert len(done.stderr.splitlines()) == 1
 
 

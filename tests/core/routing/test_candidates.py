@@ -115,7 +115,7 @@ def test_embeddings_go_to_their_model_only(pool: Pool, add: Add) -> None:
 @pytest.mark.parametrize(
     ("state", "resting", "why"),
     [
-        (ProviderState.OFFLINE, False, "Bad: offline (it broke)"),
+        (ProviderState.OFFLINE, False, "Bad: offline"),
         (ProviderState.UNAUTHORIZED, False, "Bad: its key is refused"),
         (ProviderState.HEALTHY, True, "Bad: asked to be left alone for 60 s"),
     ],

@@ -84,7 +84,8 @@ class PackedAnswer(Answer):
                 try:
                     item["embedding"] = pack(vector)
                 except ValueError as err:
-                    raise UpstreamError(f"the provider sent {err}") from None
+                    message = "the provider sent an embedding that cannot be read"
+                    raise UpstreamError(message, log_text=f"{message}: {err}") from None
                 changed = True
         return orjson.dumps(parsed) if changed else body
 

@@ -21,6 +21,7 @@ from ..protocol.errors import (
     error_words,
     redact,
 )
+from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .egress import Egress
 from .headers import merged, secrets_in
@@ -159,8 +160,9 @@ class HttpUpstream:
             return CertificateError(f"{self.name} shows a certificate that cannot be verified")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
             return UpstreamConnectionError(f"{self.name} did not take the connection within {self.timeouts.connect:g} s")
-        reason = redact(str(err), self.secrets) or type(err).__name__
-        return UpstreamConnectionError(f"{self.name} cannot be reached: {reason}")
+        told = redact(str(err), self.secrets) or type(err).__name__
+        message = f"{self.name} could not be reached"
+        return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {told}")
 
 
 class HttpAnswer(Answer):
@@ -188,9 +190,9 @@ class HttpAnswer(Answer):
             except TimeoutError:
                 raise silent_error(name, begun=pace.begun) from None
             except (aiohttp.ClientError, OSError) as err:
-                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
+                raise broken_off(name, err) from None
             except ValueError as err:
-                raise StreamBrokenError(f"{name} sent {err}") from None
+                raise unreadable(name, err) from None
             chunks: list[Chunk] = []
             for event in events:
                 if event.data.startswith(b"[DONE]"):
@@ -230,7 +232,7 @@ class HttpAnswer(Answer):
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
-            raise StreamBrokenError(f"{name} broke its answer off: {type(err).__name__}") from None
+            raise broken_off(name, err) from None
         parsed = _loads(body, name)
         if isinstance(parsed, dict) and parsed.get("error"):
             raise self._error(parsed)
@@ -246,8 +248,24 @@ class HttpAnswer(Answer):
         return self._error(chunk.data) if named or chunk.data.get("error") else None
 
     def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
-        words = redact(error_words(data), self._upstream.secrets)[:MESSAGE_LIMIT]
-        return StreamBrokenError(words or f"{self._upstream.name} reported an error and did not say which")
+        return reported(self._upstream.name, redact(error_words(data), self._upstream.secrets))
+
+
+def reported(name: str, words: str) -> StreamBrokenError:
+    """The error for one that an answer carries; `words` are the provider's, without secrets."""
+    message = f"{name} reported an error instead of an answer"
+    return StreamBrokenError(message, log_text=f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}")
+
+
+def broken_off(name: str, err: Exception) -> StreamBrokenError:
+    """The error for an answer whose connection was lost."""
+    message = f"{name} broke its answer off"
+    return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
+
+
+def unreadable(name: str, err: ValueError) -> StreamBrokenError:
+    """The error for an answer that is not what it should be; `err` says what it is."""
+    return StreamBrokenError(f"{name} sent an answer that cannot be read", log_text=f"{name} sent {err}")
 
 
 def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:

@@ -13,7 +13,7 @@ from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
-from .http import HttpAnswer, HttpUpstream, silent_error
+from .http import HttpAnswer, HttpUpstream, broken_off, silent_error, unreadable
 from .media import ImageGate
 from .reading import Pace
 
@@ -155,9 +155,9 @@ class TranslatedAnswer(HttpAnswer):
             except TimeoutError:
                 raise silent_error(name, begun=translator.begun) from None
             except (aiohttp.ClientError, OSError) as err:
-                raise StreamBrokenError(f"{name} broke the stream off: {type(err).__name__}") from None
+                raise broken_off(name, err) from None
             except ValueError as err:
-                raise StreamBrokenError(f"{name} sent {err}") from None
+                raise unreadable(name, err) from None
             if translator.begun and (chunks or not pace.begun):
                 pace.token()
             given = loop.time()
@@ -178,4 +178,4 @@ class TranslatedAnswer(HttpAnswer):
                 raise ValueError("something that is no JSON object")
             return orjson.dumps(self._translator.whole(parsed))
         except ValueError as err:
-            raise StreamBrokenError(f"{self._upstream.name} sent {err}") from None
+            raise unreadable(self._upstream.name, err) from None

@@ -152,7 +152,10 @@ class ZeroconfAIBackend(Backend):
             self._health_wants_key = True  # Saturn's servers
         self.answered_as = health.id
         if self.identity is not None and health.id not in (None, self.identity):
-            raise IdentityChangedError(f"another provider answers at {self.base_url} than the one that was confirmed")
+            raise IdentityChangedError(
+                "another provider answers at its address than the one that was confirmed",
+                log_text=f"another provider answers at {self.base_url} than the one that was confirmed",
+            )
         return health
 
     @override

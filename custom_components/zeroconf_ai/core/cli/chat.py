@@ -253,7 +253,7 @@ async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:
 def _why_not(member: Member, key: str | None) -> str:
     """Why a provider cannot be asked, in a sentence that says what to do."""
     if member.state is not ProviderState.UNAUTHORIZED:
-        return f"{(member.last_error or f'{member.name} does not answer').rstrip('.')}."
+        return f"{(member.last_reason or f'{member.name} does not answer').rstrip('.')}."
     if key is None:
         return f"{member.name} asks for a key: give it with --key, or in ZEROCONF_AI_KEY."
     return f"{member.name} does not accept this key."

@@ -184,7 +184,7 @@ async def _supply(stack: AsyncExitStack, engine: Engine, options: Options, books
     await supply.start()
     for member in engine.pool:
         if not member.online or not member.known:
-            click.echo(f"Not served yet: {member.last_error or f'{member.name} has not answered so far'}", err=True)
+            click.echo(f"Not served yet: {member.last_reason or f'{member.name} has not answered so far'}", err=True)
     return supply
 
 

@@ -4,7 +4,7 @@
 router treats differently; its `status`, `type` and `code` are what a client sees.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 import math
 import re
@@ -12,6 +12,7 @@ import time
 from typing import Any, ClassVar, override
 
 from . import json
+from .reasons import status_reason, without_addresses
 from .values import encodable, mapping, printable
 
 MESSAGE_LIMIT = 500
@@ -45,19 +46,25 @@ class ApiError(Exception):
         upstream_status: int | None = None,
         details: tuple[str, ...] = (),
         more_headers: Mapping[str, str] | None = None,
+        log_text: str | None = None,
     ) -> None:
-        """`retry_after` in seconds; `upstream_status` is what the provider itself answered, where one did.
+        """`message` holds no address of a backend and no text of an exception; `log_text`, for the owner, may hold both.
 
-        `more_headers` go with the answer, too.
+        `retry_after` in seconds; `upstream_status` is what the provider itself answered, where one did; `more_headers` go with
+        the answer, too.
         """
         message = printable(encodable(message))  # parts of it may be of others: one line of a log, a terminal and a form
         super().__init__(message)
         self.message = message
+        self.log_text = printable(encodable(log_text)) if log_text else message
+        """For the log, the conversation trace and the *Last error* entity. Holds no secret."""
         self.code = code or self.default_code
         self.param = None if param is None else encodable(param)
         self.retry_after = retry_after
         self.upstream_status = upstream_status
         self.details = tuple(map(encodable, details))
+        self.causes: tuple[ApiError, ...] = ()
+        """The failures of single backends that this one sums up."""
         self._more_headers = more_headers or {}
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +73,19 @@ class ApiError(Exception):
         if self.details:
             error["details"] = list(self.details)
         return {"error": error}
+
+    def as_type[Kind: ApiError](
+        self, kind: Callable[..., Kind], message: str | None = None, *, code: str | None = None, param: str | None = None
+    ) -> Kind:
+        """The same failure as an error of another type. Without `message` it is the provider's own words without addresses."""
+        return kind(
+            message or without_addresses(self.log_text),
+            code=code,
+            param=param,
+            retry_after=self.retry_after,
+            upstream_status=self.upstream_status,
+            log_text=self.log_text,
+        )
 
     def headers(self) -> dict[str, str]:
         """The headers that belong to it: `Retry-After` in whole seconds, and the milliseconds OpenAI's SDKs prefer."""
@@ -219,6 +239,9 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     529: UnavailableError,
 }
 
+_OF_THE_REQUEST = (InvalidRequestError, NotFoundError, MethodNotAllowedError, RequestTooLargeError, UnsupportedMediaTypeError)
+"""Errors of the request itself."""
+
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
     """`text` without the given secrets, without anything shaped like a key, and without control characters."""
@@ -269,7 +292,7 @@ def error_words(data: object, depth: int = 4) -> str:
 
 
 def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str | None] = ()) -> ApiError:
-    """The error that an upstream's answer means. Its words are kept, shortened and without secrets."""
+    """The error that an upstream's answer means. Its words are kept for the log, shortened and without secrets."""
     secrets = tuple(secrets)
     if 300 <= status < 400:
         return UpstreamConnectionError("it redirects to another address, which is never followed", upstream_status=status)
@@ -280,11 +303,13 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
     except json.JSONDecodeError:
         text = body[: MESSAGE_LIMIT * 4].decode(errors="replace").strip()
         data = "" if text.startswith("<") else text
-    message = redact(error_words(data), secrets)[:MESSAGE_LIMIT] or f"the provider answered {status}"
+    told_why = redact(error_words(data), secrets)[:MESSAGE_LIMIT]
+    message = f"the provider {status_reason(status)}"
+    log_text = f"{message}: {told_why}" if told_why else message
     first = mapping(data[0] if isinstance(data, list) and data else data)
     told = mapping(first.get("error")) or first
     code, param, kind = (
-        redact(word, secrets)[:_WORD_LIMIT] if isinstance(word := told.get(name), str) else None
+        without_addresses(redact(word, secrets))[:_WORD_LIMIT] if isinstance(word := told.get(name), str) else None
         for name in ("code", "param", "type")
     )
     error_class = _BY_STATUS.get(status) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
@@ -292,8 +317,12 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
         error_class = QuotaError
     if error_class is UnavailableError:
         code = "provider_capacity_exceeded"
-    elif error_class is NotFoundError and (param == "model" or "model" in message.lower()):
+    elif error_class is NotFoundError and (param == "model" or "model" in told_why.lower()):
         code = code or "model_not_found"
     elif error_class not in (InvalidRequestError, NotFoundError, PermissionDeniedError):
         code = None
-    return error_class(message, code=code, param=param, retry_after=parse_retry_after(headers), upstream_status=status)
+    if issubclass(error_class, _OF_THE_REQUEST) and told_why:
+        message = without_addresses(told_why)  # the caller can only correct it by the provider's words
+    return error_class(
+        message, code=code, param=param, retry_after=parse_retry_after(headers), upstream_status=status, log_text=log_text
+    )

@@ -88,7 +88,7 @@ def not_now(member: Member) -> str | None:
     if member.state is ProviderState.UNAUTHORIZED:
         return "its key is refused"
     if not member.online and member.wake is None:
-        return "offline" + (f" ({member.last_error})" if member.last_error else "")
+        return "offline"
     if member.resting():
         return f"asked to be left alone for {_seconds(member.resting_until)} s"
     if not member.breaker.ready:

@@ -1,6 +1,6 @@
 """What happens to backends while requests are routed, for whoever wants to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -20,3 +20,5 @@ class RoutingEvent:
     backend_id: str
     reason: str = ""
     to: str | None = None
+    log_text: str = field(default="", compare=False)
+    """The reason for the log, with the system's or the backend's own words, which `reason` leaves out."""

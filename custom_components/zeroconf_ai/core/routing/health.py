@@ -53,7 +53,7 @@ class HealthChecker:
         try:
             health = await member.backend.health()
         except UnavailableError as err:  # a 503 of this path is no full queue: it says that it cannot serve
-            self._pool.note_failure(member, UpstreamError(err.message))
+            self._pool.note_failure(member, err.as_type(UpstreamError, err.message))
             return
         except ApiError as err:
             self._pool.note_failure(member, err)
@@ -75,7 +75,7 @@ class HealthChecker:
             self._pool.note_failure(member, err)
             return
         except ApiError as err:
-            member.last_error = err.message
+            member.last_error, member.last_reason = err.log_text, err.message
         if member.left_at > begun:
             return  # it answered while it was going
         member.health = health

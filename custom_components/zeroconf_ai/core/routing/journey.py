@@ -101,6 +101,8 @@ class Journey:
         """Raise what the caller is told when nobody answered: the one candidate's own error, or all of them in words."""
         tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
         details = (*tried, *self.busy, *passed_over)
+        told = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
+        log_text = f"No provider could answer. {'; '.join((*told, *self.busy, *passed_over))}."
         waits = [err.retry_after for err in self.errors if err.retry_after is not None] + self.waits
         wait = min(waits) if waits else None
         if not self.errors:
@@ -111,7 +113,10 @@ class Journey:
         if only or all(isinstance(err, NotFoundError) for err in self.errors):
             self.errors[0].details = details
             raise self.errors[0]
-        raise UpstreamError(f"No provider could answer. {'; '.join(details)}.", retry_after=wait, details=details)
+        message = f"No provider could answer. {'; '.join(details)}."
+        failure = UpstreamError(message, retry_after=wait, details=details, log_text=log_text)
+        failure.causes = tuple(self.errors)
+        raise failure
 
 
 def is_well(member: Member) -> bool:
@@ -126,7 +131,7 @@ def why_not(member: Member | None) -> str:
     if not member.enabled:
         return "it is switched off for routing"
     if not member.online:
-        return "it is offline" + (f" ({member.last_error})" if member.last_error else "")
+        return "it is offline"
     if member.resting():
         return f"it asked to be left alone for {max(1, round(member.resting_until - time.time()))} s"
     if member.breaker.state is not BreakerState.CLOSED:

@@ -137,7 +137,7 @@ async def _summarize(
         finally:
             await answer.close()
     except ApiError as err:
-        _LOGGER.info("%s made no summary of a conversation that is too long for it: %s", backend.info.name, err.message)
+        _LOGGER.info("%s made no summary of a conversation that is too long for it: %s", backend.info.name, err.log_text)
         return "", Usage()
     summary = Delta.parse(chunk.data).content.strip()
     estimated = Usage(asked.estimated_prompt_tokens, len(summary) // CHARACTERS_PER_TOKEN)

@@ -79,6 +79,9 @@ class Member:
     latency: float | None = None
     failures: int = 0
     last_error: str | None = None
+    """With the system's or the backend's own words: for its owner."""
+    last_reason: str | None = None
+    """The same in a standard reason, without them."""
     last_seen: float | None = None
     active: int = 0
     resting_until: float = 0.0
@@ -255,7 +258,7 @@ class Pool:
         member.failures += 1
         final = not member.known or isinstance(error, IdentityChangedError)
         if member.failures >= FAILURES_UNTIL_OFFLINE or final:
-            self._set_state(member, ProviderState.OFFLINE, error.message)
+            self._set_state(member, ProviderState.OFFLINE, error.message, error.log_text)
         elif isinstance(error, UpstreamTimeoutError) and member.online:
             self._set_state(member, ProviderState.DEGRADED)  # it takes longer than it may, but it is there
         else:
@@ -272,9 +275,9 @@ class Pool:
 
     def _note_refusal(self, member: Member, error: ApiError) -> bool:
         """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
-        member.last_error = error.message
+        member.last_error, member.last_reason = error.log_text, error.message
         if isinstance(error, AuthenticationError | PermissionDeniedError):
-            self._set_state(member, ProviderState.UNAUTHORIZED, error.message)
+            self._set_state(member, ProviderState.UNAUTHORIZED, error.message, error.log_text)
             return True
         if isinstance(error, RateLimitError | QuotaError | UnavailableError):
             rest = DEFAULT_REST if error.retry_after is None else error.retry_after
@@ -292,7 +295,7 @@ class Pool:
         self._members[member.id] = member
         member.slots.changed = partial(self.tell, member.id)
 
-    def _set_state(self, member: Member, state: ProviderState, reason: str = "") -> None:
+    def _set_state(self, member: Member, state: ProviderState, reason: str = "", log_text: str = "") -> None:
         was_online, first = member.online, not member.known
         member.state = state
         member.known = True
@@ -300,7 +303,7 @@ class Pool:
         if was_online and not member.online:
             member.offline_since = time.monotonic()
         if was_online and not member.online and not first:
-            event = RoutingEvent(EventKind.OFFLINE, member.id, reason)
+            event = RoutingEvent(EventKind.OFFLINE, member.id, reason, log_text=log_text or reason)
         elif member.online and not was_online:
             event = RoutingEvent(EventKind.RECOVERED, member.id)
         member._changed.set()

@@ -275,9 +275,9 @@ class Router:
         journey.attempts.append(Attempt(member.id, member.name, err.message))
 
     def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
-        _LOGGER.debug("%s did not answer (%s); next: %s", member.name, err.message, following and following.name)
+        _LOGGER.info("%s did not answer (%s); next: %s", member.name, err.log_text, following and following.name)
         if following is not None:
-            self._pool.tell(member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id))
+            self._pool.tell(member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id, err.log_text))
 
 
 def _context_window(candidate: Candidate) -> int | None:

@@ -92,7 +92,9 @@ class Call:
                 else:
                     return b"".join(parts)
             except (web.RequestPayloadError, ValueError) as err:
-                raise InvalidRequestError(f"The body cannot be read: {err}.", code="invalid_body") from err
+                _LOGGER.info("The body of request %s cannot be read: %s", self.id, err)
+                message = "The body cannot be read. Check its length, encoding and compression."
+                raise InvalidRequestError(message, code="invalid_body") from err
         raise RequestTooLargeError(f"The request is larger than {limit} bytes, the most that is taken here.")
 
 

@@ -149,7 +149,7 @@ class Neighbours:
         try:
             await backend.health()
         except ApiError as err:
-            _LOGGER.info("%s is not at %s any more: %s", place.name, place.base_url, err.message)
+            _LOGGER.info("%s is not at %s any more: %s", place.name, place.base_url, err.log_text)
             return
         if backend.answered_as != place.id or place.id in self._backends:
             return

@@ -11,9 +11,10 @@ import orjson
 
 from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
-from ...protocol.errors import MESSAGE_LIMIT, StreamBrokenError, error_words, redact
+from ...protocol.errors import StreamBrokenError, error_words, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, whole
+from ..http import reported
 from ..translated import Translator
 from .messages import SEALED
 from .request import JSON_TOOL
@@ -226,8 +227,8 @@ class AnthropicTranslator(Translator):
 
     def _error(self, body: Mapping[str, Any]) -> StreamBrokenError:
         kind = mapping(body.get("error")).get("type")
-        words = redact(error_words(body), self._secrets)[:MESSAGE_LIMIT]
-        return StreamBrokenError(f"Anthropic reported {kind or 'an error'}: {words}" if words else f"Anthropic reported {kind}")
+        words = redact(f"{_text(kind)} {error_words(body)}", self._secrets)
+        return reported("Anthropic", words.strip())
 
 
 class _Block:

@@ -9,6 +9,7 @@ import aiohttp
 
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
 from ...protocol.models import MAX_MODELS, ModelInfo
+from ...protocol.reasons import status_reason
 from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
@@ -47,15 +48,15 @@ class _AnthropicUpstream(DialectUpstream):
 
     @override
     def error(self, err: ApiError) -> ApiError:
-        words = err.message.lower()
+        words = err.log_text.lower()
         if isinstance(err, InvalidRequestError) and "credit balance" in words:
             # The account is empty, which the older API version says with a 400.
-            return QuotaError(err.message, upstream_status=err.upstream_status)
+            return err.as_type(QuotaError, f"the provider {status_reason(402)}")
         if isinstance(err, InvalidRequestError) and "prompt is too long" in words:
-            return InvalidRequestError(err.message, code="context_length_exceeded", param="messages", upstream_status=400)
+            return err.as_type(InvalidRequestError, code="context_length_exceeded", param="messages")
         if isinstance(err, PermissionDeniedError) and "model" in words:
             # The key is good, only not for this model.
-            return NotFoundError(err.message, code="model_not_found", param="model", upstream_status=err.upstream_status)
+            return err.as_type(NotFoundError, code="model_not_found", param="model")
         return err
 
 

@@ -12,9 +12,10 @@ import orjson
 
 from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
-from ...protocol.errors import MESSAGE_LIMIT, StreamBrokenError, error_words, redact
+from ...protocol.errors import error_words, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, whole
+from ..http import reported
 from ..translated import Translator
 from .ndjson import LineDecoder
 
@@ -160,7 +161,7 @@ class OllamaTranslator(Translator):
 
     def _raise_error(self, body: Mapping[str, Any]) -> None:
         if body.get("error"):
-            raise StreamBrokenError(redact(error_words(body), self._secrets)[:MESSAGE_LIMIT] or "Ollama reported an error")
+            raise reported("Ollama", redact(error_words(body), self._secrets))
 
 
 def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:

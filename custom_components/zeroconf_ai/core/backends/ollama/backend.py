@@ -172,7 +172,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         try:
             listed = embedding_list(vectors, request.model, tokens, base64=base64)
         except ValueError as err:
-            raise UpstreamError(f"{self._info.name} sent {err}") from None
+            message = f"{self._info.name} sent an embedding that cannot be read"
+            raise UpstreamError(message, log_text=f"{message}: {err}") from None
         return StaticAnswer(orjson.dumps(listed))
 
     def _add_keep_alive(self, body: dict[str, Any], request: Request) -> None:

@@ -17,6 +17,7 @@ from ...protocol.errors import (
     UpstreamError,
 )
 from ...protocol.models import ModelInfo
+from ...protocol.reasons import status_reason
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
@@ -49,15 +50,15 @@ class _OpenAIUpstream(DialectUpstream):
 
     @override
     def error(self, err: ApiError) -> ApiError:
-        words = err.message.lower()
+        words = err.log_text.lower()
         if isinstance(err, PermissionDeniedError) and ("moderation" in words or "flagged" in words):
             # OpenRouter's word on the prompt, not on the key.
-            return InvalidRequestError(err.message, code="content_policy_violation", param="messages", upstream_status=403)
+            return err.as_type(InvalidRequestError, code="content_policy_violation", param="messages")
         if isinstance(err, PermissionDeniedError) and "does not have access to model" in words:
-            return NotFoundError(err.message, code="model_not_found", param="model", upstream_status=403)
+            return err.as_type(NotFoundError, code="model_not_found", param="model")
         if isinstance(err, InvalidRequestError) and "budget has been exceeded" in words:
-            return QuotaError(err.message, upstream_status=400)  # LiteLLM's, which is a 400
-        if isinstance(err, InvalidRequestError) and words.startswith("no connected db"):
+            return err.as_type(QuotaError, f"the provider {status_reason(402)}")  # LiteLLM's, which is a 400
+        if isinstance(err, InvalidRequestError) and "no connected db" in words:
             # LiteLLM's on every key but its own where it has no database of others.
             return AuthenticationError("LiteLLM does not know the key", upstream_status=400)
         return err
@@ -120,7 +121,7 @@ class OpenAIBackend(Backend):
             # Not read as JSON: vLLM answers with nothing, LiteLLM with a bare sentence.
             await place.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
         except UnavailableError as err:  # llama.cpp's "Loading model": it will serve, only not yet
-            raise UpstreamError(f"{self._info.name}: {err.message}", retry_after=err.retry_after, upstream_status=503) from None
+            raise err.as_type(UpstreamError, f"{self._info.name} is not ready yet") from None
         return Health(provider=self._flavor.provider)
 
     @override

@@ -86,7 +86,7 @@ async def speech(gateway: Gateway, call: Call) -> web.StreamResponse:
         if response is None:
             raise
         # What has begun as sound cannot end as an error: the connection is cut, so that nobody takes it for the whole.
-        _LOGGER.warning("The speech of request %s broke off: %s", call.id, err.message)
+        _LOGGER.warning("The speech of request %s broke off: %s", call.id, err.log_text)
         if call.http.transport is not None:
             call.http.transport.abort()
         return response
@@ -176,7 +176,9 @@ async def _read_form(call: Call) -> _Form:
     except HttpProcessingError as err:
         raise InvalidRequestError("The form cannot be read: the headers of a part are broken.", code="invalid_body") from err
     except (web.RequestPayloadError, ValueError, RuntimeError) as err:
-        raise InvalidRequestError(f"The form cannot be read: {err}.", code="invalid_body") from err
+        _LOGGER.info("The form of a request cannot be read: %s", err)
+        message = "The form cannot be read. Send multipart/form-data with a boundary, and close it."
+        raise InvalidRequestError(message, code="invalid_body") from err
     return form
 
 
