@@ -39,6 +39,8 @@ class ScriptedAgent(conversation.ConversationEntity):
         self.logs: list[list[conversation.Content]] = []
         self.stats: dict[str, int] | None = None
         self.returns: intent.IntentResponse | None = None
+        self.fails: intent.IntentResponseErrorCode | None = None
+        """The error that it returns after it has said what it says."""
 
     @property
     @override
@@ -58,6 +60,10 @@ class ScriptedAgent(conversation.ConversationEntity):
             pass
         if self.stats is not None:
             chat_log.async_trace({"stats": self.stats})
+        if self.fails is not None:
+            response = intent.IntentResponse(language=user_input.language)
+            response.async_set_error(self.fails, "The cloud at 10.0.0.7 is gone.")
+            return conversation.ConversationResult(response, chat_log.conversation_id)
         return conversation.async_get_result_from_chat_log(user_input, chat_log)
 
 

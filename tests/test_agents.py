@@ -209,29 +209,44 @@ async def test_an_agent_that_failed_before_it_said_or_did_anything_is_an_upstrea
     home: HomeAssistant, tester: ScriptedAgent
 ) -> None:
     tester.behave = says(failure=HomeAssistantError("The cloud wants sk-1234567890abcdef"))
-    with pytest.raises(UpstreamError, match=r"The agent failed: The cloud wants \*\*\*"):
+    with pytest.raises(UpstreamError, match="The agent could not answer") as failed:
         await ask(backend(home), chat(stream=True))
+    assert "cloud" not in f"{failed.value.to_json()}"
+    assert failed.value.log_text == "The agent failed: The cloud wants ***"
 
 
 async def test_an_agent_that_fails_in_mid_sentence_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "It"}, failure=HomeAssistantError("gone"))
-    with pytest.raises(StreamBrokenError, match="broke off: gone"):
+    with pytest.raises(StreamBrokenError, match="broke its answer off") as failed:
         await ask(backend(home), chat(stream=True))
+    assert "gone" not in f"{failed.value.to_json()}"
+    assert failed.value.log_text == "The agent broke off: gone"
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("language", "sentence"), [("en", "Sorry, the answer broke off."), ("de", "Die Antwort ist leider abgebrochen.")]
+)
 async def test_after_an_agent_has_acted_its_failure_is_said_so_that_nobody_acts_again(
-    home: HomeAssistant, tester: ScriptedAgent, stream: bool
+    home: HomeAssistant, tester: ScriptedAgent, stream: bool, language: str, sentence: str
 ) -> None:
     tester.behave = uses_tool(failure=HomeAssistantError("The cloud is gone."))
-    assert (await ask(backend(home), chat(stream=stream))).content == "Let me look.\n\nThe cloud is gone."
+    message = await ask(backend(home), chat(stream=stream, metadata={"language": language}))
+    assert message.content == f"Let me look.\n\n{sentence}"
+
+
+async def test_agent_that_returns_an_error_in_mid_sentence_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
+    tester.behave = says({"role": "assistant", "content": "It"})
+    tester.fails = intent.IntentResponseErrorCode.UNKNOWN
+    with pytest.raises(StreamBrokenError, match="broke its answer off"):
+        await ask(backend(home), chat(stream=True))
 
 
 async def test_a_mistake_in_an_agent_is_told_without_its_details(
     home: HomeAssistant, tester: ScriptedAgent, caplog: pytest.LogCaptureFixture
 ) -> None:
     tester.behave = says(failure=ZeroDivisionError("secret"))
-    with pytest.raises(UpstreamError, match="Home Assistant's log says why") as failed:
+    with pytest.raises(UpstreamError, match="could not answer") as failed:
         await ask(backend(home), chat())
     assert "secret" not in failed.value.message
     assert "ZeroDivisionError: secret" in caplog.text
@@ -240,8 +255,9 @@ async def test_a_mistake_in_an_agent_is_told_without_its_details(
 async def test_an_error_that_the_agent_returns_is_a_failure(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.returns = intent.IntentResponse(language="en")
     tester.returns.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, "Error preparing LLM API")
-    with pytest.raises(UpstreamError, match="Error preparing LLM API"):
+    with pytest.raises(UpstreamError, match="could not answer") as failed:
         await ask(backend(home), chat())
+    assert failed.value.log_text == "The agent failed: Error preparing LLM API"
 
 
 async def test_closing_the_answer_cancels_the_agents_work(home: HomeAssistant, tester: ScriptedAgent) -> None:

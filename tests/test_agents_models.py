@@ -106,7 +106,7 @@ async def test_an_ai_task_is_told_the_whole_conversation(home: HomeAssistant, pr
 async def test_a_task_that_fails_is_an_upstream_that_failed(home: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(home, make_entry(provider))
     provider.answers = [[{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]]
-    with pytest.raises(UpstreamError, match="The agent failed"):
+    with pytest.raises(UpstreamError, match="The agent could not answer"):
         await ask(backend(home, TASK), chat(model=model_of(TASK)))
 
 

@@ -85,6 +85,7 @@ async def test_a_second_wrong_answer_is_an_error_that_says_what_to_do(hass: Home
     with pytest.raises(HomeAssistantError, match="Choose a model") as caught:
         await generate(hass, STRUCTURE)
     assert caught.value.translation_key == "structure_failed"
+    assert "JSON" not in str(caught.value)
     assert len(provider.requests) == 2
 
 

@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import (
     CONF_EXTRA_BODY,
+    CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
     CONF_TEMPERATURE,
@@ -71,6 +72,7 @@ async def test_add_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None
     assert suggested(result, CONF_PROMPT) == llm.DEFAULT_INSTRUCTIONS_PROMPT
     assert suggested(result, CONF_LLM_HASS_API) == ["assist"]
     assert suggested(result, CONF_MAX_HISTORY) == 20
+    assert suggested(result, CONF_LOCAL_FALLBACK) is True
     result = await submit(
         hass,
         result,
@@ -79,6 +81,7 @@ async def test_add_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None
             CONF_MODEL: "auto",
             CONF_PROMPT: "Be brief.",
             CONF_LLM_HASS_API: ["assist"],
+            CONF_LOCAL_FALLBACK: False,
             "advanced": {
                 CONF_TEMPERATURE: 0.7,
                 CONF_TOP_P: 0.9,
@@ -96,6 +99,7 @@ async def test_add_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None
         CONF_MODEL: "auto",
         CONF_PROMPT: "Be brief.",
         CONF_LLM_HASS_API: ["assist"],
+        CONF_LOCAL_FALLBACK: False,
         CONF_TEMPERATURE: 0.7,
         CONF_TOP_P: 0.9,
         CONF_MAX_TOKENS: 500,
@@ -139,7 +143,13 @@ async def test_change_an_agent(hass: HomeAssistant, provider: FakeProvider) -> N
     assert (changed["type"], changed["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     agent = only(entry, SUBENTRY_CONVERSATION)
     assert agent.title == "Chatterbox"
-    assert agent.data == {CONF_MODEL: "hand-typed", CONF_TEMPERATURE: 0, CONF_THINKING: "default", CONF_MAX_HISTORY: 20}
+    assert agent.data == {
+        CONF_MODEL: "hand-typed",
+        CONF_LOCAL_FALLBACK: True,
+        CONF_TEMPERATURE: 0,
+        CONF_THINKING: "default",
+        CONF_MAX_HISTORY: 20,
+    }
     await hass.async_block_till_done()
     assert "conversation.test_provider" in hass.states.async_entity_ids("conversation")
 

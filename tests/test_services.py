@@ -134,13 +134,13 @@ async def test_data_that_does_not_fit_is_an_error(hass: HomeAssistant, provider:
     ("data", "script", "kind", "key"),
     [
         ({"json_schema": {"type": "objekt"}}, [], ServiceValidationError, "invalid_json_schema"),
-        ({"json_schema": SCHEMA}, [refuse(400, "too long")], ServiceValidationError, "request_refused"),
-        ({"extra": {"temperature": 3}}, [], ServiceValidationError, "request_refused"),
-        ({"messages": [{"role": "nobody"}]}, [], ServiceValidationError, "request_refused"),
+        ({"json_schema": SCHEMA}, [refuse(400, "too long")], ServiceValidationError, "request_refused_because"),
+        ({"extra": {"temperature": 3}}, [], ServiceValidationError, "request_refused_because"),
+        ({"messages": [{"role": "nobody"}]}, [], ServiceValidationError, "request_refused_because"),
         ({"model": "unknown"}, [], ServiceValidationError, "model_not_found"),
         ({"config_entry_id": "unknown"}, [], ServiceValidationError, "service_config_entry_not_found"),
         ({}, [text("")], HomeAssistantError, "empty_response"),
-        ({}, [refuse(429, "slow down", {"Retry-After": "7"})], HomeAssistantError, "rate_limited"),
+        ({}, [refuse(429, "slow down", {"Retry-After": "7"})], HomeAssistantError, "busy"),
         ({}, [refuse(500, "broken")], HomeAssistantError, "all_failed"),
     ],
 )
@@ -160,11 +160,14 @@ async def test_each_failure_has_its_own_words(
     assert "{" not in str(caught.value)  # every placeholder of the text is filled
 
 
-async def test_without_a_provider_the_error_says_what_to_do(hass: HomeAssistant, quiet_network: None) -> None:
+async def test_without_a_provider_the_log_says_what_to_do(
+    hass: HomeAssistant, quiet_network: None, caplog: pytest.LogCaptureFixture
+) -> None:
     assert await async_setup_component(hass, "homeassistant", {})
     assert await async_setup_component(hass, DOMAIN, {})
-    with pytest.raises(HomeAssistantError, match="Add one"):
+    with pytest.raises(HomeAssistantError, match="no AI model is available"):
         await hass.services.async_call(DOMAIN, "chat", {"prompt": "Is it?"}, blocking=True, return_response=True)
+    assert "No provider is set up. Add one" in caplog.text
     assert await call(hass, "list_providers") == {"providers": [], "discovered": []}
 
 

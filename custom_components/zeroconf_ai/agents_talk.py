@@ -29,6 +29,8 @@ from .core.protocol.chunks import Delta
 from .core.protocol.errors import NotFoundError, StreamBrokenError, UpstreamError, redact
 from .core.protocol.usage import Usage
 from .core.protocol.values import mapping, whole
+from .errors import STREAM_BROKEN
+from .spoken import async_sentence
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -100,18 +102,22 @@ class Converse:
             else:
                 trace.set_result(**result.as_dict())
                 speech = str(mapping(result.response.speech.get("plain")).get("speech") or "")
-                if not listener.said and result.response.error_code is intent.IntentResponseErrorCode.UNKNOWN:
+                if result.response.error_code is intent.IntentResponseErrorCode.UNKNOWN:
                     failure = speech
             acted = any(isinstance(content, conversation.ToolResultContent) for content in chat_log.content[asked:])
-        # The failure of Home Assistant's own agent is said, as Assist does; and so is that of one which has acted already:
-        # another one that was asked in its place would do everything twice.
-        if failure is None or acted or self.agent_id == conversation.HOME_ASSISTANT_AGENT:
-            if failure is not None or not listener.said:
-                listener.say(speech if failure is None else _told(failure))
+        if failure is None:
+            if not listener.said:
+                listener.say(speech)
+        elif speech and self.agent_id == conversation.HOME_ASSISTANT_AGENT:
+            listener.say(speech)  # Assist says it too
+        elif acted:
+            # Another one that was asked in its place would do everything twice.
+            _LOGGER.warning("%s failed after it had acted: %s", self.name, _told(failure))
+            listener.say(await async_sentence(self.hass, STREAM_BROKEN, question.language))
         elif listener.said:
-            raise StreamBrokenError(f"{self.name} broke off: {_told(failure)}")
+            raise StreamBrokenError(f"{self.name} broke its answer off", log_text=f"{self.name} broke off: {_told(failure)}")
         else:
-            raise UpstreamError(f"{self.name} failed: {_told(failure)}")
+            raise _failed(self.name, failure)
         return _usage(trace)
 
 
@@ -141,10 +147,10 @@ class GenerateData:
                     context=self.context,
                 )
             except HomeAssistantError as err:
-                raise UpstreamError(f"{self.name} failed: {_told(str(err))}") from err
+                raise _failed(self.name, str(err)) from err
             except Exception:
                 _LOGGER.exception("%s failed", self.name)
-                raise UpstreamError(f"{self.name} failed: {_SEE_LOG}") from None
+                raise _failed(self.name, _SEE_LOG) from None
         _forget(self.hass, result.conversation_id)
         hear(Delta(content=result.data if isinstance(result.data, str) else self._data(result.data)))
         return _usage(trace)
@@ -224,6 +230,11 @@ def _usage(trace: ConversationTrace) -> Usage | None:
     return used
 
 
+def _failed(name: str, why: str) -> UpstreamError:
+    """The error of an agent that did not answer. Why is for the log: it is the text of another integration's exception."""
+    return UpstreamError(f"{name} could not answer", log_text=f"{name} failed: {_told(why)}")
+
+
 def _told(text: str) -> str:
-    """An agent's words about its failure, fit to be shown."""
+    """An agent's words about its failure, for the log."""
     return redact(text)[:_TOLD] or "it does not say why"

@@ -4,13 +4,14 @@ from typing import override
 
 from homeassistant.components import ai_task, conversation
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN, SUBENTRY_AI_TASK
+from .const import SUBENTRY_AI_TASK
 from .core.engine import Source
+from .core.protocol.errors import ApiError
 from .data import AgentConfigEntry
 from .entity import AgentEntity
+from .errors import to_home_assistant_error
 
 PARALLEL_UPDATES = 0
 
@@ -35,10 +36,9 @@ class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
     @override
     async def _async_generate_data(self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog) -> ai_task.GenDataTaskResult:
         """Answer one task."""
-        data = await self.talker(Source.AI_TASK).talk(chat_log, structure=task.structure, task=task.name, rounds=MAX_ROUNDS)
-        if task.structure is None:
-            answer = chat_log.content[-1]
-            if not isinstance(answer, conversation.AssistantContent):
-                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="empty_response")
-            data = answer.content or ""
+        talker = self.talker(Source.AI_TASK)
+        try:
+            data = await talker.talk(chat_log, structure=task.structure, task=task.name, rounds=MAX_ROUNDS)
+        except ApiError as err:
+            raise to_home_assistant_error(err, self.entity_id) from err
         return ai_task.GenDataTaskResult(conversation_id=chat_log.conversation_id, data=data)

@@ -106,6 +106,8 @@ CONF_MAX_TOKENS: Final = "max_tokens"
 CONF_THINKING: Final = "thinking"
 CONF_MAX_HISTORY: Final = "max_history"
 """How many of the user's turns are sent along; 0 sends all."""
+CONF_LOCAL_FALLBACK: Final = "local_fallback"
+"""Whether Home Assistant's own agent gets a sentence that no model answers; absent: yes."""
 CONF_EXTRA_BODY: Final = "extra_body"
 """A JSON object merged into each request."""
 

@@ -1,17 +1,25 @@
 """A provider's agents in Assist."""
 
+from collections.abc import AsyncGenerator
 from typing import Literal, override
 
 from homeassistant.components import conversation
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_LLM_HASS_API, CONF_PROMPT, MATCH_ALL
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN, SUBENTRY_CONVERSATION
+from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
+from .core.protocol.errors import ApiError
 from .data import AgentConfigEntry
 from .entity import AgentEntity
+from .errors import log_failure, sentence_key
+from .local_fallback import async_ask_home
+from .spoken import async_done, async_sentence
+from .talk import Progress
 
 PARALLEL_UPDATES = 0
 
@@ -46,7 +54,7 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
     async def _async_handle_message(
         self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog
     ) -> conversation.ConversationResult:
-        """Answer one message."""
+        """Answer one message, or have Home Assistant's own agent do so where no model does."""
         options = self.subentry.data
         try:
             await chat_log.async_provide_llm_data(
@@ -59,5 +67,32 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
             return err.as_conversation_result()
         user_id = user_input.context.user_id
         user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
-        await self.talker(Source.ASSIST, user).talk(chat_log)
+        begin, progress = len(chat_log.content), Progress()
+        try:
+            answer = await self.talker(Source.ASSIST, user).talk(chat_log, progress=progress)
+        except (ApiError, HomeAssistantError) as err:
+            chat_log.async_trace({"error": log_failure(self.entity_id, err)})
+            if not progress.begun:
+                del chat_log.content[begin:]  # thoughts that led to nothing
+                if options.get(CONF_LOCAL_FALLBACK, True) and (result := await async_ask_home(self.hass, user_input, chat_log)):
+                    return result
+            return await self._async_failed(user_input, chat_log, sentence_key(err))
+        if not answer:
+            done = await async_done(self.hass, user_input.language)
+            async for _ in chat_log.async_add_delta_content_stream(self.entity_id, _said(done)):
+                pass
         return conversation.async_get_result_from_chat_log(user_input, chat_log)
+
+    async def _async_failed(
+        self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, key: str
+    ) -> conversation.ConversationResult:
+        """The result that says in a sentence, in the conversation's language, that there is no answer."""
+        response = intent.IntentResponse(language=user_input.language)
+        sentence = await async_sentence(self.hass, key, user_input.language)
+        response.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, sentence)
+        return conversation.ConversationResult(response, chat_log.conversation_id)
+
+
+async def _said(text: str) -> AsyncGenerator[conversation.AssistantContentDeltaDict]:
+    """A message of one delta."""
+    yield {"role": "assistant", "content": text}

@@ -39,6 +39,7 @@ from .const import (
     CONF_EXTRA_BODY,
     CONF_FIRST_TOKEN_TIMEOUT,
     CONF_HEALTH_INTERVAL,
+    CONF_LOCAL_FALLBACK,
     CONF_MAX_HISTORY,
     CONF_MAX_TOKENS,
     CONF_TEMPERATURE,
@@ -138,6 +139,7 @@ def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str],
         apis = [SelectOptionDict(value=api.id, label=api.name) for api in llm.async_get_apis(hass)]
         fields[vol.Optional(CONF_PROMPT)] = TemplateSelector()
         fields[vol.Optional(CONF_LLM_HASS_API)] = SelectSelector(SelectSelectorConfig(options=apis, multiple=True))
+        fields[vol.Required(CONF_LOCAL_FALLBACK, default=True)] = BooleanSelector()
         advanced[vol.Required(CONF_MAX_HISTORY, default=DEFAULT_MAX_HISTORY)] = whole(0, 1000)
     advanced[vol.Optional(CONF_EXTRA_BODY)] = TextSelector(TextSelectorConfig(multiline=True))
     fields[vol.Required(ADVANCED)] = section(vol.Schema(advanced), {"collapsed": True})

@@ -16,7 +16,7 @@ from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_NAME, CONF_P
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import llm
 
-from .const import CONF_EXTRA_BODY, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
+from .const import CONF_EXTRA_BODY, CONF_LOCAL_FALLBACK, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
 from .core.protocol.models import AUTO, ModelInfo, best_model
 from .core.protocol.record import Capability
 from .core.routing.pool import Member
@@ -97,7 +97,7 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
 
     def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Stored data as the form shows them: the default prompt, APIs that still exist, JSON as text."""
-        shown = {CONF_PROMPT: llm.DEFAULT_INSTRUCTIONS_PROMPT, **data}
+        shown = {CONF_PROMPT: llm.DEFAULT_INSTRUCTIONS_PROMPT, CONF_LOCAL_FALLBACK: True, **data}
         if CONF_LLM_HASS_API in shown:
             known = {api.id for api in llm.async_get_apis(self.hass)}
             shown[CONF_LLM_HASS_API] = [api for api in shown[CONF_LLM_HASS_API] if api in known]

@@ -25,7 +25,7 @@ from .core.protocol.thinking import ThinkSplitter
 from .core.routing.pool import Member
 from .core.routing.reply import Reply
 from .data import DATA
-from .errors import to_home_assistant_error
+from .errors import structure_failed, to_home_assistant_error
 from .translate import parse_structured
 
 ACTION_CHAT: Final = "chat"
@@ -96,7 +96,7 @@ async def _chat(call: ServiceCall) -> dict[str, Any]:
         async with engine.run(Request.parse(Kind.CHAT, body, pin=pin), caller) as reply:
             return _response(reply, schema)
     except ApiError as err:
-        raise to_home_assistant_error(err) from err
+        raise to_home_assistant_error(err, caller.name) from err
 
 
 def _read_schema(json_schema: dict[str, Any]) -> vol.Schema:
@@ -160,11 +160,7 @@ def _parse(text: str, schema: vol.Schema, model: str) -> Any:
     try:
         return parse_structured(text, schema)
     except ValueError as err:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="structure_failed",
-            translation_placeholders={"model": model, "error": str(err)},
-        ) from err
+        raise structure_failed(model, err) from err
 
 
 async def _list_providers(call: ServiceCall) -> dict[str, Any]:

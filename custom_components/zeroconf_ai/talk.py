@@ -30,12 +30,12 @@ from .const import (
 from .core.engine import Caller, Engine
 from .core.protocol import json
 from .core.protocol.chunks import Delta, Message
-from .core.protocol.errors import ApiError, InvalidRequestError
+from .core.protocol.errors import InvalidRequestError
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
 from .core.routing.reply import Reply
 from .core.routing.sessions import session_key
-from .errors import to_home_assistant_error
+from .errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
 from .translate import (
     match_tool_name,
     messages_to_json,
@@ -65,6 +65,14 @@ type Deltas = AsyncGenerator[conversation.AssistantContentDeltaDict | conversati
 
 
 @dataclass(slots=True)
+class Progress:
+    """How far an answer came."""
+
+    begun: bool = False
+    """A word of it was said, or a tool was called: from here on nobody else can answer instead."""
+
+
+@dataclass(slots=True)
 class Talker:
     """Talks for one agent. `options` are its subentry's data; `pin` is the only backend it may ask, None for any."""
 
@@ -88,47 +96,53 @@ class Talker:
         self,
         chat_log: conversation.ChatLog,
         *,
+        progress: Progress | None = None,
         structure: vol.Schema | None = None,
         task: str = "",
         rounds: int = MAX_TOOL_ITERATIONS,
     ) -> Any:
-        """Answer the chat log's last message into it; with a `structure`, return the data of the answer.
+        """Answer the chat log's last message into it. Returns the answer's text, or with a `structure` its data.
 
-        Raises HomeAssistantError (one sentence, with a translation key) where no answer can be had.
+        The text is empty where the model did what was asked for with its tools and says nothing about it. Raises an ApiError, or
+        a HomeAssistantError with a translation key, where there is no answer; `progress` says then how far it came.
         """
         files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
         body = self._body(chat_log)
+        progress = progress or Progress()
         schema: dict[str, Any] | None = None
         if structure is not None:
             serializer = chat_log.llm_api.custom_serializer if chat_log.llm_api else None
             schema = structure_to_json(structure, serializer or llm.selector_serializer)
         extra: list[dict[str, Any]] = []
         corrected = False
+        begin = len(chat_log.content)
         for round_number in range(rounds):
             last = round_number == rounds - 1
             history = trim_history(chat_log.content, self.options.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
             messages = messages_to_json(history, files) + extra
             if last and body.get("tools"):
                 messages.append({"role": "user", "content": _STOP})
-            message = await self._round(chat_log, body, messages, schema, task, force_answer=last, first=round_number == 0)
-            if chat_log.unresponded_tool_results and not last:
+            known = len(chat_log.content)
+            message = await self._round(
+                chat_log, body, messages, schema, task, progress, force_answer=last, first=not round_number
+            )
+            if len(chat_log.content) > known and chat_log.unresponded_tool_results and not last:
                 continue
-            if not message.content:
-                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="empty_response")
+            silent = not message.content.strip()
+            if silent and message.finish_reason == "length":
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key=STREAM_BROKEN)
             if structure is None:
-                return None
+                if silent and (message.tool_calls or not _has_acted(chat_log, begin)):
+                    break
+                return "" if silent else message.content
             try:
                 return parse_structured(message.content, structure)
             except ValueError as err:
                 if corrected or last:
-                    raise HomeAssistantError(
-                        translation_domain=DOMAIN,
-                        translation_key="structure_failed",
-                        translation_placeholders={"model": self.model, "error": str(err)},
-                    ) from err
+                    raise structure_failed(self.model, err) from err
                 corrected = True
                 extra = [{"role": "user", "content": _CORRECT.format(error=err)}]
-        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="too_many_rounds")
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key=EMPTY_RESPONSE)
 
     def _body(self, chat_log: conversation.ChatLog) -> dict[str, Any]:
         """All parameters of a request but the messages."""
@@ -155,6 +169,7 @@ class Talker:
         messages: list[dict[str, Any]],
         schema: dict[str, Any] | None,
         task: str,
+        progress: Progress,
         *,
         force_answer: bool,
         first: bool,
@@ -174,19 +189,17 @@ class Talker:
             message = Message()
             try:
                 async with self.engine.run(request, self.caller) as reply:
-                    stream = self._deltas(chat_log, reply, message, force_answer=force_answer)
+                    stream = self._deltas(chat_log, reply, message, progress, force_answer=force_answer)
                     async for _ in chat_log.async_add_delta_content_stream(self.entity_id, stream):
                         pass
                     self._trace(chat_log, reply)
             except InvalidRequestError as err:
                 refused = _refused_parameter(err, sent)
                 if refused is None:
-                    raise to_home_assistant_error(err) from err
+                    raise
                 _LOGGER.debug("%s does not take %s, asking without it", self.model, refused)
                 self._refused.add(refused)
                 continue
-            except ApiError as err:
-                raise to_home_assistant_error(err) from err
             return message
 
     def _structured(self, schema: dict[str, Any], task: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -196,7 +209,9 @@ class Talker:
             return {"response_format": {"type": "json_schema", "json_schema": named}}
         return {"messages": [*messages, {"role": "user", "content": _JSON_ONLY.format(schema=json_dumps(schema))}]}
 
-    async def _deltas(self, chat_log: conversation.ChatLog, reply: Reply, message: Message, *, force_answer: bool) -> Deltas:
+    async def _deltas(
+        self, chat_log: conversation.ChatLog, reply: Reply, message: Message, progress: Progress, *, force_answer: bool
+    ) -> Deltas:
         """The chat log's deltas: the role first, thoughts apart, each tool call once it is whole."""
         yield {"role": "assistant"}
         splitter = ThinkSplitter()
@@ -211,10 +226,12 @@ class Talker:
                     yield {"thinking_content": piece.text}
                 else:
                     content.append(piece.text)
+                    progress.begun = progress.begun or not piece.text.isspace()
                     yield {"content": piece.text}
         for piece in splitter.flush():
             if not piece.thought:
                 content.append(piece.text)
+                progress.begun = True
             yield {"thinking_content": piece.text} if piece.thought else {"content": piece.text}
         message.content = "".join(content)
         if force_answer:
@@ -233,6 +250,7 @@ class Talker:
                 failed.append((tool, str(err)))
             calls.append(tool)
         if calls:
+            progress.begun = True
             yield {"tool_calls": calls}
         for tool, error in failed:
             result = llm.ToolResult(data={"error": "InvalidArguments", "error_text": f"{error}. Call it again."}, error=True)
@@ -248,6 +266,22 @@ class Talker:
                 "output_tokens": usage.completion_tokens,
             }
         chat_log.async_trace({"stats": stats})
+
+
+def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
+    """Whether tools did something since `begin`, and none of those failed that were called last.
+
+    A tool that only reads leaves a question open: silence is no answer to it.
+    """
+    read_only = {tool.name for tool in chat_log.llm_api.tools if tool.annotations.read_only} if chat_log.llm_api else set()
+    acted = failed = False
+    for content in chat_log.content[begin:]:
+        if isinstance(content, conversation.ToolResultContent):
+            failed = failed or content.result.error
+            acted = acted or not (content.result.error or content.tool_name in read_only)
+        elif isinstance(content, conversation.AssistantContent) and content.tool_calls:
+            failed = False
+    return acted and not failed
 
 
 def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+import logging
 from pathlib import Path
 import re
 from typing import Any
@@ -18,6 +19,8 @@ from homeassistant.helpers.json import json_dumps
 from .const import DOMAIN
 from .core.protocol import json
 from .core.protocol.chunks import ToolCall
+
+_LOGGER = logging.getLogger(__name__)
 
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
 _IMAGE = "image/"
@@ -105,10 +108,11 @@ def read_attachments(content: Iterable[conversation.Content]) -> dict[Path, Mess
             try:
                 data = base64.b64encode(path.read_bytes()).decode()
             except OSError as err:
+                _LOGGER.warning("The attachment %s cannot be read: %s", path, err)
                 raise HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="attachment_not_readable",
-                    translation_placeholders={"name": path.name, "error": err.strerror or type(err).__name__},
+                    translation_placeholders={"name": path.name},
                 ) from err
             url = f"data:{kind};base64,{data}"
             if kind.startswith(_IMAGE):
