@@ -1,6 +1,7 @@
 """A new provider's first agent gets an assistant of its own in Assist, so that it can be talked to without any set-up.
 
-The preferred assistant stays what it is, and one that the owner deletes is not made again.
+It tries Home Assistant's own sentences first, as the dialog for a new assistant suggests: what they can do is done at once, and
+without any model. The preferred assistant stays what it is, and one that the owner deletes is not made again.
 """
 
 import logging
@@ -35,7 +36,7 @@ async def async_add_assistant(hass: HomeAssistant, entry: ZeroconfAIConfigEntry)
     if pipeline is None:
         _LOGGER.debug("No assistant for %s: the default engines do not speak this Home Assistant's language", entry.title)
         return
-    await async_update_pipeline(hass, pipeline, conversation_engine=entity_id)
+    await async_update_pipeline(hass, pipeline, conversation_engine=entity_id, prefer_local_intents=True)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: pipeline.id})
 
 
