@@ -161,7 +161,8 @@ class GenerateData:
             json.check_depth(data)
             return json_dumps(data)
         except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
-            raise UpstreamError(f"{self.name} gave data that cannot be given as JSON: {_told(str(err))}") from None
+            message = f"{self.name} gave data that cannot be given as JSON"
+            raise UpstreamError(message, log_text=f"{message}: {_told(str(err))}") from None
 
 
 class _Listener:

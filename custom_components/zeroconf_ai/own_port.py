@@ -80,8 +80,8 @@ class OwnPort:
             task.add_done_callback(self._retiring.discard)
 
     def _report(self, port: int, err: OSError) -> None:
-        reason = "another program uses it" if err.errno == errno.EADDRINUSE else err.strerror or str(err)
-        _LOGGER.warning("The gateway's own port %d cannot be opened: %s", port, reason)
+        reason = "another program uses it" if err.errno == errno.EADDRINUSE else "the system does not allow it"
+        _LOGGER.warning("The gateway's own port %d cannot be opened: %s", port, err)
         ir.async_create_issue(
             self._hass,
             DOMAIN,

@@ -127,7 +127,9 @@ def _body(data: Mapping[str, Any]) -> dict[str, Any]:
         # Automations have dates, sets and numbers for keys, too.
         plain: dict[str, Any] = json.loads(json_dumps(body))
     except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
-        raise to_home_assistant_error(InvalidRequestError(f"The request cannot be given as JSON: {err}")) from err
+        message = "The request cannot be given as JSON"
+        refusal = InvalidRequestError(message, log_text=f"{message}: {err}")
+        raise to_home_assistant_error(refusal, f"{DOMAIN}.{ACTION_CHAT}") from err
     return plain
 
 
