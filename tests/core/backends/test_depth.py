@@ -88,7 +88,7 @@ async def test_depth_of_an_error_beyond_the_limit_is_an_error_without_its_words(
     make: Make, upstream: Upstream, session: aiohttp.ClientSession
 ) -> None:
     upstream.on(PATHS[make], answers({"error": {"message": "no", "x": DEEP}}, 500))
-    with pytest.raises(ApiError, match="the provider answered 500"):
+    with pytest.raises(ApiError, match=r"the provider answered with an error \(HTTP 500\)"):
         await heard(make(session, upstream.base_url, None), chat())
 
 

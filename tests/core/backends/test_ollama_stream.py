@@ -86,7 +86,8 @@ def test_an_error_in_mid_stream_is_raised_without_secrets() -> None:
     translator = OllamaTranslator("m", secrets=("secret-of-the-attic",))
     with pytest.raises(StreamBrokenError) as raised:
         translator.feed(b'{"error":"runner died with secret-of-the-attic"}\n')
-    assert str(raised.value) == "runner died with ***"
+    assert str(raised.value) == "Ollama reported an error instead of an answer"
+    assert raised.value.log_text == "Ollama reported an error instead of an answer: runner died with ***"
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"")), max_size=10), st.lists(st.integers(0, 200)))

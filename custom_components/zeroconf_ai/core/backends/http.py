@@ -265,7 +265,9 @@ def broken_off(name: str, err: Exception) -> StreamBrokenError:
 
 def unreadable(name: str, err: ValueError) -> StreamBrokenError:
     """The error for an answer that is not what it should be; `err` says what it is."""
-    return StreamBrokenError(f"{name} sent an answer that cannot be read", log_text=f"{name} sent {err}")
+    log_text = f"{name} sent {err}"
+    message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
+    return StreamBrokenError(message, log_text=log_text)
 
 
 def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:

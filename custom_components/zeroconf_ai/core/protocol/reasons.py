@@ -35,6 +35,7 @@ _BY_STATUS = {
     429: "has reached its rate limit",
     503: "has no capacity right now",
     504: "timed out",
+    508: "says that the request goes in a circle",
     529: "has no capacity right now",
 }
 _CAUSES = 4
