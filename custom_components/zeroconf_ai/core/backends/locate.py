@@ -65,7 +65,8 @@ async def _attempt(session: aiohttp.ClientSession, endpoint: Endpoint, record: S
     except AuthenticationError:
         return Located(endpoint.base_url, None)
     if health.id not in (None, record.id) and not record.id_derived:
-        raise IdentityChangedError(f"another provider answers at {endpoint.base_url} than the one that is advertised")
+        message = "another provider answers at the address than the one that is advertised"
+        raise IdentityChangedError(message, log_text=f"{message}: {endpoint.base_url}")
     return Located(endpoint.base_url, health)
 
 
