@@ -62,6 +62,7 @@ class ProviderCoordinator(MemberCoordinator):
         self._energy = EnergyFeeds(hass, hass.data[DATA].engine.pool)
         entry.async_on_unload(self._energy.close)
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
+        backend.relocate = self._relocate
         self.apply_options()
 
     @property
@@ -210,14 +211,29 @@ class ProviderCoordinator(MemberCoordinator):
                 models_changed = await self._identify(provider)
         await self.check_now(models=models_changed)
 
-    async def _identify(self, provider: Provider) -> bool:
-        """Act on the provider's advertisements; whether its models must be asked for again."""
+    async def _relocate(self) -> bool:
+        """Whether the provider, which no longer answers where it is, was moved to another address of the same advertisement."""
+        async with self._identifying:
+            provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
+            here = self.backend.base_url
+            if provider is None or not any(
+                {here} < {here, *record.urls()} for record in provider.records if here in record.urls()
+            ):
+                return False
+            await self._identify(provider, unreachable=True)
+            return self.backend.base_url != here
+
+    async def _identify(self, provider: Provider, *, unreachable: bool = False) -> bool:
+        """Act on the provider's advertisements; whether its models must be asked for again.
+
+        `unreachable`: it has just not answered at its address.
+        """
         data = self.config_entry.data
         session = async_get_clientsession(self.hass)
         probe = IdentityProbe(session, self.name, provider.id, data.get(CONF_API_KEY))
         known = confirmed_of(data)
         found = await identify_any(provider.records, known, probe)
-        if found.verdict is Verdict.SAME and self.member.known and not self.member.online:
+        if found.verdict is Verdict.SAME and (unreachable or (self.member.known and not self.member.online)):
             elsewhere = await identify_any(provider.records, known, probe, beyond_confirmed=True)
             found = found if elsewhere.verdict is Verdict.UNREACHABLE else elsewhere
         if self.config_entry.data != data:

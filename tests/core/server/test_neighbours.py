@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_socket
 
 from tests.core.fakes import Upstream, answers
 from zeroconf_ai.discovery import DiscoveryManager
@@ -175,3 +176,23 @@ async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Pat
     for text in ("", "{", "{}", "[5, null]", json.dumps(entries)):
         file.write_text(text)
         assert Remembered(file).places == ()
+
+
+async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: Engine) -> None:
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.9"], allow_unix_socket=True)
+    manager = DiscoveryManager()
+    async with Upstream() as here, aiohttp.ClientSession() as session:
+        provider(1, here)
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        both = record(1, here, addresses=(ip_address("127.0.0.9"), LOOPBACK))
+        hear(manager, both)
+        await until(engine, "m1")
+        hear(manager, replace(both, priority=3))
+        (member,) = engine.pool
+        async with asyncio.timeout(5):
+            while member.priority != AFTER_OWN + 3:
+                await asyncio.sleep(0.01)
+        await engine.checker.check(member)
+        assert member.online, "an announcement does not lead it back to the dead address"
+        await neighbours.close()
