@@ -11,24 +11,16 @@ from devhome.namespaces import Lan
 from devhome.process import ManagedProcess
 
 from .conftest import StartProvider
+from .saturn import PROGRAM, TOKEN, run_fallback
 from .steps import discovered, pipeline_of, state_is
-
-SATURN = Path(__file__).parents[2] / ".venv-saturn" / "bin" / "saturn"
-TOKEN = "example-token-of-thirty-two-chars-or-more"
 
 
 @pytest.fixture
 async def saturn(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncIterator[ManagedProcess]:
-    """Saturn's own fallback server. It wants a bearer token on every path and advertises an api_base of 127.0.0.1."""
-    home = tmp_path / "saturn"
-    home.mkdir()
-    command = ("env", f"HOME={home}", f"SATURN_RUNNER_TOKEN={TOKEN}", str(SATURN), "run", "fallback")
+    """Saturn's own fallback server. It advertises an api_base of 127.0.0.1."""
     host = lan.host("saturn")
-    # It finds its own address by asking for a way to the internet. There is one to ask for, and it leads nowhere.
-    host.namespace.run("ip", "route", "replace", "default", "via", f"{host.ipv4.rpartition('.')[0]}.1")
-    process = ManagedProcess("Saturn", (*command, "--host", "0.0.0.0", "--port", "8700"), tmp_path / "saturn.log", host=host)
+    process = run_fallback(host, tmp_path)
     started.append(process)
-    process.start()
 
     async def answers() -> bool:
         url = f"http://{host.ipv4}:8700/v1/health"
@@ -61,7 +53,7 @@ async def test_saturn_is_found_asks_for_its_token_and_answers_in_assist(client: 
 
 async def test_saturns_clients_find_our_provider(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
-    command = ("env", f"HOME={tmp_path}", str(SATURN), "discover")
+    command = ("env", f"HOME={tmp_path}", str(PROGRAM), "discover")
     looking = ManagedProcess("saturn discover", command, tmp_path / "discover.log", host=lan.host("saturn")).start()
     assert await looking.wait() == 0
     assert "Gaming PC" in looking.output()
