@@ -7,11 +7,14 @@ from ipaddress import ip_address
 from unittest.mock import AsyncMock
 import uuid
 
+from aiohttp import web
 import pytest
 import pytest_socket
 
 from custom_components.zeroconf_ai import flow_offers
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
+from custom_components.zeroconf_ai.core.backends import locate
+from custom_components.zeroconf_ai.core.backends.base import Timeouts
 from custom_components.zeroconf_ai.core.lan import reprobe
 from custom_components.zeroconf_ai.core.lan.advertisements import MAX_ADVERTISEMENTS
 from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
@@ -19,9 +22,10 @@ from custom_components.zeroconf_ai.flow_offers import MAX_CARDS, async_get_offer
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 
 from .common import make_entry
-from .fakes import FakeProvider, running
+from .fakes import FakeProvider, running, serving
 from .test_config_flow_zeroconf import announced, discover, submit
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
@@ -112,6 +116,43 @@ async def test_offer_provider_that_asks_for_a_key_later_is_offered(hass: HomeAss
     await provider.start()
     await until(lambda: cards(hass))
     assert set(provider.keys) == {None}
+
+
+async def test_offer_slow_provider_is_offered_once_it_answers_in_time(
+    hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locate, "_TIMEOUTS", Timeouts(probe=0.1))
+    asked = asyncio.Event()
+    loaded = asyncio.Event()
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        await loaded.wait()
+        return web.json_response({"data": [{"id": "test-model"}]} if request.path == "/v1/models" else {"status": "ok"})
+
+    async with serving(answer) as port:
+        first = await discover(hass, announced(FakeProvider(port=port)))
+        assert (first["type"], first["reason"]) == (FlowResultType.ABORT, "cannot_connect")
+        assert asked.is_set()
+        loaded.set()
+        monkeypatch.setattr(locate, "_TIMEOUTS", Timeouts())
+        await until(lambda: cards(hass))
+
+
+@pytest.mark.parametrize("key", [None, "secret"])
+async def test_offer_dead_first_address_the_living_one_is_shown(
+    hass: HomeAssistant, provider: FakeProvider, key: str | None
+) -> None:
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.9"])
+    provider.key, provider.open_health = key, key is None
+    await hear(hass, advert(provider, "GPU box", "127.0.0.9", "127.0.0.1"))
+    await until(lambda: cards(hass))
+    (flow,) = cards(hass)
+    assert flow["context"]["configuration_url"] == provider.base_url.removesuffix("/v1")
+    await async_setup_component(hass, DOMAIN, {})
+    listed = await hass.services.async_call(DOMAIN, "list_providers", blocking=True, return_response=True)
+    assert listed is not None
+    assert listed["discovered"][0]["base_url"] == provider.base_url  # type: ignore[index,call-overload]
 
 
 async def test_offer_unanswered_provider_is_offered_after_a_minute_and_shown_again_when_it_answers(

@@ -34,7 +34,6 @@ from .const import (
     SUBENTRY_CONVERSATION,
     SUBENTRY_HOME_AGENT,
 )
-from .core.lan.own_host import without_foreign_loopback
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import endpoint_of, gateway_entry, is_gateway
 from .flow_backend import BackendSubentryFlow
@@ -116,7 +115,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         except RecordError as err:
             reason = UNSUPPORTED_VERSION if isinstance(err, VersionError) else INVALID_RECORD
             return self.async_abort(reason=reason, description_placeholders={"name": name, "reason": str(err)})
-        usable = await without_foreign_loopback(record)
+        usable = await (await async_get_offers(self.hass)).discovery.usable(record)
         if usable is None:
             return self.async_abort(reason="foreign_loopback", description_placeholders={"name": name})
         return await self._offer_discovered(usable)
@@ -180,7 +179,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         if outcome.problem is not None:
             if not outcome.answered and not outcome.overdue:
                 raise outcome.problem
-            self._wants_key, self._answered_at = self._wants_key or outcome.answered, outcome.problem.base_url
+            self._wants_key, self._answered_at = self._wants_key or outcome.answered, outcome.base_url
             self._unanswered = None if outcome.answered else outcome.problem
         offers.claim_card(self.flow_id, record, answered=outcome.answered)
 

@@ -41,6 +41,13 @@ class Outcome:
     """It has not answered for so long that it is offered without an answer."""
 
     @property
+    def base_url(self) -> str | None:
+        """The address that answered, be it only to ask for a key."""
+        if self.found is not None:
+            return self.found.endpoint.base_url
+        return None if self.problem is None else self.problem.base_url
+
+    @property
     def answered(self) -> bool:
         """Whether it can be offered as one that answers."""
         return self.found is not None or (self.problem is not None and self.problem.key == NEEDS_KEY)
@@ -145,7 +152,7 @@ class ProviderOffers:
             del self._outcomes[next(iter(self._outcomes))]
         if not outcome.answered:
             return False
-        self.discovery.note_answer(record.id)
+        self.discovery.note_answer(record.id, outcome.base_url)
         return self._offer(record)
 
     @callback

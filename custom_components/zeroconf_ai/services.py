@@ -220,7 +220,7 @@ def _found(provider: Provider) -> dict[str, Any]:
     return {
         "id": record.id,
         "name": record.name,
-        "base_url": record.base_url(),
+        "base_url": provider.base_url,
         "provider": record.provider,
         "version": record.version,
         "models": list(record.models),

@@ -248,10 +248,18 @@ class DiscoveryManager:
             fitting.sort(key=lambda provider: provider.record.placement is not Placement.LOCAL)
         return fitting[0] if fitting else None
 
-    def note_answer(self, provider_id: str) -> None:
-        """Remember that the provider has answered: its advertisement is kept when there are too many."""
-        if provider_id in self._providers:
+    def note_answer(self, provider_id: str, base_url: str | None) -> None:
+        """Remember that the provider has answered, and where: its advertisement is kept when there are too many."""
+        if (provider := self._providers.get(provider_id)) is not None:
             self._answered.add(provider_id)
+            self._providers[provider_id] = replace(provider, answered_at=base_url)
+
+    async def usable(self, record: ServiceRecord) -> ServiceRecord | None:
+        """The record with the addresses that may be asked; None where it has none."""
+        if record.addresses and not any(address.is_loopback for address in record.addresses):
+            return record
+        async with self._limit:
+            return await without_foreign_loopback(record)
 
     async def probe(self, provider_id: str) -> Provider | None:
         """Ask one provider how it is, now. None where it is not known; unchanged where there is nothing to ask with."""
@@ -267,7 +275,7 @@ class DiscoveryManager:
                 state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} asks for a key"
             elif located.health.status != "ok":
                 state = ProviderState.DEGRADED
-            self.note_answer(provider_id)
+            self.note_answer(provider_id, url)
         except ApiError as err:
             failures = provider.failures + 1
             gone = failures >= FAILURES_UNTIL_OFFLINE or provider.state is None
@@ -349,14 +357,10 @@ class DiscoveryManager:
                     return
         if (record := read_info(info)) is None:
             return
-        if not record.addresses or any(address.is_loopback for address in record.addresses):
-            async with self._limit:
-                found = await without_foreign_loopback(record)
-            if found is None:
-                _LOGGER.info("The advertisement of %r is not used: it names no address that may be asked", name)
-                self._forget(key)
-                return
-            record = found
+        if (record := await self.usable(record)) is None:
+            _LOGGER.info("The advertisement of %r is not used: it names no address that may be asked", name)
+            self._forget(key)
+            return
         self._remember(key, record)
 
     def _remember(self, key: tuple[str, str], record: ServiceRecord) -> None:
