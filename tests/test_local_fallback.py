@@ -207,6 +207,17 @@ def conversation_id_of(run: Run) -> str:
     return found
 
 
+async def test_text_light_is_switched_off_by_an_agent_whose_provider_was_never_there(
+    hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
+) -> None:
+    await provider.stop()
+    entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
+    await no_local_first(hass, entry)
+    assert not (await by_text(hass, entry, words.off)).failed
+    assert kitchen.state == "off"
+    assert (await by_text(hass, entry, words.question)).speech == words.nobody
+
+
 async def test_text_agent_with_the_option_off_asks_nobody_else(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
