@@ -1,5 +1,6 @@
 """A provider with several addresses stays online as long as one of them is alive and it may be spoken to there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
@@ -12,7 +13,7 @@ from custom_components.zeroconf_ai.core.protocol.status import ProviderState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .common import announce, make_entry, record_of, set_up
+from .common import announce, make_entry, record_of, say_goodbye, set_up
 from .fakes import FakeProvider, running
 
 BOTH = (ip_address("127.0.0.1"), ip_address("127.0.0.2"))
@@ -57,3 +58,19 @@ async def test_provider_with_a_key_is_not_used_at_another_address_without_proof(
     question = issue_registry.async_get_issue(DOMAIN, f"{issues.IDENTITY_CHANGED}_{entry.entry_id}")
     assert question is not None
     assert question.translation_key == issues.PROVIDER_MOVED
+
+
+async def test_provider_that_announces_itself_before_it_listens_is_online_as_soon_as_it_does(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
+    entry = await set_up(hass, make_entry(provider))
+    announce(hass, record_of(provider))
+    await provider.stop()
+    say_goodbye(hass, record_of(provider))
+    announce(hass, record_of(provider))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.runtime_data.member.state is ProviderState.OFFLINE
+    await provider.start()
+    async with asyncio.timeout(10):  # the interval is 30 s
+        while not entry.runtime_data.member.online:
+            await asyncio.sleep(0.02)

@@ -35,6 +35,8 @@ from .core.backends.identity_probe import IdentityProbe
 from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
 from .core.discovery import Change, ChangeKind, Provider
 from .core.identity import Identification, Verdict, identify_any
+from .core.lan.reprobe import Reprober
+from .core.protocol.record import ServiceRecord
 from .core.protocol.status import ProviderState
 from .core.routing.events import RoutingEvent
 from .core.routing.pool import Member, Wake
@@ -63,6 +65,8 @@ class ProviderCoordinator(MemberCoordinator):
         entry.async_on_unload(self._energy.close)
         backend.identity = entry.data.get(CONF_PROVIDER_ID)
         backend.relocate = self._relocate
+        self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))
+        entry.async_on_unload(self._reprober.close)
         self.apply_options()
 
     @property
@@ -193,6 +197,7 @@ class ProviderCoordinator(MemberCoordinator):
         if change.provider.id != self.config_entry.data.get(CONF_PROVIDER_ID):
             return
         if change.kind is ChangeKind.REMOVED:
+            self._reprober.discard(change.provider.id)
             self._engine.pool.note_goodbye(self.member)
             issues.move_withdrawn(self)
         elif change.kind is ChangeKind.HEARD and self.member.online:
@@ -210,6 +215,13 @@ class ProviderCoordinator(MemberCoordinator):
             if provider is not None:
                 models_changed = await self._identify(provider)
         await self.check_now(models=models_changed)
+        if provider is not None and not self.member.online:
+            self._reprober.add(provider.record)  # it may announce itself before it listens; after a minute the interval is enough
+
+    async def _answers(self, _: ServiceRecord) -> bool:
+        """Whether it answers now."""
+        await self.check_now()
+        return self.member.online
 
     async def _relocate(self) -> bool:
         """Whether the provider, which no longer answers where it is, was moved to another address of the same advertisement."""

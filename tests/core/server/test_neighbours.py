@@ -12,6 +12,7 @@ import pytest
 import pytest_socket
 
 from tests.core.fakes import Upstream, answers
+from tests.fakes import FakeProvider, running
 from zeroconf_ai.discovery import DiscoveryManager
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
@@ -195,4 +196,19 @@ async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: E
                 await asyncio.sleep(0.01)
         await engine.checker.check(member)
         assert member.online, "an announcement does not lead it back to the dead address"
+        await neighbours.close()
+
+
+async def test_neighbour_that_announces_itself_before_it_listens_is_served_as_soon_as_it_does(engine: Engine) -> None:
+    manager = DiscoveryManager()
+    async with running(FakeProvider(id="id-1")) as late, aiohttp.ClientSession() as session:
+        await late.stop()
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        hear(manager, ServiceRecord("Late", "late.local.", late.port, (LOOPBACK,), id="id-1"))
+        async with asyncio.timeout(10):
+            while not any(member.failures for member in engine.pool):
+                await asyncio.sleep(0.01)
+        await late.start()
+        await until(engine, "test-model")
         await neighbours.close()

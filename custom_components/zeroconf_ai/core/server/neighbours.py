@@ -15,6 +15,7 @@ from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
 from ..discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..engine import Engine
 from ..identity import Confirmed, Identification, identify_any
+from ..lan.reprobe import Reprober
 from ..protocol.errors import ApiError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..routing.pool import Member
@@ -52,6 +53,7 @@ class Neighbours:
         self._backends: dict[str, ZeroconfAIBackend] = {}
         self._confirmed: dict[str, Confirmed] = {}
         """What each provider was taken in with, by its id."""
+        self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # then the watch is enough
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop: Callable[[], None] | None = None
 
@@ -71,6 +73,7 @@ class Neighbours:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reprober.close()
         for provider_id in tuple(self._backends):
             await self._remove(provider_id)
         if self._remembered is not None:
@@ -139,7 +142,21 @@ class Neighbours:
             return
         member.priority_override = record.priority + AFTER_OWN
         if not heard or not member.online:
-            self._spawn(self._engine.checker.check(member, models=True), "ask")
+            self._spawn(self._ask(member, record), "ask")
+
+    async def _ask(self, member: Member, record: ServiceRecord) -> None:
+        """Ask how it is; one that announces itself before it listens is asked again soon."""
+        await self._engine.checker.check(member, models=True)
+        if not member.online and record.id in self._backends:
+            self._reprober.add(record)
+
+    async def _answers(self, record: ServiceRecord) -> bool:
+        """Whether it answers now, or is not offered any more."""
+        member = self._engine.pool.get(_member_id(record.id))
+        if member is None:
+            return True
+        await self._engine.checker.check(member, models=True)
+        return member.online
 
     async def _try(self, place: Place) -> None:
         """Offer one that was there before, if it still is and nobody has heard of it by then."""
@@ -183,6 +200,7 @@ class Neighbours:
 
     async def _remove(self, provider_id: str) -> None:
         self._confirmed.pop(provider_id, None)
+        self._reprober.discard(provider_id)
         if self._backends.pop(provider_id, None) is not None:
             await self._engine.remove(_member_id(provider_id))
             self._engine.pool.tell(_member_id(provider_id))
