@@ -7,16 +7,16 @@ import aiohttp
 from aiohttp.base_protocol import BaseProtocol
 import pytest
 
-from zeroconf_ai.backends.reading import Pace, PatientReader
+from zeroconf_ai.backends.reading import PatientReader
 
 SHORT, LONG = 0.01, 3600.0
 
 
-def _stream() -> aiohttp.StreamReader:
+def _stream(limit: int = 2**16) -> aiohttp.StreamReader:
     loop = asyncio.get_running_loop()
     protocol = BaseProtocol(loop)
     protocol.connection_made(asyncio.Transport())
-    return aiohttp.StreamReader(protocol, 2**16, loop=loop)
+    return aiohttp.StreamReader(protocol, limit, loop=loop)
 
 
 def _in(seconds: float) -> float:
@@ -104,16 +104,16 @@ async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_
     reader.close()
 
 
-async def test_pace_counts_tokens_and_not_the_time_that_a_caller_takes() -> None:
-    pace = Pace(between=10.0, silence=100.0)
-    assert (pace.begun, pace.wants_token) == (False, True)
-    pace.token()
-    assert (pace.begun, pace.wants_token) == (True, False)
-    assert pace.deadline() - _in(0) == pytest.approx(10.0, abs=1.0)
-    assert pace.deadline(taken=1000.0) - _in(0) == pytest.approx(10.0, abs=1.0)
-    pace = Pace(between=10.0, silence=-20.0)
-    pace.token()
-    assert pace.deadline() - _in(0) == pytest.approx(-20.0, abs=1.0)
+async def test_much_that_is_there_at_once_is_read_in_parts() -> None:
+    stream = _stream(2**20)
+    reader = PatientReader(stream, _in(LONG))
+    stream.feed_data(b"x" * 1_000_000)
+    stream.feed_eof()
+    parts: list[bytes] = []
+    while part := await reader.read():
+        parts.append(part)
+    assert (len(b"".join(parts)), max(map(len, parts))) == (1_000_000, 256 * 1024)
+    reader.close()
 
 
 async def test_a_closed_reader_leaves_no_timer() -> None:

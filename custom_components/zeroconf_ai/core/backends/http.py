@@ -25,7 +25,7 @@ from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .egress import Egress
 from .headers import merged, secrets_in
-from .reading import Pace, PatientReader
+from .reading import LOOK_SECONDS, PatientReader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger JSON answer is refused: an untrusted server must not fill the memory."""
@@ -181,14 +181,16 @@ class HttpAnswer(Answer):
         name, timeouts = self._upstream.name, self._upstream.timeouts
         loop = asyncio.get_running_loop()
         decoder = sse.SSEDecoder()
-        pace = Pace(timeouts.between_tokens, timeouts.silence)
+        spoke: float | None = None
+        """When the last known token came."""
+        now = loop.time()
         tail: list[Chunk] = []
         while True:
             try:
                 data = await self._reader.read()
                 events = decoder.feed(data) if data else decoder.flush()
             except TimeoutError:
-                raise silent_error(name, begun=pace.begun) from None
+                raise silent_error(name, begun=spoke is not None) from None
             except (aiohttp.ClientError, OSError) as err:
                 raise broken_off(name, err) from None
             except ValueError as err:
@@ -209,13 +211,15 @@ class HttpAnswer(Answer):
                 chunks.append(chunk)
             if chunks:
                 # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
-                if pace.wants_token and any(Delta.parse(chunk.data).has_token for chunk in chunks):
-                    pace.token()
+                looks = spoke is None or now - spoke >= LOOK_SECONDS
+                token = looks and any(Delta.parse(chunk.data).has_token for chunk in chunks)
                 tail = (tail + chunks)[-2:]
-                given = loop.time()
                 yield chunks
-                if pace.begun:
-                    self._reader.deadline = pace.deadline(loop.time() - given)
+                now = loop.time()  # the time that the caller took does not count
+                if token:
+                    spoke = now
+                if spoke is not None:
+                    self._reader.deadline = min(now + timeouts.between_tokens, spoke + timeouts.silence)
             if not data:
                 break
         # No [DONE]: the end is clean only where the model said that it has finished.
@@ -278,9 +282,10 @@ def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
 
 def _check_event(data: bytes, name: str) -> None:
     """Raise StreamBrokenError for what does not look like a JSON object, or is nested too deeply. Parses almost none."""
-    stripped = data.strip()
-    if stripped[:1] != b"{" or stripped[-1:] != b"}":
-        raise StreamBrokenError(f"{name} sent an event that is no JSON object")
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        stripped = data.strip()
+        if stripped[:1] != b"{" or stripped[-1:] != b"}":
+            raise StreamBrokenError(f"{name} sent an event that is no JSON object")
     if json.may_be_deep(data):
         try:
             json.loads(data)

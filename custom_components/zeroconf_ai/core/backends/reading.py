@@ -1,4 +1,4 @@
-"""Reading a stream until a deadline that moves with it, and how far it moves."""
+"""`PatientReader`: reads what a stream brings until a deadline that moves with it, at the price of one timer for all of it."""
 
 import asyncio
 
@@ -6,10 +6,10 @@ import aiohttp
 
 _MOST_BYTES = 256 * 1024
 """Read at a time: what is made of it is work that nothing interrupts."""
-_TURN_SECONDS = 0.02
-"""How often at most the event loop gets a turn that the stream does not give it."""
-_LOOK_SECONDS = 1.0
-"""How old the last known token of a stream may be before the next is looked for."""
+_READS_IN_A_ROW = 8
+"""So many reads, and then the event loop gets a turn even if the stream would not give it one."""
+LOOK_SECONDS = 1.0
+"""How old the last known token of a stream may be before another is looked for in its chunks, which costs parsing them."""
 
 
 class PatientReader:
@@ -26,7 +26,9 @@ class PatientReader:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._waits = False
-        self._turned = self._loop.time()
+        self._rest = memoryview(b"")
+        """What was too much for one read."""
+        self._reads = 0
         self._overdue = False
         """Whether something was read after the deadline already."""
 
@@ -46,21 +48,28 @@ class PatientReader:
         """What is there, else what comes next; b"" at the end. Raises TimeoutError, after which nothing more can be read."""
         # The timer is only for silence. A stream that always brings something (a small compressed one unpacks to any size) is
         # never waited for: the clock ends it, and the event loop gets its turn.
-        now = self._loop.time()
-        if now >= self._deadline and not self._content.is_eof():
+        if self._loop.time() >= self._deadline and (self._rest or not self._content.is_eof()):
             if self._overdue:
                 raise TimeoutError
             self._overdue = True  # what came in time is there, and is read now
-        if now - self._turned >= _TURN_SECONDS:
-            self._turned = now
+        self._reads += 1
+        if self._rest or not self._reads % _READS_IN_A_ROW:
             await asyncio.sleep(0)
+        if self._rest:
+            data, self._rest = bytes(self._rest[:_MOST_BYTES]), self._rest[_MOST_BYTES:]
+            return data
         if self._timer is None:
             self._timer = self._loop.call_at(self._deadline, self._ring)
         self._waits = True
         try:
-            return await self._content.read(_MOST_BYTES)
+            data = await self._content.readany()
         finally:
             self._waits = False
+        return data if len(data) <= _MOST_BYTES else self._first_of(data)
+
+    def _first_of(self, data: bytes) -> bytes:
+        self._rest = memoryview(data)[_MOST_BYTES:]
+        return data[:_MOST_BYTES]
 
     def close(self) -> None:
         """Let go of the timer; to be called when no more is read."""
@@ -76,37 +85,3 @@ class PatientReader:
                 self._timer = self._loop.call_at(self._deadline, self._ring)
             else:
                 self._content.set_exception(TimeoutError())
-
-
-class Pace:
-    """How long a stream that has begun is waited for: `between` seconds for any sign of life, `silence` seconds for a token.
-
-    The time that a caller takes for what it is given does not count.
-    """
-
-    def __init__(self, between: float, silence: float) -> None:
-        """Not begun."""
-        self._loop = asyncio.get_running_loop()
-        self._between = between
-        self._silence = silence
-        self._spoke: float | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether a token came."""
-        return self._spoke is not None
-
-    @property
-    def wants_token(self) -> bool:
-        """Whether a token would change anything now: chunks of a stream that flows need not be parsed to look for one."""
-        return self._spoke is None or self._loop.time() - self._spoke >= _LOOK_SECONDS
-
-    def token(self) -> None:
-        """Note a token."""
-        self._spoke = self._loop.time()
-
-    def deadline(self, taken: float = 0.0) -> float:
-        """The loop's time by which the next bytes must come, after a caller has `taken` so many seconds."""
-        assert self._spoke is not None
-        self._spoke += taken
-        return min(self._loop.time() + self._between, self._spoke + self._silence)

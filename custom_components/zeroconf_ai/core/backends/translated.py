@@ -15,7 +15,6 @@ from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpAnswer, HttpUpstream, broken_off, silent_error, unreadable
 from .media import ImageGate
-from .reading import Pace
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
@@ -147,7 +146,7 @@ class TranslatedAnswer(HttpAnswer):
         name, timeouts = self._upstream.name, self._upstream.timeouts
         loop = asyncio.get_running_loop()
         translator = self._translator
-        pace = Pace(timeouts.between_tokens, timeouts.silence)
+        spoke: float | None = None
         while not translator.done:
             try:
                 data = await self._reader.read()
@@ -158,13 +157,13 @@ class TranslatedAnswer(HttpAnswer):
                 raise broken_off(name, err) from None
             except ValueError as err:
                 raise unreadable(name, err) from None
-            if translator.begun and (chunks or not pace.begun):
-                pace.token()
-            given = loop.time()
             if chunks:
                 yield chunks
-            if pace.begun:  # pings count from here on: they say that it is alive
-                self._reader.deadline = pace.deadline(loop.time() - given)
+            if translator.begun:  # pings count from here on: they say that it is alive
+                now = loop.time()  # the time that the caller took does not count
+                if chunks or spoke is None:
+                    spoke = now
+                self._reader.deadline = min(now + timeouts.between_tokens, spoke + timeouts.silence)
             if not data:
                 break
         if not translator.complete:
