@@ -13,7 +13,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.script import Script, async_validate_actions_config
 
-from . import issues
+from . import issues, reauth
 from .const import (
     CONF_BASE_URL,
     CONF_EPHEMERAL,
@@ -60,6 +60,7 @@ class ProviderCoordinator(MemberCoordinator):
         self._discovery = hass.data[DATA].discovery
         self._shown: tuple[str | None, ...] = ()
         self._identifying = asyncio.Lock()
+        self._asks_for_key = False
         self._wake_actions: list[dict[str, Any]] | None = None
         self._energy = EnergyFeeds(hass, hass.data[DATA].engine.pool)
         entry.async_on_unload(self._energy.close)
@@ -139,6 +140,7 @@ class ProviderCoordinator(MemberCoordinator):
     def apply_data(self) -> None:
         """Take over the entry's address and key."""
         self.backend.identity = self.config_entry.data.get(CONF_PROVIDER_ID)
+        self.member.refused_requests = 0
         key = self.backend.key if self.config_entry.data.get(CONF_EPHEMERAL) else None
         self.backend.move(endpoint_of(self.config_entry.data, key=key))
 
@@ -177,7 +179,8 @@ class ProviderCoordinator(MemberCoordinator):
             )
         if self.member.state is ProviderState.UNAUTHORIZED:
             if not self.config_entry.data.get(CONF_EPHEMERAL):
-                self.config_entry.async_start_reauth(self.hass)
+                self._asks_for_key = True
+                reauth.start(self.hass, self.config_entry)
         elif self.member.online:
             issues.check_models(self)
             if self.member.failures == 0:
@@ -188,8 +191,22 @@ class ProviderCoordinator(MemberCoordinator):
     @override
     def _on_reachable(self, member: Member | None, event: RoutingEvent | None) -> None:
         super()._on_reachable(member, event)
-        if self.member.state is ProviderState.UNAUTHORIZED:
+        if self.member.state is not ProviderState.UNAUTHORIZED:
+            return
+        if reauth.is_certain(self.member, has_key=CONF_API_KEY in self.config_entry.data):
             self._judge()
+        else:
+            self.config_entry.async_create_background_task(
+                self.hass, self.check_now(models=True), name=f"{DOMAIN} confirm refusal {self.name}"
+            )
+
+    @callback
+    @override
+    def _on_pool(self, event: RoutingEvent | None) -> None:
+        if self._asks_for_key and reauth.is_over(self.member):
+            self._asks_for_key = False
+            reauth.withdraw(self.hass, self.config_entry)
+        super()._on_pool(event)
 
     @callback
     def _on_change(self, change: Change) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import CONF_ENTITY_ID
+from homeassistant.const import CONF_API_KEY, CONF_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 
+from . import reauth
 from .agents import ASSIST_MODEL, AgentBackend, model_of
 from .backend_config import upstream_of
-from .const import CONF_ENABLED, CONF_PRIORITY, CONF_SUBENTRY_ID, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
+from .const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
 from .core.backends.base import BackendInfo
 from .core.engine import Engine
 from .core.protocol.record import DEFAULT_PRIORITY
@@ -49,7 +50,9 @@ class GatewayBackends:
         self._agents: dict[str, _Agent] = {}
         self._stop: Callable[[], None] | None = None
         self._ids: frozenset[str] = frozenset()
-        self._refused: set[str] = set()
+        self._refused: dict[str, None] = {}
+        """Those that refuse their keys, in the order in which the owner is asked for others."""
+        self._confirming: set[str] = set()
         self._watch = HealthWatch(engine.pool, engine.checker, only=self._is_ours)
         self._lock = asyncio.Lock()
 
@@ -64,6 +67,8 @@ class GatewayBackends:
             wanted = [upstream_of(subentry) for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)]
             agents = self._wanted_agents()
             self._ids = frozenset({upstream.id for upstream in wanted} | agents.keys())
+            for gone in self._refused.keys() - self._ids:
+                self._withdraw(gone)
             await self._apply_agents(agents)
             await self.upstreams.apply(wanted)
             backends = self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
@@ -82,14 +87,49 @@ class GatewayBackends:
 
     @callback
     def _on_pool(self, _: object) -> None:
-        """Something changed in the pool, with every request: looked at only where one of ours refuses its key."""
+        """Something changed in the pool, with every request: looked at only where one of ours refuses its key, or did so."""
         for backend_id in self._ids:
             member = self._engine.pool.get(backend_id)
-            if member is None or member.state is not ProviderState.UNAUTHORIZED:
-                self._refused.discard(backend_id)
-            elif backend_id not in self._refused:
-                self._refused.add(backend_id)
-                self._entry.async_start_reauth(self._hass, data={CONF_SUBENTRY_ID: backend_id})
+            if member is None:
+                continue
+            if member.state is ProviderState.UNAUTHORIZED:
+                if backend_id not in self._refused:
+                    self._on_refusal(member)
+            elif backend_id in self._refused and reauth.is_over(member):
+                self._withdraw(backend_id)
+
+    def _on_refusal(self, member: Member) -> None:
+        """Ask for a key, or where it was used without one have a check confirm that it wants one."""
+        subentry = self._entry.subentries.get(member.id)
+        if reauth.is_certain(member, has_key=subentry is not None and CONF_API_KEY in subentry.data):
+            self._refuse(member.id)
+        elif member.id not in self._confirming:
+            self._confirming.add(member.id)
+            self._entry.async_create_background_task(
+                self._hass, self._confirm(member), name=f"{DOMAIN} confirm refusal {member.name}"
+            )
+
+    async def _confirm(self, member: Member) -> None:
+        try:
+            await self._engine.checker.check(member, models=True)
+        finally:
+            self._confirming.discard(member.id)
+        if member.state is ProviderState.UNAUTHORIZED and member.id in self._ids:
+            self._refuse(member.id)
+
+    def _refuse(self, backend_id: str) -> None:
+        self._refused[backend_id] = None
+        self._ask()
+
+    def _withdraw(self, backend_id: str) -> None:
+        del self._refused[backend_id]
+        reauth.withdraw(self._hass, self._entry, backend_id)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for the key of one after the other: an entry has one such flow at a time."""
+        for backend_id in self._refused:
+            reauth.start(self._hass, self._entry, backend_id)
 
     def _is_ours(self, member: Member) -> bool:
         """Providers with an entry of their own are asked by that."""

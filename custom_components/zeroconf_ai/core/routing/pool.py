@@ -78,6 +78,8 @@ class Member:
     models: tuple[ModelInfo, ...] = ()
     latency: float | None = None
     failures: int = 0
+    refused_requests: int = 0
+    """Requests that were refused for its key since it answered one."""
     last_error: str | None = None
     """With the system's or the backend's own words: for its owner."""
     last_reason: str | None = None
@@ -239,10 +241,15 @@ class Pool:
                     _LOGGER.exception("A listener failed on a change of %s", backend_id)
 
     def note_success(self, member: Member, *, latency: float | None = None) -> None:
-        """It answered: back to healthy on the first success. A rest that it asked for runs its time all the same."""
+        """It answered: back to healthy on the first success. A rest that it asked for runs its time all the same.
+
+        `latency`: of a check; None where a request was answered.
+        """
         member.failures = 0
         member.last_seen = time.time()
-        if latency is not None:
+        if latency is None:
+            member.refused_requests = 0
+        else:
             member.latency = latency
         slow = member.latency is not None and member.latency > DEGRADED_SECONDS
         unwell = member.health is not None and member.health.status != "ok"
@@ -268,6 +275,8 @@ class Pool:
         """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
         if isinstance(error, UpstreamError | UpstreamTimeoutError) and member.breaker.fail():
             _LOGGER.info("%s failed %s requests in a row and is left alone for a while", member.name, member.breaker.failures)
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            member.refused_requests += 1
         if isinstance(error, UpstreamConnectionError):
             self.note_failure(member, error)
         elif not self._note_refusal(member, error):
