@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import async_mock_service
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import CONF_MONTHLY_LIMIT, DOMAIN, SUBENTRY_BACKEND
@@ -22,7 +22,7 @@ from .accounts import spend
 from .common import set_up, settle
 from .fakes import FakeProvider, running
 from .gateway_home import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
-from .test_accounting_entities import state_of
+from .test_accounting_entities import backend_of, state_of
 from .test_gateway_entities import use, value
 from .test_repairs import mend, repairs
 
@@ -41,11 +41,6 @@ async def ask(client: TestClient[Any, Any]) -> int:
 
 def issue(hass: HomeAssistant, budget_id: str) -> ir.IssueEntry | None:
     return ir.async_get(hass).async_get_issue(DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
-
-
-def backend_of(entry: MockConfigEntry) -> str:
-    [subentry] = entry.get_subentries_of_type(SUBENTRY_BACKEND)
-    return subentry.subentry_id
 
 
 async def test_first_refusal_of_a_small_budget_is_event_sensor_alert_and_repair_once(

@@ -10,19 +10,17 @@ import logging
 import time
 from typing import NamedTuple, override
 
-from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.core import HassJob, HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from .const import DOMAIN
 from .core.accounting.books import Books
 from .core.accounting.budget import BudgetEvent, Scope
 from .core.accounting.budgets import BudgetState
 from .core.accounting.generation import Generation, Outcome
 from .core.accounting.totals import Standing, Subject
 from .core.protocol.errors import RateLimitError
+from .currency import COST_KEYS, CostCurrency
 from .data import DATA, GatewayConfigEntry
 from .pool_coordinator import SHOW_SECONDS, MemberCoordinator
 
@@ -112,7 +110,7 @@ class Account(DataUpdateCoordinator[None]):
         self._cancel_limited: Callable[[], None] | None = None
         self._resting_until = 0.0
         self._stop_following: Callable[[], None] | None = None
-        self._currency = _shown_currency(hass, device)
+        self._currency = CostCurrency(hass, [f"{device}_{key}" for key in COST_KEYS])
         self.standing = self._read()
         """What it used, as it is shown."""
 
@@ -126,17 +124,14 @@ class Account(DataUpdateCoordinator[None]):
         return sorted(map(budgets.state, (budget.id for budget in own)), key=lambda state: state.percent, reverse=True)
 
     @property
-    def currency(self) -> str:
-        """What its costs are shown in: Home Assistant's currency where some are in it, else that of most of them.
+    def cost_currency(self) -> str | None:
+        """What its costs are shown in (`CostCurrency`), Home Assistant's currency first; None before the first real cost."""
+        return self._currency.of(self.standing.total.costs, self.hass.config.currency)
 
-        It stays so: statistics are of one unit.
-        """
-        costs = {currency: cost for currency, cost in self.standing.total.costs.items() if cost}
-        if costs and self._currency not in costs:
-            home = self.hass.config.currency
-            self._currency = home if home in costs else max(costs, key=costs.__getitem__)
-            _keep_currency(self.hass, self.device, self._currency)
-        return self._currency or self.hass.config.currency
+    @property
+    def currency(self) -> str:
+        """What its budgets are shown in."""
+        return self.cost_currency or self.hass.config.currency
 
     @property
     def rate_limited(self) -> bool:
@@ -244,18 +239,3 @@ class Account(DataUpdateCoordinator[None]):
         if self._cancel_show is not None:
             self._cancel_show()
             self._cancel_show = None
-
-
-def _keep_currency(hass: HomeAssistant, device: str, currency: str) -> None:
-    """Have the entity registry know what its costs are shown in."""
-    registry = er.async_get(hass)
-    if (entity_id := registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{device}_cost_total")) is not None:
-        registry.async_update_entity(entity_id, unit_of_measurement=currency)
-
-
-def _shown_currency(hass: HomeAssistant, device: str) -> str | None:
-    """What its costs were shown in before the restart."""
-    registry = er.async_get(hass)
-    entity_id = registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, f"{device}_cost_total")
-    known = registry.async_get(entity_id) if entity_id is not None else None
-    return known.unit_of_measurement if known is not None else None

@@ -7,6 +7,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .accounting_entity import add_account_entities
 from .const import DOMAIN
+from .currency import COST_KEYS, CostCurrency
 from .data import AgentConfigEntry, ProviderRuntime
 from .entity import for_each_provider
 from .pool_coordinator import MemberCoordinator
@@ -57,9 +58,10 @@ def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
     """What a backend of the gateway used and cost is known better: its account has it. Failed attempts are in no account."""
     if coordinator.subentry_id is not None:
         return [*(ProviderSensor(coordinator, description) for description in SENSORS), ProviderCounter(coordinator, ERRORS)]
+    currency = CostCurrency(coordinator.hass, [f"{coordinator.member_id}_{key}" for key in COST_KEYS])
     return [
         *(ProviderSensor(coordinator, description) for description in SENSORS),
         *(ProviderCounter(coordinator, description) for description in COUNTERS),
-        *(ProviderCost(coordinator, description) for description in COSTS),
-        ProviderTotalCost(coordinator, COST_TOTAL),
+        *(ProviderCost(coordinator, description, currency) for description in COSTS),
+        ProviderTotalCost(coordinator, COST_TOTAL, currency),
     ]

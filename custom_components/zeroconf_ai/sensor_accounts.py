@@ -40,10 +40,11 @@ def _cost_per_request(account: Account) -> float | None:
 
 
 def _cost(account: Account, sums: Sums) -> float | None:
-    """In the account's currency; None where it was never known what anything cost."""
-    if not account.standing.total.priced:
+    """In the account's currency; None before anything cost something."""
+    currency = account.cost_currency
+    if currency is None or not account.standing.total.priced:
         return None
-    return sums.costs.get(account.currency, 0) / NANO
+    return sums.costs.get(currency, 0) / NANO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,8 +214,8 @@ class CostPerRequest(AccountSensor):
 
     @property
     @override
-    def native_unit_of_measurement(self) -> str:
-        return self.coordinator.currency
+    def native_unit_of_measurement(self) -> str | None:
+        return self.coordinator.cost_currency
 
 
 class CostSensor(AccountEntity, SensorEntity):
@@ -229,8 +230,8 @@ class CostSensor(AccountEntity, SensorEntity):
 
     @property
     @override
-    def native_unit_of_measurement(self) -> str:
-        return self.coordinator.currency
+    def native_unit_of_measurement(self) -> str | None:
+        return self.coordinator.cost_currency
 
     @property
     @override
@@ -242,7 +243,7 @@ class CostSensor(AccountEntity, SensorEntity):
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         costs = self.entity_description.sums_fn(self.coordinator.standing).costs
-        others = {name: cost / NANO for name, cost in sorted(costs.items()) if cost and name != self.coordinator.currency}
+        others = {name: cost / NANO for name, cost in sorted(costs.items()) if cost and name != self.coordinator.cost_currency}
         return {"other_currencies": others} if others else None
 
 

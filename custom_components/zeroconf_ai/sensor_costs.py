@@ -18,7 +18,9 @@ from homeassistant.util import dt as dt_util
 from .core.protocol.status import Period, ProviderStatus
 from .core.protocol.values import NANO, money
 from .core.routing.pool import Tally
+from .currency import CostCurrency
 from .entity import ProviderEntity
+from .pool_coordinator import MemberCoordinator
 
 DEFAULT_CURRENCY = "USD"
 """Of a cost without a currency, as OpenRouter and LiteLLM name it in their answers."""
@@ -59,7 +61,21 @@ COST_TOTAL = SensorEntityDescription(
 )
 
 
-class ProviderCost(ProviderEntity, SensorEntity):
+class _Cost(ProviderEntity, SensorEntity):
+    """Money, in the currency in which the provider was paid first."""
+
+    def __init__(self, coordinator: MemberCoordinator, description: SensorEntityDescription, currency: CostCurrency) -> None:
+        """`currency` is that of all cost sensors of the provider."""
+        super().__init__(coordinator, description)
+        self._currency = currency
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        return self._currency.of(_reported_costs(_status(self)))
+
+
+class ProviderCost(_Cost):
     """What was spent today or this month, as the provider reports it."""
 
     entity_description: ProviderCostDescription
@@ -83,13 +99,11 @@ class ProviderCost(ProviderEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> float | None:
+        """None for what is reported in another currency than the one that is shown, too."""
         period = self._period
-        return None if period is None or period.usage.cost is None else period.usage.cost / NANO
-
-    @property
-    @override
-    def native_unit_of_measurement(self) -> str:
-        return self._period.currency if self._period else DEFAULT_CURRENCY
+        if period is None or period.usage.cost is None or period.currency != self.native_unit_of_measurement:
+            return None
+        return period.usage.cost / NANO
 
     @property
     @override
@@ -98,12 +112,12 @@ class ProviderCost(ProviderEntity, SensorEntity):
         return self.entity_description.last_reset_fn()
 
 
-class ProviderTotalCost(ProviderEntity, RestoreSensor):
+class ProviderTotalCost(_Cost, RestoreSensor):
     """What was spent in all: what the provider reports, else the sum of what its answers name, counted on over restarts."""
 
     _base: int | None = None
     """Nano-units that the tally does not hold."""
-    _currency = DEFAULT_CURRENCY
+    _restored_currency: str | None = None
     _tally: Tally | None = None
     _before = 0
 
@@ -112,7 +126,7 @@ class ProviderTotalCost(ProviderEntity, RestoreSensor):
         if self._base is None:  # an entity that is only renamed is added once more, and goes on as it is
             restored = await self.async_get_last_sensor_data()
             self._base = (money(restored.native_value) if restored else None) or 0
-            self._currency = (restored.native_unit_of_measurement if restored else None) or DEFAULT_CURRENCY
+            self._restored_currency = restored.native_unit_of_measurement if restored else None
         self._follow_report()
         await super().async_added_to_hass()
 
@@ -136,9 +150,8 @@ class ProviderTotalCost(ProviderEntity, RestoreSensor):
 
     def _follow_report(self) -> None:
         """Keep the sum where the provider says that it is, so that it goes on from there if the provider stops saying so."""
-        if (total := self._reported) is not None:
+        if (total := self._reported) is not None and total.currency == self.native_unit_of_measurement:
             self._base = (total.usage.cost or 0) - self._tallied
-            self._currency = total.currency
 
     @property
     def _tallied(self) -> int:
@@ -152,13 +165,23 @@ class ProviderTotalCost(ProviderEntity, RestoreSensor):
 
     @property
     @override
-    def native_value(self) -> float:
+    def native_value(self) -> float | None:
+        """None before the first real cost."""
+        if self.native_unit_of_measurement is None:
+            return None
         return ((self._base or 0) + self._tallied) / NANO
 
     @property
     @override
-    def native_unit_of_measurement(self) -> str:
-        return self._reported.currency if self._reported else self._currency
+    def native_unit_of_measurement(self) -> str | None:
+        costs = {self._restored_currency or DEFAULT_CURRENCY: (self._base or 0) + self._tallied}
+        return self._currency.of(_reported_costs(_status(self)) or costs)
+
+
+def _reported_costs(status: ProviderStatus | None) -> dict[str, int]:
+    """What a provider was paid, as it reports it: nano-units by currency."""
+    periods = () if status is None else (status.total, status.month, status.today)
+    return {period.currency: period.usage.cost for period in periods if period is not None and period.usage.cost}
 
 
 def _status(entity: ProviderEntity) -> ProviderStatus | None:
