@@ -163,6 +163,23 @@ async def test_voice_answer_that_breaks_off_is_not_begun_anew_by_the_own_agent(
     assert kitchen.state == "on"
 
 
+async def test_voice_that_spoke_already_says_that_the_answer_broke_off(
+    hass: HomeAssistant, provider: FakeProvider, assist: Ears, mouth: Mouth, words: Words
+) -> None:
+    async def dies(request: Any) -> Any:
+        response = await send_stream(request, [delta(role="assistant"), delta("Light is scattered. " * 5)], done=False)
+        request.transport.abort()
+        return response
+
+    entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
+    provider.answers = [dies]
+    run = await by_voice(hass, entry, assist, words.question)
+    [(said, _, _)] = mouth.asked
+    assert said.endswith(words.broke_off)
+    assert said.startswith("Light is scattered.") or isinstance(mouth, PlainMouth)
+    assert run.speech == words.broke_off
+
+
 async def no_local_first(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Have every sentence go to the model first."""
     pipeline = next(found for found in assist_pipeline.async_get_pipelines(hass) if found.id == entry.data[CONF_ASSISTANT])

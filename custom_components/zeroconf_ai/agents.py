@@ -60,6 +60,11 @@ _asked: ContextVar[Question | None] = ContextVar("zeroconf_ai_asked", default=No
 """The question that the present task belongs to."""
 
 
+def is_asked_by_client() -> bool:
+    """Whether the present task answers a client of the gateway, and no person."""
+    return _asked.get() is not None
+
+
 class Question:
     """Marks all that an agent does while it answers."""
 

@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .agents import is_asked_by_client
 from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
 from .core.protocol.errors import ApiError
@@ -76,7 +77,7 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
                 del chat_log.content[begin:]  # thoughts that led to nothing
                 if options.get(CONF_LOCAL_FALLBACK, True) and (result := await async_ask_home(self.hass, user_input, chat_log)):
                     return result
-            return await self._async_failed(user_input, chat_log, sentence_key(err))
+            return await self._async_failed(user_input, chat_log, sentence_key(err), begun=progress.begun)
         if not answer:
             done = await async_done(self.hass, user_input.language)
             async for _ in chat_log.async_add_delta_content_stream(self.entity_id, _said(done)):
@@ -84,12 +85,18 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
         return conversation.async_get_result_from_chat_log(user_input, chat_log)
 
     async def _async_failed(
-        self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, key: str
+        self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, key: str, *, begun: bool
     ) -> conversation.ConversationResult:
-        """The result that says in a sentence, in the conversation's language, that there is no answer."""
+        """The result that says in one sentence, in the conversation's language, why there is no answer.
+
+        `begun`: a part of it was said, or tools were used.
+        """
         response = intent.IntentResponse(language=user_input.language)
         sentence = await async_sentence(self.hass, key, user_input.language)
         response.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, sentence)
+        if begun and chat_log.delta_listener is not None and not is_asked_by_client():
+            # A voice that speaks while the answer comes hears of its end by this alone. A client gets an error instead.
+            chat_log.delta_listener(chat_log, {"role": "assistant", "content": sentence})
         return conversation.ConversationResult(response, chat_log.conversation_id)
 
 
