@@ -1,8 +1,8 @@
 """Untrusted JSON: parse it, and refuse what is nested deeper than `MAX_DEPTH` before anything serializes it again.
 
-orjson overruns its buffer and aborts the process when it serializes deeply nested values: more than 125 levels in 3.11.9, more than
-200 in 3.13.0 (measured with `PYTHONMALLOC=debug`). It raises beyond 254 levels. Parsing them is harmless. Everything that comes from the
-network, a model or another integration is parsed with `loads`; what others have parsed goes through `check_depth`.
+orjson overruns its buffer and aborts the process when it serializes deeply nested values: more than 125 levels in 3.11.9, more
+than 200 in 3.13.0 (measured with `PYTHONMALLOC=debug`). It raises beyond 254 levels. Parsing them is harmless. Everything that
+comes from the network, a model or another integration is parsed with `loads`; what others have parsed goes through `check_depth`.
 """
 
 from typing import Any, override
