@@ -1,7 +1,9 @@
 """The gateway's database is damaged, gone or cannot be opened: nothing that costs money is asked until the owner says so."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+import sqlite3
 from typing import Any
 
 from aiohttp.test_utils import TestClient
@@ -192,11 +194,37 @@ async def test_confirmation_that_cannot_be_stored_is_said(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "gone")
 
 
+def later_version(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+
+def others(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE states (id INTEGER)")
+
+
+def nothing(_: Path) -> None:
+    pass
+
+
+_WHYS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object], dict[str, str]]] = {
+    "a folder in its place": (Path.mkdir, Path.rmdir, {}),
+    "made by a later version": (later_version, Path.unlink, {}),
+    "another program's": (others, Path.unlink, {}),
+    "no server": (nothing, nothing, {"database_url": "postgresql://nobody@127.0.0.1:9/nothing"}),
+}
+
+
+@pytest.mark.parametrize("why", list(_WHYS))
 async def test_database_that_cannot_be_opened_answers_503_in_the_paths_format(
-    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, tmp_path: Path
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, tmp_path: Path, why: str
 ) -> None:
-    (tmp_path / DATABASE_FILE).mkdir()
-    entry = gateway_with(box(provider, **PAID), options=OPEN)
+    file = tmp_path / DATABASE_FILE
+    harm, mend_it, url = _WHYS[why]
+    harm(file)
+    entry = gateway_with(box(provider, **PAID), options=OPEN | url)
     entry.add_to_hass(hass)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -218,7 +246,8 @@ async def test_database_that_cannot_be_opened_answers_503_in_the_paths_format(
         await gatekeeper.admit(Asked("assist", "chat", "auto", worst_costs={"cloud": 1}))
     assert caught.value.code == "database_unavailable"
     assert (gatekeeper.free_only, gatekeeper.counts_money) == (True, True)
-    (tmp_path / DATABASE_FILE).rmdir()
+    mend_it(file)
+    hass.config_entries.async_update_entry(entry, options=OPEN)
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert await asked(client) == (200, None)
     assert (gatekeeper.free_only, gatekeeper.counts_money) == (False, False)
@@ -243,3 +272,23 @@ async def test_database_deleted_while_in_use_is_written_again(
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert issue(hass) is None
     assert [budget.id for budget in runtime_of(entry).books.budgets] == ["household:month"]
+
+
+async def test_gateway_that_cannot_be_set_up_leaves_metered_backends_closed(
+    hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("custom_components.zeroconf_ai.gateway.GatewayRuntime.apply_access", fail)
+        entry = gateway_with(box(provider, **PAID), options=OPEN)
+        entry.add_to_hass(hass)
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    gatekeeper = hass.data[DATA].engine.gatekeeper
+    assert gatekeeper is not None
+    both = Asked("assist", "chat", "auto", worst_costs={"cloud": 1, "local": 0})
+    assert (await gatekeeper.admit(both)).barred == {"cloud"}
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not (await gatekeeper.admit(both)).barred

@@ -78,8 +78,8 @@ PLATFORMS = [
     Platform.SWITCH,
 ]
 
-_NOT_YET = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY})
-"""While an entry that is switched on is not loaded."""
+_NOT_LOADED = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY, ConfigEntryState.SETUP_ERROR})
+"""While an entry that is switched on is not loaded: its budgets are not known."""
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up of a running Home Assistant waits for the backends to answer."""
 
@@ -225,6 +225,8 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
     async_register_views(hass)  # what asks while the database cannot be opened is told so, too
+    closed = MeteredClosed(lambda: entry.state in _NOT_LOADED)
+    hass.data[DATA].engine.gatekeeper = closed
     try:
         books = await async_open_books(hass, entry)
         entry.runtime_data = runtime = GatewayRuntime(hass, entry, books, device.id)
@@ -233,9 +235,9 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
             await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         except BaseException:
             await runtime.close()
+            hass.data[DATA].engine.gatekeeper = closed
             raise
     except DatabaseError as err:
-        hass.data[DATA].engine.gatekeeper = MeteredClosed(lambda: entry.state in _NOT_YET)
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
         ) from err

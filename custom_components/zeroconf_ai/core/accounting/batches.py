@@ -43,7 +43,8 @@ class Batches:
         self._told = asyncio.Event()
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._failing_since: float | None = None
+        self._failing = False
+        self._unwritten_since: float | None = None
         self._task = asyncio.create_task(self._run(), name="zeroconf_ai database writes")
 
     def add(self, writer: Writer) -> None:
@@ -55,9 +56,9 @@ class Batches:
         self._told.set()
 
     @property
-    def failing_seconds(self) -> float:
-        """For how long the database has taken nothing; 0 while it takes what it is given."""
-        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
+    def unwritten_seconds(self) -> float:
+        """For how long the database has taken nothing, being full, locked or damaged; 0 while it takes what it is given."""
+        return 0.0 if self._unwritten_since is None else time.monotonic() - self._unwritten_since
 
     async def flush(self) -> None:
         """Write everything now. What cannot be written is kept or dropped, which is logged; nothing is raised."""
@@ -103,14 +104,18 @@ class Batches:
             _LOGGER.exception("A batch of records could not be written and is lost")
         finally:
             writer.done(written=written, again=again)
-        if written and self._failing_since is not None:
-            self._failing_since = None
+        if written:
+            self._unwritten_since = None
+        if written and self._failing:
+            self._failing = False
             _LOGGER.info("The database %s is written to again", self._database.name)
 
     def _failed(self, error: DatabaseError) -> None:
         if error.passing:
             self._told.set()
-        if self._failing_since is None:
-            self._failing_since = time.monotonic()
+        if self._unwritten_since is None and (error.passing or error.damage):  # else the batch itself is at fault
+            self._unwritten_since = time.monotonic()
+        if not self._failing:
+            self._failing = True
             what = "it is tried again" if error.passing else "records are lost"
             _LOGGER.warning("The database %s cannot be written to: %s; %s", self._database.name, error, what)

@@ -93,7 +93,7 @@ class BooksGatekeeper(Gatekeeper):
     @property
     @override
     def free_only(self) -> bool:
-        return self.loss_unconfirmed or self._batches.failing_seconds > UNWRITTEN_SECONDS
+        return self.loss_unconfirmed or self._batches.unwritten_seconds > UNWRITTEN_SECONDS
 
     @override
     async def admit(self, asked: Asked) -> Admission:

@@ -55,14 +55,15 @@ class _Unreadable(Exception):
 def rescue(damaged: Path, target: Connection, first_page: bytes) -> Rescued:
     """Copy what can be read of a damaged file into empty tables.
 
-    `first_page` is that of a sound file with the same tables, which stands in for a damaged one. Raises OSError, and
+    `first_page` is that of a sound file with the same tables, which stands in for a damaged one. Raises
     sqlalchemy.exc.SQLAlchemyError where nothing can be written.
     """
-    counts: dict[str, int] = {}
+    counts = dict.fromkeys((table.name for table in _TABLES), 0)
     deadline = time.monotonic() + _SECONDS
     for beginning in (b"", _header(damaged), _with_pages(first_page, damaged)):
-        with _opened(damaged, beginning) as source:
-            counts = {table.name: _copy(source, target, table, deadline) for table in _TABLES}
+        with suppress(OSError, sqlite3.Error), _opened(damaged, beginning) as source:  # no room for a copy, or no reading at all
+            for table in _TABLES:
+                counts[table.name] += _copy(source, target, table, deadline)
         if any(counts.values()):
             break
     _complete_months(target)
