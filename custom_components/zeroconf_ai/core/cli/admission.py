@@ -162,19 +162,33 @@ class Admission:
         """The opened database, where there is to be one. Raises click.ClickException where it cannot be opened."""
         if not self.keys:
             return None
-        where = self.database or str(state.database_file())
-        try:
-            address = address_digest(where)
-            books = await Books.open(where, keep_bodies=self.keep_bodies, known_id=state.known_databases().get(address))
-        except DatabaseError as err:
-            raise click.ClickException(str(err)) from None
-        stack.push_async_callback(books.close)
-        state.remember_database(address, books.id)
+        books = await self._open(stack, keep_bodies=self.keep_bodies)
         books.limits.per_address, books.limits.per_user = self.per_address, self.per_user
         if books.loss_unconfirmed:
             click.echo(_lost(books, self.database), err=True)
         elif not len(books.keys):
             click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
+        return books
+
+    async def hold_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
+        """Enforce the limits of single backends without keys. What they cost in a month is kept in the database, nothing else.
+
+        Raises click.ClickException where it cannot be opened.
+        """
+        books = await self._open(stack, keep_bodies=None)
+        if books.loss_unconfirmed:
+            click.echo(_lost(books, self.database), err=True)
+        engine.gatekeeper = books.gatekeeper
+
+    async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None) -> Books:
+        where = self.database or str(state.database_file())
+        try:
+            address = address_digest(where)
+            books = await Books.open(where, keep_bodies=keep_bodies, known_id=state.known_databases().get(address))
+        except DatabaseError as err:
+            raise click.ClickException(str(err)) from None
+        stack.push_async_callback(books.close)
+        state.remember_database(address, books.id)
         return books
 
     def guard(self, books: Books | None) -> Guard:

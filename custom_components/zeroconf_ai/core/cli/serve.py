@@ -1,9 +1,11 @@
 """`zeroconf-ai serve`: be a provider."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 import errno
+from functools import partial
 from ipaddress import ip_address
 import os
 from pathlib import Path
@@ -131,10 +133,12 @@ async def _serve(options: Options, provider_id: str) -> None:
     _on_signals(stopping)
     async with AsyncExitStack() as stack:
         books = await options.admission.open_books(stack)
+        later = await stack.enter_async_context(AsyncExitStack())  # what is opened while it serves is closed when that is over
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
         metrics = await keep_records(stack, engine, books)
-        supply = await _supply(stack, engine, options, books)
+        hold_limits = partial(options.admission.hold_limits, later, engine)
+        supply = await _supply(stack, engine, options, books, hold_limits)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
@@ -173,13 +177,15 @@ async def _serve(options: Options, provider_id: str) -> None:
         await stopping.wait()
 
 
-async def _supply(stack: AsyncExitStack, engine: Engine, options: Options, books: Books | None) -> Supply | None:
+async def _supply(
+    stack: AsyncExitStack, engine: Engine, options: Options, books: Books | None, hold_limits: Callable[[], Awaitable[None]]
+) -> Supply | None:
     """Put the backends into the engine; what keeps them there, or None for the built-in one."""
     if not options.sources:
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, os.environ, None if books is None else books.limits)
+    supply = Supply(engine, options.sources, os.environ, hold_limits, None if books is None else books.limits)
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:

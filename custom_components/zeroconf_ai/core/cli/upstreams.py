@@ -1,7 +1,7 @@
 """What `zeroconf-ai serve` serves where it is not the built-in model: backends of a file, of the command line, of the network."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 import logging
@@ -57,12 +57,22 @@ class Sources:
 class Supply:
     """Keeps an engine supplied with backends, from `start` to `close`."""
 
-    def __init__(self, engine: Engine, sources: Sources, environment: Mapping[str, str], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        sources: Sources,
+        environment: Mapping[str, str],
+        hold_limits: Callable[[], Awaitable[None]],
+        limits: Limits | None = None,
+    ) -> None:
         """`limits` are those that the file may set, in the place of what they are now.
+
+        `hold_limits` gives the engine a gatekeeper, for limits of single backends; raises click.ClickException.
 
         Raises click.ClickException where the sources cannot be used, or name nothing.
         """
         self._engine = engine
+        self._hold_limits = hold_limits
         self._limits = limits
         self._named = None if limits is None else (limits.per_address, limits.per_user)
         self._sources = sources
@@ -81,6 +91,7 @@ class Supply:
 
     async def start(self) -> None:
         """Take the backends in and wait a while for them to answer; then watch them, and the file."""
+        await self._see_to_limits(self._wanted)
         if self._sources.config is not None:
             self._listen_for_hang_up()
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
@@ -125,6 +136,11 @@ class Supply:
             raise ConfigError("`limits:` are kept with the records. Pass --keys too (and --auth none), or leave them out.")
         return read
 
+    async def _see_to_limits(self, wanted: Configuration) -> None:
+        """Have the limits of backends hold, also where there are no keys. Raises click.ClickException."""
+        if self._engine.gatekeeper is None and any(upstream.limited for upstream in wanted.upstreams):
+            await self._hold_limits()
+
     def _apply_rules(self) -> None:
         """Have the file's rules hold, and the command line's where it names none."""
         self._engine.policy = self._wanted.policy
@@ -159,10 +175,12 @@ class Supply:
         if self._upstreams is None:
             return
         try:
-            self._wanted = await asyncio.to_thread(self._read)
-        except ConfigError as err:
+            wanted = await asyncio.to_thread(self._read)
+            await self._see_to_limits(wanted)
+        except (ConfigError, click.ClickException) as err:
             click.echo(f"Error: {err} The former configuration stays in use.", err=True)
             return
+        self._wanted = wanted
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
         self._apply_rules()
         await self._upstreams.apply(self._wanted.upstreams)

@@ -84,6 +84,11 @@ class UpstreamConfig:
     """Whether it goes before all others: by priority 0, whatever `priority` says."""
 
     @property
+    def limited(self) -> bool:
+        """Whether its owner limits what it costs, or what it is asked."""
+        return not (self.monthly_limit is None and self.requests_per_minute is None and self.tokens_per_minute is None)
+
+    @property
     def terms(self) -> Terms:
         """What routing has to know of it. An alias costs what its model costs."""
         prices = {alias: self.prices[model] for alias, model in self.aliases.items() if model in self.prices}

@@ -37,7 +37,8 @@ _OF_MODELS = ("id", "alias", "contextWindow", "maxTokens", "capabilities", "pric
 
 KEYS = (
     "weight", "maxConcurrent", "queueLength", "timeouts", "health", "headers", "verifySsl", "contextWindow", "maxTokens",
-    "capabilities", "isDefault", "costPer1kTokens", "prices", "cost", "monthlyLimit", "tags", "models", "aliases",
+    "capabilities", "isDefault", "costPer1kTokens", "prices", "cost", "monthlyLimit", "requestsPerMinute", "tokensPerMinute",
+    "tags", "models", "aliases",
 )  # fmt: skip
 """The keys that are read here."""
 
