@@ -21,6 +21,7 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.bounds import USUAL_ANSWER
 from zeroconf_ai.routing.policy import Policy, Terms
 from zeroconf_ai.routing.pool import Member
 
@@ -61,9 +62,9 @@ async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple
         await engine.close()
 
 
-def ask(name: str, *, stream: bool) -> Request:
-    model = DIALECTS[name].model
-    return Request.parse(Kind.CHAT, {"model": model, "messages": [{"role": "user", "content": "Hi " * 40}], "stream": stream})
+def ask(name: str, *, stream: bool, **fields: Any) -> Request:
+    body = {"model": DIALECTS[name].model, "messages": [{"role": "user", "content": "Hi " * 40}], "stream": stream}
+    return Request.parse(Kind.CHAT, body | fields)
 
 
 async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] = lambda _: False) -> None:
@@ -140,11 +141,10 @@ async def test_stream_that_dies(name: str, fault: str) -> None:
 
 
 @CLOUDS
-@pytest.mark.parametrize("stream", [True, False])
-async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: str, stream: bool) -> None:
+async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, member, book):
-        request = ask(name, stream=stream)
+        request = ask(name, stream=True)
         task = asyncio.create_task(use(engine, request))
         await arrived(fake, name)
         await give_up(task)
@@ -153,6 +153,47 @@ async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: st
     assert (entry.backend_id, entry.model, entry.attempts) == (member.id, request.model, 1)
     assert entry.usage.prompt_tokens == request.estimated_prompt_tokens
     assert (entry.cost, entry.cost_source) == (request.estimated_prompt_tokens * 1000, "owner")
+
+
+@CLOUDS
+@pytest.mark.parametrize(("fields", "billed"), [({"max_tokens": 500}, 500), ({}, USUAL_ANSWER)])
+async def test_whole_answer_that_is_left_early_is_billed_as_the_upstream_will(
+    name: str, fields: dict[str, Any], billed: int
+) -> None:
+    """It makes the whole answer all the same: how long that is, only its limit tells."""
+    fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
+    async with asking(name, fake) as (engine, _, book):
+        request = ask(name, stream=False, **fields)
+        task = asyncio.create_task(use(engine, request))
+        await arrived(fake, name)
+        await give_up(task)
+    entry = book.only
+    assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, billed)
+    assert (entry.cost, entry.cost_source) == (PRICES.cost(Usage(request.estimated_prompt_tokens, billed)), "owner")
+
+
+async def test_whole_answer_that_is_left_early_at_home_is_counted_by_its_prompt() -> None:
+    book, never = Book(), asyncio.Event()
+    engine = Engine(recorder=book)
+    home = StubBackend("home", never)
+    engine.add(home)
+    task = asyncio.create_task(use(engine, chat(max_tokens=500)))
+    async with asyncio.timeout(5):
+        while not home.sent:
+            await asyncio.sleep(0)
+    await give_up(task)
+    await engine.close()
+    assert (book.only.outcome, book.only.usage.completion_tokens, book.only.cost) == (Outcome.CANCELLED, 0, 0)
+
+
+@CLOUDS
+async def test_whole_answer_that_breaks_off_is_billed(name: str) -> None:
+    fake = DIALECTS[name].fake(Fault("cut", after=0, reply=Reply(WORDS)))
+    async with asking(name, fake) as (engine, _, book):
+        with pytest.raises(ApiError):
+            await use(engine, ask(name, stream=False, max_tokens=500))
+    assert (book.only.outcome, book.only.usage.completion_tokens) == (Outcome.ERROR, 500)
+    assert book.only.cost == PRICES.cost(book.only.usage)
 
 
 @CLOUDS
@@ -188,8 +229,8 @@ async def test_answer_that_comes_too_late_is_billed(name: str) -> None:
         with pytest.raises(ApiError):
             await use(engine, ask(name, stream=False))
     entry = book.only
-    assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.ERROR, True, 0)
-    assert entry.cost == entry.usage.prompt_tokens * 1000 > 0
+    assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.ERROR, True, USUAL_ANSWER)
+    assert entry.cost == PRICES.cost(entry.usage)
 
 
 async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None:

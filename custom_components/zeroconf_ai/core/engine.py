@@ -4,7 +4,7 @@ It is also where all parts are put together; nothing else builds a pool, a check
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -22,15 +22,17 @@ from .accounting.bodies import BODY_LIMIT, Bodies, Body
 from .accounting.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
+from .protocol.demand import answer_count, answer_limit
 from .protocol.errors import ApiError, LoopDetectedError
 from .protocol.models import ModelInfo
 from .protocol.prices import DEFAULT_CURRENCY
 from .protocol.record import ServiceRecord
-from .protocol.request import Request, Urgency
+from .protocol.request import Kind, Request, Urgency
 from .protocol.status import Located
 from .protocol.usage import Usage
-from .routing.billing import Bill, total
-from .routing.exposure import Exposure, answer_tokens, exposure, is_limited, may_cost
+from .routing.billing import Bill, costs_by_backend, total
+from .routing.bounds import USUAL_ANSWER
+from .routing.exposure import Exposure, exposure, is_limited, may_cost
 from .routing.health import HealthChecker
 from .routing.policy import Policy, Terms
 from .routing.pool import Member, Pool
@@ -175,7 +177,8 @@ class Engine:
             request = self._prepare(request, caller)
             if self.gatekeeper is not None:
                 admission, barred = await self._admit(self.gatekeeper, request, caller, created, nested=first is not None)
-                request = request.with_meta(barred=barred) if barred else request
+                if barred or admission.allowances:
+                    request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
                 place = await self.slots.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
             reply = await self._route(request, first or caller, bills)
@@ -197,7 +200,7 @@ class Engine:
                     place.release()
                 if self.recorder is not None or admission is not None:
                     generation = _ended(request, caller, reply, bills, refusal, created, started)
-                    self._settle(admission, generation)
+                    self._settle(admission, generation, costs_by_backend(bills) if len(bills) > 1 else None)
                     if reply is not None and self.bodies is not None and self.bodies.keep:
                         self._keep(self.bodies, generation, request, reply, caller.username)
 
@@ -207,7 +210,8 @@ class Engine:
         """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
         known = Exposure()
         if gatekeeper.counts_money or any(is_limited(member) for member in self.pool):
-            known = exposure(self._router.possible(request, self.policy), request)
+            known = exposure(self._router.possible(request, self.policy), request, again=self.policy.retry_metered_timeouts)
+        limit = answer_limit(request.body)
         asked = Asked(
             source=caller.source,
             kind=request.kind,
@@ -216,8 +220,11 @@ class Engine:
             user_id=caller.user_id,
             address=caller.address,
             prompt_tokens=request.estimated_prompt_tokens,
-            answer_tokens=answer_tokens(request),
+            answer_tokens=(limit or USUAL_ANSWER) * answer_count(request.body) if request.kind is not Kind.EMBEDDINGS else 0,
+            limits_answer=limit is not None,
             worst_costs=known.worst_costs,
+            ample_costs=known.ample_costs,
+            unpriced=known.unpriced,
             created=created,
             backend_rates=known.rates,
             monthly_limits=known.monthly_limits,
@@ -226,16 +233,16 @@ class Engine:
         admission = await gatekeeper.admit(asked)
         for backend_id in known.monthly_limits:
             self._follow_cost(gatekeeper, backend_id)
-        if not admission.barred and not gatekeeper.free_only:
+        if not admission.barred and admission.allowances is None and not gatekeeper.free_only:
             return admission, admission.barred
-        # One that nobody reckoned with must not come in their place: it may cost as much.
+        # One that nobody reckoned with must not come in their place: it may cost as much, and nothing was set aside for it.
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
         return admission, admission.barred | others
 
-    def _settle(self, admission: Admission | None, generation: Generation) -> None:
-        """Leave what was used with all who count it."""
+    def _settle(self, admission: Admission | None, generation: Generation, costs: Mapping[str, int] | None) -> None:
+        """Leave what was used with all who count it. `costs`: what each of several backends costs."""
         if admission is not None:
-            admission.settle(generation)
+            admission.settle(generation, costs)
             if self.gatekeeper is not None and generation.backend_id is not None:
                 self._follow_cost(self.gatekeeper, generation.backend_id)
         if self.recorder is not None:

@@ -95,7 +95,7 @@ async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_be
             await client.chat.completions.create(model="m", messages=messages, max_tokens=10)
             started = gateway.gateway.statistics.periods[0].requests
             with pytest.raises(openai.RateLimitError, match="max_tokens below") as caught:
-                await client.chat.completions.create(model="m", messages=messages)
+                await client.chat.completions.create(model="m", messages=messages, max_tokens=4096)
             assert gateway.gateway.statistics.periods[0].requests == started
         headers = caught.value.response.headers
         renews = books.budgets.state(f"key:{key.id}:month").period.end

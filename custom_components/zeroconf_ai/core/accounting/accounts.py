@@ -46,8 +46,10 @@ class Accounts(ABC):
         self._tell = tell
 
     @abstractmethod
-    async def reserve(self, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Reserved:
-        """Set aside what a request may cost, all of it or nothing. Raises DatabaseError."""
+    async def reserve(
+        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reserved:
+        """Set aside what a request may cost, all of it or nothing (`reservations.decide`). Raises DatabaseError."""
 
     @abstractmethod
     def settle(self, reserved: Reserved, dues: Sequence[Due], cost: int) -> None:
@@ -116,12 +118,14 @@ class MemoryAccounts(Accounts, Writer):
         batches.add(self)
 
     @override
-    async def reserve(self, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Reserved:
+    async def reserve(
+        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reserved:
         while missing := next((due for due in dues if not self._is_read(due.key)), None):
             await self._read(missing)
         # Nothing waits from here on: what is decided is done before anybody else decides.
         concerned = [Concerned(due.budget, due.window, self._account(due.key)) for due in dues]
-        decision = decide(worst_costs, concerned)
+        decision = decide(worst_costs, concerned, ample_costs)
         for held in decision.held:
             self._account((held.budget.id, held.window.label)).reserved += held.amount
         for one in exceeded_by(worst_costs, concerned):

@@ -55,7 +55,13 @@ class Asked:
     answer_tokens: int = 0
     """The most that may be answered with: the request's own limit, or what is usual."""
     worst_costs: Mapping[str, int] = field(default_factory=dict)
-    """The most that it can cost at each backend that may answer, by the backend's id."""
+    """What must be set aside for it at each backend that may answer, by the backend's id."""
+    ample_costs: Mapping[str, int] = field(default_factory=dict)
+    """What is set aside in their place where there is so much."""
+    unpriced: Mapping[str, str] = field(default_factory=dict)
+    """The field of the request whose cost is not known before, by the ids of the backends where it would cost something."""
+    limits_answer: bool = True
+    """Whether the request itself says how long its answer may be."""
     created: float = field(default_factory=time.time)
     """When it came (`Generation.created`): what it costs counts for the day, week and month of then."""
     backend_rates: Mapping[str, Rates] = field(default_factory=dict)
@@ -84,9 +90,17 @@ class Admission(ABC):
     def barred(self) -> frozenset[str]:
         """Ids of the backends that must not answer it: their budget, or one that only what is free is left of, is spent."""
 
+    @property
+    def allowances(self) -> Mapping[str, int] | None:
+        """What it may cost at most, in nano-units by the ids of the backends that a budget concerns; None without any budget."""
+        return None
+
     @abstractmethod
-    def settle(self, generation: Generation) -> None:
-        """Take what was used for what was set aside. Never blocks and never raises."""
+    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+        """Take what was used for what was set aside. Never blocks and never raises.
+
+        `costs` are nano-units by the ids of the backends, where more than one was paid for the request.
+        """
 
 
 class Gatekeeper(ABC):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 import logging
 import time
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from ..protocol.errors import InvalidRequestError
 from . import audit, budget_rows
 from .accounts import Accounts, Due, MemoryAccounts, Reserved
 from .admission import Asked
@@ -61,6 +62,8 @@ class Hold(NamedTuple):
 
     asked: Asked
     reserved: Reserved
+    limited: bool = False
+    """Whether any budget concerns it."""
 
 
 class Budgets:
@@ -223,7 +226,7 @@ class Budgets:
     async def reserve(self, asked: Asked) -> Hold:
         """Set aside the most that a request may cost, or see what it is short of (`Hold.reserved.decision`).
 
-        Raises DatabaseError.
+        Raises DatabaseError, and InvalidRequestError where every backend would take money for what has no price.
         """
         for backend_id, amount in asked.monthly_limits.items():
             self._limit(backend_id, amount)
@@ -231,12 +234,27 @@ class Budgets:
         dues = self._dues(asked, backends)
         if not dues:
             return Hold(asked, Reserved(_NOTHING))
-        return Hold(asked, await self.accounts.reserve(dues, asked.worst_costs))
+        costs, unpriced = _priced(asked, dues)
+        reserved = await self.accounts.reserve(dues, costs, asked.ample_costs)
+        if unpriced:
+            decision = reserved.decision
+            reserved = reserved._replace(decision=replace(decision, barred=decision.barred | unpriced))
+        return Hold(asked, reserved, limited=True)
 
-    def settle(self, hold: Hold, backend_id: str | None, cost: int) -> None:
-        """Charge what a request cost in the place of what was set aside for it. Never blocks and never raises."""
-        dues = self._dues(hold.asked, () if backend_id is None else (backend_id,)) if cost else []
-        self.accounts.settle(hold.reserved, dues, cost)
+    def settle(self, hold: Hold, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None) -> None:
+        """Charge what a request cost in the place of what was set aside for it. Never blocks and never raises.
+
+        `costs` by the ids of the backends, where more than one was paid.
+        """
+        if not costs:
+            dues = self._dues(hold.asked, () if backend_id is None else (backend_id,)) if cost else []
+            self.accounts.settle(hold.reserved, dues, cost)
+            return
+        cost = sum(costs.values())
+        self.accounts.settle(hold.reserved, self._dues(hold.asked, ()) if cost else [], cost)
+        for paid, part in costs.items():
+            own = [due for due in self._dues(hold.asked, (paid,)) if due.budget.scope is Scope.BACKEND]
+            self.accounts.settle(Reserved(_NOTHING), own, part)
 
     @property
     def any(self) -> bool:
@@ -327,6 +345,24 @@ class Budgets:
     def _announce(self) -> None:
         for watcher in list(self._watchers):
             watcher()
+
+
+def _priced(asked: Asked, dues: Iterable[Due]) -> tuple[Mapping[str, int], frozenset[str]]:
+    """What must be set aside by backend, and the backends that a budget bars because the request's cost there is not known.
+
+    Raises InvalidRequestError where that leaves none.
+    """
+    if not asked.unpriced:
+        return asked.worst_costs, frozenset()
+    scopes = [due.budget for due in dues]
+    everywhere = any(budget.scope is not Scope.BACKEND for budget in scopes)
+    barred = {backend_id for backend_id in asked.unpriced if everywhere or any(b.subject == backend_id for b in scopes)}
+    costs = {backend_id: cost for backend_id, cost in asked.worst_costs.items() if backend_id not in barred}
+    if not costs:
+        param = next(iter(asked.unpriced.values()))
+        message = f"What '{param}' costs is not known before, so it cannot be paid from a budget. Leave it out."
+        raise InvalidRequestError(message, param=param, code="unsupported_value")
+    return costs, frozenset(barred)
 
 
 def _spent_before(connection: Connection, due: Due) -> int:

@@ -70,7 +70,7 @@ class _Free(Admission):
         return self._barred
 
     @override
-    def settle(self, generation: Generation) -> None:
+    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         pass
 
 
@@ -160,14 +160,19 @@ class _Admitted(Admission):
     def barred(self) -> frozenset[str]:
         return self._barred
 
+    @property
     @override
-    def settle(self, generation: Generation) -> None:
+    def allowances(self) -> Mapping[str, int] | None:
+        return self._hold.reserved.decision.granted if self._hold.limited else None
+
+    @override
+    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         if self._settled:
             return
         self._settled = True
         cost = generation.usage.cost if generation.cost is None else generation.cost
         try:
-            self._budgets.settle(self._hold, generation.backend_id, cost or 0)
+            self._budgets.settle(self._hold, generation.backend_id, cost or 0, costs)
         except Exception:  # whatever it is, the rest of the clean-up goes on
             _LOGGER.exception("What request %s cost could not be charged to its budgets", generation.id)
         try:
@@ -195,7 +200,8 @@ def _refused(shortage: Shortage, asked: Asked, zone: tzinfo) -> ApiError:
             f"{needed}. Try again when those are done."
         )
         return QuotaError(message, retry_after=HELD_SECONDS)
-    fewer = f"Ask for a shorter answer (max_tokens below {asked.answer_tokens})" if asked.answer_tokens > 1 else "Ask for less"
+    shorter = asked.limits_answer and asked.answer_tokens > 1
+    fewer = f"Ask for a shorter answer (max_tokens below {asked.answer_tokens})" if shorter else "Ask for less"
     message = (
         f"{words} has {left} left, and this request may cost up to {needed}. {fewer}, wait {until}, or ask its owner for more."
     )

@@ -1,7 +1,7 @@
 """How much of which budget is set aside for a request, and which backends may then answer it. No I/O, no state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .budget import EXCEEDED, Account, Action, Budget, Held, Scope
@@ -36,12 +36,17 @@ class Decision:
     held: tuple[Held, ...] = ()
     barred: frozenset[str] = frozenset()
     shortage: Shortage | None = None
+    granted: Mapping[str, int] = field(default_factory=dict)
+    """What the request may cost at most, by the ids of the backends that a budget concerns."""
 
 
-def decide(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> Decision:
+def decide(
+    worst_costs: Mapping[str, int], concerned: Sequence[Concerned], ample_costs: Mapping[str, int] | None = None
+) -> Decision:
     """Set aside the most that a request can cost at any backend that may answer it.
 
     A backend whose worst cost does not fit into what is left is barred; where that leaves none, the request is short of money.
+    Where there is more, up to the `ample_costs` are set aside.
     """
     barred: dict[str, Concerned] = {}
     for one in concerned:
@@ -61,12 +66,27 @@ def decide(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> De
     if worst_costs and not open_costs:
         cheapest = min(worst_costs, key=lambda backend_id: worst_costs[backend_id])
         return Decision(shortage=_shortage(barred[cheapest], worst_costs[cheapest]))
-    most = max(open_costs.values(), default=0)
+    granted = {
+        backend_id: _granted(backend_id, cost, (ample_costs or {}).get(backend_id, cost), concerned)
+        for backend_id, cost in open_costs.items()
+        if any(one.budget.scope is not Scope.BACKEND or one.budget.subject == backend_id for one in concerned)
+    }
+    most = max(granted.values(), default=0)
     held = (
-        Held(one.budget, one.window, open_costs.get(one.budget.subject, 0) if one.budget.scope is Scope.BACKEND else most)
+        Held(one.budget, one.window, granted.get(one.budget.subject, 0) if one.budget.scope is Scope.BACKEND else most)
         for one in concerned
     )
-    return Decision(tuple(part for part in held if part.amount), frozenset(barred))
+    return Decision(tuple(part for part in held if part.amount), frozenset(barred), granted=granted)
+
+
+def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[Concerned]) -> int:
+    """What is set aside for one backend: what is ample, or what is left of the smallest budget that concerns it."""
+    left = (
+        one.account.left(one.budget)
+        for one in concerned
+        if one.budget.scope is not Scope.BACKEND or one.budget.subject == backend_id
+    )
+    return max(worst, min(ample, *left))
 
 
 def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> list[Concerned]:

@@ -44,10 +44,12 @@ class SharedAccounts(Accounts):
         self._lost = False
 
     @override
-    async def reserve(self, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Reserved:
+    async def reserve(
+        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reserved:
         reservation = uuid4().hex
         self._live.add(reservation)
-        task = asyncio.ensure_future(self._reserve(reservation, dues, worst_costs))
+        task = asyncio.ensure_future(self._reserve(reservation, dues, worst_costs, ample_costs))
         try:
             decision = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -144,10 +146,12 @@ class SharedAccounts(Accounts):
         if self._settling is not None:
             await self._settling
 
-    async def _reserve(self, reservation: str, dues: Sequence[Due], worst_costs: Mapping[str, int]) -> Decision:
+    async def _reserve(
+        self, reservation: str, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None
+    ) -> Decision:
         await self._catch_up()
         decision, exceeded = await self._database.write(
-            lambda connection: shared_rows.reserve(connection, reservation, dues, worst_costs)
+            lambda connection: shared_rows.reserve(connection, reservation, dues, worst_costs, ample_costs)
         )
         for one in exceeded:
             due = Due(one.budget, one.window)

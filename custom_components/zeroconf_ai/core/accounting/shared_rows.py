@@ -48,12 +48,16 @@ def now(connection: Connection) -> float:
 
 
 def reserve(
-    connection: Connection, reservation: str, dues: Sequence[tuple[Budget, Window]], worst_costs: Mapping[str, int]
+    connection: Connection,
+    reservation: str,
+    dues: Sequence[tuple[Budget, Window]],
+    worst_costs: Mapping[str, int],
+    ample_costs: Mapping[str, int] | None = None,
 ) -> tuple[Decision, list[Concerned]]:
     """Set aside what a request may cost, all of it or nothing; and the budgets that are the first time too small for it."""
     locked = _lock(connection, [(budget.id, window.label) for budget, window in dues])
     concerned = [Concerned(budget, window, locked[budget.id, window.label]) for budget, window in dues]
-    decision = decide(worst_costs, concerned)
+    decision = decide(worst_costs, concerned, ample_costs)
     exceeded = exceeded_by(worst_costs, concerned)
     for one in exceeded:
         budget_rows.warn(connection, (one.budget.id, one.window.label), EXCEEDED)

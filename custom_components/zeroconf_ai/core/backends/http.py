@@ -99,8 +99,19 @@ class HttpUpstream:
         except (aiohttp.ClientError, OSError) as err:
             raise self.unreachable(err) from None
 
-    async def post(self, path: str, body: bytes, *, stream: bool, headers: Mapping[str, str] | None = None) -> Answer:
-        """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise."""
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        stream: bool,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
+    ) -> Answer:
+        """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
+
+        `most_bytes`: what a whole answer may have (None: MAX_BODY_BYTES).
+        """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
         deadline = started + limit
@@ -110,13 +121,13 @@ class HttpUpstream:
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and "json" in response.content_type:
-            answer = HttpAnswer(self, response, started + self.timeouts.answer)
+            answer = HttpAnswer(self, response, started + self.timeouts.answer, most_bytes)
             try:
                 whole = await answer.body()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return HttpAnswer(self, response, deadline)
+        return HttpAnswer(self, response, deadline, most_bytes)
 
     def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
         """The headers of a request; with the key and the owner's, unless `secret` is False."""
@@ -168,8 +179,14 @@ class HttpUpstream:
 class HttpAnswer(Answer):
     """An open HTTP response, read as Server-Sent Events or as one JSON body."""
 
-    def __init__(self, upstream: HttpUpstream, response: aiohttp.ClientResponse, deadline: float) -> None:
-        """`deadline` is the loop's time by which the first bytes, or the whole of a body, must be there."""
+    def __init__(
+        self, upstream: HttpUpstream, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
+    ) -> None:
+        """`deadline` is the loop's time by which the first bytes, or the whole of a body, must be there.
+
+        `most_bytes`: what a whole body may have (None: MAX_BODY_BYTES).
+        """
+        self._most_bytes = min(most_bytes or MAX_BODY_BYTES, MAX_BODY_BYTES)
         self._upstream = upstream
         self._response = response
         self._deadline = deadline
@@ -232,7 +249,7 @@ class HttpAnswer(Answer):
         try:
             whole = self._response.content.is_eof()  # a short one mostly comes with its head: there is nothing to wait for
             async with asyncio.timeout_at(None if whole else self._deadline):
-                body = await _read_limited(self._response, MAX_BODY_BYTES)
+                body = await _read_limited(self._response, self._most_bytes)
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
@@ -258,7 +275,8 @@ class HttpAnswer(Answer):
 def reported(name: str, words: str) -> StreamBrokenError:
     """The error for one that an answer carries; `words` are the provider's, without secrets."""
     message = f"{name} reported an error instead of an answer"
-    return StreamBrokenError(message, log_text=f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}")
+    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}"
+    return StreamBrokenError(message, log_text=log_text, reported=True)
 
 
 def broken_off(name: str, err: Exception) -> StreamBrokenError:

@@ -87,8 +87,12 @@ class DialectUpstream(HttpUpstream):
         translator: Translator,
         *,
         stream: bool,
+        most_bytes: int | None = None,
     ) -> Answer:
-        """Send `body`; returns when the upstream has accepted it. What it answers comes translated."""
+        """Send `body`; returns when the upstream has accepted it. What it answers comes translated.
+
+        `most_bytes`: what a whole answer may have (None: MAX_BODY_BYTES).
+        """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
         try:
@@ -97,13 +101,13 @@ class DialectUpstream(HttpUpstream):
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream
-            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator)
+            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, most_bytes)
             try:
                 whole = await answer.body()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return TranslatedAnswer(self, response, started + limit, translator)
+        return TranslatedAnswer(self, response, started + limit, translator, most_bytes)
 
 
 class DialectBackend[U: DialectUpstream](Backend):
@@ -130,10 +134,15 @@ class TranslatedAnswer(HttpAnswer):
     """An open response in another dialect, read as chunks of OpenAI's or as its whole object."""
 
     def __init__(
-        self, upstream: DialectUpstream, response: aiohttp.ClientResponse, deadline: float, translator: Translator
+        self,
+        upstream: DialectUpstream,
+        response: aiohttp.ClientResponse,
+        deadline: float,
+        translator: Translator,
+        most_bytes: int | None = None,
     ) -> None:
         """`deadline` is the loop's time by which the first token, or the whole of a body, must be there."""
-        super().__init__(upstream, response, deadline)
+        super().__init__(upstream, response, deadline, most_bytes)
         self._translator = translator
 
     @property

@@ -184,7 +184,9 @@ class ZeroconfAIBackend(Backend):
             request = without_cache_marks(request)
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
-            return await self._upstream.post(path, request.dump(), stream=request.stream, headers=headers)
+            return await self._upstream.post(
+                path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
+            )
         if self._takes_stream_options:
             try:
                 return await self._upstream.post(path, request.dump(), stream=True, headers=headers)

@@ -174,6 +174,10 @@ class QuotaError(ApiError):
         return {"x-should-retry": str(soon).lower(), **super().headers()}
 
 
+class BudgetShortError(QuotaError):
+    """What was set aside from a budget does not cover a request at one provider; another one may answer it."""
+
+
 class UpstreamError(ApiError):
     """The provider failed, or every candidate did."""
 
@@ -196,6 +200,11 @@ class IdentityChangedError(UpstreamConnectionError):
 
 class StreamBrokenError(UpstreamError):
     """The stream ended without its end, or carried an error, after it had begun."""
+
+    def __init__(self, message: str, *, reported: bool = False, **more: Any) -> None:
+        """`reported`: the provider itself says that it failed, and so bills nothing for what it did not say."""
+        super().__init__(message, **more)
+        self.reported = reported
 
 
 class UnavailableError(ApiError):

@@ -9,6 +9,7 @@ from typing import Any, Self
 import orjson
 
 from . import json
+from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .models import AUTO
 from .record import Capability
@@ -63,6 +64,10 @@ class Request:
     """Whether it came from the home's own agents: those are never asked for it in turn."""
     barred: frozenset[str] = frozenset()
     """Ids of the backends that must not answer it: what may be spent there, or asked of them, is used up."""
+    allowances: Mapping[str, int] = field(default_factory=dict)
+    """Nano-units that it may cost at most, by the ids of the backends at which a budget limits that."""
+    answer_bytes: int | None = None
+    """The most bytes that an answer which is not streamed may have; None: any number that is sane."""
 
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
@@ -104,14 +109,19 @@ class Request:
         return frozenset(needs)
 
     @cached_property
+    def prompt_demand(self) -> PromptDemand:
+        """The most that the prompt may have, where `estimated_prompt_tokens` is what it most likely has."""
+        if self.kind is Kind.CHAT:
+            return chat_demand(self.body)
+        return text_demand(
+            self.body["input"] if self.kind is Kind.EMBEDDINGS else [self.body["prompt"], self.body.get("suffix") or ""]
+        )
+
+    @cached_property
     def estimated_prompt_tokens(self) -> int:
         """Rough size of the prompt in tokens, from its length in characters; media count as a fixed number each."""
-        if self.kind is Kind.EMBEDDINGS:
-            text = self.body.get("input")
-            return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
-        if self.kind is Kind.COMPLETION:
-            text = self.body.get("prompt")
-            return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
+        if self.kind is not Kind.CHAT:
+            return _estimated(self.body.get("input" if self.kind is Kind.EMBEDDINGS else "prompt"))
         characters = len(orjson.dumps(self.body["tools"])) if self.body.get("tools") else 0
         media = 0
         for message in self.body["messages"]:
@@ -154,6 +164,15 @@ class Request:
         for message in self.body["messages"] if self.kind is Kind.CHAT else ():
             if isinstance(content := message.get("content"), list):
                 yield from (part for part in content if isinstance(part, Mapping))
+
+
+def _estimated(text: object) -> int:
+    """Tokens of a prompt that is a text, a list of texts, tokens, or a list of those."""
+    if isinstance(text, list) and text and all(isinstance(item, int) for item in text):
+        return len(text)
+    if isinstance(text, list) and any(isinstance(item, list) for item in text):
+        return sum(map(_estimated, text))
+    return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
 
 
 def parse_object(raw: bytes | bytearray) -> Mapping[str, Any]:
@@ -200,6 +219,7 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "max_tokens": (_is_count, "a whole number of at least 1"),
     "max_completion_tokens": (_is_count, "a whole number of at least 1"),
     "n": (_is_count, "a whole number of at least 1"),
+    "best_of": (_is_count, "a whole number of at least 1"),
     "stream": (_is_bool, "true or false"),
     "tools": (lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value), "a list of objects"),
     "response_format": (lambda value: isinstance(value, dict), "an object"),

@@ -10,7 +10,7 @@ from ..protocol.record import Cost
 from ..protocol.usage import Usage
 from .pool import Member
 
-_UNSURE = 2
+UNSURE = 2
 """By how much more tokens than estimated a prompt is taken to have where the tier of its prices is chosen for the worst case."""
 
 _NEWEST = 0.2
@@ -83,6 +83,11 @@ def cost_of(member: Member, model: str, usage: Usage) -> Charge | None:
     return quote(member, model).charge(usage)
 
 
+def is_measured(member: Member, model: str) -> bool:
+    """Whether it costs what a meter says, and what its requests cost lately is known."""
+    return member.meter is not None and member.usual_cost is not None and member.served.own_prices(model) is None
+
+
 def note_measured(member: Member, nano: int) -> None:
     """Take what a request cost by the meter into the mean of its backend."""
     mean = member.usual_cost
@@ -94,8 +99,8 @@ def worst_cost(member: Member, model: str, prompt_tokens: int, answer_tokens: in
 
     What a meter measures is only known afterwards: its requests are taken to cost what they usually do.
     """
-    if member.meter is not None and member.usual_cost is not None and member.served.own_prices(model) is None:
-        return math.ceil(member.usual_cost)
+    if is_measured(member, model):
+        return math.ceil(member.usual_cost or 0.0)
     if (prices := price_of(member, model)) is None:
         return 0
-    return prices.at(prompt_tokens * _UNSURE).dearest(prompt_tokens, answer_tokens)
+    return prices.at(prompt_tokens * UNSURE).dearest(prompt_tokens, answer_tokens)

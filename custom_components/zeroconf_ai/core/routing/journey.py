@@ -53,6 +53,11 @@ class Journey:
     """Whether another backend or model could have been asked for the same."""
 
     @property
+    def spent(self) -> int:
+        """Nano-units that the sendings so far cost."""
+        return sum(bill.charge.nano for bill in self.bills if bill.charge is not None)
+
+    @property
     def names_model(self) -> bool:
         """Whether one model alone is wanted."""
         return self.request.model != AUTO and self.request.model not in self.policy.virtual_models

@@ -89,12 +89,17 @@ def shortest(request: Request) -> Request:
     return request.with_body(messages=[*kept.head, *kept.newest])
 
 
-async def shorten(request: Request, window: int, backend: Backend, model: str) -> tuple[Request, int, Usage]:
-    """A chat that fits into `window` tokens: with how many messages replaced, and what it took to make their summary."""
+async def shorten(request: Request, window: int, backend: Backend | None, model: str) -> tuple[Request, int, Usage]:
+    """A chat that fits into `window` tokens: with how many messages replaced, and what it took to make their summary.
+
+    Without a backend there is none: the messages are left out.
+    """
     parts = split(request, window)
     if not parts.older:
         return request, 0, Usage()
-    summary, used = await _summarize(request, parts.older, window, backend, model)
+    summary, used = "", Usage()
+    if backend is not None:
+        summary, used = await _summarize(request, parts.older, window, backend, model)
     note = f"{_MARK}\n{summary}" if summary else _DROPPED
     return request.with_body(messages=[*_with_note(parts, note), *parts.newest]), len(parts.older), used
 

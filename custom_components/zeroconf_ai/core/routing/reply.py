@@ -3,16 +3,21 @@
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+import logging
 import time
+from typing import Any
 
 from ..backends.base import Answer
 from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import ApiError, StreamBrokenError
+from ..protocol.request import Kind
 from ..protocol.usage import Usage
 from .billing import Bill
 from .migration import Migration
 from .pool import Member, Pool
 from .slots import Place
+
+_LOGGER = logging.getLogger(__name__)
 
 _LATEST = 3
 """Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
@@ -112,9 +117,14 @@ class Reply:
         if self._rest is None:
             return
         try:
-            async for batch in self._rest:
-                self._hear(self._count(batch))
-                yield batch
+            if not self._goes_too_far():
+                async for batch in self._rest:
+                    self._hear(self._count(batch))
+                    yield batch
+                    if self._goes_too_far():
+                        break
+            if self._goes_too_far():
+                yield self._cut_off()
             self.bill.finished = True
         except ApiError as err:
             self.failure = err
@@ -187,6 +197,20 @@ class Reply:
         finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
             self._turn.release()
             self._pool.tell(member.id)
+
+    def _goes_too_far(self) -> bool:
+        """Whether the answer is to be cut off: it is longer than was reckoned with, and does not end by itself."""
+        return self.bill.overrun and (self.finish_reason is None or self.bill.late > _LATEST)
+
+    def _cut_off(self) -> list[Chunk]:
+        """The end of an answer that went beyond its limit: what is due for it is all that the budget has for it."""
+        _LOGGER.warning("%s went beyond the limit of an answer, which was cut off there", self.backend_name)
+        head = {name: value for name, value in self._latest[-1].data.items() if name not in ("choices", "usage")}
+        said: dict[str, Any] = {"text": ""} if self._request.kind is Kind.COMPLETION else {"delta": {}}
+        ended = [Chunk.of(head | {"choices": [{"index": 0, **said, "finish_reason": "length"}]})]
+        self._latest.extend(ended)
+        usage = self.bill.used.to_json() | {"estimated": True}
+        return [*ended, Chunk.of(head | {"choices": [], "usage": usage})]
 
     def _hear(self, batch: list[Chunk]) -> None:
         if self._heard is None or self._heard_length >= self._heard_limit:

@@ -9,6 +9,7 @@ from ..backends.base import Answer
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
+    BudgetShortError,
     CertificateError,
     IdentityChangedError,
     InvalidRequestError,
@@ -27,6 +28,7 @@ from ..protocol.record import Cost
 from ..protocol.request import Kind, Request
 from ..protocol.usage import Usage
 from .billing import Bill
+from .bounds import Ceiling, bounded
 from .candidates import Candidate, Candidates, candidates, settle
 from .events import EventKind, RoutingEvent
 from .health import HealthChecker
@@ -89,7 +91,7 @@ class Router:
             found = self._candidates(journey)
         except ApiError:
             return ()
-        return (*found.ordered, *found.later)
+        return tuple(dict.fromkeys((*found.ordered, *found.later, *self._with_less(journey))))
 
     async def close(self, backend_id: str | None = None) -> None:
         """End the waking of one member, or of all."""
@@ -167,8 +169,11 @@ class Router:
         try:
             request, summarized, used = await self._fit(candidate, journey)
             sent = request if request.body.get("model") == candidate.model else request.of_model(candidate.model)
+            ceiling: Ceiling | None = None
+            if (allowance := request.allowances.get(member.id)) is not None:
+                sent, ceiling = bounded(member, candidate.model, sent, allowance - journey.spent)
             sent_at = time.perf_counter()
-            bill = Bill(member, candidate.model, sent)
+            bill = Bill(member, candidate.model, sent, ceiling)
             bill.answer = answer = await member.backend.send(sent)
             attempted = (*journey.attempts, Attempt(member.id, member.name))
             reply = Reply(self._pool, bill, answer, attempted, turn)
@@ -180,8 +185,9 @@ class Router:
             self._pool.tell(member.id)
             if bill is not None:
                 bill.close()
-                # One that refuses bills nothing; one that is left alone in the midst of its work does.
-                if isinstance(err, UpstreamTimeoutError) or not isinstance(err, Exception):
+                # One that refuses bills nothing; one that began to answer, or is left alone in the midst of its work, does.
+                begun = answer is not None and isinstance(err, UpstreamError) and not getattr(err, "reported", False)
+                if begun or isinstance(err, UpstreamTimeoutError) or not isinstance(err, Exception):
                     journey.bills.append(bill)
             if answer is not None:
                 await answer.close()
@@ -197,7 +203,9 @@ class Router:
         if journey.stay is None or window is None or request.estimated_prompt_tokens <= window:
             return request, 0, Usage()
         if candidate not in journey.shortened:  # a second try takes no second summary
-            journey.shortened[candidate] = await shorten(request, window, candidate.member.backend, candidate.model)
+            # A summary costs money of its own, which was not set aside.
+            backend = None if candidate.member.id in request.allowances else candidate.member.backend
+            journey.shortened[candidate] = await shorten(request, window, backend, candidate.model)
         return journey.shortened[candidate]
 
     # Sessions.
@@ -245,6 +253,17 @@ class Router:
         )
         return Candidates(more, found.passed_over) if more else None
 
+    def _with_less(self, journey: Journey) -> tuple[Candidate, ...]:
+        """The candidates for whom a session's conversation would have to be shortened."""
+        tokens = journey.request.estimated_prompt_tokens
+        windows = (model.context_window or tokens for member in self._pool for model in member.models)
+        if journey.stay is None or all(window >= tokens for window in windows):
+            return ()
+        try:
+            return candidates(self._pool, shortest(journey.request), journey.policy).ordered
+        except ApiError:
+            return ()
+
     def _migration(self, candidate: Candidate, journey: Journey, summarized: int, used: Usage) -> Migration | None:
         """What became of the session, or None where it stayed or the caller asked for another model himself."""
         stay, member = journey.stay, candidate.member
@@ -263,7 +282,7 @@ class Router:
         member = candidate.member
         if err.code == "model_not_found":
             self._checker.forget_models(member)
-        elif not isinstance(err, MethodNotAllowedError | LoopDetectedError):  # it is well, only not for this request
+        elif not isinstance(err, MethodNotAllowedError | LoopDetectedError | BudgetShortError):  # well, only not for this request
             if isinstance(err, _CALLERS_OWN):
                 raise err
             self._pool.note_request_failure(member, err)

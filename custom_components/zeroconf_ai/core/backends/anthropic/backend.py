@@ -128,7 +128,9 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 secrets=self._upstream.secrets,
             )
             try:
-                return await self._upstream.translate("/messages", body, translator, stream=request.stream)
+                return await self._upstream.translate(
+                    "/messages", body, translator, stream=request.stream, most_bytes=request.answer_bytes
+                )
             except InvalidRequestError as err:
                 if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):
                     traits = replace(traits, structured=False)  # a tool takes any schema

@@ -146,7 +146,9 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
                 secrets=self._upstream.secrets,
             )
             try:
-                return await self._upstream.translate("/api/chat", body, translator, stream=request.stream)
+                return await self._upstream.translate(
+                    "/api/chat", body, translator, stream=request.stream, most_bytes=request.answer_bytes
+                )
             except InvalidRequestError as err:
                 if "think" not in body or "think" not in err.message:
                     raise

@@ -158,7 +158,9 @@ class OpenAIBackend(Backend):
         while True:
             try:
                 path = f"/{request.kind.value}"
-                return await self._places.api.post(path, request.dump(), stream=request.stream, headers=headers)
+                return await self._places.api.post(
+                    path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
+                )
             except InvalidRequestError as err:
                 param = _turned_down(err, request)
                 if param is None:
