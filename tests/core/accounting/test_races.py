@@ -1,6 +1,7 @@
 """Fifty requests at once on a budget of one cent spend one cent at most: in one process, and in two with one PostgreSQL."""
 
 import asyncio
+from datetime import UTC
 from pathlib import Path
 import sys
 import time
@@ -9,10 +10,13 @@ import openai
 import pytest
 
 from zeroconf_ai.accounting import shared_rows
+from zeroconf_ai.accounting.accounts import Due, Reserved
 from zeroconf_ai.accounting.admission import Asked
 from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.budget import Scope, make_budget
+from zeroconf_ai.accounting.budget_periods import Period, Windows
+from zeroconf_ai.accounting.reservations import Decision
+from zeroconf_ai.accounting.shared_accounts import SharedAccounts
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
@@ -183,3 +187,21 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
     finally:
         await books.close()
         await other.close()
+
+
+async def test_settlement_after_one_that_was_written_at_once_is_written_too() -> None:
+    """The database's thread may be done before the event loop's looks whether it is."""
+    written: list[int] = []
+
+    class Quick:
+        async def write(self, work: object) -> list[object]:
+            written.append(1)
+            return []
+
+    accounts = SharedAccounts(Quick(), lambda _: None)  # type: ignore[arg-type]
+    budget = make_budget(Scope.KEY, "k", CENT, Period.MONTH)
+    due = Due(budget, Windows(UTC).at(Period.MONTH, time.time()))
+    for count in (1, 2, 3):
+        accounts.settle(Reserved(Decision()), [due], 5)
+        await accounts.flush()
+        assert len(written) == count

@@ -184,7 +184,9 @@ class SharedAccounts(Accounts):
         self._pending.append(settlement)
         if self._settling is None:
             # Eager: the database is told before this gateway asks it for the next request.
-            self._settling = asyncio.create_task(self._settle_all(), name="zeroconf_ai budgets", eager_start=True)
+            task = asyncio.create_task(self._settle_all(), name="zeroconf_ai budgets", eager_start=True)
+            # Where the database's thread was quicker than this one, it is over already.
+            self._settling = None if task.done() else task
 
     async def _settle_all(self) -> None:
         try:
