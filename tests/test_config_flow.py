@@ -120,7 +120,7 @@ async def test_nobody_there(hass: HomeAssistant, provider: FakeProvider) -> None
     result = await submit(hass, await begin(hass), address("127.0.0.1", port=port))
     assert result["errors"] == {"base": "cannot_connect"}
     assert result["description_placeholders"] is not None
-    assert str(port) in result["description_placeholders"]["reason"]
+    assert result["description_placeholders"]["reason"] == "127.0.0.1 could not be reached: the connection was refused"
     await assert_recovers(hass, result, provider)
 
 
@@ -175,7 +175,7 @@ async def test_forbidden(hass: HomeAssistant, provider: FakeProvider) -> None:
     async with serving(refuse) as port:
         result = await submit(hass, await begin(hass), address(f"127.0.0.1:{port}"))
     assert result["errors"] == {"base": "not_allowed"}
-    assert result["description_placeholders"] == {"reason": "Your network may not."}
+    assert result["description_placeholders"] == {"reason": "the provider refused the request"}
     await assert_recovers(hass, result, provider)
 
 
