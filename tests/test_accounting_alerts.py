@@ -15,8 +15,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.zeroconf_ai.accounting_alerts import is_webhook
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
-from custom_components.zeroconf_ai.core.accounting.database import DatabaseError
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.issues import BUDGET_EXCEEDED
 from homeassistant.components.repairs import RepairsFlowManager

@@ -13,8 +13,8 @@ from custom_components.zeroconf_ai.accounting_coordinators import RATE_LIMITED_S
 from custom_components.zeroconf_ai.accounting_names import DeviceNames
 from custom_components.zeroconf_ai.const import CONF_AUTH, DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
-from custom_components.zeroconf_ai.core.accounting.generation import Generation, Outcome
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN

@@ -12,9 +12,9 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.zeroconf_ai.accounting_database import CONF_DATABASE_URL, DATABASE_FILE
 from custom_components.zeroconf_ai.core.accounting.admission import Rates
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
-from custom_components.zeroconf_ai.core.accounting.budgets import Budgets
-from custom_components.zeroconf_ai.core.accounting.database import DatabaseError
+from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import Budgets
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.core import HomeAssistant

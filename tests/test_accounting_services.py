@@ -10,8 +10,8 @@ import voluptuous as vol
 
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
-from custom_components.zeroconf_ai.core.accounting.database import DatabaseError
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.services_accounting import MOST_ROWS
 from homeassistant.core import Context, HomeAssistant

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import CONF_MONTHLY_LIMIT, DOMAIN, SUBENTRY_BACKEND
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
+from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.issues import BUDGET_EXCEEDED
 from homeassistant.components.repairs import RepairsFlowManager

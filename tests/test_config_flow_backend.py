@@ -13,10 +13,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.zeroconf_ai.backend_config import data_of, upstream, upstream_of
 from custom_components.zeroconf_ai.const import SUBENTRY_BACKEND, SUBENTRY_CONVERSATION, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.backends.catalogue import ModelOverride
+from custom_components.zeroconf_ai.core.config.backend_types import KINDS
+from custom_components.zeroconf_ai.core.config.providers_file import UpstreamConfig
 from custom_components.zeroconf_ai.core.protocol.prices import Prices
 from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
-from custom_components.zeroconf_ai.core.server.config import UpstreamConfig
-from custom_components.zeroconf_ai.core.server.kinds import KINDS
 from custom_components.zeroconf_ai.flow_backend import TYPES
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowContext
 from homeassistant.core import HomeAssistant

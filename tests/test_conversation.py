@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.zeroconf_ai.const import DOMAIN
-from custom_components.zeroconf_ai.core.accounting.generation import Generation, Recorder
+from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Recorder
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.components import conversation
 from homeassistant.components.conversation import trace

@@ -19,7 +19,7 @@ from custom_components.zeroconf_ai.const import (
     DOMAIN,
 )
 from custom_components.zeroconf_ai.coordinator import ProviderCoordinator
-from custom_components.zeroconf_ai.core.discovery import Change, ChangeKind, Provider
+from custom_components.zeroconf_ai.core.lan.discovery import Change, ChangeKind, Provider
 from custom_components.zeroconf_ai.core.protocol.status import ProviderState
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant, ServiceCall

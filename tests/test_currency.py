@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import asy
 
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
+from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from homeassistant.components.recorder.statistics import validate_statistics
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN

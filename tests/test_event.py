@@ -5,7 +5,7 @@ from unittest.mock import patch
 from pytest_homeassistant_custom_component.common import async_capture_events, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.zeroconf_ai.core.routing.events import EventKind, RoutingEvent
+from custom_components.zeroconf_ai.core.routing.pool.events import EventKind, RoutingEvent
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import HomeAssistant, State

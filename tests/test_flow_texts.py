@@ -11,9 +11,9 @@ from custom_components.zeroconf_ai import (
     flow_probe,
 )
 from custom_components.zeroconf_ai.const import THINKING_MODES
+from custom_components.zeroconf_ai.core.config.backend_types import KINDS
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.core.server.kinds import KINDS
 
 from .flow_texts import TEXTS, texts_in
 

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import CONF_ENABLED, CONF_PRIORITY, DOMAIN
-from custom_components.zeroconf_ai.core.accounting.generation import Generation, Outcome
+from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
 from custom_components.zeroconf_ai.core.protocol.errors import UpstreamError
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.config_entries import ConfigSubentry

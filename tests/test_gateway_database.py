@@ -15,8 +15,8 @@ from custom_components.zeroconf_ai.accounting_database import DATABASE_FILE
 from custom_components.zeroconf_ai.const import CONF_AUTH, CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
 from custom_components.zeroconf_ai.core.accounting.admission import Asked
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
-from custom_components.zeroconf_ai.core.accounting.budget_periods import Period
-from custom_components.zeroconf_ai.core.accounting.database import DatabaseError
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.errors import UnavailableError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.data import DATA

@@ -23,7 +23,7 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.protocol.errors import UpstreamConnectionError
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.core.routing.pool import Member, Pool
+from custom_components.zeroconf_ai.core.routing.pool.pool import Member, Pool
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway import PLATFORMS
 from homeassistant.config_entries import ConfigSubentryData, ConfigSubentryDataWithId
@@ -97,7 +97,9 @@ async def test_all_entities(
     agent = numbered(home_agent_data(title="House"), "01HOUSE")
     with (
         patch("custom_components.zeroconf_ai.gateway.PLATFORMS", [platform]),
-        patch("custom_components.zeroconf_ai.core.accounting.keys.uuid4", return_value=UUID(int=1)),  # unique ids hold it
+        patch(
+            "custom_components.zeroconf_ai.core.accounting.keys.key_store.uuid4", return_value=UUID(int=1)
+        ),  # unique ids hold it
     ):
         entry = await set_up(hass, gateway_with(backend, agent, entry_id="01GATEWAY"))
         member = member_called(hass, "Box")

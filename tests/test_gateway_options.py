@@ -24,8 +24,8 @@ from custom_components.zeroconf_ai.const import (
     CONF_VIRTUAL_MODELS,
     SUBENTRY_BACKEND,
 )
-from custom_components.zeroconf_ai.core.accounting.database import DatabaseError
-from custom_components.zeroconf_ai.core.accounting.keys import KeyStore
+from custom_components.zeroconf_ai.core.accounting.keys.key_store import KeyStore
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationError, PermissionDeniedError
 from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from custom_components.zeroconf_ai.data import DATA

@@ -16,8 +16,8 @@ from custom_components.zeroconf_ai.const import (
     CONF_OWN_PORT,
     CONF_PRIORITY,
 )
+from custom_components.zeroconf_ai.core.presence import advertised_record
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Load, RecordError, ServiceRecord
-from custom_components.zeroconf_ai.core.server import describe
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.flow_known import is_own
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
@@ -90,7 +90,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
     monkeypatch.setattr(gateway_presence, "Advertiser", network.advertiser)
     monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
-    monkeypatch.setattr(describe, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
     return network
 
 

@@ -12,11 +12,11 @@ from homeassistant.util import dt as dt_util
 
 from .accounting_coordinators import Account
 from .const import DOMAIN
-from .core.accounting.books import Books
 from .core.accounting.budget import BudgetEvent, Scope
-from .core.accounting.database import DatabaseError
-from .core.accounting.generation import Generation, Recorder
-from .core.accounting.keys import ClientKey
+from .core.accounting.keys.key_store import ClientKey
+from .core.accounting.storage.database import DatabaseError
+from .core.accounting.store import Books
+from .core.accounting.usage.generation import Generation, Recorder
 from .data import GatewayConfigEntry
 from .gateway_coordinators import BackendCoordinators
 

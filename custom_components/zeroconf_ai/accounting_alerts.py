@@ -23,8 +23,8 @@ from homeassistant.util import dt as dt_util
 from . import issues
 from .accounting_accounts import Accounts
 from .accounting_names import budget_owner
-from .core.accounting.books import Books
 from .core.accounting.budget import BudgetEvent
+from .core.accounting.store import Books
 from .core.protocol.values import NANO
 from .data import GatewayConfigEntry
 from .markdown import escape

@@ -14,11 +14,11 @@ from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from .core.accounting.books import Books
 from .core.accounting.budget import BudgetEvent, Scope
-from .core.accounting.budgets import BudgetState
-from .core.accounting.generation import Generation, Outcome
-from .core.accounting.totals import Standing, Subject
+from .core.accounting.budgets.budget_store import BudgetState
+from .core.accounting.store import Books
+from .core.accounting.usage.generation import Generation, Outcome
+from .core.accounting.usage.totals import Standing, Subject
 from .core.protocol.errors import RateLimitError
 from .currency import COST_KEYS, CostCurrency
 from .data import DATA, GatewayConfigEntry

@@ -11,8 +11,8 @@ from homeassistant.requirements import RequirementsNotFound, async_process_requi
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
-from .core.accounting.books import Books
-from .core.accounting.database import Database, DatabaseError, address_digest
+from .core.accounting.storage.database import Database, DatabaseError, address_digest
+from .core.accounting.store import Books
 
 DATABASE_FILE = "zeroconf_ai.db"
 CONF_DATABASE_URL = "database_url"

@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from .accounting_coordinators import Account
 from .const import DOMAIN
-from .core.accounting.budgets import BudgetState
+from .core.accounting.budgets.budget_store import BudgetState
 from .core.protocol.values import NANO
 from .data import AgentConfigEntry, ProviderRuntime
 

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .core.accounting.budget import Budget, Scope
-from .core.accounting.keys import KeyStore
+from .core.accounting.keys.key_store import KeyStore
 from .core.protocol.values import clean
 from .data import DATA, gateway_entry
 

@@ -29,7 +29,7 @@ from .agents_prompt import Prompt, read_prompt, read_structure
 from .agents_talk import Ask, Converse, GenerateData
 from .const import SUBENTRY_HOME_AGENT
 from .core.backends.base import Answer, Backend, BackendInfo, Timeouts
-from .core.backends.legacy import TextAnswer, as_chat
+from .core.dialects.openai.text_completions import TextAnswer, as_chat
 from .core.protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from .core.protocol.errors import (
     ApiError,

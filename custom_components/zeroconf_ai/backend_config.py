@@ -21,11 +21,11 @@ from .const import (
 )
 from .core.backends.base import Timeouts
 from .core.backends.catalogue import ModelOverride
+from .core.config.backend_types import KINDS
+from .core.config.providers_file import UpstreamConfig
 from .core.protocol.prices import DEFAULT_CURRENCY, Prices
 from .core.protocol.record import Capability, Cost
 from .core.protocol.values import NANO, money
-from .core.server.config import UpstreamConfig
-from .core.server.kinds import KINDS
 
 CONF_CURRENCY = "currency"
 CONF_PRICES = "prices"

@@ -13,8 +13,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .accounting_entity import add_account_entities
 from .binary_sensor_accounts import account_binary_sensors
 from .core.protocol.status import ProviderState
-from .core.routing.breaker import BreakerState
-from .core.routing.pool import Member
+from .core.routing.pool.circuit_breaker import BreakerState
+from .core.routing.pool.pool import Member
 from .data import AgentConfigEntry
 from .entity import ProviderEntity, add_provider_entities
 

@@ -10,7 +10,7 @@ from homeassistant.const import EntityCategory
 
 from .accounting_coordinators import Account
 from .accounting_entity import AccountEntity
-from .core.accounting.budgets import BudgetState
+from .core.accounting.budgets.budget_store import BudgetState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,13 +33,13 @@ from .const import (
 from .core.backends.base import Timeouts
 from .core.backends.identity_probe import IdentityProbe
 from .core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
-from .core.discovery import Change, ChangeKind, Provider
-from .core.identity import Identification, Verdict, identify_any
+from .core.lan.discovery import Change, ChangeKind, Provider
+from .core.lan.identity import Identification, Verdict, identify_any
 from .core.lan.reprobe import Reprober
 from .core.protocol.record import ServiceRecord
 from .core.protocol.status import ProviderState
-from .core.routing.events import RoutingEvent
-from .core.routing.pool import Member, Wake
+from .core.routing.pool.events import RoutingEvent
+from .core.routing.pool.pool import Member, Wake
 from .data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of
 from .energy import EnergyFeeds, EnergyOptions
 from .pool_coordinator import MemberCoordinator

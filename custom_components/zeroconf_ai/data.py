@@ -22,11 +22,11 @@ from .const import (
 from .core.backends.base import Endpoint, Ssl
 from .core.backends.identity_probe import confirmed_key
 from .core.backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl
-from .core.discovery import DiscoveryManager
 from .core.engine import Engine
-from .core.identity import Confirmed
+from .core.lan.discovery import DiscoveryManager
+from .core.lan.identity import Confirmed
 from .core.protocol.record import names_public_host
-from .core.routing.pool import Member
+from .core.routing.pool.pool import Member
 
 if TYPE_CHECKING:
     from .coordinator import ProviderCoordinator

@@ -25,9 +25,9 @@ from .const import (
     CONF_WAKE_ACTION,
     DEFAULT_HEALTH_INTERVAL,
 )
-from .core.discovery import Provider
+from .core.lan.discovery import Provider
 from .core.protocol.models import ModelInfo
-from .core.routing.pool import Member
+from .core.routing.pool.pool import Member
 from .data import DATA, GatewayConfigEntry, ZeroconfAIConfigEntry, is_gateway, provider_entries
 
 TO_REDACT = {

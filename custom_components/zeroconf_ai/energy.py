@@ -22,9 +22,9 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util.unit_conversion import EnergyConverter, PowerConverter
 
-from .core.accounting.energy import EnergyMeter
+from .core.accounting.prices.energy import EnergyMeter
 from .core.protocol.values import NANO
-from .core.routing.pool import Pool
+from .core.routing.pool.pool import Pool
 
 CONF_POWER_SENSOR = "power_sensor"
 CONF_IDLE_POWER = "idle_power"

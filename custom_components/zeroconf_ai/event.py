@@ -11,7 +11,7 @@ from homeassistant.helpers.event import async_call_later
 
 from .accounting_entity import add_account_entities
 from .core.protocol.values import clean
-from .core.routing.events import EventKind, RoutingEvent
+from .core.routing.pool.events import EventKind, RoutingEvent
 from .data import DATA, AgentConfigEntry
 from .entity import ProviderEntity, add_provider_entities
 from .event_accounts import account_events

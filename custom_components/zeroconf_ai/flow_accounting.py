@@ -29,7 +29,7 @@ from .accounting_alerts import (
     is_webhook,
 )
 from .accounting_database import CONF_DATABASE_URL, CONF_KEEP_BODIES, CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS, async_test_database
-from .core.accounting.database import DatabaseError
+from .core.accounting.storage.database import DatabaseError
 from .flow_schemas import whole
 from .markdown import MarkdownFlow
 

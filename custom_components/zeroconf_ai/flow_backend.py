@@ -10,8 +10,8 @@ from homeassistant.data_entry_flow import AbortFlow
 
 from .backend_config import CONF_PRICES, upstream
 from .const import CONF_ALIASES, CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
+from .core.config.backend_types import KINDS, Kind
 from .core.protocol.models import ModelInfo
-from .core.server.kinds import KINDS, Kind
 from .flow_backend_probe import KEY_FOR_NEW_HOST, ask_backend, backend_url
 from .flow_backend_schemas import (
     ALIAS_INVALID,

@@ -5,11 +5,11 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
+from .core.config.backend_types import Kind
+from .core.config.members import make_backend
+from .core.config.providers_file import UpstreamConfig
 from .core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
 from .core.protocol.models import ModelInfo
-from .core.server.config import UpstreamConfig
-from .core.server.kinds import Kind
-from .core.server.upstreams import make_backend
 from .flow_probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
 
 NO_TLS = "no_tls"

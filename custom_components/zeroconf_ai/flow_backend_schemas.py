@@ -40,8 +40,8 @@ from .const import (
     CONF_WEIGHT,
     DEFAULT_QUEUE_LENGTH,
 )
+from .core.config.backend_types import Kind
 from .core.protocol.record import DEFAULT_PRIORITY, Cost, Placement
-from .core.server.kinds import Kind
 from .energy import KEYS as ENERGY_KEYS, energy_fields
 from .flow_schemas import ADVANCED, SECRET, seconds, whole
 

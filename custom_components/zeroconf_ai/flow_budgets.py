@@ -20,10 +20,10 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 
 from .accounting_names import backend_names, budget_owner, user_names
-from .core.accounting.books import Books
 from .core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, amount_words, budget_id
-from .core.accounting.budget_periods import Period
-from .core.accounting.database import DatabaseError
+from .core.accounting.periods import Period
+from .core.accounting.storage.database import DatabaseError
+from .core.accounting.store import Books
 from .core.protocol.values import NANO
 from .flow_gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema
 from .markdown import Markdown, MarkdownFlow, escaped, table_row

@@ -21,7 +21,7 @@ from .const import (
     KIND_GATEWAY,
     SUBENTRY_HOME_AGENT,
 )
-from .core.accounting.keys import PREFIX_LENGTH, digest, new_secret
+from .core.accounting.keys.key_store import PREFIX_LENGTH, digest, new_secret
 from .core.protocol.record import Auth
 from .flow_backend_probe import ask_backend
 from .flow_gateway_schemas import access_schema, gateway_schema

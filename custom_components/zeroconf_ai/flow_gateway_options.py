@@ -19,10 +19,10 @@ from .const import (
     CONF_VIRTUAL_MODELS,
     SUBENTRY_BACKEND,
 )
+from .core.config.document import ConfigError
+from .core.config.providers_file import UpstreamConfig, read_config
 from .core.protocol.record import Auth
 from .core.routing.policy import Policy
-from .core.server.config import UpstreamConfig, read_config
-from .core.server.document import ConfigError
 from .flow_accounting import AccountingFlow
 from .flow_budgets import BudgetsFlow
 from .flow_gateway_schemas import CONF_YAML, IMPORT, settings_schema

@@ -37,7 +37,7 @@ from .const import (
     CONF_TARGETS,
     DEFAULT_QUEUE_LENGTH,
 )
-from .core.accounting.keys import LARGEST_RATE
+from .core.accounting.keys.key_store import LARGEST_RATE
 from .core.protocol.record import DEFAULT_PRIORITY, Auth
 from .core.routing.policy import Strategy
 from .flow_schemas import whole

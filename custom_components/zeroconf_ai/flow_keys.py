@@ -10,9 +10,9 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_ENABLED
 from .core.accounting.budget import Budget, Scope, budget_id
-from .core.accounting.budget_periods import Period
-from .core.accounting.database import DatabaseError
-from .core.accounting.keys import ClientKey, KeyStore
+from .core.accounting.keys.key_store import ClientKey, KeyStore
+from .core.accounting.periods import Period
+from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
 from .core.server.endpoints import ROUTES
 from .flow_gateway_schemas import (

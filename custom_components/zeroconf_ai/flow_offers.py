@@ -15,7 +15,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_PROVIDER_ID, DOMAIN
-from .core.discovery import Change, ChangeKind, DiscoveryManager
+from .core.lan.discovery import Change, ChangeKind, DiscoveryManager
 from .core.lan.reprobe import MAX_TARGETS, Reprober
 from .core.protocol.record import ServiceRecord
 from .flow_probe import CANNOT_CONNECT, NEEDS_KEY, NO_MODELS, Found, Problem, find_record

@@ -46,17 +46,17 @@ from .const import (
     SUBENTRY_CONVERSATION,
 )
 from .core import __version__
-from .core.accounting.books import Books
-from .core.accounting.database import DatabaseError
-from .core.accounting.gatekeeper import MeteredClosed
-from .core.accounting.generation import Recorders
+from .core.accounting.admission_control import MeteredClosed
+from .core.accounting.storage.database import DatabaseError
+from .core.accounting.store import Books
+from .core.accounting.usage.generation import Recorders
 from .core.protocol.record import Auth
 from .core.protocol.values import money
 from .core.routing.policy import Policy
-from .core.routing.slots import QUEUE_LENGTH
-from .core.server.cors import Origins
+from .core.routing.pool.concurrency import QUEUE_LENGTH
+from .core.server.access.cors import Origins
+from .core.server.access.guard import PRIVATE_NETWORKS, Guard
 from .core.server.gateway import DRAIN_SECONDS, Gateway
-from .core.server.guard import PRIVATE_NETWORKS, Guard
 from .core.server.metrics import Metrics
 from .data import DATA, GatewayConfigEntry
 from .gateway_backends import GatewayBackends

@@ -13,12 +13,12 @@ from .agents import ASSIST_MODEL, AgentBackend, model_of
 from .backend_config import upstream_of
 from .const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
 from .core.backends.base import BackendInfo
+from .core.config.members import Upstreams
 from .core.engine import Engine
 from .core.protocol.record import DEFAULT_PRIORITY
 from .core.protocol.status import ProviderState
-from .core.routing.pool import Member
-from .core.routing.watch import HealthWatch
-from .core.server.upstreams import Upstreams
+from .core.routing.pool.health_loop import HealthWatch
+from .core.routing.pool.pool import Member
 from .data import GatewayConfigEntry
 from .energy import EnergyFeeds, EnergyOptions
 from .gateway_session import GatewaySession

@@ -9,9 +9,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
-from .core.accounting.generation import Generation, Outcome, Recorder
+from .core.accounting.usage.generation import Generation, Outcome, Recorder
 from .core.protocol.status import ProviderState
-from .core.routing.events import EventKind, RoutingEvent
+from .core.routing.pool.events import EventKind, RoutingEvent
 from .core.server.gateway import Gateway
 from .data import GatewayConfigEntry
 from .pool_coordinator import MemberCoordinator, PoolCoordinator

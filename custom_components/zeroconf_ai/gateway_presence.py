@@ -24,13 +24,13 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 
 from .const import CONF_ADVERTISE, CONF_NEGOTIATE_PRIORITY, CONF_PRIORITY, DOMAIN
-from .core.accounting.keys import KeyStore
-from .core.discovery import Change, ChangeKind
+from .core.accounting.keys.key_store import KeyStore
+from .core.lan.advertiser import Advertiser
+from .core.lan.discovery import Change, ChangeKind
+from .core.lan.interfaces import Address
+from .core.presence.advertised_record import Description
 from .core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
-from .core.server.advertise import Advertiser
-from .core.server.describe import Description
 from .core.server.gateway import Gateway
-from .core.server.interfaces import Address
 from .data import DATA, GatewayConfigEntry
 from .own_port import OwnPort
 

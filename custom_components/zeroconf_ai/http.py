@@ -23,11 +23,11 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .core.protocol.errors import UnavailableError
-from .core.server.auth import presented_key
+from .core.server.access.auth import presented_key
+from .core.server.access.guard import HomeUser
 from .core.server.dispatch import Route, begin, dispatch
 from .core.server.endpoints import ROUTES
-from .core.server.guard import HomeUser
-from .core.server.unrouted import method_not_allowed, not_found, preflight
+from .core.server.fallback_routes import method_not_allowed, not_found, preflight
 from .data import gateway_runtime
 
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")

@@ -10,10 +10,10 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
-from .core.accounting.books import Books
 from .core.accounting.budget import amount_words
-from .core.accounting.budgets import BudgetState
-from .core.accounting.loss import Loss
+from .core.accounting.budgets.budget_store import BudgetState
+from .core.accounting.storage.loss import Loss
+from .core.accounting.store import Books
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
 from .data import is_gateway

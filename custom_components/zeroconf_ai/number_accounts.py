@@ -11,8 +11,8 @@ from .accounting_coordinators import Account
 from .accounting_entity import AccountEntity
 from .const import CONF_MONTHLY_LIMIT, DOMAIN
 from .core.accounting.budget import Budget, Scope
-from .core.accounting.budget_periods import Period
-from .core.accounting.database import DatabaseError
+from .core.accounting.periods import Period
+from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
 from .data import GatewayConfigEntry
 

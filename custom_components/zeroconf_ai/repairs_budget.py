@@ -11,8 +11,8 @@ from homeassistant.helpers.selector import NumberSelector, NumberSelectorConfig,
 
 from .const import DOMAIN
 from .core.accounting.budget import Budget
-from .core.accounting.budgets import Budgets, BudgetState
-from .core.accounting.database import DatabaseError
+from .core.accounting.budgets.budget_store import Budgets, BudgetState
+from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
 from .data import gateway_entry, gateway_runtime
 from .markdown import Markdown, MarkdownFlow, escaped

@@ -8,7 +8,7 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .core.accounting.database import DatabaseError
+from .core.accounting.storage.database import DatabaseError
 from .data import gateway_runtime
 from .markdown import Markdown, MarkdownFlow
 

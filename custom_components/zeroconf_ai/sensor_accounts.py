@@ -13,9 +13,9 @@ from homeassistant.util import dt as dt_util
 from .accounting_coordinators import Account
 from .accounting_entity import AccountEntity, budget_attributes
 from .core.accounting.budget import Scope
-from .core.accounting.budgets import BudgetState
-from .core.accounting.sums import Sums
-from .core.accounting.totals import Standing
+from .core.accounting.budgets.budget_store import BudgetState
+from .core.accounting.usage.summary import Sums
+from .core.accounting.usage.totals import Standing
 from .core.protocol.values import NANO
 
 _TOTAL = SensorStateClass.TOTAL_INCREASING

@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from .core.protocol.status import Period, ProviderStatus
 from .core.protocol.values import NANO, money
-from .core.routing.pool import Tally
+from .core.routing.pool.pool import Tally
 from .currency import CostCurrency
 from .entity import ProviderEntity
 from .pool_coordinator import MemberCoordinator

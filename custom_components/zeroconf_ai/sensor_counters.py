@@ -8,7 +8,7 @@ from typing import override
 from homeassistant.components.sensor import RestoreSensor, SensorEntityDescription, SensorStateClass
 from homeassistant.const import EntityCategory
 
-from .core.routing.pool import Tally
+from .core.routing.pool.pool import Tally
 from .entity import GatewayEntity, ProviderEntity
 from .gateway_coordinators import Counts
 

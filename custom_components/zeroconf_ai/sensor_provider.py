@@ -11,7 +11,7 @@ from homeassistant.helpers.typing import StateType
 
 from .core.protocol.status import ProviderState, Queue
 from .core.protocol.values import clean
-from .core.routing.pool import Member
+from .core.routing.pool.pool import Member
 from .entity import ProviderEntity
 
 LONGEST_STATE = 255

@@ -14,16 +14,16 @@ from homeassistant.helpers.json import json_dumps
 from homeassistant.helpers.service import async_get_config_entry
 
 from .const import CONF_BASE_URL, CONF_MAX_TOKENS, CONF_PROVIDER_ID, CONF_TEMPERATURE, DOMAIN
-from .core.discovery import Provider
 from .core.engine import Caller, Source
+from .core.lan.discovery import Provider
 from .core.protocol import json
 from .core.protocol.chunks import Chunk, Delta, Message
 from .core.protocol.errors import ApiError, InvalidRequestError
 from .core.protocol.models import AUTO
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
-from .core.routing.pool import Member
-from .core.routing.reply import Reply
+from .core.routing.execution.reply import Reply
+from .core.routing.pool.pool import Member
 from .data import DATA
 from .errors import structure_failed, to_home_assistant_error
 from .translate import parse_structured

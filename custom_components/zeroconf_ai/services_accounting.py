@@ -14,13 +14,13 @@ from homeassistant.helpers.service import async_register_admin_service
 
 from .accounting_names import backend_names, user_names
 from .const import DOMAIN
-from .core.accounting import export
-from .core.accounting.books import Books
 from .core.accounting.budget import Action, Budget, Scope, budget_id
-from .core.accounting.budget_periods import Period
-from .core.accounting.database import DatabaseError
-from .core.accounting.export import Format
-from .core.accounting.rollups import Group
+from .core.accounting.periods import Period
+from .core.accounting.storage.database import DatabaseError
+from .core.accounting.store import Books
+from .core.accounting.usage import export
+from .core.accounting.usage.export import Format
+from .core.accounting.usage.rollups import Group
 from .core.protocol.values import NANO
 from .data import gateway_runtime
 from .number_accounts import LARGEST_BUDGET

@@ -33,8 +33,8 @@ from .core.protocol.chunks import Delta, Message
 from .core.protocol.errors import InvalidRequestError
 from .core.protocol.request import Kind, Request
 from .core.protocol.thinking import ThinkSplitter
-from .core.routing.reply import Reply
-from .core.routing.sessions import session_key
+from .core.routing.execution.reply import Reply
+from .core.routing.execution.sessions import session_key
 from .errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
 from .translate import (
     match_tool_name,

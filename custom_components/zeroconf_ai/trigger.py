@@ -14,7 +14,7 @@ from homeassistant.helpers.trigger import (
 )
 
 from .core.protocol.status import ProviderState
-from .core.routing.events import EventKind
+from .core.routing.pool.events import EventKind
 from .entity import entities_of_kind
 
 _SENSORS = {SENSOR_DOMAIN: DomainSpec()}

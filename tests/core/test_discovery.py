@@ -16,11 +16,11 @@ from zeroconf._dns import DNSPointer
 from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from zeroconf_ai.discovery import Change, ChangeKind, DiscoveryManager, Preferences
 from zeroconf_ai.engine import ask_health
+from zeroconf_ai.lan.discovery import Change, ChangeKind, DiscoveryManager, Preferences
+from zeroconf_ai.lan.trust import Trust, TrustStore
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Capability, Cost, Load, Placement, ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.trust import Trust, TrustStore
 
 from ..fakes import FakeProvider, running
 

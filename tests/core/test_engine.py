@@ -28,7 +28,7 @@ from zeroconf_ai.protocol.errors import (
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing import router as router_module
+from zeroconf_ai.routing.execution import router as router_module
 
 CALLER = Caller(Source.ASSIST, "test")
 CHAT = "/chat/completions"

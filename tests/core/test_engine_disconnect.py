@@ -8,14 +8,14 @@ import aiohttp
 import pytest
 
 from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
-from zeroconf_ai.accounting.generation import Generation, Outcome, Recorder
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import StreamBrokenError, UnavailableError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.pool import Member
+from zeroconf_ai.routing.pool.pool import Member
 
 CALLER = Caller(Source.HTTP, "test", key_id="k1")
 CHAT = "/chat/completions"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.identity import Confirmed, Identification, Reply, Target, Verdict, identify, identify_any
+from zeroconf_ai.lan.identity import Confirmed, Identification, Reply, Target, Verdict, identify, identify_any
 from zeroconf_ai.protocol.record import Placement, ServiceRecord
 
 OLD, NEW = "http://192.0.2.1:8000/v1", "http://192.0.2.2:8000/v1"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from zeroconf_ai.lan.trust import Trust, TrustStore
 from zeroconf_ai.protocol.record import ServiceRecord
-from zeroconf_ai.trust import Trust, TrustStore
 
 RECORD = ServiceRecord(name="Gaming PC", host="pc.local.", port=8000, id="id-1", tls=True, fingerprint="abc")
 

@@ -12,8 +12,8 @@ from tests.core.clouds.openai import FakeOpenAI
 from tests.core.clouds.server import FakeCloud, Fault, Refusal, Reply
 from tests.core.fakes import ROLE, STOP, StubBackend, chat, delta
 from tests.core.server.common import Served, events, served
-from zeroconf_ai.accounting.energy import EnergyMeter
-from zeroconf_ai.accounting.generation import Generation, Outcome, Recorder
+from zeroconf_ai.accounting.prices.energy import EnergyMeter
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError
@@ -21,9 +21,9 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.bounds import USUAL_ANSWER
 from zeroconf_ai.routing.policy import Policy, Terms
-from zeroconf_ai.routing.pool import Member
+from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pricing.bounds import USUAL_ANSWER
 
 CALLER = Caller(Source.HTTP)
 DOLLAR = 10**9

@@ -18,8 +18,8 @@ import aiohttp
 import orjson
 
 from .accounting.admission import Admission, Asked, Gatekeeper
-from .accounting.bodies import BODY_LIMIT, Bodies, Body
-from .accounting.generation import Generation, Outcome, Recorder
+from .accounting.conversations.messages import BODY_LIMIT, Bodies, Body
+from .accounting.usage.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.demand import answer_count, answer_limit
@@ -30,16 +30,16 @@ from .protocol.record import ServiceRecord
 from .protocol.request import Kind, Request, Urgency
 from .protocol.status import Located
 from .protocol.usage import Usage
-from .routing.billing import Bill, costs_by_backend, total
-from .routing.bounds import USUAL_ANSWER
-from .routing.exposure import Exposure, exposure, is_limited, may_cost
-from .routing.health import HealthChecker
+from .routing.execution.reply import Reply
+from .routing.execution.router import Router
+from .routing.execution.sessions import Sessions
 from .routing.policy import Policy, Terms
-from .routing.pool import Member, Pool
-from .routing.reply import Reply
-from .routing.router import Router
-from .routing.sessions import Sessions
-from .routing.slots import Place, Slots
+from .routing.pool.concurrency import Place, Slots
+from .routing.pool.health import HealthChecker
+from .routing.pool.pool import Member, Pool
+from .routing.pricing.billing import Bill, costs_by_backend, total
+from .routing.pricing.bounds import USUAL_ANSWER
+from .routing.pricing.worst_case import Exposure, exposure, is_limited, may_cost
 
 _LOGGER = logging.getLogger(__name__)
 

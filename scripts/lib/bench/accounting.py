@@ -21,15 +21,15 @@ import time
 from sqlalchemy import Connection, Integer, Text, case, cast, func, insert, literal, select
 
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.database import Database
-from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
-from zeroconf_ai.accounting.keys import digest, new_secret
-from zeroconf_ai.accounting.rollups import Group
-from zeroconf_ai.accounting.sums import month_end
-from zeroconf_ai.accounting.tables import counters, generations, key_months, key_rollups, keys, rollups
+from zeroconf_ai.accounting.keys.key_store import digest, new_secret
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.storage.database import Database
+from zeroconf_ai.accounting.storage.tables import counters, generations, key_months, key_rollups, keys, rollups
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
+from zeroconf_ai.accounting.usage.rollups import Group
+from zeroconf_ai.accounting.usage.summary import month_end
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
 from zeroconf_ai.engine import Caller, Engine, Source

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 from . import postgres
 

@@ -5,8 +5,8 @@ import sys
 import time
 
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.errors import QuotaError
 
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Action, BudgetEvent, Scope, make_budget, parse_amount
-from zeroconf_ai.accounting.budget_periods import Period, Windows, window
-from zeroconf_ai.accounting.database import Database
-from zeroconf_ai.accounting.generation import Outcome
+from zeroconf_ai.accounting.periods import Period, Windows, window
+from zeroconf_ai.accounting.storage.database import Database
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import EXCEEDED, Action, BudgetEvent, Scope
-from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.errors import QuotaError
 
 from .conftest import Make, Store

@@ -13,16 +13,16 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from zeroconf_ai.accounting import database as database_module
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.database import Database, DatabaseError, parse_url
+from zeroconf_ai.accounting.storage import database as database_module
+from zeroconf_ai.accounting.storage.database import Database, DatabaseError, parse_url
+from zeroconf_ai.accounting.store import Books
 
 CANARY = "canary-password"
 
 WRITER = """
 import asyncio, sys, time
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
     books = await Books.open(sys.argv[1])
@@ -41,10 +41,10 @@ asyncio.run(main())
 SPENDER = """
 import asyncio, sys, time
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
     books = await Books.open(sys.argv[1])
@@ -64,8 +64,8 @@ asyncio.run(main())
 
 SHARER = """
 import asyncio, sys, time
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
     sys.stdin.readline()

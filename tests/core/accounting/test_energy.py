@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 import pytest
 
-from zeroconf_ai.accounting.energy import SETTLE_SECONDS, EnergyMeter
+from zeroconf_ai.accounting.prices.energy import SETTLE_SECONDS, EnergyMeter
 
 NANO = 10**9
 KWH = 3_600_000

@@ -14,10 +14,11 @@ from sqlite3 import connect
 from hypothesis import given, strategies as st
 import pytest
 
-from zeroconf_ai.accounting import export, ledger as ledger_module, sqlite
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.export import Format
-from zeroconf_ai.accounting.rollups import Group
+from zeroconf_ai.accounting.storage import sqlite
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage import export, ledger as ledger_module
+from zeroconf_ai.accounting.usage.export import Format
+from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 
@@ -105,7 +106,7 @@ def test_money_is_exact(nano: int) -> None:
 
 
 async def test_the_file_gives_back_the_room_of_what_was_deleted(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroconf_ai.accounting.books._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("zeroconf_ai.accounting.store._PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(sqlite, "_STEP_PAGES", 50)
     books = await Books.open(file, keep=1000.0)
     for number in range(6_000):

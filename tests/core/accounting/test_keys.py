@@ -12,10 +12,11 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting import key_rows, sqlite
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.database import DatabaseError
-from zeroconf_ai.accounting.keys import ClientKey, KeyStore, digest, new_secret
+from zeroconf_ai.accounting.keys import statements
+from zeroconf_ai.accounting.keys.key_store import ClientKey, KeyStore, digest, new_secret
+from zeroconf_ai.accounting.storage import sqlite
+from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
 
 from .conftest import Store, content
@@ -78,7 +79,7 @@ async def test_no_secret_and_no_hash_of_one_is_shown_and_no_secret_kept(
     books.keys.verify(secret)
     other = await Books.open(store.url)
     with pytest.raises(DatabaseError) as caught:
-        await other._database.write(lambda connection: key_rows.add(connection, key, digest(rotated)))
+        await other._database.write(lambda connection: statements.add(connection, key, digest(rotated)))
     await other.close()
     shown = "".join(map(repr, (books, books.keys, key, list(books.keys), caught.value))) + str(caught.value) + caplog.text
     await books.flush()
@@ -230,9 +231,9 @@ async def test_ten_thousand_keys_are_told_apart(books: Books) -> None:
     secrets = [new_secret() for _ in range(10_000)]
 
     def fill(connection: object) -> None:
-        key_rows.count_change(connection)  # type: ignore[arg-type]
+        statements.count_change(connection)  # type: ignore[arg-type]
         for at, secret in enumerate(secrets):
-            key_rows.add(connection, ClientKey(f"{at}", f"{at}", secret[:8], time.time()), digest(secret))  # type: ignore[arg-type]
+            statements.add(connection, ClientKey(f"{at}", f"{at}", secret[:8], time.time()), digest(secret))  # type: ignore[arg-type]
 
     await books._database.write(fill)
     await books.keys.refresh()

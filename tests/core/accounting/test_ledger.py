@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting import ledger as ledger_module, rows, sqlite, tables
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.storage import sqlite, statements, tables
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage import ledger as ledger_module
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
 from .conftest import Make, Store, run
@@ -116,7 +117,7 @@ async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(book
     assert store.count("generations") == len(bad) + 1
     found = await books.ledger.get("x" * 1_000_000)
     assert found is not None
-    assert found.model == "x" * rows.TEXT_LIMIT
+    assert found.model == "x" * statements.TEXT_LIMIT
 
 
 async def test_a_locked_database_delays_records_and_loses_none(
@@ -165,8 +166,8 @@ async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
 
 
 async def test_old_records_go_in_small_batches(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "DELETE_ROWS", 10)
-    monkeypatch.setattr("zeroconf_ai.accounting.books.DELETE_ROWS", 10)
+    monkeypatch.setattr(statements, "DELETE_ROWS", 10)
+    monkeypatch.setattr("zeroconf_ai.accounting.store.DELETE_ROWS", 10)
     books = await Books.open(store.url, keep=1000.0)
     for at in range(25):
         books.ledger.record(make(f"old_{at}", created=time.time() - 2000))

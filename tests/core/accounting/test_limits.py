@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting import buckets as buckets_module
 from zeroconf_ai.accounting.admission import Admission, Asked, Rates
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.buckets import Draw, MemoryBuckets, Short
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.limits import go_duration
+from zeroconf_ai.accounting.limits import token_buckets as buckets_module
+from zeroconf_ai.accounting.limits.rate_limits import go_duration
+from zeroconf_ai.accounting.limits.token_buckets import Draw, MemoryBuckets, Short
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.errors import QuotaError, RateLimitError
 from zeroconf_ai.protocol.usage import Usage
 

@@ -13,14 +13,15 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting import batches, books as books_module, gatekeeper, sqlite
+from zeroconf_ai.accounting import admission_control, store as books_module
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Action, Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.database import DatabaseError
-from zeroconf_ai.accounting.generation import Outcome
-from zeroconf_ai.accounting.rescue import Rescued
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.storage import sqlite, write_queue
+from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.accounting.storage.rescue import Rescued
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.usage import Usage
 
@@ -320,7 +321,7 @@ async def test_database_locked_at_start_is_an_error_and_left_alone(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = await fill(file, make)
-    monkeypatch.setattr("zeroconf_ai.accounting.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("zeroconf_ai.accounting.storage.sqlite.BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
@@ -446,7 +447,7 @@ async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Ma
         nonlocal looks
         looks += 1
 
-    monkeypatch.setattr("zeroconf_ai.accounting.database.sqlite.identity", look)
+    monkeypatch.setattr("zeroconf_ai.accounting.storage.database.sqlite.identity", look)
     for number in range(100):
         admission = await books.gatekeeper.admit(metered())
         admission.settle(make(f"{number}", outcome=Outcome.OK))
@@ -461,9 +462,9 @@ async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Ma
 async def test_database_that_takes_nothing_for_long_closes_metered_until_it_does(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "FLUSH_SECONDS", 0.02)
-    monkeypatch.setattr(gatekeeper, "UNWRITTEN_SECONDS", 0.1)
-    monkeypatch.setattr("zeroconf_ai.accounting.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(write_queue, "FLUSH_SECONDS", 0.02)
+    monkeypatch.setattr(admission_control, "UNWRITTEN_SECONDS", 0.1)
+    monkeypatch.setattr("zeroconf_ai.accounting.storage.sqlite.BUSY_SECONDS", 0.05)
     await fill(file, make)
     books = await Books.open(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as full:

@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 import pytest
 from sqlalchemy import Engine, MetaData, text
 
-from zeroconf_ai.accounting import migrate, tables
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.database import DatabaseError, _engine, parse_url
+from zeroconf_ai.accounting.storage import migrate, tables
+from zeroconf_ai.accounting.storage.database import DatabaseError, _engine, parse_url
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.usage import Usage
 
 from .conftest import Make, Store

@@ -7,8 +7,8 @@ from typing import Any, override
 
 import pytest
 
-from zeroconf_ai.accounting import pricing
-from zeroconf_ai.accounting.pricing import PriceBook
+from zeroconf_ai.accounting.prices import price_book
+from zeroconf_ai.accounting.prices.price_book import PriceBook
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.usage import Usage
 
@@ -83,7 +83,7 @@ async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, mon
         def now(cls, tz: Any = None) -> Any:
             return datetime(2025, 8, 1, cls.hour_now, tzinfo=tz or UTC)
 
-    monkeypatch.setattr(pricing, "datetime", Clock)
+    monkeypatch.setattr(price_book, "datetime", Clock)
     url = "https://api.deepseek.com/v1"
     day = book.prices("openai_compatible", "deepseek-chat", url)
     Clock.hour_now = 20
@@ -94,7 +94,7 @@ async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, mon
 
 
 async def test_home_without_a_cloud_never_reads_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pricing, "_read", lambda: pytest.fail("it was read"))
+    monkeypatch.setattr(price_book, "_read", lambda: pytest.fail("it was read"))
     book = PriceBook()
     for kind, url in (("ollama", "http://192.0.2.20:11434"), ("openai_compatible", "http://192.0.2.20:8000/v1"), ("vllm", "")):
         assert await book.lookup(kind, url) is None
@@ -111,7 +111,7 @@ async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatc
             read.append(True)
         return {}
 
-    monkeypatch.setattr(pricing, "_read", reads)
+    monkeypatch.setattr(price_book, "_read", reads)
     book = PriceBook()
     await asyncio.gather(*(book.lookup("openai") for _ in range(5)))
     assert read == [True]
@@ -127,9 +127,9 @@ async def test_missing_package_costs_the_prices_and_nothing_else(
 
 
 async def test_what_is_kept_at_hand_is_bounded(book: PriceBook) -> None:
-    for number in range(pricing._KEPT + 10):
-        book._listed["openai", f"m{number}"] = pricing._UNKNOWN
-        if len(book._listed) == pricing._KEPT:
+    for number in range(price_book._KEPT + 10):
+        book._listed["openai", f"m{number}"] = price_book._UNKNOWN
+        if len(book._listed) == price_book._KEPT:
             break
     assert book.prices("openai", "another") is None
     assert len(book._listed) == 1

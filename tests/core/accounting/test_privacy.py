@@ -7,16 +7,17 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting import bodies as bodies_module, rows, tables
-from zeroconf_ai.accounting.bodies import Body
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.rollups import FORGOTTEN, Group
-from zeroconf_ai.accounting.session import SessionRow
+from zeroconf_ai.accounting.conversations import messages as bodies_module
+from zeroconf_ai.accounting.conversations.messages import Body
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.storage import statements, tables
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.rollups import FORGOTTEN, Group
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.request import Kind, Request
-from zeroconf_ai.routing.sessions import session_key
+from zeroconf_ai.routing.execution.sessions import session_key
 
 from ..fakes import STOP, USAGE, StubBackend, delta
 from .conftest import Make, Store, content
@@ -156,8 +157,8 @@ async def test_words_that_wait_are_bounded(store: Store, monkeypatch: pytest.Mon
 async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
     store: Store, make: Make, whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "DELETE_ROWS", 10)
-    monkeypatch.setattr("zeroconf_ai.accounting.books.DELETE_ROWS", 10)
+    monkeypatch.setattr(statements, "DELETE_ROWS", 10)
+    monkeypatch.setattr("zeroconf_ai.accounting.store.DELETE_ROWS", 10)
     books = await Books.open(store.url, keep_bodies=True)
     user = "user-canary"
     key, _ = await books.keys.create("Name-canary", user_id=user, device="Device-canary", actor=user)

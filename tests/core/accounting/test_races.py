@@ -9,21 +9,21 @@ import time
 import openai
 import pytest
 
-from zeroconf_ai.accounting import shared_rows
-from zeroconf_ai.accounting.accounts import Due, Reserved
 from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope, make_budget
-from zeroconf_ai.accounting.budget_periods import Period, Windows
-from zeroconf_ai.accounting.reservations import Decision
-from zeroconf_ai.accounting.shared_accounts import SharedAccounts
+from zeroconf_ai.accounting.budgets import shared_statements
+from zeroconf_ai.accounting.budgets.balances import Due, Reserved
+from zeroconf_ai.accounting.budgets.reservations import Decision
+from zeroconf_ai.accounting.budgets.shared_balances import SharedAccounts
+from zeroconf_ai.accounting.periods import Period, Windows
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
-from zeroconf_ai.server.guard import Guard
+from zeroconf_ai.server.access.guard import Guard
 
 from ..fakes import STOP, USAGE, StubBackend, delta
 from ..server.common import Served, served
@@ -172,11 +172,11 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
     try:
         await books.budgets.set(Scope.KEY, "k", CENT, Period.MONTH)
         await other.budgets.refresh()
-        monkeypatch.setattr(shared_rows, "LEASE_SECONDS", -1.0)
+        monkeypatch.setattr(shared_statements, "LEASE_SECONDS", -1.0)
         held = await books.gatekeeper.admit(asked)
         with pytest.raises(QuotaError, match="set aside"):
             await other.gatekeeper.admit(asked)
-        await other._database.write(shared_rows.expire)
+        await other._database.write(shared_statements.expire)
         monkeypatch.undo()
         second = await other.gatekeeper.admit(asked)
         held.settle(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged

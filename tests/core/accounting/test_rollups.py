@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from zeroconf_ai.accounting import rollups as rollups_module, tables
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
-from zeroconf_ai.accounting.rollups import OTHER, Group
-from zeroconf_ai.accounting.sums import NUMBERS, Sums
+from zeroconf_ai.accounting.storage import tables
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage import rollups as rollups_module
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
+from zeroconf_ai.accounting.usage.rollups import OTHER, Group
+from zeroconf_ai.accounting.usage.summary import NUMBERS, Sums
 from zeroconf_ai.protocol.usage import Usage
 
 from .conftest import Make, Store

@@ -2,9 +2,9 @@
 
 import pytest
 
-from zeroconf_ai.accounting import sessions as sessions_module
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.session import SessionRow
+from zeroconf_ai.accounting.conversations import sessions as sessions_module
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
+from zeroconf_ai.accounting.store import Books
 
 from .conftest import Store
 

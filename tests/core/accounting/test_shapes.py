@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import orjson
 import pytest
 
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.backends.base import Answer, BackendInfo, StaticAnswer
+from zeroconf_ai.dialects.anthropic.client_request import to_chat as messages_to_chat
+from zeroconf_ai.dialects.ollama.client_request import chat_to_chat, generate_to_chat
+from zeroconf_ai.dialects.responses.client_request import to_chat as responses_to_chat
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.chunks import Chunk, Delta
 from zeroconf_ai.protocol.errors import InvalidRequestError, QuotaError, UpstreamTimeoutError
@@ -25,11 +28,8 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
-from zeroconf_ai.routing.billing import Bill
 from zeroconf_ai.routing.policy import Policy, Terms
-from zeroconf_ai.server.dialects.messages_request import to_chat as messages_to_chat
-from zeroconf_ai.server.dialects.ollama_request import chat_to_chat, generate_to_chat
-from zeroconf_ai.server.dialects.responses_request import to_chat as responses_to_chat
+from zeroconf_ai.routing.pricing.billing import Bill
 
 from ..fakes import StubBackend, delta
 from ..server.common import served

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from zeroconf_ai.accounting import totals as totals_module
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.rollups import OTHER
-from zeroconf_ai.accounting.sums import Sums
-from zeroconf_ai.accounting.totals import Subject, Totals
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage import totals as totals_module
+from zeroconf_ai.accounting.usage.rollups import OTHER
+from zeroconf_ai.accounting.usage.summary import Sums
+from zeroconf_ai.accounting.usage.totals import Subject, Totals
 
 from .conftest import Make, Store
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from zeroconf_ai.backends.anthropic.answer import AnthropicTranslator
+from zeroconf_ai.dialects.anthropic.upstream_response import AnthropicTranslator
 from zeroconf_ai.protocol.chunks import Chunk, Delta, Message
 from zeroconf_ai.protocol.errors import StreamBrokenError
 

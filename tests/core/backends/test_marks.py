@@ -8,11 +8,11 @@ import pytest
 from tests.core.clouds.asking import before, say
 from tests.core.clouds.openai import FakeOpenAI, FakeOpenRouter
 from tests.core.fakes import chat as plain_chat
-from zeroconf_ai.backends.anthropic.request import CONSERVATIVE_VERSION, translate
-from zeroconf_ai.backends.anthropic.traits import Traits
-from zeroconf_ai.backends.marks import without_cache_marks
+from zeroconf_ai.dialects.anthropic.client_request import to_chat
+from zeroconf_ai.dialects.anthropic.model_traits import Traits
+from zeroconf_ai.dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, translate
+from zeroconf_ai.dialects.openai.cache_control import without_cache_marks
 from zeroconf_ai.protocol.request import Kind, Request
-from zeroconf_ai.server.dialects.messages_request import to_chat
 
 MINUTES: dict[str, Any] = {"cache_control": {"type": "ephemeral"}}
 HOUR: dict[str, Any] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}

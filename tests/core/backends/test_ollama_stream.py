@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from zeroconf_ai.backends.ollama.answer import OllamaTranslator
-from zeroconf_ai.backends.ollama.ndjson import LineDecoder
+from zeroconf_ai.dialects.ollama.ndjson import LineDecoder
+from zeroconf_ai.dialects.ollama.upstream_response import OllamaTranslator
 from zeroconf_ai.protocol.errors import StreamBrokenError
 
 

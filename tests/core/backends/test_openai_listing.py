@@ -129,7 +129,7 @@ async def test_a_server_that_fails_to_tell_its_load_is_asked_again() -> None:
 async def test_a_server_that_falls_silent_or_says_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = engine(metrics=(200, TEXT, VLLM_METRICS))
     async with before("vllm", fake, timeouts=QUICK) as backend:
-        monkeypatch.setattr("zeroconf_ai.backends.translated._MAX_TEXT_BYTES", 100)
+        monkeypatch.setattr("zeroconf_ai.backends.dialect_backend._MAX_TEXT_BYTES", 100)
         assert "more than 100 bytes" in (await error_of(backend.status())).message
 
         async def stall(_: Any) -> Any:

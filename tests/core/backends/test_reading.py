@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.base_protocol import BaseProtocol
 import pytest
 
-from zeroconf_ai.backends.reading import PatientReader
+from zeroconf_ai.backends.deadline_reader import PatientReader
 
 SHORT, LONG = 0.01, 3600.0
 

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 import pytest
 
 from zeroconf_ai.accounting.admission import Rates
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.budget_periods import Period
-from zeroconf_ai.accounting.database import address_digest
-from zeroconf_ai.accounting.generation import Recorders
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.storage.database import address_digest
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.cli import admission, state
 from zeroconf_ai.cli.admission import Admission, keep_records
 from zeroconf_ai.cli.keys import command as keys_command

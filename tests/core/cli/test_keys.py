@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from zeroconf_ai.accounting.keys import SCOPES
+from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.server.endpoints import ROUTES
 
 from .common import run, serving

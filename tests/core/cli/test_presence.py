@@ -11,8 +11,8 @@ from zeroconf.asyncio import AsyncServiceInfo
 from zeroconf_ai.cli import presence
 from zeroconf_ai.cli.network import open_zeroconf
 from zeroconf_ai.cli.presence import Presence, reachable_at
+from zeroconf_ai.lan.interfaces import InterfaceAddress
 from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
-from zeroconf_ai.server.interfaces import InterfaceAddress
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
 from .common import run

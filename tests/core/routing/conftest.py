@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.core.fakes import StubBackend
-from zeroconf_ai.routing import router as router_module, waking as waking_module
-from zeroconf_ai.routing.events import RoutingEvent
-from zeroconf_ai.routing.health import HealthChecker
-from zeroconf_ai.routing.pool import Member, Pool
-from zeroconf_ai.routing.router import Router
+from zeroconf_ai.routing.execution import router as router_module, waking as waking_module
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.pool.events import RoutingEvent
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Member, Pool
 
 type Add = Callable[..., Member]
 

@@ -20,10 +20,10 @@ from zeroconf_ai.protocol.errors import (
     UpstreamTimeoutError,
 )
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker, BreakerState
-from zeroconf_ai.routing.health import HealthChecker
-from zeroconf_ai.routing.pool import Pool
-from zeroconf_ai.routing.router import Router
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.pool.circuit_breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker, BreakerState
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

@@ -11,9 +11,9 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState, ProviderStatus, Queue
-from zeroconf_ai.routing.candidates import candidates
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool import Member, Pool, Wake
+from zeroconf_ai.routing.pool.pool import Member, Pool, Wake
+from zeroconf_ai.routing.selection.candidates import candidates
 
 TEXT_ONLY = frozenset({Capability.COMPLETION, Capability.STREAMING})
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]

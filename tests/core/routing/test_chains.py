@@ -9,9 +9,9 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.candidates import Candidates, candidates
 from zeroconf_ai.routing.policy import Policy, Strategy, VirtualModel
-from zeroconf_ai.routing.pool import Pool
+from zeroconf_ai.routing.pool.pool import Pool
+from zeroconf_ai.routing.selection.candidates import Candidates, candidates
 
 
 def chains(strategy: Strategy = Strategy.PRIORITY, **named: VirtualModel) -> Policy:

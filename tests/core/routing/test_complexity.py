@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.fakes import chat
 from zeroconf_ai.protocol.request import Kind, Request
-from zeroconf_ai.routing.complexity import HARD, complexity
+from zeroconf_ai.routing.selection.complexity import HARD, complexity
 
 HOME = "You control a home. Compare states step by step. " + "light.kitchen: on; ```yaml``` analyse; " * 500
 

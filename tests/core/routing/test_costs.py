@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from tests.core.fakes import StubBackend
-from zeroconf_ai.accounting.energy import EnergyMeter
+from zeroconf_ai.accounting.prices.energy import EnergyMeter
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices, Tier
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool import Member
+from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pricing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
 
 DOLLAR = 10**9
 PRICES = Prices(3 * DOLLAR, 15 * DOLLAR, DOLLAR // 2, 20 * DOLLAR, "USD", 4 * DOLLAR, 6 * DOLLAR)

@@ -15,10 +15,10 @@ from zeroconf_ai.protocol.errors import (
     UpstreamError,
 )
 from zeroconf_ai.protocol.status import Health, ProviderState, ProviderStatus, Queue
-from zeroconf_ai.routing import health as health_module
-from zeroconf_ai.routing.events import RoutingEvent
-from zeroconf_ai.routing.health import HealthChecker
-from zeroconf_ai.routing.pool import Member, Pool
+from zeroconf_ai.routing.pool import health as health_module
+from zeroconf_ai.routing.pool.events import RoutingEvent
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Member, Pool
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import Health
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.health import HealthChecker
-from zeroconf_ai.routing.migration import FILL, shorten, shortest, split
-from zeroconf_ai.routing.pool import Pool
-from zeroconf_ai.routing.router import Router
-from zeroconf_ai.routing.sessions import Sessions
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.execution.session_handover import FILL, shorten, shortest, split
+from zeroconf_ai.routing.execution.sessions import Sessions
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

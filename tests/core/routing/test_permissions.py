@@ -9,10 +9,10 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.candidates import candidates
-from zeroconf_ai.routing.eligibility import Reason, Refusal, choose_model
 from zeroconf_ai.routing.policy import Policy, Strategy, VirtualModel
-from zeroconf_ai.routing.pool import Pool, Wake
+from zeroconf_ai.routing.pool.pool import Pool, Wake
+from zeroconf_ai.routing.selection.candidates import candidates
+from zeroconf_ai.routing.selection.eligibility import Reason, Refusal, choose_model
 
 AT_HOME = Policy(cloud_fallback=False)
 KEPT = "a backend at home comes first for this, and falling back to outside is switched off"

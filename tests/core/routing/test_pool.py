@@ -20,8 +20,8 @@ from zeroconf_ai.protocol.errors import (
     UpstreamTimeoutError,
 )
 from zeroconf_ai.protocol.status import Health, ProviderState
-from zeroconf_ai.routing.events import EventKind, RoutingEvent
-from zeroconf_ai.routing.pool import DEFAULT_REST, LONGEST_REST, Member, Pool
+from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
+from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Member, Pool
 
 DOWN = UpstreamConnectionError("refused")
 

@@ -31,12 +31,12 @@ from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
-from zeroconf_ai.routing.events import EventKind, RoutingEvent
-from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.execution.reply import Reply
+from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.policy import Policy
-from zeroconf_ai.routing.pool import Pool
-from zeroconf_ai.routing.reply import Reply
-from zeroconf_ai.routing.router import Router
+from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -135,7 +135,7 @@ async def test_a_5xx_twice_goes_to_the_next(router: Router, add: Add, events: li
 
 
 async def test_the_second_try_waits_a_second(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroconf_ai.routing.router.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 0.2)
     add("a", UpstreamError("500"), HELLO)
     started = time.perf_counter()
     await (await router.route(chat())).close()
@@ -162,7 +162,7 @@ async def test_the_second_try_waits_a_second(router: Router, add: Add, monkeypat
 async def test_what_another_may_do_better_goes_to_the_next_at_once(
     router: Router, add: Add, monkeypatch: pytest.MonkeyPatch, error: ApiError
 ) -> None:
-    monkeypatch.setattr("zeroconf_ai.routing.router.RETRY_SECONDS", 60)
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 60)
     first, second = add("a", error), add("b")
     reply = await asyncio.wait_for(router.route(chat()), 1)
     await reply.close()

@@ -8,14 +8,14 @@ import pytest
 
 from tests.core.fakes import StubBackend
 from tests.core.routing.conftest import Add, sent
-from zeroconf_ai.accounting.session import SessionRow
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
-from zeroconf_ai.routing import sessions as sessions_module
-from zeroconf_ai.routing.health import HealthChecker
-from zeroconf_ai.routing.pool import Pool
-from zeroconf_ai.routing.router import Router
-from zeroconf_ai.routing.sessions import IDLE_SECONDS, Sessions, session_key
+from zeroconf_ai.routing.execution import sessions as sessions_module
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.execution.sessions import IDLE_SECONDS, Sessions, session_key
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
 
 TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 LATER = [*TURNS, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "And?"}]
@@ -121,7 +121,7 @@ async def test_one_that_nobody_went_on_with_is_forgotten(monkeypatch: pytest.Mon
     await sessions.open(table)
     sessions.put("n:1", "a", "m")
     sessions.put("n:2", "a", "m")
-    monkeypatch.setattr("zeroconf_ai.routing.sessions.time.time", lambda: now + IDLE_SECONDS + 60)
+    monkeypatch.setattr("zeroconf_ai.routing.execution.sessions.time.time", lambda: now + IDLE_SECONDS + 60)
     assert sessions.find(ask("n:1")) is None
     sessions.put("n:3", "a", "m")
     assert len(sessions) == 1
@@ -142,7 +142,7 @@ async def test_they_outlive_a_restart() -> None:
 
 async def test_a_session_that_stays_is_not_written_with_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.time()]
-    monkeypatch.setattr("zeroconf_ai.routing.sessions.time.time", lambda: now[0])
+    monkeypatch.setattr("zeroconf_ai.routing.execution.sessions.time.time", lambda: now[0])
     table = Table()
     sessions = Sessions()
     await sessions.open(table)

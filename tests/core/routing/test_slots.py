@@ -7,7 +7,7 @@ import pytest
 
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.request import Urgency
-from zeroconf_ai.routing.slots import Place, Slots
+from zeroconf_ai.routing.pool.concurrency import Place, Slots
 
 
 async def settled() -> None:
@@ -132,7 +132,7 @@ async def test_the_limit_may_change_while_some_wait() -> None:
 
 async def test_the_estimate_follows_how_long_places_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("zeroconf_ai.routing.slots.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("zeroconf_ai.routing.pool.concurrency.time.monotonic", lambda: now[0])
     slots = Slots(2)
     places = [await slots.acquire() for _ in range(2)]
     now[0] = 8.0

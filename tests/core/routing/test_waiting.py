@@ -11,11 +11,11 @@ from tests.core.routing.conftest import Add, backend_of, sent
 from zeroconf_ai.protocol.errors import UnavailableError, UpstreamError
 from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.protocol.status import ProviderStatus, Queue
-from zeroconf_ai.routing.health import HealthChecker
+from zeroconf_ai.routing.execution.reply import Reply
+from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool import Member, Pool
-from zeroconf_ai.routing.reply import Reply
-from zeroconf_ai.routing.router import Router
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Member, Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -95,7 +95,7 @@ async def test_one_that_fails_and_one_that_is_full_are_both_in_the_error(router:
 
 
 async def test_a_wait_that_is_too_long_ends_with_the_next(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zeroconf_ai.routing.router.MAX_WAIT", 0.02)
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.MAX_WAIT", 0.02)
     best, other = add("a", priority=1), add("b", priority=2)
     best.slots.limit = other.slots.limit = 1
     held = [await ask(router) for _ in range(2)]

@@ -10,8 +10,8 @@ from tests.core.routing.conftest import Add, backend_of, sent
 from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.status import Health, ProviderState
-from zeroconf_ai.routing.pool import Member, Pool, Wake
-from zeroconf_ai.routing.router import Router
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.pool.pool import Member, Pool, Wake
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

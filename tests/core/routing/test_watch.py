@@ -4,10 +4,10 @@ import asyncio
 
 from tests.core.fakes import StubBackend
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
-from zeroconf_ai.routing.health import HealthChecker
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool import Member, Pool
-from zeroconf_ai.routing.watch import HealthWatch
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.health_loop import HealthWatch
+from zeroconf_ai.routing.pool.pool import Member, Pool
 
 
 async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None:

@@ -15,8 +15,8 @@ from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
+from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.app import create_app, create_runner
-from zeroconf_ai.server.auth import KeyCheck
 from zeroconf_ai.server.gateway import Gateway
 
 from ...fakes import FakeProvider, delta

@@ -13,9 +13,9 @@ import pytest
 from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from zeroconf_ai.lan import advertiser as advertise
+from zeroconf_ai.lan.advertiser import Advertiser
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Auth, Capability, RecordError, ServiceRecord
-from zeroconf_ai.server import advertise
-from zeroconf_ai.server.advertise import Advertiser
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

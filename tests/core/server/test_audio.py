@@ -11,8 +11,8 @@ import pytest
 
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
+from zeroconf_ai.server.access.auth import Access
 from zeroconf_ai.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
-from zeroconf_ai.server.auth import Access
 from zeroconf_ai.server.endpoints.audio import MAX_FILE_BYTES, MAX_INPUT_CHARACTERS
 
 from .common import KEY, Served, served

@@ -7,12 +7,12 @@ import pytest
 from zeroconf_ai.accounting.admission import Rates
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.backends.catalogue import ModelOverride
+from zeroconf_ai.config.backend_types import KINDS
+from zeroconf_ai.config.document import ConfigError
+from zeroconf_ai.config.providers_file import UpstreamConfig, quick_config, read_config
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Capability, Cost
 from zeroconf_ai.routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
-from zeroconf_ai.server.config import UpstreamConfig, quick_config, read_config
-from zeroconf_ai.server.document import ConfigError
-from zeroconf_ai.server.kinds import KINDS
 
 SECRET = "sk-canary-0123456789"
 ATTIC = "providers:\n  - id: attic\n    type: ollama\n"

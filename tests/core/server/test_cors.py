@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.protocol.record import Auth
-from zeroconf_ai.server.cors import Origins
-from zeroconf_ai.server.guard import Guard
+from zeroconf_ai.server.access.cors import Origins
+from zeroconf_ai.server.access.guard import Guard
 
 from .common import KEY, Served, served
 

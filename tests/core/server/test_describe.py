@@ -8,12 +8,12 @@ import pytest
 
 from tests.core.fakes import StubBackend
 from zeroconf_ai.engine import Engine
+from zeroconf_ai.presence import advertised_record
+from zeroconf_ai.presence.advertised_record import Description, described
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
 from zeroconf_ai.protocol.status import Health
-from zeroconf_ai.server import describe
-from zeroconf_ai.server.describe import Description, described
 
 RECORD = ServiceRecord(name="AI", host="ai.local.", port=8000, id="x")
 SEES = frozenset({Capability.COMPLETION, Capability.VISION})
@@ -71,7 +71,7 @@ async def test_servers_of_one_kind_are_named(providers: list[str], told: str) ->
 
 
 async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(describe, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
     seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
     engine = await engine_of(backend("a", "m"), seer)
     told: list[ServiceRecord] = []
@@ -101,7 +101,7 @@ async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_what_cannot_be_advertised_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(describe, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
     engine = await engine_of()
 
     def refuse(_: ServiceRecord) -> None:

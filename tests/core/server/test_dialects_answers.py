@@ -8,7 +8,10 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 import pytest
 
-from zeroconf_ai.backends.anthropic.messages import SEALED
+from zeroconf_ai.dialects.anthropic.client_response import MessagesWriter, error_body
+from zeroconf_ai.dialects.anthropic.upstream_messages import SEALED
+from zeroconf_ai.dialects.base import AnswerWriter
+from zeroconf_ai.dialects.responses.client_response import ResponsesWriter
 from zeroconf_ai.protocol.chunks import Chunk
 from zeroconf_ai.protocol.errors import (
     ApiError,
@@ -20,9 +23,6 @@ from zeroconf_ai.protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from zeroconf_ai.server.dialects.base import AnswerWriter
-from zeroconf_ai.server.dialects.messages_answer import MessagesWriter, error_body
-from zeroconf_ai.server.dialects.responses_answer import ResponsesWriter
 
 from ...fakes import delta
 

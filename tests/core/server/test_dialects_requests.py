@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.backends.anthropic.messages import SEALED
-from zeroconf_ai.server.dialects import messages_request, responses_request
+from zeroconf_ai.dialects.anthropic import client_request as anthropic_client_request
+from zeroconf_ai.dialects.anthropic.upstream_messages import SEALED
+from zeroconf_ai.dialects.responses import client_request as responses_client_request
 
 
 def test_only_sealed_thoughts_go_back() -> None:
@@ -19,7 +20,7 @@ def test_only_sealed_thoughts_go_back() -> None:
         {"index": 0, "format": SEALED, "type": "reasoning.text", "text": "Hm.", "signature": "seal"},
         {"index": 1, "format": SEALED, "type": "reasoning.encrypted", "data": "hidden"},
     ]
-    back = messages_request.to_chat({"messages": [{"role": "assistant", "content": content}]})
+    back = anthropic_client_request.to_chat({"messages": [{"role": "assistant", "content": content}]})
     assert back["messages"] == [{"role": "assistant", "content": "Yes", "reasoning_details": details}]
 
 
@@ -33,7 +34,7 @@ def test_what_a_tool_shows_follows_in_the_users_message() -> None:
     ]
     calls = [{"type": "tool_use", "id": name, "name": "look", "input": {"at": name}} for name in "ab"]
     talk = [{"role": "assistant", "content": calls}, {"role": "user", "content": content}]
-    assistant, first, second, user = messages_request.to_chat({"messages": talk})["messages"]
+    assistant, first, second, user = anthropic_client_request.to_chat({"messages": talk})["messages"]
     assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == ['{"at":"a"}', '{"at":"b"}']
     assert first == {"role": "tool", "tool_call_id": "a", "content": "It follows in the next message."}
     assert second == {"role": "tool", "tool_call_id": "b", "content": "The tool failed.\n\nbroken"}
@@ -51,7 +52,7 @@ def test_documents_are_files_or_text() -> None:
         {"type": "document", "source": {"type": "content", "content": "Buy bread"}},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
     ]
-    [message] = messages_request.to_chat({"messages": [{"role": "user", "content": content}]})["messages"]
+    [message] = anthropic_client_request.to_chat({"messages": [{"role": "user", "content": content}]})["messages"]
     assert message["content"] == [
         {"type": "file", "file": {"filename": "Bill", "file_data": "data:application/pdf;base64,JVBE"}},
         {"type": "text", "text": "Document: Note"},
@@ -82,7 +83,7 @@ def test_documents_are_files_or_text() -> None:
 )
 def test_parameters_of_a_message_in_the_inner_language(asked: Any, chat: Any) -> None:
     messages = [{"role": "user", "content": "Hi"}]
-    assert messages_request.to_chat({"messages": messages, **asked}) == {"messages": messages, **chat}
+    assert anthropic_client_request.to_chat({"messages": messages, **asked}) == {"messages": messages, **chat}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_the_choice_of_a_tool_in_the_inner_language(choice: Any, chat: Any) -> N
     tool = {"name": "lamp", "description": "Lights.", "input_schema": {"type": "object"}, "strict": True}
     asked = {"messages": [{"role": "user", "content": "Hi"}], "tools": [tool], "tool_choice": choice}
     function = {"name": "lamp", "description": "Lights.", "parameters": {"type": "object"}, "strict": True}
-    found = messages_request.to_chat(asked)
+    found = anthropic_client_request.to_chat(asked)
     assert found.pop("tools") == [{"type": "function", "function": function}]
     found.pop("messages")
     assert found == chat
@@ -118,7 +119,7 @@ def test_items_of_one_turn_are_one_message() -> None:
             "output": [{"type": "input_image", "image_url": "data:image/png;base64,A"}],
         },
     ]
-    messages = responses_request.to_chat({"input": items, "instructions": "Be brief."})["messages"]
+    messages = responses_client_request.to_chat({"input": items, "instructions": "Be brief."})["messages"]
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "tool", "user"]
     assert messages[2]["content"] == "I look."
     assert [call["id"] for call in messages[2]["tool_calls"]] == ["a", "b"]
@@ -128,7 +129,7 @@ def test_items_of_one_turn_are_one_message() -> None:
 def test_parameters_of_a_response_in_the_inner_language() -> None:
     schema = {"type": "object"}
     tool = {"type": "function", "name": "lamp", "parameters": schema, "strict": True}
-    found = responses_request.to_chat(
+    found = responses_client_request.to_chat(
         {
             "model": "m",
             "input": "Hi",

@@ -10,7 +10,7 @@ import yaml
 
 from zeroconf_ai.cli.keys import command as keys_command
 from zeroconf_ai.cli.serve import command as serve_command
-from zeroconf_ai.server.config import read_config
+from zeroconf_ai.config.providers_file import read_config
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 NEEDED = {"id": "attic", "type": "vllm", "endpoint": "http://192.0.2.20:8000/v1", "authSecret": "secret"}

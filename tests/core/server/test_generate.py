@@ -12,7 +12,7 @@ import pytest
 
 from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
-from zeroconf_ai.server import answering
+from zeroconf_ai.server import response_writer
 
 from ...fakes import FakeProvider, delta, send_stream, text, usage
 from .common import CHAT, Endless, Served, events, served, upstream
@@ -351,7 +351,7 @@ async def _read(gateway: Served, *, stream: bool) -> None:
 async def test_a_silent_stream_is_kept_alive_with_comments(
     session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(response_writer, "PING_SECONDS", 0.05)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -10,9 +10,9 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.record import Auth
-from zeroconf_ai.server.guard import Guard, HomeUser
+from zeroconf_ai.server.access.guard import Guard, HomeUser
 
 from ..fakes import StubBackend
 from .common import CHAT, Served, served

@@ -10,14 +10,14 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.keys import SCOPES
+from zeroconf_ai.accounting.keys.key_store import SCOPES
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.engine import Caller
 from zeroconf_ai.protocol.record import Auth
-from zeroconf_ai.server import throttle
+from zeroconf_ai.server.access import auth_throttle
+from zeroconf_ai.server.access.auth_throttle import Throttle
+from zeroconf_ai.server.access.guard import PRIVATE_NETWORKS, Guard, HomeUser
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
-from zeroconf_ai.server.guard import PRIVATE_NETWORKS, Guard, HomeUser
-from zeroconf_ai.server.throttle import Throttle
 
 from .common import KEY, Served, served
 
@@ -175,7 +175,7 @@ async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_o
     now = 1000.0
     guard = Guard(key=KEY, clock=lambda: now)
     async with served(access=guard) as gateway:
-        for _ in range(throttle.FAILURES):
+        for _ in range(auth_throttle.FAILURES):
             assert await get_as(gateway, Authorization="Bearer wrong") == (401, "invalid_api_key")
         waits = []
         for _ in range(8):
@@ -191,7 +191,7 @@ async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_o
             other.get(f"{gateway.url}/models", headers=bearer("wrong")) as answer,
         ):
             assert answer.status == 401  # another address
-        now += throttle.WINDOW * 2
+        now += auth_throttle.WINDOW * 2
         assert await get_as(gateway, Authorization="Bearer wrong") == (401, "invalid_api_key")
     assert caplog.text.count("127.0.0.1 failed more than 10 times") == 1
 
@@ -201,21 +201,21 @@ def test_failures_are_forgiven_with_time() -> None:
     times = Throttle(lambda: now)
     for _ in range(100):
         assert times.failed("192.0.2.1") == 0.0
-        now += throttle.WINDOW / throttle.FAILURES
+        now += auth_throttle.WINDOW / auth_throttle.FAILURES
 
 
 def test_an_ipv6_network_counts_as_one_address() -> None:
     times = Throttle(lambda: 0.0)
-    waits = [times.failed(f"2001:db8:0:1::{host:x}") for host in range(1, throttle.FAILURES + 2)]
+    waits = [times.failed(f"2001:db8:0:1::{host:x}") for host in range(1, auth_throttle.FAILURES + 2)]
     assert waits[-2:] == [0.0, 2.0]
     assert times.failed("2001:db8:0:2::1") == 0.0
     assert times.failed("::ffff:192.0.2.1") == 0.0
 
 
 def test_no_more_than_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MAX_ADDRESSES", 3)
+    monkeypatch.setattr(auth_throttle, "MAX_ADDRESSES", 3)
     times = Throttle(lambda: 0.0)
-    for _ in range(throttle.FAILURES):
+    for _ in range(auth_throttle.FAILURES):
         times.failed("192.0.2.1")
     for last in (2, 3):
         times.failed(f"192.0.2.{last}")

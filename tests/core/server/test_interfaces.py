@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import ifaddr
 import pytest
 
-from zeroconf_ai.server.interfaces import InterfaceAddress, interface_addresses, worth_advertising
+from zeroconf_ai.lan.interfaces import InterfaceAddress, interface_addresses, worth_advertising
 
 LAN = ("eth0", "192.0.2.10")
 WIFI = ("wlan0", "198.51.100.3")

@@ -11,14 +11,14 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.accounting.books import Books
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.identity_probe import IdentityProbe, proves_key
-from zeroconf_ai.identity import Reply, Target
+from zeroconf_ai.lan.identity import Reply, Target
 from zeroconf_ai.protocol import key_proof
 from zeroconf_ai.protocol.record import Auth
-from zeroconf_ai.server.guard import Guard
-from zeroconf_ai.server.throttle import FAILURES
+from zeroconf_ai.server.access.auth_throttle import FAILURES
+from zeroconf_ai.server.access.guard import Guard
 
 from .common import Served, served
 

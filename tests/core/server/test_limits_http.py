@@ -11,16 +11,16 @@ import pytest
 
 from tests.core.fakes import StubBackend
 from tests.core.server.common import CHAT, Served, served
-from zeroconf_ai.accounting.books import Books
 from zeroconf_ai.accounting.budget import Action, Scope
-from zeroconf_ai.accounting.budget_periods import Period
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.server.guard import Guard
+from zeroconf_ai.server.access.guard import Guard
 
 from ..fakes import chat
 

@@ -11,7 +11,7 @@ from anthropic.types import Message
 import jsonschema
 import pytest
 
-from zeroconf_ai.server import answering
+from zeroconf_ai.server import response_writer
 
 from ...fakes import delta, send_stream, text, usage
 from .common import KEY, Endless, Served, served
@@ -262,7 +262,7 @@ async def test_a_client_that_goes_away_frees_its_place_within_a_second() -> None
 
 
 async def test_a_silent_stream_is_kept_alive_with_pings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(response_writer, "PING_SECONDS", 0.05)
 
     async def pauses(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Hm")], done=False)

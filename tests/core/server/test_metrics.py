@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 import pytest
 
 from zeroconf_ai.accounting.budget import Scope, make_budget
-from zeroconf_ai.accounting.budget_periods import Period, window
-from zeroconf_ai.accounting.budgets import BudgetState
-from zeroconf_ai.accounting.generation import Generation, Outcome, Recorders
+from zeroconf_ai.accounting.budgets.budget_store import BudgetState
+from zeroconf_ai.accounting.periods import Period, window
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
 from zeroconf_ai.backends.base import Backend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
@@ -20,7 +20,7 @@ from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool import Pool
+from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.server import metrics as module
 from zeroconf_ai.server.metrics import Metrics
 

@@ -9,13 +9,13 @@ from tests.core.server.common import Served, served
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Source
+from zeroconf_ai.presence.advertised_record import described
 from zeroconf_ai.protocol.models import ModelInfo, best_model, parse_models
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.policy import Policy, Strategy, Terms, VirtualModel
-from zeroconf_ai.server.auth import Access
-from zeroconf_ai.server.describe import described
+from zeroconf_ai.server.access.auth import Access
 
 
 class Scoped(Access):

@@ -13,12 +13,12 @@ import pytest_socket
 
 from tests.core.fakes import Upstream, answers
 from tests.fakes import FakeProvider, running
-from zeroconf_ai.discovery import DiscoveryManager
 from zeroconf_ai.engine import Engine
+from zeroconf_ai.lan.discovery import DiscoveryManager
+from zeroconf_ai.lan.provider_cache import MOST_PROVIDERS, Place, Remembered
+from zeroconf_ai.lan.trust import TrustStore
+from zeroconf_ai.presence.discovered_members import AFTER_OWN, Neighbours
 from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
-from zeroconf_ai.server.neighbours import AFTER_OWN, Neighbours
-from zeroconf_ai.server.remembered import MOST_PROVIDERS, Place, Remembered
-from zeroconf_ai.trust import TrustStore
 
 LOOPBACK = ip_address("127.0.0.1")
 

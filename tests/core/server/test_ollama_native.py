@@ -13,7 +13,7 @@ import pytest
 from zeroconf_ai.protocol.errors import StreamBrokenError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability
-from zeroconf_ai.server import answering
+from zeroconf_ai.server import response_writer
 
 from ..fakes import StubBackend
 from .common import KEY, Served, served
@@ -246,7 +246,7 @@ async def test_a_stream_that_breaks_off_ends_in_an_error() -> None:
 
 
 async def test_a_silent_stream_is_kept_alive_with_an_empty_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(response_writer, "PING_SECONDS", 0.01)
     go_on = asyncio.Event()
     async with asked([chunk({"content": "Hel"}), go_on, chunk({"content": "lo"}), chunk({}, "stop")]) as (client, _, _):
         parts = []

@@ -20,12 +20,12 @@ from schemathesis.specs.openapi.checks import (
 )
 import yaml
 
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Recorders
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.dispatch import Route
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
-from zeroconf_ai.server.guard import Guard
 from zeroconf_ai.server.metrics import Metrics
 
 from .common import Served, served

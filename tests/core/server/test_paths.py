@@ -13,7 +13,7 @@ from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, DemoBackend
 from zeroconf_ai.protocol.errors import UpstreamError
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.server.auth import presented_key
+from zeroconf_ai.server.access.auth import presented_key
 from zeroconf_ai.server.dispatch import header_text
 
 from .common import KEY, Served, served

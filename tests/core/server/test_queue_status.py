@@ -10,7 +10,7 @@ from tests.core.fakes import StubBackend
 from tests.core.server.common import CHAT, served
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import UpstreamError
-from zeroconf_ai.server.auth import Access
+from zeroconf_ai.server.access.auth import Access
 
 HI = {"role": "user", "content": "Hi"}
 ASK = CHAT | {"model": "m"}

@@ -13,15 +13,15 @@ from tests.core.clouds.openai import FakeOpenAI
 from tests.core.clouds.server import Reply
 from tests.core.fakes import chat
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.config.backend_types import KINDS
+from zeroconf_ai.config.members import Upstreams
+from zeroconf_ai.config.providers_file import UpstreamConfig
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.chunks import Delta
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
-from zeroconf_ai.server.config import UpstreamConfig
 from zeroconf_ai.server.endpoints.models import listed as models_listed
-from zeroconf_ai.server.kinds import KINDS
-from zeroconf_ai.server.upstreams import Upstreams
 
 CALLER = Caller(Source.HTTP)
 LONG = "A long story of a house that answers. " * 5

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.books import Books
-from zeroconf_ai.accounting.generation import Generation, Outcome
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.server.access.guard import Guard, HomeUser
 from zeroconf_ai.server.endpoints import usage as usage_module
-from zeroconf_ai.server.guard import Guard, HomeUser
 
 from .common import Served, served
 

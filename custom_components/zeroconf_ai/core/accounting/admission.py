@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import time
 
-from .generation import Generation
+from .usage.generation import Generation
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import Any, override
 
 from sqlalchemy import Connection, insert, select, update
 
-from .batches import Batches, Write, Writer
-from .database import Database
-from .rollups import FORGOTTEN
-from .rows import bounded, delete_oldest
-from .tables import audit
+from .storage.database import Database
+from .storage.statements import bounded, delete_oldest
+from .storage.tables import audit
+from .storage.write_queue import Batches, Write, Writer
+from .usage.rollups import FORGOTTEN
 
 KEEP_SECONDS = 365 * 86_400.0
 PENDING_LIMIT = 10_000

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ..protocol.values import NANO
-from .budget_periods import Period, Window
+from .periods import Period, Window
 
 DEFAULT_THRESHOLDS = (80, 100)
 EXCEEDED = 100

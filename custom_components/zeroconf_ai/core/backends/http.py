@@ -23,9 +23,9 @@ from ..protocol.errors import (
 )
 from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
+from .deadline_reader import LOOK_SECONDS, PatientReader
 from .egress import Egress
 from .headers import merged, secrets_in
-from .reading import LOOK_SECONDS, PatientReader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger JSON answer is refused: an untrusted server must not fill the memory."""

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, override
 import aiohttp
 from aiohttp.connector import Connection
 
-from ..identity import Reply, Target
+from ..lan.identity import Reply, Target
 from ..protocol import key_proof
 from ..protocol.errors import ApiError, AuthenticationError
 from ..protocol.status import Health

@@ -10,6 +10,7 @@ from typing import override
 
 import aiohttp
 
+from ..dialects.openai.cache_control import without_cache_marks
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -26,7 +27,6 @@ from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
 from .http import HttpUpstream
-from .marks import without_cache_marks
 from .media import ImageGate
 
 MAX_CONNECTIONS = 5

@@ -10,14 +10,14 @@ import click
 from click.core import ParameterSource
 
 from ..accounting.admission import Rates
-from ..accounting.books import Books
-from ..accounting.database import DatabaseError, address_digest
-from ..accounting.generation import Recorders
-from ..accounting.keys import LARGEST_RATE
+from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.storage.database import DatabaseError, address_digest
+from ..accounting.store import Books
+from ..accounting.usage.generation import Recorders
 from ..engine import Engine
 from ..protocol.record import Auth
-from ..server.cors import Origins
-from ..server.guard import PRIVATE_NETWORKS, Guard
+from ..server.access.cors import Origins
+from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
 from . import state
 from .keys import database_option

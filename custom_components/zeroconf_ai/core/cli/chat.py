@@ -14,9 +14,10 @@ from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.locate import locate
 from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
-from ..discovery import DiscoveryManager, Provider
 from ..engine import Caller, Engine, Source
-from ..identity import Confirmed, Reply, Target, Verdict, identify_any
+from ..lan.discovery import DiscoveryManager, Provider
+from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
+from ..lan.trust import Trust, TrustStore
 from ..protocol.chunks import Delta
 from ..protocol.errors import ApiError
 from ..protocol.models import AUTO
@@ -25,8 +26,7 @@ from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
 from ..protocol.thinking import Piece, ThinkSplitter
 from ..protocol.values import encodable, terminal_text
-from ..routing.pool import Member
-from ..trust import Trust, TrustStore
+from ..routing.pool.pool import Member
 from .network import interface_option, open_zeroconf
 from .state import trust_file
 

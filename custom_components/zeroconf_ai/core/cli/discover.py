@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..discovery import Change, DiscoveryManager, Provider
 from ..engine import ask_health
-from ..trust import Trust, TrustStore
+from ..lan.discovery import Change, DiscoveryManager, Provider
+from ..lan.trust import Trust, TrustStore
 from .network import interface_option, open_zeroconf
 from .state import trust_file
 

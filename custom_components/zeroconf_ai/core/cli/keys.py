@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..accounting.books import Books
 from ..accounting.budget import Scope, parse_amount
-from ..accounting.budget_periods import Period
-from ..accounting.database import DatabaseError, parse_url
-from ..accounting.keys import LARGEST_RATE, SCOPES, ClientKey, KeyStore
+from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, ClientKey, KeyStore
+from ..accounting.periods import Period
+from ..accounting.storage.database import DatabaseError, parse_url
+from ..accounting.store import Books
 from . import state
 
 _PIPE_WIDTH = 240

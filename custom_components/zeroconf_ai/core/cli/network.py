@@ -8,7 +8,7 @@ import click
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncZeroconf
 
-from ..server.interfaces import interface_addresses
+from ..lan.interfaces import interface_addresses
 
 
 def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:

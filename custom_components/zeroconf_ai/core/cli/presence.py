@@ -8,9 +8,9 @@ import logging
 
 import click
 
+from ..lan.advertiser import Advertiser
+from ..lan.interfaces import Address, InterfaceAddress, interface_addresses, worth_advertising
 from ..protocol.record import ServiceRecord
-from ..server.advertise import Advertiser
-from ..server.interfaces import Address, InterfaceAddress, interface_addresses, worth_advertising
 from .network import open_zeroconf
 
 _LOGGER = logging.getLogger(__name__)

@@ -18,15 +18,15 @@ from aiohttp import web
 import click
 import orjson
 
-from ..accounting.books import Books
+from ..accounting.store import Books
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
+from ..lan.interfaces import interface_addresses
+from ..presence.advertised_record import Description, described
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..server.app import create_app, create_runner
-from ..server.describe import Description, described
 from ..server.gateway import Gateway
-from ..server.interfaces import interface_addresses
 from . import admission, state
 from .admission import Admission, keep_records
 from .presence import Presence, reachable_at

@@ -11,16 +11,16 @@ import signal
 import aiohttp
 import click
 
-from ..accounting.limits import Limits
-from ..discovery import DiscoveryManager
+from ..accounting.limits.rate_limits import Limits
+from ..config.document import ConfigError
+from ..config.members import Upstreams
+from ..config.providers_file import Configuration, quick_config, read_config
 from ..engine import Engine
-from ..routing.watch import HealthWatch
-from ..server.config import Configuration, quick_config, read_config
-from ..server.document import ConfigError
-from ..server.neighbours import Neighbours
-from ..server.remembered import Remembered
-from ..server.upstreams import Upstreams
-from ..trust import TrustStore
+from ..lan.discovery import DiscoveryManager
+from ..lan.provider_cache import Remembered
+from ..lan.trust import TrustStore
+from ..presence.discovered_members import Neighbours
+from ..routing.pool.health_loop import HealthWatch
 from .network import open_zeroconf
 from .state import providers_file, trust_file
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..accounting import export
-from ..accounting.books import Books
-from ..accounting.database import DatabaseError, parse_url
-from ..accounting.rollups import Group, Use
+from ..accounting.storage.database import DatabaseError, parse_url
+from ..accounting.store import Books
+from ..accounting.usage import export
+from ..accounting.usage.rollups import Group, Use
 from . import state
 from .keys import database_option
 

@@ -9,9 +9,9 @@ from aiohttp.typedefs import Middleware
 from .. import __version__
 from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
-from .front import page
+from .fallback_routes import method_not_allowed, not_found, preflight
 from .gateway import DRAIN_SECONDS, Gateway
-from .unrouted import method_not_allowed, not_found, preflight
+from .landing_page import page
 
 _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for handlers that were told to end before it cancels them."""

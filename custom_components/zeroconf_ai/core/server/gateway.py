@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 import time
 
-from ..accounting.ledger import Ledger
+from ..accounting.usage.ledger import Ledger
 from ..engine import Engine
 from ..protocol.errors import UnavailableError
+from .access.auth import Access, KeyCheck
+from .access.cors import Origins
+from .access.key_proofs import KeyProofs
 from .audio import Audio
-from .auth import Access, KeyCheck
-from .cors import Origins
-from .key_proofs import KeyProofs
 from .metrics import Metrics
 from .statistics import Statistics
 

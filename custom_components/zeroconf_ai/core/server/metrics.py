@@ -13,14 +13,14 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..accounting.budget import Budget, Scope
-from ..accounting.budget_periods import Period
-from ..accounting.budgets import BudgetState
-from ..accounting.generation import Generation, Outcome, Recorder
+from ..accounting.budgets.budget_store import BudgetState
+from ..accounting.periods import Period
+from ..accounting.usage.generation import Generation, Outcome, Recorder
 from ..protocol.status import ProviderState
 from ..protocol.values import NANO
-from ..routing.events import EventKind, RoutingEvent
-from ..routing.pool import Member, Pool
-from ..routing.slots import Slots
+from ..routing.pool.concurrency import Slots
+from ..routing.pool.events import EventKind, RoutingEvent
+from ..routing.pool.pool import Member, Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"

@@ -7,6 +7,10 @@ from typing import Any, override
 
 import aiohttp
 
+from ...dialects.anthropic.model_traits import Traits
+from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, translate
+from ...dialects.anthropic.upstream_response import AnthropicTranslator
+from ...dialects.openai.text_completions import TextAnswer, as_chat
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.reasons import status_reason
@@ -15,12 +19,8 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import clean, mapping
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
-from ..legacy import TextAnswer, as_chat
+from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import Image, ImageGate, web_images
-from ..translated import DialectBackend, DialectUpstream
-from .answer import AnthropicTranslator
-from .request import CONSERVATIVE_VERSION, SAMPLING, translate
-from .traits import Traits
 
 BASE_URL = "https://api.anthropic.com/v1"
 CLOUD_TIMEOUTS = Timeouts(connect=10.0, between_tokens=120.0)

@@ -8,6 +8,11 @@ from typing import Any, override
 import aiohttp
 import orjson
 
+from ...dialects.ollama.upstream_request import translate
+from ...dialects.ollama.upstream_response import OllamaTranslator
+from ...dialects.openai.cache_control import without_cache_marks
+from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
+from ...dialects.openai.text_completions import TextAnswer, as_chat
 from ...protocol import json
 from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ...protocol.models import MAX_MODELS, ModelInfo
@@ -16,14 +21,9 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, whole
 from ..base import Answer, BackendInfo, Endpoint, HeldAnswer, StaticAnswer, Timeouts
-from ..embeddings import embedding_list, texts, wants_base64
-from ..legacy import TextAnswer, as_chat
-from ..marks import without_cache_marks
+from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate, web_images
-from ..translated import DialectBackend, DialectUpstream
-from .answer import OllamaTranslator
 from .context import ContextSizes
-from .request import translate
 
 BASE_URL = "http://localhost:11434"
 LOCAL_TIMEOUTS = Timeouts(first_token=120.0)

@@ -6,6 +6,8 @@ from typing import Any, override
 
 import aiohttp
 
+from ...dialects.openai.cache_control import without_cache_marks
+from ...dialects.openai.embeddings import PackedAnswer, texts, wants_base64
 from ...protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -21,10 +23,8 @@ from ...protocol.reasons import status_reason
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
-from ..embeddings import PackedAnswer, texts, wants_base64
-from ..marks import without_cache_marks
+from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
-from ..translated import DialectUpstream
 from .flavors import Flavor
 from .listing import Places
 from .load import is_not_offered

@@ -10,7 +10,7 @@ from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import MILLION, Prices
 from ...protocol.record import Capability
 from ...protocol.values import NANO, mapping, money, whole
-from ..translated import DialectUpstream
+from ..dialect_backend import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
 _MAX_PAGES = 20

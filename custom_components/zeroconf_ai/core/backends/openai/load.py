@@ -7,7 +7,7 @@ import re
 from ...protocol.errors import ApiError
 from ...protocol.status import Queue
 from ...protocol.values import mapping, whole
-from ..translated import DialectUpstream
+from ..dialect_backend import DialectUpstream
 
 type LoadReader = Callable[[DialectUpstream], Awaitable[Queue | None]]
 """Asks the server's root. None where it says nothing of use; raises an ApiError where it does not answer."""

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
+from ...dialects.base import Understood
+from ...dialects.openai.client_response import OpenAIWriter
 from ...protocol.request import Kind, Request
-from ..answering import answer
-from ..dialects.base import Understood
-from ..dialects.openai import OpenAIWriter
 from ..dispatch import Call
 from ..gateway import Gateway
+from ..response_writer import answer
 
 
 async def chat(gateway: Gateway, call: Call) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...accounting.generation import Generation, Viewer
+from ...accounting.usage.generation import Generation, Viewer
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
 from ..dispatch import Call

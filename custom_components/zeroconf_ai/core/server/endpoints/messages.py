@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
+from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_thoughts
+from ...dialects.anthropic.client_response import MessagesWriter, error_body
+from ...dialects.base import Understood
 from ...protocol.request import Kind, Request, parse_object
-from ..answering import answer
-from ..dialects.base import Understood
-from ..dialects.messages_answer import MessagesWriter, error_body
-from ..dialects.messages_request import stop_sequences, to_chat, wants_thoughts
 from ..dispatch import Call, Manners
 from ..gateway import Gateway
+from ..response_writer import answer
 
 ANTHROPIC = Manners(error_body, ("X-Request-ID", "request-id"))
 

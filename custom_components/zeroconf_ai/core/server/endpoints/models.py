@@ -9,10 +9,10 @@ from aiohttp import web
 from ...engine import Engine
 from ...protocol.models import AUTO, ModelInfo, same_model
 from ...protocol.record import Capability
-from ...routing.chains import Target, expand, virtual_model
-from ...routing.costs import price_of
-from ...routing.pool import Member
-from ...routing.refusals import unknown_model
+from ...routing.pool.pool import Member
+from ...routing.pricing.costs import price_of
+from ...routing.selection.chains import Target, expand, virtual_model
+from ...routing.selection.routing_errors import unknown_model
 from ..dispatch import Call
 from ..gateway import Gateway
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from aiohttp import web
 
+from ...dialects.base import Understood
+from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_thoughts
+from ...dialects.ollama.client_response import OllamaWriter, chat_words, error_body, generate_words, now
+from ...dialects.turns import wrong
 from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request, parse_object
-from ...routing.refusals import unknown_model
-from ..answering import answer
-from ..dialects.base import Understood
-from ..dialects.ollama_answer import OllamaWriter, chat_words, error_body, generate_words, now
-from ..dialects.ollama_request import chat_to_chat, generate_to_chat, wants_thoughts
-from ..dialects.turns import wrong
+from ...routing.selection.routing_errors import unknown_model
 from ..dispatch import Call, Manners
 from ..gateway import Gateway
+from ..response_writer import answer
 from .models import listed
 
 OLLAMA = Manners(error_body)

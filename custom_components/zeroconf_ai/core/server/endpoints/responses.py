@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
+from ...dialects.base import Understood
+from ...dialects.responses.client_request import to_chat
+from ...dialects.responses.client_response import ResponsesWriter
 from ...protocol.request import Kind, Request, parse_object
-from ..answering import answer
-from ..dialects.base import Understood
-from ..dialects.responses_answer import ResponsesWriter
-from ..dialects.responses_request import to_chat
 from ..dispatch import Call
 from ..gateway import Gateway
+from ..response_writer import answer
 
 
 async def responses(gateway: Gateway, call: Call) -> web.StreamResponse:

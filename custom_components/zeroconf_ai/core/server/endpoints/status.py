@@ -8,7 +8,7 @@ from ... import __version__
 from ...engine import Caller
 from ...protocol.record import PROTOCOL_VERSION
 from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
-from ...routing.slots import Slots
+from ...routing.pool.concurrency import Slots
 from ..dispatch import Call
 from ..gateway import Gateway
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ...accounting import export
-from ...accounting.rollups import Group, Use
+from ...accounting.usage import export
+from ...accounting.usage.rollups import Group, Use
 from ...engine import Caller
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ..dispatch import Call

@@ -1,0 +1,1 @@
+"""Budgets, balances and reservations."""

@@ -1,0 +1,1 @@
+"""Stored prompts and answers, and the sessions they belong to."""

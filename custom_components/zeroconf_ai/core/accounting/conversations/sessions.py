@@ -1,0 +1,95 @@
+"""Which backend and model a conversation was last answered by, for those who resume it after a restart."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import override
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from ..storage.database import Database
+from ..storage.statements import bounded, delete_oldest, upsert
+from ..storage.tables import sessions
+from ..storage.write_queue import Batches, Write, Writer
+from .session_row import SessionRow
+
+PENDING_LIMIT = 10_000
+ROW_LIMIT = 10_000
+"""Sessions kept; the longest unused are deleted first."""
+
+
+class SessionTable(Writer):
+    """The stored sessions. Lives on one event loop."""
+
+    def __init__(self, database: Database, batches: Batches) -> None:
+        self._database = database
+        self._batches = batches
+        self._pending: dict[str, SessionRow | None] = {}
+        """None: to be deleted."""
+        self._taken: Mapping[str, SessionRow | None] = {}
+        batches.add(self)
+
+    async def load(self, limit: int) -> list[SessionRow]:
+        """The sessions that were used last, the newest first. Raises DatabaseError."""
+
+        def work(connection: Connection) -> list[SessionRow]:
+            columns = (sessions.c.key, sessions.c.backend_id, sessions.c.model, sessions.c.last_used)
+            found = connection.execute(select(*columns).order_by(sessions.c.last_used.desc()).limit(limit))
+            return [SessionRow(*row) for row in found]
+
+        await self._batches.flush()
+        return await self._database.read(work)
+
+    def put(self, row: SessionRow) -> None:
+        """Store a session, in the place of the one with its key. Returns at once; it is written with others."""
+        self._gather(row.key, row)
+
+    def drop(self, key: str) -> None:
+        """Forget a session; does nothing where there is none."""
+        self._gather(key, None)
+
+    def _gather(self, key: str, row: SessionRow | None) -> None:
+        self._pending.pop(key, None)
+        self._pending[key] = row
+        self._bound()
+        self._batches.tell()
+
+    def _bound(self) -> None:
+        """Losing one costs a conversation its warm cache, no more."""
+        while len(self._pending) > PENDING_LIMIT:
+            del self._pending[next(iter(self._pending))]
+
+    @override
+    def take(self, *, last: bool) -> Write | None:
+        if not self._pending:
+            return None
+        taken = self._taken = self._pending
+        self._pending = {}
+        return lambda connection: _write(connection, taken)
+
+    @override
+    def done(self, *, written: bool, again: bool) -> None:
+        if again:
+            self._pending = {**self._taken, **self._pending}
+            self._bound()
+        self._taken = {}
+
+
+def _write(connection: Connection, pending: Mapping[str, SessionRow | None]) -> None:
+    # Bounded alike, two keys may become one.
+    rows = {bounded(key): row for key, row in pending.items()}
+    if dropped := [{"dropped": key} for key, row in rows.items() if row is None]:
+        connection.execute(delete(sessions).where(sessions.c.key == bindparam("dropped")), dropped)
+    if kept := [
+        {**asdict(row), "key": key, "backend_id": bounded(row.backend_id), "model": bounded(row.model)}
+        for key, row in rows.items()
+        if row is not None
+    ]:
+        upsert(connection, sessions, kept)
+
+
+def prune(connection: Connection) -> None:
+    """Delete what is beyond `ROW_LIMIT`."""
+    newest = select(sessions.c.last_used).order_by(sessions.c.last_used.desc()).offset(ROW_LIMIT).limit(1)
+    beyond = connection.scalar(newest)
+    if beyond is not None:
+        delete_oldest(connection, sessions.c.key, sessions.c.last_used, beyond)

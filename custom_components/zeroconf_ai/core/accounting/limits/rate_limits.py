@@ -1,0 +1,214 @@
+"""How many requests and tokens within a minute, and how many requests at a time (docs/accounting.md, "Limits")."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+import math
+from typing import NamedTuple
+
+from ...protocol.addresses import subscriber
+from ...protocol.errors import RateLimitError
+from ..admission import Asked, Rate, Rates, Standing
+from ..budgets.budget_store import Budgets
+from ..budgets.shared_balances import SharedAccounts
+from ..keys.key_store import KeyStore
+from ..storage.database import Database
+from ..storage.write_queue import Batches
+from .shared import SharedBuckets, SharedPlaces
+from .token_buckets import MINUTE, Buckets, Draw, MemoryBuckets, MemoryPlaces, Places, Short
+
+NO_RATES = Rates()
+BUSY_SECONDS = 1.0
+"""When to come back where all places of a key are taken: nobody knows when the first is free."""
+_REQUESTS, _TOKENS = "requests", "tokens"
+
+
+class Whose(NamedTuple):
+    """One whose requests are counted."""
+
+    name: str
+    """What its buckets go by."""
+    words: str
+    rates: Rates
+
+
+@dataclass(slots=True)
+class Entry:
+    """What was taken for one request, until it is settled."""
+
+    estimate: int = 0
+    """Tokens."""
+    own: tuple[Draw, ...] = ()
+    """Of the caller's buckets."""
+    of_backends: dict[str, tuple[Draw, ...]] = field(default_factory=dict)
+    place: str | None = None
+    barred: frozenset[str] = frozenset()
+    """Ids of the backends that were asked as often as their owner allows."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Limits:
+    """The limits of keys are kept with them, those of backends come with each request. Lives on one event loop."""
+
+    def __init__(self, keys: KeyStore, buckets: Buckets, places: Places) -> None:
+        """No limits but those of keys and backends, until they are set."""
+        self._keys = keys
+        self.buckets = buckets
+        self._places = places
+        self.per_address = NO_RATES
+        """Of each address that asks without a key. Its `parallel` does not count."""
+        self.per_user = NO_RATES
+        """Of each user. Its `parallel` does not count."""
+
+    async def enter(self, asked: Asked) -> Entry:
+        """Take what a request needs. Raises RateLimitError saying when to come back, and DatabaseError; then nothing is taken."""
+        if asked.nested:
+            return Entry()
+        entry = Entry(asked.prompt_tokens + asked.answer_tokens)
+        callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
+        for whose in callers:
+            if (limit := whose.rates.parallel) is not None:
+                entry.place = await self._places.take(f"parallel:{whose.name}", limit)
+                if entry.place is None:
+                    raise _busy(whose, limit)
+        try:
+            await self._draw_own(entry, callers)
+            await self._draw_backends(entry, asked)
+        except BaseException:
+            self.undo(entry)
+            raise
+        return entry
+
+    def undo(self, entry: Entry) -> None:
+        """Give everything back: the request is not let in. Never blocks and never raises."""
+        draws = [*entry.own, *(draw for theirs in entry.of_backends.values() for draw in theirs)]
+        self._leave(entry, {draw.name: draw.amount for draw in draws})
+
+    def settle(self, entry: Entry, backend_id: str | None, tokens: int) -> None:
+        """Take the tokens that were used in the place of the estimate. Never blocks and never raises."""
+        back: dict[str, float] = {draw.name: draw.amount - tokens for draw in entry.own if _is_tokens(draw)}
+        for of, draws in entry.of_backends.items():
+            for draw in draws:
+                if of != backend_id:
+                    back[draw.name] = draw.amount
+                elif _is_tokens(draw):
+                    back[draw.name] = draw.amount - tokens
+        self._leave(entry, back)
+
+    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
+        """How the limits of a caller stand. Raises DatabaseError."""
+        found: dict[str, Rate] = {}
+        for whose in self._callers(key_id, user_id, address):
+            for draw in _draws(whose, 0):
+                kind = _TOKENS if _is_tokens(draw) else _REQUESTS
+                if kind not in found:
+                    found[kind] = _rate(draw, await self.buckets.level(draw.name, draw.capacity))
+            if (limit := whose.rates.parallel) is not None:
+                taken = await self._places.taken(f"parallel:{whose.name}")
+                found["parallel"] = Rate(limit, max(0, limit - taken), 0.0)
+        return Standing(**found)
+
+    def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[Whose]:
+        """Whom a request counts for, the narrowest first."""
+        if key_id is not None:
+            key = self._keys.get(key_id)
+            if key is not None and key.rates:
+                yield Whose(f"key:{key_id}", "this key", key.rates)
+        elif address is not None and self.per_address:
+            rates = Rates(self.per_address.requests_per_minute, self.per_address.tokens_per_minute)
+            yield Whose(f"address:{subscriber(address)}", "this address", rates)
+        if user_id is not None and self.per_user:
+            rates = Rates(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
+            yield Whose(f"user:{user_id}", "this user", rates)
+
+    async def _draw_own(self, entry: Entry, callers: Sequence[Whose]) -> None:
+        draws = [draw for whose in callers for draw in _draws(whose, entry.estimate)]
+        if not draws:
+            return
+        levels = await self.buckets.draw(draws)
+        if isinstance(levels, Short):
+            whose = next(whose for whose in callers if levels.draw.name.startswith(f"{whose.name}:"))
+            raise _too_many(whose.words, levels)
+        entry.own = tuple(draws)
+        entry.headers = _headers(draws, levels)
+
+    async def _draw_backends(self, entry: Entry, asked: Asked) -> None:
+        short: dict[str, Short] = {}
+        for backend_id, rates in asked.backend_rates.items():
+            draws = tuple(_draws(Whose(f"backend:{backend_id}", "", rates), entry.estimate))
+            levels = await self.buckets.draw(draws) if draws else {}
+            if isinstance(levels, Short):
+                short[backend_id] = levels
+            else:
+                entry.of_backends[backend_id] = draws
+        entry.barred = frozenset(short)
+        if short and asked.worst_costs and short.keys() >= asked.worst_costs.keys():
+            raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
+
+    def _leave(self, entry: Entry, back: Mapping[str, float]) -> None:
+        if back:
+            self.buckets.give(back)
+        if entry.place is not None:
+            self._places.leave(entry.place)
+            entry.place = None
+
+
+def limits_of(database: Database, batches: Batches, keys: KeyStore, budgets: Budgets) -> Limits:
+    """Limits in memory, or in a database that other gateways use too."""
+    if isinstance(budgets.accounts, SharedAccounts):
+        return Limits(keys, SharedBuckets(database, batches), SharedPlaces(database, budgets.accounts))
+    return Limits(keys, MemoryBuckets(), MemoryPlaces())
+
+
+def go_duration(seconds: float) -> str:
+    """Seconds as OpenAI writes them, in Go's way: `12ms`, `8.64s`, `6m0s`."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    told = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return f"{minutes}m{told}" if minutes else told
+
+
+def _draws(whose: Whose, tokens: int) -> Iterator[Draw]:
+    if whose.rates.requests_per_minute is not None:
+        yield Draw(f"{whose.name}:{_REQUESTS}", whose.rates.requests_per_minute, 1)
+    if whose.rates.tokens_per_minute is not None:
+        yield Draw(f"{whose.name}:{_TOKENS}", whose.rates.tokens_per_minute, tokens)
+
+
+def _is_tokens(draw: Draw) -> bool:
+    return draw.name.endswith(f":{_TOKENS}")
+
+
+def _rate(draw: Draw, level: float) -> Rate:
+    return Rate(draw.capacity, max(0, math.floor(level)), max(0.0, draw.capacity - level) * MINUTE / draw.capacity)
+
+
+def _headers(draws: Sequence[Draw], levels: Mapping[str, float]) -> dict[str, str]:
+    """`x-ratelimit-*`, of the narrowest limit of each kind."""
+    headers: dict[str, str] = {}
+    for draw in draws:
+        kind = _TOKENS if _is_tokens(draw) else _REQUESTS
+        if f"x-ratelimit-limit-{kind}" not in headers:
+            rate = _rate(draw, levels[draw.name])
+            headers[f"x-ratelimit-limit-{kind}"] = str(rate.limit)
+            headers[f"x-ratelimit-remaining-{kind}"] = str(rate.remaining)
+            headers[f"x-ratelimit-reset-{kind}"] = go_duration(rate.reset)
+    return headers
+
+
+def _too_many(words: str, short: Short) -> RateLimitError:
+    kind = _TOKENS if _is_tokens(short.draw) else _REQUESTS
+    wait = max(0.001, short.wait)
+    message = f"Too many {kind}: {words} has {short.draw.capacity} a minute. Try again in {max(1, math.ceil(wait))} s."
+    headers = {
+        f"x-ratelimit-limit-{kind}": str(short.draw.capacity),
+        f"x-ratelimit-remaining-{kind}": "0",
+        f"x-ratelimit-reset-{kind}": go_duration(wait),
+    }
+    return RateLimitError(message, retry_after=wait, more_headers=headers)
+
+
+def _busy(whose: Whose, limit: int) -> RateLimitError:
+    message = f"Too many requests at a time: {whose.words} has {limit}. Wait until one of them is answered."
+    return RateLimitError(message, retry_after=BUSY_SECONDS)

@@ -1,0 +1,253 @@
+"""Use by day and by month: sums that are written together with the generations, and stay when those are deleted."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Date, Select, Table, delete, func, literal, or_, select
+
+from ..storage.statements import CURRENCY_LIMIT, add_up, add_up_from, bounded
+from ..storage.tables import key_months, key_rollups, rollups
+from .generation import Generation
+from .summary import NUMBERS, Sums, day_of, month_end
+
+OTHER = "other"
+"""What is not told apart: one name too many."""
+FORGOTTEN = "forgotten"
+"""In the place of a key or a user of whom everything was deleted."""
+MODEL_LIMIT = 500
+"""Models of one day that are told apart: their names are the upstreams' choice."""
+_MODEL_CHARACTERS = 200
+_ID_CHARACTERS = 64
+"""PostgreSQL's primary keys hold 2,704 bytes."""
+_NAMES = frozenset({"backend_name", "key_name"})
+
+
+class Group(StrEnum):
+    """By what use can be told apart."""
+
+    DAY = "day"
+    MODEL = "model"
+    BACKEND = "backend"
+    KEY = "key"
+    USER = "user"
+    SOURCE = "source"
+
+
+_COLUMNS = {
+    Group.DAY: "day",
+    Group.MODEL: "model",
+    Group.BACKEND: "backend_id",
+    Group.KEY: "key_id",
+    Group.USER: "user_id",
+    Group.SOURCE: "source",
+}
+_LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
+_STORED = (*NUMBERS, "cost")
+_SECONDS = ("duration", "first_token")
+_BY_PLACE: Callable[..., Sums] = Sums
+_SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
+_PERSONAL = frozenset({Group.KEY, Group.USER})
+_COARSE = ("day", "source", "model", "backend_id", "currency")
+_FINE = (*_COARSE, "key_id", "user_id")
+_MONTHLY = ("month", "key_id", "currency", "user_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the requests of one group used."""
+
+    group: dict[Group, str]
+    """What they have in common: a date in ISO 8601, an id, a name; empty: none."""
+    labels: dict[Group, str]
+    """The names that a backend and a key had last."""
+    sums: Sums
+
+
+type _Rows = dict[tuple[Any, ...], tuple[Sums, dict[str, str | None]]]
+"""By the texts that a table's rows have in common: their sums, and the names that were last."""
+
+
+class Rollups:
+    """Writes them. Lives in the database's thread."""
+
+    def __init__(self) -> None:
+        """Knows no day yet."""
+        self._day = date.min
+        self._models: set[str] = set()
+
+    def add(self, connection: Connection, records: Iterable[Generation], zone: tzinfo) -> None:
+        """Add requests, each to the day on which it arrived in a time zone."""
+        fine: _Rows = {}
+        for record in records:
+            day = day_of(record.created, zone)
+            key = (
+                day,
+                _id(record.source),
+                self._model(day, record.model),
+                _id(record.backend_id),
+                bounded(record.currency)[:CURRENCY_LIMIT],
+                _id(record.key_id),
+                _id(record.user_id),
+            )
+            found = fine.get(key)
+            if found is None:
+                found = fine[key] = (Sums(), {"backend_name": None, "key_name": None})
+            found[0].add(record)
+            if record.backend_name is not None:
+                found[1]["backend_name"] = bounded(record.backend_name)
+            if record.key_id is not None:
+                found[1]["key_name"] = bounded(record.caller)
+        coarse: _Rows = {}
+        months: _Rows = {}
+        for key, (sums, names) in fine.items():
+            day, *_, currency, key_id, user_id = key
+            _merge(coarse, key[: len(_COARSE)], sums, {"backend_name": names["backend_name"]})
+            _merge(months, (day.replace(day=1), key_id, currency, user_id), sums, {"key_name": names["key_name"]})
+        for table, texts, rows in ((rollups, _COARSE, coarse), (key_rollups, _FINE, fine), (key_months, _MONTHLY, months)):
+            # In one order: two gateways that write at the same time must not wait for each other.
+            add_up(connection, table, [_row(texts, key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
+
+    def _model(self, day: date, name: str | None) -> str:
+        if day != self._day:
+            self._day = day
+            self._models.clear()
+        model = bounded(name or "")[:_MODEL_CHARACTERS]
+        if model not in self._models:
+            if len(self._models) >= MODEL_LIMIT:
+                return OTHER
+            self._models.add(model)
+        return model
+
+
+def read(
+    connection: Connection,
+    *,
+    group_by: Sequence[Group] = (),
+    start: date | None = None,
+    end: date | None = None,
+    key_id: str | None = None,
+    user_id: str | None = None,
+    limit: int | None = None,
+) -> list[Use]:
+    """What was used from `start` to `end`, both included; one `Use` per group, sorted by it.
+
+    `key_id` and `user_id` leave one's own; "" means those without. With `limit`, reading ends soon after so many groups.
+    """
+    table = rollups
+    if key_id is not None or user_id is not None or not _PERSONAL.isdisjoint(group_by):
+        monthly = _PERSONAL.issuperset(group_by) and _whole_months(connection, start, end)
+        table = key_months if monthly else key_rollups
+    found = _query(table, group_by)
+    for column, value in (("key_id", key_id), ("user_id", user_id)):
+        if value is not None:
+            found = found.where(table.c[column] == value)
+    if table is key_months:
+        day, start, end = table.c.month, start and start.replace(day=1), end and end.replace(day=1)
+    else:
+        day = table.c.day
+    if start is not None and start == end:
+        found = found.where(day == start)  # by which a database reads them in the order of their keys
+    else:
+        found = found.where(*(day >= first for first in (start,) if first), *(day <= last for last in (end,) if last))
+    labelled = [name for name in _LABELS if name in group_by]
+    names_at, sums_at = len(group_by), len(group_by) + len(labelled)
+    uses: dict[tuple[str, ...], Use] = {}
+    for row in connection.execute(found):
+        group = tuple(map(str, row[:names_at]))
+        sums = _sums(*row[sums_at:])
+        use = uses.get(group)
+        if use is None:
+            if limit is not None and len(uses) >= limit:
+                break
+            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, sums)
+        else:
+            use.sums.merge(sums)
+        for name, label in zip(labelled, row[names_at:sums_at], strict=True):
+            if label:
+                use.labels[name] = label
+    return list(uses.values())
+
+
+def prune(connection: Connection, until: date) -> None:
+    """Delete the days before `until`, and take them out of its month. They are few rows each."""
+    month = until.replace(day=1)
+    gone = _sum_up(key_rollups, {"month": literal(month, Date)}, _MONTHLY[1:], -1)
+    # Taken off rather than summed up again: others may be adding to the month at the same time.
+    add_up_from(
+        connection, key_months, gone.where(key_rollups.c.day >= month, key_rollups.c.day < until), latest=_latest(key_months)
+    )
+    empty = or_(key_months.c.month < month, (key_months.c.month == month) & (key_months.c.requests <= 0))
+    connection.execute(delete(key_months).where(empty))
+    for table in (rollups, key_rollups):
+        connection.execute(delete(table).where(table.c.day < until))
+
+
+def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> None:
+    """Have the sums of a key or of a user be those of nobody in particular; what was used stays what it was."""
+    nobody: dict[str, ColumnElement[Any]] = {name: literal(FORGOTTEN) for name in ("key_id", "user_id")}
+    for table, kept in ((key_rollups, _COARSE), (key_months, ("month", "currency"))):
+        names: dict[str, ColumnElement[Any]] = (
+            {"backend_name": func.max(table.c.backend_name)} if "backend_name" in table.c else {}
+        )
+        for column, value in ((table.c.key_id, key_id), (table.c.user_id, user_id)):
+            if value and value != FORGOTTEN:
+                found = _sum_up(table, nobody | names, kept).where(column == value)
+                add_up_from(connection, table, found, latest=_latest(table))
+                connection.execute(delete(table).where(column == value))
+
+
+def _whole_months(connection: Connection, start: date | None, end: date | None) -> bool:
+    """Whether a range takes nothing apart of its first and its last month: nothing was used of them before and after it."""
+    day = rollups.c.day
+    beside = []
+    if start is not None and start.day > 1:
+        beside.append((day >= start.replace(day=1)) & (day < start))
+    if end is not None and end != month_end(end):
+        beside.append((day > end) & (day <= month_end(end)))
+    return all(connection.execute(select(day).where(rest).limit(1)).first() is None for rest in beside)
+
+
+def _sum_up(table: Table, values: Mapping[str, ColumnElement[Any]], kept: Sequence[str], sign: int = 1) -> Select[Any]:
+    """The sums of a table's rows that have the texts `kept` in common, with other values for the other texts."""
+    texts = [table.c[name] for name in kept]
+    others = [value.label(name) for name, value in values.items()]
+    return select(*texts, *others, *((sign * func.sum(table.c[name])).label(name) for name in _STORED)).group_by(*texts)
+
+
+def _merge(rows: _Rows, key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> None:
+    found = rows.setdefault(key, (Sums(), {}))
+    found[0].merge(sums)
+    for name, value in names.items():
+        found[1][name] = value or found[1].get(name)
+
+
+def _query(table: Table, group_by: Sequence[Group]) -> Select[Any]:
+    """Rows of the groups, the names of those that have one, and what `_sums` takes."""
+    groups = [table.c[_COLUMNS[group]] for group in group_by]
+    labels = [func.max(table.c[column]) for group, column in _LABELS.items() if group in group_by]
+    found = select(*groups, *labels, table.c.currency, *(func.sum(table.c[name]) for name in _SUMMED))
+    return found.group_by(*groups, table.c.currency).order_by(*groups, table.c.currency)
+
+
+def _latest(table: Table) -> set[str]:
+    return {name for name in _NAMES if name in table.c}
+
+
+def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> dict[str, Any]:
+    numbers = {name: getattr(sums, name) for name in NUMBERS}
+    return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(sums.costs.values())}
+
+
+def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Sums:
+    """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
+    sums = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
+    if sums.priced:
+        sums.costs[currency] = int(cost)
+    return sums
+
+
+def _id(text: str | None) -> str:
+    return bounded(text or "")[:_ID_CHARACTERS]

@@ -1,0 +1,104 @@
+"""`Sums`: what many requests used together."""
+
+from calendar import monthrange
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, tzinfo
+
+from ...protocol.usage import Usage
+from .generation import Generation, Outcome
+
+TOKEN_CLASSES = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+)
+_MOST_TOKENS = 10**9
+_MOST_COST = 10**15
+"""Of one request: a million of any currency. What an upstream says beyond is nonsense, and must not spoil a sum for ever."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Counts, tokens, nano-units of money by currency, and seconds."""
+
+    requests: int = 0
+    errors: int = 0
+    cancelled: int = 0
+    estimated: int = 0
+    """Requests whose tokens were counted here because the upstream did not say."""
+    priced: int = 0
+    """Requests whose cost is known."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    first_tokens: int = 0
+    """Requests that had a first token."""
+    costs: dict[str, int] = field(default_factory=dict)
+    duration: float = 0.0
+    """From arrival to end, all together."""
+    first_token: float = 0.0
+    """From arrival to first token, all of those together that had one."""
+
+    def add(self, generation: Generation) -> None:
+        """Add a request."""
+        self.requests += 1
+        self.errors += generation.outcome is Outcome.ERROR
+        self.cancelled += generation.outcome is Outcome.CANCELLED
+        self.estimated += generation.estimated
+        usage = generation.usage
+        self.prompt_tokens += _within(usage.prompt_tokens, _MOST_TOKENS)
+        self.completion_tokens += _within(usage.completion_tokens, _MOST_TOKENS)
+        self.cached_tokens += _within(usage.cached_tokens, _MOST_TOKENS)
+        self.reasoning_tokens += _within(usage.reasoning_tokens, _MOST_TOKENS)
+        self.cache_write_tokens += _within(usage.cache_write_tokens, _MOST_TOKENS)
+        self.cache_write_1h_tokens += _within(usage.cache_write_1h_tokens, _MOST_TOKENS)
+        if generation.cost is not None:
+            self.priced += 1
+            costs = self.costs
+            costs[generation.currency] = costs.get(generation.currency, 0) + _within(generation.cost, _MOST_COST)
+        self.duration += generation.duration
+        if generation.first_token is not None:
+            self.first_token += generation.first_token
+            self.first_tokens += 1
+
+    def merge(self, other: Sums) -> None:
+        """Add what others used."""
+        for name in NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for currency, cost in other.costs.items():
+            self.costs[currency] = self.costs.get(currency, 0) + cost
+
+    def copy(self) -> Sums:
+        """The same, for those who keep it."""
+        copied = Sums()
+        copied.merge(self)
+        return copied
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens; and the cost, where all of it is in one currency."""
+        [cost] = self.costs.values() if len(self.costs) == 1 else (None,)
+        return Usage(**{name: getattr(self, name) for name in TOKEN_CLASSES}, cost=cost)
+
+
+NUMBERS = tuple(part.name for part in fields(Sums) if part.name != "costs")
+
+
+def day_of(moment: float, zone: tzinfo) -> date:
+    """The day of a time in seconds since the epoch."""
+    return datetime.fromtimestamp(moment, zone).date()
+
+
+def month_end(day: date) -> date:
+    """The last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def _within(number: int, most: int) -> int:
+    return number if 0 <= number <= most else max(0, min(number, most))

@@ -1,0 +1,113 @@
+"""`Upstreams`: keeps an engine's backends as a configuration wants them."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+import aiohttp
+
+from ..accounting.prices.price_book import PriceBook
+from ..backends.base import Endpoint
+from ..backends.catalogue import Catalogue
+from ..engine import Engine
+from ..routing.policy import Terms
+from ..routing.pool.pool import Member
+from .providers_file import UpstreamConfig
+
+
+def make_backend(upstream: UpstreamConfig, session: aiohttp.ClientSession) -> Catalogue:
+    """A backend as its owner wants it; nothing is asked over the network yet. `session` is shared and stays open."""
+    kind = upstream.kind if upstream.health_path is None else upstream.kind.asked_at(upstream.health_path)
+    key, headers = upstream.key, dict(upstream.headers)
+    if upstream.key_header is not None and key is not None:
+        scheme = "Bearer " if upstream.key_header.lower() == "authorization" else ""
+        headers[upstream.key_header], key = f"{scheme}{key}", None
+    endpoint = Endpoint(upstream.endpoint, key, upstream.verify_ssl, headers)
+    info = kind.info(upstream.id, upstream.name)
+    return Catalogue(kind.make(session, info, endpoint, upstream.timeouts), upstream.wishes)
+
+
+class Upstreams:
+    """The configured backends of an engine."""
+
+    def __init__(self, engine: Engine, session: aiohttp.ClientSession, prices: PriceBook | None = None) -> None:
+        """`session` is shared and stays open; so may be `prices`."""
+        self._engine = engine
+        self._session = session
+        self._prices = prices or PriceBook()
+        self._running: dict[str, tuple[UpstreamConfig, Catalogue]] = {}
+        self._lock = asyncio.Lock()
+
+    async def apply(self, wanted: Iterable[UpstreamConfig]) -> None:
+        """Make it so, and ask everybody for their models. Running requests stay where they are.
+
+        A backend is made anew only where it is reached otherwise than before; all else changes in its place.
+        """
+        async with self._lock:
+            by_id = {upstream.id: upstream for upstream in wanted}
+            for backend_id in self._running.keys() - by_id.keys():
+                await self._drop(backend_id)
+            await asyncio.gather(*(self._put(upstream) for upstream in by_id.values()))
+
+    async def _put(self, upstream: UpstreamConfig) -> None:
+        former, backend = self._running.get(upstream.id, (None, None))
+        member = self._engine.pool.get(upstream.id)
+        if former is None or backend is None or member is None:
+            await self._add(upstream)
+        elif former == upstream:
+            if member.enabled:
+                await self._engine.checker.check(member, models=True)
+        elif _reached(former) == _reached(upstream):
+            self._running[upstream.id] = upstream, backend
+            await self._amend(member, upstream, backend)
+        elif upstream.enabled:
+            backend = make_backend(upstream, self._session)
+            self._running[upstream.id] = upstream, backend
+            await self._engine.replace(backend, await self._terms(upstream))
+        else:  # a replacement would be asked how it is
+            await self._drop(upstream.id)
+            await self._add(upstream)
+
+    async def _add(self, upstream: UpstreamConfig) -> None:
+        backend = make_backend(upstream, self._session)
+        self._running[upstream.id] = upstream, backend
+        member = self._engine.add(backend, await self._terms(upstream))
+        member.enabled = upstream.enabled
+        if member.enabled:
+            await self._engine.checker.check(member, models=True)
+
+    async def _amend(self, member: Member, upstream: UpstreamConfig, backend: Catalogue) -> None:
+        terms = await self._terms(upstream)
+        backend.wishes = upstream.wishes
+        member.terms = terms
+        member.slots.queue_length = member.terms.queue_length
+        member.update_slots()
+        member.enabled = upstream.enabled
+        if member.enabled:
+            await self._engine.checker.check(member, models=True)
+        self._engine.pool.tell(upstream.id)
+
+    async def _terms(self, upstream: UpstreamConfig) -> Terms:
+        """What routing has to know of it, with what is published of its prices."""
+        listed = await self._prices.lookup(upstream.kind.name, upstream.endpoint)
+        if listed is None:
+            return upstream.terms
+        aliases = upstream.aliases
+        return replace(upstream.terms, listed=lambda model: listed(aliases.get(model, model)))
+
+    async def _drop(self, backend_id: str) -> None:
+        del self._running[backend_id]
+        await self._engine.remove(backend_id)
+        self._engine.pool.tell(backend_id)
+
+
+def _reached(upstream: UpstreamConfig) -> UpstreamConfig:
+    """What is left of a configuration when all is taken away that may change without a new connection."""
+    return replace(
+        UpstreamConfig(upstream.id, upstream.name, upstream.kind, upstream.endpoint, upstream.key),
+        timeouts=upstream.timeouts,
+        headers=upstream.headers,
+        key_header=upstream.key_header,
+        verify_ssl=upstream.verify_ssl,
+        health_path=upstream.health_path,
+    )

@@ -1,0 +1,299 @@
+"""Which backends a server has behind it: `providers:` in YAML, the quick form of the command line, and the environment.
+
+    providers:
+      - id: attic
+        type: ollama
+        endpoint: http://192.0.2.20:11434
+      - id: cloud
+        type: openai
+        authSecret: ${OPENAI_API_KEY}
+
+`PROVIDER_{ID}_ENDPOINT`, `_ENABLED` and `_API_KEY` in the environment win over both.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..accounting.admission import Rates
+from ..backends.base import Timeouts
+from ..backends.catalogue import ModelOverride, Wishes
+from ..protocol.prices import Prices
+from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
+from ..routing.policy import Policy, Terms
+from .backend_types import KINDS, Kind
+from .document import ConfigError, Value, flag, near
+from .provider_fields import KEYS as FIELD_KEYS, key_header, read_fields, secret_of
+from .routing_fields import KEYS as ROUTING_KEYS, read_limits, read_policy
+
+_KEYS = ("id", "name", "type", "endpoint", "priority", "enabled", "authType", "authSecret", *FIELD_KEYS)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+type Fail = Callable[[str], ConfigError]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """One backend as its owner wants it. Equal ones are the same backend. Money in nano-units, times in seconds."""
+
+    id: str
+    name: str
+    kind: Kind
+    endpoint: str
+    key: str | None = field(default=None, repr=False)
+    priority: int = DEFAULT_PRIORITY
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    models: tuple[str, ...] = ()
+    """The only models that may be used, beside the aliases; empty: all."""
+    enabled: bool = True
+    """A backend that is not is kept, and not asked."""
+    weight: int = 1
+    """Share of the requests among backends of equal rank."""
+    max_concurrent: int | None = None
+    queue_length: int = 32
+    cost: Cost | None = None
+    """None: what its kind is, or metered where prices are named."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model or alias; `*` for all others."""
+    monthly_limit: int | None = None
+    requests_per_minute: int | None = None
+    """The most that it is asked; None: any number."""
+    tokens_per_minute: int | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names → the models they stand for."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request to it; a value may be a secret."""
+    key_header: str | None = None
+    """The header that takes the key as it is; None: as its kind does it."""
+    verify_ssl: bool = True
+    context_window: int | None = None
+    """Of every model, in tokens, whatever the backend says."""
+    max_output_tokens: int | None = None
+    """What an answer may have at most, and has where a request names no limit."""
+    capabilities: frozenset[Capability] | None = None
+    """Of the models of which the backend does not say."""
+    overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
+    """What goes before all of that for single models, by model or alias."""
+    tags: frozenset[str] = frozenset()
+    health_path: str | None = None
+    """Replaces the kind's own: behind the endpoint, or at the server's root where it begins with `//`."""
+    health_interval: float | None = None
+    is_default: bool = False
+    """Whether it goes before all others: by priority 0, whatever `priority` says."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether its owner limits what it costs, or what it is asked."""
+        return not (self.monthly_limit is None and self.requests_per_minute is None and self.tokens_per_minute is None)
+
+    @property
+    def terms(self) -> Terms:
+        """What routing has to know of it. An alias costs what its model costs."""
+        prices = {alias: self.prices[model] for alias, model in self.aliases.items() if model in self.prices}
+        return Terms(
+            weight=self.weight,
+            max_concurrent=self.max_concurrent,
+            queue_length=self.queue_length,
+            prices={**prices, **self.prices},
+            monthly_limit=self.monthly_limit,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            tags=self.tags,
+            check_every=self.health_interval,
+        )
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the backend itself has to know of it, beyond its address."""
+        priced = any(rate.input or rate.output for rate in self.prices.values())
+        free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
+        return Wishes(
+            priority=0 if self.is_default else self.priority,
+            cost=Cost.METERED if self.cost is None and priced and free else self.cost,
+            allowed=self.models,
+            aliases=self.aliases,
+            prices=self.prices,
+            general=ModelOverride(self.context_window, self.max_output_tokens, self.capabilities),
+            overrides=self.overrides,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says."""
+
+    upstreams: tuple[UpstreamConfig, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    per_address: Rates | None = None
+    """The limits of each address that sends no key; None: the file does not say."""
+    per_user: Rates | None = None
+
+
+def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> Configuration:
+    """The enabled providers of a YAML text, and the owner's rules.
+
+    `source` is what errors call it, `taken` are ids that are in use elsewhere. Raises ConfigError.
+    """
+    document = Value.parse(text, source)
+    said = document.fields(("providers", *ROUTING_KEYS))
+    if "providers" not in said:
+        raise document.error("the file needs a list of `providers:`.")
+    ids = {variable_prefix(other): other for other in taken}
+    found: list[UpstreamConfig] = []
+    for entry in said["providers"].items():
+        entry.name = "a provider"
+        given = entry.fields(_KEYS)
+        _check_id(_needed(entry, given, "id"), ids)
+        if (provider := _provider(entry, given, environment)) is not None:
+            if provider.is_default and (others := [other.id for other in found if other.is_default]):
+                raise given["isDefault"].error(f"{others[0]} is the default already; there can be one.")
+            found.append(provider)
+    limits = read_limits(said)
+    return Configuration(tuple(found), read_policy(said), limits.get("perAddress"), limits.get("perUser"))
+
+
+def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:
+    """The enabled ones of `TYPE` or `TYPE=URL`, each under its type as id, the second one as `TYPE-2`. Raises ConfigError."""
+    counts: dict[str, int] = {}
+    found = []
+    for text in texts:
+        word, _, url = text.partition("=")
+        if word not in KINDS:
+            raise ConfigError(f"--upstream: this is no type. {near(word, KINDS)}")
+        kind = KINDS[word]
+        counts[word] = count = counts.get(word, 0) + 1
+        number = f"{count}" if count > 1 else ""
+        draft = _Draft(f"{word}-{number}".strip("-"), f"{kind.title} {number}".strip(), kind, fail=_at(f"--upstream {word}"))
+        if url:
+            draft = replace(draft, endpoint=_endpoint(url, kind, draft.fail, "the URL"))
+        if (provider := draft.settle(environment)) is not None:
+            found.append(provider)
+    return tuple(found)
+
+
+def variable_prefix(provider_id: str) -> str:
+    """What the names of a provider's variables begin with."""
+    return f"PROVIDER_{re.sub(r'[^A-Z0-9]', '_', provider_id.upper())}_"
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A provider before the environment has had its say."""
+
+    id: str
+    name: str
+    kind: Kind
+    fail: Fail
+    endpoint: str | None = None
+    key: str | None = field(default=None, repr=False)
+    key_fail: Fail | None = None
+    """For what is wrong with the key."""
+    missing: str | None = None
+    """The variable that should hold the key, and is not set."""
+    enabled: bool = True
+    takes_key: bool = True
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Further arguments of its `UpstreamConfig`."""
+
+    def settle(self, environment: Mapping[str, str]) -> UpstreamConfig | None:
+        """What comes of it, or None for one that is switched off. Raises ConfigError where something is lacking."""
+        prefix = variable_prefix(self.id)
+        enabled = self.enabled
+        if word := environment.get(f"{prefix}ENABLED"):
+            switched = flag(word)
+            if switched is None:
+                raise ConfigError(f"{prefix}ENABLED in the environment must be true or false.")
+            enabled = switched
+        if not enabled:
+            return None
+        endpoint = self.endpoint or self.kind.endpoint
+        if url := environment.get(f"{prefix}ENDPOINT"):
+            endpoint = _endpoint(url, self.kind, _at("the environment"), f"{prefix}ENDPOINT")
+        if endpoint is None:
+            raise self.fail(f"a provider of type {self.kind.name} needs an endpoint, such as http://192.0.2.20:8000/v1.")
+        key = (environment.get(f"{prefix}API_KEY") or self.key) if self.takes_key else None
+        key_fail = self.key_fail or self.fail
+        if key is None and self.missing is not None:
+            raise key_fail(f"the variable {self.missing} is not set. Set it, or {prefix}API_KEY.")
+        if key is None and self.kind.needs_key and self.takes_key:
+            raise self.fail(f"a provider of type {self.kind.name} needs a key: set authSecret, or {prefix}API_KEY.")
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise key_fail("its key holds characters that no key has: a line break, or none of ASCII.")
+        return UpstreamConfig(self.id, self.name, self.kind, endpoint, key, **{"timeouts": self.kind.timeouts, **self.more})
+
+
+def _provider(entry: Value, given: Mapping[str, Value], environment: Mapping[str, str]) -> UpstreamConfig | None:
+    kind = _kind(_needed(entry, given, "type"))
+    more = read_fields(given, kind, environment)
+    if "priority" in given:
+        more["priority"] = given["priority"].whole(0, 65535)
+    takes_key = True
+    if "authType" in given:
+        takes_key, more["key_header"] = key_header(given["authType"], kind)
+    draft = _Draft(
+        given["id"].text(),
+        given["name"].text() if "name" in given else kind.title,
+        kind,
+        entry.error,
+        enabled="enabled" not in given or given["enabled"].flag(),
+        takes_key=takes_key,
+        more=more,
+    )
+    if "endpoint" in given:
+        place = given["endpoint"]
+        draft = replace(draft, endpoint=_endpoint(place.text(), kind, place.error, "endpoint"))
+    if "authSecret" in given:
+        secret = given["authSecret"]
+        if not takes_key:
+            raise secret.error("authType is none: delete authSecret, or say how it is sent.")
+        key, missing = secret_of(secret, environment)
+        draft = replace(draft, key_fail=secret.error, key=key, missing=missing)
+    return draft.settle(environment)
+
+
+def _needed(entry: Value, given: Mapping[str, Value], key: str) -> Value:
+    if key not in given:
+        raise entry.error(f"a provider needs `{key}:`.")
+    return given[key]
+
+
+def _check_id(value: Value, taken: dict[str, str]) -> None:
+    """Raises ConfigError for an id that cannot be one or is taken, be it only in the names of variables."""
+    text, before = value.text(), len(taken)
+    if not _ID.fullmatch(text):
+        raise value.error("id must be 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or a digit.")
+    other = taken.setdefault(variable_prefix(text), text)
+    if other == text and len(taken) == before:
+        raise value.error(f"the id {text} is taken; each provider needs its own.")
+    if other != text:
+        raise value.error(f"the id {text} is too much like {other}: their variables would have the same names.")
+
+
+def _kind(value: Value) -> Kind:
+    word = value.text()
+    if word not in KINDS:
+        raise value.error(f"this type is not known. {near(word, KINDS)}")
+    return KINDS[word]
+
+
+def _endpoint(url: str, kind: Kind, fail: Fail, name: str) -> str:
+    """A checked base URL. Errors do not repeat it: it may hold a password."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise fail(f"{name} must be a URL such as http://192.0.2.20:8000/v1.") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
+        raise fail(f"{name} must be a URL such as http://192.0.2.20:8000/v1.")
+    if "@" in parts.netloc:
+        raise fail(f"{name} must hold no user name or password; a key belongs into authSecret.")
+    if parts.query or parts.fragment:
+        raise fail(f"{name} must end with its path, without ? or #.")
+    path = parts.path.rstrip("/") or kind.path
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _at(place: str) -> Fail:
+    return lambda message: ConfigError(f"{place}: {message}")

@@ -1,0 +1,68 @@
+"""What a file says beside its providers: `models:`, the names that stand for others, `routing:`, and `limits:`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..accounting.admission import Rates
+from ..accounting.keys.key_store import LARGEST_RATE
+from ..routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
+from .document import Value, near
+
+KEYS = ("models", "routing", "limits")
+"""The keys that are read here."""
+_LONGEST_NAME = 256
+
+
+def read_policy(given: Mapping[str, Value]) -> Policy:
+    """The owner's rules; what is not named is as it is without a file. Raises ConfigError."""
+    found: dict[str, Any] = {}
+    if "routing" in given:
+        said = given["routing"].fields(("strategy", "cloudFallback", "retryMeteredTimeouts"))
+        found |= {"strategy": _strategy(said["strategy"])} if "strategy" in said else {}
+        found |= {"cloud_fallback": said["cloudFallback"].flag()} if "cloudFallback" in said else {}
+        found |= {"retry_metered_timeouts": said["retryMeteredTimeouts"].flag()} if "retryMeteredTimeouts" in said else {}
+    if "models" in given:
+        found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **dict(map(_virtual_model, given["models"].entries()))}
+    return Policy(**found)
+
+
+def read_limits(given: Mapping[str, Value]) -> Mapping[str, Rates]:
+    """What `limits:` says of `perAddress` and `perUser`; empty without it. Raises ConfigError."""
+    if "limits" not in given:
+        return {}
+    return {whose: _rates(value) for whose, value in given["limits"].fields(("perAddress", "perUser")).items()}
+
+
+def _rates(value: Value) -> Rates:
+    said = value.fields(("requestsPerMinute", "tokensPerMinute"))
+    if not said:
+        raise value.error(f"{value.name} needs `requestsPerMinute:`, `tokensPerMinute:`, or both.")
+    numbers = {name: number.whole(1, LARGEST_RATE) for name, number in said.items()}
+    return Rates(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
+
+
+def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, VirtualModel]:
+    """A name and its targets: one, a list of them, or keys with `targets` and `strategy`."""
+    key, value = entry
+    if len(name := key.text()) > _LONGEST_NAME:
+        raise key.error(f"a name must have at most {_LONGEST_NAME} characters.")
+    value.name = "a virtual model"
+    if not value.has_keys:
+        return name, VirtualModel(_targets(value))
+    given = value.fields(("targets", "strategy"))
+    found: dict[str, Any] = {"targets": _targets(given["targets"])} if "targets" in given else {}
+    if "strategy" in given:
+        found["strategy"] = _strategy(given["strategy"])
+    if not found:
+        raise value.error("a virtual model needs `targets:`, `strategy:`, or both.")
+    return name, VirtualModel(**found)
+
+
+def _targets(value: Value) -> tuple[str, ...]:
+    return (value.text(),) if value.is_single else value.texts("name the models that it stands for, the first choice first")
+
+
+def _strategy(value: Value) -> Strategy:
+    if (word := value.text()) not in Strategy:
+        raise value.error(f"this strategy is not known. {near(word, [strategy.value for strategy in Strategy])}")
+    return Strategy(word)

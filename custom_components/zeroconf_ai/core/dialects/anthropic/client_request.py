@@ -1,0 +1,222 @@
+"""One request of Anthropic's Messages → the body of a chat completion.
+
+Rules: Anthropic's SDK 2.11 (`message_create_params.py` and the block parameters). What has no counterpart is left out where that
+is harmless (metadata, service tiers), and refused by its name where it would change what the answer means.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ...protocol.values import mapping
+from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
+from .upstream_messages import SEALED
+
+_PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
+_REFUSED: Mapping[str, str] = {
+    "mcp_servers": "are not offered here: only tools that the client runs itself",
+    "container": "is not offered here",
+}
+_THINKS = ("enabled", "adaptive", "between_tools")
+_BUDGETS = ((2_048, "low"), (8_192, "medium"))
+"""Up to so many thinking tokens are so much effort; above them it is high. The backends read it the same way round."""
+
+
+def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body. Raises InvalidRequestError naming the parameter that is wrong or cannot be followed."""
+    for param, why in _REFUSED.items():
+        if asked.get(param):
+            raise unsupported(param, why)
+    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None} | _marks(asked)
+    if not isinstance(chat.get("top_k", 0), int):
+        raise wrong("top_k", "a whole number")
+    turns = Turns()
+    if asked.get("system"):
+        turns.say("system", [_text(where, block) for where, block in _blocks(asked["system"], "system")])
+    for where, message in objects(asked.get("messages"), "messages"):
+        _add(turns, message, where)
+    chat["messages"] = turns.finish()
+    if stops := stop_sequences(asked):
+        chat["stop"] = stops
+    _add_tools(chat, asked)
+    _add_thinking(chat, asked)
+    if wanted := mapping(asked.get("output_config")).get("format"):
+        schema = mapping(wanted).get("schema")
+        if not isinstance(schema, Mapping):
+            raise wrong("output_config.format", "of type json_schema, with a schema")
+        chat["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
+        }
+    return chat
+
+
+def stop_sequences(asked: Mapping[str, Any]) -> list[str]:
+    """The texts that end an answer."""
+    stops = asked.get("stop_sequences") or []
+    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+        raise wrong("stop_sequences", "a list of texts")
+    return stops
+
+
+def wants_thoughts(asked: Mapping[str, Any]) -> bool:
+    """Whether the client asked for thinking: one that did not takes the first block for the answer."""
+    return mapping(asked.get("thinking")).get("type") in _THINKS
+
+
+def _blocks(content: object, where: str) -> list[tuple[str, Mapping[str, Any]]]:
+    if isinstance(content, str):
+        return [(where, text_part(content))]
+    return list(objects(content, where))
+
+
+def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
+    role = message.get("role")
+    blocks = _blocks(message.get("content"), f"{where}.content")
+    if role == "assistant":
+        _add_assistant(turns, blocks)
+    elif role == "user":
+        for place, block in blocks:
+            if block.get("type") == "tool_result":
+                turns.result(text_of(block, "tool_use_id", place), _result(block, place), **_marks(block))
+        others = ((place, block) for place, block in blocks if block.get("type") != "tool_result")
+        turns.say("user", [part for place, block in others for part in _parts(place, block)])
+    elif role == "system":
+        turns.say("system", [_text(place, block) for place, block in blocks])
+    else:
+        raise wrong(f"{where}.role", "user, assistant or system")
+
+
+def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) -> None:
+    """Thoughts go back only with the seal of the model that had them: others are no use to it, and unknown to many servers."""
+    texts: list[Part] = []
+    calls: list[Part] = []
+    thoughts: list[Part] = []
+    for where, block in blocks:
+        kind = block.get("type")
+        if kind == "tool_use":
+            arguments = block.get("input")
+            if not isinstance(arguments, Mapping):
+                raise wrong(f"{where}.input", "an object")
+            name, call_id = text_of(block, "name", where), text_of(block, "id", where)
+            calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _marks(block))
+        elif kind == "thinking":
+            if seal := block.get("signature"):
+                told = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": seal}
+                thoughts.append({"index": len(thoughts), "format": SEALED, **told})
+        elif kind == "redacted_thinking":
+            hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
+            thoughts.append({"index": len(thoughts), "format": SEALED, **hidden})
+        else:
+            texts.append(_text(where, block))
+    turns.answer(texts, calls, **({"reasoning_details": thoughts} if thoughts else {}))
+
+
+def _marks(block: Mapping[str, Any]) -> Part:
+    """Anthropic's mark up to where a prompt is to be cached, which goes along beside what it stands on."""
+    mark = block.get("cache_control")
+    return {"cache_control": mark} if isinstance(mark, Mapping) else {}
+
+
+def _text(where: str, block: Mapping[str, Any]) -> Part:
+    if block.get("type") != "text":
+        raise unsupported(f"{where}.type", f"is {block.get('type')!r}, which cannot stand here; only text can")
+    return text_part(text_of(block, "text", where)) | _marks(block)
+
+
+def _result(block: Mapping[str, Any], where: str) -> list[Part]:
+    content = block.get("content")
+    inner = _blocks(content, f"{where}.content") if content else []
+    parts = [part for place, item in inner for part in _parts(place, item)]
+    if block.get("is_error") is True:  # the inner language has no field for it
+        parts.insert(0, text_part("The tool failed."))
+    return parts
+
+
+def _parts(where: str, block: Mapping[str, Any]) -> list[Part]:
+    kind = block.get("type")
+    if kind == "text":
+        return [_text(where, block)]
+    if kind not in ("image", "document"):
+        raise unsupported(f"{where}.type", f"is {kind!r}, which is not offered here")
+    source = mapping(block.get("source"))
+    parts = _document(block, source, where) if kind == "document" else [_image(source, where)]
+    return [*parts[:-1], parts[-1] | _marks(block)] if parts else []
+
+
+def _image(source: Mapping[str, Any], where: str) -> Part:
+    form = source.get("type")
+    if form == "base64":
+        data, media_type = text_of(source, "data", f"{where}.source"), text_of(source, "media_type", f"{where}.source")
+        return image_part(f"data:{media_type};base64,{data}")
+    if form == "url":
+        return image_part(text_of(source, "url", f"{where}.source"))
+    raise unsupported(f"{where}.source", "must be of type base64 or url: no files are kept here")
+
+
+def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -> list[Part]:
+    """A PDF file as a file; a document that is text as text, under its title."""
+    title = block.get("title")
+    heading = [text_part(f"Document: {title}")] if isinstance(title, str) and title else []
+    match source.get("type"):
+        case "base64":
+            data = f"data:application/pdf;base64,{text_of(source, 'data', f'{where}.source')}"
+            name = title if isinstance(title, str) and title else "document.pdf"
+            return [{"type": "file", "file": {"filename": name, "file_data": data}}]
+        case "text":
+            return [*heading, text_part(text_of(source, "data", f"{where}.source"))]
+        case "content":
+            inner = _blocks(source.get("content"), f"{where}.source.content")
+            return heading + [part for place, item in inner for part in _parts(place, item)]
+    raise unsupported(f"{where}.source", "must be of type base64, text or content: no files are kept or fetched here")
+
+
+def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    tools = []
+    for where, tool in objects(asked.get("tools") or [], "tools"):
+        if tool.get("type") not in (None, "custom"):
+            raise unsupported(f"{where}.type", f"is {tool['type']!r}, which is not offered here: only tools that the client runs")
+        schema = tool.get("input_schema")
+        if not isinstance(schema, Mapping):
+            raise wrong(f"{where}.input_schema", "an object")
+        tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _marks(tool))
+    if not tools:
+        return
+    chat["tools"] = tools
+    choice = mapping(asked.get("tool_choice"))
+    match choice.get("type"):
+        case None | "auto":
+            pass
+        case "any":
+            chat["tool_choice"] = "required"
+        case "none":
+            chat["tool_choice"] = "none"
+        case "tool":
+            chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
+        case _:
+            raise wrong("tool_choice.type", "auto, any, tool or none")
+    if choice.get("disable_parallel_tool_use") is True:
+        chat["parallel_tool_calls"] = False
+
+
+def _add_thinking(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    """Anthropic's own words go along for Claude models; `reasoning_effort` is what all others understand."""
+    thinking = mapping(asked.get("thinking"))
+    kind = thinking.get("type")
+    effort = mapping(asked.get("output_config")).get("effort")
+    if kind not in (None, "disabled", *_THINKS):
+        raise wrong("thinking.type", "enabled, adaptive, between_tools or disabled")
+    if kind is not None and not (kind == "adaptive" and effort):  # an effort alone means adaptive thinking to those models
+        chat["thinking"] = dict(thinking)
+    if kind == "disabled":
+        effort = "none"
+    elif kind == "enabled" and effort is None:
+        budget = thinking.get("budget_tokens")
+        if not isinstance(budget, int):
+            raise wrong("thinking.budget_tokens", "a whole number")
+        effort = next((word for most, word in _BUDGETS if budget <= most), "high")
+    elif kind is not None:
+        effort = effort or "medium"
+    if effort is not None:
+        chat["reasoning_effort"] = effort

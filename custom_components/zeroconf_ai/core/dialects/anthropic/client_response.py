@@ -1,0 +1,234 @@
+"""An answer in the inner language → Anthropic's message, or the events of one.
+
+Events: message_start, content_block_start / _delta / _stop, message_delta (stop reason, usage), message_stop (SDK 2.11,
+`raw_message_stream_event.py`). A failure is an `error` event.
+"""
+
+from collections.abc import Mapping
+from typing import Any, override
+from uuid import uuid4
+
+import orjson
+
+from ...protocol import sse
+from ...protocol.chunks import Chunk, Delta, Message
+from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
+from ...protocol.usage import Usage
+from ..base import AnswerWriter, arguments_of, is_complete, refusal_of, sealed_thoughts, spoken
+
+_STOP = {"length": "max_tokens", "content_filter": "refusal"}
+_TYPES = {
+    "invalid_request_error": "invalid_request_error",
+    "authentication_error": "authentication_error",
+    "permission_error": "permission_error",
+    "rate_limit_error": "rate_limit_error",
+    "timeout_error": "timeout_error",
+}
+
+
+def error_body(error: ApiError, request_id: str) -> dict[str, Any]:
+    """Anthropic's shape of an error. The status stays what it is everywhere else."""
+    match error:
+        case NotFoundError():
+            kind = "not_found_error"
+        case RequestTooLargeError():
+            kind = "request_too_large"
+        case QuotaError():
+            kind = "billing_error"
+        case UnavailableError(code="provider_capacity_exceeded"):
+            kind = "overloaded_error"
+        case _:
+            kind = _TYPES.get(error.type, "api_error")
+    return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+
+
+class _Block:
+    """A content block that was begun."""
+
+    def __init__(self, index: int, kind: str) -> None:
+        self.index = index
+        self.kind = kind
+        self.sent = 0
+        """Characters of a tool call's arguments that were said."""
+        self.open = True
+
+
+class MessagesWriter(AnswerWriter):
+    """One message of Anthropic's."""
+
+    ping = sse.encode(b'{"type":"ping"}', "ping")
+
+    def __init__(self, model: str, request_id: str, *, thoughts: bool, stop_sequences: list[str]) -> None:
+        """`thoughts`: what the model thinks is said too, in blocks of its own."""
+        self._model = model
+        self._request_id = request_id
+        self._thoughts = thoughts
+        self._stops = stop_sequences
+        self._id = f"msg_{uuid4().hex}"
+        self._message = Message()
+        self._refusal = ""
+        self._stopped_at: str | None = None
+        self._begun = False
+        self._events: list[bytes] = []
+        self._blocks = 0
+        self._open: _Block | None = None
+        """The block of text or thought that goes on."""
+        self._calls: dict[int, _Block] = {}
+
+    @override
+    def whole(self, body: bytes) -> bytes:
+        data = Chunk(body).data
+        self._take(data)
+        message = self._message
+        content: list[dict[str, Any]] = []
+        if self._thoughts:
+            sealed = [_sealed_block(detail) for detail in sealed_thoughts(spoken(data)[1])]
+            plain = [{"type": "thinking", "thinking": message.reasoning, "signature": ""}] if message.reasoning else []
+            content += sealed or plain
+        if text := message.content + self._refusal:
+            content.append({"type": "text", "text": text})
+        for call in message.tool_calls:
+            if message.finish_reason == "length" and not is_complete(call.arguments):
+                continue  # cut off: the stop reason says so
+            content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)})
+        return orjson.dumps(self._head(content) | self._closing() | {"usage": self._usage()})
+
+    @override
+    def events(self, batch: list[Chunk]) -> bytes:
+        if not self._begun:
+            self._begin()
+        for chunk in batch:
+            self._chunk(chunk.data)
+        return self._taken()
+
+    @override
+    def end(self) -> bytes:
+        self._close()
+        for block in self._calls.values():
+            self._stop(block)
+        self._emit("message_delta", delta=self._closing(), usage=self._usage())
+        self._emit("message_stop")
+        return self._taken()
+
+    @override
+    def failure(self, error: ApiError) -> bytes:
+        return sse.encode(orjson.dumps(error_body(error, self._request_id)), "error")
+
+    def _take(self, data: Mapping[str, Any]) -> Delta:
+        delta = Delta.parse(data)
+        self._message.add(delta)
+        choice, said = spoken(data)
+        self._refusal += refusal_of(said)
+        if (matched := choice.get("stop_reason")) in self._stops:  # vLLM's word for the sequence that was met
+            self._stopped_at = matched
+        return delta
+
+    def _chunk(self, data: Mapping[str, Any]) -> None:
+        delta = self._take(data)
+        _, said = spoken(data)
+        if self._thoughts:
+            if delta.reasoning:
+                self._delta("thinking", {"type": "thinking_delta", "thinking": delta.reasoning})
+            for detail in sealed_thoughts(said):
+                self._seal(detail)
+        if text := delta.content + refusal_of(said):
+            self._delta("text", {"type": "text_delta", "text": text})
+        if delta.tool_calls:
+            self._argue()
+
+    def _seal(self, detail: Mapping[str, Any]) -> None:
+        """The seal of the thought that was just told, or a thought of which nothing is told."""
+        if detail.get("type") == "reasoning.encrypted":
+            self._close()
+            self._open = self._start({"type": "redacted_thinking", "data": detail.get("data")})
+        else:
+            self._delta("thinking", {"type": "signature_delta", "signature": detail.get("signature")})
+        self._close()
+
+    def _delta(self, kind: str, delta: dict[str, Any]) -> None:
+        if self._open is None or self._open.kind != kind:
+            self._close()
+            empty = {"text": ""} if kind == "text" else {"thinking": "", "signature": ""}
+            self._open = self._start({"type": kind, **empty})
+        self._emit("content_block_delta", index=self._open.index, delta=delta)
+
+    def _argue(self) -> None:
+        """What the tool calls have grown by. Servers may tell several by turns, so one is only closed when it is complete."""
+        for place, call in enumerate(self._message.calls_begun):
+            block = self._calls.get(place)
+            if block is None and call.name:
+                self._close()
+                block = self._start({"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
+                self._calls[place] = block
+            if block is not None and block.open and (piece := call.arguments[block.sent :]):
+                block.sent = len(call.arguments)
+                self._emit("content_block_delta", index=block.index, delta={"type": "input_json_delta", "partial_json": piece})
+
+    def _close(self) -> None:
+        """Close what goes on, before something else begins."""
+        if self._open is not None:
+            self._stop(self._open)
+            self._open = None
+        calls = self._message.calls_begun
+        for place, block in self._calls.items():
+            if block.open and is_complete(calls[place].arguments):
+                self._stop(block)
+
+    def _start(self, content: dict[str, Any]) -> _Block:
+        block = _Block(self._blocks, content["type"])
+        self._blocks += 1
+        self._emit("content_block_start", index=block.index, content_block=content)
+        return block
+
+    def _stop(self, block: _Block) -> None:
+        if block.open:
+            block.open = False
+            self._emit("content_block_stop", index=block.index)
+
+    def _begin(self) -> None:
+        """How long the prompt is, the last event tells: no upstream says it at the start."""
+        self._begun = True
+        closing = {"stop_reason": None, "stop_sequence": None}
+        self._emit("message_start", message=self._head([]) | closing | {"usage": {"input_tokens": 0, "output_tokens": 0}})
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self._events.append(sse.encode(orjson.dumps({"type": kind, **fields}), kind))
+
+    def _taken(self) -> bytes:
+        events, self._events = self._events, []
+        return b"".join(events)
+
+    def _head(self, content: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"id": self._id, "type": "message", "role": "assistant", "model": self._model, "content": content}
+
+    def _closing(self) -> dict[str, Any]:
+        finish = self._message.finish_reason
+        reason = _STOP.get(finish or "", "end_turn")
+        if reason == "end_turn" and self._message.tool_calls:  # not by the server's word: some say "stop" of calls too
+            reason = "tool_use"
+        if self._stopped_at is not None and reason == "end_turn":
+            return {"stop_reason": "stop_sequence", "stop_sequence": self._stopped_at}
+        if self._refusal:
+            details = {"type": "refusal", "category": None, "explanation": self._refusal}
+            return {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
+        return {"stop_reason": reason, "stop_sequence": None}
+
+    def _usage(self) -> dict[str, Any]:
+        """Anthropic counts what the cache wrote and read beside the input; the inner language counts all of it as the prompt."""
+        usage = self._message.usage or Usage()
+        written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
+        kept = {"ephemeral_5m_input_tokens": max(0, written - for_an_hour), "ephemeral_1h_input_tokens": for_an_hour}
+        return {
+            "input_tokens": max(0, usage.prompt_tokens - usage.cached_tokens - written),
+            "cache_creation_input_tokens": written,
+            **({"cache_creation": kept} if for_an_hour else {}),
+            "cache_read_input_tokens": usage.cached_tokens,
+            "output_tokens": usage.completion_tokens,
+            "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+        }
+
+
+def _sealed_block(detail: Mapping[str, Any]) -> dict[str, Any]:
+    if detail.get("type") == "reasoning.encrypted":
+        return {"type": "redacted_thinking", "data": detail.get("data")}
+    return {"type": "thinking", "thinking": detail.get("text") or "", "signature": detail.get("signature")}

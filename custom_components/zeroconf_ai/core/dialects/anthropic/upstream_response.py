@@ -1,0 +1,272 @@
+"""Anthropic's answers → OpenAI's: the events of a stream as chunks, a whole message as a completion.
+
+Events: message_start, content_block_start / _delta / _stop, message_delta (stop reason, cumulative usage), message_stop; `ping`
+anywhere; `error` at any time after a 200 (SDK 2.11, `raw_message_stream_event.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+import orjson
+
+from ...backends.dialect_backend import Translator
+from ...backends.http import reported
+from ...protocol import json, sse
+from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
+from ...protocol.errors import StreamBrokenError, error_words, redact
+from ...protocol.usage import Usage
+from ...protocol.values import mapping, whole
+from .upstream_messages import SEALED
+from .upstream_request import JSON_TOOL
+
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    "pause_turn": "length",
+    "model_context_window_exceeded": "length",
+    "compaction": "length",
+}
+
+
+class AnthropicTranslator(Translator):
+    """One answer of the Messages API."""
+
+    def __init__(self, model: str, *, json_tool: bool = False, usage: bool = True, secrets: tuple[str, ...] = ()) -> None:
+        """`json_tool`: the input of `JSON_TOOL` is the answer's text. `usage`: the stream ends with a usage chunk."""
+        self._decoder = sse.SSEDecoder()
+        self._writer = ChunkWriter(model)
+        self._json_tool = json_tool
+        self._wants_usage = usage
+        self._secrets = secrets
+        self._usage: dict[str, Any] = {}
+        self._blocks: dict[int, _Block] = {}
+        self._calls = 0
+        self._details = 0
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        """The prompt's tokens stand at the beginning of a stream already."""
+        return _usage(self._usage) if self._usage else None
+
+    @override
+    def feed(self, data: bytes) -> list[Chunk]:
+        events = self._decoder.feed(data) if data else self._decoder.flush()
+        chunks: list[Chunk] = []
+        for event in events:
+            try:
+                parsed = json.loads(event.data)
+            except json.DepthError:
+                raise
+            except json.JSONDecodeError:
+                raise ValueError("an event that is not JSON") from None
+            if not isinstance(parsed, dict):
+                raise ValueError("an event that is no JSON object")
+            if event.event == "error" or parsed.get("type") == "error":
+                raise self._error(parsed)
+            chunks += self._event(parsed)
+            if self.done:
+                break
+        return chunks
+
+    @override
+    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if body.get("type") == "error":
+            raise self._error(body)
+        content = body.get("content")
+        if not isinstance(content, list):
+            raise ValueError("a message without content")
+        self._usage.update(mapping(body.get("usage")))
+        message = Message(finish_reason=self._finish(body.get("stop_reason")), usage=_usage(self._usage))
+        details: list[dict[str, Any]] = []
+        for item in content:
+            self._add_whole(message, details, mapping(item))
+        if self._json_tool and message.finish_reason == "tool_calls" and not message.tool_calls:
+            message.finish_reason = "stop"
+        result = self._named(body).completion(message)
+        spoken = result["choices"][0]["message"]
+        if details:
+            spoken["reasoning_details"] = details
+        if refusal := _refusal(body):
+            spoken["refusal"] = refusal
+        return result
+
+    def _add_whole(self, message: Message, details: list[dict[str, Any]], block: Mapping[str, Any]) -> None:
+        kind = block.get("type")
+        if kind == "text":
+            message.add(Delta(content=_text(block.get("text"))))
+        elif kind == "tool_use":
+            arguments = orjson.dumps(block.get("input") or {}).decode()
+            if self._json_tool and block.get("name") == JSON_TOOL:
+                message.add(Delta(content=arguments))
+            else:
+                call = ToolCallDelta(self._calls, _text(block.get("id")), _text(block.get("name")), arguments)
+                message.add(Delta(tool_calls=(call,)))
+                self._calls += 1
+        elif kind in ("thinking", "redacted_thinking"):
+            message.add(Delta(reasoning=_text(block.get("thinking"))))
+            sealed = _Block(kind, text=_text(block.get("thinking")), seal=_text(block.get("signature") or block.get("data")))
+            details += self._detail(sealed)
+
+    def _event(self, event: Mapping[str, Any]) -> list[Chunk]:
+        kind = event.get("type")
+        if kind == "message_start":
+            message = mapping(event.get("message"))
+            self._writer = self._named(message)
+            self._usage.update(mapping(message.get("usage")))
+            return [self._writer.chunk({"role": "assistant", "content": ""})]
+        if kind == "content_block_start":
+            self.begun = True
+            return self._block_start(_index(event), mapping(event.get("content_block")))
+        if kind == "content_block_delta":
+            return self._block_delta(_index(event), mapping(event.get("delta")))
+        if kind == "content_block_stop":
+            return self._block_stop(_index(event))
+        if kind == "message_delta":
+            return self._message_delta(event)
+        if kind == "message_stop":
+            self.done = self.complete = True
+        return []  # pings, and what later versions add
+
+    def _block_start(self, index: int, content: Mapping[str, Any]) -> list[Chunk]:
+        kind = _text(content.get("type"))
+        block = self._blocks[index] = _Block(kind)
+        if kind == "text":
+            return self._say("content", _text(content.get("text")))
+        if kind == "thinking":
+            block.text = _text(content.get("thinking"))
+            block.seal = _text(content.get("signature"))
+            return self._say("reasoning_content", block.text)
+        if kind == "redacted_thinking":
+            block.seal = _text(content.get("data"))
+        elif kind == "tool_use":
+            block.input = dict(mapping(content.get("input")))
+            block.answers = self._json_tool and content.get("name") == JSON_TOOL
+            if not block.answers:
+                block.call = self._calls
+                self._calls += 1
+                function = {"name": _text(content.get("name")), "arguments": ""}
+                call = {"index": block.call, "id": _text(content.get("id")), "type": "function", "function": function}
+                return [self._writer.chunk({"tool_calls": [call]})]
+        return []
+
+    def _block_delta(self, index: int, delta: Mapping[str, Any]) -> list[Chunk]:
+        block = self._blocks.get(index)
+        if block is None:
+            raise ValueError("a delta of a block that was not begun")
+        kind = delta.get("type")
+        if kind == "text_delta":
+            return self._say("content", _text(delta.get("text")))
+        if kind == "thinking_delta":
+            block.text += _text(delta.get("thinking"))
+            return self._say("reasoning_content", _text(delta.get("thinking")))
+        if kind == "signature_delta":
+            block.seal += _text(delta.get("signature"))
+        elif kind == "input_json_delta" and block.kind == "tool_use":
+            return self._argue(block, _text(delta.get("partial_json")))
+        return []
+
+    def _block_stop(self, index: int) -> list[Chunk]:
+        block = self._blocks.pop(index, None)
+        if block is None:
+            return []
+        if block.kind == "tool_use" and not block.argued:  # no arguments at all, or all of them at the start
+            return self._argue(block, orjson.dumps(block.input).decode())
+        if block.kind in ("thinking", "redacted_thinking") and (details := self._detail(block)):
+            return [self._writer.chunk({"reasoning_details": details})]
+        return []
+
+    def _message_delta(self, event: Mapping[str, Any]) -> list[Chunk]:
+        delta = mapping(event.get("delta"))
+        self._usage.update({key: value for key, value in mapping(event.get("usage")).items() if value is not None})
+        reason = delta.get("stop_reason")
+        if reason is None or self.complete:
+            return []
+        self.begun = self.complete = True
+        finish = self._finish(reason)
+        if self._json_tool and not self._calls and finish == "tool_calls":
+            finish = "stop"
+        refusal = _refusal(delta)
+        chunks = [self._writer.chunk({"refusal": refusal})] if refusal else []
+        chunks.append(self._writer.chunk({}, finish))
+        if self._wants_usage:
+            chunks.append(self._writer.usage(_usage(self._usage)))
+        return chunks
+
+    def _say(self, field: str, text: str) -> list[Chunk]:
+        return [self._writer.chunk({field: text})] if text else []
+
+    def _argue(self, block: _Block, text: str) -> list[Chunk]:
+        if not text:
+            return []
+        block.argued = True
+        if block.answers:
+            return self._say("content", text)
+        return [self._writer.chunk({"tool_calls": [{"index": block.call, "function": {"arguments": text}}]})]
+
+    def _detail(self, block: _Block) -> list[dict[str, Any]]:
+        """The thought with its seal, for the next request; unsealed ones cannot be handed back."""
+        if not block.seal:
+            return []
+        detail: dict[str, Any] = {"index": self._details, "format": SEALED}
+        self._details += 1
+        if block.kind == "redacted_thinking":
+            return [detail | {"type": "reasoning.encrypted", "data": block.seal}]
+        return [detail | {"type": "reasoning.text", "text": block.text, "signature": block.seal}]
+
+    def _finish(self, reason: object) -> str:
+        return _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
+
+    def _named(self, message: Mapping[str, Any]) -> ChunkWriter:
+        """A writer with the upstream's id and model, where it says them."""
+        model, message_id = _text(message.get("model")) or self._writer.model, _text(message.get("id")) or self._writer.id
+        return ChunkWriter(model, message_id, self._writer.created)
+
+    def _error(self, body: Mapping[str, Any]) -> StreamBrokenError:
+        kind = mapping(body.get("error")).get("type")
+        words = redact(f"{_text(kind)} {error_words(body)}", self._secrets)
+        return reported("Anthropic", words.strip())
+
+
+class _Block:
+    """A content block that is being streamed."""
+
+    __slots__ = ("answers", "argued", "call", "input", "kind", "seal", "text")
+
+    def __init__(self, kind: str, *, text: str = "", seal: str = "") -> None:
+        self.kind = kind
+        self.text = text
+        self.seal = seal
+        self.input: dict[str, Any] = {}
+        self.call = 0
+        """The number among the tool calls, which is not the block's index."""
+        self.answers = False
+        self.argued = False
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _index(event: Mapping[str, Any]) -> int:
+    return whole(event.get("index"))
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    return _text(mapping(message.get("stop_details")).get("explanation"))
+
+
+def _usage(counts: Mapping[str, Any]) -> Usage:
+    """Anthropic counts what the cache wrote and read beside the input; OpenAI counts all of it as the prompt."""
+    cached, written = whole(counts.get("cache_read_input_tokens")), whole(counts.get("cache_creation_input_tokens"))
+    return Usage(
+        whole(counts.get("input_tokens")) + cached + written,
+        whole(counts.get("output_tokens")),
+        cached,
+        whole(mapping(counts.get("output_tokens_details")).get("thinking_tokens")),
+        cache_write_tokens=written,
+        cache_write_1h_tokens=whole(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+    )

@@ -1,0 +1,157 @@
+"""Ollama's `/api/chat` and `/api/generate` → chat completions.
+
+Rules: Ollama's `docs/api.md`, `api/types.go`. Answers stream unless told otherwise; tool calls may come without ids; images
+are bare base64. What is about the machine that a model runs on (`num_ctx`, `num_gpu`, …) is the backend's own matter here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ..turns import Part, Turns, function_call, image_part, objects, text_of, text_part, unsupported, wrong
+
+_OPTIONS: Mapping[str, str] = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "seed": "seed",
+    "stop": "stop",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "repeat_penalty": "repeat_penalty",
+}
+_IMAGE_HEADS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+"""How the base64 of each kind begins: by the magic bytes of its file."""
+_LEVELS = ("low", "medium", "high", "max")
+
+
+def chat_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body for `/api/chat`'s. Raises InvalidRequestError naming what is wrong."""
+    turns = Turns()
+    pending: list[tuple[str, str]] = []
+    calls = 0
+    for where, message in objects(asked.get("messages"), "messages"):
+        role = message.get("role")
+        text = text_of(message, "content", where) if message.get("content") is not None else ""
+        parts = [*([text_part(text)] if text else []), *_images(message, where)]
+        if role in ("system", "user"):
+            turns.say(role, parts or [text_part("")])
+        elif role == "assistant":
+            made = _calls(message, where, calls)
+            calls += len(made)
+            pending += [(call["id"], call["function"]["name"]) for call in made]
+            thinking = message.get("thinking")
+            fields = {"reasoning_content": thinking} if isinstance(thinking, str) and thinking else {}
+            turns.answer(parts, made, **fields)
+        elif role == "tool":
+            turns.result(_answered(message, pending, where), parts or [text_part("")])
+        else:
+            raise wrong(f"{where}.role", "system, user, assistant or tool")
+    chat = _common(asked) | {"messages": turns.finish()}
+    if tools := asked.get("tools"):
+        chat["tools"] = tools
+    return chat
+
+
+def generate_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body for `/api/generate`'s: a chat of one message. Raises InvalidRequestError naming what is wrong."""
+    for param in ("suffix", "raw"):
+        if asked.get(param):
+            raise unsupported(param, "is not offered: the prompt becomes a message here")
+    turns = Turns()
+    if asked.get("system"):
+        turns.say("system", [text_part(text_of(asked, "system", ""))])
+    turns.say("user", [text_part(text_of(asked, "prompt", "")), *_images(asked, "")])
+    return _common(asked) | {"messages": turns.finish()}
+
+
+def wants_thoughts(asked: Mapping[str, Any]) -> bool:
+    """Whether what a model thinks is to be told."""
+    return asked.get("think") is not False
+
+
+def _common(asked: Mapping[str, Any]) -> dict[str, Any]:
+    stream = asked.get("stream")
+    chat: dict[str, Any] = {"model": asked.get("model"), "stream": True if stream is None else stream}
+    options = asked.get("options") or {}
+    if not isinstance(options, Mapping):
+        raise wrong("options", "an object")
+    chat |= {param: options[name] for name, param in _OPTIONS.items() if options.get(name) is not None}
+    limit = options.get("num_predict")
+    if isinstance(limit, int) and limit > 0:  # below: without a limit
+        chat["max_tokens"] = limit
+    if (keep_alive := asked.get("keep_alive")) is not None:
+        chat["keep_alive"] = keep_alive
+    _add_format(chat, asked.get("format"))
+    _add_thinking(chat, asked.get("think"))
+    return chat
+
+
+def _add_format(chat: dict[str, Any], wanted: object) -> None:
+    if not wanted:
+        return
+    if wanted == "json":
+        chat["response_format"] = {"type": "json_object"}
+    elif isinstance(wanted, Mapping):
+        chat["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}
+    else:
+        raise wrong("format", "json, or a JSON schema")
+
+
+def _add_thinking(chat: dict[str, Any], think: object) -> None:
+    """Ollama's own word goes along for Ollama; `reasoning_effort` is what all others understand.
+
+    Those are not told not to think: models that cannot think refuse even that.
+    """
+    if think is None:
+        return
+    if not (isinstance(think, bool) or think in _LEVELS):
+        raise wrong("think", "true, false, low, medium, high or max")
+    chat["think"] = think
+    if think is not False:
+        chat["reasoning_effort"] = "medium" if think is True else "high" if think == "max" else think
+
+
+def _images(holder: Mapping[str, Any], where: str) -> list[Part]:
+    images = holder.get("images") or []
+    param = f"{where}.images" if where else "images"
+    if not isinstance(images, list) or not all(isinstance(image, str) and image for image in images):
+        raise wrong(param, "a list of images as base64")
+    return [image_part(_data_url(image)) for image in images]
+
+
+def _data_url(image: str) -> str:
+    if image.startswith("data:"):
+        return image
+    kind = next((kind for head, kind in _IMAGE_HEADS.items() if image.startswith(head)), "image/jpeg")
+    return f"data:{kind};base64,{image}"
+
+
+def _calls(message: Mapping[str, Any], where: str, count: int) -> list[Part]:
+    """The calls of an assistant's message; those without an id get one, by their number in the chat."""
+    made: list[Part] = []
+    listed = message.get("tool_calls") or []
+    for place, call in objects(listed, f"{where}.tool_calls"):
+        function = call.get("function")
+        if not isinstance(function, Mapping):
+            raise wrong(f"{place}.function", "an object with name and arguments")
+        given = call.get("id")
+        call_id = given if isinstance(given, str) and given else f"call_{count + len(made)}"
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
+        made.append(function_call(call_id, text_of(function, "name", f"{place}.function"), text))
+    return made
+
+
+def _answered(message: Mapping[str, Any], pending: list[tuple[str, str]], where: str) -> str:
+    """The id of the call whose result a message is: by its id, else the first open one of its name, else the first open one."""
+    given = message.get("tool_call_id")
+    name = message.get("tool_name") or message.get("name")
+    for wanted in (lambda call: call[0] == given, lambda call: call[1] == name, lambda _: not given and not name):
+        found = next((call for call in pending if wanted(call)), None)
+        if found is not None:
+            pending.remove(found)
+            return found[0]
+    raise wrong(where, "the result of a tool that was called before")

@@ -1,0 +1,136 @@
+"""An answer in the inner language → Ollama's: one JSON object, or a line of JSON for each piece.
+
+The last line has `done`, the reason, the counts and the durations in nanoseconds (Ollama's `docs/api.md`). A failure is a line
+`{"error": …}`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+import time
+from typing import Any, ClassVar, override
+
+import orjson
+
+from ...protocol.chunks import Chunk, Delta, Message
+from ...protocol.errors import ApiError, UpstreamError
+from ...protocol.usage import Usage
+from ..base import AnswerWriter, arguments_of, is_complete, refusal_of, spoken
+
+_NANOSECONDS = 1_000_000_000
+
+
+def error_body(error: ApiError, _: str = "") -> dict[str, Any]:
+    """Ollama's shape of an error."""
+    return {"error": error.message}
+
+
+class OllamaWriter(AnswerWriter):
+    """One answer of `/api/chat` or `/api/generate`."""
+
+    content_type: ClassVar[str] = "application/x-ndjson"
+
+    def __init__(
+        self,
+        model: str,
+        said: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
+        *,
+        thoughts: bool,
+        started: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`said` puts (text, thought, tool calls) into the path's words; `started` is the request's arrival by `clock`."""
+        self._model = model
+        self._said = said
+        self._thoughts = thoughts
+        self._clock = clock
+        self._started = started
+        self._first = clock()
+        """When the model began to answer: a writer is made with the first token."""
+        self._message = Message()
+        self.ping = self._line(said("", "", []))
+
+    @override
+    def whole(self, body: bytes) -> bytes:
+        data = Chunk(body).data
+        self._message.add(Delta.parse(data))
+        message = self._message
+        text = message.content + refusal_of(spoken(data)[1])
+        thought = message.reasoning if self._thoughts else ""
+        return orjson.dumps(self._head() | self._said(text, thought, self._calls()) | self._closing())
+
+    @override
+    def events(self, batch: list[Chunk]) -> bytes:
+        lines: list[bytes] = []
+        for chunk in batch:
+            delta = Delta.parse(chunk.data)
+            self._message.add(delta)
+            text = delta.content + refusal_of(spoken(chunk.data)[1])
+            thought = delta.reasoning if self._thoughts else ""
+            if text or thought:
+                lines.append(self._line(self._said(text, thought, [])))
+        return b"".join(lines)
+
+    @override
+    def end(self) -> bytes:
+        try:
+            calls = self._calls()
+        except UpstreamError as err:
+            return self.failure(err)
+        told = self._line(self._said("", "", calls)) if calls else b""
+        return told + self._line(self._said("", "", []) | self._closing())
+
+    @override
+    def failure(self, error: ApiError) -> bytes:
+        return orjson.dumps(error_body(error)) + b"\n"
+
+    def _calls(self) -> list[dict[str, Any]]:
+        """The tool calls, which Ollama tells whole. One that was cut off is left out: the reason says so."""
+        cut = self._message.finish_reason == "length"
+        calls = (call for call in self._message.tool_calls if not (cut and not is_complete(call.arguments)))
+        return [
+            {"id": call.id, "function": {"index": index, "name": call.name, "arguments": arguments_of(call)}}
+            for index, call in enumerate(calls)
+        ]
+
+    def _head(self) -> dict[str, Any]:
+        return {"model": self._model, "created_at": now()}
+
+    def _line(self, said: Mapping[str, Any]) -> bytes:
+        return orjson.dumps(self._head() | {"done": False} | dict(said)) + b"\n"
+
+    def _closing(self) -> dict[str, Any]:
+        usage, end = self._message.usage or Usage(), self._clock()
+        return {
+            "done": True,
+            "done_reason": "length" if self._message.finish_reason == "length" else "stop",
+            "total_duration": _nanoseconds(end - self._started),
+            "load_duration": 0,
+            "prompt_eval_count": usage.prompt_tokens,
+            "prompt_eval_duration": _nanoseconds(self._first - self._started),
+            "eval_count": usage.completion_tokens,
+            "eval_duration": _nanoseconds(end - self._first),
+        }
+
+
+def chat_words(text: str, thought: str, calls: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `/api/chat` says of a piece."""
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if thought:
+        message["thinking"] = thought
+    if calls:
+        message["tool_calls"] = calls
+    return {"message": message}
+
+
+def generate_words(text: str, thought: str, _: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `/api/generate` says of a piece."""
+    return {"response": text} | ({"thinking": thought} if thought else {})
+
+
+def now() -> str:
+    """The time as Ollama writes it (RFC 3339)."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(max(0.0, seconds) * _NANOSECONDS)

@@ -1,0 +1,174 @@
+"""Ollama's answers → OpenAI's: the lines of a stream as chunks, a whole answer as a completion.
+
+Each line holds what `message` adds; the last has `done`, the reason and the counts. A failure is a line
+`{"error": …}` after a 200.
+"""
+
+from collections.abc import Mapping
+from typing import Any, override
+from uuid import uuid4
+
+import orjson
+
+from ...backends.dialect_backend import Translator
+from ...backends.http import reported
+from ...protocol import json
+from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
+from ...protocol.errors import error_words, redact
+from ...protocol.usage import Usage
+from ...protocol.values import mapping, whole
+from .ndjson import LineDecoder
+
+
+class OllamaTranslator(Translator):
+    """One answer of `/api/chat`."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        prompt_estimate: int = 0,
+        forced_tool: bool = False,
+        one_call: bool = False,
+        usage: bool = True,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        """`prompt_estimate` stands in for the prompt's tokens, which Ollama leaves out where it had the prompt in its cache.
+
+        `forced_tool`, `one_call`: as in `request.Translated`. `usage`: the stream ends with a usage chunk.
+        """
+        self._decoder = LineDecoder()
+        self._writer = ChunkWriter(model)
+        self._prompt_estimate = prompt_estimate
+        self._forced_tool = forced_tool
+        self._one_call = one_call
+        self._wants_usage = usage
+        self._secrets = secrets
+        self._spoke = False
+        self._calls = 0
+        self._held = ""
+
+    @override
+    def feed(self, data: bytes) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        for raw in self._decoder.feed(data) if data else self._decoder.flush():
+            try:
+                line = json.loads(raw)
+            except json.DepthError:
+                raise
+            except json.JSONDecodeError:
+                raise ValueError("a line that is not JSON") from None
+            if not isinstance(line, dict):
+                raise ValueError("a line that is no JSON object")
+            chunks += self._line(line)
+            if self.done:
+                break
+        return chunks
+
+    @override
+    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._raise_error(body)
+        if not isinstance(body.get("message"), Mapping):
+            raise ValueError("an answer without a message")
+        usage, estimated = self._usage(body)
+        message = Message(usage=usage)
+        for delta in (*self._deltas(mapping(body["message"])), *self._release(body)):
+            message.add(Delta.parse({"choices": [{"delta": delta}]}))
+        message.finish_reason = self._finish(body)
+        result = self._writer.completion(message)
+        return _mark(result, estimated=estimated)
+
+    def _line(self, line: Mapping[str, Any]) -> list[Chunk]:
+        self._raise_error(line)
+        deltas = self._deltas(mapping(line.get("message")))
+        done = line.get("done") is True
+        if done:
+            deltas += self._release(line)
+        chunks: list[Chunk] = []
+        for delta in deltas:
+            if not self._spoke:
+                self._spoke = True
+                delta = {"role": "assistant", **delta}
+            chunks.append(self._writer.chunk(delta))
+        if done:
+            self.begun = self.complete = self.done = True
+            chunks.append(self._writer.chunk({}, self._finish(line)))
+            if self._wants_usage:
+                usage, estimated = self._usage(line)
+                chunks.append(Chunk.of(_mark(self._writer.usage(usage).data, estimated=estimated)))
+        return chunks
+
+    def _deltas(self, message: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What a message adds, in OpenAI's words."""
+        deltas: list[dict[str, Any]] = []
+        if thought := _text(message.get("thinking")):
+            self.begun = True
+            deltas.append({"reasoning_content": thought})
+        if content := _text(message.get("content")):
+            self.begun = True
+            if self._forced_tool:
+                self._held += content
+            else:
+                deltas.append({"content": content})
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            deltas += self._call(mapping(call))
+        return deltas
+
+    def _call(self, call: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A tool call, which Ollama always sends whole; without an id before 0.12."""
+        function = mapping(call.get("function"))
+        name = _text(function.get("name"))
+        if not name or (self._one_call and self._calls):
+            return []
+        self.begun = True
+        arguments = function.get("arguments")
+        turned = {
+            "index": self._calls,
+            "id": _text(call.get("id")) or f"call_{uuid4().hex[:24]}",
+            "type": "function",
+            "function": {
+                "name": name,
+                "arguments": arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode(),
+            },
+        }
+        self._calls += 1
+        return [{"tool_calls": [turned]}]
+
+    def _release(self, last: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The tool call that the model was made to write as JSON; as it stands where it was cut off."""
+        if not self._held:
+            return []
+        held, self._held = self._held, ""
+        try:
+            call = json.loads(held)
+        except json.JSONDecodeError:
+            if last.get("done_reason") != "length":
+                raise ValueError("a tool call that is not JSON") from None
+            return [{"content": held}]
+        return self._call({"function": call})
+
+    def _finish(self, last: Mapping[str, Any]) -> str:
+        if last.get("done_reason") == "length":
+            return "length"
+        return "tool_calls" if self._calls else "stop"
+
+    def _usage(self, last: Mapping[str, Any]) -> tuple[Usage, bool]:
+        """(tokens, whether the prompt's are an estimate)."""
+        estimated = "prompt_eval_count" not in last
+        prompt = self._prompt_estimate if estimated else whole(last.get("prompt_eval_count"))
+        return Usage(prompt, whole(last.get("eval_count"))), estimated
+
+    def _raise_error(self, body: Mapping[str, Any]) -> None:
+        if body.get("error"):
+            raise reported("Ollama", redact(error_words(body), self._secrets))
+
+
+def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:
+    if estimated:
+        body["usage"]["estimated"] = True
+    return body
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

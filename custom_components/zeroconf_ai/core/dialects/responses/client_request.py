@@ -1,0 +1,142 @@
+"""One request of OpenAI's Responses → the body of a chat completion.
+
+Rules: OpenAI's SDK 3.52 (`response_create_params.py`, `response_input_item_param.py`). Nothing is stored here, so `store` has no
+effect, and what would need the storage is refused. What does not change the answer's meaning (metadata, cache keys, service
+tiers, what to include) is left out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...protocol.values import mapping
+from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
+
+_PASSED = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")
+_REFUSED: Mapping[str, str] = {
+    "previous_response_id": "cannot be followed: no responses are kept here; send the whole conversation in 'input'",
+    "conversation": "cannot be followed: no conversations are kept here; send the whole conversation in 'input'",
+    "prompt": "cannot be followed: no prompt templates are kept here; send 'instructions' and 'input'",
+    "background": "is not offered here: ask for a stream, or wait for the answer",
+}
+_ROLES = ("user", "assistant", "system", "developer")
+
+
+def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body. Raises InvalidRequestError naming the parameter that is wrong or cannot be followed."""
+    for param, why in _REFUSED.items():
+        if asked.get(param):
+            raise unsupported(param, why)
+    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None}
+    if (most := asked.get("max_output_tokens")) is not None:
+        if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+            raise wrong("max_output_tokens", "a whole number of at least 1")
+        chat["max_tokens"] = most
+    turns = Turns()
+    if asked.get("instructions"):
+        turns.say("system", [text_part(text_of(asked, "instructions", ""))])
+    if isinstance(given := asked.get("input"), str):
+        turns.say("user", [text_part(given)])
+    else:
+        _add_items(turns, given, "input")
+    chat["messages"] = turns.finish()
+    if not chat["messages"]:
+        raise wrong("input", "a text, or a list with at least one message")
+    _add_tools(chat, asked)
+    _add_text(chat, mapping(asked.get("text")))
+    if effort := mapping(asked.get("reasoning")).get("effort"):
+        chat["reasoning_effort"] = effort
+    return chat
+
+
+def _add_items(turns: Turns, items: object, param: str) -> None:
+    for where, item in objects(items, param):
+        match item.get("type", "message"):
+            case "message":
+                _add_message(turns, item, where)
+            case "function_call":
+                name, call_id = text_of(item, "name", where), text_of(item, "call_id", where)
+                turns.answer([], [function_call(call_id, name, text_of(item, "arguments", where))])
+            case "function_call_output":
+                turns.result(text_of(item, "call_id", where), _parts(item.get("output"), f"{where}.output"))
+            case "reasoning":
+                pass  # the model's own; other servers refuse fields that they do not know
+            case other:
+                raise unsupported(f"{where}.type", f"is {other!r}, which is not offered here")
+
+
+def _add_message(turns: Turns, item: Mapping[str, Any], where: str) -> None:
+    role = item.get("role")
+    if role not in _ROLES:
+        raise wrong(f"{where}.role", "one of " + ", ".join(_ROLES))
+    parts = _parts(item.get("content"), f"{where}.content")
+    if role == "assistant":
+        turns.answer(parts)
+    else:
+        turns.say("user" if role == "user" else "system", parts)
+
+
+def _parts(content: object, where: str) -> list[Part]:
+    if isinstance(content, str):
+        return [text_part(content)]
+    return [_part(part, place) for place, part in objects(content, where)]
+
+
+def _part(part: Mapping[str, Any], where: str) -> Part:
+    match part.get("type"):
+        case "input_text" | "output_text" | "text":
+            return text_part(text_of(part, "text", where))
+        case "refusal":
+            return text_part(text_of(part, "refusal", where))
+        case "input_image" if isinstance(url := part.get("image_url"), str):
+            return image_part(url, part.get("detail"))
+        case "input_file" if isinstance(data := part.get("file_data"), str):
+            named = part.get("filename")
+            data = data if data.startswith("data:") else f"data:application/pdf;base64,{data}"
+            name = named if isinstance(named, str) and named else "document.pdf"
+            return {"type": "file", "file": {"filename": name, "file_data": data}}
+        case "input_image" | "input_file":
+            raise unsupported(where, "must hold the image (image_url) or the file (file_data) itself: no files are kept here")
+        case "input_audio":
+            return {"type": "input_audio", "input_audio": part.get("input_audio")}
+        case other:
+            raise unsupported(f"{where}.type", f"is {other!r}, which is not offered here")
+
+
+def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    tools = []
+    for where, tool in objects(asked.get("tools") or [], "tools"):
+        if tool.get("type") != "function":
+            raise unsupported(f"{where}.type", f"is {tool.get('type')!r}, which is not offered here: only functions are")
+        tools.append(function_tool(text_of(tool, "name", where), tool, tool.get("parameters")))
+    choice = asked.get("tool_choice")
+    if not tools:
+        chat.pop("parallel_tool_calls", None)  # OpenAI refuses it without tools
+        return
+    chat["tools"] = tools
+    if isinstance(choice, Mapping):
+        if choice.get("type") != "function":
+            raise unsupported("tool_choice.type", f"is {choice.get('type')!r}, which is not offered here: only functions are")
+        chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
+    elif choice not in (None, "auto", "none", "required"):
+        raise wrong("tool_choice", "auto, none, required or a function")
+    elif choice is not None:
+        chat["tool_choice"] = choice
+
+
+def _add_text(chat: dict[str, Any], text: Mapping[str, Any]) -> None:
+    if (verbosity := text.get("verbosity")) is not None:
+        chat["verbosity"] = verbosity
+    wanted = mapping(text.get("format"))
+    match wanted.get("type"):
+        case None | "text":
+            pass
+        case "json_object":
+            chat["response_format"] = {"type": "json_object"}
+        case "json_schema":
+            if not isinstance(wanted.get("schema"), Mapping):
+                raise wrong("text.format.schema", "an object")
+            named = ("name", "description", "schema", "strict")
+            described = {name: wanted[name] for name in named if wanted.get(name) is not None}
+            chat["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", **described}}
+        case _:
+            raise wrong("text.format.type", "text, json_object or json_schema")

@@ -1,0 +1,231 @@
+"""An answer in the inner language → OpenAI's response object, or the events that build one.
+
+Events (SDK 3.52, `response_stream_event.py`): response.created, response.in_progress; for each item output_item.added, its parts
+and their deltas, output_item.done; at last response.completed, response.incomplete or response.failed. All are numbered.
+"""
+
+from collections.abc import Mapping
+import time
+from typing import Any, override
+from uuid import uuid4
+
+import orjson
+
+from ...protocol import sse
+from ...protocol.chunks import Chunk, Delta, Message
+from ...protocol.errors import ApiError, RateLimitError
+from ...protocol.usage import Usage
+from ...protocol.values import mapping
+from ..base import AnswerWriter, is_complete, refusal_of, spoken
+
+_PARTS = {
+    "reasoning_text": ("reasoning", "rs", "response.reasoning_text", "text"),
+    "output_text": ("message", "msg", "response.output_text", "text"),
+    "refusal": ("message", "msg", "response.refusal", "refusal"),
+}
+"""By kind of part: the item that it stands in, the prefix of that one's id, its events' name, its field."""
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_ECHOED: Mapping[str, Any] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "reasoning": {"effort": None, "summary": None},
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1.0,
+}
+"""What of a request a response repeats, with OpenAI's defaults."""
+
+
+class ResponsesWriter(AnswerWriter):
+    """One response."""
+
+    def __init__(self, asked: Mapping[str, Any], model: str) -> None:
+        """`asked` is the request as the client sent it, of which a response repeats a part."""
+        self._asked = asked
+        self._model = model
+        self._id = f"resp_{uuid4().hex}"
+        self._created = int(time.time())
+        self._message = Message()
+        self._number = 0
+        self._events: list[bytes] = []
+        self._items: list[dict[str, Any]] = []
+        self._open: int | None = None
+        """The place of the item of text or thought that goes on."""
+        self._calls: dict[int, int] = {}
+        """The places of the items of tool calls, by the calls' own."""
+
+    @override
+    def whole(self, body: bytes) -> bytes:
+        self._chunk(Chunk(body).data)
+        self._finish()
+        return orjson.dumps(self._response(self._status()))
+
+    @override
+    def events(self, batch: list[Chunk]) -> bytes:
+        if not self._number:
+            self._emit("response.created", response=self._response("in_progress"))
+            self._emit("response.in_progress", response=self._response("in_progress"))
+        for chunk in batch:
+            self._chunk(chunk.data)
+        return self._taken()
+
+    @override
+    def end(self) -> bytes:
+        self._finish()
+        status = self._status()
+        self._emit(f"response.{status}", response=self._response(status))
+        return self._taken()
+
+    @override
+    def failure(self, error: ApiError) -> bytes:
+        for item in self._items:
+            if item["status"] == "in_progress":
+                item["status"] = "incomplete"
+        code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
+        told = {"code": code, "message": error.message}
+        self._emit("response.failed", response=self._response("failed") | {"error": told})
+        return self._taken()
+
+    def _chunk(self, data: Mapping[str, Any]) -> None:
+        delta = Delta.parse(data)
+        self._message.add(delta)
+        self._say("reasoning_text", delta.reasoning)
+        self._say("output_text", delta.content)
+        self._say("refusal", refusal_of(spoken(data)[1]))
+        if delta.tool_calls:
+            self._argue()
+
+    def _say(self, kind: str, text: str) -> None:
+        if not text:
+            return
+        item_type, prefix, event, field = _PARTS[kind]
+        if self._open is None or self._items[self._open]["type"] != item_type:
+            self._close()
+            fields: dict[str, Any] = {"summary": []} if item_type == "reasoning" else {"role": "assistant"}
+            self._open = self._add({"type": item_type, "id": f"{prefix}_{uuid4().hex}", **fields, "content": []})
+        place = self._open
+        parts = self._items[place]["content"]
+        if not parts or parts[-1]["type"] != kind:
+            if parts:
+                self._part_done(place)
+            part: dict[str, Any] = {"type": kind, field: ""}
+            if kind == "output_text":
+                part |= {"annotations": [], "logprobs": []}
+            parts.append(part)
+            self._emit("response.content_part.added", **self._where(place), part=part)
+        parts[-1][field] += text
+        self._emit(f"{event}.delta", **self._where(place), delta=text, **_logprobs(kind))
+
+    def _argue(self) -> None:
+        """What the tool calls have grown by. Servers may tell several by turns, so one is only done when it is complete."""
+        for number, call in enumerate(self._message.calls_begun):
+            if number not in self._calls:
+                if not call.name:
+                    continue
+                self._close()
+                named = {"call_id": call.id, "name": call.name, "arguments": ""}
+                self._calls[number] = self._add({"type": "function_call", "id": f"fc_{uuid4().hex}", **named})
+            place = self._calls[number]
+            item = self._items[place]
+            if item["status"] == "in_progress" and (piece := call.arguments[len(item["arguments"]) :]):
+                item["arguments"] = call.arguments
+                self._emit("response.function_call_arguments.delta", item_id=item["id"], output_index=place, delta=piece)
+
+    def _add(self, item: dict[str, Any]) -> int:
+        item["status"] = "in_progress"
+        self._items.append(item)
+        place = len(self._items) - 1
+        self._emit("response.output_item.added", output_index=place, item=item)
+        return place
+
+    def _close(self) -> None:
+        """Close what goes on, before something else begins."""
+        if self._open is not None:
+            self._done(self._open, "completed")
+            self._open = None
+        for place in self._calls.values():
+            if self._items[place]["status"] == "in_progress" and is_complete(self._items[place]["arguments"]):
+                self._done(place, "completed")
+
+    def _finish(self) -> None:
+        """Close all. What a limit cut off is incomplete."""
+        cut = self._status() == "incomplete"
+        for place, item in enumerate(self._items):
+            if item["status"] == "in_progress":
+                whole = not cut or (item["type"] == "function_call" and is_complete(item["arguments"]))
+                self._done(place, "completed" if whole else "incomplete")
+        self._open = None
+
+    def _done(self, place: int, status: str) -> None:
+        item = self._items[place]
+        if item["type"] == "function_call":
+            told = {"name": item["name"], "arguments": item["arguments"]}
+            self._emit("response.function_call_arguments.done", item_id=item["id"], output_index=place, **told)
+        else:
+            self._part_done(place)
+        item["status"] = status
+        self._emit("response.output_item.done", output_index=place, item=item)
+
+    def _part_done(self, place: int) -> None:
+        part = self._items[place]["content"][-1]
+        _, _, event, field = _PARTS[part["type"]]
+        self._emit(f"{event}.done", **self._where(place), **{field: part[field]}, **_logprobs(part["type"]))
+        self._emit("response.content_part.done", **self._where(place), part=part)
+
+    def _where(self, place: int) -> dict[str, Any]:
+        item = self._items[place]
+        return {"item_id": item["id"], "output_index": place, "content_index": len(item["content"]) - 1}
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        event = {"type": kind, "sequence_number": self._number, **fields}
+        self._number += 1
+        self._events.append(sse.encode(orjson.dumps(event), kind))
+
+    def _taken(self) -> bytes:
+        events, self._events = self._events, []
+        return b"".join(events)
+
+    def _status(self) -> str:
+        return "incomplete" if self._message.finish_reason in _INCOMPLETE else "completed"
+
+    def _response(self, status: str) -> dict[str, Any]:
+        echoed = {name: default if (value := self._asked.get(name)) is None else value for name, default in _ECHOED.items()}
+        echoed["text"] = {"format": {"type": "text"}, **mapping(echoed["text"])}
+        reason = _INCOMPLETE.get(self._message.finish_reason or "") if status == "incomplete" else None
+        return echoed | {
+            "id": self._id,
+            "object": "response",
+            "created_at": self._created,
+            "completed_at": int(time.time()) if status == "completed" else None,
+            "status": status,
+            "error": None,
+            "incomplete_details": {"reason": reason} if reason else None,
+            "model": self._model,
+            "output": self._items,
+            "background": False,
+            "previous_response_id": None,
+            "store": False,
+            "truncation": "disabled",
+            "usage": self._usage() if status != "in_progress" else None,
+        }
+
+    def _usage(self) -> dict[str, Any] | None:
+        usage: Usage | None = self._message.usage
+        if usage is None:
+            return None
+        return {
+            "input_tokens": usage.prompt_tokens,
+            "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.cache_write_tokens},
+            "output_tokens": usage.completion_tokens,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+            "total_tokens": usage.total_tokens,
+        }
+
+
+def _logprobs(kind: str) -> dict[str, Any]:
+    """A field that the events of an answer's text must have."""
+    return {"logprobs": []} if kind == "output_text" else {}

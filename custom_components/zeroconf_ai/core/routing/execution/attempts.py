@@ -1,0 +1,144 @@
+"""`Journey`: one request on its way to its backend, what became of it so far, and who is tried next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+import time
+from typing import NoReturn
+
+from ...accounting.conversations.session_row import SessionRow
+from ...protocol.errors import (
+    ApiError,
+    LoopDetectedError,
+    NotFoundError,
+    QuotaError,
+    RateLimitError,
+    UnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from ...protocol.models import AUTO, same_model
+from ...protocol.request import Request
+from ...protocol.usage import Usage
+from ..policy import Policy
+from ..pool.circuit_breaker import BreakerState
+from ..pool.pool import Member
+from ..pricing.billing import Bill
+from ..selection.candidates import Candidate
+from .reply import Attempt
+
+
+@dataclass(slots=True)
+class Journey:
+    """Made for one request. Candidates are always in the order of preference."""
+
+    request: Request
+    policy: Policy
+    stay: SessionRow | None
+    """Where its session was before."""
+    until: float
+    """`time.monotonic()` until which it waits for its turn."""
+    bills: list[Bill] = field(default_factory=list)
+    """Of every sending that a backend may charge for."""
+    attempts: list[Attempt] = field(default_factory=list)
+    errors: list[ApiError] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    """Who had no place for it, in words."""
+    waits: list[float] = field(default_factory=list)
+    """After how many seconds those may have one."""
+    shortened: dict[Candidate, tuple[Request, int, Usage]] = field(default_factory=dict)
+    """The request as it was made to fit, how many messages that took out, and what it used."""
+    knocked: bool = False
+    """Whether it waited already for its session's backend to come back."""
+    had_choice: bool = False
+    """Whether another backend or model could have been asked for the same."""
+
+    @property
+    def spent(self) -> int:
+        """Nano-units that the sendings so far cost."""
+        return sum(bill.charge.nano for bill in self.bills if bill.charge is not None)
+
+    @property
+    def names_model(self) -> bool:
+        """Whether one model alone is wanted."""
+        return self.request.model != AUTO and self.request.model not in self.policy.virtual_models
+
+    @property
+    def takes_any_model(self) -> bool:
+        """Whether any model will do that can answer it."""
+        virtual = self.policy.virtual_models.get(self.request.model)
+        return AUTO in virtual.targets if virtual is not None else self.request.model == AUTO
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether the request may go where its session was: it names neither another model nor another backend."""
+        if self.stay is None or self.request.pin not in (None, self.stay.backend_id):
+            return False
+        return not self.names_model or self.request.model in (self.stay.model, same_model(self.stay.model))
+
+    def stays_with(self, candidate: Candidate) -> bool:
+        """Whether the request's session was with that backend, and may go on there."""
+        return self.may_stay and self.stay is not None and candidate.member.id == self.stay.backend_id
+
+    def own_first(self, ordered: Iterable[Candidate]) -> list[Candidate]:
+        """The candidates, the session's own before the others while it is well (PROTOCOL 3, rule 3)."""
+        model = self.stay.model if self.stay is not None else None
+
+        def strangeness(candidate: Candidate) -> int:
+            if not (self.stays_with(candidate) and is_well(candidate.member)):
+                return 2
+            return 0 if candidate.model == model else 1
+
+        return sorted(ordered, key=strangeness)
+
+    def next_of(self, left: list[Candidate]) -> Candidate:
+        """Who is tried next: the session's own, else the first with a free place, else the first that lets a request wait."""
+        ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
+        if self.stays_with(ready[0]):
+            return ready[0]
+        free = next((candidate for candidate in ready if candidate.member.slots.free), None)
+        return free or next((candidate for candidate in ready if not candidate.member.slots.full), ready[0])
+
+    def failure_of(self, backend_id: str) -> str | None:
+        """Why a backend did not answer, where it was tried."""
+        return next((attempt.failure for attempt in self.attempts if attempt.backend_id == backend_id), None)
+
+    def fail(self, passed_over: tuple[str, ...]) -> NoReturn:
+        """Raise what the caller is told when nobody answered: the one candidate's own error, or all of them in words."""
+        tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
+        details = (*tried, *self.busy, *passed_over)
+        told = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
+        log_text = f"No provider could answer. {'; '.join((*told, *self.busy, *passed_over))}."
+        waits = [err.retry_after for err in self.errors if err.retry_after is not None] + self.waits
+        wait = min(waits) if waits else None
+        if not self.errors:
+            message = f"Every provider that could answer is busy. {'; '.join(details)}."
+            raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=wait, details=details)
+        own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError | LoopDetectedError
+        only = len(self.errors) == 1 and not self.busy and isinstance(self.errors[0], own)
+        if only or all(isinstance(err, NotFoundError) for err in self.errors):
+            self.errors[0].details = details
+            raise self.errors[0]
+        message = f"No provider could answer. {'; '.join(details)}."
+        failure = UpstreamError(message, retry_after=wait, details=details, log_text=log_text)
+        failure.causes = tuple(self.errors)
+        raise failure
+
+
+def is_well(member: Member) -> bool:
+    """Whether nothing speaks against asking it now."""
+    return member.enabled and member.online and not member.resting() and member.breaker.state is BreakerState.CLOSED
+
+
+def why_not(member: Member | None) -> str:
+    """Why a session did not go on with the backend that it was with, in words."""
+    if member is None:
+        return "it is not set up any more"
+    if not member.enabled:
+        return "it is switched off for routing"
+    if not member.online:
+        return "it is offline"
+    if member.resting():
+        return f"it asked to be left alone for {max(1, round(member.resting_until - time.time()))} s"
+    if member.breaker.state is not BreakerState.CLOSED:
+        return "its last requests failed"
+    return "it is busy" if not member.slots.free else "it cannot take this request"

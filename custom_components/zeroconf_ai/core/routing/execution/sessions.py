@@ -1,0 +1,148 @@
+"""Which backend and model a session is with: its next request goes there again, where caches are warm."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+import hashlib
+import time
+from typing import Any, Protocol
+
+import orjson
+
+from ...accounting.conversations.session_row import SessionRow
+from ...protocol.request import Request
+from ...protocol.values import mapping
+
+MAX_SESSIONS = 10_000
+IDLE_SECONDS = 86_400.0
+"""A session that nobody went on with for so long is forgotten."""
+_SAVE_SECONDS = 300.0
+"""How old the stored time of use may become: saving each request would write for nothing."""
+_BY_CONTENT = "c:"
+_BY_NAME = "n:"
+_READ = 4096
+"""Characters of a message that tell conversations apart."""
+_NAMES = ("session_id", "conversation_id", "conversation", "prompt_cache_key")
+"""Where clients name their conversations, in the body or in its `metadata`."""
+
+
+class SessionBackend(Protocol):
+    """Where sessions outlive a restart."""
+
+    async def load(self, limit: int) -> list[SessionRow]:
+        """Those that were used last."""
+
+    def put(self, row: SessionRow) -> None:
+        """Save one, without waiting."""
+
+    def drop(self, key: str) -> None:
+        """Forget one, without waiting."""
+
+
+class Sessions:
+    """The sessions that were used last, bounded in number and in age."""
+
+    def __init__(self) -> None:
+        """Without any, and in memory alone until `open`."""
+        self._rows: OrderedDict[str, SessionRow] = OrderedDict()
+        self._saved: dict[str, float] = {}
+        self._backend: SessionBackend | None = None
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._rows)
+
+    async def open(self, backend: SessionBackend) -> None:
+        """Take in what is stored, and store what comes from now on."""
+        rows = await backend.load(MAX_SESSIONS)
+        self._backend = backend
+        for row in sorted(rows, key=lambda row: row.last_used):
+            if row.key not in self._rows:
+                self._rows[row.key] = row
+                self._saved[row.key] = row.last_used
+        self._trim()
+
+    def close(self) -> None:
+        """Store nothing more. Those that are known go on."""
+        self._backend = None
+
+    def find(self, request: Request) -> SessionRow | None:
+        """Where the request's session is, or None for one that begins.
+
+        One that is known by its content alone goes on only where something was answered in it: two that begin with the same
+        words are not the same.
+        """
+        key = request.session
+        if key is None or (key.startswith(_BY_CONTENT) and not _goes_on(request)):
+            return None
+        row = self._rows.get(key)
+        if row is not None and time.time() - row.last_used > IDLE_SECONDS:
+            self._forget(key)
+            return None
+        return row
+
+    def put(self, key: str, backend_id: str, model: str) -> None:
+        """The session is with that backend and model now."""
+        former, now = self._rows.get(key), time.time()
+        row = self._rows[key] = SessionRow(key, backend_id, model, now)
+        self._rows.move_to_end(key)
+        moved = former is None or (former.backend_id, former.model) != (backend_id, model)
+        if moved or now - self._saved.get(key, 0.0) > _SAVE_SECONDS:
+            self._saved[key] = now
+            if self._backend is not None:
+                self._backend.put(row)
+        self._trim()
+
+    def _trim(self) -> None:
+        oldest = time.time() - IDLE_SECONDS
+        while self._rows and (len(self._rows) > MAX_SESSIONS or next(iter(self._rows.values())).last_used < oldest):
+            self._forget(next(iter(self._rows)))
+
+    def _forget(self, key: str) -> None:
+        del self._rows[key]
+        self._saved.pop(key, None)
+        if self._backend is not None:
+            self._backend.drop(key)
+
+
+def session_key(header: str | None, body: Mapping[str, Any], key_id: str | None) -> str | None:
+    """The key of a chat's session: by the header `X-Session-ID`, by a name in its body, or by how its messages begin.
+
+    A digest: it tells nothing of what was said, and the sessions of two callers' keys never meet. None without messages.
+    """
+    if name := header or _named(body):
+        return _BY_NAME + _digest(key_id, name.encode(errors="replace")[:_READ])
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return None
+    parts = []
+    for message in messages:
+        if not isinstance(message, Mapping):
+            return None
+        content = message.get("content")
+        parts.append(content[:_READ].encode(errors="replace") if isinstance(content, str) else orjson.dumps(content)[:_READ])
+        if message.get("role") == "user":
+            break
+    return _BY_CONTENT + _digest(key_id, *parts)
+
+
+def _named(body: Mapping[str, Any]) -> str | None:
+    for holder in (body, mapping(body.get("metadata"))):
+        for name in _NAMES:
+            value = holder.get(name)
+            if isinstance(value, Mapping):  # OpenAI's Responses: {"conversation": {"id": …}}
+                value = value.get("id")
+            if isinstance(value, str) and value:
+                return value
+    return None
+
+
+def _digest(key_id: str | None, *parts: bytes) -> str:
+    found = hashlib.sha256((key_id or "").encode())
+    for part in parts:
+        found.update(len(part).to_bytes(4))
+        found.update(part)
+    return found.hexdigest()[:32]
+
+
+def _goes_on(request: Request) -> bool:
+    return any(message.get("role") == "assistant" for message in request.body.get("messages", ()))

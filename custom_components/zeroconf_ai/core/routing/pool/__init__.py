@@ -1,0 +1,1 @@
+"""The backends with their live state."""

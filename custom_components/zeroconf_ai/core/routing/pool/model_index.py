@@ -1,0 +1,112 @@
+"""What one backend serves and what that costs, arranged so that no request has to search a list of hundreds of models."""
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from ...backends.base import BackendInfo
+from ...protocol.models import ModelInfo, by_preference, same_model
+from ...protocol.prices import Prices
+from ...protocol.record import Capability, Cost
+from ...protocol.usage import Usage
+from ..policy import Terms
+
+DEAREST = 2**62
+"""Nano-units by which a model without a known price is ranked: after all others."""
+_USUAL = Usage(750_000, 250_000)
+"""Three tokens in for one out, by which a backend's models are compared with each other."""
+_KEPT = 64
+"""Arrangements that are kept; with so many, all are made anew."""
+
+
+def may_use(patterns: Sequence[str], *names: str) -> bool:
+    """Whether one of a model's names is among those that a caller may use; no patterns: all. `:latest` may be left out."""
+    if not patterns:
+        return True
+    spelled = {*names, *(same_model(name) for name in names if name.endswith(":latest"))}
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in spelled)
+
+
+class ServedModels:
+    """One backend's models by id and by rank. Made anew when they, or what its owner says of it, change."""
+
+    def __init__(self, info: BackendInfo, models: Sequence[ModelInfo], terms: Terms) -> None:
+        """`models` in the backend's own order."""
+        self._info = info
+        self._models = models
+        self._terms = terms
+        self._by_id = {model.id: model for model in models}
+        self._ranked: dict[tuple[object, ...], tuple[ModelInfo, ...]] = {}
+        self._prices: dict[str, Prices | None] = {}
+
+    def arranges(self, info: BackendInfo, models: Sequence[ModelInfo], terms: Terms) -> bool:
+        """Whether it was made of these very objects."""
+        return self._models is models and self._terms is terms and self._info is info
+
+    def find(self, model_id: str) -> ModelInfo | None:
+        """The model of that id, else the one that it means: a missing tag is `latest`."""
+        return self._by_id.get(model_id) or self._by_id.get(same_model(model_id))
+
+    def has(self, model_id: str) -> bool:
+        """Whether it has exactly this id."""
+        return model_id in self._by_id
+
+    def may_use(self, patterns: Sequence[str], model_id: str) -> bool:
+        """Whether patterns name the model, alone or behind its backend's id or name."""
+        return may_use(patterns, model_id, f"{self._info.id}/{model_id}", f"{self._info.name}/{model_id}")
+
+    def ranked(
+        self, needs: frozenset[Capability], patterns: Sequence[str] = (), *, cheapest: bool = False
+    ) -> tuple[ModelInfo, ...]:
+        """The real models that can do all of `needs` and that patterns allow: the best, or the cheapest, first."""
+        key = (needs, patterns, cheapest)
+        if (found := self._ranked.get(key)) is None:
+            if len(self._ranked) >= _KEPT:
+                self._ranked.clear()
+            found = self._ranked[key] = tuple(self._rank(needs, patterns, cheapest=cheapest))
+        return found
+
+    def prices(self, model_id: str) -> Prices | None:
+        """The owner's prices, else those that the backend names for it, else the public ones where use of it is paid for.
+
+        A subscription's models have none but the owner's.
+        """
+        if model_id not in self._prices:
+            if len(self._prices) > len(self._models) + _KEPT:  # ids that are not listed can be anything
+                self._prices.clear()
+            self._prices[model_id] = self._price(model_id)
+        found, listed = self._prices[model_id], self._terms.listed
+        if found is None and listed is not None and self._info.cost in (Cost.METERED, Cost.UNKNOWN):
+            return listed(model_id)  # not kept: some hold only for a time of the day
+        return found
+
+    def cost(self, model_id: str, usage: Usage) -> int:
+        """What so many tokens would cost, in nano-units, for comparing: nothing at home, almost nothing where it is paid for."""
+        if (prices := self.prices(model_id)) is not None:
+            return min(prices.cost(usage), DEAREST - 1)
+        if self._info.cost is Cost.FREE:
+            return 0
+        return 1 if self._info.cost is Cost.SUBSCRIPTION else DEAREST
+
+    def own_prices(self, model_id: str) -> Prices | None:
+        """The prices that the owner set for it."""
+        own = self._terms.prices
+        return own.get(model_id) or own.get(same_model(model_id)) or own.get("*")
+
+    def _price(self, model_id: str) -> Prices | None:
+        if (own := self.own_prices(model_id)) is not None:
+            return own
+        model = self.find(model_id)
+        return None if model is None or self._info.cost is Cost.SUBSCRIPTION else Prices.parse(model.pricing)
+
+    def _rank(self, needs: frozenset[Capability], patterns: Sequence[str], *, cheapest: bool) -> Iterable[ModelInfo]:
+        able = (model for model in self._models if not model.virtual and _able(model, needs))
+        allowed = [model for model in able if not patterns or self.may_use(patterns, model.id)]
+        # Embeddings of different models do not mix: the backend's own order decides, and nothing that may change.
+        ordered = allowed if Capability.EMBEDDINGS in needs else by_preference(allowed)
+        return sorted(ordered, key=lambda model: self.cost(model.id, _USUAL)) if cheapest else ordered
+
+
+def _able(model: ModelInfo, needs: frozenset[Capability]) -> bool:
+    if Capability.EMBEDDINGS in needs:
+        return not model.for_chat if model.capabilities is None else Capability.EMBEDDINGS in model.capabilities
+    return model.for_chat and model.supports(needs)

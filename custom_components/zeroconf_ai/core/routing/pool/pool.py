@@ -1,0 +1,319 @@
+"""The backends and what is known of each right now: state, load, models, failures, and when it may be asked again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+import logging
+import math
+import time
+
+from ...accounting.prices.energy import EnergyMeter
+from ...backends.base import Backend
+from ...protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    IdentityChangedError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from ...protocol.models import ModelInfo
+from ...protocol.status import Health, ProviderState, ProviderStatus
+from ...protocol.usage import Usage
+from ..policy import Terms
+from .circuit_breaker import Breaker
+from .concurrency import Slots
+from .events import EventKind, RoutingEvent
+from .model_index import ServedModels
+
+_LOGGER = logging.getLogger(__name__)
+
+FAILURES_UNTIL_OFFLINE = 3
+DEGRADED_SECONDS = 5.0
+DEFAULT_REST = 10.0
+"""Seconds that a backend rests after a 429 or a 503 that names no time."""
+LONGEST_REST = 600.0
+SHARE_TURNS = 100
+"""After so many turns a request counts for a third in its backend's share: one that was away long is not swamped."""
+
+type Listener = Callable[[RoutingEvent | None], None]
+
+
+@dataclass(slots=True)
+class Wake:
+    """How to wake a backend that sleeps: what to run, and how many seconds a request waits for it to come up."""
+
+    run: Callable[[], Awaitable[None]]
+    wait: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went through a backend since it was added."""
+
+    requests: int = 0
+    errors: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """One backend in the pool. Times are `time.time()` seconds, latency is seconds."""
+
+    backend: Backend
+    terms: Terms = field(default_factory=Terms)
+    enabled: bool = True
+    priority_override: int | None = None
+    wake: Wake | None = None
+    state: ProviderState = ProviderState.HEALTHY
+    known: bool = False
+    """Whether it was heard of since it was added."""
+    health: Health | None = None
+    status: ProviderStatus | None = None
+    models: tuple[ModelInfo, ...] = ()
+    latency: float | None = None
+    failures: int = 0
+    refused_requests: int = 0
+    """Requests that were refused for its key since it answered one."""
+    last_error: str | None = None
+    """With the system's or the backend's own words: for its owner."""
+    last_reason: str | None = None
+    """The same in a standard reason, without them."""
+    last_seen: float | None = None
+    active: int = 0
+    resting_until: float = 0.0
+    left_at: float = float("-inf")
+    """`time.monotonic()` of its last goodbye."""
+    offline_since: float = float("-inf")
+    """`time.monotonic()` of the last time that it went offline."""
+    last_used: int = 0
+    """Number of the turn in which it was asked last."""
+    share: float = 0.0
+    """Requests of late divided by its weight, as of that turn."""
+    tally: Tally = field(default_factory=Tally)
+    first_token_seconds: float | None = None
+    """From sending a request to the first token of its stream, on the average of late; None before the first."""
+    month_cost: int = 0
+    """Nano-units of money that it has cost this month, as far as is known; kept true by whoever keeps the books."""
+    meter: EnergyMeter | None = None
+    usual_cost: float | None = None
+    """What its requests cost lately by the meter, as a running mean in nano-units; None: not known yet."""
+    """What its requests cost in electricity, where its owner measures it."""
+    slots: Slots = field(default_factory=Slots)
+    breaker: Breaker = field(default_factory=Breaker)
+    id: str = field(init=False)
+    """The backend's."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _served: ServedModels | None = None
+
+    def __post_init__(self) -> None:
+        """As many places as are known to be there."""
+        self.id = self.backend.info.id
+        self.slots.queue_length = self.terms.queue_length
+        self.update_slots()
+
+    def update_slots(self) -> None:
+        """As many places as the owner says, else as many as the backend itself says, now or in general."""
+        told = self.status.queue.max_concurrent if self.status is not None and self.status.queue is not None else None
+        self.slots.limit = self.terms.max_concurrent or told or self.backend.max_concurrent
+
+    @property
+    def name(self) -> str:
+        """The backend's name, for people."""
+        return self.backend.info.name
+
+    @property
+    def priority(self) -> int:
+        """Lower is preferred: the owner's number, else the provider's own."""
+        return self.backend.info.priority if self.priority_override is None else self.priority_override
+
+    @property
+    def online(self) -> bool:
+        """Whether it can be asked."""
+        return self.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
+
+    @property
+    def served(self) -> ServedModels:
+        """Its models, arranged for being looked up."""
+        found, info = self._served, self.backend.info
+        if found is None or not found.arranges(info, self.models, self.terms):
+            found = self._served = ServedModels(info, self.models, self.terms)
+        return found
+
+    def take_turn(self, turn: int) -> None:
+        """It is asked now; turns are numbered over all members."""
+        self.share = self.share_at(turn) + 1 / max(1, self.terms.weight)
+        self.last_used = turn
+
+    def share_at(self, turn: int) -> float:
+        """Its share of the requests as it counts in a later turn: what is long ago fades."""
+        return self.share * math.exp((self.last_used - turn) / SHARE_TURNS)
+
+    def resting(self, now: float | None = None) -> bool:
+        """Whether it asked to be left alone for now."""
+        return (time.time() if now is None else now) < self.resting_until
+
+    async def wait_online(self, seconds: float) -> bool:
+        """Wait until it is online, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.online:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Pool:
+    """All members, by id. Everything that changes one goes through here, and is told to who listens."""
+
+    def __init__(self) -> None:
+        """An empty pool."""
+        self.own_id: str | None = None
+        """The id of the gateway that the pool is behind, if there is one."""
+        self._members: dict[str, Member] = {}
+        self._listeners: dict[str | None, list[Listener]] = {}
+
+    def __iter__(self) -> Iterator[Member]:
+        """The members in the order they were added."""
+        return iter(tuple(self._members.values()))
+
+    def __contains__(self, backend_id: object) -> bool:
+        """Whether there is such a member."""
+        return backend_id in self._members
+
+    def get(self, backend_id: str) -> Member | None:
+        """The member with that id."""
+        return self._members.get(backend_id)
+
+    def add(self, member: Member) -> None:
+        """Add a member. Raises ValueError where its id is taken."""
+        if member.id in self._members:
+            raise ValueError(f"there is a backend with the id {member.id} already")
+        self._enter(member)
+
+    def replace(self, member: Member) -> Member:
+        """Put a member in the place of the one with its id, which is returned and goes on with its requests.
+
+        Raises KeyError where there is none.
+        """
+        former = self._members[member.id]
+        member.slots, former_slots = former.slots, member.slots  # those of its requests that go on are taken
+        member.slots.limit, member.slots.queue_length = former_slots.limit, former_slots.queue_length
+        member.meter = member.meter or former.meter
+        member.usual_cost = former.usual_cost
+        member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
+        self._enter(member)
+        self.tell(member.id)
+        return former
+
+    def remove(self, backend_id: str) -> Member | None:
+        """Take a member out; requests that it is answering go on."""
+        return self._members.pop(backend_id, None)
+
+    def listen(self, listener: Listener, backend_id: str | None = None) -> Callable[[], None]:
+        """Call `listener` after each change of one member, or of any; with the event, or None for a plain change.
+
+        Returns what ends it.
+        """
+        listeners = self._listeners.setdefault(backend_id, [])
+        listeners.append(listener)
+
+        def stop() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return stop
+
+    def tell(self, backend_id: str, event: RoutingEvent | None = None) -> None:
+        """Tell the listeners. One that fails is logged: it must not cost a request."""
+        for key in (backend_id, None):
+            for listener in tuple(self._listeners.get(key, ())):
+                try:
+                    listener(event)
+                except Exception:
+                    _LOGGER.exception("A listener failed on a change of %s", backend_id)
+
+    def note_success(self, member: Member, *, latency: float | None = None) -> None:
+        """It answered: back to healthy on the first success. A rest that it asked for runs its time all the same.
+
+        `latency`: of a check; None where a request was answered.
+        """
+        member.failures = 0
+        member.last_seen = time.time()
+        if latency is None:
+            member.refused_requests = 0
+        else:
+            member.latency = latency
+        slow = member.latency is not None and member.latency > DEGRADED_SECONDS
+        unwell = member.health is not None and member.health.status != "ok"
+        self._set_state(member, ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY)
+
+    def note_failure(self, member: Member, error: ApiError) -> None:
+        """It could not be reached, or a check failed: offline after three in a row (at once if never heard of).
+
+        Where it answered that it wants to be left alone, it rests; where it refuses the key, it needs its owner.
+        """
+        if self._note_refusal(member, error):
+            return
+        member.failures += 1
+        final = not member.known or isinstance(error, IdentityChangedError)
+        if member.failures >= FAILURES_UNTIL_OFFLINE or final:
+            self._set_state(member, ProviderState.OFFLINE, error.message, error.log_text)
+        elif isinstance(error, UpstreamTimeoutError) and member.online:
+            self._set_state(member, ProviderState.DEGRADED)  # it takes longer than it may, but it is there
+        else:
+            self.tell(member.id)
+
+    def note_request_failure(self, member: Member, error: ApiError) -> None:
+        """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
+        if isinstance(error, UpstreamError | UpstreamTimeoutError) and member.breaker.fail():
+            _LOGGER.info("%s failed %s requests in a row and is left alone for a while", member.name, member.breaker.failures)
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            member.refused_requests += 1
+        if isinstance(error, UpstreamConnectionError):
+            self.note_failure(member, error)
+        elif not self._note_refusal(member, error):
+            self.tell(member.id)
+
+    def _note_refusal(self, member: Member, error: ApiError) -> bool:
+        """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
+        member.last_error, member.last_reason = error.log_text, error.message
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            self._set_state(member, ProviderState.UNAUTHORIZED, error.message, error.log_text)
+            return True
+        if isinstance(error, RateLimitError | QuotaError | UnavailableError):
+            rest = DEFAULT_REST if error.retry_after is None else error.retry_after
+            member.resting_until = time.time() + min(rest, LONGEST_REST)
+            self.tell(member.id)
+            return True
+        return False
+
+    def note_goodbye(self, member: Member) -> None:
+        """It said that it goes. The next success brings it back, but not that of a check that was under way by then."""
+        member.left_at = time.monotonic()
+        self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
+
+    def _enter(self, member: Member) -> None:
+        self._members[member.id] = member
+        member.slots.changed = partial(self.tell, member.id)
+
+    def _set_state(self, member: Member, state: ProviderState, reason: str = "", log_text: str = "") -> None:
+        was_online, first = member.online, not member.known
+        member.state = state
+        member.known = True
+        event = None
+        if was_online and not member.online:
+            member.offline_since = time.monotonic()
+        if was_online and not member.online and not first:
+            event = RoutingEvent(EventKind.OFFLINE, member.id, reason, log_text=log_text or reason)
+        elif member.online and not was_online:
+            event = RoutingEvent(EventKind.RECOVERED, member.id)
+        member._changed.set()
+        self.tell(member.id, event)

@@ -1,0 +1,1 @@
+"""What a request costs, at most and in the end."""

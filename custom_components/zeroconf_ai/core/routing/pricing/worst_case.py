@@ -1,0 +1,70 @@
+"""What a request may cost at most, and which limits its backends have: what the gatekeeper is told before it is routed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ...accounting.admission import Rates
+from ...protocol.record import Cost
+from ...protocol.request import Request
+from ..pool.pool import Member
+from ..selection.candidates import Candidate
+from ..selection.strategies import outside
+from .bounds import CostBounds, cost_bounds, unpriced_field
+from .costs import price_of
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """By the ids of the backends that may answer. Money in nano-units."""
+
+    worst_costs: dict[str, int] = field(default_factory=dict)
+    """What must be set aside."""
+    ample_costs: dict[str, int] = field(default_factory=dict)
+    """What is set aside where there is so much."""
+    unpriced: dict[str, str] = field(default_factory=dict)
+    """The field of the request whose cost there is not known before."""
+    rates: dict[str, Rates] = field(default_factory=dict)
+    monthly_limits: dict[str, int] = field(default_factory=dict)
+
+
+def exposure(candidates: Iterable[Candidate], request: Request, *, again: bool = False) -> Exposure:
+    """What a request may cost at each of the backends. Where nobody knows a price, only whether it costs money at all.
+
+    `again`: another one may be asked after the first took too long and bills all the same.
+    """
+    found = Exposure()
+    for candidate in candidates:
+        member, model = candidate.member, candidate.model
+        bounds = cost_bounds(member, model, request)
+        if bounds.most and (param := unpriced_field(request, member.served.find(model))) is not None:
+            found.unpriced[member.id] = param
+        if not bounds.least and _costs_money(member, model):
+            bounds = CostBounds(1, 1)
+        found.worst_costs[member.id] = max(bounds.least, found.worst_costs.get(member.id, 0))
+        found.ample_costs[member.id] = max(bounds.most, found.ample_costs.get(member.id, 0))
+        terms = member.terms
+        if terms.requests_per_minute is not None or terms.tokens_per_minute is not None:
+            found.rates[member.id] = Rates(terms.requests_per_minute, terms.tokens_per_minute)
+        if terms.monthly_limit is not None:
+            found.monthly_limits[member.id] = terms.monthly_limit
+    if again:
+        dearest = max(found.worst_costs.values(), default=0)
+        found.ample_costs.update({backend_id: cost + dearest for backend_id, cost in found.ample_costs.items() if cost})
+    return found
+
+
+def is_limited(member: Member) -> bool:
+    """Whether its owner limits what it is asked or costs."""
+    terms = member.terms
+    return terms.monthly_limit is not None or terms.requests_per_minute is not None or terms.tokens_per_minute is not None
+
+
+def may_cost(member: Member) -> bool:
+    """Whether what it answers may cost money, as far as is known without asking for what."""
+    return member.backend.info.cost not in (Cost.FREE, Cost.SUBSCRIPTION) or bool(member.terms.prices)
+
+
+def _costs_money(member: Member, model: str) -> bool:
+    """Whether somebody has to pay for what it answers, whatever that is."""
+    cost = member.backend.info.cost
+    return price_of(member, model) is None and (cost is Cost.METERED or (cost is Cost.UNKNOWN and outside(member)))

@@ -1,0 +1,1 @@
+"""Which backends may answer a request, and in which order."""

@@ -1,0 +1,149 @@
+"""Who may answer a request, in which order, and why the others may not (docs/routing.md)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...protocol.errors import UnavailableError
+from ...protocol.models import AUTO
+from ...protocol.request import Kind, Request
+from ..policy import Policy, Strategy
+from ..pool.pool import Member, Pool
+from .chains import Asked, Target, resolve
+from .eligibility import Reason, Refusal, choose_model, could_at_home, not_now
+from .routing_errors import nobody
+from .strategies import Key, among_equals, outside, ranking
+
+_DEFAULT = Policy()
+_KEPT = "a backend at home comes first for this, and falling back to outside is switched off"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backend and the id of the model that would answer there."""
+
+    member: Member
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """In the order to be tried, and for each backend that is not among them the reason, in words."""
+
+    ordered: tuple[Candidate, ...]
+    passed_over: tuple[str, ...]
+    later: tuple[Candidate, ...] = ()
+    """Those of the latter that cannot answer only right now."""
+
+
+class _Entry(NamedTuple):
+    """A candidate, its place (lower comes first), and why it is only a last resort, or None.
+
+    `wanted` is its place by the owner's order alone, however busy anybody is right now.
+    """
+
+    place: Key
+    wanted: Key
+    candidate: Candidate
+    not_now: str | None
+
+
+def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candidates:
+    """Rules 1 to 5, 8 and 9 of PROTOCOL 3.
+
+    Raises where nobody is left: NotFoundError for a model that nobody serves, PermissionDeniedError for one that the caller may
+    not use, InvalidRequestError for what none could ever do, else UnavailableError.
+    """
+    asked = resolve(pool, request, policy)
+    turn = max((member.last_used for member in pool), default=0)
+    entries: dict[tuple[str, str], _Entry] = {}
+    refusals: list[Refusal] = []
+    left_out = list(asked.left_out)
+    first_at_home: Key | None = None
+    for position, target in enumerate(asked.targets):
+        refused_before = len(refusals)
+        found = list(_of_target(pool, target, request, refusals, position, turn))
+        for entry in found:
+            entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
+        if not policy.cloud_fallback:
+            places = [entry.wanted for entry in found if could_at_home(entry.candidate.member, target.model)]
+            first_at_home = min([*places, *([] if first_at_home is None else [first_at_home])], default=None)
+        if asked.virtual and not found and _unknown(refusals[refused_before:]):
+            left_out.append(f"{target.text}: no provider serves it")
+    kept = list(entries.values())
+    if first_at_home is not None:
+        fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
+        refusals += [Refusal(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
+        kept = [entry for entry in kept if entry not in fallbacks]
+    if asked.virtual and len(asked.targets) > 1:  # who serves none of them is no news: most serve one
+        refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
+    refusals = list(dict.fromkeys(refusals))
+    ready = [entry for entry in kept if entry.not_now is None]
+    ordered = tuple(entry.candidate for entry in sorted(ready or kept, key=_place))
+    if not ordered:
+        unlisted = any(refusal.reason is Reason.NOT_ALLOWED for refusal in refusals)
+        known = asked.virtual or unlisted or _known(pool, asked)
+        raise nobody(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
+    reasons = [*map(str, refusals), *left_out]
+    if ready:
+        reasons += [f"{entry.candidate.member.name}: {entry.not_now}" for entry in kept if entry.not_now is not None]
+    later = tuple(entry.candidate for entry in kept if entry.not_now is not None) if ready else ()
+    return Candidates(ordered, tuple(dict.fromkeys(reasons)), later)
+
+
+def settle(candidate: Candidate, request: Request) -> Candidate:
+    """The candidate with its model chosen, now that its backend is awake. Raises UnavailableError where it has none for this."""
+    if candidate.model != AUTO:
+        return candidate
+    chosen = choose_model(candidate.member, AUTO, request)
+    if isinstance(chosen, Refusal):
+        raise UnavailableError(f"{candidate.member.name} {chosen.words}")
+    if chosen == AUTO:
+        raise UnavailableError(f"{candidate.member.name} does not say what it serves")
+    return Candidate(candidate.member, chosen)
+
+
+def _of_target(
+    pool: Pool, target: Target, request: Request, refusals: list[Refusal], position: int, turn: int
+) -> Iterator[_Entry]:
+    """The candidates for one target; why others are none is added to `refusals`."""
+    any_model = target.model == AUTO
+    rank = ranking(target.strategy, request, any_model=any_model)
+    cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
+    for member in pool if target.member is None else (target.member,):
+        chosen = choose_model(member, target.model, request, cheapest=cheapest)
+        if isinstance(chosen, Refusal):
+            refusals.append(chosen)
+        elif not member.enabled and target.member is None:
+            refusals.append(Refusal(Reason.OFF, member.name, "switched off for routing"))
+        elif member.id in request.barred:
+            refusals.append(Refusal(Reason.NOT_NOW, member.name, "what may be spent there, or asked of it, is used up for now"))
+        else:
+            last = any_model and target.member is None and member.backend.info.agent
+            wanted = (position, *rank(member, chosen))
+            place = (*_tier(member, last=last), *wanted, *among_equals(member, turn))
+            yield _Entry(place, wanted, Candidate(member, chosen), not_now(member))
+
+
+def _tier(member: Member, *, last: bool) -> Key:
+    """What goes before any strategy: the owner's limit, the home's agents behind all models, who has a free place."""
+    limit = member.terms.monthly_limit
+    busy = 0 if member.slots.free else 2 if member.slots.full else 1
+    return limit is not None and member.month_cost >= limit, last, busy
+
+
+def _place(entry: _Entry) -> Key:
+    return entry.place
+
+
+def _unknown(refusals: Sequence[Refusal]) -> bool:
+    return all(refusal.reason is Reason.NOT_SERVED for refusal in refusals)
+
+
+def _known(pool: Pool, asked: Asked) -> bool:
+    """Whether somebody who was asked serves any of it, for whatever reason not now."""
+    for target in asked.targets:
+        members = pool if target.member is None else (target.member,)
+        if target.model == AUTO or any(member.served.find(target.model) for member in members):
+            return True
+    return False

@@ -1,0 +1,107 @@
+"""What a requested name stands for: one model, one model of one backend, or an owner's chain of those."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...protocol.errors import UnavailableError
+from ...protocol.models import AUTO, same_model
+from ...protocol.request import Request
+from ..policy import Policy, Strategy, VirtualModel
+from ..pool.pool import Member, Pool
+
+_ANY = VirtualModel()
+"""What `auto` means unless the owner says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to ask for: a model's id, or `auto`, of one backend or of any."""
+
+    model: str
+    strategy: Strategy
+    member: Member | None = None
+
+    @property
+    def text(self) -> str:
+        """As an owner writes it."""
+        return self.model if self.member is None else f"{self.member.name}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The targets in their order, and which of a chain's parts were left out, in words."""
+
+    targets: tuple[Target, ...]
+    left_out: tuple[str, ...] = ()
+    virtual: bool = False
+    """Whether it is a chain's name that was asked for."""
+
+
+def resolve(pool: Pool, request: Request, policy: Policy) -> Asked:
+    """What a request asks for. Raises UnavailableError where it pins a backend that is not there.
+
+    `provider/model` is a pin only where no backend serves a model of that whole name; a virtual model goes before both.
+    """
+    if request.pin is not None:
+        member = pool.get(request.pin)
+        if member is None:
+            raise UnavailableError(f"The provider {request.pin} is not set up any more. Choose another one.")
+        return Asked((Target(request.model, policy.strategy, member),))
+    name = virtual_name(pool, request.model, policy)
+    if name is None:
+        return Asked((_target(pool, request.model, policy.strategy),))
+    return expand(pool, name, policy)
+
+
+def expand(pool: Pool, name: str, policy: Policy) -> Asked:
+    """What a virtual model stands for."""
+    left_out: list[str] = []
+    targets = tuple(_expand(pool, name, virtual_model(name, policy).strategy, policy, {}, left_out))
+    return Asked(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), virtual=True)
+
+
+def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
+    """The virtual model that is meant, or None. Clients that write `:latest` behind every name mean it too."""
+    if asked == AUTO or asked in policy.virtual_models:
+        return asked
+    plain = asked.removesuffix(":latest")
+    if plain != asked and (plain == AUTO or plain in policy.virtual_models):
+        return None if any(member.served.has(asked) for member in pool) else plain
+    return None
+
+
+def virtual_model(name: str, policy: Policy) -> VirtualModel:
+    """The virtual model of that name; there is always an `auto`."""
+    return policy.virtual_models.get(name, _ANY)
+
+
+def _expand(
+    pool: Pool, name: str, strategy: Strategy | None, policy: Policy, path: dict[str, bool], left_out: list[str]
+) -> Iterator[Target]:
+    """The targets behind a virtual model, others that it names included, each once. `path`: who was expanded, True: who is."""
+    path[name] = True
+    virtual = virtual_model(name, policy)
+    chosen = strategy or virtual.strategy
+    for target in virtual.targets:
+        if target != name and (target == AUTO or target in policy.virtual_models) and target not in path:
+            yield from _expand(pool, target, chosen, policy, path, left_out)
+        elif target == AUTO and (name == AUTO or AUTO not in policy.virtual_models):
+            yield Target(AUTO, chosen or policy.strategy)
+        elif target in policy.virtual_models or target == AUTO:
+            if path.get(target):
+                left_out.append(f"{target}: it names itself in a circle")
+        else:
+            yield _target(pool, target, chosen or policy.strategy)
+    path[name] = False
+
+
+def _target(pool: Pool, name: str, strategy: Strategy) -> Target:
+    if "/" in name and not any(member.served.has(name) for member in pool):
+        for member in pool:
+            info = member.backend.info
+            for prefix in (info.id, info.name):  # a name may hold a slash too
+                if prefix and name.startswith(f"{prefix}/"):
+                    return Target(name[len(prefix) + 1 :] or AUTO, strategy, member)
+        if any(member.served.has(same_model(name)) for member in pool):
+            return Target(same_model(name), strategy)
+    return Target(name, strategy)

@@ -1,0 +1,156 @@
+"""Whether one backend may and can answer a request, with which model, and if not: why."""
+
+from enum import Enum, auto
+import time
+from typing import NamedTuple, override
+
+from ...protocol.models import AUTO
+from ...protocol.record import Capability, Placement
+from ...protocol.request import Kind, Request
+from ...protocol.status import ProviderState
+from ..pool.pool import Member
+
+_MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO})
+"""Needs that a provider's record may leave out although one of its models has them."""
+_JSON = frozenset({Capability.JSON})
+"""Never a reason to pass over: what a model cannot promise, it is told to do."""
+
+
+class Reason(Enum):
+    """Why a backend is not a candidate."""
+
+    NOT_SERVED = auto()
+    CANNOT = auto()
+    """It never will."""
+    TOO_LONG = auto()
+    NOT_KNOWN = auto()
+    """What it serves was not heard yet."""
+    NOT_ALLOWED = auto()
+    """For this caller."""
+    AGENT = auto()
+    """An agent of the home is not asked by another one."""
+    OFF = auto()
+    OUTSIDE = auto()
+    """It is kept at home."""
+    NOT_NOW = auto()
+
+
+class Refusal(NamedTuple):
+    """A backend that is passed over."""
+
+    reason: Reason
+    who: str
+    words: str
+
+    @override
+    def __str__(self) -> str:
+        """Whole, for people."""
+        return f"{self.who}: {self.words}"
+
+
+def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Refusal:
+    """The id of the model that would answer there, or why none does.
+
+    `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. `auto` comes back for a backend that sleeps and was
+    never asked what it serves.
+    """
+    info, pinned = member.backend.info, request.pin == member.id
+    if info.agent:
+        if request.kind is Kind.EMBEDDINGS:
+            return Refusal(Reason.CANNOT, info.name, "an agent makes no embeddings")
+        if request.inside:
+            return Refusal(Reason.AGENT, info.name, "an agent of the home is not asked on behalf of another one")
+    if info.capabilities is not None and not pinned:  # whom the caller names, the caller gets
+        missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
+        if missing:
+            return Refusal(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
+    if wanted == AUTO:
+        return _choose_any(member, request, cheapest=cheapest)
+    found = member.served.find(wanted)
+    if found is None:
+        # What a provider lists is not always all it has; one that was never reached may have it.
+        if member.models and not pinned:
+            return Refusal(Reason.NOT_SERVED, info.name, f"does not serve {wanted}")
+        return wanted if _allowed(member, wanted, request) else _not_allowed(member, wanted)
+    if not _allowed(member, found.id, request):
+        return _not_allowed(member, found.id)
+    needs = request.needs & _MODEL_NEEDS if pinned else request.needs - _JSON
+    if not found.supports(needs):
+        missing = needs - (found.capabilities or frozenset())
+        return Refusal(Reason.CANNOT, info.name, f"its model {found.id} cannot do {_listed(missing)}")
+    if found.context_window and request.estimated_prompt_tokens > found.context_window:
+        return _too_long(member, request, found.context_window)
+    return found.id
+
+
+def not_now(member: Member) -> str | None:
+    """Why it is only a last resort, or None. One that can be woken is asked in its turn."""
+    if member.state is ProviderState.UNAUTHORIZED:
+        return "its key is refused"
+    if not member.online and member.wake is None:
+        return "offline"
+    if member.resting():
+        return f"asked to be left alone for {_seconds(member.resting_until)} s"
+    if not member.breaker.ready:
+        if member.breaker.retry_at > time.time():
+            return f"failed again and again, is left alone for {_seconds(member.breaker.retry_at)} s"
+        return "failed again and again, is being tried right now"
+    return None
+
+
+def could_at_home(member: Member, wanted: str) -> bool:
+    """Whether a backend that was chosen is one that keeps the request at home, as far as is known of what it serves."""
+    info = member.backend.info
+    if info.placement is not Placement.LOCAL or info.agent or not member.enabled:
+        return False
+    return bool(member.models) or wanted == AUTO or wanted in info.announced_models
+
+
+def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Refusal:
+    needs = request.needs - _JSON
+    patterns = () if _by_name(request) else request.models
+    able = member.served.ranked(needs, patterns, cheapest=cheapest)
+    windows = 0
+    for model in able:
+        window = model.context_window
+        if not window or request.kind is Kind.EMBEDDINGS or request.estimated_prompt_tokens <= window:
+            return model.id
+        windows = max(windows, window)
+    if windows:
+        return _too_long(member, request, windows)
+    if not member.models:
+        # It sleeps and was never asked: `settle` chooses when it is awake.
+        asleep = not member.online and member.wake is not None
+        return AUTO if asleep else Refusal(Reason.NOT_KNOWN, member.name, "its models are not known yet")
+    if patterns and member.served.ranked(needs):
+        return Refusal(Reason.NOT_ALLOWED, member.name, "has no model for this that this key may use")
+    return Refusal(Reason.CANNOT, member.name, "has no model that can do this")
+
+
+def _by_name(request: Request) -> bool:
+    """Whether the caller may use what was asked for by that very name, whatever it stands for.
+
+    A pattern that happens to fit the name of a chain is not meant so: `openrouter/*` must not open `openrouter/auto`.
+    """
+    return not request.models or request.model in request.models
+
+
+def _allowed(member: Member, model: str, request: Request) -> bool:
+    return _by_name(request) or member.served.may_use(request.models, model)
+
+
+def _not_allowed(member: Member, model: str) -> Refusal:
+    return Refusal(Reason.NOT_ALLOWED, member.name, f"this key may not use its model {model}")
+
+
+def _too_long(member: Member, request: Request, window: int) -> Refusal:
+    words = f"the prompt of about {request.estimated_prompt_tokens} tokens exceeds its {window}"
+    return Refusal(Reason.TOO_LONG, member.name, words)
+
+
+def _listed(missing: frozenset[Capability]) -> str:
+    return ", ".join(sorted(missing))
+
+
+def _seconds(until: float) -> int:
+    return max(1, round(until - time.time()))

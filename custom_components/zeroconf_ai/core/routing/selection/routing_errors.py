@@ -1,0 +1,56 @@
+"""What a caller is told when no backend is left."""
+
+from collections.abc import Sequence
+import difflib
+from itertools import islice
+
+from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
+from ..pool.pool import Pool
+from .eligibility import Reason, Refusal
+
+_COMPARED = 500
+"""Models that a misspelt name is compared with: comparing is slow, and a gateway may know thousands."""
+
+
+def nobody(
+    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], refusals: Sequence[Refusal], also: tuple[str, ...]
+) -> ApiError:
+    """The error for a request that no backend may, can or does take.
+
+    `known`: somebody serves what was asked for; `also`: what else was left out, in words.
+    """
+    details = (*map(str, refusals), *also)
+    if not any(True for _ in pool):
+        return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
+    if not known:
+        return unknown_model(pool, asked, details, patterns=patterns)
+    reasons = {refusal.reason for refusal in refusals} - {Reason.NOT_SERVED}
+    lasting = reasons - {Reason.AGENT}
+    if Reason.NOT_ALLOWED in lasting and lasting <= {Reason.NOT_ALLOWED, Reason.CANNOT}:
+        message = f"This key may not use the model {asked}. Ask for one that /v1/models lists for it."
+        return PermissionDeniedError(message, code="model_not_allowed", param="model", details=details)
+    said = "; ".join(str(refusal) for refusal in refusals if refusal.reason is not Reason.NOT_SERVED)
+    if lasting and lasting <= {Reason.TOO_LONG, Reason.CANNOT, Reason.NOT_ALLOWED}:
+        if Reason.TOO_LONG in reasons:
+            message = f"The prompt is too long. {said}. Shorten it, or choose a model with a larger context window."
+            return InvalidRequestError(message, code="context_length_exceeded", param="messages", details=details)
+        message = f"No provider here can do what this request asks. {said}. Choose another model, or leave out what it cannot do."
+        return InvalidRequestError(message, code="unsupported_capability", details=details)
+    return UnavailableError(f"No provider can take this request. {'; '.join(details)}.", details=details)
+
+
+def unknown_model(pool: Pool, model: str, details: tuple[str, ...] = (), *, patterns: Sequence[str] = ()) -> NotFoundError:
+    """The error for a model that no backend serves; names those that are near, of those that the caller may use."""
+    known = sorted(
+        {
+            found.id
+            for member in pool
+            for found in member.models
+            if not found.virtual and (not patterns or member.served.may_use(patterns, found.id))
+        }
+    )
+    wanted = model.casefold()
+    alike = [name for name in known if wanted in name.casefold() or name.casefold()[:3] == wanted[:3]]
+    near = difflib.get_close_matches(model, islice(alike or known, _COMPARED), n=3, cutoff=0.4) or (alike or known)[:3]
+    hint = f" Near: {', '.join(near)}." if near else ""
+    return NotFoundError(f"The model {model} is not known here.{hint}", code="model_not_found", param="model", details=details)

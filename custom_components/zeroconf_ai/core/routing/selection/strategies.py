@@ -1,0 +1,111 @@
+"""The order in which backends that may answer are asked: one ranking per strategy, and what decides among equals."""
+
+from collections.abc import Callable, Mapping
+
+from ...protocol.record import Placement
+from ...protocol.request import Kind, Request
+from ...protocol.status import ProviderState
+from ...protocol.usage import Usage
+from ..policy import Strategy
+from ..pool.model_index import DEAREST
+from ..pool.pool import Member
+from .complexity import complexity
+
+EXPECTED_ANSWER = 1000
+"""Tokens that an answer is taken to have where the caller sets no limit."""
+STRONG = "strong"
+"""The owner's tag for a backend with strong models."""
+_STATES = {state: place for place, state in enumerate(ProviderState)}
+_USUAL = Usage(750_000, 250_000)
+
+type Key = tuple[float, ...]
+type Ranking = Callable[[Member, str], Key]
+"""From a backend and its model to a key; lower comes first."""
+
+
+def ranking(strategy: Strategy, request: Request, *, any_model: bool) -> Ranking:
+    """The ranking by a strategy for one request. `any_model`: its candidates differ in their models."""
+    return _RANKINGS[strategy](request, any_model)
+
+
+def among_equals(member: Member, turn: int) -> Key:
+    """What decides where a strategy sees no difference: health, load, then who is due by its weight, then in turn."""
+    return _STATES[member.state], load(member) / max(1, member.terms.weight), member.share_at(turn), member.last_used
+
+
+def load(member: Member) -> float:
+    """Requests that a backend has, ours and those that it tells of, over how many it takes at a time where that is known."""
+    queue = member.status.queue if member.status is not None else None
+    requests = member.active + member.slots.waiting
+    capacity = member.slots.limit
+    if queue is not None:
+        requests = max(requests, queue.active + queue.depth)
+        capacity = capacity or queue.max_concurrent
+    return requests / (capacity or 1)
+
+
+def outside(member: Member) -> bool:
+    """Whether what it is asked leaves the home."""
+    return member.backend.info.placement is not Placement.LOCAL
+
+
+def _by_priority(request: Request, any_model: bool) -> Ranking:
+    return lambda member, model: (member.priority,)
+
+
+def _by_place(request: Request, any_model: bool) -> Ranking:
+    return lambda member, model: (outside(member), member.priority)
+
+
+def _by_cost(request: Request, any_model: bool) -> Ranking:
+    body = request.body
+    answer = 0
+    if request.kind is not Kind.EMBEDDINGS:
+        answer = (body.get("max_completion_tokens") or body.get("max_tokens") or EXPECTED_ANSWER) * (body.get("n") or 1)
+    usage = Usage(max(1, request.estimated_prompt_tokens), answer)
+    return lambda member, model: (member.served.cost(model, usage), member.priority)
+
+
+def _by_latency(request: Request, any_model: bool) -> Ranking:
+    """Who was never measured comes first: once it has answered, it is known."""
+
+    def rank(member: Member, model: str) -> Key:
+        seconds = member.latency if member.first_token_seconds is None else member.first_token_seconds
+        return (0.0 if seconds is None else seconds, member.priority)
+
+    return rank
+
+
+def _by_load(request: Request, any_model: bool) -> Ranking:
+    return lambda member, model: (load(member), member.priority)
+
+
+def _by_complexity(request: Request, any_model: bool) -> Ranking:
+    """A hard request: the strong first. Any other: those at home that are not kept for hard ones. The same model: as ever."""
+    if not any_model:
+        return _by_priority(request, any_model)
+    if not complexity(request).hard:
+        return lambda member, model: (STRONG in member.terms.tags, outside(member), member.priority)
+
+    def rank(member: Member, model: str) -> Key:
+        found = member.served.find(model)
+        price = member.served.cost(model, _USUAL)
+        return (
+            STRONG not in member.terms.tags,
+            not outside(member),
+            -price if price < DEAREST else 0,
+            -(found.context_window or 0) if found is not None else 0,
+            member.priority,
+        )
+
+    return rank
+
+
+_RANKINGS: Mapping[Strategy, Callable[[Request, bool], Ranking]] = {
+    Strategy.PRIORITY: _by_priority,
+    Strategy.LOCAL_FIRST: _by_place,
+    Strategy.COST: _by_cost,
+    Strategy.LATENCY: _by_latency,
+    Strategy.LEAST_BUSY: _by_load,
+    Strategy.COMPLEXITY: _by_complexity,
+}

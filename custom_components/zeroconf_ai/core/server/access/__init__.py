@@ -1,0 +1,1 @@
+"""Authentication, networks and origins."""

@@ -1,0 +1,97 @@
+"""From a client's request to its answer through the engine: the same for every dialect, whole and streamed."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+import logging
+
+from aiohttp import web
+
+from ..dialects.base import AnswerWriter, Understood
+from ..protocol.errors import ApiError
+from ..protocol.request import Kind, Request
+from ..routing.execution.reply import Reply
+from ..routing.execution.sessions import session_key
+from .dispatch import Call, header_text, internal_error
+from .gateway import Gateway
+
+_LOGGER = logging.getLogger(__name__)
+
+PING_SECONDS = 15.0
+"""A stream that is silent for so long gets a sign of life: proxies give up on silent connections, mostly after 60 s."""
+
+
+async def answer(
+    gateway: Gateway, call: Call, understand: Callable[[bytes], Understood], *, raw: bytes | None = None
+) -> web.StreamResponse:
+    """The answer to a request that `understand` reads from the body (`raw`, where that was read already).
+
+    Raises an ApiError before the first token.
+    """
+    async with gateway.interruptible() as let_finish:
+        request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
+        if request.kind is Kind.CHAT:
+            named = call.http.headers.get("X-Session-ID")
+            request = request.with_meta(session=session_key(named, request.body, call.caller.key_id))
+        async with gateway.engine.run(request, call.caller) as reply:
+            # The first token, or the whole answer, is there: until now a failure was still a plain error.
+            let_finish()
+            try:
+                return await _say(gateway, call, request, reply, make_writer(reply.model))
+            finally:
+                if gateway.ledger is None:  # else its books count
+                    gateway.statistics.count(reply.usage)
+
+
+async def _say(gateway: Gateway, call: Call, request: Request, reply: Reply, writer: AnswerWriter) -> web.StreamResponse:
+    headers = {
+        "X-ZeroconfAI-Provider": header_text(reply.backend_name),
+        "X-ZeroconfAI-Model": header_text(reply.model),
+        "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
+        "X-Generation-ID": call.id,
+        **reply.headers,
+    }
+    if (moved := reply.migration) is not None:
+        origin, target = header_text(moved.origin), header_text(moved.target)
+        headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
+    writer.provider = reply.backend_name
+    if not request.stream:
+        return call.json(writer.whole(reply.body), headers=headers)
+    return await _relay(gateway, call, reply, writer, headers)
+
+
+async def _relay(gateway: Gateway, call: Call, reply: Reply, writer: AnswerWriter, headers: dict[str, str]) -> web.StreamResponse:
+    """Pass the stream on: one write for each batch. A failure is said in the dialect's own way, and ends it."""
+    response = web.StreamResponse(headers={**call.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+    response.content_type = writer.content_type
+    response.charset = "utf-8"
+    await response.prepare(call.http)
+    pulse = asyncio.create_task(_pulse(response, writer.ping), name=f"zeroconf_ai pulse {call.id}")
+    try:
+        async with gateway.interruptible():
+            async for batch in reply.batches():
+                if events := writer.events(batch):
+                    await response.write(events)
+        end = writer.end()
+    except ApiError as err:
+        end = writer.failure(err)
+    except ConnectionResetError:
+        raise
+    except Exception:
+        _LOGGER.exception("The stream of request %s failed", call.id)
+        end = writer.failure(internal_error(call.id))
+    finally:
+        pulse.cancel()
+        with suppress(asyncio.CancelledError):
+            await pulse
+    await response.write(end)
+    await response.write_eof()
+    return response
+
+
+async def _pulse(response: web.StreamResponse, ping: bytes) -> None:
+    """Write a sign of life every now and then, until cancelled."""
+    with suppress(ConnectionResetError):
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            await response.write(ping)
