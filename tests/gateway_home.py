@@ -20,7 +20,7 @@ from custom_components.zeroconf_ai.const import (
     KIND_GATEWAY,
     SUBENTRY_BACKEND,
 )
-from custom_components.zeroconf_ai.gateway import GatewayRuntime
+from custom_components.zeroconf_ai.gateway.runtime import GatewayRuntime
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_TYPE
 

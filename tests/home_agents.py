@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Callable
 import json
 from typing import Any, Literal, override
 
-from custom_components.zeroconf_ai.agents import AgentBackend
 from custom_components.zeroconf_ai.core.backends.base import BackendInfo
 from custom_components.zeroconf_ai.core.protocol.chunks import Delta, Message
 from custom_components.zeroconf_ai.core.protocol.request import Kind, Request
+from custom_components.zeroconf_ai.home_agents.backend import AgentBackend
 from homeassistant.components import conversation
 from homeassistant.components.light import LightEntity
 from homeassistant.components.light.const import ColorMode

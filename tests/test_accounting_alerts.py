@@ -12,13 +12,13 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
-from custom_components.zeroconf_ai.accounting_alerts import is_webhook
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.issues import BUDGET_EXCEEDED
+from custom_components.zeroconf_ai.usage.alerts import is_webhook
 from homeassistant.components.repairs import RepairsFlowManager
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType

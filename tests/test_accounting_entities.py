@@ -8,15 +8,16 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai import accounting_accounts, async_remove_config_entry_device
-from custom_components.zeroconf_ai.accounting_coordinators import RATE_LIMITED_SECONDS, RECENT, Recent
-from custom_components.zeroconf_ai.accounting_names import DeviceNames
+from custom_components.zeroconf_ai import async_remove_config_entry_device
 from custom_components.zeroconf_ai.const import CONF_AUTH, DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Scope
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.core.protocol.values import NANO
+from custom_components.zeroconf_ai.usage import trackers
+from custom_components.zeroconf_ai.usage.coordinators import RATE_LIMITED_SECONDS, RECENT, Recent
+from custom_components.zeroconf_ai.usage.display_names import DeviceNames
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -169,7 +170,7 @@ async def test_a_key_that_was_revoked_elsewhere_has_no_device_after_a_restart(
 async def test_no_more_keys_have_a_device_than_home_assistant_can_bear(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounting_accounts, "KEY_DEVICES", 1)
+    monkeypatch.setattr(trackers, "KEY_DEVICES", 1)
     await runtime_of(entry).books.keys.create("Laptop")
     await hass.async_block_till_done()
     assert value(hass, "sensor.laptop_requests") is None

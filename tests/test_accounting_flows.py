@@ -9,7 +9,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.accounting_database import CONF_DATABASE_URL, DATABASE_FILE
 from custom_components.zeroconf_ai.core.accounting.admission import Rates
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
 from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import Budgets
@@ -17,6 +16,7 @@ from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
+from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 

@@ -8,12 +8,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
+from custom_components.zeroconf_ai.actions.accounting import MOST_ROWS
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Scope
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
-from custom_components.zeroconf_ai.services_accounting import MOST_ROWS
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 
@@ -81,7 +81,7 @@ async def test_usage_goes_into_a_file_of_an_allowed_folder(hass: HomeAssistant, 
 async def test_an_answer_is_no_longer_than_anybody_reads(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.services_accounting.MOST_ROWS", 1)
+    monkeypatch.setattr("custom_components.zeroconf_ai.actions.accounting.MOST_ROWS", 1)
     assert MOST_ROWS > 1
     await spend(hass, entry, 0.5, model="one")
     await spend(hass, entry, 0.5, model="two")

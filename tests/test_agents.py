@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.zeroconf_ai.agents import MAX_ALIKE, follow_renames, model_of
 from custom_components.zeroconf_ai.const import DOMAIN, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.backends.base import Timeouts
 from custom_components.zeroconf_ai.core.protocol.errors import (
@@ -23,6 +22,7 @@ from custom_components.zeroconf_ai.core.protocol.errors import (
 )
 from custom_components.zeroconf_ai.core.protocol.record import Capability
 from custom_components.zeroconf_ai.core.protocol.request import Kind, Request
+from custom_components.zeroconf_ai.home_agents.backend import MAX_ALIKE, follow_renames, model_of
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.config_entries import ConfigSubentryData

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from custom_components.zeroconf_ai.agents import model_of
 from custom_components.zeroconf_ai.core.engine import Caller, Engine, Source
 from custom_components.zeroconf_ai.core.protocol.chunks import Delta
 from custom_components.zeroconf_ai.core.protocol.errors import InvalidRequestError, UpstreamConnectionError, UpstreamError
 from custom_components.zeroconf_ai.core.protocol.record import Capability
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.home_agents.backend import model_of
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import chat_session
 from homeassistant.setup import async_setup_component

@@ -10,14 +10,14 @@ from aiohttp import web
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.backend_config import data_of, upstream, upstream_of
 from custom_components.zeroconf_ai.const import SUBENTRY_BACKEND, SUBENTRY_CONVERSATION, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.backends.catalogue import ModelOverride
 from custom_components.zeroconf_ai.core.config.backend_types import KINDS
 from custom_components.zeroconf_ai.core.config.providers_file import UpstreamConfig
 from custom_components.zeroconf_ai.core.protocol.prices import Prices
 from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
-from custom_components.zeroconf_ai.flow_backend import TYPES
+from custom_components.zeroconf_ai.flows.backend import TYPES
+from custom_components.zeroconf_ai.gateway.backend_storage import data_of, upstream, upstream_of
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

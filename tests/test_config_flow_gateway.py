@@ -139,7 +139,7 @@ async def test_own_port_is_in_the_snippets(hass: HomeAssistant) -> None:
 
 
 async def test_home_without_an_address_still_gets_a_snippet(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.flow_snippets.get_url", Mock(side_effect=NoURLAvailableError))
+    monkeypatch.setattr("custom_components.zeroconf_ai.flows.snippets.get_url", Mock(side_effect=NoURLAvailableError))
     result = await submit(hass, await begin(hass), form())
     shown = result["description_placeholders"]
     assert shown["base_url"] == "http://homeassistant.local:8123/v1"

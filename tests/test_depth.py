@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.agents_prompt import Prompt, Structure
-from custom_components.zeroconf_ai.agents_talk import GenerateData
+from custom_components.zeroconf_ai.assist.chat_log import messages_to_json
 from custom_components.zeroconf_ai.const import CONF_AUTH, DOMAIN
 from custom_components.zeroconf_ai.core.protocol.errors import UpstreamError
 from custom_components.zeroconf_ai.core.protocol.json import MAX_DEPTH
-from custom_components.zeroconf_ai.translate import messages_to_json
+from custom_components.zeroconf_ai.home_agents.exchange import GenerateData
+from custom_components.zeroconf_ai.home_agents.prompt import Prompt, Structure
 from homeassistant.components import ai_task, conversation
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai import energy
 from custom_components.zeroconf_ai.core.accounting.prices.energy import EnergyMeter
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.core.routing.pool.pool import Member
 from custom_components.zeroconf_ai.core.routing.pricing.costs import Charge, CostSource, quote
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.provider import power_meter
 from homeassistant.core import HomeAssistant
 
 from .common import make_entry, set_up
@@ -41,7 +41,7 @@ class Clock(SimpleNamespace):
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The glue's clock."""
     clock = Clock()
-    monkeypatch.setattr(energy, "time", clock)
+    monkeypatch.setattr(power_meter, "time", clock)
     return clock
 
 

@@ -11,14 +11,14 @@ from aiohttp import web
 import pytest
 import pytest_socket
 
-from custom_components.zeroconf_ai import flow_offers
 from custom_components.zeroconf_ai.const import CONF_BASE_URL, DOMAIN
 from custom_components.zeroconf_ai.core.backends import locate
 from custom_components.zeroconf_ai.core.backends.base import Timeouts
 from custom_components.zeroconf_ai.core.lan import reprobe
 from custom_components.zeroconf_ai.core.lan.advertisements import MAX_ADVERTISEMENTS
 from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
-from custom_components.zeroconf_ai.flow_offers import MAX_CARDS, async_get_offers
+from custom_components.zeroconf_ai.flows import offers as flow_offers
+from custom_components.zeroconf_ai.flows.offers import MAX_CARDS, async_get_offers
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.zeroconf_ai.flow_probe import Known, Problem, base_urls
+from custom_components.zeroconf_ai.flows.probe import Known, Problem, base_urls
 
 
 @pytest.mark.parametrize(

@@ -2,42 +2,35 @@
 
 import re
 
-from custom_components.zeroconf_ai import (
-    flow_backend,
-    flow_backend_probe,
-    flow_backend_schemas,
-    flow_gateway,
-    flow_networks,
-    flow_probe,
-)
 from custom_components.zeroconf_ai.const import THINKING_MODES
 from custom_components.zeroconf_ai.core.config.backend_types import KINDS
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
+from custom_components.zeroconf_ai.flows import backend, backend_probe, backend_schemas, gateway, networks, probe
 
 from .flow_texts import TEXTS, texts_in
 
-PROBLEMS = {value for name, value in vars(flow_probe).items() if name.isupper() and isinstance(value, str)}
+PROBLEMS = {value for name, value in vars(probe).items() if name.isupper() and isinstance(value, str)}
 OF_THE_GATEWAY = {
-    flow_networks.NETWORK_INVALID,
-    flow_networks.NETWORK_NEEDED,
-    flow_networks.NETWORK_NOT_PRIVATE,
-    flow_gateway.PORT_TAKEN,
-    flow_backend_probe.NO_TLS,
+    networks.NETWORK_INVALID,
+    networks.NETWORK_NEEDED,
+    networks.NETWORK_NOT_PRIVATE,
+    gateway.PORT_TAKEN,
+    backend_probe.NO_TLS,
 }
 OF_A_BACKEND = {
-    flow_probe.CANNOT_CONNECT,
-    flow_probe.INVALID_AUTH,
-    flow_probe.INVALID_CERTIFICATE,
-    flow_probe.INVALID_URL,
-    flow_probe.NEEDS_KEY,
-    flow_probe.NOT_ALLOWED,
-    flow_probe.NOT_A_PROVIDER,
-    flow_backend_probe.KEY_FOR_NEW_HOST,
-    flow_backend_probe.NO_TLS,
-    flow_backend_schemas.ALIAS_INVALID,
-    flow_backend_schemas.PRICES_INVALID,
-    flow_backend_schemas.HEADER_INVALID,
+    probe.CANNOT_CONNECT,
+    probe.INVALID_AUTH,
+    probe.INVALID_CERTIFICATE,
+    probe.INVALID_URL,
+    probe.NEEDS_KEY,
+    probe.NOT_ALLOWED,
+    probe.NOT_A_PROVIDER,
+    backend_probe.KEY_FOR_NEW_HOST,
+    backend_probe.NO_TLS,
+    backend_schemas.ALIAS_INVALID,
+    backend_schemas.PRICES_INVALID,
+    backend_schemas.HEADER_INVALID,
 }
 
 
@@ -45,11 +38,11 @@ def test_each_problem_has_a_text_wherever_it_can_come_up() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
     assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}
-    before_any_form = PROBLEMS - {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.NEEDS_KEY, flow_probe.UNIQUE_ID_MISMATCH}
+    before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
     others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
     others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
     assert set(texts["abort"]) == before_any_form | others
-    of_an_advertisement = {flow_probe.INVALID_URL, flow_probe.MOVED, flow_probe.INVALID_RECORD, flow_probe.IDENTITY_MISMATCH}
+    of_an_advertisement = {probe.INVALID_URL, probe.MOVED, probe.INVALID_RECORD, probe.IDENTITY_MISMATCH}
     assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == PROBLEMS - of_an_advertisement
 
 
@@ -59,8 +52,8 @@ def test_each_problem_of_a_backend_has_a_text() -> None:
 
 def test_each_type_of_backend_has_its_step() -> None:
     steps = TEXTS["config_subentries"]["backend"]["step"]
-    assert set(steps) == {"user", "reconfigure", "details", *flow_backend.TYPES}
-    assert set(steps["user"]["menu_options"]) == set(flow_backend.TYPES) == set(KINDS) - {"zeroconfai"}
+    assert set(steps) == {"user", "reconfigure", "details", *backend.TYPES}
+    assert set(steps["user"]["menu_options"]) == set(backend.TYPES) == set(KINDS) - {"zeroconfai"}
 
 
 def test_each_value_of_the_protocol_has_a_name() -> None:

@@ -24,7 +24,7 @@ from custom_components.zeroconf_ai.const import (
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
 from custom_components.zeroconf_ai.data import DATA, gateway_entry, gateway_runtime
-from custom_components.zeroconf_ai.own_port import OWN_PORT_CLOSED
+from custom_components.zeroconf_ai.gateway.separate_port import OWN_PORT_CLOSED
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, HomeAssistant
@@ -226,7 +226,7 @@ async def test_unloaded_it_answers_503_until_it_is_back(
 async def test_when_home_assistant_stops_new_requests_are_refused_and_running_ones_ended(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)
     paused = Paused()
     provider.answers = [paused]
     await set_up(hass, gateway_with(box(provider)))
@@ -346,7 +346,7 @@ async def test_an_own_port_that_is_taken_is_a_repair_and_no_failure(
 async def test_unloading_ends_what_runs_after_a_moment(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)
     provider.answers = [stall()]
     entry = await set_up(hass, gateway_with(box(provider)))
     client = await hass_client_no_auth()

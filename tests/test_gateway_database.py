@@ -11,7 +11,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.accounting_database import DATABASE_FILE
 from custom_components.zeroconf_ai.const import CONF_AUTH, CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
 from custom_components.zeroconf_ai.core.accounting.admission import Asked
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
@@ -21,6 +20,7 @@ from custom_components.zeroconf_ai.core.protocol.errors import UnavailableError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.issues import DATABASE_LOST
+from custom_components.zeroconf_ai.usage.database import DATABASE_FILE
 from homeassistant.components.repairs import RepairsFlowManager
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -281,7 +281,7 @@ async def test_gateway_that_cannot_be_set_up_leaves_metered_backends_closed(
         raise RuntimeError("out of order")
 
     with monkeypatch.context() as patched:
-        patched.setattr("custom_components.zeroconf_ai.gateway.GatewayRuntime.apply_access", fail)
+        patched.setattr("custom_components.zeroconf_ai.gateway.runtime.GatewayRuntime.apply_access", fail)
         entry = gateway_with(box(provider, **PAID), options=OPEN)
         entry.add_to_hass(hass)
         assert not await hass.config_entries.async_setup(entry.entry_id)

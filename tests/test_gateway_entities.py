@@ -12,7 +12,6 @@ from pytest_homeassistant_custom_component.common import mock_restore_cache_with
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.zeroconf_ai import gateway_presence
 from custom_components.zeroconf_ai.const import (
     CONF_ADVERTISE,
     CONF_BASE_URL,
@@ -25,7 +24,8 @@ from custom_components.zeroconf_ai.core.protocol.errors import UpstreamConnectio
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
 from custom_components.zeroconf_ai.core.routing.pool.pool import Member, Pool
 from custom_components.zeroconf_ai.data import DATA
-from custom_components.zeroconf_ai.gateway import PLATFORMS
+from custom_components.zeroconf_ai.gateway import advertisement
+from custom_components.zeroconf_ai.gateway.runtime import PLATFORMS
 from homeassistant.config_entries import ConfigSubentryData, ConfigSubentryDataWithId
 from homeassistant.const import ATTR_ENTITY_ID, CONF_API_KEY, STATE_OFF, STATE_ON, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant, State
@@ -96,7 +96,7 @@ async def test_all_entities(
     backend = numbered(box(provider, max_concurrent=2), "01BOX")
     agent = numbered(home_agent_data(title="House"), "01HOUSE")
     with (
-        patch("custom_components.zeroconf_ai.gateway.PLATFORMS", [platform]),
+        patch("custom_components.zeroconf_ai.gateway.runtime.PLATFORMS", [platform]),
         patch(
             "custom_components.zeroconf_ai.core.accounting.keys.key_store.uuid4", return_value=UUID(int=1)
         ),  # unique ids hold it
@@ -262,7 +262,7 @@ async def test_switched_off_it_answers_nobody_and_is_no_longer_advertised(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     network = Network()
-    monkeypatch.setattr(gateway_presence, "Advertiser", network.advertiser)
+    monkeypatch.setattr(advertisement, "Advertiser", network.advertiser)
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: free_port()}))
     runtime = runtime_of(entry)
     client = await hass_client_no_auth()

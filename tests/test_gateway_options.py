@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.backend_config import upstream_of
 from custom_components.zeroconf_ai.const import (
     CONF_ADVERTISE,
     CONF_AUTH,
@@ -29,6 +28,7 @@ from custom_components.zeroconf_ai.core.accounting.storage.database import Datab
 from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationError, PermissionDeniedError
 from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.gateway.backend_storage import upstream_of
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai import gateway_presence
 from custom_components.zeroconf_ai.const import (
     CONF_ADVERTISE,
     CONF_AUTH,
@@ -19,7 +18,8 @@ from custom_components.zeroconf_ai.const import (
 from custom_components.zeroconf_ai.core.presence import advertised_record
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Load, RecordError, ServiceRecord
 from custom_components.zeroconf_ai.data import DATA
-from custom_components.zeroconf_ai.flow_known import is_own
+from custom_components.zeroconf_ai.flows.known import is_own
+from custom_components.zeroconf_ai.gateway import advertisement
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, HomeAssistant
 
@@ -88,7 +88,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     async def addresses(_: HomeAssistant) -> list[str]:
         return ["127.0.0.1", LAN]
 
-    monkeypatch.setattr(gateway_presence, "Advertiser", network.advertiser)
+    monkeypatch.setattr(advertisement, "Advertiser", network.advertiser)
     monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
     monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
     return network

@@ -121,7 +121,7 @@ async def test_without_keys_nobody_is_answered_through_the_cloud(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: "none"}))
-    monkeypatch.setattr("custom_components.zeroconf_ai.http.is_cloud_connection", lambda _: True)
+    monkeypatch.setattr("custom_components.zeroconf_ai.gateway.views.is_cloud_connection", lambda _: True)
     client = await hass_client_no_auth()
     refused = await client.post(CHAT_PATH, json=CHAT)
     assert (refused.status, (await error_of(refused))["code"]) == (403, "network_not_allowed")

@@ -7,9 +7,9 @@ from aiohttp import web
 import pytest
 import voluptuous as vol
 
+from custom_components.zeroconf_ai.actions.chat import CHAT_SCHEMA
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.data import DATA
-from custom_components.zeroconf_ai.services import CHAT_SCHEMA
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component

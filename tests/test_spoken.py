@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from custom_components.zeroconf_ai import spoken
+from custom_components.zeroconf_ai.assist import spoken
+from custom_components.zeroconf_ai.assist.spoken import LANGUAGES, async_done, async_sentence, nearest_language
 from custom_components.zeroconf_ai.errors import SENTENCES
-from custom_components.zeroconf_ai.spoken import LANGUAGES, async_done, async_sentence, nearest_language
 from homeassistant.core import HomeAssistant
 
 FILES = Path(spoken.__file__).parent / "translations"

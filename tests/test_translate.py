@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 import voluptuous as vol
 
-from custom_components.zeroconf_ai.translate import (
+from custom_components.zeroconf_ai.assist.chat_log import (
     match_tool_name,
     messages_to_json,
     parse_arguments,

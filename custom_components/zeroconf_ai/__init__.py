@@ -9,20 +9,20 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
-from .accounting_database import async_remove_files
-from .assistants import async_add_assistant, async_remove_assistant
+from .actions.accounting import async_setup_accounting_services
+from .actions.chat import async_setup_services
+from .actions.keys import async_setup_key_services
+from .assist.pipelines import async_add_assistant, async_remove_assistant
 from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
-from .coordinator import ProviderCoordinator
 from .core.backends.base import BackendInfo
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Engine
 from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, gateway_runtime, is_gateway
 from .entity import provider_device
-from .flow_offers import async_get_offers
-from .gateway import async_setup_gateway, async_unload_gateway
-from .services import async_setup_services
-from .services_accounting import async_setup_accounting_services
-from .services_keys import async_setup_key_services
+from .flows.offers import async_get_offers
+from .gateway.runtime import async_setup_gateway, async_unload_gateway
+from .provider.coordinator import ProviderCoordinator
+from .usage.database import async_remove_files
 
 PLATFORMS = [
     Platform.AI_TASK,

@@ -10,13 +10,13 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .accounting_entity import add_account_entities
 from .binary_sensor_accounts import account_binary_sensors
 from .core.protocol.status import ProviderState
 from .core.routing.pool.circuit_breaker import BreakerState
 from .core.routing.pool.pool import Member
 from .data import AgentConfigEntry
 from .entity import ProviderEntity, add_provider_entities
+from .usage.entity import add_account_entities
 
 PARALLEL_UPDATES = 0
 

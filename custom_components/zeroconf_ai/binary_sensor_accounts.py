@@ -8,9 +8,9 @@ from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySen
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.const import EntityCategory
 
-from .accounting_coordinators import Account
-from .accounting_entity import AccountEntity
 from .core.accounting.budgets.budget_store import BudgetState
+from .usage.coordinators import Account
+from .usage.entity import AccountEntity
 
 
 @dataclass(frozen=True, kw_only=True)

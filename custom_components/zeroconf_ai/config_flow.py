@@ -36,14 +36,15 @@ from .const import (
 )
 from .core.protocol.record import Auth, RecordError, ServiceRecord, VersionError
 from .data import endpoint_of, gateway_entry, is_gateway
-from .flow_backend import BackendSubentryFlow
-from .flow_gateway import GatewayFlow
-from .flow_gateway_options import GatewayOptionsFlow
-from .flow_home_agent import HomeAgentSubentryFlow
-from .flow_known import adopt, former_of, is_own, new_address, unconfigured
-from .flow_offers import OFFERS, async_get_offers
-from .flow_options import ProviderOptionsFlow
-from .flow_probe import (
+from .flows.agents import AgentSubentryFlow, first_subentries
+from .flows.backend import BackendSubentryFlow
+from .flows.gateway import GatewayFlow
+from .flows.gateway_options import GatewayOptionsFlow
+from .flows.home_agent import HomeAgentSubentryFlow
+from .flows.known import adopt, former_of, is_own, new_address, unconfigured
+from .flows.offers import OFFERS, async_get_offers
+from .flows.placeholders import describe, title_of
+from .flows.probe import (
     INVALID_RECORD,
     MOVED,
     NEEDS_KEY,
@@ -56,9 +57,18 @@ from .flow_probe import (
     find_record,
     survey,
 )
-from .flow_schemas import ADDRESS, CONF_PROVIDER, ENTER_ADDRESS, KEY, NO_FIELDS, flatten, found_schema, model_ids, suggest
-from .flow_subentries import AgentSubentryFlow, first_subentries
-from .flow_words import describe, title_of
+from .flows.provider_options import ProviderOptionsFlow
+from .flows.provider_schemas import (
+    ADDRESS,
+    CONF_PROVIDER,
+    ENTER_ADDRESS,
+    KEY,
+    NO_FIELDS,
+    flatten,
+    found_schema,
+    model_ids,
+    suggest,
+)
 
 
 class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):

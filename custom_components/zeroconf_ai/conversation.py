@@ -11,16 +11,16 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .agents import is_asked_by_client
+from .assist.chat_loop import Progress
+from .assist.local_fallback import async_ask_home
+from .assist.spoken import async_done, async_sentence
 from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
 from .core.protocol.errors import ApiError
 from .data import AgentConfigEntry
 from .entity import AgentEntity
 from .errors import log_failure, sentence_key
-from .local_fallback import async_ask_home
-from .spoken import async_done, async_sentence
-from .talk import Progress
+from .home_agents.backend import is_asked_by_client
 
 PARALLEL_UPDATES = 0
 

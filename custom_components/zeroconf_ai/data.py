@@ -29,8 +29,8 @@ from .core.protocol.record import names_public_host
 from .core.routing.pool.pool import Member
 
 if TYPE_CHECKING:
-    from .coordinator import ProviderCoordinator
-    from .gateway import GatewayRuntime
+    from .gateway.runtime import GatewayRuntime
+    from .provider.coordinator import ProviderCoordinator
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_PROMPT
 from homeassistant.core import HomeAssistant
 
-from .accounting_alerts import CONF_WEBHOOK_URL
-from .accounting_database import CONF_DATABASE_URL
 from .const import (
     CONF_BASE_URL,
     CONF_CORS_ORIGINS,
@@ -29,6 +27,8 @@ from .core.lan.discovery import Provider
 from .core.protocol.models import ModelInfo
 from .core.routing.pool.pool import Member
 from .data import DATA, GatewayConfigEntry, ZeroconfAIConfigEntry, is_gateway, provider_entries
+from .usage.alerts import CONF_WEBHOOK_URL
+from .usage.database import CONF_DATABASE_URL
 
 TO_REDACT = {
     CONF_API_KEY,

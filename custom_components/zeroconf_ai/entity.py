@@ -14,6 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from . import issues
+from .assist.chat_loop import Talker
 from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Caller, Source
@@ -21,9 +22,8 @@ from .core.protocol.models import AUTO
 from .core.protocol.request import Request
 from .core.routing.pool.pool import Member
 from .data import DATA, AgentConfigEntry, ProviderRuntime, ZeroconfAIConfigEntry
-from .gateway_coordinators import GatewayCoordinator
+from .gateway.coordinators import GatewayCoordinator
 from .pool_coordinator import MemberCoordinator
-from .talk import Talker
 
 
 def provider_device(entry: ZeroconfAIConfigEntry, member: Member) -> dr.DeviceInfo:

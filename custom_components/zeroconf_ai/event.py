@@ -9,13 +9,13 @@ from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 
-from .accounting_entity import add_account_entities
 from .core.protocol.values import clean
 from .core.routing.pool.events import EventKind, RoutingEvent
 from .data import DATA, AgentConfigEntry
 from .entity import ProviderEntity, add_provider_entities
 from .event_accounts import account_events
 from .pool_coordinator import SHOW_SECONDS
+from .usage.entity import add_account_entities
 
 PARALLEL_UPDATES = 0
 

@@ -5,10 +5,10 @@ from typing import override
 from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import callback
 
-from .accounting_coordinators import Account
-from .accounting_entity import AccountEntity
 from .core.accounting.budget import BudgetEvent
 from .core.protocol.values import NANO, clean
+from .usage.coordinators import Account
+from .usage.entity import AccountEntity
 
 THRESHOLD_REACHED = "threshold_reached"
 EXCEEDED = "exceeded"

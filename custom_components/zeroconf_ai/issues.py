@@ -20,7 +20,7 @@ from .data import is_gateway
 from .markdown import code, escaped
 
 if TYPE_CHECKING:
-    from .coordinator import ProviderCoordinator
+    from .provider.coordinator import ProviderCoordinator
 
 MODEL_VANISHED = "model_vanished"
 IDENTITY_CHANGED = "identity_changed"

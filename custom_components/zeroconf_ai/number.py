@@ -7,11 +7,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .accounting_entity import add_account_entities
 from .const import CONF_CONCURRENCY
 from .data import AgentConfigEntry, ProviderRuntime
 from .entity import GatewayEntity, ProviderEntity, add_provider_entities
 from .number_accounts import account_numbers
+from .usage.entity import add_account_entities
 
 PARALLEL_UPDATES = 1
 

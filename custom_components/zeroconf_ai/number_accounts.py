@@ -7,14 +7,14 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 
-from .accounting_coordinators import Account
-from .accounting_entity import AccountEntity
 from .const import CONF_MONTHLY_LIMIT, DOMAIN
 from .core.accounting.budget import Budget, Scope
 from .core.accounting.periods import Period
 from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
 from .data import GatewayConfigEntry
+from .usage.coordinators import Account
+from .usage.entity import AccountEntity
 
 LARGEST_BUDGET = 1_000_000
 

@@ -1,0 +1,198 @@
+"""The actions of the gateway's owner: keys, and names that stand for models. They are for administrators alone."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import voluptuous as vol
+
+from homeassistant.const import CONF_NAME
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util
+
+from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
+from ..core.accounting.keys.key_store import DAY, ClientKey, KeyStore
+from ..core.accounting.storage.database import DatabaseError
+from ..core.protocol.models import AUTO
+from ..core.routing.policy import Strategy
+from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
+from ..data import gateway_entry, gateway_runtime
+from ..gateway.policy import virtual_models_of
+
+ACTION_CREATE_KEY: Final = "create_key"
+ACTION_LIST_KEYS: Final = "list_keys"
+ACTION_REVOKE_KEY: Final = "revoke_key"
+ACTION_ROTATE_KEY: Final = "rotate_key"
+ACTION_SET_MODEL_ALIAS: Final = "set_model_alias"
+
+ATTR_BACKGROUND: Final = "background"
+ATTR_ENDPOINTS: Final = "endpoints"
+ATTR_EXPIRES: Final = "expires"
+ATTR_KEY: Final = "key"
+ATTR_KEY_ID: Final = "key_id"
+ATTR_OVERLAP: Final = "overlap"
+ATTR_USER_ID: Final = "user_id"
+
+_NAME = vol.All(cv.string, vol.Strip, vol.Length(1, 100))
+_SCOPES: Final = sorted({route.scope for route in (*ROUTES, *OLLAMA_ROUTES) if route.scope})
+_LONGEST_OVERLAP: Final = 30 * DAY
+
+CREATE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_NAME): _NAME,
+        vol.Optional(ATTR_USER_ID): cv.string,
+        vol.Optional(CONF_MODELS, default=[]): vol.All(cv.ensure_list, [_NAME]),
+        vol.Optional(ATTR_ENDPOINTS, default=[]): vol.All(cv.ensure_list, [vol.In(_SCOPES)]),
+        vol.Optional(ATTR_BACKGROUND, default=False): cv.boolean,
+        vol.Optional(ATTR_EXPIRES): cv.datetime,
+    }
+)
+LIST_SCHEMA = vol.Schema({})
+REVOKE_SCHEMA = vol.Schema({vol.Required(ATTR_KEY_ID): cv.string})
+ROTATE_SCHEMA = vol.Schema(
+    {
+        vol.Required(ATTR_KEY_ID): cv.string,
+        vol.Optional(ATTR_OVERLAP, default={"seconds": DAY}): vol.All(
+            cv.positive_time_period, lambda period: period.total_seconds(), vol.Range(0, _LONGEST_OVERLAP)
+        ),
+    }
+)
+ALIAS_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_NAME): _NAME,
+        vol.Optional(CONF_TARGETS, default=[]): vol.All(cv.ensure_list, [_NAME], vol.Length(max=32)),
+        vol.Optional(CONF_STRATEGY): vol.In([strategy.value for strategy in Strategy]),
+    }
+)
+
+type _Action = Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
+
+
+@callback
+def async_setup_key_services(hass: HomeAssistant) -> None:
+    """Register the actions; they stay, whether or not there is a gateway."""
+    actions: tuple[tuple[str, _Action, vol.Schema, SupportsResponse], ...] = (
+        (ACTION_CREATE_KEY, _create_key, CREATE_SCHEMA, SupportsResponse.ONLY),
+        (ACTION_LIST_KEYS, _list_keys, LIST_SCHEMA, SupportsResponse.ONLY),
+        (ACTION_REVOKE_KEY, _revoke_key, REVOKE_SCHEMA, SupportsResponse.NONE),
+        (ACTION_ROTATE_KEY, _rotate_key, ROTATE_SCHEMA, SupportsResponse.ONLY),
+        (ACTION_SET_MODEL_ALIAS, _set_model_alias, ALIAS_SCHEMA, SupportsResponse.NONE),
+    )
+    for name, action, schema, response in actions:
+        async_register_admin_service(hass, DOMAIN, name, action, schema, response)
+
+
+async def _create_key(call: ServiceCall) -> ServiceResponse:
+    """A new key. Its secret is in this answer and nowhere else."""
+    keys, data = _keys(call.hass), call.data
+    user_id, expires = data.get(ATTR_USER_ID), data.get(ATTR_EXPIRES)
+    if user_id is not None and await call.hass.auth.async_get_user(user_id) is None:
+        raise _wrong("unknown_user", user_id=user_id)
+    try:
+        key, secret = await keys.create(
+            data[CONF_NAME],
+            user_id=user_id,
+            models=tuple(data[CONF_MODELS]),
+            endpoints=tuple(data[ATTR_ENDPOINTS]),
+            background=data[ATTR_BACKGROUND],
+            expires=None if expires is None else dt_util.as_utc(expires).timestamp(),
+        )
+    except DatabaseError as err:
+        raise _failed(err) from err
+    return {**_describe(key), ATTR_KEY: secret}
+
+
+async def _list_keys(call: ServiceCall) -> ServiceResponse:
+    """All keys, without their secrets."""
+    return {"keys": [_describe(key) for key in _keys(call.hass)]}
+
+
+async def _revoke_key(call: ServiceCall) -> ServiceResponse:
+    """Take a key out of use, from the next request on."""
+    keys = _keys(call.hass)
+    try:
+        await keys.revoke(_find(keys, call.data[ATTR_KEY_ID]).id)
+    except DatabaseError as err:
+        raise _failed(err) from err
+    return None
+
+
+async def _rotate_key(call: ServiceCall) -> ServiceResponse:
+    """A new secret for a key, in this answer and nowhere else; the former one is good a while longer."""
+    keys = _keys(call.hass)
+    try:
+        key, secret = await keys.rotate(_find(keys, call.data[ATTR_KEY_ID]).id, call.data[ATTR_OVERLAP])
+    except DatabaseError as err:
+        raise _failed(err) from err
+    return {**_describe(key), ATTR_KEY: secret}
+
+
+async def _set_model_alias(call: ServiceCall) -> ServiceResponse:
+    """Let a name stand for models; without any, it stands for nothing any more."""
+    entry = gateway_entry(call.hass)
+    if entry is None:
+        raise _wrong("no_gateway")
+    name, targets, strategy = call.data[CONF_NAME], call.data[CONF_TARGETS], call.data.get(CONF_STRATEGY)
+    models: dict[str, Any] = {
+        known: {CONF_TARGETS: list(model.targets), CONF_STRATEGY: model.strategy.value if model.strategy else None}
+        for known, model in virtual_models_of(entry.options).items()
+    }
+    if targets:
+        models[name] = {CONF_TARGETS: targets, CONF_STRATEGY: strategy}
+    elif name == AUTO:
+        raise _wrong("auto_stays")
+    elif models.pop(name, None) is None:
+        raise _wrong("unknown_alias", name=name)
+    call.hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_VIRTUAL_MODELS: models})
+    return None
+
+
+def _keys(hass: HomeAssistant) -> KeyStore:
+    runtime = gateway_runtime(hass)
+    if runtime is None:
+        raise _wrong("no_gateway")
+    return runtime.books.keys
+
+
+def _find(keys: KeyStore, wanted: str) -> ClientKey:
+    """The key with that id, or the only one with that name."""
+    if (known := keys.get(wanted)) is not None:
+        return known
+    named = [key for key in keys if key.name == wanted]
+    if len(named) != 1:
+        raise _wrong("ambiguous_key" if named else "unknown_key", key=wanted)
+    return named[0]
+
+
+def _describe(key: ClientKey) -> dict[str, Any]:
+    return {
+        ATTR_KEY_ID: key.id,
+        CONF_NAME: key.name,
+        "prefix": key.prefix,
+        ATTR_USER_ID: key.user_id,
+        CONF_MODELS: list(key.models),
+        ATTR_ENDPOINTS: list(key.endpoints),
+        ATTR_BACKGROUND: key.background,
+        "enabled": key.enabled,
+        "created": _when(key.created),
+        ATTR_EXPIRES: _when(key.expires),
+        "last_used": _when(key.last_used),
+        "former_until": _when(key.former_until),
+    }
+
+
+def _when(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _wrong(reason: str, /, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(translation_domain=DOMAIN, translation_key=reason, translation_placeholders=placeholders)
+
+
+def _failed(err: DatabaseError) -> HomeAssistantError:
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
+    )

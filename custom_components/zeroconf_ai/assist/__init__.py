@@ -1,0 +1,1 @@
+"""Conversations: the loop between a chat log and the engine."""

@@ -1,0 +1,293 @@
+"""The talk with a model: sends a chat log through the engine, streams the answer back into it, lets tools run in between."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+import logging
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.components import conversation
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import llm
+from homeassistant.helpers.json import json_dumps
+from homeassistant.util import slugify
+
+from ..const import (
+    CONF_EXTRA_BODY,
+    CONF_MAX_HISTORY,
+    CONF_MAX_TOKENS,
+    CONF_TEMPERATURE,
+    CONF_THINKING,
+    CONF_TOP_P,
+    DEFAULT_MAX_HISTORY,
+    DOMAIN,
+    MAX_TOOL_ITERATIONS,
+    THINKING_DEFAULT,
+    THINKING_ON,
+)
+from ..core.engine import Caller, Engine
+from ..core.protocol import json
+from ..core.protocol.chunks import Delta, Message
+from ..core.protocol.errors import InvalidRequestError
+from ..core.protocol.request import Kind, Request
+from ..core.protocol.thinking import ThinkSplitter
+from ..core.routing.execution.reply import Reply
+from ..core.routing.execution.sessions import session_key
+from ..errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
+from .chat_log import (
+    match_tool_name,
+    messages_to_json,
+    parse_arguments,
+    parse_structured,
+    read_attachments,
+    structure_to_json,
+    tools_to_json,
+    trim_history,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+_DROPPABLE = ("response_format", "chat_template_kwargs", "reasoning_effort", "temperature", "top_p", "tool_choice")
+"""Parameters that an answer can do without, where a server refuses them."""
+_HINTS = {
+    "response_format": ("response_format", "json_schema"),
+    "chat_template_kwargs": ("chat_template_kwargs", "enable_thinking"),
+}
+"""What servers call them in their errors, where that is not the parameter's own name."""
+
+_STOP = "Answer the user now with what you know. Do not call any more tools."
+_JSON_ONLY = "Answer with nothing but a JSON object that fits this JSON schema:\n{schema}"
+_CORRECT = "That answer cannot be used: {error}. Answer again with nothing but a JSON object that fits the schema."
+
+type Deltas = AsyncGenerator[conversation.AssistantContentDeltaDict | conversation.ToolResultContentDeltaDict]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an answer came."""
+
+    begun: bool = False
+    """A word of it was said, or a tool was called: from here on nobody else can answer instead."""
+
+
+@dataclass(slots=True)
+class Talker:
+    """Talks for one agent. `options` are its subentry's data; `pin` is the only backend it may ask, None for any."""
+
+    hass: HomeAssistant
+    engine: Engine
+    caller: Caller
+    entity_id: str
+    model: str
+    pin: str | None
+    options: Mapping[str, Any]
+    on_prompt: Callable[[Request], None]
+    """Told the first request of each turn, before it is sent."""
+    _refused: set[str] = field(default_factory=set)
+    """What the servers refused, and the answers did without."""
+
+    def on_behalf_of(self, user_id: str, username: str | None) -> Talker:
+        """The same one, talking for a user of Home Assistant: what one learns of the servers, the other knows."""
+        return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
+
+    async def talk(
+        self,
+        chat_log: conversation.ChatLog,
+        *,
+        progress: Progress | None = None,
+        structure: vol.Schema | None = None,
+        task: str = "",
+        rounds: int = MAX_TOOL_ITERATIONS,
+    ) -> Any:
+        """Answer the chat log's last message into it. Returns the answer's text, or with a `structure` its data.
+
+        The text is empty where the model did what was asked for with its tools and says nothing about it. Raises an ApiError, or
+        a HomeAssistantError with a translation key, where there is no answer; `progress` says then how far it came.
+        """
+        files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
+        body = self._body(chat_log)
+        progress = progress or Progress()
+        schema: dict[str, Any] | None = None
+        if structure is not None:
+            serializer = chat_log.llm_api.custom_serializer if chat_log.llm_api else None
+            schema = structure_to_json(structure, serializer or llm.selector_serializer)
+        extra: list[dict[str, Any]] = []
+        corrected = False
+        begin = len(chat_log.content)
+        for round_number in range(rounds):
+            last = round_number == rounds - 1
+            history = trim_history(chat_log.content, self.options.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
+            messages = messages_to_json(history, files) + extra
+            if last and body.get("tools"):
+                messages.append({"role": "user", "content": _STOP})
+            known = len(chat_log.content)
+            message = await self._round(
+                chat_log, body, messages, schema, task, progress, force_answer=last, first=not round_number
+            )
+            if len(chat_log.content) > known and chat_log.unresponded_tool_results and not last:
+                continue
+            silent = not message.content.strip()
+            if silent and message.finish_reason == "length":
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key=STREAM_BROKEN)
+            if structure is None:
+                if silent and (message.tool_calls or not _has_acted(chat_log, begin)):
+                    break
+                return "" if silent else message.content
+            try:
+                return parse_structured(message.content, structure)
+            except ValueError as err:
+                if corrected or last:
+                    raise structure_failed(self.model, err) from err
+                corrected = True
+                extra = [{"role": "user", "content": _CORRECT.format(error=err)}]
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key=EMPTY_RESPONSE)
+
+    def _body(self, chat_log: conversation.ChatLog) -> dict[str, Any]:
+        """All parameters of a request but the messages."""
+        options = self.options
+        body: dict[str, Any] = {"model": self.model, "stream": True}
+        for name in (CONF_TEMPERATURE, CONF_TOP_P, CONF_MAX_TOKENS):
+            if options.get(name) is not None:
+                body[name] = int(options[name]) if name == CONF_MAX_TOKENS else options[name]
+        thinking = options.get(CONF_THINKING, THINKING_DEFAULT)
+        if thinking != THINKING_DEFAULT:
+            # The two ways that servers of open models know; one that knows neither refuses it and is asked without.
+            body["reasoning_effort"] = "medium" if thinking == THINKING_ON else "none"
+            body["chat_template_kwargs"] = {"enable_thinking": thinking == THINKING_ON}
+        if chat_log.llm_api and chat_log.llm_api.tools:
+            body["tools"] = tools_to_json(chat_log.llm_api.tools, chat_log.llm_api.custom_serializer)
+        if extra := options.get(CONF_EXTRA_BODY):
+            body |= json.loads(extra) if isinstance(extra, str) else extra
+        return body
+
+    async def _round(
+        self,
+        chat_log: conversation.ChatLog,
+        body: dict[str, Any],
+        messages: list[dict[str, Any]],
+        schema: dict[str, Any] | None,
+        task: str,
+        progress: Progress,
+        *,
+        force_answer: bool,
+        first: bool,
+    ) -> Message:
+        """One request and its answer, streamed into the chat log together with what the tools that it calls gave."""
+        while True:
+            sent = {key: value for key, value in body.items() if key not in self._refused}
+            if force_answer and "tools" in sent and "tool_choice" not in self._refused:
+                sent["tool_choice"] = "none"
+            sent["messages"] = messages
+            if schema is not None:
+                sent |= self._structured(schema, task, messages)
+            session = session_key(chat_log.conversation_id, sent, None)  # one voice through all of a conversation
+            request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session)
+            if first:
+                self.on_prompt(request)
+            message = Message()
+            try:
+                async with self.engine.run(request, self.caller) as reply:
+                    stream = self._deltas(chat_log, reply, message, progress, force_answer=force_answer)
+                    async for _ in chat_log.async_add_delta_content_stream(self.entity_id, stream):
+                        pass
+                    self._trace(chat_log, reply)
+            except InvalidRequestError as err:
+                refused = _refused_parameter(err, sent)
+                if refused is None:
+                    raise
+                _LOGGER.debug("%s does not take %s, asking without it", self.model, refused)
+                self._refused.add(refused)
+                continue
+            return message
+
+    def _structured(self, schema: dict[str, Any], task: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """How a structured answer is asked for: by the schema itself, and in words where a server refused that."""
+        if "response_format" not in self._refused:
+            named = {"name": slugify(task)[:60] or "result", "strict": True, "schema": schema}
+            return {"response_format": {"type": "json_schema", "json_schema": named}}
+        return {"messages": [*messages, {"role": "user", "content": _JSON_ONLY.format(schema=json_dumps(schema))}]}
+
+    async def _deltas(
+        self, chat_log: conversation.ChatLog, reply: Reply, message: Message, progress: Progress, *, force_answer: bool
+    ) -> Deltas:
+        """The chat log's deltas: the role first, thoughts apart, each tool call once it is whole."""
+        yield {"role": "assistant"}
+        splitter = ThinkSplitter()
+        content: list[str] = []
+        async for chunk in reply.chunks():
+            delta = Delta.parse(chunk.data)
+            message.add(delta)
+            if delta.reasoning:
+                yield {"thinking_content": delta.reasoning}
+            for piece in splitter.feed(delta.content) if delta.content else ():
+                if piece.thought:
+                    yield {"thinking_content": piece.text}
+                else:
+                    content.append(piece.text)
+                    progress.begun = progress.begun or not piece.text.isspace()
+                    yield {"content": piece.text}
+        for piece in splitter.flush():
+            if not piece.thought:
+                content.append(piece.text)
+                progress.begun = True
+            yield {"thinking_content": piece.text} if piece.thought else {"content": piece.text}
+        message.content = "".join(content)
+        if force_answer:
+            return
+        offered = [tool.name for tool in chat_log.llm_api.tools] if chat_log.llm_api else []
+        failed: list[tuple[llm.ToolInput, str]] = []
+        calls: list[llm.ToolInput] = []
+        for call in message.tool_calls:
+            tool = llm.ToolInput(id=call.id, tool_name=match_tool_name(call.name, offered), tool_args={})
+            try:
+                tool.tool_args = parse_arguments(call.arguments)
+                if not offered:
+                    raise ValueError("no tools are offered here")
+            except ValueError as err:
+                tool.external = True  # not run here: the model is told what is wrong, and may correct itself
+                failed.append((tool, str(err)))
+            calls.append(tool)
+        if calls:
+            progress.begun = True
+            yield {"tool_calls": calls}
+        for tool, error in failed:
+            result = llm.ToolResult(data={"error": "InvalidArguments", "error_text": f"{error}. Call it again."}, error=True)
+            yield {"role": "tool_result", "tool_call_id": tool.id, "tool_name": tool.tool_name, "result": result}
+
+    def _trace(self, chat_log: conversation.ChatLog, reply: Reply) -> None:
+        """What was used goes into the trace, by Home Assistant's own names."""
+        stats: dict[str, Any] = {"provider": reply.backend_name, "model": reply.model}
+        if (usage := reply.usage) is not None:
+            stats |= {
+                "input_tokens": usage.prompt_tokens,
+                "cached_input_tokens": usage.cached_tokens,
+                "output_tokens": usage.completion_tokens,
+            }
+        chat_log.async_trace({"stats": stats})
+
+
+def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
+    """Whether tools did something since `begin`, and none of those failed that were called last.
+
+    A tool that only reads leaves a question open: silence is no answer to it.
+    """
+    read_only = {tool.name for tool in chat_log.llm_api.tools if tool.annotations.read_only} if chat_log.llm_api else set()
+    acted = failed = False
+    for content in chat_log.content[begin:]:
+        if isinstance(content, conversation.ToolResultContent):
+            failed = failed or content.result.error
+            acted = acted or not (content.result.error or content.tool_name in read_only)
+        elif isinstance(content, conversation.AssistantContent) and content.tool_calls:
+            failed = False
+    return acted and not failed
+
+
+def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:
+    """The parameter that a server refused, where an answer can do without it."""
+    words = f"{err.param or ''} {err.message}"
+    for name in _DROPPABLE:
+        if name in sent and any(hint in words for hint in _HINTS.get(name, (name,))):
+            return name
+    return None

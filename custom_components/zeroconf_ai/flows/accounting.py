@@ -1,0 +1,112 @@
+"""Alerts, and what is kept where, in the gateway's options."""
+
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_SEND_MESSAGE
+from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from ..core.accounting.storage.database import DatabaseError
+from ..markdown import MarkdownFlow
+from ..usage.alerts import (
+    CONF_ALERT_FROM,
+    CONF_ALERTS,
+    CONF_NOTIFY_ACTIONS,
+    CONF_NOTIFY_ENTITIES,
+    CONF_WEBHOOK_URL,
+    DEFAULT_ALERT_FROM,
+    is_webhook,
+)
+from ..usage.database import CONF_DATABASE_URL, CONF_KEEP_BODIES, CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS, async_test_database
+from .provider_schemas import whole
+
+WEBHOOK_INVALID = "webhook_invalid"
+DATABASE_INVALID = "database_invalid"
+
+_URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
+_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+_NOTIFIERS = EntitySelector(EntitySelectorConfig(domain=NOTIFY_DOMAIN, multiple=True))
+_NO_TARGET = frozenset({SERVICE_SEND_MESSAGE, "notify"})
+"""Actions that name nobody to tell."""
+_LONGEST_DAYS = 3650
+
+
+class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+    """The steps of what is told and what is kept."""
+
+    async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Who is told when a budget nears its end."""
+        errors: dict[str, str] = {}
+        options = self.config_entry.options
+        if user_input is not None:
+            url = user_input.get(CONF_WEBHOOK_URL, "").strip()
+            if url and not is_webhook(url):
+                errors = {CONF_WEBHOOK_URL: WEBHOOK_INVALID}
+            else:
+                alerts = {name: value for name, value in user_input.items() if name != CONF_WEBHOOK_URL}
+                if url:
+                    alerts[CONF_WEBHOOK_URL] = url
+                return self.async_create_entry(data={**options, CONF_ALERTS: alerts})
+        return self.async_show_form(
+            step_id="alerts",
+            data_schema=self.add_suggested_values_to_schema(_alerts(self.hass), user_input or options.get(CONF_ALERTS)),
+            errors=errors,
+        )
+
+    async def async_step_database(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Where it is kept, for how long, and whether what was said is kept. It is tried before it is stored."""
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        options = self.config_entry.options
+        if user_input is not None:
+            url = user_input.get(CONF_DATABASE_URL, "").strip()
+            try:
+                if url and url != options.get(CONF_DATABASE_URL):
+                    await async_test_database(self.hass, url)
+            except DatabaseError as err:
+                errors, placeholders = {"base": DATABASE_INVALID}, {"reason": str(err)}
+            else:
+                stored = {name: value for name, value in options.items() if name != CONF_DATABASE_URL}
+                kept = {name: user_input[name] for name in (CONF_KEEP_DAYS, CONF_KEEP_BODIES)}
+                return self.async_create_entry(data={**stored, **kept, **({CONF_DATABASE_URL: url} if url else {})})
+        return self.async_show_form(
+            step_id="database",
+            data_schema=self.add_suggested_values_to_schema(_DATABASE, user_input or options),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+
+def _alerts(hass: HomeAssistant) -> vol.Schema:
+    actions = sorted(name for name in hass.services.async_services_for_domain(NOTIFY_DOMAIN) if name not in _NO_TARGET)
+    names = SelectSelectorConfig(options=actions, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    return vol.Schema(
+        {
+            vol.Optional(CONF_NOTIFY_ENTITIES): _NOTIFIERS,
+            vol.Optional(CONF_NOTIFY_ACTIONS): SelectSelector(names),
+            vol.Optional(CONF_WEBHOOK_URL): _URL,
+            vol.Required(CONF_ALERT_FROM, default=DEFAULT_ALERT_FROM): whole(1, 100),
+        }
+    )
+
+
+_DATABASE = vol.Schema(
+    {
+        vol.Optional(CONF_DATABASE_URL): _SECRET,
+        vol.Required(CONF_KEEP_DAYS, default=DEFAULT_KEEP_DAYS): whole(1, _LONGEST_DAYS),
+        vol.Required(CONF_KEEP_BODIES, default=False): BooleanSelector(),
+    }
+)

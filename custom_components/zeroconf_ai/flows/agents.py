@@ -1,0 +1,125 @@
+"""The flows of agents and AI tasks, which are subentries of a provider."""
+
+from collections.abc import Mapping
+import json
+from typing import Any
+
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigSubentryData,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.const import CONF_LLM_HASS_API, CONF_MODEL, CONF_NAME, CONF_PROMPT
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import llm
+
+from ..const import CONF_EXTRA_BODY, CONF_LOCAL_FALLBACK, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
+from ..core.protocol.models import AUTO, ModelInfo, best_model
+from ..core.protocol.record import Capability
+from ..core.routing.pool.pool import Member
+from ..data import DATA, is_gateway
+from ..markdown import MarkdownFlow
+from .model_aliases import virtual_models
+from .provider_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
+
+_TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provider} AI Task"}
+
+
+def default_title(subentry_type: str, provider: str) -> str:
+    """What a provider's agent or AI task is called until somebody names it."""
+    return _TITLES[subentry_type].format(provider=provider)
+
+
+def default_data(subentry_type: str, model: ModelInfo | None) -> dict[str, Any]:
+    """What a new one starts with; without a model, any provider answers for it."""
+    data: dict[str, Any] = {CONF_MODEL: model.id if model else AUTO}
+    if subentry_type == SUBENTRY_CONVERSATION and (model is None or model.supports((Capability.TOOLS,))):
+        data[CONF_LLM_HASS_API] = [llm.LLM_API_ASSIST]
+    return data
+
+
+def first_subentries(provider: str, model: ModelInfo) -> list[ConfigSubentryData]:
+    """The agent and the AI task that a new provider comes with."""
+    return [
+        ConfigSubentryData(
+            data=default_data(kind, model), subentry_type=kind, title=default_title(kind, provider), unique_id=None
+        )
+        for kind in _TITLES
+    ]
+
+
+class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
+    """Adds or changes an agent or an AI task."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add one."""
+        return self._step("user", user_input)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change one."""
+        return self._step("reconfigure", user_input)
+
+    def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
+        entry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        errors: dict[str, str] = {}
+        placeholders = {"provider": entry.title, "example": '{"seed": 1}'}
+        if user_input is not None:
+            try:
+                title, data = _read(user_input)
+            except ValueError as err:
+                # Not at the field itself: it may be in a section that is folded.
+                errors, placeholders = {"base": "invalid_extra_body"}, placeholders | {"reason": str(err)}
+            else:
+                if self.source == SOURCE_USER:
+                    return self.async_create_entry(title=title, data=data)
+                return self.async_update_and_abort(entry, self._get_reconfigure_subentry(), title=title, data=data)
+        models, best = _models(self.hass, entry)
+        if self.source == SOURCE_USER:
+            title = default_title(self._subentry_type, entry.title)
+            current = default_data(self._subentry_type, best)
+        else:
+            subentry = self._get_reconfigure_subentry()
+            title, current = subentry.title, dict(subentry.data)
+        # A model that is gone stays on offer.
+        schema = agent_schema(self.hass, self._subentry_type, [*models, current.get(CONF_MODEL, AUTO)], title)
+        values = suggest(self._shown(current)) if user_input is None else user_input
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, values),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Stored data as the form shows them: the default prompt, APIs that still exist, JSON as text."""
+        shown = {CONF_PROMPT: llm.DEFAULT_INSTRUCTIONS_PROMPT, CONF_LOCAL_FALLBACK: True, **data}
+        if CONF_LLM_HASS_API in shown:
+            known = {api.id for api in llm.async_get_apis(self.hass)}
+            shown[CONF_LLM_HASS_API] = [api for api in shown[CONF_LLM_HASS_API] if api in known]
+        if CONF_EXTRA_BODY in shown:
+            shown[CONF_EXTRA_BODY] = json.dumps(shown[CONF_EXTRA_BODY], indent=2, ensure_ascii=False)
+        return shown
+
+
+def _models(hass: HomeAssistant, entry: ConfigEntry) -> tuple[list[str], ModelInfo | None]:
+    """The models that an agent may have, and the one that a new one starts with; None: any of any provider."""
+    if is_gateway(entry):
+        listed = [model for member in hass.data[DATA].engine.pool for model in member.models]
+        return [*virtual_models(entry.options), *model_ids(listed)], None
+    member: Member = entry.runtime_data.member
+    # A provider that is offline still said in its advertisement what it serves.
+    return model_ids(member.models) or list(member.backend.info.announced_models), best_model(member.models)
+
+
+def _read(user_input: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Title and data of a filled-in form; what was left empty is left out. Raises ValueError for an extra body that is none."""
+    data = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
+    title: str = data.pop(CONF_NAME)
+    if CONF_EXTRA_BODY in data:
+        data[CONF_EXTRA_BODY] = parse_extra_body(data[CONF_EXTRA_BODY])
+    return title, data

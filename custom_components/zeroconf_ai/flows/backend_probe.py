@@ -1,0 +1,50 @@
+"""Asks a backend whether it can be used, before it is saved, and says in the flows' words what is wrong where it cannot."""
+
+from dataclasses import replace
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from ..core.config.backend_types import Kind
+from ..core.config.members import make_backend
+from ..core.config.providers_file import UpstreamConfig
+from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
+from ..core.protocol.models import ModelInfo
+from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
+
+NO_TLS = "no_tls"
+KEY_FOR_NEW_HOST = "key_for_new_host"
+
+_FOREIGN_PATHS = ("/v1", "/api")
+"""What an address may end with although its kind has its own paths (Ollama's)."""
+
+
+def backend_url(text: str, kind: Kind) -> str:
+    """The base URL that a typed address means for a kind of backend. Raises Problem for one that means none."""
+    typed = text.strip()
+    url = base_urls(typed if "://" in typed else f"http://{typed}")[-1]
+    if not kind.path:
+        for path in _FOREIGN_PATHS:
+            url = url.removesuffix(path)
+        return url
+    return url if url.count("/") > 2 else f"{url}{kind.path}"
+
+
+async def ask_backend(hass: HomeAssistant, config: UpstreamConfig) -> tuple[ModelInfo, ...]:
+    """The models that a backend serves to its key, whatever its owner allows of them. Costs nothing. Raises Problem."""
+    backend = make_backend(replace(config, models=(), aliases={}), async_get_clientsession(hass))
+    try:
+        await backend.health()
+        return await backend.models()
+    except ApiError as err:
+        raise _problem(err, config) from None
+    finally:
+        await backend.close()
+
+
+def _problem(err: ApiError, config: UpstreamConfig) -> Problem:
+    if isinstance(err, NotFoundError | MethodNotAllowedError):
+        return Problem(NOT_A_PROVIDER, reason_of(err))
+    if config.endpoint.startswith("https://") and "SSL" in err.log_text:
+        return Problem(NO_TLS, reason_of(err))
+    return problem_of(err, keyed=config.key is not None)

@@ -1,0 +1,172 @@
+"""Sets up the gateway, by which other programs at home use Home Assistant's AI, and gives its backends new keys."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlow, ConfigFlowResult, ConfigSubentryData
+from homeassistant.const import CONF_API_KEY, CONF_NAME
+from homeassistant.core import HomeAssistant
+
+from ..const import (
+    CONF_AUTH,
+    CONF_DATABASES,
+    CONF_FIRST_KEY,
+    CONF_GATEWAY_ID,
+    CONF_KIND,
+    CONF_NETWORKS,
+    CONF_OWN_PORT,
+    KIND_GATEWAY,
+    SUBENTRY_HOME_AGENT,
+)
+from ..core.accounting.keys.key_store import PREFIX_LENGTH, digest, new_secret
+from ..core.protocol.record import Auth
+from ..gateway.backend_storage import upstream_of
+from ..markdown import Markdown, MarkdownFlow, code
+from .backend_probe import ask_backend
+from .gateway_schemas import access_schema, gateway_schema
+from .networks import home_networks, read_networks
+from .probe import Problem
+from .provider_schemas import KEY, NO_FIELDS
+from .snippets import FIRST_MODEL, gateway_url, snippets
+
+FIRST_KEY_NAME = "First key"
+DEFAULT_AGENT_TITLE = "Assist"
+PORT_TAKEN = "port_taken"
+
+
+class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+    """The steps of the gateway within the integration's flow."""
+
+    _gateway: dict[str, Any]
+    """The name and the options of the gateway, as far as they were asked for."""
+    _secret: str | None = None
+    """The first key, from when it is shown until the flow ends. It is stored nowhere."""
+    _backend_id: str
+    """The subentry of the backend whose key is asked for."""
+
+    async def async_step_gateway(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """The owner shares Home Assistant's AI."""
+        await self.async_set_unique_id(KIND_GATEWAY, raise_on_progress=False)
+        self._abort_if_unique_id_configured(error="gateway_exists")
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            try:
+                self._gateway = _read(self.hass, user_input)
+            except Problem as problem:
+                errors, placeholders = {"base": problem.key}, problem.placeholders
+            else:
+                if self._gateway[CONF_AUTH] == Auth.NONE:
+                    return await self.async_step_gateway_open()
+                return await self.async_step_gateway_key()
+        schema = gateway_schema(f"{self.hass.config.location_name} AI", await home_networks(self.hass))
+        return self.async_show_form(
+            step_id="gateway",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    async def async_step_gateway_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the first key, this once."""
+        if self._secret is None:
+            self._secret = new_secret()
+        if user_input is None:
+            shown = snippets(gateway_url(self.hass, self._gateway), self._secret, FIRST_MODEL)
+            return self.async_show_form(step_id="gateway_key", data_schema=NO_FIELDS, description_placeholders=shown)
+        first = {
+            "name": FIRST_KEY_NAME,
+            "digest": digest(self._secret).hex(),
+            "prefix": self._secret[:PREFIX_LENGTH],
+        }
+        return self._create_gateway({CONF_FIRST_KEY: first})
+
+    async def async_step_gateway_open(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Say what it means that no key is needed, and do it only when that is confirmed."""
+        if user_input is None:
+            networks = Markdown(", ".join(f"`{code(network)}`" for network in self._gateway[CONF_NETWORKS]))
+            return self.async_show_form(
+                step_id="gateway_open", data_schema=NO_FIELDS, description_placeholders={"networks": networks}
+            )
+        return self._update_gateway() if self.source == SOURCE_RECONFIGURE else self._create_gateway({})
+
+    def _create_gateway(self, data: Mapping[str, Any]) -> ConfigFlowResult:
+        """The entry; it begins with Home Assistant's own agent, which needs no model of anybody."""
+        options = dict(self._gateway)
+        agent = ConfigSubentryData(data={}, subentry_type=SUBENTRY_HOME_AGENT, title=DEFAULT_AGENT_TITLE, unique_id=None)
+        return self.async_create_entry(
+            title=options.pop(CONF_NAME),
+            data={CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: str(uuid4()), CONF_DATABASES: {}, **data},
+            options=options,
+            subentries=[agent],
+        )
+
+    async def async_step_reconfigure_gateway(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """The owner changes where the gateway is, or who may ask it."""
+        entry = self._get_reconfigure_entry()
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            try:
+                self._gateway = _read(self.hass, user_input)
+            except Problem as problem:
+                errors, placeholders = {"base": problem.key}, problem.placeholders
+            else:
+                opened = self._gateway[CONF_AUTH] == Auth.NONE and (
+                    entry.options.get(CONF_AUTH) != Auth.NONE or self._gateway[CONF_NETWORKS] != entry.options.get(CONF_NETWORKS)
+                )
+                return await self.async_step_gateway_open() if opened else self._update_gateway()
+        stored = {CONF_NETWORKS: await home_networks(self.hass), **entry.options, CONF_NAME: entry.title}
+        return self.async_show_form(
+            step_id="reconfigure_gateway",
+            data_schema=self.add_suggested_values_to_schema(access_schema(), stored if user_input is None else user_input),
+            errors=errors,
+            description_placeholders={**placeholders, "name": entry.title},
+        )
+
+    def _update_gateway(self) -> ConfigFlowResult:
+        entry = self._get_reconfigure_entry()
+        kept = {key: value for key, value in entry.options.items() if key not in (CONF_AUTH, CONF_NETWORKS, CONF_OWN_PORT)}
+        changed = dict(self._gateway)
+        return self.async_update_and_abort(entry, title=changed.pop(CONF_NAME), options=kept | changed)
+
+    async def async_step_reauth_backend(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """A backend no longer takes its key: ask for another one."""
+        entry = self._get_reauth_entry()
+        subentry = entry.subentries.get(self._backend_id)
+        if subentry is None:
+            return self.async_abort(reason="backend_gone")
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            key = user_input[CONF_API_KEY].strip()
+            try:
+                await ask_backend(self.hass, replace(upstream_of(subentry), key=key))
+            except Problem as problem:
+                errors, placeholders = {"base": problem.key}, problem.placeholders
+            else:
+                data = {**subentry.data, CONF_API_KEY: key}
+                self.hass.config_entries.async_update_subentry(entry, subentry, data=data)
+                return self.async_abort(reason="backend_reauthenticated", description_placeholders={"name": subentry.title})
+        return self.async_show_form(
+            step_id="reauth_backend",
+            data_schema=KEY,
+            errors=errors,
+            description_placeholders={**placeholders, "name": subentry.title},
+        )
+
+
+def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Name and options of a filled-in form. Raises Problem."""
+    read = dict(user_input)
+    read[CONF_NETWORKS] = read_networks(read.get(CONF_NETWORKS, ()), needed=read[CONF_AUTH] == Auth.NONE)
+    if (port := read.get(CONF_OWN_PORT)) is not None and port == _own_http_port(hass):
+        raise Problem(PORT_TAKEN, str(port))
+    return read
+
+
+def _own_http_port(hass: HomeAssistant) -> int | None:
+    """Home Assistant's own port."""
+    return hass.config.api.port if hass.config.api is not None else None

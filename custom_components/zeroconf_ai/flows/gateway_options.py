@@ -1,0 +1,138 @@
+"""The options of the gateway: its settings, virtual models, keys, budgets, alerts, what is kept, and backends from a file."""
+
+from types import MappingProxyType
+from typing import Any
+
+from yarl import URL
+
+from homeassistant.config_entries import ConfigFlowResult, ConfigSubentry
+
+from ..const import (
+    CONF_ADVERTISE,
+    CONF_AUTH,
+    CONF_CLOUD_FALLBACK,
+    CONF_CORS_ORIGINS,
+    CONF_RETRY_METERED_TIMEOUTS,
+    CONF_STRATEGY,
+    CONF_TARGETS,
+    CONF_VIRTUAL_MODELS,
+    SUBENTRY_BACKEND,
+)
+from ..core.config.document import ConfigError
+from ..core.config.providers_file import UpstreamConfig, read_config
+from ..core.protocol.record import Auth
+from ..core.routing.policy import Policy
+from ..gateway.backend_storage import data_of
+from .accounting import AccountingFlow
+from .budgets import BudgetsFlow
+from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
+from .keys import KeysFlow
+from .model_aliases import VirtualModelsFlow, virtual_models
+
+ORIGIN_INVALID = "origin_invalid"
+ADVERTISE_WITHOUT_KEY = "advertise_without_key"
+CONFIG_INVALID = "config_invalid"
+_SOURCE = "YAML"
+"""What errors call the text that was pasted; line and column follow."""
+_ANY_ORIGIN = "*"
+_RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
+"""Options that are fields of a policy."""
+
+
+class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, VirtualModelsFlow):
+    """All of it applies at once; requests that are running go on."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """What to change."""
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["settings", "models", "keys", "budgets", "alerts", "database", "import"],
+            description_placeholders={"name": self.config_entry.title},
+        )
+
+    async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Advertisement, routing and limits."""
+        errors: dict[str, str] = {}
+        options = self.config_entry.options
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            origins = [origin.strip() for origin in user_input.get(CONF_CORS_ORIGINS, ()) if origin.strip()]
+            wrong = next((origin for origin in origins if not _is_origin(origin)), None)
+            if wrong is not None:
+                errors, placeholders = {"base": ORIGIN_INVALID}, {"reason": wrong}
+            elif user_input[CONF_ADVERTISE] and options.get(CONF_AUTH) != Auth.NONE and not list(self._keys):
+                errors = {CONF_ADVERTISE: ADVERTISE_WITHOUT_KEY}
+            else:
+                return self.async_create_entry(data={**options, **user_input, CONF_CORS_ORIGINS: origins})
+        return self.async_show_form(
+            step_id="settings",
+            data_schema=self.add_suggested_values_to_schema(settings_schema(), user_input or options),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    async def async_step_import(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Backends from the text of a file."""
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            try:
+                # Without the environment: a text from elsewhere must not carry this system's secrets off.
+                configuration = read_config(user_input[CONF_YAML], _SOURCE, {})
+            except ConfigError as err:
+                errors, placeholders = {"base": CONFIG_INVALID}, {"reason": str(err)}
+            else:
+                added, updated = self._import(configuration.upstreams)
+                self._import_policy(configuration.policy)
+                return self.async_abort(
+                    reason="imported", description_placeholders={"added": str(added), "updated": str(updated)}
+                )
+        return self.async_show_form(
+            step_id="import",
+            data_schema=self.add_suggested_values_to_schema(IMPORT, user_input),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    def _import(self, configs: tuple[UpstreamConfig, ...]) -> tuple[int, int]:
+        """Add those that are new, and make those that are known by their id what the text says. How many of each."""
+        entry = self.config_entry
+        known = {subentry.unique_id: subentry for subentry in entry.get_subentries_of_type(SUBENTRY_BACKEND)}
+        entries = self.hass.config_entries
+        updated = 0
+        for config in configs:
+            data = data_of(config)
+            if (former := known.get(config.id)) is not None:
+                updated += 1
+                entries.async_update_subentry(entry, former, title=config.name, data=data)
+                continue
+            new = ConfigSubentry(
+                data=MappingProxyType(data), subentry_type=SUBENTRY_BACKEND, title=config.name, unique_id=config.id
+            )
+            entries.async_add_subentry(entry, new)
+        return len(configs) - updated, updated
+
+    def _import_policy(self, policy: Policy) -> None:
+        """Take over the rules that the text names; what is as usual there may be unnamed, and changes nothing."""
+        usual = Policy()
+        named = {option: getattr(policy, option) for option in _RULES if getattr(policy, option) != getattr(usual, option)}
+        models = {
+            name: {CONF_TARGETS: list(model.targets), CONF_STRATEGY: model.strategy and model.strategy.value}
+            for name, model in policy.virtual_models.items()
+            if usual.virtual_models.get(name) != model
+        }
+        options = {**self.config_entry.options, **named}
+        if models:
+            options[CONF_VIRTUAL_MODELS] = virtual_models(options) | models
+        self.hass.config_entries.async_update_entry(self.config_entry, options=options)
+
+
+def _is_origin(text: str) -> bool:
+    """Whether it is what a browser sends as `Origin`: scheme, host and port, and nothing behind."""
+    if text == _ANY_ORIGIN:
+        return True
+    try:
+        url = URL(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and text == str(url.origin())

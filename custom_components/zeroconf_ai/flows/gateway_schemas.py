@@ -1,0 +1,162 @@
+"""The forms of the gateway's flows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.const import CONF_NAME
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    DateTimeSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+)
+
+from ..const import (
+    CONF_ADVERTISE,
+    CONF_AUTH,
+    CONF_CLOUD_FALLBACK,
+    CONF_CONCURRENCY,
+    CONF_CORS_ORIGINS,
+    CONF_ENABLED,
+    CONF_NEGOTIATE_PRIORITY,
+    CONF_NETWORKS,
+    CONF_OWN_PORT,
+    CONF_PRIORITY,
+    CONF_QUEUE_LENGTH,
+    CONF_RETRY_METERED_TIMEOUTS,
+    CONF_STRATEGY,
+    CONF_TARGETS,
+    DEFAULT_QUEUE_LENGTH,
+)
+from ..core.accounting.keys.key_store import LARGEST_RATE
+from ..core.protocol.record import DEFAULT_PRIORITY, Auth
+from ..core.routing.policy import Strategy
+from ..number_accounts import LARGEST_BUDGET
+from .provider_schemas import whole
+
+CONF_ID = "id"
+CONF_REMOVE = "remove"
+CONF_YAML = "yaml"
+CONF_OWNER = "owner"
+CONF_MODEL_PATTERNS = "model_patterns"
+CONF_ENDPOINTS = "endpoints"
+CONF_BACKGROUND = "background"
+CONF_EXPIRES = "expires"
+CONF_OVERLAP = "overlap"
+CONF_REQUESTS_PER_MINUTE = "requests_per_minute"
+CONF_TOKENS_PER_MINUTE = "tokens_per_minute"
+CONF_PARALLEL = "parallel"
+CONF_MONTHLY_BUDGET = "monthly_budget"
+"""Money; none: no budget."""
+NEW = "new"
+"""Instead of one of those that are there."""
+
+DEFAULT_OVERLAP_HOURS = 24
+LONGEST_OVERLAP_HOURS = 24 * 30
+
+_LINES = TextSelector(TextSelectorConfig(multiple=True))
+_AUTH = SelectSelector(
+    SelectSelectorConfig(options=[Auth.TOKEN, Auth.NONE], mode=SelectSelectorMode.LIST, translation_key=CONF_AUTH)
+)
+_STRATEGY = SelectSelector(
+    SelectSelectorConfig(options=list(Strategy), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_STRATEGY)
+)
+
+
+def gateway_schema(name: str, networks: list[str]) -> vol.Schema:
+    """A new gateway."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_NAME, default=name): TextSelector(),
+            vol.Required(CONF_AUTH, default=Auth.TOKEN.value): _AUTH,
+            vol.Optional(CONF_NETWORKS, description={"suggested_value": networks}): _LINES,
+            vol.Required(CONF_ADVERTISE, default=False): BooleanSelector(),
+            vol.Required(CONF_STRATEGY, default=Strategy.PRIORITY.value): _STRATEGY,
+            vol.Optional(CONF_OWN_PORT): whole(1024, 65535),
+        }
+    )
+
+
+def access_schema() -> vol.Schema:
+    """Where the gateway is, and who may ask it."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_NAME): TextSelector(),
+            vol.Required(CONF_AUTH, default=Auth.TOKEN.value): _AUTH,
+            vol.Optional(CONF_NETWORKS): _LINES,
+            vol.Optional(CONF_OWN_PORT): whole(1024, 65535),
+        }
+    )
+
+
+def settings_schema() -> vol.Schema:
+    """What of the gateway applies at once."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_ADVERTISE, default=False): BooleanSelector(),
+            vol.Required(CONF_PRIORITY, default=DEFAULT_PRIORITY): whole(0, 65535),
+            vol.Required(CONF_NEGOTIATE_PRIORITY, default=False): BooleanSelector(),
+            vol.Required(CONF_STRATEGY, default=Strategy.PRIORITY.value): _STRATEGY,
+            vol.Required(CONF_CONCURRENCY, default=0): whole(0, 1000),
+            vol.Required(CONF_QUEUE_LENGTH, default=DEFAULT_QUEUE_LENGTH): whole(0, 10_000),
+            vol.Required(CONF_CLOUD_FALLBACK, default=False): BooleanSelector(),
+            vol.Required(CONF_RETRY_METERED_TIMEOUTS, default=False): BooleanSelector(),
+            vol.Optional(CONF_CORS_ORIGINS): _LINES,
+        }
+    )
+
+
+def choice_schema(labels: Mapping[str, str], translation_key: str) -> vol.Schema:
+    """The choice of one of those that are there (id → label), or of a new one."""
+    options = [SelectOptionDict(value=key, label=label) for key, label in labels.items()]
+    options.append(SelectOptionDict(value=NEW, label=NEW))
+    config = SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST, translation_key=translation_key)
+    return vol.Schema({vol.Required(CONF_ID): SelectSelector(config)})
+
+
+def virtual_model_schema(targets: Iterable[str], *, new: bool, removable: bool) -> vol.Schema:
+    """A name that stands for others."""
+    config = SelectSelectorConfig(options=list(targets), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    fields: dict[vol.Marker, Any] = {vol.Required(CONF_NAME): TextSelector()} if new else {}
+    fields[vol.Required(CONF_TARGETS)] = SelectSelector(config)
+    fields[vol.Optional(CONF_STRATEGY)] = _STRATEGY
+    if removable:
+        fields[vol.Required(CONF_REMOVE, default=False)] = BooleanSelector()
+    return vol.Schema(fields)
+
+
+def key_schema(users: Mapping[str, str], models: Iterable[str], scopes: Iterable[str], *, new: bool) -> vol.Schema:
+    """A client's key; `users` are ids and names."""
+    owners = [SelectOptionDict(value=key, label=name) for key, name in users.items()]
+    patterns = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    endpoints = SelectSelectorConfig(options=list(scopes), multiple=True, mode=SelectSelectorMode.DROPDOWN)
+    fields: dict[vol.Marker, Any] = {
+        vol.Required(CONF_NAME): TextSelector(),
+        vol.Optional(CONF_OWNER): SelectSelector(SelectSelectorConfig(options=owners, mode=SelectSelectorMode.DROPDOWN)),
+        vol.Optional(CONF_MODEL_PATTERNS): SelectSelector(patterns),
+        vol.Optional(CONF_ENDPOINTS): SelectSelector(endpoints),
+        vol.Required(CONF_BACKGROUND, default=False): BooleanSelector(),
+        vol.Optional(CONF_EXPIRES): DateTimeSelector(),
+        vol.Optional(CONF_REQUESTS_PER_MINUTE): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_TOKENS_PER_MINUTE): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_PARALLEL): whole(1, LARGEST_RATE),
+        vol.Optional(CONF_MONTHLY_BUDGET): NumberSelector(
+            NumberSelectorConfig(min=0, max=LARGEST_BUDGET, step="any", mode=NumberSelectorMode.BOX)
+        ),
+    }
+    if not new:
+        fields[vol.Required(CONF_ENABLED, default=True)] = BooleanSelector()
+    return vol.Schema(fields)
+
+
+ROTATION = vol.Schema({vol.Required(CONF_OVERLAP, default=DEFAULT_OVERLAP_HOURS): whole(0, LONGEST_OVERLAP_HOURS)})
+IMPORT = vol.Schema({vol.Required(CONF_YAML): TextSelector(TextSelectorConfig(multiline=True))})

@@ -1,0 +1,268 @@
+"""The keys of the gateway's clients: listed, made, changed, rotated and revoked. A secret is shown once and kept nowhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.const import CONF_NAME
+from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.util import dt as dt_util
+
+from ..const import CONF_ENABLED
+from ..core.accounting.budget import Budget, Scope, budget_id
+from ..core.accounting.keys.key_store import ClientKey, KeyStore
+from ..core.accounting.periods import Period
+from ..core.accounting.storage.database import DatabaseError
+from ..core.protocol.values import NANO
+from ..core.server.endpoints import ROUTES
+from ..markdown import Markdown, MarkdownFlow, code, escaped, table_row
+from .gateway_schemas import (
+    CONF_BACKGROUND,
+    CONF_ENDPOINTS,
+    CONF_EXPIRES,
+    CONF_ID,
+    CONF_MODEL_PATTERNS,
+    CONF_MONTHLY_BUDGET,
+    CONF_OVERLAP,
+    CONF_OWNER,
+    CONF_PARALLEL,
+    CONF_REQUESTS_PER_MINUTE,
+    CONF_TOKENS_PER_MINUTE,
+    NEW,
+    ROTATION,
+    choice_schema,
+    key_schema,
+)
+from .model_aliases import known_models, virtual_models
+from .provider_schemas import NO_FIELDS
+from .snippets import gateway_url, snippets
+
+EXPIRED = "expired"
+NAME_NEEDED = "name_needed"
+_HOUR = 3600.0
+_NOTHING = "–"
+
+
+class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+    """The steps that change keys. They apply at once: the very next request sees them."""
+
+    _key_id: str
+    """Which one is changed."""
+    _secret: str
+    """What is shown; only in this flow, until it ends."""
+
+    @property
+    def _keys(self) -> KeyStore:
+        """Raises AbortFlow while the gateway is not loaded."""
+        entry = self.config_entry
+        if entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("entry_not_loaded")
+        keys: KeyStore = entry.runtime_data.books.keys
+        return keys
+
+    @property
+    def _key(self) -> ClientKey:
+        """The key that is changed. Raises AbortFlow where it is no more."""
+        key = self._keys.get(self._key_id)
+        if key is None:
+            raise AbortFlow("key_gone")
+        return key
+
+    async def async_step_keys(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """List the keys, and choose one or a new one."""
+        keys = list(self._keys)
+        if user_input is not None:
+            if user_input[CONF_ID] == NEW:
+                return await self.async_step_key_new()
+            self._key_id = user_input[CONF_ID]
+            return await self.async_step_key()
+        users = await self._users()
+        table = Markdown("\n".join(_row(key, users) for key in keys))
+        return self.async_show_form(
+            step_id="keys",
+            data_schema=choice_schema({key.id: f"{key.name} ({key.prefix}…)" for key in keys}, "client_key"),
+            description_placeholders={"keys": table or _row(None, users)},
+        )
+
+    async def async_step_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """What to do with a key."""
+        key = self._key
+        return self.async_show_menu(
+            step_id="key",
+            menu_options=["key_edit", "key_rotate", "key_revoke"],
+            description_placeholders={"name": key.name, "keys": _row(key, await self._users())},
+        )
+
+    async def async_step_key_new(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Make a key."""
+        keys = self._keys
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                name, limits = _read(user_input)
+                key, self._secret = await keys.create(name, **limits)
+                await self._set_budget(key.id, user_input)
+            except ValueError as err:
+                errors = {"base": str(err)}
+            except DatabaseError as err:
+                raise _not_saved(err) from err
+            else:
+                self._key_id = key.id
+                return await self.async_step_key_shown()
+        return await self._ask("key_new", errors, user_input, {"name": ""})
+
+    async def async_step_key_edit(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change what a key may be used for, or disable it."""
+        key = self._key
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                name, limits = _read(user_input, before=key.expires)
+                await self._keys.update(key.id, name=name, enabled=user_input[CONF_ENABLED], **limits)
+                await self._set_budget(key.id, user_input)
+            except ValueError as err:
+                errors = {"base": str(err)}
+            except KeyError:
+                raise AbortFlow("key_gone") from None
+            except DatabaseError as err:
+                raise _not_saved(err) from err
+            else:
+                return self._done()
+        stored = {
+            CONF_NAME: key.name,
+            CONF_OWNER: key.user_id,
+            CONF_MODEL_PATTERNS: list(key.models),
+            CONF_ENDPOINTS: list(key.endpoints),
+            CONF_BACKGROUND: key.background,
+            CONF_EXPIRES: None if key.expires is None else _time(key.expires, "%Y-%m-%d %H:%M:%S"),
+            CONF_REQUESTS_PER_MINUTE: key.requests_per_minute,
+            CONF_TOKENS_PER_MINUTE: key.tokens_per_minute,
+            CONF_PARALLEL: key.parallel,
+            CONF_MONTHLY_BUDGET: None if (budget := self._monthly_budget(key.id)) is None else budget.amount / NANO,
+            CONF_ENABLED: key.enabled,
+        }
+        shown = {name: value for name, value in stored.items() if value is not None} if user_input is None else user_input
+        return await self._ask("key_edit", errors, shown, {"name": key.name})
+
+    async def async_step_key_rotate(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Give a key a new secret."""
+        key = self._key
+        if user_input is None:
+            return self.async_show_form(
+                step_id="key_rotate", data_schema=ROTATION, description_placeholders={"name": key.name, "prefix": key.prefix}
+            )
+        try:
+            _, self._secret = await self._keys.rotate(key.id, user_input[CONF_OVERLAP] * _HOUR)
+        except KeyError:
+            raise AbortFlow("key_gone") from None
+        except DatabaseError as err:
+            raise _not_saved(err) from err
+        return await self.async_step_key_shown()
+
+    async def async_step_key_revoke(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take a key out of use for good."""
+        key = self._key
+        if user_input is None:
+            return self.async_show_form(
+                step_id="key_revoke", data_schema=NO_FIELDS, description_placeholders={"name": key.name, "prefix": key.prefix}
+            )
+        try:
+            await self._keys.revoke(key.id)
+        except KeyError:
+            raise AbortFlow("key_gone") from None
+        except DatabaseError as err:
+            raise _not_saved(err) from err
+        return self._done()
+
+    async def async_step_key_shown(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show a new secret, this once."""
+        if user_input is not None:
+            return self._done()
+        shown = snippets(gateway_url(self.hass, self.config_entry.options), self._secret)
+        return self.async_show_form(
+            step_id="key_shown", data_schema=NO_FIELDS, description_placeholders={**shown, "name": self._key.name}
+        )
+
+    async def _ask(
+        self, step_id: str, errors: dict[str, str], values: Mapping[str, Any] | None, placeholders: Mapping[str, str]
+    ) -> ConfigFlowResult:
+        names = virtual_models(self.config_entry.options)
+        models = dict.fromkeys([*names, *known_models(self.hass)])
+        scopes = sorted({route.scope for route in ROUTES if route.scope})
+        schema = key_schema(await self._users(), models, scopes, new=step_id == "key_new")
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, values),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    def _monthly_budget(self, key_id: str) -> Budget | None:
+        """The key's monthly budget."""
+        budgets = self.config_entry.runtime_data.books.budgets
+        found: Budget | None = budgets.get(budget_id(Scope.KEY, key_id, Period.MONTH))
+        return found
+
+    async def _set_budget(self, key_id: str, user_input: Mapping[str, Any]) -> None:
+        """Make the key's monthly budget what was filled in; what happens then stays as it is. Raises DatabaseError."""
+        known, amount = self._monthly_budget(key_id), user_input.get(CONF_MONTHLY_BUDGET)
+        budgets = self.config_entry.runtime_data.books.budgets
+        if amount is None:
+            if known is not None:
+                await budgets.remove(known.id)
+        elif known is None or known.amount != round(amount * NANO):
+            await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH)
+
+    async def _users(self) -> dict[str, str]:
+        """Who can own a key: id → name."""
+        users = await self.hass.auth.async_get_users()
+        return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
+
+    def _done(self) -> ConfigFlowResult:
+        """The end: keys are no options, and those stay as they are."""
+        return self.async_create_entry(data=dict(self.config_entry.options))
+
+
+def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[str, dict[str, Any]]:
+    """The name and the limits of a filled-in form; `before` is when it expires so far. Raises ValueError with the error's key."""
+    name = user_input[CONF_NAME].strip()
+    if not name:
+        raise ValueError(NAME_NEEDED)
+    expires = None
+    if text := user_input.get(CONF_EXPIRES):
+        parsed = dt_util.parse_datetime(text, raise_on_error=True)
+        expires = dt_util.as_utc(parsed).timestamp()
+        if expires <= dt_util.utcnow().timestamp() and (before is None or int(before) != int(expires)):
+            raise ValueError(EXPIRED)
+    return name, {
+        "user_id": user_input.get(CONF_OWNER),
+        "models": tuple(user_input.get(CONF_MODEL_PATTERNS, ())),
+        "endpoints": tuple(user_input.get(CONF_ENDPOINTS, ())),
+        "background": user_input[CONF_BACKGROUND],
+        "expires": expires,
+        **{name: user_input.get(name) for name in (CONF_REQUESTS_PER_MINUTE, CONF_TOKENS_PER_MINUTE, CONF_PARALLEL)},
+    }
+
+
+def _row(key: ClientKey | None, users: Mapping[str, str]) -> str:
+    """A row of the table: name, first characters, owner, last use, expiry. An empty one for no key."""
+    if key is None:
+        cells = [_NOTHING] * 5
+    else:
+        owner = users.get(key.user_id or "") or key.device
+        cells = [
+            key.name,
+            Markdown(f"`{code(key.prefix)}…`"),
+            owner or _NOTHING,
+            _time(key.last_used) if key.last_used else _NOTHING,
+            _time(key.expires) if key.expires else _NOTHING,
+        ]
+    return table_row(cells)
+
+
+def _time(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
+    return dt_util.as_local(dt_util.utc_from_timestamp(seconds)).strftime(form)
+
+
+def _not_saved(err: DatabaseError) -> AbortFlow:
+    return AbortFlow("key_not_saved", escaped({"reason": str(err)}))

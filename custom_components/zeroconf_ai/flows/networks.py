@@ -1,0 +1,42 @@
+"""The networks that may ask without a key: what is typed in, and what is suggested."""
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from homeassistant.components import network
+from homeassistant.core import HomeAssistant
+
+from .probe import Problem
+
+NETWORK_NEEDED = "network_needed"
+NETWORK_INVALID = "network_invalid"
+NETWORK_NOT_PRIVATE = "network_not_private"
+
+
+def read_networks(texts: Iterable[str], *, needed: bool) -> list[str]:
+    """Networks in CIDR notation, each once. Raises Problem for what is none, or belongs to the world."""
+    found = []
+    for text in texts:
+        if not text.strip():
+            continue
+        try:
+            named = ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise Problem(NETWORK_INVALID, text) from None
+        if not (named.is_private or named.is_loopback or named.is_link_local):
+            raise Problem(NETWORK_NOT_PRIVATE, text)
+        found.append(str(named))
+    if needed and not found:
+        raise Problem(NETWORK_NEEDED)
+    return list(dict.fromkeys(found))
+
+
+async def home_networks(hass: HomeAssistant) -> list[str]:
+    """The private networks that Home Assistant is in."""
+    found = [
+        ip_network(f"{address['address']}/{address['network_prefix']}", strict=False)
+        for adapter in await network.async_get_adapters(hass)
+        if adapter["enabled"]
+        for address in (*adapter["ipv4"], *adapter["ipv6"])
+    ]
+    return [str(item) for item in dict.fromkeys(found) if item.is_private and not item.is_loopback and not item.is_link_local]

@@ -1,0 +1,56 @@
+"""What the flows say of a provider, in the words of Home Assistant's language."""
+
+from collections.abc import Sequence
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+
+from ..const import DOMAIN
+from ..core.protocol.record import ServiceRecord
+from ..markdown import code
+
+_IN_TITLE = 2
+_IN_FORM = 6
+
+
+async def title_of(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], *, answers: bool = True) -> str:
+    """What a provider that was found is called in lists: with some of its models and the cost."""
+    words = await _Words.load(hass)
+    if not answers:
+        return f"{record.name} ({words.of('models', 'unanswered')})"
+    return f"{record.name} ({words.models(models, _IN_TITLE)}; {words.of('cost', record.cost)})"
+
+
+async def describe(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str) -> dict[str, str]:
+    """The placeholders of the form that asks whether a discovered provider shall be used."""
+    words = await _Words.load(hass)
+    capabilities = sorted(words.of("capability", capability) for capability in record.capabilities)
+    return {
+        "name": record.name,
+        "address": code(address),
+        "models": words.models(models, _IN_FORM),
+        "capabilities": ", ".join(capabilities),
+        "cost": words.of("cost", record.cost),
+        "placement": words.of("placement", record.placement),
+    }
+
+
+class _Words:
+    """The translated names of the protocol's values."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts = texts
+
+    @classmethod
+    async def load(cls, hass: HomeAssistant) -> _Words:
+        return cls(await async_get_translations(hass, hass.config.language, "selector", [DOMAIN]))
+
+    def of(self, kind: str, value: str) -> str:
+        return self._texts.get(f"component.{DOMAIN}.selector.{kind}.options.{value}", value)
+
+    def models(self, models: Sequence[str], shown: int) -> str:
+        """The first of them, and how many more there are."""
+        if not models:
+            return self.of("models", "unknown")
+        more = f" (+{len(models) - shown})" if len(models) > shown else ""
+        return ", ".join(models[:shown]) + more

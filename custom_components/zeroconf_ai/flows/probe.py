@@ -1,0 +1,274 @@
+"""Asks an address who is there, for the flows, and says in their words what is wrong where nobody fit is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+import re
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ..core.backends.base import BackendInfo, Endpoint, Ssl
+from ..core.backends.locate import locate
+from ..core.backends.zeroconfai import NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
+from ..core.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    CertificateError,
+    IdentityChangedError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    UpstreamConnectionError,
+    UpstreamError,
+)
+from ..core.protocol.models import ModelInfo, best_model
+from ..core.protocol.reasons import status_reason
+from ..core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
+from ..core.protocol.status import Health
+
+DEFAULT_PORT = 8000
+"""The first port of the range that the protocol recommends: tried where an address names none."""
+
+_HOST = re.compile(r"[\w.:%-]+")
+_ENDINGS = ("/chat/completions", "/completions", "/embeddings", "/models", "/health", "/status")
+
+CANNOT_CONNECT = "cannot_connect"
+IDENTITY_MISMATCH = "identity_mismatch"
+INVALID_AUTH = "invalid_auth"
+INVALID_CERTIFICATE = "invalid_certificate"
+INVALID_RECORD = "invalid_record"
+INVALID_URL = "invalid_url"
+MOVED = "moved"
+NEEDS_KEY = "needs_key"
+NO_MODELS = "no_models"
+NOT_ALLOWED = "not_allowed"
+NOT_A_PROVIDER = "not_a_provider"
+UNIQUE_ID_MISMATCH = "unique_id_mismatch"
+UNSUPPORTED_VERSION = "unsupported_version"
+
+_TRY_THE_NEXT = (NO_MODELS, NOT_A_PROVIDER, CANNOT_CONNECT)
+"""What leaves open that another address of the same provider is right; who said more comes first."""
+
+
+class Problem(Exception):
+    """Why a provider cannot be used: `key` is the flows' error, `reason` the placeholder in its text."""
+
+    def __init__(self, key: str, reason: str = "") -> None:
+        """`reason` holds no secret: it is shown."""
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.placeholders = {"reason": reason}
+        self.base_url: str | None = None
+        """The address that asks for a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A provider that answered and can be used."""
+
+    endpoint: Endpoint
+    health: Health
+    models: tuple[ModelInfo, ...]
+    best: ModelInfo
+    """The model that a new agent starts with."""
+    id: str | None
+    """Who it says it is; None for a server that names no identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a provider that is looked at again: its key goes only to who is proven to be the same."""
+
+    id: str | None
+    base_url: str
+    key: str | None = field(default=None, repr=False)
+
+
+def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tuple[str, ...]:
+    """The base URLs that a typed address may mean, the likeliest first. Raises Problem for one that means none.
+
+    A host name, an IP address or a URL, with or without port and path; `port` overrides the one in it, a scheme in it overrides
+    `tls`. The path of an endpoint (`/v1/models`) is cut off.
+    """
+    scheme, named, rest = address.strip().partition("://")
+    if not named:
+        scheme, rest = "https" if tls else "http", scheme
+    if ":" in rest and _is_ip(rest):
+        rest = f"[{rest}]"
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        in_address = parts.port
+    except ValueError as err:
+        raise Problem(INVALID_URL, "its host or port cannot be read") from err
+    host = parts.hostname or ""
+    if scheme.lower() not in ("http", "https"):
+        raise Problem(INVALID_URL, f"{scheme}:// is not http:// or https://")
+    if not _HOST.fullmatch(host) or in_address == 0:
+        raise Problem(INVALID_URL, "there is no host name or IP address in it")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise Problem(INVALID_URL, "it must not hold a user name, a question mark or a hash sign")
+    ports: tuple[int | None, ...] = (port or in_address,)
+    if ports == (None,) and not named:
+        ports = (DEFAULT_PORT, None)
+    path = parts.path.rstrip("/")
+    for ending in _ENDINGS:
+        path = path.removesuffix(ending)
+    paths = (path,) if path.endswith("/v1") else (f"{path}/v1", path)
+    shown = f"[{host}]" if ":" in host else host
+    return tuple(
+        f"{scheme.lower()}://{shown}{'' if number is None else f':{number}'}{path}" for number in ports for path in paths
+    )
+
+
+async def survey(
+    session: aiohttp.ClientSession,
+    endpoint: Endpoint,
+    name: str,
+    *,
+    announced: tuple[str, ...] = (),
+    known: Known | None = None,
+) -> Found:
+    """Ask one address who is there and what it serves. Raises Problem.
+
+    With `known`, whoever says to be somebody else is refused before any key is shown, and the stored key is used where none was
+    given and it is the same address or provably the same provider.
+    """
+    if known is not None:
+        who = await _identity(session, endpoint, name)
+        _compare(who, known.id)
+        same = endpoint.base_url == known.base_url or (who is not None and who == known.id)
+        if endpoint.key is None and same:
+            endpoint = replace(endpoint, key=known.key)
+    backend = ZeroconfAIBackend(session, BackendInfo(name, name, announced_models=announced), endpoint)
+    try:
+        health = await backend.health()
+        models = await backend.models()
+    except ApiError as err:
+        raise problem_of(err, keyed=endpoint.key is not None) from err
+    try:
+        status = await backend.status()
+    except ApiError:  # optional, and what it adds is not worth a refusal
+        status = None
+    identity = health.id or (status.id if status else None)
+    if status and status.id and status.version:
+        _check_version(status.version)
+    if known is not None:
+        _compare(identity, known.id)
+    best = best_model(models)
+    if best is None:
+        raise Problem(NO_MODELS)
+    return Found(endpoint, health, models, best, identity)
+
+
+async def find(
+    session: aiohttp.ClientSession,
+    urls: Iterable[str],
+    *,
+    key: str | None = None,
+    ssl: Ssl = True,
+    name: str | None = None,
+    announced: tuple[str, ...] = (),
+    known: Known | None = None,
+) -> Found:
+    """The first of `urls` at which a provider answers. Raises the Problem that says most where none does."""
+    problems: list[Problem] = []
+    dead: set[str] = set()
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.netloc in dead:
+            continue
+        try:
+            endpoint = Endpoint(url, key, ssl)
+            return await survey(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
+        except Problem as problem:
+            if problem.key not in _TRY_THE_NEXT:
+                raise
+            problems.append(problem)
+            if problem.key == CANNOT_CONNECT:
+                dead.add(parts.netloc)
+    raise min(problems, key=lambda problem: _TRY_THE_NEXT.index(problem.key))
+
+
+async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key: str | None = None) -> Found:
+    """An advertised provider, at the first of its addresses that answers. Raises Problem."""
+    try:
+        endpoint = endpoint_of_record(record, key=key)
+    except ValueError as err:
+        raise Problem(INVALID_RECORD, "its certificate fingerprint is none") from err
+    try:
+        located = await locate(session, record)
+    except IdentityChangedError as err:
+        raise Problem(IDENTITY_MISMATCH) from err
+    except ApiError as err:
+        raise problem_of(err, keyed=False) from err
+    try:
+        found = await survey(session, replace(endpoint, base_url=located.base_url), record.name, announced=record.models)
+    except Problem as problem:
+        problem.base_url = located.base_url
+        raise
+    if found.id is not None and found.id != record.id and not record.id_derived:
+        raise Problem(IDENTITY_MISMATCH)
+    return found
+
+
+async def answers_as(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, provider_id: str) -> bool | None:
+    """Whether somebody answers, asked without a key, and as whom: True as `provider_id`, False as nobody or as another.
+
+    None: somebody answers and does not say who it is.
+    """
+    try:
+        who = await _identity(session, endpoint, name)
+    except Problem:
+        return False
+    return None if who is None else who == provider_id
+
+
+async def _identity(session: aiohttp.ClientSession, endpoint: Endpoint, name: str) -> str | None:
+    """Who answers there, asked without a key; None where it does not say. Raises Problem where nobody does."""
+    try:
+        return (await probe(session, replace(endpoint, key=None), name)).id
+    except AuthenticationError:
+        return None
+    except ApiError as err:
+        raise problem_of(err, keyed=False) from err
+
+
+def _compare(identity: str | None, expected: str | None) -> None:
+    if identity is not None and expected is not None and identity != expected:
+        raise Problem(UNIQUE_ID_MISMATCH)
+
+
+def problem_of(err: ApiError, *, keyed: bool) -> Problem:
+    """What an error of the wire means to the owner; `keyed`: a key was sent."""
+    if isinstance(err, AuthenticationError):
+        return Problem(INVALID_AUTH if keyed else NEEDS_KEY)
+    if isinstance(err, PermissionDeniedError):
+        return Problem(NOT_ALLOWED, reason_of(err))
+    if isinstance(err, CertificateError):
+        return Problem(INVALID_CERTIFICATE, reason_of(err))
+    foreign = isinstance(err, UpstreamError) and not isinstance(err, UpstreamConnectionError) and err.upstream_status is None
+    redirected = err.upstream_status is not None and 300 <= err.upstream_status < 400
+    if foreign or redirected or isinstance(err, NotAProviderError | InvalidRequestError):
+        return Problem(NOT_A_PROVIDER, reason_of(err))
+    return Problem(CANNOT_CONNECT, reason_of(err))
+
+
+def reason_of(err: ApiError) -> str:
+    """A standard reason for a form. What the server itself said is not shown."""
+    status = err.upstream_status
+    return err.message if status is None or 300 <= status < 400 else f"the provider {status_reason(status)}"
+
+
+def _check_version(version: str) -> None:
+    """Raise Problem for a protocol version whose major this integration does not know."""
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) > PROTOCOL_MAJOR:
+        raise Problem(UNSUPPORTED_VERSION, f"It speaks protocol version {version}, this integration {PROTOCOL_MAJOR}.x.")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,203 @@
+"""The forms of the flows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.const import (
+    CONF_API_KEY,
+    CONF_HOST,
+    CONF_LLM_HASS_API,
+    CONF_MODEL,
+    CONF_NAME,
+    CONF_PORT,
+    CONF_PROMPT,
+    CONF_SSL,
+    CONF_VERIFY_SSL,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers import llm
+from homeassistant.helpers.selector import (
+    ActionSelector,
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TemplateSelector,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from ..const import (
+    CONF_EXTRA_BODY,
+    CONF_FIRST_TOKEN_TIMEOUT,
+    CONF_HEALTH_INTERVAL,
+    CONF_LOCAL_FALLBACK,
+    CONF_MAX_HISTORY,
+    CONF_MAX_TOKENS,
+    CONF_TEMPERATURE,
+    CONF_THINKING,
+    CONF_TOP_P,
+    CONF_WAKE_ACTION,
+    CONF_WAKE_WAIT,
+    DEFAULT_FIRST_TOKEN_TIMEOUT,
+    DEFAULT_HEALTH_INTERVAL,
+    DEFAULT_MAX_HISTORY,
+    DEFAULT_WAKE_WAIT,
+    SUBENTRY_CONVERSATION,
+    THINKING_DEFAULT,
+    THINKING_MODES,
+)
+from ..core.protocol import json
+from ..core.protocol.models import AUTO, ModelInfo
+from ..provider.power_meter import energy_fields
+
+ADVANCED = "advanced"
+"""The collapsed section of a form; what is in it is stored beside the rest."""
+CONF_PROVIDER = "provider"
+CONF_KEEP_KEY = "keep_key"
+ENTER_ADDRESS = "enter_address"
+"""Instead of one of the providers that were found."""
+
+SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+
+ADDRESS = vol.Schema(
+    {
+        vol.Required(CONF_HOST): TextSelector(),
+        vol.Optional(CONF_PORT): vol.All(
+            NumberSelector(NumberSelectorConfig(min=1, max=65535, mode=NumberSelectorMode.BOX)), vol.Coerce(int)
+        ),
+        vol.Optional(CONF_API_KEY): SECRET,
+        vol.Required(ADVANCED): section(
+            vol.Schema(
+                {
+                    vol.Required(CONF_SSL, default=False): BooleanSelector(),
+                    vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+                }
+            ),
+            {"collapsed": True},
+        ),
+    }
+)
+"""Where a provider is, typed in."""
+
+KEY = vol.Schema({vol.Required(CONF_API_KEY): SECRET})
+NO_FIELDS = vol.Schema({})
+
+
+def found_schema(providers: Mapping[str, str]) -> vol.Schema:
+    """The choice among providers that were found (id → what to call it), or an address instead."""
+    options = [SelectOptionDict(value=key, label=label) for key, label in providers.items()]
+    options.append(SelectOptionDict(value=ENTER_ADDRESS, label=ENTER_ADDRESS))
+    selector = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST, translation_key=CONF_PROVIDER))
+    return vol.Schema({vol.Required(CONF_PROVIDER, default=options[0]["value"]): selector})
+
+
+def identity_schema(*, has_key: bool) -> vol.Schema:
+    """The confirmation of a new identity: with which key it is to be spoken to."""
+    fields: dict[vol.Marker, Any] = {vol.Optional(CONF_API_KEY): SECRET}
+    if has_key:
+        fields[vol.Required(CONF_KEEP_KEY, default=False)] = BooleanSelector()
+    return vol.Schema(fields)
+
+
+def options_schema() -> vol.Schema:
+    """A provider's options."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): seconds(5, 3600),
+            vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=DEFAULT_FIRST_TOKEN_TIMEOUT): seconds(1, 900),
+            vol.Optional(CONF_WAKE_ACTION): ActionSelector(),
+            vol.Required(CONF_WAKE_WAIT, default=DEFAULT_WAKE_WAIT): seconds(1, 900),
+            **energy_fields(),
+        }
+    )
+
+
+def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str], default_name: str) -> vol.Schema:
+    """An agent, or an AI task: which has no prompt, tools or history of its own."""
+    advanced: dict[vol.Marker, Any] = {
+        vol.Optional(CONF_TEMPERATURE): number(0, 2, 0.05),
+        vol.Optional(CONF_TOP_P): number(0, 1, 0.05),
+        vol.Optional(CONF_MAX_TOKENS): whole(1, 1_000_000),
+        vol.Required(CONF_THINKING, default=THINKING_DEFAULT): SelectSelector(
+            SelectSelectorConfig(options=list(THINKING_MODES), translation_key=CONF_THINKING)
+        ),
+    }
+    fields: dict[vol.Marker, Any] = {
+        vol.Required(CONF_NAME, default=default_name): TextSelector(),
+        vol.Required(CONF_MODEL, default=AUTO): model_selector(models),
+    }
+    if subentry_type == SUBENTRY_CONVERSATION:
+        apis = [SelectOptionDict(value=api.id, label=api.name) for api in llm.async_get_apis(hass)]
+        fields[vol.Optional(CONF_PROMPT)] = TemplateSelector()
+        fields[vol.Optional(CONF_LLM_HASS_API)] = SelectSelector(SelectSelectorConfig(options=apis, multiple=True))
+        fields[vol.Required(CONF_LOCAL_FALLBACK, default=True)] = BooleanSelector()
+        advanced[vol.Required(CONF_MAX_HISTORY, default=DEFAULT_MAX_HISTORY)] = whole(0, 1000)
+    advanced[vol.Optional(CONF_EXTRA_BODY)] = TextSelector(TextSelectorConfig(multiline=True))
+    fields[vol.Required(ADVANCED)] = section(vol.Schema(advanced), {"collapsed": True})
+    return vol.Schema(fields)
+
+
+def model_selector(models: Iterable[str]) -> SelectSelector:
+    """The choice of a model: any provider's, one of these, or one that is typed in."""
+    options = [SelectOptionDict(value=model, label=model) for model in dict.fromkeys([AUTO, *models])]
+    return SelectSelector(
+        SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_MODEL)
+    )
+
+
+def model_ids(models: Iterable[ModelInfo]) -> list[str]:
+    """Those that answer chats; a gateway's names for a choice among them are not offered, as they stand beside one's own."""
+    return [model.id for model in models if model.for_chat and not model.virtual]
+
+
+def flatten(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """A form's fields without the section around the advanced ones."""
+    return {**{key: value for key, value in user_input.items() if key != ADVANCED}, **user_input.get(ADVANCED, {})}
+
+
+def suggest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored values in the form's shape: the fields of the section in it as well."""
+    return {**values, ADVANCED: dict(values)}
+
+
+_RESERVED = ("messages", "model", "stream", "tools", "tool_choice")
+
+
+def parse_extra_body(text: str) -> dict[str, Any]:
+    """The object of a JSON text. Raises ValueError saying what is wrong with it, and where."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as err:
+        raise ValueError(f"line {err.lineno}, column {err.colno}: {err.msg}") from err
+    if not isinstance(body, dict):
+        raise ValueError('it must be an object: {"name": value}')
+    if taken := sorted(body.keys() & set(_RESERVED)):
+        raise ValueError(f"{', '.join(taken)} cannot be set here, the agent does that itself")
+    return body
+
+
+def number(smallest: float, largest: float, step: float) -> NumberSelector:
+    """A number that is typed in."""
+    return NumberSelector(NumberSelectorConfig(min=smallest, max=largest, step=step, mode=NumberSelectorMode.BOX))
+
+
+def whole(smallest: int, largest: int) -> vol.All[Any]:
+    """A whole number that is typed in."""
+    return vol.All(number(smallest, largest, 1), vol.Coerce(int))
+
+
+def seconds(smallest: int, largest: int) -> vol.All[Any]:
+    """Whole seconds that are typed in."""
+    selector = NumberSelector(
+        NumberSelectorConfig(min=smallest, max=largest, mode=NumberSelectorMode.BOX, unit_of_measurement="s")
+    )
+    return vol.All(selector, vol.Coerce(int))

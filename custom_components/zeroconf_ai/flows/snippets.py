@@ -1,0 +1,53 @@
+"""How the gateway is spoken to, ready to be copied: what is shown together with a new key."""
+
+from collections.abc import Mapping
+import json
+from typing import Any
+
+from yarl import URL
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.network import NoURLAvailableError, get_url
+
+from ..const import CONF_OWN_PORT
+from ..core.protocol.models import AUTO
+from ..markdown import Markdown
+
+FIRST_MODEL = "homeassistant/assist"
+"""What a new gateway can answer with before it has any backend: Home Assistant's own agent."""
+_USUAL_URL = "http://homeassistant.local:8123"
+
+
+def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
+    """The base URL that a client at home is given."""
+    try:
+        url = URL(get_url(hass, allow_external=False, allow_cloud=False))
+    except NoURLAvailableError:
+        url = URL(_USUAL_URL)
+    if port := options.get(CONF_OWN_PORT):
+        url = URL.build(scheme="http", host=url.host or "homeassistant.local", port=port)
+    return f"{url.origin()}/v1"
+
+
+def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
+    """The placeholders of the form that shows a new key: the key, and how to use it at this very address."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Which lights are on?"}]})
+    curl = (
+        f"curl {base_url}/chat/completions \\\n"
+        f'  -H "Authorization: Bearer {secret}" \\\n'
+        f'  -H "Content-Type: application/json" \\\n'
+        f"  -d '{body}'"
+    )
+    python = (
+        "from openai import OpenAI\n\n"
+        f'client = OpenAI(base_url="{base_url}", api_key="{secret}")\n'
+        "stream = client.chat.completions.create(\n"
+        f'    model="{model}",\n'
+        '    messages=[{"role": "user", "content": "Which lights are on?"}],\n'
+        "    stream=True,\n"
+        ")\n"
+        "for chunk in stream:\n"
+        '    print(chunk.choices[0].delta.content or "", end="", flush=True)'
+    )
+    shown = {"key": secret, "base_url": base_url, "curl": curl, "python": python}
+    return {name: Markdown(text) for name, text in shown.items()}  # each within a block or span of code

@@ -1,0 +1,226 @@
+"""The gateway's advertisement on the network, by Home Assistant's own zeroconf.
+
+It is there while its owner wants it, the gateway is switched on, Home Assistant runs, and a key exists or none is needed.
+
+A gateway that may choose its priority by itself (`negotiate_priority`) takes the first number, from the owner's on, that nobody
+advertises when it begins, and keeps it. When another one turns up with the same number later, the one with the greater id chooses
+again.
+"""
+
+import asyncio
+import base64
+from collections.abc import Callable
+import hashlib
+from ipaddress import ip_address
+import logging
+from pathlib import Path
+import re
+import ssl
+
+from zeroconf import Error as ZeroconfError
+
+from homeassistant.components import network, zeroconf
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.start import async_at_started
+
+from ..const import CONF_ADVERTISE, CONF_NEGOTIATE_PRIORITY, CONF_PRIORITY, DOMAIN
+from ..core.accounting.keys.key_store import KeyStore
+from ..core.lan.advertiser import Advertiser
+from ..core.lan.discovery import Change, ChangeKind
+from ..core.lan.interfaces import Address
+from ..core.presence.advertised_record import Description
+from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
+from ..core.server.gateway import Gateway
+from ..data import DATA, GatewayConfigEntry
+from .separate_port import OwnPort
+
+_LOGGER = logging.getLogger(__name__)
+
+PROVIDER = "homeassistant"
+_HIGHEST = 65535
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class GatewayPresence:
+    """Keeps the gateway advertised as its owner wants it, from `start` to `close`."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway: Gateway, keys: KeyStore, own_port: OwnPort
+    ) -> None:
+        """Nothing is announced before `start`."""
+        self._hass = hass
+        self._entry = entry
+        self._gateway = gateway
+        self._keys = keys
+        self._own_port = own_port
+        self._discovery = hass.data[DATA].discovery
+        self._advertiser: Advertiser | None = None
+        self._description: Description | None = None
+        self._name = ""
+        self._priority: int | None = None
+        self._from: int | None = None
+        """The owner's number that `_priority` was chosen from."""
+        self._addresses: tuple[Address, ...] = ()
+        self._fingerprint: str | None = None
+        self._stops: list[Callable[[], None]] = []
+        self._started = self._closed = False
+        self._lock = asyncio.Lock()
+        self._settling: asyncio.Task[None] | None = None
+        self._again = False
+
+    @property
+    def record(self) -> ServiceRecord | None:
+        """What is advertised right now."""
+        return self._advertiser.record if self._advertiser is not None else None
+
+    def start(self) -> None:
+        """Begin as soon as Home Assistant runs: before that its port is closed."""
+        self._discovery.own_ids.add(self._gateway.id)
+        self._stops = [
+            self._keys.listen(self.refresh),
+            self._discovery.watch_for_changes(self._on_change),
+            async_at_started(self._hass, self._on_started),
+        ]
+
+    @callback
+    def refresh(self, *_: object) -> None:
+        """Something that is told, or whether anything is told, may have changed."""
+        self._again = True
+        if self._started and not self._closed and self._settling is None:
+            self._settling = self._hass.async_create_background_task(self._settle(), name=f"{DOMAIN} advertisement")
+            self._settling.add_done_callback(self._on_settled)
+
+    async def close(self) -> None:
+        """Say goodbye. Safe to call twice."""
+        self._closed = True
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
+        async with self._lock:  # an announcement under way cannot be broken off without leaving half of it behind
+            await self._withdraw()
+        self._discovery.own_ids.discard(self._gateway.id)
+
+    async def _on_started(self, _: HomeAssistant) -> None:
+        self._started = True
+        self.refresh()
+
+    @callback
+    def _on_change(self, change: Change) -> None:
+        if change.kind not in (ChangeKind.HEARD, ChangeKind.STATE) and self._entry.options.get(CONF_NEGOTIATE_PRIORITY):
+            self.refresh()
+
+    @callback
+    def _on_settled(self, _: asyncio.Task[None]) -> None:
+        self._settling = None
+        if self._again:
+            self.refresh()
+
+    async def _settle(self) -> None:
+        """Make it so, once for all that changed meanwhile."""
+        self._again = False
+        async with self._lock:
+            if self._closed:
+                return
+            wanted = self._wanted()
+            if self._advertiser is not None and (not wanted or self._name != self._gateway.name):
+                await self._withdraw()
+            if not wanted:
+                return
+            self._priority = self._choose_priority()
+            if self._advertiser is None:
+                await self._announce()
+            elif self._description is not None:
+                self._description.rebase(self._record())
+
+    def _wanted(self) -> bool:
+        if not (self._entry.options.get(CONF_ADVERTISE) and self._gateway.enabled):
+            return False
+        return not self._gateway.access.required or any(True for _ in self._keys)
+
+    async def _announce(self) -> None:
+        self._name = self._gateway.name
+        self._addresses = await self._reachable_at()
+        self._fingerprint = await self._hass.async_add_executor_job(_fingerprint, self._hass.http.ssl_certificate)
+        try:
+            advertiser = Advertiser(await zeroconf.async_get_async_instance(self._hass), self._record())
+            description = Description(self._record(), self._gateway.engine, advertiser.update)
+            await advertiser.start()
+            self._advertiser, self._description = advertiser, description
+            advertiser.update(description.start())
+        except (RecordError, ZeroconfError, OSError) as err:
+            _LOGGER.warning("The gateway is not announced on the network: %s", err)
+
+    async def _withdraw(self) -> None:
+        description, self._description = self._description, None
+        advertiser, self._advertiser = self._advertiser, None
+        self._priority = None
+        if description is not None:
+            description.close()
+        if advertiser is not None:
+            await advertiser.close()
+
+    def _record(self) -> ServiceRecord:
+        """What is told whichever backends there are."""
+        gateway, own_port = self._gateway, self._own_port.port
+        by_tls = own_port is None and self._hass.http.ssl_certificate is not None
+        return ServiceRecord(
+            name=self._name,
+            host=f"zeroconf-ai-{gateway.id.replace('-', '')[:12]}.local.",  # Home Assistant's own name is its own to announce
+            port=own_port or self._hass.http.server_port,
+            addresses=self._addresses,
+            id=gateway.id,
+            provider=PROVIDER,
+            capabilities=DEFAULT_CAPABILITIES | ({Capability.AUDIO} if gateway.audio is not None else set()),
+            auth=Auth.TOKEN if gateway.access.required else Auth.NONE,
+            priority=self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY) if self._priority is None else self._priority,
+            tls=by_tls,
+            fingerprint=self._fingerprint if by_tls else None,
+        )
+
+    def _choose_priority(self) -> int:
+        wanted: int = self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY)
+        before, self._from = self._from, wanted
+        if not self._entry.options.get(CONF_NEGOTIATE_PRIORITY):
+            return wanted
+        taken = {
+            provider.record.priority
+            for provider in self._discovery.providers
+            if provider.record.priority != self._priority or provider.id < self._gateway.id
+        }
+        if self._priority is not None and self._priority not in taken and before == wanted:
+            return self._priority
+        return next((number for number in range(wanted, _HIGHEST + 1) if number not in taken), wanted)
+
+    async def _reachable_at(self) -> tuple[Address, ...]:
+        """The addresses that Home Assistant tells others, as far as it listens there; loopback only where nothing else is."""
+        found = [ip_address(text) for text in await network.async_get_announce_addresses(self._hass)]
+        hosts = self._hass.http.server_host
+        if hosts:
+            bound = [ip_address(host) for host in hosts if _is_address(host)]
+            anywhere = {address.version for address in bound if address.is_unspecified}
+            found = [address for address in found if address.version in anywhere or address in bound] or [
+                address for address in bound if not address.is_unspecified
+            ]
+        return tuple(address for address in found if not address.is_loopback) or tuple(found)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fingerprint(file: str | None) -> str | None:
+    """SHA-256 of the certificate in a PEM file, base64url: by an address, it can be recognised by nothing else."""
+    if file is None:
+        return None
+    try:
+        found = _CERTIFICATE.search(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as err:
+        _LOGGER.warning("Home Assistant's certificate cannot be read, so its fingerprint is not announced: %s", err)
+        return None
+    if found is None:
+        return None
+    return base64.urlsafe_b64encode(hashlib.sha256(ssl.PEM_cert_to_DER_cert(found[0])).digest()).decode().rstrip("=")

@@ -1,0 +1,227 @@
+"""The house's ears and voice for the gateway: Home Assistant's STT and TTS engines behind `core.server.audio.Audio`.
+
+A model is an engine, by its entity's id (`stt.faster_whisper`, `tts.piper`) or by the name of a legacy one. Where a client names
+none, it is Home Assistant's own choice.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, Final, override
+
+from homeassistant.components import stt
+from homeassistant.components.stt.const import DATA_COMPONENT as STT_ENTITIES, DATA_PROVIDERS as STT_LEGACY
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import language as language_util
+
+from ..core.protocol.errors import InvalidRequestError, NotFoundError, UpstreamError, redact
+from ..core.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
+from .audio_convert import Pcm, decode
+
+_TTS: Final = "tts"
+_NAMED: Final = 20
+"""So many voices or languages are named in an error."""
+_PCM_RATE: Final = 24_000
+"""OpenAI's."""
+
+_FORMATS: Final[dict[AudioFormat, tuple[str, str]]] = {
+    AudioFormat.MP3: ("mp3", "audio/mpeg"),
+    AudioFormat.OPUS: ("opus", "audio/ogg"),
+    AudioFormat.AAC: ("adts", "audio/aac"),
+    AudioFormat.FLAC: ("flac", "audio/flac"),
+    AudioFormat.WAV: ("wav", "audio/wav"),
+    AudioFormat.PCM: ("s16le", "audio/pcm"),
+}
+"""What ffmpeg calls the format, by which Home Assistant asks for it, and its type."""
+
+
+class HomeAudio(Audio):
+    """Listens and speaks with what this home has; what is set up later is there as soon as it is."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Lives on Home Assistant's loop."""
+        self._hass = hass
+
+    @override
+    def models(self) -> Sequence[AudioModel]:
+        ears = [
+            AudioModel(engine_id, _name(engine, engine_id), AudioTask.TRANSCRIPTION, tuple(engine.supported_languages))
+            for engine_id, engine in self._ears().items()
+        ]
+        voices = [
+            AudioModel(engine_id, _name(engine, engine_id), AudioTask.SPEECH, tuple(engine.supported_languages or ()))
+            for engine_id, engine in self._mouths().items()
+        ]
+        return [*ears, *voices]
+
+    @override
+    def voices(self) -> Sequence[Voice]:
+        return [
+            Voice(voice.voice_id, voice.name, engine_id, language)
+            for engine_id, engine in self._mouths().items()
+            for language in engine.supported_languages or ()
+            for voice in engine.async_get_supported_voices(language) or ()
+        ]
+
+    @override
+    async def transcribe(self, recording: Recording, *, model: str | None = None, language: str | None = None) -> Transcript:
+        engine_id, engine = _choose(self._ears(), model, AudioTask.TRANSCRIPTION)
+        spoken = self._language(engine_id, engine.supported_languages, language)
+        wanted = _pcm_for(engine_id, engine)
+        metadata = stt.SpeechMetadata(
+            language=spoken,
+            format=stt.AudioFormats.WAV,
+            codec=stt.AudioCodecs.PCM,
+            bit_rate=stt.AudioBitRates.BITRATE_16,
+            sample_rate=stt.AudioSampleRates(wanted.rate),
+            channel=stt.AudioChannels(wanted.channels),
+        )
+        async with decode(self._hass, recording, wanted) as sound:
+            try:
+                if isinstance(engine, stt.SpeechToTextEntity):
+                    result = await engine.internal_async_process_audio_stream(metadata, sound.stream)
+                else:
+                    result = await engine.async_process_audio_stream(metadata, sound.stream)
+            except HomeAssistantError as err:
+                raise _failed(engine_id, err=err) from err
+            sound.check()
+            if result.result is not stt.SpeechResultState.SUCCESS or result.text is None:
+                raise _failed(engine_id, "it did not understand the recording")
+            return Transcript(result.text.strip(), spoken, sound.seconds)
+
+    @override
+    async def speak(
+        self,
+        text: str,
+        *,
+        model: str | None = None,
+        voice: str | None = None,
+        audio_format: AudioFormat = AudioFormat.MP3,
+        speed: float = 1.0,
+        language: str | None = None,
+    ) -> Speech:
+        engine_id, engine = _choose(self._mouths(), model, AudioTask.SPEECH)
+        supported = engine.supported_options or ()
+        extension, content_type = _FORMATS[audio_format]
+        options: dict[str, Any] = {"preferred_format": extension}
+        if audio_format is AudioFormat.PCM:
+            options |= {"preferred_sample_rate": _PCM_RATE, "preferred_sample_channels": 1, "preferred_sample_bytes": 2}
+        if speed != 1.0:
+            if "speed" not in supported:
+                raise InvalidRequestError(f"{engine_id} speaks at its own pace: leave 'speed' out.", param="speed")
+            options["speed"] = speed
+        spoken = self._language(engine_id, engine.supported_languages or (), language, engine.default_language)
+        if voice is not None:
+            if "voice" not in supported:
+                raise InvalidRequestError(f"{engine_id} has one voice: leave 'voice' out, or name 'default'.", param="voice")
+            spoken, options["voice"] = _voice(engine_id, engine, spoken, voice)
+        return Speech(content_type, self._say(engine_id, text, spoken, options))
+
+    async def _say(self, engine_id: str, text: str, language: str, options: dict[str, Any]) -> AsyncGenerator[bytes]:
+        """The sound as Home Assistant makes it. Raises UpstreamError."""
+        from homeassistant.components import tts  # noqa: PLC0415
+
+        try:
+            stream = tts.async_create_stream(self._hass, engine_id, language, options)
+        except HomeAssistantError as err:
+            raise _failed(engine_id, err=err) from err
+        stream.use_file_cache = False  # what a client has read out to it is not left on the home's disk
+        try:
+            stream.async_set_message(text)
+            async with aclosing(stream.async_stream_result()) as parts:
+                async for part in parts:
+                    if part:
+                        yield part
+        except HomeAssistantError as err:
+            raise _failed(engine_id, err=err) from err
+        except OSError as err:
+            raise _failed(engine_id, f"ffmpeg, which converts its sound, cannot be run ({type(err).__name__})") from err
+        finally:
+            stream.delete()
+
+    def _ears(self) -> dict[str, stt.SpeechToTextEntity | stt.Provider]:
+        """What listens, the default first."""
+        if stt.DOMAIN not in self._hass.config.components:
+            return {}
+        entities = {entity.entity_id: entity for entity in self._hass.data[STT_ENTITIES].entities}
+        legacy: dict[str, stt.Provider] = self._hass.data[STT_LEGACY]
+        return _first({**entities, **legacy}, stt.async_default_engine(self._hass))
+
+    def _mouths(self) -> dict[str, Any]:
+        """What speaks (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
+        if _TTS not in self._hass.config.components:
+            return {}
+        # Imported where it is loaded already: a Home Assistant without it lacks what it needs to be imported.
+        from homeassistant.components import tts  # noqa: PLC0415
+        from homeassistant.components.tts.const import DATA_COMPONENT, DATA_TTS_MANAGER  # noqa: PLC0415
+
+        entities = {entity.entity_id: entity for entity in self._hass.data[DATA_COMPONENT].entities}
+        return _first({**entities, **self._hass.data[DATA_TTS_MANAGER].providers}, tts.async_default_engine(self._hass))
+
+    def _language(self, engine_id: str, supported: Iterable[str], wanted: str | None, default: str | None = None) -> str:
+        """The engine's own tag for a language; without one the home's, or else the engine's default or first."""
+        supported = list(supported)
+        config = self._hass.config
+        matching = language_util.matches(wanted or config.language, supported, country=config.country)
+        if matching:
+            return matching[0]
+        if wanted is None and (default or supported):
+            return default or supported[0]
+        raise InvalidRequestError(f"{engine_id} does not speak '{wanted}'. It speaks {_some(supported)}.", param="language")
+
+
+def _first[Engine](engines: dict[str, Engine], default: str | None) -> dict[str, Engine]:
+    """The engines with the default one in the first place."""
+    return dict(sorted(engines.items(), key=lambda item: item[0] != default))
+
+
+def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTask) -> tuple[str, Engine]:
+    """The engine that is meant, or the default. Raises NotFoundError."""
+    engine_id = next(iter(engines), None) if model is None else model
+    if engine_id is None or engine_id not in engines:
+        told = f"There is no engine {model} for {task}" if model else f"No engine for {task} is set up in this home"
+        raise NotFoundError(f"{told}. Set one up in Home Assistant.", code="model_not_found", param="model")
+    return engine_id, engines[engine_id]
+
+
+def _pcm_for(engine_id: str, engine: stt.SpeechToTextEntity | stt.Provider) -> Pcm:
+    """The samples that an engine takes, 16 kHz and mono if it can. Raises UpstreamError for one that takes none."""
+    usable = (
+        stt.AudioFormats.WAV in engine.supported_formats
+        and stt.AudioCodecs.PCM in engine.supported_codecs
+        and stt.AudioBitRates.BITRATE_16 in engine.supported_bit_rates
+    )
+    rates = sorted(engine.supported_sample_rates, key=lambda rate: (rate != stt.AudioSampleRates.SAMPLERATE_16000, -rate))
+    channels = sorted(engine.supported_channels)
+    if not usable or not rates or not channels:
+        raise _failed(engine_id, "it takes no 16 bit PCM, which is all that the gateway can give it")
+    return Pcm(int(rates[0]), int(channels[0]))
+
+
+def _voice(engine_id: str, engine: Any, language: str, wanted: str) -> tuple[str, str]:
+    """(language, voice's id) of a voice by its id or name: of the wanted language, else of any. Raises InvalidRequestError."""
+    listed: list[str] = []
+    for tag in (language, *(engine.supported_languages or ())):
+        for voice in engine.async_get_supported_voices(tag) or ():
+            if wanted in (voice.voice_id, voice.name):
+                return tag, voice.voice_id
+            listed.append(voice.voice_id)
+    if not listed:
+        return language, wanted  # it does not tell its voices
+    raise InvalidRequestError(f"{engine_id} has no voice '{wanted}'. It has {_some(dict.fromkeys(listed))}.", param="voice")
+
+
+def _name(engine: Any, engine_id: str) -> str:
+    return engine.name if isinstance(engine.name, str) else engine_id
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _failed(engine_id: str, why: str = "", *, err: Exception | None = None) -> UpstreamError:
+    """The error of an engine that failed, for a reason that may be told; the text of an exception (`err`) is for the log."""
+    message = f"{engine_id} failed"
+    told = redact(str(err))[:300] if err is not None else why
+    return UpstreamError(f"{message}: {why}." if why else f"{message}.", log_text=f"{message}: {told or 'it does not say why'}.")

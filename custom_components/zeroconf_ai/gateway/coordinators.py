@@ -1,0 +1,212 @@
+"""What the entities of the gateway and of its backends follow. Nothing here asks anybody anything: `GatewayBackends` does."""
+
+from collections.abc import Callable, Iterator
+from typing import override
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_TYPE
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+
+from ..const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
+from ..core.accounting.usage.generation import Generation, Outcome, Recorder
+from ..core.protocol.status import ProviderState
+from ..core.routing.pool.events import EventKind, RoutingEvent
+from ..core.server.gateway import Gateway
+from ..data import GatewayConfigEntry
+from ..pool_coordinator import MemberCoordinator, PoolCoordinator
+
+RUNNING = "running"
+DEGRADED = "degraded"
+NO_BACKEND = "no_backend"
+"""Nobody answers. The protocol's word for it, `unavailable`, has another meaning in Home Assistant."""
+OFF = "off"
+GATEWAY_STATES = (RUNNING, DEGRADED, NO_BACKEND, OFF)
+
+
+class Counts(Recorder):
+    """What happened in the engine since it has a gateway. What was used is in the accounts."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        """`changed` is called after each count: several times for each request."""
+        self._changed = changed
+        self.failovers = 0
+        self.last: Generation | None = None
+        """The last one that was answered."""
+
+    @override
+    def record(self, generation: Generation) -> None:
+        if generation.outcome is Outcome.OK:
+            self.last = generation
+        self._changed()
+
+
+class GatewayCoordinator(PoolCoordinator):
+    """The gateway's own."""
+
+    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway: Gateway) -> None:
+        """`gateway` is behind all of them."""
+        super().__init__(hass, entry, entry.title)
+        self.gateway = gateway
+        self.counts = Counts(self.note)
+
+    @callback
+    @override
+    def start(self) -> None:
+        super().start()
+        self._engine.slots.changed = self.note
+
+    @callback
+    @override
+    def close(self) -> None:
+        self._engine.slots.changed = None
+        super().close()
+
+    @property
+    def state(self) -> str:
+        """Whether requests are answered, and whether all that are switched on could do so."""
+        if not self.gateway.enabled:
+            return OFF
+        states = {member.state for member in self._engine.pool if member.enabled}
+        if self.gateway.draining or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
+            return NO_BACKEND
+        return RUNNING if states == {ProviderState.HEALTHY} else DEGRADED
+
+    @property
+    def active(self) -> int:
+        """Requests that are being answered, or wait for a backend."""
+        return self._engine.slots.active
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn, at the gateway or at a backend."""
+        return self._engine.slots.waiting + sum(member.slots.waiting for member in self._engine.pool)
+
+    @callback
+    @override
+    def _on_pool(self, event: RoutingEvent | None) -> None:
+        if event is not None and event.kind is EventKind.FAILOVER:
+            self.counts.failovers += 1
+        self.note()
+
+
+class BackendCoordinator(MemberCoordinator):
+    """Follows a backend of the gateway: a server, a cloud, or an agent of this Home Assistant."""
+
+    config_entry: GatewayConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, subentry: ConfigSubentry, device_id: str) -> None:
+        """`device_id` is the device registry's."""
+        super().__init__(hass, entry, subentry.title, subentry.subentry_id)
+        self.subentry_id = subentry.subentry_id
+        self.is_agent = subentry.subentry_type == SUBENTRY_HOME_AGENT
+        self.device_id = device_id
+        self.subentry = subentry
+        """As it is shown."""
+        self._shown_version: str | None = None
+
+    @property
+    @override
+    def routed(self) -> bool:
+        stored: bool = self.subentry.data.get(CONF_ENABLED, True)
+        return stored
+
+    @property
+    @override
+    def priority(self) -> int | None:
+        stored: int | None = self.subentry.data.get(CONF_PRIORITY)
+        return self.member.priority if stored is None and self.member is not None else stored
+
+    @callback
+    @override
+    def set_routed(self, routed: bool) -> None:
+        self._store(CONF_ENABLED, routed)
+
+    @callback
+    @override
+    def set_priority(self, priority: int) -> None:
+        self._store(CONF_PRIORITY, priority)
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        health = self.member.health if self.member is not None else None
+        if health is not None and not self.is_agent and health.version != self._shown_version:
+            self._shown_version = health.version
+            dr.async_get(self.hass).async_update_device(self.device_id, sw_version=health.version)
+        super().async_update_listeners()
+
+    def _store(self, key: str, value: bool | int) -> None:
+        subentry = self.config_entry.subentries[self.member_id]
+        self.hass.config_entries.async_update_subentry(self.config_entry, subentry, data={**subentry.data, key: value})
+
+
+class BackendCoordinators:
+    """One for each of the gateway's backends, with a device, as the entry's subentries are."""
+
+    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway_device_id: str) -> None:
+        """None before `apply`."""
+        self._hass = hass
+        self._entry = entry
+        self._gateway_device_id = gateway_device_id
+        self._running: dict[str, BackendCoordinator] = {}
+        self._listeners: list[Callable[[BackendCoordinator], None]] = []
+
+    def __iter__(self) -> Iterator[BackendCoordinator]:
+        """Those that there are."""
+        return iter(tuple(self._running.values()))
+
+    @callback
+    def listen(self, listener: Callable[[BackendCoordinator], None]) -> Callable[[], None]:
+        """Call `listener` with each that there is, and with each that comes. Returns what ends it."""
+        self._listeners.append(listener)
+        for coordinator in self:
+            listener(coordinator)
+        return lambda: self._listeners.remove(listener)
+
+    @callback
+    def apply(self) -> None:
+        """Make it so. What Home Assistant keeps of a subentry that is gone goes with that."""
+        wanted = {
+            key: subentry
+            for key, subentry in self._entry.subentries.items()
+            if subentry.subentry_type in (SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT)
+        }
+        for key in self._running.keys() - wanted.keys():
+            self._running.pop(key).close()
+        for key, subentry in wanted.items():
+            if key in self._running:
+                self._refresh(self._running[key], subentry)
+            else:
+                self._add(subentry)
+
+    @callback
+    def close(self) -> None:
+        """End them all."""
+        for coordinator in self:
+            coordinator.close()
+        self._running.clear()
+
+    def _add(self, subentry: ConfigSubentry) -> None:
+        device = dr.async_get(self._hass).async_get_or_create(
+            config_entry_id=self._entry.entry_id,
+            config_subentry_id=subentry.subentry_id,
+            identifiers={(DOMAIN, subentry.subentry_id)},
+            name=subentry.title,
+            manufacturer="ZeroConf AI",
+            model=subentry.data.get(CONF_TYPE, "Home Assistant"),
+            entry_type=dr.DeviceEntryType.SERVICE,
+            via_device_id=self._gateway_device_id,
+        )
+        coordinator = BackendCoordinator(self._hass, self._entry, subentry, device.id)
+        self._running[subentry.subentry_id] = coordinator
+        coordinator.start()
+        for listener in tuple(self._listeners):
+            listener(coordinator)
+
+    def _refresh(self, coordinator: BackendCoordinator, subentry: ConfigSubentry) -> None:
+        coordinator.subentry = subentry
+        if coordinator.name != subentry.title:
+            coordinator.name = subentry.title
+            dr.async_get(self._hass).async_update_device(coordinator.device_id, name=subentry.title)
+        coordinator.async_update_listeners()

@@ -1,0 +1,30 @@
+"""The gateway's options → the rules of the routing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..const import CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS
+from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
+
+
+def policy_of(options: Mapping[str, Any]) -> Policy:
+    """The owner's rules for the routing."""
+    usual = Policy()
+    return Policy(
+        strategy=_strategy(options.get(CONF_STRATEGY)) or usual.strategy,
+        virtual_models=virtual_models_of(options),
+        cloud_fallback=options.get(CONF_CLOUD_FALLBACK, False),
+        retry_metered_timeouts=options.get(CONF_RETRY_METERED_TIMEOUTS, usual.retry_metered_timeouts),
+    )
+
+
+def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, VirtualModel]:
+    """The names that stand for others."""
+    stored = options.get(CONF_VIRTUAL_MODELS)
+    if stored is None:
+        return DEFAULT_VIRTUAL_MODELS
+    return {name: VirtualModel(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY))) for name, data in stored.items()}
+
+
+def _strategy(word: str | None) -> Strategy | None:
+    return Strategy(word) if word is not None and word in Strategy else None

@@ -1,0 +1,343 @@
+"""The gateway's entry: other programs at home use, by one address and one key each, whatever AI Home Assistant knows of.
+
+It gives the engine, which all entries share, what only a gateway has: an identity, the owner's rules, books, backends without
+entries of their own, and doors: Home Assistant's port, a port of its own, an advertisement. All of that is taken back when it is
+unloaded.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.util import dt as dt_util
+
+from .. import issues
+from ..const import (
+    CONF_AUTH,
+    CONF_CONCURRENCY,
+    CONF_CORS_ORIGINS,
+    CONF_ENABLED,
+    CONF_FIRST_KEY,
+    CONF_GATEWAY_ID,
+    CONF_MONTHLY_LIMIT,
+    CONF_NETWORKS,
+    CONF_OWN_PORT,
+    CONF_QUEUE_LENGTH,
+    DEFAULT_QUEUE_LENGTH,
+    DOMAIN,
+    SIGNAL_PROVIDERS_CHANGED,
+    SUBENTRY_AI_TASK,
+    SUBENTRY_BACKEND,
+    SUBENTRY_CONVERSATION,
+)
+from ..core import __version__
+from ..core.accounting.admission_control import MeteredClosed
+from ..core.accounting.storage.database import DatabaseError
+from ..core.accounting.store import Books
+from ..core.accounting.usage.generation import Recorders
+from ..core.protocol.record import Auth
+from ..core.protocol.values import money
+from ..core.routing.policy import Policy
+from ..core.routing.pool.concurrency import QUEUE_LENGTH
+from ..core.server.access.cors import Origins
+from ..core.server.access.guard import PRIVATE_NETWORKS, Guard
+from ..core.server.gateway import DRAIN_SECONDS, Gateway
+from ..core.server.metrics import Metrics
+from ..data import DATA, GatewayConfigEntry
+from ..home_agents.backend import follow_renames
+from ..usage.alerts import Alerts
+from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_books
+from ..usage.display_names import DeviceNames
+from ..usage.trackers import Accounts
+from .advertisement import GatewayPresence
+from .audio import HomeAudio
+from .coordinators import BackendCoordinators, GatewayCoordinator
+from .members import GatewayBackends
+from .policy import policy_of
+from .separate_port import OwnPort
+from .views import HomeUsers, async_register_views, came_by_cloud, is_active_user
+
+PLATFORMS = [
+    Platform.AI_TASK,
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.CONVERSATION,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+_NOT_LOADED = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY, ConfigEntryState.SETUP_ERROR})
+"""While an entry that is switched on is not loaded: its budgets are not known."""
+_FIRST_CHECK_SECONDS = 5.0
+"""How long the set-up of a running Home Assistant waits for the backends to answer."""
+
+
+class GatewayRuntime:
+    """What the gateway's entry has while it is loaded: from `start` to `close`."""
+
+    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, books: Books, device_id: str) -> None:
+        """`books` are open, and are closed with the rest. `device_id` is the device registry's, of the gateway's device."""
+        self._hass = hass
+        self._entry = entry
+        self._engine = hass.data[DATA].engine
+        self._home_users = HomeUsers(hass)
+        self._device_names = DeviceNames(hass)
+        self._stack = AsyncExitStack()
+        self.books = books
+        self.device_id = device_id
+        self.metrics = Metrics(self._engine.pool, self._engine.slots)
+        self.gateway = Gateway(
+            self._engine,
+            provider_id=entry.data[CONF_GATEWAY_ID],
+            name=entry.title,
+            ledger=books.ledger,
+            metrics=self.metrics,
+            audio=HomeAudio(hass),
+        )
+        self.coordinator = GatewayCoordinator(hass, entry, self.gateway)
+        self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
+        self.backends = GatewayBackends(hass, entry, self._engine)
+        self.accounts = Accounts(hass, entry, books, self.backend_coordinators, device_id)
+        self._alerts = Alerts(hass, entry, books, self.accounts)
+        self.own_port = OwnPort(hass, self.gateway)
+        self.presence = GatewayPresence(hass, entry, self.gateway, books.keys, self.own_port)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether its owner has it switched on; `async_update_entry` with the option `enabled` changes that."""
+        return self.gateway.enabled
+
+    async def start(self) -> None:
+        """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
+        self._stack.push_async_callback(self.books.close)
+        self._stack.callback(self.metrics.close)
+        self._stack.callback(self._release_engine)
+        await _adopt_first_key(self._hass, self._entry, self.books)
+        self._engine.own_id = self.gateway.id
+        self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts, self.accounts)
+        self._engine.gatekeeper = self.books.gatekeeper
+        self._engine.bodies = self.books.bodies
+        await self._engine.sessions.open(self.books.sessions)
+        self.coordinator.start()
+        self._stack.callback(self.coordinator.close)
+        self.backend_coordinators.apply()
+        self._stack.callback(self.backend_coordinators.close)
+        self.apply_limits()
+        await self.books.budgets.refresh()
+        self.accounts.start()
+        self._stack.callback(self.accounts.close)
+        self._alerts.start()
+        self._stack.callback(self._alerts.close)
+        issues.check_database(self._hass, self.books)
+        self._stack.callback(self.books.listen_loss(partial(issues.check_database, self._hass, self.books)))
+        self.metrics.watch_budgets(lambda: [self.books.budgets.state(budget.id) for budget in self.books.budgets])
+        self._stack.push_async_callback(self.backends.close)
+        self._stack.push_async_callback(self.own_port.close)
+        self._stack.push_async_callback(self._drain)
+        await self.apply_options()
+        self.backends.start()
+        checked = self._entry.async_create_background_task(
+            self._hass, self.backends.apply(), name=f"{DOMAIN} first check {self._entry.title}"
+        )
+        if self._hass.is_running:  # start-up must not wait for machines that may be asleep
+            await asyncio.wait([checked], timeout=_FIRST_CHECK_SECONDS)
+        self._stack.push_async_callback(self.presence.close)
+        self.presence.start()
+
+    async def apply_options(self) -> None:
+        """Take over title and options. Requests that run go on as they began."""
+        options, engine = self._entry.options, self._engine
+        self.gateway.name = self._entry.title
+        self.gateway.enabled = options.get(CONF_ENABLED, True)
+        self.gateway.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
+        self.apply_access()
+        engine.policy = policy_of(options)
+        engine.slots.limit = options.get(CONF_CONCURRENCY) or None
+        engine.slots.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
+        await self.own_port.apply(options.get(CONF_OWN_PORT))
+        self.presence.refresh()
+
+    @callback
+    def apply_zone(self) -> None:
+        """Take over the home's time zone, by which days and budgets are told apart."""
+        self.books.totals.zone = self.books.budgets.zone = dt_util.get_default_time_zone()
+
+    @callback
+    def apply_limits(self) -> None:
+        """Take over the monthly limits of the backends."""
+        limits = {
+            subentry.subentry_id: money(subentry.data.get(CONF_MONTHLY_LIMIT))
+            for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
+        }
+        self.books.budgets.set_limits({backend_id: limit for backend_id, limit in limits.items() if limit is not None})
+
+    @callback
+    def apply_access(self) -> None:
+        """Take over who may ask, and the names that this Home Assistant has."""
+        options = self._entry.options
+        self.gateway.access = Guard(
+            self.books.keys,
+            mode=Auth(options.get(CONF_AUTH, Auth.TOKEN)),
+            networks=options.get(CONF_NETWORKS) or PRIVATE_NETWORKS,
+            host_names=_host_names(self._hass),
+            origins=options.get(CONF_CORS_ORIGINS, ()),
+            proxies=[str(network) for network in self._hass.http.trusted_proxies],
+            home_user=self._home_users,
+            active_user=partial(is_active_user, self._hass),
+            device_name=self._device_names,
+            remote=partial(came_by_cloud, self._hass),
+        )
+
+    async def stop(self) -> None:
+        """Take nothing new and end what runs, as long as others can still be told that."""
+        await self.presence.close()
+        await self._drain()
+
+    async def close(self) -> None:
+        """Take everything back. Safe to call twice."""
+        await self._stack.aclose()
+
+    async def _drain(self) -> None:
+        await self.gateway.drain(DRAIN_SECONDS)
+
+    @callback
+    def _release_engine(self) -> None:
+        engine = self._engine
+        engine.recorder = engine.gatekeeper = engine.bodies = engine.own_id = None
+        engine.policy = Policy()
+        engine.slots.limit, engine.slots.queue_length = None, QUEUE_LENGTH
+        engine.sessions.close()
+
+
+async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
+    """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
+    async_register_views(hass)  # what asks while the database cannot be opened is told so, too
+    closed = MeteredClosed(lambda: entry.state in _NOT_LOADED)
+    hass.data[DATA].engine.gatekeeper = closed
+    try:
+        books = await async_open_books(hass, entry)
+        entry.runtime_data = runtime = GatewayRuntime(hass, entry, books, device.id)
+        try:
+            await runtime.start()
+            await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+        except BaseException:
+            await runtime.close()
+            hass.data[DATA].engine.gatekeeper = closed
+            raise
+    except DatabaseError as err:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
+        ) from err
+    entry.async_on_unload(follow_renames(hass, entry))
+    entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
+    _listen(hass, entry, runtime)
+    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+    return True
+
+
+async def async_unload_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
+    """Unload the entities first; what they borrow is let go after them."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.close()
+    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+    return True
+
+
+def gateway_device(entry: GatewayConfigEntry) -> dr.DeviceInfo:
+    """The device that stands for the gateway."""
+    return dr.DeviceInfo(
+        identifiers={(DOMAIN, entry.entry_id)},
+        name=entry.title,
+        manufacturer="ZeroConf AI",
+        model="Gateway",
+        sw_version=__version__,
+        entry_type=dr.DeviceEntryType.SERVICE,
+    )
+
+
+async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, books: Books) -> None:
+    """Take the key that was shown when the gateway was added into the books, once."""
+    first = entry.data.get(CONF_FIRST_KEY)
+    if first is None:
+        return
+    await books.keys.adopt(first["name"], bytes.fromhex(first["digest"]), first["prefix"])
+    data = {key: value for key, value in entry.data.items() if key != CONF_FIRST_KEY}
+    hass.config_entries.async_update_entry(entry, data=data)
+
+
+def _host_names(hass: HomeAssistant) -> list[str]:
+    """The names in the addresses that this Home Assistant is known to have."""
+    urls = [hass.config.internal_url, hass.config.external_url]
+    for internal in (True, False):
+        try:
+            urls.append(get_url(hass, allow_internal=internal, allow_external=not internal, allow_cloud=False))
+        except NoURLAvailableError:
+            continue
+    return [host for url in urls if url and (host := urlsplit(url).hostname)]
+
+
+def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRuntime) -> None:
+    """What else the gateway has to hear of, until it is unloaded."""
+
+    async def stop(_: Event) -> None:
+        await runtime.stop()
+
+    async def close(_: Event) -> None:
+        await runtime.close()
+
+    @callback
+    def reconfigured(_: Event) -> None:
+        runtime.apply_access()
+        runtime.apply_zone()
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, reconfigured))
+
+
+class _Updater:
+    """Applies a changed entry: all at once and live, except the database, and agents and AI tasks, which are entities."""
+
+    def __init__(self, entry: GatewayConfigEntry) -> None:
+        self._at_load = _at_load(entry)
+        self._title = entry.title
+
+    async def __call__(self, hass: HomeAssistant, entry: GatewayConfigEntry) -> None:
+        if _at_load(entry) != self._at_load:
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+            return
+        runtime = entry.runtime_data
+        if entry.title != self._title:
+            self._title = entry.title
+            dr.async_get(hass).async_update_device(runtime.device_id, name=entry.title)
+        await runtime.apply_options()
+        runtime.coordinator.async_update_listeners()
+        runtime.backend_coordinators.apply()
+        runtime.apply_limits()
+        runtime.accounts.apply()
+        await runtime.backends.apply()
+        async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+
+
+def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], list[Any]]:
+    """What of the subentries makes entities, and which database is opened."""
+    entities = {
+        key: (subentry.title, dict(subentry.data))
+        for key, subentry in entry.subentries.items()
+        if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK)
+    }
+    return entities, [entry.options.get(name) for name in DATABASE_OPTIONS]

@@ -1,0 +1,1 @@
+"""Home Assistant's own agents as backends of the gateway."""

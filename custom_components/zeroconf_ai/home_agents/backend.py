@@ -1,0 +1,281 @@
+"""Home Assistant's own agents as a backend: any conversation agent or AI task entity is a model of the gateway.
+
+`homeassistant/assist` is the agent that every home has; it needs no LLM. Others are `homeassistant/` and their object id.
+
+An agent acts with the rights of the user on whose behalf it is asked: Home Assistant checks that user's permissions whenever an
+agent calls an action on entities (reading a state it does not check). A request without a user is asked without one, which
+Home Assistant takes for one of its own: it may do everything that the agent may. Keys are made by the home's administrators; one
+that must not do everything needs a user.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import override
+
+import orjson
+
+from homeassistant.components import ai_task, conversation
+from homeassistant.components.ai_task.const import DATA_COMPONENT
+from homeassistant.components.conversation.agent_manager import async_get_agent
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_ENTITY_ID, STATE_UNAVAILABLE, __version__
+from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from ..const import SUBENTRY_HOME_AGENT
+from ..core.backends.base import Answer, Backend, BackendInfo, Timeouts
+from ..core.dialects.openai.text_completions import TextAnswer, as_chat
+from ..core.protocol.chunks import Chunk, ChunkWriter, Delta, Message
+from ..core.protocol.errors import (
+    ApiError,
+    InvalidRequestError,
+    LoopDetectedError,
+    NotFoundError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamTimeoutError,
+)
+from ..core.protocol.models import ModelInfo
+from ..core.protocol.record import Capability
+from ..core.protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ..core.protocol.status import Health
+from ..core.protocol.usage import Usage
+from .exchange import Ask, Converse, GenerateData
+from .prompt import Prompt, read_prompt, read_structure
+
+PREFIX = "homeassistant/"
+ASSIST_MODEL = f"{PREFIX}assist"
+
+MAX_ALIKE = 4
+"""So many requests with the same words are answered by one agent at a time. More of them are an agent that asks this gateway, by
+an address that does not show it, and is asked by it in turn."""
+MAX_RUNNING = 64
+
+_CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
+
+_asked: ContextVar[Question | None] = ContextVar("zeroconf_ai_asked", default=None)
+"""The question that the present task belongs to."""
+
+
+def is_asked_by_client() -> bool:
+    """Whether the present task answers a client of the gateway, and no person."""
+    return _asked.get() is not None
+
+
+class Question:
+    """Marks all that an agent does while it answers."""
+
+    looped = False
+    """It came back here."""
+
+
+def model_of(entity_id: str | None) -> str:
+    """The model's id of an agent: `homeassistant/assist` for the default one, which has none or its own entity's id."""
+    if entity_id is None or entity_id == conversation.HOME_ASSISTANT_AGENT:
+        return ASSIST_MODEL
+    return PREFIX + entity_id.rpartition(".")[2]
+
+
+class AgentBackend(Backend):
+    """One agent of this Home Assistant, with one model. Lives on Home Assistant's loop."""
+
+    def __init__(
+        self, hass: HomeAssistant, info: BackendInfo, entity_id: str | None, *, timeouts: Timeouts | None = None
+    ) -> None:
+        """`entity_id` is a conversation agent's or an AI task's; None is Home Assistant's default agent.
+
+        Of `timeouts` it takes `answer`, how long an agent may be silent: while its tools work, nothing is heard of it.
+        """
+        self._hass = hass
+        self._info = info
+        self._entity_id = entity_id or conversation.HOME_ASSISTANT_AGENT
+        self._is_task = self._entity_id.startswith(f"{ai_task.DOMAIN}.")
+        self._silence = (timeouts or Timeouts()).answer
+        self._running: Counter[int] = Counter()
+        capabilities = _CHAT | {Capability.JSON} if self._is_task else _CHAT
+        self._model = ModelInfo(model_of(entity_id), capabilities=capabilities, owned_by="homeassistant")
+
+    @property
+    @override
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @override
+    async def health(self) -> Health:
+        """Raises UpstreamConnectionError where the entity is gone, or unavailable itself."""
+        self._check()
+        return Health("ok", self._info.name, __version__, id=self._info.id)
+
+    @override
+    async def models(self) -> tuple[ModelInfo, ...]:
+        return (self._model,)
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        """Ask the agent. What cannot be asked is refused here; what goes wrong later is told by the answer."""
+        if request.kind is Kind.EMBEDDINGS:
+            raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+        if request.model != self._model.id:
+            message = f"There is no model {request.model} here; there is {self._model.id}."
+            raise NotFoundError(message, code="model_not_found", param="model")
+        question = _asked.get()
+        if question is not None or request.inside:
+            if question is not None:
+                question.looped = True
+            raise LoopDetectedError(f"An agent of this home asks for {self._model.id}, which is one too. Choose another model.")
+        if request.kind is Kind.COMPLETION:
+            return TextAnswer(await self._chat(as_chat(request)))
+        return await self._chat(request)
+
+    async def _chat(self, request: Request) -> Answer:
+        self._check()
+        prompt = read_prompt(request)
+        context = await self._context(request)
+        ask: Ask
+        if self._is_task:
+            structure = read_structure(request.body)
+            ask = GenerateData(self._hass, self._entity_id, self._info.name, prompt, structure, context)
+        else:
+            ask = Converse(self._hass, self._entity_id, self._info.name, prompt, context)
+        release = self._take_place(prompt)
+        return AgentAnswer(self._hass, self._info.name, ask, request, self._silence, release)
+
+    def _check(self) -> None:
+        """Raises UpstreamConnectionError where the agent cannot be asked now."""
+        if self._is_task:
+            component = self._hass.data.get(DATA_COMPONENT)
+            there = component is not None and component.get_entity(self._entity_id) is not None
+        else:
+            there = async_get_agent(self._hass, self._entity_id) is not None
+        if not there:
+            raise UpstreamConnectionError(
+                f"There is no {self._entity_id} in this Home Assistant any more. Choose another agent in the gateway's settings."
+            )
+        state = self._hass.states.get(self._entity_id)
+        if state is not None and state.state == STATE_UNAVAILABLE:
+            raise UpstreamConnectionError(f"{self._entity_id} is unavailable. See what its integration says in Home Assistant.")
+
+    async def _context(self, request: Request) -> Context:
+        """In whose name the agent acts. Raises InvalidRequestError for a user that is gone or was deactivated."""
+        if request.user_id is not None:
+            user = await self._hass.auth.async_get_user(request.user_id)
+            if user is None or not user.is_active:
+                message = "The Home Assistant user in whose name this key asks is gone or not active. Use another key."
+                raise InvalidRequestError(message, code="user_inactive")
+        return Context(user_id=request.user_id)
+
+    def _take_place(self, prompt: Prompt) -> Callable[[], None]:
+        """Count a request; the result ends that. Raises LoopDetectedError or UnavailableError where there are too many."""
+        words = hash((prompt.text, prompt.earlier))
+        if self._running.total() >= MAX_RUNNING:
+            message = f"{self._info.name} answers {MAX_RUNNING} requests already."
+            raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=1.0)
+        own = self._entity_id == conversation.HOME_ASSISTANT_AGENT  # asks nobody
+        if not own and self._running[words] >= MAX_ALIKE:
+            message = f"{self._info.name} is asked the same again while it answers: it seems to use this gateway itself."
+            raise LoopDetectedError(message)
+        self._running[words] += 1
+
+        def release() -> None:
+            self._running[words] -= 1
+            if not self._running[words]:
+                del self._running[words]
+
+        return release
+
+
+class AgentAnswer(Answer):
+    """What an agent says, from a task that ends with it: the task is cancelled when the answer is closed."""
+
+    def __init__(
+        self, hass: HomeAssistant, name: str, ask: Ask, request: Request, silence: float, release: Callable[[], None]
+    ) -> None:
+        """The agent is asked at once. `release` is called when it is done."""
+        self._name = name
+        self._silence = silence
+        self._request = request
+        self._writer = ChunkWriter(request.model)
+        self._message = Message()
+        self._heard: asyncio.Queue[Delta | None] = asyncio.Queue()
+        self._question = Question()
+        self._task = hass.async_create_background_task(
+            self._run(ask), f"zeroconf_ai agent {request.request_id or name}", eager_start=False
+        )
+        self._task.add_done_callback(lambda _: self._over(release))
+
+    async def _run(self, ask: Ask) -> Usage | None:
+        _asked.set(self._question)
+        return await ask(self._heard.put_nowait)
+
+    def _over(self, release: Callable[[], None]) -> None:
+        release()
+        self._heard.put_nowait(None)
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        yield [self._writer.chunk({"role": "assistant", "content": ""})]
+        async for delta in self._deltas():
+            said = {"content": delta.content} if delta.content or not delta.reasoning else {"reasoning_content": delta.reasoning}
+            yield [self._writer.chunk(said)]
+        yield [self._writer.chunk({}, "stop")]
+        if (self._request.body.get("stream_options") or {}).get("include_usage"):
+            yield [self._writer.usage(self._usage())]
+
+    @override
+    async def body(self) -> bytes:
+        async for _ in self._deltas():
+            pass
+        self._message.finish_reason = "stop"
+        self._message.usage = self._usage()
+        return orjson.dumps(self._writer.completion(self._message))
+
+    @override
+    async def close(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError, ApiError):
+            await self._task
+
+    async def _deltas(self) -> AsyncIterator[Delta]:
+        """What is said, to the end. Raises the ApiError that it ends with."""
+        while True:
+            try:
+                async with asyncio.timeout(self._silence):
+                    delta = await self._heard.get()
+            except TimeoutError:
+                raise UpstreamTimeoutError(f"{self._name} said nothing for {self._silence:g} s") from None
+            if delta is None:
+                break
+            self._message.add(delta)
+            yield delta
+        if self._task.cancelled():
+            raise UnavailableError("Home Assistant is stopping.", retry_after=60.0)
+        failure = self._task.exception()
+        if failure is not None and self._question.looped:
+            raise LoopDetectedError(f"{self._name} asked this gateway for an agent of this home in turn.") from failure
+        if failure is not None:
+            raise failure
+
+    def _usage(self) -> Usage:
+        """What the agent told, else an estimate by length."""
+        told = self._task.result()
+        if told is not None:
+            return told
+        said = len(self._message.content) + len(self._message.reasoning)
+        return Usage(self._request.estimated_prompt_tokens, -(-said // CHARACTERS_PER_TOKEN))
+
+
+def follow_renames(hass: HomeAssistant, entry: ConfigEntry) -> CALLBACK_TYPE:
+    """Keep the gateway's subentries of agents true when an entity gets another id, until the result is called."""
+
+    @callback
+    def renamed(event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        former = event.data.get("old_entity_id")
+        for subentry in list(entry.subentries.values()):
+            if former and subentry.subentry_type == SUBENTRY_HOME_AGENT and subentry.data.get(CONF_ENTITY_ID) == former:
+                data = {**subentry.data, CONF_ENTITY_ID: event.data["entity_id"]}
+                hass.config_entries.async_update_subentry(entry, subentry, data=data)
+
+    return hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, renamed)

@@ -1,0 +1,241 @@
+"""One question to an agent of this Home Assistant, from asking it to its last word.
+
+Whatever it does in the home meanwhile it does itself, with the rights of the user for whom it is asked; the caller hears its
+words alone. A question is asked in a task of its own: Home Assistant keeps the chat session in context variables of the task.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+import logging
+from typing import Any, Protocol
+
+from homeassistant.components import ai_task, conversation
+from homeassistant.components.conversation.agent_manager import async_get_agent
+from homeassistant.components.conversation.trace import (
+    ConversationTrace,
+    ConversationTraceEvent,
+    ConversationTraceEventType,
+    async_conversation_trace,
+)
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import chat_session, intent
+from homeassistant.helpers.json import json_dumps
+
+from ..assist.spoken import async_sentence
+from ..core.protocol import json
+from ..core.protocol.chunks import Delta
+from ..core.protocol.errors import NotFoundError, StreamBrokenError, UpstreamError, redact
+from ..core.protocol.usage import Usage
+from ..core.protocol.values import mapping, whole
+from ..errors import STREAM_BROKEN
+from .prompt import Prompt, Structure
+
+_LOGGER = logging.getLogger(__name__)
+
+_SEE_LOG = "Home Assistant's log says why"
+_TOLD = 300
+"""Characters kept of an agent's own words about its failure."""
+
+type Hear = Callable[[Delta], None]
+
+
+class Ask(Protocol):
+    """Asks; what is said goes to `hear` when it is said. Returns what was used, where the agent tells."""
+
+    async def __call__(self, hear: Hear) -> Usage | None:
+        """Raises an ApiError where there is no answer, or not all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converse:
+    """Asks a conversation agent, by its entity's id or that of a legacy agent."""
+
+    hass: HomeAssistant
+    agent_id: str
+    name: str
+    prompt: Prompt
+    context: Context
+
+    async def __call__(self, hear: Hear) -> Usage | None:
+        """See `Ask`. An agent that does not stream is heard when it has finished."""
+        agent = async_get_agent(self.hass, self.agent_id)
+        if agent is None:
+            raise NotFoundError(f"{self.name} is no longer there.", code="model_not_found", param="model")
+        listener = _Listener(hear)
+        with (
+            _session(self.hass) as session,
+            conversation.async_get_chat_log(self.hass, session, chat_log_delta_listener=listener) as chat_log,
+            async_conversation_trace() as trace,
+        ):
+            for turn in self.prompt.history(self.agent_id):
+                if isinstance(turn, conversation.UserContent):
+                    chat_log.async_add_user_content(turn)
+                else:
+                    chat_log.async_add_assistant_content_without_tools(turn)
+            asked = len(chat_log.content)
+            question = conversation.ConversationInput(
+                text=self.prompt.text,
+                context=self.context,
+                conversation_id=session.conversation_id,
+                device_id=None,
+                satellite_id=None,
+                language=self.prompt.language or self.hass.config.language,
+                agent_id=self.agent_id,
+                extra_system_prompt=self.prompt.system,
+            )
+            trace.add_event(ConversationTraceEvent(ConversationTraceEventType.ASYNC_PROCESS, asdict(question)))
+            failure: str | None = None
+            speech = ""
+            try:
+                if isinstance(agent, conversation.ConversationEntity):
+                    agent.async_set_context(self.context)
+                    result = await agent.internal_async_process(question)
+                else:
+                    result = await agent.async_process(question)
+            except HomeAssistantError as err:
+                failure = str(err)
+            except Exception:  # an agent may be of any integration
+                _LOGGER.exception("%s failed", self.name)
+                failure = _SEE_LOG
+            else:
+                trace.set_result(**result.as_dict())
+                speech = str(mapping(result.response.speech.get("plain")).get("speech") or "")
+                if result.response.error_code is intent.IntentResponseErrorCode.UNKNOWN:
+                    failure = speech
+            acted = any(isinstance(content, conversation.ToolResultContent) for content in chat_log.content[asked:])
+        if failure is None:
+            if not listener.said:
+                listener.say(speech)
+        elif speech and self.agent_id == conversation.HOME_ASSISTANT_AGENT:
+            listener.say(speech)  # Assist says it too
+        elif acted:
+            # Another one that was asked in its place would do everything twice.
+            _LOGGER.warning("%s failed after it had acted: %s", self.name, _told(failure))
+            listener.say(await async_sentence(self.hass, STREAM_BROKEN, question.language))
+        elif listener.said:
+            raise StreamBrokenError(f"{self.name} broke its answer off", log_text=f"{self.name} broke off: {_told(failure)}")
+        else:
+            raise _failed(self.name, failure)
+        return _usage(trace)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateData:
+    """Asks an AI task entity."""
+
+    hass: HomeAssistant
+    entity_id: str
+    name: str
+    prompt: Prompt
+    structure: Structure | None
+    context: Context
+
+    async def __call__(self, hear: Hear) -> Usage | None:
+        """See `Ask`. Tasks do not stream; data comes as JSON."""
+        schema = self.structure.schema if self.structure else None
+        instructions = self.prompt.instructions(json_only=self.structure is not None and schema is None)
+        with async_conversation_trace() as trace:
+            try:
+                result = await ai_task.async_generate_data(
+                    self.hass,
+                    task_name=self.structure.name if self.structure else "answer",
+                    entity_id=self.entity_id,
+                    instructions=instructions,
+                    structure=schema,
+                    context=self.context,
+                )
+            except HomeAssistantError as err:
+                raise _failed(self.name, str(err)) from err
+            except Exception:
+                _LOGGER.exception("%s failed", self.name)
+                raise _failed(self.name, _SEE_LOG) from None
+        _forget(self.hass, result.conversation_id)
+        hear(Delta(content=result.data if isinstance(result.data, str) else self._data(result.data)))
+        return _usage(trace)
+
+    def _data(self, data: Any) -> str:
+        """The data as JSON. Raises UpstreamError for data that is not JSON, or nested too deeply."""
+        try:
+            json.check_depth(data)
+            return json_dumps(data)
+        except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
+            message = f"{self.name} gave data that cannot be given as JSON"
+            raise UpstreamError(message, log_text=f"{message}: {_told(str(err))}") from None
+
+
+class _Listener:
+    """Hears a chat log's deltas: what the agent says and thinks, not what its tools do."""
+
+    def __init__(self, hear: Hear) -> None:
+        self.said = False
+        self._hear = hear
+        self._speaks = False
+        self._paused = False
+
+    @callback
+    def __call__(self, _: conversation.ChatLog, delta: Mapping[str, Any]) -> None:
+        """Called by the chat log."""
+        if role := delta.get("role"):
+            self._speaks = role == "assistant"
+            self._paused = self.said
+        if not self._speaks:
+            return
+        if thought := delta.get("thinking_content"):
+            self._hear(Delta(reasoning=thought))
+        if content := delta.get("content"):
+            self._add(content)
+
+    def say(self, text: str) -> None:
+        """Add what the agent did not stream."""
+        self._paused = self.said
+        self._add(text)
+
+    def _add(self, content: str) -> None:
+        # What it says after it used a tool is a new message: the two must not run into each other.
+        self._hear(Delta(content=f"\n\n{content}" if self._paused else content))
+        self.said, self._paused = True, False
+
+
+@contextmanager
+def _session(hass: HomeAssistant) -> Iterator[chat_session.ChatSession]:
+    """A chat session for one question. Clients send what was said before with each question, so nothing of it is kept."""
+    session: chat_session.ChatSession | None = None
+    try:
+        with chat_session.async_get_chat_session(hass) as session:
+            yield session
+    finally:
+        if session is not None:
+            _forget(hass, session.conversation_id)
+            session.async_cleanup()
+
+
+def _forget(hass: HomeAssistant, conversation_id: str) -> None:
+    """Let a chat session go at once instead of in five minutes: a busy gateway has thousands of them by then."""
+    session = hass.data.get(chat_session.DATA_CHAT_SESSION, {}).pop(conversation_id, None)
+    if session is not None:
+        session.async_cleanup()
+
+
+def _usage(trace: ConversationTrace) -> Usage | None:
+    """The tokens that the agent told the trace of, over all its rounds; None where it told nothing."""
+    used: Usage | None = None
+    # The trace's own way to read it copies every prompt and tool.
+    for event in getattr(trace, "_events", ()):
+        stats = mapping(mapping(event.data).get("stats"))
+        if not stats:
+            continue
+        counted = Usage(*(whole(stats.get(f"{name}_tokens")) for name in ("input", "output", "cached_input")))
+        used = counted if used is None else used + counted
+    return used
+
+
+def _failed(name: str, why: str) -> UpstreamError:
+    """The error of an agent that did not answer. Why is for the log: it is the text of another integration's exception."""
+    return UpstreamError(f"{name} could not answer", log_text=f"{name} failed: {_told(why)}")
+
+
+def _told(text: str) -> str:
+    """An agent's words about its failure, for the log."""
+    return redact(text)[:_TOLD] or "it does not say why"

@@ -1,0 +1,167 @@
+"""What an agent of this Home Assistant is asked: a chat of OpenAI's, read as a sentence with what was said before it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+import re
+from typing import Any
+
+from probatio import from_json_schema
+import voluptuous as vol
+
+from homeassistant.components import conversation
+
+from ..core.protocol.errors import InvalidRequestError
+from ..core.protocol.request import Request
+from ..core.protocol.values import mapping
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+"""A plain language tag (RFC 5646), such as `de`, `pt-BR` or `zh-Hant-TW`."""
+_INSTRUCTIONS = frozenset({"system", "developer"})
+_SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Result of a tool", "function": "Result of a tool"}
+_MAX_DEPTH = 50
+_MAX_NODES = 10_000
+"""Definitions that refer to others twice double the schema with each level."""
+_JSON_ONLY = "Answer with nothing but a JSON object."
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing that was said. `role` is one of OpenAI's, but none of those that instruct."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked (`text`), what was said before it, and how it is to be answered."""
+
+    text: str
+    earlier: tuple[Turn, ...] = ()
+    system: str | None = None
+    language: str | None = None
+
+    def history(self, agent_id: str) -> list[conversation.UserContent | conversation.AssistantContent]:
+        """What was said before, for a chat log. What a client's tools gave is told as the user's words."""
+        contents: list[conversation.UserContent | conversation.AssistantContent] = []
+        for turn in self.earlier:
+            if turn.role == "assistant":
+                contents.append(conversation.AssistantContent(agent_id=agent_id, content=turn.text))
+            else:
+                text = turn.text if turn.role == "user" else f"{_SPEAKERS[turn.role]}: {turn.text}"
+                contents.append(conversation.UserContent(text))
+        return contents
+
+    def instructions(self, *, json_only: bool = False) -> str:
+        """All of it as one text, for a task: those are asked without a history."""
+        parts = [self.system] if self.system else []
+        if self.earlier:
+            parts += [f"{_SPEAKERS[turn.role]}: {turn.text}" for turn in (*self.earlier, Turn("user", self.text))]
+        else:
+            parts.append(self.text)
+        return "\n\n".join([*parts, _JSON_ONLY] if json_only else parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The data that is asked for: any JSON object where there is no schema."""
+
+    name: str
+    schema: vol.Schema | None = None
+
+
+def read_prompt(request: Request) -> Prompt:
+    """Read a chat. Raises InvalidRequestError for what an agent cannot take: tools, media, no last word of a user's."""
+    body = request.body
+    if body.get("tools"):
+        raise InvalidRequestError("This agent uses the tools of its home and takes none: leave 'tools' out.", param="tools")
+    if (body.get("n") or 1) > 1:
+        raise InvalidRequestError("An agent gives one answer to one question: 'n' must be 1.", param="n")
+    system: list[str] = []
+    turns: list[Turn] = []
+    for index, message in enumerate(body["messages"]):
+        text = _text(message.get("content"), f"messages[{index}].content")
+        if text and message["role"] in _INSTRUCTIONS:
+            system.append(text)
+        elif text:
+            turns.append(Turn(message["role"], text))
+    if not turns or turns[-1].role != "user":
+        raise InvalidRequestError("The last message must be a user's, with some text in it.", param="messages")
+    language = mapping(body.get("metadata")).get("language")
+    plain = isinstance(language, str) and _LANGUAGE.fullmatch(language) is not None
+    return Prompt(turns[-1].text, tuple(turns[:-1]), "\n\n".join(system) or None, language if plain else None)
+
+
+def read_structure(body: Mapping[str, Any]) -> Structure | None:
+    """What `response_format` asks for; None where text will do. Raises InvalidRequestError for a schema that cannot be used."""
+    wanted = mapping(body.get("response_format"))
+    if wanted.get("type") == "json_object":
+        return Structure("answer")
+    if wanted.get("type") != "json_schema":
+        return None
+    named = mapping(wanted.get("json_schema"))
+    schema = named.get("schema")
+    where = "response_format.json_schema.schema"
+    if not isinstance(schema, dict):
+        raise InvalidRequestError(f"{where} must be a JSON schema.", param="response_format")
+    name = named.get("name")
+    try:
+        structure = _plain(from_json_schema(_Inliner(mapping(schema.get("$defs"))).inlined(schema, _MAX_DEPTH)))
+    except (vol.SchemaError, ValueError) as err:
+        raise InvalidRequestError(f"{where} cannot be used here: {err}.", param="response_format") from None
+    return Structure(name if isinstance(name, str) and name else "answer", structure)
+
+
+class _Inliner:
+    """Puts what a schema refers to in the place of its references. Raises ValueError for a schema that grows too large by it."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        """`definitions` are the schema's `$defs`."""
+        self._definitions = definitions
+        self._nodes = 0
+
+    def inlined(self, node: Any, depth: int) -> Any:
+        """`node` without references, at most `depth` levels deep."""
+        self._nodes += 1
+        if not depth or self._nodes > _MAX_NODES:
+            raise ValueError("it is nested too deeply, contains itself, or is too large")
+        if isinstance(node, list):
+            return [self.inlined(part, depth - 1) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(reference := node.get("$ref"), str):
+            name = reference.removeprefix("#/$defs/")
+            if name not in self._definitions:
+                raise ValueError(f"it has no {reference}")
+            return self.inlined(self._definitions[name], depth - 1)
+        return {key: self.inlined(part, depth - 1) for key, part in node.items() if key != "$defs"}
+
+
+def _plain(node: Any) -> Any:
+    """A schema with the plain types for JSON's numbers: those that were made from JSON are unknown to who makes JSON of them."""
+    if isinstance(node, vol.Schema):
+        return vol.Schema(_plain(node.schema), extra=node.extra)
+    if isinstance(node, dict):
+        return {key: _plain(part) for key, part in node.items()}
+    if isinstance(node, list):
+        return [_plain(part) for part in node]
+    if isinstance(node, vol.All | vol.Any):
+        return type(node)(*map(_plain, node.validators))
+    if isinstance(integer := getattr(node, "integer", None), bool):
+        return int if integer else vol.Coerce(float)
+    return node
+
+
+def _text(content: object, where: str) -> str:
+    """A message's text, its parts joined. Raises InvalidRequestError for parts of another kind."""
+    if isinstance(content, str):
+        return content.strip()
+    return "\n".join(_texts(content if isinstance(content, list) else (), where)).strip()
+
+
+def _texts(parts: Iterable[Mapping[str, Any]], where: str) -> Iterable[str]:
+    for part in parts:
+        if part["type"] not in ("text", "refusal"):
+            raise InvalidRequestError(f"{where}: agents of this home read text, no {part['type']}.", param="messages")
+        if isinstance(text := part.get(part["type"]), str):
+            yield text

@@ -1,0 +1,300 @@
+"""Keeps one provider's picture true: asks it at intervals, and listens to the network and to the requests in between."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+import logging
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_API_KEY
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.script import Script, async_validate_actions_config
+
+from .. import issues, reauth
+from ..const import (
+    CONF_BASE_URL,
+    CONF_EPHEMERAL,
+    CONF_FIRST_TOKEN_TIMEOUT,
+    CONF_HEALTH_INTERVAL,
+    CONF_PRIORITY,
+    CONF_PROVIDER_ID,
+    CONF_REFUSED,
+    CONF_ROUTING,
+    CONF_WAKE_ACTION,
+    CONF_WAKE_WAIT,
+    DEFAULT_FIRST_TOKEN_TIMEOUT,
+    DEFAULT_HEALTH_INTERVAL,
+    DEFAULT_WAKE_WAIT,
+    DOMAIN,
+)
+from ..core.backends.base import Timeouts
+from ..core.backends.identity_probe import IdentityProbe
+from ..core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
+from ..core.lan.discovery import Change, ChangeKind, Provider
+from ..core.lan.identity import Identification, Verdict, identify_any
+from ..core.lan.reprobe import Reprober
+from ..core.protocol.record import ServiceRecord
+from ..core.protocol.status import ProviderState
+from ..core.routing.pool.events import RoutingEvent
+from ..core.routing.pool.pool import Member, Wake
+from ..data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of
+from ..pool_coordinator import MemberCoordinator
+from .power_meter import EnergyFeeds, EnergyOptions
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class ProviderCoordinator(MemberCoordinator):
+    """One provider's coordinator. Its data are the pool's member; an offline provider is a state, not a failed update."""
+
+    config_entry: ZeroconfAIConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: ZeroconfAIConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
+        """`backend` and `member` are in the engine's pool already."""
+        super().__init__(hass, entry, entry.title, member.id)
+        self.backend = backend
+        self._member = member
+        self._discovery = hass.data[DATA].discovery
+        self._shown: tuple[str | None, ...] = ()
+        self._identifying = asyncio.Lock()
+        self._asks_for_key = False
+        self._wake_actions: list[dict[str, Any]] | None = None
+        self._energy = EnergyFeeds(hass, hass.data[DATA].engine.pool)
+        entry.async_on_unload(self._energy.close)
+        backend.identity = entry.data.get(CONF_PROVIDER_ID)
+        backend.relocate = self._relocate
+        self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))
+        entry.async_on_unload(self._reprober.close)
+        self.apply_options()
+
+    @property
+    @override
+    def member(self) -> Member:
+        return self._member
+
+    @property
+    @override
+    def routed(self) -> bool:
+        return self.member.enabled
+
+    @property
+    @override
+    def priority(self) -> int:
+        """The provider's own until the owner sets one."""
+        return self.member.priority
+
+    @callback
+    @override
+    def set_routed(self, routed: bool) -> None:
+        self._set_option(CONF_ROUTING, routed)
+
+    @callback
+    @override
+    def set_priority(self, priority: int) -> None:
+        self._set_option(CONF_PRIORITY, priority)
+
+    def _set_option(self, key: str, value: bool | int) -> None:
+        entry = self.config_entry
+        self.hass.config_entries.async_update_entry(entry, options={**entry.options, key: value})
+
+    @callback
+    @override
+    def start(self) -> None:
+        """Listen to the network, too, until the entry is unloaded, and go on asking even if no entity is enabled."""
+        super().start()
+        entry = self.config_entry
+        entry.async_on_unload(self._discovery.watch_for_changes(self._on_change))
+        if provider_id := entry.data.get(CONF_PROVIDER_ID):
+            self._discovery.kept_ids.add(provider_id)
+            entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
+        entry.async_on_unload(self.async_add_listener(_nothing))
+
+    async def first_check(self) -> None:
+        """Ask it for the first time, where the network says that it is now."""
+        provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
+        if provider is None:
+            await self.async_refresh()
+        else:
+            await self._on_advertisement()
+
+    def apply_options(self) -> None:
+        """Take over the entry's options; running requests are not disturbed."""
+        options = self.config_entry.options
+        self.update_interval = timedelta(seconds=options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL))
+        self.backend.timeouts = Timeouts(first_token=options.get(CONF_FIRST_TOKEN_TIMEOUT, DEFAULT_FIRST_TOKEN_TIMEOUT))
+        self.member.enabled = options.get(CONF_ROUTING, True)
+        self.member.priority_override = options.get(CONF_PRIORITY)
+        actions = options.get(CONF_WAKE_ACTION) or None
+        if actions != self._wake_actions:
+            self._wake_actions = actions
+            self.member.wake = None
+            if actions:
+                self.member.wake = Wake(partial(self._wake, actions), DEFAULT_WAKE_WAIT)
+        if self.member.wake is not None:
+            self.member.wake.wait = options.get(CONF_WAKE_WAIT, DEFAULT_WAKE_WAIT)
+        self._energy.apply({self.member.id: EnergyOptions.read(options)})
+
+    def apply_data(self) -> None:
+        """Take over the entry's address and key."""
+        self.backend.identity = self.config_entry.data.get(CONF_PROVIDER_ID)
+        self.member.refused_requests = 0
+        key = self.backend.key if self.config_entry.data.get(CONF_EPHEMERAL) else None
+        self.backend.move(endpoint_of(self.config_entry.data, key=key))
+
+    @override
+    async def check_now(self, *, models: bool = False) -> None:
+        await self._engine.checker.check(self.member, models=models)
+        self._judge()
+        self.async_set_updated_data(None)
+
+    async def _wake(self, actions: list[dict[str, Any]]) -> None:
+        """Run the wake action to its end. Raises HomeAssistantError or Invalid where it fails: the router logs it and goes on."""
+        sequence = await async_validate_actions_config(self.hass, cv.SCRIPT_SCHEMA(actions))
+        script = Script(self.hass, sequence, f"Wake {self.name}", DOMAIN)
+        try:
+            await script.async_run(context=Context())
+        finally:
+            await script.async_unload()
+
+    @override
+    async def _async_update_data(self) -> None:
+        await self._engine.checker.check(self.member)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Keep the device true, and call the owner where the provider needs one."""
+        if self.config_entry.state not in (ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.LOADED):
+            return  # it was unloaded while the provider was asked
+        health = self.member.health
+        if health is not None and (shown := (health.provider, health.version, self.backend.base_url)) != self._shown:
+            self._shown = shown
+            dr.async_get(self.hass).async_update_device(
+                self.config_entry.runtime_data.device_id,
+                model=health.provider,
+                sw_version=health.version,
+                configuration_url=self.backend.base_url.removesuffix("/v1"),
+            )
+        if self.member.state is ProviderState.UNAUTHORIZED:
+            if not self.config_entry.data.get(CONF_EPHEMERAL):
+                self._asks_for_key = True
+                reauth.start(self.hass, self.config_entry)
+        elif self.member.online:
+            issues.check_models(self)
+            if self.member.failures == 0:
+                issues.identity_proven(self)
+        elif self.backend.identity is not None and self.backend.answered_as not in (None, self.backend.identity):
+            issues.another_answers(self, self.backend.answered_as)
+
+    @override
+    def _on_reachable(self, member: Member | None, event: RoutingEvent | None) -> None:
+        super()._on_reachable(member, event)
+        if self.member.state is not ProviderState.UNAUTHORIZED:
+            return
+        if reauth.is_certain(self.member, has_key=CONF_API_KEY in self.config_entry.data):
+            self._judge()
+        else:
+            self.config_entry.async_create_background_task(
+                self.hass, self.check_now(models=True), name=f"{DOMAIN} confirm refusal {self.name}"
+            )
+
+    @callback
+    @override
+    def _on_pool(self, event: RoutingEvent | None) -> None:
+        if self._asks_for_key and reauth.is_over(self.member):
+            self._asks_for_key = False
+            reauth.withdraw(self.hass, self.config_entry)
+        super()._on_pool(event)
+
+    @callback
+    def _on_change(self, change: Change) -> None:
+        """The network said something, maybe of this provider."""
+        if change.provider.id != self.config_entry.data.get(CONF_PROVIDER_ID):
+            return
+        if change.kind is ChangeKind.REMOVED:
+            self._reprober.discard(change.provider.id)
+            self._engine.pool.note_goodbye(self.member)
+            issues.move_withdrawn(self)
+        elif change.kind is ChangeKind.HEARD and self.member.online:
+            return  # no news of one that is well
+        elif change.kind is not ChangeKind.STATE:
+            self.config_entry.async_create_background_task(
+                self.hass, self._on_advertisement(), name=f"{DOMAIN} record {self.name}"
+            )
+
+    async def _on_advertisement(self) -> None:
+        """Take over what the provider advertises now, its address only where `identity` allows that without the owner."""
+        models_changed = False
+        async with self._identifying:  # the newest advertisements are read when it is their turn
+            provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
+            if provider is not None:
+                models_changed = await self._identify(provider)
+        await self.check_now(models=models_changed)
+        if provider is not None and not self.member.online:
+            self._reprober.add(provider.record)  # it may announce itself before it listens; after a minute the interval is enough
+
+    async def _answers(self, _: ServiceRecord) -> bool:
+        """Whether it answers now."""
+        await self.check_now()
+        return self.member.online
+
+    async def _relocate(self) -> bool:
+        """Whether the provider, which no longer answers where it is, was moved to another address of the same advertisement."""
+        async with self._identifying:
+            provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
+            here = self.backend.base_url
+            if provider is None or not any(
+                {here} < {here, *record.urls()} for record in provider.records if here in record.urls()
+            ):
+                return False
+            await self._identify(provider, unreachable=True)
+            return self.backend.base_url != here
+
+    async def _identify(self, provider: Provider, *, unreachable: bool = False) -> bool:
+        """Act on the provider's advertisements; whether its models must be asked for again.
+
+        `unreachable`: it has just not answered at its address.
+        """
+        data = self.config_entry.data
+        session = async_get_clientsession(self.hass)
+        probe = IdentityProbe(session, self.name, provider.id, data.get(CONF_API_KEY))
+        known = confirmed_of(data)
+        found = await identify_any(provider.records, known, probe)
+        if found.verdict is Verdict.SAME and (unreachable or (self.member.known and not self.member.online)):
+            elsewhere = await identify_any(provider.records, known, probe, beyond_confirmed=True)
+            found = found if elsewhere.verdict is Verdict.UNREACHABLE else elsewhere
+        if self.config_entry.data != data:
+            return True  # its owner, or a flow, changed it meanwhile
+        if found.verdict is Verdict.UNREACHABLE:
+            return False
+        if found.verdict is not Verdict.SAME and not found.follow:
+            self._ask_owner(found)
+            return False
+        record = found.record
+        models_changed = found.follow or record.models != self.backend.info.announced_models
+        self.backend.announce(record)
+        if found.follow and found.base_url is not None:
+            self.hass.config_entries.async_update_entry(self.config_entry, data={**data, CONF_BASE_URL: found.base_url})
+            self.apply_data()
+        if data.get(CONF_EPHEMERAL) and self.backend.base_url in record.base_urls():
+            self.backend.move(endpoint_of(self.config_entry.data, key=record.ephemeral_key))
+        return models_changed
+
+    def _ask_owner(self, found: Identification) -> None:
+        """A repair, unless the owner has refused that address."""
+        try:
+            endpoint_of_record(found.record)
+        except ValueError:
+            _LOGGER.warning("%s advertises a certificate fingerprint that is none", self.name)
+            return
+        if found.base_url in self.config_entry.data.get(CONF_REFUSED, ()):
+            return
+        _LOGGER.debug("%s is advertised at %s: %s", self.name, found.base_url, found.verdict)
+        question = issues.CERTIFICATE_CHANGED if found.verdict is Verdict.CHANGED else issues.PROVIDER_MOVED
+        issues.provider_moved(self, found.record, found.base_url, question)
+
+
+def _nothing() -> None:
+    """A listener that only keeps the coordinator asking."""

@@ -1,0 +1,40 @@
+"""The way out where the gateway's database was lost: the owner confirms the loss."""
+
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.helpers import issue_registry as ir
+
+from ..const import DOMAIN
+from ..core.accounting.storage.database import DatabaseError
+from ..data import gateway_runtime
+from ..markdown import Markdown, MarkdownFlow
+
+
+class DatabaseLostFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
+    """Says what is lost and what was rescued; then backends that cost money answer again."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Go straight to the question."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask for the confirmation."""
+        runtime = gateway_runtime(self.hass)
+        if runtime is None:
+            return self.async_abort(reason="gone")
+        if user_input is not None:
+            try:
+                await runtime.books.confirm_loss(actor=str(self.context.get("user_id") or ""))
+            except DatabaseError as err:
+                return self.async_abort(reason="not_saved", description_placeholders={"reason": str(err)})
+            return self.async_create_entry(data={})
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        shown = (issue.translation_placeholders if issue is not None else None) or {}
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=vol.Schema({}),
+            description_placeholders={name: Markdown(value) for name, value in shown.items()},
+        )

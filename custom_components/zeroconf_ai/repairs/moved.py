@@ -1,0 +1,81 @@
+"""The ways out where a provider is advertised at another address or with another certificate, and does not prove its identity."""
+
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_REFUSED, CONF_SERVICE_NAME
+from ..core.protocol.record import names_public_host
+from ..data import endpoint_of
+from ..flows.probe import Known, Problem, survey
+from ..markdown import MarkdownFlow, code
+
+MOST_REFUSED = 8
+"""Refused addresses that are kept of one provider."""
+
+
+class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
+    """Lets the owner accept what is advertised, or keep what was confirmed."""
+
+    def __init__(self, issue: dict[str, str | int | float | None]) -> None:
+        """`issue`: `entry_id` and what is advertised: `provider_id`, `service_name`, `base_url`, `fingerprint`."""
+        super().__init__()
+        self._issue = issue
+        self._base_url = str(issue[CONF_BASE_URL])
+
+    @property
+    def _entry(self) -> ConfigEntry:
+        """Raises AbortFlow where the provider is no longer set up, or has another identity by now."""
+        entry = self.hass.config_entries.async_get_entry(str(self._issue["entry_id"]))
+        if entry is None or entry.data.get(CONF_PROVIDER_ID) != self._issue[CONF_PROVIDER_ID]:
+            raise AbortFlow("gone")
+        return entry
+
+    @property
+    def _placeholders(self) -> dict[str, str]:
+        entry = self._entry
+        return {"provider": entry.title, "address": code(self._base_url), "former": code(entry.data[CONF_BASE_URL])}
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """What to do."""
+        return self.async_show_menu(step_id="init", menu_options=["accept", "keep"], description_placeholders=self._placeholders)
+
+    async def async_step_accept(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Use the advertised address. The stored key is sent there from now on: that is what the owner confirms."""
+        entry, placeholders = self._entry, self._placeholders | {"reason": ""}
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            data = self._accepted(entry)
+            endpoint = endpoint_of(data)
+            known = Known(data[CONF_PROVIDER_ID], endpoint.base_url)
+            try:
+                await survey(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
+            except Problem as problem:
+                errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
+            else:
+                self.hass.config_entries.async_update_entry(entry, data=data)
+                return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="accept", data_schema=vol.Schema({}), errors=errors, description_placeholders=placeholders
+        )
+
+    async def async_step_keep(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Keep what was confirmed, and do not ask about this address again."""
+        entry = self._entry
+        refused = [url for url in entry.data.get(CONF_REFUSED, ()) if url != self._base_url]
+        data = {**entry.data, CONF_REFUSED: [*refused, self._base_url][-MOST_REFUSED:]}
+        self.hass.config_entries.async_update_entry(entry, data=data)
+        return self.async_create_entry(data={})
+
+    def _accepted(self, entry: ConfigEntry) -> dict[str, Any]:
+        """The entry's data with what is advertised."""
+        taken = {name: self._issue.get(name) for name in (CONF_BASE_URL, CONF_SERVICE_NAME, CONF_FINGERPRINT)}
+        refused = [url for url in entry.data.get(CONF_REFUSED, ()) if url != self._base_url]
+        advertised = names_public_host(self._base_url) or None  # the owner accepts the host, not an address of this home
+        data = {**entry.data, **taken, CONF_REFUSED: refused or None, CONF_ADVERTISED: advertised}
+        return {name: value for name, value in data.items() if value is not None}

@@ -1,0 +1,67 @@
+"""What is measured and counted: of a provider its health, load, use and cost; of the gateway what goes through it."""
+
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from ..const import DOMAIN
+from ..data import AgentConfigEntry, ProviderRuntime
+from ..entity import for_each_provider
+from ..pool_coordinator import MemberCoordinator
+from ..usage.currency import COST_KEYS, CostCurrency
+from ..usage.entity import add_account_entities
+from .costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
+from .counters import COUNTERS, ERRORS, GATEWAY_COUNTERS, GatewayCounter, ProviderCounter
+from .gateway import GATEWAY_SENSORS, GatewaySensor
+from .provider import SENSORS, ProviderSensor
+from .usage import account_sensors
+
+PARALLEL_UPDATES = 0
+
+type _Sensor = ProviderSensor | ProviderCounter | ProviderCost | ProviderTotalCost
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """All sensors; those of what not every provider says only when it is heard for the first time, or was before a restart."""
+    registry = er.async_get(hass)
+
+    @callback
+    def add(coordinator: MemberCoordinator) -> None:
+        waiting = _sensors(coordinator)
+
+        @callback
+        def add_offered() -> None:
+            fresh = [
+                sensor
+                for sensor in waiting
+                if sensor.offered or registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, sensor.unique_id or "")
+            ]
+            for sensor in fresh:
+                waiting.remove(sensor)
+            if fresh:
+                async_add_entities(fresh, config_subentry_id=coordinator.subentry_id)
+
+        add_offered()
+        entry.async_on_unload(coordinator.async_add_listener(add_offered))
+
+    for_each_provider(entry, add)
+    add_account_entities(entry, async_add_entities, account_sensors)
+    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
+        async_add_entities(GatewaySensor(runtime.coordinator, description) for description in GATEWAY_SENSORS)
+        async_add_entities(GatewayCounter(runtime.coordinator, description) for description in GATEWAY_COUNTERS)
+
+
+def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
+    """What a backend of the gateway used and cost is known better: its account has it. Failed attempts are in no account."""
+    if coordinator.subentry_id is not None:
+        return [*(ProviderSensor(coordinator, description) for description in SENSORS), ProviderCounter(coordinator, ERRORS)]
+    currency = CostCurrency(coordinator.hass, [f"{coordinator.member_id}_{key}" for key in COST_KEYS])
+    return [
+        *(ProviderSensor(coordinator, description) for description in SENSORS),
+        *(ProviderCounter(coordinator, description) for description in COUNTERS),
+        *(ProviderCost(coordinator, description, currency) for description in COSTS),
+        ProviderTotalCost(coordinator, COST_TOTAL, currency),
+    ]

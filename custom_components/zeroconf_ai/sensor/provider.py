@@ -1,0 +1,163 @@
+"""What is measured of a provider: health and load."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.const import EntityCategory, UnitOfTime
+from homeassistant.helpers.typing import StateType
+
+from ..core.protocol.status import ProviderState, Queue
+from ..core.protocol.values import clean
+from ..core.routing.pool.pool import Member
+from ..entity import ProviderEntity
+
+LONGEST_STATE = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSensorDescription(SensorEntityDescription):
+    """A figure that is read off the pool's picture of the provider."""
+
+    value_fn: Callable[[Member], StateType | datetime]
+    attributes_fn: Callable[[Member], Mapping[str, Any]] | None = None
+    offered_fn: Callable[[Member], bool] = lambda _: True
+    """Whether the provider says it at all."""
+    of_agents: bool = True
+    """Whether it means anything for an agent of this Home Assistant."""
+    only_online: bool = False
+    """Nothing can be said of it while the provider is offline."""
+
+
+def _queue(member: Member) -> Queue | None:
+    return member.status.queue if member.status else None
+
+
+def _active(member: Member) -> int:
+    """The provider's own count, which is as old as the last check, but never less than what runs through here right now."""
+    queue = _queue(member)
+    return max(queue.active if queue else 0, member.active)
+
+
+def _real_models(member: Member) -> list[str]:
+    """The ids of its models, without a gateway's names for a choice among them."""
+    return [model.id for model in member.models if not model.virtual]
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+SENSORS = (
+    ProviderSensorDescription(
+        key="status",
+        translation_key="status",
+        device_class=SensorDeviceClass.ENUM,
+        options=[state.value for state in ProviderState],
+        value_fn=lambda member: member.state.value if member.known else None,
+    ),
+    ProviderSensorDescription(
+        key="latency",
+        translation_key="latency",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        device_class=SensorDeviceClass.DURATION,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_unit_of_measurement=UnitOfTime.MILLISECONDS,
+        suggested_display_precision=0,
+        of_agents=False,
+        only_online=True,
+        value_fn=lambda member: member.latency,
+    ),
+    ProviderSensorDescription(
+        key="queue_depth",
+        translation_key="queue_depth",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        only_online=True,
+        offered_fn=lambda member: _queue(member) is not None,
+        value_fn=lambda member: queue.depth if (queue := _queue(member)) else None,
+    ),
+    ProviderSensorDescription(
+        key="active_requests",
+        translation_key="active_requests",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        only_online=True,
+        value_fn=_active,
+    ),
+    ProviderSensorDescription(
+        key="capacity",
+        translation_key="capacity",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        only_online=True,
+        offered_fn=lambda member: member.slots.limit is not None,
+        value_fn=lambda member: member.slots.limit,
+    ),
+    ProviderSensorDescription(
+        key="waiting_requests",
+        translation_key="waiting_requests",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        only_online=True,
+        offered_fn=lambda member: member.slots.limit is not None,  # else nobody ever waits
+        value_fn=lambda member: member.slots.waiting,
+    ),
+    ProviderSensorDescription(
+        key="models",
+        translation_key="models",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        only_online=True,
+        value_fn=lambda member: len(_real_models(member)),
+        attributes_fn=lambda member: {"models": _real_models(member)},
+    ),
+    ProviderSensorDescription(
+        key="last_error",
+        translation_key="last_error",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda member: clean(member.last_error, LONGEST_STATE) if member.last_error else None,
+    ),
+    ProviderSensorDescription(
+        key="last_seen",
+        translation_key="last_seen",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,  # another state with every check
+        of_agents=False,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda member: _time(member.last_seen),
+    ),
+)
+
+
+class ProviderSensor(ProviderEntity, SensorEntity):
+    """Shows a figure of the table."""
+
+    entity_description: ProviderSensorDescription
+    _unrecorded_attributes = frozenset({"models"})
+
+    @property
+    def offered(self) -> bool:
+        """Whether the provider says it."""
+        member, description = self.coordinator.member, self.entity_description
+        if self.coordinator.is_agent and not description.of_agents:
+            return False
+        return member is not None and description.offered_fn(member)
+
+    @property
+    @override
+    def available(self) -> bool:
+        return super().available and (self.member.online or not self.entity_description.only_online)
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        return self.entity_description.value_fn(self.member)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        attributes_fn = self.entity_description.attributes_fn
+        return attributes_fn(self.member) if attributes_fn else None

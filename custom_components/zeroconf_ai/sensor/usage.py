@@ -1,0 +1,304 @@
+"""What was used, and at what cost: of the household, of each backend of the gateway and of each key."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfTime
+from homeassistant.helpers.typing import StateType
+from homeassistant.util import dt as dt_util
+
+from ..core.accounting.budget import Scope
+from ..core.accounting.budgets.budget_store import BudgetState
+from ..core.accounting.usage.summary import Sums
+from ..core.accounting.usage.totals import Standing
+from ..core.protocol.values import NANO
+from ..usage.coordinators import Account
+from ..usage.entity import AccountEntity, budget_attributes
+
+_TOTAL = SensorStateClass.TOTAL_INCREASING
+_NOW = SensorStateClass.MEASUREMENT
+_DETAIL = EntityCategory.DIAGNOSTIC
+
+
+def _month_start() -> datetime:
+    return dt_util.start_of_local_day(dt_util.now().replace(day=1))
+
+
+def _last_used(account: Account) -> datetime | None:
+    key = account.books.keys.get(account.subject)
+    return None if key is None or key.last_used is None else dt_util.utc_from_timestamp(key.last_used)
+
+
+def _cost_per_request(account: Account) -> float | None:
+    """On average of this month, of the requests whose cost is known."""
+    month = account.standing.month
+    cost = _cost(account, month)
+    return None if cost is None or not month.priced else cost / month.priced
+
+
+def _cost(account: Account, sums: Sums) -> float | None:
+    """In the account's currency; None before anything cost something."""
+    currency = account.cost_currency
+    if currency is None or not account.standing.total.priced:
+        return None
+    return sums.costs.get(currency, 0) / NANO
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSensorDescription(SensorEntityDescription):
+    """A figure of an account."""
+
+    value_fn: Callable[[Account], StateType | datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostDescription(SensorEntityDescription):
+    """Money of a part of what was used."""
+
+    sums_fn: Callable[[Standing], Sums]
+    last_reset_fn: Callable[[], datetime | None]
+
+
+COUNTS = (
+    AccountSensorDescription(
+        key="requests",
+        translation_key="requests",
+        state_class=_TOTAL,
+        value_fn=lambda account: account.standing.total.requests,
+    ),
+    AccountSensorDescription(
+        key="tokens_in",
+        translation_key="tokens_in",
+        state_class=_TOTAL,
+        value_fn=lambda account: account.standing.total.prompt_tokens,
+    ),
+    AccountSensorDescription(
+        key="tokens_out",
+        translation_key="tokens_out",
+        state_class=_TOTAL,
+        value_fn=lambda account: account.standing.total.completion_tokens,
+    ),
+    AccountSensorDescription(
+        key="tokens_cached",
+        translation_key="tokens_cached",
+        entity_category=_DETAIL,
+        entity_registry_enabled_default=False,
+        state_class=_TOTAL,
+        value_fn=lambda account: account.standing.total.cached_tokens,
+    ),
+)
+
+ERRORS = AccountSensorDescription(
+    key="errors",
+    translation_key="errors",
+    entity_category=_DETAIL,
+    state_class=_TOTAL,
+    value_fn=lambda account: account.standing.total.errors,
+)
+"""Of a backend, they are the attempts that failed there, which its tally has."""
+
+TOKENS = AccountSensorDescription(
+    key="tokens",
+    translation_key="tokens",
+    state_class=_TOTAL,
+    value_fn=lambda account: account.standing.total.prompt_tokens + account.standing.total.completion_tokens,
+)
+
+LAST_USED = AccountSensorDescription(
+    key="last_used", translation_key="last_used", device_class=SensorDeviceClass.TIMESTAMP, value_fn=_last_used
+)
+
+RECENT = (
+    AccountSensorDescription(
+        key="tokens_per_second",
+        translation_key="tokens_per_second",
+        entity_category=_DETAIL,
+        entity_registry_enabled_default=False,
+        state_class=_NOW,
+        suggested_display_precision=1,
+        value_fn=lambda account: account.recent.tokens_per_second,
+    ),
+    AccountSensorDescription(
+        key="first_token_p50",
+        translation_key="first_token_p50",
+        entity_category=_DETAIL,
+        entity_registry_enabled_default=False,
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=_NOW,
+        suggested_display_precision=2,
+        value_fn=lambda account: account.recent.first_token(50),
+    ),
+    AccountSensorDescription(
+        key="first_token_p95",
+        translation_key="first_token_p95",
+        entity_category=_DETAIL,
+        entity_registry_enabled_default=False,
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=_NOW,
+        suggested_display_precision=2,
+        value_fn=lambda account: account.recent.first_token(95),
+    ),
+    AccountSensorDescription(
+        key="error_rate",
+        translation_key="error_rate",
+        entity_category=_DETAIL,
+        entity_registry_enabled_default=False,
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=_NOW,
+        suggested_display_precision=1,
+        value_fn=lambda account: account.error_rate,
+    ),
+)
+
+COSTS = (
+    CostDescription(
+        key="cost_today",
+        translation_key="cost_today",
+        device_class=SensorDeviceClass.MONETARY,
+        state_class=SensorStateClass.TOTAL,
+        sums_fn=lambda standing: standing.today,
+        last_reset_fn=dt_util.start_of_local_day,
+    ),
+    CostDescription(
+        key="cost_month",
+        translation_key="cost_month",
+        device_class=SensorDeviceClass.MONETARY,
+        state_class=SensorStateClass.TOTAL,
+        sums_fn=lambda standing: standing.month,
+        last_reset_fn=_month_start,
+    ),
+    CostDescription(
+        key="cost_total",
+        translation_key="cost_total",
+        device_class=SensorDeviceClass.MONETARY,
+        state_class=SensorStateClass.TOTAL,
+        sums_fn=lambda standing: standing.total,
+        last_reset_fn=lambda: None,
+    ),
+)
+
+COST_PER_REQUEST = AccountSensorDescription(
+    key="cost_per_request",
+    translation_key="cost_per_request",
+    entity_category=_DETAIL,
+    entity_registry_enabled_default=False,
+    device_class=SensorDeviceClass.MONETARY,
+    suggested_display_precision=4,
+    value_fn=_cost_per_request,
+)
+
+BUDGET = SensorEntityDescription(key="budget", translation_key="budget", device_class=SensorDeviceClass.MONETARY)
+BUDGET_LEFT = SensorEntityDescription(
+    key="budget_left", translation_key="budget_left", native_unit_of_measurement=PERCENTAGE, suggested_display_precision=0
+)
+
+
+class AccountSensor(AccountEntity, SensorEntity):
+    """Shows a figure of the table."""
+
+    entity_description: AccountSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        return self.entity_description.value_fn(self.coordinator)
+
+
+class CostPerRequest(AccountSensor):
+    """On average of this month."""
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        return self.coordinator.cost_currency
+
+
+class CostSensor(AccountEntity, SensorEntity):
+    """What was spent; what is in another currency than most is an attribute."""
+
+    entity_description: CostDescription
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        return _cost(self.coordinator, self.entity_description.sums_fn(self.coordinator.standing))
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        return self.coordinator.cost_currency
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        """When the period began, in Home Assistant's time zone."""
+        return self.entity_description.last_reset_fn()
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        costs = self.entity_description.sums_fn(self.coordinator.standing).costs
+        others = {name: cost / NANO for name, cost in sorted(costs.items()) if cost and name != self.coordinator.cost_currency}
+        return {"other_currencies": others} if others else None
+
+
+class _BudgetSensor(AccountEntity, SensorEntity):
+    """Of several budgets, the one that is nearest to its end."""
+
+    @property
+    def _state(self) -> BudgetState | None:
+        return next(iter(self.coordinator.budgets), None)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        return None if (state := self._state) is None else budget_attributes(state)
+
+
+class BudgetSensor(_BudgetSensor):
+    """How much it is; unknown where there is none."""
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        return None if (state := self._state) is None else state.budget.amount / NANO
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str:
+        return self.coordinator.currency
+
+
+class BudgetLeftSensor(_BudgetSensor):
+    """How much of it is left; unknown where there is none."""
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        return None if (state := self._state) is None else max(0.0, 100.0 - state.percent)
+
+
+def account_sensors(account: Account) -> list[SensorEntity]:
+    """All that an account has."""
+    of_key = account.scope is Scope.KEY
+    figures = [*COUNTS, *RECENT]
+    if account.scope is not Scope.BACKEND:
+        figures.append(ERRORS)
+    if account.scope is Scope.HOUSEHOLD:
+        figures.append(TOKENS)
+    if of_key:
+        figures.append(LAST_USED)
+        figures = [
+            replace(figure, entity_registry_enabled_default=False) if figure.key == "errors" else figure for figure in figures
+        ]
+    sensors: list[SensorEntity] = [AccountSensor(account, figure) for figure in figures]
+    if not account.is_agent:
+        sensors += [CostSensor(account, cost) for cost in COSTS]
+        sensors.append(CostPerRequest(account, COST_PER_REQUEST))
+        sensors += [BudgetSensor(account, BUDGET), BudgetLeftSensor(account, BUDGET_LEFT)]
+    return sensors

@@ -1,0 +1,1 @@
+"""Usage and budgets in Home Assistant: trackers, alerts, display names."""

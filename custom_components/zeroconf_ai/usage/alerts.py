@@ -1,0 +1,199 @@
+"""Tells the owner that a budget nears its end: by notification, by webhook, and by a repair where it is spent.
+
+Each threshold is told once within its period (`Budgets.listen`), also over restarts. None of it holds up a request.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+import logging
+from typing import Any
+
+import aiohttp
+import voluptuous as vol
+from yarl import URL
+
+from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_PERSISTENT_NOTIFICATION, SERVICE_SEND_MESSAGE
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import dt as dt_util
+
+from .. import issues
+from ..core.accounting.budget import BudgetEvent
+from ..core.accounting.store import Books
+from ..core.protocol.values import NANO
+from ..data import GatewayConfigEntry
+from ..markdown import escape
+from .display_names import budget_owner
+from .trackers import Accounts
+
+_LOGGER = logging.getLogger(__name__)
+
+CONF_ALERTS = "alerts"
+CONF_NOTIFY_ENTITIES = "notify_entities"
+CONF_NOTIFY_ACTIONS = "notify_actions"
+"""Names of notify actions that are no entities, such as `mobile_app_phone`."""
+CONF_WEBHOOK_URL = "webhook_url"
+CONF_ALERT_FROM = "alert_from"
+"""Per cent; lower thresholds are not told."""
+DEFAULT_ALERT_FROM = 80
+
+_WEBHOOK_SECONDS = 10.0
+_HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
+
+
+class Alerts:
+    """Lives from `start` to `close`."""
+
+    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, books: Books, accounts: Accounts) -> None:
+        """`accounts` know the currencies."""
+        self._hass = hass
+        self._entry = entry
+        self._books = books
+        self._accounts = accounts
+        self._waiting: dict[str, BudgetEvent] = {}
+        """What is to be told, by budget: of thresholds that are reached at once, the highest."""
+        self._exceeded: frozenset[str] = frozenset()
+        self._stops: list[Callable[[], None]] = []
+
+    @callback
+    def start(self) -> None:
+        """Begin to tell."""
+        self._check()
+        issues.keep_budgets(self._hass, self._exceeded)
+        self._stops = [
+            self._books.budgets.listen(self._on_threshold),
+            self._books.budgets.watch(self._check),
+            self._accounts.household.async_add_listener(self._check),
+        ]
+
+    @callback
+    def close(self) -> None:
+        """End it. Repairs stay, as does which of them the owner ignores. Safe to call twice."""
+        while self._stops:
+            self._stops.pop()()
+
+    @callback
+    def _on_threshold(self, event: BudgetEvent) -> None:
+        budget_id = event.budget.id
+        if budget_id not in self._waiting:
+            self._hass.loop.call_soon(self._tell, budget_id)
+        self._waiting[budget_id] = event
+        if event.threshold >= 100:
+            self._hass.loop.call_soon(self._check)
+
+    @callback
+    def _tell(self, budget_id: str) -> None:
+        event = self._waiting.pop(budget_id)
+        alerts: Mapping[str, Any] = self._entry.options.get(CONF_ALERTS, {})
+        if event.threshold >= alerts.get(CONF_ALERT_FROM, DEFAULT_ALERT_FROM):
+            # A task of Home Assistant, and not of the entry: what is said last is not lost with a reload.
+            self._hass.async_create_background_task(self._send(event, alerts), "zeroconf_ai budget alert")
+
+    async def _send(self, event: BudgetEvent, alerts: Mapping[str, Any]) -> None:
+        budget = event.budget
+        owner = await budget_owner(self._hass, self._books.keys, budget)
+        account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
+        facts: dict[str, Any] = {
+            "event": "budget_exceeded" if event.threshold >= 100 else "budget_threshold",
+            "budget": budget.id,
+            "scope": budget.scope.value,
+            "name": owner,
+            "period": budget.period.value,
+            "threshold": event.threshold,
+            "amount": budget.amount / NANO,
+            "spent": event.spent / NANO,
+            "currency": account.currency,
+            "action": budget.action.value,
+            "renews": dt_util.utc_from_timestamp(event.period.end).isoformat(),
+        }
+        title = "AI budget: exceeded" if event.refused else f"AI budget: {event.threshold} % spent"
+        digits = 2 if budget.amount >= NANO else 4
+        also = ", and what is left does not pay for another request" if event.refused else ""
+
+        def message(name: str) -> str:
+            return (
+                f"{facts['spent']:.{digits}f} of {facts['amount']:.{digits}f} {account.currency} of {name}'s budget for this "
+                f"{budget.period} are spent{also}. It renews on "
+                f"{dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
+            )
+
+        def data_for(action: str) -> dict[str, Any]:
+            # The one that Home Assistant itself shows, and renders as Markdown.
+            rendered = action.removeprefix(f"{NOTIFY_DOMAIN}.") == SERVICE_PERSISTENT_NOTIFICATION
+            return {"title": title, "message": message(escape(owner) if rendered else owner)}
+
+        sends = [
+            self._notify(SERVICE_SEND_MESSAGE, {ATTR_ENTITY_ID: entity, "title": title, "message": message(owner)})
+            for entity in alerts.get(CONF_NOTIFY_ENTITIES, ())
+        ]
+        sends += [self._notify(name, data_for(name)) for name in alerts.get(CONF_NOTIFY_ACTIONS, ())]
+        if url := alerts.get(CONF_WEBHOOK_URL):
+            sends.append(self._post(url, facts))
+        await asyncio.gather(*sends)
+
+    async def _notify(self, action: str, data: dict[str, Any]) -> None:
+        name = action.removeprefix(f"{NOTIFY_DOMAIN}.")
+        try:
+            await self._hass.services.async_call(NOTIFY_DOMAIN, name, data, blocking=True)
+        except (HomeAssistantError, vol.Invalid) as err:
+            _LOGGER.warning("The budget alert could not be sent by notify.%s: %s", name, err)
+        except Exception:  # whatever a notify integration does, the other alerts are sent
+            _LOGGER.exception("The budget alert could not be sent by notify.%s", name)
+
+    async def _post(self, url: str, facts: Mapping[str, Any]) -> None:
+        """Its address may hold a secret, and so is named by its host alone."""
+        try:
+            async with async_get_clientsession(self._hass).post(
+                url, json=facts, allow_redirects=False, timeout=aiohttp.ClientTimeout(_WEBHOOK_SECONDS)
+            ) as response:
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as err:
+            _LOGGER.warning("The budget alert could not be posted to %s: %s", URL(url).host, type(err).__name__)
+            return
+        if status >= 300:
+            _LOGGER.warning("The budget alert was refused by %s with status %d", URL(url).host, status)
+
+    @callback
+    def _check(self) -> None:
+        """Have a repair for each budget that is spent, and for no other."""
+        budgets = self._books.budgets
+        exceeded = frozenset(budget.id for budget in (*budgets, *budgets.limits) if budgets.state(budget.id).exceeded)
+        for budget_id in self._exceeded - exceeded:
+            issues.budget_fine(self._hass, budget_id)
+        new = exceeded - self._exceeded
+        self._exceeded = exceeded
+        if new:
+            self._entry.async_create_task(self._hass, self._raise(new), "zeroconf_ai budget repairs")
+
+    async def _raise(self, new: frozenset[str]) -> None:
+        for budget_id in sorted(new):
+            try:
+                budget = self._books.budgets.state(budget_id).budget
+            except KeyError:
+                continue
+            owner = await budget_owner(self._hass, self._books.keys, budget)
+            if budget_id in self._exceeded:  # still, after that wait
+                account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
+                state = self._books.budgets.state(budget_id)
+                issues.budget_exceeded(self._hass, state, owner, account.currency)
+
+
+def is_webhook(text: str) -> bool:
+    """Whether it is an address that may be posted to: one of https, or of a machine at home."""
+    try:
+        url = URL(text)
+        host = url.host
+    except ValueError:
+        return False
+    if not host or url.scheme not in ("http", "https"):
+        return False
+    if url.scheme == "https":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." not in host or host.casefold().rstrip(".").endswith(_HOME_ENDINGS)
+    return address.is_private or address.is_link_local

@@ -1,0 +1,78 @@
+"""What people call those who use the gateway: the owners of budgets, and devices that ask without a key."""
+
+from ipaddress import ip_address
+import time
+
+from homeassistant.components.device_tracker.const import ATTR_IP, ATTR_MAC, DOMAIN as DEVICE_TRACKER_DOMAIN
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+
+from ..core.accounting.budget import Budget, Scope
+from ..core.accounting.keys.key_store import KeyStore
+from ..core.protocol.values import clean
+from ..data import DATA, gateway_entry
+
+_FRESH_SECONDS = 60.0
+"""For so long it is believed which device has which address."""
+
+
+async def budget_owner(hass: HomeAssistant, keys: KeyStore, budget: Budget) -> str:
+    """Whose budget it is, by name; by id where that is gone."""
+    subject = budget.subject
+    if budget.scope is Scope.KEY:
+        key = keys.get(subject)
+        return subject if key is None else key.name
+    if budget.scope is Scope.USER:
+        user = await hass.auth.async_get_user(subject)
+        return subject if user is None else user.name or subject
+    if budget.scope is Scope.BACKEND:
+        return backend_names(hass).get(subject, subject)
+    entry = gateway_entry(hass)
+    return entry.title if entry is not None else ""
+
+
+@callback
+def backend_names(hass: HomeAssistant) -> dict[str, str]:
+    """All that may answer for money: id → name."""
+    return {member.id: member.name for member in hass.data[DATA].engine.pool if not member.backend.info.agent}
+
+
+async def user_names(hass: HomeAssistant) -> dict[str, str]:
+    """The people of this home: id → name."""
+    users = await hass.auth.async_get_users()
+    return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
+
+
+class DeviceNames:
+    """Knows devices by their addresses, as far as Home Assistant does: by the trackers of routers, and their devices' names."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Looks when it is asked, and no more than once a minute."""
+        self._hass = hass
+        self._names: dict[str, str] = {}
+        self._read_at = float("-inf")
+
+    @callback
+    def __call__(self, address: str) -> str | None:
+        """The name of the device with an address; None where nobody knows."""
+        now = time.monotonic()
+        if now - self._read_at >= _FRESH_SECONDS:
+            self._read_at = now
+            self._names = self._read()
+        return self._names.get(address)
+
+    def _read(self) -> dict[str, str]:
+        devices = dr.async_get(self._hass)
+        names: dict[str, str] = {}
+        for state in self._hass.states.async_all(DEVICE_TRACKER_DOMAIN):
+            try:
+                address = str(ip_address(state.attributes.get(ATTR_IP, "")))
+            except ValueError:
+                continue
+            named = None
+            if isinstance(mac := state.attributes.get(ATTR_MAC), str):
+                connection = (dr.CONNECTION_NETWORK_MAC, dr.format_mac(mac))
+                found = devices.async_get_devices(connections={connection})
+                named = next((name for device in found if (name := device.name_by_user or device.name)), None)
+            names[address] = clean(named or state.name)
+        return names
