@@ -206,7 +206,7 @@ async def test_reconfigure_changes_who_may_ask(hass: HomeAssistant, tmp_path: Pa
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     await hass.async_block_till_done()
     assert (entry.title, entry.options[CONF_AUTH], entry.options[CONF_STRATEGY]) == ("House", "none", "cost")
-    assert not entry.runtime_data.gateway.access.required
+    assert not entry.runtime_data.server.access.required
 
     result = await entry.start_reconfigure_flow(hass)
     result = await submit(hass, result, {"name": "House", CONF_AUTH: "none", CONF_NETWORKS: ["192.168.1.0/24", "fd00::/8"]})

@@ -23,7 +23,8 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
-from custom_components.zeroconf_ai.data import DATA, gateway_entry, gateway_runtime
+from custom_components.zeroconf_ai.data import DATA, gateway_entry
+from custom_components.zeroconf_ai.gateway.runtime import gateway_runtime
 from custom_components.zeroconf_ai.gateway.separate_port import OWN_PORT_CLOSED
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, EVENT_HOMEASSISTANT_STOP
@@ -112,7 +113,7 @@ async def test_the_device_is_named_for_the_gateway(hass: HomeAssistant) -> None:
     await hass.async_block_till_done()
     device = dr.async_get(hass).async_get(runtime_of(entry).device_id)
     assert device is not None
-    assert (device.name, runtime_of(entry).gateway.name) == ("Kitchen", "Kitchen")
+    assert (device.name, runtime_of(entry).server.name) == ("Kitchen", "Kitchen")
 
 
 async def test_a_start_does_not_wait_for_a_backend_that_is_silent(hass: HomeAssistant, socket_enabled: None) -> None:

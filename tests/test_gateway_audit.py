@@ -207,7 +207,7 @@ async def test_sessions_stay_with_their_backends_over_a_restart(
             return answer.headers["X-ZeroconfAI-Provider"]
 
         before = {session: await who(session) for session in range(6)}
-        sessions = runtime_of(entry).gateway.engine.sessions
+        sessions = runtime_of(entry).server.engine.sessions
         assert await hass.config_entries.async_unload(entry.entry_id)
         sessions._rows.clear()  # a new process has none
         assert await hass.config_entries.async_setup(entry.entry_id)

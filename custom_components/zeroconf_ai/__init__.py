@@ -17,11 +17,12 @@ from .const import CONF_PROVIDER_ID, DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.base import BackendInfo
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Engine
-from .data import DATA, ProviderRuntime, Shared, ZeroconfAIConfigEntry, endpoint_of, gateway_runtime, is_gateway
+from .data import DATA, Shared, endpoint_of, is_gateway
 from .entity import provider_device
 from .flows.offers import async_get_offers
-from .gateway.runtime import async_setup_gateway, async_unload_gateway
+from .gateway.runtime import async_setup_gateway, async_unload_gateway, gateway_runtime
 from .provider.coordinator import ProviderCoordinator
+from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 
 PLATFORMS = [
@@ -59,7 +60,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     return await (async_setup_gateway if is_gateway(entry) else _setup_provider)(hass, entry)
 
 
-async def _setup_provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> bool:
+async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bool:
     """Set up one provider. One that is offline is set up as well: it may be woken, or come back by itself."""
     shared = hass.data[DATA]
     backend = ZeroconfAIBackend(async_get_clientsession(hass), BackendInfo(entry.entry_id, entry.title), endpoint_of(entry.data))
@@ -85,7 +86,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> 
     return True
 
 
-def _let_go(hass: HomeAssistant, entry: ZeroconfAIConfigEntry, engine: Engine) -> None:
+def _let_go(hass: HomeAssistant, entry: ProviderConfigEntry, engine: Engine) -> None:
     """Take the backend out of the pool; requests that it is answering go on to their end."""
     entry.async_create_task(hass, engine.remove(entry.entry_id), name=f"{DOMAIN} remove {entry.title}")
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
@@ -121,7 +122,7 @@ class _Updater:
         self._subentries = _snapshot(entry)
         self._data = dict(entry.data)
 
-    async def __call__(self, hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
+    async def __call__(self, hass: HomeAssistant, entry: ProviderConfigEntry) -> None:
         runtime = entry.runtime_data
         if _snapshot(entry) != self._subentries or runtime.member.name != entry.title:
             hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -9,9 +9,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SUBENTRY_AI_TASK
 from .core.engine import Source
 from .core.protocol.errors import ApiError
-from .data import AgentConfigEntry
 from .entity import AgentEntity
 from .errors import to_home_assistant_error
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 0
 
@@ -20,7 +20,7 @@ MAX_ROUNDS = 100
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One entity for each AI task subentry."""
     for subentry in entry.get_subentries_of_type(SUBENTRY_AI_TASK):

@@ -14,9 +14,8 @@ from .binary_sensor_accounts import account_binary_sensors
 from .core.protocol.status import ProviderState
 from .core.routing.pool.circuit_breaker import BreakerState
 from .core.routing.pool.pool import Member
-from .data import AgentConfigEntry
-from .entity import ProviderEntity, add_provider_entities
-from .usage.entity import add_account_entities
+from .entity import ProviderEntity, add_account_entities, add_provider_entities
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 0
 
@@ -48,7 +47,7 @@ BINARY_SENSORS = (
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One entity for each description and provider."""
     add_provider_entities(

@@ -8,9 +8,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .data import AgentConfigEntry
 from .entity import ProviderEntity, add_provider_entities
 from .pool_coordinator import MemberCoordinator
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 1
 
@@ -33,7 +33,7 @@ BUTTONS = (
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One entity for each description. There is nothing to ask an agent of this Home Assistant."""
 

@@ -17,16 +17,16 @@ from .assist.spoken import async_done, async_sentence
 from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
 from .core.protocol.errors import ApiError
-from .data import AgentConfigEntry
 from .entity import AgentEntity
 from .errors import log_failure, sentence_key
 from .home_agents.backend import is_asked_by_client
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 0
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One entity for each agent."""
     for subentry in entry.get_subentries_of_type(SUBENTRY_CONVERSATION):
@@ -39,7 +39,7 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
     _attr_translation_key = "conversation"
     _attr_supports_streaming = True
 
-    def __init__(self, entry: AgentConfigEntry, subentry: ConfigSubentry) -> None:
+    def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
         """An agent with an LLM API can control the home, and says so."""
         super().__init__(entry, subentry)
         if subentry.data.get(CONF_LLM_HASS_API):

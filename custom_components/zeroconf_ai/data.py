@@ -1,10 +1,10 @@
-"""What the integration keeps while it runs: one engine for all entries, and a runtime object for each."""
+"""What all config entries share: one engine, one discovery, and how entries are told apart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
@@ -21,16 +21,11 @@ from .const import (
 )
 from .core.backends.base import Endpoint, Ssl
 from .core.backends.identity_probe import confirmed_key
-from .core.backends.zeroconfai import ZeroconfAIBackend, fingerprint_ssl
+from .core.backends.zeroconfai import fingerprint_ssl
 from .core.engine import Engine
 from .core.lan.discovery import DiscoveryManager
 from .core.lan.identity import Confirmed
 from .core.protocol.record import names_public_host
-from .core.routing.pool.pool import Member
-
-if TYPE_CHECKING:
-    from .gateway.runtime import GatewayRuntime
-    from .provider.coordinator import ProviderCoordinator
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +39,18 @@ class Shared:
 DATA: HassKey[Shared] = HassKey(DOMAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRuntime:
-    """What one provider's entry has while it is loaded."""
-
-    backend: ZeroconfAIBackend
-    member: Member
-    coordinator: ProviderCoordinator
-    device_id: str
-    """The device registry's id of the provider's device."""
-
-
-type ZeroconfAIConfigEntry = ConfigEntry[ProviderRuntime]
-"""A provider's entry."""
-type GatewayConfigEntry = ConfigEntry[GatewayRuntime]
-type AgentConfigEntry = ConfigEntry[ProviderRuntime] | ConfigEntry[GatewayRuntime]
-"""Any entry."""
-
-
 def is_gateway(entry: ConfigEntry) -> bool:
     """Whether it is the gateway's entry and not a provider's."""
     return entry.data.get(CONF_KIND) == KIND_GATEWAY
 
 
-def gateway_entry(hass: HomeAssistant) -> GatewayConfigEntry | None:
-    """The gateway's entry, loaded or not; None where none was added."""
+def gateway_entry(hass: HomeAssistant) -> ConfigEntry | None:
+    """Return the gateway's entry, loaded or not; None if there is no gateway."""
     return hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, KIND_GATEWAY)
 
 
-def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
-    """What the gateway has while it is loaded."""
-    entry = gateway_entry(hass)
-    return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
-
-
-def provider_entries(hass: HomeAssistant, *, include_ignore: bool = True) -> list[ZeroconfAIConfigEntry]:
-    """The providers' entries."""
+def provider_entries(hass: HomeAssistant, *, include_ignore: bool = True) -> list[ConfigEntry]:
+    """Return the entries of providers, loaded or not."""
     entries = hass.config_entries.async_entries(DOMAIN, include_ignore=include_ignore)
     return [entry for entry in entries if not is_gateway(entry)]
 

@@ -26,7 +26,9 @@ from .const import (
 from .core.lan.discovery import Provider
 from .core.protocol.models import ModelInfo
 from .core.routing.pool.pool import Member
-from .data import DATA, GatewayConfigEntry, ZeroconfAIConfigEntry, is_gateway, provider_entries
+from .data import DATA, is_gateway, provider_entries
+from .gateway.runtime import GatewayConfigEntry
+from .provider.runtime import ProviderConfigEntry
 from .usage.alerts import CONF_WEBHOOK_URL
 from .usage.database import CONF_DATABASE_URL
 
@@ -66,8 +68,8 @@ def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "gateway": {
             "enabled": runtime.enabled,
-            "needs_key": runtime.gateway.access.required,
-            "uptime_seconds": runtime.gateway.uptime,
+            "needs_key": runtime.server.access.required,
+            "uptime_seconds": runtime.server.uptime,
             "own_port": runtime.own_port.port,
             "active": engine.slots.active,
             "waiting": engine.slots.waiting,
@@ -84,7 +86,7 @@ def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
     }
 
 
-def _provider(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> dict[str, Any]:
+def _provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> dict[str, Any]:
     shared, runtime = hass.data[DATA], entry.runtime_data
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
     error = runtime.coordinator.last_exception

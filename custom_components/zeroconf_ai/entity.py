@@ -21,12 +21,15 @@ from .core.engine import Caller, Source
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
 from .core.routing.pool.pool import Member
-from .data import DATA, AgentConfigEntry, ProviderRuntime, ZeroconfAIConfigEntry
+from .data import DATA
 from .gateway.coordinators import GatewayCoordinator
 from .pool_coordinator import MemberCoordinator
+from .provider.runtime import ProviderConfigEntry
+from .runtime import ZeroconfAIConfigEntry
+from .usage.coordinators import Account
 
 
-def provider_device(entry: ZeroconfAIConfigEntry, member: Member) -> dr.DeviceInfo:
+def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo:
     """The device that stands for a provider."""
     backend, health = member.backend, member.health
     return dr.DeviceInfo(
@@ -53,7 +56,7 @@ def entities_of_kind(hass: HomeAssistant, entity_ids: Iterable[str], translation
 
 @callback
 def add_provider_entities(
-    entry: AgentConfigEntry,
+    entry: ZeroconfAIConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[MemberCoordinator], Iterable[ProviderEntity]],
 ) -> None:
@@ -63,17 +66,25 @@ def add_provider_entities(
     def add(coordinator: MemberCoordinator) -> None:
         async_add_entities(make(coordinator), config_subentry_id=coordinator.subentry_id)
 
-    for_each_provider(entry, add)
+    entry.async_on_unload(entry.runtime_data.listen_members(add))
 
 
 @callback
-def for_each_provider(entry: AgentConfigEntry, action: Callable[[MemberCoordinator], None]) -> None:
-    """Call `action` with the entry's provider, or with each backend of the gateway, those included that come later."""
-    runtime = entry.runtime_data
-    if isinstance(runtime, ProviderRuntime):
-        action(runtime.coordinator)
-    else:
-        entry.async_on_unload(runtime.backend_coordinators.listen(action))
+def add_account_entities(
+    entry: ZeroconfAIConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[Account], Iterable[Entity]],
+) -> None:
+    """Add what `make` makes for each account of a gateway, those included that come later; a provider has none."""
+    gateway = entry.runtime_data.gateway
+    if gateway is None:
+        return
+
+    @callback
+    def add(account: Account) -> None:
+        async_add_entities(make(account), config_subentry_id=account.subentry_id)
+
+    entry.async_on_unload(gateway.accounts.listen(add))
 
 
 class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
@@ -141,7 +152,7 @@ class AgentEntity(Entity):
     _attr_name = None
     _attr_should_poll = False
 
-    def __init__(self, entry: AgentConfigEntry, subentry: ConfigSubentry) -> None:
+    def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
         """`subentry.data` holds what the owner chose."""
         self.entry = entry
         self.subentry = subentry
@@ -178,8 +189,7 @@ class AgentEntity(Entity):
     @property
     def _only(self) -> Member | None:
         """The one provider that may answer; None for any."""
-        runtime = self.entry.runtime_data
-        return runtime.member if isinstance(runtime, ProviderRuntime) and not self.is_auto else None
+        return None if self.is_auto else self.entry.runtime_data.only_member
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -11,11 +11,11 @@ from homeassistant.helpers.event import async_call_later
 
 from .core.protocol.values import clean
 from .core.routing.pool.events import EventKind, RoutingEvent
-from .data import DATA, AgentConfigEntry
-from .entity import ProviderEntity, add_provider_entities
+from .data import DATA
+from .entity import ProviderEntity, add_account_entities, add_provider_entities
 from .event_accounts import account_events
 from .pool_coordinator import SHOW_SECONDS
-from .usage.entity import add_account_entities
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 0
 
@@ -27,7 +27,7 @@ AVAILABILITY = EventEntityDescription(
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One for each provider."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderEvent(coordinator, AVAILABILITY)])

@@ -1,7 +1,6 @@
 """The repairs that a provider or a budget may need: made when the trouble is seen, taken away when it is gone."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_MODEL
@@ -18,9 +17,7 @@ from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
 from .data import is_gateway
 from .markdown import code, escaped
-
-if TYPE_CHECKING:
-    from .provider.coordinator import ProviderCoordinator
+from .pool_coordinator import MemberCoordinator
 
 MODEL_VANISHED = "model_vanished"
 IDENTITY_CHANGED = "identity_changed"
@@ -34,9 +31,10 @@ DATABASE_LOST = "database_lost"
 
 
 @callback
-def check_models(coordinator: ProviderCoordinator) -> None:
+def check_models(coordinator: MemberCoordinator) -> None:
     """One repair for each agent whose model its provider no longer serves."""
-    entry, served = coordinator.config_entry, {model.id for model in coordinator.member.models}
+    entry, member = coordinator.config_entry, coordinator.member
+    served = {model.id for model in member.models} if member is not None else set()
     for subentry in entry.subentries.values():
         model = subentry.data.get(CONF_MODEL) or AUTO
         issue_id = f"{MODEL_VANISHED}_{subentry.subentry_id}"
@@ -82,7 +80,7 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
 
 
 @callback
-def identity_changed(coordinator: ProviderCoordinator, record: ServiceRecord) -> None:
+def identity_changed(coordinator: MemberCoordinator, record: ServiceRecord) -> None:
     """A repair for a provider that is advertised as, but cannot be shown to be, the one that was confirmed."""
     _identity_issue(
         coordinator,
@@ -96,7 +94,7 @@ def identity_changed(coordinator: ProviderCoordinator, record: ServiceRecord) ->
 
 
 @callback
-def provider_moved(coordinator: ProviderCoordinator, record: ServiceRecord, base_url: str | None, question: str) -> None:
+def provider_moved(coordinator: MemberCoordinator, record: ServiceRecord, base_url: str | None, question: str) -> None:
     """A repair for a provider that is advertised elsewhere or with another certificate, where nothing proves that it is the same.
 
     `question`: PROVIDER_MOVED or CERTIFICATE_CHANGED.
@@ -114,7 +112,7 @@ def provider_moved(coordinator: ProviderCoordinator, record: ServiceRecord, base
 
 
 @callback
-def move_withdrawn(coordinator: ProviderCoordinator) -> None:
+def move_withdrawn(coordinator: MemberCoordinator) -> None:
     """Nothing is advertised under the provider's id any more: there is no new address to ask about."""
     issue_id = f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}"
     issue = ir.async_get(coordinator.hass).async_get_issue(DOMAIN, issue_id)
@@ -123,7 +121,7 @@ def move_withdrawn(coordinator: ProviderCoordinator) -> None:
 
 
 @callback
-def another_answers(coordinator: ProviderCoordinator, provider_id: str) -> None:
+def another_answers(coordinator: MemberCoordinator, provider_id: str) -> None:
     """The same repair for another provider that answers where the confirmed one did."""
     data = coordinator.config_entry.data
     _identity_issue(
@@ -138,12 +136,12 @@ def another_answers(coordinator: ProviderCoordinator, provider_id: str) -> None:
 
 
 @callback
-def identity_proven(coordinator: ProviderCoordinator) -> None:
+def identity_proven(coordinator: MemberCoordinator) -> None:
     """The confirmed provider answers: there is nothing to repair."""
     ir.async_delete_issue(coordinator.hass, DOMAIN, f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}")
 
 
-def _identity_issue(coordinator: ProviderCoordinator, found: dict[str, str | None], question: str = IDENTITY_CHANGED) -> None:
+def _identity_issue(coordinator: MemberCoordinator, found: dict[str, str | None], question: str = IDENTITY_CHANGED) -> None:
     entry = coordinator.config_entry
     ir.async_create_issue(
         coordinator.hass,

@@ -8,10 +8,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import CONF_CONCURRENCY
-from .data import AgentConfigEntry, ProviderRuntime
-from .entity import GatewayEntity, ProviderEntity, add_provider_entities
+from .entity import GatewayEntity, ProviderEntity, add_account_entities, add_provider_entities
 from .number_accounts import account_numbers
-from .usage.entity import add_account_entities
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 1
 
@@ -38,13 +37,13 @@ CONCURRENCY = NumberEntityDescription(
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One for each provider, and one for the gateway."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderPriority(coordinator, PRIORITY)])
     add_account_entities(entry, async_add_entities, account_numbers)
-    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
-        async_add_entities([GatewayConcurrency(runtime.coordinator, CONCURRENCY)])
+    if (gateway := entry.runtime_data.gateway) is not None:
+        async_add_entities([GatewayConcurrency(gateway.coordinator, CONCURRENCY)])
 
 
 class ProviderPriority(ProviderEntity, NumberEntity):

@@ -12,7 +12,7 @@ from .core.accounting.budget import Budget, Scope
 from .core.accounting.periods import Period
 from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
-from .data import GatewayConfigEntry
+from .gateway.runtime import GatewayConfigEntry
 from .usage.coordinators import Account
 from .usage.entity import AccountEntity
 

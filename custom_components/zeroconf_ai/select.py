@@ -9,8 +9,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import CONF_STRATEGY
 from .core.routing.policy import Strategy
-from .data import GatewayConfigEntry
 from .entity import GatewayEntity
+from .gateway.runtime import GatewayConfigEntry
 
 PARALLEL_UPDATES = 1
 

@@ -9,8 +9,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import CONF_ADVERTISE, CONF_ENABLED
-from .data import AgentConfigEntry, ProviderRuntime
 from .entity import GatewayEntity, ProviderEntity, add_provider_entities
+from .runtime import ZeroconfAIConfigEntry
 
 PARALLEL_UPDATES = 1
 
@@ -39,12 +39,12 @@ GATEWAY_SWITCHES = (
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """One for each provider, and the gateway's."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderRouting(coordinator, ROUTING)])
-    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
-        async_add_entities(GatewaySwitch(runtime.coordinator, description) for description in GATEWAY_SWITCHES)
+    if (gateway := entry.runtime_data.gateway) is not None:
+        async_add_entities(GatewaySwitch(gateway.coordinator, description) for description in GATEWAY_SWITCHES)
 
 
 class ProviderRouting(ProviderEntity, SwitchEntity):

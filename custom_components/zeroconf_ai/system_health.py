@@ -5,7 +5,8 @@ from typing import Any
 from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
-from .data import DATA, gateway_runtime, provider_entries
+from .data import DATA, provider_entries
+from .gateway.runtime import gateway_runtime
 
 
 @callback

@@ -21,7 +21,7 @@ from ..core.accounting.usage import export
 from ..core.accounting.usage.export import Format
 from ..core.accounting.usage.rollups import Group
 from ..core.protocol.values import NANO
-from ..data import gateway_runtime
+from ..gateway.runtime import gateway_runtime
 from ..number_accounts import LARGEST_BUDGET
 from ..usage.display_names import backend_names, user_names
 

@@ -19,8 +19,9 @@ from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.models import AUTO
 from ..core.routing.policy import Strategy
 from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
-from ..data import gateway_entry, gateway_runtime
+from ..data import gateway_entry
 from ..gateway.policy import virtual_models_of
+from ..gateway.runtime import gateway_runtime
 
 ACTION_CREATE_KEY: Final = "create_key"
 ACTION_LIST_KEYS: Final = "list_keys"

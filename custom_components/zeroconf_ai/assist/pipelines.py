@@ -7,11 +7,11 @@ without any model. The preferred assistant stays what it is, and one that the ow
 import logging
 
 from homeassistant.components import conversation
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from ..const import CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
-from ..data import ZeroconfAIConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 ASSIST = "assist_pipeline"
 
 
-async def async_add_assistant(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
+async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Make the assistant of an entry that never had one, with the default ears and voice of this Home Assistant."""
     agent = next(iter(entry.get_subentries_of_type(SUBENTRY_CONVERSATION)), None)
     if agent is None or CONF_ASSISTANT in entry.data or ASSIST not in hass.config.components:
@@ -40,7 +40,7 @@ async def async_add_assistant(hass: HomeAssistant, entry: ZeroconfAIConfigEntry)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: pipeline.id})
 
 
-async def async_remove_assistant(hass: HomeAssistant, entry: ZeroconfAIConfigEntry) -> None:
+async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take the assistant of a removed entry away; the preferred one goes on with Home Assistant's own agent."""
     pipeline_id = entry.data.get(CONF_ASSISTANT)
     if pipeline_id is None or ASSIST not in hass.config.components:

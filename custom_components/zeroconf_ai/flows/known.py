@@ -11,7 +11,8 @@ from ..core.backends.identity_probe import IdentityProbe
 from ..core.lan.discovery import Provider
 from ..core.lan.identity import identify
 from ..core.protocol.record import ServiceRecord
-from ..data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of, provider_entries
+from ..data import DATA, confirmed_of, endpoint_of, provider_entries
+from ..provider.runtime import ProviderConfigEntry
 from .probe import answers_as
 
 
@@ -69,7 +70,7 @@ async def adopt(hass: HomeAssistant, record: ServiceRecord) -> bool:
     return False
 
 
-def former_of(hass: HomeAssistant, record: ServiceRecord) -> ZeroconfAIConfigEntry | None:
+def former_of(hass: HomeAssistant, record: ServiceRecord) -> ProviderConfigEntry | None:
     """The provider that was confirmed under the same name with another identity. Its owner is asked where it is offline."""
     for entry in _entries(hass):
         former_id = entry.data.get(CONF_PROVIDER_ID)
@@ -81,5 +82,5 @@ def former_of(hass: HomeAssistant, record: ServiceRecord) -> ZeroconfAIConfigEnt
     return None
 
 
-def _entries(hass: HomeAssistant) -> list[ZeroconfAIConfigEntry]:
+def _entries(hass: HomeAssistant) -> list[ProviderConfigEntry]:
     return provider_entries(hass, include_ignore=False)

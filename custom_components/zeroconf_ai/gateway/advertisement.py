@@ -20,6 +20,7 @@ import ssl
 from zeroconf import Error as ZeroconfError
 
 from homeassistant.components import network, zeroconf
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 
@@ -31,7 +32,7 @@ from ..core.lan.interfaces import Address
 from ..core.presence.advertised_record import Description
 from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
 from ..core.server.gateway import Gateway
-from ..data import DATA, GatewayConfigEntry
+from ..data import DATA
 from .separate_port import OwnPort
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,9 +45,7 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 class GatewayPresence:
     """Keeps the gateway advertised as its owner wants it, from `start` to `close`."""
 
-    def __init__(
-        self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway: Gateway, keys: KeyStore, own_port: OwnPort
-    ) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, own_port: OwnPort) -> None:
         """Nothing is announced before `start`."""
         self._hass = hass
         self._entry = entry

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import override
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_TYPE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -13,7 +13,6 @@ from ..core.accounting.usage.generation import Generation, Outcome, Recorder
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import EventKind, RoutingEvent
 from ..core.server.gateway import Gateway
-from ..data import GatewayConfigEntry
 from ..pool_coordinator import MemberCoordinator, PoolCoordinator
 
 RUNNING = "running"
@@ -44,7 +43,7 @@ class Counts(Recorder):
 class GatewayCoordinator(PoolCoordinator):
     """The gateway's own."""
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway: Gateway) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway) -> None:
         """`gateway` is behind all of them."""
         super().__init__(hass, entry, entry.title)
         self.gateway = gateway
@@ -93,9 +92,9 @@ class GatewayCoordinator(PoolCoordinator):
 class BackendCoordinator(MemberCoordinator):
     """Follows a backend of the gateway: a server, a cloud, or an agent of this Home Assistant."""
 
-    config_entry: GatewayConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, subentry: ConfigSubentry, device_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSubentry, device_id: str) -> None:
         """`device_id` is the device registry's."""
         super().__init__(hass, entry, subentry.title, subentry.subentry_id)
         self.subentry_id = subentry.subentry_id
@@ -144,7 +143,7 @@ class BackendCoordinator(MemberCoordinator):
 class BackendCoordinators:
     """One for each of the gateway's backends, with a device, as the entry's subentries are."""
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, gateway_device_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway_device_id: str) -> None:
         """None before `apply`."""
         self._hass = hass
         self._entry = entry

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, CONF_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 
@@ -17,7 +17,6 @@ from ..core.protocol.record import DEFAULT_PRIORITY
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.health_loop import HealthWatch
 from ..core.routing.pool.pool import Member
-from ..data import GatewayConfigEntry
 from ..home_agents.backend import ASSIST_MODEL, AgentBackend, model_of
 from ..provider.power_meter import EnergyFeeds, EnergyOptions
 from .backend_storage import upstream_of
@@ -39,7 +38,7 @@ class _Agent:
 class GatewayBackends:
     """Keeps them in the engine, as the entry's subentries want them, until `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, engine: Engine) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, engine: Engine) -> None:
         """Nothing is in the engine before `apply`."""
         self._hass = hass
         self._entry = entry

@@ -6,12 +6,13 @@ unloaded.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
@@ -52,8 +53,9 @@ from ..core.server.access.cors import Origins
 from ..core.server.access.guard import PRIVATE_NETWORKS, Guard
 from ..core.server.gateway import DRAIN_SECONDS, Gateway
 from ..core.server.metrics import Metrics
-from ..data import DATA, GatewayConfigEntry
+from ..data import DATA, gateway_entry
 from ..home_agents.backend import follow_renames
+from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
 from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_books
 from ..usage.display_names import DeviceNames
@@ -87,7 +89,7 @@ _FIRST_CHECK_SECONDS = 5.0
 class GatewayRuntime:
     """What the gateway's entry has while it is loaded: from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, books: Books, device_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, books: Books, device_id: str) -> None:
         """`books` are open, and are closed with the rest. `device_id` is the device registry's, of the gateway's device."""
         self._hass = hass
         self._entry = entry
@@ -98,7 +100,7 @@ class GatewayRuntime:
         self.books = books
         self.device_id = device_id
         self.metrics = Metrics(self._engine.pool, self._engine.slots)
-        self.gateway = Gateway(
+        self.server = Gateway(
             self._engine,
             provider_id=entry.data[CONF_GATEWAY_ID],
             name=entry.title,
@@ -106,18 +108,33 @@ class GatewayRuntime:
             metrics=self.metrics,
             audio=HomeAudio(hass),
         )
-        self.coordinator = GatewayCoordinator(hass, entry, self.gateway)
+        self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayBackends(hass, entry, self._engine)
         self.accounts = Accounts(hass, entry, books, self.backend_coordinators, device_id)
         self._alerts = Alerts(hass, entry, books, self.accounts)
-        self.own_port = OwnPort(hass, self.gateway)
-        self.presence = GatewayPresence(hass, entry, self.gateway, books.keys, self.own_port)
+        self.own_port = OwnPort(hass, self.server)
+        self.presence = GatewayPresence(hass, entry, self.server, books.keys, self.own_port)
+
+    @property
+    def gateway(self) -> Self:
+        """The gateway's runtime: itself."""
+        return self
+
+    @property
+    def only_member(self) -> None:
+        """The agents of the gateway's entry are answered by any backend."""
+        return None
+
+    @callback
+    def listen_members(self, listener: Callable[[MemberCoordinator], None]) -> Callable[[], None]:
+        """Call `listener` with each backend's coordinator, now and as backends are added. Returns a function that ends it."""
+        return self.backend_coordinators.listen(listener)
 
     @property
     def enabled(self) -> bool:
         """Whether its owner has it switched on; `async_update_entry` with the option `enabled` changes that."""
-        return self.gateway.enabled
+        return self.server.enabled
 
     async def start(self) -> None:
         """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
@@ -125,7 +142,7 @@ class GatewayRuntime:
         self._stack.callback(self.metrics.close)
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.books)
-        self._engine.own_id = self.gateway.id
+        self._engine.own_id = self.server.id
         self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts, self.accounts)
         self._engine.gatekeeper = self.books.gatekeeper
         self._engine.bodies = self.books.bodies
@@ -159,9 +176,9 @@ class GatewayRuntime:
     async def apply_options(self) -> None:
         """Take over title and options. Requests that run go on as they began."""
         options, engine = self._entry.options, self._engine
-        self.gateway.name = self._entry.title
-        self.gateway.enabled = options.get(CONF_ENABLED, True)
-        self.gateway.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
+        self.server.name = self._entry.title
+        self.server.enabled = options.get(CONF_ENABLED, True)
+        self.server.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
         self.apply_access()
         engine.policy = policy_of(options)
         engine.slots.limit = options.get(CONF_CONCURRENCY) or None
@@ -187,7 +204,7 @@ class GatewayRuntime:
     def apply_access(self) -> None:
         """Take over who may ask, and the names that this Home Assistant has."""
         options = self._entry.options
-        self.gateway.access = Guard(
+        self.server.access = Guard(
             self.books.keys,
             mode=Auth(options.get(CONF_AUTH, Auth.TOKEN)),
             networks=options.get(CONF_NETWORKS) or PRIVATE_NETWORKS,
@@ -210,7 +227,7 @@ class GatewayRuntime:
         await self._stack.aclose()
 
     async def _drain(self) -> None:
-        await self.gateway.drain(DRAIN_SECONDS)
+        await self.server.drain(DRAIN_SECONDS)
 
     @callback
     def _release_engine(self) -> None:
@@ -221,10 +238,25 @@ class GatewayRuntime:
         engine.sessions.close()
 
 
+type GatewayConfigEntry = ConfigEntry[GatewayRuntime]
+
+
+def _find_server(hass: HomeAssistant) -> Gateway | None:
+    runtime = gateway_runtime(hass)
+    return runtime.server if runtime is not None else None
+
+
+@callback
+def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
+    """Return the gateway's runtime; None while the gateway is not loaded."""
+    entry: GatewayConfigEntry | None = gateway_entry(hass)
+    return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
+
+
 async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
-    async_register_views(hass)  # what asks while the database cannot be opened is told so, too
+    async_register_views(hass, partial(_find_server, hass))  # what asks while the database cannot be opened is told so, too
     closed = MeteredClosed(lambda: entry.state in _NOT_LOADED)
     hass.data[DATA].engine.gatekeeper = closed
     try:

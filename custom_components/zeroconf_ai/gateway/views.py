@@ -8,7 +8,7 @@ A request goes through Home Assistant's middlewares, but not through the wrapper
 empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Final, override
 
@@ -28,7 +28,7 @@ from ..core.server.access.guard import HomeUser
 from ..core.server.dispatch import Route, begin, dispatch
 from ..core.server.endpoints import ROUTES
 from ..core.server.fallback_routes import method_not_allowed, not_found, preflight
-from ..data import gateway_runtime
+from ..core.server.gateway import Gateway
 
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")
 _OWN_KEYS: Final = "zai_"
@@ -39,15 +39,15 @@ _ALL_ELSE: Final = ("/v1", "/v1/{path:.*}")
 
 
 @callback
-def async_register_views(hass: HomeAssistant) -> None:
-    """Register all paths; does nothing the second time."""
+def async_register_views(hass: HomeAssistant, find_gateway: Callable[[], Gateway | None]) -> None:
+    """Register all paths; does nothing the second time. `find_gateway` returns the gateway that answers now."""
     if hass.data.get(_REGISTERED):
         return
     hass.data[_REGISTERED] = True
     for path, routes in groupby(ROUTES, key=lambda route: route.path):
-        hass.http.register_view(GatewayView(hass, path, tuple(routes)))
+        hass.http.register_view(GatewayView(find_gateway, path, tuple(routes)))
     for path in _ALL_ELSE:
-        hass.http.register_view(GatewayView(hass, path))
+        hass.http.register_view(GatewayView(find_gateway, path))
 
 
 class GatewayView(HomeAssistantView):
@@ -56,11 +56,11 @@ class GatewayView(HomeAssistantView):
     requires_auth = False
     cors_allowed = False
 
-    def __init__(self, hass: HomeAssistant, path: str, routes: Sequence[Route] = ()) -> None:
+    def __init__(self, find_gateway: Callable[[], Gateway | None], path: str, routes: Sequence[Route] = ()) -> None:
         """`routes` share the path; without any, there is nothing."""
         self.url = path
         self.name = f"{DOMAIN}:{path}"
-        self._hass = hass
+        self._find_gateway = find_gateway
         self._routes = {route.method: route for route in routes}
         if hdrs.METH_GET in self._routes:
             self._routes[hdrs.METH_HEAD] = self._routes[hdrs.METH_GET]
@@ -72,8 +72,7 @@ class GatewayView(HomeAssistantView):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
-        runtime = gateway_runtime(self._hass)
-        gateway = runtime.gateway if runtime is not None else None
+        gateway = self._find_gateway()
         route = self._routes.get(request.method)
         if route is not None and gateway is not None:
             return await dispatch(gateway, route, request)

@@ -6,7 +6,7 @@ from functools import partial
 import logging
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -40,7 +40,7 @@ from ..core.protocol.record import ServiceRecord
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import RoutingEvent
 from ..core.routing.pool.pool import Member, Wake
-from ..data import DATA, ZeroconfAIConfigEntry, confirmed_of, endpoint_of
+from ..data import DATA, confirmed_of, endpoint_of
 from ..pool_coordinator import MemberCoordinator
 from .power_meter import EnergyFeeds, EnergyOptions
 
@@ -50,9 +50,9 @@ _LOGGER = logging.getLogger(__name__)
 class ProviderCoordinator(MemberCoordinator):
     """One provider's coordinator. Its data are the pool's member; an offline provider is a state, not a failed update."""
 
-    config_entry: ZeroconfAIConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: ZeroconfAIConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
         """`backend` and `member` are in the engine's pool already."""
         super().__init__(hass, entry, entry.title, member.id)
         self.backend = backend

@@ -12,11 +12,12 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
 from ..core.protocol.models import AUTO
-from ..data import ZeroconfAIConfigEntry, endpoint_of
+from ..data import endpoint_of
 from ..flows.probe import Known, Problem, survey
 from ..flows.provider_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
 from ..issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
 from ..markdown import MarkdownFlow, code
+from ..provider.runtime import ProviderConfigEntry
 from .budget import BudgetExceededFlow
 from .database import DatabaseLostFlow
 from .moved import ProviderMovedFlow
@@ -110,7 +111,7 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             description_placeholders=placeholders,
         )
 
-    def _taken_over(self, entry: ZeroconfAIConfigEntry, key: str | None) -> dict[str, Any]:
+    def _taken_over(self, entry: ProviderConfigEntry, key: str | None) -> dict[str, Any]:
         """The entry's data with the new identity, and with no other key than this one."""
         taken = (CONF_PROVIDER_ID, CONF_SERVICE_NAME, CONF_BASE_URL, CONF_FINGERPRINT)
         data = {**entry.data, **{name: self._issue.get(name) for name in taken}, CONF_API_KEY: key}
@@ -123,5 +124,5 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             flows.async_abort(flow["flow_id"])
 
 
-def _entry(hass: HomeAssistant, issue: IssueData) -> ZeroconfAIConfigEntry | None:
+def _entry(hass: HomeAssistant, issue: IssueData) -> ProviderConfigEntry | None:
     return hass.config_entries.async_get_entry(str(issue["entry_id"]))

@@ -14,7 +14,8 @@ from ..core.accounting.budget import Budget
 from ..core.accounting.budgets.budget_store import Budgets, BudgetState
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.values import NANO
-from ..data import gateway_entry, gateway_runtime
+from ..data import gateway_entry
+from ..gateway.runtime import gateway_runtime
 from ..markdown import Markdown, MarkdownFlow, escaped
 from ..number_accounts import LARGEST_BUDGET, store_monthly_limit
 

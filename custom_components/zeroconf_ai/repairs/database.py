@@ -9,7 +9,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN
 from ..core.accounting.storage.database import DatabaseError
-from ..data import gateway_runtime
+from ..gateway.runtime import gateway_runtime
 from ..markdown import Markdown, MarkdownFlow
 
 

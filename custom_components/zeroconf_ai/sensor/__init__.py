@@ -6,11 +6,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..const import DOMAIN
-from ..data import AgentConfigEntry, ProviderRuntime
-from ..entity import for_each_provider
+from ..entity import add_account_entities
 from ..pool_coordinator import MemberCoordinator
+from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
-from ..usage.entity import add_account_entities
 from .costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
 from .counters import COUNTERS, ERRORS, GATEWAY_COUNTERS, GatewayCounter, ProviderCounter
 from .gateway import GATEWAY_SENSORS, GatewaySensor
@@ -23,7 +22,7 @@ type _Sensor = ProviderSensor | ProviderCounter | ProviderCost | ProviderTotalCo
 
 
 async def async_setup_entry(
-    hass: HomeAssistant, entry: AgentConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+    hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """All sensors; those of what not every provider says only when it is heard for the first time, or was before a restart."""
     registry = er.async_get(hass)
@@ -47,11 +46,11 @@ async def async_setup_entry(
         add_offered()
         entry.async_on_unload(coordinator.async_add_listener(add_offered))
 
-    for_each_provider(entry, add)
+    entry.async_on_unload(entry.runtime_data.listen_members(add))
     add_account_entities(entry, async_add_entities, account_sensors)
-    if not isinstance(runtime := entry.runtime_data, ProviderRuntime):
-        async_add_entities(GatewaySensor(runtime.coordinator, description) for description in GATEWAY_SENSORS)
-        async_add_entities(GatewayCounter(runtime.coordinator, description) for description in GATEWAY_COUNTERS)
+    if (gateway := entry.runtime_data.gateway) is not None:
+        async_add_entities(GatewaySensor(gateway.coordinator, description) for description in GATEWAY_SENSORS)
+        async_add_entities(GatewayCounter(gateway.coordinator, description) for description in GATEWAY_COUNTERS)
 
 
 def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:

@@ -14,6 +14,7 @@ import voluptuous as vol
 from yarl import URL
 
 from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_PERSISTENT_NOTIFICATION, SERVICE_SEND_MESSAGE
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -24,7 +25,6 @@ from .. import issues
 from ..core.accounting.budget import BudgetEvent
 from ..core.accounting.store import Books
 from ..core.protocol.values import NANO
-from ..data import GatewayConfigEntry
 from ..markdown import escape
 from .display_names import budget_owner
 from .trackers import Accounts
@@ -47,7 +47,7 @@ _HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
 class Alerts:
     """Lives from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: GatewayConfigEntry, books: Books, accounts: Accounts) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, books: Books, accounts: Accounts) -> None:
         """`accounts` know the currencies."""
         self._hass = hass
         self._entry = entry

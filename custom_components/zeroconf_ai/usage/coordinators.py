@@ -10,6 +10,7 @@ import logging
 import time
 from typing import NamedTuple, override
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
@@ -20,7 +21,7 @@ from ..core.accounting.store import Books
 from ..core.accounting.usage.generation import Generation, Outcome
 from ..core.accounting.usage.totals import Standing, Subject
 from ..core.protocol.errors import RateLimitError
-from ..data import DATA, GatewayConfigEntry
+from ..data import DATA
 from ..pool_coordinator import SHOW_SECONDS, MemberCoordinator
 from .currency import COST_KEYS, CostCurrency
 
@@ -77,12 +78,12 @@ class Recent:
 class Account(DataUpdateCoordinator[None]):
     """Whose use it is, with a device. Lives from when there is one until it is gone."""
 
-    config_entry: GatewayConfigEntry
+    config_entry: ConfigEntry
 
     def __init__(
         self,
         hass: HomeAssistant,
-        entry: GatewayConfigEntry,
+        entry: ConfigEntry,
         books: Books,
         scope: Scope,
         subject: str,

@@ -1,38 +1,16 @@
 """What the entities of the accounts have in common: those of the household, of the gateway's backends and of the keys."""
 
-from collections.abc import Callable, Iterable
 from typing import Any, override
 
-from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.entity import Entity, EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..core.accounting.budgets.budget_store import BudgetState
 from ..core.protocol.values import NANO
-from ..data import AgentConfigEntry, ProviderRuntime
 from .coordinators import Account
-
-
-@callback
-def add_account_entities(
-    entry: AgentConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
-    make: Callable[[Account], Iterable[Entity]],
-) -> None:
-    """Add what `make` makes for each account of a gateway, those included that come later; a provider has none."""
-    runtime = entry.runtime_data
-    if isinstance(runtime, ProviderRuntime):
-        return
-
-    @callback
-    def add(account: Account) -> None:
-        async_add_entities(make(account), config_subentry_id=account.subentry_id)
-
-    entry.async_on_unload(runtime.accounts.listen(add))
 
 
 class AccountEntity(CoordinatorEntity[Account]):

@@ -1,10 +1,11 @@
 """The accounts of a gateway: one of the household, and one of each backend and key, as they come and go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 import logging
 from typing import override
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_time_change
@@ -16,8 +17,7 @@ from ..core.accounting.keys.key_store import ClientKey
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import Books
 from ..core.accounting.usage.generation import Generation, Recorder
-from ..data import GatewayConfigEntry
-from ..gateway.coordinators import BackendCoordinators
+from ..pool_coordinator import MemberCoordinator
 from .coordinators import Account
 
 _LOGGER = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Accounts(Recorder):
     """Lives from `start` to `close`."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: GatewayConfigEntry, books: Books, backends: BackendCoordinators, device_id: str
+        self, hass: HomeAssistant, entry: ConfigEntry, books: Books, backends: Iterable[MemberCoordinator], device_id: str
     ) -> None:
         """`device_id` is the device registry's, of the gateway's device."""
         self._hass = hass
