@@ -7,7 +7,7 @@ from typing import Any
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.core.accounting.admission import Asked
-from custom_components.zeroconf_ai.core.accounting.keys.key_store import ClientKey
+from custom_components.zeroconf_ai.core.accounting.keys.client_key import ClientKey
 from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.core.protocol.values import NANO

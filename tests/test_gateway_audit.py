@@ -10,7 +10,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.zeroconf_ai.const import CONF_OWN_PORT
-from custom_components.zeroconf_ai.core.accounting.keys.key_store import ClientKey, KeyStore
+from custom_components.zeroconf_ai.core.accounting.keys.client_key import ClientKey
+from custom_components.zeroconf_ai.core.accounting.keys.key_store import KeyStore
 from custom_components.zeroconf_ai.core.server.dispatch import Route
 from custom_components.zeroconf_ai.core.server.endpoints import OWN_PORT_ROUTES, ROUTES
 from homeassistant.auth.models import RefreshToken

@@ -14,7 +14,8 @@ from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS, DOMAIN
-from ..core.accounting.keys.key_store import DAY, ClientKey, KeyStore
+from ..core.accounting.keys.client_key import ClientKey
+from ..core.accounting.keys.key_store import DAY, KeyStore
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.models import AUTO
 from ..core.routing.policy import Strategy

@@ -10,7 +10,8 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_ENABLED
 from ..core.accounting.budget import Budget, Scope, budget_id
-from ..core.accounting.keys.key_store import ClientKey, KeyStore
+from ..core.accounting.keys.client_key import ClientKey
+from ..core.accounting.keys.key_store import KeyStore
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.values import NANO

@@ -26,8 +26,9 @@ from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, cal
 from homeassistant.helpers import entity_registry as er
 
 from ..const import SUBENTRY_HOME_AGENT
+from ..core.backends.answers import TextAnswer
 from ..core.backends.base import Answer, Backend, BackendInfo, Timeouts
-from ..core.dialects.openai.text_completions import TextAnswer, as_chat
+from ..core.dialects.openai.text_completions import as_chat
 from ..core.protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ..core.protocol.errors import (
     ApiError,

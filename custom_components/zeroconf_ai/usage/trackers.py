@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..core.accounting.budget import BudgetEvent, Scope
-from ..core.accounting.keys.key_store import ClientKey
+from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import Books
 from ..core.accounting.usage.generation import Generation, Recorder

@@ -13,7 +13,8 @@ import time
 import pytest
 
 from zeroconf_ai.accounting.keys import statements
-from zeroconf_ai.accounting.keys.key_store import ClientKey, KeyStore, digest, new_secret
+from zeroconf_ai.accounting.keys.client_key import ClientKey
+from zeroconf_ai.accounting.keys.key_store import KeyStore, digest, new_secret
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.accounting.store import Books

@@ -6,10 +6,11 @@ import pytest
 
 from tests.core.clouds.asking import chat
 from tests.core.clouds.server import PNG
-from zeroconf_ai.backends.media import Image
 from zeroconf_ai.dialects.anthropic.model_traits import Traits
-from zeroconf_ai.dialects.anthropic.upstream_messages import SEALED, split
+from zeroconf_ai.dialects.anthropic.upstream_messages import split
 from zeroconf_ai.dialects.anthropic.upstream_request import translate
+from zeroconf_ai.dialects.images import Image
+from zeroconf_ai.dialects.reasoning import SEALED
 from zeroconf_ai.protocol.errors import InvalidRequestError
 
 OLD = "2023-06-01"

@@ -18,8 +18,9 @@ from tests.core.clouds.server import PNG
 from tests.fakes import FakeProvider, running, serving
 from zeroconf_ai.backends import media
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
-from zeroconf_ai.backends.media import Image, ImageGate, image_from_data_url
+from zeroconf_ai.backends.media import ImageGate
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
+from zeroconf_ai.dialects.images import Image, image_from_data_url
 from zeroconf_ai.protocol.errors import InvalidRequestError
 
 HERE = ip_network("127.0.0.0/8")

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 import pytest
 
 from zeroconf_ai.dialects.anthropic.client_response import MessagesWriter, error_body
-from zeroconf_ai.dialects.anthropic.upstream_messages import SEALED
 from zeroconf_ai.dialects.base import AnswerWriter
+from zeroconf_ai.dialects.reasoning import SEALED
 from zeroconf_ai.dialects.responses.client_response import ResponsesWriter
 from zeroconf_ai.protocol.chunks import Chunk
 from zeroconf_ai.protocol.errors import (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.dialects.anthropic import client_request as anthropic_client_request
-from zeroconf_ai.dialects.anthropic.upstream_messages import SEALED
+from zeroconf_ai.dialects.reasoning import SEALED
 from zeroconf_ai.dialects.responses import client_request as responses_client_request
 
 

@@ -1,6 +1,5 @@
 """What the backends share that speak another language than OpenAI's: their answers are translated as they come."""
 
-from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, override
@@ -8,6 +7,7 @@ from typing import Any, override
 import aiohttp
 import orjson
 
+from ..dialects.base import Translator
 from ..protocol import json
 from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
@@ -18,33 +18,6 @@ from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
-
-
-class Translator(ABC):
-    """Turns one answer of another dialect into OpenAI's. Holds the state of one stream; made anew for each request."""
-
-    begun = False
-    """The model has started to say something: from here on the silence between tokens is measured."""
-    complete = False
-    """The model said that it has finished: an end of the stream is a clean one."""
-    done = False
-    """Nothing more will come: the stream need not be read on."""
-
-    @property
-    def usage(self) -> Usage | None:
-        """What it was told of the use so far."""
-        return None
-
-    @abstractmethod
-    def feed(self, data: bytes) -> list[Chunk]:
-        """The chunks that `data` completes; b"" is the end of the stream.
-
-        Raises StreamBrokenError for an error that the stream carries, ValueError for what is not of this dialect.
-        """
-
-    @abstractmethod
-    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """An answer that was not streamed, as OpenAI's object. Raises StreamBrokenError or ValueError as `feed` does."""
 
 
 class DialectUpstream(HttpUpstream):

@@ -7,10 +7,10 @@ from typing import Any, override
 
 import aiohttp
 
+from ..dialects.base import reported
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, Delta, completion_as_chunk
 from ..protocol.errors import (
-    MESSAGE_LIMIT,
     ApiError,
     CertificateError,
     StreamBrokenError,
@@ -270,13 +270,6 @@ class HttpAnswer(Answer):
 
     def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
         return reported(self._upstream.name, redact(error_words(data), self._upstream.secrets))
-
-
-def reported(name: str, words: str) -> StreamBrokenError:
-    """The error for one that an answer carries; `words` are the provider's, without secrets."""
-    message = f"{name} reported an error instead of an answer"
-    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}"
-    return StreamBrokenError(message, log_text=log_text, reported=True)
 
 
 def broken_off(name: str, err: Exception) -> StreamBrokenError:

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..accounting.budget import Scope, parse_amount
-from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, ClientKey, KeyStore
+from ..accounting.keys.client_key import ClientKey
+from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
 from ..accounting.periods import Period
 from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import Books

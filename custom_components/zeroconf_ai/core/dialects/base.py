@@ -6,10 +6,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, ToolCall
-from ..protocol.errors import ApiError, UpstreamError
+from ..protocol.errors import MESSAGE_LIMIT, ApiError, StreamBrokenError, UpstreamError
 from ..protocol.request import Request
+from ..protocol.usage import Usage
 from ..protocol.values import mapping
-from .anthropic.upstream_messages import SEALED
+from .reasoning import SEALED
 
 
 class AnswerWriter(ABC):
@@ -82,3 +83,37 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise UpstreamError(f"The model called {call.name} with arguments that are no JSON object.")
     return parsed
+
+
+class Translator(ABC):
+    """Turns one answer of another dialect into OpenAI's. Holds the state of one stream; made anew for each request."""
+
+    begun = False
+    """The model has started to say something: from here on the silence between tokens is measured."""
+    complete = False
+    """The model said that it has finished: an end of the stream is a clean one."""
+    done = False
+    """Nothing more will come: the stream need not be read on."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What it was told of the use so far."""
+        return None
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[Chunk]:
+        """The chunks that `data` completes; b"" is the end of the stream.
+
+        Raises StreamBrokenError for an error that the stream carries, ValueError for what is not of this dialect.
+        """
+
+    @abstractmethod
+    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """An answer that was not streamed, as OpenAI's object. Raises StreamBrokenError or ValueError as `feed` does."""
+
+
+def reported(name: str, words: str) -> StreamBrokenError:
+    """The error for one that an answer carries; `words` are the provider's, without secrets."""
+    message = f"{name} reported an error instead of an answer"
+    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}"
+    return StreamBrokenError(message, log_text=log_text, reported=True)

@@ -5,15 +5,14 @@ Rows are always locked in the same order (buckets, accounts, each by its name), 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-import time
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..budget import EXCEEDED, Account, Budget
 from ..periods import Window
-from ..storage.statements import DELETE_ROWS, whole
-from ..storage.tables import accounts, buckets, reservations
+from ..storage.statements import DELETE_ROWS, now, whole
+from ..storage.tables import accounts, reservations
 from . import statements
 from .reservations import Concerned, Decision, decide, exceeded_by
 from .statements import AccountKey
@@ -38,13 +37,6 @@ class Reached:
     window: Window
     levels: tuple[int, ...]
     spent: int
-
-
-def now(connection: Connection) -> float:
-    """The time by the database's clock where it has one: gateways' clocks differ."""
-    if connection.dialect.name == "postgresql":  # dialect spot
-        return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
-    return time.time()
 
 
 def reserve(
@@ -126,47 +118,6 @@ def tell_reached(connection: Connection, budget: Budget, window: Window) -> Reac
         return None
     _write(connection, key, account)
     return Reached(budget, window, tuple(levels), account.spent)
-
-
-def draw(connection: Connection, name: str, capacity: int, amount: float) -> float | None:
-    """Take from a bucket that fills to `capacity` within a minute; its level then, or None where it does not hold so much.
-
-    More than it can ever hold is taken from a full one, which then owes the rest. One atomic statement.
-    """
-    moment = now(connection)
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    least = func.least if connection.dialect.name == "postgresql" else func.min  # dialect spot
-    most = func.greatest if connection.dialect.name == "postgresql" else func.max  # dialect spot
-    level = least(float(capacity), buckets.c.level + most(0.0, moment - buckets.c.at) * (capacity / 60.0))
-    statement = (
-        make(buckets)
-        .values(name=name, level=capacity - amount, at=moment)
-        .on_conflict_do_update(
-            index_elements=[buckets.c.name], set_={"level": level - amount, "at": moment}, where=level >= min(amount, capacity)
-        )
-        .returning(buckets.c.level)
-    )
-    found = connection.execute(statement).scalar_one_or_none()
-    return None if found is None else float(found)
-
-
-def level_of(connection: Connection, name: str, capacity: int) -> float:
-    """What is in a bucket."""
-    row = connection.execute(select(buckets.c.level, buckets.c.at).where(buckets.c.name == name)).first()
-    if row is None:
-        return float(capacity)
-    return min(float(capacity), float(row.level) + max(0.0, now(connection) - float(row.at)) * capacity / 60.0)
-
-
-def give(connection: Connection, amounts: Mapping[str, float]) -> None:
-    """Put into buckets, or with amounts below nothing take from them without asking."""
-    for name, amount in sorted(amounts.items()):
-        connection.execute(update(buckets).where(buckets.c.name == name).values(level=buckets.c.level + amount))
-
-
-def prune_buckets(connection: Connection, seconds: float) -> None:
-    """Forget buckets that nobody drew from for so long: they are full."""
-    connection.execute(delete(buckets).where(buckets.c.at < now(connection) - seconds))
 
 
 def _hold(connection: Connection, reservation: str, amounts: Mapping[AccountKey, int], expires: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import hashlib
 import hmac
 import secrets
@@ -16,11 +16,11 @@ from ...protocol import key_proof
 from ...protocol.errors import AuthenticationError, PermissionDeniedError
 from ...protocol.values import clean
 from .. import audit
-from ..admission import Rates
 from ..audit import Act
 from ..storage.database import Database, DatabaseError
 from ..storage.write_queue import Batches, Write, Writer
 from . import statements
+from .client_key import ClientKey
 
 SECRET_LIMIT = 256
 """Characters; a longer one is not looked at."""
@@ -53,43 +53,6 @@ def _rate(limit: int | None) -> int | None:
 def digest(secret: str) -> bytes:
     """What is kept of a secret: enough for one of 128 random bits or more, and nothing that it could be read from."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class ClientKey:
-    """What is known of a key. Times are seconds since the epoch."""
-
-    id: str
-    name: str
-    prefix: str
-    """The first characters of its secret."""
-    created: float
-    user_id: str | None = None
-    """Home Assistant's id of the user who asks by it."""
-    device: str | None = None
-    """The device that asks by it."""
-    models: tuple[str, ...] = ()
-    """Patterns of the models it may use; empty: all."""
-    endpoints: tuple[str, ...] = ()
-    """Those of `SCOPES` that it may use; empty: all."""
-    background: bool = False
-    """Whether others go first."""
-    enabled: bool = True
-    expires: float | None = None
-    """When it stops to be good."""
-    last_used: float | None = None
-    former_until: float | None = None
-    """Until when the secret from before a rotation is good too."""
-    requests_per_minute: int | None = None
-    """The most that it may ask; None: any number."""
-    tokens_per_minute: int | None = None
-    parallel: int | None = None
-    """Requests that it may have answered at a time."""
-
-    @property
-    def rates(self) -> Rates:
-        """Its limits."""
-        return Rates(self.requests_per_minute, self.tokens_per_minute, self.parallel)
 
 
 class KeyStore(Writer):

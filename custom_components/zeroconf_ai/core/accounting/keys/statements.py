@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ..storage.tables import counters, keys
-
-if TYPE_CHECKING:
-    from .key_store import ClientKey
+from .client_key import ClientKey
 
 _COUNTER = "keys"
 

@@ -8,10 +8,11 @@ from typing import override
 
 from sqlalchemy import Connection
 
-from ..budgets import shared_statements, statements
+from ..budgets import statements
 from ..budgets.shared_balances import SharedAccounts
 from ..storage.database import Database
 from ..storage.write_queue import Batches, Write, Writer
+from . import shared_statements
 from .token_buckets import MAX_BUCKETS, MINUTE, Buckets, Draw, Places, Short
 
 _LOGGER = logging.getLogger(__name__)

@@ -1,9 +1,10 @@
 """What every table needs: values that any database takes, and statements that SQL has no common words for."""
 
 from collections.abc import Collection, Sequence
+import time
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 TEXT_LIMIT = 512
@@ -89,3 +90,10 @@ def delete_some(connection: Connection, key: Column[Any], condition: ColumnEleme
     """Delete at most `DELETE_ROWS` rows of which a condition is true; how many those were."""
     some = select(key).where(condition).limit(DELETE_ROWS)
     return connection.execute(delete(key.table).where(key.in_(some))).rowcount
+
+
+def now(connection: Connection) -> float:
+    """The time by the database's clock where it has one: gateways' clocks differ."""
+    if connection.dialect.name == "postgresql":  # dialect spot
+        return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+    return time.time()

@@ -10,7 +10,8 @@ import aiohttp
 from ...dialects.anthropic.model_traits import Traits
 from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, translate
 from ...dialects.anthropic.upstream_response import AnthropicTranslator
-from ...dialects.openai.text_completions import TextAnswer, as_chat
+from ...dialects.images import Image, web_images
+from ...dialects.openai.text_completions import as_chat
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.reasons import status_reason
@@ -18,9 +19,10 @@ from ...protocol.record import Capability, Cost, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health
 from ...protocol.values import clean, mapping
+from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
-from ..media import Image, ImageGate, web_images
+from ..media import ImageGate
 
 BASE_URL = "https://api.anthropic.com/v1"
 CLOUD_TIMEOUTS = Timeouts(connect=10.0, between_tokens=120.0)

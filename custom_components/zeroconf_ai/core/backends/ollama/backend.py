@@ -8,11 +8,12 @@ from typing import Any, override
 import aiohttp
 import orjson
 
+from ...dialects.images import web_images
 from ...dialects.ollama.upstream_request import translate
 from ...dialects.ollama.upstream_response import OllamaTranslator
 from ...dialects.openai.cache_control import without_cache_marks
 from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
-from ...dialects.openai.text_completions import TextAnswer, as_chat
+from ...dialects.openai.text_completions import as_chat
 from ...protocol import json
 from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ...protocol.models import MAX_MODELS, ModelInfo
@@ -20,9 +21,10 @@ from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, whole
+from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, HeldAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
-from ..media import ImageGate, web_images
+from ..media import ImageGate
 from .context import ContextSizes
 
 BASE_URL = "http://localhost:11434"

@@ -7,7 +7,7 @@ from typing import Any, override
 import aiohttp
 
 from ...dialects.openai.cache_control import without_cache_marks
-from ...dialects.openai.embeddings import PackedAnswer, texts, wants_base64
+from ...dialects.openai.embeddings import texts, wants_base64
 from ...protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -22,6 +22,7 @@ from ...protocol.models import ModelInfo
 from ...protocol.reasons import status_reason
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
+from ..answers import PackedAnswer
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate

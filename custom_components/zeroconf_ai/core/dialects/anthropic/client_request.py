@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from ...protocol.values import mapping
+from ..reasoning import SEALED
 from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
-from .upstream_messages import SEALED
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _REFUSED: Mapping[str, str] = {

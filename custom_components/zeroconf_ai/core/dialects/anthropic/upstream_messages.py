@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 import re
 from typing import Any
 
-from ...backends.media import Image, image_from_data_url, image_url
 from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
-
-SEALED = "anthropic-claude-v1"
-"""The format's name in `reasoning_details`, OpenRouter's way to hand thinking blocks to an OpenAI client and back."""
+from ..images import Image, image_from_data_url, image_url
+from ..reasoning import SEALED
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _PDF = "data:application/pdf;base64,"

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...backends.media import Image
 from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
+from ..images import Image
 from .model_traits import DEFAULT_MAX_TOKENS, EFFORTS, Traits
 from .upstream_messages import Block, split
 

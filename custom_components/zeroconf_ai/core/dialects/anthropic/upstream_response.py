@@ -9,14 +9,13 @@ from typing import Any, override
 
 import orjson
 
-from ...backends.dialect_backend import Translator
-from ...backends.http import reported
 from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
 from ...protocol.errors import StreamBrokenError, error_words, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, whole
-from .upstream_messages import SEALED
+from ..base import Translator, reported
+from ..reasoning import SEALED
 from .upstream_request import JSON_TOOL
 
 _FINISH = {

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from ...backends.media import Image, image_from_data_url, image_url
 from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
+from ..images import Image, image_from_data_url, image_url
 
 _REFUSED: Mapping[str, str] = {
     "functions": "are the old form of tools: send 'tools'",

@@ -10,13 +10,12 @@ from uuid import uuid4
 
 import orjson
 
-from ...backends.dialect_backend import Translator
-from ...backends.http import reported
 from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ...protocol.errors import error_words, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, whole
+from ..base import Translator, reported
 from .ndjson import LineDecoder
 
 

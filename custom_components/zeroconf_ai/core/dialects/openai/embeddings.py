@@ -4,18 +4,12 @@ OpenAI's Python SDK asks for base64 unless it is told otherwise, and many server
 """
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 import struct
-from typing import Any, override
+from typing import Any
 
-import orjson
-
-from ...backends.base import Answer
-from ...protocol import json
-from ...protocol.chunks import Chunk
-from ...protocol.errors import InvalidRequestError, UpstreamError
+from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
-from ...protocol.usage import Usage
 
 
 def wants_base64(request: Request) -> bool:
@@ -55,40 +49,3 @@ def embedding_list(vectors: Sequence[Sequence[float]], model: str, prompt_tokens
     ]
     usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens}
     return {"object": "list", "data": data, "model": model, "usage": usage}
-
-
-class PackedAnswer(Answer):
-    """An embeddings answer for a caller that reads base64: lists are packed, what is packed already stays."""
-
-    def __init__(self, answer: Answer) -> None:
-        """`answer` is the upstream's, in either form."""
-        self._answer = answer
-        self.headers: Mapping[str, str] = answer.headers
-
-    @property
-    @override
-    def usage(self) -> Usage | None:
-        return self._answer.usage
-
-    @override
-    def batches(self) -> AsyncIterator[list[Chunk]]:
-        return self._answer.batches()
-
-    @override
-    async def body(self) -> bytes:
-        body = await self._answer.body()
-        parsed = json.loads(body)
-        changed = False
-        for item in parsed.get("data", ()) if isinstance(parsed, dict) else ():
-            if isinstance(item, dict) and isinstance(vector := item.get("embedding"), list):
-                try:
-                    item["embedding"] = pack(vector)
-                except ValueError as err:
-                    message = "the provider sent an embedding that cannot be read"
-                    raise UpstreamError(message, log_text=f"{message}: {err}") from None
-                changed = True
-        return orjson.dumps(parsed) if changed else body
-
-    @override
-    async def close(self) -> None:
-        await self._answer.close()

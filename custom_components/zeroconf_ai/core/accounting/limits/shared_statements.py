@@ -1,0 +1,50 @@
+"""Token buckets of gateways that share a database, as rows. Each function runs in the database's thread, within a transaction."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..storage.statements import now
+from ..storage.tables import buckets
+
+
+def draw(connection: Connection, name: str, capacity: int, amount: float) -> float | None:
+    """Take from a bucket that fills to `capacity` within a minute; its level then, or None where it does not hold so much.
+
+    More than it can ever hold is taken from a full one, which then owes the rest. One atomic statement.
+    """
+    moment = now(connection)
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
+    least = func.least if connection.dialect.name == "postgresql" else func.min  # dialect spot
+    most = func.greatest if connection.dialect.name == "postgresql" else func.max  # dialect spot
+    level = least(float(capacity), buckets.c.level + most(0.0, moment - buckets.c.at) * (capacity / 60.0))
+    statement = (
+        make(buckets)
+        .values(name=name, level=capacity - amount, at=moment)
+        .on_conflict_do_update(
+            index_elements=[buckets.c.name], set_={"level": level - amount, "at": moment}, where=level >= min(amount, capacity)
+        )
+        .returning(buckets.c.level)
+    )
+    found = connection.execute(statement).scalar_one_or_none()
+    return None if found is None else float(found)
+
+
+def level_of(connection: Connection, name: str, capacity: int) -> float:
+    """What is in a bucket."""
+    row = connection.execute(select(buckets.c.level, buckets.c.at).where(buckets.c.name == name)).first()
+    if row is None:
+        return float(capacity)
+    return min(float(capacity), float(row.level) + max(0.0, now(connection) - float(row.at)) * capacity / 60.0)
+
+
+def give(connection: Connection, amounts: Mapping[str, float]) -> None:
+    """Put into buckets, or with amounts below nothing take from them without asking."""
+    for name, amount in sorted(amounts.items()):
+        connection.execute(update(buckets).where(buckets.c.name == name).values(level=buckets.c.level + amount))
+
+
+def prune_buckets(connection: Connection, seconds: float) -> None:
+    """Forget buckets that nobody drew from for so long: they are full."""
+    connection.execute(delete(buckets).where(buckets.c.at < now(connection) - seconds))

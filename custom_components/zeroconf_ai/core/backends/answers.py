@@ -1,0 +1,79 @@
+"""Answers of a backend that are given in another shape of OpenAI's."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import override
+
+import orjson
+
+from ..dialects.openai.embeddings import pack
+from ..dialects.openai.text_completions import as_text, text_chunk
+from ..protocol import json
+from ..protocol.chunks import Chunk
+from ..protocol.errors import UpstreamError
+from ..protocol.usage import Usage
+from .base import Answer
+
+
+class TextAnswer(Answer):
+    """A chat's answer in the shape of a legacy completion."""
+
+    def __init__(self, answer: Answer) -> None:
+        """`answer` is the chat's."""
+        self._answer = answer
+        self.headers: Mapping[str, str] = answer.headers
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._answer.usage
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        async for batch in self._answer.batches():
+            if turned := [chunk for chunk in map(text_chunk, batch) if chunk is not None]:
+                yield turned
+
+    @override
+    async def body(self) -> bytes:
+        return orjson.dumps(as_text(json.loads(await self._answer.body()), "message"))
+
+    @override
+    async def close(self) -> None:
+        await self._answer.close()
+
+
+class PackedAnswer(Answer):
+    """An embeddings answer for a caller that reads base64: lists are packed, what is packed already stays."""
+
+    def __init__(self, answer: Answer) -> None:
+        """`answer` is the upstream's, in either form."""
+        self._answer = answer
+        self.headers: Mapping[str, str] = answer.headers
+
+    @property
+    @override
+    def usage(self) -> Usage | None:
+        return self._answer.usage
+
+    @override
+    def batches(self) -> AsyncIterator[list[Chunk]]:
+        return self._answer.batches()
+
+    @override
+    async def body(self) -> bytes:
+        body = await self._answer.body()
+        parsed = json.loads(body)
+        changed = False
+        for item in parsed.get("data", ()) if isinstance(parsed, dict) else ():
+            if isinstance(item, dict) and isinstance(vector := item.get("embedding"), list):
+                try:
+                    item["embedding"] = pack(vector)
+                except ValueError as err:
+                    message = "the provider sent an embedding that cannot be read"
+                    raise UpstreamError(message, log_text=f"{message}: {err}") from None
+                changed = True
+        return orjson.dumps(parsed) if changed else body
+
+    @override
+    async def close(self) -> None:
+        await self._answer.close()

@@ -1,0 +1,94 @@
+"""Images of a request: taken out of data URLs, and put in the place of web addresses. No I/O."""
+
+from base64 import b64decode, b64encode
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, override
+
+from ..protocol.errors import InvalidRequestError
+from ..protocol.request import Kind, Request
+from ..protocol.values import mapping
+
+MAX_IMAGE_BYTES = 20 * 1024 * 1024
+"""OpenAI's limit for an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image by value. `data` is base64, `media_type` one of image/jpeg, png, gif, webp."""
+
+    media_type: str
+    data: str
+
+    @override
+    def __repr__(self) -> str:
+        """Sizes only."""
+        return f"<Image {self.media_type} of {len(self.data)} characters>"
+
+
+def image_url(part: Mapping[str, Any], where: str) -> str:
+    """The URL of an `image_url` part. Raises InvalidRequestError where it has none."""
+    given = part.get("image_url")
+    url = given if isinstance(given, str) else mapping(given).get("url")
+    if not isinstance(url, str) or not url:
+        raise InvalidRequestError(f"{where} has no image_url.url.", param=where)
+    return url
+
+
+def image_from_data_url(url: str, where: str) -> Image:
+    """The image in a `data:` URL. Raises InvalidRequestError where it holds none that models read."""
+    head, _, data = url.partition(",")
+    if not head.endswith(";base64"):
+        raise InvalidRequestError(f"{where}: the data URL must hold base64.", param=where)
+    try:
+        return read_image(b64decode(data, validate=True), where)
+    except binascii.Error:
+        raise InvalidRequestError(f"{where}: the data URL holds no valid base64.", param=where) from None
+
+
+def read_image(raw: bytes, where: str) -> Image:
+    """An image by its first bytes: what a URL or a header calls it may be wrong, and upstreams compare."""
+    if raw.startswith(b"\xff\xd8\xff"):
+        kind = "jpeg"
+    elif raw.startswith(b"\x89PNG\r\n\x1a\n"):
+        kind = "png"
+    elif raw.startswith((b"GIF87a", b"GIF89a")):
+        kind = "gif"
+    elif raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        kind = "webp"
+    else:
+        raise InvalidRequestError(f"{where} is no JPEG, PNG, GIF or WebP image.", param=where)
+    return Image(f"image/{kind}", b64encode(raw).decode())
+
+
+def web_images(request: Request) -> Iterator[tuple[str, str]]:
+    """(URL, where it stands) of each image of a chat that is not there by value."""
+    for index, message in enumerate(request.body["messages"] if request.kind is Kind.CHAT else ()):
+        content = message.get("content")
+        for position, part in enumerate(content if isinstance(content, list) else ()):
+            if part.get("type") == "image_url":
+                where = f"messages[{index}].content[{position}]"
+                url = image_url(part, where)
+                if not url.startswith("data:"):
+                    yield url, where
+
+
+def with_images(request: Request, images: Mapping[str, Image]) -> Request:
+    """The chat with the given images, by URL, in the place of their addresses."""
+
+    def turned(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        image = images.get(image_url(part, "messages")) if part.get("type") == "image_url" else None
+        if image is None:
+            return part
+        given = part["image_url"]
+        by_value = {"url": f"data:{image.media_type};base64,{image.data}"}
+        return {**part, "image_url": {**given, **by_value} if isinstance(given, Mapping) else by_value}
+
+    messages = [
+        {**message, "content": [turned(part) for part in content]}
+        if isinstance(content := message.get("content"), list)
+        else message
+        for message in request.body["messages"]
+    ]
+    return request.with_body(messages=messages)
