@@ -10,12 +10,14 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .binary_sensor_accounts import account_binary_sensors
+from .core.accounting.budgets.budget_store import BudgetState
 from .core.protocol.status import ProviderState
 from .core.routing.pool.circuit_breaker import BreakerState
 from .core.routing.pool.pool import Member
 from .entity import ProviderEntity, add_account_entities, add_provider_entities
 from .runtime import ZeroconfAIConfigEntry
+from .usage.coordinators import Account
+from .usage.entity import AccountEntity
 
 PARALLEL_UPDATES = 0
 
@@ -67,3 +69,58 @@ class ProviderBinarySensor(ProviderEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         return self.entity_description.is_on_fn(self.member)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountBinarySensorDescription(BinarySensorEntityDescription):
+    """What is read off an account; None: there is nothing that it could be said of."""
+
+    is_on_fn: Callable[[Account], bool | None]
+
+
+def _any(account: Account, reached: Callable[[BudgetState], bool]) -> bool | None:
+    states = account.budgets
+    return any(reached(state) for state in states) if states else None
+
+
+def _warned(state: BudgetState) -> bool:
+    """Whether the first of its thresholds is reached, or what is left is too little."""
+    return state.exceeded or state.percent >= min(state.budget.thresholds, default=100)
+
+
+BUDGET_WARNING = AccountBinarySensorDescription(
+    key="budget_warning",
+    translation_key="budget_warning",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    is_on_fn=lambda account: _any(account, _warned),
+)
+BUDGET_EXCEEDED = AccountBinarySensorDescription(
+    key="budget_exceeded",
+    translation_key="budget_exceeded",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    is_on_fn=lambda account: _any(account, lambda state: state.exceeded),
+)
+RATE_LIMITED = AccountBinarySensorDescription(
+    key="rate_limited",
+    translation_key="rate_limited",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    is_on_fn=lambda account: account.rate_limited,
+)
+
+
+class AccountBinarySensor(AccountEntity, BinarySensorEntity):
+    """Shows one of them."""
+
+    entity_description: AccountBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        return self.entity_description.is_on_fn(self.coordinator)
+
+
+def account_binary_sensors(account: Account) -> list[AccountBinarySensor]:
+    """All that an account has: an agent of this home has no budget of its own."""
+    wanted = (RATE_LIMITED,) if account.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
+    return [AccountBinarySensor(account, description) for description in wanted]

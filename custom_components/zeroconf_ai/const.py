@@ -121,3 +121,5 @@ MAX_TOOL_ITERATIONS: Final = 10
 
 SIGNAL_PROVIDERS_CHANGED: Final = f"{DOMAIN}_providers_changed"
 """Sent when a provider is set up, unloaded or changes its state: what `auto` agents listen to."""
+LARGEST_BUDGET = 1_000_000
+"""Units of currency: the most that a form or an entity takes for a budget."""

@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 
-from ..const import DOMAIN
+from ..const import DOMAIN, LARGEST_BUDGET
 from ..core.accounting.budget import Action, Budget, Scope, budget_id
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
@@ -22,7 +22,6 @@ from ..core.accounting.usage.export import Format
 from ..core.accounting.usage.rollups import Group
 from ..core.protocol.values import NANO
 from ..gateway.runtime import gateway_runtime
-from ..number_accounts import LARGEST_BUDGET
 from ..usage.display_names import backend_names, user_names
 
 ACTION_EXPORT_USAGE: Final = "export_usage"

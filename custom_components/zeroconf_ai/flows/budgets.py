@@ -19,13 +19,13 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
+from ..const import LARGEST_BUDGET
 from ..core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, amount_words, budget_id
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import Books
 from ..core.protocol.values import NANO
 from ..markdown import Markdown, MarkdownFlow, escaped, table_row
-from ..number_accounts import LARGEST_BUDGET
 from ..usage.display_names import backend_names, budget_owner, user_names
 from .gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema
 

@@ -36,11 +36,11 @@ from ..const import (
     CONF_STRATEGY,
     CONF_TARGETS,
     DEFAULT_QUEUE_LENGTH,
+    LARGEST_BUDGET,
 )
 from ..core.accounting.keys.key_store import LARGEST_RATE
 from ..core.protocol.record import DEFAULT_PRIORITY, Auth
 from ..core.routing.policy import Strategy
-from ..number_accounts import LARGEST_BUDGET
 from .provider_schemas import whole
 
 CONF_ID = "id"

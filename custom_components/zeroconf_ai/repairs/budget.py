@@ -9,7 +9,7 @@ from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import NumberSelector, NumberSelectorConfig, NumberSelectorMode
 
-from ..const import DOMAIN
+from ..const import DOMAIN, LARGEST_BUDGET
 from ..core.accounting.budget import Budget
 from ..core.accounting.budgets.budget_store import Budgets, BudgetState
 from ..core.accounting.storage.database import DatabaseError
@@ -17,7 +17,7 @@ from ..core.protocol.values import NANO
 from ..data import gateway_entry
 from ..gateway.runtime import gateway_runtime
 from ..markdown import Markdown, MarkdownFlow, escaped
-from ..number_accounts import LARGEST_BUDGET, store_monthly_limit
+from ..usage.monthly_limit import store_monthly_limit
 
 CONF_AMOUNT = "amount"
 AMOUNT_SPENT = "amount_spent"
