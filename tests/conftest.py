@@ -24,8 +24,8 @@ from homeassistant.data_entry_flow import FlowHandler, FlowManager
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from .fakes import FakeProvider, running
-from .flow_texts import check_result
+from .support.fakes.provider import FakeProvider, running
+from .support.home_assistant.flow_texts import check_result
 
 # A shared machine may be slow for a moment: the time one example takes says nothing about the code.
 hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)

@@ -14,8 +14,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import selector
 
-from .common import TASK, make_entry, set_up, task_data
-from .fakes import FakeProvider, refuse, text, tool_call
+from .support.fakes.provider import FakeProvider, refuse, text, tool_call
+from .support.home_assistant.entries import TASK, make_entry, set_up, task_data
 
 STRUCTURE = vol.Schema(
     {

@@ -9,8 +9,8 @@ from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .common import make_entry, set_up
-from .fakes import FakeProvider
+from .support.fakes.provider import FakeProvider
+from .support.home_assistant.entries import make_entry, set_up
 
 CONNECTIVITY = "binary_sensor.test_provider_connectivity"
 

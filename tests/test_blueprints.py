@@ -22,9 +22,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, yaml as ha_yaml
 
-from .common import TASK, make_entry, set_up
-from .fakes import FakeProvider, text
-from .gateway_home import box, gateway_with
+from .support.fakes.provider import FakeProvider, text
+from .support.home_assistant.entries import TASK, make_entry, set_up
+from .support.home_assistant.gateway import box, gateway_with
 
 FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / "zeroconf_ai"
 FILES = sorted(file.name for file in FOLDER.glob("*.yaml"))

@@ -10,8 +10,8 @@ from homeassistant.const import ATTR_ENTITY_ID, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .common import make_entry, set_up
-from .fakes import FakeProvider
+from .support.fakes.provider import FakeProvider
+from .support.home_assistant.entries import make_entry, set_up
 
 
 async def press(hass: HomeAssistant, key: str) -> None:

@@ -17,8 +17,8 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.helpers import chat_session, intent, issue_registry as ir
 
-from .common import AGENT, agent_data, make_entry, set_up
-from .fakes import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
+from .support.fakes.provider import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
+from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
 
 QUESTION = "Why is the sky blue?"
 """What Home Assistant's own agent does not understand."""

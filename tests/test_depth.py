@@ -17,11 +17,11 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import llm
 
-from .common import ask, make_entry, set_up
-from .core.fakes import nested
-from .fakes import FakeProvider, text, tool_call
-from .gateway_home import CHAT_PATH, gateway_with
-from .gateways import home_agent_data
+from .support.fakes.provider import FakeProvider, text, tool_call
+from .support.fakes.upstream import nested
+from .support.home_assistant.entries import ask, make_entry, set_up
+from .support.home_assistant.gateway import CHAT_PATH, gateway_with
+from .support.home_assistant.gateway_entry import home_agent_data
 from .test_conversation import say, speech
 
 DEEP = nested(MAX_DEPTH)

@@ -13,10 +13,10 @@ from custom_components.zeroconf_ai.const import CONF_EXTRA_BODY, CONF_WAKE_ACTIO
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .common import agent_data, announce, ask, make_entry, record_of, set_up
-from .fakes import FakeProvider, refuse
-from .gateway_home import KEY as CLIENT_KEY, box, gateway_with
-from .gateways import GATEWAY_ID
+from .support.fakes.provider import FakeProvider, refuse
+from .support.home_assistant.entries import agent_data, announce, ask, make_entry, record_of, set_up
+from .support.home_assistant.gateway import KEY as CLIENT_KEY, box, gateway_with
+from .support.home_assistant.gateway_entry import GATEWAY_ID
 
 KEY = "sk-very-secret"
 SECRETS = (KEY, "127.0.0.1", "Anna", "anna", "aa:bb:cc:dd:ee:ff", "test.local", "11111111-1111", "beekeeper")

@@ -11,8 +11,8 @@ from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 
-from .common import ask, make_entry, set_up, settle
-from .fakes import FakeProvider, refuse, running
+from .support.fakes.provider import FakeProvider, refuse, running
+from .support.home_assistant.entries import ask, make_entry, set_up, settle
 
 AVAILABILITY = "event.test_provider_availability"
 

@@ -24,8 +24,8 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from homeassistant.helpers.device_registry import DeviceEntryType
 from homeassistant.setup import async_setup_component
 
-from .common import AGENT, TASK, agent_data, announce, ask, make_entry, record_of, say_goodbye, set_up
-from .fakes import FakeProvider, delta, running
+from .support.fakes.provider import FakeProvider, delta, running
+from .support.home_assistant.entries import AGENT, TASK, agent_data, announce, ask, make_entry, record_of, say_goodbye, set_up
 
 STATUS = "sensor.test_provider_status"
 

@@ -13,8 +13,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
-from .common import announce, ask, make_entry, record_of, set_up
-from .fakes import FakeProvider, running
+from .support.fakes.provider import FakeProvider, running
+from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up
 
 PRIORITY = "number.test_provider_priority"
 

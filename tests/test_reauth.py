@@ -12,10 +12,10 @@ from custom_components.zeroconf_ai.data import DATA
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .common import ask, make_entry, set_up
-from .fakes import FakeProvider, running, text
-from .gateway_home import CHAT, CHAT_PATH, bearer, box, gateway_with
-from .test_config_flow_entry import submit
+from .flows.test_provider_entry import submit
+from .support.fakes.provider import FakeProvider, running, text
+from .support.home_assistant.entries import ask, make_entry, set_up
+from .support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 

@@ -19,8 +19,8 @@ from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .common import announce, ask, make_entry, record_of, set_up, settle
-from .fakes import FakeProvider, refuse, text, usage
+from .support.fakes.provider import FakeProvider, refuse, text, usage
+from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up, settle
 
 ENTRY_ID = "01PROVIDER"
 QUEUE = {"depth": 2, "active": 1, "max_concurrent": 4, "estimated_wait_seconds": 1.5}

@@ -19,8 +19,8 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .common import AGENT, agent_data, ask, make_entry, set_up
-from .fakes import FakeProvider
+from .support.fakes.provider import FakeProvider
+from .support.home_assistant.entries import AGENT, agent_data, ask, make_entry, set_up
 
 ROUTING = "switch.test_provider_use_for_routing"
 

@@ -8,9 +8,9 @@ from custom_components.zeroconf_ai.data import DATA
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .common import announce, make_entry, record_of, set_up
-from .fakes import FakeProvider
-from .gateway_home import box, gateway_with
+from .support.fakes.provider import FakeProvider
+from .support.home_assistant.entries import announce, make_entry, record_of, set_up
+from .support.home_assistant.gateway import box, gateway_with
 
 
 async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -12,8 +12,8 @@ from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import condition, device_registry as dr, trigger
 from homeassistant.setup import async_setup_component
 
-from .common import ask, make_entry, set_up
-from .fakes import FakeProvider, refuse, running
+from .support.fakes.provider import FakeProvider, refuse, running
+from .support.home_assistant.entries import ask, make_entry, set_up
 
 STATUS = "sensor.test_provider_status"
 

@@ -9,7 +9,19 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
+from tests.support.fakes.upstream import (
+    COMPLETION,
+    ROLE,
+    STOP,
+    USAGE,
+    StubBackend,
+    Upstream,
+    answers,
+    chat,
+    delta,
+    stalls,
+    streams,
+)
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source

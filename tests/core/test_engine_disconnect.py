@@ -7,7 +7,19 @@ from typing import override
 import aiohttp
 import pytest
 
-from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, delta, stalls, streams
+from tests.support.fakes.upstream import (
+    COMPLETION,
+    ROLE,
+    STOP,
+    USAGE,
+    StubBackend,
+    Upstream,
+    answers,
+    chat,
+    delta,
+    stalls,
+    streams,
+)
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend

@@ -7,11 +7,11 @@ from typing import Any, override
 
 import pytest
 
-from tests.core.clouds.asking import DIALECTS, before
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import FakeCloud, Fault, Refusal, Reply
-from tests.core.fakes import ROLE, STOP, StubBackend, chat, delta
-from tests.core.server.common import Served, events, served
+from tests.support.clouds.asking import DIALECTS, before
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import FakeCloud, Fault, Refusal, Reply
+from tests.support.fakes.upstream import ROLE, STOP, StubBackend, chat, delta
+from tests.support.server import Served, events, served
 from zeroconf_ai.accounting.prices.energy import EnergyMeter
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Timeouts

@@ -16,9 +16,9 @@ from devhome.client import HomeClient, eventually
 from devhome.gateway import Gateway, add_backend, add_gateway, is_taken
 from devhome.home import Home
 from devhome.namespaces import Lan
-from tests.core.clouds.ollama import FakeOllama
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Reply
+from tests.support.clouds.ollama import FakeOllama
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Reply
 
 from .sdks import CHAT_MODEL, VISION_MODEL, Address
 

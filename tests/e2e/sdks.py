@@ -14,9 +14,9 @@ import anthropic
 import ollama
 import openai
 
-from tests.core.clouds.ollama import SEER
-from tests.core.clouds.openai import EMBEDDING_MODEL
-from tests.core.clouds.server import PNG
+from tests.support.clouds.ollama import SEER
+from tests.support.clouds.openai import EMBEDDING_MODEL
+from tests.support.clouds.server import PNG
 
 NODE = Path(sys.prefix) / "bin" / "node"
 SCRIPTS = Path(__file__).parent / "clients"

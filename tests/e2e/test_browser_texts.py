@@ -15,7 +15,7 @@ from devhome.client import HomeClient, Json, eventually, flow_path
 from devhome.gateway import add_gateway
 from devhome.home import Home
 from devhome.namespaces import Lan
-from tests.fakes import FakeProvider, running, serving
+from tests.support.fakes.provider import FakeProvider, running, serving
 from zeroconf_ai.protocol.record import SATURN_TYPE
 
 from .steps import DOMAIN, add, discovered

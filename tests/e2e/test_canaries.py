@@ -14,8 +14,8 @@ from devhome.client import HomeClient, eventually
 from devhome.gateway import DOMAIN, Gateway, add_backend, add_gateway, is_taken
 from devhome.home import Home
 from devhome.namespaces import Lan
-from tests.core.clouds.openai import FakeOpenAI, FakeOpenRouter
-from tests.core.clouds.server import Fault, Refusal, Reply
+from tests.support.clouds.openai import FakeOpenAI, FakeOpenRouter
+from tests.support.clouds.server import Fault, Refusal, Reply
 
 from .gateway_home import until_served
 from .sdks import CHAT_MODEL

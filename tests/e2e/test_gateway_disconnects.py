@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from devhome.client import eventually
 from devhome.namespaces import Lan
-from tests.core.clouds.server import Fault, Reply
+from tests.support.clouds.server import Fault, Reply
 
 from .gateway_home import HELLO, GatewayHome, gateway_home
 from .sdks import CHAT_MODEL, QUESTION

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from devhome.namespaces import Lan
-from tests.core.clouds.openai import VECTOR
-from tests.core.clouds.server import PNG, Call, Refusal, Reply
+from tests.support.clouds.openai import VECTOR
+from tests.support.clouds.server import PNG, Call, Refusal, Reply
 
 from .gateway_home import HELLO, GatewayHome, gateway_home
 from .sdks import CHAT_MODEL, READING, SDKS, VISION_MODEL, Sdk

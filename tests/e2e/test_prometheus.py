@@ -18,8 +18,8 @@ from devhome.client import eventually
 from devhome.namespaces import Host, Lan
 from devhome.process import ManagedProcess
 from devhome.provider import COMMAND
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Reply
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Reply
 
 from .sdks import CHAT_MODEL
 

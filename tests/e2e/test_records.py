@@ -10,7 +10,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from devhome.client import HomeClient, eventually
 from devhome.namespaces import Lan
-from tests.fakes import FakeProvider, running
+from tests.support.fakes.provider import FakeProvider, running
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
 
 from .steps import DOMAIN, add, discovered, state_is

@@ -13,7 +13,7 @@ import pytest
 from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
-from . import postgres
+from ...support import postgres
 
 type Make = Callable[..., Generation]
 

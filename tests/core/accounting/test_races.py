@@ -25,8 +25,8 @@ from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.server.access.guard import Guard
 
-from ..fakes import STOP, USAGE, StubBackend, delta
-from ..server.common import Served, served
+from ...support.fakes.upstream import STOP, USAGE, StubBackend, delta
+from ...support.server import Served, served
 from .conftest import Make, Store
 
 CENT = NANO // 100

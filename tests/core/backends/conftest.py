@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.core.fakes import Upstream, chat
+from tests.support.fakes.upstream import Upstream, chat
 from zeroconf_ai.backends.base import Answer, Endpoint, Timeouts
 from zeroconf_ai.backends.http import HttpUpstream
 from zeroconf_ai.protocol.chunks import Delta, Message

@@ -7,9 +7,9 @@ from aiohttp import web
 import orjson
 import pytest
 
-from tests.core.clouds.anthropic import ADAPTIVE, BOTH, MANUAL, NEW, OLDEST, FakeAnthropic
-from tests.core.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
-from tests.core.clouds.server import Call, Refusal, Reply
+from tests.support.clouds.anthropic import ADAPTIVE, BOTH, MANUAL, NEW, OLDEST, FakeAnthropic
+from tests.support.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
+from tests.support.clouds.server import Call, Refusal, Reply
 from zeroconf_ai.dialects.anthropic.upstream_request import JSON_TOOL
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, QuotaError, UpstreamTimeoutError
 from zeroconf_ai.protocol.record import Capability, Cost, Placement

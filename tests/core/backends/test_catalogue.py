@@ -6,10 +6,10 @@ from typing import Any, override
 from aiohttp import web
 import pytest
 
-from tests.core.clouds.asking import before, chat, say
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Refusal
-from tests.core.fakes import StubBackend
+from tests.support.clouds.asking import before, chat, say
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Refusal
+from tests.support.fakes.upstream import StubBackend
 from zeroconf_ai.backends.catalogue import Catalogue, ModelOverride, Wishes
 from zeroconf_ai.protocol.errors import NotFoundError
 from zeroconf_ai.protocol.models import ModelInfo

@@ -11,12 +11,12 @@ import zlib
 import aiohttp
 import pytest
 
-from tests.core.fakes import ROLE, STOP, Upstream, chat, delta, streams
+from tests.support.fakes.upstream import ROLE, STOP, Upstream, chat, delta, streams
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 
-from .dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
-from .floods import HEAD, flood
+from ...support.dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
+from ...support.fakes.floods import HEAD, flood
 
 SSE, NDJSON, JSON = (HEAD % kind for kind in (b"text/event-stream", b"application/x-ndjson", b"application/json"))
 QUICK = Timeouts(connect=5.0, first_token=0.3, between_tokens=0.3, answer=0.5, probe=0.5, silence=0.5)

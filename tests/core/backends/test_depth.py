@@ -7,12 +7,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.core.fakes import COMPLETION, ROLE, STOP, Upstream, answers, chat, delta, nested, streams
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, Upstream, answers, chat, delta, nested, streams
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.protocol.request import Kind, Request
 
-from .dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
+from ...support.dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
 
 DEEP = nested(MAX_DEPTH)
 TOO_DEEP = rf"JSON nested deeper than {MAX_DEPTH} levels"

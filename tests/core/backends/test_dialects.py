@@ -7,10 +7,10 @@ import logging
 import orjson
 import pytest
 
-from tests.core.clouds.anthropic import FakeAnthropic
-from tests.core.clouds.asking import DIALECTS, KEY, QUICK, TOOLS, before, chat, error_of, read, say, whole
-from tests.core.clouds.ollama import FakeOllama
-from tests.core.clouds.server import Call, Fault, Refusal, Reply
+from tests.support.clouds.anthropic import FakeAnthropic
+from tests.support.clouds.asking import DIALECTS, KEY, QUICK, TOOLS, before, chat, error_of, read, say, whole
+from tests.support.clouds.ollama import FakeOllama
+from tests.support.clouds.server import Call, Fault, Refusal, Reply
 from zeroconf_ai.backends.base import Answer, Backend
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import (

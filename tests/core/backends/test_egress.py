@@ -12,8 +12,8 @@ from aiohttp import web
 import ifaddr
 import pytest
 
-from tests.core.clouds.asking import error_of
-from tests.fakes import serving
+from tests.support.clouds.asking import error_of
+from tests.support.fakes.provider import serving
 from zeroconf_ai.backends import egress as module
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
 from zeroconf_ai.backends.egress import Egress, NotPublicError, on_link_networks

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.core.backends.conftest import CHAT, KEY, QUICK, Make, ask, error_of, said
-from tests.core.fakes import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
 from zeroconf_ai.backends import http
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.chunks import Delta

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.core.backends.conftest import CHAT, Make, ask, error_of, said
-from tests.core.fakes import Upstream, delta, stalls, streams
+from tests.support.fakes.upstream import Upstream, delta, stalls, streams
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import UpstreamTimeoutError
 

@@ -18,7 +18,7 @@ import pytest
 from yarl import URL
 
 from tests.core.backends.conftest import Make, error_of
-from tests.core.fakes import Upstream, answers
+from tests.support.fakes.upstream import Upstream, answers
 from zeroconf_ai.engine import ask_health
 from zeroconf_ai.protocol.errors import CertificateError
 from zeroconf_ai.protocol.record import ServiceRecord

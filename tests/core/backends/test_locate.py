@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import pytest_socket
 
-from tests.fakes import FakeProvider, running
+from tests.support.fakes.provider import FakeProvider, running
 from zeroconf_ai.backends.locate import locate
 from zeroconf_ai.protocol.errors import ApiError, IdentityChangedError, UpstreamConnectionError
 from zeroconf_ai.protocol.record import MAX_ADDRESSES, ServiceRecord

@@ -10,12 +10,12 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from tests.core.clouds.anthropic import BOTH, FakeAnthropic
-from tests.core.clouds.asking import before, chat, error_of, say
-from tests.core.clouds.ollama import SEER, FakeOllama
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import PNG
-from tests.fakes import FakeProvider, running, serving
+from tests.support.clouds.anthropic import BOTH, FakeAnthropic
+from tests.support.clouds.asking import before, chat, error_of, say
+from tests.support.clouds.ollama import SEER, FakeOllama
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import PNG
+from tests.support.fakes.provider import FakeProvider, running, serving
 from zeroconf_ai.backends import media
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
 from zeroconf_ai.backends.media import ImageGate

@@ -7,9 +7,9 @@ from aiohttp import web
 import orjson
 import pytest
 
-from tests.core.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
-from tests.core.clouds.ollama import EMBEDDER, PLAIN, SEER, THINKER, FakeOllama
-from tests.core.clouds.server import PNG, Call, Fault, Refusal, Reply
+from tests.support.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
+from tests.support.clouds.ollama import EMBEDDER, PLAIN, SEER, THINKER, FakeOllama
+from tests.support.clouds.server import PNG, Call, Fault, Refusal, Reply
 from zeroconf_ai.backends.ollama.backend import OllamaOptions
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, StreamBrokenError, UpstreamError
 from zeroconf_ai.protocol.record import Capability, Cost, Placement

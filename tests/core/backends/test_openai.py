@@ -8,9 +8,9 @@ import openai
 import orjson
 import pytest
 
-from tests.core.clouds.asking import before, chat, error_of, read, say
-from tests.core.clouds.openai import EMBEDDING_MODEL, VECTOR, FakeOpenAI, FakeOpenRouter
-from tests.core.clouds.server import Refusal, Reply, engine
+from tests.support.clouds.asking import before, chat, error_of, read, say
+from tests.support.clouds.openai import EMBEDDING_MODEL, VECTOR, FakeOpenAI, FakeOpenRouter
+from tests.support.clouds.server import Refusal, Reply, engine
 from zeroconf_ai.backends.openai.flavors import FLAVORS
 from zeroconf_ai.protocol.errors import (
     AuthenticationError,

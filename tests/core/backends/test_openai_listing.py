@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.core.clouds.asking import QUICK, before, error_of
-from tests.core.clouds.openai import FakeOpenRouter
-from tests.core.clouds.server import engine
+from tests.support.clouds.asking import QUICK, before, error_of
+from tests.support.clouds.openai import FakeOpenRouter
+from tests.support.clouds.server import engine
 from zeroconf_ai.protocol.errors import AuthenticationError, UpstreamError, UpstreamTimeoutError
 from zeroconf_ai.protocol.record import Capability
 

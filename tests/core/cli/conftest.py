@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from .common import Server, serving
+from ...support.command import Server, serving
 
 NAME = f"Asked {os.getpid()}"
 """Of this process alone: other tests may announce theirs at the same time."""

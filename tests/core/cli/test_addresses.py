@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from tests.fakes import FakeProvider, running, text
+from tests.support.fakes.provider import FakeProvider, running, text
 from zeroconf_ai.protocol.record import SERVICE_TYPE
 
-from .common import LO, run
+from ...support.command import LO, run
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

@@ -18,7 +18,7 @@ from zeroconf_ai.lan.trust import Trust
 from zeroconf_ai.protocol.record import Auth, ServiceRecord
 from zeroconf_ai.protocol.thinking import Piece
 
-from .common import COMMAND, LO, Server, environment, free_port, run, serving
+from ...support.command import COMMAND, LO, Server, environment, free_port, run, serving
 from .conftest import NAME
 
 pytestmark = pytest.mark.usefixtures("own_loopback")

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .common import COMMAND, LO, Server, line_of, run, serving, started
+from ...support.command import COMMAND, LO, Server, line_of, run, serving, started
 from .conftest import NAME
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
@@ -90,7 +90,7 @@ def test_one_that_is_not_who_it_was_is_marked(provider: Server, tmp_path: Path) 
 
 def test_nobody_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
     code = (
-        "import sys; from zeroconf_ai import discovery\n"
+        "import sys; from zeroconf_ai.lan import discovery\n"
         "async def nobody(self, seconds, force=False): return []\n"
         "discovery.DiscoveryManager.scan_network = nobody\n"
         "from zeroconf_ai.cli import main; main(['discover', '--interface', '127.0.0.1', *sys.argv[1:]])"

@@ -17,7 +17,7 @@ import pytest
 from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.server.endpoints import ROUTES
 
-from .common import run, serving
+from ...support.command import run, serving
 
 SECRET = re.compile(r"zai_[A-Za-z0-9_-]{32}")
 

@@ -6,7 +6,7 @@ import sys
 
 from zeroconf_ai import __version__
 
-from .common import run
+from ...support.command import run
 
 
 def test_it_says_its_version(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from zeroconf_ai.cli import serve
 from zeroconf_ai.cli.admission import Admission
 from zeroconf_ai.server.app import create_runner
 
-from .common import COMMAND, line_of, run, serving, started
+from ...support.command import COMMAND, line_of, run, serving, started
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

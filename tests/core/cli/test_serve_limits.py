@@ -9,10 +9,10 @@ from typing import Any
 from openai import AsyncOpenAI, RateLimitError
 import pytest
 
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Reply
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Reply
 
-from .common import run
+from ...support.command import run
 from .test_serve_upstreams import QUIET, SECRET, gateway
 
 pytestmark = pytest.mark.usefixtures("own_loopback")

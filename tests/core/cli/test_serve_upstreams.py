@@ -13,11 +13,11 @@ from typing import Any
 from openai import AsyncOpenAI, BadRequestError
 import pytest
 
-from tests.core.clouds.ollama import FakeOllama
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Reply
+from tests.support.clouds.ollama import FakeOllama
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Reply
 
-from .common import COMMAND, environment, run, serving
+from ...support.command import COMMAND, environment, run, serving
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

@@ -15,7 +15,7 @@ from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
-from .common import run
+from ...support.command import run
 
 NOON = datetime(2026, 10, 20, 12, tzinfo=UTC).timestamp()
 RANGE = ("--from", "2026-10-01", "--to", "2026-10-31")

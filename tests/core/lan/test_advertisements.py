@@ -7,7 +7,7 @@ import pytest
 from zeroconf_ai.lan.advertisements import MAX_ADVERTISEMENTS, MAX_PROTECTED_AT_ONE_ADDRESS, Advertisements
 from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
 
-from .common import advert
+from ...support.fakes.lan import advert
 
 
 class Table(Advertisements):

@@ -9,7 +9,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf_ai.lan.own_host import without_foreign_loopback
 from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
 
-from .common import advert
+from ...support.fakes.lan import advert
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 

@@ -10,7 +10,7 @@ import pytest
 from zeroconf_ai.lan.reprobe import MAX_TARGETS, PARALLEL, RATE, Reprober
 from zeroconf_ai.protocol.record import Load, ServiceRecord
 
-from .common import Clock, advert
+from ...support.fakes.lan import Clock, advert
 
 MINUTE = 60.0
 DAY = 86400.0

@@ -13,7 +13,7 @@ from zeroconf_ai.protocol import json
 from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.protocol.request import Kind, Request
 
-from ..fakes import nested
+from ...support.fakes.upstream import nested
 
 SHAPES: dict[str, Callable[[int], bytes]] = {
     "lists": lambda depth: b"[" * depth + b"]" * depth,

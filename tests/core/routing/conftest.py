@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.fakes import StubBackend
+from tests.support.fakes.upstream import StubBackend
 from zeroconf_ai.routing.execution import router as router_module, waking as waking_module
 from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.pool.events import RoutingEvent

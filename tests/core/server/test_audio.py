@@ -15,7 +15,7 @@ from zeroconf_ai.server.access.auth import Access
 from zeroconf_ai.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
 from zeroconf_ai.server.endpoints.audio import MAX_FILE_BYTES, MAX_INPUT_CHARACTERS
 
-from .common import KEY, Served, served
+from ...support.server import KEY, Served, served
 
 SPEAK = {"model": "tts-1", "input": "Hello", "voice": "alloy"}
 

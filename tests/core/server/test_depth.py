@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.core.clouds.asking import DIALECTS, before
+from tests.support.clouds.asking import DIALECTS, before
 from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 
-from ..fakes import nested
-from .common import Served, served
+from ...support.fakes.upstream import nested
+from ...support.server import Served, served
 from .test_audio import FakeAudio
 
 HELLO = [{"role": "user", "content": "Hello"}]

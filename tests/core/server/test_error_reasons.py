@@ -11,8 +11,8 @@ import pytest
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 
-from ...fakes import FakeProvider, delta, refuse, send_stream
-from .common import CHAT, Served, served, upstream
+from ...support.fakes.provider import FakeProvider, delta, refuse, send_stream
+from ...support.server import CHAT, Served, served, upstream
 
 PROMPT: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
 RAW = "Traceback: cannot reach postgres at http://10.213.1.2:5432 or 10.213.1.3, org-123"

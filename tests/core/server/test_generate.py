@@ -14,8 +14,8 @@ from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.server import response_writer
 
-from ...fakes import FakeProvider, delta, send_stream, text, usage
-from .common import CHAT, Endless, Served, events, served, upstream
+from ...support.fakes.provider import FakeProvider, delta, send_stream, text, usage
+from ...support.server import CHAT, Endless, Served, events, served, upstream
 
 LIGHT = {
     "type": "function",

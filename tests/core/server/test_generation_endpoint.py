@@ -14,8 +14,8 @@ from zeroconf_ai.accounting.store import Books
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 
-from ..fakes import StubBackend
-from .common import CHAT, Served, served
+from ...support.fakes.upstream import StubBackend
+from ...support.server import CHAT, Served, served
 
 
 @pytest.fixture

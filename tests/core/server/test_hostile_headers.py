@@ -7,8 +7,8 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from ...fakes import FakeProvider
-from .common import CHAT, served, upstream
+from ...support.fakes.provider import FakeProvider
+from ...support.server import CHAT, served, upstream
 
 HEADERS = (b"Via: 1.1 \xff", b"X-Request-ID: \xff", b"X-Session-ID: \xff", b"Authorization: Bearer \xff", b"Origin: http://\xff")
 

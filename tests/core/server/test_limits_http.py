@@ -9,8 +9,8 @@ from typing import Any, override
 import openai
 import pytest
 
-from tests.core.fakes import StubBackend
-from tests.core.server.common import CHAT, Served, served
+from tests.support.fakes.upstream import StubBackend
+from tests.support.server import CHAT, Served, served
 from zeroconf_ai.accounting.budget import Action, Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.store import Books
@@ -22,7 +22,7 @@ from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.server.access.guard import Guard
 
-from ..fakes import chat
+from ...support.fakes.upstream import chat
 
 ASK = CHAT | {"model": "m", "max_tokens": 10}
 PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})

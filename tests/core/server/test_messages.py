@@ -13,9 +13,9 @@ import pytest
 
 from zeroconf_ai.server import response_writer
 
-from ...fakes import delta, send_stream, text, usage
-from .common import KEY, Endless, Served, served
-from .sdks import claude, message_events, scripted
+from ...support.fakes.provider import delta, send_stream, text, usage
+from ...support.sdks import claude, message_events, scripted
+from ...support.server import KEY, Endless, Served, served
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LIGHT: Any = {

@@ -24,8 +24,8 @@ from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.server import metrics as module
 from zeroconf_ai.server.metrics import Metrics
 
-from ..fakes import StubBackend
-from .common import CHAT, KEY, Served, served
+from ...support.fakes.upstream import StubBackend
+from ...support.server import CHAT, KEY, Served, served
 
 
 @asynccontextmanager

@@ -4,8 +4,8 @@ from typing import Any, override
 
 from aiohttp import web
 
-from tests.core.fakes import StubBackend
-from tests.core.server.common import Served, served
+from tests.support.fakes.upstream import StubBackend
+from tests.support.server import Served, served
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Source

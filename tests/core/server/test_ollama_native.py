@@ -15,8 +15,8 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.server import response_writer
 
-from ..fakes import StubBackend
-from .common import KEY, Served, served
+from ...support.fakes.upstream import StubBackend
+from ...support.server import KEY, Served, served
 
 type Asked = tuple[ollama.AsyncClient, StubBackend, Served]
 

@@ -28,7 +28,7 @@ from zeroconf_ai.server.dispatch import Route
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 from zeroconf_ai.server.metrics import Metrics
 
-from .common import Served, served
+from ...support.server import Served, served
 from .test_audio import FakeAudio
 
 FILE = Path(__file__).parents[3] / "docs" / "openapi.yaml"

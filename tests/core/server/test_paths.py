@@ -16,7 +16,7 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.server.access.auth import presented_key
 from zeroconf_ai.server.dispatch import header_text
 
-from .common import KEY, Served, served
+from ...support.server import KEY, Served, served
 
 CHAT = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
 

@@ -6,8 +6,8 @@ from typing import override
 
 from aiohttp import web
 
-from tests.core.fakes import StubBackend
-from tests.core.server.common import CHAT, served
+from tests.support.fakes.upstream import StubBackend
+from tests.support.server import CHAT, served
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import UpstreamError
 from zeroconf_ai.server.access.auth import Access

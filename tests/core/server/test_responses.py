@@ -12,9 +12,9 @@ from openai.types.responses import Response
 from pydantic import BaseModel, ConfigDict
 import pytest
 
-from ...fakes import delta, send_stream, usage
-from .common import KEY, Endless, Served, served
-from .sdks import gpt, response_events, scripted
+from ...support.fakes.provider import delta, send_stream, usage
+from ...support.sdks import gpt, response_events, scripted
+from ...support.server import KEY, Endless, Served, served
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LIGHT: Any = {

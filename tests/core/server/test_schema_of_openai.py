@@ -19,12 +19,12 @@ import pytest
 
 from zeroconf_ai.backends.demo.backend import DemoBackend
 
-from ..clouds.anthropic import BOTH
-from ..clouds.asking import DIALECTS, TOOLS, before
-from ..clouds.ollama import THINKER
-from ..clouds.openai import FakeOpenAI
-from ..clouds.server import Call, FakeCloud, Fault, Refusal, Reply
-from .common import KEY, Served, events, served
+from ...support.clouds.anthropic import BOTH
+from ...support.clouds.asking import DIALECTS, TOOLS, before
+from ...support.clouds.ollama import THINKER
+from ...support.clouds.openai import FakeOpenAI
+from ...support.clouds.server import Call, FakeCloud, Fault, Refusal, Reply
+from ...support.server import KEY, Served, events, served
 from .test_audio import FakeAudio
 
 CLOUDS = {"openai": "gpt-4.1", "openrouter": "vendor/large", "anthropic": BOTH, "ollama": THINKER}

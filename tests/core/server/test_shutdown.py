@@ -10,7 +10,7 @@ import pytest
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.protocol.errors import UnavailableError
 
-from .common import Served, events, served
+from ...support.server import Served, events, served
 
 
 def counting(to: int, *, stream: bool = True) -> dict[str, object]:

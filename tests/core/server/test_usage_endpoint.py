@@ -18,7 +18,7 @@ from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 from zeroconf_ai.server.endpoints import usage as usage_module
 
-from .common import Served, served
+from ...support.server import Served, served
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 RANGE = "from=2026-11-01&to=2026-11-30"

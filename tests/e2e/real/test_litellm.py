@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from devhome.client import eventually
 from devhome.namespaces import Lan
-from tests.core.clouds.anthropic import MANUAL, FakeAnthropic
-from tests.core.clouds.openai import FakeOpenAI
-from tests.core.clouds.server import Call, FakeCloud, Fault, Refusal, Reply
+from tests.support.clouds.anthropic import MANUAL, FakeAnthropic
+from tests.support.clouds.openai import FakeOpenAI
+from tests.support.clouds.server import Call, FakeCloud, Fault, Refusal, Reply
 
 from .conftest import StartGateway
 from .servers import HELLO, KEY, LITELLM_KEY, Gateway, LiteLLM, post

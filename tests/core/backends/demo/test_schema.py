@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 import jsonschema
 import pytest
 
-from tests.core.fakes import nested
+from tests.support.fakes.upstream import nested
 from zeroconf_ai.backends.demo.schema import SchemaError, instance
 
 SCHEMAS: dict[str, Any] = {

@@ -1,0 +1,386 @@
+"""`Budgets`: what is set aside before and charged after, by which clock, and who is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
+from pathlib import Path
+import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+import pytest
+
+from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.budget import Action, BudgetEvent, Scope, make_budget, parse_amount
+from zeroconf_ai.accounting.periods import Period, Windows, window
+from zeroconf_ai.accounting.storage.database import Database
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.usage.generation import Outcome
+from zeroconf_ai.protocol.errors import QuotaError
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.protocol.values import NANO
+
+from ..conftest import Make, Store
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def asked(cost: int | dict[str, int] = 10, **fields: Any) -> Asked:
+    costs = cost if isinstance(cost, dict) else {"cloud": cost}
+    return Asked("http", "chat", "m", worst_costs=costs, answer_tokens=100, **{"key_id": "k", **fields})
+
+
+def at(text: str, zone: tzinfo = BERLIN) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
+
+
+async def spend(books: Books, make: Make, cost: int, **fields: Any) -> None:
+    """One request that costs so much."""
+    admission = await books.gatekeeper.admit(asked(cost, **fields))
+    named = {"key_id": "k", **{name: value for name, value in fields.items() if name in ("key_id", "user_id", "created")}}
+    generation = make("g", cost=cost, backend_id="cloud", model="m", **named)
+    admission.settle(generation)
+    books.ledger.record(generation)
+
+
+async def spent(books: Books, budget_id: str) -> int:
+    """What is spent by the database's own word."""
+    await books.flush()
+    await books.budgets.refresh()
+    budget = books.budgets.get(budget_id)
+    assert budget is not None
+    return (await books.budgets.accounts.look([books.budgets._due(budget, time.time())]))[0].spent
+
+
+# Periods.
+
+
+@pytest.mark.parametrize(
+    ("period", "moment", "start", "end"),
+    [
+        (Period.DAY, "2026-03-29T12:00", "2026-03-29T00:00", "2026-03-30T00:00"),  # 23 hours
+        (Period.DAY, "2026-10-25T23:59:59", "2026-10-25T00:00", "2026-10-26T00:00"),  # 25 hours
+        (Period.WEEK, "2026-11-22T23:00", "2026-11-16T00:00", "2026-11-23T00:00"),  # a Sunday
+        (Period.WEEK, "2026-11-23T00:00", "2026-11-23T00:00", "2026-11-30T00:00"),
+        (Period.MONTH, "2026-03-31T23:59:59", "2026-03-01T00:00", "2026-04-01T00:00"),
+        (Period.MONTH, "2026-12-31T12:00", "2026-12-01T00:00", "2027-01-01T00:00"),
+        (Period.MONTH, "2028-02-29T12:00", "2028-02-01T00:00", "2028-03-01T00:00"),
+    ],
+)
+def test_a_period_is_of_the_homes_calendar(period: Period, moment: str, start: str, end: str) -> None:
+    found = window(period, at(moment), BERLIN)
+    assert (found.start, found.end) == (at(start), at(end))
+    assert found.label == start[:10]
+
+
+def test_a_day_of_a_changing_clock_is_as_long_as_it_is() -> None:
+    lengths = [window(Period.DAY, at(f"2026-{day}T12:00"), BERLIN) for day in ("03-28", "03-29", "10-25")]
+    assert [(found.end - found.start) / 3600 for found in lengths] == [24, 23, 25]
+    gone = window(Period.DAY, at("2026-09-06T12:00", ZoneInfo("America/Santiago")), ZoneInfo("America/Santiago"))
+    assert (gone.end - gone.start) / 3600 == 23  # its midnight does not exist
+
+
+@given(moment=st.floats(0, 4e9), zone=st.sampled_from(["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe", "Asia/Gaza"]))
+@pytest.mark.parametrize("period", list(Period))
+def test_every_moment_is_in_one_period_and_they_follow_each_other(period: Period, moment: float, zone: str) -> None:
+    windows = Windows(ZoneInfo(zone))
+    found = windows.at(period, moment)
+    assert moment in found
+    assert windows.at(period, found.end).start == found.end
+    assert windows.at(period, found.start - 0.001).end == found.start
+
+
+@pytest.mark.parametrize(("text", "amount"), [("5/month", 5 * NANO), ("0.000000001/month", 1), (" 2.50 / Month ", 2_500_000_000)])
+def test_a_budget_is_read_as_people_write_it(text: str, amount: int) -> None:
+    assert parse_amount(text) == (amount, Period.MONTH)
+
+
+@pytest.mark.parametrize("text", ["5", "5/year", "/month", "-1/day", "nan/day", "1e99/day", "inf/day"])
+def test_what_is_no_budget_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(ValueError, match="Write an amount and a period"):
+        parse_amount(text)
+
+
+def test_a_budget_names_whose_it_is() -> None:
+    for scope, subject in ((Scope.KEY, None), (Scope.HOUSEHOLD, "k")):
+        with pytest.raises(ValueError, match="names"):
+            make_budget(scope, subject, 1, Period.DAY)
+    with pytest.raises(ValueError, match="per cent"):
+        make_budget(Scope.KEY, "k", 1, Period.DAY, thresholds=(0,))
+
+
+# Setting aside and charging.
+
+
+async def test_what_is_set_aside_is_not_there_for_another(books: Books, make: Make) -> None:
+    await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    first = await books.gatekeeper.admit(asked(60))
+    with pytest.raises(QuotaError, match="set aside") as caught:
+        await books.gatekeeper.admit(asked(60))
+    assert caught.value.retry_after == 5.0
+    assert caught.value.headers()["x-should-retry"] == "true"
+    first.settle(make("g", cost=10, backend_id="cloud"))
+    first.settle(make("g", cost=10, backend_id="cloud"))  # once counts
+    (await books.gatekeeper.admit(asked(90))).settle(make("g"))
+    assert await spent(books, "key:k:month") == 10
+
+
+async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself_is_not(books: Books, make: Make) -> None:
+    await books.budgets.set(Scope.USER, "u", NANO, Period.MONTH)
+    with pytest.raises(QuotaError, match=r"1\.00 left, and this request may cost up to 2\.00.*max_tokens below 100") as caught:
+        await books.gatekeeper.admit(asked(2 * NANO, user_id="u"))
+    headers = caught.value.headers()
+    assert headers["x-should-retry"] == "false"
+    assert int(headers["Retry-After"]) > 60 or window(Period.MONTH, time.time(), books.budgets.zone).end - time.time() < 61
+    assert (caught.value.code, caught.value.type) == ("budget_exceeded", "insufficient_quota")
+    (await books.gatekeeper.admit(asked(NANO, user_id="u"))).settle(make("g"))
+
+
+async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(books: Books, make: Make) -> None:
+    await books.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.FREE_ONLY)
+    await spend(books, make, 100)
+    costs = {"cloud": 1, "local": 0}
+    admission = await books.gatekeeper.admit(asked(costs))
+    assert admission.barred == {"cloud"}
+    with pytest.raises(QuotaError, match="no provider that costs nothing"):
+        await books.gatekeeper.admit(asked(1))
+    await books.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.REFUSE)
+    with pytest.raises(QuotaError, match="is spent"):
+        await books.gatekeeper.admit(asked({"local": 0}))
+
+
+async def test_a_backends_budget_bars_that_backend_alone(books: Books, make: Make) -> None:
+    await books.budgets.set(Scope.BACKEND, "cloud", 100, Period.MONTH)
+    limits = {"other": 50}
+    costs = {"cloud": 101, "other": 50, "third": 1_000}
+    admission = await books.gatekeeper.admit(asked(costs, monthly_limits=limits))
+    assert admission.barred == {"cloud"}
+    admission.settle(make("g", cost=50, backend_id="other"))
+    assert books.budgets.month_cost("other") in (0, 50)  # a shared database says so a moment later
+    admission = await books.gatekeeper.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
+    assert admission.barred == {"other"}
+    assert await spent(books, "backend:cloud:month") == 0
+    await books.budgets.refresh()
+    assert books.budgets.month_cost("other") == 50
+
+
+async def test_all_budgets_of_a_request_are_charged_and_no_others(books: Books, make: Make) -> None:
+    whose = [(Scope.KEY, "k"), (Scope.USER, "u"), (Scope.BACKEND, "cloud"), (Scope.HOUSEHOLD, None)]
+    others = [(Scope.KEY, "x"), (Scope.USER, "x"), (Scope.BACKEND, "x")]
+    budgets = [await books.budgets.set(scope, subject, NANO, period) for scope, subject in whose + others for period in Period]
+    await spend(books, make, 7, user_id="u")
+    found = {budget.id: await spent(books, budget.id) for budget in budgets}
+    assert found == {budget.id: 0 if budget.subject == "x" else 7 for budget in budgets}
+
+
+async def test_what_was_cancelled_costs_what_its_record_says(books: Books, make: Make) -> None:
+    await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    admission = await books.gatekeeper.admit(asked(90))
+    admission.settle(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
+    assert await spent(books, "key:k:month") == 31
+
+
+async def test_what_is_spent_is_what_the_ledger_says_also_of_before_there_was_a_budget(books: Books, make: Make) -> None:
+    for cost in (3, 4):
+        await spend(books, make, cost)
+    await books.budgets.set(Scope.KEY, "k", NANO, Period.MONTH)
+    await books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
+    for cost in (5, 6):
+        await spend(books, make, cost)
+    await spend(books, make, 100, key_id="other")
+    assert await spent(books, "key:k:month") == 18
+    assert await spent(books, "household:day") == books.ledger.totals.household.today.usage.cost == 118
+
+
+async def test_what_is_spent_outlives_a_restart_and_is_told_once(store: Store, make: Make) -> None:
+    told: list[int] = []
+    for _ in range(3):
+        books = await Books.open(store.url)
+        books.budgets.listen(lambda event: told.append(event.threshold))
+        if not len(books.budgets):
+            await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+        await spend(books, make, 30)
+        await books.close()
+    assert told == [80]
+    books = await Books.open(store.url)
+    books.budgets.listen(lambda event: told.append(event.threshold))
+    assert books.budgets.state("key:k:month").spent == 90
+    await spend(books, make, 10)
+    await books.close()
+    assert told == [80, 100]
+
+
+async def test_each_threshold_is_told_once_with_what_belongs_to_it(books: Books, make: Make) -> None:
+    events: list[BudgetEvent] = []
+    books.budgets.listen(lambda _: 1 / 0)  # type: ignore[arg-type]
+    stop = books.budgets.listen(events.append)
+    budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH, thresholds=(50, 100, 80))
+    for _ in range(10):
+        await spend(books, make, 10)
+    await spent(books, budget.id)
+    assert [(event.threshold, event.spent) for event in events] == [(50, 50), (80, 80), (100, 100)]
+    assert {event.budget for event in events} == {budget}
+    assert events[0].period.label == window(Period.MONTH, time.time(), books.budgets.zone).label
+    stop()
+    await books.budgets.reset(budget.id)
+    await spend(books, make, 60)
+    assert len(events) == 3
+
+
+async def test_a_budget_changes_while_it_is_used(books: Books, make: Make) -> None:
+    events: list[int] = []
+    books.budgets.listen(lambda event: events.append(event.threshold))
+    changes: list[int] = []
+    books.budgets.watch(lambda: changes.append(len(books.budgets)))
+    budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    await spend(books, make, 90)
+    await spent(books, budget.id)
+    assert events == [80]
+    await books.budgets.set(Scope.KEY, "k", 1000, Period.MONTH)
+    assert await spent(books, budget.id) == 90
+    await spend(books, make, 710)
+    await spent(books, budget.id)
+    assert events == [80, 80]
+    await books.budgets.set(Scope.KEY, "k", 500, Period.MONTH)
+    await spent(books, budget.id)
+    assert events == [80, 80, 100]
+    await books.budgets.reset(budget.id)
+    assert await spent(books, budget.id) == 0
+    await spend(books, make, 400)
+    await spent(books, budget.id)
+    assert events == [80, 80, 100, 80]
+    await books.budgets.remove(budget.id)
+    await spend(books, make, 9_999)
+    assert len(books.budgets) == 0
+    assert changes == [1, 1, 1, 1, 0]
+    acts = {(act.act, act.subject) for act in await books.audit.list()}
+    assert acts == {(f"budget.{act}", budget.id) for act in ("set", "reset", "remove")}
+    with pytest.raises(KeyError):
+        await books.budgets.reset(budget.id)
+
+
+async def test_another_process_sees_what_was_changed(store: Store, make: Make) -> None:
+    here, there = await Books.open(store.url), await Books.open(store.url)
+    try:
+        budget = await there.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+        await here.budgets.refresh()
+        assert list(here.budgets) == [budget]
+        await spend(here, make, 100)
+        await here.flush()
+        await there.budgets.reset(budget.id)
+        await here.budgets.refresh()
+        await spend(here, make, 60)
+        await there.budgets.remove(budget.id)
+        await here.budgets.refresh()
+        assert not list(here.budgets)
+    finally:
+        await here.close()
+        await there.close()
+
+
+@asynccontextmanager
+async def timed(store: Store, moment: list[float]) -> AsyncIterator[Books]:
+    """Books whose budgets live at a time that a test chooses."""
+    books = await Books.open(store.url, zone=BERLIN)
+    books.budgets._clock = lambda: moment[0]
+    yield books
+    await books.close()
+
+
+async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_forgets_nothing(store: Store, make: Make) -> None:
+    before, after = at("2026-10-31T23:59:59"), at("2026-11-01T00:00:01")
+    now = [before]
+    async with timed(store, now) as books:
+        events: list[str] = []
+        books.budgets.listen(lambda event: events.append(event.period.label))
+        budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+
+        async def spend_at(moment: float, cost: int) -> None:
+            now[0] = moment
+            admission = await books.gatekeeper.admit(asked(cost, created=moment))
+            admission.settle(make("g", cost=cost, created=moment, backend_id="cloud"))
+            await books.flush()
+            await books.budgets.refresh()
+
+        await spend_at(before, 90)
+        late = await books.gatekeeper.admit(asked(10, created=before))
+        await spend_at(after, 100)
+        late.settle(make("g", cost=10, created=before, backend_id="cloud"))  # of October, whenever it ends
+        await books.flush()
+        for moment in (after, before, at("2031-05-05T00:00"), after):
+            now[0] = moment
+            if moment < at("2030-01-01T00:00"):
+                with pytest.raises(QuotaError, match="spent"):
+                    await spend_at(moment, 1)
+            else:
+                await spend_at(moment, 100)
+        await books.budgets.refresh()
+        assert books.budgets.state(budget.id).spent == 100
+        assert sorted(events) == ["2026-10-01", "2026-10-01", "2026-11-01", "2026-11-01", "2031-05-01", "2031-05-01"]
+
+
+def test_days_of_a_year_follow_each_other_without_a_gap() -> None:
+    windows = Windows(BERLIN)
+    found = [windows.at(Period.DAY, at("2026-01-01T12:00", UTC) + day * 86_400) for day in range(365)]
+    assert all(one.end == following.start for one, following in pairwise(found))
+
+
+# Whatever order things come in.
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "settle", "cancel", "reset", "flush", "raise"]),
+        st.integers(0, 60),
+        st.floats(0, 1, exclude_max=True),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+@pytest.mark.parametrize("shared", [False, True], ids=["memory", "database"])
+def test_no_order_of_events_spends_more_than_the_budget(
+    tmp_path: Path, make: Make, shared: bool, steps: list[tuple[str, int, float]]
+) -> None:
+    async def run() -> None:
+        books = await Books.open(tmp_path / f"{time.monotonic_ns()}.db")
+        amount, total = 100, 0
+        open_requests: list[tuple[Any, int]] = []
+        try:
+            await books.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
+            for step, cost, share in steps:
+                if step == "ask":
+                    try:
+                        open_requests.append((await books.gatekeeper.admit(asked(cost)), cost))
+                    except QuotaError:
+                        held = sum(worst for _, worst in open_requests)
+                        assert total + held + cost > amount or total >= amount
+                elif step in ("settle", "cancel") and open_requests:
+                    admission, worst = open_requests.pop(int(share * len(open_requests)))
+                    real = round(worst * share) if step == "settle" else 0
+                    total += real
+                    admission.settle(make("g", cost=real, backend_id="cloud"))
+                elif step == "reset":
+                    await asyncio.sleep(0)
+                    await books.budgets.reset("key:k:month")
+                    total = 0
+                elif step == "flush":
+                    await books.flush()
+                elif step == "raise":
+                    amount = max(total, amount - cost)
+                    await books.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
+                assert total <= max(amount, 100)
+            assert await spent(books, "key:k:month") == total
+            for admission, worst in open_requests:
+                admission.settle(make("g", cost=worst, backend_id="cloud"))
+            assert await spent(books, "key:k:month") == total + sum(worst for _, worst in open_requests) <= 100
+        finally:
+            await books.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "shared", shared)
+        asyncio.run(run())

@@ -1,0 +1,162 @@
+"""The tables' way up and down, from every version there was."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+import shutil
+import sqlite3
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+import pytest
+from sqlalchemy import Engine, MetaData, text
+
+from zeroconf_ai.accounting.storage import migrate, tables
+from zeroconf_ai.accounting.storage.database import DatabaseError, _engine, parse_url
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.protocol.usage import Usage
+
+from ..conftest import Make, Store
+
+NEXT = '''
+"""A step that may come one day."""
+
+from alembic import op
+import sqlalchemy as sa
+
+revision = "9000"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    """Add a column, and fail where the test says so."""
+    with op.batch_alter_table("keys") as keys:
+        keys.add_column(sa.Column("colour", sa.Text, nullable=False, server_default="red"))
+    if {fails}:
+        op.execute("SELECT nonsense FROM nowhere")
+
+
+def downgrade() -> None:
+    """Drop it."""
+    with op.batch_alter_table("keys") as keys:
+        keys.drop_column("colour")
+'''
+
+
+@pytest.fixture
+def engine(store: Store) -> Iterator[Engine]:
+    engine = _engine(parse_url(store.url))
+    yield engine
+    engine.dispose()
+
+
+def nothing(_version: str) -> None:
+    """What is done before an upgrade."""
+
+
+def different(engine: Engine) -> list[object]:
+    """How the tables differ from those that the code knows."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, tables.metadata))
+
+
+def with_next(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> None:
+    """Let there be a later version."""
+    before = migrate.head()
+    shutil.copytree(migrate.FOLDER, folder)
+    (folder / "versions" / "v9000_next.py").write_text(NEXT.format(before=before, fails=fails))
+    monkeypatch.setattr(migrate, "FOLDER", folder)
+
+
+def test_the_newest_version_is_what_the_code_knows(engine: Engine) -> None:
+    migrate.upgrade(engine, before=nothing)
+    assert different(engine) == []
+
+
+@pytest.mark.parametrize("revision", [*migrate.revisions()[:-1], "base"])
+def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
+    migrate.upgrade(engine, before=nothing)
+    migrate.downgrade(engine, revision)
+    migrate.upgrade(engine, before=nothing)
+    assert different(engine) == []
+    migrate.downgrade(engine, "base")
+    left = MetaData()
+    left.reflect(engine)
+    assert set(left.tables) == {"alembic_version"}
+
+
+def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine: Engine, store: Store) -> None:
+    migrate.upgrade(engine, before=nothing)
+    migrate.downgrade(engine, "0001")
+    counts = "0, 1, 2, 3, 4, 5"
+    names = "prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cache_write_tokens, cache_write_1h_tokens"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO generations (id, created, source, kind, requested_model, outcome, attempts, stream, {names},"  # noqa: S608
+                f" estimated, duration, caller) VALUES ('gen_1', 1, 'http', 'chat', 'm', 'ok', 1, true, {counts}, false, 1, 'P')"
+            )
+        )
+    migrate.upgrade(engine, before=nothing)
+    assert store.run("SELECT id, completion_tokens, cost_source, currency FROM generations") == [("gen_1", 1, None, "USD")]
+    migrate.downgrade(engine, "0001")
+    assert store.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
+
+
+async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, store: Store, make: Make) -> None:
+    books = await Books.open(store.url, zone=UTC)
+    for at, (month, day) in enumerate(((1, 31), (2, 1), (2, 28), (12, 31), (12, 1), (12, 1))):
+        created = datetime(2026, month, day, 12, tzinfo=UTC).timestamp()
+        for key, user in (("k", None), ("k", "u"), (None, "u")):
+            named = {"key_id": key, "user_id": user, "caller": "Phone", "currency": "EUR" if at % 2 else "USD"}
+            usage = Usage(5 + at, 7, 1, 2, None, 3, 4)
+            record = make("gen", created=created, model=f"m{at}", usage=usage, cost=11, duration=2.0, first_token=0.5, **named)
+            books.ledger.record(record)
+    await books.close()
+    statement = "SELECT * FROM key_months ORDER BY month, key_id, user_id, currency"
+    written = store.run(statement)
+    assert len(written) == 3 * 5
+    migrate.downgrade(engine, "0003")
+    migrate.upgrade(engine, before=nothing)
+    assert store.run(statement) == written
+
+
+async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = await Books.open(file)
+    key, secret = await books.keys.create("Phone")
+    await books.close()
+    head = migrate.head()
+    with_next(tmp_path / "100% migrations", monkeypatch, fails=False)
+    books = await Books.open(file)
+    assert books.keys.verify(secret).id == key.id
+    await books.close()
+    copy = file.with_name(f"{file.name}.before-9000")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM keys").fetchall() == [("Phone",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(head,)]
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT name, colour FROM keys").fetchall() == [("Phone", "red")]
+    engine = _engine(parse_url(file))
+    migrate.downgrade(engine, head)
+    assert different(engine) == []
+    engine.dispose()
+
+
+async def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = await Books.open(file)
+    _, secret = await books.keys.create("Phone")
+    await books.close()
+    with monkeypatch.context() as patched:
+        with_next(tmp_path / "migrations", patched, fails=True)
+        with pytest.raises(DatabaseError, match="nowhere"):
+            await Books.open(file)
+    books = await Books.open(file)
+    assert books.keys.verify(secret).name == "Phone"
+    await books.close()

@@ -1,0 +1,150 @@
+"""What a server says of itself: the sum of what stands behind it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.upstream import StubBackend
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.presence import advertised_record
+from zeroconf_ai.presence.advertised_record import Description, described
+from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
+from zeroconf_ai.protocol.status import Health
+
+RECORD = ServiceRecord(name="AI", host="ai.local.", port=8000, id="x")
+SEES = frozenset({Capability.COMPLETION, Capability.VISION})
+
+
+async def engine_of(*backends: StubBackend) -> Engine:
+    engine = Engine()
+    for backend in backends:
+        await engine.checker.check(engine.add(backend))
+    return engine
+
+
+def backend(name: str, *models: ModelInfo | str, provider: str = "", **info: Any) -> StubBackend:
+    stub = StubBackend(name, models=models, **info)
+    stub.well = Health(provider=provider)
+    return stub
+
+
+async def test_models_come_once_and_those_for_chat_first() -> None:
+    seer = ModelInfo("seer", 32_000, capabilities=SEES)
+    engine = await engine_of(backend("a", "nomic-embed-text", "m"), backend("b", ModelInfo("m", 9), seer, priority=1))
+    found = described(RECORD, engine)
+    assert found.models == ("m", "seer", "nomic-embed-text")
+    assert found.context_window == 32_000
+    assert (found.name, found.port, found.id) == ("AI", 8000, "x")
+
+
+async def test_it_costs_what_the_dearest_costs_and_is_here_only_if_all_are() -> None:
+    free = backend("a")
+    metered = backend("b", cost=Cost.METERED, placement=Placement.CLOUD)
+    assert (described(RECORD, await engine_of(free)).cost, described(RECORD, await engine_of(free)).placement) == (
+        Cost.FREE,
+        Placement.LOCAL,
+    )
+    both = described(RECORD, await engine_of(free, backend("c", cost=Cost.UNKNOWN), metered))
+    assert (both.cost, both.placement) == (Cost.METERED, Placement.PROXY)
+
+
+async def test_it_can_do_what_one_of_them_can() -> None:
+    talks, embeds = frozenset({Capability.COMPLETION}), frozenset({Capability.EMBEDDINGS})
+    precise = backend("a", ModelInfo("seer", capabilities=SEES), ModelInfo("e", capabilities=embeds), capabilities=talks)
+    assert described(RECORD, await engine_of(precise)).capabilities == SEES | embeds | {Capability.STREAMING}
+    silent = described(RECORD, await engine_of(backend("b", "m"))).capabilities
+    assert silent >= {Capability.TOOLS, Capability.COMPLETION}
+    assert Capability.VISION not in silent
+
+
+@pytest.mark.parametrize(
+    ("providers", "told"),
+    [(["vllm"], "vllm"), (["vllm", "vllm"], "vllm"), (["vllm", "ollama"], "custom"), (["Living room"], "custom"), ([], "custom")],
+)
+async def test_servers_of_one_kind_are_named(providers: list[str], told: str) -> None:
+    engine = await engine_of(*(backend(f"b{number}", provider=word) for number, word in enumerate(providers)))
+    assert described(RECORD, engine).provider == told
+
+
+async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
+    seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
+    engine = await engine_of(backend("a", "m"), seer)
+    told: list[ServiceRecord] = []
+    description = Description(RECORD, engine, told.append)
+    first = description.start()
+    assert first.models == ("m", "seer")
+    engine.pool.tell("a")
+    engine.pool.tell("b")
+    await asyncio.sleep(0.05)
+    assert told == []
+    seer.well = UpstreamConnectionError("gone")
+    member = engine.pool.get("b")
+    assert member is not None
+    for _ in range(3):
+        await engine.checker.check(member)
+    await asyncio.sleep(0.05)
+    assert [(record.models, record.cost, Capability.VISION in record.capabilities) for record in told] == [
+        (("m",), Cost.FREE, False)
+    ]
+    description.close()
+    seer.well = Health()
+    await engine.checker.check(member)
+    await asyncio.sleep(0.05)
+    assert len(told) == 1
+
+
+async def test_what_cannot_be_advertised_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
+    engine = await engine_of()
+
+    def refuse(_: ServiceRecord) -> None:
+        raise RecordError("too long")
+
+    description = Description(RECORD, engine, refuse)
+    description.start()
+    await engine.checker.check(engine.add(backend("a", "m")))
+    await asyncio.sleep(0.05)
+    description.close()
+    assert "The advertisement stays as it was: too long" in caplog.text
+
+
+async def test_its_own_word_for_itself_and_its_voice_stay() -> None:
+    record = replace(RECORD, provider="homeassistant", capabilities=RECORD.capabilities | {Capability.AUDIO})
+    found = described(record, await engine_of(backend("a", ModelInfo("m", capabilities=SEES), provider="vllm")))
+    assert found.provider == "homeassistant"
+    assert found.capabilities == SEES | {Capability.STREAMING, Capability.AUDIO}
+
+
+async def test_it_is_full_when_a_request_would_wait() -> None:
+    engine = await engine_of(backend("a", "m"), backend("b", "m"))
+    one, other = engine.pool
+    assert described(RECORD, engine).load is Load.IDLE
+    one.slots.limit = other.slots.limit = 1
+    with await one.slots.acquire():
+        one.active = 1
+        assert described(RECORD, engine).load is Load.BUSY
+        with await other.slots.acquire():
+            assert described(RECORD, engine).load is Load.FULL
+    one.active = 0
+    engine.slots.limit = 1
+    with await engine.slots.acquire():
+        assert described(RECORD, engine).load is Load.FULL
+    assert described(RECORD, await engine_of()).load is Load.IDLE
+
+
+async def test_another_record_is_told_at_once() -> None:
+    told: list[ServiceRecord] = []
+    description = Description(RECORD, await engine_of(backend("a", "m")), told.append)
+    description.start()
+    description.rebase(RECORD)
+    assert told == []
+    description.rebase(replace(RECORD, priority=7))
+    assert [(record.priority, record.models) for record in told] == [(7, ("m",))]
+    description.close()

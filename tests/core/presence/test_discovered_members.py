@@ -1,0 +1,214 @@
+"""`Neighbours`: who is on the network is offered too, after one's own, and only if it is who it was."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from ipaddress import ip_address
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_socket
+
+from tests.support.fakes.provider import FakeProvider, running
+from tests.support.fakes.upstream import Upstream, answers
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.lan.discovery import DiscoveryManager
+from zeroconf_ai.lan.provider_cache import MOST_PROVIDERS, Place, Remembered
+from zeroconf_ai.lan.trust import TrustStore
+from zeroconf_ai.presence.discovered_members import AFTER_OWN, Neighbours
+from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
+
+LOOPBACK = ip_address("127.0.0.1")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine()
+    yield engine
+    await engine.close()
+
+
+def hear(manager: DiscoveryManager, record: ServiceRecord) -> None:
+    """As if it had announced itself."""
+    manager._remember((SERVICE_TYPE, record.name), record)
+
+
+def leave(manager: DiscoveryManager, record: ServiceRecord) -> None:
+    manager._forget((SERVICE_TYPE, record.name))
+
+
+async def until(engine: Engine, *models: str) -> None:
+    async with asyncio.timeout(5):
+        while [model.id for _, model in engine.models()] != list(models):
+            await asyncio.sleep(0.01)
+
+
+def provider(number: int, upstream: Upstream) -> Upstream:
+    health = {"status": "ok", "id": f"id-{number}"}
+    return upstream.on("/health", answers(health)).on("/models", answers({"data": [{"id": f"m{number}"}]}))
+
+
+def record(number: int, upstream: Upstream, **changes: object) -> ServiceRecord:
+    port = int(upstream.base_url.removesuffix("/v1").rpartition(":")[2])
+    made = ServiceRecord(name=f"P{number}", host=f"p{number}.local.", port=port, addresses=(LOOPBACK,), id=f"id-{number}")
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def test_they_come_move_and_go(engine: Engine) -> None:
+    manager = DiscoveryManager(own_ids=("own",))
+    async with Upstream() as here, Upstream() as there, aiohttp.ClientSession() as session:
+        provider(1, here)
+        provider(1, there).on("/models", answers({"data": [{"id": "moved"}]}))
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        first = record(1, here, priority=0)
+        hear(manager, first)
+        hear(manager, record(2, here, id="own"))
+        await until(engine, "m1")
+        (member,) = engine.pool
+        assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", AFTER_OWN)
+        hear(manager, record(1, there))
+        await asyncio.gather(*neighbours._tasks)
+        await until(engine, "m1")  # it still answers where it was
+        assert "/models" not in [request.path for request in there.received]
+        here.behave.clear()
+        hear(manager, record(1, there, models=("moved",)))
+        await until(engine, "moved")
+        assert [found is member for found in engine.pool] == [True]
+        leave(manager, first)
+        await until(engine)
+        provider(1, here)
+        hear(manager, first)
+        leave(manager, first)
+        hear(manager, first)  # back before it was let go
+        await until(engine, "m1")
+        await neighbours.close()
+        assert not list(engine.pool)
+        hear(manager, record(3, here))
+        assert not list(engine.pool)
+
+
+async def test_who_wants_a_key_or_took_a_name_is_left_out(engine: Engine) -> None:
+    trust = TrustStore()
+    manager = DiscoveryManager(trust=trust)
+    async with Upstream() as upstream, aiohttp.ClientSession() as session:
+        provider(1, upstream)
+        trust.confirm(record(7, upstream, name="P2"))
+        neighbours = Neighbours(engine, manager, session)
+        hear(manager, record(1, upstream))
+        neighbours.start()
+        hear(manager, record(2, upstream))
+        hear(manager, record(3, upstream, auth=Auth.TOKEN))
+        await until(engine, "m1")
+        assert [member.name for member in engine.pool] == ["P1"]
+        hear(manager, record(1, upstream, auth=Auth.TOKEN))
+        await until(engine)
+        await neighbours.close()
+
+
+async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
+    manager = DiscoveryManager()
+    async with Upstream() as upstream, aiohttp.ClientSession() as session:
+        provider(1, upstream)
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        hear(manager, record(9, upstream))
+        async with asyncio.timeout(5):
+            while any(member.online for member in engine.pool):
+                await asyncio.sleep(0.01)
+        (member,) = engine.pool
+        assert "another provider answers" in (member.last_error or "")
+        await neighbours.close()
+
+
+async def test_one_that_was_there_before_is_offered_without_being_heard(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "state" / "providers.json"
+    async with Upstream() as here, Upstream() as gone, aiohttp.ClientSession() as session:
+        provider(1, here)
+        provider(2, gone)
+        manager = DiscoveryManager()
+        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours.start()
+        hear(manager, record(1, here, priority=50))
+        hear(manager, record(2, gone))
+        await until(engine, "m1", "m2")
+        await neighbours.close()
+        provider(3, gone)  # another one has its address now
+        silent = Neighbours(engine, DiscoveryManager(), session, Remembered(file))
+        silent.start()
+        await until(engine, "m1")
+        async with asyncio.timeout(5):
+            while silent._tasks:
+                await asyncio.sleep(0.01)
+        assert "/health" in [request.path for request in gone.received[2:]]
+        assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + AFTER_OWN)]
+        await silent.close()
+        assert not list(engine.pool)
+
+
+async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    async with Upstream() as here, aiohttp.ClientSession() as session:
+        provider(1, here)
+        manager = DiscoveryManager()
+        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours.start()
+        hear(manager, record(1, here))
+        await until(engine, "m1")
+        hear(manager, record(1, here, auth=Auth.TOKEN))
+        await until(engine)
+        await neighbours.close()
+    assert Remembered(file).places == ()
+
+
+async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    remembered = Remembered(file)
+    for number in range(MOST_PROVIDERS + 5):
+        remembered.note(Place(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
+    remembered.note(Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    await remembered.close()
+    places = Remembered(file).places
+    assert places == remembered.places
+    assert (len(places), places[0].id, places[-1]) == (MOST_PROVIDERS, "id-6", Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    entries = [{"id": "a", "name": "A", "base_url": url} for url in ("file:///etc", "http://", "http://k:p@192.0.2.1", 5)]
+    for text in ("", "{", "{}", "[5, null]", json.dumps(entries)):
+        file.write_text(text)
+        assert Remembered(file).places == ()
+
+
+async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: Engine) -> None:
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.9"], allow_unix_socket=True)
+    manager = DiscoveryManager()
+    async with Upstream() as here, aiohttp.ClientSession() as session:
+        provider(1, here)
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        both = record(1, here, addresses=(ip_address("127.0.0.9"), LOOPBACK))
+        hear(manager, both)
+        await until(engine, "m1")
+        hear(manager, replace(both, priority=3))
+        (member,) = engine.pool
+        async with asyncio.timeout(5):
+            while member.priority != AFTER_OWN + 3:
+                await asyncio.sleep(0.01)
+        await engine.checker.check(member)
+        assert member.online, "an announcement does not lead it back to the dead address"
+        await neighbours.close()
+
+
+async def test_neighbour_that_announces_itself_before_it_listens_is_served_as_soon_as_it_does(engine: Engine) -> None:
+    manager = DiscoveryManager()
+    async with running(FakeProvider(id="id-1")) as late, aiohttp.ClientSession() as session:
+        await late.stop()
+        neighbours = Neighbours(engine, manager, session)
+        neighbours.start()
+        hear(manager, ServiceRecord("Late", "late.local.", late.port, (LOOPBACK,), id="id-1"))
+        async with asyncio.timeout(10):
+            while not any(member.failures for member in engine.pool):
+                await asyncio.sleep(0.01)
+        await late.start()
+        await until(engine, "test-model")
+        await neighbours.close()

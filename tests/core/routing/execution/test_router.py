@@ -1,0 +1,402 @@
+"""PROTOCOL 3, rules 6 to 9: what happens when a candidate fails, and that the choice is final with the first token."""
+
+import asyncio
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.core.routing.conftest import Add, backend_of, sent
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat, delta
+from zeroconf_ai.protocol.chunks import Delta, Message
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    LoopDetectedError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    RequestTooLargeError,
+    StreamBrokenError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.status import ProviderState
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.execution.reply import Reply
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.policy import Policy
+from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
+
+HELLO = [ROLE, delta("Hel"), delta("lo"), STOP, USAGE]
+REFUSED = UpstreamConnectionError("refused")
+
+
+async def read(reply: Reply) -> Message:
+    message = Message()
+    try:
+        async for chunk in reply.chunks():
+            message.add(Delta.parse(chunk.data))
+    finally:
+        await reply.close()
+    return message
+
+
+# The plain way.
+
+
+async def test_a_stream_comes_through_whole_and_is_counted(router: Router, add: Add) -> None:
+    member = add("attic", HELLO)
+    reply = await router.route(chat(stream=True))
+    assert member.active == 1
+    message = await read(reply)
+    assert (message.content, message.finish_reason) == ("Hello", "stop")
+    assert (reply.backend_id, reply.backend_name, reply.model) == ("attic", "Attic", "m")
+    assert reply.usage == member.tally.usage == Usage(3, 2)
+    assert (member.tally.requests, member.tally.errors) == (1, 0)
+
+
+async def test_a_whole_answer_comes_through_and_is_counted(router: Router, add: Add) -> None:
+    member = add("attic")
+    reply = await router.route(chat())
+    assert orjson.loads(reply.body) == COMPLETION
+    await reply.close()
+    await reply.close()
+    assert member.tally.usage == Usage(3, 2)
+    assert member.tally.requests == 1
+
+
+async def test_a_stream_has_no_body(router: Router, add: Add) -> None:
+    add("attic")
+    reply = await router.route(chat(stream=True))
+    with pytest.raises(RuntimeError):
+        _ = reply.body
+    await reply.close()
+
+
+async def test_only_the_model_is_rewritten_and_only_where_it_differs(router: Router, add: Add) -> None:
+    member = add("attic", HELLO)
+    for model in ("m", "attic/m", "auto"):
+        await (await router.route(chat(model=model, seed=1))).close()
+    assert [request.body["model"] for request in backend_of(member).sent] == ["m"] * 3
+    assert all(request.body["seed"] == 1 for request in backend_of(member).sent)
+
+
+async def test_equals_take_turns(router: Router, add: Add) -> None:
+    members = [add(name) for name in "abc"]
+    for _ in range(9):
+        await (await router.route(chat())).close()
+    assert sent(*members) == [3, 3, 3]
+
+
+async def test_equals_share_what_comes_at_once(router: Router, add: Add) -> None:
+    members = [add(name) for name in "abc"]
+    replies = await asyncio.gather(*(router.route(chat()) for _ in range(9)))
+    assert [member.active for member in members] == [3, 3, 3]
+    for reply in replies:
+        await reply.close()
+
+
+# Rule 6: a failure before the first token.
+
+
+@pytest.mark.parametrize("error", [UpstreamError("500"), UnavailableError("503")])
+async def test_a_5xx_is_tried_once_more_on_the_same(
+    router: Router, add: Add, events: list[RoutingEvent], error: ApiError
+) -> None:
+    first, second = add("a", error, HELLO), add("b")
+    reply = await router.route(chat(stream=True))
+    assert (await read(reply)).content == "Hello"
+    assert sent(first, second) == [2, 0]
+    assert first.state is ProviderState.HEALTHY
+    assert events == []
+
+
+@pytest.mark.parametrize("error", [UpstreamError("500"), UnavailableError("503")])
+async def test_a_5xx_twice_goes_to_the_next(router: Router, add: Add, events: list[RoutingEvent], error: ApiError) -> None:
+    first, second = add("a", error), add("b")
+    reply = await router.route(chat())
+    await reply.close()
+    assert sent(first, second) == [2, 1]
+    assert [(attempt.backend_name, attempt.failure) for attempt in reply.attempts] == [("A", error.message), ("B", "")]
+    assert events == [RoutingEvent(EventKind.FAILOVER, "a", error.message, "b")]
+
+
+async def test_the_second_try_waits_a_second(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 0.2)
+    add("a", UpstreamError("500"), HELLO)
+    started = time.perf_counter()
+    await (await router.route(chat())).close()
+    assert 0.19 < time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        REFUSED,
+        StreamBrokenError("ended early"),
+        RateLimitError("429"),
+        QuotaError("paid up"),
+        UnavailableError("503", retry_after=5),
+        AuthenticationError("401"),
+        PermissionDeniedError("403"),
+        UpstreamTimeoutError("504"),
+        NotFoundError("no model", code="model_not_found"),
+        InvalidRequestError("no model", code="model_not_found"),
+        MethodNotAllowedError("405"),
+        LoopDetectedError("508"),
+    ],
+)
+async def test_what_another_may_do_better_goes_to_the_next_at_once(
+    router: Router, add: Add, monkeypatch: pytest.MonkeyPatch, error: ApiError
+) -> None:
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 60)
+    first, second = add("a", error), add("b")
+    reply = await asyncio.wait_for(router.route(chat()), 1)
+    await reply.close()
+    assert sent(first, second) == [1, 1]
+    assert reply.backend_id == "b"
+    assert first.tally.errors == 1
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [StreamBrokenError("error event")],
+        [ROLE, StreamBrokenError("cut")],
+        [ROLE, UpstreamTimeoutError("stalled")],
+        [],
+        [ROLE],
+    ],
+)
+async def test_a_stream_that_fails_before_its_first_token_goes_to_the_next(router: Router, add: Add, steps: list[Any]) -> None:
+    first, second = add("a", steps), add("b", HELLO)
+    assert (await read(await router.route(chat(stream=True)))).content == "Hello"
+    assert sent(first, second) == [1, 1]
+
+
+@pytest.mark.parametrize("error", [RateLimitError("429", retry_after=60), UnavailableError("503", retry_after=60)])
+async def test_one_that_is_busy_rests_until_it_said(router: Router, checker: HealthChecker, add: Add, error: ApiError) -> None:
+    first, second = add("a", error), add("b")
+    for _ in range(3):
+        await (await router.route(chat())).close()
+        await checker.check(first)
+    assert sent(first, second) == [1, 3]
+    first.resting_until = time.time() - 1
+    backend_of(first).outcomes = [HELLO]
+    await (await router.route(chat())).close()
+    assert sent(first, second) == [2, 3]
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("401"), PermissionDeniedError("403")])
+async def test_one_that_refuses_the_key_needs_its_owner(router: Router, add: Add, error: ApiError) -> None:
+    first, second = add("a", error), add("b")
+    for _ in range(2):
+        await (await router.route(chat())).close()
+    assert sent(first, second) == [1, 2]
+    assert first.state is ProviderState.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidRequestError("bad", param="temperature"), NotFoundError("no path"), RequestTooLargeError("too large")]
+)
+async def test_the_callers_own_error_is_his_and_nobody_else_is_asked(router: Router, add: Add, error: ApiError) -> None:
+    first, second = add("a", error), add("b")
+    with pytest.raises(type(error)) as raised:
+        await router.route(chat())
+    assert raised.value is error
+    assert sent(first, second) == [1, 0]
+    assert first.failures == 0
+    assert first.state is ProviderState.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "error", [MethodNotAllowedError("405"), LoopDetectedError("508"), NotFoundError("x", code="model_not_found")]
+)
+async def test_what_says_nothing_of_its_health_does_not_make_it_offline(router: Router, add: Add, error: ApiError) -> None:
+    first = add("a", error)
+    add("b")
+    for _ in range(5):
+        await (await router.route(chat())).close()
+    assert first.state is ProviderState.HEALTHY
+
+
+async def test_a_model_that_is_gone_refreshes_the_list(router: Router, checker: HealthChecker, add: Add) -> None:
+    first = add("a", NotFoundError("no model", code="model_not_found"), models=["m", "n"])
+    add("b")
+    await checker.check(first)
+    asked = backend_of(first).asked["models"]
+    await (await router.route(chat())).close()
+    backend_of(first).listed = ()
+    await checker.check(first)
+    assert backend_of(first).asked["models"] == asked + 1
+
+
+async def test_a_model_that_is_gone_everywhere_is_the_callers_404(router: Router, add: Add) -> None:
+    add("a", NotFoundError("gone", code="model_not_found"))
+    add("b", NotFoundError("gone", code="model_not_found"))
+    with pytest.raises(NotFoundError) as raised:
+        await router.route(chat())
+    assert raised.value.details == ("A: gone", "B: gone")
+
+
+@pytest.mark.parametrize(
+    ("cost", "tries_next"), [(Cost.FREE, True), (Cost.SUBSCRIPTION, True), (Cost.METERED, False), (Cost.UNKNOWN, False)]
+)
+async def test_a_read_timeout_goes_on_only_where_nobody_bills_twice(
+    router: Router, add: Add, cost: Cost, tries_next: bool
+) -> None:
+    first, second = add("a", UpstreamTimeoutError("slow"), cost=cost), add("b")
+    if tries_next:
+        await (await router.route(chat())).close()
+    else:
+        with pytest.raises(UpstreamTimeoutError):
+            await router.route(chat())
+    assert sent(first, second) == [1, int(tries_next)]
+
+
+async def test_the_owner_may_allow_a_retry_that_costs(router: Router, add: Add) -> None:
+    first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
+    reply = await router.route(chat(), Policy(retry_metered_timeouts=True))
+    await reply.close()
+    assert sent(first, second) == [1, 1]
+
+
+async def test_embeddings_cost_little_enough_to_ask_another(router: Router, add: Add) -> None:
+    first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
+    reply = await router.route(Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "Hi"}))
+    await reply.close()
+    assert sent(first, second) == [1, 1]
+
+
+async def test_three_requests_refused_make_it_offline_and_are_told_once(
+    router: Router, add: Add, events: list[RoutingEvent]
+) -> None:
+    first, second = add("a", REFUSED, priority=1), add("b", priority=2)
+    for _ in range(5):
+        await (await router.route(chat())).close()
+    assert sent(first, second) == [3, 5]
+    assert [event.kind for event in events].count(EventKind.OFFLINE) == 1
+    assert [event.kind for event in events].count(EventKind.FAILOVER) == 3
+
+
+# Rule 7: final with the first token.
+
+
+@pytest.mark.parametrize("error", [StreamBrokenError("cut"), UpstreamTimeoutError("silent")])
+async def test_a_failure_after_the_first_token_is_the_streams_end(router: Router, add: Add, error: ApiError) -> None:
+    first, second = add("a", [delta("Hel"), error]), add("b", HELLO)
+    reply = await router.route(chat(stream=True))
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async for chunk in reply.chunks():
+            heard.append(Delta.parse(chunk.data).content)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(type(error)):
+        await listen()
+    await reply.close()
+    assert heard == ["Hel"]
+    assert sent(first, second) == [1, 0]
+    assert (first.breaker.failures, first.tally.errors) == (1, 1)
+
+
+async def test_nothing_said_before_the_choice_is_lost(router: Router, add: Add) -> None:
+    add("a", [ROLE, ROLE, delta("Hel"), delta("lo"), STOP])
+    reply = await router.route(chat(stream=True))
+    batches = [batch async for batch in reply.batches()]
+    await reply.close()
+    assert [Delta.parse(chunk.data).content for batch in batches for chunk in batch] == ["", "", "Hel", "lo", ""]
+
+
+# Rule 9: the last one is tried, and every refusal says why.
+
+
+async def test_the_only_one_is_tried_although_it_rests_or_was_offline(
+    router: Router, add: Add, events: list[RoutingEvent]
+) -> None:
+    member = add("a")
+    member.resting_until = time.time() + 60
+    await (await router.route(chat())).close()
+    member.state = ProviderState.OFFLINE
+    await (await router.route(chat())).close()
+    assert sent(member) == [2]
+    assert member.state is ProviderState.HEALTHY
+    assert [event.kind for event in events] == [EventKind.RECOVERED]
+
+
+async def test_when_all_fail_the_error_says_why_of_each(router: Router, add: Add) -> None:
+    add("a", REFUSED, priority=1)
+    add("b", AuthenticationError("no key"), priority=2)
+    add("c", RateLimitError("busy", retry_after=9), priority=3)
+    add("d", models=["other"])
+    add("e").enabled = False
+    add("f").state = ProviderState.OFFLINE
+    with pytest.raises(UpstreamError) as raised:
+        await router.route(chat())
+    reasons = ("A: refused", "B: no key", "C: busy", "D: does not serve m", "E: switched off for routing", "F: offline")
+    assert raised.value.details == reasons
+    assert all(reason in raised.value.message for reason in reasons)
+    assert (raised.value.status, raised.value.code, raised.value.retry_after) == (502, "provider_error", 9)
+
+
+async def test_a_last_resort_that_fails_says_why_the_others_were_passed_over(router: Router, add: Add) -> None:
+    add("a", REFUSED).state = ProviderState.OFFLINE
+    add("b").enabled = False
+    with pytest.raises(UpstreamError) as raised:
+        await router.route(chat())
+    assert raised.value.details == ("A: refused", "B: switched off for routing")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RateLimitError("x", retry_after=3), QuotaError("x"), UnavailableError("x", retry_after=3), UpstreamTimeoutError("x")],
+)
+async def test_the_only_ones_own_error_is_kept(router: Router, add: Add, error: ApiError) -> None:
+    add("a", error)
+    with pytest.raises(type(error)) as raised:
+        await router.route(chat())
+    assert raised.value.details == ("A: x",)
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("no key"), PermissionDeniedError("no")])
+async def test_the_upstreams_key_is_not_the_callers_fault(router: Router, add: Add, error: ApiError) -> None:
+    add("a", error)
+    with pytest.raises(UpstreamError, match="No provider could answer"):
+        await router.route(chat())
+
+
+# Cancelling.
+
+
+@pytest.mark.parametrize("before", ["the upstream accepts", "the first token"])
+async def test_cancelling_before_the_answer_gives_everything_back(router: Router, pool: Pool, add: Add, before: str) -> None:
+    never = asyncio.Event()
+    member = add("a", never if before == "the upstream accepts" else [ROLE, never])
+    shown: list[int] = []
+    pool.listen(lambda _: shown.append(member.active))
+    routing = asyncio.create_task(router.route(chat(stream=True)))
+    await asyncio.sleep(0.01)
+    assert shown == [1]
+    routing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await routing
+    assert shown == [1, 0]  # who shows the number is told
+
+
+async def test_a_mistake_in_a_backend_gives_everything_back(router: Router, add: Add) -> None:
+    add("a", LookupError("a mistake"))
+    with pytest.raises(LookupError):
+        await router.route(chat())

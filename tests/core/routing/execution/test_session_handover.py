@@ -1,0 +1,273 @@
+"""A session whose backend is gone: it comes back, or the session goes elsewhere, with what fits of its conversation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import logging
+from typing import Any, override
+
+import pytest
+
+from tests.core.routing.conftest import Add, backend_of, sent
+from tests.support.fakes.upstream import COMPLETION, StubAnswer, StubBackend, delta
+from zeroconf_ai.backends.base import Answer
+from zeroconf_ai.protocol.errors import ApiError, InvalidRequestError, UpstreamConnectionError, UpstreamError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.status import Health
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.execution.session_handover import FILL, shorten, shortest, split
+from zeroconf_ai.routing.execution.sessions import Sessions
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
+
+REFUSED = UpstreamConnectionError("refused")
+SYSTEM = {"role": "system", "content": "You keep the house."}
+WORDS = "word " * 200
+"""About 250 tokens."""
+
+
+def turns(count: int) -> list[dict[str, Any]]:
+    said = []
+    for number in range(count):
+        said += [{"role": "user", "content": f"question {number} {WORDS}"}, {"role": "assistant", "content": f"answer {number}"}]
+    return [SYSTEM, *said, {"role": "user", "content": "the last question"}]
+
+
+def ask(messages: list[dict[str, Any]] | None = None, model: str = "auto", **body: Any) -> Request:
+    return Request.parse(Kind.CHAT, {"model": model, "messages": messages or turns(1), **body}, session="n:s")
+
+
+async def go(router: Router, request: Request) -> Any:
+    reply = await router.route(request)
+    await reply.close()
+    return reply
+
+
+@pytest.fixture
+async def sticky(router: Router, pool: Pool, checker: HealthChecker) -> AsyncIterator[Router]:
+    sticky = Router(pool, checker, Sessions())  # `router` sets the pauses
+    yield sticky
+    await sticky.close()
+
+
+class Summarizer(StubBackend):
+    """Answers requests for a summary with its own words, or fails at them."""
+
+    def __init__(self, *outcomes: object, window: int = 2000, fails: ApiError | None = None) -> None:
+        super().__init__("b", *outcomes, models=[ModelInfo("small", context_window=window)], priority=2)
+        self.fails = fails
+        self.asked_for_summary: list[Request] = []
+
+    @override
+    async def send(self, request: Request) -> Answer:
+        if "Summarise" not in str(request.body["messages"][0]["content"]):
+            return await super().send(request)
+        self.asked_for_summary.append(request)
+        if self.fails is not None:
+            raise self.fails
+        message = {"role": "assistant", "content": "They spoke of the cellar."}
+        return StubAnswer(self, [{"choices": [{"message": message}], "usage": {"prompt_tokens": 70, "completion_tokens": 7}}])
+
+
+# To another one, or back.
+
+
+async def test_a_session_goes_elsewhere_and_says_so(sticky: Router, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    first = add("a", priority=1)
+    second = add("b", priority=2)
+    assert (await go(sticky, ask())).migration is None
+    backend_of(first).outcomes = [UpstreamError("500")]
+    reply = await go(sticky, ask())
+    moved = reply.migration
+    assert (moved.origin, moved.target, moved.reason, moved.summarized) == ("A", "B", "500", 0)
+    assert "A session moved from A to B: 500" in caplog.text
+    backend_of(first).outcomes = [[delta("Hello")]]
+    first.breaker.succeed()
+    again = await go(sticky, ask())
+    assert (again.backend_id, again.migration) == ("b", None)
+    assert sent(second) == [2]
+
+
+async def test_one_that_was_only_just_refused_and_is_back_keeps_its_session(sticky: Router, add: Add) -> None:
+    first = add("a", priority=1)
+    add("b", priority=2)
+    await go(sticky, ask())
+    backend_of(first).outcomes = [REFUSED, [COMPLETION]]
+    backend_of(first).well = REFUSED
+    asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
+    reply = await go(sticky, ask())
+    assert (reply.backend_id, reply.migration) == ("a", None)
+    assert len(reply.attempts) == 1
+
+
+async def test_one_that_went_offline_just_now_is_waited_for(sticky: Router, pool: Pool, add: Add) -> None:
+    first = add("a", priority=1)
+    add("b", priority=2)
+    await go(sticky, ask())
+    backend_of(first).well = REFUSED
+    pool.note_goodbye(first)
+    asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
+    assert (await go(sticky, ask())).backend_id == "a"
+
+
+async def test_one_that_does_not_come_back_is_left_for_an_equivalent(sticky: Router, pool: Pool, add: Add) -> None:
+    first = add("a", priority=1)
+    add("b", priority=2)
+    await go(sticky, ask(model="m"))
+    backend_of(first).well = REFUSED
+    pool.note_goodbye(first)
+    reply = await go(sticky, ask(model="m"))
+    assert (reply.backend_id, reply.model, reply.migration.origin) == ("b", "m", "A")
+    assert "offline" in reply.migration.reason
+
+
+async def test_nobody_waits_for_one_that_is_gone_for_long_or_for_a_session_that_begins(
+    sticky: Router, pool: Pool, add: Add
+) -> None:
+    first = add("a", priority=1)
+    add("b", priority=2)
+    pool.note_goodbye(first)
+    await go(sticky, ask())
+    assert backend_of(first).asked["health"] == 0
+    pool.note_success(first)
+    sticky._sessions.put("n:s", "a", "m")
+    pool.note_goodbye(first)
+    first.offline_since -= 3600
+    await go(sticky, ask())
+    assert backend_of(first).asked["health"] == 0
+
+
+async def test_a_request_for_another_model_is_no_migration(sticky: Router, add: Add) -> None:
+    add("a", models=["x"], priority=1)
+    add("b", models=["y"], priority=2)
+    await go(sticky, ask())
+    assert (await go(sticky, ask(model="y"))).migration is None
+
+
+async def test_never_another_model_than_the_one_asked_for(sticky: Router, add: Add) -> None:
+    first, other = add("a", models=["x"]), add("b", models=["y"])
+    add("c", models=["x"]).enabled = False
+    sticky._sessions.put("n:s", "a", "x")
+    backend_of(first).outcomes = [UpstreamError("500")]
+    with pytest.raises(UpstreamError):
+        await go(sticky, ask(model="x"))
+    assert sent(other) == [0]
+
+
+# What goes along.
+
+
+async def test_what_does_not_fit_goes_along_as_a_summary_by_the_new_model(sticky: Router, pool: Pool, add: Add) -> None:
+    large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
+    small = Summarizer(window=2000)
+    member = add(small)
+    messages = turns(20)
+    await go(sticky, ask(messages))
+    pool.note_goodbye(large)
+    backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
+    reply = await go(sticky, ask(messages))
+    (request,) = small.sent
+    said = request.body["messages"]
+    assert request.estimated_prompt_tokens <= 2000 * FILL
+    assert said[0]["role"] == "system"
+    assert said[0]["content"].startswith(str(SYSTEM["content"]))
+    assert "They spoke of the cellar." in said[0]["content"]
+    assert said[1]["role"] == "user"
+    assert said[1:] == messages[-len(said[1:]) :]
+    assert reply.migration.summarized == len(messages) - len(said)
+    assert reply.migration.summarized > 30
+    (summary,) = small.asked_for_summary
+    assert not summary.stream
+    assert summary.estimated_prompt_tokens <= 2000 * FILL
+    assert reply.used == Usage(73, 9)
+    assert member.tally.usage == Usage(73, 9)
+
+
+async def test_where_no_summary_comes_a_note_says_what_is_missing(sticky: Router, pool: Pool, add: Add) -> None:
+    large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
+    small = Summarizer(fails=UpstreamError("500"))
+    add(small)
+    await go(sticky, ask(turns(20)))
+    backend_of(large).outcomes = [UpstreamError("500")]
+    reply = await go(sticky, ask(turns(20)))
+    assert "there is no summary" in small.sent[0].body["messages"][0]["content"]
+    assert reply.migration.summarized > 30
+
+
+async def test_a_conversation_that_outgrew_its_own_model_is_the_callers_to_shorten(sticky: Router, add: Add) -> None:
+    small = Summarizer()
+    add(small)
+    sticky._sessions.put("n:s", "b", "small")
+    with pytest.raises(InvalidRequestError) as raised:
+        await go(sticky, ask(turns(20)))
+    assert raised.value.code == "context_length_exceeded"
+    assert small.asked_for_summary == []
+
+
+async def test_a_new_conversation_is_never_shortened(sticky: Router, add: Add) -> None:
+    add(Summarizer())
+    with pytest.raises(InvalidRequestError):
+        await sticky.route(Request.parse(Kind.CHAT, {"model": "auto", "messages": turns(20)}))
+
+
+def calls(number: int) -> list[dict[str, Any]]:
+    """A call of two tools, and what they say."""
+    ids = [f"{number}a", f"{number}b"]
+    called = [{"id": call, "type": "function", "function": {"name": "look", "arguments": "{}"}} for call in ids]
+    results = [{"role": "tool", "tool_call_id": call, "content": WORDS} for call in ids]
+    return [{"role": "assistant", "content": None, "tool_calls": called}, *results]
+
+
+@pytest.mark.parametrize("window", range(500, 8000, 375))
+def test_a_tool_call_is_never_parted_from_its_results(window: int) -> None:
+    messages = [SYSTEM, {"role": "user", "content": "Look around"}]
+    for number in range(12):
+        messages += calls(number)
+    request = ask(messages)
+    parts = split(request, window)
+    assert [*parts.head, *parts.older, *parts.newest] == messages
+    called = {call["id"] for message in parts.newest for call in message.get("tool_calls", ())}
+    answered = {message["tool_call_id"] for message in parts.newest if message["role"] == "tool"}
+    assert called == answered
+    assert called
+
+
+async def test_turns_that_do_not_begin_with_the_user_follow_a_note_that_does() -> None:
+    messages = [SYSTEM, {"role": "user", "content": "Look around"}]
+    for number in range(12):
+        messages += calls(number)
+    small = Summarizer()
+    request, replaced, _ = await shorten(ask(messages), 2000, small, "small")
+    said = request.body["messages"]
+    assert [message["role"] for message in said[:3]] == ["system", "user", "assistant"]
+    assert "They spoke of the cellar." in said[1]["content"]
+    assert replaced == len(messages) - (len(said) - 1)
+
+
+async def test_a_conversation_that_fits_is_left_alone() -> None:
+    request = ask(turns(2))
+    small = Summarizer()
+    assert await shorten(request, 100_000, small, "small") == (request, 0, Usage())
+    assert small.asked_for_summary == []
+
+
+def test_the_shortest_that_a_chat_can_be_is_the_system_and_its_last_words() -> None:
+    messages = turns(5)
+    assert shortest(ask(messages)).body["messages"] == [messages[0], messages[-1]]
+    other = Request.parse(Kind.COMPLETION, {"prompt": "Once"})
+    assert shortest(other) is other
+
+
+async def test_a_summary_is_made_once_although_the_request_is_tried_twice(sticky: Router, pool: Pool, add: Add) -> None:
+    large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
+    small = Summarizer(UpstreamError("500"), [COMPLETION])
+    add(small)
+    await go(sticky, ask(turns(20)))
+    pool.note_goodbye(large)
+    backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
+    await go(sticky, ask(turns(20)))
+    assert (len(small.asked_for_summary), len(small.sent)) == (1, 2)

@@ -1,0 +1,153 @@
+"""Backends that sleep: woken once for all who ask, and never waited for longer than their owner allows."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.core.routing.conftest import Add, backend_of, sent
+from tests.support.fakes.upstream import chat
+from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.status import Health, ProviderState
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.pool.pool import Member, Pool, Wake
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
+
+
+class Sleeper:
+    """A machine that is up a moment after it was told to wake, or never."""
+
+    def __init__(self, member: Member, pool: Pool, *, after: float | None = 0.03, wait: float = 2.0) -> None:
+        self.member = member
+        self.ran = 0
+        self._after = after
+        backend_of(member).well = UpstreamConnectionError("refused")
+        member.wake = Wake(self.run, wait)
+        member.models = backend_of(member).listed
+        pool.note_goodbye(member)
+
+    async def run(self) -> None:
+        self.ran += 1
+        if self._after is not None:
+            asyncio.get_running_loop().call_later(self._after, self._up)
+
+    def _up(self) -> None:
+        backend_of(self.member).well = Health()
+
+
+async def test_one_that_sleeps_is_woken_and_answers(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a", priority=1), pool)
+    other = add("b", priority=2)
+    reply = await router.route(chat())
+    await reply.close()
+    assert (reply.backend_id, sleeper.ran, sent(other)) == ("a", 1, [0])
+    await (await router.route(chat())).close()
+    assert sleeper.ran == 1
+
+
+async def test_auto_wakes_one_that_was_never_reached_and_chooses_its_model_then(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a"), pool)
+    sleeper.member.models = ()
+    reply = await router.route(chat(model="auto"))
+    await reply.close()
+    assert (reply.backend_id, reply.model, sleeper.ran) == ("a", "m", 1)
+
+
+async def test_one_that_has_nothing_for_the_request_when_it_is_awake_is_passed_by(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a", priority=1), pool)
+    sleeper.member.models = ()
+    backend_of(sleeper.member).listed = (ModelInfo("text-embedding"),)
+    add("b", priority=2)
+    reply = await router.route(chat(model="auto"))
+    await reply.close()
+    assert reply.backend_id == "b"
+    assert "no model that can do this" in reply.attempts[0].failure
+
+
+async def test_many_requests_at_once_wake_it_once(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a"), pool, after=0.1)
+    replies = await asyncio.gather(*(router.route(chat()) for _ in range(10)))
+    for reply in replies:
+        await reply.close()
+    assert sleeper.ran == 1
+    assert sent(sleeper.member) == [10]
+
+
+async def test_one_that_does_not_wake_up_in_time_is_passed_by(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a", priority=1), pool, after=None, wait=0.1)
+    add("b", priority=2)
+    started = time.perf_counter()
+    reply = await router.route(chat())
+    await reply.close()
+    assert reply.backend_id == "b"
+    assert reply.attempts[0].failure == "A did not wake up within 0.1 s"
+    assert 0.09 < time.perf_counter() - started < 1
+    assert sent(sleeper.member) == [0]
+
+
+async def test_an_action_that_takes_too_long_is_not_waited_for(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a", priority=1), pool)
+    hanging = asyncio.Event()
+
+    async def run() -> None:
+        await hanging.wait()
+
+    sleeper.member.wake = Wake(run, 0.1)
+    add("b", priority=2)
+    reply = await asyncio.wait_for(router.route(chat()), 1)
+    await reply.close()
+    assert reply.backend_id == "b"
+
+
+async def test_an_action_that_fails_costs_no_request_and_no_time(
+    router: Router, pool: Pool, add: Add, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        raise RuntimeError("no such script")
+
+    sleeper = Sleeper(add("a", priority=1), pool, wait=60)
+    sleeper.member.wake = Wake(run, 60)
+    add("b", priority=2)
+    reply = await asyncio.wait_for(router.route(chat()), 1)
+    await reply.close()
+    assert reply.backend_id == "b"
+    assert "no such script" in caplog.text
+
+
+async def test_one_that_comes_up_by_itself_is_not_waited_for_longer(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a"), pool, after=None, wait=60)
+    routing = asyncio.create_task(router.route(chat()))
+    await asyncio.sleep(0.03)
+    pool.note_success(sleeper.member)
+    await (await asyncio.wait_for(routing, 1)).close()
+
+
+async def test_one_whose_key_is_refused_is_not_woken(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a"), pool)
+    sleeper.member.state = ProviderState.UNAUTHORIZED
+    await (await router.route(chat())).close()
+    assert sleeper.ran == 0
+
+
+async def test_cancelling_one_who_waits_leaves_the_waking_to_the_others(router: Router, pool: Pool, add: Add) -> None:
+    sleeper = Sleeper(add("a"), pool, after=0.1)
+    impatient, patient = (asyncio.create_task(router.route(chat())) for _ in range(2))
+    await asyncio.sleep(0.03)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    await (await asyncio.wait_for(patient, 1)).close()
+    assert sleeper.ran == 1
+
+
+async def test_closing_ends_the_waking(router: Router, pool: Pool, add: Add) -> None:
+    Sleeper(add("a"), pool, after=None, wait=60)
+    routing = asyncio.create_task(router.route(chat()))
+    await asyncio.sleep(0.03)
+    await router.close("another")
+    assert not routing.done()
+    await router.close()
+    with pytest.raises(ApiError):
+        await asyncio.wait_for(routing, 1)

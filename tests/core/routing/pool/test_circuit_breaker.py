@@ -1,0 +1,206 @@
+"""The life of a circuit breaker, and what it means for requests."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.core.routing.conftest import Add, backend_of, sent
+from tests.support.fakes.upstream import chat, delta
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    RateLimitError,
+    StreamBrokenError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.protocol.status import ProviderState
+from zeroconf_ai.routing.execution.router import Router
+from zeroconf_ai.routing.pool.circuit_breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker, BreakerState
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.pool import Pool
+
+pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
+
+BROKEN = UpstreamError("500")
+
+
+def opened() -> Breaker:
+    breaker = Breaker()
+    assert [breaker.fail() for _ in range(3)] == [False, False, True]
+    return breaker
+
+
+def test_three_failures_in_a_row_open_it() -> None:
+    breaker = opened()
+    assert (breaker.state, breaker.ready) == (BreakerState.OPEN, False)
+    assert breaker.retry_at - time.time() == pytest.approx(FIRST_PAUSE, abs=1)
+
+
+def test_failures_that_are_not_in_a_row_do_not() -> None:
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.fail()
+        breaker.fail()
+        breaker.succeed()
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_after_the_pause_one_request_may_try() -> None:
+    breaker = opened()
+    breaker.retry_at = time.time() - 1
+    assert (breaker.state, breaker.ready) == (BreakerState.HALF_OPEN, True)
+    assert breaker.begin()
+    assert not breaker.ready
+    assert not breaker.begin()
+    breaker.end_trial()
+    assert breaker.ready
+
+
+def test_each_trial_that_fails_doubles_the_pause_up_to_a_limit_and_success_forgets_it() -> None:
+    breaker = opened()
+    pauses = []
+    for _ in range(6):
+        breaker.retry_at = time.time() - 1
+        assert breaker.fail()
+        pauses.append(round(breaker.retry_at - time.time()))
+    assert pauses == [60, 120, 240, 480, LONGEST_PAUSE, LONGEST_PAUSE]
+    breaker.succeed()
+    assert (breaker.state, breaker.failures) == (BreakerState.CLOSED, 0)
+    for _ in range(3):
+        breaker.fail()
+    assert round(breaker.retry_at - time.time()) == FIRST_PAUSE
+
+
+def test_one_that_goes_through_as_a_last_resort_and_fails_does_not_lengthen_the_pause() -> None:
+    breaker = opened()
+    until = breaker.retry_at
+    assert not breaker.fail()
+    assert breaker.retry_at == until
+
+
+def test_after_a_first_token_others_may_go_but_one_failure_opens_it_again() -> None:
+    breaker = opened()
+    breaker.retry_at = time.time() - 1
+    breaker.answered()
+    assert breaker.ready
+    assert breaker.fail()
+    assert round(breaker.retry_at - time.time()) == 2 * FIRST_PAUSE
+
+
+async def ask(router: Router, times: int = 1) -> None:
+    for _ in range(times):
+        await (await router.route(chat())).close()
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        BROKEN,
+        UpstreamConnectionError("refused"),
+        UpstreamTimeoutError("silent"),
+        StreamBrokenError("cut"),
+    ],
+)
+async def test_who_fails_three_times_is_left_alone_however_well_its_checks_are(
+    router: Router, checker: HealthChecker, add: Add, outcome: ApiError
+) -> None:
+    first, second = add("a", outcome, priority=1), add("b", priority=2)
+    for _ in range(5):
+        await ask(router)
+        await checker.check(first)
+    assert first.breaker.state is BreakerState.OPEN
+    assert first.state is ProviderState.HEALTHY
+    assert sent(second) == [5]
+    asked = len(backend_of(first).sent)
+    await ask(router)
+    assert sent(first) == [asked]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidRequestError("400"), RateLimitError("429"), UnavailableError("503", retry_after=1), AuthenticationError("401")],
+)
+async def test_what_is_no_failure_of_its_own_does_not_count(router: Router, add: Add, error: ApiError) -> None:
+    member = add("a", error)
+    for _ in range(4):
+        with pytest.raises(ApiError):
+            await router.route(chat())
+    assert member.breaker.failures == 0
+
+
+@pytest.mark.parametrize("error", [BROKEN, UpstreamTimeoutError("slow"), StreamBrokenError("cut")])
+async def test_requests_that_fail_do_not_make_one_offline_that_can_be_reached(router: Router, add: Add, error: ApiError) -> None:
+    member = add("a", error)
+    for _ in range(5):
+        with pytest.raises(ApiError):
+            await router.route(chat())
+    assert (member.state, member.failures) == (ProviderState.HEALTHY, 0)
+
+
+async def test_streams_that_break_after_their_first_token_count(router: Router, add: Add) -> None:
+    member = add("a", [delta("Hel"), StreamBrokenError("cut")])
+    for _ in range(3):
+        reply = await router.route(chat(stream=True))
+        with pytest.raises(StreamBrokenError):
+            _ = [chunk async for chunk in reply.chunks()]
+        await reply.close()
+    assert member.breaker.state is BreakerState.OPEN
+
+
+async def test_half_open_lets_exactly_one_through(router: Router, add: Add) -> None:
+    go_on = asyncio.Event()
+    first, second = add("a", BROKEN, priority=1), add("b", priority=2)
+    await ask(router, 3)
+    backend_of(first).sent.clear()
+    backend_of(first).outcomes = [go_on]
+    first.breaker.retry_at = time.time() - 1
+    trial = asyncio.create_task(router.route(chat()))
+    while not backend_of(first).sent:
+        await asyncio.sleep(0)
+    await ask(router, 5)
+    assert sent(first, second) == [1, 8]
+    go_on.set()
+    await (await trial).close()
+    assert first.breaker.state is BreakerState.CLOSED
+    await ask(router)
+    assert sent(first, second) == [2, 8]
+
+
+async def test_a_trial_that_is_given_up_leaves_room_for_another(router: Router, add: Add) -> None:
+    first = add("a", BROKEN, priority=1)
+    add("b", priority=2)
+    await ask(router, 3)
+    backend_of(first).outcomes = [asyncio.Event()]
+    first.breaker.retry_at = time.time() - 1
+    trial = asyncio.create_task(router.route(chat()))
+    await asyncio.sleep(0.01)
+    assert not first.breaker.ready
+    trial.cancel()
+    await asyncio.gather(trial, return_exceptions=True)
+    assert first.breaker.ready
+
+
+async def test_the_last_one_is_asked_although_its_breaker_is_open(router: Router, add: Add) -> None:
+    member = add("a", *[BROKEN] * 6, [delta("Hello")])
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            await router.route(chat())
+    assert not member.breaker.ready
+    await ask(router)
+    assert member.breaker.state is BreakerState.CLOSED
+
+
+async def test_who_listens_is_told_when_it_opens(router: Router, pool: Pool, add: Add) -> None:
+    states: list[Any] = []
+    member = add("a", BROKEN)
+    pool.listen(lambda _: states.append(member.breaker.state), "a")
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            await router.route(chat())
+    assert states[-1] is BreakerState.OPEN

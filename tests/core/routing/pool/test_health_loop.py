@@ -1,0 +1,54 @@
+"""`HealthWatch`: everybody is asked again and again, and nobody waits for another."""
+
+import asyncio
+
+from tests.support.fakes.upstream import StubBackend
+from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.routing.policy import Terms
+from zeroconf_ai.routing.pool.health import HealthChecker
+from zeroconf_ai.routing.pool.health_loop import HealthWatch
+from zeroconf_ai.routing.pool.pool import Member, Pool
+
+
+async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None:
+    pool = Pool()
+    checker = HealthChecker(pool)
+    hanging, attic = StubBackend("hanging"), StubBackend("attic")
+    hanging.well = asyncio.Event()
+    attic.well = UpstreamConnectionError("gone")
+    for backend in (hanging, attic):
+        pool.add(Member(backend))
+    watch = HealthWatch(pool, checker, interval=0.02)
+    watch.start()
+    member = pool.get("attic")
+    assert member is not None
+    async with asyncio.timeout(5):
+        while attic.asked["health"] < 4 or member.online:
+            await asyncio.sleep(0.01)
+        attic.well = StubBackend("x").well
+        assert await member.wait_online(5)
+    assert hanging.asked["health"] == 1
+    await watch.close()
+    await checker.close()
+    asked = attic.asked["health"]
+    await asyncio.sleep(0.1)
+    assert attic.asked["health"] == asked
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]
+
+
+async def test_each_is_asked_as_often_as_its_owner_wants_and_only_those_that_are_wanted() -> None:
+    pool = Pool()
+    checker = HealthChecker(pool)
+    often, rarely, off, others = (StubBackend(name) for name in ("often", "rarely", "off", "others"))
+    pool.add(Member(often, Terms(check_every=0.01)))
+    pool.add(Member(rarely, Terms(check_every=600.0)))
+    pool.add(Member(off, enabled=False))
+    pool.add(Member(others))
+    watch = HealthWatch(pool, checker, interval=300.0, only=lambda member: member.id != "others")
+    watch.start()
+    async with asyncio.timeout(5):
+        while often.asked["health"] < 5:
+            await asyncio.sleep(0.005)
+    await watch.close()
+    await checker.close()
+    assert [backend.asked["health"] for backend in (rarely, off, others)] == [1, 0, 0]

@@ -1,0 +1,218 @@
+"""What is known of each backend right now."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.core.routing.conftest import Add
+from tests.support.fakes.upstream import StubBackend
+from zeroconf_ai.protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    IdentityChangedError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    UnavailableError,
+    UpstreamConnectionError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from zeroconf_ai.protocol.status import Health, ProviderState
+from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
+from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Member, Pool
+
+DOWN = UpstreamConnectionError("refused")
+
+
+def test_three_failures_in_a_row_mean_offline_and_are_told_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+    member = add("attic")
+    states = []
+    for _ in range(5):
+        pool.note_failure(member, DOWN)
+        states.append(member.state)
+    assert states == [ProviderState.HEALTHY] * 2 + [ProviderState.OFFLINE] * 3
+    assert events == [RoutingEvent(EventKind.OFFLINE, "attic", "refused")]
+    assert member.last_error == "refused"
+
+
+def test_the_first_success_brings_it_back_and_is_told_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+    member = add("attic")
+    pool.note_goodbye(member)
+    pool.note_success(member)
+    pool.note_success(member)
+    assert member.state is ProviderState.HEALTHY
+    assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
+
+
+def test_failures_that_are_not_in_a_row_do_not_add_up(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    for _ in range(3):
+        pool.note_failure(member, DOWN)
+        pool.note_failure(member, UpstreamTimeoutError("slow"))
+        pool.note_success(member)
+    assert member.state is ProviderState.HEALTHY
+
+
+def test_a_goodbye_means_offline_at_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+    member = add("attic")
+    pool.note_goodbye(member)
+    pool.note_goodbye(member)
+    assert member.state is ProviderState.OFFLINE
+    assert [event.kind for event in events] == [EventKind.OFFLINE]
+
+
+def test_another_provider_at_its_address_means_offline_at_once(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    pool.note_failure(member, IdentityChangedError("another one answers"))
+    assert member.state is ProviderState.OFFLINE
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("no"), PermissionDeniedError("no")])
+def test_a_refused_key_means_unauthorized_until_the_next_success(
+    pool: Pool, add: Add, events: list[RoutingEvent], error: ApiError
+) -> None:
+    member = add("attic")
+    pool.note_failure(member, error)
+    pool.note_failure(member, error)
+    assert (member.state, member.online) == (ProviderState.UNAUTHORIZED, False)
+    pool.note_success(member)
+    assert member.state is ProviderState.HEALTHY
+    assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
+
+
+def test_one_that_was_never_heard_of_is_offline_with_its_first_failure_and_nobody_is_told(
+    pool: Pool, events: list[RoutingEvent]
+) -> None:
+    member = Member(StubBackend("attic"))
+    pool.add(member)
+    pool.note_failure(member, DOWN)
+    assert member.state is ProviderState.OFFLINE
+    assert events == []
+
+
+@pytest.mark.parametrize("error_class", [RateLimitError, QuotaError, UnavailableError])
+@pytest.mark.parametrize(("retry_after", "rest"), [(7.0, 7.0), (None, DEFAULT_REST), (1e9, LONGEST_REST)])
+def test_one_that_asks_to_be_left_alone_rests_and_stays_online(
+    pool: Pool, add: Add, error_class: type[ApiError], retry_after: float | None, rest: float
+) -> None:
+    member = add("attic")
+    for _ in range(5):
+        pool.note_failure(member, error_class("busy", retry_after=retry_after))
+    assert member.state is ProviderState.HEALTHY
+    assert member.resting_until - time.time() == pytest.approx(rest, abs=1)
+    assert member.resting()
+    assert not member.resting(time.time() + rest + 1)
+
+
+def test_a_success_does_not_end_a_rest(pool: Pool, add: Add) -> None:
+    """A health check every 30 s must not send requests to one that asked for a minute."""
+    member = add("attic")
+    pool.note_failure(member, RateLimitError("busy", retry_after=60))
+    pool.note_success(member, latency=0.1)
+    assert member.resting()
+
+
+@pytest.mark.parametrize(
+    ("latency", "health", "state"),
+    [
+        (0.1, Health(), ProviderState.HEALTHY),
+        (4.9, Health(), ProviderState.HEALTHY),
+        (5.1, Health(), ProviderState.DEGRADED),
+        (0.1, Health("degraded"), ProviderState.DEGRADED),
+        (0.1, Health("unavailable"), ProviderState.DEGRADED),
+    ],
+)
+def test_slow_or_unwell_means_degraded_and_online(
+    pool: Pool, add: Add, latency: float, health: Health, state: ProviderState
+) -> None:
+    member = add("attic")
+    member.health = health
+    pool.note_success(member, latency=latency)
+    assert (member.state, member.online) == (state, True)
+
+
+def test_an_id_is_taken_once(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    with pytest.raises(ValueError, match="attic"):
+        add("attic")
+    assert pool.remove("attic") is member
+    assert pool.remove("attic") is None
+    assert "attic" not in pool
+    add("attic")
+    assert "attic" in pool
+
+
+def test_listeners_hear_one_member_or_all_until_they_stop(pool: Pool, add: Add) -> None:
+    one, other = add("one"), add("other")
+    heard: dict[str, int] = {"one": 0, "all": 0}
+
+    def count(key: str) -> None:
+        heard[key] += 1
+
+    stop = pool.listen(lambda _: count("one"), "one")
+    pool.listen(lambda _: count("all"))
+    pool.note_success(one)
+    pool.note_success(other)
+    stop()
+    stop()
+    pool.note_success(one)
+    assert heard == {"one": 1, "all": 3}
+
+
+def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: RoutingEvent | None) -> None:
+        raise RuntimeError("a listener's mistake")
+
+    member = add("attic")
+    heard: list[RoutingEvent | None] = []
+    pool.listen(fail)
+    pool.listen(heard.append)
+    pool.note_success(member)
+    assert heard == [None]
+    assert "a listener's mistake" in caplog.text
+
+
+def test_members_may_be_removed_while_they_are_looked_at(pool: Pool, add: Add) -> None:
+    add("one")
+    add("two")
+    assert [pool.remove(member.id) is member for member in pool] == [True, True]
+
+
+async def test_who_waits_for_one_to_come_back_is_told_at_once(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    pool.note_goodbye(member)
+    waiting = [asyncio.create_task(member.wait_online(5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    pool.note_failure(member, DOWN)
+    pool.note_failure(member, AuthenticationError("no"))
+    await asyncio.sleep(0.01)
+    assert not any(task.done() for task in waiting)
+    pool.note_success(member)
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 1) == [True, True]
+    pool.note_goodbye(member)
+    assert not await member.wait_online(0.01)
+
+
+def test_the_owners_priority_goes_before_the_providers(pool: Pool, add: Add) -> None:
+    member = add("attic", priority=7)
+    assert member.priority == 7
+    member.priority_override = 0
+    assert member.priority == 0
+
+
+def test_an_error_of_the_server_counts_as_a_failure(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    pool.note_failure(member, UpstreamError("500"))
+    assert member.failures == 1
+
+
+def test_one_that_takes_too_long_is_degraded_before_it_is_offline(pool: Pool, add: Add) -> None:
+    member = add("a")
+    pool.note_success(member)
+    states = []
+    for _ in range(3):
+        pool.note_failure(member, UpstreamTimeoutError("5 s"))
+        states.append(member.state)
+    assert states == [ProviderState.DEGRADED, ProviderState.DEGRADED, ProviderState.OFFLINE]

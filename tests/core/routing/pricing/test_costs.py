@@ -1,0 +1,174 @@
+"""What a request costs, class by class, and whose word goes before whose."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.upstream import StubBackend
+from zeroconf_ai.accounting.prices.energy import EnergyMeter
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.prices import Prices, Tier
+from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.policy import Terms
+from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pricing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
+
+DOLLAR = 10**9
+PRICES = Prices(3 * DOLLAR, 15 * DOLLAR, DOLLAR // 2, 20 * DOLLAR, "USD", 4 * DOLLAR, 6 * DOLLAR)
+"""Money for a million tokens, so that so many dollars are so many thousand nano-dollars for one."""
+LONG = Prices(6 * DOLLAR, 22 * DOLLAR)
+LISTED = {"input_cost_per_1m": 1, "output_cost_per_1m": 2, "currency": "USD"}
+PUBLIC = Prices(7 * DOLLAR, 8 * DOLLAR)
+
+
+def member(*, pricing: Any = None, prices: Any = None, public: bool = False, cost: Cost = Cost.METERED) -> Member:
+    """A backend with one model, `m`."""
+    listed = (lambda model: PUBLIC if model == "m" else None) if public else None
+    found = Member(StubBackend("a", cost=cost), Terms(prices=prices or {}, listed=listed))
+    found.models = (ModelInfo("m", pricing=pricing),)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("usage", "nano"),
+    [
+        pytest.param(Usage(), 0, id="nothing"),
+        pytest.param(Usage(1), 3000, id="input"),
+        pytest.param(Usage(0, 1), 15_000, id="output"),
+        pytest.param(Usage(10, cached_tokens=4), 6 * 3000 + 4 * 500, id="cached, which is among the prompt's"),
+        pytest.param(Usage(10, cached_tokens=10), 10 * 500, id="all cached"),
+        pytest.param(Usage(10, cached_tokens=99), 10 * 500, id="more cached than there was"),
+        pytest.param(Usage(0, 10, reasoning_tokens=4), 6 * 15_000 + 4 * 20_000, id="thoughts, which are among the answer's"),
+        pytest.param(Usage(0, 10, reasoning_tokens=99), 10 * 20_000, id="more thoughts than answer"),
+        pytest.param(Usage(10, cache_write_tokens=4), 6 * 3000 + 4 * 4000, id="written for minutes"),
+        pytest.param(
+            Usage(10, cache_write_tokens=4, cache_write_1h_tokens=3), 6 * 3000 + 4000 + 3 * 6000, id="written for an hour"
+        ),
+        pytest.param(
+            Usage(10, cached_tokens=8, cache_write_tokens=8), 8 * 500 + 2 * 4000, id="read and written more than there was"
+        ),
+        pytest.param(
+            Usage.parse(
+                {
+                    "prompt_tokens": 100,
+                    "completion_tokens": 10,
+                    "prompt_tokens_details": {"cached_tokens": 60},
+                    "completion_tokens_details": {"reasoning_tokens": 4},
+                }
+            ),
+            40 * 3000 + 60 * 500 + 6 * 15_000 + 4 * 20_000,
+            id="as OpenAI tells it",
+        ),
+    ],
+)
+def test_every_class_has_its_rate(usage: Usage, nano: int) -> None:
+    assert cost_of(member(prices={"m": PRICES}), "m", usage) == Charge(nano, CostSource.OWNER)
+
+
+def test_class_without_a_rate_costs_what_its_kind_costs() -> None:
+    plain = Prices(3 * DOLLAR, 15 * DOLLAR)
+    usage = Usage(10, 10, 2, 3, cache_write_tokens=4, cache_write_1h_tokens=1)
+    assert plain.cost(usage) == 10 * 3000 + 10 * 15_000
+
+
+def test_fraction_of_a_nano_unit_is_rounded_up() -> None:
+    assert Prices(1, 0).cost(Usage(1)) == 1
+
+
+@pytest.mark.parametrize(("tokens", "rate"), [(1, 3000), (200_000, 3000), (200_001, 6000), (500_001, 9000)])
+def test_long_prompt_changes_the_price_of_all_its_tokens(tokens: int, rate: int) -> None:
+    tiers = (Tier(200_000, LONG), Tier(500_000, Prices(9 * DOLLAR, DOLLAR)))
+    prices = Prices(3 * DOLLAR, 15 * DOLLAR, tiers=tiers)
+    assert prices.cost(Usage(tokens)) == tokens * rate
+    assert Prices.parse(prices.to_json()) == prices
+
+
+def test_tiers_of_a_stranger_are_read_without_believing_them() -> None:
+    odd = [None, {}, {"above_prompt_tokens": -1}, {"above_prompt_tokens": 5, "input_cost_per_1m": -1, "output_cost_per_1m": 1}]
+    assert Prices.parse(LISTED | {"tiers": odd}) == Prices.parse(LISTED | {"tiers": 7}) == Prices(DOLLAR, 2 * DOLLAR)
+    many = [{"above_prompt_tokens": above, **LISTED} for above in range(1, 1000)]
+    read = Prices.parse(LISTED | {"tiers": many})
+    assert read is not None
+    assert len(read.tiers) == 8
+
+
+@pytest.mark.parametrize(
+    ("usage", "given", "charge"),
+    [
+        pytest.param(Usage(10, cost=77), {"prices": {"m": PRICES}, "pricing": LISTED}, (77, "upstream"), id="the answer's word"),
+        pytest.param(Usage(10, cost=0), {"prices": {"m": PRICES}}, (0, "upstream"), id="also that it was free"),
+        pytest.param(Usage(10), {"prices": {"m": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="the owner's prices"),
+        pytest.param(Usage(10), {"prices": {"*": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="the owner's for all"),
+        pytest.param(Usage(10), {"pricing": LISTED, "public": True}, (10_000, "list"), id="the backend's list"),
+        pytest.param(Usage(10), {"public": True}, (70_000, "list"), id="the public list"),
+        pytest.param(Usage(10), {}, None, id="nobody knows"),
+        pytest.param(Usage(10), {"cost": Cost.UNKNOWN}, None, id="nobody knows whether it costs"),
+        pytest.param(Usage(10), {"cost": Cost.FREE, "public": True}, (0, "free"), id="at home"),
+        pytest.param(
+            Usage(10), {"cost": Cost.SUBSCRIPTION, "pricing": LISTED, "public": True}, (0, "free"), id="what is paid already"
+        ),
+        pytest.param(
+            Usage(10),
+            {"pricing": {"input_cost_per_1m": "-1", "output_cost_per_1m": "-1"}, "public": True},
+            (70_000, "list"),
+            id="a router's -1 is no price",
+        ),
+    ],
+)
+def test_whose_word_goes_first(usage: Usage, given: dict[str, Any], charge: tuple[int, str] | None) -> None:
+    found = cost_of(member(**given), "m", usage)
+    assert (None if found is None else (found.nano, found.source)) == charge
+
+
+def test_embeddings_have_no_answer_to_pay_for() -> None:
+    embedding = member(pricing={"input_cost_per_1m": "0.02", "output_cost_per_1m": 0})
+    assert cost_of(embedding, "m", Usage(1)) == Charge(20, CostSource.LIST)
+
+
+def test_cost_is_in_the_prices_own_currency() -> None:
+    found = cost_of(member(prices={"m": Prices(DOLLAR, DOLLAR, currency="EUR")}), "m", Usage(1))
+    assert found == Charge(1000, CostSource.OWNER, "EUR")
+
+
+def test_meter_goes_before_lists_and_behind_the_owner() -> None:
+    measured = Charge(5, CostSource.MEASURED, "EUR")
+    home = member(cost=Cost.FREE)
+    assert quote(home, "m").charge(Usage(10), measured) == measured
+    assert quote(member(pricing=LISTED), "m").charge(Usage(10), measured) == measured
+    assert quote(member(prices={"m": PRICES}), "m").charge(Usage(10), measured) == Charge(30_000, CostSource.OWNER)
+    assert quote(home, "m").charge(Usage(10, cost=1), measured) == Charge(1, CostSource.UPSTREAM)
+
+
+def test_model_that_is_not_listed_has_its_public_price() -> None:
+    assert price_of(member(public=True), "unlisted") is None
+    unlisted = member(public=True)
+    unlisted.models = ()
+    assert price_of(unlisted, "m") == PUBLIC
+
+
+def test_worst_case_is_never_below_what_is_charged() -> None:
+    priced = member(prices={"m": PRICES})
+    worst = worst_cost(priced, "m", 100, 50)
+    assert worst == 100 * 6000 + 50 * 20_000
+    for usage in (Usage(100, 50), Usage(100, 50, 100, 50), Usage(100, 50, cache_write_tokens=100, cache_write_1h_tokens=100)):
+        found = cost_of(priced, "m", usage)
+        assert found is not None
+        assert found.nano <= worst
+    tiered = member(prices={"m": Prices(DOLLAR, DOLLAR, tiers=(Tier(200_000, LONG),))})
+    assert worst_cost(tiered, "m", 150_000, 0) == 150_000 * 6000  # an estimate: it may be a long one
+    assert worst_cost(tiered, "m", 50_000, 0) == 50_000 * 1000
+    assert worst_cost(member(), "m", 100, 50) == 0
+
+
+def test_a_measured_backend_is_taken_to_cost_what_it_usually_does() -> None:
+    measured = member(cost=Cost.FREE)
+    measured.meter = EnergyMeter(idle=0.0)
+    assert worst_cost(measured, "m", 100, 50) == 0
+    note_measured(measured, 1000)
+    assert worst_cost(measured, "m", 100, 50) == 1000
+    note_measured(measured, 2000)
+    assert worst_cost(measured, "m", 100, 50) == 1200
+    own = member(cost=Cost.FREE, prices={"m": PRICES})
+    own.meter, own.usual_cost = measured.meter, measured.usual_cost
+    assert worst_cost(own, "m", 1, 0) == worst_cost(member(prices={"m": PRICES}), "m", 1, 0)

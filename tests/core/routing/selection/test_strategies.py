@@ -1,0 +1,266 @@
+"""PROTOCOL 3, rules 4 and 5: the owner's strategies, weights, and an order that is always the same."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given, strategies as st
+import pytest
+
+from tests.core.routing.conftest import Add
+from tests.support.fakes.upstream import StubBackend, chat
+from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Capability, Cost, Placement
+from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.protocol.status import ProviderState, ProviderStatus, Queue
+from zeroconf_ai.routing.policy import Policy, Strategy, Terms
+from zeroconf_ai.routing.pool.model_index import may_use
+from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.selection.candidates import candidates
+
+HARD = "Analyse the trade-offs of both designs step by step."
+
+
+def order(pool: Pool, strategy: Strategy, request: Request | None = None) -> list[str]:
+    found = candidates(pool, request or chat(), Policy(strategy=strategy))
+    return [candidate.member.id for candidate in found.ordered]
+
+
+def priced(name: str, input_cost: float, output_cost: float) -> ModelInfo:
+    return ModelInfo(name, pricing={"input_cost_per_1m": input_cost, "output_cost_per_1m": output_cost})
+
+
+# Place.
+
+
+def test_local_first_goes_outside_last_whatever_the_priority(pool: Pool, add: Add) -> None:
+    add("cloud", placement=Placement.CLOUD, priority=1)
+    add("proxy", placement=Placement.PROXY, priority=2)
+    add("attic", priority=90)
+    add("cellar", priority=80)
+    assert order(pool, Strategy.LOCAL_FIRST) == ["cellar", "attic", "cloud", "proxy"]
+    assert order(pool, Strategy.PRIORITY) == ["cloud", "proxy", "cellar", "attic"]
+
+
+# Cost.
+
+
+def test_cost_orders_from_free_over_paid_for_to_dear_and_unknown(pool: Pool, add: Add) -> None:
+    add("unknown", cost=Cost.METERED, priority=1)
+    add("dear", cost=Cost.METERED, models=[priced("m", 10, 30)], priority=2)
+    add("cheap", cost=Cost.METERED, models=[priced("m", 1, 2)], priority=3)
+    add("flat", cost=Cost.SUBSCRIPTION, models=[priced("m", 100, 100)], priority=4)
+    add("home", priority=5)
+    assert order(pool, Strategy.COST) == ["home", "flat", "cheap", "dear", "unknown"]
+
+
+def test_the_owners_prices_go_before_those_that_a_backend_names(pool: Pool, add: Add) -> None:
+    a = add("a", cost=Cost.METERED, models=[priced("m", 1, 1)])
+    b = add("b", cost=Cost.METERED, models=[priced("m", 2, 2)])
+    a.terms = Terms(prices={"*": Prices(3, 3)})
+    assert order(pool, Strategy.COST) == ["a", "b"]  # 3 nano-units a million, not 3 of money
+    a.terms = Terms(prices={"m": Prices(5 * 10**9, 5 * 10**9), "*": Prices(3, 3)})
+    assert order(pool, Strategy.COST) == ["b", "a"]
+    b.terms = Terms(prices={"m:latest": Prices(6 * 10**9, 6 * 10**9)})
+    assert order(pool, Strategy.COST) == ["a", "b"]
+
+
+def test_cost_is_that_of_this_very_request(pool: Pool, add: Add) -> None:
+    add("reads-cheaply", cost=Cost.METERED, models=[priced("m", 1, 10)])
+    add("writes-cheaply", cost=Cost.METERED, models=[priced("m", 5, 5)])
+    long = [{"role": "user", "content": "word " * 4000}]
+    assert order(pool, Strategy.COST, chat(messages=long, max_tokens=10))[0] == "reads-cheaply"
+    assert order(pool, Strategy.COST, chat(messages=long, max_completion_tokens=50_000))[0] == "writes-cheaply"
+    assert order(pool, Strategy.COST)[0] == "writes-cheaply"  # without a limit an answer is taken to be longer than "Hi"
+
+
+def test_what_is_known_of_a_backend_may_change(pool: Pool, add: Add) -> None:
+    backend = StubBackend("b", cost=Cost.METERED)
+    a, b = add("a", cost=Cost.SUBSCRIPTION), add(backend)
+    assert order(pool, Strategy.COST) == ["a", "b"]
+    backend._info = replace(backend.info, cost=Cost.FREE)
+    assert order(pool, Strategy.COST) == ["b", "a"]
+    b.models = (priced("m", 1, 1),)
+    assert order(pool, Strategy.COST) == ["a", "b"]
+    a.models = ()
+    assert a.served.find("m") is None
+
+
+def test_by_cost_auto_is_each_backends_cheapest_model(pool: Pool, add: Add) -> None:
+    add("a", cost=Cost.METERED, models=[priced("dear", 9, 9), priced("cheap", 1, 1), ModelInfo("unknown")])
+    found = candidates(pool, chat(model="auto"), Policy(strategy=Strategy.COST))
+    assert [candidate.model for candidate in found.ordered] == ["cheap"]
+    assert candidates(pool, chat(model="auto")).ordered[0].model == "dear"  # the provider's own order
+
+
+def test_embeddings_are_never_moved_to_another_model_for_their_price(pool: Pool, add: Add) -> None:
+    add("a", cost=Cost.METERED, models=[priced("embed-large", 9, 9), priced("embed-small", 1, 1)])
+    request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi"})
+    found = candidates(pool, request, Policy(strategy=Strategy.COST))
+    assert [candidate.model for candidate in found.ordered] == ["embed-large"]
+
+
+# Latency and load.
+
+
+def test_latency_asks_the_unmeasured_once_and_then_the_fastest(pool: Pool, add: Add) -> None:
+    slow, fast, new = add("slow", priority=1), add("fast", priority=2), add("new", priority=3)
+    slow.first_token_seconds, fast.first_token_seconds = 2.0, 0.3
+    assert order(pool, Strategy.LATENCY) == ["new", "fast", "slow"]
+    new.first_token_seconds = 1.0
+    assert order(pool, Strategy.LATENCY) == ["fast", "new", "slow"]
+    new.first_token_seconds, new.latency = None, 5.0
+    assert order(pool, Strategy.LATENCY) == ["fast", "slow", "new"]
+
+
+def test_least_busy_counts_what_others_ask_of_a_backend_too(pool: Pool, add: Add) -> None:
+    a, b, c = add("a", priority=1), add("b", priority=2), add("c", priority=3)
+    a.active, b.active = 2, 1
+    c.status = ProviderStatus(queue=Queue(active=4, depth=2, max_concurrent=4))
+    assert order(pool, Strategy.LEAST_BUSY) == ["b", "c", "a"]
+    a.slots.limit = 8
+    assert order(pool, Strategy.LEAST_BUSY) == ["a", "b", "c"]
+
+
+# Complexity.
+
+
+def test_complexity_keeps_the_simple_at_home_and_gives_the_hard_to_the_strong(pool: Pool, add: Add) -> None:
+    add("cloud", placement=Placement.CLOUD, priority=1)
+    add("home", priority=3)
+    add("workstation", priority=2).terms = Terms(tags=frozenset({"strong"}))
+    simple, hard = chat(model="auto"), chat(model="auto", messages=[{"role": "user", "content": HARD}])
+    assert order(pool, Strategy.COMPLEXITY, simple) == ["home", "cloud", "workstation"]
+    assert order(pool, Strategy.COMPLEXITY, hard) == ["workstation", "cloud", "home"]
+
+
+def test_without_a_tag_price_and_context_say_what_is_strong(pool: Pool, add: Add) -> None:
+    add("small", models=[ModelInfo("s", context_window=8000)])
+    add("large", models=[ModelInfo("l", context_window=128_000)])
+    add("unknown", cost=Cost.METERED, placement=Placement.CLOUD)
+    add("mini", cost=Cost.METERED, placement=Placement.CLOUD, models=[priced("mini", 1, 2)])
+    add("max", cost=Cost.METERED, placement=Placement.CLOUD, models=[priced("max", 5, 25)])
+    hard = chat(model="auto", messages=[{"role": "user", "content": HARD}])
+    assert order(pool, Strategy.COMPLEXITY, hard) == ["max", "mini", "unknown", "large", "small"]
+
+
+def test_for_a_model_of_ones_own_choice_complexity_changes_nothing(pool: Pool, add: Add) -> None:
+    add("home", priority=1)
+    add("cloud", placement=Placement.CLOUD, priority=2)
+    hard = chat(messages=[{"role": "user", "content": HARD}])
+    assert order(pool, Strategy.COMPLEXITY, hard) == ["home", "cloud"]
+
+
+# Weights.
+
+
+@pytest.mark.parametrize("weights", [(3, 1), (1, 1), (5, 3, 2), (1, 10)])
+def test_equals_share_requests_by_their_weights(pool: Pool, add: Add, weights: tuple[int, ...]) -> None:
+    for number, weight in enumerate(weights):
+        add(f"b{number}").terms = Terms(weight=weight)
+    asked: Counter[str] = Counter()
+    turns = 20 * sum(weights)
+    for turn in range(1, turns + 1):
+        member = candidates(pool, chat()).ordered[0].member
+        member.take_turn(turn)
+        asked[member.id] += 1
+    for number, weight in enumerate(weights):
+        assert asked[f"b{number}"] == pytest.approx(20 * weight, abs=0.05 * turns)
+
+
+def test_one_that_was_away_for_long_is_not_swamped(pool: Pool, add: Add) -> None:
+    stayed, back = add("stayed"), add("back")
+    back.state = ProviderState.OFFLINE
+    for turn in range(1, 5001):
+        candidates(pool, chat()).ordered[0].member.take_turn(turn)
+    assert stayed.last_used == 5000
+    back.state = ProviderState.HEALTHY
+    asked: Counter[str] = Counter()
+    for turn in range(5001, 5401):
+        member = candidates(pool, chat()).ordered[0].member
+        member.take_turn(turn)
+        asked[member.id] += 1
+    assert 150 < asked["stayed"] <= 200
+
+
+def test_a_heavier_one_may_be_busier(pool: Pool, add: Add) -> None:
+    heavy, light = add("heavy"), add("light")
+    heavy.terms = Terms(weight=3)
+    heavy.active, light.active = 2, 1
+    assert order(pool, Strategy.PRIORITY) == ["heavy", "light"]
+    heavy.active = 4
+    assert order(pool, Strategy.PRIORITY) == ["light", "heavy"]
+
+
+# Whatever the pool looks like.
+
+MODELS = ("m", "m:latest", "n", "embed-x")
+
+
+@st.composite
+def members(draw: st.DrawFn, number: int) -> Member:
+    names = draw(st.lists(st.sampled_from(MODELS), unique=True))
+    models = [ModelInfo(name, context_window=draw(st.sampled_from([None, 1, 9000]))) for name in names]
+    backend = StubBackend(
+        f"b{number}",
+        models=models,
+        priority=draw(st.integers(0, 2)),
+        cost=draw(st.sampled_from(Cost)),
+        placement=draw(st.sampled_from(Placement)),
+        agent=draw(st.booleans()),
+        capabilities=draw(st.sampled_from([None, frozenset({Capability.COMPLETION})])),
+    )
+    member = Member(backend, Terms(weight=draw(st.integers(1, 3))), models=backend.listed)
+    member.state = draw(st.sampled_from(ProviderState))
+    member.enabled = draw(st.booleans())
+    member.active = draw(st.integers(0, 2))
+    member.last_used = draw(st.integers(0, 3))
+    member.first_token_seconds = draw(st.none() | st.floats(0, 9))
+    return member
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Pool:
+    pool = Pool()
+    for number in range(draw(st.integers(0, 5))):
+        pool.add(draw(members(number)))
+    return pool
+
+
+@given(
+    pool=pools(),
+    asked=st.sampled_from([*MODELS, "auto", "fast", "cheap", "b0/m", "B1/auto", "never-heard-of"]),
+    strategy=st.sampled_from(Strategy),
+    fallback=st.booleans(),
+    patterns=st.sampled_from([(), ("m",), ("n*",), ("b1/*",), ("embed-*", "n")]),
+    inside=st.booleans(),
+)
+def test_an_order_is_the_same_each_time_has_no_doubles_and_breaks_no_rule(
+    pool: Pool, asked: str, strategy: Strategy, fallback: bool, patterns: tuple[str, ...], inside: bool
+) -> None:
+    request = Request.parse(Kind.CHAT, dict(chat(model=asked).body), models=patterns, inside=inside)
+    policy = Policy(strategy=strategy, cloud_fallback=fallback)
+    try:
+        found = candidates(pool, request, policy)
+    except InvalidRequestError, PermissionDeniedError, NotFoundError, UnavailableError:
+        return
+    assert found.ordered
+    assert candidates(pool, request, policy) == found
+    pairs = [(candidate.member.id, candidate.model) for candidate in found.ordered]
+    assert len(set(pairs)) == len(pairs)
+    for member_id, model in pairs:
+        member = pool.get(member_id)
+        assert member is not None
+        if asked in MODELS:
+            assert model.removesuffix(":latest") == asked.removesuffix(":latest")
+        if patterns:
+            assert asked in patterns or may_use(patterns, model, f"{member_id}/{model}", f"{member.name}/{model}")
+        assert not (inside and member.backend.info.agent)
+        assert member.enabled or "/" in asked
+    if not fallback and "/" not in asked:
+        kept = {member.backend.info.placement for member in (candidate.member for candidate in found.ordered)}
+        home = [
+            m for m in pool if m.id in dict(pairs) and m.backend.info.placement is Placement.LOCAL and not m.backend.info.agent
+        ]
+        assert not any(m.models for m in home) or kept == {Placement.LOCAL}

@@ -1,0 +1,120 @@
+"""Web pages of other sites: none may read an answer unless its origin is allowed; then all of them, errors and streams too."""
+
+from typing import Any
+
+import pytest
+
+from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.server.access.cors import Origins
+from zeroconf_ai.server.access.guard import Guard
+
+from ....support.server import KEY, Served, served
+
+PAGE = "https://chat.example.net"
+DEMO = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
+ALLOW = "Access-Control-Allow-Origin"
+
+
+async def preflight(gateway: Served, path: str, origin: str = PAGE, headers: str = "authorization,content-type") -> Any:
+    """(status, headers) of what a browser asks first."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
+    async with gateway.session.options(f"http://127.0.0.1:{gateway.port}{path}", headers=asked) as response:
+        await response.read()
+        return response.status, response.headers
+
+
+async def test_by_default_no_page_may_read_anything() -> None:
+    async with served() as gateway:
+        status, headers = await preflight(gateway, "/v1/chat/completions")
+        assert status == 405
+        assert headers["Allow"] == "POST"
+        _, _, answered = await gateway.get("models", headers={"Origin": PAGE})
+    assert not [name for name in (*headers, *answered) if name.startswith("Access-Control") or name == "Vary"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models/demo-rules", "/v1/nothing", "/api/chat", "/metrics"])
+async def test_an_allowed_page_is_told_so_on_every_path_without_a_key(path: str) -> None:
+    async with served(key=KEY, cors_origins=[PAGE]) as gateway:
+        status, headers = await preflight(gateway, path)
+    assert status == 204
+    assert headers[ALLOW] == PAGE
+    assert headers["Vary"] == "Origin"
+    assert headers["Access-Control-Allow-Headers"] == "authorization, content-type"
+    assert headers["Access-Control-Max-Age"]
+    assert headers["X-Request-ID"]
+    assert "Access-Control-Allow-Credentials" not in headers
+
+
+async def test_the_methods_are_those_of_the_path() -> None:
+    async with served(cors_origins=[PAGE]) as gateway:
+        _, chat = await preflight(gateway, "/v1/chat/completions")
+        _, models = await preflight(gateway, "/v1/models")
+    assert chat["Access-Control-Allow-Methods"] == "POST"
+    assert models["Access-Control-Allow-Methods"] == "GET, HEAD"
+
+
+async def test_the_sdks_headers_are_allowed_and_others_are_not() -> None:
+    wanted = "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, x-forwarded-for, x-evil"
+    async with served(cors_origins=[PAGE]) as gateway:
+        _, headers = await preflight(gateway, "/v1/models", headers=wanted)
+    allowed = headers["Access-Control-Allow-Headers"]
+    assert allowed == "openai-organization, x-stainless-os, anthropic-version, x-api-key, x-session-id"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.net", "http://chat.example.net", f"{PAGE}:8443", "null"])
+async def test_another_page_is_told_nothing(origin: str) -> None:
+    async with served(cors_origins=[PAGE]) as gateway:
+        status, headers = await preflight(gateway, "/v1/models", origin)
+        _, _, answered = await gateway.get("models", headers={"Origin": origin})
+    assert status == 204
+    assert not [name for name in (*headers, *answered) if name.startswith("Access-Control")]
+    assert headers["Vary"] == answered["Vary"] == "Origin"
+
+
+async def test_every_answer_can_be_read_errors_and_streams_too() -> None:
+    async with served(key=KEY, cors_origins=[PAGE]) as gateway:
+        own = {"Origin": PAGE, "Authorization": f"Bearer {KEY}"}
+        for method, path, options, status in (
+            ("GET", "models", {"headers": own}, 200),
+            ("GET", "models", {"headers": {"Origin": PAGE}}, 401),
+            ("GET", "nothing", {"headers": own}, 404),
+            ("DELETE", "models", {"headers": own}, 405),
+            ("POST", "chat/completions", {"headers": own, "data": b"x"}, 400),
+        ):
+            found, _, headers = await gateway.ask(method, path, **options)
+            assert (found, headers[ALLOW]) == (status, PAGE)
+        async with gateway.session.post(f"{gateway.url}/chat/completions", json=DEMO | {"stream": True}, headers=own) as stream:
+            assert stream.headers[ALLOW] == PAGE
+            assert "X-Generation-ID" in stream.headers["Access-Control-Expose-Headers"]
+            assert (await stream.read()).endswith(b"[DONE]\n\n")
+
+
+async def test_with_a_star_every_page_may_read() -> None:
+    async with served(cors_origins=["*"]) as gateway:
+        _, headers = await preflight(gateway, "/v1/models", "https://anything.example.net")
+        _, _, plain = await gateway.get("models")
+    assert headers[ALLOW] == plain[ALLOW] == "*"
+
+
+async def test_an_allowed_page_needs_no_key_where_nobody_does() -> None:
+    guard = Guard(mode=Auth.NONE, origins=[PAGE])
+    async with served(access=guard, cors_origins=[PAGE]) as gateway:
+        status, headers = await preflight(gateway, "/v1/chat/completions")
+        answered, _, _ = await gateway.ask("POST", "chat/completions", json=DEMO, headers={"Origin": PAGE})
+    assert (status, headers[ALLOW], answered) == (204, PAGE, 200)
+
+
+async def test_a_preflight_without_an_origin_is_harmless() -> None:
+    async with served(cors_origins=[PAGE]) as gateway, gateway.session.options(f"{gateway.url}/models") as response:
+        assert response.status == 204
+        assert ALLOW not in response.headers
+
+
+@pytest.mark.parametrize("origin", ["chat.example.net", "https://", "https://chat.example.net/path", "ftp://x", "", "**"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="no web page's origin"):
+        Origins([origin])
+
+
+def test_an_origin_is_taken_as_people_write_it() -> None:
+    assert Origins([" HTTPS://Chat.Example.net/ "]).allow(PAGE)

@@ -1,0 +1,398 @@
+"""Who is let in: keys, users of Home Assistant, and in mode `none` the home's own networks, browsers kept in check."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import json
+from pathlib import Path
+from typing import Any, override
+
+import aiohttp
+from aiohttp import web
+import pytest
+
+from zeroconf_ai.accounting.keys.key_store import SCOPES
+from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.engine import Caller
+from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.server.access import auth_throttle
+from zeroconf_ai.server.access.auth_throttle import Throttle
+from zeroconf_ai.server.access.guard import PRIVATE_NETWORKS, Guard, HomeUser
+from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
+
+from ....support.server import KEY, Served, served
+
+DEMO = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+class Watching(Guard):
+    """A guard that remembers whom it let in."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.seen: list[Caller] = []
+
+    @override
+    async def admit(self, request: web.Request, scope: str) -> Caller:
+        caller = await super().admit(request, scope)
+        self.seen.append(caller)
+        return caller
+
+
+@pytest.fixture
+async def books(tmp_path: Path) -> AsyncIterator[Books]:
+    opened = await Books.open(tmp_path / "books.db")
+    yield opened
+    await opened.close()
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def raw(port: int, *lines: str) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of a request written by hand."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+async def get_as(gateway: Served, **headers: str) -> tuple[int, str | None]:
+    """(status, the error's code) of a GET with these headers."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    status, body, _ = await gateway.get("models", headers=named)
+    return status, body.get("error", {}).get("code")
+
+
+# Keys
+
+
+async def test_a_key_lets_in_as_whom_it_says(books: Books) -> None:
+    key, secret = await books.keys.create("Tablet", user_id="user-1", models=("demo-*",), background=True)
+    guard = Watching(books.keys)
+    async with served(access=guard) as gateway:
+        status, _, _ = await gateway.get("models", headers=bearer(secret))
+        by_other_header, _, _ = await gateway.get("models", headers={"x-api-key": secret})
+    assert (status, by_other_header) == (200, 200)
+    caller = guard.seen[0]
+    assert (caller.name, caller.key_id, caller.user_id, caller.models) == ("Tablet", key.id, "user-1", ("demo-*",))
+    assert caller.background
+    assert caller.address == "127.0.0.1"
+    assert guard.required
+
+
+async def test_a_revoked_key_is_refused_by_the_very_next_request(books: Books) -> None:
+    key, secret = await books.keys.create("Tablet")
+    async with served(access=Guard(books.keys)) as gateway:
+        assert (await gateway.get("models", headers=bearer(secret)))[0] == 200
+        await books.keys.revoke(key.id)
+        status, body, _ = await gateway.get("models", headers=bearer(secret))
+    assert (status, body["error"]["code"]) == (401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(books: Books, mode: Auth) -> None:
+    _, secret = await books.keys.create("Tablet", user_id="user-1")
+    _, free = await books.keys.create("Phone")
+    active = {"user-1"}
+
+    async def is_active(user_id: str) -> bool:
+        return user_id in active
+
+    async with served(access=Guard(books.keys, mode=mode, active_user=is_active)) as gateway:
+        assert await get_as(gateway, **bearer(secret)) == (200, None)
+        active.clear()
+        assert await get_as(gateway, **bearer(secret)) == (403, "key_disabled")
+        assert await get_as(gateway, **bearer(free)) == (200, None)
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_a_disabled_key_is_refused_in_every_mode(books: Books, mode: Auth) -> None:
+    key, secret = await books.keys.create("Tablet")
+    await books.keys.update(key.id, enabled=False)
+    async with served(access=Guard(books.keys, mode=mode)) as gateway:
+        status, body, _ = await gateway.get("models", headers=bearer(secret))
+    assert (status, body["error"]["code"]) == (403, "key_disabled")
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_a_key_for_some_paths_opens_no_others(books: Books, mode: Auth) -> None:
+    _, secret = await books.keys.create("Lister", endpoints=("models",))
+    async with served(access=Guard(books.keys, mode=mode)) as gateway:
+        allowed, _, _ = await gateway.get("models", headers=bearer(secret))
+        status, body, _ = await gateway.ask("POST", "chat/completions", json=DEMO, headers=bearer(secret))
+    assert allowed == 200
+    assert (status, body["error"]["type"], body["error"]["code"]) == (403, "permission_error", "endpoint_not_allowed")
+
+
+async def test_the_one_key_of_the_command_works_beside_the_others(books: Books) -> None:
+    _, secret = await books.keys.create("Tablet")
+    async with served(access=Guard(books.keys, key=KEY)) as gateway:
+        for known in (KEY, secret):
+            assert (await gateway.get("models", headers=bearer(known)))[0] == 200
+        status, body, headers = await gateway.get("models", headers=bearer(KEY[:-1]))
+    assert (status, body["error"]["code"], headers["WWW-Authenticate"]) == (401, "invalid_api_key", "Bearer")
+
+
+async def test_without_keys_and_users_nobody_gets_in() -> None:
+    async with served(access=Guard()) as gateway:
+        assert await get_as(gateway) == (401, "missing_api_key")
+        assert await get_as(gateway, Authorization="Bearer x") == (401, "invalid_api_key")
+
+
+def test_a_key_can_be_limited_to_every_group_of_paths() -> None:
+    assert {route.scope for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public} <= set(SCOPES)
+
+
+async def test_every_path_that_is_not_public_asks_for_the_key() -> None:
+    async with served(access=Guard(key=KEY)) as gateway:
+        for route in (*ROUTES, *OWN_PORT_ROUTES):
+            path = route.path.replace("{model:.+}", "demo-rules")
+            status, _, _ = await gateway.ask(route.method, path, json={} if route.method == "POST" else None)
+            assert status == (200 if route.public else 401), route.path
+
+
+@pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
+async def test_a_user_of_home_assistant_gets_in_as_that_user(mode: Auth) -> None:
+    def home_user(request: web.Request) -> HomeUser | None:
+        return HomeUser("user-1", "Ada", admin=True) if request.headers.get("Authorization") == "Bearer token" else None
+
+    guard = Watching(mode=mode, home_user=home_user)
+    async with served(access=guard) as gateway:
+        assert await get_as(gateway, Authorization="Bearer token", Origin="https://elsewhere.example.net") == (200, None)
+    assert (guard.seen[0].name, guard.seen[0].user_id, guard.seen[0].admin) == ("Ada", "user-1", True)
+
+
+# Wrong keys
+
+
+async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_opens(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = 1000.0
+    guard = Guard(key=KEY, clock=lambda: now)
+    async with served(access=guard) as gateway:
+        for _ in range(auth_throttle.FAILURES):
+            assert await get_as(gateway, Authorization="Bearer wrong") == (401, "invalid_api_key")
+        waits = []
+        for _ in range(8):
+            status, body, headers = await gateway.get("models", headers=bearer("wrong"))
+            assert (status, body["error"]["type"]) == (429, "rate_limit_error")
+            waits.append(int(headers["Retry-After"]))
+        assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+        assert await get_as(gateway, Authorization=f"Bearer {KEY}") == (200, None)
+        assert await get_as(gateway) == (401, "missing_api_key")  # no guess
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with (
+            aiohttp.ClientSession(connector=connector) as other,
+            other.get(f"{gateway.url}/models", headers=bearer("wrong")) as answer,
+        ):
+            assert answer.status == 401  # another address
+        now += auth_throttle.WINDOW * 2
+        assert await get_as(gateway, Authorization="Bearer wrong") == (401, "invalid_api_key")
+    assert caplog.text.count("127.0.0.1 failed more than 10 times") == 1
+
+
+def test_failures_are_forgiven_with_time() -> None:
+    now = 0.0
+    times = Throttle(lambda: now)
+    for _ in range(100):
+        assert times.failed("192.0.2.1") == 0.0
+        now += auth_throttle.WINDOW / auth_throttle.FAILURES
+
+
+def test_an_ipv6_network_counts_as_one_address() -> None:
+    times = Throttle(lambda: 0.0)
+    waits = [times.failed(f"2001:db8:0:1::{host:x}") for host in range(1, auth_throttle.FAILURES + 2)]
+    assert waits[-2:] == [0.0, 2.0]
+    assert times.failed("2001:db8:0:2::1") == 0.0
+    assert times.failed("::ffff:192.0.2.1") == 0.0
+
+
+def test_no_more_than_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth_throttle, "MAX_ADDRESSES", 3)
+    times = Throttle(lambda: 0.0)
+    for _ in range(auth_throttle.FAILURES):
+        times.failed("192.0.2.1")
+    for last in (2, 3):
+        times.failed(f"192.0.2.{last}")
+    assert times.failed("192.0.2.1") == 2.0  # still known, and now the newest
+    for last in (4, 5, 6):
+        times.failed(f"192.0.2.{last}")
+    assert times.failed("192.0.2.1") == 0.0
+    assert len(times._levels) == 3
+
+
+# Without keys
+
+
+async def test_at_home_no_key_is_needed_and_any_will_do() -> None:
+    guard = Watching(mode=Auth.NONE)
+    async with served(access=guard) as gateway:
+        assert await get_as(gateway) == (200, None)
+        assert await get_as(gateway, Authorization="Bearer unused") == (200, None)
+        async with gateway.sdk() as client:
+            said = await client.chat.completions.create(model="demo-rules", messages=[{"role": "user", "content": "Hello"}])
+    assert said.choices[0].message.content
+    assert not guard.required
+    assert {caller.address for caller in guard.seen} == {"127.0.0.1"}
+
+
+async def test_a_key_is_known_where_none_is_needed(books: Books) -> None:
+    key, secret = await books.keys.create("Tablet")
+    guard = Watching(books.keys, mode=Auth.NONE, networks=())
+    async with served(access=guard) as gateway:
+        assert await get_as(gateway, **bearer(secret)) == (200, None)
+        assert await get_as(gateway) == (403, "network_not_allowed")
+    assert [caller.key_id for caller in guard.seen] == [key.id]
+
+
+async def test_other_networks_need_a_key() -> None:
+    async with served(access=Guard(mode=Auth.NONE, networks=("127.0.0.2/32",))) as gateway:
+        assert await get_as(gateway) == (403, "network_not_allowed")
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(connector=connector) as neighbour, neighbour.get(f"{gateway.url}/models") as answer:
+            assert answer.status == 200
+
+
+def test_a_network_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"192\.0\.2\.300"):
+        Guard(networks=("192.0.2.300/24",))
+
+
+async def test_remote_access_needs_a_key() -> None:
+    remote = False
+    async with served(access=Guard(mode=Auth.NONE, remote=lambda _: remote)) as gateway:
+        assert await get_as(gateway) == (200, None)
+        remote = True
+        assert await get_as(gateway) == (403, "network_not_allowed")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+async def test_what_came_through_an_unknown_proxy_needs_a_key(header: str) -> None:
+    async with served(access=Guard(mode=Auth.NONE)) as gateway:
+        assert await get_as(gateway, **{header: "for=192.168.1.5" if header == "Forwarded" else "192.168.1.5"}) == (
+            403,
+            "network_not_allowed",
+        )
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status", "address"),
+    [
+        ("192.168.1.5", 200, "192.168.1.5"),
+        ("203.0.113.9", 403, None),
+        ("192.168.1.5, 203.0.113.9", 403, None),  # what a client claims stands left of what the proxy saw
+        ("203.0.113.9, 192.168.1.5", 403, None),  # the proxy of the home is not one that is believed
+        ("203.0.113.9, 127.0.0.3", 403, None),
+        ("192.168.1.5, 127.0.0.3", 200, "192.168.1.5"),
+        ("::ffff:192.168.1.5", 200, "192.168.1.5"),
+        ("nonsense", 403, None),
+        ("", 403, None),
+    ],
+)
+async def test_a_trusted_proxy_tells_who_asks(forwarded: str, status: int, address: str | None) -> None:
+    guard = Watching(mode=Auth.NONE, proxies=("127.0.0.0/8",))
+    async with served(access=guard) as gateway:
+        found, _ = await get_as(gateway, X_Forwarded_For=forwarded)
+    assert found == status
+    assert [caller.address for caller in guard.seen] == ([address] if address else [])
+
+
+# Browsers
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "192.168.1.5:8000",
+        "[::1]:8000",
+        "[fe80::1]",
+        "localhost",
+        "LOCALHOST:8000",
+        "app.localhost",
+        "homeassistant",
+        "homeassistant:8123",
+        "homeassistant.local",
+        "homeassistant.local.",
+        "ha.internal",
+        "ha.home.arpa",
+        "ha.lan",
+        "ai.example.net",
+        "AI.example.net:443",
+    ],
+)
+async def test_the_servers_own_names_are_answered(host: str) -> None:
+    async with served(access=Guard(mode=Auth.NONE, host_names=("ai.example.net",))) as gateway:
+        status, _ = await raw(gateway.port, "GET /v1/models HTTP/1.1", f"Host: {host}")
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "rebind.example.net",
+        "rebind.example.net:8000",
+        "127.0.0.1.example.net",
+        "127.0.0.1.nip.io",
+        "localhost.example.net",
+        "homeassistant.local.example.net",
+        "notlocal.net",
+        ".",
+        ":8000",
+        "[::1].example.net",
+        "[rebind.example.net]",
+        "127.0.0.1@rebind.example.net",
+        "rebind.example.net, 127.0.0.1",
+    ],
+)
+async def test_a_name_that_others_could_own_is_refused(host: str) -> None:
+    async with served(access=Guard(mode=Auth.NONE)) as gateway:
+        status, body = await raw(gateway.port, "GET /v1/models HTTP/1.1", f"Host: {host}")
+    assert status in (400, 403)
+    if status == 403:
+        assert body["error"]["code"] == "host_not_allowed"
+
+
+async def test_a_program_too_old_for_host_headers_is_no_browser() -> None:
+    async with served(access=Guard(mode=Auth.NONE)) as gateway:
+        status, _ = await raw(gateway.port, "GET /v1/models HTTP/1.0")
+    assert status == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://elsewhere.example.net", "null", "http://127.0.0.1", "http://127.0.0.1:1", "http://localhost:{port}", "x"]
+)
+async def test_another_sites_page_is_refused(origin: str) -> None:
+    async with served(access=Guard(mode=Auth.NONE)) as gateway:
+        assert await get_as(gateway, Origin=origin.format(port=gateway.port)) == (403, "origin_not_allowed")
+
+
+async def test_the_servers_own_page_and_allowed_ones_are_answered() -> None:
+    async with served(access=Guard(mode=Auth.NONE, origins=("https://chat.example.net",))) as gateway:
+        assert await get_as(gateway, Origin=f"http://127.0.0.1:{gateway.port}") == (200, None)
+        assert await get_as(gateway, Origin="https://chat.example.net") == (200, None)
+        assert await get_as(gateway, Origin="http://chat.example.net") == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+async def test_a_body_that_any_page_could_send_is_refused(kind: str) -> None:
+    async with served(access=Guard(mode=Auth.NONE)) as gateway:
+        body = json.dumps(DEMO).encode()
+        status, answer, _ = await gateway.ask("POST", "chat/completions", data=body, headers={"Content-Type": kind})
+    assert (status, answer["error"]["code"]) == (415, "unsupported_media_type")
+
+
+async def test_with_a_key_neither_origin_nor_host_nor_kind_of_body_matters() -> None:
+    async with served(access=Guard(mode=Auth.NONE, key=KEY, networks=())) as gateway:
+        headers = bearer(KEY) | {"Origin": "https://x.example.net", "Host": "x.example.net", "Content-Type": "text/plain"}
+        status, _, _ = await gateway.ask("POST", "chat/completions", data=json.dumps(DEMO).encode(), headers=headers)
+    assert status == 200
+
+
+def test_only_private_networks_are_allowed_by_default() -> None:
+    assert not {"0.0.0.0/0", "::/0", "100.64.0.0/10"} & set(PRIVATE_NETWORKS)

@@ -1,0 +1,29 @@
+"""The page at the root of a server's own port."""
+
+import pytest
+
+from zeroconf_ai.backends.demo.backend import DemoBackend
+
+from ...support.server import KEY, served
+
+
+@pytest.mark.parametrize(("key", "said"), [(None, "need no key"), (KEY, "YOUR_KEY")])
+async def test_the_root_says_what_this_is_and_nothing_secret(key: str | None, said: str) -> None:
+    async with served(DemoBackend(), key=key) as server:
+        async with server.session.get(f"http://127.0.0.1:{server.port}/") as response:
+            text = await response.text()
+            assert response.status == 200
+            assert response.content_type == "text/html"
+            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert f"http://127.0.0.1:{server.port}/v1/chat/completions" in text
+        assert said in text
+        assert KEY not in text
+
+
+async def test_a_name_is_text_and_not_markup() -> None:
+    async with served(DemoBackend(), name="<script>alert(1)</script>") as server:
+        headers = {"Host": "<b>evil</b>"}
+        async with server.session.get(f"http://127.0.0.1:{server.port}/", headers=headers) as response:
+            text = await response.text()
+    assert "<script>" not in text
+    assert "<b>" not in text

@@ -1,0 +1,226 @@
+"""Budgets, alerts, database and the limits of keys in the gateway's options."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.zeroconf_ai.core.accounting.admission import Rates
+from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
+from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import Budgets
+from custom_components.zeroconf_ai.core.accounting.periods import Period
+from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
+from custom_components.zeroconf_ai.core.protocol.values import NANO
+from custom_components.zeroconf_ai.diagnostics import async_get_config_entry_diagnostics
+from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+
+from ..support.fakes.provider import FakeProvider
+from ..support.home_assistant.entries import set_up
+from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.usage import only_key, spend
+from .test_gateway_options import begin, submit, suggested, with_key
+
+pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
+
+FIELDS = {"amount": 5, "action": "refuse", "thresholds": ["80", "100"]}
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
+    """A gateway with one key and one backend."""
+    return await set_up(hass, gateway_with(box(provider)))
+
+
+@pytest.fixture
+def budgets(entry: MockConfigEntry) -> Budgets:
+    return runtime_of(entry).books.budgets
+
+
+async def open_budget(hass: HomeAssistant, entry: MockConfigEntry, choice: str) -> Mapping[str, Any]:
+    return await submit(hass, await begin(hass, entry, "budgets"), {"id": choice})
+
+
+async def test_a_budget_is_made_for_whom_one_likes(
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets, hass_admin_user: MockUser
+) -> None:
+    result = await open_budget(hass, entry, "new")
+    owners = [option["value"] for option in result["data_schema"].schema["whose"].config["options"]]
+    backend = f"backend:{next(iter(entry.subentries))}"
+    assert owners == ["household", backend, f"key:{only_key(entry).id}", f"user:{hass_admin_user.id}"]
+    for owner in owners:
+        result = await open_budget(hass, entry, "new")
+        result = await submit(hass, result, FIELDS | {"whose": owner, "period": "week", "action": "free_only"})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert {budget.scope for budget in budgets} == set(Scope)
+    assert {(budget.amount, budget.period, budget.action) for budget in budgets} == {(5 * NANO, Period.WEEK, Action.FREE_ONLY)}
+    result = await submit(hass, await open_budget(hass, entry, "new"), FIELDS | {"whose": backend, "period": "week"})
+    assert result["errors"] == {"base": "budget_taken"}
+
+
+async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets) -> None:
+    result = await open_budget(hass, entry, "new")
+    for wrong in (["0"], ["101"], ["half"]):
+        result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": wrong})
+        assert result["errors"] == {"base": "threshold_invalid"}
+    result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": ["75 %", "5"]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert [budget.thresholds for budget in budgets] == [(5, 75)]
+
+
+async def test_a_budget_is_listed_changed_reset_and_removed(
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets
+) -> None:
+    result = await begin(hass, entry, "budgets")
+    assert result["description_placeholders"] == {"budgets": "| – | – | – | – | – |"}
+    budget = await budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
+    await spend(hass, entry, 0.5)
+    result = await begin(hass, entry, "budgets")
+    assert "| Test gateway | 2.00 | month | 0.50 (25 %) |" in result["description_placeholders"]["budgets"]
+    result = await submit(hass, result, {"id": budget.id})
+    assert suggested(result) == {"amount": 2.0, "action": "free_only", "thresholds": ["80", "100"]}
+    before = dict(entry.options)
+    result = await submit(hass, result, FIELDS | {"reset": True, "remove": False})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert dict(entry.options) == before
+    state = budgets.state(budget.id)
+    assert (state.budget.amount, state.spent) == (5 * NANO, 0)
+    result = await submit(
+        hass, await open_budget(hass, entry, budget.id), FIELDS | {"thresholds": ["x"], "reset": False, "remove": False}
+    )
+    assert result["errors"] == {"base": "threshold_invalid"}
+    result = await submit(hass, result, FIELDS | {"reset": False, "remove": True})
+    assert list(budgets) == []
+
+
+async def test_what_goes_wrong_meanwhile_is_said(
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = await budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
+    result = await begin(hass, entry, "budgets")
+    opened = await open_budget(hass, entry, budget.id)
+    await budgets.remove(budget.id)
+    assert (await submit(hass, result, {"id": budget.id}))["reason"] == "budget_gone"
+    assert (await submit(hass, opened, FIELDS | {"reset": False, "remove": True}))["reason"] == "budget_gone"
+
+    async def fail(*_: object, **__: object) -> Budget:
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(budgets, "set", fail)
+    result = await submit(hass, await open_budget(hass, entry, "new"), FIELDS | {"whose": "household", "period": "day"})
+    assert result["reason"] == "budget_not_saved"
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert (await begin(hass, entry, "budgets"))["reason"] == "entry_not_loaded"
+
+
+async def test_a_key_has_limits_and_a_budget(hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets) -> None:
+    key = only_key(entry)
+    fields = {"name": "First key", "background": False, "enabled": True}
+    limits = {"requests_per_minute": 10, "tokens_per_minute": 2000, "parallel": 2, "monthly_budget": 3}
+    result = await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields | limits)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert only_key(entry).rates == Rates(10, 2000, 2)
+    [budget] = budgets.of(Scope.KEY, key.id)
+    await budgets.set(Scope.KEY, key.id, budget.amount, Period.MONTH, action=Action.FREE_ONLY, thresholds=(10,))
+    result = await with_key(hass, entry, key.id, "key_edit")
+    assert limits.items() <= suggested(result).items()
+    await submit(hass, result, fields | limits | {"monthly_budget": 4})
+    [budget] = budgets
+    assert (budget.amount, budget.action, budget.thresholds) == (4 * NANO, Action.FREE_ONLY, (10,))
+    await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields)
+    assert (only_key(entry).rates, list(budgets)) == (Rates(), [])
+    result = await submit(hass, await begin(hass, entry, "keys"), {"id": "new"})
+    result = await submit(hass, result, {"name": "Phone", "background": False, "parallel": 1, "monthly_budget": 1})
+    assert result["step_id"] == "key_shown"
+    assert [budget.amount for budget in budgets] == [NANO]
+
+
+async def test_alerts_are_chosen(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    hass.services.async_register("notify", "mobile_app_phone", lambda _: None)
+    before = dict(entry.options)
+    result = await begin(hass, entry, "alerts")
+    assert result["data_schema"].schema["notify_actions"].config["options"] == ["mobile_app_phone"]
+    wanted = {"notify_entities": ["notify.family"], "notify_actions": ["mobile_app_phone"], "alert_from": 90}
+    result = await submit(hass, result, wanted | {"webhook_url": "http://hooks.example.net/x"})
+    assert result["errors"] == {"webhook_url": "webhook_invalid"}
+    result = await submit(hass, result, wanted | {"webhook_url": " https://hooks.example.net/x "})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == before | {"alerts": wanted | {"webhook_url": "https://hooks.example.net/x"}}
+    diagnostics = str(await async_get_config_entry_diagnostics(hass, entry))
+    assert "hooks.example.net" not in diagnostics
+    result = await begin(hass, entry, "alerts")
+    assert suggested(result) == wanted | {"webhook_url": "https://hooks.example.net/x"}
+    await submit(hass, result, {"alert_from": 80})
+    assert entry.options["alerts"] == {"alert_from": 80}
+
+
+async def test_another_database_is_tried_first(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:
+    books = runtime_of(entry).books
+    result = await begin(hass, entry, "database")
+    kept = {"keep_days": 30, "keep_bodies": False}
+    for wrong in (
+        "mysql://nas/ai",
+        "sqlite:///",
+        f"sqlite:///{tmp_path / DATABASE_FILE}/ai.db",
+        "postgresql://me:secret@127.0.0.1:9/ai",
+    ):
+        result = await submit(hass, result, kept | {"database_url": wrong})
+        assert result["errors"] == {"base": "database_invalid"}
+        assert "secret" not in result["description_placeholders"]["reason"]
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    result = await submit(hass, result, kept | {"database_url": url})
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (entry.options[CONF_DATABASE_URL], entry.options["keep_days"]) == (url, 30)
+    assert runtime_of(entry).books is not books  # loaded anew
+    assert (tmp_path / "other.db").exists()
+    assert list(runtime_of(entry).books.keys) == []
+    await submit(hass, await begin(hass, entry, "database"), kept)
+    await hass.async_block_till_done()
+    assert CONF_DATABASE_URL not in entry.options
+    assert only_key(entry).name == "First key"
+
+
+async def test_only_the_file_of_our_own_goes_with_the_entry(hass: HomeAssistant, tmp_path: Path) -> None:
+    entry = await set_up(hass, gateway_with(options={CONF_DATABASE_URL: f"sqlite:///{tmp_path / 'mine.db'}"}))
+    (tmp_path / f"{DATABASE_FILE}.before-0001").touch()
+    (tmp_path / "zeroconf_ai.yaml").touch()
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert (tmp_path / "mine.db").exists()
+    assert (tmp_path / "zeroconf_ai.yaml").exists()
+    assert not (tmp_path / f"{DATABASE_FILE}.before-0001").exists()
+
+
+async def test_words_are_kept_only_where_the_owner_wants_that(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+
+    async def ask(*, stream: bool) -> str:
+        async with client.post(CHAT_PATH, json=CHAT | {"stream": stream}, headers=bearer()) as answer:
+            await answer.read()
+            assert answer.status == 200
+        last = runtime_of(entry).coordinator.counts.last
+        assert last is not None
+        return last.id
+
+    assert await runtime_of(entry).books.bodies.get(await ask(stream=True)) is None
+    await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": True})
+    await hass.async_block_till_done()
+    whole, streamed = await ask(stream=False), await ask(stream=True)
+    kept = await runtime_of(entry).books.bodies.get(streamed)
+    assert kept is not None
+    assert "Hello" in kept[0]
+    found = await runtime_of(entry).books.bodies.get(whole)
+    assert found is not None
+    assert kept[1]
+    assert json.loads(found[1])["choices"][0]["message"]["content"] == kept[1]
+    await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": False})
+    await hass.async_block_till_done()
+    assert await runtime_of(entry).books.bodies.get(streamed) is None  # what was kept is deleted

@@ -1,0 +1,86 @@
+"""What no single flow shows of the texts: there is one for each problem and each value, and none too many."""
+
+import re
+
+from custom_components.zeroconf_ai.const import THINKING_MODES
+from custom_components.zeroconf_ai.core.config.backend_types import KINDS
+from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
+from custom_components.zeroconf_ai.core.routing.policy import Strategy
+from custom_components.zeroconf_ai.flows import backend, backend_probe, backend_schemas, gateway, networks, probe
+
+from ..support.home_assistant.flow_texts import TEXTS, texts_in
+
+PROBLEMS = {value for name, value in vars(probe).items() if name.isupper() and isinstance(value, str)}
+OF_THE_GATEWAY = {
+    networks.NETWORK_INVALID,
+    networks.NETWORK_NEEDED,
+    networks.NETWORK_NOT_PRIVATE,
+    gateway.PORT_TAKEN,
+    backend_probe.NO_TLS,
+}
+OF_A_BACKEND = {
+    probe.CANNOT_CONNECT,
+    probe.INVALID_AUTH,
+    probe.INVALID_CERTIFICATE,
+    probe.INVALID_URL,
+    probe.NEEDS_KEY,
+    probe.NOT_ALLOWED,
+    probe.NOT_A_PROVIDER,
+    backend_probe.KEY_FOR_NEW_HOST,
+    backend_probe.NO_TLS,
+    backend_schemas.ALIAS_INVALID,
+    backend_schemas.PRICES_INVALID,
+    backend_schemas.HEADER_INVALID,
+}
+
+
+def test_each_problem_has_a_text_wherever_it_can_come_up() -> None:
+    assert len(PROBLEMS) > 10
+    texts = TEXTS["config"]
+    assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}
+    before_any_form = PROBLEMS - {probe.INVALID_URL, probe.MOVED, probe.NEEDS_KEY, probe.UNIQUE_ID_MISMATCH}
+    others = {"already_configured", "follows_advertisement", "own_advertisement", "foreign_loopback", "gone", "too_many_cards"}
+    others |= {"backend_gone", "backend_reauthenticated", "gateway_exists"}
+    assert set(texts["abort"]) == before_any_form | others
+    of_an_advertisement = {probe.INVALID_URL, probe.MOVED, probe.INVALID_RECORD, probe.IDENTITY_MISMATCH}
+    assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == PROBLEMS - of_an_advertisement
+
+
+def test_each_problem_of_a_backend_has_a_text() -> None:
+    assert set(TEXTS["config_subentries"]["backend"]["error"]) == OF_A_BACKEND
+
+
+def test_each_type_of_backend_has_its_step() -> None:
+    steps = TEXTS["config_subentries"]["backend"]["step"]
+    assert set(steps) == {"user", "reconfigure", "details", *backend.TYPES}
+    assert set(steps["user"]["menu_options"]) == set(backend.TYPES) == set(KINDS) - {"zeroconfai"}
+
+
+def test_each_value_of_the_protocol_has_a_name() -> None:
+    selectors = TEXTS["selector"]
+    assert set(selectors["cost"]["options"]) == set(selectors["backend_cost"]["options"]) == set(Cost)
+    assert set(selectors["auth"]["options"]) == set(Auth) - {Auth.MTLS}
+    assert set(selectors["strategy"]["options"]) == set(Strategy)
+    assert set(selectors["capability"]["options"]) == set(Capability)
+    assert set(selectors["placement"]["options"]) == set(Placement)
+    assert set(selectors["thinking"]["options"]) == set(THINKING_MODES)
+
+
+def test_title_of_a_menu_needs_no_values_where_the_frontend_gives_none() -> None:
+    menus = [
+        step
+        for flow in ("config", "options")
+        for step in TEXTS[flow]["step"].values()
+        if "menu_options" in step  # a step of one id may be a menu in one flow and a form in another
+    ]
+    assert len(menus) >= 3
+    assert not [step["title"] for step in menus if "{" in step["title"]]
+
+
+def test_reason_of_an_error_stands_in_no_text_that_is_rendered_as_markdown_in_a_form() -> None:
+    rendered = [
+        (path, text)
+        for path, text in texts_in(TEXTS)
+        if re.search(r"\.step\..*(description|data_description)(\.|$)", path) and "{reason}" in text
+    ]
+    assert not rendered

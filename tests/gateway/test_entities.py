@@ -1,0 +1,298 @@
+"""The gateway's entities and those of its backends: what they show of real requests, and what they set."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import patch
+from uuid import UUID
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import mock_restore_cache_with_extra_data, snapshot_platform
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.zeroconf_ai.const import (
+    CONF_ADVERTISE,
+    CONF_BASE_URL,
+    CONF_CONCURRENCY,
+    CONF_ENABLED,
+    CONF_OWN_PORT,
+    CONF_STRATEGY,
+)
+from custom_components.zeroconf_ai.core.protocol.errors import UpstreamConnectionError
+from custom_components.zeroconf_ai.core.routing.policy import Strategy
+from custom_components.zeroconf_ai.core.routing.pool.pool import Member, Pool
+from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.gateway import advertisement
+from custom_components.zeroconf_ai.gateway.runtime import PLATFORMS
+from homeassistant.config_entries import ConfigSubentryData, ConfigSubentryDataWithId
+from homeassistant.const import ATTR_ENTITY_ID, CONF_API_KEY, STATE_OFF, STATE_ON, STATE_UNKNOWN, Platform
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import entity_registry as er
+
+from ..support.fakes.provider import FakeProvider, refuse, running
+from ..support.home_assistant.entries import set_up, settle
+from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
+from ..support.home_assistant.gateway_entry import home_agent_data
+from .test_advertisement import Network
+from .test_runtime import Paused, free_port
+
+pytestmark = pytest.mark.usefixtures("ready_to_serve")
+
+WITH_ENTITIES = [platform for platform in PLATFORMS if platform not in (Platform.AI_TASK, Platform.CONVERSATION)]
+
+
+def value(hass: HomeAssistant, entity_id: str) -> str | None:
+    """A state, None where there is no such entity."""
+    state = hass.states.get(entity_id)
+    return state.state if state else None
+
+
+def values(hass: HomeAssistant, device: str, *keys: str) -> list[str | None]:
+    """The states of sensors of a device."""
+    return [value(hass, f"sensor.{device}_{key}") for key in keys]
+
+
+def numbered(subentry: ConfigSubentryData, subentry_id: str) -> ConfigSubentryData:
+    """The subentry with an id that is known beforehand."""
+    return cast(ConfigSubentryData, ConfigSubentryDataWithId(**subentry, subentry_id=subentry_id))
+
+
+def pool_of(hass: HomeAssistant) -> Pool:
+    return hass.data[DATA].engine.pool
+
+
+def member_called(hass: HomeAssistant, name: str) -> Member:
+    return next(member for member in pool_of(hass) if member.name == name)
+
+
+async def use(hass: HomeAssistant, service: str, entity_id: str, **data: Any) -> None:
+    """Do with an entity what its owner would."""
+    domain = entity_id.partition(".")[0]
+    await hass.services.async_call(domain, service, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True)
+    await hass.async_block_till_done()
+
+
+async def until(hass: HomeAssistant, condition: Callable[[], bool]) -> None:
+    """Let the other side of the wire have its turns until it is so."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+    await hass.async_block_till_done()
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+@pytest.mark.parametrize("platform", WITH_ENTITIES)
+async def test_all_entities(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+    freezer: FrozenDateTimeFactory,
+    platform: Platform,
+) -> None:
+    freezer.move_to("2026-11-20T20:00:00+00:00")
+    backend = numbered(box(provider, max_concurrent=2), "01BOX")
+    agent = numbered(home_agent_data(title="House"), "01HOUSE")
+    with (
+        patch("custom_components.zeroconf_ai.gateway.runtime.PLATFORMS", [platform]),
+        patch(
+            "custom_components.zeroconf_ai.core.accounting.keys.key_store.uuid4", return_value=UUID(int=1)
+        ),  # unique ids hold it
+    ):
+        entry = await set_up(hass, gateway_with(backend, agent, entry_id="01GATEWAY"))
+        member = member_called(hass, "Box")
+        member.latency, member.last_seen, member.last_error = 0.0125, 1795200000.0, "it was busy"
+        await settle(hass)
+        await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_what_goes_through_it_is_counted(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    await set_up(hass, gateway_with(box(provider)))
+    assert values(hass, "test_gateway", "requests", "last_answered_by") == ["0", STATE_UNKNOWN]
+    client = await hass_client_no_auth()
+    for _ in range(2):
+        assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
+    provider.answers = [refuse(400, "no")]
+    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 400
+    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer("zai_wrong"))).status == 401  # is nobody's request
+    await settle(hass)
+    assert values(hass, "test_gateway", "requests", "errors", "tokens", "failovers") == ["3", "1", "30", "0"]
+    assert values(hass, "test_gateway", "active_requests", "waiting_requests") == ["0", "0"]
+    assert values(hass, "box", "requests", "errors", "tokens_in", "tokens_out") == ["2", "1", "24", "6"]
+    last = hass.states.get("sensor.test_gateway_last_answered_by")
+    assert last is not None
+    assert (last.state, last.attributes["model"]) == ("Box", "test-model")
+
+
+async def test_a_failover_is_counted_and_told(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    provider.answers = [refuse(429, "too busy")]
+    async with running(FakeProvider(id=None)) as second:
+        entry = await set_up(hass, gateway_with(box(provider, priority=1), box(second, "Second", priority=2)))
+        client = await hass_client_no_auth()
+        assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
+        await settle(hass)
+        assert values(hass, "test_gateway", "requests", "errors", "failovers") == ["1", "0", "1"]
+        assert value(hass, "sensor.test_gateway_last_answered_by") == "Second"
+        told = hass.states.get("event.box_availability")
+        assert told is not None
+        assert (told.attributes["event_type"], told.attributes["to"]) == ("failover", "Second")
+        assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_what_runs_and_what_waits_is_shown(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    paused = Paused()
+    provider.answers = [paused]
+    entry = await set_up(hass, gateway_with(box(provider, max_concurrent=1)))
+    client = await hass_client_no_auth()
+    load = ("active_requests", "waiting_requests")
+    async with streaming(client) as first:
+        await paused.begun.wait()
+        second = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer()))
+        await until(hass, lambda: runtime_of(entry).coordinator.waiting == 1)
+        await settle(hass)
+        assert values(hass, "test_gateway", *load) == ["2", "1"]
+        assert values(hass, "box", *load) == ["1", "1"]
+        paused.go.set()
+        await first.read()
+        await (await second).read()
+    await settle(hass)
+    assert values(hass, "test_gateway", *load) == ["0", "0"]
+    assert values(hass, "box", *load) == ["0", "0"]
+
+
+async def test_what_waits_for_the_gateway_itself_is_shown(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    paused = Paused()
+    provider.answers = [paused]
+    await set_up(hass, gateway_with(box(provider), options={CONF_CONCURRENCY: 1}))
+    client = await hass_client_no_auth()
+    async with streaming(client) as first:
+        await paused.begun.wait()
+        await settle(hass)
+        second = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer()))
+        await until(hass, lambda: hass.data[DATA].engine.slots.waiting == 1)
+        await settle(hass)
+        assert values(hass, "test_gateway", "active_requests", "waiting_requests") == ["1", "1"]
+        paused.go.set()
+        await first.read()
+        await (await second).read()
+
+
+async def test_counts_go_on_over_a_reload_and_a_new_address(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    entry = await set_up(hass, gateway_with(box(provider)))
+    client = await hass_client_no_auth()
+
+    async def ask_once() -> None:
+        assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
+        await settle(hass)
+
+    await ask_once()
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert values(hass, "test_gateway", "requests", "tokens") == ["1", "15"]
+    assert values(hass, "box", "requests", "tokens_in") == ["1", "12"]
+    await ask_once()
+    async with running(FakeProvider(id=None)) as elsewhere:
+        subentry = next(iter(entry.subentries.values()))
+        moved = {**subentry.data, CONF_BASE_URL: elsewhere.base_url}
+        hass.config_entries.async_update_subentry(entry, subentry, data=moved)
+        await settle(hass)
+        await ask_once()
+        assert len(elsewhere.requests) == 1
+        assert values(hass, "box", "requests", "tokens_in") == ["3", "36"]
+        # Taken out of the engine and put in again: nobody is asked while it is switched off.
+        hass.config_entries.async_update_subentry(entry, subentry, data={**moved, CONF_ENABLED: False, CONF_API_KEY: "other"})
+        await settle(hass)
+        hass.config_entries.async_update_subentry(entry, subentry, data=moved)
+        await settle(hass)
+        await ask_once()
+    assert values(hass, "test_gateway", "requests", "tokens") == ["4", "60"]
+    assert values(hass, "box", "requests", "tokens_in") == ["4", "48"]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
+    restored: list[tuple[State, dict[str, Any]]] = [
+        (State(entity_id, "41"), {"native_value": 41, "native_unit_of_measurement": None})
+        for entity_id in ("sensor.test_gateway_failovers", "sensor.box_errors")
+    ]
+    mock_restore_cache_with_extra_data(hass, restored)
+    await set_up(hass, gateway_with(box(provider)))
+    assert value(hass, "sensor.test_gateway_failovers") == value(hass, "sensor.box_errors") == "41"
+
+
+async def test_the_status_says_whether_requests_are_answered(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, gateway_with(box(provider)))
+    pool, status = pool_of(hass), "sensor.test_gateway_status"
+    assert value(hass, status) == "running"
+    member = member_called(hass, "Box")
+    for _ in range(3):
+        pool.note_failure(member, UpstreamConnectionError("gone"))
+    await settle(hass)
+    assert value(hass, status) == "degraded"  # Assist is there all the same
+    assist = member_called(hass, "Assist")
+    for _ in range(3):
+        pool.note_failure(assist, UpstreamConnectionError("gone"))
+    await settle(hass)
+    assert value(hass, status) == "no_backend"
+    pool.note_success(member)
+    pool.note_success(assist)
+    await settle(hass)
+    assert value(hass, status) == "running"
+    hass.config_entries.async_update_entry(entry, options={CONF_ENABLED: False})
+    await hass.async_block_till_done()
+    assert value(hass, status) == "off"
+
+
+async def test_switched_off_it_answers_nobody_and_is_no_longer_advertised(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Network()
+    monkeypatch.setattr(advertisement, "Advertiser", network.advertiser)
+    entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: free_port()}))
+    runtime = runtime_of(entry)
+    client = await hass_client_no_auth()
+    assert value(hass, "switch.test_gateway_advertise_on_the_network") == STATE_OFF
+    await use(hass, "turn_on", "switch.test_gateway_advertise_on_the_network")
+    await until(hass, lambda: network.now is not None)
+    assert entry.options[CONF_ADVERTISE] is True
+    assert value(hass, "switch.test_gateway_advertise_on_the_network") == STATE_ON
+    await use(hass, "turn_off", "switch.test_gateway_answer_requests")
+    assert value(hass, "switch.test_gateway_answer_requests") == STATE_OFF
+    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 503
+    await until(hass, lambda: network.now is None)
+    await use(hass, "turn_on", "switch.test_gateway_answer_requests")
+    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
+    await until(hass, lambda: network.now is not None)
+    assert entry.runtime_data is runtime  # all of it without a reload
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_strategy_and_concurrency_apply_at_once(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, gateway_with(box(provider)))
+    runtime, engine = runtime_of(entry), hass.data[DATA].engine
+    assert value(hass, "select.test_gateway_strategy") == "priority"
+    assert value(hass, "number.test_gateway_concurrent_requests") == "0"
+    await use(hass, "select_option", "select.test_gateway_strategy", option="least_busy")
+    await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=6)
+    assert (engine.policy.strategy, engine.slots.limit) == (Strategy.LEAST_BUSY, 6)
+    assert value(hass, "select.test_gateway_strategy") == "least_busy"
+    assert value(hass, "number.test_gateway_concurrent_requests") == "6"
+    assert (entry.options[CONF_STRATEGY], entry.options[CONF_CONCURRENCY]) == ("least_busy", 6)
+    await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=0)
+    assert engine.slots.limit is None
+    assert entry.runtime_data is runtime

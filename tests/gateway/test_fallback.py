@@ -1,0 +1,138 @@
+"""A home whose gateway has the home's agents in its route: the light obeys whatever is down or spent, and nothing loops."""
+
+from collections.abc import AsyncIterator
+import json
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.zeroconf_ai.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import intent
+
+from ..support.fakes.provider import FakeProvider, text, tool_call
+from ..support.home_assistant.assist import Kitchen, make_kitchen
+from ..support.home_assistant.entries import agent_data, set_up
+from ..support.home_assistant.gateway import CHAT_PATH, bearer, box, gateway_with
+from ..support.home_assistant.gateway_entry import home_agent_data
+from ..support.home_assistant.usage import spend
+from ..test_conversation import QUESTION, say, speech
+
+pytestmark = pytest.mark.usefixtures("ready_to_serve")
+
+AGENT = "conversation.butler"
+OFF = "Turn off the kitchen light"
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
+    """A gateway with a paid backend, an agent for any model, and as models Assist and that very agent."""
+    return await set_up(
+        hass,
+        gateway_with(
+            box(provider, cost="metered", input_price=1000.0, output_price=1000.0),
+            agent_data("Butler", model="auto"),
+            home_agent_data(),
+            home_agent_data(AGENT, title="Butler as a model"),
+        ),
+    )
+
+
+@pytest.fixture
+async def kitchen(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[Kitchen]:
+    """A light that is on."""
+    yield make_kitchen(hass, "Kitchen light")
+    await hass.async_block_till_done()
+
+
+async def ask(client: Any, model: str, words: str, *, stream: bool) -> tuple[int, str]:
+    """Status and body of an answer, streamed or not."""
+    body = {"model": model, "messages": [{"role": "user", "content": words}], "stream": stream}
+    async with client.post(CHAT_PATH, json=body, headers=bearer()) as answer:
+        return answer.status, await answer.text()
+
+
+@pytest.mark.parametrize("action", ["refuse", "free_only"])
+async def test_agent_whose_budget_is_spent_switches_the_light(
+    hass: HomeAssistant, provider: FakeProvider, entry: MockConfigEntry, kitchen: Kitchen, action: str
+) -> None:
+    budget = {"scope": "household", "amount": 1, "period": "month", "action": action}
+    await hass.services.async_call(DOMAIN, "set_budget", budget, blocking=True)
+    await spend(hass, entry, 2.0)
+    result = await say(hass, OFF, agent=AGENT)
+    assert result.response.response_type is intent.IntentResponseType.ACTION_DONE
+    assert kitchen.state == "off"
+    lost = await say(hass, QUESTION, agent=AGENT)
+    assert speech(lost) == "Sorry, the AI budget is used up."
+    assert not provider.requests
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", ["homeassistant/butler", "homeassistant/assist", "auto"])
+async def test_client_of_a_homes_agent_gets_the_own_agents_answer_once(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entry: MockConfigEntry,
+    kitchen: Kitchen,
+    hass_client_no_auth: ClientSessionGenerator,
+    model: str,
+    stream: bool,
+) -> None:
+    await provider.stop()
+    client = await hass_client_no_auth()
+    status, answer = await ask(client, model, OFF, stream=stream)
+    assert status == 200
+    assert "Turned off the light" in answer
+    assert len(kitchen.calls) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_client_of_a_homes_agent_that_nobody_understands_learns_no_address(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entry: MockConfigEntry,
+    kitchen: Kitchen,
+    hass_client_no_auth: ClientSessionGenerator,
+    stream: bool,
+) -> None:
+    await provider.stop()
+    client = await hass_client_no_auth()
+    status, answer = await ask(client, "homeassistant/butler", QUESTION, stream=stream)
+    assert status == 502
+    assert "Butler as a model could not answer" in json.loads(answer)["error"]["message"]
+    assert "127.0.0.1" not in answer
+    assert "Sorry" not in answer
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_client_of_a_homes_agent_whose_model_is_silent_after_its_tool_is_told_that_it_is_done(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entry: MockConfigEntry,
+    kitchen: Kitchen,
+    hass_client_no_auth: ClientSessionGenerator,
+    stream: bool,
+) -> None:
+    provider.answers = [tool_call("intent__HassTurnOff", '{"name": "Kitchen light"}'), text("")]
+    client = await hass_client_no_auth()
+    status, answer = await ask(client, "homeassistant/butler", OFF, stream=stream)
+    assert status == 200
+    assert "Done." in answer
+    assert (kitchen.state, len(provider.requests)) == ("off", 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_client_of_assist_that_has_nothing_to_say_gets_an_empty_answer(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    entry: MockConfigEntry,
+    hass_client_no_auth: ClientSessionGenerator,
+    stream: bool,
+) -> None:
+    client = await hass_client_no_auth()
+    status, answer = await ask(client, "homeassistant/assist", "Nevermind", stream=stream)
+    assert status == 200
+    assert '"finish_reason":"stop"' in answer
+    assert not provider.requests

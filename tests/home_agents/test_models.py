@@ -1,0 +1,137 @@
+"""Agents and AI tasks with a model behind them: this integration's own, asked by the engine and by the gateway's backend."""
+
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.zeroconf_ai.core.engine import Caller, Engine, Source
+from custom_components.zeroconf_ai.core.protocol.chunks import Delta
+from custom_components.zeroconf_ai.core.protocol.errors import InvalidRequestError, UpstreamConnectionError, UpstreamError
+from custom_components.zeroconf_ai.core.protocol.record import Capability
+from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.home_agents.backend import model_of
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import chat_session
+from homeassistant.setup import async_setup_component
+
+from ..support.fakes.provider import FakeProvider, text, usage
+from ..support.home_assistant.agents import ask, backend, chat
+from ..support.home_assistant.entries import AGENT, TASK, agent_data, make_entry, set_up
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, ready: None) -> HomeAssistant:
+    """A home with Assist."""
+    assert await async_setup_component(hass, "conversation", {})
+    assert await async_setup_component(hass, "ai_task", {})
+    return hass
+
+
+async def test_an_agent_of_this_integration_streams_through_the_engine(home: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(home, make_entry(provider))
+    provider.answers = [text("The sky", " is", " blue.")]
+    engine = Engine(own_id="gateway")
+    agent = backend(home, AGENT)
+    await engine.checker.check(engine.add(agent))
+    request = chat("Hello", {"role": "assistant", "content": "Hi"}, "The sky?", model="homeassistant/test_provider", stream=True)
+    async with engine.run(request, Caller(Source.HTTP)) as reply:
+        contents = [Delta.parse(chunk.data).content async for chunk in reply.chunks()]
+    assert [part for part in contents if part] == ["The sky", " is", " blue."]
+    assert reply.usage is not None
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (12, 3)
+    assert [message["role"] for message in provider.requests[0]["messages"]] == ["system", "user", "assistant", "user"]
+    await engine.close()
+
+
+async def test_an_agent_of_this_integration_is_not_sent_back_to_the_agents(home: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(home, make_entry(provider, subentries=[agent_data(model="auto")]))
+    provider.answers = [text("From the model.")]
+    engine = home.data[DATA].engine
+    agent = backend(home, AGENT)
+    await engine.checker.check(engine.add(agent))
+    async with engine.run(chat(model="homeassistant/test_provider"), Caller(Source.HTTP)) as reply:
+        assert json.loads(reply.body)["choices"][0]["message"]["content"] == "From the model."
+    await engine.remove("agent")
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"lamps": {"type": "integer", "minimum": 0}, "rooms": {"type": "array", "items": {"$ref": "#/$defs/Room"}}},
+    "required": ["lamps", "rooms"],
+    "additionalProperties": False,
+    "$defs": {"Room": {"type": "object", "properties": {"size": {"type": "number"}}, "required": ["size"]}},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_ai_task_gives_data_in_the_structure_that_is_asked_for(
+    home: HomeAssistant, provider: FakeProvider, stream: bool
+) -> None:
+    await set_up(home, make_entry(provider))
+    provider.answers = [[*text('{"lamps": 3, "rooms": [{"size": 7.5}]}')[:-1], usage(40, 9)]]
+    wanted = {"type": "json_schema", "json_schema": {"name": "count_lamps", "schema": SCHEMA}}
+    agent = backend(home, TASK)
+    (model,) = await agent.models()
+    assert model.capabilities == frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.JSON})
+    message = await ask(agent, chat("How many lamps?", model=model.id, stream=stream, response_format=wanted))
+    assert json.loads(message.content) == {"lamps": 3, "rooms": [{"size": 7.5}]}
+    sent = provider.requests[0]["response_format"]["json_schema"]
+    assert sent["name"] == "count_lamps"
+    assert sent["schema"]["properties"]["lamps"] == {"type": "integer", "minimum": 0}
+    assert sent["schema"]["properties"]["rooms"]["items"]["properties"] == {"size": {"type": "number"}}
+    if not stream:
+        assert message.usage is not None
+        assert (message.usage.prompt_tokens, message.usage.completion_tokens) == (40, 9)
+    assert home.data[chat_session.DATA_CHAT_SESSION] == {}
+
+
+async def test_an_ai_task_is_told_the_whole_conversation(home: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(home, make_entry(provider))
+    provider.answers = [text('{"a": 1}')]
+    request = chat(
+        {"role": "system", "content": "Be exact."},
+        "One?",
+        {"role": "assistant", "content": "Yes."},
+        "And now?",
+        model=model_of(TASK),
+        response_format={"type": "json_object"},
+    )
+    assert (await ask(backend(home, TASK), request)).content == '{"a": 1}'
+    assert provider.requests[0]["messages"][-1]["content"] == (
+        "Be exact.\n\nUser: One?\n\nAssistant: Yes.\n\nUser: And now?\n\nAnswer with nothing but a JSON object."
+    )
+
+
+async def test_a_task_that_fails_is_an_upstream_that_failed(home: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(home, make_entry(provider))
+    provider.answers = [[{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]]
+    with pytest.raises(UpstreamError, match="The agent could not answer"):
+        await ask(backend(home, TASK), chat(model=model_of(TASK)))
+
+
+ITSELF = {"type": "array", "items": {"$ref": "#/$defs/A"}}
+DOUBLING = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(15)} | {"15": {"type": "string"}}
+"""Two to the fifteenth strings, where it is written out."""
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        {"type": "nonsense"},
+        {"$ref": "#/$defs/Nobody"},
+        {"$ref": "#/$defs/A", "$defs": {"A": ITSELF}},
+        {"$ref": "#/$defs/0", "$defs": DOUBLING},
+    ],
+)
+async def test_a_schema_that_cannot_be_used_is_refused(home: HomeAssistant, provider: FakeProvider, schema: Any) -> None:
+    await set_up(home, make_entry(provider))
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    with pytest.raises(InvalidRequestError, match="schema"):
+        await backend(home, TASK).send(chat(model=model_of(TASK), response_format=wanted))
+
+
+async def test_a_task_entity_that_is_gone_is_said_to_be_gone(home: HomeAssistant) -> None:
+    with pytest.raises(UpstreamConnectionError, match=r"no ai_task\.nobody"):
+        await backend(home, "ai_task.nobody").health()

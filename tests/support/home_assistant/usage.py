@@ -1,0 +1,66 @@
+"""A loaded gateway whose accounts tests fill: what requests cost is told to its books as the engine would."""
+
+from datetime import datetime
+import time
+from typing import Any
+
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.zeroconf_ai.core.accounting.admission import Asked
+from custom_components.zeroconf_ai.core.accounting.keys.client_key import ClientKey
+from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
+from custom_components.zeroconf_ai.core.protocol.usage import Usage
+from custom_components.zeroconf_ai.core.protocol.values import NANO
+from custom_components.zeroconf_ai.data import DATA
+from homeassistant.core import HomeAssistant
+
+from .gateway import runtime_of
+
+USAGE = Usage(prompt_tokens=100, completion_tokens=20, cached_tokens=10)
+
+
+async def spend(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    cost: float | None,
+    *,
+    key_id: str | None = None,
+    user_id: str | None = None,
+    backend_id: str | None = None,
+    **fields: Any,
+) -> None:
+    """Let one request through limits and budgets, and into the books."""
+    created, worst = time.time(), {} if backend_id is None else {backend_id: 0}
+    asked = Asked("http", "chat", "auto", key_id=key_id, user_id=user_id, worst_costs=worst, created=created)
+    admission = await runtime_of(entry).books.gatekeeper.admit(asked)
+    usual: dict[str, Any] = {"usage": USAGE, "outcome": Outcome.OK, "duration": 2.0, "first_token": 0.5, "stream": True}
+    generation = Generation(
+        id=f"gen_{time.monotonic_ns()}",
+        created=created,
+        source="http",
+        kind="chat",
+        requested_model="auto",
+        backend_id=backend_id,
+        backend_name=None if backend_id is None else "Box",
+        cost=None if cost is None else round(cost * NANO),
+        key_id=key_id,
+        user_id=user_id,
+        **(usual | fields),
+    )
+    admission.settle(generation)
+    recorder = hass.data[DATA].engine.recorder
+    assert recorder is not None
+    recorder.record(generation)
+
+
+def only_key(entry: MockConfigEntry) -> ClientKey:
+    """The gateway's one key."""
+    [key] = runtime_of(entry).books.keys
+    return key
+
+
+def follow_the_clock(entry: MockConfigEntry) -> None:
+    """Have the books look at the clock that a test has frozen."""
+    books = runtime_of(entry).books
+    books.totals._now = lambda zone: datetime.now(zone)  # noqa: PLW0108
+    books.budgets._clock = lambda: time.time()  # noqa: PLW0108

@@ -1,0 +1,117 @@
+"""A gateway for tests: the real server on 127.0.0.1, over backends that the test chooses."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+import json
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from openai import AsyncOpenAI
+
+from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
+from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.server.access.auth import KeyCheck
+from zeroconf_ai.server.app import create_app, create_runner
+from zeroconf_ai.server.gateway import Gateway
+
+from .fakes.provider import FakeProvider, delta
+
+KEY = "zai_an-example-key-of-these-tests"
+CHAT = {"model": "test-model", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@dataclass
+class Served:
+    """A running gateway and a client's session for it."""
+
+    gateway: Gateway
+    engine: Engine
+    runner: web.AppRunner
+    session: aiohttp.ClientSession
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @asynccontextmanager
+    async def sdk(self, key: str = "unused") -> AsyncIterator[AsyncOpenAI]:
+        """OpenAI's own client, without retries."""
+        async with AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0) as client:
+            yield client
+
+    async def get(self, path: str, **options: Any) -> tuple[int, Any, Any]:
+        """Status, JSON and headers of a GET."""
+        return await self.ask("GET", path, **options)
+
+    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:
+        """Status, JSON and headers of a request; the path counts from the base URL, or from the root with a slash."""
+        url = f"http://127.0.0.1:{self.port}{path}" if path.startswith("/") else f"{self.url}/{path}"
+        async with self.session.request(method, url, **options) as response:
+            return response.status, await response.json(), response.headers
+
+
+@asynccontextmanager
+async def served(
+    *backends: Backend, provider_id: str = "gateway-id", key: str | None = None, drain_seconds: float = 0.1, **options: Any
+) -> AsyncIterator[Served]:
+    """A gateway over these backends (the demo's, without pauses, if there is none), each asked for its models."""
+    async with AsyncExitStack() as stack:
+        engine = Engine(own_id=provider_id)
+        stack.push_async_callback(engine.close)
+        for backend in backends or (DemoBackend(word_seconds=0.0),):
+            await engine.checker.check(engine.add(backend))
+        gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
+        runner = create_runner(create_app(gateway, drain_seconds=drain_seconds))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Served(gateway, engine, runner, session, runner.addresses[0][1])
+
+
+@asynccontextmanager
+async def upstream(provider: FakeProvider, session: aiohttp.ClientSession) -> AsyncIterator[ZeroconfAIBackend]:
+    """A backend that speaks to a provider, which runs inside the block."""
+    await provider.start()
+    try:
+        yield ZeroconfAIBackend(session, BackendInfo(id=f"id-{provider.port}", name="Upstream"), Endpoint(provider.base_url))
+    finally:
+        await provider.stop()
+
+
+async def events(response: aiohttp.ClientResponse) -> list[str]:
+    """The payloads of a stream, to its end."""
+    text = (await response.read()).decode()
+    return [block.removeprefix("data: ") for block in text.split("\n\n") if block.startswith("data: ")]
+
+
+class Endless:
+    """A script that streams for ever, or says nothing, and notes when its client has gone."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        """`silent`: it takes the request and never answers."""
+        self.silent = silent
+        self.begun = asyncio.Event()
+        self.gone = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer."""
+        await request.read()
+        self.begun.set()
+        try:
+            if self.silent:
+                await asyncio.sleep(60)
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            while True:
+                await response.write(b"data: " + json.dumps(delta("word ")).encode() + b"\n\n")
+                await asyncio.sleep(0.02)
+        finally:
+            self.gone.set()
