@@ -63,7 +63,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ConfigE
 def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
     runtime, engine = entry.runtime_data, hass.data[DATA].engine
     record = runtime.presence.record
-    keys = list(runtime.books.keys)
+    keys = list(runtime.store.keys)
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "gateway": {
@@ -74,7 +74,7 @@ def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
             "active": engine.slots.active,
             "waiting": engine.slots.waiting,
             "sessions": len(engine.sessions),
-            "records_lost": runtime.books.ledger.dropped,
+            "records_lost": runtime.store.ledger.dropped,
         },
         "keys": {
             "all": len(keys),

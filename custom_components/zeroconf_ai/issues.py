@@ -12,7 +12,7 @@ from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVI
 from .core.accounting.budget import amount_words
 from .core.accounting.budgets.budget_store import BudgetState
 from .core.accounting.storage.loss import Loss
-from .core.accounting.store import Books
+from .core.accounting.store import AccountingStore
 from .core.protocol.models import AUTO
 from .core.protocol.record import ServiceRecord
 from .data import is_gateway
@@ -185,12 +185,12 @@ def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
 
 
 @callback
-def check_database(hass: HomeAssistant, books: Books) -> None:
+def check_database(hass: HomeAssistant, store: AccountingStore) -> None:
     """Have a repair as long as a loss of keys and budgets is not confirmed, and none otherwise."""
-    if not books.loss_unconfirmed:
+    if not store.loss_unconfirmed:
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
         return
-    loss = books.loss
+    loss = store.loss
     if loss is None:
         if ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_LOST) is not None:
             return  # it says what was rescued then

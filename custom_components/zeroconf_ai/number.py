@@ -97,14 +97,14 @@ class MonthlyBudget(AccountEntity, NumberEntity):
 
     @property
     def _budget(self) -> Budget | None:
-        budgets = self.coordinator.books.budgets.of(self.coordinator.scope, self.coordinator.subject or None)
+        budgets = self.coordinator.store.budgets.of(self.coordinator.scope, self.coordinator.subject or None)
         return next((budget for budget in budgets if budget.period is Period.MONTH), None)
 
     @property
     def _limit(self) -> Budget | None:
         """The monthly limit in the form of a backend."""
         account = self.coordinator
-        return account.books.budgets.limit(account.subject) if account.scope is Scope.BACKEND else None
+        return account.store.budgets.limit(account.subject) if account.scope is Scope.BACKEND else None
 
     @property
     @override
@@ -118,7 +118,7 @@ class MonthlyBudget(AccountEntity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        account, budgets, known = self.coordinator, self.coordinator.books.budgets, self._budget
+        account, budgets, known = self.coordinator, self.coordinator.store.budgets, self._budget
         if known is None and self._limit is not None:
             store_monthly_limit(self.hass, account.config_entry, account.subject, value)
             return

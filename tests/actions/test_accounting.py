@@ -43,7 +43,7 @@ async def test_usage_is_told_by_what_one_likes(hass: HomeAssistant, entry: MockC
     key = only_key(entry)
     await spend(hass, entry, 0.25, key_id=key.id, model="=cmd")
     await spend(hass, entry, 0.5)
-    today = runtime_of(entry).books.totals.date
+    today = runtime_of(entry).store.totals.date
     told = await call(hass, "export_usage")
     assert (told["from"], told["to"]) == (today.replace(day=1).isoformat(), today.isoformat())
     [day] = told["usage"]
@@ -91,7 +91,7 @@ async def test_an_answer_is_no_longer_than_anybody_reads(
 
 
 async def test_a_budget_is_made_changed_and_reset(hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser) -> None:
-    budgets = runtime_of(entry).books.budgets
+    budgets = runtime_of(entry).store.budgets
     await do(hass, "set_budget", scope="household", amount=5)
     await do(hass, "set_budget", scope="key", subject="first key", amount=1, period="week", action="free_only", thresholds=[50])
     await do(hass, "set_budget", scope="user", subject=hass_admin_user.id, amount=2, period="day")
@@ -109,12 +109,12 @@ async def test_a_budget_is_made_changed_and_reset(hass: HomeAssistant, entry: Mo
     assert budgets.state("household:month").spent == NANO
     await do(hass, "reset_budget", Context(user_id=hass_admin_user.id), scope="household")
     assert budgets.state("household:month").spent == 0
-    [act, *_] = await runtime_of(entry).books.audit.list()
+    [act, *_] = await runtime_of(entry).store.audit.list()
     assert (act.act, act.actor, act.subject) == ("budget.reset", hass_admin_user.id, "household:month")
 
 
 async def test_what_is_wrong_with_a_budget_is_said(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    await runtime_of(entry).books.keys.create("First key")
+    await runtime_of(entry).store.keys.create("First key")
     assert await refused(hass, "set_budget", scope="household", subject="me", amount=1) == "household_needs_no_name"
     assert await refused(hass, "set_budget", scope="key", amount=1) == "name_needed"
     assert await refused(hass, "set_budget", scope="key", subject="First key", amount=1) == "ambiguous_name"
@@ -126,13 +126,13 @@ async def test_what_is_wrong_with_a_budget_is_said(hass: HomeAssistant, entry: M
 
 
 async def test_a_key_is_forgotten(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    books, key = runtime_of(entry).books, only_key(entry)
+    store, key = runtime_of(entry).store, only_key(entry)
     await do(hass, "set_budget", scope="key", subject="First key", amount=1)
     await spend(hass, entry, 0.5, key_id=key.id)
     await do(hass, "forget", key="First key")
     await hass.async_block_till_done()
-    assert (list(books.keys), list(books.budgets)) == ([], [])
-    assert books.totals.household.total.costs == {"USD": NANO // 2}
+    assert (list(store.keys), list(store.budgets)) == ([], [])
+    assert store.totals.household.total.costs == {"USD": NANO // 2}
     told = (await call(hass, "export_usage", group_by="key"))["usage"]
     assert [row["key"] for row in told] == ["forgotten"]
     assert await refused(hass, "forget", key="First key") == "unknown_name"
@@ -142,13 +142,13 @@ async def test_a_key_is_forgotten(hass: HomeAssistant, entry: MockConfigEntry) -
 async def test_a_user_is_forgotten_with_their_keys(
     hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser
 ) -> None:
-    books = runtime_of(entry).books
-    await books.keys.create("Phone", user_id=hass_admin_user.id)
+    store = runtime_of(entry).store
+    await store.keys.create("Phone", user_id=hass_admin_user.id)
     await do(hass, "set_budget", scope="user", subject=hass_admin_user.id, amount=1)
     await spend(hass, entry, 0.5, user_id=hass_admin_user.id)
     await do(hass, "forget", user=hass_admin_user.id)
-    assert [key.name for key in books.keys] == ["First key"]
-    assert list(books.budgets) == []
+    assert [key.name for key in store.keys] == ["First key"]
+    assert list(store.budgets) == []
     for wrong in ({}, {"key": "First key", "user": hass_admin_user.id}):
         with pytest.raises(vol.Invalid):
             await do(hass, "forget", **wrong)
@@ -171,8 +171,8 @@ async def test_they_are_for_administrators_and_a_running_gateway(
         raise DatabaseError("the disk is full")
 
     await do(hass, "set_budget", scope="household", amount=1)
-    books = runtime_of(entry).books
-    for owner, name in ((books.budgets, "set"), (books.budgets, "reset"), (books, "forget"), (books.ledger, "use")):
+    store = runtime_of(entry).store
+    for owner, name in ((store.budgets, "set"), (store.budgets, "reset"), (store, "forget"), (store.ledger, "use")):
         monkeypatch.setattr(owner, name, fail)
     with pytest.raises(HomeAssistantError, match="the disk is full"):
         await call(hass, "export_usage")

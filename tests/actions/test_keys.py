@@ -85,14 +85,14 @@ async def test_a_revoked_key_is_not_known_any_more(hass: HomeAssistant, entry: M
     made = await call(hass, "create_key", name="Laptop")
     await do(hass, "revoke_key", key_id=made[by])
     with pytest.raises(AuthenticationError):
-        runtime_of(entry).books.keys.verify(made["key"])
+        runtime_of(entry).store.keys.verify(made["key"])
     with pytest.raises(ServiceValidationError) as caught:
         await do(hass, "revoke_key", key_id=made[by])
     assert caught.value.translation_key == "unknown_key"
 
 
 async def test_a_rotated_key_has_a_new_secret_and_the_former_for_a_while(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    keys = runtime_of(entry).books.keys
+    keys = runtime_of(entry).store.keys
     rotated = await call(hass, "rotate_key", key_id="First key", overlap={"minutes": 5})
     assert keys.verify(rotated["key"]).id == keys.verify(KEY).id == rotated["key_id"]
     assert rotated["former_until"] is not None
@@ -109,14 +109,14 @@ async def test_a_name_that_two_keys_have_names_neither(hass: HomeAssistant, entr
     with pytest.raises(ServiceValidationError) as caught:
         await do(hass, "revoke_key", key_id="Laptop")
     assert caught.value.translation_key == "ambiguous_key"
-    assert len(runtime_of(entry).books.keys) == 3
+    assert len(runtime_of(entry).store.keys) == 3
 
 
 async def test_a_key_of_an_unknown_user_is_not_made(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     with pytest.raises(ServiceValidationError) as caught:
         await call(hass, "create_key", name="Laptop", user_id="nobody")
     assert caught.value.translation_key == "unknown_user"
-    assert len(runtime_of(entry).books.keys) == 1
+    assert len(runtime_of(entry).store.keys) == 1
 
 
 async def test_a_name_stands_for_models_at_once_and_no_more_when_it_is_removed(
@@ -154,7 +154,7 @@ async def test_only_administrators_may(
 ) -> None:
     with pytest.raises(Unauthorized):
         await (call if answers else do)(hass, action, Context(user_id=hass_read_only_user.id), **data)
-    assert [key.name for key in runtime_of(entry).books.keys] == ["First key"]
+    assert [key.name for key in runtime_of(entry).store.keys] == ["First key"]
     await hass.config_entries.async_unload(entry.entry_id)
     if action != "set_model_alias":  # which is kept for when it is back
         with pytest.raises(ServiceValidationError) as caught:

@@ -9,9 +9,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.zeroconf_ai.core.accounting.admission import Rates
+from custom_components.zeroconf_ai.core.accounting.admission import RateLimits
 from custom_components.zeroconf_ai.core.accounting.budget import Action, Budget, Scope
-from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import Budgets
+from custom_components.zeroconf_ai.core.accounting.budgets.budget_store import BudgetStore
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
@@ -38,8 +38,8 @@ async def entry(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
 
 
 @pytest.fixture
-def budgets(entry: MockConfigEntry) -> Budgets:
-    return runtime_of(entry).books.budgets
+def budgets(entry: MockConfigEntry) -> BudgetStore:
+    return runtime_of(entry).store.budgets
 
 
 async def open_budget(hass: HomeAssistant, entry: MockConfigEntry, choice: str) -> Mapping[str, Any]:
@@ -47,7 +47,7 @@ async def open_budget(hass: HomeAssistant, entry: MockConfigEntry, choice: str) 
 
 
 async def test_a_budget_is_made_for_whom_one_likes(
-    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets, hass_admin_user: MockUser
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore, hass_admin_user: MockUser
 ) -> None:
     result = await open_budget(hass, entry, "new")
     owners = [option["value"] for option in result["data_schema"].schema["whose"].config["options"]]
@@ -63,7 +63,7 @@ async def test_a_budget_is_made_for_whom_one_likes(
     assert result["errors"] == {"base": "budget_taken"}
 
 
-async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets) -> None:
+async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore) -> None:
     result = await open_budget(hass, entry, "new")
     for wrong in (["0"], ["101"], ["half"]):
         result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": wrong})
@@ -74,7 +74,7 @@ async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEnt
 
 
 async def test_a_budget_is_listed_changed_reset_and_removed(
-    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore
 ) -> None:
     result = await begin(hass, entry, "budgets")
     assert result["description_placeholders"] == {"budgets": "| – | – | – | – | – |"}
@@ -99,7 +99,7 @@ async def test_a_budget_is_listed_changed_reset_and_removed(
 
 
 async def test_what_goes_wrong_meanwhile_is_said(
-    hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = await budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
     result = await begin(hass, entry, "budgets")
@@ -118,13 +118,13 @@ async def test_what_goes_wrong_meanwhile_is_said(
     assert (await begin(hass, entry, "budgets"))["reason"] == "entry_not_loaded"
 
 
-async def test_a_key_has_limits_and_a_budget(hass: HomeAssistant, entry: MockConfigEntry, budgets: Budgets) -> None:
+async def test_a_key_has_limits_and_a_budget(hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore) -> None:
     key = only_key(entry)
     fields = {"name": "First key", "background": False, "enabled": True}
     limits = {"requests_per_minute": 10, "tokens_per_minute": 2000, "parallel": 2, "monthly_budget": 3}
     result = await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields | limits)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert only_key(entry).rates == Rates(10, 2000, 2)
+    assert only_key(entry).rates == RateLimits(10, 2000, 2)
     [budget] = budgets.of(Scope.KEY, key.id)
     await budgets.set(Scope.KEY, key.id, budget.amount, Period.MONTH, action=Action.FREE_ONLY, thresholds=(10,))
     result = await with_key(hass, entry, key.id, "key_edit")
@@ -133,7 +133,7 @@ async def test_a_key_has_limits_and_a_budget(hass: HomeAssistant, entry: MockCon
     [budget] = budgets
     assert (budget.amount, budget.action, budget.thresholds) == (4 * NANO, Action.FREE_ONLY, (10,))
     await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields)
-    assert (only_key(entry).rates, list(budgets)) == (Rates(), [])
+    assert (only_key(entry).rates, list(budgets)) == (RateLimits(), [])
     result = await submit(hass, await begin(hass, entry, "keys"), {"id": "new"})
     result = await submit(hass, result, {"name": "Phone", "background": False, "parallel": 1, "monthly_budget": 1})
     assert result["step_id"] == "key_shown"
@@ -160,7 +160,7 @@ async def test_alerts_are_chosen(hass: HomeAssistant, entry: MockConfigEntry) ->
 
 
 async def test_another_database_is_tried_first(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:
-    books = runtime_of(entry).books
+    store = runtime_of(entry).store
     result = await begin(hass, entry, "database")
     kept = {"keep_days": 30, "keep_bodies": False}
     for wrong in (
@@ -177,9 +177,9 @@ async def test_another_database_is_tried_first(hass: HomeAssistant, entry: MockC
     await hass.async_block_till_done()
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert (entry.options[CONF_DATABASE_URL], entry.options["keep_days"]) == (url, 30)
-    assert runtime_of(entry).books is not books  # loaded anew
+    assert runtime_of(entry).store is not store  # loaded anew
     assert (tmp_path / "other.db").exists()
-    assert list(runtime_of(entry).books.keys) == []
+    assert list(runtime_of(entry).store.keys) == []
     await submit(hass, await begin(hass, entry, "database"), kept)
     await hass.async_block_till_done()
     assert CONF_DATABASE_URL not in entry.options
@@ -210,17 +210,17 @@ async def test_words_are_kept_only_where_the_owner_wants_that(
         assert last is not None
         return last.id
 
-    assert await runtime_of(entry).books.bodies.get(await ask(stream=True)) is None
+    assert await runtime_of(entry).store.bodies.get(await ask(stream=True)) is None
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": True})
     await hass.async_block_till_done()
     whole, streamed = await ask(stream=False), await ask(stream=True)
-    kept = await runtime_of(entry).books.bodies.get(streamed)
+    kept = await runtime_of(entry).store.bodies.get(streamed)
     assert kept is not None
     assert "Hello" in kept[0]
-    found = await runtime_of(entry).books.bodies.get(whole)
+    found = await runtime_of(entry).store.bodies.get(whole)
     assert found is not None
     assert kept[1]
     assert json.loads(found[1])["choices"][0]["message"]["content"] == kept[1]
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": False})
     await hass.async_block_till_done()
-    assert await runtime_of(entry).books.bodies.get(streamed) is None  # what was kept is deleted
+    assert await runtime_of(entry).store.bodies.get(streamed) is None  # what was kept is deleted

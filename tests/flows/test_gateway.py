@@ -107,7 +107,7 @@ async def test_first_key_works_and_is_kept_nowhere(hass: HomeAssistant, caplog: 
     assert (agent.subentry_type, agent.title, dict(agent.data)) == (SUBENTRY_HOME_AGENT, "Assist", {})
     assert entry.state is ConfigEntryState.LOADED
 
-    keys = entry.runtime_data.books.keys
+    keys = entry.runtime_data.store.keys
     assert (keys.verify(secret).name, keys.verify(secret).prefix) == ("First key", secret[:8])
     with pytest.raises(AuthenticationError):
         keys.verify(secret[:-1] + "~")
@@ -156,7 +156,7 @@ async def test_no_key_is_said_plainly_and_confirmed(hass: HomeAssistant) -> None
     assert entry.options[CONF_AUTH] == "none"
     assert entry.options[CONF_NETWORKS] == ["192.168.1.0/24", "fd00::/8"]
     assert "first_key" not in entry.data
-    assert list(entry.runtime_data.books.keys) == []
+    assert list(entry.runtime_data.store.keys) == []
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
 @pytest.fixture
 def keys(gateway: MockConfigEntry) -> KeyStore:
     """Its keys."""
-    store: KeyStore = gateway.runtime_data.books.keys
+    store: KeyStore = gateway.runtime_data.store.keys
     return store
 
 

@@ -122,7 +122,7 @@ async def test_it_is_quiet_until_its_owner_wants_it_and_a_key_exists(hass: HomeA
     await settled(hass, entry)
     await change(hass, entry, **{CONF_ADVERTISE: True})
     assert network.told == []
-    keys = runtime_of(entry).books.keys
+    keys = runtime_of(entry).store.keys
     key, _ = await keys.create("Laptop")
     await network.until(Auth.TOKEN, what="auth")
     await keys.revoke(key.id)

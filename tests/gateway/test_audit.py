@@ -65,7 +65,7 @@ async def test_a_key_out_of_use_is_refused_by_the_next_request_on_every_path_of_
     hass.http.server_host = ["127.0.0.1"]
     own = free_port()
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: own}))
-    keys = runtime_of(entry).books.keys
+    keys = runtime_of(entry).store.keys
     key, secret = await keys.create("Laptop")
     client = await hass_client_no_auth()
     session = async_get_clientsession(hass)
@@ -276,7 +276,7 @@ async def test_assist_has_the_rights_of_the_user_whose_key_or_token_it_is(
     user = hass_admin_user if may else hass_read_only_user
     secret = hass_access_token if may else hass_read_only_access_token
     if by == "key":
-        _, secret = await runtime_of(entry).books.keys.create("Panel", user_id=user.id)
+        _, secret = await runtime_of(entry).store.keys.create("Panel", user_id=user.id)
     client = await hass_client_no_auth()
     answer = await client.post(CHAT_PATH, json=ASSIST, headers=bearer(secret))
     assert lamp.is_on is may

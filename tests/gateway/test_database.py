@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import CONF_AUTH, CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
-from custom_components.zeroconf_ai.core.accounting.admission import Asked
+from custom_components.zeroconf_ai.core.accounting.admission import AdmissionRequest
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
@@ -73,7 +73,7 @@ async def used(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
     """An open gateway with a backend that costs money and a budget, unloaded again."""
     entry = await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
     assert issue(hass) is None
-    await runtime_of(entry).books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+    await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     assert await hass.config_entries.async_unload(entry.entry_id)
     return entry
 
@@ -184,7 +184,7 @@ async def test_confirmation_that_cannot_be_stored_is_said(
     async def fail(**_: object) -> None:
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr(runtime_of(entry).books, "confirm_loss", fail)
+    monkeypatch.setattr(runtime_of(entry).store, "confirm_loss", fail)
     result = await mend(repairs, DATABASE_LOST)
     result = await repairs.async_configure(result["flow_id"], {})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_saved")
@@ -238,20 +238,20 @@ async def test_database_that_cannot_be_opened_answers_503_in_the_paths_format(
         assert data.get("type") == kind
     assert (await client.get("/v1/models")).status == 503
     # Providers with entries of their own go on: without budgets, only those that cost nothing.
-    gatekeeper = hass.data[DATA].engine.gatekeeper
-    assert gatekeeper is not None
-    both = Asked("assist", "chat", "auto", worst_costs={"cloud": 1, "local": 0})
-    assert (await gatekeeper.admit(both)).barred == {"cloud"}
+    admission_control = hass.data[DATA].engine.admission_control
+    assert admission_control is not None
+    both = AdmissionRequest("assist", "chat", "auto", worst_costs={"cloud": 1, "local": 0})
+    assert (await admission_control.admit(both)).barred == {"cloud"}
     with pytest.raises(UnavailableError) as caught:
-        await gatekeeper.admit(Asked("assist", "chat", "auto", worst_costs={"cloud": 1}))
+        await admission_control.admit(AdmissionRequest("assist", "chat", "auto", worst_costs={"cloud": 1}))
     assert caught.value.code == "database_unavailable"
-    assert (gatekeeper.free_only, gatekeeper.counts_money) == (True, True)
+    assert (admission_control.free_only, admission_control.counts_money) == (True, True)
     mend_it(file)
     hass.config_entries.async_update_entry(entry, options=OPEN)
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert await asked(client) == (200, None)
-    assert (gatekeeper.free_only, gatekeeper.counts_money) == (False, False)
-    assert not (await gatekeeper.admit(both)).barred
+    assert (admission_control.free_only, admission_control.counts_money) == (False, False)
+    assert not (await admission_control.admit(both)).barred
 
 
 async def test_database_deleted_while_in_use_is_written_again(
@@ -263,15 +263,15 @@ async def test_database_deleted_while_in_use_is_written_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
-    books = runtime_of(entry).books
-    await books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+    store = runtime_of(entry).store
+    await store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     remove(tmp_path / DATABASE_FILE)
-    await books._follow_file()
+    await store._follow_file()
     assert (tmp_path / DATABASE_FILE).is_file()
     assert "deleted while it was in use" in caplog.text
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert issue(hass) is None
-    assert [budget.id for budget in runtime_of(entry).books.budgets] == ["household:month"]
+    assert [budget.id for budget in runtime_of(entry).store.budgets] == ["household:month"]
 
 
 async def test_gateway_that_cannot_be_set_up_leaves_metered_backends_closed(
@@ -286,9 +286,9 @@ async def test_gateway_that_cannot_be_set_up_leaves_metered_backends_closed(
         entry.add_to_hass(hass)
         assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
-    gatekeeper = hass.data[DATA].engine.gatekeeper
-    assert gatekeeper is not None
-    both = Asked("assist", "chat", "auto", worst_costs={"cloud": 1, "local": 0})
-    assert (await gatekeeper.admit(both)).barred == {"cloud"}
+    admission_control = hass.data[DATA].engine.admission_control
+    assert admission_control is not None
+    both = AdmissionRequest("assist", "chat", "auto", worst_costs={"cloud": 1, "local": 0})
+    assert (await admission_control.admit(both)).barred == {"cloud"}
     await hass.config_entries.async_remove(entry.entry_id)
-    assert not (await gatekeeper.admit(both)).barred
+    assert not (await admission_control.admit(both)).barred

@@ -27,7 +27,7 @@ async def test_gateway_on_both_ports_proves_its_keys_and_no_token(
     hass.http.server_host = ["127.0.0.1"]
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: port}))
     client = await hass_client_no_auth()
-    created, secret = await runtime_of(entry).books.keys.create("Laptop")
+    created, secret = await runtime_of(entry).store.keys.create("Laptop")
     for number in (client.port, port):
         endpoint = Endpoint(f"http://127.0.0.1:{number}/v1")
         assert await proves_key(endpoint, "It", GATEWAY_ID, KEY)
@@ -39,7 +39,7 @@ async def test_gateway_on_both_ports_proves_its_keys_and_no_token(
     forged = {"Host": f"192.0.2.66:{port}", "X-Forwarded-Host": "192.0.2.66", "X-Forwarded-Port": "1"}
     plain = await (await client.get("/v1/health", params=params)).json()
     assert (await (await client.get("/v1/health", params=params, headers=forged)).json())["proof"] == plain["proof"]
-    await runtime_of(entry).books.keys.update(created.id, enabled=False)
+    await runtime_of(entry).store.keys.update(created.id, enabled=False)
     assert not await proves_key(Endpoint(f"http://127.0.0.1:{port}/v1"), "It", GATEWAY_ID, secret)
     assert not await proves_key(Endpoint(f"http://127.0.0.1:{port}/v1"), "It", GATEWAY_ID, hass_access_token)
     bad = await client.get("/v1/health", params={"kid": "x"})

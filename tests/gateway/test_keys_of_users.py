@@ -70,7 +70,7 @@ async def doors(
     port = free_port()
     hass.http.server_host = ["127.0.0.1"]
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: request.param, CONF_OWN_PORT: port}))
-    _, secret = await runtime_of(entry).books.keys.create("Laptop", user_id=user.id)
+    _, secret = await runtime_of(entry).store.keys.create("Laptop", user_id=user.id)
     async with aiohttp.ClientSession() as session:
         yield Doors(await hass_client_no_auth(), session, port, secret)
 

@@ -102,9 +102,9 @@ async def test_it_gives_the_engine_what_only_a_gateway_has_and_takes_it_back(has
 async def test_the_first_key_is_taken_into_the_books_once(hass: HomeAssistant) -> None:
     entry = await set_up(hass, gateway_with())
     assert CONF_FIRST_KEY not in entry.data
-    assert [(key.name, key.prefix) for key in runtime_of(entry).books.keys] == [("First key", KEY[:8])]
+    assert [(key.name, key.prefix) for key in runtime_of(entry).store.keys] == [("First key", KEY[:8])]
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert runtime_of(entry).books.keys.verify(KEY).name == "First key"
+    assert runtime_of(entry).store.keys.verify(KEY).name == "First key"
 
 
 async def test_the_device_is_named_for_the_gateway(hass: HomeAssistant) -> None:
@@ -259,7 +259,7 @@ async def test_every_request_is_in_the_books_whoever_asked(
     await set_up(hass, make_entry(provider))
     entry = await set_up(hass, gateway_with())
     kept: list[Any] = []
-    monkeypatch.setattr(runtime_of(entry).books.ledger, "record", kept.append)
+    monkeypatch.setattr(runtime_of(entry).store.ledger, "record", kept.append)
     await ask(hass)
     assert [(record.source, record.backend_name) for record in kept] == [("action", "Test provider")]
     assert b'provider="Test provider"' in runtime_of(entry).metrics.render()

@@ -64,7 +64,7 @@ async def test_a_revoked_key_is_refused_on_the_very_next_request(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, path: str
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
-    keys = runtime_of(entry).books.keys
+    keys = runtime_of(entry).store.keys
     key, secret = await keys.create("Laptop")
     client = await hass_client_no_auth()
     assert (await client.get(path, headers=bearer(secret))).status == 200
@@ -85,7 +85,7 @@ async def test_a_token_of_home_assistant_is_let_in_as_its_user(
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider), key=None))
     kept: list[Any] = []
-    monkeypatch.setattr(runtime_of(entry).books.ledger, "record", kept.append)
+    monkeypatch.setattr(runtime_of(entry).store.ledger, "record", kept.append)
     client = await hass_client_no_auth()
     value = f"Bearer {hass_access_token}" if header == "Authorization" else hass_access_token
     assert (await client.post(CHAT_PATH, json=CHAT, headers={header: value})).status == 200
@@ -237,7 +237,7 @@ async def test_a_key_reaches_only_what_it_may(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
-    _, secret = await runtime_of(entry).books.keys.create("Embedder", endpoints=("models",))
+    _, secret = await runtime_of(entry).store.keys.create("Embedder", endpoints=("models",))
     client = await hass_client_no_auth()
     assert (await client.get("/v1/models", headers=bearer(secret))).status == 200
     refused = await client.post(CHAT_PATH, json=CHAT, headers=bearer(secret))

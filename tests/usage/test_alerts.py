@@ -66,7 +66,7 @@ async def with_alerts(hass: HomeAssistant, **alerts: Any) -> MockConfigEntry:
     """A gateway with a household budget of 1 a month."""
     hass.config.currency = "USD"
     entry = await set_up(hass, gateway_with(options={"alerts": alerts}))
-    await runtime_of(entry).books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+    await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     return entry
 
 
@@ -139,7 +139,7 @@ async def test_an_alert_that_fails_is_logged_and_stops_no_other(
     assert "secret" not in caplog.text
     caplog.clear()
     hass.config_entries.async_update_entry(entry, options={"alerts": {"webhook_url": "http://127.0.0.1:9/hook?token=secret"}})
-    await runtime_of(entry).books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
+    await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
     await done(hass)
     assert "could not be posted to 127.0.0.1" in caplog.text
     assert "secret" not in caplog.text
@@ -163,7 +163,7 @@ async def test_a_spent_budget_is_a_repair_until_it_renews(hass: HomeAssistant, f
     freezer.move_to("2026-10-31T20:00:00+00:00")
     entry = await set_up(hass, gateway_with())
     follow_the_clock(entry)
-    await runtime_of(entry).books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+    await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     await spend(hass, entry, 0.9)
     await done(hass)
     assert issue(hass) is None
@@ -208,7 +208,7 @@ async def test_the_owner_gives_more(hass: HomeAssistant, repairs: RepairsFlowMan
     result = await repairs.async_configure(result["flow_id"], {"amount": 5})
     await done(hass)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    [budget] = runtime_of(entry).books.budgets
+    [budget] = runtime_of(entry).store.budgets
     assert (budget.amount, issue(hass)) == (5 * NANO, None)
     await spend(hass, entry, 3.0)
     await done(hass)
@@ -220,7 +220,7 @@ async def test_the_owner_begins_anew(hass: HomeAssistant, repairs: RepairsFlowMa
     result = await choose(repairs, "reset")
     await done(hass)
     assert (result["type"], issue(hass)) == (FlowResultType.CREATE_ENTRY, None)
-    assert runtime_of(entry).books.budgets.state("household:month").spent == 0
+    assert runtime_of(entry).store.budgets.state("household:month").spent == 0
 
 
 async def test_the_owner_waits(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
@@ -238,7 +238,7 @@ async def test_what_cannot_be_mended_is_said(
     hass: HomeAssistant, repairs: RepairsFlowManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await exceed(hass)
-    budgets = runtime_of(entry).books.budgets
+    budgets = runtime_of(entry).store.budgets
 
     async def fail(*_: object, **__: object) -> None:
         raise DatabaseError("the disk is full")
@@ -258,7 +258,7 @@ async def test_what_cannot_be_mended_is_said(
 
 async def test_nothing_stays_behind(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
     entry = await exceed(hass)
-    await runtime_of(entry).books.budgets.set(Scope.KEY, only_key(entry).id, 0, Period.DAY)
+    await runtime_of(entry).store.budgets.set(Scope.KEY, only_key(entry).id, 0, Period.DAY)
     await done(hass)
     await hass.config_entries.async_remove(entry.entry_id)
     await done(hass)

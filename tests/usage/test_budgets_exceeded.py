@@ -90,7 +90,7 @@ async def _new_and_known(
     hass: HomeAssistant, provider: FakeProvider, second: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, **PAID), box(second, "Free", cost="free")))
-    budgets = runtime_of(entry).books.budgets
+    budgets = runtime_of(entry).store.budgets
     await use(hass, "set_value", "number.test_gateway_monthly_budget", value=0.02)
     data = {"scope": "household", "period": "day", "amount": 0.02}
     await hass.services.async_call(DOMAIN, "set_budget", data, blocking=True)

@@ -116,7 +116,7 @@ async def test_cost_unit_of_an_earlier_version_is_kept_where_something_was_paid_
 async def test_budget_before_any_cost_is_in_the_homes_currency(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.config.currency = "EUR"
     entry = await set_up(hass, gateway_with(box(provider)))
-    await entry.runtime_data.books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+    await entry.runtime_data.store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     await settle(hass)
     assert shown(hass, ["sensor.test_gateway_budget"]) == {("1.0", "EUR")}
 

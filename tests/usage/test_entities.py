@@ -130,14 +130,14 @@ async def test_a_day_and_a_month_end_by_the_clock_of_the_home(
 async def test_another_time_zone_applies_at_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.config.async_update(time_zone="Asia/Tokyo")
     await hass.async_block_till_done()
-    books = runtime_of(entry).books
-    assert str(books.totals.zone) == str(books.budgets.zone) == "Asia/Tokyo"
+    store = runtime_of(entry).store
+    assert str(store.totals.zone) == str(store.budgets.zone) == "Asia/Tokyo"
 
 
 async def test_keys_come_are_renamed_and_go(
     hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry, entity_registry: er.EntityRegistry
 ) -> None:
-    keys, budgets = runtime_of(entry).books.keys, runtime_of(entry).books.budgets
+    keys, budgets = runtime_of(entry).store.keys, runtime_of(entry).store.budgets
     key, _ = await keys.create("Laptop")
     await hass.async_block_till_done()
     assert value(hass, "sensor.laptop_requests") == "0"
@@ -171,16 +171,16 @@ async def test_no_more_keys_have_a_device_than_home_assistant_can_bear(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trackers, "KEY_DEVICES", 1)
-    await runtime_of(entry).books.keys.create("Laptop")
+    await runtime_of(entry).store.keys.create("Laptop")
     await hass.async_block_till_done()
     assert value(hass, "sensor.laptop_requests") is None
-    await runtime_of(entry).books.keys.revoke(next(iter(runtime_of(entry).books.keys)).id)
+    await runtime_of(entry).store.keys.revoke(next(iter(runtime_of(entry).store.keys)).id)
     await hass.async_block_till_done()
     assert value(hass, "sensor.laptop_requests") == "0"
 
 
 async def test_a_budget_is_set_warned_of_exceeded_and_removed(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    key, budgets = only_key(entry), runtime_of(entry).books.budgets
+    key, budgets = only_key(entry), runtime_of(entry).store.budgets
     number = f"number.{KEY_DEVICE}_monthly_budget"
     assert value(hass, number) == "0.0"
     await use(hass, "set_value", number, value=1)
@@ -210,7 +210,7 @@ async def test_a_budget_is_set_warned_of_exceeded_and_removed(hass: HomeAssistan
 
 
 async def test_a_users_budget_is_told_by_the_household(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    await runtime_of(entry).books.budgets.set(Scope.USER, "somebody", NANO, Period.DAY)
+    await runtime_of(entry).store.budgets.set(Scope.USER, "somebody", NANO, Period.DAY)
     await spend(hass, entry, 0.9, user_id="somebody")
     await settle(hass)
     told = state_of(hass, "event.test_gateway_budget").attributes
@@ -237,7 +237,7 @@ async def test_a_limit_that_was_met_is_shown_for_a_minute(
     hass: HomeAssistant, entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     flag = f"binary_sensor.{KEY_DEVICE}_rate_limited"
-    await runtime_of(entry).books.keys.update(only_key(entry).id, requests_per_minute=1)
+    await runtime_of(entry).store.keys.update(only_key(entry).id, requests_per_minute=1)
     client = await hass_client_no_auth()
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
     await settle(hass)

@@ -16,7 +16,7 @@ from ..const import DOMAIN, LARGEST_BUDGET
 from ..core.accounting.budget import Action, Budget, Scope, budget_id
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage import export
 from ..core.accounting.usage.export import Format
 from ..core.accounting.usage.rollups import Group
@@ -98,8 +98,8 @@ def async_setup_accounting_services(hass: HomeAssistant) -> None:
 
 async def _export_usage(call: ServiceCall) -> ServiceResponse:
     """What was used, as the answer or as a file in a folder that Home Assistant may write to."""
-    books, data = _books(call.hass), call.data
-    end: date = data.get(ATTR_TO) or books.totals.date
+    store, data = _store(call.hass), call.data
+    end: date = data.get(ATTR_TO) or store.totals.date
     start: date = data.get(ATTR_FROM) or end.replace(day=1)
     if start > end:
         raise _wrong("period_reversed")
@@ -111,11 +111,11 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
             if not await call.hass.async_add_executor_job(_may_write, call.hass, file):
                 raise _wrong("file_not_allowed", file=name)
             written = Format.CSV if data[ATTR_FORMAT] == CSV else Format.JSON_LINES
-            rows = await books.export(file, start, end, group_by=groups, written=written)
+            rows = await store.export(file, start, end, group_by=groups, written=written)
             return {**period, ATTR_FILE: str(file), "rows": rows} if call.return_response else None
         if not call.return_response:
             raise _wrong("file_or_answer")
-        uses = await books.ledger.use(start, end, groups, limit=MOST_ROWS + 1)
+        uses = await store.ledger.use(start, end, groups, limit=MOST_ROWS + 1)
     except DatabaseError as err:
         raise _failed(err) from err
     except OSError as err:
@@ -134,10 +134,10 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
 
 async def _set_budget(call: ServiceCall) -> ServiceResponse:
     """Make or change a budget. What is not said stays as it is; an amount of 0 spends nothing at all."""
-    books, data = _books(call.hass), call.data
-    scope, subject, period = await _whose(call, books)
+    store, data = _store(call.hass), call.data
+    scope, subject, period = await _whose(call, store)
     try:
-        await books.budgets.set(
+        await store.budgets.set(
             scope,
             subject or None,
             round(data[ATTR_AMOUNT] * NANO),
@@ -153,10 +153,10 @@ async def _set_budget(call: ServiceCall) -> ServiceResponse:
 
 async def _reset_budget(call: ServiceCall) -> ServiceResponse:
     """Let nothing be spent of a budget."""
-    books = _books(call.hass)
-    budget = _find_budget(books, *await _whose(call, books))
+    store = _store(call.hass)
+    budget = _find_budget(store, *await _whose(call, store))
     try:
-        await books.budgets.reset(budget.id, actor=_actor(call))
+        await store.budgets.reset(budget.id, actor=_actor(call))
     except KeyError:
         raise _wrong("unknown_budget") from None
     except DatabaseError as err:
@@ -166,18 +166,18 @@ async def _reset_budget(call: ServiceCall) -> ServiceResponse:
 
 async def _forget(call: ServiceCall) -> ServiceResponse:
     """Delete everything of a key or of a user, and revoke the key or the user's keys."""
-    books = _books(call.hass)
+    store = _store(call.hass)
     try:
         if (key := call.data.get(ATTR_KEY)) is not None:
-            found = _named({key.id: key.name for key in books.keys}, key, "key", unknown_is_id=True)
-            await books.forget(key_id=found, actor=_actor(call))
+            found = _named({key.id: key.name for key in store.keys}, key, "key", unknown_is_id=True)
+            await store.forget(key_id=found, actor=_actor(call))
             scope = Scope.KEY
         else:
             found = _named(await user_names(call.hass), call.data[ATTR_USER], "user", unknown_is_id=True)
-            await books.forget(user_id=found, actor=_actor(call))
+            await store.forget(user_id=found, actor=_actor(call))
             scope = Scope.USER
-        for budget in books.budgets.of(scope, found):
-            await books.budgets.remove(budget.id, actor=_actor(call))
+        for budget in store.budgets.of(scope, found):
+            await store.budgets.remove(budget.id, actor=_actor(call))
     except DatabaseError as err:
         raise _failed(err) from err
     return None
@@ -188,7 +188,7 @@ def _may_write(hass: HomeAssistant, file: Path) -> bool:
     return hass.config.is_allowed_path(str(file)) and file.parent.is_dir() and file.suffix in (".csv", ".json", ".jsonl")
 
 
-async def _whose(call: ServiceCall, books: Books) -> tuple[Scope, str, Period]:
+async def _whose(call: ServiceCall, store: AccountingStore) -> tuple[Scope, str, Period]:
     scope, named, period = Scope(call.data[ATTR_SCOPE]), call.data.get(ATTR_SUBJECT), Period(call.data[ATTR_PERIOD])
     if scope is Scope.HOUSEHOLD:
         if named:
@@ -197,7 +197,7 @@ async def _whose(call: ServiceCall, books: Books) -> tuple[Scope, str, Period]:
     if not named:
         raise _wrong("name_needed", scope=scope.value)
     if scope is Scope.KEY:
-        return scope, _named({key.id: key.name for key in books.keys}, named, "key"), period
+        return scope, _named({key.id: key.name for key in store.keys}, named, "key"), period
     if scope is Scope.USER:
         return scope, _named(await user_names(call.hass), named, "user"), period
     return scope, _named(backend_names(call.hass), named, "backend"), period
@@ -221,18 +221,18 @@ _ID_LENGTH = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-def _find_budget(books: Books, scope: Scope, subject: str, period: Period) -> Budget:
-    budget = books.budgets.get(budget_id(scope, subject, period))
+def _find_budget(store: AccountingStore, scope: Scope, subject: str, period: Period) -> Budget:
+    budget = store.budgets.get(budget_id(scope, subject, period))
     if budget is None:
         raise _wrong("unknown_budget")
     return budget
 
 
-def _books(hass: HomeAssistant) -> Books:
+def _store(hass: HomeAssistant) -> AccountingStore:
     runtime = gateway_runtime(hass)
     if runtime is None:
         raise _wrong("no_gateway")
-    return runtime.books
+    return runtime.store
 
 
 def _actor(call: ServiceCall) -> str:

@@ -156,7 +156,7 @@ def _keys(hass: HomeAssistant) -> KeyStore:
     runtime = gateway_runtime(hass)
     if runtime is None:
         raise _wrong("no_gateway")
-    return runtime.books.keys
+    return runtime.store.keys
 
 
 def _find(keys: KeyStore, wanted: str) -> ClientKey:

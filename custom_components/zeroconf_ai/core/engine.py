@@ -17,8 +17,8 @@ import time
 import aiohttp
 import orjson
 
-from .accounting.admission import Admission, Asked, Gatekeeper
-from .accounting.conversations.messages import BODY_LIMIT, Bodies, Body
+from .accounting.admission import Admission, AdmissionControl, AdmissionRequest
+from .accounting.conversations.messages import BODY_LIMIT, ConversationStore, StoredExchange
 from .accounting.usage.generation import Generation, Outcome, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
@@ -103,7 +103,7 @@ class Engine:
         own_id: str | None = None,
         policy: Policy | None = None,
         recorder: Recorder | None = None,
-        gatekeeper: Gatekeeper | None = None,
+        admission_control: AdmissionControl | None = None,
     ) -> None:
         """`own_id` is this gateway's id, by which it recognises a request that went in a circle."""
         self.pool = Pool()
@@ -112,9 +112,9 @@ class Engine:
         """May be replaced at any time; requests that are being routed go on by the former one."""
         self.recorder = recorder
         """Where what was used is left; None: nowhere."""
-        self.gatekeeper = gatekeeper
+        self.admission_control = admission_control
         """Whom every request must pass; None: there are no limits and no budgets."""
-        self.bodies: Bodies | None = None
+        self.bodies: ConversationStore | None = None
         """Where it is kept what was asked and answered; None, as long as its owner does not want that."""
         self.own_id = own_id
         self.slots = Slots()
@@ -175,8 +175,8 @@ class Engine:
             caller = replace(caller, key_id=caller.key_id or first.key_id, user_id=caller.user_id or first.user_id)
         try:
             request = self._prepare(request, caller)
-            if self.gatekeeper is not None:
-                admission, barred = await self._admit(self.gatekeeper, request, caller, created, nested=first is not None)
+            if self.admission_control is not None:
+                admission, barred = await self._admit(self.admission_control, request, caller, created, nested=first is not None)
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
@@ -205,14 +205,14 @@ class Engine:
                         self._keep(self.bodies, generation, request, reply, caller.username)
 
     async def _admit(
-        self, gatekeeper: Gatekeeper, request: Request, caller: Caller, created: float, *, nested: bool
+        self, admission_control: AdmissionControl, request: Request, caller: Caller, created: float, *, nested: bool
     ) -> tuple[Admission, frozenset[str]]:
         """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
         known = Exposure()
-        if gatekeeper.counts_money or any(is_limited(member) for member in self.pool):
+        if admission_control.counts_money or any(is_limited(member) for member in self.pool):
             known = exposure(self._router.possible(request, self.policy), request, again=self.policy.retry_metered_timeouts)
         limit = answer_limit(request.body)
-        asked = Asked(
+        asked = AdmissionRequest(
             source=caller.source,
             kind=request.kind,
             model=request.model,
@@ -230,10 +230,10 @@ class Engine:
             monthly_limits=known.monthly_limits,
             nested=nested,
         )
-        admission = await gatekeeper.admit(asked)
+        admission = await admission_control.admit(asked)
         for backend_id in known.monthly_limits:
-            self._follow_cost(gatekeeper, backend_id)
-        if not admission.barred and admission.allowances is None and not gatekeeper.free_only:
+            self._follow_cost(admission_control, backend_id)
+        if not admission.barred and admission.allowances is None and not admission_control.free_only:
             return admission, admission.barred
         # One that nobody reckoned with must not come in their place: it may cost as much, and nothing was set aside for it.
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
@@ -243,21 +243,23 @@ class Engine:
         """Leave what was used with all who count it. `costs`: what each of several backends costs."""
         if admission is not None:
             admission.settle(generation, costs)
-            if self.gatekeeper is not None and generation.backend_id is not None:
-                self._follow_cost(self.gatekeeper, generation.backend_id)
+            if self.admission_control is not None and generation.backend_id is not None:
+                self._follow_cost(self.admission_control, generation.backend_id)
         if self.recorder is not None:
             self.recorder.record(generation)
 
-    def _keep(self, bodies: Bodies, generation: Generation, request: Request, reply: Reply, username: str | None) -> None:
+    def _keep(
+        self, bodies: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
+    ) -> None:
         try:
             bodies.put(_kept(generation, request, reply, username))
         except Exception:  # whatever is in it, the rest of the clean-up goes on
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 
-    def _follow_cost(self, gatekeeper: Gatekeeper, backend_id: str) -> None:
+    def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> None:
         member = self.pool.get(backend_id)
         if member is not None and member.terms.monthly_limit is not None:
-            member.month_cost = gatekeeper.month_cost(backend_id)
+            member.month_cost = admission_control.month_cost(backend_id)
 
     async def _route(self, request: Request, caller: Caller, bills: list[Bill]) -> Reply:
         """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
@@ -300,9 +302,9 @@ class Engine:
                 _LOGGER.exception("%s could not be closed", member.name)
 
 
-def _kept(generation: Generation, request: Request, reply: Reply, username: str | None) -> Body:
+def _kept(generation: Generation, request: Request, reply: Reply, username: str | None) -> StoredExchange:
     """What was asked and answered in a request whose record is `generation`."""
-    return Body(
+    return StoredExchange(
         generation.id,
         generation.created,
         generation.source,

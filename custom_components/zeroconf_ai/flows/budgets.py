@@ -23,7 +23,7 @@ from ..const import LARGEST_BUDGET
 from ..core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, amount_words, budget_id
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.protocol.values import NANO
 from ..markdown import Markdown, MarkdownFlow, escaped, table_row
 from ..usage.display_names import backend_names, budget_owner, user_names
@@ -58,13 +58,13 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """Which one is changed."""
 
     @property
-    def _books(self) -> Books:
+    def _store(self) -> AccountingStore:
         """Raises AbortFlow while the gateway is not loaded."""
         entry = self.config_entry
         if entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
-        books: Books = entry.runtime_data.books
-        return books
+        store: AccountingStore = entry.runtime_data.store
+        return store
 
     @property
     def _actor(self) -> str:
@@ -78,8 +78,8 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
                 return await self.async_step_budget_new()
             self._budget_id = user_input[CONF_ID]
             return await self.async_step_budget()
-        books = self._books
-        owners = {budget.id: await budget_owner(self.hass, books.keys, budget) for budget in books.budgets}
+        store = self._store
+        owners = {budget.id: await budget_owner(self.hass, store.keys, budget) for budget in store.budgets}
         labels = {key: f"{owner} ({self._budget(key).period})" for key, owner in owners.items()}
         table = Markdown("\n".join(self._row(key, owner) for key, owner in owners.items()))
         return self.async_show_form(
@@ -94,7 +94,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         if user_input is not None:
             scope_name, _, subject = user_input[CONF_WHOSE].partition(":")
             scope, period = Scope(scope_name), Period(user_input[CONF_PERIOD])
-            if self._books.budgets.get(budget_id(scope, subject, period)) is not None:
+            if self._store.budgets.get(budget_id(scope, subject, period)) is not None:
                 errors = {"base": BUDGET_TAKEN}
             else:
                 try:
@@ -117,16 +117,16 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     async def async_step_budget(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change, reset or remove a budget."""
-        budget, books = self._budget(self._budget_id), self._books
+        budget, store = self._budget(self._budget_id), self._store
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
                 if user_input[CONF_REMOVE]:
-                    await books.budgets.remove(budget.id, actor=self._actor)
+                    await store.budgets.remove(budget.id, actor=self._actor)
                     return self._end()
                 await self._set(budget.scope, budget.subject, budget.period, user_input)
                 if user_input[CONF_RESET]:
-                    await books.budgets.reset(budget.id, actor=self._actor)
+                    await store.budgets.reset(budget.id, actor=self._actor)
             except ValueError as err:
                 errors = {"base": str(err)}
             except KeyError:
@@ -145,7 +145,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             vol.Required(CONF_RESET, default=False): BooleanSelector(),
             vol.Required(CONF_REMOVE, default=False): BooleanSelector(),
         }
-        owner = await budget_owner(self.hass, books.keys, budget)
+        owner = await budget_owner(self.hass, store.keys, budget)
         return self.async_show_form(
             step_id="budget",
             data_schema=self.add_suggested_values_to_schema(vol.Schema(schema), user_input or stored),
@@ -159,7 +159,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return currency
 
     def _budget(self, key: str) -> Budget:
-        budget = self._books.budgets.get(key)
+        budget = self._store.budgets.get(key)
         if budget is None:
             raise AbortFlow("budget_gone")
         return budget
@@ -169,7 +169,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         thresholds = _thresholds(user_input.get(CONF_THRESHOLDS, ()))
         amount = round(user_input[CONF_AMOUNT] * NANO)
         try:
-            await self._books.budgets.set(
+            await self._store.budgets.set(
                 scope,
                 subject or None,
                 amount,
@@ -185,14 +185,14 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         """Whose a budget can be."""
         whose = {Scope.HOUSEHOLD.value: self.config_entry.title}
         whose |= {f"{Scope.BACKEND}:{key}": name for key, name in backend_names(self.hass).items()}
-        whose |= {f"{Scope.KEY}:{key.id}": f"{key.name} ({key.prefix}…)" for key in self._books.keys}
+        whose |= {f"{Scope.KEY}:{key.id}": f"{key.name} ({key.prefix}…)" for key in self._store.keys}
         whose |= {f"{Scope.USER}:{key}": name for key, name in (await user_names(self.hass)).items()}
         options = [SelectOptionDict(value=key, label=name) for key, name in whose.items()]
         return SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN))
 
     def _row(self, key: str, owner: str) -> str:
         """A row of the table: whose it is, amount, period, what is spent, when it renews."""
-        state = self._books.budgets.state(key)
+        state = self._store.budgets.state(key)
         renews = dt_util.as_local(dt_util.utc_from_timestamp(state.period.end))
         spent = f"{amount_words(state.spent)} ({state.percent:.0f} %)"
         return table_row([owner, amount_words(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])

@@ -58,7 +58,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         entry = self.config_entry
         if entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
-        keys: KeyStore = entry.runtime_data.books.keys
+        keys: KeyStore = entry.runtime_data.store.keys
         return keys
 
     @property
@@ -200,14 +200,14 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     def _monthly_budget(self, key_id: str) -> Budget | None:
         """The key's monthly budget."""
-        budgets = self.config_entry.runtime_data.books.budgets
+        budgets = self.config_entry.runtime_data.store.budgets
         found: Budget | None = budgets.get(budget_id(Scope.KEY, key_id, Period.MONTH))
         return found
 
     async def _set_budget(self, key_id: str, user_input: Mapping[str, Any]) -> None:
         """Make the key's monthly budget what was filled in; what happens then stays as it is. Raises DatabaseError."""
         known, amount = self._monthly_budget(key_id), user_input.get(CONF_MONTHLY_BUDGET)
-        budgets = self.config_entry.runtime_data.books.budgets
+        budgets = self.config_entry.runtime_data.store.budgets
         if amount is None:
             if known is not None:
                 await budgets.remove(known.id)

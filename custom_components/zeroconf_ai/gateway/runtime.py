@@ -43,7 +43,7 @@ from ..const import (
 from ..core import __version__
 from ..core.accounting.admission_control import MeteredClosed
 from ..core.accounting.storage.database import DatabaseError
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Recorders
 from ..core.protocol.record import Auth
 from ..core.protocol.values import money
@@ -57,7 +57,7 @@ from ..data import DATA, gateway_entry
 from ..home_agents.backend import follow_renames
 from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
-from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_books
+from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_store
 from ..usage.display_names import DeviceNames
 from ..usage.trackers import Accounts
 from .advertisement import GatewayPresence
@@ -89,7 +89,7 @@ _FIRST_CHECK_SECONDS = 5.0
 class GatewayRuntime:
     """What the gateway's entry has while it is loaded: from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, books: Books, device_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, device_id: str) -> None:
         """`books` are open, and are closed with the rest. `device_id` is the device registry's, of the gateway's device."""
         self._hass = hass
         self._entry = entry
@@ -97,24 +97,24 @@ class GatewayRuntime:
         self._home_users = HomeUsers(hass)
         self._device_names = DeviceNames(hass)
         self._stack = AsyncExitStack()
-        self.books = books
+        self.store = store
         self.device_id = device_id
         self.metrics = Metrics(self._engine.pool, self._engine.slots)
         self.server = Gateway(
             self._engine,
             provider_id=entry.data[CONF_GATEWAY_ID],
             name=entry.title,
-            ledger=books.ledger,
+            ledger=store.ledger,
             metrics=self.metrics,
             audio=HomeAudio(hass),
         )
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayBackends(hass, entry, self._engine)
-        self.accounts = Accounts(hass, entry, books, self.backend_coordinators, device_id)
-        self._alerts = Alerts(hass, entry, books, self.accounts)
+        self.accounts = Accounts(hass, entry, store, self.backend_coordinators, device_id)
+        self._alerts = Alerts(hass, entry, store, self.accounts)
         self.own_port = OwnPort(hass, self.server)
-        self.presence = GatewayPresence(hass, entry, self.server, books.keys, self.own_port)
+        self.presence = GatewayPresence(hass, entry, self.server, store.keys, self.own_port)
 
     @property
     def gateway(self) -> Self:
@@ -138,28 +138,28 @@ class GatewayRuntime:
 
     async def start(self) -> None:
         """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
-        self._stack.push_async_callback(self.books.close)
+        self._stack.push_async_callback(self.store.close)
         self._stack.callback(self.metrics.close)
         self._stack.callback(self._release_engine)
-        await _adopt_first_key(self._hass, self._entry, self.books)
+        await _adopt_first_key(self._hass, self._entry, self.store)
         self._engine.own_id = self.server.id
-        self._engine.recorder = Recorders(self.books.ledger, self.metrics, self.coordinator.counts, self.accounts)
-        self._engine.gatekeeper = self.books.gatekeeper
-        self._engine.bodies = self.books.bodies
-        await self._engine.sessions.open(self.books.sessions)
+        self._engine.recorder = Recorders(self.store.ledger, self.metrics, self.coordinator.counts, self.accounts)
+        self._engine.admission_control = self.store.admission_control
+        self._engine.bodies = self.store.bodies
+        await self._engine.sessions.open(self.store.sessions)
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)
         self.backend_coordinators.apply()
         self._stack.callback(self.backend_coordinators.close)
         self.apply_limits()
-        await self.books.budgets.refresh()
+        await self.store.budgets.refresh()
         self.accounts.start()
         self._stack.callback(self.accounts.close)
         self._alerts.start()
         self._stack.callback(self._alerts.close)
-        issues.check_database(self._hass, self.books)
-        self._stack.callback(self.books.listen_loss(partial(issues.check_database, self._hass, self.books)))
-        self.metrics.watch_budgets(lambda: [self.books.budgets.state(budget.id) for budget in self.books.budgets])
+        issues.check_database(self._hass, self.store)
+        self._stack.callback(self.store.listen_loss(partial(issues.check_database, self._hass, self.store)))
+        self.metrics.watch_budgets(lambda: [self.store.budgets.state(budget.id) for budget in self.store.budgets])
         self._stack.push_async_callback(self.backends.close)
         self._stack.push_async_callback(self.own_port.close)
         self._stack.push_async_callback(self._drain)
@@ -189,7 +189,7 @@ class GatewayRuntime:
     @callback
     def apply_zone(self) -> None:
         """Take over the home's time zone, by which days and budgets are told apart."""
-        self.books.totals.zone = self.books.budgets.zone = dt_util.get_default_time_zone()
+        self.store.totals.zone = self.store.budgets.zone = dt_util.get_default_time_zone()
 
     @callback
     def apply_limits(self) -> None:
@@ -198,14 +198,14 @@ class GatewayRuntime:
             subentry.subentry_id: money(subentry.data.get(CONF_MONTHLY_LIMIT))
             for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
         }
-        self.books.budgets.set_limits({backend_id: limit for backend_id, limit in limits.items() if limit is not None})
+        self.store.budgets.set_limits({backend_id: limit for backend_id, limit in limits.items() if limit is not None})
 
     @callback
     def apply_access(self) -> None:
         """Take over who may ask, and the names that this Home Assistant has."""
         options = self._entry.options
         self.server.access = Guard(
-            self.books.keys,
+            self.store.keys,
             mode=Auth(options.get(CONF_AUTH, Auth.TOKEN)),
             networks=options.get(CONF_NETWORKS) or PRIVATE_NETWORKS,
             host_names=_host_names(self._hass),
@@ -232,7 +232,7 @@ class GatewayRuntime:
     @callback
     def _release_engine(self) -> None:
         engine = self._engine
-        engine.recorder = engine.gatekeeper = engine.bodies = engine.own_id = None
+        engine.recorder = engine.admission_control = engine.bodies = engine.own_id = None
         engine.policy = Policy()
         engine.slots.limit, engine.slots.queue_length = None, QUEUE_LENGTH
         engine.sessions.close()
@@ -258,16 +258,16 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
     async_register_views(hass, partial(_find_server, hass))  # what asks while the database cannot be opened is told so, too
     closed = MeteredClosed(lambda: entry.state in _NOT_LOADED)
-    hass.data[DATA].engine.gatekeeper = closed
+    hass.data[DATA].engine.admission_control = closed
     try:
-        books = await async_open_books(hass, entry)
-        entry.runtime_data = runtime = GatewayRuntime(hass, entry, books, device.id)
+        store = await async_open_store(hass, entry)
+        entry.runtime_data = runtime = GatewayRuntime(hass, entry, store, device.id)
         try:
             await runtime.start()
             await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         except BaseException:
             await runtime.close()
-            hass.data[DATA].engine.gatekeeper = closed
+            hass.data[DATA].engine.admission_control = closed
             raise
     except DatabaseError as err:
         raise ConfigEntryNotReady(
@@ -301,12 +301,12 @@ def gateway_device(entry: GatewayConfigEntry) -> dr.DeviceInfo:
     )
 
 
-async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, books: Books) -> None:
+async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, store: AccountingStore) -> None:
     """Take the key that was shown when the gateway was added into the books, once."""
     first = entry.data.get(CONF_FIRST_KEY)
     if first is None:
         return
-    await books.keys.adopt(first["name"], bytes.fromhex(first["digest"]), first["prefix"])
+    await store.keys.adopt(first["name"], bytes.fromhex(first["digest"]), first["prefix"])
     data = {key: value for key, value in entry.data.items() if key != CONF_FIRST_KEY}
     hass.config_entries.async_update_entry(entry, data=data)
 

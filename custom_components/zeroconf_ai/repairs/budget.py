@@ -11,7 +11,7 @@ from homeassistant.helpers.selector import NumberSelector, NumberSelectorConfig,
 
 from ..const import DOMAIN, LARGEST_BUDGET
 from ..core.accounting.budget import Budget
-from ..core.accounting.budgets.budget_store import Budgets, BudgetState
+from ..core.accounting.budgets.budget_store import BudgetState, BudgetStore
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.values import NANO
 from ..data import gateway_entry
@@ -34,12 +34,12 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         self._budget_id = str(issue["budget_id"])
 
     @property
-    def _budgets(self) -> Budgets:
+    def _budgets(self) -> BudgetStore:
         """Raises AbortFlow while there is no gateway."""
         runtime = gateway_runtime(self.hass)
         if runtime is None:
             raise AbortFlow("gone")
-        return runtime.books.budgets
+        return runtime.store.budgets
 
     @property
     def _state(self) -> BudgetState:

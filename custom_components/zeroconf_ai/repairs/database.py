@@ -27,7 +27,7 @@ class DatabaseLostFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             return self.async_abort(reason="gone")
         if user_input is not None:
             try:
-                await runtime.books.confirm_loss(actor=str(self.context.get("user_id") or ""))
+                await runtime.store.confirm_loss(actor=str(self.context.get("user_id") or ""))
             except DatabaseError as err:
                 return self.async_abort(reason="not_saved", description_placeholders={"reason": str(err)})
             return self.async_create_entry(data={})

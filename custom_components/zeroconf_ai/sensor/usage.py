@@ -12,8 +12,8 @@ from homeassistant.util import dt as dt_util
 
 from ..core.accounting.budget import Scope
 from ..core.accounting.budgets.budget_store import BudgetState
-from ..core.accounting.usage.summary import Sums
-from ..core.accounting.usage.totals import Standing
+from ..core.accounting.usage.summary import Aggregate
+from ..core.accounting.usage.totals import UsageSummary
 from ..core.protocol.values import NANO
 from ..usage.coordinators import Account
 from ..usage.entity import AccountEntity, budget_attributes
@@ -28,7 +28,7 @@ def _month_start() -> datetime:
 
 
 def _last_used(account: Account) -> datetime | None:
-    key = account.books.keys.get(account.subject)
+    key = account.store.keys.get(account.subject)
     return None if key is None or key.last_used is None else dt_util.utc_from_timestamp(key.last_used)
 
 
@@ -39,7 +39,7 @@ def _cost_per_request(account: Account) -> float | None:
     return None if cost is None or not month.priced else cost / month.priced
 
 
-def _cost(account: Account, sums: Sums) -> float | None:
+def _cost(account: Account, sums: Aggregate) -> float | None:
     """In the account's currency; None before anything cost something."""
     currency = account.cost_currency
     if currency is None or not account.standing.total.priced:
@@ -58,7 +58,7 @@ class AccountSensorDescription(SensorEntityDescription):
 class CostDescription(SensorEntityDescription):
     """Money of a part of what was used."""
 
-    sums_fn: Callable[[Standing], Sums]
+    sums_fn: Callable[[UsageSummary], Aggregate]
     last_reset_fn: Callable[[], datetime | None]
 
 

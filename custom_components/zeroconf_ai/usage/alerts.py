@@ -23,7 +23,7 @@ from homeassistant.util import dt as dt_util
 
 from .. import issues
 from ..core.accounting.budget import BudgetEvent
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.protocol.values import NANO
 from ..markdown import escape
 from .display_names import budget_owner
@@ -47,11 +47,11 @@ _HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
 class Alerts:
     """Lives from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, books: Books, accounts: Accounts) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, accounts: Accounts) -> None:
         """`accounts` know the currencies."""
         self._hass = hass
         self._entry = entry
-        self._books = books
+        self._store = store
         self._accounts = accounts
         self._waiting: dict[str, BudgetEvent] = {}
         """What is to be told, by budget: of thresholds that are reached at once, the highest."""
@@ -64,8 +64,8 @@ class Alerts:
         self._check()
         issues.keep_budgets(self._hass, self._exceeded)
         self._stops = [
-            self._books.budgets.listen(self._on_threshold),
-            self._books.budgets.watch(self._check),
+            self._store.budgets.listen(self._on_threshold),
+            self._store.budgets.watch(self._check),
             self._accounts.household.async_add_listener(self._check),
         ]
 
@@ -94,7 +94,7 @@ class Alerts:
 
     async def _send(self, event: BudgetEvent, alerts: Mapping[str, Any]) -> None:
         budget = event.budget
-        owner = await budget_owner(self._hass, self._books.keys, budget)
+        owner = await budget_owner(self._hass, self._store.keys, budget)
         account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
         facts: dict[str, Any] = {
             "event": "budget_exceeded" if event.threshold >= 100 else "budget_threshold",
@@ -159,7 +159,7 @@ class Alerts:
     @callback
     def _check(self) -> None:
         """Have a repair for each budget that is spent, and for no other."""
-        budgets = self._books.budgets
+        budgets = self._store.budgets
         exceeded = frozenset(budget.id for budget in (*budgets, *budgets.limits) if budgets.state(budget.id).exceeded)
         for budget_id in self._exceeded - exceeded:
             issues.budget_fine(self._hass, budget_id)
@@ -171,13 +171,13 @@ class Alerts:
     async def _raise(self, new: frozenset[str]) -> None:
         for budget_id in sorted(new):
             try:
-                budget = self._books.budgets.state(budget_id).budget
+                budget = self._store.budgets.state(budget_id).budget
             except KeyError:
                 continue
-            owner = await budget_owner(self._hass, self._books.keys, budget)
+            owner = await budget_owner(self._hass, self._store.keys, budget)
             if budget_id in self._exceeded:  # still, after that wait
                 account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
-                state = self._books.budgets.state(budget_id)
+                state = self._store.budgets.state(budget_id)
                 issues.budget_exceeded(self._hass, state, owner, account.currency)
 
 

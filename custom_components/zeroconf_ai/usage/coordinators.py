@@ -1,6 +1,6 @@
 """What the entities of the accounts follow: of the household, of each backend of the gateway and of each key what it used.
 
-All of it is in memory already (`Books.totals`), so that it is the same after a restart; entities are told once a second.
+All of it is in memory already (`AccountingStore.totals`), so that it is the same after a restart; entities are told once a second.
 """
 
 from collections import deque
@@ -17,9 +17,9 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from ..core.accounting.budget import BudgetEvent, Scope
 from ..core.accounting.budgets.budget_store import BudgetState
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Generation, Outcome
-from ..core.accounting.usage.totals import Standing, Subject
+from ..core.accounting.usage.totals import Subject, UsageSummary
 from ..core.protocol.errors import RateLimitError
 from ..data import DATA
 from ..pool_coordinator import SHOW_SECONDS, MemberCoordinator
@@ -84,7 +84,7 @@ class Account(DataUpdateCoordinator[None]):
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        books: Books,
+        store: AccountingStore,
         scope: Scope,
         subject: str,
         *,
@@ -98,7 +98,7 @@ class Account(DataUpdateCoordinator[None]):
         `is_agent`: it is an agent of this home, which costs nothing itself.
         """
         super().__init__(hass, _LOGGER, config_entry=entry, name=name)
-        self.books = books
+        self.store = store
         self.scope = scope
         self.subject = subject
         self.device = device
@@ -118,7 +118,7 @@ class Account(DataUpdateCoordinator[None]):
     @property
     def budgets(self) -> list[BudgetState]:
         """Its budgets and a backend's monthly limit as they are now, the one first that is nearest to its end."""
-        budgets = self.books.budgets
+        budgets = self.store.budgets
         own = [*budgets.of(self.scope, self.subject or None)]
         if self.scope is Scope.BACKEND and (limit := budgets.limit(self.subject)) is not None:
             own.append(limit)
@@ -214,8 +214,8 @@ class Account(DataUpdateCoordinator[None]):
         self.close()
         await super().async_shutdown()
 
-    def _read(self) -> Standing:
-        totals = self.books.totals
+    def _read(self) -> UsageSummary:
+        totals = self.store.totals
         if self.scope is Scope.HOUSEHOLD:
             return totals.household
         return totals.of(Subject(self.scope.value), self.subject)

@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
 from ..core.accounting.storage.database import Database, DatabaseError, address_digest
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 
 DATABASE_FILE = "zeroconf_ai.db"
 CONF_DATABASE_URL = "database_url"
@@ -31,7 +31,7 @@ _DRIVER = "psycopg[binary]>=3.2,<4"
 _DAY = 86_400.0
 
 
-async def async_open_books(hass: HomeAssistant, entry: ConfigEntry) -> Books:
+async def async_open_store(hass: HomeAssistant, entry: ConfigEntry) -> AccountingStore:
     """The books as the entry's options want them. Raises DatabaseError, saying what to do.
 
     Which database that is, the entry remembers: one that is gone the next time is known from one that never was.
@@ -41,7 +41,7 @@ async def async_open_books(hass: HomeAssistant, entry: ConfigEntry) -> Books:
     await _have_driver(hass, url)
     address = _FILE if url is None else address_digest(url)
     known: Mapping[str, str] | None = entry.data.get(CONF_DATABASES)
-    books = await Books.open(
+    store = await AccountingStore.open(
         url or f"sqlite:///{hass.config.path(DATABASE_FILE)}",
         zone=dt_util.get_default_time_zone(),
         keep=options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS) * _DAY,
@@ -50,10 +50,10 @@ async def async_open_books(hass: HomeAssistant, entry: ConfigEntry) -> Books:
         # An entry from before databases were remembered has its first key until it is loaded for the first time.
         used_before=known is None and CONF_FIRST_KEY not in entry.data,
     )
-    if known is None or known.get(address) != books.id:
-        databases = {**(known or {}), address: books.id}
+    if known is None or known.get(address) != store.id:
+        databases = {**(known or {}), address: store.id}
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_DATABASES: databases})
-    return books
+    return store
 
 
 async def async_test_database(hass: HomeAssistant, url: str) -> None:

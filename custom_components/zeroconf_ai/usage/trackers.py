@@ -15,7 +15,7 @@ from ..const import DOMAIN
 from ..core.accounting.budget import BudgetEvent, Scope
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.storage.database import DatabaseError
-from ..core.accounting.store import Books
+from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Generation, Recorder
 from ..pool_coordinator import MemberCoordinator
 from .coordinators import Account
@@ -35,18 +35,23 @@ class Accounts(Recorder):
     """Lives from `start` to `close`."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, books: Books, backends: Iterable[MemberCoordinator], device_id: str
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        store: AccountingStore,
+        backends: Iterable[MemberCoordinator],
+        device_id: str,
     ) -> None:
         """`device_id` is the device registry's, of the gateway's device."""
         self._hass = hass
         self._entry = entry
-        self._books = books
+        self._store = store
         self._backends = backends
         self._device_id = device_id
         self._running: dict[tuple[Scope, str], Account] = {}
         self._listeners: list[Callable[[Account], None]] = []
         self._stops: list[Callable[[], None]] = []
-        self.household = Account(hass, entry, books, Scope.HOUSEHOLD, "", device=entry.entry_id, name=entry.title)
+        self.household = Account(hass, entry, store, Scope.HOUSEHOLD, "", device=entry.entry_id, name=entry.title)
 
     def __iter__(self) -> Iterator[Account]:
         """Those that there are, the household's first."""
@@ -62,9 +67,9 @@ class Accounts(Recorder):
         self._forget_keys()
         self.apply()
         self._stops = [
-            self._books.keys.listen(self.apply),
-            self._books.budgets.listen(self._on_threshold),
-            self._books.budgets.watch(self.show),
+            self._store.keys.listen(self.apply),
+            self._store.budgets.listen(self._on_threshold),
+            self._store.budgets.watch(self.show),
             async_track_time_change(self._hass, self._on_midnight, hour=0, minute=0, second=0),
         ]
 
@@ -103,7 +108,7 @@ class Accounts(Recorder):
     def apply(self) -> None:
         """Have one for each backend and each key that there is."""
         backends = {coordinator.member_id: coordinator for coordinator in self._backends}
-        keys = {key.id: key for _, key in zip(range(KEY_DEVICES), self._books.keys, strict=False)}
+        keys = {key.id: key for _, key in zip(range(KEY_DEVICES), self._store.keys, strict=False)}
         wanted = {(Scope.BACKEND, name) for name in backends} | {(Scope.KEY, name) for name in keys}
         for gone in self._running.keys() - wanted:
             self._drop(*gone)
@@ -112,7 +117,7 @@ class Accounts(Recorder):
                 account = Account(
                     self._hass,
                     self._entry,
-                    self._books,
+                    self._store,
                     Scope.BACKEND,
                     backend_id,
                     device=backend_id,
@@ -137,7 +142,7 @@ class Accounts(Recorder):
         )
         account = self._running.get((Scope.KEY, key.id))
         if account is None:
-            self._add(Account(self._hass, self._entry, self._books, Scope.KEY, key.id, device=key_device(key.id), name=key.name))
+            self._add(Account(self._hass, self._entry, self._store, Scope.KEY, key.id, device=key_device(key.id), name=key.name))
         elif account.name != key.name:
             account.name = key.name
             dr.async_get(self._hass).async_update_device(device.id, name=key.name)
@@ -154,14 +159,14 @@ class Accounts(Recorder):
             registry = dr.async_get(self._hass)
             if device := registry.async_get_device_by_identifier((DOMAIN, key_device(subject)), self._entry.entry_id):
                 registry.async_remove_device(device.id)
-            if self._books.keys.get(subject) is not None:
+            if self._store.keys.get(subject) is not None:
                 return
-        for budget in self._books.budgets.of(scope, subject):
+        for budget in self._store.budgets.of(scope, subject):
             self._entry.async_create_task(self._hass, self._remove_budget(budget.id), f"{DOMAIN} remove budget")
 
     async def _remove_budget(self, budget_id: str) -> None:
         try:
-            await self._books.budgets.remove(budget_id)
+            await self._store.budgets.remove(budget_id)
         except KeyError:
             return
         except DatabaseError as err:
@@ -170,7 +175,7 @@ class Accounts(Recorder):
     def _forget_keys(self) -> None:
         """Remove the devices of keys that were revoked while this was not running."""
         registry = dr.async_get(self._hass)
-        known = {(DOMAIN, key_device(key.id)) for key in self._books.keys}
+        known = {(DOMAIN, key_device(key.id)) for key in self._store.keys}
         prefix = key_device("")
         for device in dr.async_entries_for_config_entry(registry, self._entry.entry_id):
             ours = {(domain, name) for domain, name in device.identifiers if domain == DOMAIN and name.startswith(prefix)}
@@ -186,5 +191,5 @@ class Accounts(Recorder):
     @callback
     def _on_midnight(self, _: datetime) -> None:
         """A new day, maybe a new week and month. By the clock on the wall of the home."""
-        self._books.totals.zone = self._books.budgets.zone = dt_util.get_default_time_zone()
+        self._store.totals.zone = self._store.budgets.zone = dt_util.get_default_time_zone()
         self.show()

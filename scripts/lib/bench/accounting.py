@@ -20,13 +20,13 @@ import time
 
 from sqlalchemy import Connection, Integer, Text, case, cast, func, insert, literal, select
 
-from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.keys.key_store import digest, new_secret
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.storage.tables import counters, generations, key_months, key_rollups, keys, rollups
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
 from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.accounting.usage.summary import month_end
@@ -76,14 +76,14 @@ async def _measure(url: str, rows: int, key_count: int, requests: int) -> list[F
     today = datetime.now(UTC).date()
     await _fill(url, rows, key_count, today)
     async with AsyncExitStack() as stack:
-        books = await Books.open(url, zone=UTC)
-        stack.push_async_callback(books.close)
+        store = await AccountingStore.open(url, zone=UTC)
+        stack.push_async_callback(store.close)
         return [
-            *await _recording(books, key_count),
-            await _key_check(books),
-            await _admission(books),
-            *await _reports(books, today),
-            await _memory(books, requests),
+            *await _recording(store, key_count),
+            await _key_check(store),
+            await _admission(store),
+            *await _reports(store, today),
+            await _memory(store, requests),
         ]
 
 
@@ -185,19 +185,19 @@ def _sum_up_month(connection: Connection, month: date) -> None:
     connection.execute(insert(key_months).from_select([*texts, *numbers], found))
 
 
-async def _recording(books: Books, key_count: int) -> list[Figure]:
+async def _recording(store: AccountingStore, key_count: int) -> list[Figure]:
     """How fast records are written, and how long the event loop is kept by one."""
     rates, waits = [], []
     for turn in range(5):
         begun = time.perf_counter()
         for number in range(BURST):
-            books.ledger.record(_generation(turn * BURST + number, key_count))
+            store.ledger.record(_generation(turn * BURST + number, key_count))
         waits.append((time.perf_counter() - begun) / BURST)
-        await books.flush()
+        await store.flush()
         rates.append(BURST / (time.perf_counter() - begun))
     rate, wait = statistics.median(rates), statistics.median(waits)
     return [
-        Figure("records written, per second", "≥ 5,000", f"{rate:,.0f}", rate >= 5_000 and not books.ledger.dropped),
+        Figure("records written, per second", "≥ 5,000", f"{rate:,.0f}", rate >= 5_000 and not store.ledger.dropped),
         Figure("of these, time on the event loop for each", "≤ 200 µs", f"{wait * 1e6:,.1f} µs", wait <= 200e-6),
     ]
 
@@ -222,36 +222,36 @@ def _generation(number: int, key_count: int) -> Generation:
     )
 
 
-async def _key_check(books: Books) -> Figure:
+async def _key_check(store: AccountingStore) -> Figure:
     secret = new_secret()
-    await books.keys.adopt("Bench", digest(secret), secret[:8])
+    await store.keys.adopt("Bench", digest(secret), secret[:8])
     count = 50_000
     begun = time.perf_counter()
     for _ in range(count):
-        books.keys.verify(secret)
+        store.keys.verify(secret)
     seconds = (time.perf_counter() - begun) / count
     return Figure("check of a key", "≤ 50 µs", f"{seconds * 1e6:,.1f} µs", seconds <= 50e-6)
 
 
-async def _admission(books: Books) -> Figure:
+async def _admission(store: AccountingStore) -> Figure:
     """What limits and budgets add to a request: admission and settlement, with a budget of the household and of its key."""
     for scope, subject in ((Scope.HOUSEHOLD, None), (Scope.KEY, "1")):
-        await books.budgets.set(scope, subject, 1_000_000 * NANO, Period.MONTH)
-    await books.keys.update("1", requests_per_minute=10**9, tokens_per_minute=10**9, parallel=1_000)
+        await store.budgets.set(scope, subject, 1_000_000 * NANO, Period.MONTH)
+    await store.keys.update("1", requests_per_minute=10**9, tokens_per_minute=10**9, parallel=1_000)
     count = 2_000
     ended = _generation(0, 1)
     begun = time.perf_counter()
     for _ in range(count):
-        asked = Asked(
+        asked = AdmissionRequest(
             Source.HTTP, Kind.CHAT, "auto", key_id="1", prompt_tokens=300, answer_tokens=100, worst_costs={"backend-0": 5_000}
         )
-        admission = await books.gatekeeper.admit(asked)
+        admission = await store.admission_control.admit(asked)
         admission.settle(ended)
     seconds = (time.perf_counter() - begun) / count
     return Figure("admission and settlement of a request", "≤ 200 µs", f"{seconds * 1e6:,.1f} µs", seconds <= 200e-6)
 
 
-async def _reports(books: Books, today: date) -> list[Figure]:
+async def _reports(store: AccountingStore, today: date) -> list[Figure]:
     """What `/v1/usage` asks the ledger for."""
     start = today - timedelta(days=DAYS - 1)
     found = []
@@ -262,7 +262,7 @@ async def _reports(books: Books, today: date) -> list[Figure]:
         ("use of this month by key", today.replace(day=1), (Group.KEY,), None),
         ("use of the months of these 30 days by key", start, (Group.KEY,), None),
     ):
-        seconds = await _median(partial(books.ledger.use, since, today, group_by, key_id=own))
+        seconds = await _median(partial(store.ledger.use, since, today, group_by, key_id=own))
         found.append(Figure(what, "≤ 100 ms", f"{seconds * 1e3:,.1f} ms", seconds <= 0.1))
     return found
 
@@ -277,13 +277,13 @@ async def _median(work: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(times)
 
 
-async def _memory(books: Books, requests: int) -> Figure:
+async def _memory(store: AccountingStore, requests: int) -> Figure:
     """How this process grows over so many requests through the engine, by all that keeps something of each."""
-    engine = Engine(gatekeeper=books.gatekeeper)
+    engine = Engine(admission_control=store.admission_control)
     member = engine.add(DemoBackend(BackendInfo("demo", "Demo", CAPABILITIES), word_seconds=0.0))
     await engine.checker.check(member)
     metrics = Metrics(engine.pool, engine.slots)
-    engine.recorder = Recorders(metrics, books.ledger)
+    engine.recorder = Recorders(metrics, store.ledger)
     caller = Caller(Source.HTTP, name="Key 1", key_id="1")
 
     async def ask(number: int) -> None:
@@ -295,8 +295,8 @@ async def _memory(books: Books, requests: int) -> Figure:
         for number in range(count):
             await ask(number)
             if number % 1_000 == 0:
-                await books.flush()
-        await books.flush()
+                await store.flush()
+        await store.flush()
         gc.collect()
 
     await ask_many(requests // 5)  # what is allocated once, and the caches

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 from ...support import postgres
@@ -19,7 +19,7 @@ type Make = Callable[..., Generation]
 
 
 @dataclass(frozen=True)
-class Store:
+class FreshDatabase:
     """A database, and a way to look into it from aside."""
 
     url: str
@@ -45,19 +45,19 @@ def postgresql() -> Iterator[postgres.Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, file: Path) -> Iterator[Store]:
+def fresh_database(request: pytest.FixtureRequest, file: Path) -> Iterator[FreshDatabase]:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        yield Store(f"sqlite:///{file}", lambda statement: run(file, statement))
+        yield FreshDatabase(f"sqlite:///{file}", lambda statement: run(file, statement))
         return
     server: postgres.Server = request.getfixturevalue("postgresql")
     with server.database() as name:
-        yield Store(server.url(name), lambda statement: server.run(name, statement))
+        yield FreshDatabase(server.url(name), lambda statement: server.run(name, statement))
 
 
-def content(store: Store, *tables: str) -> str:
+def content(fresh_database: FreshDatabase, *tables: str) -> str:
     """All that tables hold, as text; bytes in hexadecimal."""
-    cells = (cell for table in tables for row in store.run(f"SELECT * FROM {table}") for cell in row)  # noqa: S608
+    cells = (cell for table in tables for row in fresh_database.run(f"SELECT * FROM {table}") for cell in row)  # noqa: S608
     return "\n".join(cell.hex() if isinstance(cell, bytes) else str(cell) for cell in cells)
 
 
@@ -68,11 +68,11 @@ def run(file: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-async def books(store: Store) -> AsyncIterator[Books]:
+async def store(fresh_database: FreshDatabase) -> AsyncIterator[AccountingStore]:
     """The opened database."""
-    books = await Books.open(store.url)
-    yield books
-    await books.close()
+    store = await AccountingStore.open(fresh_database.url)
+    yield store
+    await store.close()
 
 
 @pytest.fixture

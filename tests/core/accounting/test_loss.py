@@ -13,27 +13,28 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting import admission_control, store as books_module
-from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting import admission_control
+from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Action, Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage import sqlite, write_queue
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.accounting.storage.rescue import Rescued
-from zeroconf_ai.accounting.store import Books
+import zeroconf_ai.accounting.store as store_module
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.usage import Usage
 
-from .conftest import Make, Store, run
+from .conftest import FreshDatabase, Make, run
 
 PAGE = 4096
 KEYS = 300
 SPENT = 7_000
 
 
-def metered(**fields: object) -> Asked:
-    return replace(Asked("http", "chat", "m", worst_costs={"cloud": 10}), **fields)  # type: ignore[arg-type]
+def metered(**fields: object) -> AdmissionRequest:
+    return replace(AdmissionRequest("http", "chat", "m", worst_costs={"cloud": 10}), **fields)  # type: ignore[arg-type]
 
 
 _FILLED: dict[str, bytes] = {}
@@ -47,19 +48,19 @@ async def fill(address: Path | str, make: Make) -> str:
         make_folder(address)
         write(address, content)
         return known
-    books = await Books.open(address)
+    store = await AccountingStore.open(address)
     for number in range(KEYS):
-        await books.keys.create(f"key {number}")
-    await books.budgets.set(Scope.HOUSEHOLD, None, 10_000, Period.MONTH, action=Action.REFUSE)
-    admission = await books.gatekeeper.admit(metered(worst_costs={"cloud": SPENT}))
-    first = next(iter(books.keys))
+        await store.keys.create(f"key {number}")
+    await store.budgets.set(Scope.HOUSEHOLD, None, 10_000, Period.MONTH, action=Action.REFUSE)
+    admission = await store.admission_control.admit(metered(worst_costs={"cloud": SPENT}))
+    first = next(iter(store.keys))
     record = make("g", cost=SPENT, backend_id="cloud", model="m", key_id=first.id, usage=Usage(10, 20))
     admission.settle(record)
-    books.ledger.record(record)
-    await books.close()
+    store.ledger.record(record)
+    await store.close()
     if isinstance(address, Path):
-        _FILLED[books.id] = content_of(address)
-    return books.id
+        _FILLED[store.id] = content_of(address)
+    return store.id
 
 
 def damage(file: Path, change: Callable[[bytearray], bytes | bytearray]) -> None:
@@ -106,27 +107,27 @@ def pages_of(file: Path, name: str) -> list[int]:
         return [number - 1 for (number,) in found]
 
 
-async def is_closed(books: Books) -> bool:
+async def is_closed(store: AccountingStore) -> bool:
     """Whether a backend that costs money answers nobody, while one that is free does."""
-    admission = await books.gatekeeper.admit(metered(worst_costs={"cloud": 10, "local": 0}))
+    admission = await store.admission_control.admit(metered(worst_costs={"cloud": 10, "local": 0}))
     closed = "cloud" in admission.barred
     assert "local" not in admission.barred
     if closed:
         with pytest.raises(UnavailableError) as caught:
-            await books.gatekeeper.admit(metered())
+            await store.admission_control.admit(metered())
         assert caught.value.code == "budgets_lost"
-        assert books.gatekeeper.free_only
-        assert books.gatekeeper.counts_money
+        assert store.admission_control.free_only
+        assert store.admission_control.counts_money
     return closed
 
 
-async def test_database_new_metered_backends_are_open(store: Store) -> None:
-    books = await Books.open(store.url)
-    assert books.loss is None
-    assert not await is_closed(books)
-    await books.close()
-    again = await Books.open(store.url, known_id=books.id, used_before=True)
-    assert (again.id, again.loss) == (books.id, None)
+async def test_database_new_metered_backends_are_open(fresh_database: FreshDatabase) -> None:
+    store = await AccountingStore.open(fresh_database.url)
+    assert store.loss is None
+    assert not await is_closed(store)
+    await store.close()
+    again = await AccountingStore.open(fresh_database.url, known_id=store.id, used_before=True)
+    assert (again.id, again.loss) == (store.id, None)
     assert not await is_closed(again)
     await again.close()
 
@@ -146,16 +147,16 @@ async def test_database_damaged_keys_budgets_and_spending_rescued_and_metered_cl
 ) -> None:
     await fill(file, make)
     damage(file, change)
-    books = await Books.open(file)
-    assert books.loss is not None
-    assert books.loss.damaged is not None
-    assert books.loss.rescued.budgets == 1
-    assert books.loss.rescued.usage == 1
-    assert KEYS - 40 <= len(books.keys) == books.loss.rescued.keys
-    assert books.budgets.state("household:month").spent == SPENT
-    assert books.totals.household.total.costs == {"USD": SPENT}
-    assert await is_closed(books)
-    await books.close()
+    store = await AccountingStore.open(file)
+    assert store.loss is not None
+    assert store.loss.damaged is not None
+    assert store.loss.rescued.budgets == 1
+    assert store.loss.rescued.usage == 1
+    assert KEYS - 40 <= len(store.keys) == store.loss.rescued.keys
+    assert store.budgets.state("household:month").spent == SPENT
+    assert store.totals.household.total.costs == {"USD": SPENT}
+    assert await is_closed(store)
+    await store.close()
     assert run(file, "SELECT sum(requests) FROM key_months") == [(1,)]
     assert [part.name for part in file.parent.iterdir() if part.name.endswith((".copy", ".restoring"))] == []
 
@@ -168,14 +169,14 @@ async def test_database_with_garbage_among_the_keys_keeps_those_before_and_behin
         ids = [row[0] for row in connection.execute("SELECT id FROM keys ORDER BY rowid")]
     damage(file, garbage(leaves[1], 1))
     damage(file, garbage(leaves[3], 1))
-    books = await Books.open(file)
-    kept = {key.id for key in books.keys}
+    store = await AccountingStore.open(file)
+    kept = {key.id for key in store.keys}
     assert {ids[0], ids[-1]} < kept
     lost = [number for number, key_id in enumerate(ids) if key_id not in kept]
     assert len(lost) < 2 * KEYS // (len(leaves) - 1)
     assert any(second - first > 1 for first, second in pairwise(lost))  # those between the two pages are kept
-    assert books.budgets.state("household:month").spent == SPENT
-    await books.close()
+    assert store.budgets.state("household:month").spent == SPENT
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -186,13 +187,13 @@ async def test_database_with_garbage_among_the_keys_keeps_those_before_and_behin
 async def test_database_of_wrong_file_type_begun_anew_and_metered_closed(file: Path, make: Make, content: bytes) -> None:
     await fill(file, make)
     write(file, content)
-    books = await Books.open(file)
-    assert books.loss is not None
-    assert books.loss.damaged is not None
-    assert books.loss.damaged.read_bytes() == content
-    assert (books.loss.rescued, len(books.keys), len(books.budgets)) == (Rescued(), 0, 0)
-    assert await is_closed(books)
-    await books.close()
+    store = await AccountingStore.open(file)
+    assert store.loss is not None
+    assert store.loss.damaged is not None
+    assert store.loss.damaged.read_bytes() == content
+    assert (store.loss.rescued, len(store.keys), len(store.budgets)) == (Rescued(), 0, 0)
+    assert await is_closed(store)
+    await store.close()
 
 
 @pytest.mark.parametrize("how", ["unlinked", "emptied"])
@@ -201,40 +202,42 @@ async def test_database_gone_known_by_its_id_metered_closed(file: Path, make: Ma
     remove(file)
     if how == "emptied":
         write(file, b"")
-    books = await Books.open(file, known_id=known)
-    assert books.loss is not None
-    assert books.loss.damaged is None
-    assert await is_closed(books)
-    await books.close()
+    store = await AccountingStore.open(file, known_id=known)
+    assert store.loss is not None
+    assert store.loss.damaged is None
+    assert await is_closed(store)
+    await store.close()
     # A restart opens nothing, nor does one that knows the new database's id.
-    for known_id in (known, books.id, None):
-        books = await Books.open(file, known_id=known_id)
-        assert await is_closed(books)
-        await books.close()
+    for known_id in (known, store.id, None):
+        store = await AccountingStore.open(file, known_id=known_id)
+        assert await is_closed(store)
+        await store.close()
 
 
-async def test_database_gone_where_one_was_used_before_metered_closed(store: Store) -> None:
-    books = await Books.open(store.url, used_before=True)
-    assert await is_closed(books)
-    await books.close()
+async def test_database_gone_where_one_was_used_before_metered_closed(fresh_database: FreshDatabase) -> None:
+    store = await AccountingStore.open(fresh_database.url, used_before=True)
+    assert await is_closed(store)
+    await store.close()
 
 
 async def test_database_gone_beside_a_damaged_one_metered_closed(file: Path) -> None:
     file.with_name(f"{file.name}.corrupt-20260101T000000000000Z").write_bytes(b"")
-    books = await Books.open(file)
-    assert await is_closed(books)
-    await books.close()
+    store = await AccountingStore.open(file)
+    assert await is_closed(store)
+    await store.close()
 
 
-async def test_database_emptied_on_the_server_metered_closed(store: Store, make: Make) -> None:
-    known = await fill(store.url, make)
-    tables = [name for (name,) in store.run(_TABLE_NAMES["postgresql" if "postgresql" in store.url else "sqlite"])]
+async def test_database_emptied_on_the_server_metered_closed(fresh_database: FreshDatabase, make: Make) -> None:
+    known = await fill(fresh_database.url, make)
+    tables = [
+        name for (name,) in fresh_database.run(_TABLE_NAMES["postgresql" if "postgresql" in fresh_database.url else "sqlite"])
+    ]
     for name in tables:
-        store.run(f"DROP TABLE {name}")
-    books = await Books.open(store.url, known_id=known)
-    assert len(books.keys) == 0
-    assert await is_closed(books)
-    await books.close()
+        fresh_database.run(f"DROP TABLE {name}")
+    store = await AccountingStore.open(fresh_database.url, known_id=known)
+    assert len(store.keys) == 0
+    assert await is_closed(store)
+    await store.close()
 
 
 _TABLE_NAMES = {
@@ -243,23 +246,23 @@ _TABLE_NAMES = {
 }
 
 
-async def test_loss_confirmed_metered_open_in_every_process_and_after_a_restart(store: Store) -> None:
-    books = await Books.open(store.url, used_before=True)
-    other = await Books.open(store.url)
+async def test_loss_confirmed_metered_open_in_every_process_and_after_a_restart(fresh_database: FreshDatabase) -> None:
+    store = await AccountingStore.open(fresh_database.url, used_before=True)
+    other = await AccountingStore.open(fresh_database.url)
     assert await is_closed(other)
     told = asyncio.Event()
     other.listen_loss(told.set)
-    await books.confirm_loss(actor="owner")
-    assert not await is_closed(books)
+    await store.confirm_loss(actor="owner")
+    assert not await is_closed(store)
     async with asyncio.timeout(20):
         await told.wait()
     assert not await is_closed(other)
-    await books.close()
+    await store.close()
     await other.close()
-    assert store.run("SELECT actor, act FROM audit") == [("owner", "database.confirm")]
-    books = await Books.open(store.url, known_id=books.id)
-    assert not await is_closed(books)
-    await books.close()
+    assert fresh_database.run("SELECT actor, act FROM audit") == [("owner", "database.confirm")]
+    store = await AccountingStore.open(fresh_database.url, known_id=store.id)
+    assert not await is_closed(store)
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -277,33 +280,33 @@ async def test_database_with_an_unreadable_row_set_aside_and_the_others_rescued(
     await fill(file, make)
     run(file, statement)
     with pytest.raises(DatabaseError):
-        await Books.open(file, set_damaged_aside=False)
-    books = await Books.open(file)
-    assert books.loss is not None
-    assert len(books.keys) >= KEYS - 1
-    assert books.loss.rescued.budgets == (0 if "budgets" in statement else 1)
-    assert await is_closed(books)
-    await books.close()
+        await AccountingStore.open(file, set_damaged_aside=False)
+    store = await AccountingStore.open(file)
+    assert store.loss is not None
+    assert len(store.keys) >= KEYS - 1
+    assert store.loss.rescued.budgets == (0 if "budgets" in statement else 1)
+    assert await is_closed(store)
+    await store.close()
 
 
 async def test_revoked_key_is_not_rescued(file: Path, make: Make) -> None:
     await fill(file, make)
-    books = await Books.open(file)
-    stolen, _ = await books.keys.create("stolen")
-    await books.keys.revoke(stolen.id)
-    await books.close()
+    store = await AccountingStore.open(file)
+    stolen, _ = await store.keys.create("stolen")
+    await store.keys.revoke(stolen.id)
+    await store.close()
     damage(file, zero(0, PAGE))
-    books = await Books.open(file)
-    assert len(books.keys) == KEYS
-    assert stolen.id not in {key.id for key in books.keys}
-    await books.close()
+    store = await AccountingStore.open(file)
+    assert len(store.keys) == KEYS
+    assert stolen.id not in {key.id for key in store.keys}
+    await store.close()
 
 
 async def test_database_of_another_program_is_left_alone(file: Path) -> None:
     run(file, "CREATE TABLE states (id INTEGER)")
     before = content_of(file)
     with pytest.raises(DatabaseError, match="another program"):
-        await Books.open(file)
+        await AccountingStore.open(file)
     assert content_of(file) == before
     assert [part.name for part in file.parent.iterdir()] == [file.name]
 
@@ -314,7 +317,7 @@ async def test_database_that_is_a_fifo_or_folder_cannot_be_opened(tmp_path: Path
     folder.mkdir()
     for path in (fifo, folder):
         with pytest.raises(DatabaseError, match="cannot be used"):
-            await Books.open(path)
+            await AccountingStore.open(path)
 
 
 async def test_database_locked_at_start_is_an_error_and_left_alone(
@@ -327,18 +330,18 @@ async def test_database_locked_at_start_is_an_error_and_left_alone(
         other.execute("BEGIN EXCLUSIVE")
         other.execute("UPDATE counters SET value = value")
         with pytest.raises(DatabaseError, match="locked"):
-            await Books.open(file)
+            await AccountingStore.open(file)
         other.execute("ROLLBACK")
-    books = await Books.open(file, known_id=known)
-    assert (books.loss, len(books.keys)) == (None, KEYS)
-    await books.close()
+    store = await AccountingStore.open(file, known_id=known)
+    assert (store.loss, len(store.keys)) == (None, KEYS)
+    await store.close()
 
 
 async def test_damaged_database_without_the_leave_to_set_it_aside_is_an_error(file: Path, make: Make) -> None:
     await fill(file, make)
     damage(file, zero(0, PAGE))
     with pytest.raises(DatabaseError):
-        await Books.open(file, set_damaged_aside=False)
+        await AccountingStore.open(file, set_damaged_aside=False)
     assert [part.name for part in file.parent.iterdir()] == [file.name]
 
 
@@ -348,7 +351,7 @@ async def test_damaged_database_without_the_leave_to_set_it_aside_is_an_error(fi
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is looked at often."""
-    monkeypatch.setattr(books_module, "REFRESH_SECONDS", 0.02)
+    monkeypatch.setattr(store_module, "REFRESH_SECONDS", 0.02)
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
@@ -367,8 +370,8 @@ async def test_file_gone_while_in_use_written_again_without_loss(
 ) -> None:
     file = tmp_path / "folder" / "books.db"
     known = await fill(file, make)
-    books = await Books.open(file, known_id=known)
-    key, secret = await books.keys.create("kept")  # in the log alone
+    store = await AccountingStore.open(file, known_id=known)
+    key, secret = await store.keys.create("kept")  # in the log alone
     inode = file.stat().st_ino
     match how:
         case "deleted":
@@ -386,10 +389,10 @@ async def test_file_gone_while_in_use_written_again_without_loss(
             file.mkdir()
     await until(lambda: file.is_file() and file.stat().st_ino != inode and file.stat().st_mode & 0o777 == 0o600)
     await until(lambda: "it was written again" in caplog.text)
-    await books.keys.create("after")
-    assert not await is_closed(books)
-    await books.close()
-    again = await Books.open(file, known_id=known)
+    await store.keys.create("after")
+    assert not await is_closed(store)
+    await store.close()
+    again = await AccountingStore.open(file, known_id=known)
     assert again.loss is None
     assert again.keys.verify(secret).id == key.id
     assert len(again.keys) == KEYS + 2
@@ -407,15 +410,15 @@ async def test_file_replaced_by_a_copy_of_itself_is_used_from_then_on(
     known = await fill(file, make)
     copy = file.with_name("copy")
     write(copy, content_of(file))
-    books = await Books.open(file, known_id=known)
-    await books.keys.create("after the copy")
-    await books.budgets.set(Scope.HOUSEHOLD, None, 1, Period.DAY)
+    store = await AccountingStore.open(file, known_id=known)
+    await store.keys.create("after the copy")
+    await store.budgets.set(Scope.HOUSEHOLD, None, 1, Period.DAY)
     remove(file)
     copy.replace(file)
-    await until(lambda: len(books.keys) == KEYS and len(books.budgets) == 1)
+    await until(lambda: len(store.keys) == KEYS and len(store.budgets) == 1)
     assert "another copy of it" in caplog.text
-    await books.keys.create("in the copy")
-    await books.close()
+    await store.keys.create("in the copy")
+    await store.close()
     assert run(file, "SELECT count(*) FROM keys") == [(KEYS + 1,)]
 
 
@@ -424,9 +427,9 @@ async def test_file_gone_while_two_use_it_both_go_on_with_one_file(
     file: Path, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     await fill(file, make)
-    one, other = await Books.open(file), await Books.open(file)
+    one, other = await AccountingStore.open(file), await AccountingStore.open(file)
     remove(file)
-    await until(lambda: {books._database._identity for books in (one, other)} == {sqlite.identity(file)})
+    await until(lambda: {store._database._identity for store in (one, other)} == {sqlite.identity(file)})
     assert caplog.text.count("it was written again") == 1
     await one.keys.create("by one")
     await until(lambda: any(key.name == "by one" for key in other.keys))
@@ -440,7 +443,7 @@ async def test_file_gone_while_two_use_it_both_go_on_with_one_file(
 
 async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(file, make)
-    books = await Books.open(file)
+    store = await AccountingStore.open(file)
     looks = 0
 
     def look(_: Path) -> None:
@@ -449,11 +452,11 @@ async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Ma
 
     monkeypatch.setattr("zeroconf_ai.accounting.storage.database.sqlite.identity", look)
     for number in range(100):
-        admission = await books.gatekeeper.admit(metered())
+        admission = await store.admission_control.admit(metered())
         admission.settle(make(f"{number}", outcome=Outcome.OK))
     assert looks < 10
     monkeypatch.undo()
-    await books.close()
+    await store.close()
 
 
 # What cannot be written.
@@ -466,21 +469,21 @@ async def test_database_that_takes_nothing_for_long_closes_metered_until_it_does
     monkeypatch.setattr(admission_control, "UNWRITTEN_SECONDS", 0.1)
     monkeypatch.setattr("zeroconf_ai.accounting.storage.sqlite.BUSY_SECONDS", 0.05)
     await fill(file, make)
-    books = await Books.open(file)
+    store = await AccountingStore.open(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as full:
         pages = full.execute("PRAGMA page_count").fetchone()[0]
-    await books._database.read(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))  # a full disk
+    await store._database.read(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))  # a full disk
 
     def record() -> None:
         for number in range(200):
-            books.ledger.record(make(f"{time.monotonic()} {number}", backend_id="cloud", cost=1))
+            store.ledger.record(make(f"{time.monotonic()} {number}", backend_id="cloud", cost=1))
 
     record()
-    await until(lambda: books.gatekeeper.free_only)
+    await until(lambda: store.admission_control.free_only)
     with pytest.raises(UnavailableError) as caught:
-        await books.gatekeeper.admit(metered())
+        await store.admission_control.admit(metered())
     assert caught.value.code == "database_unavailable"
-    await books._database.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000"))
-    await until(lambda: not books.gatekeeper.free_only)
-    await books.gatekeeper.admit(metered())
-    await books.close()
+    await store._database.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+    await until(lambda: not store.admission_control.free_only)
+    await store.admission_control.admit(metered())
+    await store.close()

@@ -9,14 +9,14 @@ import time
 import openai
 import pytest
 
-from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope, make_budget
 from zeroconf_ai.accounting.budgets import shared_statements
-from zeroconf_ai.accounting.budgets.balances import Due, Reserved
+from zeroconf_ai.accounting.budgets.balances import BudgetWindow, Reservation
 from zeroconf_ai.accounting.budgets.reservations import Decision
-from zeroconf_ai.accounting.budgets.shared_balances import SharedAccounts
+from zeroconf_ai.accounting.budgets.shared_balances import SharedBalances
 from zeroconf_ai.accounting.periods import Period, Windows
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
@@ -27,7 +27,7 @@ from zeroconf_ai.server.access.guard import Guard
 
 from ...support.fakes.upstream import STOP, USAGE, StubBackend, delta
 from ...support.server import Served, served
-from .conftest import Make, Store
+from .conftest import FreshDatabase, Make
 
 CENT = NANO // 100
 AT_ONCE = 50
@@ -43,25 +43,25 @@ def cloud() -> StubBackend:
     return StubBackend("cloud", [delta("Hello"), STOP, USAGE], models=[model], cost=Cost.METERED)
 
 
-def keep(gateway: Served, books: Books) -> None:
-    gateway.engine.recorder = books.ledger
-    gateway.engine.gatekeeper = books.gatekeeper
+def keep(gateway: Served, store: AccountingStore) -> None:
+    gateway.engine.recorder = store.ledger
+    gateway.engine.admission_control = store.admission_control
 
 
-async def total(books: Books, budget_id: str) -> int:
-    await books.flush()
-    await books.budgets.refresh()
-    return books.budgets.state(budget_id).spent
+async def total(store: AccountingStore, budget_id: str) -> int:
+    await store.flush()
+    await store.budgets.refresh()
+    return store.budgets.state(budget_id).spent
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_fifty_requests_at_once_spend_at_most_one_cent(books: Books, cloud: StubBackend, stream: bool) -> None:
-    _, secret = await books.keys.create("Phone")
-    budget = await books.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
+async def test_fifty_requests_at_once_spend_at_most_one_cent(store: AccountingStore, cloud: StubBackend, stream: bool) -> None:
+    _, secret = await store.keys.create("Phone")
+    budget = await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     go_on = asyncio.Event()
     cloud.outcomes = [[delta("Hello"), go_on, STOP, USAGE]]
-    async with served(cloud, access=Guard(books.keys)) as gateway:
-        keep(gateway, books)
+    async with served(cloud, access=Guard(store.keys)) as gateway:
+        keep(gateway, store)
         member = next(iter(gateway.engine.pool))
         member.slots.limit = None
         gateway.engine.slots.limit = None
@@ -84,16 +84,18 @@ async def test_fifty_requests_at_once_spend_at_most_one_cent(books: Books, cloud
         answered = found.count(200)
         assert 0 < answered < AT_ONCE
         each = PRICES.cost(Usage(3, 2))
-        assert await total(books, budget.id) == answered * each <= CENT
-        assert books.ledger.totals.household.today.usage.cost == answered * each
+        assert await total(store, budget.id) == answered * each <= CENT
+        assert store.ledger.totals.household.today.usage.cost == answered * each
         assert len(cloud.sent) == answered
 
 
-async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_before(books: Books, cloud: StubBackend) -> None:
-    key, secret = await books.keys.create("Phone")
-    await books.budgets.set(Scope.KEY, key.id, CENT, Period.MONTH)
-    async with served(cloud, access=Guard(books.keys)) as gateway:
-        keep(gateway, books)
+async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_before(
+    store: AccountingStore, cloud: StubBackend
+) -> None:
+    key, secret = await store.keys.create("Phone")
+    await store.budgets.set(Scope.KEY, key.id, CENT, Period.MONTH)
+    async with served(cloud, access=Guard(store.keys)) as gateway:
+        keep(gateway, store)
         async with openai.AsyncOpenAI(base_url=gateway.url, api_key=secret, max_retries=3) as client:
             messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
             await client.chat.completions.create(model="m", messages=messages, max_tokens=10)
@@ -102,40 +104,40 @@ async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_be
                 await client.chat.completions.create(model="m", messages=messages, max_tokens=4096)
             assert gateway.gateway.statistics.periods[0].requests == started
         headers = caught.value.response.headers
-        renews = books.budgets.state(f"key:{key.id}:month").period.end
+        renews = store.budgets.state(f"key:{key.id}:month").period.end
         assert headers["x-should-retry"] == "false" or renews - time.time() <= 60
         assert abs(int(headers["Retry-After"]) - (renews - time.time())) < 30
-        refused = [record for record in books.ledger._pending if record.error_code == "budget_exceeded"]
+        refused = [record for record in store.ledger._pending if record.error_code == "budget_exceeded"]
         assert len(refused) <= 1  # one call, not four
 
 
-async def test_a_request_that_is_given_up_is_charged_what_was_said(books: Books, cloud: StubBackend) -> None:
-    budget = await books.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
+async def test_a_request_that_is_given_up_is_charged_what_was_said(store: AccountingStore, cloud: StubBackend) -> None:
+    budget = await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     never = asyncio.Event()
     cloud.outcomes = [[delta("four words of text"), never, STOP]]
     async with served(cloud) as gateway:
-        keep(gateway, books)
+        keep(gateway, store)
         async with gateway.session.post(f"{gateway.url}/chat/completions", json=ASK | {"stream": True}) as response:
             await response.content.readline()
             response.close()
         async with asyncio.timeout(10):
-            while not await total(books, budget.id):
+            while not await total(store, budget.id):
                 await asyncio.sleep(0.01)
-        state = books.budgets.state(budget.id)
-        assert state.spent == books.ledger.totals.household.today.usage.cost
+        state = store.budgets.state(budget.id)
+        assert state.spent == store.ledger.totals.household.today.usage.cost
         async with asyncio.timeout(10):
-            while books.budgets.state(budget.id).reserved:
-                await books.budgets.refresh()
+            while store.budgets.state(budget.id).reserved:
+                await store.budgets.refresh()
 
 
 async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     server = request.getfixturevalue("postgresql")
     with server.database() as name:
         url = server.url(name)
-        books = await Books.open(url)
+        store = await AccountingStore.open(url)
         try:
             for scope, subject in ((Scope.HOUSEHOLD, None), (Scope.KEY, "k")):
-                await books.budgets.set(scope, subject, CENT, Period.MONTH)
+                await store.budgets.set(scope, subject, CENT, Period.MONTH)
             racers = [
                 await asyncio.create_subprocess_exec(
                     *(sys.executable, str(RACER), url, str(AT_ONCE // 2), str(WORST)),
@@ -157,35 +159,35 @@ async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: 
             assert 9 <= answered < AT_ONCE
             assert spent <= CENT
             for budget_id in ("household:month", "key:k:month"):
-                assert await total(books, budget_id) == spent
-                assert books.budgets.state(budget_id).reserved == 0
+                assert await total(store, budget_id) == spent
+                assert store.budgets.state(budget_id).reserved == 0
         finally:
-            await books.close()
+            await store.close()
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch, make: Make
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
-    asked = Asked("http", "chat", "m", key_id="k", worst_costs={"cloud": CENT})
-    books, other = await Books.open(store.url), await Books.open(store.url)
+    asked = AdmissionRequest("http", "chat", "m", key_id="k", worst_costs={"cloud": CENT})
+    store, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
-        await books.budgets.set(Scope.KEY, "k", CENT, Period.MONTH)
+        await store.budgets.set(Scope.KEY, "k", CENT, Period.MONTH)
         await other.budgets.refresh()
         monkeypatch.setattr(shared_statements, "LEASE_SECONDS", -1.0)
-        held = await books.gatekeeper.admit(asked)
+        held = await store.admission_control.admit(asked)
         with pytest.raises(QuotaError, match="set aside"):
-            await other.gatekeeper.admit(asked)
+            await other.admission_control.admit(asked)
         await other._database.write(shared_statements.expire)
         monkeypatch.undo()
-        second = await other.gatekeeper.admit(asked)
+        second = await other.admission_control.admit(asked)
         held.settle(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged
         second.settle(make("g", cost=6, backend_id="cloud"))
         await other.flush()
-        assert await total(books, "key:k:month") == 11
-        assert books.budgets.state("key:k:month").reserved == 0
+        assert await total(store, "key:k:month") == 11
+        assert store.budgets.state("key:k:month").reserved == 0
     finally:
-        await books.close()
+        await store.close()
         await other.close()
 
 
@@ -198,10 +200,10 @@ async def test_settlement_after_one_that_was_written_at_once_is_written_too() ->
             written.append(1)
             return []
 
-    accounts = SharedAccounts(Quick(), lambda _: None)  # type: ignore[arg-type]
+    accounts = SharedBalances(Quick(), lambda _: None)  # type: ignore[arg-type]
     budget = make_budget(Scope.KEY, "k", CENT, Period.MONTH)
-    due = Due(budget, Windows(UTC).at(Period.MONTH, time.time()))
+    due = BudgetWindow(budget, Windows(UTC).at(Period.MONTH, time.time()))
     for count in (1, 2, 3):
-        accounts.settle(Reserved(Decision()), [due], 5)
+        accounts.settle(Reservation(Decision()), [due], 5)
         await accounts.flush()
         assert len(written) == count

@@ -9,11 +9,11 @@ import click
 from click.testing import CliRunner
 import pytest
 
-from zeroconf_ai.accounting.admission import Rates
+from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import address_digest
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.cli import admission, state
 from zeroconf_ai.cli.admission import Admission, keep_records
@@ -82,21 +82,21 @@ async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
     admitted = Admission(keys=True, database=str(tmp_path / "books.db"))
     engine = Engine()
     async with AsyncExitStack() as stack:
-        books = await admitted.open_books(stack)
-        assert isinstance(books, Books)
-        await keep_records(stack, engine, books)
+        store = await admitted.open_books(stack)
+        assert isinstance(store, AccountingStore)
+        await keep_records(stack, engine, store)
         assert isinstance(engine.recorder, Recorders)
-        assert admitted.guard(books).required
+        assert admitted.guard(store).required
     assert "There is no key yet" in capsys.readouterr().err
     await engine.close()
 
 
 async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        books = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
-        assert books is not None
-        metrics = await keep_records(stack, Engine(), books)
-        await books.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
+        store = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
+        assert store is not None
+        metrics = await keep_records(stack, Engine(), store)
+        await store.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
         text = metrics.render().decode()
     assert 'local_ai_budget_left{period="month",provider="none",scope="household"} 4.0' in text
 
@@ -106,22 +106,22 @@ async def test_limits_of_addresses_and_users_and_the_keeping_of_words_reach_the_
     rates: dict[str, Any] = {"address_requests_per_minute": 5, "user_requests_per_minute": 6, "user_tokens_per_minute": 7}
     for keeps in (True, False):
         async with AsyncExitStack() as stack:
-            books = await Admission(**where, **rates, keep_bodies=keeps).open_books(stack)
-            assert books is not None
+            store = await Admission(**where, **rates, keep_bodies=keeps).open_books(stack)
+            assert store is not None
             engine = Engine()
-            await keep_records(stack, engine, books)
-            assert (books.limits.per_address, books.limits.per_user) == (Rates(5), Rates(6, 7))
-            assert engine.bodies is books.bodies
-            assert books.bodies.keep is keeps
+            await keep_records(stack, engine, store)
+            assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
+            assert engine.bodies is store.bodies
+            assert store.bodies.keep is keeps
 
 
 async def test_without_keys_there_are_no_books() -> None:
     engine = Engine()
     async with AsyncExitStack() as stack:
-        books = await Admission().open_books(stack)
-        assert books is None
-        assert await keep_records(stack, engine, books) is engine.recorder
-        assert not Admission().guard(books).required
+        store = await Admission().open_books(stack)
+        assert store is None
+        assert await keep_records(stack, engine, store) is engine.recorder
+        assert not Admission().guard(store).required
     await engine.close()
 
 
@@ -139,9 +139,9 @@ async def test_lost_database_metered_closed_until_it_is_confirmed_by_the_command
 
     async def opened() -> tuple[bool, str]:
         async with AsyncExitStack() as stack:
-            books = await admitted.open_books(stack)
-            assert books is not None
-            return books.gatekeeper.free_only, capsys.readouterr().err
+            store = await admitted.open_books(stack)
+            assert store is not None
+            return store.admission_control.free_only, capsys.readouterr().err
 
     def confirm() -> str:
         return CliRunner().invoke(keys_command, ["confirm-loss", "--database", str(file)]).output

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
@@ -30,12 +30,12 @@ def state(tmp_path: Path) -> Path:
     """Where the command finds a database with some use."""
 
     async def fill() -> None:
-        books = await Books.open(tmp_path / "zeroconf-ai" / "gateway.db", zone=UTC)
+        store = await AccountingStore.open(tmp_path / "zeroconf-ai" / "gateway.db", zone=UTC)
         for at, (created, model) in enumerate(((NOON, "=m1"), (NOON + 86_400, "[b]m2"), (time.time(), "now"))):
             spent = {"usage": Usage(1_000_000, 5), "cost": 1_500_000_001 if at < 2 else None}
             record = Generation(f"{at}", created, "http", "chat", "auto", Outcome.OK, model=model, **spent)  # type: ignore[arg-type]
-            books.ledger.record(record)
-        await books.close()
+            store.ledger.record(record)
+        await store.close()
 
     asyncio.run(fill())
     return tmp_path

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from zeroconf_ai.accounting.admission import Rates
+from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.backends.catalogue import ModelOverride
 from zeroconf_ai.config.backend_types import KINDS
@@ -347,7 +347,7 @@ def test_ids_of_the_command_line_are_taken() -> None:
 def test_limits_of_addresses_and_users_are_read() -> None:
     said = "limits:\n  perAddress: {requestsPerMinute: 5}\n  perUser: {tokensPerMinute: 9}\n"
     read = read_config(f"{ATTIC}\n{said}", "p.yaml", {})
-    assert (read.per_address, read.per_user) == (Rates(5), Rates(None, 9))
+    assert (read.per_address, read.per_user) == (RateLimits(5), RateLimits(None, 9))
     bare = read_config(ATTIC, "p.yaml", {})
     assert (bare.per_address, bare.per_user) == (None, None)
 

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 
@@ -19,18 +19,18 @@ from ...support.server import CHAT, Served, served
 
 
 @pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    opened = await Books.open(tmp_path / "books.db")
+async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
+    opened = await AccountingStore.open(tmp_path / "books.db")
     yield opened
     await opened.close()
 
 
 @asynccontextmanager
-async def kept(books: Books, **guard: Any) -> AsyncIterator[Served]:
+async def kept(store: AccountingStore, **guard: Any) -> AsyncIterator[Served]:
     """A gateway with keys and records."""
     backend = StubBackend("one", models=["test-model"])
-    async with served(backend, access=Guard(books.keys, **guard), ledger=books.ledger) as gateway:
-        gateway.engine.recorder = books.ledger
+    async with served(backend, access=Guard(store.keys, **guard), ledger=store.ledger) as gateway:
+        gateway.engine.recorder = store.ledger
         yield gateway
 
 
@@ -40,10 +40,10 @@ def bearer(secret: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer_names_its_record(books: Books, path: str, stream: bool) -> None:
-    _, secret = await books.keys.create("Tablet")
+async def test_an_answer_names_its_record(store: AccountingStore, path: str, stream: bool) -> None:
+    _, secret = await store.keys.create("Tablet")
     body = CHAT | {"input": "Hello", "max_tokens": 10, "stream": stream}
-    async with kept(books) as gateway:
+    async with kept(store) as gateway:
         async with gateway.session.post(f"{gateway.url}/{path}", json=body, headers=bearer(secret)) as response:
             assert response.status == 200
             await response.read()
@@ -62,10 +62,10 @@ async def test_an_answer_names_its_record(books: Books, path: str, stream: bool)
     assert secret not in json.dumps(told)
 
 
-async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(books: Books) -> None:
-    _, mine = await books.keys.create("Tablet")
-    _, other = await books.keys.create("Phone")
-    async with kept(books) as gateway:
+async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(store: AccountingStore) -> None:
+    _, mine = await store.keys.create("Tablet")
+    _, other = await store.keys.create("Phone")
+    async with kept(store) as gateway:
         _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT, headers=bearer(mine))
         made = headers["X-Generation-ID"]
         theirs = await gateway.get(f"generation?id={made}", headers=bearer(other))
@@ -75,46 +75,46 @@ async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(books: Boo
 
 
 @pytest.mark.parametrize("written", [False, True], ids=["pending", "written"])
-async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(books: Books, written: bool) -> None:
+async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(store: AccountingStore, written: bool) -> None:
     users = {"Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy"), "Bearer admin": HomeUser("a", "Ada", admin=True)}
 
     def home_user(request: web.Request) -> HomeUser | None:
         return users.get(request.headers.get("Authorization", ""))
 
-    async with kept(books, mode=Auth.NONE, home_user=home_user) as gateway:
+    async with kept(store, mode=Auth.NONE, home_user=home_user) as gateway:
         headers = [bearer("u1"), bearer("u2"), {}]
         for name in ("Tablet", "Phone"):
-            _, secret = await books.keys.create(name)
+            _, secret = await store.keys.create(name)
             headers.append(bearer(secret))
         for number, sent in enumerate(headers):
             body = CHAT | {"model": f"nope-{number}"}
             await gateway.ask("POST", "chat/completions", json=body, headers=sent | {"X-Request-ID": "same-1"})
         if written:
-            await books._batches.flush()
+            await store._batches.flush()
         for number, sent in enumerate(headers):
             status, told, _ = await gateway.get("generation?id=same-1", headers=sent)
             assert (status, told["data"]["requested_model"]) == (200, f"nope-{number}")
         _, told, _ = await gateway.get("generation?id=same-1", headers=bearer("admin"))
         assert told["data"]["requested_model"] == f"nope-{len(headers) - 1}"
-        _, other = await books.keys.create("Other")
+        _, other = await store.keys.create("Other")
         assert (await gateway.get("generation?id=same-1", headers=bearer(other)))[0] == 404
 
 
-async def test_an_administrator_sees_all_and_a_user_ones_own(books: Books) -> None:
+async def test_an_administrator_sees_all_and_a_user_ones_own(store: AccountingStore) -> None:
     users = {"Bearer admin": HomeUser("a", "Ada", admin=True), "Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy")}
 
     def home_user(request: web.Request) -> HomeUser | None:
         return users.get(request.headers.get("Authorization", ""))
 
-    async with kept(books, home_user=home_user) as gateway:
+    async with kept(store, home_user=home_user) as gateway:
         _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT, headers=bearer("u1"))
         path = f"generation?id={headers['X-Generation-ID']}"
         found = {who: (await gateway.get(path, headers=bearer(who)))[0] for who in ("admin", "u1", "u2")}
     assert found == {"admin": 200, "u1": 200, "u2": 404}
 
 
-async def test_without_keys_it_is_for_the_same_address(books: Books) -> None:
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_without_keys_it_is_for_the_same_address(store: AccountingStore) -> None:
+    async with kept(store, mode=Auth.NONE) as gateway:
         _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT)
         path = f"generation?id={headers['X-Generation-ID']}"
         assert (await gateway.get(path))[0] == 200
@@ -123,8 +123,8 @@ async def test_without_keys_it_is_for_the_same_address(books: Books) -> None:
             assert response.status == 404
 
 
-async def test_what_went_wrong_is_told_too(books: Books) -> None:
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_what_went_wrong_is_told_too(store: AccountingStore) -> None:
+    async with kept(store, mode=Auth.NONE) as gateway:
         await gateway.ask("POST", "chat/completions", json=CHAT | {"model": "nope"}, headers={"X-Request-ID": "mine-1"})
         _, told, _ = await gateway.get("generation?id=mine-1")
     record = told["data"]
@@ -132,8 +132,8 @@ async def test_what_went_wrong_is_told_too(books: Books) -> None:
     assert (record["model"], record["provider"], record["key"], record["total_cost"]) == (None, None, None, None)
 
 
-async def test_without_an_id_it_says_what_is_missing(books: Books) -> None:
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_without_an_id_it_says_what_is_missing(store: AccountingStore) -> None:
+    async with kept(store, mode=Auth.NONE) as gateway:
         status, body, _ = await gateway.get("generation")
     assert (status, body["error"]["param"]) == (400, "id")
 

@@ -13,7 +13,7 @@ from tests.support.fakes.upstream import StubBackend
 from tests.support.server import CHAT, Served, served
 from zeroconf_ai.accounting.budget import Action, Scope
 from zeroconf_ai.accounting.periods import Period
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
@@ -29,16 +29,16 @@ PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 
 
 
 @asynccontextmanager
-async def limited(file: Path, *backends: StubBackend) -> AsyncIterator[tuple[Served, Books]]:
+async def limited(file: Path, *backends: StubBackend) -> AsyncIterator[tuple[Served, AccountingStore]]:
     """A gateway that keeps books."""
-    books = await Books.open(file)
+    store = await AccountingStore.open(file)
     try:
-        async with served(*(backends or (StubBackend("local"),)), access=Guard(books.keys)) as gateway:
-            gateway.engine.recorder = books.ledger
-            gateway.engine.gatekeeper = books.gatekeeper
-            yield gateway, books
+        async with served(*(backends or (StubBackend("local"),)), access=Guard(store.keys)) as gateway:
+            gateway.engine.recorder = store.ledger
+            gateway.engine.admission_control = store.admission_control
+            yield gateway, store
     finally:
-        await books.close()
+        await store.close()
 
 
 def bearer(secret: str) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def bearer(secret: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_answers_say_what_is_left(tmp_path: Path, stream: bool) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, books):
-        _, secret = await books.keys.create("Phone", requests_per_minute=60, tokens_per_minute=100_000)
+    async with limited(tmp_path / "books.db") as (gateway, store):
+        _, secret = await store.keys.create("Phone", requests_per_minute=60, tokens_per_minute=100_000)
         async with gateway.session.post(
             f"{gateway.url}/chat/completions", json=ASK | {"stream": stream}, **bearer(secret)
         ) as response:
@@ -64,8 +64,8 @@ async def test_answers_say_what_is_left(tmp_path: Path, stream: bool) -> None:
 
 @pytest.mark.parametrize("path", ["chat/completions", "messages", "responses", "embeddings"])
 async def test_every_way_in_is_limited(tmp_path: Path, path: str) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, books):
-        _, secret = await books.keys.create("Phone", requests_per_minute=1)
+    async with limited(tmp_path / "books.db") as (gateway, store):
+        _, secret = await store.keys.create("Phone", requests_per_minute=1)
         body = {**ASK, "input": "Hello"}
         await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
         status, _, headers = await gateway.ask("POST", path, json=body, **bearer(secret))
@@ -76,8 +76,8 @@ async def test_every_way_in_is_limited(tmp_path: Path, path: str) -> None:
 
 
 async def test_openais_client_reads_the_limit(tmp_path: Path) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, books):
-        _, secret = await books.keys.create("Phone", requests_per_minute=1)
+    async with limited(tmp_path / "books.db") as (gateway, store):
+        _, secret = await store.keys.create("Phone", requests_per_minute=1)
         async with gateway.sdk(secret) as client:
             await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
             with pytest.raises(openai.RateLimitError) as caught:
@@ -86,9 +86,9 @@ async def test_openais_client_reads_the_limit(tmp_path: Path) -> None:
 
 
 async def test_status_says_how_the_callers_own_limits_stand(tmp_path: Path) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, books):
-        _, secret = await books.keys.create("Phone", requests_per_minute=60, parallel=3)
-        _, other = await books.keys.create("Other")
+    async with limited(tmp_path / "books.db") as (gateway, store):
+        _, secret = await store.keys.create("Phone", requests_per_minute=60, parallel=3)
+        _, other = await store.keys.create("Other")
         await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
         _, body, _ = await gateway.get("status", **bearer(secret))
         _, nothing, _ = await gateway.get("status", **bearer(other))
@@ -104,10 +104,10 @@ async def test_when_the_money_is_spent_what_costs_nothing_answers(tmp_path: Path
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, placement=Placement.CLOUD, priority=1)
     local = StubBackend("local", priority=2)
     unpriced = StubBackend("unpriced", cost=Cost.METERED, placement=Placement.CLOUD, priority=0)
-    async with limited(tmp_path / "books.db", cloud, local, unpriced) as (gateway, books):
-        _, secret = await books.keys.create("Phone")
+    async with limited(tmp_path / "books.db", cloud, local, unpriced) as (gateway, store):
+        _, secret = await store.keys.create("Phone")
         who = [(await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"]]
-        await books.budgets.set(Scope.HOUSEHOLD, None, 0, Period.MONTH, action=Action.FREE_ONLY)
+        await store.budgets.set(Scope.HOUSEHOLD, None, 0, Period.MONTH, action=Action.FREE_ONLY)
         who.append((await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"])
         pinned = ASK | {"model": "cloud/m"}
         status, body, headers = await gateway.ask("POST", "chat/completions", json=pinned, **bearer(secret))
@@ -119,11 +119,11 @@ async def test_when_the_money_is_spent_what_costs_nothing_answers(tmp_path: Path
 
 async def test_a_backends_monthly_limit_bars_it_and_is_known_of_it(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, priority=1)
-    async with limited(tmp_path / "books.db", cloud, StubBackend("local", priority=2)) as (gateway, books):
+    async with limited(tmp_path / "books.db", cloud, StubBackend("local", priority=2)) as (gateway, store):
         member = gateway.engine.pool.get("cloud")
         assert member is not None
         member.terms = Terms(monthly_limit=NANO // 600)
-        _, secret = await books.keys.create("Phone")
+        _, secret = await store.keys.create("Phone")
         who = [
             (await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"]
             for _ in range(3)
@@ -134,8 +134,8 @@ async def test_a_backends_monthly_limit_bars_it_and_is_known_of_it(tmp_path: Pat
 
 async def test_the_home_itself_is_bound_by_its_budgets_too(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
-    async with limited(tmp_path / "books.db", cloud) as (gateway, books):
-        await books.budgets.set(Scope.USER, "u", 1, Period.DAY)
+    async with limited(tmp_path / "books.db", cloud) as (gateway, store):
+        await store.budgets.set(Scope.USER, "u", 1, Period.DAY)
         for source in (Source.ASSIST, Source.AI_TASK, Source.ACTION, Source.CLI):
             with pytest.raises(QuotaError):
                 async with gateway.engine.run(chat(), Caller(source, user_id="u")):
@@ -147,8 +147,8 @@ async def test_the_home_itself_is_bound_by_its_budgets_too(tmp_path: Path) -> No
 
 async def test_what_an_agent_spends_for_a_key_is_that_keys(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
-    async with limited(tmp_path / "books.db", cloud) as (gateway, books):
-        key, _ = await books.keys.create("Phone", parallel=1, requests_per_minute=1)
+    async with limited(tmp_path / "books.db", cloud) as (gateway, store):
+        key, _ = await store.keys.create("Phone", parallel=1, requests_per_minute=1)
         engine = gateway.engine
 
         class Agent(StubBackend):
@@ -158,12 +158,12 @@ async def test_what_an_agent_spends_for_a_key_is_that_keys(tmp_path: Path) -> No
                     return await super().send(request)
 
         await engine.checker.check(engine.add(Agent("agent", models=["assist"], agent=True)))
-        budget = await books.budgets.set(Scope.KEY, key.id, NANO, Period.DAY)
+        budget = await store.budgets.set(Scope.KEY, key.id, NANO, Period.DAY)
         async with engine.run(chat(model="assist"), Caller(Source.HTTP, key_id=key.id)):
             pass
-        assert books.budgets.state(budget.id).spent == 3 * 10_000 + 2 * 100_000
-        await books.budgets.set(Scope.KEY, key.id, 1, Period.DAY)
-        await books.keys.update(key.id, requests_per_minute=None)
+        assert store.budgets.state(budget.id).spent == 3 * 10_000 + 2 * 100_000
+        await store.budgets.set(Scope.KEY, key.id, 1, Period.DAY)
+        await store.keys.update(key.id, requests_per_minute=None)
         with pytest.raises(QuotaError):
             async with engine.run(chat(model="assist"), Caller(Source.HTTP, key_id=key.id)):
                 pass

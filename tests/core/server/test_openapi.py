@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 import yaml
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.server.access.guard import Guard
@@ -96,18 +96,18 @@ MADE_UP = [
 @asynccontextmanager
 async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterator[tuple[Served, str]]:
     """A gateway with all that one can have, and a key for it."""
-    books = await Books.open(folder / "books.db")
+    store = await AccountingStore.open(folder / "books.db")
     try:
-        _, secret = await books.keys.create("Robot")
+        _, secret = await store.keys.create("Robot")
         backend = DemoBackend(word_seconds=0.0)
-        async with served(backend, access=Guard(books.keys), ledger=books.ledger, audio=audio or FakeAudio()) as gateway:
+        async with served(backend, access=Guard(store.keys), ledger=store.ledger, audio=audio or FakeAudio()) as gateway:
             metrics = Metrics(gateway.engine.pool)
-            gateway.engine.recorder = Recorders(books.ledger, metrics)
+            gateway.engine.recorder = Recorders(store.ledger, metrics)
             gateway.gateway.metrics = metrics
             yield gateway, secret
             metrics.close()
     finally:
-        await books.close()
+        await store.close()
 
 
 def made(label: str, parts: Mapping[str, Any]) -> schemathesis.Case[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.protocol.usage import Usage
@@ -25,15 +25,15 @@ RANGE = "from=2026-11-01&to=2026-11-30"
 
 
 @pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    opened = await Books.open(tmp_path / "books.db", zone=UTC)
+async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
+    opened = await AccountingStore.open(tmp_path / "books.db", zone=UTC)
     yield opened
     await opened.close()
 
 
 @asynccontextmanager
-async def kept(books: Books, **guard: Any) -> AsyncIterator[Served]:
-    async with served(access=Guard(books.keys, **guard), ledger=books.ledger) as gateway:
+async def kept(store: AccountingStore, **guard: Any) -> AsyncIterator[Served]:
+    async with served(access=Guard(store.keys, **guard), ledger=store.ledger) as gateway:
         yield gateway
 
 
@@ -41,7 +41,7 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-def used(books: Books, created: float = NOON, **fields: Any) -> None:
+def used(store: AccountingStore, created: float = NOON, **fields: Any) -> None:
     given: dict[str, Any] = {
         "model": "m",
         "backend_id": "b",
@@ -50,19 +50,19 @@ def used(books: Books, created: float = NOON, **fields: Any) -> None:
         "cost": 1_500_000_000,
     }
     given |= {"outcome": Outcome.OK, "cost": 1_500_000_000, "duration": 2.0, **fields}
-    books.ledger.record(Generation(id="gen", created=created, source="http", kind="chat", requested_model="auto", **given))
+    store.ledger.record(Generation(id="gen", created=created, source="http", kind="chat", requested_model="auto", **given))
 
 
-async def test_everybody_sees_one_s_own_and_nobody_else_s(books: Books) -> None:
-    one, first = await books.keys.create("One", user_id="u1")
-    two, second = await books.keys.create("Two")
-    used(books, key_id=one.id, user_id="u1", caller="One")
-    used(books, user_id="u1")
-    used(books, key_id=two.id, caller="Two")
-    used(books)
+async def test_everybody_sees_one_s_own_and_nobody_else_s(store: AccountingStore) -> None:
+    one, first = await store.keys.create("One", user_id="u1")
+    two, second = await store.keys.create("Two")
+    used(store, key_id=one.id, user_id="u1", caller="One")
+    used(store, user_id="u1")
+    used(store, key_id=two.id, caller="Two")
+    used(store)
     people = {"u1": HomeUser("u1", "Anna", admin=False), "admin": HomeUser("a", "Admin", admin=True)}
     found = {}
-    async with kept(books, home_user=lambda request: people.get(request.headers.get("Authorization", "")[7:])) as gateway:
+    async with kept(store, home_user=lambda request: people.get(request.headers.get("Authorization", "")[7:])) as gateway:
         for who in (first, second, "u1", "admin"):
             status, told, _ = await gateway.get(f"usage?{RANGE}&group_by=client", headers=bearer(who))
             assert status == 200
@@ -74,22 +74,22 @@ async def test_everybody_sees_one_s_own_and_nobody_else_s(books: Books) -> None:
     assert found["admin"] == {"One": 1, "Two": 1, "": 2}
 
 
-async def test_without_keys_only_nameless_use_is_told(books: Books) -> None:
-    key, _ = await books.keys.create("One")
-    used(books, key_id=key.id)
-    used(books, user_id="u")
-    used(books)
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_without_keys_only_nameless_use_is_told(store: AccountingStore) -> None:
+    key, _ = await store.keys.create("One")
+    used(store, key_id=key.id)
+    used(store, user_id="u")
+    used(store)
+    async with kept(store, mode=Auth.NONE) as gateway:
         _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=key,user")
     assert [row["requests"] for row in told["data"]] == [1]
     assert told["total"]["requests"] == 1
 
 
-async def test_the_numbers_of_a_group(books: Books) -> None:
-    used(books, first_token=0.5)
-    used(books, first_token=1.5, currency="EUR")
-    used(books, outcome=Outcome.ERROR, usage=Usage(), cost=None, estimated=True)
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_the_numbers_of_a_group(store: AccountingStore) -> None:
+    used(store, first_token=0.5)
+    used(store, first_token=1.5, currency="EUR")
+    used(store, outcome=Outcome.ERROR, usage=Usage(), cost=None, estimated=True)
+    async with kept(store, mode=Auth.NONE) as gateway:
         _, told, _ = await gateway.get(f"usage?{RANGE}&group_by=day&group_by=provider,model")
     assert (told["from"], told["to"], told["time_zone"]) == ("2026-11-01", "2026-11-30", "UTC")
     assert told["group_by"] == ["day", "backend", "model"]
@@ -113,9 +113,9 @@ async def test_the_numbers_of_a_group(books: Books) -> None:
     assert told["total"] == numbers
 
 
-async def test_a_table_for_spreadsheets(books: Books) -> None:
-    used(books, model="=1+1")
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_a_table_for_spreadsheets(store: AccountingStore) -> None:
+    used(store, model="=1+1")
+    async with kept(store, mode=Auth.NONE) as gateway:
         path = f"{gateway.url}/usage?{RANGE}&group_by=model&format=csv"
         async with gateway.session.get(path) as response:
             assert response.content_type == "text/csv"
@@ -127,12 +127,12 @@ async def test_a_table_for_spreadsheets(books: Books) -> None:
     assert heading.startswith("day,requests,")
 
 
-async def test_it_is_this_month_by_day_unless_asked_otherwise(books: Books) -> None:
-    used(books, created=time.time())
-    used(books, created=time.time() - 40 * 86_400)
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_it_is_this_month_by_day_unless_asked_otherwise(store: AccountingStore) -> None:
+    used(store, created=time.time())
+    used(store, created=time.time() - 40 * 86_400)
+    async with kept(store, mode=Auth.NONE) as gateway:
         _, told, _ = await gateway.get("usage")
-    today = books.totals.date
+    today = store.totals.date
     assert [(row["day"], row["requests"]) for row in told["data"]] == [(today.isoformat(), 1)]
     assert (told["from"], told["to"]) == (today.replace(day=1).isoformat(), today.isoformat())
 
@@ -152,30 +152,30 @@ async def test_it_is_this_month_by_day_unless_asked_otherwise(books: Books) -> N
         ("limit=10", "limit"),
     ],
 )
-async def test_a_query_that_is_none_is_told_why(books: Books, query: str, param: str) -> None:
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_a_query_that_is_none_is_told_why(store: AccountingStore, query: str, param: str) -> None:
+    async with kept(store, mode=Auth.NONE) as gateway:
         status, told, _ = await gateway.get(f"usage?{query}")
     assert (status, told["error"]["param"]) == (400, param)
 
 
-async def test_too_many_rows_are_refused(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_rows_are_refused(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_module, "MAX_ROWS", 2)
-    async with kept(books, mode=Auth.NONE) as gateway:
+    async with kept(store, mode=Auth.NONE) as gateway:
         for model in ("a", "b"):
-            used(books, model=model)
+            used(store, model=model)
             assert (await gateway.get(f"usage?{RANGE}&group_by=model"))[0] == 200
-        used(books, model="c")
+        used(store, model="c")
         status, told, _ = await gateway.get(f"usage?{RANGE}&group_by=model")
     assert status == 400
     assert "fewer days" in told["error"]["message"]
 
 
-async def test_what_is_beyond_the_limit_is_added_up(books: Books) -> None:
+async def test_what_is_beyond_the_limit_is_added_up(store: AccountingStore) -> None:
     for key, times in (("d", 1), ("c", 3), ("b", 1), ("a", 2)):
         for _ in range(times):
-            used(books, key_id=key, caller=f"Key {key}")
+            used(store, key_id=key, caller=f"Key {key}")
     admin = HomeUser("a", "Admin", admin=True)
-    async with kept(books, home_user=lambda _: admin) as gateway:
+    async with kept(store, home_user=lambda _: admin) as gateway:
         told = {}
         for limit in (1, 3, 4, 9):
             _, told[limit], _ = await gateway.get(f"usage?{RANGE}&group_by=key&limit={limit}")
@@ -187,9 +187,9 @@ async def test_what_is_beyond_the_limit_is_added_up(books: Books) -> None:
     assert told[1]["total"] == told[9]["total"]
 
 
-async def test_a_key_for_other_paths_may_not(books: Books) -> None:
-    _, secret = await books.keys.create("Chat", endpoints=("chat",))
-    async with kept(books) as gateway:
+async def test_a_key_for_other_paths_may_not(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Chat", endpoints=("chat",))
+    async with kept(store) as gateway:
         status, told, _ = await gateway.get("usage", headers=bearer(secret))
     assert (status, told["error"]["code"]) == (403, "endpoint_not_allowed")
 
@@ -199,10 +199,10 @@ async def test_without_records_it_is_not_offered() -> None:
         assert (await gateway.get("usage"))[0] == 404
 
 
-async def test_the_status_tells_what_the_books_say(books: Books) -> None:
-    used(books, created=time.time() - 400 * 86_400)
-    used(books, created=time.time())
-    async with kept(books, mode=Auth.NONE) as gateway:
+async def test_the_status_tells_what_the_books_say(store: AccountingStore) -> None:
+    used(store, created=time.time() - 400 * 86_400)
+    used(store, created=time.time())
+    async with kept(store, mode=Auth.NONE) as gateway:
         _, told, _ = await gateway.get("status")
     assert (told["usage"]["today"]["requests"], told["usage"]["total"]["requests"]) == (1, 2)
     assert (told["usage"]["total"]["prompt_tokens"], told["usage"]["total"]["cost"]) == (20, 3.0)

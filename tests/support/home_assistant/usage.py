@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.core.accounting.admission import Asked
+from custom_components.zeroconf_ai.core.accounting.admission import AdmissionRequest
 from custom_components.zeroconf_ai.core.accounting.keys.client_key import ClientKey
 from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Outcome
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
@@ -31,8 +31,8 @@ async def spend(
 ) -> None:
     """Let one request through limits and budgets, and into the books."""
     created, worst = time.time(), {} if backend_id is None else {backend_id: 0}
-    asked = Asked("http", "chat", "auto", key_id=key_id, user_id=user_id, worst_costs=worst, created=created)
-    admission = await runtime_of(entry).books.gatekeeper.admit(asked)
+    asked = AdmissionRequest("http", "chat", "auto", key_id=key_id, user_id=user_id, worst_costs=worst, created=created)
+    admission = await runtime_of(entry).store.admission_control.admit(asked)
     usual: dict[str, Any] = {"usage": USAGE, "outcome": Outcome.OK, "duration": 2.0, "first_token": 0.5, "stream": True}
     generation = Generation(
         id=f"gen_{time.monotonic_ns()}",
@@ -55,12 +55,12 @@ async def spend(
 
 def only_key(entry: MockConfigEntry) -> ClientKey:
     """The gateway's one key."""
-    [key] = runtime_of(entry).books.keys
+    [key] = runtime_of(entry).store.keys
     return key
 
 
 def follow_the_clock(entry: MockConfigEntry) -> None:
     """Have the books look at the clock that a test has frozen."""
-    books = runtime_of(entry).books
-    books.totals._now = lambda zone: datetime.now(zone)  # noqa: PLW0108
-    books.budgets._clock = lambda: time.time()  # noqa: PLW0108
+    store = runtime_of(entry).store
+    store.totals._now = lambda zone: datetime.now(zone)  # noqa: PLW0108
+    store.budgets._clock = lambda: time.time()  # noqa: PLW0108

@@ -9,7 +9,7 @@ from .usage.generation import Generation
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class RateLimits:
     """The most that may be asked within a minute, and at a time. None: any number."""
 
     requests_per_minute: int | None = None
@@ -22,7 +22,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateLimitState:
     """How one limit stands."""
 
     limit: int
@@ -32,16 +32,16 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateLimitStatus:
     """How the limits stand that a caller is nearest to. None: there is no such limit."""
 
-    requests: Rate | None = None
-    tokens: Rate | None = None
-    parallel: Rate | None = None
+    requests: RateLimitState | None = None
+    tokens: RateLimitState | None = None
+    parallel: RateLimitState | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AdmissionRequest:
     """What is known of a request before it is routed. Money in nano-units."""
 
     source: str
@@ -64,7 +64,7 @@ class Asked:
     """Whether the request itself says how long its answer may be."""
     created: float = field(default_factory=time.time)
     """When it came (`Generation.created`): what it costs counts for the day, week and month of then."""
-    backend_rates: Mapping[str, Rates] = field(default_factory=dict)
+    backend_rates: Mapping[str, RateLimits] = field(default_factory=dict)
     """The owner's limits of backends that may answer, by id."""
     monthly_limits: Mapping[str, int] = field(default_factory=dict)
     """What backends that may answer may cost in a month, by id."""
@@ -103,19 +103,19 @@ class Admission(ABC):
         """
 
 
-class Gatekeeper(ABC):
+class AdmissionControl(ABC):
     """Limits and budgets."""
 
     @abstractmethod
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         """Let a request in, and set aside what it may cost.
 
         Raises RateLimitError or QuotaError, both with the time to come back, where it must wait.
         """
 
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
+    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """How the limits of a caller stand."""
-        return Standing()
+        return RateLimitStatus()
 
     @property
     def counts_money(self) -> bool:

@@ -1,4 +1,4 @@
-"""`BooksGatekeeper`: limits first, then budgets; what one let in and the other did not is given back."""
+"""`StoreAdmissionControl`: limits first, then budgets; what one let in and the other did not is given back."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -7,13 +7,13 @@ import time
 from typing import override
 
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
-from .admission import Admission, Asked, Gatekeeper, Standing
+from .admission import Admission, AdmissionControl, AdmissionRequest, RateLimitStatus
 from .budget import Action, Scope, amount_words
-from .budgets.budget_store import Budgets, Hold
-from .budgets.reservations import Shortage
-from .limits.rate_limits import Entry, Limits
+from .budgets.budget_store import BudgetReservation, BudgetStore
+from .budgets.reservations import Shortfall
+from .limits.rate_limits import AcquiredLimits, RateLimiter
 from .storage.database import DatabaseError
-from .storage.write_queue import Batches
+from .storage.write_queue import WriteQueue
 from .usage.generation import Generation
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ CLOSED_SECONDS = 60.0
 """When to come back where backends that cost money are closed."""
 
 
-class MeteredClosed(Gatekeeper):
+class MeteredClosed(AdmissionControl):
     """Lets only backends answer that cost nothing, while there should be budgets and their database cannot be opened."""
 
     def __init__(self, applies: Callable[[], bool]) -> None:
@@ -46,7 +46,7 @@ class MeteredClosed(Gatekeeper):
         return self._applies()
 
     @override
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         barred = _metered(asked) if self._applies() else frozenset()
         if barred and barred >= asked.worst_costs.keys():
             raise _closed("database_unavailable", "The gateway's database cannot be opened, so what may be spent is unknown.")
@@ -74,10 +74,10 @@ class _Free(Admission):
         pass
 
 
-class BooksGatekeeper(Gatekeeper):
+class StoreAdmissionControl(AdmissionControl):
     """What the books know of limits and budgets. Lives on one event loop."""
 
-    def __init__(self, limits: Limits, budgets: Budgets, batches: Batches) -> None:
+    def __init__(self, limits: RateLimiter, budgets: BudgetStore, batches: WriteQueue) -> None:
         """All are kept by whoever opened the books."""
         self._limits = limits
         self._budgets = budgets
@@ -96,7 +96,7 @@ class BooksGatekeeper(Gatekeeper):
         return self.loss_unconfirmed or self._batches.unwritten_seconds > UNWRITTEN_SECONDS
 
     @override
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         try:
             entry = await self._limits.enter(asked)
             try:
@@ -130,11 +130,11 @@ class BooksGatekeeper(Gatekeeper):
         return _closed("database_unavailable", "The gateway's database cannot be written, so what is spent cannot be recorded.")
 
     @override
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
+    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         try:
             return await self._limits.standing(key_id, user_id, address)
         except DatabaseError:
-            return Standing()
+            return RateLimitStatus()
 
     @override
     def month_cost(self, backend_id: str) -> int:
@@ -142,7 +142,9 @@ class BooksGatekeeper(Gatekeeper):
 
 
 class _Admitted(Admission):
-    def __init__(self, limits: Limits, budgets: Budgets, entry: Entry, hold: Hold, barred: frozenset[str]) -> None:
+    def __init__(
+        self, limits: RateLimiter, budgets: BudgetStore, entry: AcquiredLimits, hold: BudgetReservation, barred: frozenset[str]
+    ) -> None:
         self._limits = limits
         self._budgets = budgets
         self._entry = entry
@@ -181,7 +183,7 @@ class _Admitted(Admission):
             _LOGGER.exception("What request %s used could not be counted", generation.id)
 
 
-def _refused(shortage: Shortage, asked: Asked, zone: tzinfo) -> ApiError:
+def _refused(shortage: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> ApiError:
     """The error, which says how much is left and what to do."""
     budget = shortage.budget
     renews = datetime.fromtimestamp(shortage.window.end, zone)
@@ -208,7 +210,7 @@ def _refused(shortage: Shortage, asked: Asked, zone: tzinfo) -> ApiError:
     return QuotaError(message, retry_after=wait)
 
 
-def _metered(asked: Asked) -> frozenset[str]:
+def _metered(asked: AdmissionRequest) -> frozenset[str]:
     """Ids of the backends that would cost money."""
     return frozenset(backend_id for backend_id, cost in asked.worst_costs.items() if cost)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from .storage.database import Database
 from .storage.statements import bounded, delete_oldest
 from .storage.tables import audit
-from .storage.write_queue import Batches, Write, Writer
+from .storage.write_queue import QueuedWriter, Write, WriteQueue
 from .usage.rollups import FORGOTTEN
 
 KEEP_SECONDS = 365 * 86_400.0
@@ -30,10 +30,10 @@ class Act:
     """What it was done to: an id, never a secret."""
 
 
-class Audit(Writer):
+class Audit(QueuedWriter):
     """The log of acts. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches) -> None:
+    def __init__(self, database: Database, batches: WriteQueue) -> None:
         self._database = database
         self._batches = batches
         self._pending: list[Act] = []

@@ -69,7 +69,7 @@ class BudgetEvent:
 
 
 @dataclass(slots=True)
-class Account:
+class Balance:
     """What became of a budget within one period. Nano-units."""
 
     spent: int = 0
@@ -98,7 +98,7 @@ class Account:
         return found
 
 
-class Held(NamedTuple):
+class ReservedAmount(NamedTuple):
     """What is set aside of one budget's account for one request."""
 
     budget: Budget

@@ -1,4 +1,4 @@
-"""`Books`: the opened database with all that is kept in it."""
+"""`AccountingStore`: the opened database with all that is kept in it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,11 +11,11 @@ import time
 from sqlalchemy import Connection, delete
 
 from . import audit
-from .admission_control import BooksGatekeeper
+from .admission_control import StoreAdmissionControl
 from .audit import Act, Audit
-from .budgets.budget_store import Budgets
+from .budgets.budget_store import BudgetStore
 from .conversations import messages, sessions
-from .conversations.messages import Bodies
+from .conversations.messages import ConversationStore
 from .conversations.sessions import SessionTable
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
@@ -24,7 +24,7 @@ from .storage.database import Database, DatabaseError, FileChange
 from .storage.loss import Loss
 from .storage.statements import DELETE_ROWS
 from .storage.tables import accounts, buckets, reservations
-from .storage.write_queue import Batches
+from .storage.write_queue import WriteQueue
 from .usage import export, ledger, rollups
 from .usage.export import Format, Rows
 from .usage.ledger import COLUMNS, Ledger
@@ -45,7 +45,7 @@ _PAUSE_SECONDS = 0.1
 """Between two batches of deletions, for those who wait to write."""
 
 
-class Books:
+class AccountingStore:
     """Keys, records, sums, limits, budgets and sessions. Lives on one event loop, from `open` to `close`."""
 
     def __init__(self, database: Database, zone: tzinfo, *, keep: float, keep_rollups: float | None, keep_bodies: bool) -> None:
@@ -53,17 +53,17 @@ class Books:
         self._database = database
         self._keep = keep
         self._keep_rollups = keep_rollups
-        self._batches = Batches(database)
+        self._batches = WriteQueue(database)
         self.keys = KeyStore(database, self._batches)
         self.totals = Totals(zone)
         self._totals_read = time.monotonic()
         self.ledger = Ledger(database, self._batches, self.totals)
         self.audit = Audit(database, self._batches)
-        self.bodies = Bodies(database, self._batches, keep=keep_bodies)
+        self.bodies = ConversationStore(database, self._batches, keep=keep_bodies)
         self.sessions = SessionTable(database, self._batches)
-        self.budgets = Budgets(database, self._batches, zone, shared=database.shared)
+        self.budgets = BudgetStore(database, self._batches, zone, shared=database.shared)
         self.limits = limits_of(database, self._batches, self.keys, self.budgets)
-        self.gatekeeper = BooksGatekeeper(self.limits, self.budgets, self._batches)
+        self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._batches)
         self._tasks: list[asyncio.Task[None]] = []
         self._loss_unconfirmed = False
         self._loss_listeners: list[Callable[[], None]] = []
@@ -80,7 +80,7 @@ class Books:
         set_damaged_aside: bool = True,
         known_id: str | None = None,
         used_before: bool = False,
-    ) -> Books:
+    ) -> AccountingStore:
         """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file's path), made where there is none.
 
         `zone` is the home's time zone, by which days are told apart (None: this machine's). `keep` and `keep_rollups` are the
@@ -92,7 +92,7 @@ class Books:
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
 
-        async def make(*, is_damaged: bool) -> Books:
+        async def make(*, is_damaged: bool) -> AccountingStore:
             database = await Database.open(
                 url,
                 set_damaged_aside=set_damaged_aside,
@@ -111,18 +111,18 @@ class Books:
             return made
 
         try:
-            books = await make(is_damaged=False)
+            store = await make(is_damaged=False)
         except DatabaseError as err:
             if not (set_damaged_aside and err.damage):
                 raise
-            books = await make(is_damaged=True)
-        books._start("keys", books.keys.refresh, REFRESH_SECONDS)
-        books._start("budgets", books.budgets.refresh, REFRESH_SECONDS)
-        books._start("limits", books.limits.buckets.upkeep, TIDY_SECONDS / 60)
-        books._start("totals", books._follow, REFRESH_SECONDS)
-        books._start("retention", books.tidy, TIDY_SECONDS)
-        books._start("file", books._follow_file, REFRESH_SECONDS)
-        return books
+            store = await make(is_damaged=True)
+        store._start("keys", store.keys.refresh, REFRESH_SECONDS)
+        store._start("budgets", store.budgets.refresh, REFRESH_SECONDS)
+        store._start("limits", store.limits.buckets.upkeep, TIDY_SECONDS / 60)
+        store._start("totals", store._follow, REFRESH_SECONDS)
+        store._start("retention", store.tidy, TIDY_SECONDS)
+        store._start("file", store._follow_file, REFRESH_SECONDS)
+        return store
 
     @property
     def id(self) -> str:
@@ -260,7 +260,7 @@ class Books:
         self._set_unconfirmed(unconfirmed=await self._database.read(loss.is_unconfirmed))
 
     def _set_unconfirmed(self, *, unconfirmed: bool) -> None:
-        self.gatekeeper.loss_unconfirmed = unconfirmed
+        self.admission_control.loss_unconfirmed = unconfirmed
         if unconfirmed != self._loss_unconfirmed:
             self._loss_unconfirmed = unconfirmed
             for listener in tuple(self._loss_listeners):

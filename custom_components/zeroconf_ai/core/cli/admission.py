@@ -9,10 +9,10 @@ from typing import Any, override
 import click
 from click.core import ParameterSource
 
-from ..accounting.admission import Rates
+from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
 from ..accounting.storage.database import DatabaseError, address_digest
-from ..accounting.store import Books
+from ..accounting.store import AccountingStore
 from ..accounting.usage.generation import Recorders
 from ..engine import Engine
 from ..protocol.record import Auth
@@ -142,14 +142,14 @@ class Admission:
             raise click.UsageError("--keep-bodies keeps them with the records: pass --keys too (and --auth none).")
 
     @property
-    def per_address(self) -> Rates:
+    def per_address(self) -> RateLimits:
         """The limits of each address that sends no key."""
-        return Rates(self.address_requests_per_minute, self.address_tokens_per_minute)
+        return RateLimits(self.address_requests_per_minute, self.address_tokens_per_minute)
 
     @property
-    def per_user(self) -> Rates:
+    def per_user(self) -> RateLimits:
         """The limits of each user."""
-        return Rates(self.user_requests_per_minute, self.user_tokens_per_minute)
+        return RateLimits(self.user_requests_per_minute, self.user_tokens_per_minute)
 
     @property
     def mode(self) -> Auth:
@@ -158,43 +158,43 @@ class Admission:
             return Auth(self.auth)
         return Auth.TOKEN if self.key or self.keys else Auth.NONE
 
-    async def open_books(self, stack: AsyncExitStack) -> Books | None:
+    async def open_books(self, stack: AsyncExitStack) -> AccountingStore | None:
         """The opened database, where there is to be one. Raises click.ClickException where it cannot be opened."""
         if not self.keys:
             return None
-        books = await self._open(stack, keep_bodies=self.keep_bodies)
-        books.limits.per_address, books.limits.per_user = self.per_address, self.per_user
-        if books.loss_unconfirmed:
-            click.echo(_lost(books, self.database), err=True)
-        elif not len(books.keys):
+        store = await self._open(stack, keep_bodies=self.keep_bodies)
+        store.limits.per_address, store.limits.per_user = self.per_address, self.per_user
+        if store.loss_unconfirmed:
+            click.echo(_lost(store, self.database), err=True)
+        elif not len(store.keys):
             click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
-        return books
+        return store
 
     async def hold_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
         """Enforce the limits of single backends without keys. What they cost in a month is kept in the database, nothing else.
 
         Raises click.ClickException where it cannot be opened.
         """
-        books = await self._open(stack, keep_bodies=None)
-        if books.loss_unconfirmed:
-            click.echo(_lost(books, self.database), err=True)
-        engine.gatekeeper = books.gatekeeper
+        store = await self._open(stack, keep_bodies=None)
+        if store.loss_unconfirmed:
+            click.echo(_lost(store, self.database), err=True)
+        engine.admission_control = store.admission_control
 
-    async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None) -> Books:
+    async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None) -> AccountingStore:
         where = self.database or str(state.database_file())
         try:
             address = address_digest(where)
-            books = await Books.open(where, keep_bodies=keep_bodies, known_id=state.known_databases().get(address))
+            store = await AccountingStore.open(where, keep_bodies=keep_bodies, known_id=state.known_databases().get(address))
         except DatabaseError as err:
             raise click.ClickException(str(err)) from None
-        stack.push_async_callback(books.close)
-        state.remember_database(address, books.id)
-        return books
+        stack.push_async_callback(store.close)
+        state.remember_database(address, store.id)
+        return store
 
-    def guard(self, books: Books | None) -> Guard:
+    def guard(self, store: AccountingStore | None) -> Guard:
         """What checks every request."""
         return Guard(
-            books.keys if books is not None else None,
+            store.keys if store is not None else None,
             mode=self.mode,
             key=self.key or None,
             networks=self.networks or PRIVATE_NETWORKS,
@@ -203,24 +203,24 @@ class Admission:
         )
 
 
-def _lost(books: Books, database: str | None) -> str:
+def _lost(store: AccountingStore, database: str | None) -> str:
     """What the owner is told where keys and budgets were lost."""
     command = "zeroconf-ai keys confirm-loss" + (" --database …" if database is not None else "")
     return (
-        f"The database was damaged or is gone, with its keys and budgets. The new one has {len(books.keys)} keys and "
-        f"{len(books.budgets)} budgets. Backends that cost money answer no request until you confirm this: create the keys and "
+        f"The database was damaged or is gone, with its keys and budgets. The new one has {len(store.keys)} keys and "
+        f"{len(store.budgets)} budgets. Backends that cost money answer no request until you confirm this: create the keys and "
         f"budgets that are missing, then run {command}"
     )
 
 
-async def keep_records(stack: AsyncExitStack, engine: Engine, books: Books | None) -> Metrics:
+async def keep_records(stack: AsyncExitStack, engine: Engine, store: AccountingStore | None) -> Metrics:
     """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
     metrics = Metrics(engine.pool, engine.slots)
     stack.callback(metrics.close)
-    engine.recorder = Recorders(metrics, books.ledger) if books is not None else metrics
-    if books is not None:
-        engine.gatekeeper = books.gatekeeper
-        engine.bodies = books.bodies
-        metrics.watch_budgets(lambda: [books.budgets.state(budget.id) for budget in books.budgets])
-        await engine.sessions.open(books.sessions)
+    engine.recorder = Recorders(metrics, store.ledger) if store is not None else metrics
+    if store is not None:
+        engine.admission_control = store.admission_control
+        engine.bodies = store.bodies
+        metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])
+        await engine.sessions.open(store.sessions)
     return metrics

@@ -21,7 +21,7 @@ from ..accounting.keys.client_key import ClientKey
 from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
 from ..accounting.periods import Period
 from ..accounting.storage.database import DatabaseError, parse_url
-from ..accounting.store import Books
+from ..accounting.store import AccountingStore
 from . import state
 
 _PIPE_WIDTH = 240
@@ -128,9 +128,9 @@ def create(
 ) -> None:
     """Make a key for NAME. Its secret is shown this once and kept nowhere."""
 
-    async def do(books: Books) -> None:
-        key, secret = await books.keys.create(name, actor="command", **options)
-        await _set_budgets(books, key, budgets)
+    async def do(store: AccountingStore) -> None:
+        key, secret = await store.keys.create(name, actor="command", **options)
+        await _set_budgets(store, key, budgets)
         _show_secret(key, secret, url, as_json=as_json)
 
     _with_books(database, do, may_make=True)
@@ -147,24 +147,24 @@ def update(
 ) -> None:
     """Change the limits and budgets of KEY. What is not named stays as it is."""
 
-    async def do(books: Books) -> None:
-        found = _find(books.keys, key)
+    async def do(store: AccountingStore) -> None:
+        found = _find(store.keys, key)
         if no_limits:
             periods = {period for _, period in budgets}
-            for budget in books.budgets.of(Scope.KEY, found.id):
+            for budget in store.budgets.of(Scope.KEY, found.id):
                 if budget.period not in periods:
-                    await books.budgets.remove(budget.id, actor="command")
+                    await store.budgets.remove(budget.id, actor="command")
         changes: dict[str, Any] = {name: rate for name, rate in rates.items() if no_limits or rate is not None}
-        found = await books.keys.update(found.id, actor="command", **changes)
-        await _set_budgets(books, found, budgets)
+        found = await store.keys.update(found.id, actor="command", **changes)
+        await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
 
     _with_books(database, do)
 
 
-async def _set_budgets(books: Books, key: ClientKey, budgets: Iterable[tuple[int, Period]]) -> None:
+async def _set_budgets(store: AccountingStore, key: ClientKey, budgets: Iterable[tuple[int, Period]]) -> None:
     for amount, period in budgets:
-        await books.budgets.set(Scope.KEY, key.id, amount, period, actor="command")
+        await store.budgets.set(Scope.KEY, key.id, amount, period, actor="command")
 
 
 @command.command("list")
@@ -244,11 +244,11 @@ def disable(key: str, database: str | None, as_json: bool) -> None:
 def confirm_loss(database: str | None) -> None:
     """Confirm that keys and budgets were lost: a running gateway uses backends that cost money again."""
 
-    async def do(books: Books) -> None:
-        if not books.loss_unconfirmed:
+    async def do(store: AccountingStore) -> None:
+        if not store.loss_unconfirmed:
             click.echo("No loss of keys and budgets is to be confirmed.", err=True)
             return
-        await books.confirm_loss(actor="command")
+        await store.confirm_loss(actor="command")
         click.echo("Backends that cost money answer again.")
 
     _with_books(database, do)
@@ -264,20 +264,20 @@ def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool
 
 def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]]) -> None:
     """Have something done with the keys of a database. Raises click.ClickException, saying what to do."""
-    _with_books(database, lambda books: do(books.keys))
+    _with_books(database, lambda store: do(store.keys))
 
 
-def _with_books(database: str | None, do: Callable[[Books], Awaitable[None]], *, may_make: bool = False) -> None:
+def _with_books(database: str | None, do: Callable[[AccountingStore], Awaitable[None]], *, may_make: bool = False) -> None:
     """Have something done with a database. Raises click.ClickException, saying what to do."""
     where = database or str(state.database_file())
 
     async def run() -> None:
         _check(where, may_make=may_make)
-        books = await Books.open(where, set_damaged_aside=False)
+        store = await AccountingStore.open(where, set_damaged_aside=False)
         try:
-            await do(books)
+            await do(store)
         finally:
-            await books.close()
+            await store.close()
 
     try:
         asyncio.run(run())

@@ -18,7 +18,7 @@ from aiohttp import web
 import click
 import orjson
 
-from ..accounting.store import Books
+from ..accounting.store import AccountingStore
 from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
@@ -132,19 +132,19 @@ async def _serve(options: Options, provider_id: str) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     async with AsyncExitStack() as stack:
-        books = await options.admission.open_books(stack)
+        store = await options.admission.open_books(stack)
         later = await stack.enter_async_context(AsyncExitStack())  # what is opened while it serves is closed when that is over
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
-        metrics = await keep_records(stack, engine, books)
+        metrics = await keep_records(stack, engine, store)
         hold_limits = partial(options.admission.hold_limits, later, engine)
-        supply = await _supply(stack, engine, options, books, hold_limits)
+        supply = await _supply(stack, engine, options, store, hold_limits)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
             name=options.name,
-            access=options.admission.guard(books),
-            ledger=books.ledger if books is not None else None,
+            access=options.admission.guard(store),
+            ledger=store.ledger if store is not None else None,
             metrics=metrics,
             cors_origins=options.admission.origins,
         )
@@ -178,14 +178,18 @@ async def _serve(options: Options, provider_id: str) -> None:
 
 
 async def _supply(
-    stack: AsyncExitStack, engine: Engine, options: Options, books: Books | None, hold_limits: Callable[[], Awaitable[None]]
+    stack: AsyncExitStack,
+    engine: Engine,
+    options: Options,
+    store: AccountingStore | None,
+    hold_limits: Callable[[], Awaitable[None]],
 ) -> Supply | None:
     """Put the backends into the engine; what keeps them there, or None for the built-in one."""
     if not options.sources:
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, os.environ, hold_limits, None if books is None else books.limits)
+    supply = Supply(engine, options.sources, os.environ, hold_limits, None if store is None else store.limits)
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:

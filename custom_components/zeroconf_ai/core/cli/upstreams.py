@@ -11,7 +11,7 @@ import signal
 import aiohttp
 import click
 
-from ..accounting.limits.rate_limits import Limits
+from ..accounting.limits.rate_limits import RateLimiter
 from ..config.document import ConfigError
 from ..config.members import Upstreams
 from ..config.providers_file import Configuration, quick_config, read_config
@@ -63,7 +63,7 @@ class Supply:
         sources: Sources,
         environment: Mapping[str, str],
         hold_limits: Callable[[], Awaitable[None]],
-        limits: Limits | None = None,
+        limits: RateLimiter | None = None,
     ) -> None:
         """`limits` are those that the file may set, in the place of what they are now.
 
@@ -138,7 +138,7 @@ class Supply:
 
     async def _see_to_limits(self, wanted: Configuration) -> None:
         """Have the limits of backends hold, also where there are no keys. Raises click.ClickException."""
-        if self._engine.gatekeeper is None and any(upstream.limited for upstream in wanted.upstreams):
+        if self._engine.admission_control is None and any(upstream.limited for upstream in wanted.upstreams):
             await self._hold_limits()
 
     def _apply_rules(self) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..accounting.storage.database import DatabaseError, parse_url
-from ..accounting.store import Books
+from ..accounting.store import AccountingStore
 from ..accounting.usage import export
 from ..accounting.usage.rollups import Group, Use
 from . import state
@@ -78,15 +78,15 @@ def _check(where: str) -> None:
 
 async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[Use]]:
     """The range that is meant, and what was used in it. Raises DatabaseError, click.UsageError."""
-    books = await Books.open(where, set_damaged_aside=False)
+    store = await AccountingStore.open(where, set_damaged_aside=False)
     try:
-        today = books.totals.date
+        today = store.totals.date
         first, last = start or (end or today).replace(day=1), end or today
         if last < first:
             raise click.UsageError(f"{last} is before {first}: --from must be --to or before.")
-        return first, last, await books.ledger.use(first, last, group_by)
+        return first, last, await store.ledger.use(first, last, group_by)
     finally:
-        await books.close()
+        await store.close()
 
 
 def _table(group_by: Sequence[Group], uses: list[Use]) -> Table:

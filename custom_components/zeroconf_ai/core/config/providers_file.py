@@ -17,7 +17,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..accounting.admission import Rates
+from ..accounting.admission import RateLimits
 from ..backends.base import Timeouts
 from ..backends.catalogue import ModelOverride, Wishes
 from ..protocol.prices import Prices
@@ -126,9 +126,9 @@ class Configuration:
 
     upstreams: tuple[UpstreamConfig, ...] = ()
     policy: Policy = field(default_factory=Policy)
-    per_address: Rates | None = None
+    per_address: RateLimits | None = None
     """The limits of each address that sends no key; None: the file does not say."""
-    per_user: Rates | None = None
+    per_user: RateLimits | None = None
 
 
 def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> Configuration:

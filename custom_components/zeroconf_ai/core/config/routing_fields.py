@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..accounting.admission import Rates
+from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
 from ..routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
 from .document import Value, near
@@ -26,19 +26,19 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
     return Policy(**found)
 
 
-def read_limits(given: Mapping[str, Value]) -> Mapping[str, Rates]:
+def read_limits(given: Mapping[str, Value]) -> Mapping[str, RateLimits]:
     """What `limits:` says of `perAddress` and `perUser`; empty without it. Raises ConfigError."""
     if "limits" not in given:
         return {}
     return {whose: _rates(value) for whose, value in given["limits"].fields(("perAddress", "perUser")).items()}
 
 
-def _rates(value: Value) -> Rates:
+def _rates(value: Value) -> RateLimits:
     said = value.fields(("requestsPerMinute", "tokensPerMinute"))
     if not said:
         raise value.error(f"{value.name} needs `requestsPerMinute:`, `tokensPerMinute:`, or both.")
     numbers = {name: number.whole(1, LARGEST_RATE) for name, number in said.items()}
-    return Rates(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
+    return RateLimits(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
 
 
 def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, VirtualModel]:

@@ -13,46 +13,46 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from zeroconf_ai.accounting.admission import Asked
+from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Action, BudgetEvent, Scope, make_budget, parse_amount
 from zeroconf_ai.accounting.periods import Period, Windows, window
 from zeroconf_ai.accounting.storage.database import Database
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 
-from ..conftest import Make, Store
+from ..conftest import FreshDatabase, Make
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def asked(cost: int | dict[str, int] = 10, **fields: Any) -> Asked:
+def asked(cost: int | dict[str, int] = 10, **fields: Any) -> AdmissionRequest:
     costs = cost if isinstance(cost, dict) else {"cloud": cost}
-    return Asked("http", "chat", "m", worst_costs=costs, answer_tokens=100, **{"key_id": "k", **fields})
+    return AdmissionRequest("http", "chat", "m", worst_costs=costs, answer_tokens=100, **{"key_id": "k", **fields})
 
 
 def at(text: str, zone: tzinfo = BERLIN) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
 
 
-async def spend(books: Books, make: Make, cost: int, **fields: Any) -> None:
+async def spend(store: AccountingStore, make: Make, cost: int, **fields: Any) -> None:
     """One request that costs so much."""
-    admission = await books.gatekeeper.admit(asked(cost, **fields))
+    admission = await store.admission_control.admit(asked(cost, **fields))
     named = {"key_id": "k", **{name: value for name, value in fields.items() if name in ("key_id", "user_id", "created")}}
     generation = make("g", cost=cost, backend_id="cloud", model="m", **named)
     admission.settle(generation)
-    books.ledger.record(generation)
+    store.ledger.record(generation)
 
 
-async def spent(books: Books, budget_id: str) -> int:
+async def spent(store: AccountingStore, budget_id: str) -> int:
     """What is spent by the database's own word."""
-    await books.flush()
-    await books.budgets.refresh()
-    budget = books.budgets.get(budget_id)
+    await store.flush()
+    await store.budgets.refresh()
+    budget = store.budgets.get(budget_id)
     assert budget is not None
-    return (await books.budgets.accounts.look([books.budgets._due(budget, time.time())]))[0].spent
+    return (await store.budgets.accounts.look([store.budgets._due(budget, time.time())]))[0].spent
 
 
 # Periods.
@@ -115,155 +115,159 @@ def test_a_budget_names_whose_it_is() -> None:
 # Setting aside and charging.
 
 
-async def test_what_is_set_aside_is_not_there_for_another(books: Books, make: Make) -> None:
-    await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-    first = await books.gatekeeper.admit(asked(60))
+async def test_what_is_set_aside_is_not_there_for_another(store: AccountingStore, make: Make) -> None:
+    await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    first = await store.admission_control.admit(asked(60))
     with pytest.raises(QuotaError, match="set aside") as caught:
-        await books.gatekeeper.admit(asked(60))
+        await store.admission_control.admit(asked(60))
     assert caught.value.retry_after == 5.0
     assert caught.value.headers()["x-should-retry"] == "true"
     first.settle(make("g", cost=10, backend_id="cloud"))
     first.settle(make("g", cost=10, backend_id="cloud"))  # once counts
-    (await books.gatekeeper.admit(asked(90))).settle(make("g"))
-    assert await spent(books, "key:k:month") == 10
+    (await store.admission_control.admit(asked(90))).settle(make("g"))
+    assert await spent(store, "key:k:month") == 10
 
 
-async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself_is_not(books: Books, make: Make) -> None:
-    await books.budgets.set(Scope.USER, "u", NANO, Period.MONTH)
+async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself_is_not(
+    store: AccountingStore, make: Make
+) -> None:
+    await store.budgets.set(Scope.USER, "u", NANO, Period.MONTH)
     with pytest.raises(QuotaError, match=r"1\.00 left, and this request may cost up to 2\.00.*max_tokens below 100") as caught:
-        await books.gatekeeper.admit(asked(2 * NANO, user_id="u"))
+        await store.admission_control.admit(asked(2 * NANO, user_id="u"))
     headers = caught.value.headers()
     assert headers["x-should-retry"] == "false"
-    assert int(headers["Retry-After"]) > 60 or window(Period.MONTH, time.time(), books.budgets.zone).end - time.time() < 61
+    assert int(headers["Retry-After"]) > 60 or window(Period.MONTH, time.time(), store.budgets.zone).end - time.time() < 61
     assert (caught.value.code, caught.value.type) == ("budget_exceeded", "insufficient_quota")
-    (await books.gatekeeper.admit(asked(NANO, user_id="u"))).settle(make("g"))
+    (await store.admission_control.admit(asked(NANO, user_id="u"))).settle(make("g"))
 
 
-async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(books: Books, make: Make) -> None:
-    await books.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.FREE_ONLY)
-    await spend(books, make, 100)
+async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(store: AccountingStore, make: Make) -> None:
+    await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.FREE_ONLY)
+    await spend(store, make, 100)
     costs = {"cloud": 1, "local": 0}
-    admission = await books.gatekeeper.admit(asked(costs))
+    admission = await store.admission_control.admit(asked(costs))
     assert admission.barred == {"cloud"}
     with pytest.raises(QuotaError, match="no provider that costs nothing"):
-        await books.gatekeeper.admit(asked(1))
-    await books.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.REFUSE)
+        await store.admission_control.admit(asked(1))
+    await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.REFUSE)
     with pytest.raises(QuotaError, match="is spent"):
-        await books.gatekeeper.admit(asked({"local": 0}))
+        await store.admission_control.admit(asked({"local": 0}))
 
 
-async def test_a_backends_budget_bars_that_backend_alone(books: Books, make: Make) -> None:
-    await books.budgets.set(Scope.BACKEND, "cloud", 100, Period.MONTH)
+async def test_a_backends_budget_bars_that_backend_alone(store: AccountingStore, make: Make) -> None:
+    await store.budgets.set(Scope.BACKEND, "cloud", 100, Period.MONTH)
     limits = {"other": 50}
     costs = {"cloud": 101, "other": 50, "third": 1_000}
-    admission = await books.gatekeeper.admit(asked(costs, monthly_limits=limits))
+    admission = await store.admission_control.admit(asked(costs, monthly_limits=limits))
     assert admission.barred == {"cloud"}
     admission.settle(make("g", cost=50, backend_id="other"))
-    assert books.budgets.month_cost("other") in (0, 50)  # a shared database says so a moment later
-    admission = await books.gatekeeper.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
+    assert store.budgets.month_cost("other") in (0, 50)  # a shared database says so a moment later
+    admission = await store.admission_control.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
     assert admission.barred == {"other"}
-    assert await spent(books, "backend:cloud:month") == 0
-    await books.budgets.refresh()
-    assert books.budgets.month_cost("other") == 50
+    assert await spent(store, "backend:cloud:month") == 0
+    await store.budgets.refresh()
+    assert store.budgets.month_cost("other") == 50
 
 
-async def test_all_budgets_of_a_request_are_charged_and_no_others(books: Books, make: Make) -> None:
+async def test_all_budgets_of_a_request_are_charged_and_no_others(store: AccountingStore, make: Make) -> None:
     whose = [(Scope.KEY, "k"), (Scope.USER, "u"), (Scope.BACKEND, "cloud"), (Scope.HOUSEHOLD, None)]
     others = [(Scope.KEY, "x"), (Scope.USER, "x"), (Scope.BACKEND, "x")]
-    budgets = [await books.budgets.set(scope, subject, NANO, period) for scope, subject in whose + others for period in Period]
-    await spend(books, make, 7, user_id="u")
-    found = {budget.id: await spent(books, budget.id) for budget in budgets}
+    budgets = [await store.budgets.set(scope, subject, NANO, period) for scope, subject in whose + others for period in Period]
+    await spend(store, make, 7, user_id="u")
+    found = {budget.id: await spent(store, budget.id) for budget in budgets}
     assert found == {budget.id: 0 if budget.subject == "x" else 7 for budget in budgets}
 
 
-async def test_what_was_cancelled_costs_what_its_record_says(books: Books, make: Make) -> None:
-    await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-    admission = await books.gatekeeper.admit(asked(90))
+async def test_what_was_cancelled_costs_what_its_record_says(store: AccountingStore, make: Make) -> None:
+    await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    admission = await store.admission_control.admit(asked(90))
     admission.settle(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
-    assert await spent(books, "key:k:month") == 31
+    assert await spent(store, "key:k:month") == 31
 
 
-async def test_what_is_spent_is_what_the_ledger_says_also_of_before_there_was_a_budget(books: Books, make: Make) -> None:
+async def test_what_is_spent_is_what_the_ledger_says_also_of_before_there_was_a_budget(
+    store: AccountingStore, make: Make
+) -> None:
     for cost in (3, 4):
-        await spend(books, make, cost)
-    await books.budgets.set(Scope.KEY, "k", NANO, Period.MONTH)
-    await books.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
+        await spend(store, make, cost)
+    await store.budgets.set(Scope.KEY, "k", NANO, Period.MONTH)
+    await store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.DAY)
     for cost in (5, 6):
-        await spend(books, make, cost)
-    await spend(books, make, 100, key_id="other")
-    assert await spent(books, "key:k:month") == 18
-    assert await spent(books, "household:day") == books.ledger.totals.household.today.usage.cost == 118
+        await spend(store, make, cost)
+    await spend(store, make, 100, key_id="other")
+    assert await spent(store, "key:k:month") == 18
+    assert await spent(store, "household:day") == store.ledger.totals.household.today.usage.cost == 118
 
 
-async def test_what_is_spent_outlives_a_restart_and_is_told_once(store: Store, make: Make) -> None:
+async def test_what_is_spent_outlives_a_restart_and_is_told_once(fresh_database: FreshDatabase, make: Make) -> None:
     told: list[int] = []
     for _ in range(3):
-        books = await Books.open(store.url)
-        books.budgets.listen(lambda event: told.append(event.threshold))
-        if not len(books.budgets):
-            await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-        await spend(books, make, 30)
-        await books.close()
+        store = await AccountingStore.open(fresh_database.url)
+        store.budgets.listen(lambda event: told.append(event.threshold))
+        if not len(store.budgets):
+            await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+        await spend(store, make, 30)
+        await store.close()
     assert told == [80]
-    books = await Books.open(store.url)
-    books.budgets.listen(lambda event: told.append(event.threshold))
-    assert books.budgets.state("key:k:month").spent == 90
-    await spend(books, make, 10)
-    await books.close()
+    store = await AccountingStore.open(fresh_database.url)
+    store.budgets.listen(lambda event: told.append(event.threshold))
+    assert store.budgets.state("key:k:month").spent == 90
+    await spend(store, make, 10)
+    await store.close()
     assert told == [80, 100]
 
 
-async def test_each_threshold_is_told_once_with_what_belongs_to_it(books: Books, make: Make) -> None:
+async def test_each_threshold_is_told_once_with_what_belongs_to_it(store: AccountingStore, make: Make) -> None:
     events: list[BudgetEvent] = []
-    books.budgets.listen(lambda _: 1 / 0)  # type: ignore[arg-type]
-    stop = books.budgets.listen(events.append)
-    budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH, thresholds=(50, 100, 80))
+    store.budgets.listen(lambda _: 1 / 0)  # type: ignore[arg-type]
+    stop = store.budgets.listen(events.append)
+    budget = await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH, thresholds=(50, 100, 80))
     for _ in range(10):
-        await spend(books, make, 10)
-    await spent(books, budget.id)
+        await spend(store, make, 10)
+    await spent(store, budget.id)
     assert [(event.threshold, event.spent) for event in events] == [(50, 50), (80, 80), (100, 100)]
     assert {event.budget for event in events} == {budget}
-    assert events[0].period.label == window(Period.MONTH, time.time(), books.budgets.zone).label
+    assert events[0].period.label == window(Period.MONTH, time.time(), store.budgets.zone).label
     stop()
-    await books.budgets.reset(budget.id)
-    await spend(books, make, 60)
+    await store.budgets.reset(budget.id)
+    await spend(store, make, 60)
     assert len(events) == 3
 
 
-async def test_a_budget_changes_while_it_is_used(books: Books, make: Make) -> None:
+async def test_a_budget_changes_while_it_is_used(store: AccountingStore, make: Make) -> None:
     events: list[int] = []
-    books.budgets.listen(lambda event: events.append(event.threshold))
+    store.budgets.listen(lambda event: events.append(event.threshold))
     changes: list[int] = []
-    books.budgets.watch(lambda: changes.append(len(books.budgets)))
-    budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-    await spend(books, make, 90)
-    await spent(books, budget.id)
+    store.budgets.watch(lambda: changes.append(len(store.budgets)))
+    budget = await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+    await spend(store, make, 90)
+    await spent(store, budget.id)
     assert events == [80]
-    await books.budgets.set(Scope.KEY, "k", 1000, Period.MONTH)
-    assert await spent(books, budget.id) == 90
-    await spend(books, make, 710)
-    await spent(books, budget.id)
+    await store.budgets.set(Scope.KEY, "k", 1000, Period.MONTH)
+    assert await spent(store, budget.id) == 90
+    await spend(store, make, 710)
+    await spent(store, budget.id)
     assert events == [80, 80]
-    await books.budgets.set(Scope.KEY, "k", 500, Period.MONTH)
-    await spent(books, budget.id)
+    await store.budgets.set(Scope.KEY, "k", 500, Period.MONTH)
+    await spent(store, budget.id)
     assert events == [80, 80, 100]
-    await books.budgets.reset(budget.id)
-    assert await spent(books, budget.id) == 0
-    await spend(books, make, 400)
-    await spent(books, budget.id)
+    await store.budgets.reset(budget.id)
+    assert await spent(store, budget.id) == 0
+    await spend(store, make, 400)
+    await spent(store, budget.id)
     assert events == [80, 80, 100, 80]
-    await books.budgets.remove(budget.id)
-    await spend(books, make, 9_999)
-    assert len(books.budgets) == 0
+    await store.budgets.remove(budget.id)
+    await spend(store, make, 9_999)
+    assert len(store.budgets) == 0
     assert changes == [1, 1, 1, 1, 0]
-    acts = {(act.act, act.subject) for act in await books.audit.list()}
+    acts = {(act.act, act.subject) for act in await store.audit.list()}
     assert acts == {(f"budget.{act}", budget.id) for act in ("set", "reset", "remove")}
     with pytest.raises(KeyError):
-        await books.budgets.reset(budget.id)
+        await store.budgets.reset(budget.id)
 
 
-async def test_another_process_sees_what_was_changed(store: Store, make: Make) -> None:
-    here, there = await Books.open(store.url), await Books.open(store.url)
+async def test_another_process_sees_what_was_changed(fresh_database: FreshDatabase, make: Make) -> None:
+    here, there = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
         budget = await there.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
         await here.budgets.refresh()
@@ -282,34 +286,36 @@ async def test_another_process_sees_what_was_changed(store: Store, make: Make) -
 
 
 @asynccontextmanager
-async def timed(store: Store, moment: list[float]) -> AsyncIterator[Books]:
+async def timed(fresh_database: FreshDatabase, moment: list[float]) -> AsyncIterator[AccountingStore]:
     """Books whose budgets live at a time that a test chooses."""
-    books = await Books.open(store.url, zone=BERLIN)
-    books.budgets._clock = lambda: moment[0]
-    yield books
-    await books.close()
+    store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
+    store.budgets._clock = lambda: moment[0]
+    yield store
+    await store.close()
 
 
-async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_forgets_nothing(store: Store, make: Make) -> None:
+async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_forgets_nothing(
+    fresh_database: FreshDatabase, make: Make
+) -> None:
     before, after = at("2026-10-31T23:59:59"), at("2026-11-01T00:00:01")
     now = [before]
-    async with timed(store, now) as books:
+    async with timed(fresh_database, now) as store:
         events: list[str] = []
-        books.budgets.listen(lambda event: events.append(event.period.label))
-        budget = await books.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
+        store.budgets.listen(lambda event: events.append(event.period.label))
+        budget = await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
 
         async def spend_at(moment: float, cost: int) -> None:
             now[0] = moment
-            admission = await books.gatekeeper.admit(asked(cost, created=moment))
+            admission = await store.admission_control.admit(asked(cost, created=moment))
             admission.settle(make("g", cost=cost, created=moment, backend_id="cloud"))
-            await books.flush()
-            await books.budgets.refresh()
+            await store.flush()
+            await store.budgets.refresh()
 
         await spend_at(before, 90)
-        late = await books.gatekeeper.admit(asked(10, created=before))
+        late = await store.admission_control.admit(asked(10, created=before))
         await spend_at(after, 100)
         late.settle(make("g", cost=10, created=before, backend_id="cloud"))  # of October, whenever it ends
-        await books.flush()
+        await store.flush()
         for moment in (after, before, at("2031-05-05T00:00"), after):
             now[0] = moment
             if moment < at("2030-01-01T00:00"):
@@ -317,8 +323,8 @@ async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_f
                     await spend_at(moment, 1)
             else:
                 await spend_at(moment, 100)
-        await books.budgets.refresh()
-        assert books.budgets.state(budget.id).spent == 100
+        await store.budgets.refresh()
+        assert store.budgets.state(budget.id).spent == 100
         assert sorted(events) == ["2026-10-01", "2026-10-01", "2026-11-01", "2026-11-01", "2031-05-01", "2031-05-01"]
 
 
@@ -347,15 +353,15 @@ def test_no_order_of_events_spends_more_than_the_budget(
     tmp_path: Path, make: Make, shared: bool, steps: list[tuple[str, int, float]]
 ) -> None:
     async def run() -> None:
-        books = await Books.open(tmp_path / f"{time.monotonic_ns()}.db")
+        store = await AccountingStore.open(tmp_path / f"{time.monotonic_ns()}.db")
         amount, total = 100, 0
         open_requests: list[tuple[Any, int]] = []
         try:
-            await books.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
+            await store.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
             for step, cost, share in steps:
                 if step == "ask":
                     try:
-                        open_requests.append((await books.gatekeeper.admit(asked(cost)), cost))
+                        open_requests.append((await store.admission_control.admit(asked(cost)), cost))
                     except QuotaError:
                         held = sum(worst for _, worst in open_requests)
                         assert total + held + cost > amount or total >= amount
@@ -366,20 +372,20 @@ def test_no_order_of_events_spends_more_than_the_budget(
                     admission.settle(make("g", cost=real, backend_id="cloud"))
                 elif step == "reset":
                     await asyncio.sleep(0)
-                    await books.budgets.reset("key:k:month")
+                    await store.budgets.reset("key:k:month")
                     total = 0
                 elif step == "flush":
-                    await books.flush()
+                    await store.flush()
                 elif step == "raise":
                     amount = max(total, amount - cost)
-                    await books.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
+                    await store.budgets.set(Scope.KEY, "k", amount, Period.MONTH)
                 assert total <= max(amount, 100)
-            assert await spent(books, "key:k:month") == total
+            assert await spent(store, "key:k:month") == total
             for admission, worst in open_requests:
                 admission.settle(make("g", cost=worst, backend_id="cloud"))
-            assert await spent(books, "key:k:month") == total + sum(worst for _, worst in open_requests) <= 100
+            assert await spent(store, "key:k:month") == total + sum(worst for _, worst in open_requests) <= 100
         finally:
-            await books.close()
+            await store.close()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "shared", shared)

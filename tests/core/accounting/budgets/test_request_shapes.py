@@ -15,7 +15,7 @@ import pytest
 
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.backends.base import Answer, BackendInfo, StaticAnswer
 from zeroconf_ai.dialects.anthropic.client_request import to_chat as messages_to_chat
 from zeroconf_ai.dialects.ollama.client_request import chat_to_chat, generate_to_chat
@@ -142,10 +142,10 @@ def text_size(value: object) -> int:
 
 
 @asynccontextmanager
-async def spending(books: Books, *clouds: StubBackend, amount: int = CENT) -> AsyncIterator[Engine]:
+async def spending(store: AccountingStore, *clouds: StubBackend, amount: int = CENT) -> AsyncIterator[Engine]:
     """An engine whose household may spend so much."""
-    await books.budgets.set(Scope.HOUSEHOLD, None, amount, Period.MONTH)
-    engine = Engine(gatekeeper=books.gatekeeper, recorder=books.ledger)
+    await store.budgets.set(Scope.HOUSEHOLD, None, amount, Period.MONTH)
+    engine = Engine(admission_control=store.admission_control, recorder=store.ledger)
     for cloud in clouds:
         await engine.checker.check(engine.add(cloud), models=True)
     yield engine
@@ -160,13 +160,13 @@ async def use(engine: Engine, request: Request) -> str:
         return "".join([Delta.parse(chunk.data).content async for chunk in reply.chunks()])
 
 
-async def spent(books: Books) -> int:
+async def spent(store: AccountingStore) -> int:
     """What is spent, when nothing is set aside any more."""
     async with asyncio.timeout(20):
         while True:
-            await books.flush()
-            await books.budgets.refresh()
-            state = books.budgets.state("household:month")
+            await store.flush()
+            await store.budgets.refresh()
+            state = store.budgets.state("household:month")
             if not state.reserved:
                 return state.spent
             await asyncio.sleep(0.01)
@@ -212,26 +212,26 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_request_that_may_cost_more_than_is_left_is_not_sent(books: Books, shape: str) -> None:
+async def test_request_that_may_cost_more_than_is_left_is_not_sent(store: AccountingStore, shape: str) -> None:
     path, body = SHAPES[shape]
     cloud = Cloud(most=100_000)
     if path == "embeddings":
         cloud.listed = (ModelInfo("embed", pricing=PRICES.to_json()),)
-    await books.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
+    await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     async with served(cloud) as gateway:
-        gateway.engine.gatekeeper, gateway.engine.recorder = books.gatekeeper, books.ledger
+        gateway.engine.admission_control, gateway.engine.recorder = store.admission_control, store.ledger
         model = "embed" if path == "embeddings" else "m"
         status, answer, _ = await gateway.ask("POST", path, json={"model": model, **body})
     assert status in (400, 429), answer
     assert (cloud.sent, cloud.billed) == ([], 0)
     if status == 400:
         assert "budget" in answer["error"]["message"], answer
-    assert await spent(books) == 0
+    assert await spent(store) == 0
 
 
-async def test_only_fields_that_were_reckoned_with_are_forwarded(books: Books) -> None:
+async def test_only_fields_that_were_reckoned_with_are_forwarded(store: AccountingStore) -> None:
     cloud = Cloud()
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         body = {
             "model": "m", "messages": HI, "max_tokens": 1, "max_completion_tokens": 20, "temperature": 0.5, "top_k": 3,
             "service_tier": "priority", "surprise": {"costs": "a lot"}, "max_output_tokens": 20, "num_predict": 7,
@@ -242,17 +242,17 @@ async def test_only_fields_that_were_reckoned_with_are_forwarded(books: Books) -
     assert sent == {"max_completion_tokens": 20, "temperature": 0.5, "top_k": 3, "options": {"mirostat": 1}}
 
 
-async def test_backend_that_costs_nothing_gets_every_field(books: Books) -> None:
+async def test_backend_that_costs_nothing_gets_every_field(store: AccountingStore) -> None:
     home = StubBackend("home")
-    async with spending(books, home, amount=1) as engine:
+    async with spending(store, home, amount=1) as engine:
         body = {"model": "m", "messages": HI, "surprise": 1, "web_search_options": {}, "n": 2, "plugins": [{"id": "web"}]}
         await use(engine, Request.parse(Kind.CHAT, body))
     assert home.sent[0].body == body
 
 
-async def test_field_without_a_price_goes_where_it_costs_nothing(books: Books) -> None:
+async def test_field_without_a_price_goes_where_it_costs_nothing(store: AccountingStore) -> None:
     cloud, home = Cloud(), StubBackend("home", priority=200)
-    async with spending(books, cloud, home) as engine:
+    async with spending(store, cloud, home) as engine:
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "plugins": [{"id": "web"}], "max_tokens": 1}))
     assert (len(cloud.sent), len(home.sent)) == (0, 1)
 
@@ -263,25 +263,25 @@ async def test_field_without_a_price_goes_where_it_costs_nothing(books: Books) -
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("most", "sent"), [(None, None), (300, 300), (50_000, None)])
 async def test_request_without_a_limit_gets_one_that_fits_the_budget(
-    books: Books, stream: bool, most: int | None, sent: int | None
+    store: AccountingStore, stream: bool, most: int | None, sent: int | None
 ) -> None:
     cloud = Cloud(most=most)
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream}))
         limit = cloud.sent[0].body["max_tokens"]
         assert (limit == sent) if sent else (750 < limit < 1000)
-        assert 0 < cloud.billed == await spent(books) <= CENT
-        assert books.budgets.state("household:month").reserved == 0
+        assert 0 < cloud.billed == await spent(store) <= CENT
+        assert store.budgets.state("household:month").reserved == 0
         again = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream})
         found = await asyncio.gather(*(use(engine, again) for _ in range(20)), return_exceptions=True)
         assert not any("max_tokens" in err.message for err in found if isinstance(err, QuotaError))
         assert any(isinstance(err, QuotaError) for err in found)
-        assert cloud.billed == await spent(books) <= CENT
+        assert cloud.billed == await spent(store) <= CENT
 
 
-async def test_limit_of_a_request_is_not_lowered_but_refused(books: Books) -> None:
+async def test_limit_of_a_request_is_not_lowered_but_refused(store: AccountingStore) -> None:
     cloud = Cloud()
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         with pytest.raises(QuotaError, match="max_tokens below 2000"):
             await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 2000}))
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 900}))
@@ -291,53 +291,57 @@ async def test_limit_of_a_request_is_not_lowered_but_refused(books: Books) -> No
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 60}, {"n": 3}], ids=str)
 async def test_fifty_requests_at_once_whose_answers_are_as_long_as_they_may_be(
-    books: Books, stream: bool, fields: dict[str, Any]
+    store: AccountingStore, stream: bool, fields: dict[str, Any]
 ) -> None:
     cloud = Cloud()
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream, **fields})
         found = await asyncio.gather(*(use(engine, request) for _ in range(50)), return_exceptions=True)
         assert all(isinstance(one, str | QuotaError) for one in found), found
         assert any(isinstance(one, str) for one in found)
-        assert 0 < cloud.billed == await spent(books) <= CENT
-        assert books.budgets.state("household:month").reserved == 0
+        assert 0 < cloud.billed == await spent(store) <= CENT
+        assert store.budgets.state("household:month").reserved == 0
 
 
 # Upstreams that do not keep the limit.
 
 
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 100}], ids=str)
-async def test_stream_that_goes_beyond_its_limit_is_cut_off_at_the_reservation(books: Books, fields: dict[str, Any]) -> None:
+async def test_stream_that_goes_beyond_its_limit_is_cut_off_at_the_reservation(
+    store: AccountingStore, fields: dict[str, Any]
+) -> None:
     cloud = Cloud(obeys=False)
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, **fields})
         async with engine.run(request, CALLER) as reply:
             chunks = [chunk async for chunk in reply.chunks()]
         assert (chunks[-2].finish_reason, reply.failure) == ("length", None)
         assert chunks[-1].data["usage"]["estimated"] is True
-        assert 0 < cloud.billed <= await spent(books) + 10_000 <= CENT + 10_000
+        assert 0 < cloud.billed <= await spent(store) + 10_000 <= CENT + 10_000
         assert cloud.billed <= CENT
-        assert books.budgets.state("household:month").reserved == 0
+        assert store.budgets.state("household:month").reserved == 0
 
 
-async def test_stream_that_keeps_its_limit_is_not_cut_off(books: Books) -> None:
+async def test_stream_that_keeps_its_limit_is_not_cut_off(store: AccountingStore) -> None:
     cloud = Cloud()
-    async with spending(books, cloud, amount=100 * CENT) as engine:
+    async with spending(store, cloud, amount=100 * CENT) as engine:
         said = await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 500}))
     assert said == "word " * 500
 
 
-async def test_stream_of_a_backend_without_a_budget_is_not_looked_into(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stream_of_a_backend_without_a_budget_is_not_looked_into(
+    store: AccountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = StubBackend("home", [delta("Hello "), *[delta("you ")] * 1000, delta(finish="stop")])
-    async with spending(books, home) as engine:
+    async with spending(store, home) as engine:
         monkeypatch.setattr(Bill, "_measure", lambda *_: pytest.fail("a chunk was read"))
         said = await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True}))
         assert len(said) == 6 + 4000
 
 
-async def test_whole_answer_is_bounded_by_what_was_set_aside(books: Books) -> None:
+async def test_whole_answer_is_bounded_by_what_was_set_aside(store: AccountingStore) -> None:
     cloud = Cloud()
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 100}))
     (sent,) = cloud.sent
     assert sent.answer_bytes is not None
@@ -348,7 +352,7 @@ async def test_whole_answer_is_bounded_by_what_was_set_aside(books: Books) -> No
 
 
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 90}], ids=str)
-async def test_whole_answers_that_are_left_early_use_the_budget_up(books: Books, fields: dict[str, Any]) -> None:
+async def test_whole_answers_that_are_left_early_use_the_budget_up(store: AccountingStore, fields: dict[str, Any]) -> None:
     """The upstream makes and bills them to the end."""
     cloud = Cloud()
     real = cloud.send
@@ -359,7 +363,7 @@ async def test_whole_answers_that_are_left_early_use_the_budget_up(books: Books,
         return answer
 
     cloud.send = send  # type: ignore[method-assign]
-    async with spending(books, cloud) as engine:
+    async with spending(store, cloud) as engine:
         refused = 0
         for _ in range(20):
             before = len(cloud.sent)
@@ -371,7 +375,7 @@ async def test_whole_answers_that_are_left_early_use_the_budget_up(books: Books,
             (ended,) = await asyncio.gather(task, return_exceptions=True)
             refused += isinstance(ended, QuotaError)
         assert refused
-        assert cloud.billed <= await spent(books) + 20 * 100_000
+        assert cloud.billed <= await spent(store) + 20 * 100_000
         assert cloud.billed <= CENT
 
 
@@ -390,12 +394,14 @@ def named(cloud: Cloud, name: str, priority: int) -> Cloud:
 
 
 @pytest.mark.parametrize(("amount", "answered"), [(CENT, False), (3 * CENT, True)])
-async def test_failover_after_a_late_answer_spends_no_more_than_was_set_aside(books: Books, amount: int, answered: bool) -> None:
+async def test_failover_after_a_late_answer_spends_no_more_than_was_set_aside(
+    store: AccountingStore, amount: int, answered: bool
+) -> None:
     """Both upstreams bill; each one's own budget is charged with its part."""
     late, other = named(Late(), "late", 1), named(Cloud(), "other", 2)
     for backend_id in ("late", "other"):
-        await books.budgets.set(Scope.BACKEND, backend_id, NANO, Period.MONTH)
-    async with spending(books, late, other, amount=amount) as engine:
+        await store.budgets.set(Scope.BACKEND, backend_id, NANO, Period.MONTH)
+    async with spending(store, late, other, amount=amount) as engine:
         engine.policy = Policy(retry_metered_timeouts=True)
         for member in engine.pool:
             member.terms = Terms(prices={"*": PRICES})
@@ -403,11 +409,11 @@ async def test_failover_after_a_late_answer_spends_no_more_than_was_set_aside(bo
         found = await asyncio.gather(use(engine, Request.parse(Kind.CHAT, body)), return_exceptions=True)
         assert isinstance(found[0], str) is answered
         assert len(other.sent) == (1 if answered else 0)
-        total = await spent(books)
+        total = await spent(store)
         assert late.billed - 100_000 <= total - other.billed <= late.billed
         assert late.billed + other.billed <= amount
-        assert books.budgets.state("backend:other:month").spent == other.billed
-        assert books.budgets.state("backend:late:month").spent == total - other.billed
+        assert store.budgets.state("backend:other:month").spent == other.billed
+        assert store.budgets.state("backend:late:month").spent == total - other.billed
 
 
 # Any shape.
@@ -533,14 +539,14 @@ DIALECTS = {
 @pytest.mark.parametrize("name", DIALECTS)
 def test_no_shape_of_a_request_makes_an_upstream_bill_more_than_the_budget(file: Path, name: str) -> None:
     with asyncio.Runner() as runner:
-        books = runner.run(Books.open(file))
+        store = runner.run(AccountingStore.open(file))
         try:
-            _check_all(runner, books, name)
+            _check_all(runner, store, name)
         finally:
-            runner.run(books.close())
+            runner.run(store.close())
 
 
-def _check_all(runner: asyncio.Runner, books: Books, name: str) -> None:
+def _check_all(runner: asyncio.Runner, store: AccountingStore, name: str) -> None:
     dialect = DIALECTS[name]
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -555,14 +561,14 @@ def _check_all(runner: asyncio.Runner, books: Books, name: str) -> None:
         cloud = Cloud(tells=tells, obeys=obeys, most=most)
         if name == "embeddings":
             cloud.listed = (ModelInfo("m-embed", pricing=PRICES.to_json()),)
-        runner.run(_spend_all(books, cloud, amount, [dialect.parse(body) for body in requests]))
+        runner.run(_spend_all(store, cloud, amount, [dialect.parse(body) for body in requests]))
 
     check()
 
 
-async def _spend_all(books: Books, cloud: Cloud, amount: int, requests: list[Request]) -> None:
-    async with spending(books, cloud, amount=amount) as engine:
-        await books.budgets.reset("household:month")
+async def _spend_all(store: AccountingStore, cloud: Cloud, amount: int, requests: list[Request]) -> None:
+    async with spending(store, cloud, amount=amount) as engine:
+        await store.budgets.reset("household:month")
         for request in requests:
             before, refused = cloud.billed, None
             try:
@@ -570,6 +576,6 @@ async def _spend_all(books: Books, cloud: Cloud, amount: int, requests: list[Req
             except (QuotaError, InvalidRequestError) as err:
                 refused = err
             assert cloud.billed == before if refused else before < cloud.billed <= amount
-        state = books.budgets.state("household:month")
+        state = store.budgets.state("household:month")
         assert state.reserved == 0
         assert state.spent <= amount

@@ -9,37 +9,39 @@ import pytest
 
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.conversations import messages as bodies_module
-from zeroconf_ai.accounting.conversations.messages import Body
+from zeroconf_ai.accounting.conversations.messages import StoredExchange
 from zeroconf_ai.accounting.conversations.session_row import SessionRow
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage import statements, tables
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.rollups import FORGOTTEN, Group
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.execution.sessions import session_key
 
 from ....support.fakes.upstream import STOP, USAGE, StubBackend, delta
-from ..conftest import Make, Store, content
+from ..conftest import FreshDatabase, Make, content
 
 ALWAYS = (date(1, 1, 1), date(9999, 12, 31))
 TABLES = tuple(tables.metadata.tables)
 CANARY = "canary-4711"
 
 
-def body(generation_id: str, **fields: str) -> Body:
+def body(generation_id: str, **fields: str) -> StoredExchange:
     given = {"source": "assist", "request": f"{CANARY} asked", "response": "answered", "conversation_id": "c1"}
-    return Body(generation_id, time.time(), **{**given, **fields})
+    return StoredExchange(generation_id, time.time(), **{**given, **fields})
 
 
-async def test_acts_are_noted_with_who_and_when_and_without_secrets(books: Books, store: Store) -> None:
+async def test_acts_are_noted_with_who_and_when_and_without_secrets(
+    store: AccountingStore, fresh_database: FreshDatabase
+) -> None:
     began = time.time()
-    key, secret = await books.keys.create("Phone", actor="anna")
-    await books.keys.update(key.id, name="Tablet", actor="anna")
-    _, rotated = await books.keys.rotate(key.id, actor="ben")
-    await books.keys.revoke(key.id, actor="ben")
-    books.audit.note("anna", "budget.set", "household")
-    acts = await books.audit.list()
+    key, secret = await store.keys.create("Phone", actor="anna")
+    await store.keys.update(key.id, name="Tablet", actor="anna")
+    _, rotated = await store.keys.rotate(key.id, actor="ben")
+    await store.keys.revoke(key.id, actor="ben")
+    store.audit.note("anna", "budget.set", "household")
+    acts = await store.audit.list()
     assert [(act.actor, act.act, act.subject) for act in acts] == [
         ("anna", "budget.set", "household"),
         ("ben", "key.revoke", key.id),
@@ -48,24 +50,24 @@ async def test_acts_are_noted_with_who_and_when_and_without_secrets(books: Books
         ("anna", "key.create", key.id),
     ]
     assert all(began <= act.at <= time.time() for act in acts)
-    assert [act.act for act in await books.audit.list(2)] == ["budget.set", "key.revoke"]
-    stored = content(store, "audit")
+    assert [act.act for act in await store.audit.list(2)] == ["budget.set", "key.revoke"]
+    stored = content(fresh_database, "audit")
     assert not [each for each in (secret, rotated) if each[4:] in stored]
 
 
-async def test_old_acts_go(books: Books, store: Store) -> None:
-    books.audit.note("anna", "key.create", "k")
-    await books.flush()
-    store.run("UPDATE audit SET at = 5")
-    books.audit.note("anna", "key.revoke", "k")
-    await books.flush()
-    await books.tidy()
-    assert [act.act for act in await books.audit.list()] == ["key.revoke"]
+async def test_old_acts_go(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    store.audit.note("anna", "key.create", "k")
+    await store.flush()
+    fresh_database.run("UPDATE audit SET at = 5")
+    store.audit.note("anna", "key.revoke", "k")
+    await store.flush()
+    await store.tidy()
+    assert [act.act for act in await store.audit.list()] == ["key.revoke"]
 
 
-async def test_by_default_no_word_is_stored(books: Books, store: Store) -> None:
-    engine = Engine(recorder=books.ledger)
-    await engine.sessions.open(books.sessions)
+async def test_by_default_no_word_is_stored(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    engine = Engine(recorder=store.ledger)
+    await engine.sessions.open(store.sessions)
     said = [[delta(f"{CANARY} answered"), STOP, USAGE]]
     await engine.checker.check(engine.add(StubBackend("one", *said)))
     messages = [{"role": "system", "content": CANARY}, {"role": "user", "content": f"{CANARY} asked"}]
@@ -74,20 +76,22 @@ async def test_by_default_no_word_is_stored(books: Books, store: Store) -> None:
     async with engine.run(request, Caller(Source.HTTP, key_id="k")) as reply:
         assert CANARY.encode() in b"".join([chunk.raw async for chunk in reply.chunks()])
     assert request.session is not None
-    books.sessions.put(SessionRow(request.session, "one", "m", time.time()))
-    books.bodies.put(body("gen_1"))
-    await books.flush()
-    assert (store.count("generations"), store.count("sessions")) == (1, 1)
-    assert CANARY not in content(store, *TABLES)
+    store.sessions.put(SessionRow(request.session, "one", "m", time.time()))
+    store.bodies.put(body("gen_1"))
+    await store.flush()
+    assert (fresh_database.count("generations"), fresh_database.count("sessions")) == (1, 1)
+    assert CANARY not in content(fresh_database, *TABLES)
     await engine.close()
 
 
-async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_when_forgotten(store: Store) -> None:
+async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_when_forgotten(
+    fresh_database: FreshDatabase,
+) -> None:
     for keeps, whole in ((None, False), (True, False), (True, True), (False, False)):
-        books = await Books.open(store.url, keep_bodies=keeps)
-        key, _ = await books.keys.create("Phone")
-        engine = Engine(recorder=books.ledger)
-        engine.bodies = books.bodies
+        store = await AccountingStore.open(fresh_database.url, keep_bodies=keeps)
+        key, _ = await store.keys.create("Phone")
+        engine = Engine(recorder=store.ledger)
+        engine.bodies = store.bodies
         await engine.checker.check(engine.add(StubBackend("one", [delta(f"{CANARY} answered"), STOP, USAGE])))
         messages = [{"role": "user", "content": f"{CANARY} asked"}]
         body = {"model": "m", "messages": messages, "stream": not whole}
@@ -95,114 +99,114 @@ async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_
         async with engine.run(request, Caller(Source.HTTP, "Phone", key_id=key.id)) as reply:
             if not whole:
                 assert len([chunk async for chunk in reply.chunks()]) == 3
-        await books.flush()
-        assert (store.count("bodies"), store.count("conversations")) == ((1, 1) if keeps else (0, 0))
+        await store.flush()
+        assert (fresh_database.count("bodies"), fresh_database.count("conversations")) == ((1, 1) if keeps else (0, 0))
         if keeps:
-            found = await books.bodies.get("gen_1")
+            found = await store.bodies.get("gen_1")
             assert found is not None
             assert f"{CANARY} asked" in found[0]
             assert ("Hello" if whole else f"{CANARY} answered") in found[1]  # what the stub says to who wants no stream
-            assert store.run("SELECT id, source, display_name FROM conversations") == [("c1", "http", "Phone")]
-            await books.forget(key_id=key.id)
-        assert CANARY not in content(store, *TABLES)
+            assert fresh_database.run("SELECT id, source, display_name FROM conversations") == [("c1", "http", "Phone")]
+            await store.forget(key_id=key.id)
+        assert CANARY not in content(fresh_database, *TABLES)
         await engine.close()
-        await books.close()
+        await store.close()
 
 
 async def test_words_are_kept_where_the_owner_wants_it_and_deleted_when_not_any_more(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies_module, "BODY_LIMIT", 10)
-    books = await Books.open(store.url, keep_bodies=True)
-    books.bodies.put(body("1", request="question" * 10, username="anna", display_name="Kitchen"))
-    books.bodies.put(body("2", request="\0\ud800"))
-    assert await books.bodies.get("1") == ("questionqu", "answered")
-    assert await books.bodies.get("2") == ("?", "answered")
-    assert await books.bodies.get("3") is None
-    assert store.count("conversations") == 1
-    await books.close()
-    books = await Books.open(store.url)
-    books.bodies.put(body("4"))
-    await books.close()
-    assert store.count("bodies") == 2
-    await (await Books.open(store.url, keep_bodies=False)).close()
-    assert (store.count("bodies"), store.count("conversations")) == (0, 0)
+    store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
+    store.bodies.put(body("1", request="question" * 10, username="anna", display_name="Kitchen"))
+    store.bodies.put(body("2", request="\0\ud800"))
+    assert await store.bodies.get("1") == ("questionqu", "answered")
+    assert await store.bodies.get("2") == ("?", "answered")
+    assert await store.bodies.get("3") is None
+    assert fresh_database.count("conversations") == 1
+    await store.close()
+    store = await AccountingStore.open(fresh_database.url)
+    store.bodies.put(body("4"))
+    await store.close()
+    assert fresh_database.count("bodies") == 2
+    await (await AccountingStore.open(fresh_database.url, keep_bodies=False)).close()
+    assert (fresh_database.count("bodies"), fresh_database.count("conversations")) == (0, 0)
 
 
-async def test_words_go_with_the_records(store: Store) -> None:
-    books = await Books.open(store.url, keep_bodies=True, keep=1000.0)
-    books.bodies.put(body("old"))
-    await books.flush()
+async def test_words_go_with_the_records(fresh_database: FreshDatabase) -> None:
+    store = await AccountingStore.open(fresh_database.url, keep_bodies=True, keep=1000.0)
+    store.bodies.put(body("old"))
+    await store.flush()
     for statement in ("UPDATE bodies SET created = 5", "UPDATE conversations SET last_used = 5"):
-        store.run(statement)
-    books.bodies.put(body("new", conversation_id="c2"))
-    await books.flush()
-    await books.tidy()
-    assert await books.bodies.get("old") is None
-    assert await books.bodies.get("new") is not None
-    assert store.count("conversations") == 1
-    await books.close()
+        fresh_database.run(statement)
+    store.bodies.put(body("new", conversation_id="c2"))
+    await store.flush()
+    await store.tidy()
+    assert await store.bodies.get("old") is None
+    assert await store.bodies.get("new") is not None
+    assert fresh_database.count("conversations") == 1
+    await store.close()
 
 
-async def test_words_that_wait_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_words_that_wait_are_bounded(fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies_module, "PENDING_LIMIT", 5)
-    books = await Books.open(store.url, keep_bodies=True)
+    store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
     for number in range(20):
-        books.bodies.put(body(f"{number}"))
-    await books.close()
-    assert store.count("bodies") == 5
+        store.bodies.put(body(f"{number}"))
+    await store.close()
+    assert fresh_database.count("bodies") == 5
 
 
 @pytest.mark.parametrize("whose", ["key", "user"])
 async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
-    store: Store, make: Make, whose: str, monkeypatch: pytest.MonkeyPatch
+    fresh_database: FreshDatabase, make: Make, whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "DELETE_ROWS", 10)
     monkeypatch.setattr("zeroconf_ai.accounting.store.DELETE_ROWS", 10)
-    books = await Books.open(store.url, keep_bodies=True)
+    store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
     user = "user-canary"
-    key, _ = await books.keys.create("Name-canary", user_id=user, device="Device-canary", actor=user)
-    other, secret = await books.keys.create("Other", user_id="somebody")
+    key, _ = await store.keys.create("Name-canary", user_id=user, device="Device-canary", actor=user)
+    other, secret = await store.keys.create("Other", user_id="somebody")
     for scope, subject in ((Scope.KEY, key.id), (Scope.USER, user), (Scope.KEY, other.id)):
-        await books.budgets.set(scope, subject, 10**9, Period.MONTH)
+        await store.budgets.set(scope, subject, 10**9, Period.MONTH)
     names = {"key_id": key.id, "user_id": user}
     for number in range(25):
-        books.ledger.record(make(f"{number}", **names, caller="Name-canary", cost=2))
-        books.ledger.record(make(f"{number}", key_id=other.id, user_id="somebody", caller="Other", cost=3))
-        books.bodies.put(body(f"{number}", **names, username="Name-canary", conversation_id=f"{number}-canary"))
-    books.ledger.record(make("waiting", **names, cost=2))
-    before = books.totals.household
+        store.ledger.record(make(f"{number}", **names, caller="Name-canary", cost=2))
+        store.ledger.record(make(f"{number}", key_id=other.id, user_id="somebody", caller="Other", cost=3))
+        store.bodies.put(body(f"{number}", **names, username="Name-canary", conversation_id=f"{number}-canary"))
+    store.ledger.record(make("waiting", **names, cost=2))
+    before = store.totals.household
     if whose == "key":
-        await books.forget(key_id=key.id, actor="admin")
+        await store.forget(key_id=key.id, actor="admin")
     else:
-        await books.forget(user_id=user, actor=user)
-    assert books.totals.household == before
-    stored = content(store, *TABLES)
+        await store.forget(user_id=user, actor=user)
+    assert store.totals.household == before
+    stored = content(fresh_database, *TABLES)
     assert key.id not in stored
     assert "canary" not in stored or whose == "key"
     assert "Name-canary" not in stored
-    assert store.count("generations") == 25
-    uses = await books.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
+    assert fresh_database.count("generations") == 25
+    uses = await store.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
     assert {use.group[Group.KEY]: use.sums.costs for use in uses} == {FORGOTTEN: {"USD": 52}, other.id: {"USD": 75}}
-    assert books.keys.get(key.id) is None
-    assert {budget.subject for budget in books.budgets} == {other.id, *([user] if whose == "key" else [])}
-    assert books.keys.verify(secret).id == other.id
-    [act, *_] = await books.audit.list()
+    assert store.keys.get(key.id) is None
+    assert {budget.subject for budget in store.budgets} == {other.id, *([user] if whose == "key" else [])}
+    assert store.keys.verify(secret).id == other.id
+    [act, *_] = await store.audit.list()
     assert (act.actor, act.act, act.subject) == ("admin" if whose == "key" else FORGOTTEN, "forget", whose)
     if whose == "key":
-        await books.forget(user_id=user)
-        uses = await books.ledger.use(*ALWAYS, (Group.KEY,))
+        await store.forget(user_id=user)
+        uses = await store.ledger.use(*ALWAYS, (Group.KEY,))
         assert {use.group[Group.KEY]: use.sums.requests for use in uses} == {FORGOTTEN: 26, other.id: 25}
-    await books.close()
+    await store.close()
 
 
-async def test_one_is_forgotten_at_a_time(books: Books) -> None:
+async def test_one_is_forgotten_at_a_time(store: AccountingStore) -> None:
     for whose in ({}, {"key_id": "k", "user_id": "u"}):
         with pytest.raises(TypeError, match="either"):
-            await books.forget(**whose)
+            await store.forget(**whose)
 
 
-async def test_a_key_of_which_nothing_is_known_is_forgotten_all_the_same(books: Books, make: Make) -> None:
-    books.ledger.record(make("1", key_id="gone"))
-    await asyncio.gather(books.forget(key_id="gone"), books.forget(key_id="never"))
-    assert await books.ledger.get("1") is None
+async def test_a_key_of_which_nothing_is_known_is_forgotten_all_the_same(store: AccountingStore, make: Make) -> None:
+    store.ledger.record(make("1", key_id="gone"))
+    await asyncio.gather(store.forget(key_id="gone"), store.forget(key_id="never"))
+    assert await store.ledger.get("1") is None

@@ -17,10 +17,10 @@ from zeroconf_ai.accounting.keys.client_key import ClientKey
 from zeroconf_ai.accounting.keys.key_store import KeyStore, digest, new_secret
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import DatabaseError
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
 
-from ..conftest import Store, content
+from ..conftest import FreshDatabase, content
 
 
 def refused(keys: KeyStore, secret: str) -> str:
@@ -41,9 +41,9 @@ def test_a_secret_is_one_of_its_own() -> None:
     assert len({new_secret() for _ in range(100)}) == 100
 
 
-async def test_a_key_is_known_by_its_secret_alone(books: Books) -> None:
-    key, secret = await books.keys.create("Phone", user_id="u1", models=("qwen*",), endpoints=("chat",), background=True)
-    assert books.keys.verify(secret) == key
+async def test_a_key_is_known_by_its_secret_alone(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Phone", user_id="u1", models=("qwen*",), endpoints=("chat",), background=True)
+    assert store.keys.verify(secret) == key
     assert (key.prefix, key.name, key.user_id, key.models, key.endpoints, key.background, key.enabled) == (
         secret[:8],
         "Phone",
@@ -54,37 +54,37 @@ async def test_a_key_is_known_by_its_secret_alone(books: Books) -> None:
         True,
     )
     for wrong in ("", key.prefix, key.id, secret + "x", secret[:-1], new_secret(), "x" * 10_000_000, "ä\udc80\ud800", "zai_\0"):
-        assert refused(books.keys, wrong) == "invalid_api_key"
+        assert refused(store.keys, wrong) == "invalid_api_key"
 
 
-async def test_keys_are_there_again_after_a_restart(store: Store) -> None:
-    books = await Books.open(store.url)
-    key, secret = await books.keys.create("Phone", device="phone", models=("a", "b"), expires=time.time() + 1000)
-    books.keys.verify(secret)
-    used = books.keys.get(key.id)
-    await books.close()
-    books = await Books.open(store.url)
-    assert list(books.keys) == [used]
+async def test_keys_are_there_again_after_a_restart(fresh_database: FreshDatabase) -> None:
+    store = await AccountingStore.open(fresh_database.url)
+    key, secret = await store.keys.create("Phone", device="phone", models=("a", "b"), expires=time.time() + 1000)
+    store.keys.verify(secret)
+    used = store.keys.get(key.id)
+    await store.close()
+    store = await AccountingStore.open(fresh_database.url)
+    assert list(store.keys) == [used]
     assert used is not None
     assert used.last_used is not None
-    assert books.keys.verify(secret).id == key.id
-    await books.close()
+    assert store.keys.verify(secret).id == key.id
+    await store.close()
 
 
 async def test_no_secret_and_no_hash_of_one_is_shown_and_no_secret_kept(
-    books: Books, store: Store, caplog: pytest.LogCaptureFixture
+    store: AccountingStore, fresh_database: FreshDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    key, secret = await books.keys.create("Phone")
-    _, rotated = await books.keys.rotate(key.id)
-    books.keys.verify(secret)
-    other = await Books.open(store.url)
+    key, secret = await store.keys.create("Phone")
+    _, rotated = await store.keys.rotate(key.id)
+    store.keys.verify(secret)
+    other = await AccountingStore.open(fresh_database.url)
     with pytest.raises(DatabaseError) as caught:
         await other._database.write(lambda connection: statements.add(connection, key, digest(rotated)))
     await other.close()
-    shown = "".join(map(repr, (books, books.keys, key, list(books.keys), caught.value))) + str(caught.value) + caplog.text
-    await books.flush()
-    stored = content(store, "keys", "audit")
+    shown = "".join(map(repr, (store, store.keys, key, list(store.keys), caught.value))) + str(caught.value) + caplog.text
+    await store.flush()
+    stored = content(fresh_database, "keys", "audit")
     for each in (secret, rotated):
         assert each[10:] not in shown
         assert digest(each).hex() not in shown
@@ -93,86 +93,86 @@ async def test_no_secret_and_no_hash_of_one_is_shown_and_no_secret_kept(
         assert hashlib.sha256(each.encode()).hexdigest() in stored
 
 
-async def test_a_disabled_and_an_expired_key_are_refused_each_by_its_name(books: Books) -> None:
-    key, secret = await books.keys.create("Phone")
-    await books.keys.update(key.id, enabled=False)
-    assert refused(books.keys, secret) == "key_disabled"
-    await books.keys.update(key.id, enabled=True, expires=time.time() - 1)
-    assert refused(books.keys, secret) == "key_expired"
-    await books.keys.update(key.id, expires=None)
-    assert books.keys.verify(secret).id == key.id
+async def test_a_disabled_and_an_expired_key_are_refused_each_by_its_name(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Phone")
+    await store.keys.update(key.id, enabled=False)
+    assert refused(store.keys, secret) == "key_disabled"
+    await store.keys.update(key.id, enabled=True, expires=time.time() - 1)
+    assert refused(store.keys, secret) == "key_expired"
+    await store.keys.update(key.id, expires=None)
+    assert store.keys.verify(secret).id == key.id
 
 
-async def test_only_what_may_change_changes(books: Books) -> None:
-    key, secret = await books.keys.create("Phone")
-    changed = await books.keys.update(key.id, name="  Tab\nlet ", models=["x"], endpoints=["chat"], background=True)
+async def test_only_what_may_change_changes(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Phone")
+    changed = await store.keys.update(key.id, name="  Tab\nlet ", models=["x"], endpoints=["chat"], background=True)
     assert (changed.name, changed.models, changed.endpoints, changed.background) == ("Tablet", ("x",), ("chat",), True)
-    assert books.keys.verify(secret) == changed
+    assert store.keys.verify(secret) == changed
     with pytest.raises(TypeError, match="digest"):
-        await books.keys.update(key.id, digest=b"")
+        await store.keys.update(key.id, digest=b"")
     with pytest.raises(KeyError):
-        await books.keys.update("nobody", name="x")
+        await store.keys.update("nobody", name="x")
 
 
-async def test_a_revoked_key_is_refused_from_the_call_on(books: Books, store: Store) -> None:
-    key, secret = await books.keys.create("Phone")
-    _, other = await books.keys.create("Tablet")
-    revoking = asyncio.ensure_future(books.keys.revoke(key.id))
+async def test_a_revoked_key_is_refused_from_the_call_on(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    key, secret = await store.keys.create("Phone")
+    _, other = await store.keys.create("Tablet")
+    revoking = asyncio.ensure_future(store.keys.revoke(key.id))
     await asyncio.sleep(0)
-    assert refused(books.keys, secret) == "invalid_api_key"
+    assert refused(store.keys, secret) == "invalid_api_key"
     await revoking
-    assert store.run("SELECT name FROM keys") == [("Tablet",)]
+    assert fresh_database.run("SELECT name FROM keys") == [("Tablet",)]
     with pytest.raises(KeyError):
-        await books.keys.revoke(key.id)
-    assert books.keys.verify(other).name == "Tablet"
+        await store.keys.revoke(key.id)
+    assert store.keys.verify(other).name == "Tablet"
 
 
 async def test_a_key_whose_revocation_cannot_be_written_stays_revoked_and_is_written_later(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
-    books = await Books.open(file)
-    key, secret = await books.keys.create("Phone")
+    store = await AccountingStore.open(file)
+    key, secret = await store.keys.create("Phone")
     with closing(hold(file)):
         with pytest.raises(DatabaseError):
-            await books.keys.revoke(key.id)
-        assert refused(books.keys, secret) == "invalid_api_key"
-    await books.flush()
+            await store.keys.revoke(key.id)
+        assert refused(store.keys, secret) == "invalid_api_key"
+    await store.flush()
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*) FROM keys").fetchone() == (0,)
-    await books.keys.refresh()
-    assert refused(books.keys, secret) == "invalid_api_key"
-    await books.close()
+    await store.keys.refresh()
+    assert refused(store.keys, secret) == "invalid_api_key"
+    await store.close()
 
 
-async def test_a_key_revoked_while_it_is_changed_does_not_come_back(books: Books) -> None:
-    key, secret = await books.keys.create("Phone")
+async def test_a_key_revoked_while_it_is_changed_does_not_come_back(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Phone")
     hold = threading.Event()
-    busy = asyncio.ensure_future(books._database.read(lambda _: hold.wait()))
-    changing = asyncio.ensure_future(books.keys.update(key.id, name="x"))
-    rotating = asyncio.ensure_future(books.keys.rotate(key.id))
+    busy = asyncio.ensure_future(store._database.read(lambda _: hold.wait()))
+    changing = asyncio.ensure_future(store.keys.update(key.id, name="x"))
+    rotating = asyncio.ensure_future(store.keys.rotate(key.id))
     await asyncio.sleep(0)
-    revoking = asyncio.ensure_future(books.keys.revoke(key.id))
+    revoking = asyncio.ensure_future(store.keys.revoke(key.id))
     await asyncio.sleep(0)
     hold.set()
     await asyncio.gather(busy, revoking)
     for task in (changing, rotating):
         with pytest.raises(KeyError):
             await task
-    assert refused(books.keys, secret) == "invalid_api_key"
-    await books.keys.refresh()
-    assert list(books.keys) == []
+    assert refused(store.keys, secret) == "invalid_api_key"
+    await store.keys.refresh()
+    assert list(store.keys) == []
 
 
-async def test_another_process_s_changes_are_seen(books: Books, store: Store) -> None:
-    other = await Books.open(store.url)
+async def test_another_process_s_changes_are_seen(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+    other = await AccountingStore.open(fresh_database.url)
     seen = asyncio.Event()
     stop = other.keys.listen(seen.set)
-    key, secret = await books.keys.create("Phone")
+    key, secret = await store.keys.create("Phone")
     await seen.wait()
     assert other.keys.verify(secret) == key
     seen.clear()
-    await books.keys.revoke(key.id)
+    await store.keys.revoke(key.id)
     await seen.wait()
     assert refused(other.keys, secret) == "invalid_api_key"
     with pytest.raises(KeyError):
@@ -181,54 +181,58 @@ async def test_another_process_s_changes_are_seen(books: Books, store: Store) ->
     await other.close()
 
 
-async def test_changes_of_two_processes_at_once_are_all_seen_by_both(books: Books, store: Store) -> None:
-    other = await Books.open(store.url)
-    made = await asyncio.gather(*(keys.create(f"{at}") for at in range(10) for keys in (books.keys, other.keys)))
-    for keys in (books.keys, other.keys):
+async def test_changes_of_two_processes_at_once_are_all_seen_by_both(
+    store: AccountingStore, fresh_database: FreshDatabase
+) -> None:
+    other = await AccountingStore.open(fresh_database.url)
+    made = await asyncio.gather(*(keys.create(f"{at}") for at in range(10) for keys in (store.keys, other.keys)))
+    for keys in (store.keys, other.keys):
         await keys.refresh()
         assert {keys.verify(secret).id for _, secret in made} == {key.id for key, _ in made}
     await other.close()
 
 
-async def test_what_another_process_revoked_cannot_be_changed_or_rotated(books: Books, store: Store) -> None:
-    key, _ = await books.keys.create("Phone")
-    store.run("DELETE FROM keys")
+async def test_what_another_process_revoked_cannot_be_changed_or_rotated(
+    store: AccountingStore, fresh_database: FreshDatabase
+) -> None:
+    key, _ = await store.keys.create("Phone")
+    fresh_database.run("DELETE FROM keys")
     with pytest.raises(KeyError):
-        await books.keys.update(key.id, name="x")
+        await store.keys.update(key.id, name="x")
     with pytest.raises(KeyError):
-        await books.keys.rotate(key.id)
+        await store.keys.rotate(key.id)
 
 
 async def test_after_a_rotation_both_secrets_are_good_for_a_while(
-    books: Books, store: Store, monkeypatch: pytest.MonkeyPatch
+    store: AccountingStore, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, first = await books.keys.create("Phone")
-    rotated, second = await books.keys.rotate(key.id, 1000.0)
+    key, first = await store.keys.create("Phone")
+    rotated, second = await store.keys.rotate(key.id, 1000.0)
     assert (rotated.id, rotated.prefix) == (key.id, second[:8])
-    assert books.keys.verify(first) == books.keys.verify(second) == rotated
-    await Books.close(books)
-    books = await Books.open(store.url)
-    assert books.keys.verify(first).id == books.keys.verify(second).id == key.id
+    assert store.keys.verify(first) == store.keys.verify(second) == rotated
+    await AccountingStore.close(store)
+    store = await AccountingStore.open(fresh_database.url)
+    assert store.keys.verify(first).id == store.keys.verify(second).id == key.id
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 1001)
-    assert refused(books.keys, first) == "invalid_api_key"
-    assert books.keys.verify(second).id == key.id
+    assert refused(store.keys, first) == "invalid_api_key"
+    assert store.keys.verify(second).id == key.id
     monkeypatch.undo()
-    _, third = await books.keys.rotate(key.id, 0)
-    assert [refused(books.keys, old) for old in (first, second)] == ["invalid_api_key"] * 2
-    assert books.keys.verify(third).id == key.id
-    await books.close()
+    _, third = await store.keys.rotate(key.id, 0)
+    assert [refused(store.keys, old) for old in (first, second)] == ["invalid_api_key"] * 2
+    assert store.keys.verify(third).id == key.id
+    await store.close()
 
 
-async def test_a_secret_made_elsewhere_is_taken_in_once(books: Books) -> None:
+async def test_a_secret_made_elsewhere_is_taken_in_once(store: AccountingStore) -> None:
     secret = "zai_example_example_example"
-    key = await books.keys.adopt("First", digest(secret), secret[:8], device="phone")
-    assert books.keys.verify(secret) == key
-    assert (await books.keys.adopt("Again", digest(secret), secret[:8])).id == key.id
-    assert len(books.keys) == 1
+    key = await store.keys.adopt("First", digest(secret), secret[:8], device="phone")
+    assert store.keys.verify(secret) == key
+    assert (await store.keys.adopt("Again", digest(secret), secret[:8])).id == key.id
+    assert len(store.keys) == 1
 
 
-async def test_ten_thousand_keys_are_told_apart(books: Books) -> None:
+async def test_ten_thousand_keys_are_told_apart(store: AccountingStore) -> None:
     secrets = [new_secret() for _ in range(10_000)]
 
     def fill(connection: object) -> None:
@@ -236,39 +240,39 @@ async def test_ten_thousand_keys_are_told_apart(books: Books) -> None:
         for at, secret in enumerate(secrets):
             statements.add(connection, ClientKey(f"{at}", f"{at}", secret[:8], time.time()), digest(secret))  # type: ignore[arg-type]
 
-    await books._database.write(fill)
-    await books.keys.refresh()
-    assert [books.keys.verify(secret).id for secret in secrets] == [f"{at}" for at in range(10_000)]
-    await books.keys.revoke("7")
-    assert refused(books.keys, secrets[7]) == "invalid_api_key"
-    assert len(books.keys) == 9_999
+    await store._database.write(fill)
+    await store.keys.refresh()
+    assert [store.keys.verify(secret).id for secret in secrets] == [f"{at}" for at in range(10_000)]
+    await store.keys.revoke("7")
+    assert refused(store.keys, secrets[7]) == "invalid_api_key"
+    assert len(store.keys) == 9_999
 
 
 async def test_uses_are_noted_at_once_here_and_once_a_minute_in_the_database(
-    books: Books, store: Store, monkeypatch: pytest.MonkeyPatch
+    store: AccountingStore, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stored() -> float | None:
-        [(used,)] = store.run("SELECT last_used FROM keys")
+        [(used,)] = fresh_database.run("SELECT last_used FROM keys")
         return None if used is None else float(used)
 
-    key, secret = await books.keys.create("Phone")
+    key, secret = await store.keys.create("Phone")
     now = time.time()
     for later, expected in ((0, 0), (30, 0), (61, 61)):
         monkeypatch.setattr(time, "time", lambda later=later: now + later)
-        books.keys.verify(secret)
-        told = books.keys.get(key.id)
+        store.keys.verify(secret)
+        told = store.keys.get(key.id)
         assert told is not None
         assert told.last_used == now + later
-        await books.flush()
+        await store.flush()
         assert stored() == now + expected
 
 
-async def test_listeners_are_told_until_they_stop(books: Books) -> None:
+async def test_listeners_are_told_until_they_stop(store: AccountingStore) -> None:
     told: list[int] = []
-    stop = books.keys.listen(lambda: told.append(len(books.keys)))
-    key, _ = await books.keys.create("Phone")
-    await books.keys.revoke(key.id)
+    stop = store.keys.listen(lambda: told.append(len(store.keys)))
+    key, _ = await store.keys.create("Phone")
+    await store.keys.revoke(key.id)
     stop()
     stop()
-    await books.keys.create("Tablet")
+    await store.keys.create("Tablet")
     assert told == [1, 0]

@@ -5,32 +5,32 @@ from typing import Any
 
 import pytest
 
-from zeroconf_ai.accounting.admission import Admission, Asked, Rates
+from zeroconf_ai.accounting.admission import Admission, AdmissionRequest, RateLimits
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.limits import token_buckets as buckets_module
 from zeroconf_ai.accounting.limits.rate_limits import go_duration
-from zeroconf_ai.accounting.limits.token_buckets import Draw, MemoryBuckets, Short
+from zeroconf_ai.accounting.limits.token_buckets import BucketDraw, BucketShortfall, MemoryTokenBuckets
 from zeroconf_ai.accounting.periods import Period
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import QuotaError, RateLimitError
 from zeroconf_ai.protocol.usage import Usage
 
-from ..conftest import Make, Store
+from ..conftest import FreshDatabase, Make
 
 
-async def keyed(books: Books, **limits: Any) -> str:
-    key, _ = await books.keys.create("Phone", **limits)
+async def keyed(store: AccountingStore, **limits: Any) -> str:
+    key, _ = await store.keys.create("Phone", **limits)
     return key.id
 
 
-async def ask(books: Books, key_id: str | None = None, *, tokens: int = 0, **fields: Any) -> Admission:
-    asked = Asked("http", "chat", "m", key_id=key_id, prompt_tokens=tokens, **fields)
-    return await books.gatekeeper.admit(asked)
+async def ask(store: AccountingStore, key_id: str | None = None, *, tokens: int = 0, **fields: Any) -> Admission:
+    asked = AdmissionRequest("http", "chat", "m", key_id=key_id, prompt_tokens=tokens, **fields)
+    return await store.admission_control.admit(asked)
 
 
-async def refused(books: Books, key_id: str | None = None, **fields: Any) -> RateLimitError:
+async def refused(store: AccountingStore, key_id: str | None = None, **fields: Any) -> RateLimitError:
     with pytest.raises(RateLimitError) as caught:
-        await ask(books, key_id, **fields)
+        await ask(store, key_id, **fields)
     assert caught.value.status == 429
     return caught.value
 
@@ -45,16 +45,16 @@ def test_durations_are_written_as_openai_writes_them(seconds: float, words: str)
 
 async def test_a_bucket_fills_evenly_and_owes_what_was_more_than_it_holds() -> None:
     now = [0.0]
-    buckets = MemoryBuckets(lambda: now[0])
-    assert await buckets.draw([Draw("a", 60, 60)]) == {"a": 0}
-    short = await buckets.draw([Draw("b", 10, 1), Draw("a", 60, 3)])
-    assert isinstance(short, Short)
+    buckets = MemoryTokenBuckets(lambda: now[0])
+    assert await buckets.draw([BucketDraw("a", 60, 60)]) == {"a": 0}
+    short = await buckets.draw([BucketDraw("b", 10, 1), BucketDraw("a", 60, 3)])
+    assert isinstance(short, BucketShortfall)
     assert (short.draw.name, short.wait) == ("a", 3)
     assert await buckets.level("b", 10) == 10  # nothing is taken unless all is
     now[0] = 3
-    assert await buckets.draw([Draw("a", 60, 3)]) == {"a": 0}
+    assert await buckets.draw([BucketDraw("a", 60, 3)]) == {"a": 0}
     now[0] = 500
-    assert await buckets.draw([Draw("a", 60, 100)]) == {"a": -40}
+    assert await buckets.draw([BucketDraw("a", 60, 100)]) == {"a": -40}
     buckets.give({"a": 90, "unknown": 5})
     assert await buckets.level("a", 60) == 50
     now[0] = 1000
@@ -63,140 +63,140 @@ async def test_a_bucket_fills_evenly_and_owes_what_was_more_than_it_holds() -> N
 
 async def test_buckets_are_bounded_and_the_busy_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets_module, "MAX_BUCKETS", 10)
-    buckets = MemoryBuckets(lambda: 0.0)
-    await buckets.draw([Draw("busy", 10, 5)])
+    buckets = MemoryTokenBuckets(lambda: 0.0)
+    await buckets.draw([BucketDraw("busy", 10, 5)])
     for number in range(100):
-        await buckets.draw([Draw(f"a{number}", 10, 1)])
-        await buckets.draw([Draw("busy", 10, 0)])
+        await buckets.draw([BucketDraw(f"a{number}", 10, 1)])
+        await buckets.draw([BucketDraw("busy", 10, 0)])
     assert len(buckets._levels) == 10
     assert await buckets.level("busy", 10) == 5
 
 
-async def test_requests_of_a_key_are_counted_and_told(books: Books) -> None:
-    key = await keyed(books, requests_per_minute=3)
-    told = [(await ask(books, key)).headers for _ in range(3)]
+async def test_requests_of_a_key_are_counted_and_told(store: AccountingStore) -> None:
+    key = await keyed(store, requests_per_minute=3)
+    told = [(await ask(store, key)).headers for _ in range(3)]
     assert [headers["x-ratelimit-remaining-requests"] for headers in told] == ["2", "1", "0"]
     assert {headers["x-ratelimit-limit-requests"] for headers in told} == {"3"}
     assert "x-ratelimit-limit-tokens" not in told[0]
-    error = await refused(books, key)
+    error = await refused(store, key)
     assert 15 < (error.retry_after or 0) <= 20
     assert error.headers()["x-ratelimit-remaining-requests"] == "0"
     assert int(error.headers()["retry-after-ms"]) <= 20_000
-    await ask(books, await keyed(books, requests_per_minute=3))  # another's is its own
-    await ask(books)
+    await ask(store, await keyed(store, requests_per_minute=3))  # another's is its own
+    await ask(store)
 
 
-async def test_tokens_are_reserved_by_estimate_and_corrected(books: Books, make: Make) -> None:
-    key = await keyed(books, tokens_per_minute=1000)
-    admission = await ask(books, key, tokens=900)
-    assert (await books.gatekeeper.standing(key, None, None)).tokens is not None
-    assert "Too many tokens" in (await refused(books, key, tokens=200)).message
+async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingStore, make: Make) -> None:
+    key = await keyed(store, tokens_per_minute=1000)
+    admission = await ask(store, key, tokens=900)
+    assert (await store.admission_control.standing(key, None, None)).tokens is not None
+    assert "Too many tokens" in (await refused(store, key, tokens=200)).message
     admission.settle(make("g", usage=Usage(50, 50)))
     admission.settle(make("g", usage=Usage(50, 50)))
-    standing = await wait_for_tokens(books, key, 900)
+    standing = await wait_for_tokens(store, key, 900)
     assert 900 <= standing < 1000
-    large = await ask(books, key, tokens=800)
+    large = await ask(store, key, tokens=800)
     large.settle(make("g", usage=Usage(2_000)))
-    assert (await refused(books, key, tokens=1)).retry_after
+    assert (await refused(store, key, tokens=1)).retry_after
 
 
-async def wait_for_tokens(books: Books, key: str, least: int) -> int:
+async def wait_for_tokens(store: AccountingStore, key: str, least: int) -> int:
     """What is left, once a shared database has been told."""
-    await books.flush()
-    standing = await books.gatekeeper.standing(key, None, None)
+    await store.flush()
+    standing = await store.admission_control.standing(key, None, None)
     assert standing.tokens is not None
     assert standing.tokens.limit == 1000
     assert standing.tokens.remaining >= least
     return standing.tokens.remaining
 
 
-async def test_more_tokens_than_a_minute_holds_are_let_in_when_nothing_was_used(books: Books, make: Make) -> None:
-    key = await keyed(books, tokens_per_minute=100)
-    admission = await ask(books, key, tokens=4_000)
-    assert (await refused(books, key, tokens=1)).retry_after
+async def test_more_tokens_than_a_minute_holds_are_let_in_when_nothing_was_used(store: AccountingStore, make: Make) -> None:
+    key = await keyed(store, tokens_per_minute=100)
+    admission = await ask(store, key, tokens=4_000)
+    assert (await refused(store, key, tokens=1)).retry_after
     admission.settle(make("g", usage=Usage(10)))
-    await books.flush()
-    await ask(books, key, tokens=50)
+    await store.flush()
+    await ask(store, key, tokens=50)
 
 
-async def test_so_many_at_a_time_and_no_more(books: Books, make: Make) -> None:
-    key = await keyed(books, parallel=2)
-    first, _second = await ask(books, key), await ask(books, key)
-    error = await refused(books, key)
+async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make) -> None:
+    key = await keyed(store, parallel=2)
+    first, _second = await ask(store, key), await ask(store, key)
+    error = await refused(store, key)
     assert "at a time" in error.message
     assert error.headers()["Retry-After"] == "1"
-    standing = (await books.gatekeeper.standing(key, None, None)).parallel
+    standing = (await store.admission_control.standing(key, None, None)).parallel
     assert standing is not None
     assert (standing.limit, standing.remaining) == (2, 0)
     first.settle(make("g"))
-    await books.flush()
-    await ask(books, key)
-    await refused(books, key)
-    inner = await ask(books, key, nested=True)  # for a request that has its place
+    await store.flush()
+    await ask(store, key)
+    await refused(store, key)
+    inner = await ask(store, key, nested=True)  # for a request that has its place
     inner.settle(make("g"))
-    await refused(books, key)
+    await refused(store, key)
 
 
-async def test_what_a_later_limit_refuses_the_earlier_ones_do_not_keep(books: Books) -> None:
-    key = await keyed(books, requests_per_minute=5, parallel=1, tokens_per_minute=100)
-    await ask(books, key, tokens=100, nested=True)
-    await books.budgets.set(Scope.KEY, key, 0, Period.DAY)
+async def test_what_a_later_limit_refuses_the_earlier_ones_do_not_keep(store: AccountingStore) -> None:
+    key = await keyed(store, requests_per_minute=5, parallel=1, tokens_per_minute=100)
+    await ask(store, key, tokens=100, nested=True)
+    await store.budgets.set(Scope.KEY, key, 0, Period.DAY)
     for _ in range(3):
         with pytest.raises(QuotaError, match="is spent"):
-            await ask(books, key, tokens=100)
-    await books.flush()
-    standing = await books.gatekeeper.standing(key, None, None)
+            await ask(store, key, tokens=100)
+    await store.flush()
+    standing = await store.admission_control.standing(key, None, None)
     assert standing.requests is not None
     assert standing.tokens is not None
     assert standing.parallel is not None
     assert (standing.requests.remaining, standing.tokens.remaining, standing.parallel.remaining) == (5, 100, 1)
 
 
-async def test_addresses_without_a_key_and_users_have_their_own(books: Books) -> None:
-    books.limits.per_address = Rates(requests_per_minute=1)
-    books.limits.per_user = Rates(requests_per_minute=2)
-    key = await keyed(books)
-    await ask(books, address="2001:db8::1")
-    assert "this address" in (await refused(books, address="2001:db8::2")).message  # one network, one subscriber
-    await ask(books, address="192.0.2.1")
-    await ask(books, key, address="192.0.2.1")
-    await ask(books, key, user_id="u")
-    await ask(books, key, user_id="u")
-    assert "this user" in (await refused(books, key, user_id="u")).message
+async def test_addresses_without_a_key_and_users_have_their_own(store: AccountingStore) -> None:
+    store.limits.per_address = RateLimits(requests_per_minute=1)
+    store.limits.per_user = RateLimits(requests_per_minute=2)
+    key = await keyed(store)
+    await ask(store, address="2001:db8::1")
+    assert "this address" in (await refused(store, address="2001:db8::2")).message  # one network, one subscriber
+    await ask(store, address="192.0.2.1")
+    await ask(store, key, address="192.0.2.1")
+    await ask(store, key, user_id="u")
+    await ask(store, key, user_id="u")
+    assert "this user" in (await refused(store, key, user_id="u")).message
 
 
-async def test_a_backend_that_is_asked_enough_is_left_out(books: Books, make: Make) -> None:
-    fields: dict[str, Any] = {"worst_costs": {"a": 0, "b": 0}, "backend_rates": {"a": Rates(requests_per_minute=1)}}
-    first = await ask(books, **fields)
+async def test_a_backend_that_is_asked_enough_is_left_out(store: AccountingStore, make: Make) -> None:
+    fields: dict[str, Any] = {"worst_costs": {"a": 0, "b": 0}, "backend_rates": {"a": RateLimits(requests_per_minute=1)}}
+    first = await ask(store, **fields)
     assert first.barred == frozenset()
-    assert (await ask(books, **fields)).barred == {"a"}
+    assert (await ask(store, **fields)).barred == {"a"}
     first.settle(make("g", backend_id="b"))  # it was not asked after all
-    await books.flush()
-    assert (await ask(books, **fields)).barred == frozenset()
-    error = await refused(books, worst_costs={"a": 0}, backend_rates=fields["backend_rates"])
+    await store.flush()
+    assert (await ask(store, **fields)).barred == frozenset()
+    error = await refused(store, worst_costs={"a": 0}, backend_rates=fields["backend_rates"])
     assert 50 < (error.retry_after or 0) <= 60
 
 
-async def test_a_limit_that_changes_holds_at_once(books: Books) -> None:
-    key = await keyed(books, requests_per_minute=100)
-    await ask(books, key)
-    await books.keys.update(key, requests_per_minute=2)
-    await ask(books, key)
-    await ask(books, key)
-    await refused(books, key)
-    await books.keys.update(key, requests_per_minute=None)
-    await ask(books, key)
+async def test_a_limit_that_changes_holds_at_once(store: AccountingStore) -> None:
+    key = await keyed(store, requests_per_minute=100)
+    await ask(store, key)
+    await store.keys.update(key, requests_per_minute=2)
+    await ask(store, key)
+    await ask(store, key)
+    await refused(store, key)
+    await store.keys.update(key, requests_per_minute=None)
+    await ask(store, key)
     with pytest.raises(ValueError, match="from 1"):
-        await books.keys.update(key, parallel=0)
+        await store.keys.update(key, parallel=0)
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
-async def test_gateways_of_one_database_count_together(store: Store, make: Make) -> None:
-    one, other = await Books.open(store.url), await Books.open(store.url)
+async def test_gateways_of_one_database_count_together(fresh_database: FreshDatabase, make: Make) -> None:
+    one, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
         key = await keyed(one, requests_per_minute=10, parallel=6)
         await other.keys.refresh()
-        found = await asyncio.gather(*(ask(books, key) for books in (one, other) for _ in range(10)), return_exceptions=True)
+        found = await asyncio.gather(*(ask(store, key) for store in (one, other) for _ in range(10)), return_exceptions=True)
         admitted = [admission for admission in found if isinstance(admission, Admission)]
         assert len(admitted) == 6
         assert all(isinstance(error, RateLimitError) for error in found if not isinstance(error, Admission))
@@ -204,7 +204,7 @@ async def test_gateways_of_one_database_count_together(store: Store, make: Make)
             admission.settle(make("g"))
         await one.flush()
         await other.flush()
-        again = [await ask(books, key) for books in (one, other) for _ in range(2)]
+        again = [await ask(store, key) for store in (one, other) for _ in range(2)]
         assert len(again) == 4
         await refused(other, key)
     finally:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from zeroconf_ai.accounting.storage import database as database_module
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError, parse_url
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 
 CANARY = "canary-password"
 
@@ -107,18 +107,18 @@ def started(code: str, file: Path) -> subprocess.Popen[str]:
 async def test_a_path_and_its_url_are_the_same(tmp_path: Path) -> None:
     file = tmp_path / "a folder" / "100 % odd.db"
     for address in (file, str(file), f"sqlite:///{file}"):
-        books = await Books.open(address)
-        await books.keys.create("Phone")
-        await books.close()
+        store = await AccountingStore.open(address)
+        await store.keys.create("Phone")
+        await store.close()
     assert rows(file, "SELECT count(*) FROM keys") == [(3,)]
 
 
 async def test_only_the_owner_may_read_it(file: Path) -> None:
     write(file, b"", 0o644)
-    books = await Books.open(file)
-    await books.keys.create("Phone")
+    store = await AccountingStore.open(file)
+    await store.keys.create("Phone")
     assert modes_in(file.parent) == dict.fromkeys((file.name, f"{file.name}-wal", f"{file.name}-shm"), 0o600)
-    await books.close()
+    await store.close()
 
 
 async def test_it_has_one_thread_of_its_own_that_ends_with_it(file: Path) -> None:
@@ -164,10 +164,10 @@ async def test_what_fails_halfway_changes_nothing(file: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["no database", "damaged page", "damaged header"])
 async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(file: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    books = await Books.open(file)
+    store = await AccountingStore.open(file)
     for number in range(200):
-        await books.keys.create(f"{number}")
-    await books.close()
+        await store.keys.create(f"{number}")
+    await store.close()
     content = bytearray(content_of(file))
     if kind == "no database":
         content = bytearray(b"this is no database" * 1000)
@@ -178,31 +178,31 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(file: Path, kind:
     write(file, bytes(content))
 
     with pytest.raises(DatabaseError, match=r"malformed|not a database|cannot be used"):
-        await Books.open(file, set_damaged_aside=False)
+        await AccountingStore.open(file, set_damaged_aside=False)
     assert content_of(file) == content
 
-    books = await Books.open(file)
-    assert books.loss is not None
-    aside = books.loss.damaged
+    store = await AccountingStore.open(file)
+    assert store.loss is not None
+    aside = store.loss.damaged
     assert aside is not None
     assert aside.name.startswith(f"{file.name}.corrupt-")
     assert content_of(aside) == content
     assert str(aside) in caplog.text
-    _, secret = await books.keys.create("new")
-    await books.close()
-    books = await Books.open(file)
-    assert books.loss is None
-    assert books.keys.verify(secret).name == "new"
-    await books.close()
+    _, secret = await store.keys.create("new")
+    await store.close()
+    store = await AccountingStore.open(file)
+    assert store.loss is None
+    assert store.keys.verify(secret).name == "new"
+    await store.close()
 
 
 async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     blocking = tmp_path / "file"
     blocking.touch()
     with pytest.raises(DatabaseError, match="cannot be used"):
-        await Books.open(blocking / "books.db")
+        await AccountingStore.open(blocking / "books.db")
     with pytest.raises(DatabaseError, match="cannot be used"):
-        await Books.open(tmp_path)
+        await AccountingStore.open(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ async def test_a_wrong_address_is_told_without_its_password(
 ) -> None:
     monkeypatch.setattr(database_module, "find_spec", lambda _: None)
     with pytest.raises(DatabaseError) as caught:
-        await Books.open(url)
+        await AccountingStore.open(url)
     assert CANARY not in f"{caught.value!r}{caught.value.__cause__!r}{caplog.text}"
 
 
@@ -237,12 +237,12 @@ async def test_the_password_is_in_no_name(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_later_version_s_database_is_left_as_it_is(file: Path) -> None:
-    await (await Books.open(file)).close()
+    await (await AccountingStore.open(file)).close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = content_of(file)
     with pytest.raises(DatabaseError, match="later version"):
-        await Books.open(file)
+        await AccountingStore.open(file)
     assert content_of(file) == before
     assert modes_in(file.parent).keys() == {file.name}
 

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, MetaData, text
 
 from zeroconf_ai.accounting.storage import migrate, tables
 from zeroconf_ai.accounting.storage.database import DatabaseError, _engine, parse_url
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.usage import Usage
 
-from ..conftest import Make, Store
+from ..conftest import FreshDatabase, Make
 
 NEXT = '''
 """A step that may come one day."""
@@ -45,8 +45,8 @@ def downgrade() -> None:
 
 
 @pytest.fixture
-def engine(store: Store) -> Iterator[Engine]:
-    engine = _engine(parse_url(store.url))
+def engine(fresh_database: FreshDatabase) -> Iterator[Engine]:
+    engine = _engine(parse_url(fresh_database.url))
     yield engine
     engine.dispose()
 
@@ -87,7 +87,7 @@ def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
     assert set(left.tables) == {"alembic_version"}
 
 
-def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine: Engine, store: Store) -> None:
+def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine: Engine, fresh_database: FreshDatabase) -> None:
     migrate.upgrade(engine, before=nothing)
     migrate.downgrade(engine, "0001")
     counts = "0, 1, 2, 3, 4, 5"
@@ -100,40 +100,42 @@ def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine:
             )
         )
     migrate.upgrade(engine, before=nothing)
-    assert store.run("SELECT id, completion_tokens, cost_source, currency FROM generations") == [("gen_1", 1, None, "USD")]
+    assert fresh_database.run("SELECT id, completion_tokens, cost_source, currency FROM generations") == [
+        ("gen_1", 1, None, "USD")
+    ]
     migrate.downgrade(engine, "0001")
-    assert store.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
+    assert fresh_database.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
 
 
-async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, store: Store, make: Make) -> None:
-    books = await Books.open(store.url, zone=UTC)
+async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url, zone=UTC)
     for at, (month, day) in enumerate(((1, 31), (2, 1), (2, 28), (12, 31), (12, 1), (12, 1))):
         created = datetime(2026, month, day, 12, tzinfo=UTC).timestamp()
         for key, user in (("k", None), ("k", "u"), (None, "u")):
             named = {"key_id": key, "user_id": user, "caller": "Phone", "currency": "EUR" if at % 2 else "USD"}
             usage = Usage(5 + at, 7, 1, 2, None, 3, 4)
             record = make("gen", created=created, model=f"m{at}", usage=usage, cost=11, duration=2.0, first_token=0.5, **named)
-            books.ledger.record(record)
-    await books.close()
+            store.ledger.record(record)
+    await store.close()
     statement = "SELECT * FROM key_months ORDER BY month, key_id, user_id, currency"
-    written = store.run(statement)
+    written = fresh_database.run(statement)
     assert len(written) == 3 * 5
     migrate.downgrade(engine, "0003")
     migrate.upgrade(engine, before=nothing)
-    assert store.run(statement) == written
+    assert fresh_database.run(statement) == written
 
 
 async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    books = await Books.open(file)
-    key, secret = await books.keys.create("Phone")
-    await books.close()
+    store = await AccountingStore.open(file)
+    key, secret = await store.keys.create("Phone")
+    await store.close()
     head = migrate.head()
     with_next(tmp_path / "100% migrations", monkeypatch, fails=False)
-    books = await Books.open(file)
-    assert books.keys.verify(secret).id == key.id
-    await books.close()
+    store = await AccountingStore.open(file)
+    assert store.keys.verify(secret).id == key.id
+    await store.close()
     copy = file.with_name(f"{file.name}.before-9000")
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as connection:
@@ -150,13 +152,13 @@ async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
 async def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    books = await Books.open(file)
-    _, secret = await books.keys.create("Phone")
-    await books.close()
+    store = await AccountingStore.open(file)
+    _, secret = await store.keys.create("Phone")
+    await store.close()
     with monkeypatch.context() as patched:
         with_next(tmp_path / "migrations", patched, fails=True)
         with pytest.raises(DatabaseError, match="nowhere"):
-            await Books.open(file)
-    books = await Books.open(file)
-    assert books.keys.verify(secret).name == "Phone"
-    await books.close()
+            await AccountingStore.open(file)
+    store = await AccountingStore.open(file)
+    assert store.keys.verify(secret).name == "Phone"
+    await store.close()

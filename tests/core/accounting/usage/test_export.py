@@ -15,31 +15,31 @@ from hypothesis import given, strategies as st
 import pytest
 
 from zeroconf_ai.accounting.storage import sqlite
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import export, ledger as ledger_module
 from zeroconf_ai.accounting.usage.export import Format
 from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 
-from ..conftest import Make, Store, run
+from ..conftest import FreshDatabase, Make, run
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 
 
 @pytest.fixture
-async def filled(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Books]:
+async def filled(fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AccountingStore]:
     """Books with three days of use, in which a model is named like a formula."""
     monkeypatch.setattr(ledger_module, "_PAGE_ROWS", 4)
-    books = await Books.open(store.url, zone=UTC)
+    store = await AccountingStore.open(fresh_database.url, zone=UTC)
     for day in range(3):
         for number in range(5):
             cost = {"cost": 10**number, "currency": "EUR" if day else "USD"}
             record = make(f"{day}{number}", created=NOON + day * DAY, model="=cmd|'/c calc'!A0", usage=Usage(1, 2), **cost)
-            books.ledger.record(record)
-    yield books
-    await books.close()
+            store.ledger.record(record)
+    yield store
+    await store.close()
 
 
 def names_in(folder: Path) -> set[str]:
@@ -50,7 +50,7 @@ def content(file: Path) -> str:
     return file.read_bytes().decode()
 
 
-async def test_requests_are_written_line_by_line(filled: Books, tmp_path: Path) -> None:
+async def test_requests_are_written_line_by_line(filled: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.jsonl"
     first, last = date(2026, 11, 20), date(2026, 11, 21)
     assert await filled.export(file, first, last, written=Format.JSON_LINES) == 10
@@ -63,7 +63,7 @@ async def test_requests_are_written_line_by_line(filled: Books, tmp_path: Path) 
     assert names_in(tmp_path) == {"export.jsonl"}
 
 
-async def test_a_spreadsheet_gets_no_formula_and_no_rounded_money(filled: Books, tmp_path: Path) -> None:
+async def test_a_spreadsheet_gets_no_formula_and_no_rounded_money(filled: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.csv"
     assert await filled.export(file, date(2026, 11, 1), date(2026, 11, 30), group_by=[Group.DAY, Group.MODEL]) == 3
     rows = list(csv.DictReader(io.StringIO(content(file), newline="")))
@@ -75,15 +75,15 @@ async def test_a_spreadsheet_gets_no_formula_and_no_rounded_money(filled: Books,
     ]
 
 
-async def test_nothing_has_a_heading(books: Books, tmp_path: Path) -> None:
+async def test_nothing_has_a_heading(store: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.csv"
     for group_by in (None, [Group.KEY]):
-        assert await books.export(file, date(2026, 1, 1), date(2026, 1, 2), group_by=group_by) == 0
+        assert await store.export(file, date(2026, 1, 1), date(2026, 1, 2), group_by=group_by) == 0
         [heading] = content(file).splitlines()
         assert ("key_name" if group_by else "key_id") in heading
 
 
-async def test_where_it_cannot_be_written_nothing_is_left(filled: Books, tmp_path: Path) -> None:
+async def test_where_it_cannot_be_written_nothing_is_left(filled: AccountingStore, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         await filled.export(tmp_path / "folder", date(2026, 1, 1), date(2026, 12, 31))
@@ -108,25 +108,25 @@ def test_money_is_exact(nano: int) -> None:
 async def test_the_file_gives_back_the_room_of_what_was_deleted(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.accounting.store._PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(sqlite, "_STEP_PAGES", 50)
-    books = await Books.open(file, keep=1000.0)
+    store = await AccountingStore.open(file, keep=1000.0)
     for number in range(6_000):
-        books.ledger.record(make(f"{number}", created=5.0, model="m" * 500, caller="c" * 500))
-    await books.flush()
+        store.ledger.record(make(f"{number}", created=5.0, model="m" * 500, caller="c" * 500))
+    await store.flush()
     [(before,)] = run(file, "PRAGMA page_count")
-    await books.tidy()
+    await store.tidy()
     [(after,)] = run(file, "PRAGMA page_count")
     [(free,)] = run(file, "PRAGMA freelist_count")
     assert before > 1_500
     assert after < before / 3
     assert free <= sqlite._SPARE_PAGES
     assert run(file, "PRAGMA integrity_check") == [("ok",)]
-    await books.close()
+    await store.close()
 
 
 async def test_a_file_from_before_can_shrink_too(file: Path) -> None:
-    await (await Books.open(file)).close()
+    await (await AccountingStore.open(file)).close()
     assert unable_to_shrink(file) == 0
-    await (await Books.open(file)).close()
+    await (await AccountingStore.open(file)).close()
     assert run(file, "PRAGMA auto_vacuum") == [(2,)]
 
 

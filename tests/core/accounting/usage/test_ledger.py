@@ -10,12 +10,12 @@ import time
 import pytest
 
 from zeroconf_ai.accounting.storage import sqlite, statements, tables
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import ledger as ledger_module
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
-from ..conftest import Make, Store, run
+from ..conftest import FreshDatabase, Make, run
 
 
 def count(file: Path) -> int:
@@ -52,70 +52,74 @@ def full(make: Make) -> Generation:
     return record
 
 
-async def test_a_record_is_found_while_it_waits_and_after(books: Books, full: Generation) -> None:
-    books.ledger.record(full)
-    assert await books.ledger.get("gen_1") == full
-    await books.flush()
-    assert await books.ledger.get("gen_1") == full
-    assert await books.ledger.get("gen_2") is None
+async def test_a_record_is_found_while_it_waits_and_after(store: AccountingStore, full: Generation) -> None:
+    store.ledger.record(full)
+    assert await store.ledger.get("gen_1") == full
+    await store.flush()
+    assert await store.ledger.get("gen_1") == full
+    assert await store.ledger.get("gen_2") is None
 
 
-async def test_a_record_is_found_in_the_moment_it_is_written(books: Books, full: Generation) -> None:
-    books.ledger.record(full)
-    flushing = asyncio.ensure_future(books.flush())
+async def test_a_record_is_found_in_the_moment_it_is_written(store: AccountingStore, full: Generation) -> None:
+    store.ledger.record(full)
+    flushing = asyncio.ensure_future(store.flush())
     while not flushing.done():
-        assert await books.ledger.get("gen_1") == full
+        assert await store.ledger.get("gen_1") == full
         await asyncio.sleep(0)
     await flushing
 
 
-async def test_it_is_written_without_anybody_asking(books: Books, store: Store, make: Make) -> None:
-    books.ledger.record(make("gen_1"))
-    while not store.count("generations"):
+async def test_it_is_written_without_anybody_asking(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
+    store.ledger.record(make("gen_1"))
+    while not fresh_database.count("generations"):
         await asyncio.sleep(0.01)
 
 
-async def test_what_waits_is_written_at_the_end(store: Store, make: Make) -> None:
-    books = await Books.open(store.url)
+async def test_what_waits_is_written_at_the_end(fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url)
     for at in range(500):
-        books.ledger.record(make(f"gen_{at}"))
-    await books.close()
-    await books.close()
-    assert store.count("generations") == 500
+        store.ledger.record(make(f"gen_{at}"))
+    await store.close()
+    await store.close()
+    assert fresh_database.count("generations") == 500
 
 
-async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(books: Books, make: Make) -> None:
-    books.ledger.record(make("named", usage=Usage(1, 1, cost=5)))
-    books.ledger.record(make("reckoned", usage=Usage(1, 1, cost=5), cost=7))
-    books.ledger.record(make("unknown", usage=Usage(1, 1)))
-    await books.flush()
+async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(store: AccountingStore, make: Make) -> None:
+    store.ledger.record(make("named", usage=Usage(1, 1, cost=5)))
+    store.ledger.record(make("reckoned", usage=Usage(1, 1, cost=5), cost=7))
+    store.ledger.record(make("unknown", usage=Usage(1, 1)))
+    await store.flush()
     costs = {}
     for name in ("named", "reckoned", "unknown"):
-        found = await books.ledger.get(name)
+        found = await store.ledger.get(name)
         assert found is not None
         costs[name] = (found.cost, found.usage.cost)
     assert costs == {"named": (5, 5), "reckoned": (7, 5), "unknown": (None, None)}
 
 
-async def test_the_last_one_of_an_id_is_found_and_both_are_kept(books: Books, store: Store, make: Make) -> None:
-    books.ledger.record(make("same", model="one"))
-    await books.flush()
-    books.ledger.record(make("same", model="two"))
-    await books.flush()
-    found = await books.ledger.get("same")
+async def test_the_last_one_of_an_id_is_found_and_both_are_kept(
+    store: AccountingStore, fresh_database: FreshDatabase, make: Make
+) -> None:
+    store.ledger.record(make("same", model="one"))
+    await store.flush()
+    store.ledger.record(make("same", model="two"))
+    await store.flush()
+    found = await store.ledger.get("same")
     assert found is not None
     assert found.model == "two"
-    assert store.count("generations") == 2
+    assert fresh_database.count("generations") == 2
 
 
-async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(books: Books, store: Store, make: Make) -> None:
+async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(
+    store: AccountingStore, fresh_database: FreshDatabase, make: Make
+) -> None:
     bad = ["\0", "\ud800", "x" * 1_000_000, "'; DROP TABLE generations; --", "💡"]
     for text in bad:
-        books.ledger.record(make(text, requested_model=text, model=text, caller=text, address=text, finish_reason=text))
-    books.ledger.record(make("numbers", usage=Usage(2**70, 0, cost=2**80), cost=-(2**80)))
-    await books.flush()
-    assert store.count("generations") == len(bad) + 1
-    found = await books.ledger.get("x" * 1_000_000)
+        store.ledger.record(make(text, requested_model=text, model=text, caller=text, address=text, finish_reason=text))
+    store.ledger.record(make("numbers", usage=Usage(2**70, 0, cost=2**80), cost=-(2**80)))
+    await store.flush()
+    assert fresh_database.count("generations") == len(bad) + 1
+    found = await store.ledger.get("x" * 1_000_000)
     assert found is not None
     assert found.model == "x" * statements.TEXT_LIMIT
 
@@ -124,59 +128,61 @@ async def test_a_locked_database_delays_records_and_loses_none(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
-    books = await Books.open(file)
+    store = await AccountingStore.open(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for at in range(3):
-            books.ledger.record(make(f"gen_{at}"))
-            await books.flush()
+            store.ledger.record(make(f"gen_{at}"))
+            await store.flush()
     assert count(file) == 0
-    assert (await books.ledger.get("gen_0")) is not None
+    assert (await store.ledger.get("gen_0")) is not None
     assert caplog.text.count("cannot be written to") == 1
-    books.ledger.record(make("gen_3"))
-    await books.flush()
-    assert (count(file), books.ledger.dropped) == (4, 0)
-    await books.close()
+    store.ledger.record(make("gen_3"))
+    await store.flush()
+    assert (count(file), store.ledger.dropped) == (4, 0)
+    await store.close()
 
 
 async def test_too_many_records_are_counted_and_told_once(
-    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(ledger_module, "PENDING_LIMIT", 10)
-    books = await Books.open(store.url)
+    store = await AccountingStore.open(fresh_database.url)
     for at in range(25):
-        books.ledger.record(make(f"gen_{at}"))
-    assert books.ledger.dropped == 15
+        store.ledger.record(make(f"gen_{at}"))
+    assert store.ledger.dropped == 15
     assert caplog.text.count("takes no records") == 1
-    await books.close()
-    assert store.count("generations") == 10
+    await store.close()
+    assert fresh_database.count("generations") == 10
 
 
 async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
-    books: Books, store: Store, make: Make, caplog: pytest.LogCaptureFixture
+    store: AccountingStore, fresh_database: FreshDatabase, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    books.ledger.record(make("bad", attempts="many"))
-    books.ledger.record(replace(make("worse"), outcome=None))  # type: ignore[arg-type]
-    await books.flush()
-    assert books.ledger.dropped == 2
-    books.ledger.record(make("good"))
-    await books.flush()
-    assert store.count("generations") == 1
+    store.ledger.record(make("bad", attempts="many"))
+    store.ledger.record(replace(make("worse"), outcome=None))  # type: ignore[arg-type]
+    await store.flush()
+    assert store.ledger.dropped == 2
+    store.ledger.record(make("good"))
+    await store.flush()
+    assert fresh_database.count("generations") == 1
     assert "lost" in caplog.text
 
 
-async def test_old_records_go_in_small_batches(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_records_go_in_small_batches(
+    fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(statements, "DELETE_ROWS", 10)
     monkeypatch.setattr("zeroconf_ai.accounting.store.DELETE_ROWS", 10)
-    books = await Books.open(store.url, keep=1000.0)
+    store = await AccountingStore.open(fresh_database.url, keep=1000.0)
     for at in range(25):
-        books.ledger.record(make(f"old_{at}", created=time.time() - 2000))
-    books.ledger.record(make("new"))
-    await books.flush()
-    await books.tidy()
-    assert store.count("generations") == 1
-    assert await books.ledger.get("new") is not None
-    await books.close()
+        store.ledger.record(make(f"old_{at}", created=time.time() - 2000))
+    store.ledger.record(make("new"))
+    await store.flush()
+    await store.tidy()
+    assert fresh_database.count("generations") == 1
+    assert await store.ledger.get("new") is not None
+    await store.close()
 
 
 def test_every_field_has_a_column() -> None:

@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from zeroconf_ai.accounting.storage import tables
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import rollups as rollups_module
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.accounting.usage.rollups import OTHER, Group
-from zeroconf_ai.accounting.usage.summary import NUMBERS, Sums
+from zeroconf_ai.accounting.usage.summary import NUMBERS, Aggregate
 from zeroconf_ai.protocol.usage import Usage
 
-from ..conftest import Make, Store
+from ..conftest import FreshDatabase, Make
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ALWAYS = (date(1, 1, 1), date(9999, 12, 31))
@@ -51,9 +51,9 @@ records = st.builds(
 )
 
 
-def summed(generations: Sequence[Generation]) -> Sums:
+def summed(generations: Sequence[Generation]) -> Aggregate:
     """What they used, as the ledger takes them."""
-    sums = Sums()
+    sums = Aggregate()
     for generation in generations:
         sums.add(generation if generation.cost is not None else replace(generation, cost=generation.usage.cost))
     return sums
@@ -64,29 +64,29 @@ def summed(generations: Sequence[Generation]) -> Sums:
 def test_every_way_to_group_adds_up_to_what_was_recorded(batches: list[list[Generation]], zone: str) -> None:
     async def check() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            books = await Books.open(Path(folder) / "books.db", zone=ZoneInfo(zone))
+            store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo(zone))
             recorded: list[Generation] = []
             for batch in batches:
                 for record in batch:
-                    books.ledger.record(record)
+                    store.ledger.record(record)
                 recorded += batch
-                await books.flush()
+                await store.flush()
             expected = summed(recorded)
-            assert books.totals.household.total == expected
+            assert store.totals.household.total == expected
             for group_by in ((), *((group,) for group in Group), tuple(Group)):
-                uses = await books.ledger.use(*ALWAYS, group_by)
-                total = Sums()
+                uses = await store.ledger.use(*ALWAYS, group_by)
+                total = Aggregate()
                 for use in uses:
                     total.merge(use.sums)
                 assert total == expected
-            by_key = await books.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
+            by_key = await store.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
             assert {(use.group[Group.KEY], use.group[Group.USER]): use.sums for use in by_key} == {
                 pair: summed([one for one in recorded if (one.key_id or "", one.user_id or "") == pair])
                 for pair in {(one.key_id or "", one.user_id or "") for one in recorded}
             }
-            await books.ledger.refresh(lambda _: True)
-            assert books.totals.household.total == expected
-            await books.close()
+            await store.ledger.refresh(lambda _: True)
+            assert store.totals.household.total == expected
+            await store.close()
 
     asyncio.run(check())
 
@@ -98,99 +98,101 @@ def test_every_way_to_group_adds_up_to_what_was_recorded(batches: list[list[Gene
 async def test_a_day_is_the_home_s_whatever_its_hours(file: Path, make: Make, zone: str, day: date) -> None:
     home = ZoneInfo(zone)
     midnight, following = (datetime(*at.timetuple()[:3], tzinfo=home).timestamp() for at in (day, day + timedelta(days=1)))
-    books = await Books.open(file, zone=home)
+    store = await AccountingStore.open(file, zone=home)
     for at, moment in enumerate((midnight - 1, midnight, (midnight + following) / 2, following - 1, following)):
-        books.ledger.record(make(f"{at}", created=moment))
-    uses = await books.ledger.use(*ALWAYS, (Group.DAY,))
+        store.ledger.record(make(f"{at}", created=moment))
+    uses = await store.ledger.use(*ALWAYS, (Group.DAY,))
     told = {use.group[Group.DAY]: use.sums.requests for use in uses}
     assert told == {f"{day - timedelta(days=1)}": 1, f"{day}": 3, f"{day + timedelta(days=1)}": 1}
-    [month] = await books.ledger.use(day.replace(day=1), day)
+    [month] = await store.ledger.use(day.replace(day=1), day)
     assert month.sums.requests == (3 if day.day == 1 else 4)
-    await books.close()
+    await store.close()
 
 
-async def test_the_sums_are_kept_when_the_records_go(store: Store, make: Make) -> None:
-    books = await Books.open(store.url, keep=1000.0)
-    books.ledger.record(make("old", created=time.time() - 2000, usage=Usage(5, 7), cost=11))
-    await books.flush()
-    await books.tidy()
-    assert store.count("generations") == 0
-    [use] = await books.ledger.use(*ALWAYS)
+async def test_the_sums_are_kept_when_the_records_go(fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url, keep=1000.0)
+    store.ledger.record(make("old", created=time.time() - 2000, usage=Usage(5, 7), cost=11))
+    await store.flush()
+    await store.tidy()
+    assert fresh_database.count("generations") == 0
+    [use] = await store.ledger.use(*ALWAYS)
     assert (use.sums.prompt_tokens, use.sums.completion_tokens, use.sums.costs) == (5, 7, {"USD": 11})
-    await books.close()
-    books = await Books.open(store.url)
-    assert books.totals.household.total.costs == {"USD": 11}
-    await books.close()
+    await store.close()
+    store = await AccountingStore.open(fresh_database.url)
+    assert store.totals.household.total.costs == {"USD": 11}
+    await store.close()
 
 
-async def test_old_days_go_where_the_owner_wants_that(store: Store, make: Make) -> None:
-    books = await Books.open(store.url, keep_rollups=10 * 86_400.0)
+async def test_old_days_go_where_the_owner_wants_that(fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url, keep_rollups=10 * 86_400.0)
     for days in (0, 5, 20):
-        books.ledger.record(make(f"{days}", created=time.time() - days * 86_400))
-    await books.flush()
-    await books.tidy()
-    [use] = await books.ledger.use(*ALWAYS)
+        store.ledger.record(make(f"{days}", created=time.time() - days * 86_400))
+    await store.flush()
+    await store.tidy()
+    [use] = await store.ledger.use(*ALWAYS)
     assert use.sums.requests == 2
     for table in ("key_rollups", "key_months"):
-        assert sum(row[0] for row in store.run(f"SELECT requests FROM {table}")) == 2  # noqa: S608
-    await books.close()
+        assert sum(row[0] for row in fresh_database.run(f"SELECT requests FROM {table}")) == 2  # noqa: S608
+    await store.close()
 
 
-async def test_no_upstream_and_no_client_spoils_the_sums(books: Books, make: Make) -> None:
+async def test_no_upstream_and_no_client_spoils_the_sums(store: AccountingStore, make: Make) -> None:
     long = "💡" * 600
     for number in range(3):
-        books.ledger.record(
+        store.ledger.record(
             make(f"{number}", usage=Usage(2**70, -5), cost=2**80, model=long, backend_id=long, user_id=long, key_id=long)
         )
     for name in ("\0", "\ud800", "=1+1"):
-        books.ledger.record(make(name, model=name, currency=name * 20, cost=1))
-    await books.flush()
-    assert books.ledger.dropped == 0
-    [use] = await books.ledger.use(*ALWAYS)
+        store.ledger.record(make(name, model=name, currency=name * 20, cost=1))
+    await store.flush()
+    assert store.ledger.dropped == 0
+    [use] = await store.ledger.use(*ALWAYS)
     assert use.sums.requests == 6
     assert use.sums.prompt_tokens == 3 * 10**9
     assert use.sums.costs["USD"] == 3 * 10**15
 
 
-async def test_models_that_an_upstream_invents_are_others(books: Books, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_models_that_an_upstream_invents_are_others(
+    store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rollups_module, "MODEL_LIMIT", 3)
     for number in range(10):
-        books.ledger.record(make(f"{number}", model=f"m{number}"))
-    uses = await books.ledger.use(*ALWAYS, (Group.MODEL,))
+        store.ledger.record(make(f"{number}", model=f"m{number}"))
+    uses = await store.ledger.use(*ALWAYS, (Group.MODEL,))
     assert {use.group[Group.MODEL]: use.sums.requests for use in uses} == {"m0": 1, "m1": 1, "m2": 1, OTHER: 7}
 
 
-async def test_names_are_the_latest(books: Books, make: Make) -> None:
+async def test_names_are_the_latest(store: AccountingStore, make: Make) -> None:
     for name in ("Old", "New"):
-        books.ledger.record(make(name, backend_id="b", backend_name=name, key_id="k", caller=name))
-        await books.flush()
-    books.ledger.record(make("nameless", backend_id="b", key_id="k", caller="New"))
-    [use] = await books.ledger.use(*ALWAYS, (Group.BACKEND, Group.KEY))
+        store.ledger.record(make(name, backend_id="b", backend_name=name, key_id="k", caller=name))
+        await store.flush()
+    store.ledger.record(make("nameless", backend_id="b", key_id="k", caller="New"))
+    [use] = await store.ledger.use(*ALWAYS, (Group.BACKEND, Group.KEY))
     assert (use.labels, use.sums.requests) == ({Group.BACKEND: "New", Group.KEY: "New"}, 3)
 
 
-async def test_two_gateways_add_up_in_one_database(store: Store, make: Make) -> None:
-    gateways = [await Books.open(store.url) for _ in range(2)]
+async def test_two_gateways_add_up_in_one_database(fresh_database: FreshDatabase, make: Make) -> None:
+    gateways = [await AccountingStore.open(fresh_database.url) for _ in range(2)]
     for round_ in range(20):
-        for books in gateways:
+        for store in gateways:
             for key in ("a", "b", "c"):
-                books.ledger.record(make(f"{round_}", key_id=key, cost=1))
-        await asyncio.gather(*(books.flush() for books in gateways))
+                store.ledger.record(make(f"{round_}", key_id=key, cost=1))
+        await asyncio.gather(*(store.flush() for store in gateways))
     uses = await gateways[0].ledger.use(*ALWAYS, (Group.KEY,))
     assert Counter({use.group[Group.KEY]: use.sums.requests for use in uses}) == {"a": 40, "b": 40, "c": 40}
     assert gateways[0].totals.household.total.requests == 60
     await gateways[0].ledger.refresh(lambda _: True)
     assert gateways[0].totals.household.total.costs == {"USD": 120}
-    for books in gateways:
-        await books.close()
+    for store in gateways:
+        await store.close()
 
 
-async def test_one_s_own_is_left_alone(books: Books, make: Make) -> None:
+async def test_one_s_own_is_left_alone(store: AccountingStore, make: Make) -> None:
     for key, user in (("k1", None), ("k1", "u"), ("k2", "u"), (None, "u"), (None, None)):
-        books.ledger.record(make("gen", key_id=key, user_id=user))
+        store.ledger.record(make("gen", key_id=key, user_id=user))
 
     async def requests(key_id: str | None = None, user_id: str | None = None) -> int:
-        uses = await books.ledger.use(*ALWAYS, (Group.DAY,), key_id=key_id, user_id=user_id)
+        uses = await store.ledger.use(*ALWAYS, (Group.DAY,), key_id=key_id, user_id=user_id)
         return sum(use.sums.requests for use in uses)
 
     assert [await requests(key_id="k1"), await requests(user_id="u"), await requests(key_id="", user_id="")] == [2, 3, 1]
@@ -226,30 +228,32 @@ def test_months_say_what_days_say(
 
     async def check() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            books = await Books.open(Path(folder) / "books.db", zone=ZoneInfo("UTC"))
+            store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo("UTC"))
             for record in recorded:
-                books.ledger.record(record)
-            told = await books.ledger.use(first, last, group_by, key_id=key_id, user_id=user_id)
-            finer = await books.ledger.use(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
-            await books.close()
-        days: dict[tuple[str, ...], Sums] = {}
+                store.ledger.record(record)
+            told = await store.ledger.use(first, last, group_by, key_id=key_id, user_id=user_id)
+            finer = await store.ledger.use(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
+            await store.close()
+        days: dict[tuple[str, ...], Aggregate] = {}
         for use in finer:
-            days.setdefault(tuple(use.group[group] for group in group_by), Sums()).merge(use.sums)
+            days.setdefault(tuple(use.group[group] for group in group_by), Aggregate()).merge(use.sums)
         assert {tuple(use.group.values()): use.sums for use in told} == days
 
     asyncio.run(check())
 
 
-async def test_a_month_by_key_is_read_from_the_months_alone(books: Books, store: Store, make: Make) -> None:
+async def test_a_month_by_key_is_read_from_the_months_alone(
+    store: AccountingStore, fresh_database: FreshDatabase, make: Make
+) -> None:
     """And by key and anything else, or for a part of what was used in it, from the days."""
-    books.totals.zone = ZoneInfo("UTC")
+    store.totals.zone = ZoneInfo("UTC")
     for day in (3, 20):
-        books.ledger.record(make("gen", created=datetime(2026, 10, day, tzinfo=ZoneInfo("UTC")).timestamp(), key_id="k"))
-    await books.flush()
-    store.run("UPDATE key_rollups SET requests = 7 RETURNING 1")
+        store.ledger.record(make("gen", created=datetime(2026, 10, day, tzinfo=ZoneInfo("UTC")).timestamp(), key_id="k"))
+    await store.flush()
+    fresh_database.run("UPDATE key_rollups SET requests = 7 RETURNING 1")
 
     async def requests(first: int, last: int, *group_by: Group) -> int:
-        [use] = await books.ledger.use(date(2026, 10, first), date(2026, 10, last), group_by)
+        [use] = await store.ledger.use(date(2026, 10, first), date(2026, 10, last), group_by)
         return use.sums.requests
 
     assert [await requests(1, 31, Group.KEY), await requests(3, 20, Group.KEY), await requests(1, 31, Group.USER)] == [2, 2, 2]
@@ -258,21 +262,23 @@ async def test_a_month_by_key_is_read_from_the_months_alone(books: Books, store:
 
 
 @pytest.mark.parametrize("until", [date(2026, 9, 1), date(2026, 9, 10), date(2026, 9, 30), date(2026, 10, 1)])
-async def test_old_days_are_taken_out_of_their_month(books: Books, store: Store, make: Make, until: date) -> None:
-    books.totals.zone = ZoneInfo("UTC")
+async def test_old_days_are_taken_out_of_their_month(
+    store: AccountingStore, fresh_database: FreshDatabase, make: Make, until: date
+) -> None:
+    store.totals.zone = ZoneInfo("UTC")
     for month, day, key in ((8, 5, "a"), (9, 5, "a"), (9, 9, "b"), (9, 10, "a"), (10, 1, "b")):
         created = datetime(2026, month, day, 12, tzinfo=ZoneInfo("UTC")).timestamp()
-        books.ledger.record(make("gen", created=created, key_id=key, caller=f"Key {key}", cost=day, duration=2.0))
-    await books.flush()
+        store.ledger.record(make("gen", created=created, key_id=key, caller=f"Key {key}", cost=day, duration=2.0))
+    await store.flush()
     for _ in range(2):
-        await books._database.write(lambda connection: rollups_module.prune(connection, until))
-        by_day = await books.ledger.use(*ALWAYS, (Group.KEY, Group.DAY))
-        by_month = await books.ledger.use(*ALWAYS, (Group.KEY,))
+        await store._database.write(lambda connection: rollups_module.prune(connection, until))
+        by_day = await store.ledger.use(*ALWAYS, (Group.KEY, Group.DAY))
+        by_month = await store.ledger.use(*ALWAYS, (Group.KEY,))
         assert {use.group[Group.KEY]: (use.sums.requests, use.sums.costs) for use in by_month} == {
             key: (len(days), {"USD": sum(days)})
             for key in ("a", "b")
             if (days := [use.sums.costs["USD"] for use in by_day if use.group[Group.KEY] == key])
         }
         assert {use.labels[Group.KEY] for use in by_month} <= {"Key a", "Key b"}
-        months = {str(row[0]) for row in store.run("SELECT month FROM key_months")}
+        months = {str(row[0]) for row in fresh_database.run("SELECT month FROM key_months")}
         assert months == {f"{use.group[Group.DAY][:7]}-01" for use in by_day}

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import totals as totals_module
 from zeroconf_ai.accounting.usage.rollups import OTHER
-from zeroconf_ai.accounting.usage.summary import Sums
+from zeroconf_ai.accounting.usage.summary import Aggregate
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 
-from ..conftest import Make, Store
+from ..conftest import FreshDatabase, Make
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -39,117 +39,119 @@ def counted(totals: Totals) -> tuple[int, int, int]:
     return household.today.requests, household.month.requests, household.total.requests
 
 
-async def opened(store_url: str | Path, clock: Clock) -> Books:
+async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
     """Books whose totals go by that clock."""
-    books = await Books.open(store_url, zone=BERLIN)
-    books.totals._now = clock.now
-    books.totals._turn()
-    await books.ledger.refresh(lambda _: True)
-    return books
+    store = await AccountingStore.open(store_url, zone=BERLIN)
+    store.totals._now = clock.now
+    store.totals._turn()
+    await store.ledger.refresh(lambda _: True)
+    return store
 
 
-async def test_they_are_the_same_after_a_restart(store: Store, make: Make) -> None:
-    books = await Books.open(store.url, zone=BERLIN)
-    key, _ = await books.keys.create("Phone")
+async def test_they_are_the_same_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
+    key, _ = await store.keys.create("Phone")
     for number in range(3):
-        books.ledger.record(make(f"{number}", backend_id="b", key_id=key.id, user_id="u", cost=number, duration=1.5))
+        store.ledger.record(make(f"{number}", backend_id="b", key_id=key.id, user_id="u", cost=number, duration=1.5))
     subjects = [(Subject.BACKEND, "b"), (Subject.KEY, key.id), (Subject.USER, "u")]
-    before = [books.totals.household, *(books.totals.of(*subject) for subject in subjects)]
+    before = [store.totals.household, *(store.totals.of(*subject) for subject in subjects)]
     assert [standing.total.costs for standing in before] == [{"USD": 3}] * 4
-    assert books.totals.of(Subject.KEY, "nobody").total == Sums()
-    await books.close()
-    books = await Books.open(store.url, zone=BERLIN)
-    assert [books.totals.household, *(books.totals.of(*subject) for subject in subjects)] == before
-    await books.close()
+    assert store.totals.of(Subject.KEY, "nobody").total == Aggregate()
+    await store.close()
+    store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
+    assert [store.totals.household, *(store.totals.of(*subject) for subject in subjects)] == before
+    await store.close()
 
 
-async def test_a_reading_in_the_midst_of_writing_counts_nothing_twice_and_misses_nothing(books: Books, make: Make) -> None:
+async def test_a_reading_in_the_midst_of_writing_counts_nothing_twice_and_misses_nothing(
+    store: AccountingStore, make: Make
+) -> None:
     async def record() -> None:
         for number in range(300):
-            books.ledger.record(make(f"{number}"))
+            store.ledger.record(make(f"{number}"))
             await asyncio.sleep(0)
 
     recording = asyncio.ensure_future(record())
     while not recording.done():
-        await asyncio.gather(books.flush(), books.ledger.refresh(lambda _: True))
-    assert counted(books.totals) == (300, 300, 300)
-    await books.flush()
-    await books.ledger.refresh(lambda _: True)
-    assert counted(books.totals) == (300, 300, 300)
+        await asyncio.gather(store.flush(), store.ledger.refresh(lambda _: True))
+    assert counted(store.totals) == (300, 300, 300)
+    await store.flush()
+    await store.ledger.refresh(lambda _: True)
+    assert counted(store.totals) == (300, 300, 300)
 
 
 async def test_midnight_and_the_end_of_a_month_begin_anew(file: Path, make: Make) -> None:
     clock = Clock("2026-10-24T23:59:00")
-    books = await opened(file, clock)
-    books.ledger.record(make("1", created=clock.time.timestamp()))
-    assert counted(books.totals) == (1, 1, 1)
+    store = await opened(file, clock)
+    store.ledger.record(make("1", created=clock.time.timestamp()))
+    assert counted(store.totals) == (1, 1, 1)
     clock.set("2026-10-25T00:00:01")  # the day of 25 hours
-    assert counted(books.totals) == (0, 1, 1)
+    assert counted(store.totals) == (0, 1, 1)
     for hour in (2, 3, 23):
         clock.set(f"2026-10-25T{hour:02}:30:00")
-        books.ledger.record(make(f"{hour}", created=clock.time.timestamp()))
-    assert counted(books.totals) == (3, 4, 4)
+        store.ledger.record(make(f"{hour}", created=clock.time.timestamp()))
+    assert counted(store.totals) == (3, 4, 4)
     clock.set("2026-11-01T00:00:00")
-    assert counted(books.totals) == (0, 0, 4)
-    books.ledger.record(make("late", created=clock.time.timestamp() - 5))
-    assert counted(books.totals) == (0, 0, 5)
-    await books.ledger.refresh(lambda _: True)
-    assert counted(books.totals) == (0, 0, 5)
-    await books.close()
+    assert counted(store.totals) == (0, 0, 4)
+    store.ledger.record(make("late", created=clock.time.timestamp() - 5))
+    assert counted(store.totals) == (0, 0, 5)
+    await store.ledger.refresh(lambda _: True)
+    assert counted(store.totals) == (0, 0, 5)
+    await store.close()
 
 
 async def test_a_clock_that_jumps_ahead_and_back_loses_nothing(file: Path, make: Make) -> None:
     clock = Clock("2026-11-20T12:00:00")
-    books = await opened(file, clock)
-    books.ledger.record(make("1", created=clock.time.timestamp()))
+    store = await opened(file, clock)
+    store.ledger.record(make("1", created=clock.time.timestamp()))
     clock.set("2036-01-01T00:00:00")
-    books.ledger.record(make("2", created=clock.time.timestamp()))
-    assert counted(books.totals) == (1, 1, 2)
+    store.ledger.record(make("2", created=clock.time.timestamp()))
+    assert counted(store.totals) == (1, 1, 2)
     clock.set("2026-11-20T12:00:10")
-    books.ledger.record(make("3", created=clock.time.timestamp()))
-    assert books.totals.household.total.requests == 3
-    while books.totals.stale:
+    store.ledger.record(make("3", created=clock.time.timestamp()))
+    assert store.totals.household.total.requests == 3
+    while store.totals.stale:
         await asyncio.sleep(0.01)
-    assert counted(books.totals) == (2, 2, 3)
-    await books.close()
+    assert counted(store.totals) == (2, 2, 3)
+    await store.close()
 
 
 async def test_another_time_zone_counts_from_its_own_midnight(file: Path, make: Make) -> None:
     clock = Clock("2026-11-20T00:30:00")
-    books = await opened(file, clock)
-    books.ledger.record(make("1", created=clock.time.timestamp()))
-    await books.flush()
-    books.zone = ZoneInfo("America/New_York")
-    assert books.totals.stale
-    books.ledger.record(make("2", created=clock.time.timestamp()))
-    await books.ledger.refresh(lambda _: True)
-    assert (books.totals.date.isoformat(), books.zone, books.budgets.zone) == ("2026-11-19", books.totals.zone, books.zone)
-    assert counted(books.totals) == (1, 2, 2)
-    await books.close()
+    store = await opened(file, clock)
+    store.ledger.record(make("1", created=clock.time.timestamp()))
+    await store.flush()
+    store.zone = ZoneInfo("America/New_York")
+    assert store.totals.stale
+    store.ledger.record(make("2", created=clock.time.timestamp()))
+    await store.ledger.refresh(lambda _: True)
+    assert (store.totals.date.isoformat(), store.zone, store.budgets.zone) == ("2026-11-19", store.totals.zone, store.zone)
+    assert counted(store.totals) == (1, 2, 2)
+    await store.close()
 
 
-async def test_a_revoked_key_s_use_is_others_and_no_more_told_apart(books: Books, make: Make) -> None:
-    key, _ = await books.keys.create("Phone")
-    books.ledger.record(make("1", key_id=key.id))
-    await books.keys.revoke(key.id)
-    await books.ledger.refresh(books._is_key)
-    assert books.totals.ids(Subject.KEY) == [OTHER]
-    assert books.totals.of(Subject.KEY, OTHER).total.requests == 1
-    assert counted(books.totals) == (1, 1, 1)
+async def test_a_revoked_key_s_use_is_others_and_no_more_told_apart(store: AccountingStore, make: Make) -> None:
+    key, _ = await store.keys.create("Phone")
+    store.ledger.record(make("1", key_id=key.id))
+    await store.keys.revoke(key.id)
+    await store.ledger.refresh(store._is_key)
+    assert store.totals.ids(Subject.KEY) == [OTHER]
+    assert store.totals.of(Subject.KEY, OTHER).total.requests == 1
+    assert counted(store.totals) == (1, 1, 1)
 
 
-async def test_they_are_bounded(books: Books, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_they_are_bounded(store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals_module, "SUBJECT_LIMIT", 5)
     for number in range(50):
-        books.ledger.record(make(f"{number}", user_id=f"u{number}"))
-    assert len(books.totals.ids(Subject.USER)) == 6
-    assert books.totals.of(Subject.USER, OTHER).total.requests == 45
+        store.ledger.record(make(f"{number}", user_id=f"u{number}"))
+    assert len(store.totals.ids(Subject.USER)) == 6
+    assert store.totals.of(Subject.USER, OTHER).total.requests == 45
 
 
-async def test_what_is_read_is_nobody_else_s(books: Books, make: Make) -> None:
-    standing = books.totals.household
+async def test_what_is_read_is_nobody_else_s(store: AccountingStore, make: Make) -> None:
+    standing = store.totals.household
     standing.total.costs["USD"] = 5
     standing.total.requests = 5
-    books.ledger.record(make("1"))
-    assert counted(books.totals) == (1, 1, 1)
-    assert books.totals.household.total.costs == {}
+    store.ledger.record(make("1"))
+    assert counted(store.totals) == (1, 1, 1)
+    assert store.totals.household.total.costs == {}

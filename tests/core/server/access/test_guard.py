@@ -11,7 +11,7 @@ from aiohttp import web
 import pytest
 
 from zeroconf_ai.accounting.keys.key_store import SCOPES
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access import auth_throttle
@@ -39,8 +39,8 @@ class Watching(Guard):
 
 
 @pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    opened = await Books.open(tmp_path / "books.db")
+async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
+    opened = await AccountingStore.open(tmp_path / "books.db")
     yield opened
     await opened.close()
 
@@ -70,9 +70,9 @@ async def get_as(gateway: Served, **headers: str) -> tuple[int, str | None]:
 # Keys
 
 
-async def test_a_key_lets_in_as_whom_it_says(books: Books) -> None:
-    key, secret = await books.keys.create("Tablet", user_id="user-1", models=("demo-*",), background=True)
-    guard = Watching(books.keys)
+async def test_a_key_lets_in_as_whom_it_says(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Tablet", user_id="user-1", models=("demo-*",), background=True)
+    guard = Watching(store.keys)
     async with served(access=guard) as gateway:
         status, _, _ = await gateway.get("models", headers=bearer(secret))
         by_other_header, _, _ = await gateway.get("models", headers={"x-api-key": secret})
@@ -84,25 +84,25 @@ async def test_a_key_lets_in_as_whom_it_says(books: Books) -> None:
     assert guard.required
 
 
-async def test_a_revoked_key_is_refused_by_the_very_next_request(books: Books) -> None:
-    key, secret = await books.keys.create("Tablet")
-    async with served(access=Guard(books.keys)) as gateway:
+async def test_a_revoked_key_is_refused_by_the_very_next_request(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Tablet")
+    async with served(access=Guard(store.keys)) as gateway:
         assert (await gateway.get("models", headers=bearer(secret)))[0] == 200
-        await books.keys.revoke(key.id)
+        await store.keys.revoke(key.id)
         status, body, _ = await gateway.get("models", headers=bearer(secret))
     assert (status, body["error"]["code"]) == (401, "invalid_api_key")
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(books: Books, mode: Auth) -> None:
-    _, secret = await books.keys.create("Tablet", user_id="user-1")
-    _, free = await books.keys.create("Phone")
+async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(store: AccountingStore, mode: Auth) -> None:
+    _, secret = await store.keys.create("Tablet", user_id="user-1")
+    _, free = await store.keys.create("Phone")
     active = {"user-1"}
 
     async def is_active(user_id: str) -> bool:
         return user_id in active
 
-    async with served(access=Guard(books.keys, mode=mode, active_user=is_active)) as gateway:
+    async with served(access=Guard(store.keys, mode=mode, active_user=is_active)) as gateway:
         assert await get_as(gateway, **bearer(secret)) == (200, None)
         active.clear()
         assert await get_as(gateway, **bearer(secret)) == (403, "key_disabled")
@@ -110,27 +110,27 @@ async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(books: Books, 
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_a_disabled_key_is_refused_in_every_mode(books: Books, mode: Auth) -> None:
-    key, secret = await books.keys.create("Tablet")
-    await books.keys.update(key.id, enabled=False)
-    async with served(access=Guard(books.keys, mode=mode)) as gateway:
+async def test_a_disabled_key_is_refused_in_every_mode(store: AccountingStore, mode: Auth) -> None:
+    key, secret = await store.keys.create("Tablet")
+    await store.keys.update(key.id, enabled=False)
+    async with served(access=Guard(store.keys, mode=mode)) as gateway:
         status, body, _ = await gateway.get("models", headers=bearer(secret))
     assert (status, body["error"]["code"]) == (403, "key_disabled")
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_a_key_for_some_paths_opens_no_others(books: Books, mode: Auth) -> None:
-    _, secret = await books.keys.create("Lister", endpoints=("models",))
-    async with served(access=Guard(books.keys, mode=mode)) as gateway:
+async def test_a_key_for_some_paths_opens_no_others(store: AccountingStore, mode: Auth) -> None:
+    _, secret = await store.keys.create("Lister", endpoints=("models",))
+    async with served(access=Guard(store.keys, mode=mode)) as gateway:
         allowed, _, _ = await gateway.get("models", headers=bearer(secret))
         status, body, _ = await gateway.ask("POST", "chat/completions", json=DEMO, headers=bearer(secret))
     assert allowed == 200
     assert (status, body["error"]["type"], body["error"]["code"]) == (403, "permission_error", "endpoint_not_allowed")
 
 
-async def test_the_one_key_of_the_command_works_beside_the_others(books: Books) -> None:
-    _, secret = await books.keys.create("Tablet")
-    async with served(access=Guard(books.keys, key=KEY)) as gateway:
+async def test_the_one_key_of_the_command_works_beside_the_others(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Tablet")
+    async with served(access=Guard(store.keys, key=KEY)) as gateway:
         for known in (KEY, secret):
             assert (await gateway.get("models", headers=bearer(known)))[0] == 200
         status, body, headers = await gateway.get("models", headers=bearer(KEY[:-1]))
@@ -241,9 +241,9 @@ async def test_at_home_no_key_is_needed_and_any_will_do() -> None:
     assert {caller.address for caller in guard.seen} == {"127.0.0.1"}
 
 
-async def test_a_key_is_known_where_none_is_needed(books: Books) -> None:
-    key, secret = await books.keys.create("Tablet")
-    guard = Watching(books.keys, mode=Auth.NONE, networks=())
+async def test_a_key_is_known_where_none_is_needed(store: AccountingStore) -> None:
+    key, secret = await store.keys.create("Tablet")
+    guard = Watching(store.keys, mode=Auth.NONE, networks=())
     async with served(access=guard) as gateway:
         assert await get_as(gateway, **bearer(secret)) == (200, None)
         assert await get_as(gateway) == (403, "network_not_allowed")

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.identity_probe import IdentityProbe, proves_key
 from zeroconf_ai.lan.identity import Reply, Target
@@ -26,8 +26,8 @@ UNKNOWN = "zai_example-of-a-wrong-key-000000000"
 
 
 @pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    opened = await Books.open(tmp_path / "books.db")
+async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
+    opened = await AccountingStore.open(tmp_path / "books.db")
     yield opened
     await opened.close()
 
@@ -68,34 +68,34 @@ async def relay(gateway: Served) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_generated_key_is_proven_without_being_sent(books: Books, mode: Auth) -> None:
-    _, secret = await books.keys.create("Home Assistant")
-    async with served(access=Guard(books.keys, mode=mode)) as gateway:
+async def test_generated_key_is_proven_without_being_sent(store: AccountingStore, mode: Auth) -> None:
+    _, secret = await store.keys.create("Home Assistant")
+    async with served(access=Guard(store.keys, mode=mode)) as gateway:
         assert await is_proven(gateway, secret)
         assert not await is_proven(gateway, secret, provider_id="another-id")
         assert not await is_proven(gateway, UNKNOWN)
 
 
-async def test_plain_health_check_has_no_proof(books: Books) -> None:
-    async with served(access=Guard(books.keys)) as gateway:
+async def test_plain_health_check_has_no_proof(store: AccountingStore) -> None:
+    async with served(access=Guard(store.keys)) as gateway:
         for params in ({}, {"t": "1"}):
             status, body, _ = await gateway.get("health", params=params)
             assert status == 200
             assert "proof" not in body
 
 
-async def test_proof_that_was_relayed_from_the_provider_is_none(books: Books) -> None:
-    _, secret = await books.keys.create("Home Assistant")
-    async with served(access=Guard(books.keys)) as gateway, relay(gateway) as impostor:
+async def test_proof_that_was_relayed_from_the_provider_is_none(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Home Assistant")
+    async with served(access=Guard(store.keys)) as gateway, relay(gateway) as impostor:
         probe = IdentityProbe(gateway.session, "It", "gateway-id", secret)
         assert await probe(Target(impostor, prove=True)) is Reply.KNOWN
         assert await probe(Target(gateway.url, prove=True)) is Reply.PROVEN
 
 
-async def test_server_address_is_that_of_its_socket_whatever_headers_say(books: Books) -> None:
-    _, secret = await books.keys.create("Home Assistant")
+async def test_server_address_is_that_of_its_socket_whatever_headers_say(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Home Assistant")
     params = query(secret)
-    async with served(access=Guard(books.keys)) as gateway:
+    async with served(access=Guard(store.keys)) as gateway:
         headers = {
             "Host": "192.0.2.66:9",
             "Forwarded": "for=192.0.2.66;host=192.0.2.66:9",
@@ -109,27 +109,27 @@ async def test_server_address_is_that_of_its_socket_whatever_headers_say(books: 
         assert proof == key_proof.encode(key_proof.prove(digest, challenge, "gateway-id", "127.0.0.1", gateway.port))
 
 
-async def test_former_secret_is_proven_as_long_as_it_is_good(books: Books) -> None:
-    key, former = await books.keys.create("Home Assistant")
-    _, current = await books.keys.rotate(key.id, 3600)
-    async with served(access=Guard(books.keys)) as gateway:
+async def test_former_secret_is_proven_as_long_as_it_is_good(store: AccountingStore) -> None:
+    key, former = await store.keys.create("Home Assistant")
+    _, current = await store.keys.rotate(key.id, 3600)
+    async with served(access=Guard(store.keys)) as gateway:
         assert await is_proven(gateway, former)
         assert await is_proven(gateway, current)
-        _, newest = await books.keys.rotate(key.id, 0)
+        _, newest = await store.keys.rotate(key.id, 0)
         assert not await is_proven(gateway, current)
         assert await is_proven(gateway, newest)
 
 
-async def test_keys_that_are_not_good_answer_as_unknown_ones_do(books: Books) -> None:
+async def test_keys_that_are_not_good_answer_as_unknown_ones_do(store: AccountingStore) -> None:
     """Nothing of the answer tells that a key exists: neither its shape nor whether it is the same when asked again."""
-    good_key, good = await books.keys.create("Good")
-    disabled_key, disabled = await books.keys.create("Disabled")
-    revoked_key, revoked = await books.keys.create("Revoked")
-    _, expired = await books.keys.create("Expired", expires=time.time() - 1)
-    await books.keys.update(disabled_key.id, enabled=False)
-    await books.keys.revoke(revoked_key.id)
+    good_key, good = await store.keys.create("Good")
+    disabled_key, disabled = await store.keys.create("Disabled")
+    revoked_key, revoked = await store.keys.create("Revoked")
+    _, expired = await store.keys.create("Expired", expires=time.time() - 1)
+    await store.keys.update(disabled_key.id, enabled=False)
+    await store.keys.revoke(revoked_key.id)
     seen: set[tuple[int, tuple[str, ...], int]] = set()
-    async with served(access=Guard(books.keys)) as gateway:
+    async with served(access=Guard(store.keys)) as gateway:
         for secret in (good, disabled, revoked, expired, UNKNOWN):
             params = query(secret)
             status, body, headers = await gateway.get("health", params=params)
@@ -141,7 +141,7 @@ async def test_keys_that_are_not_good_answer_as_unknown_ones_do(books: Books) ->
         assert len(seen) == 1
         proven = [await is_proven(gateway, secret) for secret in (good, disabled, revoked, expired, UNKNOWN)]
         assert proven == [True, False, False, False, False]
-    assert books.keys.get(good_key.id).last_used is None  # type: ignore[union-attr]
+    assert store.keys.get(good_key.id).last_used is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("access", [{"key": UNKNOWN}, {"access": Guard(key=UNKNOWN)}], ids=["key check", "guard"])
@@ -199,9 +199,9 @@ async def test_malformed_parameters_are_refused_by_name(params: list[tuple[str, 
         assert (status, body["error"]["type"], body["error"]["param"]) == (400, "invalid_request_error", wrong)
 
 
-async def test_proofs_are_throttled_and_plain_health_checks_are_not(books: Books) -> None:
-    _, secret = await books.keys.create("Home Assistant")
-    async with served(access=Guard(books.keys)) as gateway:
+async def test_proofs_are_throttled_and_plain_health_checks_are_not(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Home Assistant")
+    async with served(access=Guard(store.keys)) as gateway:
         for number in range(FAILURES):
             await proof_of(gateway, query((secret, UNKNOWN)[number % 2]))
         for key in (secret, UNKNOWN):

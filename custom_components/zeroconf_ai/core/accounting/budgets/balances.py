@@ -8,37 +8,37 @@ from typing import NamedTuple, override
 
 from sqlalchemy import Connection
 
-from ..budget import EXCEEDED, Account, Budget, BudgetEvent, Held
+from ..budget import EXCEEDED, Balance, Budget, BudgetEvent, ReservedAmount
 from ..periods import Window
 from ..storage.database import Database
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
-from .reservations import Concerned, Decision, decide, exceeded_by
-from .statements import AccountKey
+from .reservations import BudgetBalance, Decision, decide, exceeded_by
+from .statements import BalanceKey
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class Due(NamedTuple):
+class BudgetWindow(NamedTuple):
     """A budget, and the period of it that is meant."""
 
     budget: Budget
     window: Window
 
     @property
-    def key(self) -> AccountKey:
+    def key(self) -> BalanceKey:
         """What its account goes by."""
         return self.budget.id, self.window.label
 
 
-class Reserved(NamedTuple):
+class Reservation(NamedTuple):
     """What was set aside for a request: how much of what, and the id that it goes by."""
 
     decision: Decision
     id: str = ""
 
 
-class Accounts(ABC):
+class Balances(ABC):
     """Lives on one event loop."""
 
     def __init__(self, tell: Callable[[BudgetEvent], None]) -> None:
@@ -47,35 +47,35 @@ class Accounts(ABC):
 
     @abstractmethod
     async def reserve(
-        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
-    ) -> Reserved:
+        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reservation:
         """Set aside what a request may cost, all of it or nothing (`reservations.decide`). Raises DatabaseError."""
 
     @abstractmethod
-    def settle(self, reserved: Reserved, dues: Sequence[Due], cost: int) -> None:
+    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
         """Let go of what was set aside, and charge what it cost. Never blocks and never raises."""
 
     @abstractmethod
-    def known(self, due: Due) -> Account | None:
+    def known(self, due: BudgetWindow) -> Balance | None:
         """What is known of a budget's period without asking the database."""
 
     @abstractmethod
-    async def look(self, dues: Sequence[Due]) -> list[Account]:
+    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
         """What became of budgets; copies. Raises DatabaseError."""
 
     @abstractmethod
-    async def changed(self, due: Due, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
+    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
         """Have `write` done to what is kept of a budget, and take over what that made of it; the new count of changes.
 
         Raises DatabaseError, and then nothing was changed.
         """
 
     @abstractmethod
-    async def refresh(self, dues: Sequence[Due]) -> None:
+    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
         """See what other processes did to these budgets. Raises DatabaseError."""
 
     @abstractmethod
-    def tell_reached(self, due: Due) -> None:
+    def tell_reached(self, due: BudgetWindow) -> None:
         """Tell the thresholds of a budget that are reached and were not told."""
 
     @abstractmethod
@@ -90,50 +90,50 @@ class Accounts(ABC):
     async def close(self) -> None:
         """Write what waits to be written."""
 
-    def _tell_reached(self, due: Due, levels: Iterable[int], spent: int) -> None:
+    def _tell_reached(self, due: BudgetWindow, levels: Iterable[int], spent: int) -> None:
         for level in levels:
             self._tell(BudgetEvent(due.budget, level, spent, due.window))
 
-    def _tell_exceeded(self, due: Due, spent: int) -> None:
+    def _tell_exceeded(self, due: BudgetWindow, spent: int) -> None:
         """Tell that a request does not fit, unless the owner wants to hear of lower thresholds alone."""
         if EXCEEDED in due.budget.thresholds:
             self._tell(BudgetEvent(due.budget, EXCEEDED, spent, due.window, refused=True))
 
 
-class MemoryAccounts(Accounts, Writer):
+class MemoryBalances(Balances, QueuedWriter):
     """Reckons in memory, and leaves what was spent with the database in batches."""
 
-    def __init__(self, database: Database, batches: Batches, tell: Callable[[BudgetEvent], None]) -> None:
+    def __init__(self, database: Database, batches: WriteQueue, tell: Callable[[BudgetEvent], None]) -> None:
         """Reads an account when it is asked for first."""
         super().__init__(tell)
         self._database = database
         self._batches = batches
-        self._accounts: dict[AccountKey, Account] = {}
-        self._reading: dict[AccountKey, asyncio.Task[None]] = {}
+        self._accounts: dict[BalanceKey, Balance] = {}
+        self._reading: dict[BalanceKey, asyncio.Task[None]] = {}
         self._current: dict[str, str] = {}
         """The period of each budget that was asked for last."""
-        self._pending: dict[AccountKey, tuple[int, int]] = {}
+        self._pending: dict[BalanceKey, tuple[int, int]] = {}
         """Spent since the last write, and the threshold that was told."""
-        self._taken: Mapping[AccountKey, tuple[int, int]] = {}
+        self._taken: Mapping[BalanceKey, tuple[int, int]] = {}
         batches.add(self)
 
     @override
     async def reserve(
-        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
-    ) -> Reserved:
+        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reservation:
         while missing := next((due for due in dues if not self._is_read(due.key)), None):
             await self._read(missing)
         # Nothing waits from here on: what is decided is done before anybody else decides.
-        concerned = [Concerned(due.budget, due.window, self._account(due.key)) for due in dues]
+        concerned = [BudgetBalance(due.budget, due.window, self._account(due.key)) for due in dues]
         decision = decide(worst_costs, concerned, ample_costs)
         for held in decision.held:
             self._account((held.budget.id, held.window.label)).reserved += held.amount
         for one in exceeded_by(worst_costs, concerned):
-            self._note_exceeded(Due(one.budget, one.window), one.account)
-        return Reserved(decision)
+            self._note_exceeded(BudgetWindow(one.budget, one.window), one.account)
+        return Reservation(decision)
 
     @override
-    def settle(self, reserved: Reserved, dues: Sequence[Due], cost: int) -> None:
+    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
         for held in reserved.decision.held:
             self._release(held)
         for due in dues if cost else ():
@@ -145,26 +145,26 @@ class MemoryAccounts(Accounts, Writer):
             self._batches.tell()
 
     @override
-    def known(self, due: Due) -> Account | None:
+    def known(self, due: BudgetWindow) -> Balance | None:
         return self._accounts.get(due.key)
 
     @override
-    async def look(self, dues: Sequence[Due]) -> list[Account]:
+    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
         found = []
         for due in dues:
             while not self._is_read(due.key):
                 await self._read(due)
             account = self._account(due.key)
-            found.append(Account(account.spent, account.reserved, account.warned))
+            found.append(Balance(account.spent, account.reserved, account.warned))
         return found
 
     @override
-    async def changed(self, due: Due, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
+    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
         await self._batches.flush()  # so that the database knows all that it is to change
         while not self._is_read(due.key):
             await self._read(due)
 
-        def work(connection: Connection) -> tuple[int, Account]:
+        def work(connection: Connection) -> tuple[int, Balance]:
             version = count(connection)
             write(connection)
             return version, statements.account(connection, due.key)
@@ -179,7 +179,7 @@ class MemoryAccounts(Accounts, Writer):
         return version
 
     @override
-    async def refresh(self, dues: Sequence[Due]) -> None:
+    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
         for due in dues:
             if due.key in self._accounts:
                 await self._read(due)
@@ -188,11 +188,11 @@ class MemoryAccounts(Accounts, Writer):
             found = await self._database.read(lambda connection: statements.look(connection, keys))
             for due in unknown:
                 if due.key not in self._accounts and due.key not in self._pending:
-                    self._accounts[due.key] = found.get(due.key, Account())
+                    self._accounts[due.key] = found.get(due.key, Balance())
                     self._current[due.budget.id] = due.window.label
 
     @override
-    def tell_reached(self, due: Due) -> None:
+    def tell_reached(self, due: BudgetWindow) -> None:
         self._note(due, 0)
 
     @override
@@ -233,15 +233,15 @@ class MemoryAccounts(Accounts, Writer):
             )
         self._taken = {}
 
-    def _account(self, key: AccountKey) -> Account:
-        return self._accounts.setdefault(key, Account())
+    def _account(self, key: BalanceKey) -> Balance:
+        return self._accounts.setdefault(key, Balance())
 
-    def _release(self, held: Held) -> None:
+    def _release(self, held: ReservedAmount) -> None:
         account = self._accounts.get((held.budget.id, held.window.label))
         if account is not None:
             account.reserved = max(0, account.reserved - held.amount)
 
-    def _note(self, due: Due, spent: int) -> None:
+    def _note(self, due: BudgetWindow, spent: int) -> None:
         """Have something written, and tell what it reached."""
         account = self._accounts.get(due.key)
         before, told = self._pending.get(due.key, (0, 0))
@@ -254,27 +254,27 @@ class MemoryAccounts(Accounts, Writer):
         elif spent:
             self._pending[due.key] = (before + spent, told)
 
-    def _note_exceeded(self, due: Due, account: Account) -> None:
+    def _note_exceeded(self, due: BudgetWindow, account: Balance) -> None:
         """A request that costs money does not fit into what is left: tell that once within the period."""
         account.warned = EXCEEDED
         self._pending[due.key] = (self._unwritten(due.key), EXCEEDED)
         self._batches.tell()
         self._tell_exceeded(due, account.spent)
 
-    def _is_read(self, key: AccountKey) -> bool:
+    def _is_read(self, key: BalanceKey) -> bool:
         return key in self._accounts and key not in self._reading
 
-    def _unwritten(self, key: AccountKey) -> int:
+    def _unwritten(self, key: BalanceKey) -> int:
         return self._pending.get(key, (0, 0))[0]
 
-    async def _read(self, due: Due) -> None:
+    async def _read(self, due: BudgetWindow) -> None:
         """Read an account from the database, once for all who wait for it. Raises DatabaseError."""
         task = self._reading.get(due.key)
         if task is None:
             task = self._reading[due.key] = asyncio.create_task(self._read_now(due))
         await asyncio.shield(task)
 
-    async def _read_now(self, due: Due) -> None:
+    async def _read_now(self, due: BudgetWindow) -> None:
         account = self._account(due.key)
         # The database's thread does one thing after the other: what is being written is read. What is charged meanwhile is not,
         # and neither is what waits to be written.

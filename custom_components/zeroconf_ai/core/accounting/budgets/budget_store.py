@@ -1,4 +1,4 @@
-"""`Budgets`: who may spend how much, and how much that is by now (docs/accounting.md, "Budgets")."""
+"""`BudgetStore`: who may spend how much, and how much that is by now (docs/accounting.md, "Budgets")."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,17 +12,17 @@ from sqlalchemy import Connection, func, select
 
 from ...protocol.errors import InvalidRequestError
 from .. import audit
-from ..admission import Asked
+from ..admission import AdmissionRequest
 from ..audit import Act
-from ..budget import EXCEEDED, Account, Action, Budget, BudgetEvent, Scope, budget_id as id_of, listed, make_budget
+from ..budget import EXCEEDED, Action, Balance, Budget, BudgetEvent, Scope, budget_id as id_of, listed, make_budget
 from ..periods import Period, Window, Windows
 from ..storage.database import Database
 from ..storage.tables import key_rollups, rollups
-from ..storage.write_queue import Batches
+from ..storage.write_queue import WriteQueue
 from . import statements
-from .balances import Accounts, Due, MemoryAccounts, Reserved
+from .balances import Balances, BudgetWindow, MemoryBalances, Reservation
 from .reservations import Decision
-from .shared_balances import SharedAccounts
+from .shared_balances import SharedBalances
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,20 +58,20 @@ class BudgetState:
         return 100.0 * self.spent / self.budget.amount if self.budget.amount else 100.0
 
 
-class Hold(NamedTuple):
+class BudgetReservation(NamedTuple):
     """What is set aside for one request, until it is settled."""
 
-    asked: Asked
-    reserved: Reserved
+    asked: AdmissionRequest
+    reserved: Reservation
     limited: bool = False
     """Whether any budget concerns it."""
 
 
-class Budgets:
+class BudgetStore:
     """All budgets. Lives on one event loop."""
 
     def __init__(
-        self, database: Database, batches: Batches, zone: tzinfo, *, shared: bool, clock: Callable[[], float] = time.time
+        self, database: Database, batches: WriteQueue, zone: tzinfo, *, shared: bool, clock: Callable[[], float] = time.time
     ) -> None:
         """Empty until `refresh` is called. `zone` is the home's; `shared`: other gateways use the same database.
 
@@ -89,8 +89,8 @@ class Budgets:
         self._windows = Windows(zone)
         self._listeners: list[Callable[[BudgetEvent], None]] = []
         self._watchers: list[Callable[[], None]] = []
-        self.accounts: Accounts = (
-            SharedAccounts(database, self._told) if shared else MemoryAccounts(database, batches, self._told)
+        self.accounts: Balances = (
+            SharedBalances(database, self._told) if shared else MemoryBalances(database, batches, self._told)
         )
         self._shared = shared
 
@@ -122,7 +122,7 @@ class Budgets:
         """A budget or a backend's monthly limit as it is now, by what is known here. Raises KeyError without it."""
         budget = self._named(budget_id)
         due = self._due(budget, self._clock())
-        account = self.accounts.known(due) or Account()
+        account = self.accounts.known(due) or Balance()
         return BudgetState(budget, due.window, account.spent, account.reserved, account.warned >= EXCEEDED)
 
     @property
@@ -224,8 +224,8 @@ class Budgets:
             self._take_over([other for other in self._budgets.values() if other.id != budget_id])
         self._announce()
 
-    async def reserve(self, asked: Asked) -> Hold:
-        """Set aside the most that a request may cost, or see what it is short of (`Hold.reserved.decision`).
+    async def reserve(self, asked: AdmissionRequest) -> BudgetReservation:
+        """Set aside the most that a request may cost, or see what it is short of (`BudgetReservation.reserved.decision`).
 
         Raises DatabaseError, and InvalidRequestError where every backend would take money for what has no price.
         """
@@ -234,15 +234,15 @@ class Budgets:
         backends = asked.worst_costs.keys() | asked.monthly_limits.keys()
         dues = self._dues(asked, backends)
         if not dues:
-            return Hold(asked, Reserved(_NOTHING))
+            return BudgetReservation(asked, Reservation(_NOTHING))
         costs, unpriced = _priced(asked, dues)
         reserved = await self.accounts.reserve(dues, costs, asked.ample_costs)
         if unpriced:
             decision = reserved.decision
             reserved = reserved._replace(decision=replace(decision, barred=decision.barred | unpriced))
-        return Hold(asked, reserved, limited=True)
+        return BudgetReservation(asked, reserved, limited=True)
 
-    def settle(self, hold: Hold, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None) -> None:
+    def settle(self, hold: BudgetReservation, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None) -> None:
         """Charge what a request cost in the place of what was set aside for it. Never blocks and never raises.
 
         `costs` by the ids of the backends, where more than one was paid.
@@ -255,7 +255,7 @@ class Budgets:
         self.accounts.settle(hold.reserved, self._dues(hold.asked, ()) if cost else [], cost)
         for paid, part in costs.items():
             own = [due for due in self._dues(hold.asked, (paid,)) if due.budget.scope is Scope.BACKEND]
-            self.accounts.settle(Reserved(_NOTHING), own, part)
+            self.accounts.settle(Reservation(_NOTHING), own, part)
 
     @property
     def any(self) -> bool:
@@ -288,7 +288,7 @@ class Budgets:
         until = datetime.fromtimestamp(self._clock(), UTC).date() - timedelta(days=statements.KEEP_DAYS)
         await self._database.write(lambda connection: statements.prune(connection, until.isoformat()))
 
-    async def _change(self, due: Due, write: Callable[[Connection], None], act: Act) -> None:
+    async def _change(self, due: BudgetWindow, write: Callable[[Connection], None], act: Act) -> None:
         def noted(connection: Connection) -> None:
             write(connection)
             audit.add(connection, act)
@@ -314,7 +314,7 @@ class Budgets:
             name = f"{_LIMIT_PREFIX}{backend_id}"
             self._limits[backend_id] = Budget(name, Scope.BACKEND, backend_id, amount, Period.MONTH, Action.FREE_ONLY)
 
-    def _dues(self, asked: Asked, backends: Iterable[str]) -> list[Due]:
+    def _dues(self, asked: AdmissionRequest, backends: Iterable[str]) -> list[BudgetWindow]:
         """What a request falls under."""
         if not self.any:
             return []
@@ -329,8 +329,8 @@ class Budgets:
                 found.append(limit)
         return [self._due(budget, asked.created) for budget in found]
 
-    def _due(self, budget: Budget, moment: float) -> Due:
-        return Due(budget, self._windows.at(budget.period, moment))
+    def _due(self, budget: Budget, moment: float) -> BudgetWindow:
+        return BudgetWindow(budget, self._windows.at(budget.period, moment))
 
     def _told(self, event: BudgetEvent) -> None:
         if event.refused:
@@ -348,7 +348,7 @@ class Budgets:
             watcher()
 
 
-def _priced(asked: Asked, dues: Iterable[Due]) -> tuple[Mapping[str, int], frozenset[str]]:
+def _priced(asked: AdmissionRequest, dues: Iterable[BudgetWindow]) -> tuple[Mapping[str, int], frozenset[str]]:
     """What must be set aside by backend, and the backends that a budget bars because the request's cost there is not known.
 
     Raises InvalidRequestError where that leaves none.
@@ -366,7 +366,7 @@ def _priced(asked: Asked, dues: Iterable[Due]) -> tuple[Mapping[str, int], froze
     return costs, frozenset(barred)
 
 
-def _spent_before(connection: Connection, due: Due) -> int:
+def _spent_before(connection: Connection, due: BudgetWindow) -> int:
     """What the ledger knows that was spent within the period before there was a budget for it."""
     budget = due.budget
     by_key = budget.scope in (Scope.KEY, Scope.USER)

@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..budget import EXCEEDED, Account, Action, Budget, Held, Scope
+from ..budget import EXCEEDED, Action, Balance, Budget, ReservedAmount, Scope
 from ..periods import Window
 
 
-class Concerned(NamedTuple):
+class BudgetBalance(NamedTuple):
     """A budget that a request falls under, as it is right now."""
 
     budget: Budget
     window: Window
-    account: Account
+    account: Balance
 
 
 @dataclass(frozen=True, slots=True)
-class Shortage:
+class Shortfall:
     """Why a request cannot be let in. Money in nano-units."""
 
     budget: Budget
@@ -33,22 +33,22 @@ class Shortage:
 class Decision:
     """What is to be set aside, and who must not answer; or why nothing is."""
 
-    held: tuple[Held, ...] = ()
+    held: tuple[ReservedAmount, ...] = ()
     barred: frozenset[str] = frozenset()
-    shortage: Shortage | None = None
+    shortage: Shortfall | None = None
     granted: Mapping[str, int] = field(default_factory=dict)
     """What the request may cost at most, by the ids of the backends that a budget concerns."""
 
 
 def decide(
-    worst_costs: Mapping[str, int], concerned: Sequence[Concerned], ample_costs: Mapping[str, int] | None = None
+    worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalance], ample_costs: Mapping[str, int] | None = None
 ) -> Decision:
     """Set aside the most that a request can cost at any backend that may answer it.
 
     A backend whose worst cost does not fit into what is left is barred; where that leaves none, the request is short of money.
     Where there is more, up to the `ample_costs` are set aside.
     """
-    barred: dict[str, Concerned] = {}
+    barred: dict[str, BudgetBalance] = {}
     for one in concerned:
         budget, account = one.budget, one.account
         exhausted, left = account.exhausted(budget), account.left(budget)
@@ -73,13 +73,13 @@ def decide(
     }
     most = max(granted.values(), default=0)
     held = (
-        Held(one.budget, one.window, granted.get(one.budget.subject, 0) if one.budget.scope is Scope.BACKEND else most)
+        ReservedAmount(one.budget, one.window, granted.get(one.budget.subject, 0) if one.budget.scope is Scope.BACKEND else most)
         for one in concerned
     )
     return Decision(tuple(part for part in held if part.amount), frozenset(barred), granted=granted)
 
 
-def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[Concerned]) -> int:
+def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:
     """What is set aside for one backend: what is ample, or what is left of the smallest budget that concerns it."""
     left = (
         one.account.left(one.budget)
@@ -89,7 +89,7 @@ def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[Concer
     return max(worst, min(ample, *left))
 
 
-def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) -> list[Concerned]:
+def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalance]) -> list[BudgetBalance]:
     """The budgets that cannot pay for a request at any backend that costs money, and of which that was not told yet.
 
     What is set aside for other requests counts as left: it may be free again in a moment.
@@ -104,8 +104,8 @@ def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[Concerned]) 
     return found
 
 
-def _shortage(one: Concerned, needed: int) -> Shortage:
+def _shortage(one: BudgetBalance, needed: int) -> Shortfall:
     budget, account = one.budget, one.account
     exhausted = account.exhausted(budget)
     fits_then = needed <= budget.amount - account.spent
-    return Shortage(budget, one.window, account.left(budget), needed, exhausted, not exhausted and fits_then)
+    return Shortfall(budget, one.window, account.left(budget), needed, exhausted, not exhausted and fits_then)

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from ..budget import EXCEEDED, Account, BudgetEvent
+from ..budget import EXCEEDED, Balance, BudgetEvent
 from ..storage.database import Database, DatabaseError
 from . import shared_statements, statements
-from .balances import Accounts, Due, Reserved
+from .balances import Balances, BudgetWindow, Reservation
 from .reservations import Decision
 from .shared_statements import LEASE_SECONDS, Reached, Settlement
-from .statements import AccountKey
+from .statements import BalanceKey
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ PENDING_LIMIT = 20_000
 _RENEW_SECONDS = LEASE_SECONDS / 3
 
 
-class SharedAccounts(Accounts):
+class SharedBalances(Balances):
     """What is spent is written as soon as it is known; what the database does not take at once is tried again."""
 
     def __init__(self, database: Database, tell: Callable[[BudgetEvent], None]) -> None:
@@ -38,15 +38,15 @@ class SharedAccounts(Accounts):
         self._settling: asyncio.Task[None] | None = None
         self._live: set[str] = set()
         """The reservations of requests that are being answered here."""
-        self._known: dict[AccountKey, Account] = {}
+        self._known: dict[BalanceKey, Balance] = {}
         self._renewed = time.monotonic()
         self._closing = asyncio.Event()
         self._lost = False
 
     @override
     async def reserve(
-        self, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
-    ) -> Reserved:
+        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+    ) -> Reservation:
         reservation = uuid4().hex
         self._live.add(reservation)
         task = asyncio.ensure_future(self._reserve(reservation, dues, worst_costs, ample_costs))
@@ -61,11 +61,11 @@ class SharedAccounts(Accounts):
             raise
         if not decision.held:
             self._live.discard(reservation)
-            return Reserved(decision)
-        return Reserved(decision, reservation)
+            return Reservation(decision)
+        return Reservation(decision, reservation)
 
     @override
-    def settle(self, reserved: Reserved, dues: Sequence[Due], cost: int) -> None:
+    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
         if reserved.id or (cost and dues):
             self._settle(Settlement(reserved.id, tuple((*due, cost) for due in dues if cost)))
 
@@ -80,7 +80,7 @@ class SharedAccounts(Accounts):
         held = False
         try:
             held = await self._database.write(
-                lambda connection: shared_statements.hold_place(connection, reservation, name, limit)
+                lambda connection: shared_statements.hold_permit(connection, reservation, name, limit)
             )
         except asyncio.CancelledError:
             self._settle(Settlement(reservation, ()))
@@ -95,17 +95,17 @@ class SharedAccounts(Accounts):
         self._settle(Settlement(reservation, ()))
 
     @override
-    def known(self, due: Due) -> Account | None:
+    def known(self, due: BudgetWindow) -> Balance | None:
         return self._known.get(due.key)
 
     @override
-    async def look(self, dues: Sequence[Due]) -> list[Account]:
+    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
         keys = [due.key for due in dues]
         found = await self._database.read(lambda connection: statements.look(connection, keys))
-        return [found.get(key, Account()) for key in keys]
+        return [found.get(key, Balance()) for key in keys]
 
     @override
-    async def changed(self, due: Due, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
+    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
         def work(connection: Connection) -> int:
             version = count(connection)
             write(connection)
@@ -116,14 +116,14 @@ class SharedAccounts(Accounts):
         return version
 
     @override
-    async def refresh(self, dues: Sequence[Due]) -> None:
+    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
         keys = [due.key for due in dues]
         if keys:
             found = await self._database.read(lambda connection: statements.look(connection, keys))
-            self._known = {key: found.get(key, Account()) for key in keys}
+            self._known = {key: found.get(key, Balance()) for key in keys}
 
     @override
-    def tell_reached(self, due: Due) -> None:
+    def tell_reached(self, due: BudgetWindow) -> None:
         self._settle(Settlement("", ((*due, 0),)))
 
     @override
@@ -149,14 +149,18 @@ class SharedAccounts(Accounts):
             await self._settling
 
     async def _reserve(
-        self, reservation: str, dues: Sequence[Due], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None
+        self,
+        reservation: str,
+        dues: Sequence[BudgetWindow],
+        worst_costs: Mapping[str, int],
+        ample_costs: Mapping[str, int] | None,
     ) -> Decision:
         await self._catch_up()
         decision, exceeded = await self._database.write(
             lambda connection: shared_statements.reserve(connection, reservation, dues, worst_costs, ample_costs)
         )
         for one in exceeded:
-            due = Due(one.budget, one.window)
+            due = BudgetWindow(one.budget, one.window)
             if (known := self._known.get(due.key)) is not None:
                 known.warned = EXCEEDED
             self._tell_exceeded(due, one.account.spent)
@@ -224,4 +228,4 @@ class SharedAccounts(Accounts):
             self._tell_all(one)
 
     def _tell_all(self, reached: Reached) -> None:
-        self._tell_reached(Due(reached.budget, reached.window), reached.levels, reached.spent)
+        self._tell_reached(BudgetWindow(reached.budget, reached.window), reached.levels, reached.spent)

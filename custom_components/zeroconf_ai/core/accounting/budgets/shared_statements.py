@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..budget import EXCEEDED, Account, Budget
+from ..budget import EXCEEDED, Balance, Budget
 from ..periods import Window
 from ..storage.statements import DELETE_ROWS, now, whole
 from ..storage.tables import accounts, reservations
 from . import statements
-from .reservations import Concerned, Decision, decide, exceeded_by
-from .statements import AccountKey
+from .reservations import BudgetBalance, Decision, decide, exceeded_by
+from .statements import BalanceKey
 
 LEASE_SECONDS = 90.0
 """How long a reservation is good unless it is renewed: that of a gateway that died is free again after that."""
@@ -45,10 +45,10 @@ def reserve(
     dues: Sequence[tuple[Budget, Window]],
     worst_costs: Mapping[str, int],
     ample_costs: Mapping[str, int] | None = None,
-) -> tuple[Decision, list[Concerned]]:
+) -> tuple[Decision, list[BudgetBalance]]:
     """Set aside what a request may cost, all of it or nothing; and the budgets that are the first time too small for it."""
     locked = _lock(connection, [(budget.id, window.label) for budget, window in dues])
-    concerned = [Concerned(budget, window, locked[budget.id, window.label]) for budget, window in dues]
+    concerned = [BudgetBalance(budget, window, locked[budget.id, window.label]) for budget, window in dues]
     decision = decide(worst_costs, concerned, ample_costs)
     exceeded = exceeded_by(worst_costs, concerned)
     for one in exceeded:
@@ -59,7 +59,7 @@ def reserve(
     return decision, exceeded
 
 
-def hold_place(connection: Connection, reservation: str, name: str, limit: int) -> bool:
+def hold_permit(connection: Connection, reservation: str, name: str, limit: int) -> bool:
     """Take one of so many places that go by a name; whether there was one. Let go of by `settle`."""
     taken = _lock(connection, [(name, "")])[name, ""].reserved
     if taken < limit:
@@ -71,8 +71,8 @@ def settle(connection: Connection, settlements: Iterable[Settlement]) -> list[Re
     """Let go of reservations, charge what was spent, and note which thresholds that reached first."""
     settlements = list(settlements)
     released = _take_back(connection, reservations.c.id.in_([one.reservation for one in settlements]))
-    charged: dict[AccountKey, int] = {}
-    named: dict[AccountKey, tuple[Budget, Window]] = {}
+    charged: dict[BalanceKey, int] = {}
+    named: dict[BalanceKey, tuple[Budget, Window]] = {}
     for budget, window, cost in (charge for one in settlements for charge in one.charges):
         key = budget.id, window.label
         charged[key] = charged.get(key, 0) + cost
@@ -120,7 +120,7 @@ def tell_reached(connection: Connection, budget: Budget, window: Window) -> Reac
     return Reached(budget, window, tuple(levels), account.spent)
 
 
-def _hold(connection: Connection, reservation: str, amounts: Mapping[AccountKey, int], expires: float) -> None:
+def _hold(connection: Connection, reservation: str, amounts: Mapping[BalanceKey, int], expires: float) -> None:
     for key, amount in sorted(amounts.items()):
         where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
         connection.execute(update(accounts).where(*where).values(reserved=accounts.c.reserved + amount))
@@ -131,7 +131,7 @@ def _hold(connection: Connection, reservation: str, amounts: Mapping[AccountKey,
     connection.execute(insert(reservations), rows)
 
 
-def _lock(connection: Connection, keys: Iterable[AccountKey]) -> dict[AccountKey, Account]:
+def _lock(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
     """The accounts, made where there are none, and nobody else's until the transaction ends."""
     wanted = sorted(keys)
     if not wanted:
@@ -143,20 +143,20 @@ def _lock(connection: Connection, keys: Iterable[AccountKey]) -> dict[AccountKey
     for key in wanted:
         columns = select(accounts.c.spent, accounts.c.reserved, accounts.c.warned).with_for_update()
         row = connection.execute(columns.where(accounts.c.budget_id == key[0], accounts.c.label == key[1])).one()
-        found[key] = Account(*row)
+        found[key] = Balance(*row)
     return found
 
 
-def _write(connection: Connection, key: AccountKey, account: Account) -> None:
+def _write(connection: Connection, key: BalanceKey, account: Balance) -> None:
     where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
     values = {"spent": account.spent, "reserved": account.reserved, "warned": account.warned}
     connection.execute(update(accounts).where(*where).values(**values))
 
 
-def _take_back(connection: Connection, which: ColumnElement[bool]) -> dict[AccountKey, int]:
+def _take_back(connection: Connection, which: ColumnElement[bool]) -> dict[BalanceKey, int]:
     """Delete reservations; what they held of each account."""
     statement = delete(reservations).where(which).returning(reservations.c.budget_id, reservations.c.label, reservations.c.amount)
-    released: dict[AccountKey, int] = {}
+    released: dict[BalanceKey, int] = {}
     for row in connection.execute(statement):
         key = row.budget_id, row.label
         released[key] = released.get(key, 0) + row.amount

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, case, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..budget import Account, Action, Budget, Scope
+from ..budget import Action, Balance, Budget, Scope
 from ..periods import Period
 from ..storage.statements import upsert, whole
 from ..storage.tables import accounts, budgets, counters, reservations
@@ -15,7 +15,7 @@ _COUNTER = "budgets"
 KEEP_DAYS = 400
 """For so long it is kept what was spent of a budget."""
 
-type AccountKey = tuple[str, str]
+type BalanceKey = tuple[str, str]
 """A budget's id, and the label of one of its periods."""
 
 
@@ -68,21 +68,21 @@ def reset(connection: Connection, budget_id: str) -> None:
     connection.execute(update(accounts).where(accounts.c.budget_id == budget_id).values(spent=0, warned=0))
 
 
-def account(connection: Connection, key: AccountKey) -> Account:
+def account(connection: Connection, key: BalanceKey) -> Balance:
     """What became of a budget within one period."""
     found = select(accounts.c.spent, accounts.c.reserved, accounts.c.warned)
     row = connection.execute(found.where(accounts.c.budget_id == key[0], accounts.c.label == key[1])).first()
-    return Account() if row is None else Account(*row)
+    return Balance() if row is None else Balance(*row)
 
 
-def look(connection: Connection, keys: Iterable[AccountKey]) -> dict[AccountKey, Account]:
+def look(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
     """What became of budgets within their periods."""
     labels = {label for _, label in keys}
     found = select(accounts).where(accounts.c.label.in_(labels))
-    return {(row.budget_id, row.label): Account(row.spent, row.reserved, row.warned) for row in connection.execute(found)}
+    return {(row.budget_id, row.label): Balance(row.spent, row.reserved, row.warned) for row in connection.execute(found)}
 
 
-def add(connection: Connection, charges: Mapping[AccountKey, tuple[int, int]]) -> None:
+def add(connection: Connection, charges: Mapping[BalanceKey, tuple[int, int]]) -> None:
     """Add to what is spent, and note which threshold was told: (nano-units, per cent) of each account."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     statement = make(accounts)
@@ -100,7 +100,7 @@ def add(connection: Connection, charges: Mapping[AccountKey, tuple[int, int]]) -
     connection.execute(statement, rows)
 
 
-def warn(connection: Connection, key: AccountKey, warned: int) -> None:
+def warn(connection: Connection, key: BalanceKey, warned: int) -> None:
     """Note which threshold was told."""
     statement = update(accounts).where(accounts.c.budget_id == key[0], accounts.c.label == key[1])
     connection.execute(statement.values(warned=warned))
@@ -111,7 +111,7 @@ def prune(connection: Connection, until: str) -> None:
     connection.execute(delete(accounts).where(accounts.c.label < until, accounts.c.reserved == 0))
 
 
-def begin(connection: Connection, key: AccountKey, spent: int) -> None:
+def begin(connection: Connection, key: BalanceKey, spent: int) -> None:
     """What was spent already when a budget is set."""
     connection.execute(delete(accounts).where(accounts.c.budget_id == key[0], accounts.c.label == key[1]))
     values = {"budget_id": key[0], "label": key[1], "spent": whole(spent), "reserved": 0, "warned": 0}

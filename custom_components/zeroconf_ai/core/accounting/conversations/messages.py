@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 from ..storage.database import Database
 from ..storage.statements import bounded, delete_oldest, delete_some, maybe, upsert
 from ..storage.tables import bodies, conversations
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 
 BODY_LIMIT = 64 * 1024
 """Characters kept of a request, and of its answer."""
@@ -18,7 +18,7 @@ PENDING_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class StoredExchange:
     """One request and its answer. `created` is seconds since the epoch."""
 
     generation_id: str
@@ -35,19 +35,19 @@ class Body:
     user_id: str | None = None
 
 
-class Bodies(Writer):
+class ConversationStore(QueuedWriter):
     """The stored bodies and the conversations they belong to. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches, *, keep: bool) -> None:
+    def __init__(self, database: Database, batches: WriteQueue, *, keep: bool) -> None:
         """`keep`: the owner wants them kept; else nothing is ever stored."""
         self.keep = keep
         self._database = database
         self._batches = batches
-        self._pending: list[Body] = []
-        self._taken: Sequence[Body] = ()
+        self._pending: list[StoredExchange] = []
+        self._taken: Sequence[StoredExchange] = ()
         batches.add(self)
 
-    def put(self, body: Body) -> None:
+    def put(self, body: StoredExchange) -> None:
         """Store a body where they are kept. Returns at once; the oldest that wait are lost where too many do."""
         if not self.keep:
             return
@@ -83,7 +83,7 @@ class Bodies(Writer):
         del self._pending[:-PENDING_LIMIT]
 
 
-def _write(connection: Connection, taken: Sequence[Body]) -> None:
+def _write(connection: Connection, taken: Sequence[StoredExchange]) -> None:
     connection.execute(insert(bodies), [_row(body) for body in taken])
     latest = {bounded(body.conversation_id): body for body in taken if body.conversation_id is not None}
     if latest:
@@ -115,7 +115,7 @@ def clear(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def _row(body: Body) -> dict[str, Any]:
+def _row(body: StoredExchange) -> dict[str, Any]:
     return {
         "generation_id": bounded(body.generation_id),
         "created": body.created,
@@ -127,7 +127,7 @@ def _row(body: Body) -> dict[str, Any]:
     }
 
 
-def _conversation(name: str, body: Body, created: float) -> dict[str, Any]:
+def _conversation(name: str, body: StoredExchange, created: float) -> dict[str, Any]:
     return {
         "id": name,
         "created": created,

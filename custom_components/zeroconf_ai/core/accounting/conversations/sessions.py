@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from ..storage.database import Database
 from ..storage.statements import bounded, delete_oldest, upsert
 from ..storage.tables import sessions
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from .session_row import SessionRow
 
 PENDING_LIMIT = 10_000
@@ -17,10 +17,10 @@ ROW_LIMIT = 10_000
 """Sessions kept; the longest unused are deleted first."""
 
 
-class SessionTable(Writer):
+class SessionTable(QueuedWriter):
     """The stored sessions. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches) -> None:
+    def __init__(self, database: Database, batches: WriteQueue) -> None:
         self._database = database
         self._batches = batches
         self._pending: dict[str, SessionRow | None] = {}

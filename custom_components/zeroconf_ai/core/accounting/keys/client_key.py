@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..admission import Rates
+from ..admission import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,6 @@ class ClientKey:
     """Requests that it may have answered at a time."""
 
     @property
-    def rates(self) -> Rates:
+    def rates(self) -> RateLimits:
         """Its limits."""
-        return Rates(self.requests_per_minute, self.tokens_per_minute, self.parallel)
+        return RateLimits(self.requests_per_minute, self.tokens_per_minute, self.parallel)

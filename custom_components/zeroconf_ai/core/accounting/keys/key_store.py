@@ -18,7 +18,7 @@ from ...protocol.values import clean
 from .. import audit
 from ..audit import Act
 from ..storage.database import Database, DatabaseError
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
 from .client_key import ClientKey
 
@@ -55,10 +55,10 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
 
 
-class KeyStore(Writer):
+class KeyStore(QueuedWriter):
     """All keys, in memory for the check and in the database for good. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches) -> None:
+    def __init__(self, database: Database, batches: WriteQueue) -> None:
         """Empty until `refresh` is called."""
         self._database = database
         self._batches = batches

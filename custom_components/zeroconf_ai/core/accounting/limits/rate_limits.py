@@ -7,49 +7,49 @@ from typing import NamedTuple
 
 from ...protocol.addresses import subscriber
 from ...protocol.errors import RateLimitError
-from ..admission import Asked, Rate, Rates, Standing
-from ..budgets.budget_store import Budgets
-from ..budgets.shared_balances import SharedAccounts
+from ..admission import AdmissionRequest, RateLimits, RateLimitState, RateLimitStatus
+from ..budgets.budget_store import BudgetStore
+from ..budgets.shared_balances import SharedBalances
 from ..keys.key_store import KeyStore
 from ..storage.database import Database
-from ..storage.write_queue import Batches
-from .shared import SharedBuckets, SharedPlaces
-from .token_buckets import MINUTE, Buckets, Draw, MemoryBuckets, MemoryPlaces, Places, Short
+from ..storage.write_queue import WriteQueue
+from .shared import SharedPermits, SharedTokenBuckets
+from .token_buckets import MINUTE, BucketDraw, BucketShortfall, MemoryPermits, MemoryTokenBuckets, Permits, TokenBuckets
 
-NO_RATES = Rates()
+NO_RATES = RateLimits()
 BUSY_SECONDS = 1.0
 """When to come back where all places of a key are taken: nobody knows when the first is free."""
 _REQUESTS, _TOKENS = "requests", "tokens"
 
 
-class Whose(NamedTuple):
+class LimitScope(NamedTuple):
     """One whose requests are counted."""
 
     name: str
     """What its buckets go by."""
     words: str
-    rates: Rates
+    rates: RateLimits
 
 
 @dataclass(slots=True)
-class Entry:
+class AcquiredLimits:
     """What was taken for one request, until it is settled."""
 
     estimate: int = 0
     """Tokens."""
-    own: tuple[Draw, ...] = ()
+    own: tuple[BucketDraw, ...] = ()
     """Of the caller's buckets."""
-    of_backends: dict[str, tuple[Draw, ...]] = field(default_factory=dict)
+    of_backends: dict[str, tuple[BucketDraw, ...]] = field(default_factory=dict)
     place: str | None = None
     barred: frozenset[str] = frozenset()
     """Ids of the backends that were asked as often as their owner allows."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Limits:
+class RateLimiter:
     """The limits of keys are kept with them, those of backends come with each request. Lives on one event loop."""
 
-    def __init__(self, keys: KeyStore, buckets: Buckets, places: Places) -> None:
+    def __init__(self, keys: KeyStore, buckets: TokenBuckets, places: Permits) -> None:
         """No limits but those of keys and backends, until they are set."""
         self._keys = keys
         self.buckets = buckets
@@ -59,11 +59,11 @@ class Limits:
         self.per_user = NO_RATES
         """Of each user. Its `parallel` does not count."""
 
-    async def enter(self, asked: Asked) -> Entry:
+    async def enter(self, asked: AdmissionRequest) -> AcquiredLimits:
         """Take what a request needs. Raises RateLimitError saying when to come back, and DatabaseError; then nothing is taken."""
         if asked.nested:
-            return Entry()
-        entry = Entry(asked.prompt_tokens + asked.answer_tokens)
+            return AcquiredLimits()
+        entry = AcquiredLimits(asked.prompt_tokens + asked.answer_tokens)
         callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
         for whose in callers:
             if (limit := whose.rates.parallel) is not None:
@@ -78,12 +78,12 @@ class Limits:
             raise
         return entry
 
-    def undo(self, entry: Entry) -> None:
+    def undo(self, entry: AcquiredLimits) -> None:
         """Give everything back: the request is not let in. Never blocks and never raises."""
         draws = [*entry.own, *(draw for theirs in entry.of_backends.values() for draw in theirs)]
         self._leave(entry, {draw.name: draw.amount for draw in draws})
 
-    def settle(self, entry: Entry, backend_id: str | None, tokens: int) -> None:
+    def settle(self, entry: AcquiredLimits, backend_id: str | None, tokens: int) -> None:
         """Take the tokens that were used in the place of the estimate. Never blocks and never raises."""
         back: dict[str, float] = {draw.name: draw.amount - tokens for draw in entry.own if _is_tokens(draw)}
         for of, draws in entry.of_backends.items():
@@ -94,9 +94,9 @@ class Limits:
                     back[draw.name] = draw.amount - tokens
         self._leave(entry, back)
 
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> Standing:
+    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """How the limits of a caller stand. Raises DatabaseError."""
-        found: dict[str, Rate] = {}
+        found: dict[str, RateLimitState] = {}
         for whose in self._callers(key_id, user_id, address):
             for draw in _draws(whose, 0):
                 kind = _TOKENS if _is_tokens(draw) else _REQUESTS
@@ -104,39 +104,39 @@ class Limits:
                     found[kind] = _rate(draw, await self.buckets.level(draw.name, draw.capacity))
             if (limit := whose.rates.parallel) is not None:
                 taken = await self._places.taken(f"parallel:{whose.name}")
-                found["parallel"] = Rate(limit, max(0, limit - taken), 0.0)
-        return Standing(**found)
+                found["parallel"] = RateLimitState(limit, max(0, limit - taken), 0.0)
+        return RateLimitStatus(**found)
 
-    def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[Whose]:
+    def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[LimitScope]:
         """Whom a request counts for, the narrowest first."""
         if key_id is not None:
             key = self._keys.get(key_id)
             if key is not None and key.rates:
-                yield Whose(f"key:{key_id}", "this key", key.rates)
+                yield LimitScope(f"key:{key_id}", "this key", key.rates)
         elif address is not None and self.per_address:
-            rates = Rates(self.per_address.requests_per_minute, self.per_address.tokens_per_minute)
-            yield Whose(f"address:{subscriber(address)}", "this address", rates)
+            rates = RateLimits(self.per_address.requests_per_minute, self.per_address.tokens_per_minute)
+            yield LimitScope(f"address:{subscriber(address)}", "this address", rates)
         if user_id is not None and self.per_user:
-            rates = Rates(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
-            yield Whose(f"user:{user_id}", "this user", rates)
+            rates = RateLimits(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
+            yield LimitScope(f"user:{user_id}", "this user", rates)
 
-    async def _draw_own(self, entry: Entry, callers: Sequence[Whose]) -> None:
+    async def _draw_own(self, entry: AcquiredLimits, callers: Sequence[LimitScope]) -> None:
         draws = [draw for whose in callers for draw in _draws(whose, entry.estimate)]
         if not draws:
             return
         levels = await self.buckets.draw(draws)
-        if isinstance(levels, Short):
+        if isinstance(levels, BucketShortfall):
             whose = next(whose for whose in callers if levels.draw.name.startswith(f"{whose.name}:"))
             raise _too_many(whose.words, levels)
         entry.own = tuple(draws)
         entry.headers = _headers(draws, levels)
 
-    async def _draw_backends(self, entry: Entry, asked: Asked) -> None:
-        short: dict[str, Short] = {}
+    async def _draw_backends(self, entry: AcquiredLimits, asked: AdmissionRequest) -> None:
+        short: dict[str, BucketShortfall] = {}
         for backend_id, rates in asked.backend_rates.items():
-            draws = tuple(_draws(Whose(f"backend:{backend_id}", "", rates), entry.estimate))
+            draws = tuple(_draws(LimitScope(f"backend:{backend_id}", "", rates), entry.estimate))
             levels = await self.buckets.draw(draws) if draws else {}
-            if isinstance(levels, Short):
+            if isinstance(levels, BucketShortfall):
                 short[backend_id] = levels
             else:
                 entry.of_backends[backend_id] = draws
@@ -144,7 +144,7 @@ class Limits:
         if short and asked.worst_costs and short.keys() >= asked.worst_costs.keys():
             raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
 
-    def _leave(self, entry: Entry, back: Mapping[str, float]) -> None:
+    def _leave(self, entry: AcquiredLimits, back: Mapping[str, float]) -> None:
         if back:
             self.buckets.give(back)
         if entry.place is not None:
@@ -152,11 +152,11 @@ class Limits:
             entry.place = None
 
 
-def limits_of(database: Database, batches: Batches, keys: KeyStore, budgets: Budgets) -> Limits:
+def limits_of(database: Database, batches: WriteQueue, keys: KeyStore, budgets: BudgetStore) -> RateLimiter:
     """Limits in memory, or in a database that other gateways use too."""
-    if isinstance(budgets.accounts, SharedAccounts):
-        return Limits(keys, SharedBuckets(database, batches), SharedPlaces(database, budgets.accounts))
-    return Limits(keys, MemoryBuckets(), MemoryPlaces())
+    if isinstance(budgets.accounts, SharedBalances):
+        return RateLimiter(keys, SharedTokenBuckets(database, batches), SharedPermits(database, budgets.accounts))
+    return RateLimiter(keys, MemoryTokenBuckets(), MemoryPermits())
 
 
 def go_duration(seconds: float) -> str:
@@ -169,22 +169,22 @@ def go_duration(seconds: float) -> str:
     return f"{minutes}m{told}" if minutes else told
 
 
-def _draws(whose: Whose, tokens: int) -> Iterator[Draw]:
+def _draws(whose: LimitScope, tokens: int) -> Iterator[BucketDraw]:
     if whose.rates.requests_per_minute is not None:
-        yield Draw(f"{whose.name}:{_REQUESTS}", whose.rates.requests_per_minute, 1)
+        yield BucketDraw(f"{whose.name}:{_REQUESTS}", whose.rates.requests_per_minute, 1)
     if whose.rates.tokens_per_minute is not None:
-        yield Draw(f"{whose.name}:{_TOKENS}", whose.rates.tokens_per_minute, tokens)
+        yield BucketDraw(f"{whose.name}:{_TOKENS}", whose.rates.tokens_per_minute, tokens)
 
 
-def _is_tokens(draw: Draw) -> bool:
+def _is_tokens(draw: BucketDraw) -> bool:
     return draw.name.endswith(f":{_TOKENS}")
 
 
-def _rate(draw: Draw, level: float) -> Rate:
-    return Rate(draw.capacity, max(0, math.floor(level)), max(0.0, draw.capacity - level) * MINUTE / draw.capacity)
+def _rate(draw: BucketDraw, level: float) -> RateLimitState:
+    return RateLimitState(draw.capacity, max(0, math.floor(level)), max(0.0, draw.capacity - level) * MINUTE / draw.capacity)
 
 
-def _headers(draws: Sequence[Draw], levels: Mapping[str, float]) -> dict[str, str]:
+def _headers(draws: Sequence[BucketDraw], levels: Mapping[str, float]) -> dict[str, str]:
     """`x-ratelimit-*`, of the narrowest limit of each kind."""
     headers: dict[str, str] = {}
     for draw in draws:
@@ -197,7 +197,7 @@ def _headers(draws: Sequence[Draw], levels: Mapping[str, float]) -> dict[str, st
     return headers
 
 
-def _too_many(words: str, short: Short) -> RateLimitError:
+def _too_many(words: str, short: BucketShortfall) -> RateLimitError:
     kind = _TOKENS if _is_tokens(short.draw) else _REQUESTS
     wait = max(0.001, short.wait)
     message = f"Too many {kind}: {words} has {short.draw.capacity} a minute. Try again in {max(1, math.ceil(wait))} s."
@@ -209,6 +209,6 @@ def _too_many(words: str, short: Short) -> RateLimitError:
     return RateLimitError(message, retry_after=wait, more_headers=headers)
 
 
-def _busy(whose: Whose, limit: int) -> RateLimitError:
+def _busy(whose: LimitScope, limit: int) -> RateLimitError:
     message = f"Too many requests at a time: {whose.words} has {limit}. Wait until one of them is answered."
     return RateLimitError(message, retry_after=BUSY_SECONDS)

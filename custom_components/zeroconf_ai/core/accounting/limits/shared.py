@@ -9,11 +9,11 @@ from typing import override
 from sqlalchemy import Connection
 
 from ..budgets import statements
-from ..budgets.shared_balances import SharedAccounts
+from ..budgets.shared_balances import SharedBalances
 from ..storage.database import Database
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import shared_statements
-from .token_buckets import MAX_BUCKETS, MINUTE, Buckets, Draw, Places, Short
+from .token_buckets import MAX_BUCKETS, MINUTE, BucketDraw, BucketShortfall, Permits, TokenBuckets
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -24,15 +24,15 @@ _KEEP_SECONDS = 2 * MINUTE
 class _NotEnough(Exception):
     """Ends a transaction, so that nothing is taken."""
 
-    def __init__(self, short: Short) -> None:
+    def __init__(self, short: BucketShortfall) -> None:
         super().__init__(short.draw.name)
         self.short = short
 
 
-class SharedBuckets(Buckets, Writer):
+class SharedTokenBuckets(TokenBuckets, QueuedWriter):
     """One atomic statement for each bucket, all of a request in one transaction."""
 
-    def __init__(self, database: Database, batches: Batches) -> None:
+    def __init__(self, database: Database, batches: WriteQueue) -> None:
         """What is given back is written with the next batch."""
         self._database = database
         self._batches = batches
@@ -42,7 +42,7 @@ class SharedBuckets(Buckets, Writer):
         batches.add(self)
 
     @override
-    async def draw(self, draws: Sequence[Draw]) -> Short | Mapping[str, float]:
+    async def draw(self, draws: Sequence[BucketDraw]) -> BucketShortfall | Mapping[str, float]:
         given, self._given = self._given, {}
 
         def work(connection: Connection) -> Mapping[str, float]:
@@ -96,10 +96,10 @@ class SharedBuckets(Buckets, Writer):
                 self._given[name] = self._given.get(name, 0.0) + amount
 
 
-class SharedPlaces(Places):
+class SharedPermits(Permits):
     """A place is a reservation: that of a gateway that died is free again when its lease is over."""
 
-    def __init__(self, database: Database, accounts: SharedAccounts) -> None:
+    def __init__(self, database: Database, accounts: SharedBalances) -> None:
         """`accounts` renew the leases and let go of them."""
         self._database = database
         self._accounts = accounts
@@ -118,9 +118,9 @@ class SharedPlaces(Places):
         return account.reserved
 
 
-def _draw(connection: Connection, draw: Draw) -> float:
+def _draw(connection: Connection, draw: BucketDraw) -> float:
     level = shared_statements.draw(connection, *draw)
     if level is None:
         missing = min(draw.amount, draw.capacity) - shared_statements.level_of(connection, draw.name, draw.capacity)
-        raise _NotEnough(Short(draw, max(0.0, missing) * MINUTE / draw.capacity))
+        raise _NotEnough(BucketShortfall(draw, max(0.0, missing) * MINUTE / draw.capacity))
     return level

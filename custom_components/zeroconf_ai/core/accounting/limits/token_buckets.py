@@ -11,7 +11,7 @@ MAX_BUCKETS = 50_000
 """Of memory: those of whom nothing was heard for longest are forgotten first. One that is not used for a minute is full."""
 
 
-class Draw(NamedTuple):
+class BucketDraw(NamedTuple):
     """So much to be taken from a bucket that fills to `capacity` within a minute."""
 
     name: str
@@ -19,18 +19,18 @@ class Draw(NamedTuple):
     amount: float
 
 
-class Short(NamedTuple):
+class BucketShortfall(NamedTuple):
     """A bucket that does not hold enough, and the seconds until it does."""
 
-    draw: Draw
+    draw: BucketDraw
     wait: float
 
 
-class Buckets(ABC):
+class TokenBuckets(ABC):
     """Token buckets: a minute's worth may be used at once, and comes back evenly. Lives on one event loop."""
 
     @abstractmethod
-    async def draw(self, draws: Sequence[Draw]) -> Short | Mapping[str, float]:
+    async def draw(self, draws: Sequence[BucketDraw]) -> BucketShortfall | Mapping[str, float]:
         """Take from all, or from none where one of them does not hold enough; the levels after that. May raise DatabaseError.
 
         What exceeds a bucket's capacity is taken from a full one, which owes the rest then.
@@ -49,7 +49,7 @@ class Buckets(ABC):
         """What is to be done every now and then. May raise DatabaseError."""
 
 
-class MemoryBuckets(Buckets):
+class MemoryTokenBuckets(TokenBuckets):
     """The buckets of a gateway by itself."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,13 +58,13 @@ class MemoryBuckets(Buckets):
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     @override
-    async def draw(self, draws: Sequence[Draw]) -> Short | Mapping[str, float]:
+    async def draw(self, draws: Sequence[BucketDraw]) -> BucketShortfall | Mapping[str, float]:
         now = self._clock()
         levels: dict[str, float] = {}
         for draw in draws:
             level = self._level(draw.name, draw.capacity, now)
             if (missing := min(draw.amount, draw.capacity) - level) > 0:
-                return Short(draw, missing * MINUTE / draw.capacity)
+                return BucketShortfall(draw, missing * MINUTE / draw.capacity)
             levels[draw.name] = level - draw.amount
         for name, level in levels.items():
             self._levels[name] = level, now
@@ -95,7 +95,7 @@ class MemoryBuckets(Buckets):
         return min(float(capacity), level + (now - since) * capacity / MINUTE)
 
 
-class Places(ABC):
+class Permits(ABC):
     """So many at a time. Lives on one event loop."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class Places(ABC):
         """How many are taken. May raise DatabaseError."""
 
 
-class MemoryPlaces(Places):
+class MemoryPermits(Permits):
     """The places of a gateway by itself."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ FLUSH_SECONDS = 0.5
 type Write = Callable[[Connection], None]
 
 
-class Writer(ABC):
+class QueuedWriter(ABC):
     """Gathers what is to be written. Lives on the event loop; holds a bounded number of things."""
 
     @abstractmethod
@@ -34,12 +34,12 @@ class Writer(ABC):
         """What was taken last was written, or is to be taken `again`, or else is lost."""
 
 
-class Batches:
+class WriteQueue:
     """Has the writers' gatherings written, each in a transaction of its own, at most `FLUSH_SECONDS` after they were told."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writers: list[Writer] = []
+        self._writers: list[QueuedWriter] = []
         self._told = asyncio.Event()
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -47,7 +47,7 @@ class Batches:
         self._unwritten_since: float | None = None
         self._task = asyncio.create_task(self._run(), name="zeroconf_ai database writes")
 
-    def add(self, writer: Writer) -> None:
+    def add(self, writer: QueuedWriter) -> None:
         """Take a writer in."""
         self._writers.append(writer)
 
@@ -86,7 +86,7 @@ class Batches:
             self._told.clear()
             await self.flush()
 
-    async def _write(self, writer: Writer, *, last: bool) -> None:
+    async def _write(self, writer: QueuedWriter, *, last: bool) -> None:
         write = writer.take(last=last)
         if write is None:
             return

@@ -15,7 +15,7 @@ import orjson
 
 from ...protocol.values import NANO
 from .rollups import OTHER, Group, Use
-from .summary import TOKEN_CLASSES, Sums
+from .summary import TOKEN_CLASSES, Aggregate
 
 type Row = Mapping[str, Any]
 type Rows = Sequence[Row]
@@ -51,13 +51,13 @@ def use_cells(uses: Iterable[Use]) -> list[dict[str, Any]]:
 
 def columns_of_use(group_by: Sequence[Group]) -> list[str]:
     """The columns of `use_cells` where there are no rows."""
-    nothing = Use(dict.fromkeys(group_by, ""), {}, Sums())
+    nothing = Use(dict.fromkeys(group_by, ""), {}, Aggregate())
     return list(use_cells([nothing])[0])
 
 
 def total(uses: Iterable[Use]) -> Use:
     """All groups together."""
-    together = Use({}, {}, Sums())
+    together = Use({}, {}, Aggregate())
     for use in uses:
         together.sums.merge(use.sums)
     return together
@@ -139,7 +139,7 @@ def _group(use: Use) -> dict[str, str]:
     return group
 
 
-def _counts(sums: Sums) -> dict[str, Any]:
+def _counts(sums: Aggregate) -> dict[str, Any]:
     tokens = {f"tokens_{name.removesuffix('_tokens')}": getattr(sums, name) for name in TOKEN_CLASSES}
     counts = {name: getattr(sums, name) for name in ("requests", "errors", "cancelled", "estimated", "priced")}
     means = {

@@ -13,7 +13,7 @@ from ...protocol.usage import Usage
 from ..storage.database import Database
 from ..storage.statements import CURRENCY_LIMIT, bounded, delete_oldest, delete_some, maybe, whole
 from ..storage.tables import generations
-from ..storage.write_queue import Batches, Write, Writer
+from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import rollups
 from .generation import Generation, Outcome, Recorder, Viewer
 from .rollups import Group, Rollups, Use
@@ -32,10 +32,10 @@ _TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
 _PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
 
 
-class Ledger(Recorder, Writer):
+class Ledger(Recorder, QueuedWriter):
     """The generations. Lives on one event loop."""
 
-    def __init__(self, database: Database, batches: Batches, totals: Totals) -> None:
+    def __init__(self, database: Database, batches: WriteQueue, totals: Totals) -> None:
         """`totals` are told of every record."""
         self.totals = totals
         self._rollups = Rollups()

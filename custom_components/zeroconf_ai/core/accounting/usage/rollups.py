@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Date, Select, Table, delete, f
 from ..storage.statements import CURRENCY_LIMIT, add_up, add_up_from, bounded
 from ..storage.tables import key_months, key_rollups, rollups
 from .generation import Generation
-from .summary import NUMBERS, Sums, day_of, month_end
+from .summary import NUMBERS, Aggregate, day_of, month_end
 
 OTHER = "other"
 """What is not told apart: one name too many."""
@@ -47,7 +47,7 @@ _COLUMNS = {
 _LABELS = {Group.BACKEND: "backend_name", Group.KEY: "key_name"}
 _STORED = (*NUMBERS, "cost")
 _SECONDS = ("duration", "first_token")
-_BY_PLACE: Callable[..., Sums] = Sums
+_BY_PLACE: Callable[..., Aggregate] = Aggregate
 _SUMMED = (*_SECONDS, "cost", *(name for name in NUMBERS if name not in _SECONDS))
 _PERSONAL = frozenset({Group.KEY, Group.USER})
 _COARSE = ("day", "source", "model", "backend_id", "currency")
@@ -63,10 +63,10 @@ class Use:
     """What they have in common: a date in ISO 8601, an id, a name; empty: none."""
     labels: dict[Group, str]
     """The names that a backend and a key had last."""
-    sums: Sums
+    sums: Aggregate
 
 
-type _Rows = dict[tuple[Any, ...], tuple[Sums, dict[str, str | None]]]
+type _Rows = dict[tuple[Any, ...], tuple[Aggregate, dict[str, str | None]]]
 """By the texts that a table's rows have in common: their sums, and the names that were last."""
 
 
@@ -94,7 +94,7 @@ class Rollups:
             )
             found = fine.get(key)
             if found is None:
-                found = fine[key] = (Sums(), {"backend_name": None, "key_name": None})
+                found = fine[key] = (Aggregate(), {"backend_name": None, "key_name": None})
             found[0].add(record)
             if record.backend_name is not None:
                 found[1]["backend_name"] = bounded(record.backend_name)
@@ -217,8 +217,8 @@ def _sum_up(table: Table, values: Mapping[str, ColumnElement[Any]], kept: Sequen
     return select(*texts, *others, *((sign * func.sum(table.c[name])).label(name) for name in _STORED)).group_by(*texts)
 
 
-def _merge(rows: _Rows, key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> None:
-    found = rows.setdefault(key, (Sums(), {}))
+def _merge(rows: _Rows, key: tuple[Any, ...], sums: Aggregate, names: dict[str, str | None]) -> None:
+    found = rows.setdefault(key, (Aggregate(), {}))
     found[0].merge(sums)
     for name, value in names.items():
         found[1][name] = value or found[1].get(name)
@@ -236,12 +236,12 @@ def _latest(table: Table) -> set[str]:
     return {name for name in _NAMES if name in table.c}
 
 
-def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Sums, names: dict[str, str | None]) -> dict[str, Any]:
+def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Aggregate, names: dict[str, str | None]) -> dict[str, Any]:
     numbers = {name: getattr(sums, name) for name in NUMBERS}
     return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(sums.costs.values())}
 
 
-def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Sums:
+def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Aggregate:
     """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
     sums = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
     if sums.priced:

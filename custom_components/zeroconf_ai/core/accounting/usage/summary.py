@@ -1,4 +1,4 @@
-"""`Sums`: what many requests used together."""
+"""`Aggregate`: what many requests used together."""
 
 from calendar import monthrange
 from dataclasses import dataclass, field, fields
@@ -21,7 +21,7 @@ _MOST_COST = 10**15
 
 
 @dataclass(slots=True)
-class Sums:
+class Aggregate:
     """Counts, tokens, nano-units of money by currency, and seconds."""
 
     requests: int = 0
@@ -67,16 +67,16 @@ class Sums:
             self.first_token += generation.first_token
             self.first_tokens += 1
 
-    def merge(self, other: Sums) -> None:
+    def merge(self, other: Aggregate) -> None:
         """Add what others used."""
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for currency, cost in other.costs.items():
             self.costs[currency] = self.costs.get(currency, 0) + cost
 
-    def copy(self) -> Sums:
+    def copy(self) -> Aggregate:
         """The same, for those who keep it."""
-        copied = Sums()
+        copied = Aggregate()
         copied.merge(self)
         return copied
 
@@ -87,7 +87,7 @@ class Sums:
         return Usage(**{name: getattr(self, name) for name in TOKEN_CLASSES}, cost=cost)
 
 
-NUMBERS = tuple(part.name for part in fields(Sums) if part.name != "costs")
+NUMBERS = tuple(part.name for part in fields(Aggregate) if part.name != "costs")
 
 
 def day_of(moment: float, zone: tzinfo) -> date:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from . import rollups
 from .generation import Generation
 from .rollups import FORGOTTEN, OTHER, Group
-from .summary import Sums, day_of, month_end
+from .summary import Aggregate, day_of, month_end
 
 SUBJECT_LIMIT = 20_000
 """Backends, keys and users each that are told apart; what is beyond is added up as `OTHER`."""
@@ -25,16 +25,16 @@ class Subject(StrEnum):
 
 
 @dataclass(slots=True)
-class Standing:
+class UsageSummary:
     """What somebody used."""
 
-    today: Sums = field(default_factory=Sums)
-    month: Sums = field(default_factory=Sums)
-    total: Sums = field(default_factory=Sums)
+    today: Aggregate = field(default_factory=Aggregate)
+    month: Aggregate = field(default_factory=Aggregate)
+    total: Aggregate = field(default_factory=Aggregate)
 
-    def copy(self) -> Standing:
+    def copy(self) -> UsageSummary:
         """The same, for those who keep it."""
-        return Standing(self.today.copy(), self.month.copy(), self.total.copy())
+        return UsageSummary(self.today.copy(), self.month.copy(), self.total.copy())
 
 
 class Totals:
@@ -45,8 +45,8 @@ class Totals:
         self._zone = zone
         self._now = now
         self._date = now(zone).date()
-        self._household = Standing()
-        self._subjects: dict[Subject, dict[str, Standing]] = {subject: {} for subject in Subject}
+        self._household = UsageSummary()
+        self._subjects: dict[Subject, dict[str, UsageSummary]] = {subject: {} for subject in Subject}
         self.stale = True
         """Whether a day has turned, forwards or back, or the zone was changed, so that all is to be read again."""
 
@@ -67,16 +67,16 @@ class Totals:
         return self._now(self._zone).date()
 
     @property
-    def household(self) -> Standing:
+    def household(self) -> UsageSummary:
         """Everybody's use."""
         self._turn()
         return self._household.copy()
 
-    def of(self, subject: Subject, subject_id: str) -> Standing:
+    def of(self, subject: Subject, subject_id: str) -> UsageSummary:
         """What a backend, key or user used; nothing where none is known."""
         self._turn()
         found = self._subjects[subject].get(subject_id)
-        return Standing() if found is None else found.copy()
+        return UsageSummary() if found is None else found.copy()
 
     def ids(self, subject: Subject) -> list[str]:
         """Of whom something is known."""
@@ -113,7 +113,7 @@ class Totals:
         keys = self._subjects[Subject.KEY]
         for key_id in [key_id for key_id in keys if key_id != OTHER and not known(key_id)]:
             standing = keys.pop(key_id)
-            other = keys.setdefault(OTHER, Standing())
+            other = keys.setdefault(OTHER, UsageSummary())
             for name in ("today", "month", "total"):
                 getattr(other, name).merge(getattr(standing, name))
 
@@ -131,18 +131,18 @@ class Totals:
                 read._merge(Subject.USER, use.group[Group.USER], name, use.sums)
         return read
 
-    def _merge(self, subject: Subject, subject_id: str, name: str, sums: Sums) -> None:
+    def _merge(self, subject: Subject, subject_id: str, name: str, sums: Aggregate) -> None:
         standing = self._standing(subject, subject_id if subject_id not in ("", FORGOTTEN) else None)
         if standing is not None:
             getattr(standing, name).merge(sums)
 
-    def _standing(self, subject: Subject, subject_id: str | None) -> Standing | None:
+    def _standing(self, subject: Subject, subject_id: str | None) -> UsageSummary | None:
         if subject_id is None:
             return None
         known = self._subjects[subject]
         if subject_id not in known and len(known) >= SUBJECT_LIMIT:
             subject_id = OTHER
-        return known.setdefault(subject_id, Standing())
+        return known.setdefault(subject_id, UsageSummary())
 
     def _turn(self) -> None:
         """Begin anew where a day is over; what is to be said of the new one is read again."""
@@ -153,6 +153,6 @@ class Totals:
         self._date = today
         self.stale = True
         for standing in (self._household, *(found for known in self._subjects.values() for found in known.values())):
-            standing.today = Sums()
+            standing.today = Aggregate()
             if month:
-                standing.month = Sums()
+                standing.month = Aggregate()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...accounting.admission import Rates
+from ...accounting.admission import RateLimits
 from ...protocol.record import Cost
 from ...protocol.request import Request
 from ..pool.pool import Member
@@ -23,7 +23,7 @@ class Exposure:
     """What is set aside where there is so much."""
     unpriced: dict[str, str] = field(default_factory=dict)
     """The field of the request whose cost there is not known before."""
-    rates: dict[str, Rates] = field(default_factory=dict)
+    rates: dict[str, RateLimits] = field(default_factory=dict)
     monthly_limits: dict[str, int] = field(default_factory=dict)
 
 
@@ -44,7 +44,7 @@ def exposure(candidates: Iterable[Candidate], request: Request, *, again: bool =
         found.ample_costs[member.id] = max(bounds.most, found.ample_costs.get(member.id, 0))
         terms = member.terms
         if terms.requests_per_minute is not None or terms.tokens_per_minute is not None:
-            found.rates[member.id] = Rates(terms.requests_per_minute, terms.tokens_per_minute)
+            found.rates[member.id] = RateLimits(terms.requests_per_minute, terms.tokens_per_minute)
         if terms.monthly_limit is not None:
             found.monthly_limits[member.id] = terms.monthly_limit
     if again:

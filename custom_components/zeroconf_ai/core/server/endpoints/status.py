@@ -45,9 +45,9 @@ async def status(gateway: Gateway, call: Call) -> web.Response:
 
 async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]:
     """The caller's own."""
-    if gateway.engine.gatekeeper is None:
+    if gateway.engine.admission_control is None:
         return {}
-    standing = await gateway.engine.gatekeeper.standing(caller.key_id, caller.user_id, caller.address)
+    standing = await gateway.engine.admission_control.standing(caller.key_id, caller.user_id, caller.address)
     found = {"requests": standing.requests, "tokens": standing.tokens, "parallel": standing.parallel}
     return {name: RateLimit(rate.limit, rate.remaining, rate.reset) for name, rate in found.items() if rate is not None}
 
