@@ -9,7 +9,7 @@ import voluptuous as vol
 
 from custom_components.zeroconf_ai.const import CONF_VIRTUAL_MODELS, DOMAIN
 from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationError
-from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS, Strategy, VirtualModel
+from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Strategy
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
@@ -125,7 +125,7 @@ async def test_a_name_stands_for_models_at_once_and_no_more_when_it_is_removed(
     engine, runtime = hass.data[DATA].engine, entry.runtime_data
     await do(hass, "set_model_alias", name="smart", targets=["big-model", "auto"], strategy="latency")
     await hass.async_block_till_done()
-    named = VirtualModel(("big-model", "auto"), Strategy.LATENCY)
+    named = ModelAlias(("big-model", "auto"), Strategy.LATENCY)
     assert engine.policy.virtual_models == {**DEFAULT_VIRTUAL_MODELS, "smart": named}
     await do(hass, "set_model_alias", name="smart")
     await do(hass, "set_model_alias", name="cheap")

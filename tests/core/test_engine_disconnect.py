@@ -94,7 +94,7 @@ async def go_away(task: asyncio.Task[None]) -> None:
 
 
 def at_rest(engine: Engine, member: Member) -> bool:
-    slots = (engine.slots, member.slots)
+    slots = (engine.limiter, member.limiter)
     return member.active == 0 and all((place.active, place.waiting) == (0, 0) for place in slots)
 
 
@@ -102,7 +102,7 @@ def at_rest(engine: Engine, member: Member) -> bool:
 @pytest.mark.parametrize("where", ["the engine", "the backend"])
 async def test_queued(engine: Engine, member: Member, upstream: Upstream, book: Book, where: str, stream: bool) -> None:
     upstream.on(CHAT, answers(COMPLETION))
-    slots = engine.slots if where == "the engine" else member.slots
+    slots = engine.limiter if where == "the engine" else member.limiter
     slots.limit = 1
     place = await slots.acquire()
     task = asyncio.create_task(use(engine, chat(stream=stream)))
@@ -118,7 +118,7 @@ async def test_queued(engine: Engine, member: Member, upstream: Upstream, book: 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_before_the_first_byte(engine: Engine, member: Member, upstream: Upstream, book: Book, stream: bool) -> None:
     upstream.on(CHAT, stalls)
-    engine.slots.limit = member.slots.limit = 1
+    engine.limiter.limit = member.limiter.limit = 1
     task = asyncio.create_task(use(engine, chat(stream=stream)))
     await until(lambda: len(upstream.bodies()) == 1)
     await go_away(task)
@@ -228,17 +228,17 @@ async def test_the_time_to_the_first_token_is_averaged_over_streams(engine: Engi
 
 
 async def test_the_engine_takes_no_more_at_a_time_than_it_may(engine: Engine) -> None:
-    engine.slots.limit, engine.slots.queue_length = 1, 1
+    engine.limiter.limit, engine.limiter.queue_length = 1, 1
     engine.add(StubBackend("a"))
     async with engine.run(chat(), CALLER):
         waiting = asyncio.create_task(use(engine, chat()))
-        await until(lambda: engine.slots.waiting == 1)
+        await until(lambda: engine.limiter.waiting == 1)
         with pytest.raises(UnavailableError) as raised:
             await use(engine, chat())
     await waiting
     assert raised.value.code == "provider_capacity_exceeded"
     assert raised.value.retry_after is not None
-    assert engine.slots.active == 0
+    assert engine.limiter.active == 0
 
 
 async def test_an_agent_of_the_home_that_asks_in_turn_does_not_wait_for_its_own_request(engine: Engine) -> None:
@@ -249,11 +249,11 @@ async def test_an_agent_of_the_home_that_asks_in_turn_does_not_wait_for_its_own_
                 assert reply.backend_id == "model"
             return await super().send(request)
 
-    engine.slots.limit, engine.slots.queue_length = 1, 0
+    engine.limiter.limit, engine.limiter.queue_length = 1, 0
     engine.add(Agent("agent", models=["outer"], agent=True)).models = (*StubBackend("x", models=["outer"]).listed,)
     engine.add(StubBackend("model", models=["inner"])).models = (*StubBackend("x", models=["inner"]).listed,)
     await asyncio.wait_for(use(engine, chat(model="outer")), 5)
-    assert engine.slots.active == 0
+    assert engine.limiter.active == 0
     async with engine.run(chat(model="inner"), CALLER):  # the next one waits as ever
         with pytest.raises(UnavailableError):
             await use(engine, chat(model="inner"))

@@ -201,11 +201,11 @@ async def test_whole_answer_that_breaks_off_is_billed(name: str) -> None:
 async def test_client_that_leaves_the_queue_pays_nothing(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
     async with asking(name, fake) as (engine, member, book):
-        member.slots.limit = 1
+        member.limiter.limit = 1
         async with _held(member):
             task = asyncio.create_task(use(engine, ask(name, stream=stream)))
             async with asyncio.timeout(5):
-                while not member.slots.waiting:
+                while not member.limiter.waiting:
                     await asyncio.sleep(0.001)
             await give_up(task)
     assert fake.bodies(DIALECTS[name].path) == []
@@ -327,7 +327,7 @@ async def _stream(gateway: Served, path: str, body: dict[str, Any]) -> list[str]
 @asynccontextmanager
 async def _held(member: Member) -> AsyncIterator[None]:
     """The backend's only place is taken."""
-    place = await member.slots.acquire()
+    place = await member.limiter.acquire()
     yield
     place.release()
 

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import SUBENTRY_BACKEND, SUBENTRY_CONVERSATION, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.backends.catalogue import ModelOverride
-from custom_components.zeroconf_ai.core.config.backend_types import KINDS
+from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.core.config.providers_file import UpstreamConfig
 from custom_components.zeroconf_ai.core.protocol.prices import Prices
 from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
@@ -148,7 +148,7 @@ async def test_every_type_has_a_form_that_begins_where_it_usually_is(hass: HomeA
         assert (result["type"], result["step_id"]) == (FlowResultType.FORM, kind)
         fields = {str(field): field for field in result["data_schema"].schema}
         said = fields["base_url"].description
-        assert (said["suggested_value"] if said else None) == KINDS[kind].endpoint
+        assert (said["suggested_value"] if said else None) == BACKEND_TYPES[kind].endpoint
         assert ("headers" in fields) == (kind == "openai_compatible")
         hass.config_entries.subentries.async_abort(result["flow_id"])
 
@@ -383,7 +383,7 @@ def test_everything_an_upstream_has_is_stored_and_read_back() -> None:
     config = UpstreamConfig(
         id="attic",
         name="Attic",
-        kind=KINDS["vllm"],
+        kind=BACKEND_TYPES["vllm"],
         endpoint="http://192.0.2.20:8000/v1",
         key="sk-canary-0123456789",
         priority=7,
@@ -409,7 +409,9 @@ def test_everything_an_upstream_has_is_stored_and_read_back() -> None:
     )
     data = json.loads(json.dumps(data_of(config)))
     assert upstream(config.id, config.name, data) == config
-    plain = UpstreamConfig("a", "A", KINDS["ollama"], "http://192.0.2.20:11434", timeouts=KINDS["ollama"].timeouts)
+    plain = UpstreamConfig(
+        "a", "A", BACKEND_TYPES["ollama"], "http://192.0.2.20:11434", timeouts=BACKEND_TYPES["ollama"].timeouts
+    )
     assert data_of(plain) == {"type": "ollama", "base_url": "http://192.0.2.20:11434"}
     assert upstream("a", "A", data_of(plain)) == plain
 

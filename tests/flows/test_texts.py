@@ -3,7 +3,7 @@
 import re
 
 from custom_components.zeroconf_ai.const import THINKING_MODES
-from custom_components.zeroconf_ai.core.config.backend_types import KINDS
+from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
 from custom_components.zeroconf_ai.flows import backend, backend_probe, backend_schemas, gateway, networks, probe
@@ -53,7 +53,7 @@ def test_each_problem_of_a_backend_has_a_text() -> None:
 def test_each_type_of_backend_has_its_step() -> None:
     steps = TEXTS["config_subentries"]["backend"]["step"]
     assert set(steps) == {"user", "reconfigure", "details", *backend.TYPES}
-    assert set(steps["user"]["menu_options"]) == set(backend.TYPES) == set(KINDS) - {"zeroconfai"}
+    assert set(steps["user"]["menu_options"]) == set(backend.TYPES) == set(BACKEND_TYPES) - {"zeroconfai"}
 
 
 def test_each_value_of_the_protocol_has_a_name() -> None:

@@ -179,7 +179,7 @@ async def test_the_load_is_told(hass: HomeAssistant, provider: FakeProvider, net
     await set_up(hass, gateway_with(box(provider), options={CONF_ADVERTISE: True, CONF_CONCURRENCY: 1}))
     await network.until(Load.IDLE, what="load")
     engine = hass.data[DATA].engine
-    with await engine.slots.acquire():
+    with await engine.limiter.acquire():
         engine.pool.tell("x")
         await network.until(Load.FULL, what="load")
     member = next(member for member in engine.pool if member.name == "Box")

@@ -179,7 +179,7 @@ async def test_what_waits_for_the_gateway_itself_is_shown(
         await paused.begun.wait()
         await settle(hass)
         second = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer()))
-        await until(hass, lambda: hass.data[DATA].engine.slots.waiting == 1)
+        await until(hass, lambda: hass.data[DATA].engine.limiter.waiting == 1)
         await settle(hass)
         assert values(hass, "test_gateway", "active_requests", "waiting_requests") == ["1", "1"]
         paused.go.set()
@@ -289,10 +289,10 @@ async def test_strategy_and_concurrency_apply_at_once(hass: HomeAssistant, provi
     assert value(hass, "number.test_gateway_concurrent_requests") == "0"
     await use(hass, "select_option", "select.test_gateway_strategy", option="least_busy")
     await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=6)
-    assert (engine.policy.strategy, engine.slots.limit) == (Strategy.LEAST_BUSY, 6)
+    assert (engine.policy.strategy, engine.limiter.limit) == (Strategy.LEAST_BUSY, 6)
     assert value(hass, "select.test_gateway_strategy") == "least_busy"
     assert value(hass, "number.test_gateway_concurrent_requests") == "6"
     assert (entry.options[CONF_STRATEGY], entry.options[CONF_CONCURRENCY]) == ("least_busy", 6)
     await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=0)
-    assert engine.slots.limit is None
+    assert engine.limiter.limit is None
     assert entry.runtime_data is runtime

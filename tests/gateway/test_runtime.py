@@ -49,7 +49,7 @@ def free_port() -> int:
 
 def given(engine: Engine) -> tuple[str | None, int | None, list[str]]:
     """What the engine has of a gateway: identity, limit, and who is in the pool."""
-    return engine.own_id, engine.slots.limit, [member.name for member in engine.pool]
+    return engine.own_id, engine.limiter.limit, [member.name for member in engine.pool]
 
 
 class Paused:
@@ -180,7 +180,7 @@ async def test_options_apply_to_the_next_request_and_leave_the_running_one_alone
         assert b"two" in await response.read()
     assert entry.runtime_data is runtime
     engine = hass.data[DATA].engine
-    assert (engine.policy.strategy, engine.slots.limit) == (Strategy.LATENCY, 7)
+    assert (engine.policy.strategy, engine.limiter.limit) == (Strategy.LATENCY, 7)
     assert [(member.name, member.priority) for member in engine.pool if member.name != "Assist"] == [("Box", 7), ("Second", 100)]
     answer = await client.post(CHAT_PATH, json=CHAT | {"model": "second-model"})
     assert answer.status == 200

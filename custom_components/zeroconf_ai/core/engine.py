@@ -34,12 +34,12 @@ from .routing.execution.reply import Reply
 from .routing.execution.router import Router
 from .routing.execution.sessions import Sessions
 from .routing.policy import Policy, Terms
-from .routing.pool.concurrency import Place, Slots
+from .routing.pool.concurrency import ConcurrencyLimiter, Permit
 from .routing.pool.health import HealthChecker
 from .routing.pool.pool import Member, Pool
 from .routing.pricing.billing import Bill, costs_by_backend, total
 from .routing.pricing.bounds import USUAL_ANSWER
-from .routing.pricing.worst_case import Exposure, exposure, is_limited, may_cost
+from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Engine:
         self.bodies: ConversationStore | None = None
         """Where it is kept what was asked and answered; None, as long as its owner does not want that."""
         self.own_id = own_id
-        self.slots = Slots()
+        self.limiter = ConcurrencyLimiter()
         """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
         self.sessions = Sessions()
         """Where sessions are; they outlive a restart once they are opened."""
@@ -166,7 +166,7 @@ class Engine:
         """
         created, started = time.time(), time.perf_counter()
         refusal: ApiError | None = None
-        place: Place | None = None
+        place: Permit | None = None
         reply: Reply | None = None
         bills: list[Bill] = []
         admission: Admission | None = None
@@ -180,7 +180,7 @@ class Engine:
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
-                place = await self.slots.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
+                place = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
             reply = await self._route(request, first or caller, bills)
             if admission is not None:
                 reply.headers = admission.headers
@@ -208,9 +208,9 @@ class Engine:
         self, admission_control: AdmissionControl, request: Request, caller: Caller, created: float, *, nested: bool
     ) -> tuple[Admission, frozenset[str]]:
         """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
-        known = Exposure()
+        known = WorstCase()
         if admission_control.counts_money or any(is_limited(member) for member in self.pool):
-            known = exposure(self._router.possible(request, self.policy), request, again=self.policy.retry_metered_timeouts)
+            known = worst_case(self._router.possible(request, self.policy), request, again=self.policy.retry_metered_timeouts)
         limit = answer_limit(request.body)
         asked = AdmissionRequest(
             source=caller.source,

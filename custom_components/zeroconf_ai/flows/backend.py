@@ -9,7 +9,7 @@ from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_TYPE, CONF_VERIFY_
 from homeassistant.data_entry_flow import AbortFlow
 
 from ..const import CONF_ALIASES, CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
-from ..core.config.backend_types import KINDS, Kind
+from ..core.config.backend_types import BACKEND_TYPES, BackendType
 from ..core.protocol.models import ModelInfo
 from ..gateway.backend_storage import CONF_PRICES, upstream
 from ..markdown import MarkdownFlow, escaped
@@ -46,7 +46,7 @@ _CONNECTION = (CONF_TYPE, CONF_BASE_URL, CONF_API_KEY, CONF_HEADERS, CONF_VERIFY
 class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     """Adds or changes a backend: its type, where it is, and what it may be used for."""
 
-    _kind: Kind
+    _kind: BackendType
     _connection: dict[str, Any]
     """What is stored of where it is, as it was tested."""
     _models: tuple[ModelInfo, ...] = ()
@@ -58,50 +58,50 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
 
     async def async_step_ollama(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ollama."""
-        return await self._connect("ollama", KINDS["ollama"], user_input)
+        return await self._connect("ollama", BACKEND_TYPES["ollama"], user_input)
 
     async def async_step_openai(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """OpenAI."""
-        return await self._connect("openai", KINDS["openai"], user_input)
+        return await self._connect("openai", BACKEND_TYPES["openai"], user_input)
 
     async def async_step_anthropic(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Anthropic."""
-        return await self._connect("anthropic", KINDS["anthropic"], user_input)
+        return await self._connect("anthropic", BACKEND_TYPES["anthropic"], user_input)
 
     async def async_step_openrouter(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """OpenRouter."""
-        return await self._connect("openrouter", KINDS["openrouter"], user_input)
+        return await self._connect("openrouter", BACKEND_TYPES["openrouter"], user_input)
 
     async def async_step_litellm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """LiteLLM."""
-        return await self._connect("litellm", KINDS["litellm"], user_input)
+        return await self._connect("litellm", BACKEND_TYPES["litellm"], user_input)
 
     async def async_step_vllm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """VLLM."""
-        return await self._connect("vllm", KINDS["vllm"], user_input)
+        return await self._connect("vllm", BACKEND_TYPES["vllm"], user_input)
 
     async def async_step_llamacpp(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """llama.cpp."""
-        return await self._connect("llamacpp", KINDS["llamacpp"], user_input)
+        return await self._connect("llamacpp", BACKEND_TYPES["llamacpp"], user_input)
 
     async def async_step_lmstudio(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """LM Studio."""
-        return await self._connect("lmstudio", KINDS["lmstudio"], user_input)
+        return await self._connect("lmstudio", BACKEND_TYPES["lmstudio"], user_input)
 
     async def async_step_openai_compatible(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Any other server that speaks OpenAI's protocol."""
-        return await self._connect("openai_compatible", KINDS["openai_compatible"], user_input)
+        return await self._connect("openai_compatible", BACKEND_TYPES["openai_compatible"], user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Change one."""
-        return await self._connect("reconfigure", KINDS[self._get_reconfigure_subentry().data[CONF_TYPE]], user_input)
+        return await self._connect("reconfigure", BACKEND_TYPES[self._get_reconfigure_subentry().data[CONF_TYPE]], user_input)
 
     @property
     def _former(self) -> ConfigSubentry | None:
         """The backend that is changed; None for a new one."""
         return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
 
-    async def _connect(self, step_id: str, kind: Kind, user_input: dict[str, Any] | None) -> SubentryFlowResult:
+    async def _connect(self, step_id: str, kind: BackendType, user_input: dict[str, Any] | None) -> SubentryFlowResult:
         """Ask where it is, and whether it is there."""
         self._kind = kind
         stored = self._former.data if self._former is not None else {}
@@ -194,7 +194,7 @@ def _read_texts(values: dict[str, Any]) -> None:
                 raise Problem(problem, str(err)) from None
 
 
-def _read_connection(kind: Kind, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _read_connection(kind: BackendType, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What to store of a filled-in form. A stored secret only goes on to the same server. Raises Problem."""
     url = backend_url(values[CONF_BASE_URL], kind)
     known = bool(stored) and same_server(url, stored[CONF_BASE_URL])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..core.config.backend_types import Kind
+from ..core.config.backend_types import BackendType
 from ..core.config.members import make_backend
 from ..core.config.providers_file import UpstreamConfig
 from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
@@ -19,7 +19,7 @@ _FOREIGN_PATHS = ("/v1", "/api")
 """What an address may end with although its kind has its own paths (Ollama's)."""
 
 
-def backend_url(text: str, kind: Kind) -> str:
+def backend_url(text: str, kind: BackendType) -> str:
     """The base URL that a typed address means for a kind of backend. Raises Problem for one that means none."""
     typed = text.strip()
     url = base_urls(typed if "://" in typed else f"http://{typed}")[-1]

@@ -39,7 +39,7 @@ from ..const import (
     CONF_WEIGHT,
     DEFAULT_QUEUE_LENGTH,
 )
-from ..core.config.backend_types import Kind
+from ..core.config.backend_types import BackendType
 from ..core.protocol.record import DEFAULT_PRIORITY, Cost, Placement
 from ..gateway.backend_storage import CONF_PRICES
 from ..provider.power_meter import KEYS as ENERGY_KEYS, energy_fields
@@ -80,7 +80,7 @@ _PRICE = NumberSelector(NumberSelectorConfig(min=0, max=100_000, step="any", mod
 _LIMIT = NumberSelector(NumberSelectorConfig(min=0, max=1_000_000, step="any", mode=NumberSelectorMode.BOX))
 
 
-def connection_schema(kind: Kind, stored: Mapping[str, Any]) -> vol.Schema:
+def connection_schema(kind: BackendType, stored: Mapping[str, Any]) -> vol.Schema:
     """Where a backend is and how it is spoken to. An empty field keeps a `stored` key."""
     url = vol.Required(CONF_BASE_URL, description={"suggested_value": kind.endpoint} if kind.endpoint else None)
     key = vol.Required(CONF_API_KEY) if kind.needs_key and CONF_API_KEY not in stored else vol.Optional(CONF_API_KEY)
@@ -92,7 +92,7 @@ def connection_schema(kind: Kind, stored: Mapping[str, Any]) -> vol.Schema:
     return vol.Schema(fields)
 
 
-def details_schema(kind: Kind, name: str, models: Iterable[str]) -> vol.Schema:
+def details_schema(kind: BackendType, name: str, models: Iterable[str]) -> vol.Schema:
     """What a backend is called, and what it may be used for."""
     listed = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     advanced = {

@@ -29,7 +29,7 @@ from ..core.accounting.keys.key_store import KeyStore
 from ..core.lan.advertiser import Advertiser
 from ..core.lan.discovery import Change, ChangeKind
 from ..core.lan.interfaces import Address
-from ..core.presence.advertised_record import Description
+from ..core.presence.advertised_record import AdvertisedRecord
 from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
 from ..core.server.gateway import Gateway
 from ..data import DATA
@@ -54,7 +54,7 @@ class GatewayPresence:
         self._own_port = own_port
         self._discovery = hass.data[DATA].discovery
         self._advertiser: Advertiser | None = None
-        self._description: Description | None = None
+        self._description: AdvertisedRecord | None = None
         self._name = ""
         self._priority: int | None = None
         self._from: int | None = None
@@ -142,7 +142,7 @@ class GatewayPresence:
         self._fingerprint = await self._hass.async_add_executor_job(_fingerprint, self._hass.http.ssl_certificate)
         try:
             advertiser = Advertiser(await zeroconf.async_get_async_instance(self._hass), self._record())
-            description = Description(self._record(), self._gateway.engine, advertiser.update)
+            description = AdvertisedRecord(self._record(), self._gateway.engine, advertiser.update)
             await advertiser.start()
             self._advertiser, self._description = advertiser, description
             advertiser.update(description.start())

@@ -21,7 +21,7 @@ from ..const import (
 )
 from ..core.backends.base import Timeouts
 from ..core.backends.catalogue import ModelOverride
-from ..core.config.backend_types import KINDS
+from ..core.config.backend_types import BACKEND_TYPES
 from ..core.config.providers_file import UpstreamConfig
 from ..core.protocol.prices import DEFAULT_CURRENCY, Prices
 from ..core.protocol.record import Capability, Cost
@@ -67,7 +67,7 @@ def upstream_of(subentry: ConfigSubentry) -> UpstreamConfig:
 
 def upstream(backend_id: str, name: str, data: Mapping[str, Any]) -> UpstreamConfig:
     """The backend that a subentry's data describe. Raises KeyError for a type that is not known."""
-    kind = KINDS[data[CONF_TYPE]]
+    kind = BACKEND_TYPES[data[CONF_TYPE]]
     prices = {model: _prices(rates) for model, rates in {ALL_MODELS: data, **data.get(CONF_PRICES, {})}.items()}
     capabilities = data.get(CONF_CAPABILITIES)
     return UpstreamConfig(

@@ -53,12 +53,12 @@ class GatewayCoordinator(PoolCoordinator):
     @override
     def start(self) -> None:
         super().start()
-        self._engine.slots.changed = self.note
+        self._engine.limiter.changed = self.note
 
     @callback
     @override
     def close(self) -> None:
-        self._engine.slots.changed = None
+        self._engine.limiter.changed = None
         super().close()
 
     @property
@@ -74,12 +74,12 @@ class GatewayCoordinator(PoolCoordinator):
     @property
     def active(self) -> int:
         """Requests that are being answered, or wait for a backend."""
-        return self._engine.slots.active
+        return self._engine.limiter.active
 
     @property
     def waiting(self) -> int:
         """Requests that wait for their turn, at the gateway or at a backend."""
-        return self._engine.slots.waiting + sum(member.slots.waiting for member in self._engine.pool)
+        return self._engine.limiter.waiting + sum(member.limiter.waiting for member in self._engine.pool)
 
     @callback
     @override

@@ -11,11 +11,11 @@ from homeassistant.core import HomeAssistant, callback
 from .. import reauth
 from ..const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
 from ..core.backends.base import BackendInfo
-from ..core.config.members import Upstreams
+from ..core.config.members import ConfiguredMembers
 from ..core.engine import Engine
 from ..core.protocol.record import DEFAULT_PRIORITY
 from ..core.protocol.status import ProviderState
-from ..core.routing.pool.health_loop import HealthWatch
+from ..core.routing.pool.health_loop import HealthLoop
 from ..core.routing.pool.pool import Member
 from ..home_agents.backend import ASSIST_MODEL, AgentBackend, model_of
 from ..provider.power_meter import EnergyFeeds, EnergyOptions
@@ -44,7 +44,7 @@ class GatewayBackends:
         self._entry = entry
         self._engine = engine
         self._session = GatewaySession(hass)
-        self.upstreams = Upstreams(engine, self._session.session)
+        self.upstreams = ConfiguredMembers(engine, self._session.session)
         self._energy = EnergyFeeds(hass, engine.pool)
         self._agents: dict[str, _Agent] = {}
         self._stop: Callable[[], None] | None = None
@@ -52,7 +52,7 @@ class GatewayBackends:
         self._refused: dict[str, None] = {}
         """Those that refuse their keys, in the order in which the owner is asked for others."""
         self._confirming: set[str] = set()
-        self._watch = HealthWatch(engine.pool, engine.checker, only=self._is_ours)
+        self._watch = HealthLoop(engine.pool, engine.checker, only=self._is_ours)
         self._lock = asyncio.Lock()
 
     def start(self) -> None:

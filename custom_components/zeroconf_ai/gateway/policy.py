@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..const import CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS
-from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
+from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
 
 
 def policy_of(options: Mapping[str, Any]) -> Policy:
@@ -18,12 +18,12 @@ def policy_of(options: Mapping[str, Any]) -> Policy:
     )
 
 
-def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, VirtualModel]:
+def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, ModelAlias]:
     """The names that stand for others."""
     stored = options.get(CONF_VIRTUAL_MODELS)
     if stored is None:
         return DEFAULT_VIRTUAL_MODELS
-    return {name: VirtualModel(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY))) for name, data in stored.items()}
+    return {name: ModelAlias(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY))) for name, data in stored.items()}
 
 
 def _strategy(word: str | None) -> Strategy | None:

@@ -99,7 +99,7 @@ class GatewayRuntime:
         self._stack = AsyncExitStack()
         self.store = store
         self.device_id = device_id
-        self.metrics = Metrics(self._engine.pool, self._engine.slots)
+        self.metrics = Metrics(self._engine.pool, self._engine.limiter)
         self.server = Gateway(
             self._engine,
             provider_id=entry.data[CONF_GATEWAY_ID],
@@ -181,8 +181,8 @@ class GatewayRuntime:
         self.server.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
         self.apply_access()
         engine.policy = policy_of(options)
-        engine.slots.limit = options.get(CONF_CONCURRENCY) or None
-        engine.slots.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
+        engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
+        engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
         await self.own_port.apply(options.get(CONF_OWN_PORT))
         self.presence.refresh()
 
@@ -234,7 +234,7 @@ class GatewayRuntime:
         engine = self._engine
         engine.recorder = engine.admission_control = engine.bodies = engine.own_id = None
         engine.policy = Policy()
-        engine.slots.limit, engine.slots.queue_length = None, QUEUE_LENGTH
+        engine.limiter.limit, engine.limiter.queue_length = None, QUEUE_LENGTH
         engine.sessions.close()
 
 

@@ -94,8 +94,8 @@ SENSORS = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         only_online=True,
-        offered_fn=lambda member: member.slots.limit is not None,
-        value_fn=lambda member: member.slots.limit,
+        offered_fn=lambda member: member.limiter.limit is not None,
+        value_fn=lambda member: member.limiter.limit,
     ),
     ProviderSensorDescription(
         key="waiting_requests",
@@ -103,8 +103,8 @@ SENSORS = (
         entity_category=EntityCategory.DIAGNOSTIC,
         state_class=SensorStateClass.MEASUREMENT,
         only_online=True,
-        offered_fn=lambda member: member.slots.limit is not None,  # else nobody ever waits
-        value_fn=lambda member: member.slots.waiting,
+        offered_fn=lambda member: member.limiter.limit is not None,  # else nobody ever waits
+        value_fn=lambda member: member.limiter.waiting,
     ),
     ProviderSensorDescription(
         key="models",

@@ -282,7 +282,7 @@ async def _memory(store: AccountingStore, requests: int) -> Figure:
     engine = Engine(admission_control=store.admission_control)
     member = engine.add(DemoBackend(BackendInfo("demo", "Demo", CAPABILITIES), word_seconds=0.0))
     await engine.checker.check(member)
-    metrics = Metrics(engine.pool, engine.slots)
+    metrics = Metrics(engine.pool, engine.limiter)
     engine.recorder = Recorders(metrics, store.ledger)
     caller = Caller(Source.HTTP, name="Key 1", key_id="1")
 

@@ -63,8 +63,8 @@ async def test_fifty_requests_at_once_spend_at_most_one_cent(store: AccountingSt
     async with served(cloud, access=Guard(store.keys)) as gateway:
         keep(gateway, store)
         member = next(iter(gateway.engine.pool))
-        member.slots.limit = None
-        gateway.engine.slots.limit = None
+        member.limiter.limit = None
+        gateway.engine.limiter.limit = None
 
         async def ask() -> int:
             headers = {"Authorization": f"Bearer {secret}"}

@@ -10,7 +10,7 @@ from tests.support.clouds.asking import before, chat, say
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Refusal
 from tests.support.fakes.upstream import StubBackend
-from zeroconf_ai.backends.catalogue import Catalogue, ModelOverride, Wishes
+from zeroconf_ai.backends.catalogue import BackendOverrides, Catalogue, ModelOverride
 from zeroconf_ai.protocol.errors import NotFoundError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
@@ -26,12 +26,15 @@ MODELS = (KNOWN, "plain", "qwen3:latest")
 
 
 async def shown(**wishes: Any) -> dict[str, ModelInfo]:
-    return {model.id: model for model in await Catalogue(StubBackend("attic", models=MODELS), Wishes(100, **wishes)).models()}
+    return {
+        model.id: model
+        for model in await Catalogue(StubBackend("attic", models=MODELS), BackendOverrides(100, **wishes)).models()
+    }
 
 
 async def test_only_what_is_allowed_is_shown_and_served() -> None:
     async with before("openai", cloud := FakeOpenAI()) as inner:
-        backend = Catalogue(inner, Wishes(100, allowed=("o4-mini", "not-there", "gpt-4.1")))
+        backend = Catalogue(inner, BackendOverrides(100, allowed=("o4-mini", "not-there", "gpt-4.1")))
         assert [model.id for model in await backend.models()] == ["o4-mini", "gpt-4.1"]
         assert (await say(backend, chat("gpt-4.1"))).content == "Hello there."
         with pytest.raises(NotFoundError) as raised:
@@ -54,9 +57,9 @@ class Listless(FakeOpenAI):
 
 async def test_of_a_server_without_a_list_all_that_the_owner_names_is_shown() -> None:
     async with before("openai", Listless()) as inner:
-        backend = Catalogue(inner, Wishes(100, allowed=("a", "b", "a"), aliases={"c": "a"}))
+        backend = Catalogue(inner, BackendOverrides(100, allowed=("a", "b", "a"), aliases={"c": "a"}))
         assert [model.id for model in await backend.models()] == ["a", "b", "c"]
-        backend.wishes = Wishes(100)
+        backend.wishes = BackendOverrides(100)
         with pytest.raises(NotFoundError):
             await backend.models()
 
@@ -69,7 +72,7 @@ async def test_an_alias_is_shown_beside_its_model_or_instead_of_one_that_is_not_
 
 async def test_an_alias_is_asked_for_by_its_models_own_name() -> None:
     async with before("openai", cloud := FakeOpenAI()) as inner:
-        backend = Catalogue(inner, Wishes(100, allowed=("o4-mini",), aliases={"house": "gpt-4.1"}))
+        backend = Catalogue(inner, BackendOverrides(100, allowed=("o4-mini",), aliases={"house": "gpt-4.1"}))
         await say(backend, chat("house"))
         with pytest.raises(NotFoundError):
             await backend.send(chat("gpt-4.1"))
@@ -79,7 +82,7 @@ async def test_an_alias_is_asked_for_by_its_models_own_name() -> None:
 async def test_a_tag_that_is_left_out_is_latest() -> None:
     assert list(await shown(allowed=("qwen3",), aliases={"big": "qwen3"})) == ["qwen3:latest", "big"]
     backend = StubBackend("attic", models=MODELS)
-    await Catalogue(backend, Wishes(100, allowed=("qwen3",))).send(chat("qwen3:latest"))
+    await Catalogue(backend, BackendOverrides(100, allowed=("qwen3",))).send(chat("qwen3:latest"))
     assert [request.model for request in backend.sent] == ["qwen3:latest"]
 
 
@@ -114,7 +117,7 @@ async def test_the_owners_word_goes_before_the_backends() -> None:
 )
 async def test_an_answers_length_has_the_owners_limit(model: str, asked: Any, sent: Any) -> None:
     backend = StubBackend("attic")
-    wishes = Wishes(
+    wishes = BackendOverrides(
         100,
         aliases={"alias": "small"},
         general=ModelOverride(max_output_tokens=50),
@@ -128,16 +131,16 @@ async def test_an_answers_length_has_the_owners_limit(model: str, asked: Any, se
 async def test_what_has_no_answer_in_words_gets_no_limit() -> None:
     backend = StubBackend("attic")
     request = Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x"})
-    await Catalogue(backend, Wishes(100, general=ModelOverride(max_output_tokens=50))).send(request)
+    await Catalogue(backend, BackendOverrides(100, general=ModelOverride(max_output_tokens=50))).send(request)
     assert backend.sent == [request]
 
 
 def test_who_it_is_follows_the_owner_and_the_backend() -> None:
     inner = StubBackend("attic")
-    backend = Catalogue(inner, Wishes(7, Cost.SUBSCRIPTION, general=ModelOverride(capabilities=CAN_CHAT)))
+    backend = Catalogue(inner, BackendOverrides(7, Cost.SUBSCRIPTION, general=ModelOverride(capabilities=CAN_CHAT)))
     assert (backend.info.priority, backend.info.cost, backend.info.capabilities) == (7, Cost.SUBSCRIPTION, CAN_CHAT)
     assert backend.info is backend.info
-    backend.wishes = Wishes(8, allowed=("a",))
+    backend.wishes = BackendOverrides(8, allowed=("a",))
     inner._info = replace(inner.info, name="Renamed", announced_models=("a", "b"))
     assert (backend.info.priority, backend.info.cost, backend.info.name) == (8, inner.info.cost, "Renamed")
     assert backend.info.announced_models == ("a",)

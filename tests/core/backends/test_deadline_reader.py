@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp.base_protocol import BaseProtocol
 import pytest
 
-from zeroconf_ai.backends.deadline_reader import PatientReader
+from zeroconf_ai.backends.deadline_reader import DeadlineReader
 
 SHORT, LONG = 0.01, 3600.0
 
@@ -29,14 +29,14 @@ def _after(deadline: float, do: Callable[[], object]) -> None:
 
 
 async def test_silence_ends_at_the_deadline() -> None:
-    reader = PatientReader(_stream(), _in(SHORT))
+    reader = DeadlineReader(_stream(), _in(SHORT))
     with pytest.raises(TimeoutError):
         await reader.read()
 
 
 async def test_a_deadline_that_was_moved_is_kept_instead_of_the_first() -> None:
     stream, first = _stream(), _in(SHORT)
-    reader = PatientReader(stream, first)
+    reader = DeadlineReader(stream, first)
     stream.feed_data(b"one")
     assert await reader.read() == b"one"
     reader.deadline = _in(LONG)
@@ -47,7 +47,7 @@ async def test_a_deadline_that_was_moved_is_kept_instead_of_the_first() -> None:
 
 async def test_a_deadline_may_be_moved_to_an_earlier_time() -> None:
     stream = _stream()
-    reader = PatientReader(stream, _in(LONG))
+    reader = DeadlineReader(stream, _in(LONG))
     stream.feed_data(b"one")
     assert await reader.read() == b"one"
     reader.deadline = _in(SHORT)
@@ -57,7 +57,7 @@ async def test_a_deadline_may_be_moved_to_an_earlier_time() -> None:
 
 async def test_the_silence_after_a_timer_that_went_off_too_early_ends_too() -> None:
     stream = _stream()
-    reader = PatientReader(stream, _in(SHORT))
+    reader = DeadlineReader(stream, _in(SHORT))
     stream.feed_data(b"one")
     assert await reader.read() == b"one"
     reader.deadline = _in(3 * SHORT)
@@ -67,7 +67,7 @@ async def test_the_silence_after_a_timer_that_went_off_too_early_ends_too() -> N
 
 async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None:
     stream, deadline = _stream(), _in(SHORT)
-    reader = PatientReader(stream, deadline)
+    reader = DeadlineReader(stream, deadline)
     stream.feed_data(b"one")
     assert await reader.read() == b"one"
     stream.feed_data(b"two")
@@ -82,7 +82,7 @@ async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None
 
 async def test_stream_that_never_lets_itself_be_waited_for_ends_at_the_deadline() -> None:
     stream, deadline = _stream(), _in(SHORT)
-    reader = PatientReader(stream, deadline)
+    reader = DeadlineReader(stream, deadline)
     passed = asyncio.Event()
     _after(deadline, passed.set)
     await passed.wait()
@@ -96,7 +96,7 @@ async def test_stream_that_never_lets_itself_be_waited_for_ends_at_the_deadline(
 
 async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_for() -> None:
     stream = _stream()
-    reader = PatientReader(stream, _in(-SHORT))
+    reader = DeadlineReader(stream, _in(-SHORT))
     for _ in range(3):
         stream.feed_data(b"one")
         assert await reader.read() == b"one"
@@ -106,7 +106,7 @@ async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_
 
 async def test_much_that_is_there_at_once_is_read_in_parts() -> None:
     stream = _stream(2**20)
-    reader = PatientReader(stream, _in(LONG))
+    reader = DeadlineReader(stream, _in(LONG))
     stream.feed_data(b"x" * 1_000_000)
     stream.feed_eof()
     parts: list[bytes] = []
@@ -118,7 +118,7 @@ async def test_much_that_is_there_at_once_is_read_in_parts() -> None:
 
 async def test_a_closed_reader_leaves_no_timer() -> None:
     stream, deadline = _stream(), _in(SHORT)
-    reader = PatientReader(stream, deadline)
+    reader = DeadlineReader(stream, deadline)
     stream.feed_data(b"one")
     await reader.read()
     reader.close()

@@ -1,4 +1,4 @@
-"""`Upstreams`: an engine's backends become what a configuration says, and no request is dropped for it."""
+"""`ConfiguredMembers`: an engine's backends become what a configuration says, and no request is dropped for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,8 +13,8 @@ from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
 from tests.support.fakes.upstream import chat
 from zeroconf_ai.backends.base import Timeouts
-from zeroconf_ai.config.backend_types import KINDS
-from zeroconf_ai.config.members import Upstreams
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
+from zeroconf_ai.config.members import ConfiguredMembers
 from zeroconf_ai.config.providers_file import UpstreamConfig
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.chunks import Delta
@@ -35,13 +35,13 @@ async def engine() -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-async def upstreams(engine: Engine) -> AsyncIterator[Upstreams]:
+async def upstreams(engine: Engine) -> AsyncIterator[ConfiguredMembers]:
     async with aiohttp.ClientSession() as session:
-        yield Upstreams(engine, session)
+        yield ConfiguredMembers(engine, session)
 
 
 def config(cloud: FakeOpenAI, backend_id: str = "cloud") -> UpstreamConfig:
-    return UpstreamConfig(backend_id, backend_id.title(), KINDS["openai"], cloud.base_url, cloud.key)
+    return UpstreamConfig(backend_id, backend_id.title(), BACKEND_TYPES["openai"], cloud.base_url, cloud.key)
 
 
 async def ask(engine: Engine, model: str = "gpt-4.1") -> str:
@@ -49,7 +49,7 @@ async def ask(engine: Engine, model: str = "gpt-4.1") -> str:
         return Delta.parse(json.loads(reply.body)).content
 
 
-async def test_they_come_change_and_go(engine: Engine, upstreams: Upstreams) -> None:
+async def test_they_come_change_and_go(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI(Reply("one")) as one, FakeOpenAI(Reply("two")) as two:
         first, second = config(one, "first"), replace(config(two, "second"), priority=200)
         await upstreams.apply([first, second])
@@ -69,7 +69,7 @@ async def test_they_come_change_and_go(engine: Engine, upstreams: Upstreams) -> 
         assert not list(engine.pool)
 
 
-async def test_what_runs_goes_on_when_its_backend_changes_or_goes(engine: Engine, upstreams: Upstreams) -> None:
+async def test_what_runs_goes_on_when_its_backend_changes_or_goes(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI(Reply(LONG)) as cloud:
         cloud.pause = 0.01
         for following in ([replace(config(cloud), models=("o4-mini",))], []):
@@ -84,7 +84,7 @@ async def test_what_runs_goes_on_when_its_backend_changes_or_goes(engine: Engine
             assert not cloud.last.cut
 
 
-async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine, upstreams: Upstreams) -> None:
+async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         changing = asyncio.create_task(upstreams.apply([replace(config(cloud), priority=7)]))
@@ -98,7 +98,7 @@ async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine,
         assert [member.priority for member in engine.pool] == [7]
 
 
-async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams: Upstreams) -> None:
+async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         first = config(cloud)
         await upstreams.apply([first])
@@ -124,7 +124,7 @@ async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams
         assert now.backend is backend
         assert (now.priority, now.backend.info.cost, now.tally.requests) == (7, Cost.SUBSCRIPTION, 7)
         assert (now.terms.weight, now.terms.prices, now.terms.tags) == (3, {"*": price}, frozenset({"away"}))
-        assert (now.slots.limit, now.slots.queue_length) == (2, 1)
+        assert (now.limiter.limit, now.limiter.queue_length) == (2, 1)
         assert [model.id for _, model in engine.models()] == ["o4-mini", "house"]
         assert await ask(engine, "house") == "Hello there."
         assert cloud.bodies("/v1/chat/completions")[-1]["model"] == "gpt-4.1"
@@ -142,7 +142,9 @@ async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams
         {"health_path": "/models?x"},
     ],
 )
-async def test_what_is_reached_otherwise_is_made_anew(engine: Engine, upstreams: Upstreams, change: dict[str, Any]) -> None:
+async def test_what_is_reached_otherwise_is_made_anew(
+    engine: Engine, upstreams: ConfiguredMembers, change: dict[str, Any]
+) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         before = engine.pool.get("cloud")
@@ -154,7 +156,7 @@ async def test_what_is_reached_otherwise_is_made_anew(engine: Engine, upstreams:
         assert after.terms.weight == 2
 
 
-async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, upstreams: Upstreams) -> None:
+async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud, FakeOpenAI() as moved:
         off = replace(config(cloud), enabled=False)
         await upstreams.apply([off])
@@ -172,7 +174,7 @@ async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, u
             await ask(engine)
 
 
-async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: Engine, upstreams: Upstreams) -> None:
+async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         member = engine.pool.get("cloud")
@@ -183,7 +185,7 @@ async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: 
         assert not member.enabled
 
 
-async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, upstreams: Upstreams) -> None:
+async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI(key=None) as one, FakeOpenAI() as two:
         headers = {"X-Access": "canary-of-one", "accept-language": "de"}
         with_headers = replace(config(one, "one"), key="canary-key", headers=headers, key_header="X-Token")
@@ -197,7 +199,7 @@ async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, up
         assert "canary" not in repr([(member, member.backend) for member in engine.pool])
 
 
-async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: Upstreams) -> None:
+async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([replace(config(cloud), health_path="/models?limit=1")])
         assert (cloud.received[0].path, cloud.received[0].query) == ("/v1/models", "limit=1")
@@ -207,13 +209,13 @@ async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: Upstre
         assert not member.online
 
 
-async def test_an_allow_list_holds(engine: Engine, upstreams: Upstreams) -> None:
+async def test_an_allow_list_holds(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([replace(config(cloud), models=("o4-mini",))])
         assert [model.id for _, model in engine.models()] == ["o4-mini"]
 
 
-async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engine, upstreams: Upstreams) -> None:
+async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         dead = replace(config(cloud, "dead"), endpoint="http://127.0.0.1:9/v1", priority=1)
         wrong = replace(config(cloud, "wrong"), key="sk-canary-wrong", priority=2)
@@ -224,7 +226,9 @@ async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engin
         assert "sk-canary" not in told
 
 
-async def test_public_prices_of_a_cloud_hold_for_its_models_and_their_aliases(engine: Engine, upstreams: Upstreams) -> None:
+async def test_public_prices_of_a_cloud_hold_for_its_models_and_their_aliases(
+    engine: Engine, upstreams: ConfiguredMembers
+) -> None:
     public = Prices(2_000_000_000, 8_000_000_000, 500_000_000)
     async with FakeOpenAI() as cloud:
         named = replace(config(cloud), aliases={"big": "gpt-4.1"})

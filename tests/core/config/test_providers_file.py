@@ -7,12 +7,12 @@ import pytest
 from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.backends.catalogue import ModelOverride
-from zeroconf_ai.config.backend_types import KINDS
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.document import ConfigError
 from zeroconf_ai.config.providers_file import UpstreamConfig, quick_config, read_config
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Capability, Cost
-from zeroconf_ai.routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
+from zeroconf_ai.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
 
 SECRET = "sk-canary-0123456789"
 ATTIC = "providers:\n  - id: attic\n    type: ollama\n"
@@ -40,7 +40,7 @@ providers:
     assert gpu == UpstreamConfig(
         "gpu",
         "Büro GPU",
-        KINDS["vllm"],
+        BACKEND_TYPES["vllm"],
         "http://192.0.2.20:8001/v1",
         SECRET,
         10,
@@ -87,7 +87,7 @@ providers:
     assert gpu == UpstreamConfig(
         "gpu",
         "vLLM",
-        KINDS["vllm"],
+        BACKEND_TYPES["vllm"],
         "http://192.0.2.20:8001/v1",
         SECRET,
         timeouts=Timeouts(first_token=90.0, probe=2.5),
@@ -159,16 +159,16 @@ def test_the_rules_of_the_routing_are_read() -> None:
     assert (policy.strategy, policy.cloud_fallback, policy.retry_metered_timeouts) == (Strategy.LOCAL_FIRST, False, True)
     assert policy.virtual_models == {
         **DEFAULT_VIRTUAL_MODELS,
-        "house": VirtualModel(("attic/qwen3", "gpt-4.1")),
-        "one": VirtualModel(("qwen3",)),
-        "fast": VirtualModel(strategy=Strategy.LEAST_BUSY),
-        "auto": VirtualModel(("house",), Strategy.COST),
+        "house": ModelAlias(("attic/qwen3", "gpt-4.1")),
+        "one": ModelAlias(("qwen3",)),
+        "fast": ModelAlias(strategy=Strategy.LEAST_BUSY),
+        "auto": ModelAlias(("house",), Strategy.COST),
     }
     assert read_config(ATTIC, "p.yaml", {}).policy == Policy()
 
 
 def test_every_type_has_its_place_and_its_patience() -> None:
-    for kind in KINDS.values():
+    for kind in BACKEND_TYPES.values():
         url = "http://192.0.2.20:1" if kind.endpoint is None else None
         (found,) = quick_config([f"{kind.name}={url}" if url else kind.name], {f"PROVIDER_{kind.name.upper()}_API_KEY": "k"})
         assert found.endpoint == (kind.endpoint or f"{url}/v1")

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 import pytest
 
 from zeroconf_ai.dialects.anthropic.client_response import MessagesWriter, error_body
-from zeroconf_ai.dialects.base import AnswerWriter
+from zeroconf_ai.dialects.base import ResponseWriter
 from zeroconf_ai.dialects.reasoning import SEALED
 from zeroconf_ai.dialects.responses.client_response import ResponsesWriter
 from zeroconf_ai.protocol.chunks import Chunk
@@ -35,7 +35,7 @@ def claude(*stop_sequences: str) -> MessagesWriter:
     return MessagesWriter("m", "req_1", thoughts=True, stop_sequences=list(stop_sequences))
 
 
-def streamed(writer: AnswerWriter, *chunks: Any) -> list[dict[str, Any]]:
+def streamed(writer: ResponseWriter, *chunks: Any) -> list[dict[str, Any]]:
     """The events of a stream, each checked strictly against the types of the dialect's SDK."""
     raw = b"".join([*(writer.events([Chunk.of(chunk)]) for chunk in chunks), writer.end()])
     events = [json.loads(block.partition("\ndata: ")[2]) for block in raw.decode().split("\n\n") if block]
@@ -44,7 +44,7 @@ def streamed(writer: AnswerWriter, *chunks: Any) -> list[dict[str, Any]]:
     return events
 
 
-def whole(writer: AnswerWriter, message: Any, *, finish: str = "stop", usage: Any = None, **choice: Any) -> dict[str, Any]:
+def whole(writer: ResponseWriter, message: Any, *, finish: str = "stop", usage: Any = None, **choice: Any) -> dict[str, Any]:
     """The whole answer, checked in the same way."""
     body = {"choices": [{"message": message, "finish_reason": finish, **choice}], "usage": usage}
     answer: dict[str, Any] = json.loads(writer.whole(json.dumps(body).encode()))

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes.upstream import StubBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.presence import advertised_record
-from zeroconf_ai.presence.advertised_record import Description, described
+from zeroconf_ai.presence.advertised_record import AdvertisedRecord, describe_engine
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
@@ -35,7 +35,7 @@ def backend(name: str, *models: ModelInfo | str, provider: str = "", **info: Any
 async def test_models_come_once_and_those_for_chat_first() -> None:
     seer = ModelInfo("seer", 32_000, capabilities=SEES)
     engine = await engine_of(backend("a", "nomic-embed-text", "m"), backend("b", ModelInfo("m", 9), seer, priority=1))
-    found = described(RECORD, engine)
+    found = describe_engine(RECORD, engine)
     assert found.models == ("m", "seer", "nomic-embed-text")
     assert found.context_window == 32_000
     assert (found.name, found.port, found.id) == ("AI", 8000, "x")
@@ -44,19 +44,19 @@ async def test_models_come_once_and_those_for_chat_first() -> None:
 async def test_it_costs_what_the_dearest_costs_and_is_here_only_if_all_are() -> None:
     free = backend("a")
     metered = backend("b", cost=Cost.METERED, placement=Placement.CLOUD)
-    assert (described(RECORD, await engine_of(free)).cost, described(RECORD, await engine_of(free)).placement) == (
+    assert (describe_engine(RECORD, await engine_of(free)).cost, describe_engine(RECORD, await engine_of(free)).placement) == (
         Cost.FREE,
         Placement.LOCAL,
     )
-    both = described(RECORD, await engine_of(free, backend("c", cost=Cost.UNKNOWN), metered))
+    both = describe_engine(RECORD, await engine_of(free, backend("c", cost=Cost.UNKNOWN), metered))
     assert (both.cost, both.placement) == (Cost.METERED, Placement.PROXY)
 
 
 async def test_it_can_do_what_one_of_them_can() -> None:
     talks, embeds = frozenset({Capability.COMPLETION}), frozenset({Capability.EMBEDDINGS})
     precise = backend("a", ModelInfo("seer", capabilities=SEES), ModelInfo("e", capabilities=embeds), capabilities=talks)
-    assert described(RECORD, await engine_of(precise)).capabilities == SEES | embeds | {Capability.STREAMING}
-    silent = described(RECORD, await engine_of(backend("b", "m"))).capabilities
+    assert describe_engine(RECORD, await engine_of(precise)).capabilities == SEES | embeds | {Capability.STREAMING}
+    silent = describe_engine(RECORD, await engine_of(backend("b", "m"))).capabilities
     assert silent >= {Capability.TOOLS, Capability.COMPLETION}
     assert Capability.VISION not in silent
 
@@ -67,7 +67,7 @@ async def test_it_can_do_what_one_of_them_can() -> None:
 )
 async def test_servers_of_one_kind_are_named(providers: list[str], told: str) -> None:
     engine = await engine_of(*(backend(f"b{number}", provider=word) for number, word in enumerate(providers)))
-    assert described(RECORD, engine).provider == told
+    assert describe_engine(RECORD, engine).provider == told
 
 
 async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> N
     seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
     engine = await engine_of(backend("a", "m"), seer)
     told: list[ServiceRecord] = []
-    description = Description(RECORD, engine, told.append)
+    description = AdvertisedRecord(RECORD, engine, told.append)
     first = description.start()
     assert first.models == ("m", "seer")
     engine.pool.tell("a")
@@ -107,7 +107,7 @@ async def test_what_cannot_be_advertised_changes_nothing(
     def refuse(_: ServiceRecord) -> None:
         raise RecordError("too long")
 
-    description = Description(RECORD, engine, refuse)
+    description = AdvertisedRecord(RECORD, engine, refuse)
     description.start()
     await engine.checker.check(engine.add(backend("a", "m")))
     await asyncio.sleep(0.05)
@@ -117,7 +117,7 @@ async def test_what_cannot_be_advertised_changes_nothing(
 
 async def test_its_own_word_for_itself_and_its_voice_stay() -> None:
     record = replace(RECORD, provider="homeassistant", capabilities=RECORD.capabilities | {Capability.AUDIO})
-    found = described(record, await engine_of(backend("a", ModelInfo("m", capabilities=SEES), provider="vllm")))
+    found = describe_engine(record, await engine_of(backend("a", ModelInfo("m", capabilities=SEES), provider="vllm")))
     assert found.provider == "homeassistant"
     assert found.capabilities == SEES | {Capability.STREAMING, Capability.AUDIO}
 
@@ -125,23 +125,23 @@ async def test_its_own_word_for_itself_and_its_voice_stay() -> None:
 async def test_it_is_full_when_a_request_would_wait() -> None:
     engine = await engine_of(backend("a", "m"), backend("b", "m"))
     one, other = engine.pool
-    assert described(RECORD, engine).load is Load.IDLE
-    one.slots.limit = other.slots.limit = 1
-    with await one.slots.acquire():
+    assert describe_engine(RECORD, engine).load is Load.IDLE
+    one.limiter.limit = other.limiter.limit = 1
+    with await one.limiter.acquire():
         one.active = 1
-        assert described(RECORD, engine).load is Load.BUSY
-        with await other.slots.acquire():
-            assert described(RECORD, engine).load is Load.FULL
+        assert describe_engine(RECORD, engine).load is Load.BUSY
+        with await other.limiter.acquire():
+            assert describe_engine(RECORD, engine).load is Load.FULL
     one.active = 0
-    engine.slots.limit = 1
-    with await engine.slots.acquire():
-        assert described(RECORD, engine).load is Load.FULL
-    assert described(RECORD, await engine_of()).load is Load.IDLE
+    engine.limiter.limit = 1
+    with await engine.limiter.acquire():
+        assert describe_engine(RECORD, engine).load is Load.FULL
+    assert describe_engine(RECORD, await engine_of()).load is Load.IDLE
 
 
 async def test_another_record_is_told_at_once() -> None:
     told: list[ServiceRecord] = []
-    description = Description(RECORD, await engine_of(backend("a", "m")), told.append)
+    description = AdvertisedRecord(RECORD, await engine_of(backend("a", "m")), told.append)
     description.start()
     description.rebase(RECORD)
     assert told == []

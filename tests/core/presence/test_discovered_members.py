@@ -1,4 +1,4 @@
-"""`Neighbours`: who is on the network is offered too, after one's own, and only if it is who it was."""
+"""`DiscoveredMembers`: who is on the network is offered too, after one's own, and only if it is who it was."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ from tests.support.fakes.provider import FakeProvider, running
 from tests.support.fakes.upstream import Upstream, answers
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.discovery import DiscoveryManager
-from zeroconf_ai.lan.provider_cache import MOST_PROVIDERS, Place, Remembered
+from zeroconf_ai.lan.provider_cache import MOST_PROVIDERS, CachedProvider, ProviderCache
 from zeroconf_ai.lan.trust import TrustStore
-from zeroconf_ai.presence.discovered_members import AFTER_OWN, Neighbours
+from zeroconf_ai.presence.discovered_members import AFTER_OWN, DiscoveredMembers
 from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -61,7 +61,7 @@ async def test_they_come_move_and_go(engine: Engine) -> None:
     async with Upstream() as here, Upstream() as there, aiohttp.ClientSession() as session:
         provider(1, here)
         provider(1, there).on("/models", answers({"data": [{"id": "moved"}]}))
-        neighbours = Neighbours(engine, manager, session)
+        neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         first = record(1, here, priority=0)
         hear(manager, first)
@@ -96,7 +96,7 @@ async def test_who_wants_a_key_or_took_a_name_is_left_out(engine: Engine) -> Non
     async with Upstream() as upstream, aiohttp.ClientSession() as session:
         provider(1, upstream)
         trust.confirm(record(7, upstream, name="P2"))
-        neighbours = Neighbours(engine, manager, session)
+        neighbours = DiscoveredMembers(engine, manager, session)
         hear(manager, record(1, upstream))
         neighbours.start()
         hear(manager, record(2, upstream))
@@ -112,7 +112,7 @@ async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
     manager = DiscoveryManager()
     async with Upstream() as upstream, aiohttp.ClientSession() as session:
         provider(1, upstream)
-        neighbours = Neighbours(engine, manager, session)
+        neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         hear(manager, record(9, upstream))
         async with asyncio.timeout(5):
@@ -129,14 +129,14 @@ async def test_one_that_was_there_before_is_offered_without_being_heard(engine: 
         provider(1, here)
         provider(2, gone)
         manager = DiscoveryManager()
-        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours = DiscoveredMembers(engine, manager, session, ProviderCache(file))
         neighbours.start()
         hear(manager, record(1, here, priority=50))
         hear(manager, record(2, gone))
         await until(engine, "m1", "m2")
         await neighbours.close()
         provider(3, gone)  # another one has its address now
-        silent = Neighbours(engine, DiscoveryManager(), session, Remembered(file))
+        silent = DiscoveredMembers(engine, DiscoveryManager(), session, ProviderCache(file))
         silent.start()
         await until(engine, "m1")
         async with asyncio.timeout(5):
@@ -153,30 +153,34 @@ async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp
     async with Upstream() as here, aiohttp.ClientSession() as session:
         provider(1, here)
         manager = DiscoveryManager()
-        neighbours = Neighbours(engine, manager, session, Remembered(file))
+        neighbours = DiscoveredMembers(engine, manager, session, ProviderCache(file))
         neighbours.start()
         hear(manager, record(1, here))
         await until(engine, "m1")
         hear(manager, record(1, here, auth=Auth.TOKEN))
         await until(engine)
         await neighbours.close()
-    assert Remembered(file).places == ()
+    assert ProviderCache(file).places == ()
 
 
 async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Path) -> None:
     file = tmp_path / "providers.json"
-    remembered = Remembered(file)
+    remembered = ProviderCache(file)
     for number in range(MOST_PROVIDERS + 5):
-        remembered.note(Place(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
-    remembered.note(Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+        remembered.note(CachedProvider(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
+    remembered.note(CachedProvider("id-5", "P", "http://192.0.2.2:8000/v1", 7))
     await remembered.close()
-    places = Remembered(file).places
+    places = ProviderCache(file).places
     assert places == remembered.places
-    assert (len(places), places[0].id, places[-1]) == (MOST_PROVIDERS, "id-6", Place("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    assert (len(places), places[0].id, places[-1]) == (
+        MOST_PROVIDERS,
+        "id-6",
+        CachedProvider("id-5", "P", "http://192.0.2.2:8000/v1", 7),
+    )
     entries = [{"id": "a", "name": "A", "base_url": url} for url in ("file:///etc", "http://", "http://k:p@192.0.2.1", 5)]
     for text in ("", "{", "{}", "[5, null]", json.dumps(entries)):
         file.write_text(text)
-        assert Remembered(file).places == ()
+        assert ProviderCache(file).places == ()
 
 
 async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: Engine) -> None:
@@ -184,7 +188,7 @@ async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: E
     manager = DiscoveryManager()
     async with Upstream() as here, aiohttp.ClientSession() as session:
         provider(1, here)
-        neighbours = Neighbours(engine, manager, session)
+        neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         both = record(1, here, addresses=(ip_address("127.0.0.9"), LOOPBACK))
         hear(manager, both)
@@ -203,7 +207,7 @@ async def test_neighbour_that_announces_itself_before_it_listens_is_served_as_so
     manager = DiscoveryManager()
     async with running(FakeProvider(id="id-1")) as late, aiohttp.ClientSession() as session:
         await late.stop()
-        neighbours = Neighbours(engine, manager, session)
+        neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         hear(manager, ServiceRecord("Late", "late.local.", late.port, (LOOPBACK,), id="id-1"))
         async with asyncio.timeout(10):

@@ -32,7 +32,7 @@ from ...support.server import CHAT, KEY, Served, served
 async def measured(*backends: Backend, **options: Any) -> AsyncIterator[Served]:
     """A gateway that keeps metrics."""
     async with served(*backends, **options) as gateway:
-        metrics = Metrics(gateway.engine.pool, gateway.engine.slots)
+        metrics = Metrics(gateway.engine.pool, gateway.engine.limiter)
         gateway.engine.recorder = Recorders(metrics)
         gateway.gateway.metrics = metrics
         yield gateway
@@ -99,7 +99,7 @@ async def test_the_backends_are_shown_as_they_are_now() -> None:
 
 async def test_requests_that_wait_at_the_gateway_are_shown() -> None:
     async with measured(StubBackend("one")) as gateway:
-        slots = gateway.engine.slots
+        slots = gateway.engine.limiter
         slots.limit = 1
         with await slots.acquire(Urgency.NORMAL):
             waiting = asyncio.create_task(slots.acquire(Urgency.NORMAL))

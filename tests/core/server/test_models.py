@@ -9,12 +9,12 @@ from tests.support.server import Served, served
 from zeroconf_ai.backends.base import BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Source
-from zeroconf_ai.presence.advertised_record import described
+from zeroconf_ai.presence.advertised_record import describe_engine
 from zeroconf_ai.protocol.models import ModelInfo, best_model, parse_models
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.policy import Policy, Strategy, Terms, VirtualModel
+from zeroconf_ai.routing.policy import ModelAlias, Policy, Strategy, Terms
 from zeroconf_ai.server.access.auth import Access
 
 
@@ -54,17 +54,17 @@ async def test_the_first_answers_chats_and_embeddings_come_last() -> None:
 
 async def test_without_a_model_for_chats_there_is_no_auto() -> None:
     async with served(StubBackend("a", models=["nomic-embed"])) as gateway:
-        gateway.engine.policy = Policy(virtual_models={"fast": VirtualModel(), "embeddings": VirtualModel(("nomic-embed",))})
+        gateway.engine.policy = Policy(virtual_models={"fast": ModelAlias(), "embeddings": ModelAlias(("nomic-embed",))})
         assert await ids(gateway) == ["nomic-embed", "embeddings"]
 
 
 async def test_a_name_is_listed_with_its_chain_while_anything_behind_it_answers() -> None:
     async with served(StubBackend("a", models=["m"]), StubBackend("b", models=["n"])) as gateway:
         chains = {
-            "smart": VirtualModel(("B/n", "m"), Strategy.COST),
-            "outer": VirtualModel(("only",)),
-            "only": VirtualModel(("b/n",)),
-            "lost": VirtualModel(("gone", "lost")),
+            "smart": ModelAlias(("B/n", "m"), Strategy.COST),
+            "outer": ModelAlias(("only",)),
+            "only": ModelAlias(("b/n",)),
+            "lost": ModelAlias(("gone", "lost")),
         }
         gateway.engine.policy = Policy(virtual_models=chains)
         assert await ids(gateway) == ["auto", "m", "n", "smart", "outer", "only"]
@@ -93,7 +93,7 @@ async def test_a_name_hides_a_real_model() -> None:
 async def test_a_key_sees_what_it_may_use() -> None:
     backends = StubBackend("a", models=["m", "secret"]), StubBackend("b", models=["n", "m"])
     async with served(*backends, access=Scoped("m", "secure")) as gateway:
-        chains = {"open": VirtualModel(("secret", "m")), "closed": VirtualModel(("secret",)), "secure": VirtualModel(("secret",))}
+        chains = {"open": ModelAlias(("secret", "m")), "closed": ModelAlias(("secret",)), "secure": ModelAlias(("secret",))}
         gateway.engine.policy = Policy(virtual_models=chains)
         assert await ids(gateway) == ["auto", "m", "open", "secure"]
         status, body = await one(gateway, "secret")
@@ -134,7 +134,7 @@ async def test_another_gateway_reads_the_names_and_takes_none_for_a_model() -> N
         assert await ids(second) == ["auto", "m", "fast", "cheap", "generic-chat", "openrouter/auto"]
         assert [model.id for _, model in second.engine.models()] == ["m"]
         record = ServiceRecord("Second", "second.local.", 8000)
-        assert described(record, second.engine).models == ("m",)
+        assert describe_engine(record, second.engine).models == ("m",)
 
 
 async def test_a_model_says_which_gateways_are_on_its_way_and_none_has_it_from_itself() -> None:

@@ -185,7 +185,7 @@ async def test_a_backend_that_is_offline_has_no_part_in_the_load() -> None:
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 6
         gateway.engine.pool.get("a").enabled = False  # type: ignore[union-attr]
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 3
-        gateway.engine.pool.get("b").slots.limit = None  # type: ignore[union-attr]
+        gateway.engine.pool.get("b").limiter.limit = None  # type: ignore[union-attr]
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 0
 
 
@@ -276,7 +276,7 @@ async def test_status_tells_who_waits_while_all_places_are_taken() -> None:
 
 async def test_a_full_queue_says_when_to_come_back() -> None:
     async with served(DemoBackend(word_seconds=0.05, max_concurrent=1)) as gateway:
-        next(iter(gateway.engine.pool)).slots.queue_length = 1
+        next(iter(gateway.engine.pool)).limiter.queue_length = 1
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=slow)) for _ in range(2)]
         await asyncio.sleep(0.2)

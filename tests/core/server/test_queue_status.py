@@ -40,13 +40,13 @@ async def test_each_sees_the_place_of_its_own_requests_and_the_sum_of_all() -> N
     backend = StubBackend("a", go_on)
     async with served(backend, access=ByName()) as gateway:
         member = next(iter(gateway.engine.pool))
-        member.slots.limit = 1
-        member.slots.mean_seconds = 4.0
+        member.limiter.limit = 1
+        member.limiter.mean_seconds = 4.0
         asking = []
         for number, (name, request_id) in enumerate((("one", "r0"), ("one", "r1"), ("two", "r2"), ("one", "r3"))):
             headers = {"X-Name": name, "X-Request-ID": request_id}
             asking.append(asyncio.create_task(gateway.ask("POST", "chat/completions", json=ASK, headers=headers)))
-            await until(lambda number=number: (member.active, member.slots.waiting) == (1, number))  # type: ignore[misc]
+            await until(lambda number=number: (member.active, member.limiter.waiting) == (1, number))  # type: ignore[misc]
         seen = {}
         for asker in ("one", "two", "three", None):
             _, body, _ = await gateway.get("status", headers={"X-Name": asker} if asker else {})
@@ -67,9 +67,9 @@ async def test_each_sees_the_place_of_its_own_requests_and_the_sum_of_all() -> N
 async def test_the_gateways_own_limit_is_its_capacity_and_its_queue_counts() -> None:
     go_on = asyncio.Event()
     async with served(StubBackend("a", go_on)) as gateway:
-        gateway.engine.slots.limit = 2
+        gateway.engine.limiter.limit = 2
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=ASK)) for _ in range(5)]
-        await until(lambda: gateway.engine.slots.waiting == 3)
+        await until(lambda: gateway.engine.limiter.waiting == 3)
         queue = (await gateway.get("status"))[1]["queue"]
         go_on.set()
         await asyncio.gather(*asking)

@@ -31,7 +31,7 @@ _NOTHING_SAID = ModelOverride()
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class BackendOverrides:
     """What an owner says of a backend and its models."""
 
     priority: int
@@ -52,7 +52,7 @@ class Wishes:
 class Catalogue(Backend):
     """Another backend as its owner wants it: what is not wanted is neither shown nor served."""
 
-    def __init__(self, backend: Backend, wishes: Wishes) -> None:
+    def __init__(self, backend: Backend, wishes: BackendOverrides) -> None:
         """`backend` is closed with this one."""
         self._backend = backend
         self._wishes = wishes
@@ -65,12 +65,12 @@ class Catalogue(Backend):
         return f"<Catalogue of {self._backend!r}: {len(wishes.allowed) or 'all'} models, {len(wishes.aliases)} aliases>"
 
     @property
-    def wishes(self) -> Wishes:
+    def wishes(self) -> BackendOverrides:
         """What is wanted. May be set at any time: it holds from the next request, and the next `models`, on."""
         return self._wishes
 
     @wishes.setter
-    def wishes(self, wishes: Wishes) -> None:
+    def wishes(self, wishes: BackendOverrides) -> None:
         self._wishes = wishes
         self._info = (self._backend.info, self._described(self._backend.info))
 

@@ -1,4 +1,4 @@
-"""`PatientReader`: reads what a stream brings until a deadline that moves with it, at the price of one timer for all of it."""
+"""`DeadlineReader`: reads what a stream brings until a deadline that moves with it, at the price of one timer for all of it."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ LOOK_SECONDS = 1.0
 """How old the last known token of a stream may be before another is looked for in its chunks, which costs parsing them."""
 
 
-class PatientReader:
+class DeadlineReader:
     """A stream's bytes as they come, each awaited no longer than to `deadline`.
 
     A model that speaks sends hundreds of small pieces: a timer set and cancelled for each would cost more than reading them.

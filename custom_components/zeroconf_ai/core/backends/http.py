@@ -23,7 +23,7 @@ from ..protocol.errors import (
 )
 from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
-from .deadline_reader import LOOK_SECONDS, PatientReader
+from .deadline_reader import LOOK_SECONDS, DeadlineReader
 from .egress import Egress
 from .headers import merged, secrets_in
 
@@ -190,7 +190,7 @@ class HttpAnswer(Answer):
         self._upstream = upstream
         self._response = response
         self._deadline = deadline
-        self._reader = PatientReader(response.content, deadline)
+        self._reader = DeadlineReader(response.content, deadline)
         self.headers = response.headers
 
     @override

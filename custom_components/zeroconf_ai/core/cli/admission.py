@@ -215,7 +215,7 @@ def _lost(store: AccountingStore, database: str | None) -> str:
 
 async def keep_records(stack: AsyncExitStack, engine: Engine, store: AccountingStore | None) -> Metrics:
     """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
-    metrics = Metrics(engine.pool, engine.slots)
+    metrics = Metrics(engine.pool, engine.limiter)
     stack.callback(metrics.close)
     engine.recorder = Recorders(metrics, store.ledger) if store is not None else metrics
     if store is not None:

@@ -23,7 +23,7 @@ from ..backends.base import BackendInfo
 from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, DemoBackend
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
-from ..presence.advertised_record import Description, described
+from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
@@ -156,7 +156,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         if supply is not None:
             everywhere = any(ip_address(text).is_unspecified for text in bound)
             await supply.discover(provider_id, () if everywhere else bound)
-        record = described(_record(options, provider_id, port), engine)
+        record = describe_engine(_record(options, provider_id, port), engine)
         advertised = options.advertise and await _advertise(stack, record, bound, gateway, saturn=options.saturn)
         addresses = reachable_at(bound, interface_addresses())
         url = record.base_url(addresses[0] if addresses else bound[0])
@@ -219,7 +219,7 @@ async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[s
     except (click.ClickException, OSError) as err:
         click.echo(f"Not announced on the network: {err}", err=True)
         return False
-    description = Description(record, gateway.engine, presence.update)
+    description = AdvertisedRecord(record, gateway.engine, presence.update)
     stack.callback(description.close)
     presence.update(description.start())
     return True

@@ -13,14 +13,14 @@ import click
 
 from ..accounting.limits.rate_limits import RateLimiter
 from ..config.document import ConfigError
-from ..config.members import Upstreams
+from ..config.members import ConfiguredMembers
 from ..config.providers_file import Configuration, quick_config, read_config
 from ..engine import Engine
 from ..lan.discovery import DiscoveryManager
-from ..lan.provider_cache import Remembered
+from ..lan.provider_cache import ProviderCache
 from ..lan.trust import TrustStore
-from ..presence.discovered_members import Neighbours
-from ..routing.pool.health_loop import HealthWatch
+from ..presence.discovered_members import DiscoveredMembers
+from ..routing.pool.health_loop import HealthLoop
 from .network import open_zeroconf
 from .state import providers_file, trust_file
 
@@ -86,7 +86,7 @@ class Supply:
             raise click.ClickException("There is nothing to serve: no provider is enabled.")
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
-        self._upstreams: Upstreams | None = None
+        self._upstreams: ConfiguredMembers | None = None
         self._hung_up = asyncio.Event()
 
     async def start(self) -> None:
@@ -96,14 +96,14 @@ class Supply:
             self._listen_for_hang_up()
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        self._upstreams = Upstreams(self._engine, self._session)
+        self._upstreams = ConfiguredMembers(self._engine, self._session)
         self._apply_rules()
         self._stack.push_async_callback(self._engine.close)
         first = asyncio.create_task(self._upstreams.apply(self._wanted.upstreams), name="zeroconf_ai first check")
         self._stack.push_async_callback(_end, first)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(first), START_SECONDS)
-        watch = HealthWatch(self._engine.pool, self._engine.checker)
+        watch = HealthLoop(self._engine.pool, self._engine.checker)
         watch.start()
         self._stack.push_async_callback(watch.close)
         if self._sources.config is not None:
@@ -121,7 +121,9 @@ class Supply:
             return
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
-        neighbours = Neighbours(self._engine, manager, self._session, await asyncio.to_thread(Remembered, providers_file()))
+        neighbours = DiscoveredMembers(
+            self._engine, manager, self._session, await asyncio.to_thread(ProviderCache, providers_file())
+        )
         neighbours.start()
         self._stack.push_async_callback(neighbours.close)
 

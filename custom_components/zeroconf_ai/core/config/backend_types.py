@@ -17,7 +17,7 @@ type Make = Callable[[aiohttp.ClientSession, BackendInfo, Endpoint, Timeouts], B
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BackendType:
     """One kind of backend."""
 
     name: str
@@ -36,7 +36,7 @@ class Kind:
     flavor: Flavor | None = None
     """Which kind of server it is among those that speak OpenAI's language; None: it speaks another one."""
 
-    def asked_at(self, path: str) -> Kind:
+    def asked_at(self, path: str) -> BackendType:
         """The same, asked for its health at another path. Raises ValueError for one that has a dialect of its own."""
         if self.flavor is None:
             raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
@@ -59,8 +59,8 @@ def _zeroconfai(session: aiohttp.ClientSession, info: BackendInfo, endpoint: End
     return ZeroconfAIBackend(session, info, endpoint, timeouts=timeouts)
 
 
-def _of(flavor: Flavor) -> Kind:
-    return Kind(
+def _of(flavor: Flavor) -> BackendType:
+    return BackendType(
         flavor.name,
         flavor.title,
         partial(_openai, flavor),
@@ -73,7 +73,7 @@ def _of(flavor: Flavor) -> Kind:
 
 
 _OWN = (
-    Kind(
+    BackendType(
         "anthropic",
         "Anthropic",
         _anthropic,
@@ -83,8 +83,8 @@ _OWN = (
         key_header="x-api-key",
         timeouts=CLOUD_TIMEOUTS,
     ),
-    Kind("ollama", "Ollama", _ollama, ollama_info, OLLAMA_URL, path="", timeouts=LOCAL_TIMEOUTS),
-    Kind("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
+    BackendType("ollama", "Ollama", _ollama, ollama_info, OLLAMA_URL, path="", timeouts=LOCAL_TIMEOUTS),
+    BackendType("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
 )
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*map(_of, FLAVORS.values()), *_OWN)}
+BACKEND_TYPES: Mapping[str, BackendType] = {kind.name: kind for kind in (*map(_of, FLAVORS.values()), *_OWN)}
 """By the name that a configuration gives them."""

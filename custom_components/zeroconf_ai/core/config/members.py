@@ -1,4 +1,4 @@
-"""`Upstreams`: keeps an engine's backends as a configuration wants them."""
+"""`ConfiguredMembers`: keeps an engine's backends as a configuration wants them."""
 
 import asyncio
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def make_backend(upstream: UpstreamConfig, session: aiohttp.ClientSession) -> Ca
     return Catalogue(kind.make(session, info, endpoint, upstream.timeouts), upstream.wishes)
 
 
-class Upstreams:
+class ConfiguredMembers:
     """The configured backends of an engine."""
 
     def __init__(self, engine: Engine, session: aiohttp.ClientSession, prices: PriceBook | None = None) -> None:
@@ -80,7 +80,7 @@ class Upstreams:
         terms = await self._terms(upstream)
         backend.wishes = upstream.wishes
         member.terms = terms
-        member.slots.queue_length = member.terms.queue_length
+        member.limiter.queue_length = member.terms.queue_length
         member.update_slots()
         member.enabled = upstream.enabled
         if member.enabled:

@@ -11,7 +11,7 @@ from ..backends.headers import MOST_HEADERS, refused_header
 from ..protocol.prices import DEFAULT_CURRENCY, Prices
 from ..protocol.record import Capability, Cost
 from ..protocol.values import NANO
-from .backend_types import Kind
+from .backend_types import BackendType
 from .document import Value, near
 
 _TIMEOUTS = {re.sub(r"_(.)", lambda found: found[1].upper(), item.name): item.name for item in fields(Timeouts)}
@@ -43,7 +43,7 @@ KEYS = (
 """The keys that are read here."""
 
 
-def read_fields(given: Mapping[str, Value], kind: Kind, environment: Mapping[str, str]) -> dict[str, Any]:
+def read_fields(given: Mapping[str, Value], kind: BackendType, environment: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of an `UpstreamConfig` that a provider's values make. Raises ConfigError."""
     found: dict[str, Any] = {name: read(given[key]) for key, (name, read) in _PLAIN.items() if key in given}
     prices = dict(_prices(given["prices"])) if "prices" in given else {}
@@ -69,7 +69,7 @@ def secret_of(value: Value, environment: Mapping[str, str]) -> tuple[str | None,
     return (found, None) if found else (None, named[1])
 
 
-def key_header(value: Value, kind: Kind) -> tuple[bool, str | None]:
+def key_header(value: Value, kind: BackendType) -> tuple[bool, str | None]:
     """(whether there is a key, the header that it goes into unless that is the kind's own)."""
     word, _, name = value.text().partition(" ")
     wanted = {"bearer": "Authorization", "x-api-key": "x-api-key", "header": name.strip()}.get(word.lower())
@@ -82,7 +82,7 @@ def key_header(value: Value, kind: Kind) -> tuple[bool, str | None]:
     return True, None if wanted.lower() == kind.key_header.lower() else wanted
 
 
-def _patience(given: Mapping[str, Value], kind: Kind) -> dict[str, Any]:
+def _patience(given: Mapping[str, Value], kind: BackendType) -> dict[str, Any]:
     """`timeouts` and `health`, whose timeout is one of them."""
     named = given["timeouts"].fields(_TIMEOUTS) if "timeouts" in given else {}
     timeouts = replace(kind.timeouts, **{_TIMEOUTS[key]: value.number(0.1, _LONGEST) for key, value in named.items()})

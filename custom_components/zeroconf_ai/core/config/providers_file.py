@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 from ..accounting.admission import RateLimits
 from ..backends.base import Timeouts
-from ..backends.catalogue import ModelOverride, Wishes
+from ..backends.catalogue import BackendOverrides, ModelOverride
 from ..protocol.prices import Prices
 from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
 from ..routing.policy import Policy, Terms
-from .backend_types import KINDS, Kind
+from .backend_types import BACKEND_TYPES, BackendType
 from .document import ConfigError, Value, flag, near
 from .provider_fields import KEYS as FIELD_KEYS, key_header, read_fields, secret_of
 from .routing_fields import KEYS as ROUTING_KEYS, read_limits, read_policy
@@ -40,7 +40,7 @@ class UpstreamConfig:
 
     id: str
     name: str
-    kind: Kind
+    kind: BackendType
     endpoint: str
     key: str | None = field(default=None, repr=False)
     priority: int = DEFAULT_PRIORITY
@@ -105,11 +105,11 @@ class UpstreamConfig:
         )
 
     @property
-    def wishes(self) -> Wishes:
+    def wishes(self) -> BackendOverrides:
         """What the backend itself has to know of it, beyond its address."""
         priced = any(rate.input or rate.output for rate in self.prices.values())
         free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
-        return Wishes(
+        return BackendOverrides(
             priority=0 if self.is_default else self.priority,
             cost=Cost.METERED if self.cost is None and priced and free else self.cost,
             allowed=self.models,
@@ -160,9 +160,9 @@ def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[
     found = []
     for text in texts:
         word, _, url = text.partition("=")
-        if word not in KINDS:
-            raise ConfigError(f"--upstream: this is no type. {near(word, KINDS)}")
-        kind = KINDS[word]
+        if word not in BACKEND_TYPES:
+            raise ConfigError(f"--upstream: this is no type. {near(word, BACKEND_TYPES)}")
+        kind = BACKEND_TYPES[word]
         counts[word] = count = counts.get(word, 0) + 1
         number = f"{count}" if count > 1 else ""
         draft = _Draft(f"{word}-{number}".strip("-"), f"{kind.title} {number}".strip(), kind, fail=_at(f"--upstream {word}"))
@@ -184,7 +184,7 @@ class _Draft:
 
     id: str
     name: str
-    kind: Kind
+    kind: BackendType
     fail: Fail
     endpoint: str | None = None
     key: str | None = field(default=None, repr=False)
@@ -271,14 +271,14 @@ def _check_id(value: Value, taken: dict[str, str]) -> None:
         raise value.error(f"the id {text} is too much like {other}: their variables would have the same names.")
 
 
-def _kind(value: Value) -> Kind:
+def _kind(value: Value) -> BackendType:
     word = value.text()
-    if word not in KINDS:
-        raise value.error(f"this type is not known. {near(word, KINDS)}")
-    return KINDS[word]
+    if word not in BACKEND_TYPES:
+        raise value.error(f"this type is not known. {near(word, BACKEND_TYPES)}")
+    return BACKEND_TYPES[word]
 
 
-def _endpoint(url: str, kind: Kind, fail: Fail, name: str) -> str:
+def _endpoint(url: str, kind: BackendType, fail: Fail, name: str) -> str:
     """A checked base URL. Errors do not repeat it: it may hold a password."""
     try:
         parts = urlsplit(url.strip())

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
-from ..routing.policy import DEFAULT_VIRTUAL_MODELS, Policy, Strategy, VirtualModel
+from ..routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
 from .document import Value, near
 
 KEYS = ("models", "routing", "limits")
@@ -41,21 +41,21 @@ def _rates(value: Value) -> RateLimits:
     return RateLimits(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
 
 
-def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, VirtualModel]:
+def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, ModelAlias]:
     """A name and its targets: one, a list of them, or keys with `targets` and `strategy`."""
     key, value = entry
     if len(name := key.text()) > _LONGEST_NAME:
         raise key.error(f"a name must have at most {_LONGEST_NAME} characters.")
     value.name = "a virtual model"
     if not value.has_keys:
-        return name, VirtualModel(_targets(value))
+        return name, ModelAlias(_targets(value))
     given = value.fields(("targets", "strategy"))
     found: dict[str, Any] = {"targets": _targets(given["targets"])} if "targets" in given else {}
     if "strategy" in given:
         found["strategy"] = _strategy(given["strategy"])
     if not found:
         raise value.error("a virtual model needs `targets:`, `strategy:`, or both.")
-    return name, VirtualModel(**found)
+    return name, ModelAlias(**found)
 
 
 def _targets(value: Value) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..protocol.values import mapping
 from .reasoning import SEALED
 
 
-class AnswerWriter(ABC):
+class ResponseWriter(ABC):
     """Says one answer: `whole`, or as a stream: `events` for each batch of chunks, then `end` or `failure`."""
 
     content_type: ClassVar[str] = "text/event-stream"
@@ -40,11 +40,11 @@ class AnswerWriter(ABC):
         """The events that close a stream which broke off."""
 
 
-class Understood(NamedTuple):
+class ParsedRequest(NamedTuple):
     """A client's request in the inner language, and what will say its answer, given the model that made it."""
 
     request: Request
-    writer: Callable[[str], AnswerWriter]
+    writer: Callable[[str], ResponseWriter]
 
 
 def spoken(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

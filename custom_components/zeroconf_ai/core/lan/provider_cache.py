@@ -1,4 +1,4 @@
-"""`Remembered`: the providers that were found last, kept in a file for a start on which the network is silent."""
+"""`ProviderCache`: the providers that were found last, kept in a file for a start on which the network is silent."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CachedProvider:
     """Where a provider was: what it is asked by, and no secret."""
 
     id: str
@@ -43,7 +43,7 @@ class Place:
         return found if found.id and found.name and _is_url(found.base_url) else None
 
 
-class Remembered:
+class ProviderCache:
     """The places, the newest last. Bounded; written whole, off the event loop, whenever one changes."""
 
     def __init__(self, file: Path) -> None:
@@ -54,11 +54,11 @@ class Remembered:
         self._dirty = False
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[CachedProvider, ...]:
         """All of them."""
         return tuple(self._places.values())
 
-    def note(self, place: Place) -> None:
+    def note(self, place: CachedProvider) -> None:
         """It is there."""
         if self._places.get(place.id) == place:
             return
@@ -92,14 +92,14 @@ class Remembered:
                 _LOGGER.warning("The providers that were found cannot be kept in %s: %s", self._file, err.strerror)
 
 
-def _store(file: Path, places: tuple[Place, ...]) -> None:
+def _store(file: Path, places: tuple[CachedProvider, ...]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.write_bytes(orjson.dumps(list(places), option=orjson.OPT_INDENT_2))
     fresh.replace(file)
 
 
-def _load(file: Path) -> dict[str, Place]:
+def _load(file: Path) -> dict[str, CachedProvider]:
     """What the file holds; one that cannot be read is as good as none: it is written anew with what is found."""
     try:
         with file.open("rb") as opened:
@@ -110,7 +110,7 @@ def _load(file: Path) -> dict[str, Place]:
         _LOGGER.warning("The providers that were found before cannot be read from %s: %s", file, err)
         return {}
     entries = listed if isinstance(listed, list) else ()
-    found = [place for entry in entries if isinstance(entry, Mapping) and (place := Place.parse(entry)) is not None]
+    found = [place for entry in entries if isinstance(entry, Mapping) and (place := CachedProvider.parse(entry)) is not None]
     return {place.id: place for place in found[-MOST_PROVIDERS:]}
 
 

@@ -22,7 +22,7 @@ _PASSED_ON = frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.
 """What is asked of a backend that does not say what it can do: what a record lacks is not even tried by clients."""
 
 
-def described(record: ServiceRecord, engine: Engine) -> ServiceRecord:
+def describe_engine(record: ServiceRecord, engine: Engine) -> ServiceRecord:
     """`record` with the models of those that answer now, and with what they, or all where none does, can do and cost.
 
     It keeps the name of its provider where it has one of its own, and that it hears and speaks.
@@ -48,7 +48,7 @@ def described(record: ServiceRecord, engine: Engine) -> ServiceRecord:
     )
 
 
-class Description:
+class AdvertisedRecord:
     """Keeps an advertisement true to the backends, from `start` to `close`."""
 
     def __init__(self, record: ServiceRecord, engine: Engine, update: Callable[[ServiceRecord], None]) -> None:
@@ -62,7 +62,7 @@ class Description:
 
     def start(self) -> ServiceRecord:
         """Begin; returns the record as it is now."""
-        self._last = described(self._record, self._engine)
+        self._last = describe_engine(self._record, self._engine)
         self._stop = self._engine.pool.listen(self._on_change)
         return self._last
 
@@ -88,7 +88,7 @@ class Description:
         if self._look is not None:
             self._look.cancel()
         self._look = None
-        now = described(self._record, self._engine)
+        now = describe_engine(self._record, self._engine)
         if now == self._last:
             return
         self._last = now
@@ -114,6 +114,6 @@ def _capabilities(members: Iterable[Member]) -> frozenset[Capability]:
 
 def _load(engine: Engine, members: list[Member]) -> Load:
     """Full where a new request would wait, whoever of them answered it; idle where nothing runs."""
-    if not engine.slots.free or (members and not any(member.slots.free for member in members)):
+    if not engine.limiter.free or (members and not any(member.limiter.free for member in members)):
         return Load.FULL
     return Load.BUSY if any(member.active for member in members) else Load.IDLE

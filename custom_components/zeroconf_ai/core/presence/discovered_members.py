@@ -1,4 +1,4 @@
-"""`Neighbours`: offers the network's providers beside one's own backends."""
+"""`DiscoveredMembers`: offers the network's providers beside one's own backends."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,7 @@ from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
 from ..engine import Engine
 from ..lan.discovery import Change, ChangeKind, DiscoveryManager, Provider
 from ..lan.identity import Confirmed, Identification, identify_any
-from ..lan.provider_cache import Place, Remembered
+from ..lan.provider_cache import CachedProvider, ProviderCache
 from ..lan.reprobe import Reprober
 from ..lan.trust import Trust
 from ..protocol.errors import ApiError
@@ -28,7 +28,7 @@ AFTER_OWN = 65536
 """Added to the priority that a provider claims: whoever is on the network comes after the backends that the owner named."""
 
 
-class Neighbours:
+class DiscoveredMembers:
     """Keeps the providers that a `DiscoveryManager` finds in the engine, from `start` to `close`.
 
     Those that ask for a key are left out, and those that took another's name. One that is advertised elsewhere is followed by the
@@ -40,7 +40,7 @@ class Neighbours:
         engine: Engine,
         discovery: DiscoveryManager,
         session: aiohttp.ClientSession,
-        remembered: Remembered | None = None,
+        remembered: ProviderCache | None = None,
     ) -> None:
         """`discovery` is running, and leaves out this server's own id; it and `session` are shared and stay open.
 
@@ -135,7 +135,7 @@ class Neighbours:
     def _update(self, backend: ZeroconfAIBackend, record: ServiceRecord, *, heard: bool = False) -> None:
         """Take over what a provider's advertisement at its address says."""
         if self._remembered is not None and not record.id_derived:  # another could not be told from it later
-            self._remembered.note(Place.of(record, backend.base_url))
+            self._remembered.note(CachedProvider.of(record, backend.base_url))
         backend.announce(record)
         member = self._engine.pool.get(_member_id(record.id))
         if member is None:
@@ -158,7 +158,7 @@ class Neighbours:
         await self._engine.checker.check(member, models=True)
         return member.online
 
-    async def _try(self, place: Place) -> None:
+    async def _try(self, place: CachedProvider) -> None:
         """Offer one that was there before, if it still is and nobody has heard of it by then."""
         endpoint = Endpoint(place.base_url, public_only=names_public_host(place.base_url))
         backend = self._backend(place.id, place.name, endpoint)

@@ -21,7 +21,7 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class VirtualModel:
+class ModelAlias:
     """A name for a chain of models, tried from the first to the last.
 
     A target is a model's id, `backend/model`, or `auto` for any model; `strategy` replaces the owner's for this name.
@@ -31,13 +31,13 @@ class VirtualModel:
     strategy: Strategy | None = None
 
 
-DEFAULT_VIRTUAL_MODELS: Mapping[str, VirtualModel] = MappingProxyType(
+DEFAULT_VIRTUAL_MODELS: Mapping[str, ModelAlias] = MappingProxyType(
     {
-        AUTO: VirtualModel(),
-        "fast": VirtualModel(strategy=Strategy.LATENCY),
-        "cheap": VirtualModel(strategy=Strategy.COST),
-        "generic-chat": VirtualModel(),
-        "openrouter/auto": VirtualModel(),  # what Saturn's clients ask for
+        AUTO: ModelAlias(),
+        "fast": ModelAlias(strategy=Strategy.LATENCY),
+        "cheap": ModelAlias(strategy=Strategy.COST),
+        "generic-chat": ModelAlias(),
+        "openrouter/auto": ModelAlias(),  # what Saturn's clients ask for
     }
 )
 
@@ -47,7 +47,7 @@ class Policy:
     """The owner's rules. Replaced as a whole; what runs goes on by the former one."""
 
     strategy: Strategy = Strategy.PRIORITY
-    virtual_models: Mapping[str, VirtualModel] = field(default_factory=lambda: DEFAULT_VIRTUAL_MODELS)
+    virtual_models: Mapping[str, ModelAlias] = field(default_factory=lambda: DEFAULT_VIRTUAL_MODELS)
     """By name. A backend's own model of the same name is hidden by it."""
     cloud_fallback: bool = True
     """Whether a request that a backend at home could answer may go to one outside when those at home fail."""

@@ -11,7 +11,7 @@ from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .fallback_routes import method_not_allowed, not_found, preflight
 from .gateway import DRAIN_SECONDS, Gateway
-from .landing_page import page
+from .landing_page import landing_page
 
 _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for handlers that were told to end before it cancels them."""
@@ -23,7 +23,7 @@ def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS)
     When it is shut down, the gateway ends, and running requests get `drain_seconds` to finish; None: it goes on elsewhere.
     """
     app = web.Application(middlewares=[_unrouted(gateway)])
-    app.router.add_get("/", partial(page, gateway, __version__))
+    app.router.add_get("/", partial(landing_page, gateway, __version__))
     for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)
         if route.method == "GET":

@@ -28,7 +28,7 @@ _NOBODY = Caller(Source.HTTP)
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ErrorFormat:
     """What a path's clients expect of every answer there, whatever it says."""
 
     error_body: Callable[[ApiError, str], Mapping[str, Any]]
@@ -36,16 +36,16 @@ class Manners:
     id_headers: tuple[str, ...] = ("X-Request-ID",)
 
 
-OPENAI = Manners(lambda error, _: error.to_json())
+OPENAI = ErrorFormat(lambda error, _: error.to_json())
 
 
 @dataclass(slots=True)
-class Call:
+class RequestContext:
     """One HTTP request: as it came, and the id that it has in logs and in its answer."""
 
     http: web.Request
     id: str
-    manners: Manners = OPENAI
+    error_format: ErrorFormat = OPENAI
     caller: Caller = _NOBODY
     """Who asks; known once it was let in."""
     cors: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Call:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of every answer: the request's id, and what lets a web page read it."""
-        return {**dict.fromkeys(self.manners.id_headers, self.id), **self.cors}
+        return {**dict.fromkeys(self.error_format.id_headers, self.id), **self.cors}
 
     @property
     def via(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Call:
         headers = error.headers()
         if isinstance(error, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
-        return self.json(self.manners.error_body(error, self.id), status=error.status, headers=headers)
+        return self.json(self.error_format.error_body(error, self.id), status=error.status, headers=headers)
 
     async def read(self, limit: int) -> bytes:
         """The body. Raises RequestTooLargeError for more than `limit` bytes, before reading them where their number is known."""
@@ -98,7 +98,7 @@ class Call:
         raise RequestTooLargeError(f"The request is larger than {limit} bytes, the most that is taken here.")
 
 
-type Handler = Callable[[Gateway, Call], Awaitable[web.StreamResponse]]
+type Handler = Callable[[Gateway, RequestContext], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,12 @@ class Route:
     handler: Handler
     scope: str = ""
     public: bool = False
-    manners: Manners = OPENAI
+    error_format: ErrorFormat = OPENAI
 
 
 async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
     """The answer to `request`; errors of every kind included."""
-    call = begin(gateway, request, route.manners)
+    call = begin(gateway, request, route.error_format)
     try:
         if route.public:
             return await route.handler(gateway, call)
@@ -137,11 +137,11 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
         return call.refuse(internal_error(call.id))
 
 
-def begin(gateway: Gateway | None, request: web.Request, manners: Manners = OPENAI) -> Call:
+def begin(gateway: Gateway | None, request: web.Request, error_format: ErrorFormat = OPENAI) -> RequestContext:
     """A call with the client's own request id where that is harmless, else with a new one. None: nobody will answer it."""
     named = request.headers.get("X-Request-ID", "")
     cors = gateway.origins.headers(request.headers.get(hdrs.ORIGIN)) if gateway is not None else {}
-    return Call(request, named if _SANE_ID.fullmatch(named) else f"req_{token_hex(16)}", manners, cors=cors)
+    return RequestContext(request, named if _SANE_ID.fullmatch(named) else f"req_{token_hex(16)}", error_format, cors=cors)
 
 
 def internal_error(request_id: str) -> ApiError:

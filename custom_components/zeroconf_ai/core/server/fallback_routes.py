@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aiohttp import hdrs, web
 
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
-from .dispatch import OPENAI, Call, Manners, Route, begin
+from .dispatch import OPENAI, ErrorFormat, RequestContext, Route, begin
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .endpoints.ollama import OLLAMA
 from .gateway import Gateway
@@ -40,15 +40,15 @@ def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
     return web.Response(status=204, headers=call.headers | headers)
 
 
-def _begun(gateway: Gateway | None, request: web.Request) -> Call:
+def _begun(gateway: Gateway | None, request: web.Request) -> RequestContext:
     return begin(gateway, request, _manners(request.path))
 
 
-def _manners(path: str) -> Manners:
+def _manners(path: str) -> ErrorFormat:
     """Those of the route that is there, or above it."""
     if path.startswith("/api/"):
         return OLLAMA
-    found = (route.manners for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))
+    found = (route.error_format for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))
     return next(found, OPENAI)
 
 

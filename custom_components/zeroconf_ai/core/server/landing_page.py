@@ -25,7 +25,7 @@ Load: <a href="/v1/status">/v1/status</a></p>
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-async def page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
+async def landing_page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
     """The page. The address in its example is the one that it was asked for at."""
     locked = gateway.access.required
     text = _PAGE.format(

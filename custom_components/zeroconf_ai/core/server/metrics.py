@@ -18,7 +18,7 @@ from ..accounting.periods import Period
 from ..accounting.usage.generation import Generation, Outcome, Recorder
 from ..protocol.status import ProviderState
 from ..protocol.values import NANO
-from ..routing.pool.concurrency import Slots
+from ..routing.pool.concurrency import ConcurrencyLimiter
 from ..routing.pool.events import EventKind, RoutingEvent
 from ..routing.pool.pool import Member, Pool
 
@@ -57,7 +57,7 @@ _HEALTH = {ProviderState.HEALTHY: 1.0, ProviderState.DEGRADED: 0.5}
 class Metrics(Recorder):
     """One gateway's numbers, in a registry of their own."""
 
-    def __init__(self, pool: Pool, slots: Slots | None = None) -> None:
+    def __init__(self, pool: Pool, slots: ConcurrencyLimiter | None = None) -> None:
         """`pool` and `slots` are looked at whenever the numbers are asked for. `close` ends the listening to the pool."""
         self._registry = CollectorRegistry()
         self._known: dict[tuple[object, ...], Counter | Histogram] = {}
@@ -146,7 +146,7 @@ class Metrics(Recorder):
 class _StateCollector(Collector):
     """Backends, queue and budgets as they are right now."""
 
-    def __init__(self, pool: Pool, slots: Slots | None) -> None:
+    def __init__(self, pool: Pool, slots: ConcurrencyLimiter | None) -> None:
         self._pool = pool
         self._slots = slots
         self.budgets: Callable[[], Iterable[BudgetState]] = tuple
@@ -170,7 +170,7 @@ class _StateCollector(Collector):
             named.setdefault(member.name, []).append(member)
         for name, members in islice(named.items(), _MOST_NAMES):  # those of one name are one: its labels must not come twice
             active.add_metric((name,), sum(member.active for member in members))
-            depth.add_metric((name,), sum(member.slots.waiting for member in members))
+            depth.add_metric((name,), sum(member.limiter.waiting for member in members))
             health.add_metric((name,), max(_health(member) for member in members))
             known = [member.latency for member in members if member.latency is not None]
             if known:

@@ -7,12 +7,12 @@ import logging
 
 from aiohttp import web
 
-from ..dialects.base import AnswerWriter, Understood
+from ..dialects.base import ParsedRequest, ResponseWriter
 from ..protocol.errors import ApiError
 from ..protocol.request import Kind, Request
 from ..routing.execution.reply import Reply
 from ..routing.execution.sessions import session_key
-from .dispatch import Call, header_text, internal_error
+from .dispatch import RequestContext, header_text, internal_error
 from .gateway import Gateway
 
 _LOGGER = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ PING_SECONDS = 15.0
 
 
 async def answer(
-    gateway: Gateway, call: Call, understand: Callable[[bytes], Understood], *, raw: bytes | None = None
+    gateway: Gateway, call: RequestContext, understand: Callable[[bytes], ParsedRequest], *, raw: bytes | None = None
 ) -> web.StreamResponse:
     """The answer to a request that `understand` reads from the body (`raw`, where that was read already).
 
@@ -43,7 +43,9 @@ async def answer(
                     gateway.statistics.count(reply.usage)
 
 
-async def _say(gateway: Gateway, call: Call, request: Request, reply: Reply, writer: AnswerWriter) -> web.StreamResponse:
+async def _say(
+    gateway: Gateway, call: RequestContext, request: Request, reply: Reply, writer: ResponseWriter
+) -> web.StreamResponse:
     headers = {
         "X-ZeroconfAI-Provider": header_text(reply.backend_name),
         "X-ZeroconfAI-Model": header_text(reply.model),
@@ -60,7 +62,9 @@ async def _say(gateway: Gateway, call: Call, request: Request, reply: Reply, wri
     return await _relay(gateway, call, reply, writer, headers)
 
 
-async def _relay(gateway: Gateway, call: Call, reply: Reply, writer: AnswerWriter, headers: dict[str, str]) -> web.StreamResponse:
+async def _relay(
+    gateway: Gateway, call: RequestContext, reply: Reply, writer: ResponseWriter, headers: dict[str, str]
+) -> web.StreamResponse:
     """Pass the stream on: one write for each batch. A failure is said in the dialect's own way, and ends it."""
     response = web.StreamResponse(headers={**call.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
     response.content_type = writer.content_type

@@ -32,20 +32,20 @@ async def ask(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:
 
 async def test_a_place_is_held_until_the_reply_is_closed(router: Router, add: Add) -> None:
     member = add("a")
-    member.slots.limit = 1
+    member.limiter.limit = 1
     first = await ask(router)
     second = asyncio.create_task(ask(router))
-    await until(lambda: member.slots.waiting == 1)
+    await until(lambda: member.limiter.waiting == 1)
     assert sent(member) == [1]
     await first.close()
     await first.close()
     await (await second).close()
-    assert (sent(member), member.slots.active) == ([2], 0)
+    assert (sent(member), member.limiter.active) == ([2], 0)
 
 
 async def test_one_that_is_full_is_passed_by_while_another_has_a_place(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
-    best.slots.limit = 1
+    best.limiter.limit = 1
     replies = [await ask(router) for _ in range(3)]
     assert sent(best, other) == [1, 2]
     for reply in replies:
@@ -54,13 +54,13 @@ async def test_one_that_is_full_is_passed_by_while_another_has_a_place(router: R
 
 async def test_where_all_are_full_it_waits_at_the_best(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
-    best.slots.limit = other.slots.limit = 1
+    best.limiter.limit = other.limiter.limit = 1
     held = [await ask(router) for _ in range(2)]
     waiting = asyncio.create_task(ask(router))
-    await until(lambda: best.slots.waiting == 1)
-    best.slots.queue_length = 1
+    await until(lambda: best.limiter.waiting == 1)
+    best.limiter.queue_length = 1
     another = asyncio.create_task(ask(router))  # the best one's queue is full
-    await until(lambda: other.slots.waiting == 1)
+    await until(lambda: other.limiter.waiting == 1)
     for reply in held:
         await reply.close()
     for task in (waiting, another):
@@ -71,7 +71,7 @@ async def test_where_all_are_full_it_waits_at_the_best(router: Router, add: Add)
 async def test_where_every_queue_is_full_the_error_says_so_of_each_and_when_to_come_back(router: Router, add: Add) -> None:
     members = [add("a"), add("b")]
     for member in members:
-        member.slots.limit, member.slots.queue_length = 1, 0
+        member.limiter.limit, member.limiter.queue_length = 1, 0
     held = [await ask(router) for _ in members]
     with pytest.raises(UnavailableError) as raised:
         await ask(router)
@@ -86,8 +86,8 @@ async def test_where_every_queue_is_full_the_error_says_so_of_each_and_when_to_c
 async def test_one_that_fails_and_one_that_is_full_are_both_in_the_error(router: Router, add: Add) -> None:
     add("a", UpstreamError("500"))
     full = add("b")
-    full.slots.limit, full.slots.queue_length = 1, 0
-    place = await full.slots.acquire()
+    full.limiter.limit, full.limiter.queue_length = 1, 0
+    place = await full.limiter.acquire()
     with pytest.raises(UpstreamError, match="A: 500; B: Busy") as raised:
         await ask(router)
     assert raised.value.retry_after is not None
@@ -97,7 +97,7 @@ async def test_one_that_fails_and_one_that_is_full_are_both_in_the_error(router:
 async def test_a_wait_that_is_too_long_ends_with_the_next(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.MAX_WAIT", 0.02)
     best, other = add("a", priority=1), add("b", priority=2)
-    best.slots.limit = other.slots.limit = 1
+    best.limiter.limit = other.limiter.limit = 1
     held = [await ask(router) for _ in range(2)]
     with pytest.raises(UnavailableError, match="within"):
         await ask(router)
@@ -107,7 +107,7 @@ async def test_a_wait_that_is_too_long_ends_with_the_next(router: Router, add: A
 
 async def test_voice_overtakes_what_waits(router: Router, add: Add) -> None:
     member = add("a")
-    member.slots.limit = 1
+    member.limiter.limit = 1
     held = await ask(router)
     order: list[Urgency] = []
 
@@ -119,7 +119,7 @@ async def test_voice_overtakes_what_waits(router: Router, add: Add) -> None:
     waiting = []
     for number, urgency in enumerate((Urgency.BACKGROUND, Urgency.NORMAL, Urgency.VOICE), 1):
         waiting.append(asyncio.create_task(one(urgency)))
-        await until(lambda number=number: member.slots.waiting == number)  # type: ignore[misc]
+        await until(lambda number=number: member.limiter.waiting == number)  # type: ignore[misc]
     await held.close()
     await asyncio.gather(*waiting)
     assert order == [Urgency.VOICE, Urgency.NORMAL, Urgency.BACKGROUND]
@@ -127,22 +127,22 @@ async def test_voice_overtakes_what_waits(router: Router, add: Add) -> None:
 
 async def test_cancelled_while_it_waits_it_is_gone_at_once_and_never_sent(router: Router, add: Add) -> None:
     member = add("a")
-    member.slots.limit = 1
+    member.limiter.limit = 1
     held = await ask(router)
     waiting = asyncio.create_task(ask(router))
-    await until(lambda: member.slots.waiting == 1)
+    await until(lambda: member.limiter.waiting == 1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert member.slots.waiting == 0
+    assert member.limiter.waiting == 0
     await held.close()
-    assert (sent(member), member.slots.active) == ([1], 0)
+    assert (sent(member), member.limiter.active) == ([1], 0)
 
 
 async def test_who_listens_hears_of_each_who_waits(router: Router, pool: Pool, add: Add) -> None:
     member = add("a")
-    member.slots.limit = 1
+    member.limiter.limit = 1
     seen: list[int] = []
-    pool.listen(lambda _: seen.append(member.slots.waiting), "a")
+    pool.listen(lambda _: seen.append(member.limiter.waiting), "a")
     held = await ask(router)
     waiting = asyncio.create_task(ask(router))
     await until(lambda: 1 in seen)
@@ -161,16 +161,16 @@ async def test_the_owners_limit_goes_before_the_backends_word_and_that_before_th
     backend = Peer("a")
     member = Member(backend)
     pool.add(member)
-    assert member.slots.limit == 5
+    assert member.limiter.limit == 5
     backend.says = ProviderStatus(queue=Queue(max_concurrent=8))
     await checker.check(member)
-    assert member.slots.limit == 8
+    assert member.limiter.limit == 8
     backend.says = ProviderStatus(queue=Queue(max_concurrent=0))
     await checker.check(member)
-    assert member.slots.limit == 5
-    assert Member(backend, Terms(max_concurrent=2, queue_length=7)).slots.limit == 2
-    assert Member(backend, Terms(queue_length=7)).slots.queue_length == 7
-    assert Member(StubBackend("b")).slots.limit is None
+    assert member.limiter.limit == 5
+    assert Member(backend, Terms(max_concurrent=2, queue_length=7)).limiter.limit == 2
+    assert Member(backend, Terms(queue_length=7)).limiter.queue_length == 7
+    assert Member(StubBackend("b")).limiter.limit is None
 
 
 async def test_a_backend_that_is_replaced_counts_what_still_runs(router: Router, pool: Pool, add: Add) -> None:
@@ -178,10 +178,10 @@ async def test_a_backend_that_is_replaced_counts_what_still_runs(router: Router,
     held = await ask(router)
     now = Member(former.backend, Terms(max_concurrent=1, queue_length=3), known=True, models=backend_of(former).listed)
     pool.replace(now)
-    assert (now.slots.limit, now.slots.queue_length, now.slots.free) == (1, 3, False)
+    assert (now.limiter.limit, now.limiter.queue_length, now.limiter.free) == (1, 3, False)
     waiting = asyncio.create_task(ask(router))
-    await until(lambda: now.slots.waiting == 1)
+    await until(lambda: now.limiter.waiting == 1)
     await held.close()
     await (await waiting).close()
-    assert now.slots.active == 0
+    assert now.limiter.active == 0
     assert now.tally.requests == 2

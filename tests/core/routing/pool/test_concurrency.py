@@ -7,7 +7,7 @@ import pytest
 
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.request import Urgency
-from zeroconf_ai.routing.pool.concurrency import Place, Slots
+from zeroconf_ai.routing.pool.concurrency import ConcurrencyLimiter, Permit
 
 
 async def settled() -> None:
@@ -18,7 +18,7 @@ async def settled() -> None:
 
 @pytest.mark.parametrize("limit", [None, 0])
 async def test_without_a_limit_nobody_waits(limit: int | None) -> None:
-    slots = Slots(limit)
+    slots = ConcurrencyLimiter(limit)
     places = [await slots.acquire() for _ in range(1000)]
     assert (slots.active, slots.waiting, slots.free, slots.full) == (1000, 0, True, False)
     for place in places:
@@ -28,7 +28,7 @@ async def test_without_a_limit_nobody_waits(limit: int | None) -> None:
 
 
 async def test_the_urgent_go_first_and_equals_as_they_came() -> None:
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     first = await slots.acquire()
     order: list[str] = []
 
@@ -54,7 +54,7 @@ async def test_the_urgent_go_first_and_equals_as_they_came() -> None:
 
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
-    slots = Slots(1, queue_length=1)
+    slots = ConcurrencyLimiter(1, queue_length=1)
     place = await slots.acquire()
     waiting = asyncio.create_task(slots.acquire())
     await settled()
@@ -68,14 +68,14 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 
 
 async def test_a_queue_of_length_nought_lets_nobody_wait() -> None:
-    slots = Slots(1, queue_length=0)
+    slots = ConcurrencyLimiter(1, queue_length=0)
     with await slots.acquire(), pytest.raises(UnavailableError):
         await slots.acquire()
     (await slots.acquire()).release()
 
 
 async def test_one_who_waited_too_long_is_told_and_leaves_the_queue() -> None:
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     with pytest.raises(UnavailableError, match="no place became free"):
         await slots.acquire(seconds=0.01)
@@ -86,7 +86,7 @@ async def test_one_who_waited_too_long_is_told_and_leaves_the_queue() -> None:
 
 async def test_cancelled_in_the_queue_leaves_it_at_once() -> None:
     told: list[int] = []
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     slots.changed = lambda: told.append(slots.waiting)
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
@@ -100,7 +100,7 @@ async def test_cancelled_in_the_queue_leaves_it_at_once() -> None:
 
 
 async def test_a_place_that_is_handed_over_in_the_moment_of_the_cancellation_goes_on() -> None:
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
     await settled()
@@ -112,7 +112,7 @@ async def test_a_place_that_is_handed_over_in_the_moment_of_the_cancellation_goe
 
 
 async def test_the_limit_may_change_while_some_wait() -> None:
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     held = [await slots.acquire()]
     waiting = [asyncio.create_task(slots.acquire()) for _ in range(4)]
     await settled()
@@ -133,18 +133,18 @@ async def test_the_limit_may_change_while_some_wait() -> None:
 async def test_the_estimate_follows_how_long_places_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("zeroconf_ai.routing.pool.concurrency.time.monotonic", lambda: now[0])
-    slots = Slots(2)
+    slots = ConcurrencyLimiter(2)
     places = [await slots.acquire() for _ in range(2)]
     now[0] = 8.0
     for place in places:
         place.release()
     assert slots.wait == 0.0
     assert [slots.estimate(position) for position in (1, 2, 4)] == [4.0, 8.0, 16.0]
-    assert Slots().estimate(3) == 0.0
+    assert ConcurrencyLimiter().estimate(3) == 0.0
 
 
 async def test_who_waits_is_told_apart() -> None:
-    slots = Slots(1)
+    slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     waiting = [
         asyncio.create_task(slots.acquire(Urgency.BACKGROUND, request_id="late", key_id="k1")),
@@ -174,12 +174,12 @@ def test_no_order_of_events_exceeds_the_limit_or_loses_a_waiter(
     limit: int, queue_length: int, steps: list[tuple[str, int]]
 ) -> None:
     with asyncio.Runner() as runner:
-        runner.run(_play(Slots(limit, queue_length), steps))
+        runner.run(_play(ConcurrencyLimiter(limit, queue_length), steps))
 
 
-async def _play(slots: Slots, steps: list[tuple[str, int]]) -> None:
-    asking: list[asyncio.Task[Place]] = []
-    held: list[Place] = []
+async def _play(slots: ConcurrencyLimiter, steps: list[tuple[str, int]]) -> None:
+    asking: list[asyncio.Task[Permit]] = []
+    held: list[Permit] = []
 
     def collect() -> None:
         for task in [task for task in asking if task.done()]:

@@ -1,4 +1,4 @@
-"""`HealthWatch`: everybody is asked again and again, and nobody waits for another."""
+"""`HealthLoop`: everybody is asked again and again, and nobody waits for another."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from tests.support.fakes.upstream import StubBackend
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.health import HealthChecker
-from zeroconf_ai.routing.pool.health_loop import HealthWatch
+from zeroconf_ai.routing.pool.health_loop import HealthLoop
 from zeroconf_ai.routing.pool.pool import Member, Pool
 
 
@@ -18,7 +18,7 @@ async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None
     attic.well = UpstreamConnectionError("gone")
     for backend in (hanging, attic):
         pool.add(Member(backend))
-    watch = HealthWatch(pool, checker, interval=0.02)
+    watch = HealthLoop(pool, checker, interval=0.02)
     watch.start()
     member = pool.get("attic")
     assert member is not None
@@ -44,7 +44,7 @@ async def test_each_is_asked_as_often_as_its_owner_wants_and_only_those_that_are
     pool.add(Member(rarely, Terms(check_every=600.0)))
     pool.add(Member(off, enabled=False))
     pool.add(Member(others))
-    watch = HealthWatch(pool, checker, interval=300.0, only=lambda member: member.id != "others")
+    watch = HealthLoop(pool, checker, interval=300.0, only=lambda member: member.id != "others")
     watch.start()
     async with asyncio.timeout(5):
         while often.asked["health"] < 5:

@@ -251,18 +251,18 @@ def test_the_healthy_come_before_the_degraded_of_equal_rank_only(pool: Pool, add
 
 def test_one_whose_places_are_taken_comes_after_those_with_a_free_one_whatever_its_rank(pool: Pool, add: Add) -> None:
     full, crowded, free = add("full", priority=1), add("crowded", priority=2), add("free", priority=3)
-    full.slots.limit, full.slots.active = 1, 1
-    crowded.slots.limit, crowded.slots.active, crowded.slots.queue_length = 1, 1, 0
+    full.limiter.limit, full.limiter.active = 1, 1
+    crowded.limiter.limit, crowded.limiter.active, crowded.limiter.queue_length = 1, 1, 0
     assert order(pool) == ["free", "full", "crowded"]
-    full.slots.active = 0
+    full.limiter.active = 0
     assert order(pool) == ["full", "free", "crowded"]
-    assert free.slots.free
+    assert free.limiter.free
 
 
 def test_one_that_has_cost_its_months_limit_comes_last(pool: Pool, add: Add) -> None:
     spent, full = add("spent", priority=1), add("full", priority=2)
     spent.terms, spent.month_cost = Terms(monthly_limit=5), 4
-    full.slots.limit, full.slots.active = 1, 1
+    full.limiter.limit, full.limiter.active = 1, 1
     assert order(pool) == ["spent", "full"]
     spent.month_cost = 5
     assert order(pool) == ["full", "spent"]

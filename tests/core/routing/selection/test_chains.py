@@ -9,12 +9,12 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.policy import Policy, Strategy, VirtualModel
+from zeroconf_ai.routing.policy import ModelAlias, Policy, Strategy
 from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.routing.selection.candidates import Candidates, candidates
 
 
-def chains(strategy: Strategy = Strategy.PRIORITY, **named: VirtualModel) -> Policy:
+def chains(strategy: Strategy = Strategy.PRIORITY, **named: ModelAlias) -> Policy:
     return Policy(strategy=strategy, virtual_models=named)
 
 
@@ -30,21 +30,21 @@ def test_a_chain_is_tried_target_by_target_and_each_in_its_order(pool: Pool, add
     add("a", models=["small", "large"], priority=2)
     add("b", models=["small"], priority=1)
     add("c", models=["large"], priority=0)
-    policy = chains(smart=VirtualModel(("large", "small")))
+    policy = chains(smart=ModelAlias(("large", "small")))
     assert pairs(ask(pool, "smart", policy)) == ["c:large", "a:large", "b:small", "a:small"]
 
 
 def test_a_target_may_name_its_backend(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"], priority=1)
     add("b", models=["m", "n"], priority=2)
-    policy = chains(mine=VirtualModel(("b/n", "m", "B/auto")))
+    policy = chains(mine=ModelAlias(("b/n", "m", "B/auto")))
     assert pairs(ask(pool, "mine", policy)) == ["b:n", "a:m", "b:m"]
 
 
 def test_one_who_may_not_be_asked_now_makes_way_for_the_next_target(pool: Pool, add: Add) -> None:
     add("a", models=["m"]).state = ProviderState.OFFLINE
     add("b", models=["n"])
-    found = ask(pool, "v", chains(v=VirtualModel(("m", "n"))))
+    found = ask(pool, "v", chains(v=ModelAlias(("m", "n"))))
     assert pairs(found) == ["b:n"]
     assert found.passed_over == ("A: offline",)
 
@@ -52,14 +52,14 @@ def test_one_who_may_not_be_asked_now_makes_way_for_the_next_target(pool: Pool, 
 def test_one_whose_places_are_taken_makes_way_for_the_next_target(pool: Pool, add: Add) -> None:
     full = add("a", models=["m"])
     add("b", models=["n"])
-    full.slots.limit, full.slots.active = 1, 1
-    assert pairs(ask(pool, "v", chains(v=VirtualModel(("m", "n"))))) == ["b:n", "a:m"]
+    full.limiter.limit, full.limiter.active = 1, 1
+    assert pairs(ask(pool, "v", chains(v=ModelAlias(("m", "n"))))) == ["b:n", "a:m"]
 
 
 def test_an_unknown_target_is_left_out_with_a_reason(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     add("b", models=["n"])
-    found = ask(pool, "v", chains(v=VirtualModel(("gone", "m", "b/gone"))))
+    found = ask(pool, "v", chains(v=ModelAlias(("gone", "m", "b/gone"))))
     assert pairs(found) == ["a:m"]
     assert found.passed_over == ("gone: no provider serves it", "B/gone: no provider serves it")
 
@@ -67,9 +67,9 @@ def test_an_unknown_target_is_left_out_with_a_reason(pool: Pool, add: Add) -> No
 def test_a_chain_of_unknown_targets_is_no_unknown_model(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(UnavailableError, match="gone: no provider serves it; lost: no provider serves it"):
-        ask(pool, "v", chains(v=VirtualModel(("gone", "lost"))))
+        ask(pool, "v", chains(v=ModelAlias(("gone", "lost"))))
     with pytest.raises(UnavailableError, match="v: its chain is empty"):
-        ask(pool, "v", chains(v=VirtualModel(())))
+        ask(pool, "v", chains(v=ModelAlias(())))
 
 
 def test_the_names_strategy_replaces_the_owners(pool: Pool, add: Add) -> None:
@@ -83,25 +83,25 @@ def test_the_names_strategy_replaces_the_owners(pool: Pool, add: Add) -> None:
 def test_a_name_within_a_chain_is_expanded_and_keeps_its_strategy_unless_the_outer_has_one(pool: Pool, add: Add) -> None:
     add("a", models=["m"], placement=Placement.CLOUD, priority=1)
     add("b", models=["m", "n"], priority=2)
-    inner = VirtualModel(("m",), Strategy.LOCAL_FIRST)
-    assert pairs(ask(pool, "outer", chains(inner=inner, outer=VirtualModel(("n", "inner"))))) == ["b:n", "b:m", "a:m"]
-    outer = VirtualModel(("inner",), Strategy.PRIORITY)
+    inner = ModelAlias(("m",), Strategy.LOCAL_FIRST)
+    assert pairs(ask(pool, "outer", chains(inner=inner, outer=ModelAlias(("n", "inner"))))) == ["b:n", "b:m", "a:m"]
+    outer = ModelAlias(("inner",), Strategy.PRIORITY)
     assert pairs(ask(pool, "outer", chains(inner=inner, outer=outer))) == ["a:m", "b:m"]
 
 
 def test_chains_that_name_each_other_end(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
-    policy = chains(one=VirtualModel(("m", "two")), two=VirtualModel(("one", "n", "two")))
+    policy = chains(one=ModelAlias(("m", "two")), two=ModelAlias(("one", "n", "two")))
     found = ask(pool, "one", policy)
     assert pairs(found) == ["a:m", "a:n"]
     assert found.passed_over == ("one: it names itself in a circle", "two: it names itself in a circle")
     with pytest.raises(UnavailableError, match="me: it names itself in a circle"):
-        ask(pool, "me", chains(me=VirtualModel(("me",))))
+        ask(pool, "me", chains(me=ModelAlias(("me",))))
 
 
 def test_a_name_that_two_parts_of_a_chain_share_is_expanded_once(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
-    policy = chains(base=VirtualModel(("m",)), left=VirtualModel(("base",)), v=VirtualModel(("left", "base", "n")))
+    policy = chains(base=ModelAlias(("m",)), left=ModelAlias(("base",)), v=ModelAlias(("left", "base", "n")))
     found = ask(pool, "v", policy)
     assert pairs(found) == ["a:m", "a:n"]
     assert found.passed_over == ()
@@ -109,18 +109,18 @@ def test_a_name_that_two_parts_of_a_chain_share_is_expanded_once(pool: Pool, add
 
 def test_auto_may_be_a_chain_and_what_names_it_follows(pool: Pool, add: Add) -> None:
     add("a", models=["first", "m"])
-    policy = chains(auto=VirtualModel(("m",)), fast=VirtualModel(("auto",), Strategy.LATENCY))
+    policy = chains(auto=ModelAlias(("m",)), fast=ModelAlias(("auto",), Strategy.LATENCY))
     assert pairs(ask(pool, "auto", policy)) == ["a:m"]
     assert pairs(ask(pool, "fast", policy)) == ["a:m"]
     assert pairs(ask(pool, "a/auto", policy)) == ["a:first"]
-    assert pairs(ask(pool, "auto", chains(auto=VirtualModel(("m", "auto"))))) == ["a:m", "a:first"]
+    assert pairs(ask(pool, "auto", chains(auto=ModelAlias(("m", "auto"))))) == ["a:m", "a:first"]
     assert pairs(ask(pool, "auto", chains())) == ["a:first"]
 
 
 def test_a_name_hides_a_backends_model_of_that_name_except_when_pinned(pool: Pool, add: Add) -> None:
     add("a", models=["fast", "m"], priority=2)
     add("b", models=["m"], priority=1)
-    policy = chains(fast=VirtualModel(("m",)))
+    policy = chains(fast=ModelAlias(("m",)))
     assert pairs(ask(pool, "fast", policy)) == ["b:m", "a:m"]
     assert pairs(ask(pool, "a/fast", policy)) == ["a:fast"]
     pinned = Request.parse(Kind.CHAT, dict(chat(model="fast").body), pin="a")
@@ -129,7 +129,7 @@ def test_a_name_hides_a_backends_model_of_that_name_except_when_pinned(pool: Poo
 
 def test_a_name_with_latest_behind_it_is_that_name(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
-    policy = chains(fast=VirtualModel(("n",)))
+    policy = chains(fast=ModelAlias(("n",)))
     assert pairs(ask(pool, "fast:latest", policy)) == ["a:n"]
     assert pairs(ask(pool, "auto:latest", policy)) == ["a:m"]
     add("b", models=["fast:latest"])

@@ -9,10 +9,10 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.routing.policy import Policy, Strategy, VirtualModel
+from zeroconf_ai.routing.policy import ModelAlias, Policy, Strategy
 from zeroconf_ai.routing.pool.pool import Pool, Wake
 from zeroconf_ai.routing.selection.candidates import candidates
-from zeroconf_ai.routing.selection.eligibility import Reason, Refusal, choose_model
+from zeroconf_ai.routing.selection.eligibility import Reason, Rejection, choose_model
 
 AT_HOME = Policy(cloud_fallback=False)
 KEPT = "a backend at home comes first for this, and falling back to outside is switched off"
@@ -79,7 +79,7 @@ def test_auto_is_kept_to_the_models_that_a_key_may_use(pool: Pool, add: Add) -> 
 
 def test_who_may_use_a_name_may_use_what_it_stands_for(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
-    policy = Policy(virtual_models={"smart": VirtualModel(("m",)), "other": VirtualModel(("n", "m"))})
+    policy = Policy(virtual_models={"smart": ModelAlias(("m",)), "other": ModelAlias(("n", "m"))})
     assert pairs(pool, scoped("smart", "smart"), policy) == ["a:m"]
     assert pairs(pool, scoped("other", "m"), policy) == ["a:m"]
     for asked, pattern in (("m", "smart"), ("smart", "sma*")):
@@ -149,9 +149,9 @@ def test_an_agent_keeps_nothing_at_home(pool: Pool, add: Add) -> None:
 def test_a_chain_stays_at_home_from_its_first_link_there_and_a_pin_goes_where_it_says(pool: Pool, add: Add) -> None:
     add("home")
     add("cloud", placement=Placement.CLOUD, models=["gpt", "m"])
-    first = Policy(virtual_models={"v": VirtualModel(("gpt", "m"))}, cloud_fallback=False)
+    first = Policy(virtual_models={"v": ModelAlias(("gpt", "m"))}, cloud_fallback=False)
     assert pairs(pool, chat(model="v"), first) == ["cloud:gpt", "home:m"]
-    last = Policy(virtual_models={"v": VirtualModel(("m", "gpt"))}, cloud_fallback=False)
+    last = Policy(virtual_models={"v": ModelAlias(("m", "gpt"))}, cloud_fallback=False)
     assert pairs(pool, chat(model="v"), last) == ["home:m"]
     assert pairs(pool, chat(model="cloud/m"), last) == ["cloud:m"]
     assert pairs(pool, scoped("m", pin="cloud"), last) == ["cloud:m"]
@@ -171,7 +171,7 @@ def test_what_the_owner_prefers_to_the_home_is_no_fallback(pool: Pool, add: Add)
 def test_auto_asks_an_agent_after_all_others(pool: Pool, add: Add) -> None:
     add("assist", agent=True, models=["homeassistant/assist"], priority=1)
     full = add("model", priority=9)
-    full.slots.limit, full.slots.active = 1, 1
+    full.limiter.limit, full.limiter.active = 1, 1
     for strategy in Strategy:
         assert pairs(pool, chat(model="auto"), Policy(strategy)) == ["model:m", "assist:homeassistant/assist"]
     assert pairs(pool, chat(model="homeassistant/assist")) == ["assist:homeassistant/assist"]
@@ -190,4 +190,4 @@ def test_an_agent_makes_no_embeddings(pool: Pool, add: Add) -> None:
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "model": "embed"})
     with pytest.raises(InvalidRequestError, match="Assist: an agent makes no embeddings"):
         candidates(pool, request)
-    assert choose_model(agent, "embed", request) == Refusal(Reason.CANNOT, "Assist", "an agent makes no embeddings")
+    assert choose_model(agent, "embed", request) == Rejection(Reason.CANNOT, "Assist", "an agent makes no embeddings")

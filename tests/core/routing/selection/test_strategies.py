@@ -119,7 +119,7 @@ def test_least_busy_counts_what_others_ask_of_a_backend_too(pool: Pool, add: Add
     a.active, b.active = 2, 1
     c.status = ProviderStatus(queue=Queue(active=4, depth=2, max_concurrent=4))
     assert order(pool, Strategy.LEAST_BUSY) == ["b", "c", "a"]
-    a.slots.limit = 8
+    a.limiter.limit = 8
     assert order(pool, Strategy.LEAST_BUSY) == ["a", "b", "c"]
 
 

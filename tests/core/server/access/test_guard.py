@@ -15,7 +15,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.engine import Caller
 from zeroconf_ai.protocol.record import Auth
 from zeroconf_ai.server.access import auth_throttle
-from zeroconf_ai.server.access.auth_throttle import Throttle
+from zeroconf_ai.server.access.auth_throttle import AuthThrottle
 from zeroconf_ai.server.access.guard import PRIVATE_NETWORKS, Guard, HomeUser
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 
@@ -198,14 +198,14 @@ async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_o
 
 def test_failures_are_forgiven_with_time() -> None:
     now = 0.0
-    times = Throttle(lambda: now)
+    times = AuthThrottle(lambda: now)
     for _ in range(100):
         assert times.failed("192.0.2.1") == 0.0
         now += auth_throttle.WINDOW / auth_throttle.FAILURES
 
 
 def test_an_ipv6_network_counts_as_one_address() -> None:
-    times = Throttle(lambda: 0.0)
+    times = AuthThrottle(lambda: 0.0)
     waits = [times.failed(f"2001:db8:0:1::{host:x}") for host in range(1, auth_throttle.FAILURES + 2)]
     assert waits[-2:] == [0.0, 2.0]
     assert times.failed("2001:db8:0:2::1") == 0.0
@@ -214,7 +214,7 @@ def test_an_ipv6_network_counts_as_one_address() -> None:
 
 def test_no_more_than_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth_throttle, "MAX_ADDRESSES", 3)
-    times = Throttle(lambda: 0.0)
+    times = AuthThrottle(lambda: 0.0)
     for _ in range(auth_throttle.FAILURES):
         times.failed("192.0.2.1")
     for last in (2, 3):

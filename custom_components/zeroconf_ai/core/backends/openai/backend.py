@@ -27,7 +27,7 @@ from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 from .flavors import Flavor
-from .listing import Places
+from .listing import ApiRoots
 from .load import is_not_offered
 
 _CAN_DO_WITHOUT = (
@@ -93,7 +93,7 @@ class OpenAIBackend(Backend):
             )
             for url in (endpoint.base_url, endpoint.base_url.rstrip("/").removesuffix("/v1"))
         )
-        self._places = Places(api, root)
+        self._places = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
         self._refused: dict[str, frozenset[str]] = {}
         """Parameters that a model turned down, by model."""

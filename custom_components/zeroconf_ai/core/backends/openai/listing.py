@@ -17,23 +17,23 @@ _MAX_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ApiRoots:
     """Where to ask: `api` is the base URL that ends in /v1, `root` what lies above it."""
 
     api: DialectUpstream
     root: DialectUpstream
 
 
-type ModelsReader = Callable[[Places], Awaitable[tuple[ModelInfo, ...]]]
+type ModelsReader = Callable[[ApiRoots], Awaitable[tuple[ModelInfo, ...]]]
 """Raises an ApiError where the server does not list its models."""
 
 
-async def plain_models(places: Places) -> tuple[ModelInfo, ...]:
+async def plain_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenAI's list, with what vLLM (`max_model_len`) and llama.cpp (`meta`) add to it."""
     return parse_models(await places.api.get_json("/models"))
 
 
-async def openrouter_models(places: Places) -> tuple[ModelInfo, ...]:
+async def openrouter_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenRouter's list, page by page, with prices, limits and capabilities."""
     found: dict[str, ModelInfo] = {}
     query = "?output_modalities=text%2Cembeddings"
@@ -86,7 +86,7 @@ def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
     )
 
 
-async def litellm_models(places: Places) -> tuple[ModelInfo, ...]:
+async def litellm_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenAI's list, with prices and limits from `/model/info` where the key may read it."""
     listed = await plain_models(places)
     try:
@@ -129,7 +129,7 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
     )
 
 
-async def llamacpp_models(places: Places) -> tuple[ModelInfo, ...]:
+async def llamacpp_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenAI's list, with what `/props` says of the model that runs: the context it was started with, and its senses."""
     listed = await plain_models(places)
     try:
@@ -148,7 +148,7 @@ async def llamacpp_models(places: Places) -> tuple[ModelInfo, ...]:
     return (replace(model, capabilities=frozenset(can)) if replace(model, capabilities=None).for_chat else model,)
 
 
-async def lmstudio_models(places: Places) -> tuple[ModelInfo, ...]:
+async def lmstudio_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     """LM Studio's own list (`/api/v0/models`): what is loaded, of which kind, how large a context; or OpenAI's."""
     try:
         body = mapping(await places.root.get_json("/api/v0/models"))

@@ -14,7 +14,7 @@ from ...protocol import sse
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
 from ...protocol.usage import Usage
-from ..base import AnswerWriter, arguments_of, is_complete, refusal_of, sealed_thoughts, spoken
+from ..base import ResponseWriter, arguments_of, is_complete, refusal_of, sealed_thoughts, spoken
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
 _TYPES = {
@@ -53,7 +53,7 @@ class _Block:
         self.open = True
 
 
-class MessagesWriter(AnswerWriter):
+class MessagesWriter(ResponseWriter):
     """One message of Anthropic's."""
 
     ping = sse.encode(b'{"type":"ping"}', "ping")

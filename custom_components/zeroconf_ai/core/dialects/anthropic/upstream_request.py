@@ -41,7 +41,7 @@ _REFUSED: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class UpstreamRequest:
     """A request in Anthropic's words."""
 
     body: dict[str, Any]
@@ -49,7 +49,7 @@ class Translated:
     """The answer comes as the input of `JSON_TOOL`."""
 
 
-def translate(request: Request, traits: Traits, version: str, images: Mapping[str, Image] | None = None) -> Translated:
+def translate(request: Request, traits: Traits, version: str, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
     """The body. Raises InvalidRequestError naming the parameter that cannot be followed."""
     body = request.body
     _refuse(body)
@@ -75,7 +75,7 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
     thinks = mapping(result.get("thinking")).get("type") in ("enabled", "adaptive")  # refused beside a temperature
     if traits.sampling and version < FIRST_VERSION_WITHOUT_SAMPLING and not thinks:
         _add_sampling(result, body)
-    return Translated(result, json_tool)
+    return UpstreamRequest(result, json_tool)
 
 
 def _refuse(body: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import orjson
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, UpstreamError
 from ...protocol.usage import Usage
-from ..base import AnswerWriter, arguments_of, is_complete, refusal_of, spoken
+from ..base import ResponseWriter, arguments_of, is_complete, refusal_of, spoken
 
 _NANOSECONDS = 1_000_000_000
 
@@ -24,7 +24,7 @@ def error_body(error: ApiError, _: str = "") -> dict[str, Any]:
     return {"error": error.message}
 
 
-class OllamaWriter(AnswerWriter):
+class OllamaWriter(ResponseWriter):
     """One answer of `/api/chat` or `/api/generate`."""
 
     content_type: ClassVar[str] = "application/x-ndjson"

@@ -52,7 +52,7 @@ _THINK: Mapping[str, bool | str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class UpstreamRequest:
     """A request in Ollama's words, and how its answer is to be read."""
 
     body: dict[str, Any]
@@ -62,7 +62,7 @@ class Translated:
     """Only the first of several tool calls counts."""
 
 
-def translate(request: Request, images: Mapping[str, Image] | None = None) -> Translated:
+def translate(request: Request, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
     """The body, without num_ctx and keep_alive. Raises InvalidRequestError naming the parameter that cannot be followed."""
     body = request.body
     for param, why in _REFUSED.items():
@@ -82,7 +82,7 @@ def translate(request: Request, images: Mapping[str, Image] | None = None) -> Tr
     _add_format(result, body)
     _add_thinking(result, body)
     forced = _add_tools(result, body)
-    return Translated(result, forced, one_call=body.get("parallel_tool_calls") is False)
+    return UpstreamRequest(result, forced, one_call=body.get("parallel_tool_calls") is False)
 
 
 def _options(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from ...protocol import sse
 from ...protocol.chunks import Chunk
 from ...protocol.errors import ApiError
 from ...protocol.request import Request
-from ..base import AnswerWriter
+from ..base import ResponseWriter
 
 _PROVIDER = b'"provider"'
 """No text in an answer holds these bytes: there, its quotation marks are escaped."""
 
 
-class OpenAIWriter(AnswerWriter):
+class OpenAIWriter(ResponseWriter):
     """Passes chunks on. A failure is the last event, and then no `[DONE]` follows."""
 
     def __init__(self, request: Request) -> None:

@@ -16,7 +16,7 @@ from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, RateLimitError
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
-from ..base import AnswerWriter, is_complete, refusal_of, spoken
+from ..base import ResponseWriter, is_complete, refusal_of, spoken
 
 _PARTS = {
     "reasoning_text": ("reasoning", "rs", "response.reasoning_text", "text"),
@@ -40,7 +40,7 @@ _ECHOED: Mapping[str, Any] = {
 """What of a request a response repeats, with OpenAI's defaults."""
 
 
-class ResponsesWriter(AnswerWriter):
+class ResponsesWriter(ResponseWriter):
     """One response."""
 
     def __init__(self, asked: Mapping[str, Any], model: str) -> None:

@@ -1,4 +1,4 @@
-"""`Journey`: one request on its way to its backend, what became of it so far, and who is tried next."""
+"""`RequestAttempts`: one request on its way to its backend, what became of it so far, and who is tried next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from .reply import Attempt
 
 
 @dataclass(slots=True)
-class Journey:
+class RequestAttempts:
     """Made for one request. Candidates are always in the order of preference."""
 
     request: Request
@@ -95,8 +95,8 @@ class Journey:
         ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
         if self.stays_with(ready[0]):
             return ready[0]
-        free = next((candidate for candidate in ready if candidate.member.slots.free), None)
-        return free or next((candidate for candidate in ready if not candidate.member.slots.full), ready[0])
+        free = next((candidate for candidate in ready if candidate.member.limiter.free), None)
+        return free or next((candidate for candidate in ready if not candidate.member.limiter.full), ready[0])
 
     def failure_of(self, backend_id: str) -> str | None:
         """Why a backend did not answer, where it was tried."""
@@ -141,4 +141,4 @@ def why_not(member: Member | None) -> str:
         return f"it asked to be left alone for {max(1, round(member.resting_until - time.time()))} s"
     if member.breaker.state is not BreakerState.CLOSED:
         return "its last requests failed"
-    return "it is busy" if not member.slots.free else "it cannot take this request"
+    return "it is busy" if not member.limiter.free else "it cannot take this request"

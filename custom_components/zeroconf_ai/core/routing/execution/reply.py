@@ -12,10 +12,10 @@ from ...protocol.chunks import Chunk, Delta
 from ...protocol.errors import ApiError, StreamBrokenError
 from ...protocol.request import Kind
 from ...protocol.usage import Usage
-from ..pool.concurrency import Place
+from ..pool.concurrency import Permit
 from ..pool.pool import Member, Pool
 from ..pricing.billing import Bill
-from .session_handover import Migration
+from .session_handover import SessionHandover
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Attempt:
 class Turn:
     """What a request holds of a backend while it is there: a place, and maybe the one trial of a breaker that is half open."""
 
-    def __init__(self, member: Member, place: Place) -> None:
+    def __init__(self, member: Member, place: Permit) -> None:
         """Takes note of the request that goes through."""
         self.member = member
         self._place = place
@@ -63,7 +63,7 @@ class Reply:
         self.model = bill.model
         self.attempts = attempts
         self.bill = bill
-        self.migration: Migration | None = None
+        self.migration: SessionHandover | None = None
         """That the session was with another backend or model before, or None."""
         self.failure: ApiError | None = None
         """Why the stream ended before its end."""

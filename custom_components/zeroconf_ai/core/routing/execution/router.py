@@ -35,9 +35,9 @@ from ..pool.pool import Member, Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..selection.candidates import Candidate, Candidates, candidates, settle
-from .attempts import Journey, is_well, why_not
+from .attempts import RequestAttempts, is_well, why_not
 from .reply import Attempt, Reply, Turn
-from .session_handover import Migration, shorten, shortest
+from .session_handover import SessionHandover, shorten, shortest
 from .sessions import Sessions
 from .waking import Waker
 
@@ -71,7 +71,7 @@ class Router:
         `bills` takes the bill of every sending that a backend may charge for, also where it never answered.
         """
         stay = self._sessions.find(request)
-        journey = Journey(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT, [] if bills is None else bills)
+        journey = RequestAttempts(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT, [] if bills is None else bills)
         await self._wait_for_its_own(journey)
         try:
             reply = await self._go(journey, self._candidates(journey))
@@ -86,7 +86,7 @@ class Router:
 
     def possible(self, request: Request, policy: Policy) -> tuple[Candidate, ...]:
         """All who may come to answer a request, also those that cannot right now; nobody where it cannot be answered at all."""
-        journey = Journey(request, policy, self._sessions.find(request), time.monotonic(), [])
+        journey = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         try:
             found = self._candidates(journey)
         except ApiError:
@@ -97,7 +97,7 @@ class Router:
         """End the waking of one member, or of all."""
         await self._waker.close(backend_id)
 
-    async def _go(self, journey: Journey, found: Candidates) -> Reply:
+    async def _go(self, journey: RequestAttempts, found: Candidates) -> Reply:
         """Try candidates until one answers or none is left."""
         left = journey.own_first(found.ordered)
         journey.had_choice = journey.had_choice or len(left) > 1
@@ -124,14 +124,14 @@ class Router:
             return reply
         journey.fail(found.passed_over)
 
-    async def _take_turn(self, candidate: Candidate, journey: Journey, *, alone: bool) -> Turn | None:
+    async def _take_turn(self, candidate: Candidate, journey: RequestAttempts, *, alone: bool) -> Turn | None:
         """Wait for a place at a backend; None where it has none in time."""
         member, request = candidate.member, journey.request
         seconds = max(0.0, journey.until - time.monotonic())
         if journey.stays_with(candidate) and not alone:
             seconds = min(seconds, SESSION_SECONDS)
         try:
-            place = await member.slots.acquire(
+            place = await member.limiter.acquire(
                 request.urgency, seconds=seconds, request_id=request.request_id, key_id=request.key_id
             )
         except UnavailableError as err:
@@ -140,7 +140,7 @@ class Router:
             return None
         return Turn(member, place)
 
-    async def _attempt(self, candidate: Candidate, journey: Journey, turn: Turn) -> Reply:
+    async def _attempt(self, candidate: Candidate, journey: RequestAttempts, turn: Turn) -> Reply:
         """One candidate's reply, started; a 5xx is tried once more, and a session's own backend when it is back."""
         member = candidate.member
         await self._waker.wake(member)
@@ -160,7 +160,7 @@ class Router:
         await asyncio.sleep(RETRY_SECONDS)
         return await self._send(candidate, journey, turn)
 
-    async def _send(self, candidate: Candidate, journey: Journey, turn: Turn) -> Reply:
+    async def _send(self, candidate: Candidate, journey: RequestAttempts, turn: Turn) -> Reply:
         member = candidate.member
         member.active += 1
         self._pool.tell(member.id)
@@ -196,7 +196,7 @@ class Router:
         reply.migration = self._migration(candidate, journey, summarized, used)
         return reply
 
-    async def _fit(self, candidate: Candidate, journey: Journey) -> tuple[Request, int, Usage]:
+    async def _fit(self, candidate: Candidate, journey: RequestAttempts) -> tuple[Request, int, Usage]:
         """The request as it fits into the model's context, where it comes from a larger one: see `_smaller`."""
         request = journey.request
         window = _context_window(candidate)
@@ -210,7 +210,7 @@ class Router:
 
     # Sessions.
 
-    async def _wait_for_its_own(self, journey: Journey) -> None:
+    async def _wait_for_its_own(self, journey: RequestAttempts) -> None:
         """Wait a little for the backend of the request's session where it has only just gone."""
         member = self._pool.get(journey.stay.backend_id) if journey.stay is not None and journey.may_stay else None
         if member is None or member.online or member.wake is not None or not member.enabled:
@@ -219,7 +219,7 @@ class Router:
             journey.knocked = True
             await self._waker.comes_back(member, SESSION_SECONDS)
 
-    def _candidates(self, journey: Journey) -> Candidates:
+    def _candidates(self, journey: RequestAttempts) -> Candidates:
         """Who may answer; of a session's own backend the session's own model, where any will do."""
         stay, request = journey.stay, journey.request
         found = candidates(self._pool, request, journey.policy)
@@ -233,7 +233,7 @@ class Router:
         same = [candidate for candidate in named.ordered if journey.stays_with(candidate)]
         return Candidates((*same, *found.ordered), found.passed_over, found.later)
 
-    def _smaller(self, journey: Journey, err: ApiError) -> Candidates | None:
+    def _smaller(self, journey: RequestAttempts, err: ApiError) -> Candidates | None:
         """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""
         stay, request = journey.stay, journey.request
         if stay is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
@@ -253,7 +253,7 @@ class Router:
         )
         return Candidates(more, found.passed_over) if more else None
 
-    def _with_less(self, journey: Journey) -> tuple[Candidate, ...]:
+    def _with_less(self, journey: RequestAttempts) -> tuple[Candidate, ...]:
         """The candidates for whom a session's conversation would have to be shortened."""
         tokens = journey.request.estimated_prompt_tokens
         windows = (model.context_window or tokens for member in self._pool for model in member.models)
@@ -264,7 +264,7 @@ class Router:
         except ApiError:
             return ()
 
-    def _migration(self, candidate: Candidate, journey: Journey, summarized: int, used: Usage) -> Migration | None:
+    def _migration(self, candidate: Candidate, journey: RequestAttempts, summarized: int, used: Usage) -> SessionHandover | None:
         """What became of the session, or None where it stayed or the caller asked for another model himself."""
         stay, member = journey.stay, candidate.member
         if stay is None or not journey.may_stay or (stay.backend_id, stay.model) == (member.id, candidate.model):
@@ -273,11 +273,11 @@ class Router:
         origin = stay.backend_id if own is None else own.name
         reason = journey.failure_of(stay.backend_id) or why_not(own)
         _LOGGER.info("A session moved from %s to %s: %s", origin, member.name, reason)
-        return Migration(origin, member.name, reason, summarized, used)
+        return SessionHandover(origin, member.name, reason, summarized, used)
 
     # Failures.
 
-    def _note(self, err: ApiError, candidate: Candidate, journey: Journey) -> None:
+    def _note(self, err: ApiError, candidate: Candidate, journey: RequestAttempts) -> None:
         """Note what a failure says of the backend. Raises where another one must not be tried."""
         member = candidate.member
         if err.code == "model_not_found":

@@ -34,7 +34,7 @@ type Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class SessionHandover:
     """A session's change to another backend or model."""
 
     origin: str

@@ -18,14 +18,14 @@ _WEIGHT = 0.2
 """Of the newest in the running mean of how long a place is held."""
 
 
-class Place:
+class Permit:
     """A place that is held until `release`, or to the end of a `with` block."""
 
     __slots__ = ("_since", "_slots")
 
-    def __init__(self, slots: Slots) -> None:
-        """Made by `Slots`."""
-        self._slots: Slots | None = slots
+    def __init__(self, slots: ConcurrencyLimiter) -> None:
+        """Made by `ConcurrencyLimiter`."""
+        self._slots: ConcurrencyLimiter | None = slots
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -47,12 +47,12 @@ class Place:
 class Waiter:
     """A request that waits."""
 
-    turn: asyncio.Future[Place]
+    turn: asyncio.Future[Permit]
     request_id: str | None
     key_id: str | None
 
 
-class Slots:
+class ConcurrencyLimiter:
     """Urgent requests go first, equals in the order in which they came. No limit: nobody ever waits."""
 
     def __init__(self, limit: int | None = None, queue_length: int = QUEUE_LENGTH) -> None:
@@ -115,11 +115,11 @@ class Slots:
         seconds: float = MAX_WAIT,
         request_id: str | None = None,
         key_id: str | None = None,
-    ) -> Place:
+    ) -> Permit:
         """Wait for a place, at most so long. Raises UnavailableError where the queue is full or the wait was too long."""
         if self.free:  # then nobody waits: a place that becomes free is handed out in the same moment
             self.active += 1
-            return Place(self)
+            return Permit(self)
         if self.full:
             raise self._busy(f"{self.active} requests are running and {self.waiting} wait already")
         waiter = Waiter(asyncio.get_running_loop().create_future(), request_id, key_id)
@@ -155,7 +155,7 @@ class Slots:
                 del queue[waiter]
                 if not waiter.turn.done():
                     self.active += 1
-                    waiter.turn.set_result(Place(self))
+                    waiter.turn.set_result(Permit(self))
                     self._tell()
 
     def _tell(self) -> None:

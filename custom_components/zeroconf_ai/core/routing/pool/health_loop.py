@@ -14,7 +14,7 @@ JITTER = 0.1
 """Share of the interval by which rounds vary, so that gateways that started together do not ask together."""
 
 
-class HealthWatch:
+class HealthLoop:
     """Checks every member that is enabled once per interval, from `start` to `close`. No member waits for another."""
 
     def __init__(

@@ -26,7 +26,7 @@ def may_use(patterns: Sequence[str], *names: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in spelled)
 
 
-class ServedModels:
+class ModelIndex:
     """One backend's models by id and by rank. Made anew when they, or what its owner says of it, change."""
 
     def __init__(self, info: BackendInfo, models: Sequence[ModelInfo], terms: Terms) -> None:

@@ -27,9 +27,9 @@ from ...protocol.status import Health, ProviderState, ProviderStatus
 from ...protocol.usage import Usage
 from ..policy import Terms
 from .circuit_breaker import Breaker
-from .concurrency import Slots
+from .concurrency import ConcurrencyLimiter
 from .events import EventKind, RoutingEvent
-from .model_index import ServedModels
+from .model_index import ModelIndex
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -104,23 +104,23 @@ class Member:
     usual_cost: float | None = None
     """What its requests cost lately by the meter, as a running mean in nano-units; None: not known yet."""
     """What its requests cost in electricity, where its owner measures it."""
-    slots: Slots = field(default_factory=Slots)
+    limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     breaker: Breaker = field(default_factory=Breaker)
     id: str = field(init=False)
     """The backend's."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _served: ServedModels | None = None
+    _served: ModelIndex | None = None
 
     def __post_init__(self) -> None:
         """As many places as are known to be there."""
         self.id = self.backend.info.id
-        self.slots.queue_length = self.terms.queue_length
+        self.limiter.queue_length = self.terms.queue_length
         self.update_slots()
 
     def update_slots(self) -> None:
         """As many places as the owner says, else as many as the backend itself says, now or in general."""
         told = self.status.queue.max_concurrent if self.status is not None and self.status.queue is not None else None
-        self.slots.limit = self.terms.max_concurrent or told or self.backend.max_concurrent
+        self.limiter.limit = self.terms.max_concurrent or told or self.backend.max_concurrent
 
     @property
     def name(self) -> str:
@@ -138,11 +138,11 @@ class Member:
         return self.state in (ProviderState.HEALTHY, ProviderState.DEGRADED)
 
     @property
-    def served(self) -> ServedModels:
+    def served(self) -> ModelIndex:
         """Its models, arranged for being looked up."""
         found, info = self._served, self.backend.info
         if found is None or not found.arranges(info, self.models, self.terms):
-            found = self._served = ServedModels(info, self.models, self.terms)
+            found = self._served = ModelIndex(info, self.models, self.terms)
         return found
 
     def take_turn(self, turn: int) -> None:
@@ -204,8 +204,8 @@ class Pool:
         Raises KeyError where there is none.
         """
         former = self._members[member.id]
-        member.slots, former_slots = former.slots, member.slots  # those of its requests that go on are taken
-        member.slots.limit, member.slots.queue_length = former_slots.limit, former_slots.queue_length
+        member.limiter, former_slots = former.limiter, member.limiter  # those of its requests that go on are taken
+        member.limiter.limit, member.limiter.queue_length = former_slots.limit, former_slots.queue_length
         member.meter = member.meter or former.meter
         member.usual_cost = former.usual_cost
         member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
@@ -302,7 +302,7 @@ class Pool:
 
     def _enter(self, member: Member) -> None:
         self._members[member.id] = member
-        member.slots.changed = partial(self.tell, member.id)
+        member.limiter.changed = partial(self.tell, member.id)
 
     def _set_state(self, member: Member, state: ProviderState, reason: str = "", log_text: str = "") -> None:
         was_online, first = member.online, not member.known

@@ -14,7 +14,7 @@ from .costs import price_of
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class WorstCase:
     """By the ids of the backends that may answer. Money in nano-units."""
 
     worst_costs: dict[str, int] = field(default_factory=dict)
@@ -27,12 +27,12 @@ class Exposure:
     monthly_limits: dict[str, int] = field(default_factory=dict)
 
 
-def exposure(candidates: Iterable[Candidate], request: Request, *, again: bool = False) -> Exposure:
+def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool = False) -> WorstCase:
     """What a request may cost at each of the backends. Where nobody knows a price, only whether it costs money at all.
 
     `again`: another one may be asked after the first took too long and bills all the same.
     """
-    found = Exposure()
+    found = WorstCase()
     for candidate in candidates:
         member, model = candidate.member, candidate.model
         bounds = cost_bounds(member, model, request)

@@ -9,9 +9,9 @@ from ...protocol.models import AUTO
 from ...protocol.request import Kind, Request
 from ..policy import Policy, Strategy
 from ..pool.pool import Member, Pool
-from .chains import Asked, Target, resolve
-from .eligibility import Reason, Refusal, choose_model, could_at_home, not_now
-from .routing_errors import nobody
+from .chains import ResolvedModel, Target, resolve
+from .eligibility import Reason, Rejection, choose_model, could_at_home, not_now
+from .routing_errors import no_backend_error
 from .strategies import Key, among_equals, outside, ranking
 
 _DEFAULT = Policy()
@@ -57,7 +57,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     asked = resolve(pool, request, policy)
     turn = max((member.last_used for member in pool), default=0)
     entries: dict[tuple[str, str], _Entry] = {}
-    refusals: list[Refusal] = []
+    refusals: list[Rejection] = []
     left_out = list(asked.left_out)
     first_at_home: Key | None = None
     for position, target in enumerate(asked.targets):
@@ -73,7 +73,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     kept = list(entries.values())
     if first_at_home is not None:
         fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
-        refusals += [Refusal(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
+        refusals += [Rejection(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
         kept = [entry for entry in kept if entry not in fallbacks]
     if asked.virtual and len(asked.targets) > 1:  # who serves none of them is no news: most serve one
         refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
@@ -83,7 +83,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     if not ordered:
         unlisted = any(refusal.reason is Reason.NOT_ALLOWED for refusal in refusals)
         known = asked.virtual or unlisted or _known(pool, asked)
-        raise nobody(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
+        raise no_backend_error(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
     reasons = [*map(str, refusals), *left_out]
     if ready:
         reasons += [f"{entry.candidate.member.name}: {entry.not_now}" for entry in kept if entry.not_now is not None]
@@ -96,7 +96,7 @@ def settle(candidate: Candidate, request: Request) -> Candidate:
     if candidate.model != AUTO:
         return candidate
     chosen = choose_model(candidate.member, AUTO, request)
-    if isinstance(chosen, Refusal):
+    if isinstance(chosen, Rejection):
         raise UnavailableError(f"{candidate.member.name} {chosen.words}")
     if chosen == AUTO:
         raise UnavailableError(f"{candidate.member.name} does not say what it serves")
@@ -104,7 +104,7 @@ def settle(candidate: Candidate, request: Request) -> Candidate:
 
 
 def _of_target(
-    pool: Pool, target: Target, request: Request, refusals: list[Refusal], position: int, turn: int
+    pool: Pool, target: Target, request: Request, refusals: list[Rejection], position: int, turn: int
 ) -> Iterator[_Entry]:
     """The candidates for one target; why others are none is added to `refusals`."""
     any_model = target.model == AUTO
@@ -112,12 +112,12 @@ def _of_target(
     cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
     for member in pool if target.member is None else (target.member,):
         chosen = choose_model(member, target.model, request, cheapest=cheapest)
-        if isinstance(chosen, Refusal):
+        if isinstance(chosen, Rejection):
             refusals.append(chosen)
         elif not member.enabled and target.member is None:
-            refusals.append(Refusal(Reason.OFF, member.name, "switched off for routing"))
+            refusals.append(Rejection(Reason.OFF, member.name, "switched off for routing"))
         elif member.id in request.barred:
-            refusals.append(Refusal(Reason.NOT_NOW, member.name, "what may be spent there, or asked of it, is used up for now"))
+            refusals.append(Rejection(Reason.NOT_NOW, member.name, "what may be spent there, or asked of it, is used up for now"))
         else:
             last = any_model and target.member is None and member.backend.info.agent
             wanted = (position, *rank(member, chosen))
@@ -128,7 +128,7 @@ def _of_target(
 def _tier(member: Member, *, last: bool) -> Key:
     """What goes before any strategy: the owner's limit, the home's agents behind all models, who has a free place."""
     limit = member.terms.monthly_limit
-    busy = 0 if member.slots.free else 2 if member.slots.full else 1
+    busy = 0 if member.limiter.free else 2 if member.limiter.full else 1
     return limit is not None and member.month_cost >= limit, last, busy
 
 
@@ -136,11 +136,11 @@ def _place(entry: _Entry) -> Key:
     return entry.place
 
 
-def _unknown(refusals: Sequence[Refusal]) -> bool:
+def _unknown(refusals: Sequence[Rejection]) -> bool:
     return all(refusal.reason is Reason.NOT_SERVED for refusal in refusals)
 
 
-def _known(pool: Pool, asked: Asked) -> bool:
+def _known(pool: Pool, asked: ResolvedModel) -> bool:
     """Whether somebody who was asked serves any of it, for whatever reason not now."""
     for target in asked.targets:
         members = pool if target.member is None else (target.member,)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ...protocol.errors import UnavailableError
 from ...protocol.models import AUTO, same_model
 from ...protocol.request import Request
-from ..policy import Policy, Strategy, VirtualModel
+from ..policy import ModelAlias, Policy, Strategy
 from ..pool.pool import Member, Pool
 
-_ANY = VirtualModel()
+_ANY = ModelAlias()
 """What `auto` means unless the owner says otherwise."""
 
 
@@ -28,7 +28,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResolvedModel:
     """The targets in their order, and which of a chain's parts were left out, in words."""
 
     targets: tuple[Target, ...]
@@ -37,7 +37,7 @@ class Asked:
     """Whether it is a chain's name that was asked for."""
 
 
-def resolve(pool: Pool, request: Request, policy: Policy) -> Asked:
+def resolve(pool: Pool, request: Request, policy: Policy) -> ResolvedModel:
     """What a request asks for. Raises UnavailableError where it pins a backend that is not there.
 
     `provider/model` is a pin only where no backend serves a model of that whole name; a virtual model goes before both.
@@ -46,18 +46,18 @@ def resolve(pool: Pool, request: Request, policy: Policy) -> Asked:
         member = pool.get(request.pin)
         if member is None:
             raise UnavailableError(f"The provider {request.pin} is not set up any more. Choose another one.")
-        return Asked((Target(request.model, policy.strategy, member),))
+        return ResolvedModel((Target(request.model, policy.strategy, member),))
     name = virtual_name(pool, request.model, policy)
     if name is None:
-        return Asked((_target(pool, request.model, policy.strategy),))
+        return ResolvedModel((_target(pool, request.model, policy.strategy),))
     return expand(pool, name, policy)
 
 
-def expand(pool: Pool, name: str, policy: Policy) -> Asked:
+def expand(pool: Pool, name: str, policy: Policy) -> ResolvedModel:
     """What a virtual model stands for."""
     left_out: list[str] = []
     targets = tuple(_expand(pool, name, virtual_model(name, policy).strategy, policy, {}, left_out))
-    return Asked(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), virtual=True)
+    return ResolvedModel(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), virtual=True)
 
 
 def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
@@ -70,7 +70,7 @@ def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
     return None
 
 
-def virtual_model(name: str, policy: Policy) -> VirtualModel:
+def virtual_model(name: str, policy: Policy) -> ModelAlias:
     """The virtual model of that name; there is always an `auto`."""
     return policy.virtual_models.get(name, _ANY)
 

@@ -35,7 +35,7 @@ class Reason(Enum):
     NOT_NOW = auto()
 
 
-class Refusal(NamedTuple):
+class Rejection(NamedTuple):
     """A backend that is passed over."""
 
     reason: Reason
@@ -48,7 +48,7 @@ class Refusal(NamedTuple):
         return f"{self.who}: {self.words}"
 
 
-def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Refusal:
+def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Rejection:
     """The id of the model that would answer there, or why none does.
 
     `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. `auto` comes back for a backend that sleeps and was
@@ -57,27 +57,27 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
     info, pinned = member.backend.info, request.pin == member.id
     if info.agent:
         if request.kind is Kind.EMBEDDINGS:
-            return Refusal(Reason.CANNOT, info.name, "an agent makes no embeddings")
+            return Rejection(Reason.CANNOT, info.name, "an agent makes no embeddings")
         if request.inside:
-            return Refusal(Reason.AGENT, info.name, "an agent of the home is not asked on behalf of another one")
+            return Rejection(Reason.AGENT, info.name, "an agent of the home is not asked on behalf of another one")
     if info.capabilities is not None and not pinned:  # whom the caller names, the caller gets
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
-            return Refusal(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
+            return Rejection(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
     if wanted == AUTO:
         return _choose_any(member, request, cheapest=cheapest)
     found = member.served.find(wanted)
     if found is None:
         # What a provider lists is not always all it has; one that was never reached may have it.
         if member.models and not pinned:
-            return Refusal(Reason.NOT_SERVED, info.name, f"does not serve {wanted}")
+            return Rejection(Reason.NOT_SERVED, info.name, f"does not serve {wanted}")
         return wanted if _allowed(member, wanted, request) else _not_allowed(member, wanted)
     if not _allowed(member, found.id, request):
         return _not_allowed(member, found.id)
     needs = request.needs & _MODEL_NEEDS if pinned else request.needs - _JSON
     if not found.supports(needs):
         missing = needs - (found.capabilities or frozenset())
-        return Refusal(Reason.CANNOT, info.name, f"its model {found.id} cannot do {_listed(missing)}")
+        return Rejection(Reason.CANNOT, info.name, f"its model {found.id} cannot do {_listed(missing)}")
     if found.context_window and request.estimated_prompt_tokens > found.context_window:
         return _too_long(member, request, found.context_window)
     return found.id
@@ -106,7 +106,7 @@ def could_at_home(member: Member, wanted: str) -> bool:
     return bool(member.models) or wanted == AUTO or wanted in info.announced_models
 
 
-def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Refusal:
+def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Rejection:
     needs = request.needs - _JSON
     patterns = () if _by_name(request) else request.models
     able = member.served.ranked(needs, patterns, cheapest=cheapest)
@@ -121,10 +121,10 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
     if not member.models:
         # It sleeps and was never asked: `settle` chooses when it is awake.
         asleep = not member.online and member.wake is not None
-        return AUTO if asleep else Refusal(Reason.NOT_KNOWN, member.name, "its models are not known yet")
+        return AUTO if asleep else Rejection(Reason.NOT_KNOWN, member.name, "its models are not known yet")
     if patterns and member.served.ranked(needs):
-        return Refusal(Reason.NOT_ALLOWED, member.name, "has no model for this that this key may use")
-    return Refusal(Reason.CANNOT, member.name, "has no model that can do this")
+        return Rejection(Reason.NOT_ALLOWED, member.name, "has no model for this that this key may use")
+    return Rejection(Reason.CANNOT, member.name, "has no model that can do this")
 
 
 def _by_name(request: Request) -> bool:
@@ -139,13 +139,13 @@ def _allowed(member: Member, model: str, request: Request) -> bool:
     return _by_name(request) or member.served.may_use(request.models, model)
 
 
-def _not_allowed(member: Member, model: str) -> Refusal:
-    return Refusal(Reason.NOT_ALLOWED, member.name, f"this key may not use its model {model}")
+def _not_allowed(member: Member, model: str) -> Rejection:
+    return Rejection(Reason.NOT_ALLOWED, member.name, f"this key may not use its model {model}")
 
 
-def _too_long(member: Member, request: Request, window: int) -> Refusal:
+def _too_long(member: Member, request: Request, window: int) -> Rejection:
     words = f"the prompt of about {request.estimated_prompt_tokens} tokens exceeds its {window}"
-    return Refusal(Reason.TOO_LONG, member.name, words)
+    return Rejection(Reason.TOO_LONG, member.name, words)
 
 
 def _listed(missing: frozenset[Capability]) -> str:

@@ -6,14 +6,14 @@ from itertools import islice
 
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
 from ..pool.pool import Pool
-from .eligibility import Reason, Refusal
+from .eligibility import Reason, Rejection
 
 _COMPARED = 500
 """Models that a misspelt name is compared with: comparing is slow, and a gateway may know thousands."""
 
 
-def nobody(
-    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], refusals: Sequence[Refusal], also: tuple[str, ...]
+def no_backend_error(
+    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], refusals: Sequence[Rejection], also: tuple[str, ...]
 ) -> ApiError:
     """The error for a request that no backend may, can or does take.
 

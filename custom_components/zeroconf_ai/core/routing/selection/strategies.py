@@ -36,8 +36,8 @@ def among_equals(member: Member, turn: int) -> Key:
 def load(member: Member) -> float:
     """Requests that a backend has, ours and those that it tells of, over how many it takes at a time where that is known."""
     queue = member.status.queue if member.status is not None else None
-    requests = member.active + member.slots.waiting
-    capacity = member.slots.limit
+    requests = member.active + member.limiter.waiting
+    capacity = member.limiter.limit
     if queue is not None:
         requests = max(requests, queue.active + queue.depth)
         capacity = capacity or queue.max_concurrent

@@ -19,7 +19,7 @@ _STEPS = 6
 """Failures over the limit until the wait, which doubles with each, is the longest: 2 s, 4 s, … 64 s."""
 
 
-class Throttle:
+class AuthThrottle:
     """Failures of each address, in a bucket that leaks. Bounded: the address that was quiet for longest is forgotten first."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, what: str = "failed") -> None:

@@ -19,7 +19,7 @@ from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
 from ...protocol.record import Auth
 from .auth import Access, digest, needed_key, presented_key
-from .auth_throttle import Throttle
+from .auth_throttle import AuthThrottle
 from .cors import Origins
 
 type Network = IPv4Network | IPv6Network
@@ -96,7 +96,7 @@ class Guard(Access):
         self._active_user = active_user
         self._remote = remote
         self._device_name = device_name
-        self._throttle = Throttle(clock)
+        self._throttle = AuthThrottle(clock)
 
     @property
     @override

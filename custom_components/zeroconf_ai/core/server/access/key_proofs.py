@@ -10,7 +10,7 @@ from aiohttp import web
 from ...protocol import key_proof
 from ...protocol.errors import InvalidRequestError, RateLimitError
 from .auth import Access
-from .auth_throttle import Throttle
+from .auth_throttle import AuthThrottle
 
 KEY_ID, CHALLENGE = "kid", "challenge"
 _SIZES = {KEY_ID: key_proof.KEY_ID_BYTES, CHALLENGE: key_proof.CHALLENGE_BYTES}
@@ -21,7 +21,7 @@ class KeyProofs:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` tells seconds."""
-        self._throttle = Throttle(clock, "asked for a proof")
+        self._throttle = AuthThrottle(clock, "asked for a proof")
         self._secret = secrets.token_bytes(32)
         """Makes what stands in for the digest of a key that must not answer: always the same for one key id, as a key's is."""
 

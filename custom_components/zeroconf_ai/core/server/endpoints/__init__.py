@@ -10,8 +10,8 @@ ROUTES = (
     Route("POST", "/v1/completions", generate.completions, "completions"),
     Route("POST", "/v1/embeddings", generate.embeddings, "embeddings"),
     Route("POST", "/v1/responses", responses.responses, "responses"),
-    Route("POST", "/v1/messages", messages.messages, "messages", manners=messages.ANTHROPIC),
-    Route("POST", "/v1/messages/count_tokens", messages.count_tokens, "messages", manners=messages.ANTHROPIC),
+    Route("POST", "/v1/messages", messages.messages, "messages", error_format=messages.ANTHROPIC),
+    Route("POST", "/v1/messages/count_tokens", messages.count_tokens, "messages", error_format=messages.ANTHROPIC),
     Route("POST", "/v1/audio/transcriptions", audio.transcriptions, "audio"),
     Route("POST", "/v1/audio/speech", audio.speech, "audio"),
     Route("GET", "/v1/audio/models", audio.list_models, "audio"),
@@ -24,11 +24,11 @@ ROUTES = (
 )
 
 OLLAMA_ROUTES = (
-    Route("POST", "/api/chat", ollama.chat, "chat", manners=ollama.OLLAMA),
-    Route("POST", "/api/generate", ollama.generate, "completions", manners=ollama.OLLAMA),
-    Route("GET", "/api/tags", ollama.tags, "models", manners=ollama.OLLAMA),
-    Route("POST", "/api/show", ollama.show, "models", manners=ollama.OLLAMA),
-    Route("GET", "/api/version", ollama.version, "models", manners=ollama.OLLAMA),
+    Route("POST", "/api/chat", ollama.chat, "chat", error_format=ollama.OLLAMA),
+    Route("POST", "/api/generate", ollama.generate, "completions", error_format=ollama.OLLAMA),
+    Route("GET", "/api/tags", ollama.tags, "models", error_format=ollama.OLLAMA),
+    Route("POST", "/api/show", ollama.show, "models", error_format=ollama.OLLAMA),
+    Route("GET", "/api/version", ollama.version, "models", error_format=ollama.OLLAMA),
 )
 """Not for Home Assistant's port, where `/api` is taken."""
 

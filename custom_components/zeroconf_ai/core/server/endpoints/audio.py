@@ -19,7 +19,7 @@ from ...protocol.errors import (
 )
 from ...protocol.request import parse_object
 from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _MAX_SPEECH_BODY_BYTES = 256 * 1024
 _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 
-async def transcriptions(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def transcriptions(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """OpenAI's transcription of a recording."""
     audio = _offered(gateway)
     async with gateway.interruptible():
@@ -64,7 +64,7 @@ async def transcriptions(gateway: Gateway, call: Call) -> web.StreamResponse:
     return call.json(body)
 
 
-async def speech(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """OpenAI's speech from a text. The bytes are passed on as they come."""
     audio = _offered(gateway)
     response: web.StreamResponse | None = None
@@ -96,7 +96,7 @@ async def speech(gateway: Gateway, call: Call) -> web.StreamResponse:
     return response
 
 
-async def list_models(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def list_models(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """What listens and what speaks."""
     models = [
         {"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)}
@@ -105,7 +105,7 @@ async def list_models(gateway: Gateway, call: Call) -> web.StreamResponse:
     return call.json({"models": models})
 
 
-async def list_voices(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def list_voices(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """The voices, of one engine with `?model=`."""
     model = own_model(call.http.query.get("model"))
     audio = _offered(gateway)
@@ -126,7 +126,7 @@ def _offered(gateway: Gateway) -> Audio:
     return gateway.audio
 
 
-def _check_model(audio: Audio, call: Call, task: AudioTask, model: str | None) -> None:
+def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str | None) -> None:
     """Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use."""
     known = [engine.id for engine in audio.models() if engine.task is task]
     if not known:
@@ -151,7 +151,7 @@ class _Form:
     file: Recording | None = None
 
 
-async def _read_form(call: Call) -> _Form:
+async def _read_form(call: RequestContext) -> _Form:
     """Read the form of a transcription. Raises InvalidRequestError for what is none, RequestTooLargeError."""
     http = call.http
     if http.content_type != "multipart/form-data":

@@ -7,11 +7,11 @@ from aiohttp import web
 from ...accounting.usage.generation import Generation, Viewer
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 
-async def generation(gateway: Gateway, call: Call) -> web.Response:
+async def generation(gateway: Gateway, call: RequestContext) -> web.Response:
     """The record by its request's id (`X-Generation-ID`). Raises NotFoundError for others' as for those that are none."""
     if gateway.ledger is None:
         raise NotFoundError("Records of requests are not offered here.")

@@ -4,28 +4,28 @@ from aiohttp import web
 
 from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_thoughts
 from ...dialects.anthropic.client_response import MessagesWriter, error_body
-from ...dialects.base import Understood
+from ...dialects.base import ParsedRequest
 from ...protocol.request import Kind, Request, parse_object
-from ..dispatch import Call, Manners
+from ..dispatch import ErrorFormat, RequestContext
 from ..gateway import Gateway
 from ..response_writer import answer
 
-ANTHROPIC = Manners(error_body, ("X-Request-ID", "request-id"))
+ANTHROPIC = ErrorFormat(error_body, ("X-Request-ID", "request-id"))
 
 
-async def messages(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def messages(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """A message, whole or as a stream."""
 
-    def understand(raw: bytes) -> Understood:
+    def understand(raw: bytes) -> ParsedRequest:
         asked = parse_object(raw)
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
         thoughts, stops = wants_thoughts(asked), stop_sequences(asked)
-        return Understood(request, lambda model: MessagesWriter(model, call.id, thoughts=thoughts, stop_sequences=stops))
+        return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, thoughts=thoughts, stop_sequences=stops))
 
     return await answer(gateway, call, understand)
 
 
-async def count_tokens(gateway: Gateway, call: Call) -> web.Response:
+async def count_tokens(gateway: Gateway, call: RequestContext) -> web.Response:
     """About how long a prompt is, from its characters: models count differently, and none is asked."""
     asked = parse_object(await call.read(gateway.max_body_bytes))
     request = Request.parse(Kind.CHAT, to_chat(asked))

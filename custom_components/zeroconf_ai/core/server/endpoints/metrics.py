@@ -3,12 +3,12 @@
 from aiohttp import web
 
 from ...protocol.errors import NotFoundError
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 from ..metrics import CONTENT_TYPE
 
 
-async def metrics(gateway: Gateway, call: Call) -> web.Response:
+async def metrics(gateway: Gateway, call: RequestContext) -> web.Response:
     """The text that Prometheus reads. Raises NotFoundError where none are kept."""
     if gateway.metrics is None:
         raise NotFoundError("Metrics are not offered here.")

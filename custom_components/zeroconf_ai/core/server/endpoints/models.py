@@ -13,7 +13,7 @@ from ...routing.pool.pool import Member
 from ...routing.pricing.costs import price_of
 from ...routing.selection.chains import Target, expand, virtual_model
 from ...routing.selection.routing_errors import unknown_model
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 OWNER = "zeroconf-ai"
@@ -21,13 +21,13 @@ OWNER = "zeroconf-ai"
 _CHAT = frozenset({Capability.COMPLETION})
 
 
-async def list_models(gateway: Gateway, call: Call) -> web.Response:
+async def list_models(gateway: Gateway, call: RequestContext) -> web.Response:
     """OpenAI's list, and the same under `models` for the origin's clients."""
     found = listed(gateway.engine, call.caller.models)
     return call.json({"object": "list", "data": found, "models": found})
 
 
-async def get_model(gateway: Gateway, call: Call) -> web.Response:
+async def get_model(gateway: Gateway, call: RequestContext) -> web.Response:
     """One model. Raises NotFoundError naming those that are near."""
     wanted = call.http.match_info["model"]
     found = {model["id"]: model for model in listed(gateway.engine, call.caller.models)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...dialects.base import Understood
+from ...dialects.base import ParsedRequest
 from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_thoughts
 from ...dialects.ollama.client_response import OllamaWriter, chat_words, error_body, generate_words, now
 from ...dialects.turns import wrong
@@ -16,12 +16,12 @@ from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request, parse_object
 from ...routing.selection.routing_errors import unknown_model
-from ..dispatch import Call, Manners
+from ..dispatch import ErrorFormat, RequestContext
 from ..gateway import Gateway
 from ..response_writer import answer
 from .models import listed
 
-OLLAMA = Manners(error_body)
+OLLAMA = ErrorFormat(error_body)
 API_VERSION = "0.12.0"
 """The version of Ollama whose API this is; programs look at it before they use what is newer."""
 _ARCHITECTURE = "zeroconfai"
@@ -35,22 +35,22 @@ _CAPABILITIES = {
 }
 
 
-async def chat(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def chat(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """`POST /api/chat`."""
     return await _generate(gateway, call, "messages", chat_to_chat, chat_words)
 
 
-async def generate(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def generate(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """`POST /api/generate`."""
     return await _generate(gateway, call, "prompt", generate_to_chat, generate_words)
 
 
-async def tags(gateway: Gateway, call: Call) -> web.Response:
+async def tags(gateway: Gateway, call: RequestContext) -> web.Response:
     """`GET /api/tags`: the models."""
     return call.json({"models": [_listed(gateway, model) for model in _models(gateway, call).values()]})
 
 
-async def show(gateway: Gateway, call: Call) -> web.Response:
+async def show(gateway: Gateway, call: RequestContext) -> web.Response:
     """`POST /api/show`: what is known of a model. Raises NotFoundError naming those that are near."""
     asked = parse_object(await call.read(gateway.max_body_bytes))
     name = str(asked.get("model") or asked.get("name") or "")
@@ -76,14 +76,14 @@ async def show(gateway: Gateway, call: Call) -> web.Response:
     )
 
 
-async def version(_: Gateway, call: Call) -> web.Response:
+async def version(_: Gateway, call: RequestContext) -> web.Response:
     """`GET /api/version`."""
     return call.json({"version": API_VERSION})
 
 
 async def _generate(
     gateway: Gateway,
-    call: Call,
+    call: RequestContext,
     param: str,
     to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
     words: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
@@ -100,15 +100,15 @@ async def _generate(
         head = {"model": model, "created_at": now()}
         return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
 
-    def understand(_: bytes) -> Understood:
+    def understand(_: bytes) -> ParsedRequest:
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
         thoughts = wants_thoughts(asked)
-        return Understood(request, lambda model: OllamaWriter(model, words, thoughts=thoughts, started=started))
+        return ParsedRequest(request, lambda model: OllamaWriter(model, words, thoughts=thoughts, started=started))
 
     return await answer(gateway, call, understand, raw=raw)
 
 
-def _models(gateway: Gateway, call: Call) -> dict[str, ModelInfo]:
+def _models(gateway: Gateway, call: RequestContext) -> dict[str, ModelInfo]:
     """Those of `/v1/models`, by id."""
     return {model.id: model for model in parse_models(listed(gateway.engine, call.caller.models))}
 

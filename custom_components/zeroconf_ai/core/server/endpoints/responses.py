@@ -2,21 +2,21 @@
 
 from aiohttp import web
 
-from ...dialects.base import Understood
+from ...dialects.base import ParsedRequest
 from ...dialects.responses.client_request import to_chat
 from ...dialects.responses.client_response import ResponsesWriter
 from ...protocol.request import Kind, Request, parse_object
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 from ..response_writer import answer
 
 
-async def responses(gateway: Gateway, call: Call) -> web.StreamResponse:
+async def responses(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """A response, whole or as a stream."""
 
-    def understand(raw: bytes) -> Understood:
+    def understand(raw: bytes) -> ParsedRequest:
         asked = parse_object(raw)
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
-        return Understood(request, lambda model: ResponsesWriter(asked, model))
+        return ParsedRequest(request, lambda model: ResponsesWriter(asked, model))
 
     return await answer(gateway, call, understand)

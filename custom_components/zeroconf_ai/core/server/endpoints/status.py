@@ -8,15 +8,15 @@ from ... import __version__
 from ...engine import Caller
 from ...protocol.record import PROTOCOL_VERSION
 from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
-from ...routing.pool.concurrency import Slots
-from ..dispatch import Call
+from ...routing.pool.concurrency import ConcurrencyLimiter
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 MAX_WAITING = 100
 """Of the caller's requests that wait, so many are listed."""
 
 
-async def health(gateway: Gateway, call: Call) -> web.Response:
+async def health(gateway: Gateway, call: RequestContext) -> web.Response:
     """Whether requests are answered, from what is known already: no backend is asked for it. With `kid`, the proof of a key."""
     proof = gateway.key_proofs.answer(call.http, gateway.id, gateway.access)
     states = {member.state for member in gateway.engine.pool if member.enabled}
@@ -26,7 +26,7 @@ async def health(gateway: Gateway, call: Call) -> web.Response:
     return call.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof).to_json())
 
 
-async def status(gateway: Gateway, call: Call) -> web.Response:
+async def status(gateway: Gateway, call: RequestContext) -> web.Response:
     """Load and use. Where a key is asked for, only who has it gets here; where none is, the network is trusted with it."""
     today, month, total = _periods(gateway)
     report = ProviderStatus(
@@ -65,17 +65,17 @@ def _queue(gateway: Gateway, caller: Caller) -> Queue:
     """The load that went through here, and which of the caller's requests wait."""
     engine = gateway.engine
     members = [member for member in engine.pool if member.enabled and member.online]
-    limits = [member.slots.limit for member in members]
+    limits = [member.limiter.limit for member in members]
     capacity = sum(limit for limit in limits if limit is not None) if limits and None not in limits else None
-    capacity = min((limit for limit in (capacity, engine.slots.limit) if limit is not None), default=0)
-    rooms = [engine.slots, *(member.slots for member in members)]
+    capacity = min((limit for limit in (capacity, engine.limiter.limit) if limit is not None), default=0)
+    rooms = [engine.limiter, *(member.limiter for member in members)]
     # A new request waits behind those that wait for the engine, then at the backend that has a place first.
-    wait = engine.slots.wait + min((member.slots.wait for member in members), default=0.0)
+    wait = engine.limiter.wait + min((member.limiter.wait for member in members), default=0.0)
     mine = _waiting(rooms, caller)
     return Queue(sum(room.waiting for room in rooms), sum(member.active for member in members), capacity, wait, mine)
 
 
-def _waiting(rooms: list[Slots], caller: Caller) -> tuple[Waiting, ...]:
+def _waiting(rooms: list[ConcurrencyLimiter], caller: Caller) -> tuple[Waiting, ...]:
     """The requests that wait, of the caller's own key; all where no key is asked for."""
     found = (
         Waiting(waiter.request_id, position, room.estimate(position))

@@ -10,7 +10,7 @@ from ...accounting.usage import export
 from ...accounting.usage.rollups import Group, Use
 from ...engine import Caller
 from ...protocol.errors import InvalidRequestError, NotFoundError
-from ..dispatch import Call
+from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 MAX_ROWS = 50_000
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _ALIASES = {"provider": Group.BACKEND, "client": Group.KEY}
 
 
-async def usage(gateway: Gateway, call: Call) -> web.Response:
+async def usage(gateway: Gateway, call: RequestContext) -> web.Response:
     """The sums of some days, per group. Raises NotFoundError where none are kept, InvalidRequestError."""
     if gateway.ledger is None:
         raise NotFoundError("Records of requests are not offered here.")
