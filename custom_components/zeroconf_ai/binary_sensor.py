@@ -14,10 +14,10 @@ from .core.accounting.budgets.budget_store import BudgetState
 from .core.protocol.status import ProviderState
 from .core.routing.pool.circuit_breaker import BreakerState
 from .core.routing.pool.pool import Member
-from .entity import ProviderEntity, add_account_entities, add_provider_entities
+from .entity import ProviderEntity, add_provider_entities, add_usage_entities
 from .runtime import ZeroconfAIConfigEntry
-from .usage.coordinators import Account
-from .usage.entity import AccountEntity
+from .usage.coordinators import UsageTracker
+from .usage.entity import UsageEntity
 
 PARALLEL_UPDATES = 0
 
@@ -57,7 +57,7 @@ async def async_setup_entry(
         async_add_entities,
         lambda coordinator: [ProviderBinarySensor(coordinator, description) for description in BINARY_SENSORS],
     )
-    add_account_entities(entry, async_add_entities, account_binary_sensors)
+    add_usage_entities(entry, async_add_entities, usage_binary_sensors)
 
 
 class ProviderBinarySensor(ProviderEntity, BinarySensorEntity):
@@ -72,13 +72,13 @@ class ProviderBinarySensor(ProviderEntity, BinarySensorEntity):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountBinarySensorDescription(BinarySensorEntityDescription):
+class UsageBinarySensorDescription(BinarySensorEntityDescription):
     """What is read off an account; None: there is nothing that it could be said of."""
 
-    is_on_fn: Callable[[Account], bool | None]
+    is_on_fn: Callable[[UsageTracker], bool | None]
 
 
-def _any(account: Account, reached: Callable[[BudgetState], bool]) -> bool | None:
+def _any(account: UsageTracker, reached: Callable[[BudgetState], bool]) -> bool | None:
     states = account.budgets
     return any(reached(state) for state in states) if states else None
 
@@ -88,19 +88,19 @@ def _warned(state: BudgetState) -> bool:
     return state.exceeded or state.percent >= min(state.budget.thresholds, default=100)
 
 
-BUDGET_WARNING = AccountBinarySensorDescription(
+BUDGET_WARNING = UsageBinarySensorDescription(
     key="budget_warning",
     translation_key="budget_warning",
     device_class=BinarySensorDeviceClass.PROBLEM,
     is_on_fn=lambda account: _any(account, _warned),
 )
-BUDGET_EXCEEDED = AccountBinarySensorDescription(
+BUDGET_EXCEEDED = UsageBinarySensorDescription(
     key="budget_exceeded",
     translation_key="budget_exceeded",
     device_class=BinarySensorDeviceClass.PROBLEM,
     is_on_fn=lambda account: _any(account, lambda state: state.exceeded),
 )
-RATE_LIMITED = AccountBinarySensorDescription(
+RATE_LIMITED = UsageBinarySensorDescription(
     key="rate_limited",
     translation_key="rate_limited",
     device_class=BinarySensorDeviceClass.PROBLEM,
@@ -109,10 +109,10 @@ RATE_LIMITED = AccountBinarySensorDescription(
 )
 
 
-class AccountBinarySensor(AccountEntity, BinarySensorEntity):
+class UsageBinarySensor(UsageEntity, BinarySensorEntity):
     """Shows one of them."""
 
-    entity_description: AccountBinarySensorDescription
+    entity_description: UsageBinarySensorDescription
 
     @property
     @override
@@ -120,7 +120,7 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
         return self.entity_description.is_on_fn(self.coordinator)
 
 
-def account_binary_sensors(account: Account) -> list[AccountBinarySensor]:
+def usage_binary_sensors(account: UsageTracker) -> list[UsageBinarySensor]:
     """All that an account has: an agent of this home has no budget of its own."""
     wanted = (RATE_LIMITED,) if account.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
-    return [AccountBinarySensor(account, description) for description in wanted]
+    return [UsageBinarySensor(account, description) for description in wanted]

@@ -43,7 +43,7 @@ from .flows.gateway_options import GatewayOptionsFlow
 from .flows.home_agent import HomeAgentSubentryFlow
 from .flows.known import adopt, former_of, is_own, new_address, unconfigured
 from .flows.offers import OFFERS, async_get_offers
-from .flows.placeholders import describe, title_of
+from .flows.placeholders import provider_placeholders, provider_title
 from .flows.probe import (
     INVALID_RECORD,
     MOVED,
@@ -196,7 +196,9 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
     async def _show(self, record: ServiceRecord) -> ConfigFlowResult:
         self._former = former_of(self.hass, record)
         answers = self._unanswered is None
-        self.context["title_placeholders"] = {"name": await title_of(self.hass, record, self._models(record), answers=answers)}
+        self.context["title_placeholders"] = {
+            "name": await provider_title(self.hass, record, self._models(record), answers=answers)
+        }
         self.context["configuration_url"] = self._address(record).removesuffix("/v1")
         if not answers:
             return await self.async_step_unanswered_confirm()
@@ -262,7 +264,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
         else:
             self.context.pop("confirm_only", None)
         self._shown = record.urls()
-        placeholders |= await describe(self.hass, record, self._models(record), self._address(record))
+        placeholders |= await provider_placeholders(self.hass, record, self._models(record), self._address(record))
         if self._former is not None:
             placeholders["former"] = self._former.title
         return self.async_show_form(
@@ -319,7 +321,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
                 errors = {"base": "gone"}
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
-        labels = {key: await title_of(self.hass, found.record, found.record.models) for key, found in providers.items()}
+        labels = {key: await provider_title(self.hass, found.record, found.record.models) for key, found in providers.items()}
         return self.async_show_form(
             step_id="found", data_schema=found_schema(labels), errors=errors, description_placeholders=placeholders
         )

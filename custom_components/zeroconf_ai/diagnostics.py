@@ -70,7 +70,7 @@ def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
             "enabled": runtime.enabled,
             "needs_key": runtime.server.access.required,
             "uptime_seconds": runtime.server.uptime,
-            "own_port": runtime.own_port.port,
+            "own_port": runtime.separate_port.port,
             "active": engine.limiter.active,
             "waiting": engine.limiter.waiting,
             "sessions": len(engine.sessions),

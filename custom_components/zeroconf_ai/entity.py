@@ -14,7 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from . import issues
-from .assist.chat_loop import Talker
+from .assist.chat_loop import ChatLoop
 from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Caller, Source
@@ -26,7 +26,7 @@ from .gateway.coordinators import GatewayCoordinator
 from .pool_coordinator import MemberCoordinator
 from .provider.runtime import ProviderConfigEntry
 from .runtime import ZeroconfAIConfigEntry
-from .usage.coordinators import Account
+from .usage.coordinators import UsageTracker
 
 
 def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo:
@@ -70,10 +70,10 @@ def add_provider_entities(
 
 
 @callback
-def add_account_entities(
+def add_usage_entities(
     entry: ZeroconfAIConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    make: Callable[[Account], Iterable[Entity]],
+    make: Callable[[UsageTracker], Iterable[Entity]],
 ) -> None:
     """Add what `make` makes for each account of a gateway, those included that come later; a provider has none."""
     gateway = entry.runtime_data.gateway
@@ -81,7 +81,7 @@ def add_account_entities(
         return
 
     @callback
-    def add(account: Account) -> None:
+    def add(account: UsageTracker) -> None:
         async_add_entities(make(account), config_subentry_id=account.subentry_id)
 
     entry.async_on_unload(gateway.accounts.listen(add))
@@ -156,7 +156,7 @@ class AgentEntity(Entity):
         """`subentry.data` holds what the owner chose."""
         self.entry = entry
         self.subentry = subentry
-        self._talker: Talker | None = None
+        self._talker: ChatLoop | None = None
         self._attr_unique_id = subentry.subentry_id
         self._attr_device_info = dr.DeviceInfo(
             identifiers={(DOMAIN, subentry.subentry_id)},
@@ -211,10 +211,10 @@ class AgentEntity(Entity):
         return changed
 
     @callback
-    def talker(self, source: Source, user: User | None = None) -> Talker:
+    def talker(self, source: Source, user: User | None = None) -> ChatLoop:
         """Who talks for this agent, on behalf of a user where there is one; what it has learned, it knows in all its talks."""
         if self._talker is None:
-            self._talker = Talker(
+            self._talker = ChatLoop(
                 hass=self.hass,
                 engine=self.hass.data[DATA].engine,
                 caller=Caller(source, self.entity_id),

@@ -13,11 +13,11 @@ from .core.accounting.budget import BudgetEvent
 from .core.protocol.values import NANO, clean
 from .core.routing.pool.events import EventKind, RoutingEvent
 from .data import DATA
-from .entity import ProviderEntity, add_account_entities, add_provider_entities
+from .entity import ProviderEntity, add_provider_entities, add_usage_entities
 from .pool_coordinator import SHOW_SECONDS
 from .runtime import ZeroconfAIConfigEntry
-from .usage.coordinators import Account
-from .usage.entity import AccountEntity
+from .usage.coordinators import UsageTracker
+from .usage.entity import UsageEntity
 
 PARALLEL_UPDATES = 0
 
@@ -33,7 +33,7 @@ async def async_setup_entry(
 ) -> None:
     """One for each provider."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderEvent(coordinator, AVAILABILITY)])
-    add_account_entities(entry, async_add_entities, account_events)
+    add_usage_entities(entry, async_add_entities, usage_events)
 
 
 class ProviderEvent(ProviderEntity, EventEntity):
@@ -104,7 +104,7 @@ BUDGET_EVENT = EventEntityDescription(
 )
 
 
-class BudgetEventEntity(AccountEntity, EventEntity):
+class BudgetEventEntity(UsageEntity, EventEntity):
     """Tells of each threshold of an account's budgets, once within a period. The household's tells of users' budgets, too."""
 
     @override
@@ -134,6 +134,6 @@ class BudgetEventEntity(AccountEntity, EventEntity):
         self.async_write_ha_state()
 
 
-def account_events(account: Account) -> list[BudgetEventEntity]:
+def usage_events(account: UsageTracker) -> list[BudgetEventEntity]:
     """All that an account has: an agent of this home has no budget of its own."""
     return [] if account.is_agent else [BudgetEventEntity(account, BUDGET_EVENT)]

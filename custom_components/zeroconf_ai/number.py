@@ -13,10 +13,10 @@ from .core.accounting.budget import Budget, Scope
 from .core.accounting.periods import Period
 from .core.accounting.storage.database import DatabaseError
 from .core.protocol.values import NANO
-from .entity import GatewayEntity, ProviderEntity, add_account_entities, add_provider_entities
+from .entity import GatewayEntity, ProviderEntity, add_provider_entities, add_usage_entities
 from .runtime import ZeroconfAIConfigEntry
-from .usage.coordinators import Account
-from .usage.entity import AccountEntity
+from .usage.coordinators import UsageTracker
+from .usage.entity import UsageEntity
 from .usage.monthly_limit import store_monthly_limit
 
 PARALLEL_UPDATES = 1
@@ -48,7 +48,7 @@ async def async_setup_entry(
 ) -> None:
     """One for each provider, and one for the gateway."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderPriority(coordinator, PRIORITY)])
-    add_account_entities(entry, async_add_entities, account_numbers)
+    add_usage_entities(entry, async_add_entities, usage_numbers)
     if (gateway := entry.runtime_data.gateway) is not None:
         async_add_entities([GatewayConcurrency(gateway.coordinator, CONCURRENCY)])
 
@@ -92,7 +92,7 @@ MONTHLY_BUDGET = NumberEntityDescription(
 )
 
 
-class MonthlyBudget(AccountEntity, NumberEntity):
+class MonthlyBudget(UsageEntity, NumberEntity):
     """The budget for each month, or the monthly limit in the form of a backend; 0: there is none."""
 
     @property
@@ -140,6 +140,6 @@ class MonthlyBudget(AccountEntity, NumberEntity):
             ) from err
 
 
-def account_numbers(account: Account) -> list[MonthlyBudget]:
+def usage_numbers(account: UsageTracker) -> list[MonthlyBudget]:
     """All that an account has: an agent of this home costs nothing."""
     return [] if account.is_agent else [MonthlyBudget(account, MONTHLY_BUDGET)]

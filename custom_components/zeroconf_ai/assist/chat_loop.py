@@ -73,7 +73,7 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Talker:
+class ChatLoop:
     """Talks for one agent. `options` are its subentry's data; `pin` is the only backend it may ask, None for any."""
 
     hass: HomeAssistant
@@ -88,7 +88,7 @@ class Talker:
     _refused: set[str] = field(default_factory=set)
     """What the servers refused, and the answers did without."""
 
-    def on_behalf_of(self, user_id: str, username: str | None) -> Talker:
+    def on_behalf_of(self, user_id: str, username: str | None) -> ChatLoop:
         """The same one, talking for a user of Home Assistant: what one learns of the servers, the other knows."""
         return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
 

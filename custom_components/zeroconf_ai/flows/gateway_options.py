@@ -27,7 +27,7 @@ from .accounting import AccountingFlow
 from .budgets import BudgetsFlow
 from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
 from .keys import KeysFlow
-from .model_aliases import VirtualModelsFlow, virtual_models
+from .model_aliases import ModelAliasesFlow, virtual_models
 
 ORIGIN_INVALID = "origin_invalid"
 ADVERTISE_WITHOUT_KEY = "advertise_without_key"
@@ -39,7 +39,7 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 """Options that are fields of a policy."""
 
 
-class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, VirtualModelsFlow):
+class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow):
     """All of it applies at once; requests that are running go on."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

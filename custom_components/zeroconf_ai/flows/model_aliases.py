@@ -35,7 +35,7 @@ def known_models(hass: HomeAssistant) -> list[str]:
     return [] if shared is None else list(dict.fromkeys(model.id for member in shared.engine.pool for model in member.models))
 
 
-class VirtualModelsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps that change virtual models."""
 
     _name: str | None = None

@@ -13,7 +13,7 @@ _IN_TITLE = 2
 _IN_FORM = 6
 
 
-async def title_of(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], *, answers: bool = True) -> str:
+async def provider_title(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], *, answers: bool = True) -> str:
     """What a provider that was found is called in lists: with some of its models and the cost."""
     words = await _Words.load(hass)
     if not answers:
@@ -21,7 +21,9 @@ async def title_of(hass: HomeAssistant, record: ServiceRecord, models: Sequence[
     return f"{record.name} ({words.models(models, _IN_TITLE)}; {words.of('cost', record.cost)})"
 
 
-async def describe(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str) -> dict[str, str]:
+async def provider_placeholders(
+    hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str
+) -> dict[str, str]:
     """The placeholders of the form that asks whether a discovered provider shall be used."""
     words = await _Words.load(hass)
     capabilities = sorted(words.of("capability", capability) for capability in record.capabilities)

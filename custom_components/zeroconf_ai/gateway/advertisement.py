@@ -33,7 +33,7 @@ from ..core.presence.advertised_record import AdvertisedRecord
 from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
 from ..core.server.gateway import Gateway
 from ..data import DATA
-from .separate_port import OwnPort
+from .separate_port import SeparatePort
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,16 +42,18 @@ _HIGHEST = 65535
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-class GatewayPresence:
+class GatewayAdvertisement:
     """Keeps the gateway advertised as its owner wants it, from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, own_port: OwnPort) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, separate_port: SeparatePort
+    ) -> None:
         """Nothing is announced before `start`."""
         self._hass = hass
         self._entry = entry
         self._gateway = gateway
         self._keys = keys
-        self._own_port = own_port
+        self._separate_port = separate_port
         self._discovery = hass.data[DATA].discovery
         self._advertiser: Advertiser | None = None
         self._description: AdvertisedRecord | None = None
@@ -160,12 +162,12 @@ class GatewayPresence:
 
     def _record(self) -> ServiceRecord:
         """What is told whichever backends there are."""
-        gateway, own_port = self._gateway, self._own_port.port
-        by_tls = own_port is None and self._hass.http.ssl_certificate is not None
+        gateway, separate_port = self._gateway, self._separate_port.port
+        by_tls = separate_port is None and self._hass.http.ssl_certificate is not None
         return ServiceRecord(
             name=self._name,
             host=f"zeroconf-ai-{gateway.id.replace('-', '')[:12]}.local.",  # Home Assistant's own name is its own to announce
-            port=own_port or self._hass.http.server_port,
+            port=separate_port or self._hass.http.server_port,
             addresses=self._addresses,
             id=gateway.id,
             provider=PROVIDER,

@@ -35,7 +35,7 @@ class _Agent:
     enabled: bool
 
 
-class GatewayBackends:
+class GatewayMembers:
     """Keeps them in the engine, as the entry's subentries want them, until `close`."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, engine: Engine) -> None:

@@ -59,13 +59,13 @@ from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
 from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_store
 from ..usage.display_names import DeviceNames
-from ..usage.trackers import Accounts
-from .advertisement import GatewayPresence
+from ..usage.trackers import UsageTrackers
+from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
 from .coordinators import BackendCoordinators, GatewayCoordinator
-from .members import GatewayBackends
+from .members import GatewayMembers
 from .policy import policy_of
-from .separate_port import OwnPort
+from .separate_port import SeparatePort
 from .views import HomeUsers, async_register_views, came_by_cloud, is_active_user
 
 PLATFORMS = [
@@ -110,11 +110,11 @@ class GatewayRuntime:
         )
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
-        self.backends = GatewayBackends(hass, entry, self._engine)
-        self.accounts = Accounts(hass, entry, store, self.backend_coordinators, device_id)
+        self.backends = GatewayMembers(hass, entry, self._engine)
+        self.accounts = UsageTrackers(hass, entry, store, self.backend_coordinators, device_id)
         self._alerts = Alerts(hass, entry, store, self.accounts)
-        self.own_port = OwnPort(hass, self.server)
-        self.presence = GatewayPresence(hass, entry, self.server, store.keys, self.own_port)
+        self.separate_port = SeparatePort(hass, self.server)
+        self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
 
     @property
     def gateway(self) -> Self:
@@ -161,7 +161,7 @@ class GatewayRuntime:
         self._stack.callback(self.store.listen_loss(partial(issues.check_database, self._hass, self.store)))
         self.metrics.watch_budgets(lambda: [self.store.budgets.state(budget.id) for budget in self.store.budgets])
         self._stack.push_async_callback(self.backends.close)
-        self._stack.push_async_callback(self.own_port.close)
+        self._stack.push_async_callback(self.separate_port.close)
         self._stack.push_async_callback(self._drain)
         await self.apply_options()
         self.backends.start()
@@ -183,7 +183,7 @@ class GatewayRuntime:
         engine.policy = policy_of(options)
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
-        await self.own_port.apply(options.get(CONF_OWN_PORT))
+        await self.separate_port.apply(options.get(CONF_OWN_PORT))
         self.presence.refresh()
 
     @callback

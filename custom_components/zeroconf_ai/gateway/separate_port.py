@@ -24,7 +24,7 @@ _EVERYWHERE: tuple[str | None, ...] = (None,)
 """All addresses of this machine."""
 
 
-class OwnPort:
+class SeparatePort:
     """Serves a gateway on the port that its owner chose, as long as there is one."""
 
     def __init__(self, hass: HomeAssistant, gateway: Gateway) -> None:

@@ -44,7 +44,7 @@ from ..core.protocol.record import Capability
 from ..core.protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 from ..core.protocol.status import Health
 from ..core.protocol.usage import Usage
-from .exchange import Ask, Converse, GenerateData
+from .exchange import AgentExchange, Converse, GenerateData
 from .prompt import Prompt, read_prompt, read_structure
 
 PREFIX = "homeassistant/"
@@ -135,7 +135,7 @@ class AgentBackend(Backend):
         self._check()
         prompt = read_prompt(request)
         context = await self._context(request)
-        ask: Ask
+        ask: AgentExchange
         if self._is_task:
             structure = read_structure(request.body)
             ask = GenerateData(self._hass, self._entity_id, self._info.name, prompt, structure, context)
@@ -192,7 +192,7 @@ class AgentAnswer(Answer):
     """What an agent says, from a task that ends with it: the task is cancelled when the answer is closed."""
 
     def __init__(
-        self, hass: HomeAssistant, name: str, ask: Ask, request: Request, silence: float, release: Callable[[], None]
+        self, hass: HomeAssistant, name: str, ask: AgentExchange, request: Request, silence: float, release: Callable[[], None]
     ) -> None:
         """The agent is asked at once. `release` is called when it is done."""
         self._name = name
@@ -207,7 +207,7 @@ class AgentAnswer(Answer):
         )
         self._task.add_done_callback(lambda _: self._over(release))
 
-    async def _run(self, ask: Ask) -> Usage | None:
+    async def _run(self, ask: AgentExchange) -> Usage | None:
         _asked.set(self._question)
         return await ask(self._heard.put_nowait)
 

@@ -41,7 +41,7 @@ _TOLD = 300
 type Hear = Callable[[Delta], None]
 
 
-class Ask(Protocol):
+class AgentExchange(Protocol):
     """Asks; what is said goes to `hear` when it is said. Returns what was used, where the agent tells."""
 
     async def __call__(self, hear: Hear) -> Usage | None:
@@ -59,7 +59,7 @@ class Converse:
     context: Context
 
     async def __call__(self, hear: Hear) -> Usage | None:
-        """See `Ask`. An agent that does not stream is heard when it has finished."""
+        """See `AgentExchange`. An agent that does not stream is heard when it has finished."""
         agent = async_get_agent(self.hass, self.agent_id)
         if agent is None:
             raise NotFoundError(f"{self.name} is no longer there.", code="model_not_found", param="model")
@@ -133,7 +133,7 @@ class GenerateData:
     context: Context
 
     async def __call__(self, hear: Hear) -> Usage | None:
-        """See `Ask`. Tasks do not stream; data comes as JSON."""
+        """See `AgentExchange`. Tasks do not stream; data comes as JSON."""
         schema = self.structure.schema if self.structure else None
         instructions = self.prompt.instructions(json_only=self.structure is not None and schema is None)
         with async_conversation_trace() as trace:

@@ -6,7 +6,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..const import DOMAIN
-from ..entity import add_account_entities
+from ..entity import add_usage_entities
 from ..pool_coordinator import MemberCoordinator
 from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
@@ -14,7 +14,7 @@ from .costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
 from .counters import COUNTERS, ERRORS, GATEWAY_COUNTERS, GatewayCounter, ProviderCounter
 from .gateway import GATEWAY_SENSORS, GatewaySensor
 from .provider import SENSORS, ProviderSensor
-from .usage import account_sensors
+from .usage import usage_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -47,7 +47,7 @@ async def async_setup_entry(
         entry.async_on_unload(coordinator.async_add_listener(add_offered))
 
     entry.async_on_unload(entry.runtime_data.listen_members(add))
-    add_account_entities(entry, async_add_entities, account_sensors)
+    add_usage_entities(entry, async_add_entities, usage_sensors)
     if (gateway := entry.runtime_data.gateway) is not None:
         async_add_entities(GatewaySensor(gateway.coordinator, description) for description in GATEWAY_SENSORS)
         async_add_entities(GatewayCounter(gateway.coordinator, description) for description in GATEWAY_COUNTERS)

@@ -15,8 +15,8 @@ from ..core.accounting.budgets.budget_store import BudgetState
 from ..core.accounting.usage.summary import Aggregate
 from ..core.accounting.usage.totals import UsageSummary
 from ..core.protocol.values import NANO
-from ..usage.coordinators import Account
-from ..usage.entity import AccountEntity, budget_attributes
+from ..usage.coordinators import UsageTracker
+from ..usage.entity import UsageEntity, budget_attributes
 
 _TOTAL = SensorStateClass.TOTAL_INCREASING
 _NOW = SensorStateClass.MEASUREMENT
@@ -27,19 +27,19 @@ def _month_start() -> datetime:
     return dt_util.start_of_local_day(dt_util.now().replace(day=1))
 
 
-def _last_used(account: Account) -> datetime | None:
+def _last_used(account: UsageTracker) -> datetime | None:
     key = account.store.keys.get(account.subject)
     return None if key is None or key.last_used is None else dt_util.utc_from_timestamp(key.last_used)
 
 
-def _cost_per_request(account: Account) -> float | None:
+def _cost_per_request(account: UsageTracker) -> float | None:
     """On average of this month, of the requests whose cost is known."""
     month = account.standing.month
     cost = _cost(account, month)
     return None if cost is None or not month.priced else cost / month.priced
 
 
-def _cost(account: Account, sums: Aggregate) -> float | None:
+def _cost(account: UsageTracker, sums: Aggregate) -> float | None:
     """In the account's currency; None before anything cost something."""
     currency = account.cost_currency
     if currency is None or not account.standing.total.priced:
@@ -48,10 +48,10 @@ def _cost(account: Account, sums: Aggregate) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountSensorDescription(SensorEntityDescription):
+class UsageSensorDescription(SensorEntityDescription):
     """A figure of an account."""
 
-    value_fn: Callable[[Account], StateType | datetime]
+    value_fn: Callable[[UsageTracker], StateType | datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,25 +63,25 @@ class CostDescription(SensorEntityDescription):
 
 
 COUNTS = (
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="requests",
         translation_key="requests",
         state_class=_TOTAL,
         value_fn=lambda account: account.standing.total.requests,
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="tokens_in",
         translation_key="tokens_in",
         state_class=_TOTAL,
         value_fn=lambda account: account.standing.total.prompt_tokens,
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="tokens_out",
         translation_key="tokens_out",
         state_class=_TOTAL,
         value_fn=lambda account: account.standing.total.completion_tokens,
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="tokens_cached",
         translation_key="tokens_cached",
         entity_category=_DETAIL,
@@ -91,7 +91,7 @@ COUNTS = (
     ),
 )
 
-ERRORS = AccountSensorDescription(
+ERRORS = UsageSensorDescription(
     key="errors",
     translation_key="errors",
     entity_category=_DETAIL,
@@ -100,19 +100,19 @@ ERRORS = AccountSensorDescription(
 )
 """Of a backend, they are the attempts that failed there, which its tally has."""
 
-TOKENS = AccountSensorDescription(
+TOKENS = UsageSensorDescription(
     key="tokens",
     translation_key="tokens",
     state_class=_TOTAL,
     value_fn=lambda account: account.standing.total.prompt_tokens + account.standing.total.completion_tokens,
 )
 
-LAST_USED = AccountSensorDescription(
+LAST_USED = UsageSensorDescription(
     key="last_used", translation_key="last_used", device_class=SensorDeviceClass.TIMESTAMP, value_fn=_last_used
 )
 
 RECENT = (
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="tokens_per_second",
         translation_key="tokens_per_second",
         entity_category=_DETAIL,
@@ -121,7 +121,7 @@ RECENT = (
         suggested_display_precision=1,
         value_fn=lambda account: account.recent.tokens_per_second,
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="first_token_p50",
         translation_key="first_token_p50",
         entity_category=_DETAIL,
@@ -132,7 +132,7 @@ RECENT = (
         suggested_display_precision=2,
         value_fn=lambda account: account.recent.first_token(50),
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="first_token_p95",
         translation_key="first_token_p95",
         entity_category=_DETAIL,
@@ -143,7 +143,7 @@ RECENT = (
         suggested_display_precision=2,
         value_fn=lambda account: account.recent.first_token(95),
     ),
-    AccountSensorDescription(
+    UsageSensorDescription(
         key="error_rate",
         translation_key="error_rate",
         entity_category=_DETAIL,
@@ -182,7 +182,7 @@ COSTS = (
     ),
 )
 
-COST_PER_REQUEST = AccountSensorDescription(
+COST_PER_REQUEST = UsageSensorDescription(
     key="cost_per_request",
     translation_key="cost_per_request",
     entity_category=_DETAIL,
@@ -198,10 +198,10 @@ BUDGET_LEFT = SensorEntityDescription(
 )
 
 
-class AccountSensor(AccountEntity, SensorEntity):
+class UsageSensor(UsageEntity, SensorEntity):
     """Shows a figure of the table."""
 
-    entity_description: AccountSensorDescription
+    entity_description: UsageSensorDescription
 
     @property
     @override
@@ -209,7 +209,7 @@ class AccountSensor(AccountEntity, SensorEntity):
         return self.entity_description.value_fn(self.coordinator)
 
 
-class CostPerRequest(AccountSensor):
+class CostPerRequest(UsageSensor):
     """On average of this month."""
 
     @property
@@ -218,7 +218,7 @@ class CostPerRequest(AccountSensor):
         return self.coordinator.cost_currency
 
 
-class CostSensor(AccountEntity, SensorEntity):
+class CostSensor(UsageEntity, SensorEntity):
     """What was spent; what is in another currency than most is an attribute."""
 
     entity_description: CostDescription
@@ -247,7 +247,7 @@ class CostSensor(AccountEntity, SensorEntity):
         return {"other_currencies": others} if others else None
 
 
-class _BudgetSensor(AccountEntity, SensorEntity):
+class _BudgetSensor(UsageEntity, SensorEntity):
     """Of several budgets, the one that is nearest to its end."""
 
     @property
@@ -283,7 +283,7 @@ class BudgetLeftSensor(_BudgetSensor):
         return None if (state := self._state) is None else max(0.0, 100.0 - state.percent)
 
 
-def account_sensors(account: Account) -> list[SensorEntity]:
+def usage_sensors(account: UsageTracker) -> list[SensorEntity]:
     """All that an account has."""
     of_key = account.scope is Scope.KEY
     figures = [*COUNTS, *RECENT]
@@ -296,7 +296,7 @@ def account_sensors(account: Account) -> list[SensorEntity]:
         figures = [
             replace(figure, entity_registry_enabled_default=False) if figure.key == "errors" else figure for figure in figures
         ]
-    sensors: list[SensorEntity] = [AccountSensor(account, figure) for figure in figures]
+    sensors: list[SensorEntity] = [UsageSensor(account, figure) for figure in figures]
     if not account.is_agent:
         sensors += [CostSensor(account, cost) for cost in COSTS]
         sensors.append(CostPerRequest(account, COST_PER_REQUEST))

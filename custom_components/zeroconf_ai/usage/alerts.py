@@ -27,7 +27,7 @@ from ..core.accounting.store import AccountingStore
 from ..core.protocol.values import NANO
 from ..markdown import escape
 from .display_names import budget_owner
-from .trackers import Accounts
+from .trackers import UsageTrackers
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
 class Alerts:
     """Lives from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, accounts: Accounts) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, accounts: UsageTrackers) -> None:
         """`accounts` know the currencies."""
         self._hass = hass
         self._entry = entry

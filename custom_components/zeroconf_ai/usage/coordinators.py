@@ -75,7 +75,7 @@ class Recent:
         return found[max(0, -(-len(found) * percent // 100) - 1)] if found else None
 
 
-class Account(DataUpdateCoordinator[None]):
+class UsageTracker(DataUpdateCoordinator[None]):
     """Whose use it is, with a device. Lives from when there is one until it is gone."""
 
     config_entry: ConfigEntry

@@ -10,15 +10,15 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..core.accounting.budgets.budget_store import BudgetState
 from ..core.protocol.values import NANO
-from .coordinators import Account
+from .coordinators import UsageTracker
 
 
-class AccountEntity(CoordinatorEntity[Account]):
+class UsageEntity(CoordinatorEntity[UsageTracker]):
     """An entity that shows or sets something of an account."""
 
     _attr_has_entity_name = True
 
-    def __init__(self, account: Account, description: EntityDescription) -> None:
+    def __init__(self, account: UsageTracker, description: EntityDescription) -> None:
         """`description.key` is unique among the entities of the account's device."""
         super().__init__(account)
         self.entity_description = description

@@ -18,7 +18,7 @@ from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Generation, Recorder
 from ..pool_coordinator import MemberCoordinator
-from .coordinators import Account
+from .coordinators import UsageTracker
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def key_device(key_id: str) -> str:
     return f"key_{key_id}"
 
 
-class Accounts(Recorder):
+class UsageTrackers(Recorder):
     """Lives from `start` to `close`."""
 
     def __init__(
@@ -48,16 +48,16 @@ class Accounts(Recorder):
         self._store = store
         self._backends = backends
         self._device_id = device_id
-        self._running: dict[tuple[Scope, str], Account] = {}
-        self._listeners: list[Callable[[Account], None]] = []
+        self._running: dict[tuple[Scope, str], UsageTracker] = {}
+        self._listeners: list[Callable[[UsageTracker], None]] = []
         self._stops: list[Callable[[], None]] = []
-        self.household = Account(hass, entry, store, Scope.HOUSEHOLD, "", device=entry.entry_id, name=entry.title)
+        self.household = UsageTracker(hass, entry, store, Scope.HOUSEHOLD, "", device=entry.entry_id, name=entry.title)
 
-    def __iter__(self) -> Iterator[Account]:
+    def __iter__(self) -> Iterator[UsageTracker]:
         """Those that there are, the household's first."""
         return iter((self.household, *self._running.values()))
 
-    def get(self, scope: Scope, subject: str) -> Account | None:
+    def get(self, scope: Scope, subject: str) -> UsageTracker | None:
         """An account; None where there is none. The household has those of users."""
         return self.household if scope in (Scope.HOUSEHOLD, Scope.USER) else self._running.get((scope, subject))
 
@@ -83,7 +83,7 @@ class Accounts(Recorder):
         self._running.clear()
 
     @callback
-    def listen(self, listener: Callable[[Account], None]) -> Callable[[], None]:
+    def listen(self, listener: Callable[[UsageTracker], None]) -> Callable[[], None]:
         """Call `listener` with each that there is, and with each that comes. Returns what ends it."""
         self._listeners.append(listener)
         for account in self:
@@ -114,7 +114,7 @@ class Accounts(Recorder):
             self._drop(*gone)
         for backend_id, coordinator in backends.items():
             if (Scope.BACKEND, backend_id) not in self._running:
-                account = Account(
+                account = UsageTracker(
                     self._hass,
                     self._entry,
                     self._store,
@@ -142,12 +142,14 @@ class Accounts(Recorder):
         )
         account = self._running.get((Scope.KEY, key.id))
         if account is None:
-            self._add(Account(self._hass, self._entry, self._store, Scope.KEY, key.id, device=key_device(key.id), name=key.name))
+            self._add(
+                UsageTracker(self._hass, self._entry, self._store, Scope.KEY, key.id, device=key_device(key.id), name=key.name)
+            )
         elif account.name != key.name:
             account.name = key.name
             dr.async_get(self._hass).async_update_device(device.id, name=key.name)
 
-    def _add(self, account: Account) -> None:
+    def _add(self, account: UsageTracker) -> None:
         self._running[account.scope, account.subject] = account
         for listener in tuple(self._listeners):
             listener(account)
