@@ -1,4 +1,4 @@
-"""The ways out of the repairs in issues.py."""
+"""The fix flows of the repairs that `issues.py` creates."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""What the entities of the accounts follow: of the household, of each backend of the gateway and of each key what it used.
+"""Usage trackers: what the entities show of the usage of the household, of each backend of the gateway and of each API key.
 
-All of it is in memory already (`AccountingStore.totals`), so that it is the same after a restart; entities are told once a second.
+The figures are the accounting store's totals, which survive a restart. Entities are updated once a second.
 """
 
 from collections import deque
