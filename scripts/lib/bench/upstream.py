@@ -1,7 +1,7 @@
 """A model that answers at once: an HTTP server of a few lines, so that what is measured is who stands before it.
 
-Model `swift` streams as fast as it is read, each token in a write of its own; `paced` says 50 tokens a second. Requests come
-one at a time on a connection.
+Model `swift` streams as fast as it is read, each token in a write of its own; `paced` says 50 tokens a second. Where the usage is
+asked for, all chunks before the last have `"usage":null`, as OpenAI's have. Requests come one at a time on a connection.
 """
 
 import asyncio
@@ -21,8 +21,9 @@ def _event(data: object) -> bytes:
     return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
-def _token(number: int) -> bytes:
-    return _event(_HEAD | {"choices": [{"index": 0, "delta": {"content": f"word{number} "}, "finish_reason": None}]})
+def _chunk(delta: dict[str, str], finish_reason: str | None, *, counted: bool) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return _event(_HEAD | {"choices": [choice]} | ({"usage": None} if counted else {}))
 
 
 def _chunked(body: bytes) -> bytes:
@@ -48,8 +49,12 @@ _WHOLE = _reply(
 _MODELS = _reply(orjson.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in ("swift", "paced")]}))
 _HEALTH = _reply(orjson.dumps({"status": "ok"}))
 _STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-_PIECES = [_chunked(_token(number)) for number in range(TOKENS)]
-_STOP = _event(_HEAD | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+_PIECES = {
+    counted: [_chunked(_chunk({"content": f"word{number} "}, None, counted=counted)) for number in range(TOKENS)]
+    for counted in (False, True)
+}
+"""By whether the usage is asked for."""
+_STOP = {counted: _chunk({}, "stop", counted=counted) for counted in (False, True)}
 _COUNT = _event(_HEAD | {"choices": [], "usage": _USAGE})
 _DONE = b"data: [DONE]\n\n"
 
@@ -118,14 +123,14 @@ class _Server(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._transport.write(_STREAM)
         begun = loop.time()
-        for number, piece in enumerate(_PIECES):
+        for number, piece in enumerate(_PIECES[counted]):
             if paced:
                 await asyncio.sleep(begun + number / TOKENS_PER_SECOND - loop.time())
             else:
                 await asyncio.sleep(0)
             await self._writable.wait()
             self._transport.write(piece)
-        self._transport.write(_chunked(_STOP + (_COUNT if counted else b"") + _DONE) + b"0\r\n\r\n")
+        self._transport.write(_chunked(_STOP[counted] + (_COUNT if counted else b"") + _DONE) + b"0\r\n\r\n")
 
 
 def run(port: Connection) -> None:

@@ -3,6 +3,7 @@
 from itertools import pairwise
 import json
 from typing import Any
+from unittest.mock import Mock
 
 from hypothesis import given, strategies as st
 import orjson
@@ -212,6 +213,34 @@ def test_usage_is_picked_out_of_the_chunk_that_has_one() -> None:
     assert Chunk(b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}').usage == Usage(3, 2)
     assert Chunk(b'{"choices":[],"usage":null}').usage is None
     assert Chunk(b'{"choices":[]}').usage is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":null,"obfuscation":"x"}',
+        b'{"usage": null, "choices": []}',
+        b'{"usage"\t:\n null, "choices": [{"delta": {"content": "the key \\"usage\\":{} of it"}}]}',
+    ],
+)
+def test_usage_null_is_found_without_parsing_the_chunk(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = Mock(wraps=orjson.loads)
+    monkeypatch.setattr("zeroconf_ai.protocol.chunks.json.loads", parse)
+    assert Chunk(raw).usage is None
+    parse.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"choices":[{"delta":{"usage":null}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
+        b'{"usage":{"prompt_tokens":3,"completion_tokens":2},"x":{"usage":null}}',
+        b'{"usage":null,"usage":{"prompt_tokens":3,"completion_tokens":2}}',
+        b'{"model":"usage","usage":{"prompt_tokens":3,"completion_tokens":2}}',
+    ],
+)
+def test_usage_null_elsewhere_in_the_chunk_hides_no_usage(raw: bytes) -> None:
+    assert Chunk(raw).usage == Usage(3, 2)
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"[]", b"null", b'"a"', b"\xff", b"[" * 5000])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+import re
 import time
 from typing import Any, Self, override
 from uuid import uuid4
@@ -11,6 +12,9 @@ import orjson
 from . import json
 from .usage import Usage
 from .values import mapping
+
+_USAGE = b'"usage"'
+_NULL = re.compile(rb"\s*:\s*null")
 
 
 class Chunk:
@@ -43,8 +47,8 @@ class Chunk:
 
     @property
     def usage(self) -> Usage | None:
-        """The usage that it carries. Chunks without one are told apart without parsing them."""
-        return Usage.parse(self.data.get("usage")) if b'"usage"' in self.raw else None
+        """The usage that it carries. Chunks without one, or with null (OpenAI's all but the last), are not parsed."""
+        return Usage.parse(self.data.get("usage")) if _has_usage(self.raw) else None
 
     @property
     def finish_reason(self) -> str | None:
@@ -55,6 +59,20 @@ class Chunk:
     def __repr__(self) -> str:
         """Sizes only: what people say does not belong into a log."""
         return f"<Chunk of {len(self.raw)} bytes>"
+
+
+def _has_usage(raw: bytes) -> bool:
+    """Whether a chunk may carry a usage: False only where each `"usage"` in it is a key with the value null.
+
+    A quotation mark inside of a JSON string is escaped, so that `"usage":null` is never a piece of a text.
+    """
+    at = raw.find(_USAGE)
+    while at >= 0:
+        at += len(_USAGE)
+        if _NULL.match(raw, at) is None:
+            return True
+        at = raw.find(_USAGE, at)
+    return False
 
 
 def completion_as_chunk(raw: bytes) -> Chunk:
