@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.usage.generation import Generation, Recorder
+from custom_components.zeroconf_ai.core.routing.accounting import Accounting
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.components import conversation
 from homeassistant.components.conversation import trace
@@ -88,7 +89,7 @@ async def test_what_is_used_is_put_down_to_who_spoke(
         def record(self, generation: Generation) -> None:
             noted.append((generation.user_id, generation.source))
 
-    hass.data[DATA].engine.recorder = Notes()
+    await hass.data[DATA].engine.attach(Accounting(Notes()))
     for user_id in (hass_admin_user.id, hass_read_only_user.id, None):
         provider.answers = [text("Hi.")]
         await say(hass, user_id=user_id)

@@ -20,7 +20,7 @@ from .core.engine import Engine
 from .data import DATA, Shared, endpoint_of, is_gateway
 from .entity import provider_device
 from .flows.offers import async_get_offers
-from .gateway.runtime import async_setup_gateway, async_unload_gateway, gateway_runtime
+from .gateway.runtime import async_close_metered_backends, async_setup_gateway, async_unload_gateway, gateway_runtime
 from .provider.coordinator import ProviderCoordinator
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
@@ -44,6 +44,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     offers = await async_get_offers(hass)
     shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
+    await async_close_metered_backends(hass)
     async_setup_services(hass)
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)

@@ -27,6 +27,7 @@ from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import StreamBrokenError, UnavailableError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.pool.pool import Member
 
 CALLER = Caller(Source.HTTP, "test", key_id="k1")
@@ -53,7 +54,8 @@ def book() -> Book:
 
 @pytest.fixture
 async def engine(book: Book) -> AsyncIterator[Engine]:
-    engine = Engine(own_id="this-gateway", recorder=book)
+    engine = Engine(own_id="this-gateway")
+    await engine.attach(Accounting(recorder=book))
     yield engine
     await engine.close()
 

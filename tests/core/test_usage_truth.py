@@ -21,6 +21,7 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Terms
 from zeroconf_ai.routing.pool.pool import Member
 from zeroconf_ai.routing.pricing.bounds import USUAL_ANSWER
@@ -56,7 +57,8 @@ async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple
     """An engine before a cloud of one dialect, with the owner's prices."""
     book = Book()
     async with before(name, fake, **more) as backend:
-        engine = Engine(recorder=book)
+        engine = Engine()
+        await engine.attach(Accounting(recorder=book))
         member = engine.add(backend, Terms(prices={"*": PRICES}))
         yield engine, member, book
         await engine.close()
@@ -174,7 +176,8 @@ async def test_whole_answer_that_is_left_early_is_billed_as_the_upstream_will(
 
 async def test_whole_answer_that_is_left_early_at_home_is_counted_by_its_prompt() -> None:
     book, never = Book(), asyncio.Event()
-    engine = Engine(recorder=book)
+    engine = Engine()
+    await engine.attach(Accounting(recorder=book))
     home = StubBackend("home", never)
     engine.add(home)
     task = asyncio.create_task(use(engine, chat(max_tokens=500)))
@@ -236,7 +239,8 @@ async def test_answer_that_comes_too_late_is_billed(name: str) -> None:
 async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None:
     book = Book()
     async with before("openai", FakeOpenAI(Fault("stall", after=0, reply=Reply(WORDS))), timeouts=HASTY) as late:
-        engine = Engine(recorder=book, policy=Policy(retry_metered_timeouts=True))
+        engine = Engine(policy=Policy(retry_metered_timeouts=True))
+        await engine.attach(Accounting(recorder=book))
         member = engine.add(late, Terms(prices={"*": PRICES}))
         await engine.checker.check(member, models=True)
         member.priority_override = 1
@@ -252,7 +256,8 @@ async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None
 
 async def test_price_at_the_beginning_of_a_request_counts() -> None:
     book, go = Book(), asyncio.Event()
-    engine = Engine(recorder=book)
+    engine = Engine()
+    await engine.attach(Accounting(recorder=book))
     member = engine.add(
         StubBackend("a", [delta("Hello"), go, STOP, _used(10, 10)], cost=Cost.METERED), Terms(prices={"m": PRICES})
     )
@@ -268,7 +273,8 @@ async def test_price_at_the_beginning_of_a_request_counts() -> None:
 async def test_counts_on_the_way_are_not_taken_for_the_last() -> None:
     """Some servers tell what was used so far with every chunk; one that is cut off there has said more since."""
     book = Book()
-    engine = Engine(recorder=book)
+    engine = Engine()
+    await engine.attach(Accounting(recorder=book))
     first = delta("x" * 40) | {"usage": {"prompt_tokens": 50, "completion_tokens": 1}}
     engine.add(StubBackend("a", [first, *[delta("x" * 40)] * 4, StreamBrokenError("cut")]))
     with pytest.raises(StreamBrokenError):
@@ -279,7 +285,8 @@ async def test_counts_on_the_way_are_not_taken_for_the_last() -> None:
 
 async def test_meter_charges_a_request_for_what_its_machine_drew() -> None:
     book, go = Book(), asyncio.Event()
-    engine = Engine(recorder=book)
+    engine = Engine()
+    await engine.attach(Accounting(recorder=book))
     member = engine.add(StubBackend("a", [delta("Hello"), go, STOP, _used(1, 1)]))
     member.meter = meter = EnergyMeter(idle=10, tariff=DOLLAR, currency="EUR")
     async with engine.run(chat(stream=True), CALLER) as reply:
@@ -307,7 +314,7 @@ PATHS: dict[str, dict[str, Any]] = {
 async def test_usage_is_asked_for_and_shown_only_to_who_wants_it(path: str, wants: bool | None) -> None:
     fake, book = FakeOpenAI(Reply(WORDS)), Book()
     async with before("openai", fake) as backend, served(backend) as gateway:
-        gateway.engine.recorder = book
+        await gateway.engine.attach(Accounting(book))
         body: dict[str, Any] = {"model": "gpt-4.1", "stream": True, **PATHS[path]}
         body |= {} if wants is None else {"stream_options": {"include_usage": wants}}
         shown = await _stream(gateway, path, body)

@@ -4,7 +4,7 @@ It is also where all parts are put together; nothing else builds a pool, a check
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -30,6 +30,7 @@ from .protocol.record import ServiceRecord
 from .protocol.request import Kind, Request, Urgency
 from .protocol.status import Located
 from .protocol.usage import Usage
+from .routing.accounting import Accounting, combined
 from .routing.execution.reply import Reply
 from .routing.execution.router import Router
 from .routing.execution.sessions import Sessions
@@ -97,31 +98,20 @@ _ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of"
 class Engine:
     """Holds the backends and answers requests. Lives on one event loop."""
 
-    def __init__(
-        self,
-        *,
-        own_id: str | None = None,
-        policy: Policy | None = None,
-        recorder: Recorder | None = None,
-        admission_control: AdmissionControl | None = None,
-    ) -> None:
+    def __init__(self, *, own_id: str | None = None, policy: Policy | None = None) -> None:
         """`own_id` is this gateway's id, by which it recognises a request that went in a circle."""
         self.pool = Pool()
         self.checker = HealthChecker(self.pool)
         self.policy = policy or Policy()
         """May be replaced at any time; requests that are being routed go on by the former one."""
-        self.recorder = recorder
-        """Where what was used is left; None: nowhere."""
-        self.admission_control = admission_control
-        """Whom every request must pass; None: there are no limits and no budgets."""
-        self.bodies: ConversationStore | None = None
-        """Where it is kept what was asked and answered; None, as long as its owner does not want that."""
         self.own_id = own_id
         self.limiter = ConcurrencyLimiter()
         """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
         self.sessions = Sessions()
         """Where sessions are; they outlive a restart once they are opened."""
         self._router = Router(self.pool, self.checker, self.sessions)
+        self._attached: dict[object, Accounting] = {}
+        self._accounting = Accounting()
 
     @property
     def own_id(self) -> str | None:
@@ -131,6 +121,44 @@ class Engine:
     @own_id.setter
     def own_id(self, own_id: str | None) -> None:
         self.pool.own_id = own_id
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Records every request; None: nothing is recorded."""
+        return self._accounting.recorder
+
+    @property
+    def admission_control(self) -> AdmissionControl | None:
+        """Checks every request; None: there are no limits and no budgets."""
+        return self._accounting.admission_control
+
+    @property
+    def bodies(self) -> ConversationStore | None:
+        """Stores prompts and answers; None: they are not stored."""
+        return self._accounting.bodies
+
+    async def attach(self, accounting: Accounting) -> Callable[[], None]:
+        """Add accounting; returns the function that detaches it, which may be called in any order and more than once.
+
+        Every recorder that is attached gets each record. Of admission control, stored conversations and stored sessions, the
+        newest counts. A request that runs meanwhile is settled with the admission control that admitted it, and recorded by
+        what is attached when it ends. Where the sessions cannot be loaded (DatabaseError), nothing is attached.
+        """
+        if accounting.sessions is not None:
+            await self.sessions.open(accounting.sessions)
+        token = object()
+        self._attached[token] = accounting
+        self._combine()
+
+        def detach() -> None:
+            if self._attached.pop(token, None) is not None:
+                self._combine()
+
+        return detach
+
+    def _combine(self) -> None:
+        self._accounting = combined(self._attached.values())
+        self.sessions.store_in(self._accounting.sessions)
 
     def add(self, backend: Backend, terms: Terms | None = None) -> Member:
         """Take a backend in. It is taken for well until it is checked. Raises ValueError where its id is taken."""
@@ -170,13 +198,14 @@ class Engine:
         reply: Reply | None = None
         bills: list[Bill] = []
         admission: Admission | None = None
+        admission_control, bodies = self.admission_control, None
         first = _ON_BEHALF_OF.get()
         if first is not None:  # what an agent spends on behalf of a key is that key's to pay
             caller = replace(caller, key_id=caller.key_id or first.key_id, user_id=caller.user_id or first.user_id)
         try:
             request = self._prepare(request, caller)
-            if self.admission_control is not None:
-                admission, barred = await self._admit(self.admission_control, request, caller, created, nested=first is not None)
+            if admission_control is not None:
+                admission, barred = await self._admit(admission_control, request, caller, created, nested=first is not None)
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
@@ -185,6 +214,7 @@ class Engine:
             if admission is not None:
                 reply.headers = admission.headers
             if self.bodies is not None and self.bodies.keep:
+                bodies = self.bodies
                 reply.listen(BODY_LIMIT)
             yield reply
         except ApiError as err:
@@ -200,9 +230,12 @@ class Engine:
                     place.release()
                 if self.recorder is not None or admission is not None:
                     generation = _ended(request, caller, reply, bills, refusal, created, started)
-                    self._settle(admission, generation, costs_by_backend(bills) if len(bills) > 1 else None)
-                    if reply is not None and self.bodies is not None and self.bodies.keep:
-                        self._keep(self.bodies, generation, request, reply, caller.username)
+                    if admission_control is not None and admission is not None:
+                        self._settle(admission_control, admission, generation, bills)
+                    if self.recorder is not None:
+                        self.recorder.record(generation)
+                    if reply is not None and bodies is not None and bodies is self.bodies and bodies.keep:
+                        self._keep(bodies, generation, request, reply, caller.username)
 
     async def _admit(
         self, admission_control: AdmissionControl, request: Request, caller: Caller, created: float, *, nested: bool
@@ -239,14 +272,13 @@ class Engine:
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
         return admission, admission.barred | others
 
-    def _settle(self, admission: Admission | None, generation: Generation, costs: Mapping[str, int] | None) -> None:
-        """Leave what was used with all who count it. `costs`: what each of several backends costs."""
-        if admission is not None:
-            admission.settle(generation, costs)
-            if self.admission_control is not None and generation.backend_id is not None:
-                self._follow_cost(self.admission_control, generation.backend_id)
-        if self.recorder is not None:
-            self.recorder.record(generation)
+    def _settle(
+        self, admission_control: AdmissionControl, admission: Admission, generation: Generation, bills: Sequence[Bill]
+    ) -> None:
+        """Give the reservation back for what was used."""
+        admission.settle(generation, costs_by_backend(bills) if len(bills) > 1 else None)
+        if generation.backend_id is not None:
+            self._follow_cost(admission_control, generation.backend_id)
 
     def _keep(
         self, bodies: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None

@@ -44,9 +44,9 @@ from ..core import __version__
 from ..core.accounting.admission_control import MeteredClosed
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
-from ..core.accounting.usage.generation import Recorders
 from ..core.protocol.record import Auth
 from ..core.protocol.values import money
+from ..core.routing.accounting import Accounting
 from ..core.routing.policy import Policy
 from ..core.routing.pool.concurrency import QUEUE_LENGTH
 from ..core.server.access.cors import Origins
@@ -143,10 +143,8 @@ class GatewayRuntime:
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.store)
         self._engine.own_id = self.server.id
-        self._engine.recorder = Recorders(self.store.ledger, self.metrics, self.coordinator.counts, self.accounts)
-        self._engine.admission_control = self.store.admission_control
-        self._engine.bodies = self.store.bodies
-        await self._engine.sessions.open(self.store.sessions)
+        accounting = Accounting.of(self.store, self.metrics, self.coordinator.counts, self.accounts)
+        self._stack.callback(await self._engine.attach(accounting))
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)
         self.backend_coordinators.apply()
@@ -232,10 +230,8 @@ class GatewayRuntime:
     @callback
     def _release_engine(self) -> None:
         engine = self._engine
-        engine.recorder = engine.admission_control = engine.bodies = engine.own_id = None
-        engine.policy = Policy()
+        engine.own_id, engine.policy = None, Policy()
         engine.limiter.limit, engine.limiter.queue_length = None, QUEUE_LENGTH
-        engine.sessions.close()
 
 
 type GatewayConfigEntry = ConfigEntry[GatewayRuntime]
@@ -253,12 +249,20 @@ def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
     return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
 
 
+async def async_close_metered_backends(hass: HomeAssistant) -> None:
+    """Let backends that cost money answer nobody while the gateway should be loaded and is not: nobody knows the budgets then."""
+
+    def is_due() -> bool:
+        entry = gateway_entry(hass)
+        return entry is not None and entry.state in _NOT_LOADED
+
+    await hass.data[DATA].engine.attach(Accounting(admission_control=MeteredClosed(is_due)))
+
+
 async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
     async_register_views(hass, partial(_find_server, hass))  # what asks while the database cannot be opened is told so, too
-    closed = MeteredClosed(lambda: entry.state in _NOT_LOADED)
-    hass.data[DATA].engine.admission_control = closed
     try:
         store = await async_open_store(hass, entry)
         entry.runtime_data = runtime = GatewayRuntime(hass, entry, store, device.id)
@@ -267,7 +271,6 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
             await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         except BaseException:
             await runtime.close()
-            hass.data[DATA].engine.admission_control = closed
             raise
     except DatabaseError as err:
         raise ConfigEntryNotReady(

@@ -36,6 +36,7 @@ from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.metrics import Metrics
 
 from .processes import resident
@@ -279,11 +280,11 @@ async def _median(work: Callable[[], Awaitable[object]]) -> float:
 
 async def _memory(store: AccountingStore, requests: int) -> Figure:
     """How this process grows over so many requests through the engine, by all that keeps something of each."""
-    engine = Engine(admission_control=store.admission_control)
+    engine = Engine()
     member = engine.add(DemoBackend(BackendInfo("demo", "Demo", CAPABILITIES), word_seconds=0.0))
     await engine.checker.check(member)
     metrics = Metrics(engine.pool, engine.limiter)
-    engine.recorder = Recorders(metrics, store.ledger)
+    await engine.attach(Accounting(Recorders(metrics, store.ledger), store.admission_control))
     caller = Caller(Source.HTTP, name="Key 1", key_id="1")
 
     async def ask(number: int) -> None:

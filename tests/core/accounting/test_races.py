@@ -23,6 +23,7 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.guard import Guard
 
 from ...support.fakes.upstream import STOP, USAGE, StubBackend, delta
@@ -43,9 +44,8 @@ def cloud() -> StubBackend:
     return StubBackend("cloud", [delta("Hello"), STOP, USAGE], models=[model], cost=Cost.METERED)
 
 
-def keep(gateway: Served, store: AccountingStore) -> None:
-    gateway.engine.recorder = store.ledger
-    gateway.engine.admission_control = store.admission_control
+async def keep(gateway: Served, store: AccountingStore) -> None:
+    await gateway.engine.attach(Accounting.of(store))
 
 
 async def total(store: AccountingStore, budget_id: str) -> int:
@@ -61,7 +61,7 @@ async def test_fifty_requests_at_once_spend_at_most_one_cent(store: AccountingSt
     go_on = asyncio.Event()
     cloud.outcomes = [[delta("Hello"), go_on, STOP, USAGE]]
     async with served(cloud, access=Guard(store.keys)) as gateway:
-        keep(gateway, store)
+        await keep(gateway, store)
         member = next(iter(gateway.engine.pool))
         member.limiter.limit = None
         gateway.engine.limiter.limit = None
@@ -95,7 +95,7 @@ async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_be
     key, secret = await store.keys.create("Phone")
     await store.budgets.set(Scope.KEY, key.id, CENT, Period.MONTH)
     async with served(cloud, access=Guard(store.keys)) as gateway:
-        keep(gateway, store)
+        await keep(gateway, store)
         async with openai.AsyncOpenAI(base_url=gateway.url, api_key=secret, max_retries=3) as client:
             messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
             await client.chat.completions.create(model="m", messages=messages, max_tokens=10)
@@ -116,7 +116,7 @@ async def test_a_request_that_is_given_up_is_charged_what_was_said(store: Accoun
     never = asyncio.Event()
     cloud.outcomes = [[delta("four words of text"), never, STOP]]
     async with served(cloud) as gateway:
-        keep(gateway, store)
+        await keep(gateway, store)
         async with gateway.session.post(f"{gateway.url}/chat/completions", json=ASK | {"stream": True}) as response:
             await response.content.readline()
             response.close()

@@ -12,6 +12,7 @@ import pytest
 
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 
 from ...support.fakes.upstream import StubBackend
@@ -30,7 +31,7 @@ async def kept(store: AccountingStore, **guard: Any) -> AsyncIterator[Served]:
     """A gateway with keys and records."""
     backend = StubBackend("one", models=["test-model"])
     async with served(backend, access=Guard(store.keys, **guard), ledger=store.ledger) as gateway:
-        gateway.engine.recorder = store.ledger
+        await gateway.engine.attach(Accounting(store.ledger))
         yield gateway
 
 

@@ -19,6 +19,7 @@ from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost, Placement
 from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.server.access.guard import Guard
 
@@ -34,8 +35,7 @@ async def limited(file: Path, *backends: StubBackend) -> AsyncIterator[tuple[Ser
     store = await AccountingStore.open(file)
     try:
         async with served(*(backends or (StubBackend("local"),)), access=Guard(store.keys)) as gateway:
-            gateway.engine.recorder = store.ledger
-            gateway.engine.admission_control = store.admission_control
+            await gateway.engine.attach(Accounting.of(store))
             yield gateway, store
     finally:
         await store.close()

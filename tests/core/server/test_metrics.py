@@ -12,13 +12,14 @@ import pytest
 from zeroconf_ai.accounting.budget import Scope, make_budget
 from zeroconf_ai.accounting.budgets.budget_store import BudgetState
 from zeroconf_ai.accounting.periods import Period, window
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.backends.base import Backend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.server import metrics as module
@@ -33,7 +34,7 @@ async def measured(*backends: Backend, **options: Any) -> AsyncIterator[Served]:
     """A gateway that keeps metrics."""
     async with served(*backends, **options) as gateway:
         metrics = Metrics(gateway.engine.pool, gateway.engine.limiter)
-        gateway.engine.recorder = Recorders(metrics)
+        await gateway.engine.attach(Accounting(metrics))
         gateway.gateway.metrics = metrics
         yield gateway
         metrics.close()

@@ -23,6 +23,7 @@ import yaml
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Recorders
 from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.dispatch import Route
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
@@ -102,7 +103,7 @@ async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterato
         backend = DemoBackend(word_seconds=0.0)
         async with served(backend, access=Guard(store.keys), ledger=store.ledger, audio=audio or FakeAudio()) as gateway:
             metrics = Metrics(gateway.engine.pool)
-            gateway.engine.recorder = Recorders(store.ledger, metrics)
+            await gateway.engine.attach(Accounting(Recorders(store.ledger, metrics)))
             gateway.gateway.metrics = metrics
             yield gateway, secret
             metrics.close()

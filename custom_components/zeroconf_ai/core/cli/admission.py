@@ -13,9 +13,9 @@ from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
 from ..accounting.storage.database import DatabaseError, address_digest
 from ..accounting.store import AccountingStore
-from ..accounting.usage.generation import Recorders
 from ..engine import Engine
 from ..protocol.record import Auth
+from ..routing.accounting import Accounting
 from ..server.access.cors import Origins
 from ..server.access.guard import PRIVATE_NETWORKS, Guard
 from ..server.metrics import Metrics
@@ -178,7 +178,7 @@ class Admission:
         store = await self._open(stack, keep_bodies=None)
         if store.loss_unconfirmed:
             click.echo(_lost(store, self.database), err=True)
-        engine.admission_control = store.admission_control
+        stack.callback(await engine.attach(Accounting(admission_control=store.admission_control)))
 
     async def _open(self, stack: AsyncExitStack, *, keep_bodies: bool | None) -> AccountingStore:
         where = self.database or str(state.database_file())
@@ -217,10 +217,8 @@ async def keep_records(stack: AsyncExitStack, engine: Engine, store: AccountingS
     """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
     metrics = Metrics(engine.pool, engine.limiter)
     stack.callback(metrics.close)
-    engine.recorder = Recorders(metrics, store.ledger) if store is not None else metrics
+    accounting = Accounting(metrics) if store is None else Accounting.of(store, metrics)
+    stack.callback(await engine.attach(accounting))
     if store is not None:
-        engine.admission_control = store.admission_control
-        engine.bodies = store.bodies
         metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])
-        await engine.sessions.open(store.sessions)
     return metrics

@@ -28,6 +28,7 @@ from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Terms
 from zeroconf_ai.routing.pricing.billing import Bill
 
@@ -145,7 +146,8 @@ def text_size(value: object) -> int:
 async def spending(store: AccountingStore, *clouds: StubBackend, amount: int = CENT) -> AsyncIterator[Engine]:
     """An engine whose household may spend so much."""
     await store.budgets.set(Scope.HOUSEHOLD, None, amount, Period.MONTH)
-    engine = Engine(admission_control=store.admission_control, recorder=store.ledger)
+    engine = Engine()
+    await engine.attach(Accounting.of(store))
     for cloud in clouds:
         await engine.checker.check(engine.add(cloud), models=True)
     yield engine
@@ -219,7 +221,7 @@ async def test_request_that_may_cost_more_than_is_left_is_not_sent(store: Accoun
         cloud.listed = (ModelInfo("embed", pricing=PRICES.to_json()),)
     await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     async with served(cloud) as gateway:
-        gateway.engine.admission_control, gateway.engine.recorder = store.admission_control, store.ledger
+        await gateway.engine.attach(Accounting.of(store))
         model = "embed" if path == "embeddings" else "m"
         status, answer, _ = await gateway.ask("POST", path, json={"model": model, **body})
     assert status in (400, 429), answer

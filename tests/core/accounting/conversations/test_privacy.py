@@ -17,6 +17,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.rollups import FORGOTTEN, Group
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.request import Kind, Request
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.execution.sessions import session_key
 
 from ....support.fakes.upstream import STOP, USAGE, StubBackend, delta
@@ -66,8 +67,8 @@ async def test_old_acts_go(store: AccountingStore, fresh_database: FreshDatabase
 
 
 async def test_by_default_no_word_is_stored(store: AccountingStore, fresh_database: FreshDatabase) -> None:
-    engine = Engine(recorder=store.ledger)
-    await engine.sessions.open(store.sessions)
+    engine = Engine()
+    await engine.attach(Accounting(recorder=store.ledger, sessions=store.sessions))
     said = [[delta(f"{CANARY} answered"), STOP, USAGE]]
     await engine.checker.check(engine.add(StubBackend("one", *said)))
     messages = [{"role": "system", "content": CANARY}, {"role": "user", "content": f"{CANARY} asked"}]
@@ -90,8 +91,8 @@ async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_
     for keeps, whole in ((None, False), (True, False), (True, True), (False, False)):
         store = await AccountingStore.open(fresh_database.url, keep_bodies=keeps)
         key, _ = await store.keys.create("Phone")
-        engine = Engine(recorder=store.ledger)
-        engine.bodies = store.bodies
+        engine = Engine()
+        await engine.attach(Accounting(recorder=store.ledger, bodies=store.bodies))
         await engine.checker.check(engine.add(StubBackend("one", [delta(f"{CANARY} answered"), STOP, USAGE])))
         messages = [{"role": "user", "content": f"{CANARY} asked"}]
         body = {"model": "m", "messages": messages, "stream": not whole}

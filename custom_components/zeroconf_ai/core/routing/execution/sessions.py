@@ -61,9 +61,9 @@ class Sessions:
                 self._saved[row.key] = row.last_used
         self._trim()
 
-    def close(self) -> None:
-        """Store nothing more. Those that are known go on."""
-        self._backend = None
+    def store_in(self, backend: SessionBackend | None) -> None:
+        """Store what comes from now on there, or with None nowhere. Known sessions stay known."""
+        self._backend = backend
 
     def find(self, request: Request) -> SessionRow | None:
         """Where the request's session is, or None for one that begins.

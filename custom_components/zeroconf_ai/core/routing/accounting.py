@@ -1,0 +1,43 @@
+"""`Accounting`: what limits, records and stores the requests of an engine."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..accounting.admission import AdmissionControl
+from ..accounting.conversations.messages import ConversationStore
+from ..accounting.store import AccountingStore
+from ..accounting.usage.generation import Recorder, Recorders
+from .execution.sessions import SessionBackend
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What `Engine.attach` adds to an engine. Each part may be missing."""
+
+    recorder: Recorder | None = None
+    """Records every request."""
+    admission_control: AdmissionControl | None = None
+    """Checks limits and budgets before a request runs."""
+    bodies: ConversationStore | None = None
+    """Stores prompts and answers, where the owner wants that."""
+    sessions: SessionBackend | None = None
+    """Stores which backend and model a session is with."""
+
+    @classmethod
+    def of(cls, store: AccountingStore, *recorders: Recorder) -> Accounting:
+        """All that an accounting store keeps; `recorders` get the same records as its ledger, after it."""
+        return cls(Recorders(store.ledger, *recorders), store.admission_control, store.bodies, store.sessions)
+
+
+def combined(attached: Iterable[Accounting]) -> Accounting:
+    """Several as one: all recorders, in the order in which they were attached; of each other part, the newest."""
+    recorders: list[Recorder] = []
+    control, bodies, sessions = None, None, None
+    for one in attached:
+        if one.recorder is not None:
+            recorders.append(one.recorder)
+        control = one.admission_control or control
+        bodies = one.bodies or bodies
+        sessions = one.sessions or sessions
+    recorder = recorders[0] if len(recorders) == 1 else Recorders(*recorders) if recorders else None
+    return Accounting(recorder, control, bodies, sessions)

@@ -1,0 +1,207 @@
+"""Accounting of an engine: what is attached counts, in order, until it is detached."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import override
+
+import pytest
+
+from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat, delta
+from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
+from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.conversations.session_row import SessionRow
+from zeroconf_ai.accounting.periods import Period
+from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
+from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.models import ModelInfo
+from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.values import NANO
+from zeroconf_ai.routing.accounting import Accounting
+
+CALLER = Caller(Source.ASSIST, "test")
+ANSWER = [delta("Hello"), STOP, USAGE]
+PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})
+
+
+class Book(Recorder):
+    """Writes the id of each record, and its own name, into a common list."""
+
+    def __init__(self, name: str, written: list[tuple[str, str]]) -> None:
+        self._name, self._written = name, written
+
+    @override
+    def record(self, generation: Generation) -> None:
+        self._written.append((self._name, generation.id))
+
+
+class Pass(Admission):
+    """An admission without limits."""
+
+    def __init__(self, control: Doorkeeper) -> None:
+        self._control = control
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    @override
+    def barred(self) -> frozenset[str]:
+        return frozenset()
+
+    @override
+    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+        self._control.settled.append(generation)
+
+
+class Doorkeeper(AdmissionControl):
+    """Admits everything, and notes what it admitted and settled."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.settled: list[Generation] = []
+
+    @override
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        self.admitted += 1
+        return Pass(self)
+
+
+class Rows:
+    """Sessions in memory."""
+
+    def __init__(self, *rows: SessionRow | DatabaseError) -> None:
+        self._rows = rows
+        self.stored: list[SessionRow] = []
+
+    async def load(self, limit: int) -> list[SessionRow]:
+        for row in self._rows:
+            if isinstance(row, DatabaseError):
+                raise row
+        return [row for row in self._rows if isinstance(row, SessionRow)]
+
+    def put(self, row: SessionRow) -> None:
+        self.stored.append(row)
+
+    def drop(self, key: str) -> None:
+        pass
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine()
+    yield engine
+    await engine.close()
+
+
+async def ask(engine: Engine, request_id: str) -> None:
+    """One whole request."""
+    async with engine.run(replace(chat(), request_id=request_id), CALLER):
+        pass
+
+
+async def test_attach_two_recorders_both_record_in_the_order_of_attachment(engine: Engine) -> None:
+    written: list[tuple[str, str]] = []
+    await engine.checker.check(engine.add(StubBackend("one", ANSWER)))
+    detach_first = await engine.attach(Accounting(Book("first", written)))
+    detach_second = await engine.attach(Accounting(Book("second", written)))
+    await ask(engine, "a")
+    detach_first()
+    await ask(engine, "b")
+    detach_second()
+    await ask(engine, "c")
+    assert written == [("first", "a"), ("second", "a"), ("second", "b")]
+    assert engine.recorder is None
+
+
+async def test_attach_two_admission_controls_the_newest_admits(engine: Engine) -> None:
+    await engine.checker.check(engine.add(StubBackend("one", ANSWER)))
+    older, newer = Doorkeeper(), Doorkeeper()
+    await engine.attach(Accounting(admission_control=older))
+    detach_newer = await engine.attach(Accounting(admission_control=newer))
+    detach_recorder = await engine.attach(Accounting(Book("none", [])))
+    await ask(engine, "a")
+    assert (older.admitted, newer.admitted) == (0, 1)
+    detach_newer()
+    detach_recorder()
+    await ask(engine, "b")
+    assert (older.admitted, newer.admitted) == (1, 1)
+
+
+async def test_detach_the_older_one_leaves_the_newer_one_attached(engine: Engine) -> None:
+    older, newer = Doorkeeper(), Doorkeeper()
+    detach_older = await engine.attach(Accounting(admission_control=older))
+    await engine.attach(Accounting(admission_control=newer))
+    detach_older()
+    detach_older()
+    assert engine.admission_control is newer
+
+
+async def test_detach_while_a_request_runs_settles_it_with_what_admitted_it(engine: Engine) -> None:
+    go_on = asyncio.Event()
+    written: list[tuple[str, str]] = []
+    await engine.checker.check(engine.add(StubBackend("one", [delta("Hel"), go_on, delta("lo"), STOP, USAGE])))
+    former, next_one = Doorkeeper(), Doorkeeper()
+    detach = await engine.attach(Accounting(Book("former", written), former))
+    async with engine.run(replace(chat(stream=True), request_id="a"), CALLER) as reply:
+        chunks = reply.chunks()
+        await anext(chunks)
+        detach()
+        await engine.attach(Accounting(Book("next", written), next_one))
+        go_on.set()
+        async for _ in chunks:
+            pass
+    assert [(generation.id, generation.outcome) for generation in former.settled] == [("a", Outcome.OK)]
+    assert (next_one.admitted, next_one.settled) == (0, [])
+    assert written == [("next", "a")]
+
+
+async def test_detach_while_a_request_runs_gives_its_reservation_back(engine: Engine, tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+    cloud = StubBackend("cloud", [delta("Hel"), go_on, delta("lo"), STOP, USAGE], models=[PRICED], cost=Cost.METERED)
+    await engine.checker.check(engine.add(cloud), models=True)
+    store = await AccountingStore.open(tmp_path / "books.db")
+    try:
+        budget = await store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
+        detach = await engine.attach(Accounting.of(store))
+        async with engine.run(chat(stream=True, model="m", max_tokens=100), CALLER) as reply:
+            chunks = reply.chunks()
+            await anext(chunks)
+            reserved = store.budgets.state(budget.id).reserved
+            detach()
+            go_on.set()
+            async for _ in chunks:
+                pass
+        after = store.budgets.state(budget.id)
+    finally:
+        await store.close()
+    assert reserved > 0
+    assert after.reserved == 0
+    assert after.spent > 0
+
+
+async def test_attach_with_sessions_that_cannot_be_loaded_attaches_nothing(engine: Engine) -> None:
+    rows = Rows(DatabaseError("broken"))
+    with pytest.raises(DatabaseError):
+        await engine.attach(Accounting(Book("book", []), Doorkeeper(), sessions=rows))
+    assert (engine.recorder, engine.admission_control) == (None, None)
+    engine.sessions.put("n:1", "one", "m")
+    assert rows.stored == []
+
+
+async def test_detach_sessions_are_stored_by_the_one_before(engine: Engine) -> None:
+    older, newer = Rows(SessionRow("n:0", "one", "m", 1e12)), Rows()
+    detach_older = await engine.attach(Accounting(sessions=older))
+    detach_newer = await engine.attach(Accounting(sessions=newer))
+    engine.sessions.put("n:1", "one", "m")
+    detach_newer()
+    engine.sessions.put("n:2", "one", "m")
+    detach_older()
+    engine.sessions.put("n:3", "one", "m")
+    assert ([row.key for row in newer.stored], [row.key for row in older.stored]) == (["n:1"], ["n:2"])
+    assert len(engine.sessions) == 4
