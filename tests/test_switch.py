@@ -22,7 +22,7 @@ from homeassistant.helpers import entity_registry as er
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import AGENT, agent_data, ask, make_entry, set_up
 
-ROUTING = "switch.test_provider_use_for_routing"
+ROUTING = "switch.test_provider_use_this_provider"
 
 
 async def test_entity(

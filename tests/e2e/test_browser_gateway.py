@@ -24,7 +24,7 @@ async def test_a_few_clicks_share_the_home(home: Home, client: HomeClient) -> No
         await choice.click()
         await page.get_by_text("Home Assistant becomes a gateway").wait_for()
         await page.get_by_role("button", name="Submit").click()
-        await page.get_by_text("This key is shown only now").wait_for()
+        await page.get_by_text("This API key is shown only now").wait_for()
         shown = await page.locator("pre").all_inner_texts()
         key = next(text.strip() for text in shown if text.startswith("zai_"))
         curl = next(text for text in shown if text.startswith("curl"))
@@ -42,7 +42,7 @@ async def test_a_few_clicks_share_the_home(home: Home, client: HomeClient) -> No
 
         await show(page, f"{home.url}/config/integrations/integration/zeroconf_ai")
         await page.get_by_role("button", name="Add backend").wait_for()
-        await page.get_by_text("Agent of this home").first.wait_for()
+        await page.get_by_text("Home Assistant agent").first.wait_for()
         await page.wait_for_timeout(1500)
         await screenshot(page, IMAGE)
         assert key not in home.log()

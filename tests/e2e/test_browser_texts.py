@@ -155,7 +155,7 @@ async def test_markup_of_a_provider_is_text_in_every_dialog(
         await network.async_update_service(info(record_of(provider, name=name, models=("other",))))
         await eventually(vanished, timeout=10)
         await show(page, f"{home.url}/config/repairs")
-        await page.get_by_text("lost its model").first.click()
+        await page.get_by_text("is no longer available").first.click()
         await page.get_by_text("no longer offers").wait_for()
         assert any(text.startswith(f"{name} no longer offers {models[0]}") for text in await page.evaluate(SHOWN))
         assert await dialog.locator("ha-markdown").locator("img, a").count() == 0
@@ -168,8 +168,8 @@ async def test_every_form_and_menu_has_all_its_texts(
 ) -> None:
     walk = Walk(client)
     add_service, configure = "Add service", "Configure"
-    pages = {"conversation": "Change agent", "ai_task_data": "Change AI task", "backend": "Add backend"}
-    pages["home_agent"] = "Share an agent of this home"
+    pages = {"conversation": "Change conversation agent", "ai_task_data": "Change AI task", "backend": "Add backend"}
+    pages["home_agent"] = "Share a Home Assistant agent"
     wrong_address: Json = {"host": "http://", "advanced": {}}
     closed: Json = {"host": f"{lan.host('tester').ipv4}:9", "advanced": {}}
 
@@ -242,7 +242,7 @@ async def test_every_form_and_menu_has_all_its_texts(
     issue = await eventually(vanished, timeout=10)
     assert issue is not None
     step = await client.rest("POST", "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue["issue_id"]})
-    repairs.append(("lost its model", step))
+    repairs.append(("is no longer available", step))
     provider.key, provider.open_health = "new", False
     await network.async_update_service(info(record_of(provider, models=("other-model", "third-model"))))
 

@@ -90,11 +90,11 @@ async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeP
     assert shown["name"] == "GPU box"
     assert shown["address"] == provider.base_url
     assert shown["models"] == "qwen3:8b, llama3, gemma3"
-    assert shown["capabilities"] == "chat, controlling devices"
-    assert shown["cost"] == "billed by use"
+    assert shown["capabilities"] == "chat, tools (device control)"
+    assert shown["cost"] == "usage-based billing"
     assert "outside your network" in shown["placement"]
     (flow,) = hass.config_entries.flow.async_progress()
-    assert flow["context"]["title_placeholders"] == {"name": "GPU box (qwen3:8b, llama3 (+1); billed by use)"}
+    assert flow["context"]["title_placeholders"] == {"name": "GPU box (qwen3:8b, llama3 (+1); usage-based billing)"}
     assert flow["context"]["configuration_url"] == f"http://127.0.0.1:{provider.port}"
     assert flow["context"]["confirm_only"]
     assert flow["context"]["unique_id"] == provider.id

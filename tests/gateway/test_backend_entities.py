@@ -34,13 +34,13 @@ async def test_a_backend_is_switched_off_and_put_in_its_place(
     client = await hass_client_no_auth()
     assert value(hass, "number.box_priority") == "100"
     await use(hass, "set_value", "number.box_priority", value=7)
-    await use(hass, "turn_off", "switch.box_use_for_routing")
-    assert (value(hass, "number.box_priority"), value(hass, "switch.box_use_for_routing")) == ("7", STATE_OFF)
+    await use(hass, "turn_off", "switch.box_use_this_provider")
+    assert (value(hass, "number.box_priority"), value(hass, "switch.box_use_this_provider")) == ("7", STATE_OFF)
     stored = next(iter(entry.subentries.values())).data
     assert (stored[CONF_PRIORITY], stored[CONF_ENABLED]) == (7, False)
     assert (member.priority, member.enabled) == (7, False)
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 503
-    await use(hass, "turn_on", "switch.box_use_for_routing")
+    await use(hass, "turn_on", "switch.box_use_this_provider")
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
     assert (entry.runtime_data, member_called(hass, "Box")) == (runtime, member)  # at once, without a reload
 
@@ -53,7 +53,7 @@ async def test_an_agent_of_the_home_has_what_it_can_have(hass: HomeAssistant) ->
     await use(hass, "set_value", "number.house_priority", value=3)
     assert value(hass, "number.house_priority") == "3"
     assert member_called(hass, "House").priority == 3  # another object in the pool, and found all the same
-    await use(hass, "turn_off", "switch.house_use_for_routing")
+    await use(hass, "turn_off", "switch.house_use_this_provider")
     await settle(hass)
     assert not member_called(hass, "House").enabled
     assert value(hass, "sensor.house_status") == "healthy"
@@ -111,16 +111,16 @@ async def test_a_refused_key_is_shown_and_asks_for_the_backends_own(hass: HomeAs
 async def test_a_backend_that_fails_again_and_again_shows_an_open_circuit(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, gateway_with(box(provider)))
     member = member_called(hass, "Box")
-    assert value(hass, "binary_sensor.box_circuit_open") == STATE_OFF
+    assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
     for _ in range(3):
         pool_of(hass).note_request_failure(member, UpstreamError("500"))
     await settle(hass)
-    assert value(hass, "binary_sensor.box_circuit_open") == STATE_ON
+    assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_ON
     assert value(hass, "sensor.box_status") == "healthy"  # its health checks still succeed
     member.breaker.succeed()
     pool_of(hass).note_success(member)
     await settle(hass)
-    assert value(hass, "binary_sensor.box_circuit_open") == STATE_OFF
+    assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
 
 
 async def test_a_button_asks_the_backend(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -139,7 +139,7 @@ async def test_a_backend_that_is_not_in_the_engine_yet_has_no_states(hass: HomeA
     assert values(hass, "box", "status", "errors", "models") == [STATE_UNAVAILABLE] * 3
     assert value(hass, "sensor.box_requests") == "0"  # what was used stays known
     assert value(hass, "event.box_availability") == STATE_UNAVAILABLE
-    assert value(hass, "switch.box_use_for_routing") == STATE_UNAVAILABLE
+    assert value(hass, "switch.box_use_this_provider") == STATE_UNAVAILABLE
     await use(hass, "press", "button.box_check_now")
     pool_of(hass).add(member)
     pool_of(hass).tell(member.id)

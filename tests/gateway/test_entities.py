@@ -285,12 +285,12 @@ async def test_switched_off_it_answers_nobody_and_is_no_longer_advertised(
 async def test_strategy_and_concurrency_apply_at_once(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     runtime, engine = runtime_of(entry), hass.data[DATA].engine
-    assert value(hass, "select.test_gateway_strategy") == "priority"
+    assert value(hass, "select.test_gateway_routing_strategy") == "priority"
     assert value(hass, "number.test_gateway_concurrent_requests") == "0"
-    await use(hass, "select_option", "select.test_gateway_strategy", option="least_busy")
+    await use(hass, "select_option", "select.test_gateway_routing_strategy", option="least_busy")
     await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=6)
     assert (engine.policy.strategy, engine.limiter.limit) == (Strategy.LEAST_BUSY, 6)
-    assert value(hass, "select.test_gateway_strategy") == "least_busy"
+    assert value(hass, "select.test_gateway_routing_strategy") == "least_busy"
     assert value(hass, "number.test_gateway_concurrent_requests") == "6"
     assert (entry.options[CONF_STRATEGY], entry.options[CONF_CONCURRENCY]) == ("least_busy", 6)
     await use(hass, "set_value", "number.test_gateway_concurrent_requests", value=0)
