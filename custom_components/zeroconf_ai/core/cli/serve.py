@@ -27,7 +27,7 @@ from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
-from . import admission, state
+from . import admission, process, state
 from .admission import Admission, keep_records
 from .presence import Presence, reachable_at
 from .upstreams import Sources, Supply
@@ -123,7 +123,7 @@ def command(
     options = Options(host, port, called, admitted, not no_advertise, saturn, priority, delay, as_json, sources)
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
-            asyncio.run(_serve(options, provider_id))
+            process.run(_serve(options, provider_id))
         except KeyboardInterrupt:  # where the event loop takes no signal handlers (Windows)
             sys.exit(0)
 
@@ -160,6 +160,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         advertised = options.advertise and await _advertise(stack, record, bound, gateway, saturn=options.saturn)
         addresses = reachable_at(bound, interface_addresses())
         url = record.base_url(addresses[0] if addresses else bound[0])
+        process.freeze_heap()
         if options.as_json:
             ready = {
                 "name": gateway.name,
