@@ -7,30 +7,26 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 import logging
-from secrets import token_hex
 import time
 
 import aiohttp
-import orjson
 
 from .accounting.admission import Admission, AdmissionControl, AdmissionRequest
-from .accounting.conversations.messages import BODY_LIMIT, ConversationStore, StoredExchange
-from .accounting.usage.generation import Generation, Outcome, Recorder
+from .accounting.conversations.messages import BODY_LIMIT, ConversationStore
+from .accounting.usage.generation import Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.demand import answer_count, answer_limit
 from .protocol.errors import ApiError, LoopDetectedError
 from .protocol.models import ModelInfo
-from .protocol.prices import DEFAULT_CURRENCY
 from .protocol.record import ServiceRecord
-from .protocol.request import Kind, Request, Urgency
+from .protocol.request import Kind, Request
 from .protocol.status import Located
-from .protocol.usage import Usage
 from .routing.accounting import Accounting, combined
+from .routing.caller import Caller, Source
 from .routing.execution.reply import Reply
 from .routing.execution.router import Router
 from .routing.execution.sessions import Sessions
@@ -38,9 +34,12 @@ from .routing.policy import Policy, Terms
 from .routing.pool.concurrency import ConcurrencyLimiter, Permit
 from .routing.pool.health import HealthChecker
 from .routing.pool.pool import Member, Pool
-from .routing.pricing.billing import Bill, costs_by_backend, total
+from .routing.pricing.billing import Bill, costs_by_backend
 from .routing.pricing.bounds import USUAL_ANSWER
 from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
+from .routing.records import LocalRun, exchange_of, local_record_of, record_of
+
+__all__ = ["Caller", "Engine", "Source", "ask_health"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,47 +47,6 @@ _LOGGER = logging.getLogger(__name__)
 def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Located]]:
     """What a `DiscoveryManager` asks providers with: `/v1/health` at each advertised address, without any key."""
     return partial(locate, session)
-
-
-class Source(StrEnum):
-    """Through which door a request came."""
-
-    ASSIST = "assist"
-    AI_TASK = "ai_task"
-    ACTION = "action"
-    HTTP = "http"
-    CLI = "cli"
-
-
-_INSIDE = frozenset({Source.ASSIST, Source.AI_TASK, Source.ACTION})
-"""Where the home itself asks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks."""
-
-    source: Source
-    name: str = ""
-    key_id: str | None = None
-    user_id: str | None = None
-    """Home Assistant's id of the user on whose behalf it asks."""
-    username: str | None = None
-    """Home Assistant's name of that user, where it is known."""
-    address: str | None = None
-    models: tuple[str, ...] = ()
-    """Patterns of the models that it may use; empty: all."""
-    background: bool = False
-    """Whether others go first."""
-    admin: bool = False
-    """Whether it may see what others did."""
-
-    @property
-    def urgency(self) -> Urgency:
-        """Its place where requests wait."""
-        if self.background:
-            return Urgency.BACKGROUND
-        return Urgency.VOICE if self.source is Source.ASSIST else Urgency.NORMAL
 
 
 _ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of", default=None)
@@ -229,13 +187,47 @@ class Engine:
                 if place is not None:
                     place.release()
                 if self.recorder is not None or admission is not None:
-                    generation = _ended(request, caller, reply, bills, refusal, created, started)
+                    generation = record_of(request, caller, reply, bills, refusal, created, started)
                     if admission_control is not None and admission is not None:
                         self._settle(admission_control, admission, generation, bills)
                     if self.recorder is not None:
                         self.recorder.record(generation)
                     if reply is not None and bodies is not None and bodies is self.bodies and bodies.keep:
                         self._keep(bodies, generation, request, reply, caller.username)
+
+    @asynccontextmanager
+    async def run_local(self, kind: str, caller: Caller, request_id: str, requested_model: str) -> AsyncIterator[LocalRun]:
+        """Run what no backend of the pool answers, such as Home Assistant's speech to text, inside the block.
+
+        The caller's limits and the queue are the same as for `run`. Raises RateLimitError, QuotaError or UnavailableError.
+        However it ends, it is recorded.
+        """
+        created, started = time.time(), time.perf_counter()
+        run = LocalRun(kind, requested_model)
+        refusal: ApiError | None = None
+        place: Permit | None = None
+        admission: Admission | None = None
+        try:
+            if self.admission_control is not None:
+                asked = AdmissionRequest(
+                    caller.source, kind, requested_model, caller.key_id, caller.user_id, caller.address, created=created
+                )
+                admission = await self.admission_control.admit(asked)
+                run.headers = admission.headers
+            place = await self.limiter.acquire(caller.urgency, request_id=request_id, key_id=caller.key_id)
+            yield run
+            run.finished = True
+        except ApiError as err:
+            refusal = err
+            raise
+        finally:
+            if place is not None:
+                place.release()
+            record = local_record_of(run, caller, request_id, refusal, created, started)
+            if admission is not None:
+                admission.settle(record)
+            if self.recorder is not None:
+                self.recorder.record(record)
 
     async def _admit(
         self, admission_control: AdmissionControl, request: Request, caller: Caller, created: float, *, nested: bool
@@ -284,7 +276,7 @@ class Engine:
         self, bodies: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
         try:
-            bodies.put(_kept(generation, request, reply, username))
+            bodies.put(exchange_of(generation, request, reply, username))
         except Exception:  # whatever is in it, the rest of the clean-up goes on
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 
@@ -315,7 +307,7 @@ class Engine:
             user_id=caller.user_id,
             key_id=caller.key_id,
             urgency=caller.urgency,
-            inside=caller.source in _INSIDE,
+            inside=caller.inside,
         )
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
@@ -332,64 +324,3 @@ class Engine:
                 await self.remove(member.id)
             except Exception:  # one that cannot be closed must not keep the others open
                 _LOGGER.exception("%s could not be closed", member.name)
-
-
-def _kept(generation: Generation, request: Request, reply: Reply, username: str | None) -> StoredExchange:
-    """What was asked and answered in a request whose record is `generation`."""
-    return StoredExchange(
-        generation.id,
-        generation.created,
-        generation.source,
-        orjson.dumps(request.body, default=str).decode(errors="replace"),
-        reply.said,
-        conversation_id=request.session,
-        username=username,
-        display_name=generation.caller or None,
-        key_id=generation.key_id,
-        user_id=generation.user_id,
-    )
-
-
-def _ended(
-    request: Request,
-    caller: Caller,
-    reply: Reply | None,
-    bills: Sequence[Bill],
-    refusal: ApiError | None,
-    created: float,
-    started: float,
-) -> Generation:
-    """The record of a request that came at `created` (`time.time()`) and `started` (`time.perf_counter()`).
-
-    One that neither came to its end nor failed was given up. `refusal` is why it was not answered.
-    """
-    failure = (reply and reply.failure) or refusal
-    answered = reply is not None and reply.finished and reply.failure is None
-    bill = bills[-1] if bills else None
-    charge = total(bills)
-    return Generation(
-        id=request.request_id or f"gen_{token_hex(16)}",
-        created=created,
-        source=caller.source,
-        kind=request.kind,
-        requested_model=request.model,
-        outcome=Outcome.OK if answered else Outcome.ERROR if failure is not None else Outcome.CANCELLED,
-        model=None if bill is None else bill.model,
-        backend_id=None if bill is None else bill.member.id,
-        backend_name=None if bill is None else bill.member.name,
-        attempts=len(bills) if reply is None else len(reply.attempts),
-        stream=request.stream,
-        usage=reply.used if reply is not None else bill.used if bill is not None else Usage(),
-        estimated=bill is not None and bill.estimated,
-        cost=None if charge is None else charge.nano,
-        cost_source=None if charge is None else charge.source,
-        currency=DEFAULT_CURRENCY if charge is None else charge.currency,
-        duration=time.perf_counter() - started,
-        first_token=None if reply is None or reply.first_token_at is None else reply.first_token_at - started,
-        finish_reason=None if reply is None else reply.finish_reason,
-        error_code=None if failure is None else failure.code,
-        caller=caller.name,
-        key_id=caller.key_id,
-        user_id=caller.user_id,
-        address=caller.address,
-    )

@@ -27,9 +27,9 @@ class Generation:
     id: str
     created: float
     source: str
-    """Through which door it came (`engine.Source`)."""
+    """Through which door it came (`routing.caller.Source`)."""
     kind: str
-    """What was asked for (`protocol.request.Kind`)."""
+    """What was asked for (`protocol.request.Kind`, `server.audio.AudioTask`)."""
     requested_model: str
     outcome: Outcome
     model: str | None = None

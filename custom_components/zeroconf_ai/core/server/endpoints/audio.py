@@ -18,6 +18,7 @@ from ...protocol.errors import (
     UpstreamError,
 )
 from ...protocol.request import parse_object
+from ...routing.records import LocalRun
 from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
 from ..dispatch import RequestContext
 from ..gateway import Gateway
@@ -51,17 +52,20 @@ async def transcriptions(gateway: Gateway, call: RequestContext) -> web.StreamRe
         if not form.file.data:
             raise _refuse("file", "a recording that is not empty")
         language = form.fields.get("language") or None
-        model = own_model(form.fields.get("model") or None)
-        _check_model(audio, call, AudioTask.TRANSCRIPTION, model)
-        heard = await audio.transcribe(form.file, model=model, language=language)
+        asked = form.fields.get("model") or ""
+        model = own_model(asked or None)
+        async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, call.caller, call.id, asked) as run:
+            run.model = _check_model(audio, call, AudioTask.TRANSCRIPTION, model)
+            heard = await audio.transcribe(form.file, model=model, language=language)
+    headers = _headers(call, run)
     if wanted == "text":
-        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=call.headers)
+        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=call.headers | headers)
     body: dict[str, Any] = {"text": heard.text}
     if wanted == "verbose_json":
         body |= {"task": "transcribe", "language": heard.language, "duration": heard.duration or 0.0, "segments": []}
     if heard.duration is not None:
         body["usage"] = {"type": "duration", "seconds": heard.duration}
-    return call.json(body)
+    return call.json(body, headers=headers)
 
 
 async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
@@ -71,17 +75,21 @@ async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     try:
         async with gateway.interruptible():
             order = _Order.parse(await call.read(_MAX_SPEECH_BODY_BYTES))
-            _check_model(audio, call, AudioTask.SPEECH, order.model)
-            spoken = await audio.speak(
-                order.text, model=order.model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
-            )
-            async with aclosing(spoken.stream) as parts:
-                async for part in parts:
-                    if response is None:
-                        response = web.StreamResponse(headers=call.headers)
-                        response.content_type = spoken.content_type
-                        await response.prepare(call.http)
-                    await response.write(part)
+            async with gateway.engine.run_local(AudioTask.SPEECH, call.caller, call.id, order.asked) as run:
+                run.model = _check_model(audio, call, AudioTask.SPEECH, order.model)
+                spoken = await audio.speak(
+                    order.text, model=order.model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
+                )
+                async with aclosing(spoken.stream) as parts:
+                    async for part in parts:
+                        if response is None:
+                            response = web.StreamResponse(headers=call.headers | _headers(call, run))
+                            response.content_type = spoken.content_type
+                            await response.prepare(call.http)
+                        await response.write(part)
+                if response is None:
+                    raise UpstreamError("The engine gave no sound.")
+                await response.write_eof()
     except ApiError as err:
         if response is None:
             raise
@@ -90,9 +98,6 @@ async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
         if call.http.transport is not None:
             call.http.transport.abort()
         return response
-    if response is None:
-        raise UpstreamError("The engine gave no sound.")
-    await response.write_eof()
     return response
 
 
@@ -126,8 +131,16 @@ def _offered(gateway: Gateway) -> Audio:
     return gateway.audio
 
 
-def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str | None) -> None:
-    """Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use."""
+def _headers(call: RequestContext, run: LocalRun) -> dict[str, str]:
+    """What the answer says of its record and of the caller's limits."""
+    return {"X-Generation-ID": call.id, **run.headers}
+
+
+def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str | None) -> str:
+    """The id of the engine that does it: the one that was named, else the first.
+
+    Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use.
+    """
     known = [engine.id for engine in audio.models() if engine.task is task]
     if not known:
         raise NotFoundError(f"No engine for {task} is set up in this home.", code="model_not_found", param="model")
@@ -137,6 +150,7 @@ def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str
     allowed = call.caller.models
     if allowed and not any(fnmatchcase(model or known[0], pattern) for pattern in allowed):
         raise PermissionDeniedError(f"This key may not use {model or known[0]}.", code="model_not_allowed")
+    return model or known[0]
 
 
 def _refuse(param: str, wanted: str) -> InvalidRequestError:
@@ -200,6 +214,8 @@ class _Order:
     """A text to be spoken, and how."""
 
     text: str
+    asked: str
+    """The model as it was named."""
     model: str | None
     voice: str | None
     audio_format: AudioFormat
@@ -230,4 +246,4 @@ class _Order:
             raise _refuse("speed", "a number from 0.25 to 4")
         if body.get("stream_format") not in (None, "audio"):
             raise _refuse("stream_format", "'audio'")
-        return cls(text, own_model(model or None), own_voice(voice or None), AudioFormat(wanted), float(speed))
+        return cls(text, model or "", own_model(model or None), own_voice(voice or None), AudioFormat(wanted), float(speed))

@@ -1,0 +1,115 @@
+"""What is recorded of a request when it has ended, and what is stored of it where the owner wants that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from secrets import token_hex
+import time
+
+import orjson
+
+from ..accounting.conversations.messages import StoredExchange
+from ..accounting.usage.generation import Generation, Outcome
+from ..protocol.errors import ApiError
+from ..protocol.prices import DEFAULT_CURRENCY
+from ..protocol.request import Request
+from ..protocol.usage import Usage
+from .caller import Caller
+from .execution.reply import Reply
+from .pricing.billing import Bill, total
+
+
+@dataclass(slots=True)
+class LocalRun:
+    """A request that no backend of the pool answers, while it runs."""
+
+    kind: str
+    """What was asked for."""
+    requested_model: str
+    model: str | None = None
+    """What answers it, once that is known."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says of the caller's limits (`x-ratelimit-*`)."""
+    finished: bool = False
+    """Whether it came to its end."""
+
+
+def exchange_of(generation: Generation, request: Request, reply: Reply, username: str | None) -> StoredExchange:
+    """What was asked and answered in a request whose record is `generation`."""
+    return StoredExchange(
+        generation.id,
+        generation.created,
+        generation.source,
+        orjson.dumps(request.body, default=str).decode(errors="replace"),
+        reply.said,
+        conversation_id=request.session,
+        username=username,
+        display_name=generation.caller or None,
+        key_id=generation.key_id,
+        user_id=generation.user_id,
+    )
+
+
+def record_of(
+    request: Request,
+    caller: Caller,
+    reply: Reply | None,
+    bills: Sequence[Bill],
+    refusal: ApiError | None,
+    created: float,
+    started: float,
+) -> Generation:
+    """The record of a request that came at `created` (`time.time()`) and `started` (`time.perf_counter()`).
+
+    One that neither came to its end nor failed was given up. `refusal` is why it was not answered.
+    """
+    failure = (reply and reply.failure) or refusal
+    answered = reply is not None and reply.finished and reply.failure is None
+    bill = bills[-1] if bills else None
+    charge = total(bills)
+    return Generation(
+        id=request.request_id or f"gen_{token_hex(16)}",
+        created=created,
+        source=caller.source,
+        kind=request.kind,
+        requested_model=request.model,
+        outcome=Outcome.OK if answered else Outcome.ERROR if failure is not None else Outcome.CANCELLED,
+        model=None if bill is None else bill.model,
+        backend_id=None if bill is None else bill.member.id,
+        backend_name=None if bill is None else bill.member.name,
+        attempts=len(bills) if reply is None else len(reply.attempts),
+        stream=request.stream,
+        usage=reply.used if reply is not None else bill.used if bill is not None else Usage(),
+        estimated=bill is not None and bill.estimated,
+        cost=None if charge is None else charge.nano,
+        cost_source=None if charge is None else charge.source,
+        currency=DEFAULT_CURRENCY if charge is None else charge.currency,
+        duration=time.perf_counter() - started,
+        first_token=None if reply is None or reply.first_token_at is None else reply.first_token_at - started,
+        finish_reason=None if reply is None else reply.finish_reason,
+        error_code=None if failure is None else failure.code,
+        caller=caller.name,
+        key_id=caller.key_id,
+        user_id=caller.user_id,
+        address=caller.address,
+    )
+
+
+def local_record_of(
+    run: LocalRun, caller: Caller, request_id: str, refusal: ApiError | None, created: float, started: float
+) -> Generation:
+    """The record of a request that no backend of the pool answered; the arguments are those of `record_of`."""
+    return Generation(
+        id=request_id,
+        created=created,
+        source=caller.source,
+        kind=run.kind,
+        requested_model=run.requested_model,
+        outcome=Outcome.OK if run.finished else Outcome.ERROR if refusal is not None else Outcome.CANCELLED,
+        model=run.model,
+        duration=time.perf_counter() - started,
+        error_code=None if refusal is None else refusal.code,
+        caller=caller.name,
+        key_id=caller.key_id,
+        user_id=caller.user_id,
+        address=caller.address,
+    )
