@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import aiohttp
 import pytest
@@ -25,7 +25,7 @@ KINDS = {"audio/transcriptions": ("transcription", "whisper-1", "stt.ears"), "au
 
 
 @asynccontextmanager
-async def limited(folder: Path, audio: FakeAudio, **limits: int) -> AsyncIterator[tuple[Served, AccountingStore, dict[str, Any]]]:
+async def limited(folder: Path, audio: FakeAudio, **limits: Any) -> AsyncIterator[tuple[Served, AccountingStore, dict[str, Any]]]:
     """A gateway with an accounting store, and the headers of a key with these limits."""
     store = await AccountingStore.open(folder / "books.db")
     try:
@@ -147,6 +147,7 @@ async def test_transcription_whose_client_goes_away_is_recorded_as_cancelled(tmp
     begun, ended = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeAudio):
+        @override
         async def transcribe(self, *_: Any, **__: Any) -> Any:
             begun.set()
             try:
