@@ -20,7 +20,8 @@ from ..const import (
     KIND_GATEWAY,
     SUBENTRY_HOME_AGENT,
 )
-from ..core.accounting.keys.key_store import PREFIX_LENGTH, digest, new_secret
+from ..core.accounting.keys.key_store import PREFIX_LENGTH, new_secret
+from ..core.protocol.key_proof import digest
 from ..core.protocol.record import Auth
 from ..gateway.backend_storage import upstream_of
 from ..markdown import Markdown, MarkdownFlow, code

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Integer, Text, case, cast, func, insert, lite
 
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.keys.key_store import digest, new_secret
+from zeroconf_ai.accounting.keys.key_store import new_secret
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.storage.tables import counters, generations, key_months, key_rollups, keys, rollups
@@ -33,6 +33,7 @@ from zeroconf_ai.accounting.usage.summary import month_end
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, CHAT_MODEL, DemoBackend
 from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol.key_proof import digest
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO

@@ -1,11 +1,15 @@
 """Headers with bytes that are no UTF-8, which aiohttp reads as lone surrogates: no provider is blamed, and nothing fails."""
 
 import asyncio
+from collections.abc import Callable
 import json
 
 import aiohttp
 from aiohttp import web
 import pytest
+
+from zeroconf_ai.server.access.auth import Access, KeyCheck
+from zeroconf_ai.server.access.guard import Guard
 
 from ...support.fakes.provider import FakeProvider
 from ...support.server import CHAT, served, upstream
@@ -37,3 +41,16 @@ async def test_header_that_is_no_utf8_leaves_the_request_to_be_answered(header: 
         assert (member.online, member.last_error) == (True, None)
     assert answered.startswith(b"HTTP/1.1 200 ")
     assert seen == ["1.1 gateway-id"]
+
+
+@pytest.mark.parametrize("access", [KeyCheck, lambda key: Guard(None, key=key)], ids=["KeyCheck", "Guard"])
+@pytest.mark.parametrize(("key", "sent"), [("caf\udce9", b"caf\xe9"), ("\ud800", b"other")])
+async def test_key_that_is_no_utf8_is_compared_like_any_other(access: Callable[[str], Access], key: str, sent: bytes) -> None:
+    async with served(access=access(key)) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(
+            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n" % sent
+        )
+        answered = await reader.read()
+        writer.close()
+    assert answered.startswith(b"HTTP/1.1 200 " if sent == b"caf\xe9" else b"HTTP/1.1 401 ")

@@ -25,7 +25,11 @@ def is_generated(key: str) -> bool:
 
 
 def digest(key: str) -> bytes:
-    """SHA-256 of a key: all that a server stores of it, and the key of the proof."""
+    """SHA-256 of a key: all that a server stores of it, and the key of the proof.
+
+    Enough for a key of 128 random bits or more, which cannot be read from it. Any text has a digest, also one with bytes of a
+    header or of the command line that are no UTF-8 (lone surrogates).
+    """
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
 
 

@@ -14,11 +14,12 @@ import pytest
 
 from zeroconf_ai.accounting.keys import statements
 from zeroconf_ai.accounting.keys.client_key import ClientKey
-from zeroconf_ai.accounting.keys.key_store import KeyStore, digest, new_secret
+from zeroconf_ai.accounting.keys.key_store import KeyStore, new_secret
 from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
+from zeroconf_ai.protocol.key_proof import digest
 
 from ..conftest import FreshDatabase, content
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-import hashlib
 import hmac
 import secrets
 import time
@@ -50,11 +49,6 @@ def _rate(limit: int | None) -> int | None:
     return limit
 
 
-def digest(secret: str) -> bytes:
-    """What is kept of a secret: enough for one of 128 random bits or more, and nothing that it could be read from."""
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
-
-
 class KeyStore(QueuedWriter):
     """All keys, in memory for the check and in the database for good. Lives on one event loop."""
 
@@ -95,7 +89,7 @@ class KeyStore(QueuedWriter):
 
         Raises AuthenticationError for an unknown one, PermissionDeniedError for one that is disabled or expired.
         """
-        found = self._by_digest.get(digest(secret)) if len(secret) <= SECRET_LIMIT else None
+        found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         now = time.time()
         if found is None or (found[1] is not None and now >= found[1]):
             raise AuthenticationError("This key is not known here.")
@@ -145,7 +139,7 @@ class KeyStore(QueuedWriter):
         secret = new_secret()
         key = await self.adopt(
             name,
-            digest(secret),
+            key_proof.digest(secret),
             secret[:PREFIX_LENGTH],
             user_id=user_id,
             device=device,
@@ -253,7 +247,7 @@ class KeyStore(QueuedWriter):
         """
         secret = new_secret()
         until = time.time() + overlap if overlap > 0 else None
-        new, prefix = digest(secret), secret[:PREFIX_LENGTH]
+        new, prefix = key_proof.digest(secret), secret[:PREFIX_LENGTH]
         async with self._changing:
             _ = self._keys[key_id]
             act = _act(actor, "key.rotate", key_id)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-import hashlib
 import hmac
 from typing import override
 
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError
+from ...protocol.key_proof import digest
 
 
 class Access(ABC):
@@ -75,8 +75,3 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     if scheme.casefold() == "bearer":
         value = rest.strip()
     return value or headers.get("x-api-key", "").strip() or None
-
-
-def digest(key: str) -> bytes:
-    """What is kept of a key: enough for one of 128 random bits or more, and nothing that it could be read from."""
-    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()

@@ -17,8 +17,9 @@ from aiohttp import hdrs, web
 from ...accounting.keys.key_store import KeyStore
 from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
+from ...protocol.key_proof import digest
 from ...protocol.record import Auth
-from .auth import Access, digest, needed_key, presented_key
+from .auth import Access, needed_key, presented_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
 
