@@ -187,7 +187,7 @@ class GatewayRuntime:
     @callback
     def apply_zone(self) -> None:
         """Take over the home's time zone, by which days and budgets are told apart."""
-        self.store.totals.zone = self.store.budgets.zone = dt_util.get_default_time_zone()
+        self.store.zone = dt_util.get_default_time_zone()
 
     @callback
     def apply_limits(self) -> None:

@@ -193,5 +193,5 @@ class UsageTrackers(Recorder):
     @callback
     def _on_midnight(self, _: datetime) -> None:
         """A new day, maybe a new week and month. By the clock on the wall of the home."""
-        self._store.totals.zone = self._store.budgets.zone = dt_util.get_default_time_zone()
+        self._store.zone = dt_util.get_default_time_zone()
         self.show()

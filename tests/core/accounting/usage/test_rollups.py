@@ -246,7 +246,7 @@ async def test_a_month_by_key_is_read_from_the_months_alone(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make
 ) -> None:
     """And by key and anything else, or for a part of what was used in it, from the days."""
-    store.totals.zone = ZoneInfo("UTC")
+    store.zone = ZoneInfo("UTC")
     for day in (3, 20):
         store.ledger.record(make("gen", created=datetime(2026, 10, day, tzinfo=ZoneInfo("UTC")).timestamp(), key_id="k"))
     await store.flush()
@@ -265,7 +265,7 @@ async def test_a_month_by_key_is_read_from_the_months_alone(
 async def test_old_days_are_taken_out_of_their_month(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make, until: date
 ) -> None:
-    store.totals.zone = ZoneInfo("UTC")
+    store.zone = ZoneInfo("UTC")
     for month, day, key in ((8, 5, "a"), (9, 5, "a"), (9, 9, "b"), (9, 10, "a"), (10, 1, "b")):
         created = datetime(2026, month, day, 12, tzinfo=ZoneInfo("UTC")).timestamp()
         store.ledger.record(make("gen", created=created, key_id=key, caller=f"Key {key}", cost=day, duration=2.0))
