@@ -18,7 +18,7 @@ from ..const import CONF_BASE_URL, CONF_MAX_TOKENS, CONF_PROVIDER_ID, CONF_TEMPE
 from ..core.engine import Caller, Source
 from ..core.lan.discovery import Provider
 from ..core.protocol import json
-from ..core.protocol.chunks import Chunk, Delta, Message
+from ..core.protocol.chunks import Delta, Message
 from ..core.protocol.errors import ApiError, InvalidRequestError
 from ..core.protocol.models import AUTO
 from ..core.protocol.request import Kind, Request
@@ -135,7 +135,7 @@ def _body(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _response(reply: Reply, schema: vol.Schema | None) -> dict[str, Any]:
     message = Message()
-    message.add(Delta.parse(Chunk(reply.body).data))
+    message.add(Delta.parse(reply.whole.data))
     splitter = ThinkSplitter()
     pieces = [*splitter.feed(message.content), *splitter.flush()]
     text = "".join(piece.text for piece in pieces if not piece.thought).strip()

@@ -15,8 +15,6 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import override
 
-import orjson
-
 from homeassistant.components import ai_task, conversation
 from homeassistant.components.ai_task.const import DATA_COMPONENT
 from homeassistant.components.conversation.agent_manager import async_get_agent
@@ -226,12 +224,12 @@ class AgentAnswer(Answer):
             yield [self._writer.usage(self._usage())]
 
     @override
-    async def body(self) -> bytes:
+    async def whole(self) -> Chunk:
         async for _ in self._deltas():
             pass
         self._message.finish_reason = "stop"
         self._message.usage = self._usage()
-        return orjson.dumps(self._writer.completion(self._message))
+        return Chunk.of(self._writer.completion(self._message))
 
     @override
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from zeroconf_ai.protocol.chunks import Chunk
 
 async def test_an_answer_that_is_there_is_read_as_body_or_stream_and_closed_twice() -> None:
     chunk = Chunk(b"{}")
-    answer = StaticAnswer(b"whole", [chunk])
+    answer = StaticAnswer(Chunk(b"whole"), [chunk])
     assert await answer.body() == b"whole"
     assert [batch async for batch in answer.batches()] == [[chunk]]
     await answer.close()

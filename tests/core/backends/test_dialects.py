@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 import logging
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -12,7 +13,10 @@ from tests.support.clouds.asking import DIALECTS, KEY, QUICK, TOOLS, before, cha
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.server import Call, Fault, Refusal, Reply
 from zeroconf_ai.backends.base import Answer, Backend
+from zeroconf_ai.dialects.anthropic.client_response import MessagesWriter
+from zeroconf_ai.dialects.openai.client_response import OpenAIWriter
 from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.protocol import json
 from zeroconf_ai.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -254,6 +258,27 @@ async def test_headers_of_the_answer_are_there(name: str) -> None:
         answer = await backend.send(chat(dialect.model))
         assert answer.headers.items() >= fake.answer_headers().items()
         await whole(answer)
+
+
+@every_dialect
+async def test_a_whole_answer_is_parsed_once_whatever_the_dialects_of_backend_and_client(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = Mock(wraps=json.loads)
+    request = chat(DIALECTS[name].model)
+    writers = (OpenAIWriter(request), MessagesWriter("claude", "req_1", thoughts=False, stop_sequences=[]))
+    async with before(name, DIALECTS[name].fake(Reply("Hello in the attic."))) as backend:
+        engine = Engine()
+        await engine.checker.check(engine.add(backend), models=True)
+        monkeypatch.setattr(json, "loads", parse)
+        async with engine.run(request, Caller(Source.CLI)) as reply:
+            said = [writer.whole(reply.whole) for writer in writers]
+        monkeypatch.undo()
+        await engine.close()
+    assert all(b"Hello in the attic." in body for body in said)
+    assert reply.usage is not None
+    assert reply.finish_reason == "stop"
+    assert sum(b"Hello in the attic." in call.args[0] for call in parse.call_args_list) == 1
 
 
 @every_dialect

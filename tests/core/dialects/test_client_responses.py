@@ -47,7 +47,7 @@ def streamed(writer: ResponseWriter, *chunks: Any) -> list[dict[str, Any]]:
 def whole(writer: ResponseWriter, message: Any, *, finish: str = "stop", usage: Any = None, **choice: Any) -> dict[str, Any]:
     """The whole answer, checked in the same way."""
     body = {"choices": [{"message": message, "finish_reason": finish, **choice}], "usage": usage}
-    answer: dict[str, Any] = json.loads(writer.whole(json.dumps(body).encode()))
+    answer: dict[str, Any] = json.loads(writer.whole(Chunk(json.dumps(body).encode())))
     kind: Any = Message if isinstance(writer, MessagesWriter) else Response
     kind.model_validate(answer, strict=True)
     return answer

@@ -246,7 +246,7 @@ def test_usage_null_elsewhere_in_the_chunk_hides_no_usage(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"", b"x", b"[]", b"null", b'"a"', b"\xff", b"[" * 5000])
 def test_bytes_that_are_no_object_read_as_an_empty_one(raw: bytes) -> None:
     assert Chunk(raw).data == {}
-    assert completion_as_chunk(raw).raw == raw
+    assert completion_as_chunk(Chunk(raw)).raw == raw
 
 
 def test_a_chunks_repr_tells_nothing_that_was_said() -> None:
@@ -261,7 +261,7 @@ def test_a_whole_completion_becomes_one_chunk() -> None:
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 1},
     }
-    found = completion_as_chunk(orjson.dumps(whole))
+    found = completion_as_chunk(Chunk.of(whole))
     delta = Delta.parse(orjson.loads(found.raw))
     assert found.data["object"] == "chat.completion.chunk"
     assert "message" not in found.data["choices"][0]
@@ -271,7 +271,7 @@ def test_a_whole_completion_becomes_one_chunk() -> None:
 
 def test_a_whole_legacy_completion_stays_what_it_is() -> None:
     raw = b'{"object":"text_completion","choices":[{"text":"Hi","finish_reason":"stop"}]}'
-    assert completion_as_chunk(raw).raw == raw
+    assert completion_as_chunk(Chunk(raw)).raw == raw
 
 
 def test_a_writers_chunks_belong_together_and_are_read_back() -> None:

@@ -186,9 +186,9 @@ class StubAnswer(Answer):
             yield [Chunk.of(data)]
 
     @override
-    async def body(self) -> bytes:
+    async def whole(self) -> Chunk:
         async for data in self._play():
-            return json.dumps(data).encode()
+            return Chunk.of(data)
         raise AssertionError("a stub without a body")
 
     @override

@@ -3,11 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import override
 
-import orjson
-
 from ..dialects.openai.embeddings import pack
 from ..dialects.openai.text_completions import as_text, text_chunk
-from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import UpstreamError
 from ..protocol.usage import Usage
@@ -34,8 +31,8 @@ class TextAnswer(Answer):
                 yield turned
 
     @override
-    async def body(self) -> bytes:
-        return orjson.dumps(as_text(json.loads(await self._answer.body()), "message"))
+    async def whole(self) -> Chunk:
+        return Chunk.of(as_text((await self._answer.whole()).data, "message"))
 
     @override
     async def close(self) -> None:
@@ -60,11 +57,11 @@ class PackedAnswer(Answer):
         return self._answer.batches()
 
     @override
-    async def body(self) -> bytes:
-        body = await self._answer.body()
-        parsed = json.loads(body)
+    async def whole(self) -> Chunk:
+        whole = await self._answer.whole()
         changed = False
-        for item in parsed.get("data", ()) if isinstance(parsed, dict) else ():
+        listed = whole.data.get("data")
+        for item in listed if isinstance(listed, list) else ():
             if isinstance(item, dict) and isinstance(vector := item.get("embedding"), list):
                 try:
                     item["embedding"] = pack(vector)
@@ -72,7 +69,7 @@ class PackedAnswer(Answer):
                     message = "the provider sent an embedding that cannot be read"
                     raise UpstreamError(message, log_text=f"{message}: {err}") from None
                 changed = True
-        return orjson.dumps(parsed) if changed else body
+        return Chunk.of(whole.data) if changed else whole
 
     @override
     async def close(self) -> None:

@@ -73,7 +73,7 @@ class BackendInfo:
 class Answer(ABC):
     """One upstream's answer to one request, open until `close`.
 
-    A streaming answer is read once through `batches`; one that is not, through `body`.
+    A streaming answer is read once through `batches`; one that is not, through `whole`.
     """
 
     headers: Mapping[str, str] = {}
@@ -91,8 +91,12 @@ class Answer(ABC):
         """
 
     @abstractmethod
+    async def whole(self) -> Chunk:
+        """The whole answer, parsed once. Raises StreamBrokenError or UpstreamTimeoutError where it does not come whole."""
+
     async def body(self) -> bytes:
-        """The whole answer's JSON. Raises StreamBrokenError or UpstreamTimeoutError where it does not come whole."""
+        """The whole answer's JSON."""
+        return (await self.whole()).raw
 
     @abstractmethod
     async def close(self) -> None:
@@ -102,9 +106,9 @@ class Answer(ABC):
 class StaticAnswer(Answer):
     """An answer that is there already: of a backend that computes it here, or of a server that did not stream."""
 
-    def __init__(self, body: bytes = b"", chunks: Iterable[Chunk] = ()) -> None:
-        """`body` for a caller that wants it whole, `chunks` for one that wants a stream."""
-        self._body = body
+    def __init__(self, whole: Chunk, chunks: Iterable[Chunk] = ()) -> None:
+        """`whole` for a caller that wants no stream, `chunks` for one that wants a stream."""
+        self._whole = whole
         self._chunks = list(chunks)
 
     @override
@@ -113,9 +117,9 @@ class StaticAnswer(Answer):
         yield self._chunks
 
     @override
-    async def body(self) -> bytes:
-        """The JSON given at the start."""
-        return self._body
+    async def whole(self) -> Chunk:
+        """The answer given at the start."""
+        return self._whole
 
     @override
     async def close(self) -> None:
@@ -141,8 +145,8 @@ class HeldAnswer(Answer):
         return self._answer.batches()
 
     @override
-    async def body(self) -> bytes:
-        return await self._answer.body()
+    async def whole(self) -> Chunk:
+        return await self._answer.whole()
 
     @override
     async def close(self) -> None:

@@ -76,7 +76,7 @@ class DialectUpstream(HttpUpstream):
         if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream
             answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, most_bytes)
             try:
-                whole = await answer.body()
+                whole = await answer.whole()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
@@ -152,11 +152,11 @@ class TranslatedAnswer(HttpAnswer):
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
     @override
-    async def body(self) -> bytes:
-        parsed = json.loads(await super().body())
+    async def whole(self) -> Chunk:
+        _, parsed = await self._parsed()
         try:
             if not isinstance(parsed, dict):
                 raise ValueError("something that is no JSON object")
-            return orjson.dumps(self._translator.whole(parsed))
+            return Chunk.of(self._translator.whole(parsed))
         except ValueError as err:
             raise unreadable(self._upstream.name, err) from None

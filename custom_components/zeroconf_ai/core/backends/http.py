@@ -123,7 +123,7 @@ class HttpUpstream:
         if stream and "json" in response.content_type:
             answer = HttpAnswer(self, response, started + self.timeouts.answer, most_bytes)
             try:
-                whole = await answer.body()
+                whole = await answer.whole()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
@@ -244,7 +244,12 @@ class HttpAnswer(Answer):
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
     @override
-    async def body(self) -> bytes:
+    async def whole(self) -> Chunk:
+        body, parsed = await self._parsed()
+        return Chunk.of(parsed if isinstance(parsed, dict) else {}, body)
+
+    async def _parsed(self) -> tuple[bytes, Any]:
+        """The body and the JSON value in it, which is no error. Raises as `whole` does."""
         name = self._upstream.name
         try:
             whole = self._response.content.is_eof()  # a short one mostly comes with its head: there is nothing to wait for
@@ -257,7 +262,7 @@ class HttpAnswer(Answer):
         parsed = _loads(body, name)
         if isinstance(parsed, dict) and parsed.get("error"):
             raise self._error(parsed)
-        return body
+        return body, parsed
 
     @override
     async def close(self) -> None:

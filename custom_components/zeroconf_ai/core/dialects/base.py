@@ -24,8 +24,8 @@ class ResponseWriter(ABC):
     """Who answers, for dialects that have a place for it."""
 
     @abstractmethod
-    def whole(self, body: bytes) -> bytes:
-        """The JSON of the answer, from a completion's. Raises an ApiError where the dialect cannot say it."""
+    def whole(self, completion: Chunk) -> bytes:
+        """The JSON of the answer, from a completion. Raises an ApiError where the dialect cannot say it."""
 
     @abstractmethod
     def events(self, batch: list[Chunk]) -> bytes:

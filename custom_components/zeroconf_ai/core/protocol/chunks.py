@@ -28,9 +28,9 @@ class Chunk:
         self._data: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, data: dict[str, Any]) -> Self:
-        """A chunk from an object made here."""
-        chunk = cls(orjson.dumps(data))
+    def of(cls, data: dict[str, Any], raw: bytes | None = None) -> Self:
+        """A chunk from an object made here, or from the parsed object of `raw`."""
+        chunk = cls(orjson.dumps(data) if raw is None else raw)
         chunk._data = data
         return chunk
 
@@ -75,9 +75,8 @@ def _has_usage(raw: bytes) -> bool:
     return False
 
 
-def completion_as_chunk(raw: bytes) -> Chunk:
+def completion_as_chunk(chunk: Chunk) -> Chunk:
     """A whole completion as one chunk, for a caller that asked for a stream and a server that does not do streams."""
-    chunk = Chunk(raw)
     choices = chunk.data.get("choices")
     if not isinstance(choices, list) or chunk.data.get("object") in ("chat.completion.chunk", "text_completion"):
         return chunk  # a legacy completion's chunks look like the whole

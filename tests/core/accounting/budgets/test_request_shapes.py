@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, override
 
 from hypothesis import HealthCheck, given, settings, strategies as st
-import orjson
 import pytest
 
 from zeroconf_ai.accounting.budget import Scope
@@ -83,7 +82,7 @@ class Cloud(StubBackend):
             self.billed += factor * (prompt * 1_000 + answer * 10_000) + surcharge * NANO
             message = {"role": "assistant", "content": "word " * answer}
             whole = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-            return StaticAnswer(orjson.dumps(whole | usage))
+            return StaticAnswer(Chunk.of(whole | usage))
         self.billed += factor * prompt * 1_000 + surcharge * NANO
         return Stream(self, None if not self.obeys else answer, usage)
 
@@ -106,7 +105,7 @@ class Stream(Answer):
             yield [Chunk.of({"object": "chat.completion.chunk", "choices": [], **self.told})]
 
     @override
-    async def body(self) -> bytes:
+    async def whole(self) -> Chunk:
         raise AssertionError("a stream has no body")
 
     @override

@@ -96,7 +96,7 @@ class DemoBackend(Backend):
     async def send(self, request: Request) -> Answer:
         _check_model(request)
         if request.kind is Kind.EMBEDDINGS:
-            return StaticAnswer(orjson.dumps(embeddings(request.body, EMBEDDING_MODEL)))
+            return StaticAnswer(Chunk.of(embeddings(request.body, EMBEDDING_MODEL)))
         script = _chat_script(request) if request.kind is Kind.CHAT else _completion_script(request)
         if self._waiting >= self._max_waiting:
             raise UnavailableError("All places in the queue are taken.", code="provider_capacity_exceeded", retry_after=5.0)
@@ -136,9 +136,9 @@ class _DemoAnswer(Answer):
             yield [chunk]
 
     @override
-    async def body(self) -> bytes:
+    async def whole(self) -> Chunk:
         await asyncio.sleep(self._pause * sum(is_token for is_token, _ in self._script.chunks))
-        return orjson.dumps(self._script.body)
+        return Chunk.of(dict(self._script.body))
 
     @override
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from ...dialects.ollama.upstream_response import OllamaTranslator
 from ...dialects.openai.cache_control import without_cache_marks
 from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
 from ...dialects.openai.text_completions import as_chat
-from ...protocol import json
+from ...protocol.chunks import Chunk
 from ...protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.record import Capability
@@ -166,7 +166,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         self._add_keep_alive(body, request)
         answer = await self._upstream.post("/api/embed", orjson.dumps(body), stream=False)
         try:
-            parsed = mapping(json.loads(await answer.body()))
+            parsed = (await answer.whole()).data
         finally:
             await answer.close()
         vectors = parsed.get("embeddings")
@@ -178,7 +178,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         except ValueError as err:
             message = f"{self._info.name} sent an embedding that cannot be read"
             raise UpstreamError(message, log_text=f"{message}: {err}") from None
-        return StaticAnswer(orjson.dumps(listed))
+        return StaticAnswer(Chunk.of(listed))
 
     def _add_keep_alive(self, body: dict[str, Any], request: Request) -> None:
         own = request.body.get("keep_alive")

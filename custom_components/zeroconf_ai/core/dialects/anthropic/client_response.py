@@ -76,8 +76,8 @@ class MessagesWriter(ResponseWriter):
         self._calls: dict[int, _Block] = {}
 
     @override
-    def whole(self, body: bytes) -> bytes:
-        data = Chunk(body).data
+    def whole(self, completion: Chunk) -> bytes:
+        data = completion.data
         self._take(data)
         message = self._message
         content: list[dict[str, Any]] = []

@@ -50,8 +50,8 @@ class OllamaWriter(ResponseWriter):
         self.ping = self._line(said("", "", []))
 
     @override
-    def whole(self, body: bytes) -> bytes:
-        data = Chunk(body).data
+    def whole(self, completion: Chunk) -> bytes:
+        data = completion.data
         self._message.add(Delta.parse(data))
         message = self._message
         text = message.content + refusal_of(spoken(data)[1])

@@ -23,8 +23,8 @@ class OpenAIWriter(ResponseWriter):
         self._said_who = False
 
     @override
-    def whole(self, body: bytes) -> bytes:
-        return self._with_provider(body)
+    def whole(self, completion: Chunk) -> bytes:
+        return self._with_provider(completion.raw)
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:

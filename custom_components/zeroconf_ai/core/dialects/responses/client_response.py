@@ -59,8 +59,8 @@ class ResponsesWriter(ResponseWriter):
         """The places of the items of tool calls, by the calls' own."""
 
     @override
-    def whole(self, body: bytes) -> bytes:
-        self._chunk(Chunk(body).data)
+    def whole(self, completion: Chunk) -> bytes:
+        self._chunk(completion.data)
         self._finish()
         return orjson.dumps(self._response(self._status()))
 

@@ -81,7 +81,7 @@ class Reply:
         self._turn = turn
         self._early: list[list[Chunk]] = []
         self._rest: AsyncIterator[list[Chunk]] | None = None
-        self._body: bytes | None = None
+        self._whole: Chunk | None = None
         self._closed = False
 
     async def start(self, sent_at: float) -> None:
@@ -90,8 +90,8 @@ class Reply:
         `sent_at` is the `time.perf_counter()` of the sending.
         """
         if not self._request.stream:
-            self._body = await self._answer.body()
-            self._count([Chunk(self._body)])
+            self._whole = await self._answer.whole()
+            self._count([self._whole])
             self.bill.finished = True
             self.first_token_at = time.perf_counter()
             return
@@ -139,11 +139,16 @@ class Reply:
                 yield chunk
 
     @property
-    def body(self) -> bytes:
-        """The whole answer's JSON, of a request that was not for a stream."""
-        if self._body is None:
+    def whole(self) -> Chunk:
+        """The whole answer to a request that was not for a stream."""
+        if self._whole is None:
             raise RuntimeError("a stream has no body")
-        return self._body
+        return self._whole
+
+    @property
+    def body(self) -> bytes:
+        """The JSON of `whole`."""
+        return self.whole.raw
 
     def listen(self, limit: int) -> None:
         """Have the words of a stream kept, up to so many characters, for `said`."""
@@ -152,8 +157,8 @@ class Reply:
     @property
     def said(self) -> str:
         """The words of a stream that was listened to, as far as they were read; else the whole body."""
-        if self._body is not None:
-            return self._body.decode(errors="replace")
+        if self._whole is not None:
+            return self._whole.raw.decode(errors="replace")
         return "".join(self._heard or ())
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from ...backends.base import Backend
-from ...protocol.chunks import Chunk, Delta
+from ...protocol.chunks import Delta
 from ...protocol.errors import ApiError
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 from ...protocol.usage import Usage
@@ -138,7 +138,7 @@ async def _summarize(
     try:
         answer = await backend.send(asked)
         try:
-            chunk = Chunk(await answer.body())
+            chunk = await answer.whole()
         finally:
             await answer.close()
     except ApiError as err:
