@@ -11,11 +11,12 @@ import pytest
 
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope, make_budget
-from zeroconf_ai.accounting.budgets import shared_statements
 from zeroconf_ai.accounting.budgets.balances import BudgetWindow, Reservation
 from zeroconf_ai.accounting.budgets.reservations import Decision
 from zeroconf_ai.accounting.budgets.shared_balances import SharedBalances
 from zeroconf_ai.accounting.periods import Period, Windows
+from zeroconf_ai.accounting.storage import leases
+from zeroconf_ai.accounting.storage.leases import Leases
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
@@ -165,7 +166,7 @@ async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: 
             await store.close()
 
 
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
 async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
     fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
@@ -174,11 +175,11 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
     try:
         await store.budgets.set(Scope.KEY, "k", CENT, Period.MONTH)
         await other.budgets.refresh()
-        monkeypatch.setattr(shared_statements, "LEASE_SECONDS", -1.0)
+        monkeypatch.setattr(leases, "LEASE_SECONDS", -1.0)
         held = await store.admission_control.admit(asked)
         with pytest.raises(QuotaError, match="set aside"):
             await other.admission_control.admit(asked)
-        await other._database.write(shared_statements.expire)
+        await other._database.write(leases.expire)
         monkeypatch.undo()
         second = await other.admission_control.admit(asked)
         held.settle(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged
@@ -200,7 +201,7 @@ async def test_settlement_after_one_that_was_written_at_once_is_written_too() ->
             written.append(1)
             return []
 
-    accounts = SharedBalances(Quick(), lambda _: None)  # type: ignore[arg-type]
+    accounts = SharedBalances(Quick(), Leases(Quick()), lambda _: None)  # type: ignore[arg-type]
     budget = make_budget(Scope.KEY, "k", CENT, Period.MONTH)
     due = BudgetWindow(budget, Windows(UTC).at(Period.MONTH, time.time()))
     for count in (1, 2, 3):

@@ -21,6 +21,7 @@ from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
 from .storage import loss
 from .storage.database import Database, DatabaseError, FileChange
+from .storage.leases import RENEW_SECONDS, Leases
 from .storage.loss import Loss
 from .storage.statements import DELETE_ROWS
 from .storage.tables import accounts, buckets, reservations
@@ -61,8 +62,9 @@ class AccountingStore:
         self.audit = Audit(database, self._batches)
         self.bodies = ConversationStore(database, self._batches, keep=keep_bodies)
         self.sessions = SessionTable(database, self._batches)
-        self.budgets = BudgetStore(database, self._batches, zone, shared=database.shared)
-        self.limits = limits_of(database, self._batches, self.keys, self.budgets)
+        self._leases = Leases(database) if database.shared else None
+        self.budgets = BudgetStore(database, self._batches, zone, self._leases)
+        self.limits = limits_of(database, self._batches, self.keys, self._leases)
         self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._batches)
         self._tasks: list[asyncio.Task[None]] = []
         self._loss_unconfirmed = False
@@ -118,6 +120,8 @@ class AccountingStore:
             store = await make(is_damaged=True)
         store._start("keys", store.keys.refresh, REFRESH_SECONDS)
         store._start("budgets", store.budgets.refresh, REFRESH_SECONDS)
+        if store._leases is not None:
+            store._start("leases", store._leases.upkeep, RENEW_SECONDS)
         store._start("limits", store.limits.buckets.upkeep, TIDY_SECONDS / 60)
         store._start("totals", store._follow, REFRESH_SECONDS)
         store._start("retention", store.tidy, TIDY_SECONDS)
@@ -170,6 +174,7 @@ class AccountingStore:
     async def flush(self) -> None:
         """Write what waits to be written."""
         await self.budgets.accounts.flush()
+        await self.limits.flush()
         await self._batches.flush()
 
     async def tidy(self) -> None:
@@ -238,6 +243,7 @@ class AccountingStore:
         self._tasks.clear()
         try:
             await self.budgets.accounts.close()
+            await self.limits.close()
             await self._batches.close()
         finally:
             await self._database.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.accounting.admission import Admission, AdmissionRequest, RateLimits
-from zeroconf_ai.accounting.budget import Scope
+from zeroconf_ai.accounting.budget import Action, Scope
 from zeroconf_ai.accounting.limits import token_buckets as buckets_module
 from zeroconf_ai.accounting.limits.rate_limits import go_duration
 from zeroconf_ai.accounting.limits.token_buckets import BucketDraw, BucketShortfall, MemoryTokenBuckets
@@ -140,7 +140,7 @@ async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make)
 async def test_what_a_later_limit_refuses_the_earlier_ones_do_not_keep(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=5, parallel=1, tokens_per_minute=100)
     await ask(store, key, tokens=100, nested=True)
-    await store.budgets.set(Scope.KEY, key, 0, Period.DAY)
+    await store.budgets.set(Scope.KEY, key, 0, Period.DAY, action=Action.REFUSE)
     for _ in range(3):
         with pytest.raises(QuotaError, match="is spent"):
             await ask(store, key, tokens=100)
@@ -190,7 +190,7 @@ async def test_a_limit_that_changes_holds_at_once(store: AccountingStore) -> Non
         await store.keys.update(key, parallel=0)
 
 
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
 async def test_gateways_of_one_database_count_together(fresh_database: FreshDatabase, make: Make) -> None:
     one, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:

@@ -17,6 +17,7 @@ from ..audit import Act
 from ..budget import EXCEEDED, Action, Balance, Budget, BudgetEvent, Scope, budget_id as id_of, listed, make_budget
 from ..periods import Period, Window, Windows
 from ..storage.database import Database
+from ..storage.leases import Leases
 from ..storage.tables import key_rollups, rollups
 from ..storage.write_queue import WriteQueue
 from . import statements
@@ -71,9 +72,15 @@ class BudgetStore:
     """All budgets. Lives on one event loop."""
 
     def __init__(
-        self, database: Database, batches: WriteQueue, zone: tzinfo, *, shared: bool, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        batches: WriteQueue,
+        zone: tzinfo,
+        leases: Leases | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Empty until `refresh` is called. `zone` is the home's; `shared`: other gateways use the same database.
+        """Empty until `refresh` is called. `zone` is the home's; with `leases`, other gateways use the same database.
 
         `clock` tells seconds since the epoch.
         """
@@ -90,9 +97,9 @@ class BudgetStore:
         self._listeners: list[Callable[[BudgetEvent], None]] = []
         self._watchers: list[Callable[[], None]] = []
         self.accounts: Balances = (
-            SharedBalances(database, self._told) if shared else MemoryBalances(database, batches, self._told)
+            MemoryBalances(database, batches, self._told) if leases is None else SharedBalances(database, leases, self._told)
         )
-        self._shared = shared
+        self._shared = leases is not None
 
     def __iter__(self) -> Iterator[Budget]:
         """All budgets."""

@@ -2,97 +2,60 @@
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
-from contextlib import suppress
 import logging
-import time
 from typing import override
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from ..budget import EXCEEDED, Balance, BudgetEvent
 from ..storage.database import Database, DatabaseError
+from ..storage.leases import Leases
+from ..storage.settlements import SettlementQueue
 from . import shared_statements, statements
 from .balances import Balances, BudgetWindow, Reservation
 from .reservations import Decision
-from .shared_statements import LEASE_SECONDS, Reached, Settlement
+from .shared_statements import Reached, Settlement
 from .statements import BalanceKey
 
 _LOGGER = logging.getLogger(__name__)
-
-RETRY_SECONDS = 1.0
-FLUSH_SECONDS = 5.0
-"""So long is waited for a database that does not take what it is given."""
-PENDING_LIMIT = 20_000
-_RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class SharedBalances(Balances):
     """What is spent is written as soon as it is known; what the database does not take at once is tried again."""
 
-    def __init__(self, database: Database, tell: Callable[[BudgetEvent], None]) -> None:
-        """Knows nothing until it is asked."""
+    def __init__(self, database: Database, leases: Leases, tell: Callable[[BudgetEvent], None]) -> None:
+        """Knows nothing until it is asked. `leases` keep the reservations of requests that are being answered."""
         super().__init__(tell)
         self._database = database
-        self._pending: list[Settlement] = []
-        self._settling: asyncio.Task[None] | None = None
-        self._live: set[str] = set()
-        """The reservations of requests that are being answered here."""
+        self._leases = leases
+        self._queue = SettlementQueue(database, shared_statements.settle, self._settled, self._lose)
         self._known: dict[BalanceKey, Balance] = {}
-        self._renewed = time.monotonic()
-        self._closing = asyncio.Event()
-        self._lost = False
+        self._losing = False
 
     @override
     async def reserve(
         self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
-        reservation = uuid4().hex
-        self._live.add(reservation)
+        reservation = self._leases.begin()
         task = asyncio.ensure_future(self._reserve(reservation, dues, worst_costs, ample_costs))
         try:
             decision = await asyncio.shield(task)
         except asyncio.CancelledError:
             # The database does it to the end all the same: what it set aside is let go of behind it.
-            self._settle(Settlement(reservation, ()))
+            self._queue.add(Settlement(reservation, ()))
             raise
         except BaseException:
-            self._live.discard(reservation)
+            self._leases.end([reservation])
             raise
         if not decision.held:
-            self._live.discard(reservation)
+            self._leases.end([reservation])
             return Reservation(decision)
         return Reservation(decision, reservation)
 
     @override
     def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
         if reserved.id or (cost and dues):
-            self._settle(Settlement(reserved.id, tuple((*due, cost) for due in dues if cost)))
-
-    async def hold_place(self, name: str, limit: int) -> str | None:
-        """Take one of so many places that all gateways have together; what `leave_place` is to be given, None without one.
-
-        Raises DatabaseError.
-        """
-        await self._catch_up()
-        reservation = uuid4().hex
-        self._live.add(reservation)
-        held = False
-        try:
-            held = await self._database.write(
-                lambda connection: shared_statements.hold_permit(connection, reservation, name, limit)
-            )
-        except asyncio.CancelledError:
-            self._settle(Settlement(reservation, ()))
-            raise
-        finally:
-            if not held:
-                self._live.discard(reservation)
-        return reservation if held else None
-
-    def leave_place(self, reservation: str) -> None:
-        """Let go of a place. Never blocks and never raises."""
-        self._settle(Settlement(reservation, ()))
+            self._queue.add(Settlement(reserved.id, tuple((*due, cost) for due in dues if cost)))
 
     @override
     def known(self, due: BudgetWindow) -> Balance | None:
@@ -124,29 +87,19 @@ class SharedBalances(Balances):
 
     @override
     def tell_reached(self, due: BudgetWindow) -> None:
-        self._settle(Settlement("", ((*due, 0),)))
+        self._queue.add(Settlement("", ((*due, 0),)))
 
     @override
     async def upkeep(self, alive: Container[str]) -> None:
-        """Renew the reservations of requests that are being answered here, and let go of those of gateways that are gone."""
-        if time.monotonic() - self._renewed < _RENEW_SECONDS:
-            return
-        self._renewed = time.monotonic()
-        if self._live:
-            live = sorted(self._live)
-            await self._database.write(lambda connection: shared_statements.renew(connection, live))
-        await self._database.write(shared_statements.expire)
+        """The leases are kept up for budgets and limits together."""
 
     @override
     async def flush(self) -> None:
-        if self._settling is not None:
-            await asyncio.wait([self._settling], timeout=FLUSH_SECONDS)
+        await self._queue.flush()
 
     @override
     async def close(self) -> None:
-        self._closing.set()
-        if self._settling is not None:
-            await self._settling
+        await self._queue.close()
 
     async def _reserve(
         self,
@@ -155,7 +108,7 @@ class SharedBalances(Balances):
         worst_costs: Mapping[str, int],
         ample_costs: Mapping[str, int] | None,
     ) -> Decision:
-        await self._catch_up()
+        await self._queue.catch_up()
         decision, exceeded = await self._database.write(
             lambda connection: shared_statements.reserve(connection, reservation, dues, worst_costs, ample_costs)
         )
@@ -166,66 +119,16 @@ class SharedBalances(Balances):
             self._tell_exceeded(due, one.account.spent)
         return decision
 
-    async def _catch_up(self) -> None:
-        """Tell the database what has ended here, before it is asked for anything: that must not stand in the way.
-
-        In a transaction of its own, so that two gateways never wait for each other's accounts. Raises DatabaseError.
-        """
-        if not self._pending:
-            return
-        taken, self._pending = self._pending, []
-        try:
-            self._settled(taken, await self._database.write(lambda connection: shared_statements.settle(connection, taken)))
-        except DatabaseError:
-            for settlement in taken:
-                self._settle(settlement)
-            raise
-
-    def _settle(self, settlement: Settlement) -> None:
-        if len(self._pending) >= PENDING_LIMIT:
-            if not self._lost:
-                _LOGGER.error("The database takes nothing: what is spent from now on is not charged to any budget until it does")
-            self._lost = True
-            return
-        self._pending.append(settlement)
-        if self._settling is None:
-            # Eager: the database is told before this gateway asks it for the next request.
-            task = asyncio.create_task(self._settle_all(), name="zeroconf_ai budgets", eager_start=True)
-            # Where the database's thread was quicker than this one, it is over already.
-            self._settling = None if task.done() else task
-
-    async def _settle_all(self) -> None:
-        try:
-            while self._pending:
-                taken, self._pending = self._pending, []
-                if not await self._settle_now(taken) and self._closing.is_set():
-                    _LOGGER.error("What %d requests cost could not be charged to their budgets", len(self._pending))
-                    return
-        finally:
-            self._settling = None
-
-    async def _settle_now(self, taken: Sequence[Settlement]) -> bool:
-        """Whether they are written; where they may be later, they wait again."""
-        try:
-            reached = await self._database.write(lambda connection: shared_statements.settle(connection, taken))
-        except DatabaseError as err:
-            if not err.passing:
-                _LOGGER.error("What %d requests cost could not be charged to their budgets: %s", len(taken), err)
-                self._live.difference_update(one.reservation for one in taken)
-                return True
-            self._pending = [*taken, *self._pending]
-            if not self._closing.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), RETRY_SECONDS)
-            return False
-        self._settled(taken, reached)
-        return True
-
     def _settled(self, taken: Sequence[Settlement], reached: Sequence[Reached]) -> None:
-        self._lost = False
-        self._live.difference_update(one.reservation for one in taken)
+        self._losing = False
+        self._leases.end(one.reservation for one in taken)
         for one in reached:
-            self._tell_all(one)
+            self._tell_reached(BudgetWindow(one.budget, one.window), one.levels, one.spent)
 
-    def _tell_all(self, reached: Reached) -> None:
-        self._tell_reached(BudgetWindow(reached.budget, reached.window), reached.levels, reached.spent)
+    def _lose(self, taken: Sequence[Settlement], error: DatabaseError | None) -> None:
+        self._leases.end(one.reservation for one in taken)
+        if error is not None:
+            _LOGGER.error("What %d requests cost could not be charged to their budgets: %s", len(taken), error)
+        elif not self._losing:
+            self._losing = True
+            _LOGGER.error("The database takes nothing: what requests cost is not charged to any budget until it does")

@@ -8,10 +8,9 @@ from typing import NamedTuple
 from ...protocol.addresses import subscriber
 from ...protocol.errors import RateLimitError
 from ..admission import AdmissionRequest, RateLimits, RateLimitState, RateLimitStatus
-from ..budgets.budget_store import BudgetStore
-from ..budgets.shared_balances import SharedBalances
 from ..keys.key_store import KeyStore
 from ..storage.database import Database
+from ..storage.leases import Leases
 from ..storage.write_queue import WriteQueue
 from .shared import SharedPermits, SharedTokenBuckets
 from .token_buckets import MINUTE, BucketDraw, BucketShortfall, MemoryPermits, MemoryTokenBuckets, Permits, TokenBuckets
@@ -144,6 +143,14 @@ class RateLimiter:
         if short and asked.worst_costs and short.keys() >= asked.worst_costs.keys():
             raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
 
+    async def flush(self) -> None:
+        """Write what waits to be given back."""
+        await self._places.flush()
+
+    async def close(self) -> None:
+        """Write what is left."""
+        await self._places.close()
+
     def _leave(self, entry: AcquiredLimits, back: Mapping[str, float]) -> None:
         if back:
             self.buckets.give(back)
@@ -152,11 +159,11 @@ class RateLimiter:
             entry.place = None
 
 
-def limits_of(database: Database, batches: WriteQueue, keys: KeyStore, budgets: BudgetStore) -> RateLimiter:
-    """Limits in memory, or in a database that other gateways use too."""
-    if isinstance(budgets.accounts, SharedBalances):
-        return RateLimiter(keys, SharedTokenBuckets(database, batches), SharedPermits(database, budgets.accounts))
-    return RateLimiter(keys, MemoryTokenBuckets(), MemoryPermits())
+def limits_of(database: Database, batches: WriteQueue, keys: KeyStore, leases: Leases | None) -> RateLimiter:
+    """Limits in memory, or with `leases` in a database that other gateways use too."""
+    if leases is None:
+        return RateLimiter(keys, MemoryTokenBuckets(), MemoryPermits())
+    return RateLimiter(keys, SharedTokenBuckets(database, batches), SharedPermits(database, leases))
 
 
 def go_duration(seconds: float) -> str:

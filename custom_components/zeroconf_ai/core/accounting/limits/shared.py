@@ -1,4 +1,4 @@
-"""Buckets and places that gateways have together, in the database that they share."""
+"""Buckets and permits that gateways have together, in the database that they share."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import override
 
 from sqlalchemy import Connection
 
-from ..budgets import statements
-from ..budgets.shared_balances import SharedBalances
-from ..storage.database import Database
+from ..storage.database import Database, DatabaseError
+from ..storage.leases import Leases, held, hold_permit, release
+from ..storage.settlements import SettlementQueue
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import shared_statements
 from .token_buckets import MAX_BUCKETS, MINUTE, BucketDraw, BucketShortfall, Permits, TokenBuckets
@@ -97,25 +97,52 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
 
 
 class SharedPermits(Permits):
-    """A place is a reservation: that of a gateway that died is free again when its lease is over."""
+    """A permit is a lease: that of a gateway that died is free again when its lease is over."""
 
-    def __init__(self, database: Database, accounts: SharedBalances) -> None:
-        """`accounts` renew the leases and let go of them."""
+    def __init__(self, database: Database, leases: Leases) -> None:
+        """`leases` are renewed by whoever made them."""
         self._database = database
-        self._accounts = accounts
+        self._leases = leases
+        self._queue = SettlementQueue(database, release, self._released, self._lose)
 
     @override
     async def take(self, name: str, limit: int) -> str | None:
-        return await self._accounts.hold_place(name, limit)
+        await self._queue.catch_up()
+        lease = self._leases.begin()
+        is_held = False
+        try:
+            is_held = await self._database.write(lambda connection: hold_permit(connection, lease, name, limit))
+        except asyncio.CancelledError:
+            self._queue.add(lease)  # the database does it to the end all the same
+            raise
+        finally:
+            if not is_held:
+                self._leases.end([lease])
+        return lease if is_held else None
 
     @override
     def leave(self, place: str) -> None:
-        self._accounts.leave_place(place)
+        self._queue.add(place)
 
     @override
     async def taken(self, name: str) -> int:
-        account = await self._database.read(lambda connection: statements.account(connection, (name, "")))
-        return account.reserved
+        return await self._database.read(lambda connection: held(connection, name))
+
+    @override
+    async def flush(self) -> None:
+        await self._queue.flush()
+
+    @override
+    async def close(self) -> None:
+        await self._queue.close()
+
+    def _released(self, leases: Sequence[str], _: None) -> None:
+        self._leases.end(leases)
+
+    def _lose(self, leases: Sequence[str], error: DatabaseError | None) -> None:
+        self._leases.end(leases)
+        why = error or "the database takes nothing"
+        _LOGGER.warning("%d permits are free only when their leases are over: %s", len(leases), why)
 
 
 def _draw(connection: Connection, draw: BucketDraw) -> float:

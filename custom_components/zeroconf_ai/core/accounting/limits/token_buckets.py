@@ -110,6 +110,14 @@ class Permits(ABC):
     async def taken(self, name: str) -> int:
         """How many are taken. May raise DatabaseError."""
 
+    @abstractmethod
+    async def flush(self) -> None:
+        """Write what waits to be given back."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Write what is left."""
+
 
 class MemoryPermits(Permits):
     """The places of a gateway by itself."""
@@ -137,3 +145,11 @@ class MemoryPermits(Permits):
     @override
     async def taken(self, name: str) -> int:
         return self._taken.get(name, 0)
+
+    @override
+    async def flush(self) -> None:
+        """Nothing is written."""
+
+    @override
+    async def close(self) -> None:
+        """Nothing is written."""

@@ -1,0 +1,141 @@
+"""Leases of gateways that share a database, and the queue of what they give back."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from zeroconf_ai.accounting.admission import AdmissionRequest
+from zeroconf_ai.accounting.storage import leases, settlements
+from zeroconf_ai.accounting.storage.database import Database, DatabaseError
+from zeroconf_ai.accounting.storage.leases import Leases
+from zeroconf_ai.accounting.storage.settlements import SettlementQueue
+from zeroconf_ai.accounting.store import AccountingStore
+from zeroconf_ai.protocol.errors import RateLimitError
+
+from ..conftest import FreshDatabase, Make
+
+shared_only = pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
+
+
+@shared_only
+async def test_permit_of_a_gateway_that_died_is_free_again_when_its_lease_is_over(
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    store, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
+    try:
+        key, _ = await store.keys.create("Phone", parallel=1)
+        await other.keys.refresh()
+        asked = AdmissionRequest("http", "chat", "m", key_id=key.id)
+        monkeypatch.setattr(leases, "LEASE_SECONDS", -1.0)
+        await store.admission_control.admit(asked)
+        with pytest.raises(RateLimitError):
+            await other.admission_control.admit(asked)
+        monkeypatch.undo()
+        await other._database.write(leases.expire)
+        second = await other.admission_control.admit(asked)
+        second.settle(make("g"))
+        await other.flush()
+        standing = (await store.admission_control.standing(key.id, None, None)).parallel
+        assert standing is not None
+        assert standing.remaining == 1
+    finally:
+        await store.close()
+        await other.close()
+
+
+@shared_only
+async def test_upkeep_renews_leases_of_requests_that_run_and_no_others(fresh_database: FreshDatabase) -> None:
+    database = await Database.open(fresh_database.url)
+    try:
+        mine = Leases(database)
+        running, ended = mine.begin(), mine.begin()
+        mine.end([ended])
+        for lease in (running, ended):
+            assert await database.write(partial(leases.hold_permit, lease=lease, name="parallel:k", limit=2))
+        fresh_database.run("UPDATE reservations SET expires = 1")
+        await mine.upkeep()
+        assert fresh_database.run("SELECT id FROM reservations") == [(running,)]
+        assert await database.read(lambda connection: leases.held(connection, "parallel:k")) == 1
+    finally:
+        await database.close()
+
+
+class Flaky:
+    """A database that fails as often as it is told."""
+
+    def __init__(self, *errors: DatabaseError) -> None:
+        self.errors = list(errors)
+
+    async def write(self, work: Callable[[Any], Any]) -> Any:
+        if self.errors:
+            raise self.errors.pop(0)
+        return work(None)
+
+
+class Ends:
+    """What became of what a queue was given."""
+
+    def __init__(self, *errors: DatabaseError) -> None:
+        self.written: list[int] = []
+        self.lost: list[int] = []
+        self.database = Flaky(*errors)
+        self.queue = SettlementQueue(self.database, self._write, self._done, self._lose)  # type: ignore[arg-type]
+
+    def _write(self, _: Connection, items: Sequence[int]) -> int:
+        return sum(items)
+
+    def _done(self, items: Sequence[int], result: int) -> None:
+        assert result == sum(items)
+        self.written += items
+
+    def _lose(self, items: Sequence[int], _: DatabaseError | None) -> None:
+        self.lost += items
+
+
+async def test_settlement_that_the_database_does_not_take_at_once_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlements, "RETRY_SECONDS", 0.001)
+    ends = Ends(DatabaseError("busy", passing=True), DatabaseError("busy", passing=True))
+    ends.queue.add(1)
+    ends.queue.add(2)
+    await ends.queue.flush()
+    assert (ends.written, ends.lost) == ([1, 2], [])
+
+
+async def test_settlement_that_is_at_fault_itself_is_lost_and_the_next_is_written() -> None:
+    ends = Ends(DatabaseError("wrong"))
+    ends.queue.add(1)
+    await ends.queue.flush()
+    ends.queue.add(2)
+    await ends.queue.flush()
+    assert (ends.written, ends.lost) == ([2], [1])
+
+
+async def test_settlements_that_are_not_taken_until_the_end_are_lost() -> None:
+    ends = Ends(*[DatabaseError("busy", passing=True)] * 3)
+    ends.queue.add(1)
+    await ends.queue.close()
+    assert (ends.written, ends.lost) == ([], [1])
+
+
+async def test_settlements_beyond_the_bound_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlements, "PENDING_LIMIT", 2)
+    ends = Ends(*[DatabaseError("busy", passing=True)] * 3)
+    for number in range(4):
+        ends.queue.add(number)
+    assert ends.lost == [2, 3]
+    await ends.queue.close()
+
+
+async def test_catch_up_with_a_database_that_fails_keeps_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlements, "RETRY_SECONDS", 0.001)
+    ends = Ends(DatabaseError("busy", passing=True), DatabaseError("busy", passing=True))
+    ends.queue.add(1)
+    with pytest.raises(DatabaseError):
+        await ends.queue.catch_up()
+    await ends.queue.flush()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert ends.written == [1]
