@@ -27,6 +27,7 @@ from .protocol.request import Kind, Request
 from .protocol.status import Located
 from .routing.accounting import Accounting, combined
 from .routing.caller import Caller, Source
+from .routing.execution.plan import Plan
 from .routing.execution.reply import Reply
 from .routing.execution.router import Router
 from .routing.execution.sessions import Sessions
@@ -155,6 +156,7 @@ class Engine:
         place: Permit | None = None
         reply: Reply | None = None
         bills: list[Bill] = []
+        plan: Plan | None = None
         admission: Admission | None = None
         admission_control, bodies = self.admission_control, None
         first = _ON_BEHALF_OF.get()
@@ -163,12 +165,13 @@ class Engine:
         try:
             request = self._prepare(request, caller)
             if admission_control is not None:
-                admission, barred = await self._admit(admission_control, request, caller, created, nested=first is not None)
+                plan = self._plan(admission_control, request)
+                admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=first is not None)
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
                 place = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, first or caller, bills)
+            reply = await self._route(request, first or caller, bills, plan)
             if admission is not None:
                 reply.headers = admission.headers
             if self.bodies is not None and self.bodies.keep:
@@ -229,13 +232,26 @@ class Engine:
             if self.recorder is not None:
                 self.recorder.record(record)
 
+    def _plan(self, admission_control: AdmissionControl, request: Request) -> Plan | None:
+        """The plan by which a request is admitted, where what it may cost or the limits of its backends count."""
+        if admission_control.counts_money or any(is_limited(member) for member in self.pool):
+            return self._router.plan(request, self.policy)
+        return None
+
     async def _admit(
-        self, admission_control: AdmissionControl, request: Request, caller: Caller, created: float, *, nested: bool
+        self,
+        admission_control: AdmissionControl,
+        request: Request,
+        caller: Caller,
+        created: float,
+        plan: Plan | None,
+        *,
+        nested: bool,
     ) -> tuple[Admission, frozenset[str]]:
         """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
         known = WorstCase()
-        if admission_control.counts_money or any(is_limited(member) for member in self.pool):
-            known = worst_case(self._router.possible(request, self.policy), request, again=self.policy.retry_metered_timeouts)
+        if plan is not None:
+            known = worst_case(plan.possible, request, again=self.policy.retry_metered_timeouts)
         limit = answer_limit(request.body)
         asked = AdmissionRequest(
             source=caller.source,
@@ -257,7 +273,8 @@ class Engine:
         )
         admission = await admission_control.admit(asked)
         for backend_id in known.monthly_limits:
-            self._follow_cost(admission_control, backend_id)
+            if self._follow_cost(admission_control, backend_id) and plan is not None:
+                plan.expire()
         if not admission.barred and admission.allowances is None and not admission_control.free_only:
             return admission, admission.barred
         # One that nobody reckoned with must not come in their place: it may cost as much, and nothing was set aside for it.
@@ -280,16 +297,19 @@ class Engine:
         except Exception:  # whatever is in it, the rest of the clean-up goes on
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 
-    def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> None:
+    def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> bool:
+        """Take over what a backend cost this month; whether it reached its limit by that, or has money again."""
         member = self.pool.get(backend_id)
-        if member is not None and member.terms.monthly_limit is not None:
-            member.month_cost = admission_control.month_cost(backend_id)
+        if member is None or (limit := member.terms.monthly_limit) is None:
+            return False
+        before, member.month_cost = member.month_cost, admission_control.month_cost(backend_id)
+        return (before >= limit) != (member.month_cost >= limit)
 
-    async def _route(self, request: Request, caller: Caller, bills: list[Bill]) -> Reply:
+    async def _route(self, request: Request, caller: Caller, bills: list[Bill], plan: Plan | None) -> Reply:
         """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
         token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy, bills)
+            return await self._router.route(request, self.policy, bills, plan)
         finally:
             _ON_BEHALF_OF.reset(token)
 

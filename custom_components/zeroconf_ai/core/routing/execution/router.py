@@ -36,6 +36,7 @@ from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..selection.candidates import Candidate, Candidates, candidates, settle
 from .attempts import RequestAttempts, is_well, why_not
+from .plan import Plan
 from .reply import Attempt, Reply, Turn
 from .session_handover import SessionHandover, shorten, shortest
 from .sessions import Sessions
@@ -65,16 +66,20 @@ class Router:
         self._waker = Waker(checker)
         self._turn = itertools.count(1)
 
-    async def route(self, request: Request, policy: Policy | None = None, bills: list[Bill] | None = None) -> Reply:
+    async def route(
+        self, request: Request, policy: Policy | None = None, bills: list[Bill] | None = None, plan: Plan | None = None
+    ) -> Reply:
         """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's.
 
-        `bills` takes the bill of every sending that a backend may charge for, also where it never answered.
+        `bills` takes the bill of every sending that a backend may charge for, also where it never answered. `plan` is that of
+        the request's admission.
         """
         stay = self._sessions.find(request)
         journey = RequestAttempts(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT, [] if bills is None else bills)
         await self._wait_for_its_own(journey)
         try:
-            reply = await self._go(journey, self._candidates(journey))
+            found = None if plan is None else plan.candidates(request, journey.policy)
+            reply = await self._go(journey, found or self._candidates(journey))
         except ApiError as err:
             smaller = self._smaller(journey, err)
             if smaller is None:
@@ -84,14 +89,14 @@ class Router:
             self._sessions.put(request.session, reply.backend_id, reply.model)
         return reply
 
-    def possible(self, request: Request, policy: Policy) -> tuple[Candidate, ...]:
-        """All who may come to answer a request, also those that cannot right now; nobody where it cannot be answered at all."""
+    def plan(self, request: Request, policy: Policy) -> Plan | None:
+        """The plan of a request; None where it cannot be answered at all, for which `route` raises the reason."""
         journey = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         try:
             found = self._candidates(journey)
         except ApiError:
-            return ()
-        return tuple(dict.fromkeys((*found.ordered, *found.later, *self._with_less(journey))))
+            return None
+        return Plan(policy, found, self._with_less(journey))
 
     async def close(self, backend_id: str | None = None) -> None:
         """End the waking of one member, or of all."""
