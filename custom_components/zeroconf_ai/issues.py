@@ -9,7 +9,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
-from .core.accounting.budget import amount_words
+from .core.accounting.budget import format_amount
 from .core.accounting.budgets.budget_store import BudgetState
 from .core.accounting.storage.loss import Loss
 from .core.accounting.store import AccountingStore
@@ -169,7 +169,7 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
         translation_placeholders=escaped(
             {
                 "name": owner,
-                "amount": amount_words(budget.amount),
+                "amount": format_amount(budget.amount),
                 "currency": currency,
                 "renews": f"{dt_util.as_local(dt_util.utc_from_timestamp(state.period.end)):%Y-%m-%d}",
             }

@@ -211,7 +211,7 @@ def nothing(_: Path) -> None:
 
 _WHYS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object], dict[str, str]]] = {
     "a folder in its place": (Path.mkdir, Path.rmdir, {}),
-    "made by a later version": (later_version, Path.unlink, {}),
+    "created by a later version": (later_version, Path.unlink, {}),
     "another program's": (others, Path.unlink, {}),
     "no server": (nothing, nothing, {"database_url": "postgresql://nobody@127.0.0.1:9/nothing"}),
 }

@@ -115,7 +115,7 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
             return {**period, ATTR_FILE: str(file), "rows": rows} if call.return_response else None
         if not call.return_response:
             raise _wrong("file_or_answer")
-        uses = await store.ledger.use(start, end, groups, limit=MOST_ROWS + 1)
+        uses = await store.ledger.usage(start, end, groups, limit=MOST_ROWS + 1)
     except DatabaseError as err:
         raise _failed(err) from err
     except OSError as err:
@@ -127,9 +127,9 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
     if len(uses) > MOST_ROWS:
         raise _wrong("too_many_rows", limit=str(MOST_ROWS))
     if data[ATTR_FORMAT] == CSV:
-        cells = export.use_cells(uses)
-        return {**period, CSV: export.csv_text(list(cells[0]) if cells else export.columns_of_use(groups), cells)}
-    return {**period, "usage": [export.use_row(use) for use in uses]}
+        cells = export.usage_cells(uses)
+        return {**period, CSV: export.csv_text(list(cells[0]) if cells else export.usage_columns(groups), cells)}
+    return {**period, "usage": [export.usage_row(use) for use in uses]}
 
 
 async def _set_budget(call: ServiceCall) -> ServiceResponse:

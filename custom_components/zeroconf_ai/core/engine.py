@@ -228,7 +228,7 @@ class Engine:
                 place.release()
             record = local_record_of(run, caller, request_id, refusal, created, started)
             if admission is not None:
-                admission.settle(record)
+                admission.reconcile(record)
             if self.recorder is not None:
                 self.recorder.record(record)
 
@@ -285,7 +285,7 @@ class Engine:
         self, admission_control: AdmissionControl, admission: Admission, generation: Generation, bills: Sequence[Bill]
     ) -> None:
         """Give the reservation back for what was used."""
-        admission.settle(generation, costs_by_backend(bills) if len(bills) > 1 else None)
+        admission.reconcile(generation, costs_by_backend(bills) if len(bills) > 1 else None)
         if generation.backend_id is not None:
             self._follow_cost(admission_control, generation.backend_id)
 

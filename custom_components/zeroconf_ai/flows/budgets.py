@@ -20,7 +20,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 
 from ..const import LARGEST_BUDGET
-from ..core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, amount_words, budget_id
+from ..core.accounting.budget import DEFAULT_THRESHOLDS, Action, Budget, Scope, budget_id, format_amount
 from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
@@ -194,8 +194,8 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         """A row of the table: whose it is, amount, period, what is spent, when it renews."""
         state = self._store.budgets.state(key)
         renews = dt_util.as_local(dt_util.utc_from_timestamp(state.period.end))
-        spent = f"{amount_words(state.spent)} ({state.percent:.0f} %)"
-        return table_row([owner, amount_words(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
+        spent = f"{format_amount(state.spent)} ({state.percent:.0f} %)"
+        return table_row([owner, format_amount(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
 
     def _end(self) -> ConfigFlowResult:
         """Budgets are no options, and those stay as they are."""

@@ -248,7 +248,7 @@ async def _admission(store: AccountingStore) -> Figure:
             Source.HTTP, Kind.CHAT, "auto", key_id="1", prompt_tokens=300, answer_tokens=100, worst_costs={"backend-0": 5_000}
         )
         admission = await store.admission_control.admit(asked)
-        admission.settle(ended)
+        admission.reconcile(ended)
     seconds = (time.perf_counter() - begun) / count
     return Figure("admission and settlement of a request", "≤ 200 µs", f"{seconds * 1e6:,.1f} µs", seconds <= 200e-6)
 
@@ -264,7 +264,7 @@ async def _reports(store: AccountingStore, today: date) -> list[Figure]:
         ("use of this month by key", today.replace(day=1), (Group.KEY,), None),
         ("use of the months of these 30 days by key", start, (Group.KEY,), None),
     ):
-        seconds = await _median(partial(store.ledger.use, since, today, group_by, key_id=own))
+        seconds = await _median(partial(store.ledger.usage, since, today, group_by, key_id=own))
         found.append(Figure(what, "≤ 100 ms", f"{seconds * 1e3:,.1f} ms", seconds <= 0.1))
     return found
 

@@ -23,7 +23,7 @@ async def one(store: AccountingStore, number: int, worst: int) -> int:
     generation = Generation(
         f"g{number}", time.time(), "http", "chat", "m", Outcome.OK, model="m", backend_id="cloud", key_id="k", cost=cost
     )
-    admission.settle(generation)
+    admission.reconcile(generation)
     store.ledger.record(generation)
     return cost
 

@@ -55,7 +55,7 @@ async def fill(address: Path | str, make: Make) -> str:
     admission = await store.admission_control.admit(metered(worst_costs={"cloud": SPENT}))
     first = next(iter(store.keys))
     record = make("g", cost=SPENT, backend_id="cloud", model="m", key_id=first.id, usage=Usage(10, 20))
-    admission.settle(record)
+    admission.reconcile(record)
     store.ledger.record(record)
     await store.close()
     if isinstance(address, Path):
@@ -416,7 +416,7 @@ async def test_file_replaced_by_a_copy_of_itself_is_used_from_then_on(
     remove(file)
     copy.replace(file)
     await until(lambda: len(store.keys) == KEYS and len(store.budgets) == 1)
-    assert "another copy of it" in caplog.text
+    assert "replaced by another copy" in caplog.text
     await store.keys.create("in the copy")
     await store.close()
     assert run(file, "SELECT count(*) FROM keys") == [(KEYS + 1,)]
@@ -453,7 +453,7 @@ async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Ma
     monkeypatch.setattr("zeroconf_ai.accounting.storage.database.sqlite.identity", look)
     for number in range(100):
         admission = await store.admission_control.admit(metered())
-        admission.settle(make(f"{number}", outcome=Outcome.OK))
+        admission.reconcile(make(f"{number}", outcome=Outcome.OK))
     assert looks < 10
     monkeypatch.undo()
     await store.close()

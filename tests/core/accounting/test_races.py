@@ -182,8 +182,8 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
         await other._database.write(leases.expire)
         monkeypatch.undo()
         second = await other.admission_control.admit(asked)
-        held.settle(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged
-        second.settle(make("g", cost=6, backend_id="cloud"))
+        held.reconcile(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged
+        second.reconcile(make("g", cost=6, backend_id="cloud"))
         await other.flush()
         assert await total(store, "key:k:month") == 11
         assert store.budgets.state("key:k:month").reserved == 0
@@ -205,6 +205,6 @@ async def test_settlement_after_one_that_was_written_at_once_is_written_too() ->
     budget = make_budget(Scope.KEY, "k", CENT, Period.MONTH)
     due = BudgetWindow(budget, Windows(UTC).at(Period.MONTH, time.time()))
     for count in (1, 2, 3):
-        accounts.settle(Reservation(Decision()), [due], 5)
+        accounts.reconcile(Reservation(Decision()), [due], 5)
         await accounts.flush()
         assert len(written) == count

@@ -91,7 +91,7 @@ async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(sto
             body = CHAT | {"model": f"nope-{number}"}
             await gateway.ask("POST", "chat/completions", json=body, headers=sent | {"X-Request-ID": "same-1"})
         if written:
-            await store._batches.flush()
+            await store._write_queue.flush()
         for number, sent in enumerate(headers):
             status, told, _ = await gateway.get("generation?id=same-1", headers=sent)
             assert (status, told["data"]["requested_model"]) == (200, f"nope-{number}")

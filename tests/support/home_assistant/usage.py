@@ -47,7 +47,7 @@ async def spend(
         user_id=user_id,
         **(usual | fields),
     )
-    admission.settle(generation)
+    admission.reconcile(generation)
     recorder = hass.data[DATA].engine.recorder
     assert recorder is not None
     recorder.record(generation)

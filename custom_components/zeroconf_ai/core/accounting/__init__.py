@@ -1,1 +1,1 @@
-"""What was used, by whom, at what cost; and the keys by which is known who asks (docs/architecture.md)."""
+"""Accounting: API keys, usage records, budgets, rate limits and stored conversations (docs/architecture.md)."""

@@ -96,7 +96,7 @@ class Admission(ABC):
         return None
 
     @abstractmethod
-    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         """Take what was used for what was set aside. Never blocks and never raises.
 
         `costs` are nano-units by the ids of the backends, where more than one was paid for the request.

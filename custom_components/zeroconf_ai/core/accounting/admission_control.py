@@ -8,7 +8,7 @@ from typing import override
 
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
 from .admission import Admission, AdmissionControl, AdmissionRequest, RateLimitStatus
-from .budget import Action, Scope, amount_words
+from .budget import Action, Scope, format_amount
 from .budgets.budget_store import BudgetReservation, BudgetStore
 from .budgets.reservations import Shortfall
 from .limits.rate_limits import AcquiredLimits, RateLimiter
@@ -70,7 +70,7 @@ class _Free(Admission):
         return self._barred
 
     @override
-    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         pass
 
 
@@ -101,17 +101,17 @@ class StoreAdmissionControl(AdmissionControl):
             entry = await self._limits.enter(asked)
             try:
                 hold = await self._budgets.reserve(asked)
-                shortage = hold.reserved.decision.shortage
-                if shortage is not None:
-                    raise _refused(shortage, asked, self._budgets.zone)
+                shortfall = hold.reserved.decision.shortfall
+                if shortfall is not None:
+                    raise _refused(shortfall, asked, self._budgets.zone)
                 barred = entry.barred | hold.reserved.decision.barred
                 if self.free_only:
                     barred |= _metered(asked)
                     if asked.worst_costs and barred >= asked.worst_costs.keys():
-                        self._budgets.settle(hold, None, 0)
+                        self._budgets.reconcile(hold, None, 0)
                         raise self._closed()
                 if asked.worst_costs and barred >= asked.worst_costs.keys():
-                    self._budgets.settle(hold, None, 0)
+                    self._budgets.reconcile(hold, None, 0)
                     raise _all_barred()
             except BaseException:
                 self._limits.undo(entry)
@@ -168,35 +168,35 @@ class _Admitted(Admission):
         return self._hold.reserved.decision.granted if self._hold.limited else None
 
     @override
-    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         if self._settled:
             return
         self._settled = True
         cost = generation.usage.cost if generation.cost is None else generation.cost
         try:
-            self._budgets.settle(self._hold, generation.backend_id, cost or 0, costs)
+            self._budgets.reconcile(self._hold, generation.backend_id, cost or 0, costs)
         except Exception:  # whatever it is, the rest of the clean-up goes on
             _LOGGER.exception("What request %s cost could not be charged to its budgets", generation.id)
         try:
-            self._limits.settle(self._entry, generation.backend_id, generation.usage.total_tokens)
+            self._limits.reconcile(self._entry, generation.backend_id, generation.usage.total_tokens)
         except Exception:
             _LOGGER.exception("What request %s used could not be counted", generation.id)
 
 
-def _refused(shortage: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> ApiError:
+def _refused(shortfall: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> ApiError:
     """The error, which says how much is left and what to do."""
-    budget = shortage.budget
-    renews = datetime.fromtimestamp(shortage.window.end, zone)
+    budget = shortfall.budget
+    renews = datetime.fromtimestamp(shortfall.window.end, zone)
     until = f"until it renews ({renews:%Y-%m-%d %H:%M})"
     words = budget.words[0].upper() + budget.words[1:]
-    wait = max(1.0, shortage.window.end - time.time())
+    wait = max(1.0, shortfall.window.end - time.time())
     free = budget.action is Action.FREE_ONLY and budget.scope is not Scope.BACKEND
-    if shortage.exhausted:
+    if shortfall.exhausted:
         only = ", and no provider that costs nothing can answer this" if free else ""
         message = f"{words} is spent{only}. Wait {until}, or ask its owner for more."
         return QuotaError(message, retry_after=wait)
-    left, needed = amount_words(shortage.left), amount_words(shortage.needed)
-    if shortage.held:
+    left, needed = format_amount(shortfall.left), format_amount(shortfall.needed)
+    if shortfall.held:
         message = (
             f"{words} has {left} left beside what is set aside for requests that are being answered, and this one may cost up to "
             f"{needed}. Try again when those are done."

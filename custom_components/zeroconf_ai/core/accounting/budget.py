@@ -1,4 +1,4 @@
-"""`Budget`: so much money for a day, a week or a month, and whose it is."""
+"""`Budget`: an amount of money per day, week or month for a key, a user, a backend or the household."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ DEFAULT_THRESHOLDS = (80, 100)
 EXCEEDED = 100
 """The threshold of a budget that is exceeded, in per cent."""
 LARGEST = 10**15 * 1_000
-"""Nano-units that a budget may be: a billion."""
+"""The largest budget in nano-units: a billion."""
 
 
 class Scope(StrEnum):
-    """Whose money it is."""
+    """What a budget applies to."""
 
     KEY = "key"
     USER = "user"
-    """One of Home Assistant's, whatever key or door they come by."""
+    """A Home Assistant user, whichever API key or source the request uses."""
     BACKEND = "backend"
     HOUSEHOLD = "household"
 
 
 class Action(StrEnum):
-    """What happens when it is spent."""
+    """What happens to requests when a budget is exceeded."""
 
     REFUSE = "refuse"
     FREE_ONLY = "free_only"
-    """Backends that cost money are barred. A backend's own budget bars that backend, whatever its action."""
+    """Only free backends are used. A backend's own budget always excludes just that backend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Money in nano-units."""
+    """A spending limit. Money is in nano-units."""
 
     id: str
     scope: Scope
@@ -45,18 +45,18 @@ class Budget:
     period: Period
     action: Action = Action.FREE_ONLY
     thresholds: tuple[int, ...] = DEFAULT_THRESHOLDS
-    """Per cent of the amount at which its listeners are told, in rising order."""
+    """Percentages of the amount at which listeners are notified, ascending."""
 
     @property
     def words(self) -> str:
-        """What it is called towards a caller: no ids, and no amount of others' money."""
+        """The budget's name in error messages: neither ids nor amounts."""
         whose = "of this household" if self.scope is Scope.HOUSEHOLD else f"of this {self.scope}"
         return f"the budget {whose} for the {self.period}"
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetEvent:
-    """A threshold was reached, or a request that costs money does not fit into what is left."""
+    """A threshold was reached, or the remaining balance is too small for a request that costs money."""
 
     budget: Budget
     threshold: int
@@ -65,33 +65,33 @@ class BudgetEvent:
     """Nano-units."""
     period: Window
     refused: bool = False
-    """Whether it is told because a request did not fit; then less may be spent than the threshold says."""
+    """Whether a rejected request caused the event; the spent amount may then be below the threshold."""
 
 
 @dataclass(slots=True)
 class Balance:
-    """What became of a budget within one period. Nano-units."""
+    """The state of a budget within one period, in nano-units."""
 
     spent: int = 0
     reserved: int = 0
-    """Set aside for requests that are being answered."""
+    """Reserved for requests in progress."""
     warned: int = 0
-    """The highest threshold that was told, in per cent. `EXCEEDED` with the first request that did not fit, too."""
+    """The highest threshold that listeners were notified of, in per cent; `EXCEEDED` also after a rejected request."""
 
     def left(self, budget: Budget) -> int:
-        """What may still be set aside."""
+        """The amount that can still be reserved."""
         return max(0, budget.amount - self.spent - self.reserved)
 
     def exhausted(self, budget: Budget) -> bool:
-        """Whether all of it is spent."""
+        """Whether the full amount is spent."""
         return self.spent >= budget.amount
 
     def reached(self, budget: Budget) -> int:
-        """The highest threshold that is reached, 0 for none. A budget of nothing is reached at once."""
+        """The highest reached threshold, 0 for none. A budget of 0 reaches all thresholds at once."""
         return max((level for level in budget.thresholds if self.spent * 100 >= level * budget.amount), default=0)
 
     def newly_reached(self, budget: Budget) -> list[int]:
-        """The thresholds to be told now, which are taken for told from here on."""
+        """Return the reached thresholds without a notification so far, and mark them as notified."""
         top = self.reached(budget)
         found = [level for level in budget.thresholds if self.warned < level <= top]
         self.warned = max(self.warned, top)
@@ -99,7 +99,7 @@ class Balance:
 
 
 class ReservedAmount(NamedTuple):
-    """What is set aside of one budget's account for one request."""
+    """The amount reserved from one budget for one request."""
 
     budget: Budget
     window: Window
@@ -107,7 +107,7 @@ class ReservedAmount(NamedTuple):
 
 
 def budget_id(scope: Scope, subject: str, period: Period) -> str:
-    """What a budget goes by: one whose it is has at most one for each period."""
+    """The id of a budget: each subject has at most one budget per period."""
     return f"{scope}:{subject}:{period}" if subject else f"{scope}:{period}"
 
 
@@ -119,40 +119,40 @@ def make_budget(
     action: Action = Action.FREE_ONLY,
     thresholds: Iterable[int] = DEFAULT_THRESHOLDS,
 ) -> Budget:
-    """A checked budget. Raises ValueError saying what is wrong."""
+    """Validate the values and build a budget. Raises ValueError with a message for the user."""
     scope, period, action = Scope(scope), Period(period), Action(action)
     if (scope is Scope.HOUSEHOLD) != (not subject):
-        raise ValueError("A budget of a key, a user or a backend names it; the household's names nobody.")
+        raise ValueError("A budget for a key, a user or a backend needs its id; the household budget takes none.")
     if not 0 <= amount <= LARGEST:
-        raise ValueError("A budget's amount is from 0 to a billion.")
+        raise ValueError("The amount of a budget must be between 0 and a billion.")
     levels = tuple(sorted(set(thresholds)))
     if any(not 1 <= level <= 100 for level in levels):
-        raise ValueError("A threshold is from 1 to 100 per cent.")
+        raise ValueError("A threshold must be between 1 and 100 per cent.")
     named = subject or ""
     return Budget(budget_id(scope, named, period), scope, named, amount, period, action, levels)
 
 
 def parse_amount(text: str) -> tuple[int, Period]:
-    """Nano-units and period of `5/month`, `0.50/day` or `20/week`. Raises ValueError for anything else."""
+    """Parse `5/month`, `0.50/day` or `20/week` into nano-units and period. Raises ValueError."""
     number, _, word = text.strip().partition("/")
     try:
         amount, period = round(float(number) * NANO), Period(word.strip().casefold())
     except ValueError, OverflowError:
         amount, period = -1, Period.MONTH
     if not 0 <= amount <= LARGEST:
-        raise ValueError(f"{text!r} is no budget. Write an amount and a period: 5/month, 2.50/week or 0.5/day.")
+        raise ValueError(f"{text!r} is not a budget. Write an amount and a period: 5/month, 2.50/week or 0.5/day.")
     return amount, period
 
 
-def amount_words(nano: int) -> str:
-    """Money for people: as many digits as it takes to tell it from nothing."""
+def format_amount(nano: int) -> str:
+    """Format money for display, with as many digits as needed to differ from zero."""
     amount = nano / NANO
     return f"{amount:.2f}" if nano % 10_000_000 == 0 or amount >= 100 else f"{amount:.9f}".rstrip("0")
 
 
-def listed(budgets: Sequence[Budget]) -> dict[tuple[Scope, str], tuple[Budget, ...]]:
-    """The budgets by whose they are."""
+def budgets_by_subject(budgets: Sequence[Budget]) -> dict[tuple[Scope, str], tuple[Budget, ...]]:
+    """Group budgets by scope and subject."""
     found: dict[tuple[Scope, str], list[Budget]] = {}
     for budget in budgets:
         found.setdefault((budget.scope, budget.subject), []).append(budget)
-    return {whose: tuple(theirs) for whose, theirs in found.items()}
+    return {subject: tuple(group) for subject, group in found.items()}

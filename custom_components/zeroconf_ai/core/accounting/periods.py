@@ -1,4 +1,4 @@
-"""The days, weeks and months that a budget is for, by the clock on the wall of the home."""
+"""The days, weeks and months of budgets in the home's time zone."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Period(StrEnum):
-    """How long a budget lasts until it renews."""
+    """How often a budget renews."""
 
     DAY = "day"
     WEEK = "week"
@@ -16,22 +16,22 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One day, week or month: from `start` until before `end`, in seconds since the epoch."""
+    """One day, week or month: from `start` (inclusive) to `end` (exclusive), in seconds since the epoch."""
 
     label: str
-    """Its first day (ISO 8601): what it goes by, also where the home moves to another time zone."""
+    """The first day (ISO 8601), which identifies the period even if the time zone changes."""
     start: float
     end: float
 
     def __contains__(self, moment: float) -> bool:
-        """Whether a time is within it."""
+        """Whether a time is within the period."""
         return self.start <= moment < self.end
 
 
 def window(period: Period, moment: float, zone: tzinfo) -> Window:
-    """The period that a time is in, in a time zone.
+    """The period that contains a time, in a time zone.
 
-    A day is as long as it is: 23 or 25 hours where the clocks change.
+    Days have 23 or 25 hours when the clocks change.
     """
     first = _first_day(period, datetime.fromtimestamp(moment, zone).date())
     return Window(first.isoformat(), _midnight(first, zone), _midnight(_next(period, first), zone))
@@ -50,15 +50,15 @@ def _next(period: Period, first: date) -> date:
 
 
 def _midnight(day: date, zone: tzinfo) -> float:
-    """When a day begins. Where the clocks go over midnight, that is the moment of it; where midnight comes twice, the first."""
+    """The start of a day. If the clocks skip midnight, the moment of the change; if midnight repeats, the first one."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
 
 
 class Windows:
-    """The periods of now, reckoned once each. The zone may be changed at any time."""
+    """The current periods, cached. The time zone may be changed at any time."""
 
     def __init__(self, zone: tzinfo) -> None:
-        """`zone` is the home's."""
+        """`zone` is the home's time zone."""
         self._zone = zone
         self._known: dict[Period, Window] = {}
 
@@ -73,7 +73,7 @@ class Windows:
         self._known.clear()
 
     def at(self, period: Period, moment: float) -> Window:
-        """The period that a time is in."""
+        """The period that contains a time."""
         known = self._known.get(period)
         if known is None or moment not in known:
             known = self._known[period] = window(period, moment, self._zone)

@@ -1,4 +1,4 @@
-"""`AccountingStore`: the opened database with all that is kept in it."""
+"""`AccountingStore`: the open database with the stores that use it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete
 
 from . import audit
 from .admission_control import StoreAdmissionControl
-from .audit import Act, Audit
+from .audit import Audit, AuditEvent
 from .budgets.budget_store import BudgetStore
 from .conversations import messages, sessions
 from .conversations.messages import ConversationStore
@@ -38,34 +38,34 @@ _LOGGER = logging.getLogger(__name__)
 
 KEEP_SECONDS = 7 * 86_400.0
 REFRESH_SECONDS = 0.75
-"""How soon a key that another process revoked is refused here."""
+"""How soon a key revoked by another process is rejected here."""
 TIDY_SECONDS = 3_600.0
 _SHARED_SECONDS = 60.0
-"""How old the totals may become of what other gateways write to the same server."""
+"""How often the totals are reloaded if other gateways write to the same database."""
 _PAUSE_SECONDS = 0.1
-"""Between two batches of deletions, for those who wait to write."""
+"""The pause between two batches of deletions, so that other writers proceed."""
 
 
 class AccountingStore:
-    """Keys, records, sums, limits, budgets and sessions. Lives on one event loop, from `open` to `close`."""
+    """Keys, records, sums, limits, budgets and sessions. Used on one event loop, from `open` to `close`."""
 
     def __init__(self, database: Database, zone: tzinfo, *, keep: float, keep_rollups: float | None, keep_bodies: bool) -> None:
-        """`open` is the way in."""
+        """Use `open` instead."""
         self._database = database
         self._keep = keep
         self._keep_rollups = keep_rollups
-        self._batches = WriteQueue(database)
-        self.keys = KeyStore(database, self._batches)
+        self._write_queue = WriteQueue(database)
+        self.keys = KeyStore(database, self._write_queue)
         self.totals = Totals(zone)
         self._totals_read = time.monotonic()
-        self.ledger = Ledger(database, self._batches, self.totals)
-        self.audit = Audit(database, self._batches)
-        self.bodies = ConversationStore(database, self._batches, keep=keep_bodies)
-        self.sessions = SessionTable(database, self._batches)
+        self.ledger = Ledger(database, self._write_queue, self.totals)
+        self.audit = Audit(database, self._write_queue)
+        self.bodies = ConversationStore(database, self._write_queue, keep=keep_bodies)
+        self.sessions = SessionTable(database, self._write_queue)
         self._leases = Leases(database) if database.shared else None
-        self.budgets = BudgetStore(database, self._batches, zone, self._leases)
-        self.limits = limits_of(database, self._batches, self.keys, self._leases)
-        self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._batches)
+        self.budgets = BudgetStore(database, self._write_queue, zone, self._leases)
+        self.limits = limits_of(database, self._write_queue, self.keys, self._leases)
+        self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._write_queue)
         self._tasks: list[asyncio.Task[None]] = []
         self._loss_unconfirmed = False
         self._loss_listeners: list[Callable[[], None]] = []
@@ -83,14 +83,14 @@ class AccountingStore:
         known_id: str | None = None,
         used_before: bool = False,
     ) -> AccountingStore:
-        """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file's path), made where there is none.
+        """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file path), creating it if missing.
 
-        `zone` is the home's time zone, by which days are told apart (None: this machine's). `keep` and `keep_rollups` are the
-        seconds that records and the sums of days are kept (None: for ever). `keep_bodies`: whether what is asked and answered is
-        kept as long as the records; False deletes what was kept of it before, None leaves that. A damaged SQLite file is set
-        aside and a new one begun (`loss`), or with `set_damaged_aside` false an error. `known_id` is the `id` of the database
-        that was opened there before; with `used_before`, there was one whose id is not known. Raises DatabaseError, saying what
-        to do.
+        `zone` is the home's time zone, which defines the days (None: that of this machine). `keep` and `keep_rollups` are the
+        retention times of records and daily sums in seconds (None: unlimited). `keep_bodies`: whether to store prompts and
+        answers as long as the records; False deletes stored ones, None keeps them. A damaged SQLite file is moved aside and
+        replaced by a new one (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database
+        opened there before; `used_before`: there was one with an unknown id. Raises DatabaseError with a message that says
+        what to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
 
@@ -123,47 +123,47 @@ class AccountingStore:
         if store._leases is not None:
             store._start("leases", store._leases.upkeep, RENEW_SECONDS)
         store._start("limits", store.limits.buckets.upkeep, TIDY_SECONDS / 60)
-        store._start("totals", store._follow, REFRESH_SECONDS)
+        store._start("totals", store._refresh_totals, REFRESH_SECONDS)
         store._start("retention", store.tidy, TIDY_SECONDS)
         store._start("file", store._follow_file, REFRESH_SECONDS)
         return store
 
     @property
     def id(self) -> str:
-        """What tells this database from all others, to be remembered for the next `open`."""
+        """The identifier of this database, to pass to the next `open` as `known_id`."""
         return self._database.id
 
     @property
     def loss(self) -> Loss | None:
-        """What became of a former database that was damaged or is gone, where `open` noticed that."""
+        """Set if `open` found the former database damaged or missing."""
         return self._database.loss
 
     @property
     def loss_unconfirmed(self) -> bool:
-        """Whether keys and budgets were lost, now or before, and the owner has not confirmed that yet.
+        """Whether keys and budgets were lost and the owner has not confirmed the loss.
 
-        Backends that cost money answer nobody as long as it is so.
+        Until then, backends that cost money are not used.
         """
         return self._loss_unconfirmed
 
     async def confirm_loss(self, *, actor: str = "") -> None:
-        """The owner knows that keys and budgets were lost: backends that cost money answer again. Raises DatabaseError."""
+        """Record that the owner knows of the loss, which allows backends that cost money again. Raises DatabaseError."""
 
         def confirm(connection: Connection) -> None:
             loss.confirm(connection)
-            audit.add(connection, Act(time.time(), actor, "database.confirm", ""))
+            audit.add(connection, AuditEvent(time.time(), actor, "database.confirm", ""))
 
         await self._database.write(confirm)
         self._set_unconfirmed(unconfirmed=False)
 
     def listen_loss(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` whenever `loss_unconfirmed` is another, through whatever process; returns what ends it."""
+        """Call `callback` when `loss_unconfirmed` changes, in any process; returns a function that unsubscribes."""
         self._loss_listeners.append(callback)
         return lambda: self._loss_listeners.remove(callback)
 
     @property
     def zone(self) -> tzinfo:
-        """The home's time zone. Days and budgets begin at its midnight; those that were written before stay as they are."""
+        """The home's time zone. Days and budget periods begin at its midnight; stored days do not change."""
         return self.totals.zone
 
     @zone.setter
@@ -173,16 +173,16 @@ class AccountingStore:
 
     async def flush(self) -> None:
         """Write what waits to be written."""
-        await self.budgets.accounts.flush()
+        await self.budgets.balances.flush()
         await self.limits.flush()
-        await self._batches.flush()
+        await self._write_queue.flush()
 
     async def tidy(self) -> None:
-        """Delete what is older than it is kept, in small batches, and give the room back. Raises DatabaseError."""
+        """Delete expired rows in small batches and return the space to the disk. Raises DatabaseError."""
         now = time.time()
-        await self._by_and_by(partial(ledger.prune, until=now - self._keep))
-        await self._by_and_by(partial(messages.prune, until=now - self._keep))
-        await self._by_and_by(partial(audit.prune, until=now - audit.KEEP_SECONDS))
+        await self._delete_in_batches(partial(ledger.prune, until=now - self._keep))
+        await self._delete_in_batches(partial(messages.prune, until=now - self._keep))
+        await self._delete_in_batches(partial(audit.prune, until=now - audit.KEEP_SECONDS))
         if self._keep_rollups is not None:
             first = day_of(now - self._keep_rollups, self.totals.zone)
             await self._database.write(lambda connection: rollups.prune(connection, first))
@@ -191,13 +191,13 @@ class AccountingStore:
         await self._repeat(self._database.shrink)
 
     async def forget(self, *, key_id: str | None = None, user_id: str | None = None, actor: str = "") -> None:
-        """Delete everything of a key or of a user, revoking the key or the user's keys.
+        """Delete all data of a key or a user, and revoke the key or the user's keys.
 
-        What was used stays in the sums, as that of nobody in particular. `actor` is who wants it so. Raises DatabaseError, and
-        then it is to be done again.
+        The sums keep the usage anonymously. `actor` goes into the audit log. Raises DatabaseError, in which case the call must be
+        repeated.
         """
         if (key_id is None) == (user_id is None):
-            raise TypeError("Name either a key or a user to forget")
+            raise TypeError("Either key_id or user_id is required")
         whose = [key for key in self.keys if (key.id == key_id if key_id is not None else key.user_id == user_id)]
         for key in whose:
             await self.keys.revoke(key.id, actor=actor)
@@ -206,45 +206,45 @@ class AccountingStore:
             await self.budgets.remove(budget.id, actor=actor)
         await self.flush()
 
-        def unname(connection: Connection) -> None:
+        def anonymize(connection: Connection) -> None:
             rollups.forget(connection, key_id=key_id, user_id=user_id)
             for subject in subjects:
                 audit.forget(connection, subject)
-                for name in (buckets.c.name, accounts.c.budget_id, reservations.c.budget_id):  # made of it, among other words
+                for name in (buckets.c.name, accounts.c.budget_id, reservations.c.budget_id):  # these names contain the id
                     connection.execute(delete(name.table).where(name.contains(subject, autoescape=True)))
 
-        await self._database.write(unname)
-        await self._by_and_by(partial(ledger.forget, key_id=key_id, user_id=user_id))
-        await self._by_and_by(partial(messages.forget, key_id=key_id, user_id=user_id))
+        await self._database.write(anonymize)
+        await self._delete_in_batches(partial(ledger.forget, key_id=key_id, user_id=user_id))
+        await self._delete_in_batches(partial(messages.forget, key_id=key_id, user_id=user_id))
         await self.ledger.refresh(self._is_key)
-        self.audit.note(actor if actor != user_id else FORGOTTEN, "forget", "key" if key_id is not None else "user")
+        self.audit.record(actor if actor != user_id else FORGOTTEN, "forget", "key" if key_id is not None else "user")
         await self.flush()
 
     async def export(
         self, file: Path, start: date, end: date, *, group_by: Sequence[Group] | None = None, written: Format = Format.CSV
     ) -> int:
-        """Write what was used from `start` to `end`, both included, to a file; how many rows.
+        """Export the usage from `start` to `end`, inclusive, to a file; returns the number of rows.
 
-        With `group_by`, one row per group; without, one per request that is still kept. Raises DatabaseError, OSError.
+        With `group_by`, one row per group; without, one per stored request. Raises DatabaseError, OSError.
         """
         if group_by is None:
             moments = [datetime.combine(day, datetime.min.time(), self.totals.zone) for day in (start, end + timedelta(days=1))]
             pages = self.ledger.pages(moments[0].timestamp(), moments[1].timestamp())
             return await export.write(file, COLUMNS, pages, written)
-        uses = export.use_cells(await self.ledger.use(start, end, group_by))
-        columns = list(uses[0]) if uses else export.columns_of_use(group_by)
-        return await export.write(file, columns, _one(uses), written)
+        uses = export.usage_cells(await self.ledger.usage(start, end, group_by))
+        columns = list(uses[0]) if uses else export.usage_columns(group_by)
+        return await export.write(file, columns, _single_page(uses), written)
 
     async def close(self) -> None:
-        """Write what is left and let the database go."""
+        """Write pending changes and close the database."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         try:
-            await self.budgets.accounts.close()
+            await self.budgets.balances.close()
             await self.limits.close()
-            await self._batches.close()
+            await self._write_queue.close()
         finally:
             await self._database.close()
 
@@ -252,14 +252,14 @@ class AccountingStore:
         return self.keys.get(key_id) is not None
 
     async def _load(self) -> None:
-        """Read what is kept in memory. Raises DatabaseError."""
+        """Load the data that is cached in memory. Raises DatabaseError."""
         try:
             await self.keys.refresh()
             await self.budgets.refresh()
             await self.ledger.refresh(self._is_key)
             await self._read_loss()
         except (ValueError, TypeError) as err:
-            message = f"The database {self._database.name} holds what cannot be read ({type(err).__name__})."
+            message = f"The database {self._database.name} contains invalid data ({type(err).__name__})."
             raise DatabaseError(message, damage=not self._database.shared) from None
 
     async def _read_loss(self) -> None:
@@ -273,28 +273,28 @@ class AccountingStore:
                 listener()
 
     async def _follow_file(self) -> None:
-        """Mend a file that was deleted or replaced, and take over what another copy of the database says."""
+        """Repair a deleted or replaced file, and reload everything if another copy of the database is used."""
         if await self._database.follow_file() is FileChange.REPLACED:
-            self.keys.read_again()
-            self.budgets.read_again()
+            self.keys.invalidate()
+            self.budgets.invalidate()
             await self._load()
         if self._loss_unconfirmed or self._database.shared:
             await self._read_loss()
 
-    async def _follow(self) -> None:
-        """Read the totals again after midnight, and now and then for what others write to the same database."""
+    async def _refresh_totals(self) -> None:
+        """Reload the totals after midnight, and regularly for changes by other gateways."""
         every = _SHARED_SECONDS if self._database.shared else TIDY_SECONDS
         if self.totals.stale or time.monotonic() - self._totals_read >= every:
             self._totals_read = time.monotonic()
             await self.ledger.refresh(self._is_key)
 
-    async def _by_and_by(self, delete: Callable[[Connection], int]) -> None:
-        """Delete until little is left to delete, letting others write in between."""
+    async def _delete_in_batches(self, delete: Callable[[Connection], int]) -> None:
+        """Delete in batches, with pauses for other writers, until less than a batch remains."""
 
-        async def again() -> bool:
+        async def delete_batch() -> bool:
             return await self._database.write(delete) >= DELETE_ROWS
 
-        await self._repeat(again)
+        await self._repeat(delete_batch)
 
     async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
         more = await step()
@@ -303,10 +303,10 @@ class AccountingStore:
             more = await step()
 
     def _start(self, name: str, do: Callable[[], Awaitable[None]], every: float) -> None:
-        self._tasks.append(asyncio.create_task(self._again(name, do, every), name=f"zeroconf_ai {name}"))
+        self._tasks.append(asyncio.create_task(self._run_periodically(name, do, every), name=f"zeroconf_ai {name}"))
 
-    async def _again(self, name: str, do: Callable[[], Awaitable[None]], every: float) -> None:
-        """Do it every so many seconds; a failure is logged once, until it is over."""
+    async def _run_periodically(self, name: str, do: Callable[[], Awaitable[None]], every: float) -> None:
+        """Call `do` every `every` seconds; a failure is logged once until the next success."""
         failing = False
         while True:
             await asyncio.sleep(every)
@@ -314,11 +314,11 @@ class AccountingStore:
                 await do()
             except DatabaseError as err:
                 if not failing:
-                    _LOGGER.warning("The database %s cannot be asked (%s): %s", self._database.name, name, err)
+                    _LOGGER.warning("The database %s cannot be read or written (%s): %s", self._database.name, name, err)
                 failing = True
             else:
                 failing = False
 
 
-async def _one(page: Rows) -> AsyncIterator[Rows]:
+async def _single_page(page: Rows) -> AsyncIterator[Rows]:
     yield page

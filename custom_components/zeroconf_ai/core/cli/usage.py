@@ -16,7 +16,7 @@ from rich.text import Text
 from ..accounting.storage.database import DatabaseError, parse_url
 from ..accounting.store import AccountingStore
 from ..accounting.usage import export
-from ..accounting.usage.rollups import Group, Use
+from ..accounting.usage.rollups import Group, UsageRow
 from . import state
 from .keys import database_option
 
@@ -56,10 +56,10 @@ def command(start: date | None, end: date | None, groups: tuple[str, ...], writt
     except DatabaseError as err:
         raise click.ClickException(str(err)) from None
     if written == "csv":
-        cells = export.use_cells(uses)
-        click.echo(export.csv_text(list(cells[0]) if cells else export.columns_of_use(group_by), cells), nl=False)
+        cells = export.usage_cells(uses)
+        click.echo(export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells), nl=False)
     elif written == "json":
-        rows = {"data": [export.use_row(use) for use in uses], "total": export.use_row(export.total(uses))}
+        rows = {"data": [export.usage_row(use) for use in uses], "total": export.usage_row(export.total(uses))}
         body = {"from": start.isoformat(), "to": end.isoformat(), **rows}
         click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     elif uses:
@@ -76,7 +76,7 @@ def _check(where: str) -> None:
         raise click.ClickException(f"There is no database at {url.database}. Choose another with --database.")
 
 
-async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[Use]]:
+async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[UsageRow]]:
     """The range that is meant, and what was used in it. Raises DatabaseError, click.UsageError."""
     store = await AccountingStore.open(where, set_damaged_aside=False)
     try:
@@ -84,12 +84,12 @@ async def _read(where: str, start: date | None, end: date | None, group_by: Sequ
         first, last = start or (end or today).replace(day=1), end or today
         if last < first:
             raise click.UsageError(f"{last} is before {first}: --from must be --to or before.")
-        return first, last, await store.ledger.use(first, last, group_by)
+        return first, last, await store.ledger.usage(first, last, group_by)
     finally:
         await store.close()
 
 
-def _table(group_by: Sequence[Group], uses: list[Use]) -> Table:
+def _table(group_by: Sequence[Group], uses: list[UsageRow]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_footer=len(uses) > 1)
     together = _cells(export.total(uses))
     for group in group_by:
@@ -102,8 +102,8 @@ def _table(group_by: Sequence[Group], uses: list[Use]) -> Table:
     return table
 
 
-def _cells(use: Use) -> tuple[str, ...]:
-    sums = use.sums
+def _cells(use: UsageRow) -> tuple[str, ...]:
+    sums = use.aggregate
     cost = ", ".join(f"{export.decimal(cost)} {currency}" for currency, cost in sorted(sums.costs.items()))
     counts = (sums.requests, sums.errors, sums.prompt_tokens, sums.cached_tokens, sums.completion_tokens)
     return (*(f"{count:,}" for count in counts), cost or "–")

@@ -42,7 +42,7 @@ async def spend(store: AccountingStore, make: Make, cost: int, **fields: Any) ->
     admission = await store.admission_control.admit(asked(cost, **fields))
     named = {"key_id": "k", **{name: value for name, value in fields.items() if name in ("key_id", "user_id", "created")}}
     generation = make("g", cost=cost, backend_id="cloud", model="m", **named)
-    admission.settle(generation)
+    admission.reconcile(generation)
     store.ledger.record(generation)
 
 
@@ -52,7 +52,7 @@ async def spent(store: AccountingStore, budget_id: str) -> int:
     await store.budgets.refresh()
     budget = store.budgets.get(budget_id)
     assert budget is not None
-    return (await store.budgets.accounts.look([store.budgets._due(budget, time.time())]))[0].spent
+    return (await store.budgets.balances.read([store.budgets._budget_window(budget, time.time())]))[0].spent
 
 
 # Periods.
@@ -122,9 +122,9 @@ async def test_what_is_set_aside_is_not_there_for_another(store: AccountingStore
         await store.admission_control.admit(asked(60))
     assert caught.value.retry_after == 5.0
     assert caught.value.headers()["x-should-retry"] == "true"
-    first.settle(make("g", cost=10, backend_id="cloud"))
-    first.settle(make("g", cost=10, backend_id="cloud"))  # once counts
-    (await store.admission_control.admit(asked(90))).settle(make("g"))
+    first.reconcile(make("g", cost=10, backend_id="cloud"))
+    first.reconcile(make("g", cost=10, backend_id="cloud"))  # once counts
+    (await store.admission_control.admit(asked(90))).reconcile(make("g"))
     assert await spent(store, "key:k:month") == 10
 
 
@@ -138,7 +138,7 @@ async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself
     assert headers["x-should-retry"] == "false"
     assert int(headers["Retry-After"]) > 60 or window(Period.MONTH, time.time(), store.budgets.zone).end - time.time() < 61
     assert (caught.value.code, caught.value.type) == ("budget_exceeded", "insufficient_quota")
-    (await store.admission_control.admit(asked(NANO, user_id="u"))).settle(make("g"))
+    (await store.admission_control.admit(asked(NANO, user_id="u"))).reconcile(make("g"))
 
 
 async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(store: AccountingStore, make: Make) -> None:
@@ -160,7 +160,7 @@ async def test_a_backends_budget_bars_that_backend_alone(store: AccountingStore,
     costs = {"cloud": 101, "other": 50, "third": 1_000}
     admission = await store.admission_control.admit(asked(costs, monthly_limits=limits))
     assert admission.barred == {"cloud"}
-    admission.settle(make("g", cost=50, backend_id="other"))
+    admission.reconcile(make("g", cost=50, backend_id="other"))
     assert store.budgets.month_cost("other") in (0, 50)  # a shared database says so a moment later
     admission = await store.admission_control.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
     assert admission.barred == {"other"}
@@ -181,7 +181,7 @@ async def test_all_budgets_of_a_request_are_charged_and_no_others(store: Account
 async def test_what_was_cancelled_costs_what_its_record_says(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
     admission = await store.admission_control.admit(asked(90))
-    admission.settle(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
+    admission.reconcile(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
     assert await spent(store, "key:k:month") == 31
 
 
@@ -307,14 +307,14 @@ async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_f
         async def spend_at(moment: float, cost: int) -> None:
             now[0] = moment
             admission = await store.admission_control.admit(asked(cost, created=moment))
-            admission.settle(make("g", cost=cost, created=moment, backend_id="cloud"))
+            admission.reconcile(make("g", cost=cost, created=moment, backend_id="cloud"))
             await store.flush()
             await store.budgets.refresh()
 
         await spend_at(before, 90)
         late = await store.admission_control.admit(asked(10, created=before))
         await spend_at(after, 100)
-        late.settle(make("g", cost=10, created=before, backend_id="cloud"))  # of October, whenever it ends
+        late.reconcile(make("g", cost=10, created=before, backend_id="cloud"))  # of October, whenever it ends
         await store.flush()
         for moment in (after, before, at("2031-05-05T00:00"), after):
             now[0] = moment
@@ -369,7 +369,7 @@ def test_no_order_of_events_spends_more_than_the_budget(
                     admission, worst = open_requests.pop(int(share * len(open_requests)))
                     real = round(worst * share) if step == "settle" else 0
                     total += real
-                    admission.settle(make("g", cost=real, backend_id="cloud"))
+                    admission.reconcile(make("g", cost=real, backend_id="cloud"))
                 elif step == "reset":
                     await asyncio.sleep(0)
                     await store.budgets.reset("key:k:month")
@@ -382,7 +382,7 @@ def test_no_order_of_events_spends_more_than_the_budget(
                 assert total <= max(amount, 100)
             assert await spent(store, "key:k:month") == total
             for admission, worst in open_requests:
-                admission.settle(make("g", cost=worst, backend_id="cloud"))
+                admission.reconcile(make("g", cost=worst, backend_id="cloud"))
             assert await spent(store, "key:k:month") == total + sum(worst for _, worst in open_requests) <= 100
         finally:
             await store.close()

@@ -20,7 +20,7 @@ def asked(cost: int = 10, **fields: Any) -> AdmissionRequest:
 
 async def spend(store: AccountingStore, make: Make, cost: int) -> None:
     admission = await store.admission_control.admit(asked(cost))
-    admission.settle(make("g", cost=cost, backend_id="cloud"))
+    admission.reconcile(make("g", cost=cost, backend_id="cloud"))
     await store.flush()
 
 
@@ -89,7 +89,7 @@ async def test_budget_set_aside_for_requests_that_are_answered_is_not_exceeded(s
     running = await store.admission_control.admit(asked(80))
     with pytest.raises(QuotaError):
         await store.admission_control.admit(asked(40))
-    running.settle(make("g", cost=1, backend_id="cloud"))
+    running.reconcile(make("g", cost=1, backend_id="cloud"))
     await store.flush()
     await store.budgets.refresh()
     assert not store.budgets.state("household:month").exceeded
@@ -137,7 +137,7 @@ async def test_monthly_limit_of_a_backend_is_a_budget_to_look_at(store: Accounti
     assert limit is not None
     assert (store.budgets.limits, list(store.budgets), seen) == ((limit,), [], 2)
     admission = await store.admission_control.admit(asked(90, monthly_limits={"cloud": 100}))
-    admission.settle(make("g", cost=90, backend_id="cloud"))
+    admission.reconcile(make("g", cost=90, backend_id="cloud"))
     await store.flush()
     await store.budgets.refresh()
     state = store.budgets.state(limit.id)

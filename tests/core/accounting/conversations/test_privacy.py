@@ -41,7 +41,7 @@ async def test_acts_are_noted_with_who_and_when_and_without_secrets(
     await store.keys.update(key.id, name="Tablet", actor="anna")
     _, rotated = await store.keys.rotate(key.id, actor="ben")
     await store.keys.revoke(key.id, actor="ben")
-    store.audit.note("anna", "budget.set", "household")
+    store.audit.record("anna", "budget.set", "household")
     acts = await store.audit.list()
     assert [(act.actor, act.act, act.subject) for act in acts] == [
         ("anna", "budget.set", "household"),
@@ -57,10 +57,10 @@ async def test_acts_are_noted_with_who_and_when_and_without_secrets(
 
 
 async def test_old_acts_go(store: AccountingStore, fresh_database: FreshDatabase) -> None:
-    store.audit.note("anna", "key.create", "k")
+    store.audit.record("anna", "key.create", "k")
     await store.flush()
     fresh_database.run("UPDATE audit SET at = 5")
-    store.audit.note("anna", "key.revoke", "k")
+    store.audit.record("anna", "key.revoke", "k")
     await store.flush()
     await store.tidy()
     assert [act.act for act in await store.audit.list()] == ["key.revoke"]
@@ -187,8 +187,8 @@ async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
     assert "canary" not in stored or whose == "key"
     assert "Name-canary" not in stored
     assert fresh_database.count("generations") == 25
-    uses = await store.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
-    assert {use.group[Group.KEY]: use.sums.costs for use in uses} == {FORGOTTEN: {"USD": 52}, other.id: {"USD": 75}}
+    uses = await store.ledger.usage(*ALWAYS, (Group.KEY, Group.USER))
+    assert {use.group[Group.KEY]: use.aggregate.costs for use in uses} == {FORGOTTEN: {"USD": 52}, other.id: {"USD": 75}}
     assert store.keys.get(key.id) is None
     assert {budget.subject for budget in store.budgets} == {other.id, *([user] if whose == "key" else [])}
     assert store.keys.verify(secret).id == other.id
@@ -196,8 +196,8 @@ async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
     assert (act.actor, act.act, act.subject) == ("admin" if whose == "key" else FORGOTTEN, "forget", whose)
     if whose == "key":
         await store.forget(user_id=user)
-        uses = await store.ledger.use(*ALWAYS, (Group.KEY,))
-        assert {use.group[Group.KEY]: use.sums.requests for use in uses} == {FORGOTTEN: 26, other.id: 25}
+        uses = await store.ledger.usage(*ALWAYS, (Group.KEY,))
+        assert {use.group[Group.KEY]: use.aggregate.requests for use in uses} == {FORGOTTEN: 26, other.id: 25}
     await store.close()
 
 

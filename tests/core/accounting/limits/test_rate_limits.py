@@ -91,12 +91,12 @@ async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingSt
     admission = await ask(store, key, tokens=900)
     assert (await store.admission_control.standing(key, None, None)).tokens is not None
     assert "Too many tokens" in (await refused(store, key, tokens=200)).message
-    admission.settle(make("g", usage=Usage(50, 50)))
-    admission.settle(make("g", usage=Usage(50, 50)))
+    admission.reconcile(make("g", usage=Usage(50, 50)))
+    admission.reconcile(make("g", usage=Usage(50, 50)))
     standing = await wait_for_tokens(store, key, 900)
     assert 900 <= standing < 1000
     large = await ask(store, key, tokens=800)
-    large.settle(make("g", usage=Usage(2_000)))
+    large.reconcile(make("g", usage=Usage(2_000)))
     assert (await refused(store, key, tokens=1)).retry_after
 
 
@@ -114,7 +114,7 @@ async def test_more_tokens_than_a_minute_holds_are_let_in_when_nothing_was_used(
     key = await keyed(store, tokens_per_minute=100)
     admission = await ask(store, key, tokens=4_000)
     assert (await refused(store, key, tokens=1)).retry_after
-    admission.settle(make("g", usage=Usage(10)))
+    admission.reconcile(make("g", usage=Usage(10)))
     await store.flush()
     await ask(store, key, tokens=50)
 
@@ -128,12 +128,12 @@ async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make)
     standing = (await store.admission_control.standing(key, None, None)).parallel
     assert standing is not None
     assert (standing.limit, standing.remaining) == (2, 0)
-    first.settle(make("g"))
+    first.reconcile(make("g"))
     await store.flush()
     await ask(store, key)
     await refused(store, key)
     inner = await ask(store, key, nested=True)  # for a request that has its place
-    inner.settle(make("g"))
+    inner.reconcile(make("g"))
     await refused(store, key)
 
 
@@ -170,7 +170,7 @@ async def test_a_backend_that_is_asked_enough_is_left_out(store: AccountingStore
     first = await ask(store, **fields)
     assert first.barred == frozenset()
     assert (await ask(store, **fields)).barred == {"a"}
-    first.settle(make("g", backend_id="b"))  # it was not asked after all
+    first.reconcile(make("g", backend_id="b"))  # it was not asked after all
     await store.flush()
     assert (await ask(store, **fields)).barred == frozenset()
     error = await refused(store, worst_costs={"a": 0}, backend_rates=fields["backend_rates"])
@@ -201,7 +201,7 @@ async def test_gateways_of_one_database_count_together(fresh_database: FreshData
         assert len(admitted) == 6
         assert all(isinstance(error, RateLimitError) for error in found if not isinstance(error, Admission))
         for admission in admitted:
-            admission.settle(make("g"))
+            admission.reconcile(make("g"))
         await one.flush()
         await other.flush()
         again = [await ask(store, key) for store in (one, other) for _ in range(2)]

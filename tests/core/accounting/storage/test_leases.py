@@ -37,7 +37,7 @@ async def test_permit_of_a_gateway_that_died_is_free_again_when_its_lease_is_ove
         monkeypatch.undo()
         await other._database.write(leases.expire)
         second = await other.admission_control.admit(asked)
-        second.settle(make("g"))
+        second.reconcile(make("g"))
         await other.flush()
         standing = (await store.admission_control.standing(key.id, None, None)).parallel
         assert standing is not None

@@ -151,7 +151,7 @@ async def test_too_many_records_are_counted_and_told_once(
     for at in range(25):
         store.ledger.record(make(f"gen_{at}"))
     assert store.ledger.dropped == 15
-    assert caplog.text.count("takes no records") == 1
+    assert caplog.text.count("usage records are lost") == 1
     await store.close()
     assert fresh_database.count("generations") == 10
 

@@ -74,13 +74,13 @@ def test_every_way_to_group_adds_up_to_what_was_recorded(batches: list[list[Gene
             expected = summed(recorded)
             assert store.totals.household.total == expected
             for group_by in ((), *((group,) for group in Group), tuple(Group)):
-                uses = await store.ledger.use(*ALWAYS, group_by)
+                uses = await store.ledger.usage(*ALWAYS, group_by)
                 total = Aggregate()
                 for use in uses:
-                    total.merge(use.sums)
+                    total.merge(use.aggregate)
                 assert total == expected
-            by_key = await store.ledger.use(*ALWAYS, (Group.KEY, Group.USER))
-            assert {(use.group[Group.KEY], use.group[Group.USER]): use.sums for use in by_key} == {
+            by_key = await store.ledger.usage(*ALWAYS, (Group.KEY, Group.USER))
+            assert {(use.group[Group.KEY], use.group[Group.USER]): use.aggregate for use in by_key} == {
                 pair: summed([one for one in recorded if (one.key_id or "", one.user_id or "") == pair])
                 for pair in {(one.key_id or "", one.user_id or "") for one in recorded}
             }
@@ -101,11 +101,11 @@ async def test_a_day_is_the_home_s_whatever_its_hours(file: Path, make: Make, zo
     store = await AccountingStore.open(file, zone=home)
     for at, moment in enumerate((midnight - 1, midnight, (midnight + following) / 2, following - 1, following)):
         store.ledger.record(make(f"{at}", created=moment))
-    uses = await store.ledger.use(*ALWAYS, (Group.DAY,))
-    told = {use.group[Group.DAY]: use.sums.requests for use in uses}
+    uses = await store.ledger.usage(*ALWAYS, (Group.DAY,))
+    told = {use.group[Group.DAY]: use.aggregate.requests for use in uses}
     assert told == {f"{day - timedelta(days=1)}": 1, f"{day}": 3, f"{day + timedelta(days=1)}": 1}
-    [month] = await store.ledger.use(day.replace(day=1), day)
-    assert month.sums.requests == (3 if day.day == 1 else 4)
+    [month] = await store.ledger.usage(day.replace(day=1), day)
+    assert month.aggregate.requests == (3 if day.day == 1 else 4)
     await store.close()
 
 
@@ -115,8 +115,8 @@ async def test_the_sums_are_kept_when_the_records_go(fresh_database: FreshDataba
     await store.flush()
     await store.tidy()
     assert fresh_database.count("generations") == 0
-    [use] = await store.ledger.use(*ALWAYS)
-    assert (use.sums.prompt_tokens, use.sums.completion_tokens, use.sums.costs) == (5, 7, {"USD": 11})
+    [use] = await store.ledger.usage(*ALWAYS)
+    assert (use.aggregate.prompt_tokens, use.aggregate.completion_tokens, use.aggregate.costs) == (5, 7, {"USD": 11})
     await store.close()
     store = await AccountingStore.open(fresh_database.url)
     assert store.totals.household.total.costs == {"USD": 11}
@@ -129,8 +129,8 @@ async def test_old_days_go_where_the_owner_wants_that(fresh_database: FreshDatab
         store.ledger.record(make(f"{days}", created=time.time() - days * 86_400))
     await store.flush()
     await store.tidy()
-    [use] = await store.ledger.use(*ALWAYS)
-    assert use.sums.requests == 2
+    [use] = await store.ledger.usage(*ALWAYS)
+    assert use.aggregate.requests == 2
     for table in ("key_rollups", "key_months"):
         assert sum(row[0] for row in fresh_database.run(f"SELECT requests FROM {table}")) == 2  # noqa: S608
     await store.close()
@@ -146,10 +146,10 @@ async def test_no_upstream_and_no_client_spoils_the_sums(store: AccountingStore,
         store.ledger.record(make(name, model=name, currency=name * 20, cost=1))
     await store.flush()
     assert store.ledger.dropped == 0
-    [use] = await store.ledger.use(*ALWAYS)
-    assert use.sums.requests == 6
-    assert use.sums.prompt_tokens == 3 * 10**9
-    assert use.sums.costs["USD"] == 3 * 10**15
+    [use] = await store.ledger.usage(*ALWAYS)
+    assert use.aggregate.requests == 6
+    assert use.aggregate.prompt_tokens == 3 * 10**9
+    assert use.aggregate.costs["USD"] == 3 * 10**15
 
 
 async def test_models_that_an_upstream_invents_are_others(
@@ -158,8 +158,8 @@ async def test_models_that_an_upstream_invents_are_others(
     monkeypatch.setattr(rollups_module, "MODEL_LIMIT", 3)
     for number in range(10):
         store.ledger.record(make(f"{number}", model=f"m{number}"))
-    uses = await store.ledger.use(*ALWAYS, (Group.MODEL,))
-    assert {use.group[Group.MODEL]: use.sums.requests for use in uses} == {"m0": 1, "m1": 1, "m2": 1, OTHER: 7}
+    uses = await store.ledger.usage(*ALWAYS, (Group.MODEL,))
+    assert {use.group[Group.MODEL]: use.aggregate.requests for use in uses} == {"m0": 1, "m1": 1, "m2": 1, OTHER: 7}
 
 
 async def test_names_are_the_latest(store: AccountingStore, make: Make) -> None:
@@ -167,8 +167,8 @@ async def test_names_are_the_latest(store: AccountingStore, make: Make) -> None:
         store.ledger.record(make(name, backend_id="b", backend_name=name, key_id="k", caller=name))
         await store.flush()
     store.ledger.record(make("nameless", backend_id="b", key_id="k", caller="New"))
-    [use] = await store.ledger.use(*ALWAYS, (Group.BACKEND, Group.KEY))
-    assert (use.labels, use.sums.requests) == ({Group.BACKEND: "New", Group.KEY: "New"}, 3)
+    [use] = await store.ledger.usage(*ALWAYS, (Group.BACKEND, Group.KEY))
+    assert (use.labels, use.aggregate.requests) == ({Group.BACKEND: "New", Group.KEY: "New"}, 3)
 
 
 async def test_two_gateways_add_up_in_one_database(fresh_database: FreshDatabase, make: Make) -> None:
@@ -178,8 +178,8 @@ async def test_two_gateways_add_up_in_one_database(fresh_database: FreshDatabase
             for key in ("a", "b", "c"):
                 store.ledger.record(make(f"{round_}", key_id=key, cost=1))
         await asyncio.gather(*(store.flush() for store in gateways))
-    uses = await gateways[0].ledger.use(*ALWAYS, (Group.KEY,))
-    assert Counter({use.group[Group.KEY]: use.sums.requests for use in uses}) == {"a": 40, "b": 40, "c": 40}
+    uses = await gateways[0].ledger.usage(*ALWAYS, (Group.KEY,))
+    assert Counter({use.group[Group.KEY]: use.aggregate.requests for use in uses}) == {"a": 40, "b": 40, "c": 40}
     assert gateways[0].totals.household.total.requests == 60
     await gateways[0].ledger.refresh(lambda _: True)
     assert gateways[0].totals.household.total.costs == {"USD": 120}
@@ -192,8 +192,8 @@ async def test_one_s_own_is_left_alone(store: AccountingStore, make: Make) -> No
         store.ledger.record(make("gen", key_id=key, user_id=user))
 
     async def requests(key_id: str | None = None, user_id: str | None = None) -> int:
-        uses = await store.ledger.use(*ALWAYS, (Group.DAY,), key_id=key_id, user_id=user_id)
-        return sum(use.sums.requests for use in uses)
+        uses = await store.ledger.usage(*ALWAYS, (Group.DAY,), key_id=key_id, user_id=user_id)
+        return sum(use.aggregate.requests for use in uses)
 
     assert [await requests(key_id="k1"), await requests(user_id="u"), await requests(key_id="", user_id="")] == [2, 3, 1]
     assert (await requests(key_id="k3"), await requests()) == (0, 5)
@@ -231,13 +231,13 @@ def test_months_say_what_days_say(
             store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo("UTC"))
             for record in recorded:
                 store.ledger.record(record)
-            told = await store.ledger.use(first, last, group_by, key_id=key_id, user_id=user_id)
-            finer = await store.ledger.use(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
+            told = await store.ledger.usage(first, last, group_by, key_id=key_id, user_id=user_id)
+            finer = await store.ledger.usage(first, last, (*group_by, Group.DAY), key_id=key_id, user_id=user_id)
             await store.close()
         days: dict[tuple[str, ...], Aggregate] = {}
         for use in finer:
-            days.setdefault(tuple(use.group[group] for group in group_by), Aggregate()).merge(use.sums)
-        assert {tuple(use.group.values()): use.sums for use in told} == days
+            days.setdefault(tuple(use.group[group] for group in group_by), Aggregate()).merge(use.aggregate)
+        assert {tuple(use.group.values()): use.aggregate for use in told} == days
 
     asyncio.run(check())
 
@@ -253,8 +253,8 @@ async def test_a_month_by_key_is_read_from_the_months_alone(
     fresh_database.run("UPDATE key_rollups SET requests = 7 RETURNING 1")
 
     async def requests(first: int, last: int, *group_by: Group) -> int:
-        [use] = await store.ledger.use(date(2026, 10, first), date(2026, 10, last), group_by)
-        return use.sums.requests
+        [use] = await store.ledger.usage(date(2026, 10, first), date(2026, 10, last), group_by)
+        return use.aggregate.requests
 
     assert [await requests(1, 31, Group.KEY), await requests(3, 20, Group.KEY), await requests(1, 31, Group.USER)] == [2, 2, 2]
     assert [await requests(1, 31, Group.KEY, Group.MODEL), await requests(4, 31, Group.KEY)] == [14, 7]
@@ -272,12 +272,12 @@ async def test_old_days_are_taken_out_of_their_month(
     await store.flush()
     for _ in range(2):
         await store._database.write(lambda connection: rollups_module.prune(connection, until))
-        by_day = await store.ledger.use(*ALWAYS, (Group.KEY, Group.DAY))
-        by_month = await store.ledger.use(*ALWAYS, (Group.KEY,))
-        assert {use.group[Group.KEY]: (use.sums.requests, use.sums.costs) for use in by_month} == {
+        by_day = await store.ledger.usage(*ALWAYS, (Group.KEY, Group.DAY))
+        by_month = await store.ledger.usage(*ALWAYS, (Group.KEY,))
+        assert {use.group[Group.KEY]: (use.aggregate.requests, use.aggregate.costs) for use in by_month} == {
             key: (len(days), {"USD": sum(days)})
             for key in ("a", "b")
-            if (days := [use.sums.costs["USD"] for use in by_day if use.group[Group.KEY] == key])
+            if (days := [use.aggregate.costs["USD"] for use in by_day if use.group[Group.KEY] == key])
         }
         assert {use.labels[Group.KEY] for use in by_month} <= {"Key a", "Key b"}
         months = {str(row[0]) for row in fresh_database.run("SELECT month FROM key_months")}

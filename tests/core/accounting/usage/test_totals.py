@@ -43,7 +43,7 @@ async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
     """Books whose totals go by that clock."""
     store = await AccountingStore.open(store_url, zone=BERLIN)
     store.totals._now = clock.now
-    store.totals._turn()
+    store.totals._roll_over()
     await store.ledger.refresh(lambda _: True)
     return store
 

@@ -1,4 +1,4 @@
-"""What is spent and set aside of budgets: the interface, and the accounts of a gateway that has its database for itself."""
+"""Balances of budgets: the interface, and the implementation for a database that only one gateway uses."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -20,276 +20,284 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class BudgetWindow(NamedTuple):
-    """A budget, and the period of it that is meant."""
+    """A budget and one of its periods."""
 
     budget: Budget
     window: Window
 
     @property
     def key(self) -> BalanceKey:
-        """What its account goes by."""
+        """The primary key of its balance."""
         return self.budget.id, self.window.label
 
 
 class Reservation(NamedTuple):
-    """What was set aside for a request: how much of what, and the id that it goes by."""
+    """The reserved amounts of one request, and the id under which a shared database stores them."""
 
     decision: Decision
     id: str = ""
 
 
 class Balances(ABC):
-    """Lives on one event loop."""
+    """Spent and reserved amounts of budgets. Not thread-safe: all calls come from one event loop."""
 
-    def __init__(self, tell: Callable[[BudgetEvent], None]) -> None:
-        """`tell` is called once for each threshold that is reached."""
-        self._tell = tell
+    def __init__(self, notify: Callable[[BudgetEvent], None]) -> None:
+        """`notify` is called once for each reached threshold."""
+        self._notify = notify
 
     @abstractmethod
     async def reserve(
-        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+        self, budget_windows: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
-        """Set aside what a request may cost, all of it or nothing (`reservations.decide`). Raises DatabaseError."""
+        """Reserve the maximum cost of a request from all budgets or from none (`reservations.decide`). Raises DatabaseError."""
 
     @abstractmethod
-    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
-        """Let go of what was set aside, and charge what it cost. Never blocks and never raises."""
+    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
+        """Release the reserved amounts and charge the actual cost. Never blocks and never raises."""
 
     @abstractmethod
-    def known(self, due: BudgetWindow) -> Balance | None:
-        """What is known of a budget's period without asking the database."""
+    def known(self, budget_window: BudgetWindow) -> Balance | None:
+        """The cached balance; None until it was read from the database."""
 
     @abstractmethod
-    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
-        """What became of budgets; copies. Raises DatabaseError."""
+    async def read(self, budget_windows: Sequence[BudgetWindow]) -> list[Balance]:
+        """Return copies of the current balances. Raises DatabaseError."""
 
     @abstractmethod
-    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
-        """Have `write` done to what is kept of a budget, and take over what that made of it; the new count of changes.
+    async def changed(
+        self, budget_window: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]
+    ) -> int:
+        """Apply `write` to the stored balance, reload the balance, and return the new version of the budgets.
 
-        Raises DatabaseError, and then nothing was changed.
+        Raises DatabaseError, in which case nothing is changed.
         """
 
     @abstractmethod
-    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
-        """See what other processes did to these budgets. Raises DatabaseError."""
+    async def refresh(self, budget_windows: Sequence[BudgetWindow]) -> None:
+        """Reload balances that other processes may have changed. Raises DatabaseError."""
 
     @abstractmethod
-    def tell_reached(self, due: BudgetWindow) -> None:
-        """Tell the thresholds of a budget that are reached and were not told."""
+    def notify_reached(self, budget_window: BudgetWindow) -> None:
+        """Notify listeners of reached thresholds that they were not notified of."""
 
     @abstractmethod
     async def upkeep(self, alive: Container[str]) -> None:
-        """What is to be done every few seconds; `alive` are the ids of all budgets. Raises DatabaseError."""
+        """Periodic maintenance; `alive` are the ids of all existing budgets. Raises DatabaseError."""
 
     @abstractmethod
     async def flush(self) -> None:
-        """Charge what waits to be charged; what the batches write is left to them."""
+        """Write pending charges that do not go through the write queue."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Write what waits to be written."""
+        """Write pending changes."""
 
-    def _tell_reached(self, due: BudgetWindow, levels: Iterable[int], spent: int) -> None:
+    def _notify_reached(self, budget_window: BudgetWindow, levels: Iterable[int], spent: int) -> None:
         for level in levels:
-            self._tell(BudgetEvent(due.budget, level, spent, due.window))
+            self._notify(BudgetEvent(budget_window.budget, level, spent, budget_window.window))
 
-    def _tell_exceeded(self, due: BudgetWindow, spent: int) -> None:
-        """Tell that a request does not fit, unless the owner wants to hear of lower thresholds alone."""
-        if EXCEEDED in due.budget.thresholds:
-            self._tell(BudgetEvent(due.budget, EXCEEDED, spent, due.window, refused=True))
+    def _notify_exceeded(self, budget_window: BudgetWindow, spent: int) -> None:
+        """Notify of a rejected request if the budget has the 100 % threshold."""
+        if EXCEEDED in budget_window.budget.thresholds:
+            self._notify(BudgetEvent(budget_window.budget, EXCEEDED, spent, budget_window.window, refused=True))
 
 
 class MemoryBalances(Balances, QueuedWriter):
-    """Reckons in memory, and leaves what was spent with the database in batches."""
+    """Keeps balances in memory and writes spent amounts to the database in batches."""
 
-    def __init__(self, database: Database, batches: WriteQueue, tell: Callable[[BudgetEvent], None]) -> None:
-        """Reads an account when it is asked for first."""
-        super().__init__(tell)
+    def __init__(self, database: Database, write_queue: WriteQueue, notify: Callable[[BudgetEvent], None]) -> None:
+        """A balance is read from the database at its first use."""
+        super().__init__(notify)
         self._database = database
-        self._batches = batches
-        self._accounts: dict[BalanceKey, Balance] = {}
+        self._write_queue = write_queue
+        self._balances: dict[BalanceKey, Balance] = {}
         self._reading: dict[BalanceKey, asyncio.Task[None]] = {}
         self._current: dict[str, str] = {}
-        """The period of each budget that was asked for last."""
+        """The latest requested period of each budget."""
         self._pending: dict[BalanceKey, tuple[int, int]] = {}
-        """Spent since the last write, and the threshold that was told."""
-        self._taken: Mapping[BalanceKey, tuple[int, int]] = {}
-        batches.add(self)
+        """Spent since the last write, and the highest notified threshold."""
+        self._in_flight: Mapping[BalanceKey, tuple[int, int]] = {}
+        write_queue.add(self)
 
     @override
     async def reserve(
-        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+        self, budget_windows: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
-        while missing := next((due for due in dues if not self._is_read(due.key)), None):
+        while missing := next((budget_window for budget_window in budget_windows if not self._is_read(budget_window.key)), None):
             await self._read(missing)
-        # Nothing waits from here on: what is decided is done before anybody else decides.
-        concerned = [BudgetBalance(due.budget, due.window, self._account(due.key)) for due in dues]
+        # No await from here on: the decision and its reservation are atomic.
+        concerned = [
+            BudgetBalance(budget_window.budget, budget_window.window, self._balance(budget_window.key))
+            for budget_window in budget_windows
+        ]
         decision = decide(worst_costs, concerned, ample_costs)
         for held in decision.held:
-            self._account((held.budget.id, held.window.label)).reserved += held.amount
+            self._balance((held.budget.id, held.window.label)).reserved += held.amount
         for one in exceeded_by(worst_costs, concerned):
-            self._note_exceeded(BudgetWindow(one.budget, one.window), one.account)
+            self._record_exceeded(BudgetWindow(one.budget, one.window), one.account)
         return Reservation(decision)
 
     @override
-    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
+    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
         for held in reserved.decision.held:
             self._release(held)
-        for due in dues if cost else ():
-            account = self._accounts.get(due.key)
+        for budget_window in budget_windows if cost else ():
+            account = self._balances.get(budget_window.key)
             if account is not None:
                 account.spent += cost
-            self._note(due, cost)
-        if cost and dues:
-            self._batches.tell()
+            self._record(budget_window, cost)
+        if cost and budget_windows:
+            self._write_queue.request_flush()
 
     @override
-    def known(self, due: BudgetWindow) -> Balance | None:
-        return self._accounts.get(due.key)
+    def known(self, budget_window: BudgetWindow) -> Balance | None:
+        return self._balances.get(budget_window.key)
 
     @override
-    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
+    async def read(self, budget_windows: Sequence[BudgetWindow]) -> list[Balance]:
         found = []
-        for due in dues:
-            while not self._is_read(due.key):
-                await self._read(due)
-            account = self._account(due.key)
+        for budget_window in budget_windows:
+            while not self._is_read(budget_window.key):
+                await self._read(budget_window)
+            account = self._balance(budget_window.key)
             found.append(Balance(account.spent, account.reserved, account.warned))
         return found
 
     @override
-    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
-        await self._batches.flush()  # so that the database knows all that it is to change
-        while not self._is_read(due.key):
-            await self._read(due)
+    async def changed(
+        self, budget_window: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]
+    ) -> int:
+        await self._write_queue.flush()  # so that `write` sees all pending charges
+        while not self._is_read(budget_window.key):
+            await self._read(budget_window)
 
         def work(connection: Connection) -> tuple[int, Balance]:
             version = count(connection)
             write(connection)
-            return version, statements.account(connection, due.key)
+            return version, statements.read_balance(connection, budget_window.key)
 
-        account = self._account(due.key)
-        before = account.spent - self._unwritten(due.key)
+        account = self._balance(budget_window.key)
+        before = account.spent - self._unwritten(budget_window.key)
         version, found = await self._database.write(work)
         account.spent += found.spent - before
         account.warned = found.warned
-        if due.key in self._pending:
-            self._pending[due.key] = (self._unwritten(due.key), account.warned)
+        if budget_window.key in self._pending:
+            self._pending[budget_window.key] = (self._unwritten(budget_window.key), account.warned)
         return version
 
     @override
-    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
-        for due in dues:
-            if due.key in self._accounts:
-                await self._read(due)
-        if unknown := [due for due in dues if due.key not in self._accounts]:
-            keys = [due.key for due in unknown]
-            found = await self._database.read(lambda connection: statements.look(connection, keys))
-            for due in unknown:
-                if due.key not in self._accounts and due.key not in self._pending:
-                    self._accounts[due.key] = found.get(due.key, Balance())
-                    self._current[due.budget.id] = due.window.label
+    async def refresh(self, budget_windows: Sequence[BudgetWindow]) -> None:
+        for budget_window in budget_windows:
+            if budget_window.key in self._balances:
+                await self._read(budget_window)
+        if unknown := [budget_window for budget_window in budget_windows if budget_window.key not in self._balances]:
+            keys = [budget_window.key for budget_window in unknown]
+            found = await self._database.read(lambda connection: statements.read_balances(connection, keys))
+            for budget_window in unknown:
+                if budget_window.key not in self._balances and budget_window.key not in self._pending:
+                    self._balances[budget_window.key] = found.get(budget_window.key, Balance())
+                    self._current[budget_window.budget.id] = budget_window.window.label
 
     @override
-    def tell_reached(self, due: BudgetWindow) -> None:
-        self._note(due, 0)
+    def notify_reached(self, budget_window: BudgetWindow) -> None:
+        self._record(budget_window, 0)
 
     @override
     async def upkeep(self, alive: Container[str]) -> None:
-        """Forget periods that are over and budgets that are gone, as far as nobody needs them."""
-        for key, account in list(self._accounts.items()):
+        """Drop cached balances of past periods and deleted budgets without pending changes."""
+        for key, account in list(self._balances.items()):
             over = (self._current.get(key[0]) != key[1] or key[0] not in alive) and not account.reserved
-            if over and key not in self._pending and key not in self._taken and key not in self._reading:
-                del self._accounts[key]
+            if over and key not in self._pending and key not in self._in_flight and key not in self._reading:
+                del self._balances[key]
                 if key[0] not in alive:
                     self._current.pop(key[0], None)
 
     @override
     async def flush(self) -> None:
-        """The batches write all."""
+        """Does nothing: the write queue holds all charges."""
 
     @override
     async def close(self) -> None:
-        """The batches write what is left."""
+        """Does nothing: the write queue holds all charges."""
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         if not self._pending:
             return None
-        taken = self._taken = self._pending
+        taken = self._in_flight = self._pending
         self._pending = {}
         return lambda connection: statements.add(connection, taken)
 
     @override
     def done(self, *, written: bool, again: bool) -> None:
         if again:
-            for key, (spent, warned) in self._taken.items():
+            for key, (spent, warned) in self._in_flight.items():
                 since, told = self._pending.get(key, (0, warned))
                 self._pending[key] = (spent + since, told)
         elif not written:
             _LOGGER.error(
-                "What was spent of %d budgets could not be kept: after a restart they will be taken for fuller", len(self._taken)
+                "The spending of %d budgets could not be stored; after a restart their balances will be too high",
+                len(self._in_flight),
             )
-        self._taken = {}
+        self._in_flight = {}
 
-    def _account(self, key: BalanceKey) -> Balance:
-        return self._accounts.setdefault(key, Balance())
+    def _balance(self, key: BalanceKey) -> Balance:
+        return self._balances.setdefault(key, Balance())
 
     def _release(self, held: ReservedAmount) -> None:
-        account = self._accounts.get((held.budget.id, held.window.label))
+        account = self._balances.get((held.budget.id, held.window.label))
         if account is not None:
             account.reserved = max(0, account.reserved - held.amount)
 
-    def _note(self, due: BudgetWindow, spent: int) -> None:
-        """Have something written, and tell what it reached."""
-        account = self._accounts.get(due.key)
-        before, told = self._pending.get(due.key, (0, 0))
-        if account is not None and due.key not in self._reading:
-            levels = account.newly_reached(due.budget)
+    def _record(self, budget_window: BudgetWindow, spent: int) -> None:
+        """Queue a charge and notify of the thresholds it reaches."""
+        account = self._balances.get(budget_window.key)
+        before, told = self._pending.get(budget_window.key, (0, 0))
+        if account is not None and budget_window.key not in self._reading:
+            levels = account.newly_reached(budget_window.budget)
             told = account.warned
             if spent or levels:
-                self._pending[due.key] = (before + spent, told)
-            self._tell_reached(due, levels, account.spent)
+                self._pending[budget_window.key] = (before + spent, told)
+            self._notify_reached(budget_window, levels, account.spent)
         elif spent:
-            self._pending[due.key] = (before + spent, told)
+            self._pending[budget_window.key] = (before + spent, told)
 
-    def _note_exceeded(self, due: BudgetWindow, account: Balance) -> None:
-        """A request that costs money does not fit into what is left: tell that once within the period."""
+    def _record_exceeded(self, budget_window: BudgetWindow, account: Balance) -> None:
+        """Notify once per period that a request that costs money was rejected."""
         account.warned = EXCEEDED
-        self._pending[due.key] = (self._unwritten(due.key), EXCEEDED)
-        self._batches.tell()
-        self._tell_exceeded(due, account.spent)
+        self._pending[budget_window.key] = (self._unwritten(budget_window.key), EXCEEDED)
+        self._write_queue.request_flush()
+        self._notify_exceeded(budget_window, account.spent)
 
     def _is_read(self, key: BalanceKey) -> bool:
-        return key in self._accounts and key not in self._reading
+        return key in self._balances and key not in self._reading
 
     def _unwritten(self, key: BalanceKey) -> int:
         return self._pending.get(key, (0, 0))[0]
 
-    async def _read(self, due: BudgetWindow) -> None:
-        """Read an account from the database, once for all who wait for it. Raises DatabaseError."""
-        task = self._reading.get(due.key)
+    async def _read(self, budget_window: BudgetWindow) -> None:
+        """Read a balance from the database; concurrent callers share one read. Raises DatabaseError."""
+        task = self._reading.get(budget_window.key)
         if task is None:
-            task = self._reading[due.key] = asyncio.create_task(self._read_now(due))
+            task = self._reading[budget_window.key] = asyncio.create_task(self._read_now(budget_window))
         await asyncio.shield(task)
 
-    async def _read_now(self, due: BudgetWindow) -> None:
-        account = self._account(due.key)
-        # The database's thread does one thing after the other: what is being written is read. What is charged meanwhile is not,
-        # and neither is what waits to be written.
+    async def _read_now(self, budget_window: BudgetWindow) -> None:
+        account = self._balance(budget_window.key)
+        # The database thread works sequentially, so the read includes writes in flight. It includes neither queued charges nor
+        # charges made during the read.
         known = account.spent
-        waiting = self._unwritten(due.key)
+        waiting = self._unwritten(budget_window.key)
         try:
-            found = await self._database.read(lambda connection: statements.account(connection, due.key))
+            found = await self._database.read(lambda connection: statements.read_balance(connection, budget_window.key))
         except BaseException:
             if not account.reserved:
-                self._accounts.pop(due.key, None)
+                self._balances.pop(budget_window.key, None)
             raise
         finally:
-            self._reading.pop(due.key, None)
+            self._reading.pop(budget_window.key, None)
         account.spent += found.spent + waiting - known
-        if due.key not in self._pending:
+        if budget_window.key not in self._pending:
             account.warned = found.warned
-        self._current[due.budget.id] = due.window.label
-        self._note(due, 0)
+        self._current[budget_window.budget.id] = budget_window.window.label
+        self._record(budget_window, 0)

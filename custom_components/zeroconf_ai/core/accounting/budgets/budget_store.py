@@ -1,4 +1,4 @@
-"""`BudgetStore`: who may spend how much, and how much that is by now (docs/accounting.md, "Budgets")."""
+"""`BudgetStore`: budgets and their current state (docs/accounting.md, "Budgets")."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, select
 from ...protocol.errors import InvalidRequestError
 from .. import audit
 from ..admission import AdmissionRequest
-from ..audit import Act
-from ..budget import EXCEEDED, Action, Balance, Budget, BudgetEvent, Scope, budget_id as id_of, listed, make_budget
+from ..audit import AuditEvent
+from ..budget import EXCEEDED, Action, Balance, Budget, BudgetEvent, Scope, budget_id as id_of, budgets_by_subject, make_budget
 from ..periods import Period, Window, Windows
 from ..storage.database import Database
 from ..storage.leases import Leases
@@ -33,71 +33,73 @@ _LIMIT_PREFIX = "limit:"
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:
-    """A budget as it is now. Nano-units."""
+    """A budget with its current balance, in nano-units."""
 
     budget: Budget
     period: Window
     spent: int
     reserved: int
-    """Set aside for requests that are being answered."""
+    """Reserved for requests in progress."""
     refused: bool = False
-    """Whether a request that costs money did not fit into what was left, within this period."""
+    """Whether a request was rejected within this period because the remaining balance was too small."""
 
     @property
     def left(self) -> int:
-        """What is not spent."""
+        """The unspent amount."""
         return max(0, self.budget.amount - self.spent)
 
     @property
     def exceeded(self) -> bool:
-        """Whether all of it is spent, or too little is left for what was asked."""
+        """Whether the full amount is spent or a request was rejected."""
         return self.refused or self.spent >= self.budget.amount
 
     @property
     def percent(self) -> float:
-        """How much of it is spent."""
+        """The spent share."""
         return 100.0 * self.spent / self.budget.amount if self.budget.amount else 100.0
 
 
 class BudgetReservation(NamedTuple):
-    """What is set aside for one request, until it is settled."""
+    """The reserved amounts of one request until `reconcile`."""
 
     asked: AdmissionRequest
     reserved: Reservation
     limited: bool = False
-    """Whether any budget concerns it."""
+    """Whether any budget applies to the request."""
 
 
 class BudgetStore:
-    """All budgets. Lives on one event loop."""
+    """All budgets. Not thread-safe: all calls come from one event loop."""
 
     def __init__(
         self,
         database: Database,
-        batches: WriteQueue,
+        write_queue: WriteQueue,
         zone: tzinfo,
         leases: Leases | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Empty until `refresh` is called. `zone` is the home's; with `leases`, other gateways use the same database.
+        """Empty until `refresh` is called. `zone` is the home's time zone; with `leases`, other gateways use the same database.
 
-        `clock` tells seconds since the epoch.
+        `clock` returns seconds since the epoch.
         """
         self._database = database
-        self._batches = batches
+        self._write_queue = write_queue
         self._clock = clock
         self._changing = asyncio.Lock()
         self._budgets: dict[str, Budget] = {}
         self._by_subject: Mapping[tuple[Scope, str], tuple[Budget, ...]] = {}
         self._limits: dict[str, Budget] = {}
-        """The monthly limits of backends, which are kept elsewhere, as budgets."""
+        """Monthly limits by backend id, as budgets. The caller stores them."""
         self._version = -1
         self._windows = Windows(zone)
         self._listeners: list[Callable[[BudgetEvent], None]] = []
         self._watchers: list[Callable[[], None]] = []
-        self.accounts: Balances = (
-            MemoryBalances(database, batches, self._told) if leases is None else SharedBalances(database, leases, self._told)
+        self.balances: Balances = (
+            MemoryBalances(database, write_queue, self._notify)
+            if leases is None
+            else SharedBalances(database, leases, self._notify)
         )
         self._shared = leases is not None
 
@@ -110,7 +112,7 @@ class BudgetStore:
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone of the home. May be set at any time."""
+        """The home's time zone. May be changed at any time."""
         return self._windows.zone
 
     @zone.setter
@@ -122,15 +124,15 @@ class BudgetStore:
         return self._budgets.get(budget_id)
 
     def of(self, scope: Scope, subject: str | None = None) -> tuple[Budget, ...]:
-        """The budgets of a key, a user, a backend or (without one) the household."""
+        """The budgets of a key, a user, a backend, or (without `subject`) the household."""
         return self._by_subject.get((Scope(scope), subject or ""), ())
 
     def state(self, budget_id: str) -> BudgetState:
-        """A budget or a backend's monthly limit as it is now, by what is known here. Raises KeyError without it."""
+        """The cached state of a budget or a backend's monthly limit. Raises KeyError for an unknown id."""
         budget = self._named(budget_id)
-        due = self._due(budget, self._clock())
-        account = self.accounts.known(due) or Balance()
-        return BudgetState(budget, due.window, account.spent, account.reserved, account.warned >= EXCEEDED)
+        budget_window = self._budget_window(budget, self._clock())
+        account = self.balances.known(budget_window) or Balance()
+        return BudgetState(budget, budget_window.window, account.spent, account.reserved, account.warned >= EXCEEDED)
 
     @property
     def limits(self) -> tuple[Budget, ...]:
@@ -142,32 +144,31 @@ class BudgetStore:
         return self._limits.get(backend_id)
 
     def set_limits(self, amounts: Mapping[str, int]) -> None:
-        """Have these monthly limits of backends, in nano-units by id, and no others. They are kept by the caller."""
+        """Replace the monthly limits (nano-units by backend id). The caller stores them."""
         if {backend_id: limit.amount for backend_id, limit in self._limits.items()} == dict(amounts):
             return
         self._limits = {}
         for backend_id, amount in amounts.items():
             self._limit(backend_id, amount)
-        self.read_again()  # with what was spent of them
+        self.invalidate()  # the next refresh reads their balances
         self._announce()
 
     def month_cost(self, backend_id: str) -> int:
-        """What a backend that has a monthly limit cost this month, in nano-units; 0 for others."""
+        """The cost of a backend this month in nano-units; 0 for backends without a monthly limit."""
         limit = self._limits.get(backend_id)
-        account = None if limit is None else self.accounts.known(self._due(limit, self._clock()))
+        account = None if limit is None else self.balances.known(self._budget_window(limit, self._clock()))
         return 0 if account is None else account.spent
 
     def listen(self, callback: Callable[[BudgetEvent], None]) -> Callable[[], None]:
-        """Call `callback` once for each threshold that a budget reaches within a period; returns what ends it.
+        """Call `callback` once per period for each threshold that a budget reaches; returns a function that unsubscribes.
 
-        The first request that does not fit into what is left reaches the last one. Of gateways that share a database, one alone
-        is told.
+        The first rejected request reaches the 100 % threshold. Of gateways that share a database, only one is notified.
         """
-        return _join(self._listeners, callback)
+        return _subscribe(self._listeners, callback)
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` whenever a budget was set, reset or removed, here or by another process; returns what ends it."""
-        return _join(self._watchers, callback)
+        """Call `callback` when this or another process sets, resets or removes a budget; returns a function that unsubscribes."""
+        return _subscribe(self._watchers, callback)
 
     async def set(
         self,
@@ -180,11 +181,11 @@ class BudgetStore:
         thresholds: Iterable[int] | None = None,
         actor: str = "",
     ) -> Budget:
-        """Set a budget, in the place of the one that this subject has for such a period.
+        """Create a budget, or replace the one with the same subject and period.
 
-        What was spent already within the period counts, as the ledger knows it. `action` and `thresholds` that are not given
-        stay as they are; those of a new budget are `Action.FREE_ONLY` and `DEFAULT_THRESHOLDS`. `actor` is who does it, for the
-        log of acts (`audit.Act`). Raises ValueError for what can be no budget, DatabaseError.
+        A new budget starts with the cost that the ledger recorded within the period. Without `action` and `thresholds`, an
+        existing budget keeps its own; a new one gets `Action.FREE_ONLY` and `DEFAULT_THRESHOLDS`. `actor` goes into the audit
+        log. Raises ValueError for invalid values, DatabaseError.
         """
         known = self._budgets.get(id_of(Scope(scope), subject or "", Period(period)))
         kept = Budget("", scope, "", 0, period) if known is None else known
@@ -196,124 +197,130 @@ class BudgetStore:
             kept.action if action is None else action,
             kept.thresholds if thresholds is None else thresholds,
         )
-        due = self._due(budget, self._clock())
+        budget_window = self._budget_window(budget, self._clock())
 
         def write(connection: Connection) -> None:
-            if statements.put(connection, budget):
-                statements.begin(connection, due.key, _spent_before(connection, due))
+            if statements.save(connection, budget):
+                statements.start_balance(connection, budget_window.key, _spent_before(connection, budget_window))
             else:
-                # More money: what is reached again is told again.
-                account = statements.account(connection, due.key)
-                statements.warn(connection, due.key, min(account.warned, account.reached(budget)))
+                # After an increase, thresholds that are reached again notify again.
+                account = statements.read_balance(connection, budget_window.key)
+                statements.record_warning(connection, budget_window.key, min(account.warned, account.reached(budget)))
 
-        await self._batches.flush()
+        await self._write_queue.flush()
         async with self._changing:
-            await self._change(due, write, Act(time.time(), actor, "budget.set", budget.id))
-            self._take_over([*(other for other in self._budgets.values() if other.id != budget.id), budget])
-        self.accounts.tell_reached(due)
+            await self._change(budget_window, write, AuditEvent(time.time(), actor, "budget.set", budget.id))
+            self._replace_budgets([*(other for other in self._budgets.values() if other.id != budget.id), budget])
+        self.balances.notify_reached(budget_window)
         self._announce()
         return budget
 
     async def reset(self, budget_id: str, *, actor: str = "") -> None:
-        """Let nothing be spent of a budget or a monthly limit, until more is. Raises KeyError without it, DatabaseError."""
-        due = self._due(self._named(budget_id), self._clock())
+        """Set the spent amount of a budget or a monthly limit to 0. Raises KeyError for an unknown id, DatabaseError."""
+        budget_window = self._budget_window(self._named(budget_id), self._clock())
         async with self._changing:
-            act = Act(time.time(), actor, "budget.reset", budget_id)
-            await self._change(due, lambda connection: statements.reset(connection, budget_id), act)
+            act = AuditEvent(time.time(), actor, "budget.reset", budget_id)
+            await self._change(budget_window, lambda connection: statements.reset(connection, budget_id), act)
         self._announce()
 
     async def remove(self, budget_id: str, *, actor: str = "") -> None:
-        """Take a budget away. Raises KeyError without it, DatabaseError."""
-        due = self._due(self._budgets[budget_id], self._clock())
+        """Delete a budget. Raises KeyError for an unknown id, DatabaseError."""
+        budget_window = self._budget_window(self._budgets[budget_id], self._clock())
         async with self._changing:
-            act = Act(time.time(), actor, "budget.remove", budget_id)
-            await self._change(due, lambda connection: statements.remove(connection, budget_id), act)
-            self._take_over([other for other in self._budgets.values() if other.id != budget_id])
+            act = AuditEvent(time.time(), actor, "budget.remove", budget_id)
+            await self._change(budget_window, lambda connection: statements.remove(connection, budget_id), act)
+            self._replace_budgets([other for other in self._budgets.values() if other.id != budget_id])
         self._announce()
 
     async def reserve(self, asked: AdmissionRequest) -> BudgetReservation:
-        """Set aside the most that a request may cost, or see what it is short of (`BudgetReservation.reserved.decision`).
+        """Reserve the maximum cost of a request; `BudgetReservation.reserved.decision` has the shortfall if that fails.
 
-        Raises DatabaseError, and InvalidRequestError where every backend would take money for what has no price.
+        Raises DatabaseError, and InvalidRequestError if the request uses an unpriced feature at every paid backend.
         """
         for backend_id, amount in asked.monthly_limits.items():
             self._limit(backend_id, amount)
         backends = asked.worst_costs.keys() | asked.monthly_limits.keys()
-        dues = self._dues(asked, backends)
-        if not dues:
+        budget_windows = self._budget_windows(asked, backends)
+        if not budget_windows:
             return BudgetReservation(asked, Reservation(_NOTHING))
-        costs, unpriced = _priced(asked, dues)
-        reserved = await self.accounts.reserve(dues, costs, asked.ample_costs)
+        costs, unpriced = _priced(asked, budget_windows)
+        reserved = await self.balances.reserve(budget_windows, costs, asked.ample_costs)
         if unpriced:
             decision = reserved.decision
             reserved = reserved._replace(decision=replace(decision, barred=decision.barred | unpriced))
         return BudgetReservation(asked, reserved, limited=True)
 
-    def settle(self, hold: BudgetReservation, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None) -> None:
-        """Charge what a request cost in the place of what was set aside for it. Never blocks and never raises.
+    def reconcile(
+        self, reservation: BudgetReservation, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None
+    ) -> None:
+        """Release the reservation of a request and charge its actual cost. Never blocks and never raises.
 
-        `costs` by the ids of the backends, where more than one was paid.
+        `costs` has the cost by backend id if several backends were paid.
         """
         if not costs:
-            dues = self._dues(hold.asked, () if backend_id is None else (backend_id,)) if cost else []
-            self.accounts.settle(hold.reserved, dues, cost)
+            budget_windows = self._budget_windows(reservation.asked, () if backend_id is None else (backend_id,)) if cost else []
+            self.balances.reconcile(reservation.reserved, budget_windows, cost)
             return
         cost = sum(costs.values())
-        self.accounts.settle(hold.reserved, self._dues(hold.asked, ()) if cost else [], cost)
+        self.balances.reconcile(reservation.reserved, self._budget_windows(reservation.asked, ()) if cost else [], cost)
         for paid, part in costs.items():
-            own = [due for due in self._dues(hold.asked, (paid,)) if due.budget.scope is Scope.BACKEND]
-            self.accounts.settle(Reservation(_NOTHING), own, part)
+            own = [
+                budget_window
+                for budget_window in self._budget_windows(reservation.asked, (paid,))
+                if budget_window.budget.scope is Scope.BACKEND
+            ]
+            self.balances.reconcile(Reservation(_NOTHING), own, part)
 
     @property
     def any(self) -> bool:
-        """Whether there is any budget at all."""
+        """Whether any budget or monthly limit exists."""
         return bool(self._budgets or self._limits)
 
-    def read_again(self) -> None:
-        """Have the next `refresh` read all budgets, although nobody counted a change."""
+    def invalidate(self) -> None:
+        """Make the next `refresh` read all budgets even if their version is unchanged."""
         self._version = -1
 
     async def refresh(self) -> None:
-        """See what other processes did to the budgets. Raises DatabaseError."""
+        """Reload budgets that other processes changed. Raises DatabaseError."""
         async with self._changing:
             version = self._version
             loaded = await self._database.read(lambda connection: statements.load(connection, other_than=version))
             if loaded is not None:
                 self._version = loaded.version
-                self._take_over(loaded.budgets)
+                self._replace_budgets(loaded.budgets)
             if loaded is not None or self._shared:
                 now = self._clock()
-                await self.accounts.refresh(
-                    [self._due(budget, now) for budget in (*self._budgets.values(), *self._limits.values())]
+                await self.balances.refresh(
+                    [self._budget_window(budget, now) for budget in (*self._budgets.values(), *self._limits.values())]
                 )
-            await self.accounts.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
+            await self.balances.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
         if loaded is not None:
             self._announce()
 
     async def tidy(self) -> None:
-        """Forget what was spent long ago. Raises DatabaseError."""
+        """Delete balances older than `statements.KEEP_DAYS`. Raises DatabaseError."""
         until = datetime.fromtimestamp(self._clock(), UTC).date() - timedelta(days=statements.KEEP_DAYS)
         await self._database.write(lambda connection: statements.prune(connection, until.isoformat()))
 
-    async def _change(self, due: BudgetWindow, write: Callable[[Connection], None], act: Act) -> None:
+    async def _change(self, budget_window: BudgetWindow, write: Callable[[Connection], None], act: AuditEvent) -> None:
         def noted(connection: Connection) -> None:
             write(connection)
             audit.add(connection, act)
 
-        await self.accounts.flush()  # what was spent before is not to be charged after
-        version = await self.accounts.changed(due, statements.count_change, noted)
-        if version == self._version + 1:  # else others changed something since, and the next `refresh` reads it all
+        await self.balances.flush()  # charges made before the change must not be applied after it
+        version = await self.balances.changed(budget_window, statements.count_change, noted)
+        if version == self._version + 1:  # otherwise another process changed something too, and the next `refresh` reads all
             self._version = version
 
     def _named(self, budget_id: str) -> Budget:
-        """The budget or monthly limit with an id. Raises KeyError without it."""
+        """The budget or monthly limit with an id. Raises KeyError."""
         if budget_id.startswith(_LIMIT_PREFIX):
             return self._limits[budget_id.removeprefix(_LIMIT_PREFIX)]
         return self._budgets[budget_id]
 
-    def _take_over(self, budgets: Iterable[Budget]) -> None:
+    def _replace_budgets(self, budgets: Iterable[Budget]) -> None:
         self._budgets = {budget.id: budget for budget in sorted(budgets, key=lambda budget: budget.id)}
-        self._by_subject = listed(tuple(self._budgets.values()))
+        self._by_subject = budgets_by_subject(tuple(self._budgets.values()))
 
     def _limit(self, backend_id: str, amount: int) -> None:
         known = self._limits.get(backend_id)
@@ -321,8 +328,8 @@ class BudgetStore:
             name = f"{_LIMIT_PREFIX}{backend_id}"
             self._limits[backend_id] = Budget(name, Scope.BACKEND, backend_id, amount, Period.MONTH, Action.FREE_ONLY)
 
-    def _dues(self, asked: AdmissionRequest, backends: Iterable[str]) -> list[BudgetWindow]:
-        """What a request falls under."""
+    def _budget_windows(self, asked: AdmissionRequest, backends: Iterable[str]) -> list[BudgetWindow]:
+        """The budgets that apply to a request."""
         if not self.any:
             return []
         found = [*self._by_subject.get((Scope.HOUSEHOLD, ""), ())]
@@ -334,57 +341,59 @@ class BudgetStore:
             found += self._by_subject.get((Scope.BACKEND, backend_id), ())
             if backend_id in asked.monthly_limits and (limit := self._limits.get(backend_id)) is not None:
                 found.append(limit)
-        return [self._due(budget, asked.created) for budget in found]
+        return [self._budget_window(budget, asked.created) for budget in found]
 
-    def _due(self, budget: Budget, moment: float) -> BudgetWindow:
+    def _budget_window(self, budget: Budget, moment: float) -> BudgetWindow:
         return BudgetWindow(budget, self._windows.at(budget.period, moment))
 
-    def _told(self, event: BudgetEvent) -> None:
+    def _notify(self, event: BudgetEvent) -> None:
         if event.refused:
-            _LOGGER.info("A request does not fit into what is left of the budget %s", event.budget.id)
+            _LOGGER.info("A request was rejected because the remaining balance of the budget %s is too small", event.budget.id)
         else:
-            _LOGGER.info("%d %% of the budget %s are spent", event.threshold, event.budget.id)
+            _LOGGER.info("Budget %s: %d %% spent", event.budget.id, event.threshold)
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception:  # one that fails must not cost a request
-                _LOGGER.exception("A listener failed on the budget %s", event.budget.id)
+            except Exception:  # a failing listener must not fail the request
+                _LOGGER.exception("A listener for events of the budget %s failed", event.budget.id)
 
     def _announce(self) -> None:
         for watcher in list(self._watchers):
             watcher()
 
 
-def _priced(asked: AdmissionRequest, dues: Iterable[BudgetWindow]) -> tuple[Mapping[str, int], frozenset[str]]:
-    """What must be set aside by backend, and the backends that a budget bars because the request's cost there is not known.
+def _priced(asked: AdmissionRequest, budget_windows: Iterable[BudgetWindow]) -> tuple[Mapping[str, int], frozenset[str]]:
+    """The maximum cost by backend, and the backends excluded because a budget applies and the cost there is unknown.
 
-    Raises InvalidRequestError where that leaves none.
+    Raises InvalidRequestError if no backend remains.
     """
     if not asked.unpriced:
         return asked.worst_costs, frozenset()
-    scopes = [due.budget for due in dues]
+    scopes = [budget_window.budget for budget_window in budget_windows]
     everywhere = any(budget.scope is not Scope.BACKEND for budget in scopes)
     barred = {backend_id for backend_id in asked.unpriced if everywhere or any(b.subject == backend_id for b in scopes)}
     costs = {backend_id: cost for backend_id, cost in asked.worst_costs.items() if backend_id not in barred}
     if not costs:
         param = next(iter(asked.unpriced.values()))
-        message = f"What '{param}' costs is not known before, so it cannot be paid from a budget. Leave it out."
+        message = f"The cost of '{param}' is not known in advance, so a budget cannot cover it. Remove it."
         raise InvalidRequestError(message, param=param, code="unsupported_value")
     return costs, frozenset(barred)
 
 
-def _spent_before(connection: Connection, due: BudgetWindow) -> int:
-    """What the ledger knows that was spent within the period before there was a budget for it."""
-    budget = due.budget
+def _spent_before(connection: Connection, budget_window: BudgetWindow) -> int:
+    """The cost that the ledger recorded within the period before the budget existed."""
+    budget = budget_window.budget
     by_key = budget.scope in (Scope.KEY, Scope.USER)
     table = key_rollups if by_key else rollups
-    statement = select(func.coalesce(func.sum(table.c.cost), 0)).where(table.c.day >= date.fromisoformat(due.window.label))
+    statement = select(func.coalesce(func.sum(table.c.cost), 0)).where(
+        table.c.day >= date.fromisoformat(budget_window.window.label)
+    )
     if budget.scope is not Scope.HOUSEHOLD:
         statement = statement.where(table.c[f"{budget.scope}_id"] == budget.subject)
     return int(connection.execute(statement).scalar_one())
 
 
-def _join[T](listeners: list[T], callback: T) -> Callable[[], None]:
+def _subscribe[T](listeners: list[T], callback: T) -> Callable[[], None]:
     listeners.append(callback)
 
     def stop() -> None:

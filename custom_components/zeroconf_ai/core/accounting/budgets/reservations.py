@@ -1,4 +1,4 @@
-"""How much of which budget is set aside for a request, and which backends may then answer it. No I/O, no state."""
+"""Decides what to reserve from which budgets and which backends a request may use. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from ..periods import Window
 
 
 class BudgetBalance(NamedTuple):
-    """A budget that a request falls under, as it is right now."""
+    """A budget that applies to a request, with its current balance."""
 
     budget: Budget
     window: Window
@@ -18,7 +18,7 @@ class BudgetBalance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Why a request cannot be let in. Money in nano-units."""
+    """Why a request was rejected. Money is in nano-units."""
 
     budget: Budget
     window: Window
@@ -26,27 +26,27 @@ class Shortfall:
     needed: int
     exhausted: bool
     held: bool
-    """Whether it would fit if nothing were set aside for requests that are being answered."""
+    """Whether the request would fit without the reservations of requests in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be set aside, and who must not answer; or why nothing is."""
+    """The amounts to reserve and the excluded backends; or the shortfall."""
 
     held: tuple[ReservedAmount, ...] = ()
     barred: frozenset[str] = frozenset()
-    shortage: Shortfall | None = None
+    shortfall: Shortfall | None = None
     granted: Mapping[str, int] = field(default_factory=dict)
-    """What the request may cost at most, by the ids of the backends that a budget concerns."""
+    """The maximum cost of the request, by the ids of the backends that a budget applies to."""
 
 
 def decide(
     worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalance], ample_costs: Mapping[str, int] | None = None
 ) -> Decision:
-    """Set aside the most that a request can cost at any backend that may answer it.
+    """Reserve the maximum cost of a request over all backends that remain allowed.
 
-    A backend whose worst cost does not fit into what is left is barred; where that leaves none, the request is short of money.
-    Where there is more, up to the `ample_costs` are set aside.
+    A backend is excluded if its worst-case cost exceeds the remaining balance; if no backend is left, the result is a
+    shortfall. If the balance allows, up to `ample_costs` are reserved.
     """
     barred: dict[str, BudgetBalance] = {}
     for one in concerned:
@@ -58,14 +58,14 @@ def decide(
                 barred.setdefault(budget.subject, one)
             continue
         if exhausted and budget.action is Action.REFUSE:
-            return Decision(shortage=_shortage(one, min(worst_costs.values(), default=0)))
+            return Decision(shortfall=_shortfall(one, min(worst_costs.values(), default=0)))
         for backend_id, cost in worst_costs.items():
             if cost > left:
                 barred.setdefault(backend_id, one)
     open_costs = {backend_id: cost for backend_id, cost in worst_costs.items() if backend_id not in barred}
     if worst_costs and not open_costs:
         cheapest = min(worst_costs, key=lambda backend_id: worst_costs[backend_id])
-        return Decision(shortage=_shortage(barred[cheapest], worst_costs[cheapest]))
+        return Decision(shortfall=_shortfall(barred[cheapest], worst_costs[cheapest]))
     granted = {
         backend_id: _granted(backend_id, cost, (ample_costs or {}).get(backend_id, cost), concerned)
         for backend_id, cost in open_costs.items()
@@ -80,7 +80,7 @@ def decide(
 
 
 def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:
-    """What is set aside for one backend: what is ample, or what is left of the smallest budget that concerns it."""
+    """The amount to reserve for one backend: its ample cost, limited by the smallest remaining balance."""
     left = (
         one.account.left(one.budget)
         for one in concerned
@@ -90,9 +90,9 @@ def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[Budget
 
 
 def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalance]) -> list[BudgetBalance]:
-    """The budgets that cannot pay for a request at any backend that costs money, and of which that was not told yet.
+    """The budgets whose balance is too small for the request at every paid backend, without a notification so far.
 
-    What is set aside for other requests counts as left: it may be free again in a moment.
+    Reservations of other requests count as available, since they may be released soon.
     """
     found = []
     for one in concerned:
@@ -104,7 +104,7 @@ def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalanc
     return found
 
 
-def _shortage(one: BudgetBalance, needed: int) -> Shortfall:
+def _shortfall(one: BudgetBalance, needed: int) -> Shortfall:
     budget, account = one.budget, one.account
     exhausted = account.exhausted(budget)
     fits_then = needed <= budget.amount - account.spent

@@ -23,21 +23,21 @@ _LOGGER = logging.getLogger(__name__)
 class SharedBalances(Balances):
     """What is spent is written as soon as it is known; what the database does not take at once is tried again."""
 
-    def __init__(self, database: Database, leases: Leases, tell: Callable[[BudgetEvent], None]) -> None:
+    def __init__(self, database: Database, leases: Leases, notify: Callable[[BudgetEvent], None]) -> None:
         """Knows nothing until it is asked. `leases` keep the reservations of requests that are being answered."""
-        super().__init__(tell)
+        super().__init__(notify)
         self._database = database
         self._leases = leases
-        self._queue = SettlementQueue(database, shared_statements.settle, self._settled, self._lose)
+        self._queue = SettlementQueue(database, shared_statements.reconcile, self._settled, self._lose)
         self._known: dict[BalanceKey, Balance] = {}
         self._losing = False
 
     @override
     async def reserve(
-        self, dues: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
+        self, budget_windows: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
         reservation = self._leases.begin()
-        task = asyncio.ensure_future(self._reserve(reservation, dues, worst_costs, ample_costs))
+        task = asyncio.ensure_future(self._reserve(reservation, budget_windows, worst_costs, ample_costs))
         try:
             decision = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -53,41 +53,43 @@ class SharedBalances(Balances):
         return Reservation(decision, reservation)
 
     @override
-    def settle(self, reserved: Reservation, dues: Sequence[BudgetWindow], cost: int) -> None:
-        if reserved.id or (cost and dues):
-            self._queue.add(Settlement(reserved.id, tuple((*due, cost) for due in dues if cost)))
+    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
+        if reserved.id or (cost and budget_windows):
+            self._queue.add(Settlement(reserved.id, tuple((*budget_window, cost) for budget_window in budget_windows if cost)))
 
     @override
-    def known(self, due: BudgetWindow) -> Balance | None:
-        return self._known.get(due.key)
+    def known(self, budget_window: BudgetWindow) -> Balance | None:
+        return self._known.get(budget_window.key)
 
     @override
-    async def look(self, dues: Sequence[BudgetWindow]) -> list[Balance]:
-        keys = [due.key for due in dues]
-        found = await self._database.read(lambda connection: statements.look(connection, keys))
+    async def read(self, budget_windows: Sequence[BudgetWindow]) -> list[Balance]:
+        keys = [budget_window.key for budget_window in budget_windows]
+        found = await self._database.read(lambda connection: statements.read_balances(connection, keys))
         return [found.get(key, Balance()) for key in keys]
 
     @override
-    async def changed(self, due: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]) -> int:
+    async def changed(
+        self, budget_window: BudgetWindow, count: Callable[[Connection], int], write: Callable[[Connection], None]
+    ) -> int:
         def work(connection: Connection) -> int:
             version = count(connection)
             write(connection)
             return version
 
         version = await self._database.write(work)
-        self._known.pop(due.key, None)
+        self._known.pop(budget_window.key, None)
         return version
 
     @override
-    async def refresh(self, dues: Sequence[BudgetWindow]) -> None:
-        keys = [due.key for due in dues]
+    async def refresh(self, budget_windows: Sequence[BudgetWindow]) -> None:
+        keys = [budget_window.key for budget_window in budget_windows]
         if keys:
-            found = await self._database.read(lambda connection: statements.look(connection, keys))
+            found = await self._database.read(lambda connection: statements.read_balances(connection, keys))
             self._known = {key: found.get(key, Balance()) for key in keys}
 
     @override
-    def tell_reached(self, due: BudgetWindow) -> None:
-        self._queue.add(Settlement("", ((*due, 0),)))
+    def notify_reached(self, budget_window: BudgetWindow) -> None:
+        self._queue.add(Settlement("", ((*budget_window, 0),)))
 
     @override
     async def upkeep(self, alive: Container[str]) -> None:
@@ -104,26 +106,26 @@ class SharedBalances(Balances):
     async def _reserve(
         self,
         reservation: str,
-        dues: Sequence[BudgetWindow],
+        budget_windows: Sequence[BudgetWindow],
         worst_costs: Mapping[str, int],
         ample_costs: Mapping[str, int] | None,
     ) -> Decision:
         await self._queue.catch_up()
         decision, exceeded = await self._database.write(
-            lambda connection: shared_statements.reserve(connection, reservation, dues, worst_costs, ample_costs)
+            lambda connection: shared_statements.reserve(connection, reservation, budget_windows, worst_costs, ample_costs)
         )
         for one in exceeded:
-            due = BudgetWindow(one.budget, one.window)
-            if (known := self._known.get(due.key)) is not None:
+            budget_window = BudgetWindow(one.budget, one.window)
+            if (known := self._known.get(budget_window.key)) is not None:
                 known.warned = EXCEEDED
-            self._tell_exceeded(due, one.account.spent)
+            self._notify_exceeded(budget_window, one.account.spent)
         return decision
 
     def _settled(self, taken: Sequence[Settlement], reached: Sequence[Reached]) -> None:
         self._losing = False
         self._leases.end(one.reservation for one in taken)
         for one in reached:
-            self._tell_reached(BudgetWindow(one.budget, one.window), one.levels, one.spent)
+            self._notify_reached(BudgetWindow(one.budget, one.window), one.levels, one.spent)
 
     def _lose(self, taken: Sequence[Settlement], error: DatabaseError | None) -> None:
         self._leases.end(one.reservation for one in taken)

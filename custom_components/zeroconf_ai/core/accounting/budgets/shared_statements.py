@@ -8,7 +8,7 @@ from sqlalchemy import Connection, update
 from ..budget import EXCEEDED, Balance, Budget
 from ..periods import Window
 from ..storage import leases
-from ..storage.statements import whole
+from ..storage.statements import clamp_int64
 from ..storage.tables import accounts
 from . import statements
 from .reservations import BudgetBalance, Decision, decide, exceeded_by
@@ -46,13 +46,13 @@ def reserve(
     decision = decide(worst_costs, concerned, ample_costs)
     exceeded = exceeded_by(worst_costs, concerned)
     for one in exceeded:
-        statements.warn(connection, (one.budget.id, one.window.label), EXCEEDED)
+        statements.record_warning(connection, (one.budget.id, one.window.label), EXCEEDED)
     if decision.held:
         leases.hold(connection, reservation, {(held.budget.id, held.window.label): held.amount for held in decision.held})
     return decision, exceeded
 
 
-def settle(connection: Connection, settlements: Iterable[Settlement]) -> list[Reached]:
+def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list[Reached]:
     """Let go of reservations, charge what was spent, and note which thresholds that reached first."""
     settlements = list(settlements)
     released = leases.take_back(connection, (one.reservation for one in settlements))
@@ -67,7 +67,7 @@ def settle(connection: Connection, settlements: Iterable[Settlement]) -> list[Re
     reached = []
     for key in sorted(keys):
         account = locked[key]
-        account.spent = whole(account.spent + charged.get(key, 0))
+        account.spent = clamp_int64(account.spent + charged.get(key, 0))
         account.reserved = max(0, account.reserved - released.get(key, 0))
         if key in named:
             budget, window = named[key]

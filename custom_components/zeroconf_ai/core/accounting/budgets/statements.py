@@ -1,4 +1,4 @@
-"""Budgets as rows: what is done in the database's thread, each within a transaction."""
+"""SQL statements for budgets and balances; they run in the database thread within a transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..budget import Action, Balance, Budget, Scope
 from ..periods import Period
-from ..storage.statements import upsert, whole
+from ..storage.statements import clamp_int64, upsert
 from ..storage.tables import accounts, budgets, counters, reservations
 
 _COUNTER = "budgets"
 KEEP_DAYS = 400
-"""For so long it is kept what was spent of a budget."""
+"""How long balances of past periods are stored."""
 
 type BalanceKey = tuple[str, str]
 """A budget's id, and the label of one of its periods."""
@@ -28,14 +28,14 @@ class Loaded:
 
 
 def count_change(connection: Connection) -> int:
-    """Let other processes know that the budgets are no longer what they were; the count from now on."""
+    """Increment and return the version of the budgets, so that other processes reload them."""
     connection.execute(update(counters).where(counters.c.name == _COUNTER).values(value=counters.c.value + 1))
     return _count(connection)
 
 
 def load(connection: Connection, *, other_than: int) -> Loaded | None:
-    """All budgets, or None where their count is still the one given."""
-    # The count first: what another process changes in between is then seen the next time, never missed.
+    """Read all budgets; None if their version is still `other_than`."""
+    # The version first: a change by another process in between is then read the next time, never missed.
     version = _count(connection)
     if version == other_than:
         return None
@@ -46,8 +46,8 @@ def load(connection: Connection, *, other_than: int) -> Loaded | None:
     return Loaded(version, found)
 
 
-def put(connection: Connection, budget: Budget) -> bool:
-    """Insert a budget, or change the one of its id. Whether it is new."""
+def save(connection: Connection, budget: Budget) -> bool:
+    """Insert or update a budget; returns whether it is new."""
     new = connection.execute(select(budgets.c.id).where(budgets.c.id == budget.id)).first() is None
     values = {**asdict(budget), "thresholds": list(budget.thresholds)}
     upsert(connection, budgets, [{name: str(value) if name in _WORDS else value for name, value in values.items()}])
@@ -58,32 +58,32 @@ _WORDS = frozenset({"scope", "period", "action"})
 
 
 def remove(connection: Connection, budget_id: str) -> None:
-    """Delete a budget and what was spent of it."""
+    """Delete a budget, its balances and reservations."""
     for column in (reservations.c.budget_id, accounts.c.budget_id, budgets.c.id):
         connection.execute(delete(column.table).where(column == budget_id))
 
 
 def reset(connection: Connection, budget_id: str) -> None:
-    """Let nothing be spent of a budget. What is set aside stays so: those requests are still to be charged."""
+    """Set the spent amounts to 0. Reservations stay: those requests are still in progress."""
     connection.execute(update(accounts).where(accounts.c.budget_id == budget_id).values(spent=0, warned=0))
 
 
-def account(connection: Connection, key: BalanceKey) -> Balance:
-    """What became of a budget within one period."""
+def read_balance(connection: Connection, key: BalanceKey) -> Balance:
+    """Read the balance of a budget within one period."""
     found = select(accounts.c.spent, accounts.c.reserved, accounts.c.warned)
     row = connection.execute(found.where(accounts.c.budget_id == key[0], accounts.c.label == key[1])).first()
     return Balance() if row is None else Balance(*row)
 
 
-def look(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
-    """What became of budgets within their periods."""
+def read_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
+    """Read several balances."""
     labels = {label for _, label in keys}
     found = select(accounts).where(accounts.c.label.in_(labels))
     return {(row.budget_id, row.label): Balance(row.spent, row.reserved, row.warned) for row in connection.execute(found)}
 
 
 def add(connection: Connection, charges: Mapping[BalanceKey, tuple[int, int]]) -> None:
-    """Add to what is spent, and note which threshold was told: (nano-units, per cent) of each account."""
+    """Add spent amounts and record notified thresholds: (nano-units, per cent) by balance."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     statement = make(accounts)
     statement = statement.on_conflict_do_update(
@@ -94,27 +94,27 @@ def add(connection: Connection, charges: Mapping[BalanceKey, tuple[int, int]]) -
         },
     )
     rows = [
-        {"budget_id": key[0], "label": key[1], "spent": whole(spent), "reserved": 0, "warned": warned}
+        {"budget_id": key[0], "label": key[1], "spent": clamp_int64(spent), "reserved": 0, "warned": warned}
         for key, (spent, warned) in sorted(charges.items())
     ]
     connection.execute(statement, rows)
 
 
-def warn(connection: Connection, key: BalanceKey, warned: int) -> None:
-    """Note which threshold was told."""
+def record_warning(connection: Connection, key: BalanceKey, warned: int) -> None:
+    """Record the highest notified threshold."""
     statement = update(accounts).where(accounts.c.budget_id == key[0], accounts.c.label == key[1])
     connection.execute(statement.values(warned=warned))
 
 
 def prune(connection: Connection, until: str) -> None:
-    """Forget periods of before a day (ISO 8601)."""
+    """Delete balances of periods before a day (ISO 8601)."""
     connection.execute(delete(accounts).where(accounts.c.label < until, accounts.c.reserved == 0))
 
 
-def begin(connection: Connection, key: BalanceKey, spent: int) -> None:
-    """What was spent already when a budget is set."""
+def start_balance(connection: Connection, key: BalanceKey, spent: int) -> None:
+    """Initialize the balance of a new budget with the amount that was spent before."""
     connection.execute(delete(accounts).where(accounts.c.budget_id == key[0], accounts.c.label == key[1]))
-    values = {"budget_id": key[0], "label": key[1], "spent": whole(spent), "reserved": 0, "warned": 0}
+    values = {"budget_id": key[0], "label": key[1], "spent": clamp_int64(spent), "reserved": 0, "warned": 0}
     connection.execute(insert(accounts).values(**values))
 
 

@@ -1,4 +1,4 @@
-"""What was asked and answered, word by word: kept only where the owner wants it, and no longer than the records."""
+"""Stored prompts and answers: opt-in, and deleted together with the usage records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any, override
 from sqlalchemy import Connection, delete, insert, select
 
 from ..storage.database import Database
-from ..storage.statements import bounded, delete_oldest, delete_some, maybe, upsert
+from ..storage.statements import bounded, bounded_or_none, delete_oldest, delete_some, upsert
 from ..storage.tables import bodies, conversations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 
 BODY_LIMIT = 64 * 1024
 """Characters kept of a request, and of its answer."""
 PENDING_LIMIT = 200
-"""Bodies that wait to be written: at most 26 million characters."""
+"""Exchanges waiting to be written: at most 26 million characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +30,54 @@ class StoredExchange:
     username: str | None = None
     """Home Assistant's name of the user."""
     display_name: str | None = None
-    """What people call the conversation's device or user."""
+    """The display name of the conversation's device or user."""
     key_id: str | None = None
     user_id: str | None = None
 
 
 class ConversationStore(QueuedWriter):
-    """The stored bodies and the conversations they belong to. Lives on one event loop."""
+    """Stored exchanges and their conversations. Not thread-safe: all calls come from one event loop."""
 
-    def __init__(self, database: Database, batches: WriteQueue, *, keep: bool) -> None:
-        """`keep`: the owner wants them kept; else nothing is ever stored."""
+    def __init__(self, database: Database, write_queue: WriteQueue, *, keep: bool) -> None:
+        """Without `keep`, nothing is stored."""
         self.keep = keep
         self._database = database
-        self._batches = batches
+        self._write_queue = write_queue
         self._pending: list[StoredExchange] = []
-        self._taken: Sequence[StoredExchange] = ()
-        batches.add(self)
+        self._in_flight: Sequence[StoredExchange] = ()
+        write_queue.add(self)
 
     def put(self, body: StoredExchange) -> None:
-        """Store a body where they are kept. Returns at once; the oldest that wait are lost where too many do."""
+        """Queue an exchange if storing is enabled. Beyond `PENDING_LIMIT` the oldest queued exchanges are dropped."""
         if not self.keep:
             return
         self._pending.append(body)
         self._bound()
-        self._batches.tell()
+        self._write_queue.request_flush()
 
     async def get(self, generation_id: str) -> tuple[str, str] | None:
-        """What was asked and answered, both cut to `BODY_LIMIT`; None where it is not stored. Raises DatabaseError."""
-        await self._batches.flush()
+        """Return request and answer, truncated to `BODY_LIMIT`; None if not stored. Raises DatabaseError."""
+        await self._write_queue.flush()
         found = select(bodies.c.request, bodies.c.response).where(bodies.c.generation_id == bounded(generation_id))
         row = await self._database.read(lambda connection: connection.execute(found.order_by(bodies.c.row_id.desc())).first())
         return None if row is None else (row.request, row.response)
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         if not self.keep:
             self._pending = []
         if not self._pending:
             return None
-        taken = self._taken = self._pending
+        taken = self._in_flight = self._pending
         self._pending = []
         return lambda connection: _write(connection, taken)
 
     @override
     def done(self, *, written: bool, again: bool) -> None:
         if again:
-            self._pending = [*self._taken, *self._pending]
+            self._pending = [*self._in_flight, *self._pending]
             self._bound()
-        self._taken = ()
+        self._in_flight = ()
 
     def _bound(self) -> None:
         del self._pending[:-PENDING_LIMIT]
@@ -94,13 +94,13 @@ def _write(connection: Connection, taken: Sequence[StoredExchange]) -> None:
 
 
 def prune(connection: Connection, until: float) -> int:
-    """Delete some of what is from before `until`; how much."""
+    """Delete one batch of rows up to `until`; returns the number of deleted rows."""
     deleted = delete_oldest(connection, bodies.c.row_id, bodies.c.created, until)
     return max(deleted, delete_oldest(connection, conversations.c.id, conversations.c.last_used, until))
 
 
 def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> int:
-    """Delete some of what a key or a user asked; how much."""
+    """Delete one batch of the rows of a key or a user; returns the number of deleted rows."""
     deleted = 0
     for table, row in ((bodies, bodies.c.row_id), (conversations, conversations.c.id)):
         for name, value in (("key_id", key_id), ("user_id", user_id)):
@@ -110,7 +110,7 @@ def forget(connection: Connection, *, key_id: str | None = None, user_id: str | 
 
 
 def clear(connection: Connection) -> None:
-    """Delete all of it."""
+    """Delete all stored exchanges and conversations."""
     for table in (bodies, conversations):
         connection.execute(delete(table))
 
@@ -119,9 +119,9 @@ def _row(body: StoredExchange) -> dict[str, Any]:
     return {
         "generation_id": bounded(body.generation_id),
         "created": body.created,
-        "conversation_id": maybe(body.conversation_id),
-        "key_id": maybe(body.key_id),
-        "user_id": maybe(body.user_id),
+        "conversation_id": bounded_or_none(body.conversation_id),
+        "key_id": bounded_or_none(body.key_id),
+        "user_id": bounded_or_none(body.user_id),
         "request": bounded(body.request, BODY_LIMIT),
         "response": bounded(body.response, BODY_LIMIT),
     }
@@ -133,8 +133,8 @@ def _conversation(name: str, body: StoredExchange, created: float) -> dict[str, 
         "created": created,
         "last_used": body.created,
         "source": bounded(body.source),
-        "username": maybe(body.username),
-        "display_name": maybe(body.display_name),
-        "key_id": maybe(body.key_id),
-        "user_id": maybe(body.user_id),
+        "username": bounded_or_none(body.username),
+        "display_name": bounded_or_none(body.display_name),
+        "key_id": bounded_or_none(body.key_id),
+        "user_id": bounded_or_none(body.user_id),
     }

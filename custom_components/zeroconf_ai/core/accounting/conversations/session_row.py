@@ -1,11 +1,11 @@
-"""`SessionRow`: where one session is. A file of its own, so that routing needs no database."""
+"""`SessionRow`: the backend of one session. A separate module, so that routing does not import the database."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One conversation."""
+    """The stored session of one conversation."""
 
     key: str
     backend_id: str

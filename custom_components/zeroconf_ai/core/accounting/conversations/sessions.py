@@ -1,4 +1,4 @@
-"""Which backend and model a conversation was last answered by, for those who resume it after a restart."""
+"""Stored sessions: the backend and model of each conversation, to resume it after a restart."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,68 +14,68 @@ from .session_row import SessionRow
 
 PENDING_LIMIT = 10_000
 ROW_LIMIT = 10_000
-"""Sessions kept; the longest unused are deleted first."""
+"""Stored sessions; the least recently used are deleted first."""
 
 
 class SessionTable(QueuedWriter):
-    """The stored sessions. Lives on one event loop."""
+    """The stored sessions. Not thread-safe: all calls come from one event loop."""
 
-    def __init__(self, database: Database, batches: WriteQueue) -> None:
+    def __init__(self, database: Database, write_queue: WriteQueue) -> None:
         self._database = database
-        self._batches = batches
+        self._write_queue = write_queue
         self._pending: dict[str, SessionRow | None] = {}
-        """None: to be deleted."""
-        self._taken: Mapping[str, SessionRow | None] = {}
-        batches.add(self)
+        """None marks a session to delete."""
+        self._in_flight: Mapping[str, SessionRow | None] = {}
+        write_queue.add(self)
 
     async def load(self, limit: int) -> list[SessionRow]:
-        """The sessions that were used last, the newest first. Raises DatabaseError."""
+        """Return the most recently used sessions, newest first. Raises DatabaseError."""
 
         def work(connection: Connection) -> list[SessionRow]:
             columns = (sessions.c.key, sessions.c.backend_id, sessions.c.model, sessions.c.last_used)
             found = connection.execute(select(*columns).order_by(sessions.c.last_used.desc()).limit(limit))
             return [SessionRow(*row) for row in found]
 
-        await self._batches.flush()
+        await self._write_queue.flush()
         return await self._database.read(work)
 
     def put(self, row: SessionRow) -> None:
-        """Store a session, in the place of the one with its key. Returns at once; it is written with others."""
+        """Queue the insert or update of a session."""
         self._gather(row.key, row)
 
     def drop(self, key: str) -> None:
-        """Forget a session; does nothing where there is none."""
+        """Queue the deletion of a session."""
         self._gather(key, None)
 
     def _gather(self, key: str, row: SessionRow | None) -> None:
         self._pending.pop(key, None)
         self._pending[key] = row
         self._bound()
-        self._batches.tell()
+        self._write_queue.request_flush()
 
     def _bound(self) -> None:
-        """Losing one costs a conversation its warm cache, no more."""
+        """Drop the oldest pending changes; a lost one only costs a conversation its warm prompt cache."""
         while len(self._pending) > PENDING_LIMIT:
             del self._pending[next(iter(self._pending))]
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         if not self._pending:
             return None
-        taken = self._taken = self._pending
+        taken = self._in_flight = self._pending
         self._pending = {}
         return lambda connection: _write(connection, taken)
 
     @override
     def done(self, *, written: bool, again: bool) -> None:
         if again:
-            self._pending = {**self._taken, **self._pending}
+            self._pending = {**self._in_flight, **self._pending}
             self._bound()
-        self._taken = {}
+        self._in_flight = {}
 
 
 def _write(connection: Connection, pending: Mapping[str, SessionRow | None]) -> None:
-    # Bounded alike, two keys may become one.
+    # Truncation may make two keys equal.
     rows = {bounded(key): row for key, row in pending.items()}
     if dropped := [{"dropped": key} for key, row in rows.items() if row is None]:
         connection.execute(delete(sessions).where(sessions.c.key == bindparam("dropped")), dropped)
@@ -88,7 +88,7 @@ def _write(connection: Connection, pending: Mapping[str, SessionRow | None]) -> 
 
 
 def prune(connection: Connection) -> None:
-    """Delete what is beyond `ROW_LIMIT`."""
+    """Delete the least recently used sessions beyond `ROW_LIMIT`."""
     newest = select(sessions.c.last_used).order_by(sessions.c.last_used.desc()).offset(ROW_LIMIT).limit(1)
     beyond = connection.scalar(newest)
     if beyond is not None:

@@ -1,4 +1,4 @@
-"""What is known of an API key."""
+"""`ClientKey`: the stored properties of an API key."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ..admission import RateLimits
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """What is known of a key. Times are seconds since the epoch."""
+    """An API key without its secret. Times are seconds since the epoch."""
 
     id: str
     name: str
@@ -15,28 +15,28 @@ class ClientKey:
     """The first characters of its secret."""
     created: float
     user_id: str | None = None
-    """Home Assistant's id of the user who asks by it."""
+    """The Home Assistant id of the user who uses the key."""
     device: str | None = None
-    """The device that asks by it."""
+    """The device that uses the key."""
     models: tuple[str, ...] = ()
-    """Patterns of the models it may use; empty: all."""
+    """Patterns of allowed models; empty: all."""
     endpoints: tuple[str, ...] = ()
-    """Those of `SCOPES` that it may use; empty: all."""
+    """Allowed `SCOPES`; empty: all."""
     background: bool = False
-    """Whether others go first."""
+    """Whether requests with this key have low priority."""
     enabled: bool = True
     expires: float | None = None
-    """When it stops to be good."""
+    """When the key expires."""
     last_used: float | None = None
     former_until: float | None = None
-    """Until when the secret from before a rotation is good too."""
+    """Until when the secret from before a rotation stays valid."""
     requests_per_minute: int | None = None
-    """The most that it may ask; None: any number."""
+    """None: unlimited."""
     tokens_per_minute: int | None = None
     parallel: int | None = None
-    """Requests that it may have answered at a time."""
+    """The maximum number of concurrent requests."""
 
     @property
     def rates(self) -> RateLimits:
-        """Its limits."""
+        """The rate limits of the key."""
         return RateLimits(self.requests_per_minute, self.tokens_per_minute, self.parallel)

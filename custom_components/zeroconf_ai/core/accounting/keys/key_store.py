@@ -1,4 +1,4 @@
-"""The keys by which clients are known: hashes in the database, checked in memory."""
+"""`KeyStore`: API keys, stored as hashes and verified in memory."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -15,66 +15,66 @@ from ...protocol import key_proof
 from ...protocol.errors import AuthenticationError, PermissionDeniedError
 from ...protocol.values import clean
 from .. import audit
-from ..audit import Act
+from ..audit import AuditEvent
 from ..storage.database import Database, DatabaseError
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
 from .client_key import ClientKey
 
 SECRET_LIMIT = 256
-"""Characters; a longer one is not looked at."""
+"""Characters; longer secrets are rejected without hashing."""
 PREFIX_LENGTH = 8
-"""Characters of a secret that are shown, so that people can tell keys apart."""
-_ASKING = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio")
-SCOPES = (*_ASKING, "status", "generation", "usage", "metrics")
-"""The groups of paths that a key may be limited to: all that a `server.dispatch.Route.scope` may say."""
+"""Characters of a secret shown to distinguish keys."""
+_REQUEST_SCOPES = ("models", "chat", "completions", "embeddings", "responses", "messages", "audio")
+SCOPES = (*_REQUEST_SCOPES, "status", "generation", "usage", "metrics")
+"""The groups of paths that a key can be limited to: all values of `server.dispatch.Route.scope`."""
 LARGEST_RATE = 1_000_000_000
 DAY = 86_400.0
 _NAME_LIMIT = 100
-_NOTE_SECONDS = 60.0
-"""How often at most it is written when a key was used last."""
+_LAST_USED_SECONDS = 60.0
+"""The minimum interval between two writes of a key's last use."""
 _RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
 _CHANGEABLE = frozenset({"name", "user_id", "device", "models", "endpoints", "background", "enabled", "expires", *_RATES})
 
 
 def new_secret() -> str:
-    """A secret nobody has had before: `zai_` and 192 random bits."""
+    """Generate a secret: `zai_` and 192 random bits."""
     return f"zai_{secrets.token_urlsafe(24)}"
 
 
-def _rate(limit: int | None) -> int | None:
-    """Raises ValueError for what is no limit."""
+def _checked_rate(limit: int | None) -> int | None:
+    """Raises ValueError for an invalid limit."""
     if limit is not None and not 1 <= limit <= LARGEST_RATE:
-        raise ValueError(f"A limit is a whole number from 1 to {LARGEST_RATE}, or none.")
+        raise ValueError(f"A limit must be a whole number from 1 to {LARGEST_RATE}, or none.")
     return limit
 
 
 class KeyStore(QueuedWriter):
-    """All keys, in memory for the check and in the database for good. Lives on one event loop."""
+    """All API keys, cached in memory. Not thread-safe: all calls come from one event loop."""
 
-    def __init__(self, database: Database, batches: WriteQueue) -> None:
+    def __init__(self, database: Database, write_queue: WriteQueue) -> None:
         """Empty until `refresh` is called."""
         self._database = database
-        self._batches = batches
+        self._write_queue = write_queue
         self._changing = asyncio.Lock()
         self._keys: dict[str, ClientKey] = {}
         self._by_digest: dict[bytes, tuple[str, float | None]] = {}
-        """The id of a key by its hash, and until when that hash is good (None: as long as the key is)."""
+        """Key id and expiry of the secret by its hash (None: valid as long as the key)."""
         self._version = -1
-        """Of the table, as it was read last."""
+        """The version of the table at the last read."""
         self._revoked: set[str] = set()
-        """Keys that the database has not forgotten yet."""
+        """Revoked keys that the database still contains."""
         self._used: dict[str, float] = {}
-        self._noted: dict[str, float] = {}
-        """What the database says of `_used`, or is about to."""
-        self._taken: Mapping[str, float] = {}
-        self._taken_revoked: frozenset[str] = frozenset()
+        self._recorded_use: dict[str, float] = {}
+        """The values of `_used` that the database has or is about to get."""
+        self._in_flight: Mapping[str, float] = {}
+        self._revocations_in_flight: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
-        batches.add(self)
+        write_queue.add(self)
 
     def __iter__(self) -> Iterator[ClientKey]:
         """All keys, the oldest first."""
-        return iter([self._told(key) for key in self._keys.values()])
+        return iter([self._with_last_use(key) for key in self._keys.values()])
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -82,12 +82,12 @@ class KeyStore(QueuedWriter):
     def get(self, key_id: str) -> ClientKey | None:
         """The key with an id, or None."""
         key = self._keys.get(key_id)
-        return None if key is None else self._told(key)
+        return None if key is None else self._with_last_use(key)
 
     def verify(self, secret: str) -> ClientKey:
-        """The key of a secret. In memory, and noted as its last use; `last_used` of what is returned may be an earlier one.
+        """Return the key of a secret and record its use. `last_used` of the returned key may be out of date.
 
-        Raises AuthenticationError for an unknown one, PermissionDeniedError for one that is disabled or expired.
+        Raises AuthenticationError for an unknown secret, PermissionDeniedError for a disabled or expired key.
         """
         found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         now = time.time()
@@ -99,14 +99,14 @@ class KeyStore(QueuedWriter):
         if key.expires is not None and now >= key.expires:
             raise PermissionDeniedError("This key has expired. Use another.", code="key_expired")
         self._used[key.id] = now
-        if now - self._noted.get(key.id, 0.0) >= _NOTE_SECONDS:
-            self._batches.tell()
+        if now - self._recorded_use.get(key.id, 0.0) >= _LAST_USED_SECONDS:
+            self._write_queue.request_flush()
         return key
 
     def proof_digest(self, kid: bytes) -> bytes | None:
-        """The digest of the secret with that public id (`key_proof.key_id`), where it is good now and was generated.
+        """The hash of the generated, currently valid secret with a public id (`key_proof.key_id`); None if there is none.
 
-        All are looked at, so that how long it takes tells nothing.
+        Compares all keys, so that the duration reveals nothing.
         """
         now, found = time.time(), None
         for known, (key_id, until) in self._by_digest.items():
@@ -132,9 +132,9 @@ class KeyStore(QueuedWriter):
         parallel: int | None = None,
         actor: str = "",
     ) -> tuple[ClientKey, str]:
-        """A new key and its secret, which is kept nowhere: this is the one time to show it.
+        """Create a key; returns it with its secret, which is not stored and cannot be shown again.
 
-        `actor` is who makes it, for the log of acts (`audit.Act`). Raises ValueError for a limit below 1, DatabaseError.
+        `actor` goes into the audit log. Raises ValueError for a limit below 1, DatabaseError.
         """
         secret = new_secret()
         key = await self.adopt(
@@ -171,13 +171,13 @@ class KeyStore(QueuedWriter):
         parallel: int | None = None,
         actor: str = "",
     ) -> ClientKey:
-        """A new key whose secret was made elsewhere, known by its `digest` alone; the key of that digest where there is one.
+        """Create a key for the hash of an existing secret; returns the existing key if the hash is known.
 
         Raises ValueError for a limit below 1, DatabaseError.
         """
         async with self._changing:
             if (known := self._by_digest.get(digest)) is not None:
-                return self._told(self._keys[known[0]])
+                return self._with_last_use(self._keys[known[0]])
             key = ClientKey(
                 id=uuid4().hex,
                 name=clean(name, _NAME_LIMIT),
@@ -189,11 +189,13 @@ class KeyStore(QueuedWriter):
                 endpoints=tuple(endpoints),
                 background=background,
                 expires=expires,
-                requests_per_minute=_rate(requests_per_minute),
-                tokens_per_minute=_rate(tokens_per_minute),
-                parallel=_rate(parallel),
+                requests_per_minute=_checked_rate(requests_per_minute),
+                tokens_per_minute=_checked_rate(tokens_per_minute),
+                parallel=_checked_rate(parallel),
             )
-            await self._write(lambda connection: statements.add(connection, key, digest), _act(actor, "key.create", key.id))
+            await self._write(
+                lambda connection: statements.add(connection, key, digest), _audit_event(actor, "key.create", key.id)
+            )
             self._keys[key.id] = key
             self._by_digest[digest] = (key.id, None)
         self._announce()
@@ -202,55 +204,55 @@ class KeyStore(QueuedWriter):
     async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
         """Change a key's name, user_id, device, models, endpoints, background, enabled, expires or limits.
 
-        Raises KeyError without it, TypeError for anything else to change, ValueError for a limit below 1, DatabaseError.
+        Raises KeyError for an unknown key, TypeError for other fields, ValueError for a limit below 1, DatabaseError.
         """
         if unknown := changes.keys() - _CHANGEABLE:
-            raise TypeError(f"A key has no {', '.join(sorted(unknown))} to change")
+            raise TypeError(f"These fields of a key cannot be changed: {', '.join(sorted(unknown))}")
         changes |= {name: tuple(changes[name]) for name in ("models", "endpoints") if name in changes}
-        changes |= {name: _rate(changes[name]) for name in _RATES if name in changes}
+        changes |= {name: _checked_rate(changes[name]) for name in _RATES if name in changes}
         if "name" in changes:
             changes["name"] = clean(changes["name"], _NAME_LIMIT)
         async with self._changing:
             replace(self._keys[key_id], **changes)
-            act = _act(actor, "key.update", key_id)
+            act = _audit_event(actor, "key.update", key_id)
             await self._write(lambda connection: statements.change(connection, key_id, changes), act)
-            # Read again: it may have been revoked meanwhile.
+            # Look it up again: it may have been revoked in the meantime.
             key = self._keys[key_id] = replace(self._keys[key_id], **changes)
         self._announce()
-        return self._told(key)
+        return self._with_last_use(key)
 
     async def revoke(self, key_id: str, *, actor: str = "") -> None:
-        """Take a key out of use for good. From the call on it is not known here, and when this returns, nowhere.
+        """Delete a key. It is rejected by this process at once, and by all others once the call returns.
 
-        Raises KeyError without it. Raises DatabaseError where the database did not take it: it stays revoked here, and the
-        database is told again until it does.
+        Raises KeyError for an unknown key. Raises DatabaseError if the write fails: the key stays revoked here, and the write
+        is retried.
         """
         del self._keys[key_id]
         self._by_digest = {digest: found for digest, found in self._by_digest.items() if found[0] != key_id}
         self._revoked.add(key_id)
         self._used.pop(key_id, None)
-        self._noted.pop(key_id, None)
+        self._recorded_use.pop(key_id, None)
         self._announce()
         async with self._changing:
             try:
-                act = _act(actor, "key.revoke", key_id)
+                act = _audit_event(actor, "key.revoke", key_id)
                 await self._write(lambda connection: statements.remove(connection, [key_id]), act)
             except DatabaseError:
-                self._batches.tell()
+                self._write_queue.request_flush()
                 raise
             self._revoked.discard(key_id)
 
     async def rotate(self, key_id: str, overlap: float = DAY, *, actor: str = "") -> tuple[ClientKey, str]:
-        """Give a key a new secret, and return it; the former one is good for `overlap` more seconds, an earlier one no more.
+        """Replace the secret of a key. The former secret stays valid for `overlap` seconds; older ones become invalid.
 
-        Raises KeyError without the key, DatabaseError.
+        Raises KeyError for an unknown key, DatabaseError.
         """
         secret = new_secret()
         until = time.time() + overlap if overlap > 0 else None
         new, prefix = key_proof.digest(secret), secret[:PREFIX_LENGTH]
         async with self._changing:
             _ = self._keys[key_id]
-            act = _act(actor, "key.rotate", key_id)
+            act = _audit_event(actor, "key.rotate", key_id)
             former = await self._write(lambda connection: statements.rotate(connection, key_id, new, prefix, until), act)
             key = self._keys[key_id] = replace(self._keys[key_id], prefix=prefix, former_until=until)
             self._by_digest = {digest: found for digest, found in self._by_digest.items() if found[0] != key_id}
@@ -258,10 +260,10 @@ class KeyStore(QueuedWriter):
             if until is not None:
                 self._by_digest[former] = (key_id, until)
         self._announce()
-        return self._told(key), secret
+        return self._with_last_use(key), secret
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` whenever a key was made, changed or revoked, here or by another process; returns what ends it."""
+        """Call `callback` when this or another process changes a key; returns a function that unsubscribes."""
         self._listeners.append(callback)
 
         def stop() -> None:
@@ -270,12 +272,12 @@ class KeyStore(QueuedWriter):
 
         return stop
 
-    def read_again(self) -> None:
-        """Have the next `refresh` read all keys, although nobody counted a change."""
+    def invalidate(self) -> None:
+        """Make the next `refresh` read all keys even if their version is unchanged."""
         self._version = -1
 
     async def refresh(self) -> None:
-        """See what other processes did to the keys. Raises DatabaseError."""
+        """Reload keys that other processes changed. Raises DatabaseError."""
         async with self._changing:
             version = self._version
             loaded = await self._database.read(lambda connection: statements.load(connection, other_than=version))
@@ -285,17 +287,17 @@ class KeyStore(QueuedWriter):
             self._keys = {row["id"]: ClientKey(**row) for row in loaded.rows if row["id"] not in self._revoked}
             self._by_digest = {digest: found for digest, found in loaded.by_digest.items() if found[0] in self._keys}
             self._used = {key_id: used for key_id, used in self._used.items() if key_id in self._keys}
-            self._noted = {key.id: key.last_used for key in self._keys.values() if key.last_used is not None}
+            self._recorded_use = {key.id: key.last_used for key in self._keys.values() if key.last_used is not None}
         self._announce()
 
-    async def _write[T](self, work: Callable[[Connection], T], act: Act) -> T:
-        """Do it, note the act and count the change.
+    async def _write[T](self, work: Callable[[Connection], T], act: AuditEvent) -> T:
+        """Run `work`, record the audit event and increment the version.
 
-        Where others changed something since, the next `refresh` sees that it has to read all.
+        If another process changed something too, the next `refresh` reads all keys.
         """
 
         def counted(connection: Connection) -> tuple[T, int]:
-            # First, as the transaction of another process waits for the counter's row.
+            # First: its row lock serializes the transactions of several processes.
             version = statements.count_change(connection)
             audit.add(connection, act)
             return work(connection), version
@@ -305,7 +307,7 @@ class KeyStore(QueuedWriter):
             self._version = version
         return result
 
-    def _told(self, key: ClientKey) -> ClientKey:
+    def _with_last_use(self, key: ClientKey) -> ClientKey:
         used = self._used.get(key.id)
         return key if used is None or (key.last_used or 0.0) >= used else replace(key, last_used=used)
 
@@ -314,37 +316,37 @@ class KeyStore(QueuedWriter):
             callback()
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         now = time.time()
-        used = self._taken = {
+        used = self._in_flight = {
             key_id: used
             for key_id, used in self._used.items()
-            if (noted := self._noted.get(key_id, 0.0)) != used and (last or now - noted >= _NOTE_SECONDS)
+            if (recorded := self._recorded_use.get(key_id, 0.0)) != used and (last or now - recorded >= _LAST_USED_SECONDS)
         }
-        revoked = self._taken_revoked = frozenset(self._revoked)
+        revoked = self._revocations_in_flight = frozenset(self._revoked)
         if not used and not revoked:
             return None
-        self._noted.update(used)
+        self._recorded_use.update(used)
 
         def write(connection: Connection) -> None:
             if revoked:
                 statements.count_change(connection)
                 statements.remove(connection, sorted(revoked))
-                audit.add(connection, *(_act("", "key.revoke", key_id) for key_id in sorted(revoked)))
+                audit.add(connection, *(_audit_event("", "key.revoke", key_id) for key_id in sorted(revoked)))
             if used:
-                statements.note(connection, used)
+                statements.record_use(connection, used)
 
         return write
 
     @override
     def done(self, *, written: bool, again: bool) -> None:
         if written:
-            self._revoked -= self._taken_revoked
+            self._revoked -= self._revocations_in_flight
         else:
-            for key_id in self._taken:
-                self._noted.pop(key_id, None)
-        self._taken, self._taken_revoked = {}, frozenset()
+            for key_id in self._in_flight:
+                self._recorded_use.pop(key_id, None)
+        self._in_flight, self._revocations_in_flight = {}, frozenset()
 
 
-def _act(actor: str, act: str, key_id: str) -> Act:
-    return Act(time.time(), actor, act, key_id)
+def _audit_event(actor: str, act: str, key_id: str) -> AuditEvent:
+    return AuditEvent(time.time(), actor, act, key_id)

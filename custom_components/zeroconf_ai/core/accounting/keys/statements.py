@@ -1,4 +1,4 @@
-"""Keys as rows: what `keys.py` has done in the database's thread, each within a transaction."""
+"""SQL statements for API keys; they run in the database thread within a transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,24 +14,24 @@ _COUNTER = "keys"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The whole table."""
+    """All rows of the table."""
 
     version: int
     rows: Sequence[Mapping[str, Any]]
-    """What a `ClientKey` is made of, the oldest first."""
+    """The fields of each `ClientKey`, oldest first."""
     by_digest: Mapping[bytes, tuple[str, float | None]]
-    """The id of a key by its hash, and until when that hash is good."""
+    """Key id and expiry of the secret by its hash."""
 
 
 def count_change(connection: Connection) -> int:
-    """Let other processes know that the keys are no longer what they were; the count from now on."""
+    """Increment and return the version of the keys, so that other processes reload them."""
     connection.execute(update(counters).where(counters.c.name == _COUNTER).values(value=counters.c.value + 1))
     return int(connection.execute(select(counters.c.value).where(counters.c.name == _COUNTER)).scalar_one())
 
 
 def load(connection: Connection, *, other_than: int) -> Loaded | None:
-    """All keys, or None where their count is still the one given."""
-    # The count first: what another process changes in between is then seen the next time, never missed.
+    """Read all keys; None if their version is still `other_than`."""
+    # The version first: a change by another process in between is then read the next time, never missed.
     version = int(connection.execute(select(counters.c.value).where(counters.c.name == _COUNTER)).scalar_one())
     if version == other_than:
         return None
@@ -53,13 +53,13 @@ def add(connection: Connection, key: ClientKey, digest: bytes) -> None:
 
 
 def change(connection: Connection, key_id: str, changes: Mapping[str, Any]) -> None:
-    """Write some columns of a key. Raises KeyError where it was revoked."""
+    """Update columns of a key. Raises KeyError if it was revoked."""
     if changes and not connection.execute(update(keys).where(keys.c.id == key_id).values(**_values(changes))).rowcount:
         raise KeyError(key_id)
 
 
 def rotate(connection: Connection, key_id: str, digest: bytes, prefix: str, former_until: float | None) -> bytes:
-    """Put a new hash in the place of a key's; the former one, kept until a time or (None) not at all. Raises KeyError."""
+    """Replace the hash of a key; returns the former one, stored until `former_until` if that is given. Raises KeyError."""
     former = connection.execute(select(keys.c.digest).where(keys.c.id == key_id)).scalar_one_or_none()
     if former is None:
         raise KeyError(key_id)
@@ -70,12 +70,12 @@ def rotate(connection: Connection, key_id: str, digest: bytes, prefix: str, form
 
 
 def remove(connection: Connection, key_ids: Sequence[str]) -> None:
-    """Delete keys; those that are gone already are no error."""
+    """Delete keys; missing ones are ignored."""
     connection.execute(delete(keys).where(keys.c.id == bindparam("key_id")), [{"key_id": key_id} for key_id in key_ids])
 
 
-def note(connection: Connection, used: Mapping[str, float]) -> None:
-    """Write when keys were used last; never an earlier time than another process wrote."""
+def record_use(connection: Connection, used: Mapping[str, float]) -> None:
+    """Store the last use of keys unless a later one is stored."""
     statement = (
         update(keys)
         .where(keys.c.id == bindparam("key_id"), (keys.c.last_used.is_(None)) | (keys.c.last_used < bindparam("used")))

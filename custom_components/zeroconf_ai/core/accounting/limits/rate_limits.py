@@ -82,7 +82,7 @@ class RateLimiter:
         draws = [*entry.own, *(draw for theirs in entry.of_backends.values() for draw in theirs)]
         self._leave(entry, {draw.name: draw.amount for draw in draws})
 
-    def settle(self, entry: AcquiredLimits, backend_id: str | None, tokens: int) -> None:
+    def reconcile(self, entry: AcquiredLimits, backend_id: str | None, tokens: int) -> None:
         """Take the tokens that were used in the place of the estimate. Never blocks and never raises."""
         back: dict[str, float] = {draw.name: draw.amount - tokens for draw in entry.own if _is_tokens(draw)}
         for of, draws in entry.of_backends.items():

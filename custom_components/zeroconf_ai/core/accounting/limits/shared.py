@@ -64,7 +64,7 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
     @override
     def give(self, amounts: Mapping[str, float]) -> None:
         self._give_again(amounts)
-        self._batches.tell()
+        self._batches.request_flush()
 
     @override
     async def level(self, name: str, capacity: int) -> float:
@@ -77,7 +77,7 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
             await self._database.write(lambda connection: shared_statements.prune_buckets(connection, _KEEP_SECONDS))
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         if not self._given:
             return None
         taken = self._taken = self._given

@@ -1,4 +1,4 @@
-"""`EnergyMeter`: what the requests at one machine cost in electricity, from the power that it draws over idle while it works."""
+"""`EnergyMeter`: the electricity cost of the requests at one machine, from its power draw above idle."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,38 +7,38 @@ import math
 from ...protocol.prices import DEFAULT_CURRENCY
 
 SETTLE_SECONDS = 30.0
-"""So long after its last request a machine is not yet idle: fans run on, and sensors lag behind."""
+"""How long after its last request a machine is not yet idle: fans keep running, and sensors lag."""
 _IDLE_SAMPLES = 360
 _IDLE_SHARE = 0.1
-"""Idle is what a tenth of the samples without a request lie below: other work of the machine does not raise it."""
+"""The idle power is this quantile of the samples without a request, so that other work of the machine does not raise it."""
 _MEMORY_SECONDS = 300.0
-"""Over so much working time the usual power fades."""
+"""The time constant of the mean power under load."""
 _WATT_SECONDS_PER_KWH = 3_600_000
 
 
 @dataclass(eq=False, slots=True)
 class Run:
-    """One request at the machine. Energy is in watt-seconds; `worth` is that times the nano-units that a kWh cost at the time."""
+    """One request at the machine. Energy is in watt-seconds; `worth` is energy times the tariff in nano-units per kWh."""
 
     energy: float = 0.0
     worth: float = 0.0
     waiting: float = 0.0
-    """Its share, in seconds, of the time of which the power is not known yet."""
+    """Its share, in seconds, of the time without a known power."""
     waiting_worth: float = 0.0
-    """That, times what a kWh cost."""
+    """The same times the tariff."""
     known: bool = True
-    """Whether the sensor and the price of electricity were there all the time."""
+    """Whether the power sensor and the tariff were available all the time."""
 
 
 class EnergyMeter:
-    """Shares what one machine draws over idle among the requests that it works on. All times are `time.monotonic()`.
+    """Divides the power draw above idle among the running requests. All times are `time.monotonic()`.
 
-    A power holds until the next sample. Before the first sample of a spell of work that next one holds: the one before it is of
-    an idle machine. A request that ends before it is charged by the power that the machine usually draws when it works.
+    A sample holds until the next one. Until the first sample under load, that next sample applies, since the one before it is
+    of the idle machine. A request that ends earlier is charged by the mean power under load.
     """
 
     def __init__(self, *, idle: float | None = None, tariff: int | None = None, currency: str = DEFAULT_CURRENCY) -> None:
-        """`idle` in watts, None: learnt; `tariff` in nano-units for a kWh, None: not known yet."""
+        """`idle` is in watts (None: learned), `tariff` in nano-units per kWh (None: unknown so far)."""
         self.currency = currency
         self._set_idle = idle
         self._tariff = tariff
@@ -52,18 +52,18 @@ class EnergyMeter:
 
     @property
     def idle(self) -> float | None:
-        """What it draws without a request, in watts: as it was set or learnt; None: not known yet."""
+        """The idle power in watts, configured or learned; None: unknown so far."""
         if self._set_idle is not None or not self._idle_samples:
             return self._set_idle
         return sorted(self._idle_samples)[int(len(self._idle_samples) * _IDLE_SHARE)]
 
     @property
     def usual(self) -> float | None:
-        """What it draws over idle when it works, in watts; None: not known yet."""
+        """The mean power above idle under load, in watts; None: unknown so far."""
         return self._usual
 
     def sample(self, watts: float | None, at: float) -> None:
-        """The sensor's word; None where it has none from now on."""
+        """Record a sensor value; None if the sensor is unavailable."""
         self._advance(at)
         if watts is not None and not math.isfinite(watts):
             watts = None
@@ -77,15 +77,15 @@ class EnergyMeter:
         if not self._fresh:
             self._fresh = True
             for run in self._runs:
-                _settle(run, self._over_idle())
+                _charge(run, self._over_idle())
 
     def set_tariff(self, tariff: int | None, at: float) -> None:
-        """What a kWh costs from now on, in nano-units; None: nobody knows. It may be negative."""
+        """Set the tariff in nano-units per kWh; None: unknown. It may be negative."""
         self._advance(at)
         self._tariff = tariff
 
     def begin(self, at: float) -> Run:
-        """A request goes to the machine."""
+        """Start a request."""
         self._advance(at)
         if not self._runs:
             self._fresh = False
@@ -94,16 +94,16 @@ class EnergyMeter:
         return run
 
     def end(self, run: Run, at: float) -> int | None:
-        """What its share cost, in nano-units; None where something of it is not known. Once for each run."""
+        """End a request; returns its cost in nano-units, None if unknown. Call once per run."""
         self._advance(at)
         self._runs.remove(run)
         if not self._runs:
             self._quiet_since = at
         if run.waiting:
-            _settle(run, self._usual)
+            _charge(run, self._usual)
         if not run.known:
             return None
-        # Where electricity is worth less than nothing for an hour, answers are free: nobody is paid for asking.
+        # With a negative tariff the cost is 0, not negative.
         return max(0, math.ceil(run.worth / _WATT_SECONDS_PER_KWH))
 
     def _over_idle(self) -> float | None:
@@ -111,7 +111,7 @@ class EnergyMeter:
         return None if idle is None or self._watts is None else max(0.0, self._watts - idle)
 
     def _advance(self, at: float) -> None:
-        """Share out what was drawn since the last call."""
+        """Divide the energy since the last call among the runs."""
         seconds, self._at = max(0.0, at - self._at), max(at, self._at)
         if not self._runs or not seconds:
             return
@@ -123,14 +123,14 @@ class EnergyMeter:
             run.waiting += share
             run.waiting_worth += share * (self._tariff or 0)
             if self._fresh:
-                _settle(run, over)
+                _charge(run, over)
         if self._fresh and over is not None:
             fading = 1.0 if self._usual is None else 1 - math.exp(-seconds / _MEMORY_SECONDS)
             self._usual = (self._usual or 0.0) + fading * (over - (self._usual or 0.0))
 
 
-def _settle(run: Run, over: float | None) -> None:
-    """Charge a run for the time that waits, at so much power over idle; None: not known."""
+def _charge(run: Run, over: float | None) -> None:
+    """Charge a run for its waiting time at a power above idle; None: unknown."""
     run.known = run.known and over is not None
     run.energy += run.waiting * (over or 0.0)
     run.worth += run.waiting_worth * (over or 0.0)

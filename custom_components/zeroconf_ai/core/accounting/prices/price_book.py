@@ -1,7 +1,6 @@
-"""`PriceBook`: what the clouds publish of their prices, as the package `genai-prices` knows it. Nothing is fetched.
+"""`PriceBook`: list prices of cloud providers from the package `genai-prices`. Makes no network requests.
 
-The package is large (a third of a second and 21 MB to load) and a home without a cloud needs none of it: it is loaded when the
-first backend is there that it may know something of.
+The package takes a third of a second and 21 MB to load, so it is loaded only with the first backend that may have list prices.
 """
 
 import asyncio
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "openrouter": "openrouter"}
-"""Kind of backend → who is behind it, in the package's words."""
+"""Backend type → provider id of the package."""
 _BY_ADDRESS = frozenset({*_PROVIDERS, "openai_compatible"})
-"""Kinds of which the address may tell who is behind them."""
+"""Backend types whose address may identify the provider."""
 _CLASSES = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -35,21 +34,21 @@ _CLASSES = {
     "cache_write": "cache_write_mtok",
     "cache_write_1h": "cache_write_1h_mtok",
 }
-"""Our rates in the package's words: USD for a million tokens."""
+"""Our rates → fields of the package, in USD per million tokens."""
 _KEPT = 4096
-"""Models whose prices are kept at hand; with so many, all are looked up anew."""
+"""The size of the cache; it is cleared when full."""
 
 type Lookup = Callable[[str], Prices | None]
 
 
 class _When(Protocol):
     def active(self, request_timestamp: datetime) -> bool:
-        """Whether a price holds at that time."""
+        """Whether the price applies at that time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The prices of one model: the last whose condition holds, else the first."""
+    """The prices of one model: the last one whose condition is met, else the first."""
 
     first: Prices | None
     conditional: tuple[tuple[_When | None, Prices | None], ...] = ()
@@ -65,7 +64,7 @@ _UNKNOWN = _Listed(None)
 
 
 class PriceBook:
-    """Public list prices in USD. Knows nothing before `load`. Lives on one event loop."""
+    """Public list prices in USD. Empty before `load`. Not thread-safe: all calls come from one event loop."""
 
     def __init__(self) -> None:
         """Empty."""
@@ -74,15 +73,15 @@ class PriceBook:
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read the list, off the loop. One that cannot be read is logged, and nothing is known."""
+        """Load the price list in a worker thread. A failure is logged and leaves the book empty."""
         async with self._lock:
             if self._providers is None:
                 self._providers = await asyncio.get_running_loop().run_in_executor(None, _read)
 
     async def lookup(self, kind: str, url: str = "") -> Lookup | None:
-        """What finds the prices of one backend's models by their ids; None where no backend of that kind is listed.
+        """A function that returns the prices of a backend's models by id; None if the provider has no list prices.
 
-        `url` is the backend's address: who is behind it is known by that, else by the kind.
+        The provider is identified by the backend's `url`, else by its type.
         """
         if kind not in _BY_ADDRESS or (kind not in _PROVIDERS and urlsplit(url).scheme != "https"):
             return None
@@ -91,7 +90,7 @@ class PriceBook:
         return None if provider is None else partial(self._prices, provider)
 
     def prices(self, kind: str, model: str, url: str = "") -> Prices | None:
-        """The list price of a model at a kind of backend, dated and aliased ids included; None where none is known."""
+        """The list price of a model (dated and alias ids included); None if unknown."""
         provider = self._provider(kind, url)
         return None if provider is None else self._prices(provider, model)
 
@@ -126,12 +125,12 @@ def _read() -> Mapping[str, Provider]:
 
         return {provider.id: provider for provider in get_snapshot().providers}
     except ImportError as err:
-        _LOGGER.warning("The list of public prices cannot be read; costs are known only where a provider names them: %s", err)
+        _LOGGER.warning("The public price list cannot be loaded; only costs reported by providers are known: %s", err)
         return {}
 
 
 def _read_prices(listed: ModelPrice) -> Prices | None:
-    """None for what is not paid by the token."""
+    """None if the model is not billed by token."""
     given = {name: getattr(listed, key, None) for name, key in _CLASSES.items()}
     if given["input"] is None:
         return None
@@ -141,7 +140,7 @@ def _read_prices(listed: ModelPrice) -> Prices | None:
 
 
 def _at(given: Mapping[str, object], prompt_tokens: int) -> Prices:
-    """The rates for a prompt of that length; an embedding has no output."""
+    """The rates for a prompt of that length; embeddings have no output rate."""
     rates = {name: _rate(given[name], prompt_tokens) for name in RATES}
     return Prices(
         rates["input"] or 0,

@@ -1,4 +1,4 @@
-"""The database: an SQLite file or a PostgreSQL, spoken to from one thread of its own."""
+"""`Database`: an SQLite file or a PostgreSQL database, accessed from a dedicated thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,16 +26,16 @@ _LOGGER = logging.getLogger(__name__)
 _CONNECT_SECONDS = 10
 _STORE_ID = f"SELECT value FROM counters WHERE name = '{loss.STORE_ID}'"  # noqa: S608
 _READS = "zeroconf_ai_reads"
-"""The execution option of a connection that changes nothing, and so needs no lock."""
+"""The execution option of a read-only connection, which needs no write lock."""
 
 
 class DatabaseError(Exception):
-    """The database cannot be used, or did not do what it was asked. Its text names no password."""
+    """The database cannot be used, or an operation failed. The message never contains the password."""
 
     def __init__(self, message: str, *, passing: bool = False, damage: bool = False) -> None:
-        """`passing`: the same may succeed later, when a server is back or a disk has room.
+        """`passing`: a retry may succeed, for example when the server is back or the disk has space.
 
-        `damage`: what is stored is damaged.
+        `damage`: the stored data is corrupt.
         """
         super().__init__(message)
         self.passing = passing
@@ -43,28 +43,28 @@ class DatabaseError(Exception):
 
 
 class FileChange(StrEnum):
-    """What happened to the file of a database that is in use."""
+    """What happened to the database file while in use."""
 
     RESTORED = "restored"
-    """It was gone, or another file was in its place; it was written again."""
+    """The file was deleted or replaced by another file, and was written again."""
     REPLACED = "replaced"
-    """Another copy of the same database is in its place, and is used from now on."""
+    """The file was replaced by another copy of the same database, which is now used."""
 
 
 class Database:
-    """An opened database. Its methods belong to one event loop; what they are given to do runs in the database's own thread."""
+    """An open database. Methods are called on one event loop; the work runs in the database thread."""
 
     def __init__(self, url: URL) -> None:
-        """Nothing is opened yet: `open` is the way in."""
+        """Use `open` instead: this opens no connection."""
         self._url = url
         self._thread = ThreadPoolExecutor(1, "zeroconf_ai_database")
         self._engine: Engine | None = None
         self._closed = False
         self._identity: tuple[int, int] | None = None
         self.id = ""
-        """A random number that tells this database from all others, also after a restart."""
+        """A random number stored in the database, which identifies it."""
         self.loss: Loss | None = None
-        """What became of a former database that was damaged or is gone, where that was noticed when this one was opened."""
+        """Set if `open` found the former database damaged or missing."""
 
     @classmethod
     async def open(
@@ -76,11 +76,11 @@ class Database:
         used_before: bool = False,
         is_damaged: bool = False,
     ) -> Self:
-        """Open a database and bring it up to date.
+        """Open a database and upgrade its tables.
 
-        `url` is `sqlite:///FILE`, `postgresql://…` or a file's path. `known_id`: the id of the database that was opened there
-        before; with `used_before`, there was one whose id is not known. `is_damaged`: set an SQLite file aside although it looks
-        sound. Raises DatabaseError, saying what to do.
+        `url` is `sqlite:///FILE`, `postgresql://…` or a file path. `known_id` is the id of the database opened there before;
+        `used_before`: there was one with an unknown id. `is_damaged`: set an SQLite file aside even if it passes the check.
+        Raises DatabaseError with a message that says what to do.
         """
         database = cls(parse_url(url))
         try:
@@ -96,12 +96,12 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The address without its password, for people."""
+        """The address without its password, for messages."""
         return _name(self._url)
 
     @property
     def shared(self) -> bool:
-        """Whether other gateways may be writing to it too."""
+        """Whether other gateways may use the same database."""
         return self._file is None
 
     @override
@@ -114,22 +114,22 @@ class Database:
         return Path(self._url.database or "") if is_file else None
 
     async def read[T](self, work: Callable[[Connection], T]) -> T:
-        """What `work` makes of the database, without changing it. Raises DatabaseError."""
+        """Run `work` in a read-only transaction and return its result. Raises DatabaseError."""
         return await self._do(lambda: self._transaction(work, reads=True))
 
     async def write[T](self, work: Callable[[Connection], T]) -> T:
-        """Have `work` done in one transaction. Raises DatabaseError, and then nothing was changed.
+        """Run `work` in one transaction and return its result. Raises DatabaseError, in which case nothing is changed.
 
-        It is done to the end even where the one who waits for it is cancelled.
+        The work completes even if the caller is cancelled.
         """
         return await self._do(lambda: self._transaction(work, reads=False))
 
     async def shrink(self) -> bool:
-        """Give some of the room of deleted rows back to the disk; whether there is more. Raises DatabaseError."""
-        return await self.write(sqlite.shrink) if self._file is not None else False  # dialect spot; a server does so by itself
+        """Return some free pages to the disk; returns whether more remain. Raises DatabaseError."""
+        return await self.write(sqlite.shrink) if self._file is not None else False  # dialect spot; PostgreSQL does so itself
 
     async def close(self) -> None:
-        """Let the file or the server go, after all that was asked for. Does nothing the second time."""
+        """Finish pending work and close all connections. May be called more than once."""
         if not self._closed:
             self._closed = True
             await self._do(self._dispose)
@@ -143,27 +143,28 @@ class Database:
         return await asyncio.shield(asyncio.wrap_future(future))
 
     async def follow_file(self) -> FileChange | None:
-        """See whether the file was deleted or replaced while it is in use, and mend that; None where it is as it was.
+        """Detect and repair a deleted or replaced database file; None if the file is unchanged.
 
-        Raises DatabaseError where it cannot be mended.
+        Raises DatabaseError if the repair fails.
         """
         return await self._do(self._follow_file)
 
     def _open(self, *, set_damaged_aside: bool, known_id: str | None, used_before: bool, is_damaged: bool) -> None:
-        """In the thread."""
+        """Runs in the database thread."""
         try:
             aside: Path | None = None
             if self._file is not None:
                 used_before = used_before or sqlite.has_traces(self._file)
                 aside = sqlite.prepare(self._file, set_damaged_aside=set_damaged_aside)
                 if aside is None and is_damaged:
-                    aside = sqlite.begin_anew(self._file)
+                    aside = sqlite.replace_damaged(self._file)
             created = self._make_tables()
             if aside is None and self._file is not None and (missing := self._missing_tables()):
                 if not set_damaged_aside:
-                    raise DatabaseError(f"The database {self.name} cannot be used: it has no table {missing}.", damage=True)
+                    message = f"The database {self.name} cannot be used: the table {missing} is missing."
+                    raise DatabaseError(message, damage=True)
                 self._dispose()
-                aside = sqlite.begin_anew(self._file)
+                aside = sqlite.replace_damaged(self._file)
                 created = self._make_tables()
             rescued = self._rescue(aside) if aside is not None else NOTHING_RESCUED
             self.id = self._store_id()
@@ -171,25 +172,25 @@ class Database:
                 self.loss = Loss(aside, rescued)
                 self._transaction(loss.mark, reads=False)
             if self.loss is not None:
-                _LOGGER.error("%s", self._told(self.loss))
+                _LOGGER.error("%s", self._loss_message(self.loss))
             if self._file is not None:
                 self._identity = sqlite.identity(self._file)
         except migrate.NewerDatabaseError as err:
-            message = f"{self.name} was made by a later version of ZeroConf AI ({err}). Install that, or use another database."
+            message = f"{self.name} was created by a later version of ZeroConf AI ({err}). Install it or use another database."
             raise DatabaseError(message) from None
         except OSError as err:
             raise DatabaseError(f"The database {self.name} cannot be used: {err.strerror or err}.") from None
         except sqlite3.DatabaseError as err:
-            hint = "Start the gateway, which sets it aside and begins a new one." if sqlite.is_damage(err) else "Try again."
+            hint = "Start the gateway, which replaces the file by a new database." if sqlite.is_damage(err) else "Try again."
             raise DatabaseError(f"The database {self.name} cannot be used: {err}. {hint}") from None
         except SQLAlchemyError as err:
             raise self._translated(err, f"The database {self.name} cannot be used: ") from None
 
     def _make_tables(self) -> bool:
-        """Open the database and bring its tables up to date. Whether it had none before."""
+        """Connect and upgrade the tables; returns whether they were created."""
         self._engine = _engine(self._url)
         if self._file is not None and (names := inspect(self._engine).get_table_names()) and migrate.VERSION_TABLE not in names:
-            raise DatabaseError(f"The database {self.name} holds the tables of another program. Use another file.")
+            raise DatabaseError(f"The database {self.name} contains the tables of another program. Use another file.")
         created = migrate.upgrade(self._engine, before=self._before_upgrade)
         if self._file is not None:
             self._write_ahead()
@@ -201,7 +202,7 @@ class Database:
         return self._transaction(lambda connection: rescue(damaged, connection, first_page), reads=False)
 
     def _store_id(self) -> str:
-        """Written only where there is none yet: another process may hold the database."""
+        """Return the id; write one only if missing, since another process may hold the write lock."""
         found = self._transaction(loss.store_id, reads=True)
         if found is None:
             self._transaction(loss.choose_store_id, reads=False)
@@ -210,42 +211,42 @@ class Database:
         return found
 
     def _missing_tables(self) -> str:
-        """The name of a table that should be there and is not."""
+        """The name of the first missing table; empty if there is none."""
         assert self._engine is not None
         return next(iter(sorted(metadata.tables.keys() - set(inspect(self._engine).get_table_names()))), "")
 
-    def _told(self, lost: Loss) -> str:
-        """What became of the former database, for the log."""
+    def _loss_message(self, lost: Loss) -> str:
+        """The log message for a lost database."""
         if lost.damaged is None:
-            return f"The database {self.name} that was used before is gone, with its keys and budgets; a new one was begun"
+            return f"The database {self.name} was deleted, with its keys and budgets; a new one was created"
         rescued = lost.rescued
         return (
-            f"The database {self.name} was damaged. It is {lost.damaged} now. A new one was begun with what could be read of it: "
-            f"{rescued.keys} keys, {rescued.budgets} budgets, {rescued.usage} sums of days"
+            f"The database {self.name} was damaged and moved to {lost.damaged}. A new one was created with the recovered rows: "
+            f"{rescued.keys} keys, {rescued.budgets} budgets, {rescued.usage} daily usage rows"
         )
 
     def _follow_file(self) -> FileChange | None:
-        """In the thread."""
+        """Runs in the database thread."""
         file = self._file
         if file is None or self._identity is None or sqlite.identity(file) == self._identity:
             return None
         try:
-            with sqlite.alone(file):  # other processes that use the file notice the same
+            with sqlite.exclusive_access(file):  # other processes that use the file detect the change too
                 return self._mend_file(file)
         except OSError as err:
-            raise DatabaseError(f"The database {file} is gone and cannot be written again: {err.strerror or err}.") from None
+            raise DatabaseError(f"The database {file} was deleted and cannot be written again: {err.strerror or err}.") from None
         except sqlite3.Error as err:
-            raise DatabaseError(f"The database {file} is gone and cannot be written again: {err}.") from None
+            raise DatabaseError(f"The database {file} was deleted and cannot be written again: {err}.") from None
         except SQLAlchemyError as err:
-            raise self._translated(err, f"The database {file} is gone and cannot be written again: ") from None
+            raise self._translated(err, f"The database {file} was deleted and cannot be written again: ") from None
 
     def _mend_file(self, file: Path) -> FileChange:
-        """Use the copy of the database that is there, or else write one. Raises OSError, sqlite3.Error, SQLAlchemyError."""
+        """Switch to the copy that replaced the file, or write the file again. Raises OSError, sqlite3.Error, SQLAlchemyError."""
         assert self._engine is not None
-        if str(sqlite.value_in(file, _STORE_ID)) == self.id and sqlite.is_sound(file):
+        if str(sqlite.query_value(file, _STORE_ID)) == self.id and sqlite.is_sound(file):
             self._dispose()
             change = FileChange.REPLACED
-            _LOGGER.warning("The database %s was replaced by another copy of it while it was in use; that is used now", file)
+            _LOGGER.warning("The database %s was replaced by another copy while in use; the copy is now used", file)
         else:
             with closing(self._engine.raw_connection()) as pooled:
                 copy = sqlite.write_copy(pooled.driver_connection, file, check=(_STORE_ID, self.id))
@@ -253,8 +254,8 @@ class Database:
             sqlite.put_in_place(copy, file)
             self._dispose()
             change = FileChange.RESTORED
-            happened = "deleted" if other is None else f"replaced by another file, which is {other} now,"
-            _LOGGER.error("The database %s was %s while it was in use; it was written again, nothing is lost", file, happened)
+            happened = "deleted" if other is None else f"replaced by another file, now {other},"
+            _LOGGER.error("The database %s was %s while in use; it was written again without loss", file, happened)
         self._engine = _engine(self._url)
         self._write_ahead()
         self._identity = sqlite.identity(file)
@@ -263,23 +264,23 @@ class Database:
     def _before_upgrade(self, version: str) -> None:
         if self._file is not None:
             copy = sqlite.backup(self._file, f"before-{version}")
-            _LOGGER.info("Upgrading the database %s; it was copied to %s", self._file, copy)
+            _LOGGER.info("Upgrading the database %s; a backup is at %s", self._file, copy)
 
     def _write_ahead(self) -> None:
-        """Have SQLite keep a log beside the file, and be able to shrink that (dialect spot).
+        """Set SQLite's write-ahead log and incremental vacuum (dialect spot).
 
-        Said to the driver itself, as no transaction may be open. The file keeps it; so it is said only now, when it is known that
-        the tables are not a later version's.
+        Uses the driver directly, since no transaction may be open. The setting is stored in the file, so it is made only after
+        the check that the tables are not from a later version.
         """
         assert self._engine is not None
         connection = self._engine.raw_connection()
         try:
-            sqlite.settle(connection)
+            sqlite.configure_file(connection)
         finally:
             connection.close()
 
     def _transaction[T](self, work: Callable[[Connection], T], *, reads: bool) -> T:
-        """In the thread."""
+        """Runs in the database thread."""
         assert self._engine is not None
         try:
             with self._engine.connect().execution_options(**{_READS: reads}) as connection, connection.begin():
@@ -288,30 +289,30 @@ class Database:
             raise self._translated(err) from None
 
     def _dispose(self) -> None:
-        """In the thread."""
+        """Runs in the database thread."""
         if self._engine is not None:
             self._engine.dispose()
 
     def _translated(self, error: SQLAlchemyError, prefix: str = "") -> DatabaseError:
-        """The driver's first line alone: the others repeat statements and values."""
-        told = str(error.orig if isinstance(error, DBAPIError) and error.orig else error).partition("\n")[0]
+        """Only the first line of the driver's message: the others repeat statements and values."""
+        message = str(error.orig if isinstance(error, DBAPIError) and error.orig else error).partition("\n")[0]
         if isinstance(self._url.password, str) and self._url.password:
-            told = told.replace(self._url.password, "***")
+            message = message.replace(self._url.password, "***")
         passing = isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
-        # Where tables are changed, one that is missing is the change's fault.
+        # During an upgrade, a missing table is a fault of the migration, not damage.
         is_damage = sqlite.is_damage if prefix else sqlite.is_unreadable
         damage = self._file is not None and isinstance(error, DBAPIError) and is_damage(error.orig)
-        return DatabaseError(f"{prefix}{told}", passing=passing, damage=damage)
+        return DatabaseError(f"{prefix}{message}", passing=passing, damage=damage)
 
 
 def parse_url(url: str | Path) -> URL:
-    """The database that `url` names: an URL of SQLite or PostgreSQL, or a file's path. Raises DatabaseError for another."""
+    """Parse an SQLite URL, a PostgreSQL URL or a file path. Raises DatabaseError for anything else."""
     if isinstance(url, Path) or "://" not in url:
         return URL.create("sqlite", database=str(url))
     try:
         parsed = make_url(url)
     except ArgumentError, ValueError:
-        raise DatabaseError("This is no database URL. Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.") from None
+        raise DatabaseError("Invalid database URL. Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.") from None
     kind = parsed.drivername.partition("+")[0]
     if kind == "sqlite":
         if parsed.database in (None, "", ":memory:"):
@@ -325,9 +326,9 @@ def parse_url(url: str | Path) -> URL:
 
 
 def address_digest(url: str | Path) -> str:
-    """What an address is remembered by: the same for all ways to write a file's path, and nothing that is to be kept secret.
+    """A hash that identifies an address without its password; the same for all spellings of a file path.
 
-    Raises DatabaseError for what is no address.
+    Raises DatabaseError for an invalid address.
     """
     parsed = parse_url(url)
     name = str(Path(parsed.database or "").absolute()) if parsed.get_backend_name() == "sqlite" else _name(parsed)
@@ -342,7 +343,7 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "zeroconf-ai"}
         return create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
-    # dialect spot: everything in this branch is SQLite's
+    # dialect spot: the rest is for SQLite
     engine = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": sqlite.BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -351,7 +352,7 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A writer takes the lock at once: one that began by reading could not wait for another writer.
+        # A writer locks at once: a transaction that began by reading cannot wait for another writer.
         reads = connection.get_execution_options().get(_READS)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

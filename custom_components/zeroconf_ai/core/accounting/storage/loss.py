@@ -1,6 +1,6 @@
-"""Whether an accounting store is the one that was there before, and whether its owner has confirmed that it is not.
+"""Detection of a lost accounting store, and the owner's confirmation of the loss.
 
-Both are rows of the store itself: every process that uses it knows, also after a restart.
+Both are stored as rows of the new store, so that every process sees them, also after a restart.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ UNCONFIRMED = "loss_unconfirmed"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The store that was there before is gone: what became of it."""
+    """What happened to the former store."""
 
     damaged: Path | None = None
-    """Where the damaged file is now; None where there is no file any more."""
+    """The new path of the damaged file; None if the file was missing."""
     rescued: Rescued = NOTHING_RESCUED
 
 
 def store_id(connection: Connection) -> str | None:
-    """The random number that tells a store from all others; None for one that has none yet."""
+    """The random number that identifies a store; None for a new store."""
     found = connection.execute(select(counters.c.value).where(counters.c.name == STORE_ID)).scalar_one_or_none()
     return None if found is None else str(found)
 
 
 def choose_store_id(connection: Connection) -> None:
-    """Give a store its number, unless another process did."""
+    """Assign the id unless another process did."""
     _put(connection, STORE_ID, 1 + randbelow(2**63 - 1))
 
 
 def is_unconfirmed(connection: Connection) -> bool:
-    """Whether a loss is not confirmed yet."""
+    """Whether the owner has yet to confirm a loss."""
     return connection.execute(select(counters.c.value).where(counters.c.name == UNCONFIRMED)).first() is not None
 
 

@@ -1,4 +1,4 @@
-"""Brings a database's tables to the version of this code, and back."""
+"""Upgrades and downgrades the tables with Alembic."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,19 +12,19 @@ from sqlalchemy import Connection, Engine, inspect, text
 FOLDER = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 _ALONE = Lock()
-"""Alembic's scripts reach their connection through the module `alembic.op`, of which a process has one."""
+"""Alembic scripts use the process-wide module `alembic.op`, so only one may run at a time."""
 _POSTGRESQL_LOCK = 0x7A65726F
-"""Any number that others do not use: gateways that start together upgrade one after the other."""
+"""An arbitrary advisory lock id: gateways that start together upgrade one after the other."""
 
 
 class NewerDatabaseError(Exception):
-    """The tables are of a later version than this code."""
+    """The tables are from a later version of this code."""
 
 
 def upgrade(engine: Engine, *, before: Callable[[str], object]) -> bool:
-    """Bring the tables to the newest version, in one transaction: all of it or nothing. Whether there were none before.
+    """Upgrade the tables to the newest version in one transaction; returns whether they were created.
 
-    `before` is called with the version to come where there are tables of an earlier one. Raises NewerDatabaseError.
+    `before` is called with the new version before existing tables are changed. Raises NewerDatabaseError.
     """
     with engine.connect() as connection:
         current = _version(connection)
@@ -42,7 +42,7 @@ def upgrade(engine: Engine, *, before: Callable[[str], object]) -> bool:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Take the tables back to an earlier version, or with "base" away."""
+    """Downgrade the tables to an earlier version; "base" removes them."""
     with engine.begin() as connection:
         _lock(connection)
         _run(command.downgrade, connection, revision)
@@ -54,12 +54,12 @@ def head() -> str:
 
 
 def revisions() -> list[str]:
-    """All versions, the oldest first."""
+    """All versions, oldest first."""
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 
 def _version(connection: Connection) -> str | None:
-    """None where there are no tables yet. Read as Alembic keeps it: asking Alembic would log two lines at every start."""
+    """The stored version; None without tables. Read directly, since Alembic would log two lines at every start."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -68,7 +68,7 @@ def _version(connection: Connection) -> str | None:
 
 def _config() -> Config:
     config = Config()
-    # By its path, as the package goes by more than one name. Alembic takes a `%` for the beginning of a variable.
+    # A path, since the package has two import names. Alembic would interpolate `%`.
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return config
 

@@ -26,7 +26,7 @@ from .tables import accounts, audit, budgets, key_months, key_rollups, keys, rol
 _SECONDS = 20.0
 """How long rows are searched for."""
 _ROWS = 500_000
-"""The most that is copied of a table."""
+"""The maximum number of rows copied from a table."""
 _BATCH = 500
 _DIGEST_BYTES = 32
 _MAGIC = b"SQLite format 3\0"
@@ -42,26 +42,26 @@ class Rescued:
     keys: int = 0
     budgets: int = 0
     usage: int = 0
-    """Sums of a day."""
+    """Daily usage rows."""
 
 
 NOTHING_RESCUED = Rescued()
 
 
 class _Unreadable(Exception):
-    """A row holds what no such row may hold."""
+    """A row has invalid values."""
 
 
 def rescue(damaged: Path, target: Connection, first_page: bytes) -> Rescued:
-    """Copy what can be read of a damaged file into empty tables.
+    """Copy the readable rows of a damaged file into empty tables.
 
-    `first_page` is that of a sound file with the same tables, which stands in for a damaged one. Raises
-    sqlalchemy.exc.SQLAlchemyError where nothing can be written.
+    `first_page` is the first page of an intact file with the same tables, used if the file's own is damaged. Raises
+    sqlalchemy.exc.SQLAlchemyError if the target cannot be written.
     """
     counts = dict.fromkeys((table.name for table in _TABLES), 0)
     deadline = time.monotonic() + _SECONDS
     for beginning in (b"", _header(damaged), _with_pages(first_page, damaged)):
-        with suppress(OSError, sqlite3.Error), _opened(damaged, beginning) as source:  # no room for a copy, or no reading at all
+        with suppress(OSError, sqlite3.Error), _opened(damaged, beginning) as source:  # no space for a copy, or unreadable
             for table in _TABLES:
                 counts[table.name] += _copy(source, target, table, deadline)
         if any(counts.values()):
@@ -72,7 +72,7 @@ def rescue(damaged: Path, target: Connection, first_page: bytes) -> Rescued:
 
 @contextmanager
 def _opened(damaged: Path, beginning: bytes) -> Iterator[sqlite3.Connection]:
-    """The file; where other bytes are to stand at its beginning, a copy of it."""
+    """Open the file, or a copy whose first bytes are replaced by `beginning`."""
     if not beginning:
         with closing(_connect(damaged)) as connection:
             yield connection
@@ -90,7 +90,7 @@ def _opened(damaged: Path, beginning: bytes) -> Iterator[sqlite3.Connection]:
 
 
 def _with_pages(first_page: bytes, damaged: Path) -> bytes:
-    """The first page of another file, as it is right for the size of the damaged one and without a log beside it."""
+    """The first page of the intact file, adapted to the size of the damaged file and to the absence of a WAL."""
     pages = damaged.stat().st_size // _PAGE_BYTES
     return first_page[:18] + bytes((1, 1)) + first_page[20:28] + pages.to_bytes(4) + first_page[32:]
 
@@ -111,14 +111,14 @@ def _header(damaged: Path) -> bytes:
 
 def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
-    connection.text_factory = bytes  # a text that is no UTF-8 costs its row, not the whole table
+    connection.text_factory = bytes  # invalid UTF-8 then costs one row, not the table
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA writable_schema = ON")  # reads files that are shorter than their header says
     return connection
 
 
 def _copy(source: sqlite3.Connection, target: Connection, table: Table, deadline: float) -> int:
-    """Copy the readable rows of a table; how many those are."""
+    """Copy the readable rows of a table; returns their number."""
     before = target.scalar(select(func.count()).select_from(table)) or 0
     statement = sqlite.insert(table).on_conflict_do_nothing()
     batch: list[dict[str, Any]] = []
@@ -138,7 +138,7 @@ def _copy(source: sqlite3.Connection, target: Connection, table: Table, deadline
 
 
 def _rows(source: sqlite3.Connection, table: Table, deadline: float) -> Iterator[Mapping[str, Any]]:
-    """The rows before the damage, those behind it, and those between damaged pages. A row may come more than once."""
+    """Yield the rows before, after and between damaged pages. Rows may be repeated."""
     order = "rowid" if table is not key_months else ", ".join(column.name for column in table.primary_key.columns)
     edges: dict[str, int | None] = {}
     for direction in ("ASC", "DESC"):
@@ -175,7 +175,7 @@ def _select(source: sqlite3.Connection, statement: str) -> Iterator[dict[str, An
 
 
 def _checked(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose values are of its columns' kinds. Raises _Unreadable."""
+    """Validate the values of a row against the column types. Raises _Unreadable."""
     values = {
         column.name: _value(column, row[column.name])
         for column in table.columns
@@ -216,7 +216,7 @@ def _check_budget(values: Mapping[str, Any]) -> None:
 
 
 def _value(column: Column[Any], raw: Any) -> Any:
-    """A value as the column's type takes it. Texts are bytes here. Raises _Unreadable."""
+    """Convert a raw value (texts are bytes) to the column's type. Raises _Unreadable."""
     if raw is None:
         if column.nullable:
             return None
@@ -243,7 +243,7 @@ def _value(column: Column[Any], raw: Any) -> Any:
 
 
 def _complete_months(target: Connection) -> None:
-    """Sum the months up again of which only the days could be read."""
+    """Compute the missing monthly rows from the daily rows."""
     month = func.date(key_rollups.c.day, "start of month")
     whose: Sequence[str] = ("key_id", "currency", "user_id")
     numbers = [column.name for column in key_months.columns if column.name not in ("month", "key_name", *whose)]

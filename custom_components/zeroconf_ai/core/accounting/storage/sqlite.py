@@ -1,4 +1,4 @@
-"""What there is to do about a database that is one SQLite file: its mode, its health, its copies."""
+"""Maintenance of an SQLite file: permissions, integrity checks, backups and repair."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -19,22 +19,22 @@ if sys.platform != "win32":
     import fcntl
 
 _CHECK_SECONDS = 5.0
-"""How long a file is looked through for damage: a start must not wait for gigabytes."""
+"""The time limit of the integrity check, so that large files do not delay the start."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _COMPANIONS = ("-wal", "-shm")
 _INCREMENTAL = 2
 _SPARE_PAGES = 256
 _STEP_PAGES = 512
-"""Two megabytes: some milliseconds."""
+"""Two megabytes, which take a few milliseconds."""
 _LOG_BYTES = 16 * 1024 * 1024
 BUSY_SECONDS = 5.0
-"""How long a writer waits for another process's."""
+"""How long a writer waits for the lock of another process."""
 
 
 def prepare(file: Path, *, set_damaged_aside: bool) -> Path | None:
-    """See to it that there is a sound file that only its owner reads; where a damaged one went to, or None.
+    """Ensure that an intact file exists that only its owner can read; returns the new path of a damaged one, or None.
 
-    Raises OSError where the file cannot be used, sqlite3.DatabaseError for a damaged one that is to be left where it is.
+    Raises OSError if the file cannot be used, sqlite3.DatabaseError for a damaged file without `set_damaged_aside`.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     _make(file)
@@ -45,18 +45,18 @@ def prepare(file: Path, *, set_damaged_aside: bool) -> Path | None:
             raise
     else:
         return None
-    return begin_anew(file)
+    return replace_damaged(file)
 
 
-def begin_anew(file: Path) -> Path:
-    """Set a damaged file aside and make an empty one in its place; the path of the damaged one. Raises OSError."""
+def replace_damaged(file: Path) -> Path:
+    """Move a damaged file aside and create an empty one; returns the new path of the damaged file. Raises OSError."""
     aside = move_aside(file, "corrupt")
     _make(file)
     return aside
 
 
 def has_traces(file: Path) -> bool:
-    """Whether there was a database in a file that is missing or empty: a copy of it, a damaged one or its log is still there."""
+    """Whether the file is missing or empty although a backup, a damaged copy or a WAL of it exists."""
     missing = not file.exists() or file.stat().st_size == 0
     return missing and (
         any(file.parent.glob(f"{glob.escape(file.name)}.corrupt-*"))
@@ -75,10 +75,10 @@ def identity(file: Path) -> tuple[int, int] | None:
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Be the only process inside such a block for the files of a folder, which is made where it is missing. Raises OSError."""
+def exclusive_access(file: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file's folder, which is created if missing. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":  # a file that is in use is not deleted there
+    if sys.platform == "win32":  # Windows does not delete files in use
         yield
         return
     folder = os.open(file.parent, os.O_RDONLY)
@@ -89,8 +89,8 @@ def alone(file: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def value_in(file: Path, statement: str) -> object:
-    """The first value of a statement's result in a sound database, read without changing it; None where there is none."""
+def query_value(file: Path, statement: str) -> object:
+    """The first value of a query on a database opened read-only; None without a result or on an error."""
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as connection:
             row = connection.execute(statement).fetchone()
@@ -100,9 +100,9 @@ def value_in(file: Path, statement: str) -> object:
 
 
 def write_copy(connection: Any, file: Path, *, check: tuple[str, str]) -> Path:
-    """Write all that an open DBAPI connection reads to a new file beside `file`, also where `file` itself was deleted.
+    """Copy the database of an open DBAPI connection to a new file beside `file`, even if `file` was deleted.
 
-    `check`: a statement, and the text that it finds in the copy of what was there. Raises OSError, sqlite3.Error.
+    `check`: a query and its expected result in the copy. Raises OSError, sqlite3.Error.
     """
     copy = file.with_name(f"{file.name}.restoring")
     copy.unlink(missing_ok=True)
@@ -110,10 +110,10 @@ def write_copy(connection: Any, file: Path, *, check: tuple[str, str]) -> Path:
     try:
         with closing(sqlite3.connect(copy)) as target:
             connection.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")  # no log of the copy is left behind
+            target.execute("PRAGMA journal_mode = DELETE")  # leaves no WAL of the copy behind
             [found] = target.execute(check[0]).fetchone()
             if str(found) != check[1]:
-                raise sqlite3.DatabaseError("what it held cannot be read any more")
+                raise sqlite3.DatabaseError("its former contents cannot be read any more")
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
@@ -121,7 +121,7 @@ def write_copy(connection: Any, file: Path, *, check: tuple[str, str]) -> Path:
 
 
 def first_page(file: Path) -> bytes:
-    """The first page of a sound database, with all that its log says. Raises OSError, sqlite3.Error."""
+    """The first page of an intact database after a checkpoint of its WAL. Raises OSError, sqlite3.Error."""
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         [size] = connection.execute("PRAGMA page_size").fetchone()
@@ -130,20 +130,20 @@ def first_page(file: Path) -> bytes:
 
 
 def put_in_place(copy: Path, file: Path) -> None:
-    """Give a copy the name of the database. A log that belongs to a former file of that name must not be applied to it."""
+    """Rename a copy to the database's name, and delete the WAL of the former file, which must not be applied to it."""
     for suffix in _COMPANIONS:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
     copy.replace(file)
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite says that the file is no database, or no sound one."""
+    """Whether SQLite reports that the file is corrupt or not a database."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF in _DAMAGED  # the low byte is the kind, the rest says where it was seen
+    return isinstance(code, int) and code & 0xFF in _DAMAGED  # the low byte of an extended code is the primary code
 
 
 def is_sound(file: Path) -> bool:
-    """Whether no damage is seen."""
+    """Whether the integrity check finds no damage."""
     try:
         _check(file)
     except sqlite3.DatabaseError:
@@ -152,7 +152,7 @@ def is_sound(file: Path) -> bool:
 
 
 def is_unreadable(error: BaseException | None) -> bool:
-    """Whether what is stored is damaged: the file, its tables, or a text in them."""
+    """Whether the stored data is damaged: the file, its tables, or texts in them."""
     if is_damage(error):
         return True
     if not isinstance(error, sqlite3.OperationalError):
@@ -162,33 +162,33 @@ def is_unreadable(error: BaseException | None) -> bool:
 
 
 def configure(connection: Any) -> None:
-    """Set what SQLite keeps for the time of a connection, a DBAPI one.
+    """Configure a DBAPI connection.
 
-    Transactions are begun by `Database`: the driver's own way begins none before a change of tables.
+    `Database` begins transactions itself, since the driver begins none before DDL statements.
     """
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may cost the last commits, never the file
+    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, a power failure may lose commits but not damage the file
 
 
-def settle(connection: Any) -> None:
-    """Set what SQLite keeps in the file, through a DBAPI connection without a transaction."""
+def configure_file(connection: Any) -> None:
+    """Configure the settings stored in the file, through a DBAPI connection without a transaction."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     if cursor.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
         cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        with suppress(sqlite3.OperationalError):  # a full disk, or another process that writes: the next start does it
+        with suppress(sqlite3.OperationalError):  # disk full, or locked: retried later
             cursor.execute("VACUUM")
 
 
 def shrink(connection: Connection) -> bool:
-    """Give some free pages back to the disk; whether there are more to give. A fifth of the file is left for new rows."""
+    """Return some free pages to the disk; returns whether more remain. A fifth of the file stays reserved for new rows."""
     pages, free = (int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "freelist_count"))
     spare = free - max(_SPARE_PAGES, pages // 5)
     if spare <= 0:
         return False
-    # By the driver itself: each row that is read, though it has no columns, is a page given back.
+    # With the driver's cursor: each fetched row, though without columns, frees one page.
     cursor = connection.connection.cursor()
     cursor.execute(f"PRAGMA incremental_vacuum({min(spare, _STEP_PAGES)})")
     cursor.fetchall()
@@ -196,7 +196,7 @@ def shrink(connection: Connection) -> bool:
 
 
 def backup(file: Path, name: str) -> Path:
-    """Copy the database, as it is now, next to itself as `FILE.NAME`, in the place of an earlier copy of that name."""
+    """Copy the database to `FILE.NAME`, replacing an earlier copy."""
     copy = file.with_name(f"{file.name}.{name}")
     copy.unlink(missing_ok=True)
     _make(copy)
@@ -206,7 +206,7 @@ def backup(file: Path, name: str) -> Path:
 
 
 def _make(file: Path) -> None:
-    """SQLite gives its companion files the mode of the file itself. Raises OSError, also for what is no regular file."""
+    """Create the file with mode 0600, which SQLite copies to the WAL. Raises OSError, also if it is not a regular file."""
     if file.exists() and not file.is_file():
         raise OSError(errno.EINVAL, "It is not a regular file")
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
@@ -215,7 +215,7 @@ def _make(file: Path) -> None:
 
 
 def _check(file: Path) -> None:
-    """Raises sqlite3.DatabaseError where damage is seen."""
+    """Raises sqlite3.DatabaseError if the file is damaged."""
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection, _at_most(connection, _CHECK_SECONDS):
         [(found,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
         if found != "ok":
@@ -226,7 +226,7 @@ def _check(file: Path) -> None:
 
 @contextmanager
 def _at_most(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """End a statement that takes longer, and take that for no error."""
+    """Interrupt statements after a time limit, without an error."""
     deadline = time.monotonic() + seconds
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
@@ -239,7 +239,7 @@ def _at_most(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
 
 
 def move_aside(file: Path, reason: str) -> Path:
-    """Rename a file and its companions to `FILE.REASON-TIME`; its new path. Raises OSError."""
+    """Rename a file and its WAL to `FILE.REASON-TIME`; returns the new path. Raises OSError."""
     aside = file.with_name(f"{file.name}.{reason}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     file.rename(aside)
     for suffix in _COMPANIONS:

@@ -1,4 +1,4 @@
-"""What every table needs: values that any database takes, and statements that SQL has no common words for."""
+"""Helpers for all tables: bounded values, and statements that differ between SQLite and PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 import time
@@ -8,20 +8,20 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, d
 from sqlalchemy.dialects import postgresql, sqlite
 
 TEXT_LIMIT = 512
-"""Characters kept of a text that somebody else chose, such as a model's name."""
+"""Maximum characters of a text from outside, such as a model name."""
 CURRENCY_LIMIT = 8
 """Characters of a currency's name."""
 DELETE_ROWS = 1_000
-"""Rows deleted by one transaction: what waits behind it waits for some milliseconds."""
+"""Rows deleted by one transaction, so that other writers wait a few milliseconds only."""
 _LARGEST = 2**63 - 1
 _MOST_MONEY = 8 * 10**18
-"""Where a sum of money ends: eight billions, with room for one more request in 64 bits."""
+"""The maximum sum of money: eight billion, which leaves room for one more request in 64 bits."""
 
 
 def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
-    """At most `limit` characters of `text`, as every database takes them.
+    """Truncate `text` to `limit` characters and remove what a database rejects.
 
-    PostgreSQL knows no NUL, and no encoding knows a half of a surrogate pair.
+    PostgreSQL does not allow NUL, and UTF-8 cannot encode lone surrogates.
     """
     kept = text[:limit]
     if not kept.isascii():
@@ -29,18 +29,18 @@ def bounded(text: str, limit: int = TEXT_LIMIT) -> str:
     return kept.replace("\0", "")
 
 
-def maybe(text: str | None) -> str | None:
-    """`bounded`, where there is a text."""
+def bounded_or_none(text: str | None) -> str | None:
+    """`bounded` for optional texts."""
     return None if text is None else bounded(text)
 
 
-def whole(number: int) -> int:
-    """`number` as 64 bits hold it."""
+def clamp_int64(number: int) -> int:
+    """Limit `number` to the range of 64 bits."""
     return max(-_LARGEST, min(number, _LARGEST))
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, each in the place of one with its primary key."""
+    """Insert rows, replacing those with the same primary key."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     statement = insert(table)
     keys = list(table.primary_key.columns)
@@ -49,9 +49,9 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
 
 
 def add_up(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, latest: Collection[str]) -> None:
-    """Insert rows; where there is one with a row's primary key, add the row's numbers to its own.
+    """Insert rows, adding their numbers to existing rows with the same primary key.
 
-    `latest` are columns that are no sums: the newest value that is known is kept.
+    `latest` names columns that take the newest known value instead of a sum.
     """
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     statement = insert(table)
@@ -59,7 +59,7 @@ def add_up(connection: Connection, table: Table, rows: Sequence[dict[str, Any]],
 
 
 def add_up_from(connection: Connection, table: Table, found: Select[Any], *, latest: Collection[str]) -> None:
-    """`add_up` with the rows of a query, whose columns bear the table's names."""
+    """`add_up` with the rows of a query whose columns are named like the table's."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     connection.execute(_adding(insert(table).from_select(found.selected_columns.keys(), found), table, latest))
 
@@ -81,19 +81,19 @@ def _adding(statement: _Insert, table: Table, latest: Collection[str]) -> _Inser
 
 
 def delete_oldest(connection: Connection, key: Column[Any], time: Column[float], until: float) -> int:
-    """Delete at most `DELETE_ROWS` rows whose `time` is `until` or before; how many those were."""
+    """Delete at most `DELETE_ROWS` rows whose `time` is at most `until`; returns their number."""
     oldest = select(key).where(time <= until).order_by(time).limit(DELETE_ROWS)
     return connection.execute(delete(key.table).where(key.in_(oldest))).rowcount
 
 
 def delete_some(connection: Connection, key: Column[Any], condition: ColumnElement[bool]) -> int:
-    """Delete at most `DELETE_ROWS` rows of which a condition is true; how many those were."""
+    """Delete at most `DELETE_ROWS` rows that match a condition; returns their number."""
     some = select(key).where(condition).limit(DELETE_ROWS)
     return connection.execute(delete(key.table).where(key.in_(some))).rowcount
 
 
 def now(connection: Connection) -> float:
-    """The time by the database's clock where it has one: gateways' clocks differ."""
+    """The time of the database server, since the clocks of several gateways differ."""
     if connection.dialect.name == "postgresql":  # dialect spot
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
     return time.time()

@@ -1,6 +1,6 @@
-"""The tables, as the newest migration leaves them (`migrations/versions`; a test holds the two together).
+"""The tables as of the newest migration (`migrations/versions`; a test compares the two).
 
-Times are seconds since the epoch, money is whole nano-units. Texts are bounded where they are written.
+Times are seconds since the epoch, money is whole nano-units. Texts are truncated when written.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ metadata = MetaData(
 generations = Table(
     "generations",
     metadata,
-    # An id of our own: the request's may be the client's choice, and one used twice must not hide a record.
+    # A surrogate key: clients may choose request ids, and a repeated id must not hide a record.
     Column("row_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False),
     Column("created", Double, nullable=False),
@@ -115,7 +115,7 @@ sessions = Table(
 
 
 def _numbers() -> list[Column[Any]]:
-    """What is summed up."""
+    """The summed columns."""
     return [
         Column("requests", BigInteger, nullable=False),
         Column("errors", BigInteger, nullable=False),
@@ -136,7 +136,7 @@ def _numbers() -> list[Column[Any]]:
 
 
 def _rollups(name: str, *whose: str) -> Table:
-    """Sums of the generations of a day that have these texts in common; one that is not known is empty."""
+    """A table of sums per day and per combination of texts; unknown texts are empty."""
     texts = ("source", "model", "backend_id", *whose, "currency")
     return Table(
         name,
@@ -151,7 +151,7 @@ def _rollups(name: str, *whose: str) -> Table:
 
 
 rollups = _rollups("rollups")
-"""By all that few values are known of, so that a month is some hundred rows however many keys there are."""
+"""Without keys and users, so that a month has a few hundred rows for any number of keys."""
 key_rollups = _rollups("key_rollups", "key_id", "user_id")
 key_months = Table(
     "key_months",
@@ -162,9 +162,9 @@ key_months = Table(
     *_numbers(),
     Index(None, "key_id", "month"),
     Index(None, "user_id", "month"),
-    sqlite_with_rowid=False,  # dialect spot: a month's rows lie side by side
+    sqlite_with_rowid=False,  # dialect spot: keeps the rows of a month adjacent
 )
-"""The sums of `key_rollups` by a month's first day, key and user alone: few rows for each key, however many models it uses."""
+"""The sums of `key_rollups` by month, key, user and currency only: few rows per key for any number of models."""
 
 conversations = Table(
     "conversations",

@@ -1,4 +1,4 @@
-"""Use and records as rows for spreadsheets and programs."""
+"""Export of usage and records as JSON and CSV rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 
 from ...protocol.values import NANO
-from .rollups import OTHER, Group, Use
+from .rollups import OTHER, Group, UsageRow
 from .summary import TOKEN_CLASSES, Aggregate
 
 type Row = Mapping[str, Any]
@@ -22,59 +22,60 @@ type Rows = Sequence[Row]
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
+"""Characters that start a formula in spreadsheets (OWASP, CSV Injection)."""
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """File formats of an export."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
 
 
-def use_row(use: Use) -> dict[str, Any]:
-    """One group's use, for JSON. Money in whole units, durations as means."""
+def usage_row(use: UsageRow) -> dict[str, Any]:
+    """The usage of one group as JSON. Money is in whole units, durations are means."""
     row: dict[str, Any] = dict(_group(use))
-    row |= _counts(use.sums)
-    return row | {"cost": {currency: cost / NANO for currency, cost in sorted(use.sums.costs.items())}}
+    row |= _counts(use.aggregate)
+    return row | {"cost": {currency: cost / NANO for currency, cost in sorted(use.aggregate.costs.items())}}
 
 
-def use_cells(uses: Iterable[Use]) -> list[dict[str, Any]]:
-    """The same as flat rows of the same columns: the cost is a column for each currency, exact to the last digit."""
+def usage_cells(uses: Iterable[UsageRow]) -> list[dict[str, Any]]:
+    """The same as flat rows with equal columns: one exact cost column per currency."""
     uses = list(uses)
-    currencies = sorted({currency for use in uses for currency in use.sums.costs})
+    currencies = sorted({currency for use in uses for currency in use.aggregate.costs})
     return [
-        {**_group(use), **_counts(use.sums)} | {f"cost_{name}": decimal(use.sums.costs.get(name, 0)) for name in currencies}
+        {**_group(use), **_counts(use.aggregate)}
+        | {f"cost_{name}": decimal(use.aggregate.costs.get(name, 0)) for name in currencies}
         for use in uses
     ]
 
 
-def columns_of_use(group_by: Sequence[Group]) -> list[str]:
-    """The columns of `use_cells` where there are no rows."""
-    nothing = Use(dict.fromkeys(group_by, ""), {}, Aggregate())
-    return list(use_cells([nothing])[0])
+def usage_columns(group_by: Sequence[Group]) -> list[str]:
+    """The columns of `usage_cells` for an empty result."""
+    nothing = UsageRow(dict.fromkeys(group_by, ""), {}, Aggregate())
+    return list(usage_cells([nothing])[0])
 
 
-def total(uses: Iterable[Use]) -> Use:
-    """All groups together."""
-    together = Use({}, {}, Aggregate())
+def total(uses: Iterable[UsageRow]) -> UsageRow:
+    """Merge all groups."""
+    together = UsageRow({}, {}, Aggregate())
     for use in uses:
-        together.sums.merge(use.sums)
+        together.aggregate.merge(use.aggregate)
     return together
 
 
-def most(uses: Sequence[Use], limit: int) -> list[Use]:
-    """The groups of the most requests, at most `limit` in their order, and the others together as one `OTHER` after them."""
+def largest_groups(uses: Sequence[UsageRow], limit: int) -> list[UsageRow]:
+    """The `limit` groups with the most requests in their original order; the rest merged into `OTHER` at the end."""
     if len(uses) <= limit:
         return list(uses)
-    # Of those with as many, the first ones.
-    ranks = sorted(range(len(uses)), key=lambda at: -uses[at].sums.requests)
+    # The sort is stable: ties go to the first groups.
+    ranks = sorted(range(len(uses)), key=lambda at: -uses[at].aggregate.requests)
     rest = total(uses[at] for at in ranks[limit:])
-    return [*(uses[at] for at in sorted(ranks[:limit])), Use(dict.fromkeys(uses[0].group, OTHER), {}, rest.sums)]
+    return [*(uses[at] for at in sorted(ranks[:limit])), UsageRow(dict.fromkeys(uses[0].group, OTHER), {}, rest.aggregate)]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Row], *, headed: bool = True) -> str:
-    """Rows as CSV (RFC 4180), in which no text can act as a formula."""
+    """Format rows as CSV (RFC 4180), with formulas escaped."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     if headed:
@@ -84,14 +85,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row], *, headed: bool = True
 
 
 def decimal(nano: int) -> str:
-    """Nano-units as a decimal number in whole units, without rounding."""
+    """Format nano-units as an exact decimal number of whole units."""
     sign = "-" if nano < 0 else ""
     whole, rest = divmod(abs(nano), NANO)
     return f"{sign}{whole}.{rest:09d}".rstrip("0").rstrip(".")
 
 
 async def write(file: Path, columns: Sequence[str], pages: AsyncIterator[Rows], written: Format) -> int:
-    """Write pages of rows to a file that only its owner reads; how many rows. The file appears when it is whole.
+    """Write pages of rows to a file that only its owner can read; returns the number of rows. The file appears when complete.
 
     Raises OSError.
     """
@@ -130,7 +131,7 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
-def _group(use: Use) -> dict[str, str]:
+def _group(use: UsageRow) -> dict[str, str]:
     group: dict[str, str] = {}
     for name, value in use.group.items():
         group[name.value] = value
@@ -139,12 +140,12 @@ def _group(use: Use) -> dict[str, str]:
     return group
 
 
-def _counts(sums: Aggregate) -> dict[str, Any]:
-    tokens = {f"tokens_{name.removesuffix('_tokens')}": getattr(sums, name) for name in TOKEN_CLASSES}
-    counts = {name: getattr(sums, name) for name in ("requests", "errors", "cancelled", "estimated", "priced")}
+def _counts(aggregate: Aggregate) -> dict[str, Any]:
+    tokens = {f"tokens_{name.removesuffix('_tokens')}": getattr(aggregate, name) for name in TOKEN_CLASSES}
+    counts = {name: getattr(aggregate, name) for name in ("requests", "errors", "cancelled", "estimated", "priced")}
     means = {
-        "mean_duration_ms": _mean(sums.duration, sums.requests),
-        "mean_latency_ms": _mean(sums.first_token, sums.first_tokens),
+        "mean_duration_ms": _mean(aggregate.duration, aggregate.requests),
+        "mean_latency_ms": _mean(aggregate.first_token, aggregate.first_tokens),
     }
     return counts | tokens | means
 

@@ -1,4 +1,4 @@
-"""`Generation`: the record of one request that was answered, refused or given up."""
+"""`Generation`: the usage record of one request."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -14,54 +14,54 @@ class Outcome(StrEnum):
     OK = "ok"
     ERROR = "error"
     CANCELLED = "cancelled"
-    """The caller went away."""
+    """The client disconnected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One request. No prompt and no answer: only who, where, how much and how long.
+    """The usage record of one request, without prompt and answer.
 
-    `created` is `time.time()` of its arrival; durations are seconds; `cost` is nano-units of money, None where nobody knows.
+    `created` is `time.time()` of its arrival; durations are seconds; `cost` is nano-units of money, None if unknown.
     """
 
     id: str
     created: float
     source: str
-    """Through which door it came (`routing.caller.Source`)."""
+    """Where the request came from (`routing.caller.Source`)."""
     kind: str
-    """What was asked for (`protocol.request.Kind`, `server.audio.AudioTask`)."""
+    """The kind of request (`protocol.request.Kind`, `server.audio.AudioTask`)."""
     requested_model: str
     outcome: Outcome
     model: str | None = None
-    """The one that answered; None where none did."""
+    """The model that answered; None if none did."""
     backend_id: str | None = None
     backend_name: str | None = None
     attempts: int = 0
     stream: bool = False
     usage: Usage = field(default_factory=Usage)
     estimated: bool = False
-    """Whether `usage` was counted here because the upstream did not say."""
+    """Whether `usage` is an estimate because the upstream reported none."""
     cost: int | None = None
     cost_source: str | None = None
-    """Who named it (`routing.costs.CostSource`): "upstream", "owner", "measured", "list" or "free"; None where nobody did."""
+    """The origin of the cost (`routing.pricing.costs.CostSource`); None if the cost is unknown."""
     currency: str = "USD"
-    """What the cost is in (ISO 4217)."""
+    """The currency of the cost (ISO 4217)."""
     duration: float = 0.0
     first_token: float | None = None
-    """Seconds from its arrival to the first token."""
+    """Seconds from arrival to the first token."""
     finish_reason: str | None = None
     error_code: str | None = None
     caller: str = ""
-    """The caller's name, for people."""
+    """The caller's display name."""
     key_id: str | None = None
     user_id: str | None = None
-    """Home Assistant's id of the user on whose behalf it came."""
+    """The Home Assistant id of the user who made the request."""
     address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks for a record, and sees only one's own: of one's key, else of one's user, else of one's address."""
+    """A client that asks for a record. It may see the records of its own key, else of its user, else of its address."""
 
     key_id: str | None
     user_id: str | None
@@ -69,7 +69,7 @@ class Viewer:
     address: str | None
 
     def may_see(self, record: Generation) -> bool:
-        """Whether a record is the viewer's own."""
+        """Whether the record belongs to the viewer."""
         if record.key_id is not None or self.key_id is not None:
             return self.key_id == record.key_id
         if record.user_id is not None or self.user_id is not None:
@@ -78,18 +78,18 @@ class Viewer:
 
 
 class Recorder(ABC):
-    """Where the engine leaves its records."""
+    """Receives the engine's usage records."""
 
     @abstractmethod
     def record(self, generation: Generation) -> None:
-        """Take a record in. Never blocks and never raises: it runs in the clean-up of cancelled requests."""
+        """Accept a record. Must not block or raise: it runs in the clean-up of cancelled requests."""
 
 
 class Recorders(Recorder):
-    """Leaves every record with each of several."""
+    """Passes each record to several recorders."""
 
     def __init__(self, *recorders: Recorder) -> None:
-        """They are told in this order."""
+        """The recorders are called in this order."""
         self._recorders = recorders
 
     @override

@@ -1,4 +1,4 @@
-"""The records of what was used: written in batches, kept for a while, found by id."""
+"""`Ledger`: usage records, written in batches and deleted after a retention time."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import fields, replace
@@ -11,18 +11,18 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, literal, 
 
 from ...protocol.usage import Usage
 from ..storage.database import Database
-from ..storage.statements import CURRENCY_LIMIT, bounded, delete_oldest, delete_some, maybe, whole
+from ..storage.statements import CURRENCY_LIMIT, bounded, bounded_or_none, clamp_int64, delete_oldest, delete_some
 from ..storage.tables import generations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import rollups
 from .generation import Generation, Outcome, Recorder, Viewer
-from .rollups import Group, Rollups, Use
+from .rollups import Group, Rollups, UsageRow
 from .totals import Totals
 
 _LOGGER = logging.getLogger(__name__)
 
 PENDING_LIMIT = 20_000
-"""Records that wait to be written: four seconds' worth at 5,000 a second, ten megabytes."""
+"""Records waiting to be written: four seconds at 5,000 a second, ten megabytes."""
 _COLUMNS = [column for column in generations.columns if column.name != "row_id"]
 COLUMNS = [str(column.name) for column in _COLUMNS]
 """The columns of `Ledger.pages`: money in nano-units, `created` in seconds since the epoch."""
@@ -33,39 +33,39 @@ _PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
 
 
 class Ledger(Recorder, QueuedWriter):
-    """The generations. Lives on one event loop."""
+    """Stores and finds usage records. Not thread-safe: all calls come from one event loop."""
 
-    def __init__(self, database: Database, batches: WriteQueue, totals: Totals) -> None:
-        """`totals` are told of every record."""
+    def __init__(self, database: Database, write_queue: WriteQueue, totals: Totals) -> None:
+        """Every record is also added to `totals`."""
         self.totals = totals
         self._rollups = Rollups()
         self._database = database
-        self._batches = batches
+        self._write_queue = write_queue
         self._pending: list[Generation] = []
-        self._taken: Sequence[Generation] = ()
+        self._in_flight: Sequence[Generation] = ()
         self.dropped = 0
-        """Records lost because the database took none for too long."""
+        """Records lost because the database could not be written for too long."""
         self._full = False
-        batches.add(self)
+        write_queue.add(self)
 
     @override
     def record(self, generation: Generation) -> None:
-        """Take a record in. Its cost is what the upstream named, where nobody reckoned another."""
+        """Queue a record. Without a cost of its own it gets the cost that the upstream reported."""
         if generation.cost is None and generation.usage.cost is not None:
             generation = replace(generation, cost=generation.usage.cost)
-        if len(self._pending) + len(self._taken) >= PENDING_LIMIT:
-            self._lose(1)
+        if len(self._pending) + len(self._in_flight) >= PENDING_LIMIT:
+            self._drop(1)
             return
         self.totals.add(generation)
         self._pending.append(generation)
-        self._batches.tell()
+        self._write_queue.request_flush()
 
     async def get(self, generation_id: str, viewer: Viewer | None = None) -> Generation | None:
-        """The record of a request, or None. Clients choose the ids: of several, the last one that `viewer` may see (None: any).
+        """The record of a request, or None. Ids chosen by clients may repeat: returns the last one `viewer` may see (None: any).
 
         Raises DatabaseError.
         """
-        for waiting in (self._pending, self._taken):
+        for waiting in (self._pending, self._in_flight):
             for generation in reversed(waiting):
                 if generation.id == generation_id and (viewer is None or viewer.may_see(generation)):
                     return generation
@@ -78,7 +78,7 @@ class Ledger(Recorder, QueuedWriter):
         row = await self._database.read(work)
         return None if row is None else _generation(row)
 
-    async def use(
+    async def usage(
         self,
         start: date,
         end: date,
@@ -87,9 +87,9 @@ class Ledger(Recorder, QueuedWriter):
         key_id: str | None = None,
         user_id: str | None = None,
         limit: int | None = None,
-    ) -> list[Use]:
-        """What was used on the days from `start` to `end`, both included (`rollups.read`). Raises DatabaseError."""
-        await self._batches.flush()
+    ) -> list[UsageRow]:
+        """The usage on the days from `start` to `end`, inclusive (`rollups.read`). Raises DatabaseError."""
+        await self._write_queue.flush()
         return await self._database.read(
             lambda connection: rollups.read(
                 connection, group_by=group_by, start=start, end=end, key_id=key_id, user_id=user_id, limit=limit
@@ -97,8 +97,8 @@ class Ledger(Recorder, QueuedWriter):
         )
 
     async def pages(self, start: float, end: float) -> AsyncIterator[list[dict[str, Any]]]:
-        """The records from `start` up to `end` as rows of `COLUMNS`, in pages, the oldest first. Raises DatabaseError."""
-        await self._batches.flush()
+        """Yield the records from `start` up to `end` as pages of rows with `COLUMNS`, oldest first. Raises DatabaseError."""
+        await self._write_queue.flush()
         last: tuple[float, int] = (start, -1)
         while True:
             after = tuple_(generations.c.created, generations.c.row_id) > tuple_(*map(literal, last))
@@ -110,16 +110,16 @@ class Ledger(Recorder, QueuedWriter):
             yield page
 
     async def refresh(self, known: Callable[[str], bool]) -> None:
-        """Read the totals again. Keys that are not `known` any more are not told apart. Raises DatabaseError."""
-        async with self._batches.paused():
+        """Reload the totals, merging deleted keys (not `known`) into `OTHER`. Raises DatabaseError."""
+        async with self._write_queue.paused():
             read = await self._database.read(self.totals.read)
-            self.totals.apply(read, self._pending, known)
+            self.totals.replace(read, self._pending, known)
 
     @override
-    def take(self, *, last: bool) -> Write | None:
+    def collect(self, *, last: bool) -> Write | None:
         if not self._pending:
             return None
-        taken = self._taken = self._pending
+        taken = self._in_flight = self._pending
         self._pending = []
         zone = self.totals.zone
 
@@ -132,39 +132,39 @@ class Ledger(Recorder, QueuedWriter):
     @override
     def done(self, *, written: bool, again: bool) -> None:
         if again:
-            self._pending = [*self._taken, *self._pending]
+            self._pending = [*self._in_flight, *self._pending]
         elif not written:
-            self._lose(len(self._taken))
+            self._drop(len(self._in_flight))
         else:
             self._full = False
-        self._taken = ()
+        self._in_flight = ()
 
-    def _lose(self, count: int) -> None:
+    def _drop(self, count: int) -> None:
         self.dropped += count
         if not self._full:
             self._full = True
-            _LOGGER.error("The database takes no records: those of requests from now on are lost until it does")
+            _LOGGER.error("The database cannot be written; usage records are lost until it can")
 
 
 def prune(connection: Connection, until: float) -> int:
-    """Delete some of the records of before `until`; how many."""
+    """Delete one batch of the records up to `until`; returns the number of deleted rows."""
     return delete_oldest(connection, generations.c.row_id, generations.c.created, until)
 
 
 def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> int:
-    """Delete some of the records of a key or a user; how many."""
+    """Delete one batch of the records of a key or a user; returns the number of deleted rows."""
     whose = (generations.c.key_id == key_id) if key_id is not None else (generations.c.user_id == user_id)
     return delete_some(connection, generations.c.row_id, whose)
 
 
 def _own(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
-    """What `Viewer.may_see` says, for the database."""
+    """`Viewer.may_see` as SQL conditions."""
     columns = generations.c
     if viewer.key_id is not None:
-        return [columns.key_id == maybe(viewer.key_id)]
+        return [columns.key_id == bounded_or_none(viewer.key_id)]
     if viewer.user_id is not None:
-        return [columns.key_id.is_(None), columns.user_id == maybe(viewer.user_id)]
-    address = columns.address.is_(None) if viewer.address is None else columns.address == maybe(viewer.address)
+        return [columns.key_id.is_(None), columns.user_id == bounded_or_none(viewer.user_id)]
+    address = columns.address.is_(None) if viewer.address is None else columns.address == bounded_or_none(viewer.address)
     return [columns.key_id.is_(None), columns.user_id.is_(None), columns.source == bounded(viewer.source), address]
 
 
@@ -181,25 +181,25 @@ def _row(generation: Generation) -> dict[str, Any]:
         "kind": bounded(generation.kind),
         "requested_model": bounded(generation.requested_model),
         "outcome": generation.outcome.value,
-        "model": maybe(generation.model),
-        "backend_id": maybe(generation.backend_id),
-        "backend_name": maybe(generation.backend_name),
+        "model": bounded_or_none(generation.model),
+        "backend_id": bounded_or_none(generation.backend_id),
+        "backend_name": bounded_or_none(generation.backend_name),
         "attempts": generation.attempts,
         "stream": generation.stream,
-        **{name: whole(getattr(usage, name)) for name in _TOKENS},
-        "upstream_cost": None if usage.cost is None else whole(usage.cost),
+        **{name: clamp_int64(getattr(usage, name)) for name in _TOKENS},
+        "upstream_cost": None if usage.cost is None else clamp_int64(usage.cost),
         "estimated": generation.estimated,
-        "cost": None if generation.cost is None else whole(generation.cost),
-        "cost_source": maybe(generation.cost_source),
+        "cost": None if generation.cost is None else clamp_int64(generation.cost),
+        "cost_source": bounded_or_none(generation.cost_source),
         "currency": bounded(generation.currency)[:CURRENCY_LIMIT],
         "duration": generation.duration,
         "first_token": generation.first_token,
-        "finish_reason": maybe(generation.finish_reason),
-        "error_code": maybe(generation.error_code),
+        "finish_reason": bounded_or_none(generation.finish_reason),
+        "error_code": bounded_or_none(generation.error_code),
         "caller": bounded(generation.caller),
-        "key_id": maybe(generation.key_id),
-        "user_id": maybe(generation.user_id),
-        "address": maybe(generation.address),
+        "key_id": bounded_or_none(generation.key_id),
+        "user_id": bounded_or_none(generation.user_id),
+        "address": bounded_or_none(generation.address),
     }
 
 

@@ -1,4 +1,4 @@
-"""Use by day and by month: sums that are written together with the generations, and stay when those are deleted."""
+"""Usage by day and by month: sums written together with the records and kept when those are deleted."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from .generation import Generation
 from .summary import NUMBERS, Aggregate, day_of, month_end
 
 OTHER = "other"
-"""What is not told apart: one name too many."""
+"""The group of all names beyond a limit."""
 FORGOTTEN = "forgotten"
-"""In the place of a key or a user of whom everything was deleted."""
+"""Replaces the id of a key or a user whose data was deleted."""
 MODEL_LIMIT = 500
-"""Models of one day that are told apart: their names are the upstreams' choice."""
+"""Distinct models per day; upstreams choose the names, so their number is limited."""
 _MODEL_CHARACTERS = 200
 _ID_CHARACTERS = 64
 """PostgreSQL's primary keys hold 2,704 bytes."""
@@ -26,7 +26,7 @@ _NAMES = frozenset({"backend_name", "key_name"})
 
 
 class Group(StrEnum):
-    """By what use can be told apart."""
+    """The dimensions of a usage query."""
 
     DAY = "day"
     MODEL = "model"
@@ -56,30 +56,30 @@ _MONTHLY = ("month", "key_id", "currency", "user_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What the requests of one group used."""
+class UsageRow:
+    """The usage of one group of requests."""
 
     group: dict[Group, str]
-    """What they have in common: a date in ISO 8601, an id, a name; empty: none."""
+    """The value of each dimension: an ISO 8601 date, an id or a name; empty: none."""
     labels: dict[Group, str]
-    """The names that a backend and a key had last."""
-    sums: Aggregate
+    """The latest names of the backend and the key."""
+    aggregate: Aggregate
 
 
 type _Rows = dict[tuple[Any, ...], tuple[Aggregate, dict[str, str | None]]]
-"""By the texts that a table's rows have in common: their sums, and the names that were last."""
+"""Primary key of a row → its sums and the latest names."""
 
 
 class Rollups:
-    """Writes them. Lives in the database's thread."""
+    """Writes the sums. Used in the database thread."""
 
     def __init__(self) -> None:
-        """Knows no day yet."""
+        """Starts without a known day."""
         self._day = date.min
         self._models: set[str] = set()
 
     def add(self, connection: Connection, records: Iterable[Generation], zone: tzinfo) -> None:
-        """Add requests, each to the day on which it arrived in a time zone."""
+        """Add records to the day of their arrival in a time zone."""
         fine: _Rows = {}
         for record in records:
             day = day_of(record.created, zone)
@@ -102,12 +102,12 @@ class Rollups:
                 found[1]["key_name"] = bounded(record.caller)
         coarse: _Rows = {}
         months: _Rows = {}
-        for key, (sums, names) in fine.items():
+        for key, (aggregate, names) in fine.items():
             day, *_, currency, key_id, user_id = key
-            _merge(coarse, key[: len(_COARSE)], sums, {"backend_name": names["backend_name"]})
-            _merge(months, (day.replace(day=1), key_id, currency, user_id), sums, {"key_name": names["key_name"]})
+            _merge(coarse, key[: len(_COARSE)], aggregate, {"backend_name": names["backend_name"]})
+            _merge(months, (day.replace(day=1), key_id, currency, user_id), aggregate, {"key_name": names["key_name"]})
         for table, texts, rows in ((rollups, _COARSE, coarse), (key_rollups, _FINE, fine), (key_months, _MONTHLY, months)):
-            # In one order: two gateways that write at the same time must not wait for each other.
+            # In a fixed order, so that two gateways writing at the same time cannot deadlock.
             add_up(connection, table, [_row(texts, key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
 
     def _model(self, day: date, name: str | None) -> str:
@@ -131,10 +131,10 @@ def read(
     key_id: str | None = None,
     user_id: str | None = None,
     limit: int | None = None,
-) -> list[Use]:
-    """What was used from `start` to `end`, both included; one `Use` per group, sorted by it.
+) -> list[UsageRow]:
+    """The usage from `start` to `end`, inclusive: one `UsageRow` per group, sorted by group.
 
-    `key_id` and `user_id` leave one's own; "" means those without. With `limit`, reading ends soon after so many groups.
+    `key_id` and `user_id` filter; "" selects requests without one. Reading ends soon after `limit` groups.
     """
     table = rollups
     if key_id is not None or user_id is not None or not _PERSONAL.isdisjoint(group_by):
@@ -149,22 +149,22 @@ def read(
     else:
         day = table.c.day
     if start is not None and start == end:
-        found = found.where(day == start)  # by which a database reads them in the order of their keys
+        found = found.where(day == start)  # lets the database use the order of the primary key
     else:
         found = found.where(*(day >= first for first in (start,) if first), *(day <= last for last in (end,) if last))
     labelled = [name for name in _LABELS if name in group_by]
     names_at, sums_at = len(group_by), len(group_by) + len(labelled)
-    uses: dict[tuple[str, ...], Use] = {}
+    uses: dict[tuple[str, ...], UsageRow] = {}
     for row in connection.execute(found):
         group = tuple(map(str, row[:names_at]))
-        sums = _sums(*row[sums_at:])
+        aggregate = _sums(*row[sums_at:])
         use = uses.get(group)
         if use is None:
             if limit is not None and len(uses) >= limit:
                 break
-            use = uses[group] = Use(dict(zip(group_by, group, strict=True)), {}, sums)
+            use = uses[group] = UsageRow(dict(zip(group_by, group, strict=True)), {}, aggregate)
         else:
-            use.sums.merge(sums)
+            use.aggregate.merge(aggregate)
         for name, label in zip(labelled, row[names_at:sums_at], strict=True):
             if label:
                 use.labels[name] = label
@@ -172,10 +172,10 @@ def read(
 
 
 def prune(connection: Connection, until: date) -> None:
-    """Delete the days before `until`, and take them out of its month. They are few rows each."""
+    """Delete the days before `until` and subtract them from its month. Each day has few rows."""
     month = until.replace(day=1)
     gone = _sum_up(key_rollups, {"month": literal(month, Date)}, _MONTHLY[1:], -1)
-    # Taken off rather than summed up again: others may be adding to the month at the same time.
+    # Subtracted rather than summed again: other gateways may add to the month at the same time.
     add_up_from(
         connection, key_months, gone.where(key_rollups.c.day >= month, key_rollups.c.day < until), latest=_latest(key_months)
     )
@@ -186,7 +186,7 @@ def prune(connection: Connection, until: date) -> None:
 
 
 def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> None:
-    """Have the sums of a key or of a user be those of nobody in particular; what was used stays what it was."""
+    """Anonymize the sums of a key or a user; the totals do not change."""
     nobody: dict[str, ColumnElement[Any]] = {name: literal(FORGOTTEN) for name in ("key_id", "user_id")}
     for table, kept in ((key_rollups, _COARSE), (key_months, ("month", "currency"))):
         names: dict[str, ColumnElement[Any]] = (
@@ -200,7 +200,7 @@ def forget(connection: Connection, *, key_id: str | None = None, user_id: str | 
 
 
 def _whole_months(connection: Connection, start: date | None, end: date | None) -> bool:
-    """Whether a range takes nothing apart of its first and its last month: nothing was used of them before and after it."""
+    """Whether monthly sums answer a range exactly: its first and last month have no usage outside the range."""
     day = rollups.c.day
     beside = []
     if start is not None and start.day > 1:
@@ -211,21 +211,21 @@ def _whole_months(connection: Connection, start: date | None, end: date | None) 
 
 
 def _sum_up(table: Table, values: Mapping[str, ColumnElement[Any]], kept: Sequence[str], sign: int = 1) -> Select[Any]:
-    """The sums of a table's rows that have the texts `kept` in common, with other values for the other texts."""
+    """Sums grouped by the columns `kept`, with fixed `values` for the other key columns."""
     texts = [table.c[name] for name in kept]
     others = [value.label(name) for name, value in values.items()]
     return select(*texts, *others, *((sign * func.sum(table.c[name])).label(name) for name in _STORED)).group_by(*texts)
 
 
-def _merge(rows: _Rows, key: tuple[Any, ...], sums: Aggregate, names: dict[str, str | None]) -> None:
+def _merge(rows: _Rows, key: tuple[Any, ...], aggregate: Aggregate, names: dict[str, str | None]) -> None:
     found = rows.setdefault(key, (Aggregate(), {}))
-    found[0].merge(sums)
+    found[0].merge(aggregate)
     for name, value in names.items():
         found[1][name] = value or found[1].get(name)
 
 
 def _query(table: Table, group_by: Sequence[Group]) -> Select[Any]:
-    """Rows of the groups, the names of those that have one, and what `_sums` takes."""
+    """The query: group columns, latest names, and the arguments of `_sums`."""
     groups = [table.c[_COLUMNS[group]] for group in group_by]
     labels = [func.max(table.c[column]) for group, column in _LABELS.items() if group in group_by]
     found = select(*groups, *labels, table.c.currency, *(func.sum(table.c[name]) for name in _SUMMED))
@@ -236,17 +236,17 @@ def _latest(table: Table) -> set[str]:
     return {name for name in _NAMES if name in table.c}
 
 
-def _row(texts: Sequence[str], key: tuple[Any, ...], sums: Aggregate, names: dict[str, str | None]) -> dict[str, Any]:
-    numbers = {name: getattr(sums, name) for name in NUMBERS}
-    return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(sums.costs.values())}
+def _row(texts: Sequence[str], key: tuple[Any, ...], aggregate: Aggregate, names: dict[str, str | None]) -> dict[str, Any]:
+    numbers = {name: getattr(aggregate, name) for name in NUMBERS}
+    return {**dict(zip(texts, key, strict=True)), **names, **numbers, "cost": sum(aggregate.costs.values())}
 
 
 def _sums(currency: str, duration: float, first_token: float, cost: int, *counts: int) -> Aggregate:
-    """Of the columns `_SUMMED`: by their places, as there may be tens of thousands. PostgreSQL's sums are decimals."""
-    sums = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
-    if sums.priced:
-        sums.costs[currency] = int(cost)
-    return sums
+    """Build an aggregate from the columns `_SUMMED`, by position for speed. PostgreSQL returns sums as decimals."""
+    aggregate = _BY_PLACE(*map(int, counts), {}, float(duration), float(first_token))
+    if aggregate.priced:
+        aggregate.costs[currency] = int(cost)
+    return aggregate
 
 
 def _id(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""`Aggregate`: what many requests used together."""
+"""`Aggregate`: the summed usage of several requests."""
 
 from calendar import monthrange
 from dataclasses import dataclass, field, fields
@@ -17,7 +17,7 @@ TOKEN_CLASSES = (
 )
 _MOST_TOKENS = 10**9
 _MOST_COST = 10**15
-"""Of one request: a million of any currency. What an upstream says beyond is nonsense, and must not spoil a sum for ever."""
+"""Limit per request (a million of any currency), so that an absurd upstream value cannot spoil a sum."""
 
 
 @dataclass(slots=True)
@@ -28,9 +28,9 @@ class Aggregate:
     errors: int = 0
     cancelled: int = 0
     estimated: int = 0
-    """Requests whose tokens were counted here because the upstream did not say."""
+    """Requests with estimated tokens because the upstream reported none."""
     priced: int = 0
-    """Requests whose cost is known."""
+    """Requests with a known cost."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
@@ -38,12 +38,12 @@ class Aggregate:
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     first_tokens: int = 0
-    """Requests that had a first token."""
+    """Requests with a first token."""
     costs: dict[str, int] = field(default_factory=dict)
     duration: float = 0.0
-    """From arrival to end, all together."""
+    """Sum of the seconds from arrival to end."""
     first_token: float = 0.0
-    """From arrival to first token, all of those together that had one."""
+    """Sum of the seconds from arrival to the first token."""
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
@@ -68,21 +68,21 @@ class Aggregate:
             self.first_tokens += 1
 
     def merge(self, other: Aggregate) -> None:
-        """Add what others used."""
+        """Add another aggregate."""
         for name in NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for currency, cost in other.costs.items():
             self.costs[currency] = self.costs.get(currency, 0) + cost
 
     def copy(self) -> Aggregate:
-        """The same, for those who keep it."""
+        """Return an independent copy."""
         copied = Aggregate()
         copied.merge(self)
         return copied
 
     @property
     def usage(self) -> Usage:
-        """The tokens; and the cost, where all of it is in one currency."""
+        """The tokens, and the cost if all of it is in one currency."""
         [cost] = self.costs.values() if len(self.costs) == 1 else (None,)
         return Usage(**{name: getattr(self, name) for name in TOKEN_CLASSES}, cost=cost)
 

@@ -1,4 +1,4 @@
-"""The time zone of this machine, by name: its rules, not its offset of today."""
+"""The time zone of this machine with all its rules, not just the current offset."""
 
 from datetime import UTC, tzinfo
 import os

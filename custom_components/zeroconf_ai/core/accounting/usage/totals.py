@@ -1,4 +1,4 @@
-"""What was used today, this month and ever: in memory, for sensors and for `/v1/status`."""
+"""`Totals`: usage of today, of this month and in total, kept in memory for sensors and `/v1/status`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from .rollups import FORGOTTEN, OTHER, Group
 from .summary import Aggregate, day_of, month_end
 
 SUBJECT_LIMIT = 20_000
-"""Backends, keys and users each that are told apart; what is beyond is added up as `OTHER`."""
+"""Maximum number of backends, keys and users each; the rest is summed as `OTHER`."""
 
 
 class Subject(StrEnum):
-    """Whose use it is."""
+    """What a usage summary belongs to."""
 
     BACKEND = "backend"
     KEY = "key"
@@ -26,29 +26,29 @@ class Subject(StrEnum):
 
 @dataclass(slots=True)
 class UsageSummary:
-    """What somebody used."""
+    """The usage of one subject."""
 
     today: Aggregate = field(default_factory=Aggregate)
     month: Aggregate = field(default_factory=Aggregate)
     total: Aggregate = field(default_factory=Aggregate)
 
     def copy(self) -> UsageSummary:
-        """The same, for those who keep it."""
+        """Return an independent copy."""
         return UsageSummary(self.today.copy(), self.month.copy(), self.total.copy())
 
 
 class Totals:
-    """The sums of the rollups, and of the records that are not written yet. Lives on one event loop."""
+    """Sums of the rollups and of unwritten records. Not thread-safe: all calls come from one event loop."""
 
     def __init__(self, zone: tzinfo, now: Callable[[tzinfo], datetime] = datetime.now) -> None:
-        """Empty until `apply`. Days begin at midnight in `zone`."""
+        """Empty until `replace` is called. Days begin at midnight in `zone`."""
         self._zone = zone
         self._now = now
         self._date = now(zone).date()
         self._household = UsageSummary()
         self._subjects: dict[Subject, dict[str, UsageSummary]] = {subject: {} for subject in Subject}
         self.stale = True
-        """Whether a day has turned, forwards or back, or the zone was changed, so that all is to be read again."""
+        """Whether the date or the time zone changed, so that the totals must be reloaded."""
 
     @property
     def zone(self) -> tzinfo:
@@ -68,40 +68,40 @@ class Totals:
 
     @property
     def household(self) -> UsageSummary:
-        """Everybody's use."""
-        self._turn()
+        """The usage of all subjects."""
+        self._roll_over()
         return self._household.copy()
 
     def of(self, subject: Subject, subject_id: str) -> UsageSummary:
-        """What a backend, key or user used; nothing where none is known."""
-        self._turn()
+        """The usage of a backend, key or user; empty if unknown."""
+        self._roll_over()
         found = self._subjects[subject].get(subject_id)
         return UsageSummary() if found is None else found.copy()
 
     def ids(self, subject: Subject) -> list[str]:
-        """Of whom something is known."""
+        """The ids with recorded usage."""
         return list(self._subjects[subject])
 
     def add(self, generation: Generation) -> None:
         """Add a record."""
-        self._turn()
+        self._roll_over()
         day = day_of(generation.created, self._zone)
-        for standing in (
+        for summary in (
             self._household,
-            self._standing(Subject.BACKEND, generation.backend_id),
-            self._standing(Subject.KEY, generation.key_id),
-            self._standing(Subject.USER, generation.user_id),
+            self._summary(Subject.BACKEND, generation.backend_id),
+            self._summary(Subject.KEY, generation.key_id),
+            self._summary(Subject.USER, generation.user_id),
         ):
-            if standing is None:
+            if summary is None:
                 continue
-            standing.total.add(generation)
+            summary.total.add(generation)
             if (day.year, day.month) == (self._date.year, self._date.month):
-                standing.month.add(generation)
+                summary.month.add(generation)
             if day == self._date:
-                standing.today.add(generation)
+                summary.today.add(generation)
 
-    def apply(self, read: Totals, pending: Iterable[Generation], known: Callable[[str], bool]) -> None:
-        """Take the sums that were read, and add the records that were not written then. Keys that are not `known` are others."""
+    def replace(self, read: Totals, pending: Iterable[Generation], known: Callable[[str], bool]) -> None:
+        """Replace the sums by those `read`, and add the `pending` records. Keys that are not `known` are merged into `OTHER`."""
         if (read._zone, read._date) != (self._zone, self.date):
             self.stale = True
             return
@@ -112,31 +112,31 @@ class Totals:
             self.add(generation)
         keys = self._subjects[Subject.KEY]
         for key_id in [key_id for key_id in keys if key_id != OTHER and not known(key_id)]:
-            standing = keys.pop(key_id)
+            summary = keys.pop(key_id)
             other = keys.setdefault(OTHER, UsageSummary())
             for name in ("today", "month", "total"):
-                getattr(other, name).merge(getattr(standing, name))
+                getattr(other, name).merge(getattr(summary, name))
 
     def read(self, connection: Connection) -> Totals:
-        """What the database says, in the database's thread."""
+        """Read the totals; runs in the database thread."""
         read = Totals(self._zone, self._now)
         today = read._date
         month = today.replace(day=1), month_end(today)
         for name, (start, end) in (("today", (today, today)), ("month", month), ("total", (None, None))):
             for use in rollups.read(connection, group_by=(Group.BACKEND,), start=start, end=end):
-                getattr(read._household, name).merge(use.sums)
-                read._merge(Subject.BACKEND, use.group[Group.BACKEND], name, use.sums)
+                getattr(read._household, name).merge(use.aggregate)
+                read._merge(Subject.BACKEND, use.group[Group.BACKEND], name, use.aggregate)
             for use in rollups.read(connection, group_by=(Group.KEY, Group.USER), start=start, end=end):
-                read._merge(Subject.KEY, use.group[Group.KEY], name, use.sums)
-                read._merge(Subject.USER, use.group[Group.USER], name, use.sums)
+                read._merge(Subject.KEY, use.group[Group.KEY], name, use.aggregate)
+                read._merge(Subject.USER, use.group[Group.USER], name, use.aggregate)
         return read
 
-    def _merge(self, subject: Subject, subject_id: str, name: str, sums: Aggregate) -> None:
-        standing = self._standing(subject, subject_id if subject_id not in ("", FORGOTTEN) else None)
-        if standing is not None:
-            getattr(standing, name).merge(sums)
+    def _merge(self, subject: Subject, subject_id: str, name: str, aggregate: Aggregate) -> None:
+        summary = self._summary(subject, subject_id if subject_id not in ("", FORGOTTEN) else None)
+        if summary is not None:
+            getattr(summary, name).merge(aggregate)
 
-    def _standing(self, subject: Subject, subject_id: str | None) -> UsageSummary | None:
+    def _summary(self, subject: Subject, subject_id: str | None) -> UsageSummary | None:
         if subject_id is None:
             return None
         known = self._subjects[subject]
@@ -144,15 +144,15 @@ class Totals:
             subject_id = OTHER
         return known.setdefault(subject_id, UsageSummary())
 
-    def _turn(self) -> None:
-        """Begin anew where a day is over; what is to be said of the new one is read again."""
+    def _roll_over(self) -> None:
+        """Reset the sums of today (and of the month) after midnight, and mark the totals as stale."""
         today = self.date
         if today == self._date:
             return
         month = (today.year, today.month) != (self._date.year, self._date.month)
         self._date = today
         self.stale = True
-        for standing in (self._household, *(found for known in self._subjects.values() for found in known.values())):
-            standing.today = Aggregate()
+        for summary in (self._household, *(found for known in self._subjects.values() for found in known.values())):
+            summary.today = Aggregate()
             if month:
-                standing.month = Aggregate()
+                summary.month = Aggregate()

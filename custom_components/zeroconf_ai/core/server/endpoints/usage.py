@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from ...accounting.usage import export
-from ...accounting.usage.rollups import Group, Use
+from ...accounting.usage.rollups import Group, UsageRow
 from ...engine import Caller
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ..dispatch import RequestContext
@@ -35,19 +35,19 @@ async def usage(gateway: Gateway, call: RequestContext) -> web.Response:
         raise InvalidRequestError("The range ends before it begins: 'from' must be 'to' or before.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
     limit = _limit(query.get("limit"), group_by)
-    uses = await gateway.ledger.use(start, end, group_by, **_whose(call.caller), limit=MAX_ROWS + 1)
+    uses = await gateway.ledger.usage(start, end, group_by, **_whose(call.caller), limit=MAX_ROWS + 1)
     if len(uses) > MAX_ROWS:
         raise InvalidRequestError(f"These are more than {MAX_ROWS} rows. Ask for fewer days, or group by less.", param="group_by")
-    uses = export.most(uses, limit)
+    uses = export.largest_groups(uses, limit)
     if written == "csv":
-        cells = export.use_cells(uses)
-        text = export.csv_text(list(cells[0]) if cells else export.columns_of_use(group_by), cells)
+        cells = export.usage_cells(uses)
+        text = export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells)
         named = {**call.headers, "Content-Disposition": f'attachment; filename="usage-{start}-{end}.csv"'}
         return web.Response(text=text, headers=named, content_type="text/csv", charset="utf-8")
     return call.json(_body(gateway, start, end, group_by, uses))
 
 
-def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses: list[Use]) -> dict[str, Any]:
+def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses: list[UsageRow]) -> dict[str, Any]:
     assert gateway.ledger is not None
     return {
         "object": "list",
@@ -55,8 +55,8 @@ def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses:
         "to": end.isoformat(),
         "time_zone": str(gateway.ledger.totals.zone),
         "group_by": [group.value for group in group_by],
-        "data": [export.use_row(use) for use in uses],
-        "total": export.use_row(export.total(uses)),
+        "data": [export.usage_row(use) for use in uses],
+        "total": export.usage_row(export.total(uses)),
     }
 
 
