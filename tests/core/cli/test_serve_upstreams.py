@@ -236,7 +236,11 @@ async def test_the_networks_providers_are_offered_after_its_own_and_not_itself(t
                 assert other.stop() == 0
                 await served.until_serves("gpt-4.1")
                 said = await served.stop()
-    offered = [line.partition("Offering ")[2] for line in said.splitlines() if "Offering " in line]
+    offered = [
+        line.partition("Added the discovered provider ")[2]
+        for line in said.splitlines()
+        if "Added the discovered provider" in line
+    ]
     assert [line.startswith(f"Found {os.getpid()} at ") for line in offered] == [True]
     assert SECRET not in said
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import ifaddr
 import pytest
 
-from zeroconf_ai.lan.interfaces import InterfaceAddress, interface_addresses, worth_advertising
+from zeroconf_ai.lan.interfaces import InterfaceAddress, interface_addresses, reachable_addresses
 
 LAN = ("eth0", "192.0.2.10")
 WIFI = ("wlan0", "198.51.100.3")
@@ -34,7 +34,7 @@ LO6 = ("lo", "::1")
     ],
 )
 def test_the_best_kind_there_is_and_ipv4_first(found: list[tuple[str, str]], expected: list[tuple[str, str]]) -> None:
-    addresses = worth_advertising(InterfaceAddress(name, ip_address(text)) for name, text in found)
+    addresses = reachable_addresses(InterfaceAddress(name, ip_address(text)) for name, text in found)
     assert addresses == tuple(ip_address(text) for _, text in expected)
 
 

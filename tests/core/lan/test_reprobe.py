@@ -179,7 +179,7 @@ async def test_reprober_unexpected_error_is_logged_and_asked_again(asked: Asked,
     await asked.clock.run(5)
     await reprober.close()
     assert calls > 2
-    assert "P1 could not be asked" in caplog.text
+    assert "Probing P1 failed" in caplog.text
 
 
 async def test_reprober_closed_leaves_no_task_behind(asked: Asked) -> None:

@@ -112,7 +112,7 @@ async def test_what_cannot_be_advertised_changes_nothing(
     await engine.checker.check(engine.add(backend("a", "m")))
     await asyncio.sleep(0.05)
     description.close()
-    assert "The advertisement stays as it was: too long" in caplog.text
+    assert "The advertisement was not updated: too long" in caplog.text
 
 
 async def test_its_own_word_for_itself_and_its_voice_stay() -> None:

@@ -15,9 +15,9 @@ from tests.support.fakes.provider import FakeProvider, running
 from tests.support.fakes.upstream import Upstream, answers
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.discovery import DiscoveryManager
-from zeroconf_ai.lan.provider_cache import MOST_PROVIDERS, CachedProvider, ProviderCache
+from zeroconf_ai.lan.provider_cache import MAX_PROVIDERS, CachedProvider, ProviderCache
 from zeroconf_ai.lan.trust import TrustStore
-from zeroconf_ai.presence.discovered_members import AFTER_OWN, DiscoveredMembers
+from zeroconf_ai.presence.discovered_members import DISCOVERED_PRIORITY_OFFSET, DiscoveredMembers
 from zeroconf_ai.protocol.record import SERVICE_TYPE, Auth, ServiceRecord
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -68,7 +68,7 @@ async def test_they_come_move_and_go(engine: Engine) -> None:
         hear(manager, record(2, here, id="own"))
         await until(engine, "m1")
         (member,) = engine.pool
-        assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", AFTER_OWN)
+        assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", DISCOVERED_PRIORITY_OFFSET)
         hear(manager, record(1, there))
         await asyncio.gather(*neighbours._tasks)
         await until(engine, "m1")  # it still answers where it was
@@ -143,7 +143,7 @@ async def test_one_that_was_there_before_is_offered_without_being_heard(engine: 
             while silent._tasks:
                 await asyncio.sleep(0.01)
         assert "/health" in [request.path for request in gone.received[2:]]
-        assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + AFTER_OWN)]
+        assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + DISCOVERED_PRIORITY_OFFSET)]
         await silent.close()
         assert not list(engine.pool)
 
@@ -160,27 +160,27 @@ async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp
         hear(manager, record(1, here, auth=Auth.TOKEN))
         await until(engine)
         await neighbours.close()
-    assert ProviderCache(file).places == ()
+    assert ProviderCache(file).providers == ()
 
 
 async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Path) -> None:
     file = tmp_path / "providers.json"
     remembered = ProviderCache(file)
-    for number in range(MOST_PROVIDERS + 5):
-        remembered.note(CachedProvider(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
-    remembered.note(CachedProvider("id-5", "P", "http://192.0.2.2:8000/v1", 7))
+    for number in range(MAX_PROVIDERS + 5):
+        remembered.put(CachedProvider(f"id-{number}", "P", "http://192.0.2.1:8000/v1", 7))
+    remembered.put(CachedProvider("id-5", "P", "http://192.0.2.2:8000/v1", 7))
     await remembered.close()
-    places = ProviderCache(file).places
-    assert places == remembered.places
+    places = ProviderCache(file).providers
+    assert places == remembered.providers
     assert (len(places), places[0].id, places[-1]) == (
-        MOST_PROVIDERS,
+        MAX_PROVIDERS,
         "id-6",
         CachedProvider("id-5", "P", "http://192.0.2.2:8000/v1", 7),
     )
     entries = [{"id": "a", "name": "A", "base_url": url} for url in ("file:///etc", "http://", "http://k:p@192.0.2.1", 5)]
     for text in ("", "{", "{}", "[5, null]", json.dumps(entries)):
         file.write_text(text)
-        assert ProviderCache(file).places == ()
+        assert ProviderCache(file).providers == ()
 
 
 async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: Engine) -> None:
@@ -196,7 +196,7 @@ async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: E
         hear(manager, replace(both, priority=3))
         (member,) = engine.pool
         async with asyncio.timeout(5):
-            while member.priority != AFTER_OWN + 3:
+            while member.priority != DISCOVERED_PRIORITY_OFFSET + 3:
                 await asyncio.sleep(0.01)
         await engine.checker.check(member)
         assert member.online, "an announcement does not lead it back to the dead address"

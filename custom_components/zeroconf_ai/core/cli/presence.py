@@ -9,7 +9,7 @@ import logging
 import click
 
 from ..lan.advertiser import Advertiser
-from ..lan.interfaces import Address, InterfaceAddress, interface_addresses, worth_advertising
+from ..lan.interfaces import Address, InterfaceAddress, interface_addresses, reachable_addresses
 from ..protocol.record import ServiceRecord
 from .network import open_zeroconf
 
@@ -22,7 +22,7 @@ def reachable_at(bound: Iterable[str], found: Iterable[InterfaceAddress]) -> tup
     """The addresses to advertise for a server that listens on `bound`, where `0.0.0.0` and `::` are all of their kind."""
     listening = [ip_address(text) for text in bound]
     anywhere = {address.version for address in listening if address.is_unspecified}
-    return worth_advertising(entry for entry in found if entry.address.version in anywhere or entry.address in listening)
+    return reachable_addresses(entry for entry in found if entry.address.version in anywhere or entry.address in listening)
 
 
 class Presence:

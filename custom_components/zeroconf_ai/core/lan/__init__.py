@@ -1,1 +1,1 @@
-"""Providers on the local network: which advertisements are kept, and when their providers are asked."""
+"""Providers on the local network: advertising, discovery, identity and trust."""

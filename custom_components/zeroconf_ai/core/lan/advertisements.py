@@ -1,4 +1,4 @@
-"""The advertisements that are kept: bounded, so that a flood of them neither fills the memory nor keeps real providers out."""
+"""`Advertisements`: a bounded store, so that a flood of records neither fills the memory nor displaces real providers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,21 +10,21 @@ type Key = tuple[str, str]
 """Service type and full name."""
 
 MAX_ADVERTISEMENTS = 256
-"""More than a household has."""
+"""More than a household needs."""
 MAX_PROTECTED_AT_ONE_ADDRESS = 16
-"""Providers of one address that keep their place because they have answered."""
+"""Known providers of one address that cannot be displaced."""
 
 
 class Advertisements:
-    """Records by key. When it is full, a new record takes the place of one whose provider never answered."""
+    """Service records by key. When full, a new record displaces one whose provider never answered."""
 
     def __init__(self, is_known: Callable[[ServiceRecord], bool]) -> None:
-        """`is_known` says whether a record's provider has answered or was confirmed."""
+        """`is_known` returns whether a record's provider has answered or was confirmed."""
         self._is_known = is_known
         self._records: dict[Key, ServiceRecord] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of records."""
         return len(self._records)
 
     def __iter__(self) -> Iterator[ServiceRecord]:
@@ -40,11 +40,11 @@ class Advertisements:
         return self._records.pop(key, None)
 
     def set(self, key: Key, record: ServiceRecord) -> None:
-        """Keep a record. Make room first."""
+        """Store a record; remove the one returned by `to_displace` first."""
         self._records[key] = record
 
     def to_displace(self, key: Key) -> Key | None:
-        """The key that has to go before `key` can be kept; None where there is room. Raises OverflowError where none may go."""
+        """The key to remove before `key` is stored; None if there is space. Raises OverflowError if none may be removed."""
         if key in self._records or len(self._records) < MAX_ADVERTISEMENTS:
             return None
         crowd = Counter(_address(record) for record in self._records.values())
@@ -54,8 +54,8 @@ class Advertisements:
             if not self._is_known(record) or crowd[_address(record)] > MAX_PROTECTED_AT_ONE_ADDRESS
         }
         if not candidates:
-            raise OverflowError("all providers that are advertised have answered")
-        return max(candidates, key=lambda kept: candidates[kept])  # the oldest of those that are alike
+            raise OverflowError("the store is full and all its providers have answered")
+        return max(candidates, key=lambda kept: candidates[kept])  # the oldest of equal candidates
 
 
 def _address(record: ServiceRecord) -> IPv4Address | IPv6Address | str:

@@ -1,6 +1,6 @@
 """Advertises a provider on the network: `Advertiser` (docs/protocol.md, section 1).
 
-Both service types carry the same name, so that one provider never looks like two. Times are seconds.
+Both service types use the same instance name, so that one provider never looks like two. Times are in seconds.
 """
 
 import asyncio
@@ -27,33 +27,33 @@ from ..protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
 _LOGGER = logging.getLogger(__name__)
 
 TTL = 120
-"""Of all records; python-zeroconf's own 75 minutes for TXT would keep a dead provider that long."""
+"""The TTL of all records; python-zeroconf's default of 75 minutes for TXT would keep a dead provider that long."""
 REFRESH_SECONDS = 55.0
-"""All records are announced again before half of their life is over."""
+"""All records are announced again before half of their TTL."""
 COALESCE_SECONDS = 2.0
-"""At most one announcement of changes in so long."""
+"""The minimum interval between two announcements of changes."""
 PROBE_MILLISECONDS = 1500
-"""Time to answer for whoever has the name: enough for three questions."""
+"""How long to wait for an owner of the name to answer: enough for three queries."""
 _MAX_NAME_BYTES = 63
-_MOST_NAMES = 100
+_MAX_NAMES = 100
 
 
 class Advertiser:
-    """Keeps one provider advertised, from `start` to `close`. Lives on one event loop."""
+    """Advertises one provider from `start` to `close`. Not thread-safe: all calls come from one event loop."""
 
     def __init__(self, zeroconf: AsyncZeroconf, record: ServiceRecord, *, saturn: bool = True) -> None:
-        """`zeroconf` is shared and stays open. `saturn`: advertise under Saturn's service type too, in its words.
+        """`zeroconf` is shared and stays open. `saturn`: also advertise under Saturn's service type with its TXT keys.
 
-        Raises RecordError for a record that cannot be advertised.
+        Raises RecordError for an invalid record.
         """
         self._zeroconf = zeroconf
         self._types = (SERVICE_TYPE, SATURN_TYPE) if saturn else (SERVICE_TYPE,)
         self._wanted_name = _instance_name(record.name)
         self._record = replace(record, name=self._wanted_name)
-        self._infos = self._describe(self._record)
-        self._rivals = _RivalListener(self)
+        self._infos = self._service_infos(self._record)
+        self._conflict_listener = _NameConflictListener(self)
         self._started = False
-        self._giving_way = False
+        self._renaming = False
         self._announced_at = 0.0
         self._change: asyncio.TimerHandle | None = None
         self._refresh: asyncio.TimerHandle | None = None
@@ -61,29 +61,29 @@ class Advertiser:
 
     @property
     def record(self) -> ServiceRecord:
-        """What is advertised; its name is the one that was free."""
+        """The advertised record, with the name that was free."""
         return self._record
 
     async def start(self) -> None:
-        """Find a free name, which takes about 1.5 s, and announce the provider under it."""
+        """Find a free name, which takes about 1.5 s, and announce the provider."""
         for name in _names(self._wanted_name):
             self._record = replace(self._record, name=name)
-            self._infos = self._describe(self._record)
+            self._infos = self._service_infos(self._record)
             if await self._is_free() and await self._register():
                 break
         else:
-            raise NonUniqueNameException(f"{self._wanted_name} and {_MOST_NAMES} names like it are taken")
+            raise NonUniqueNameException(f"{self._wanted_name} and {_MAX_NAMES} variants of it are in use")
         self._started = True
-        self._zeroconf.zeroconf.async_add_listener(self._rivals, None)
-        self._announced()
+        self._zeroconf.zeroconf.async_add_listener(self._conflict_listener, None)
+        self._schedule_refresh()
 
     def update(self, record: ServiceRecord) -> None:
-        """Advertise the provider as `record` has it, all but its name, from now on: at once, but at most every 2 s.
+        """Replace the advertised record except for its name. Announced at once, but at most every 2 s.
 
-        Raises RecordError for a record that cannot be advertised; the former stays.
+        Raises RecordError for an invalid record; the former one stays.
         """
         record = replace(record, name=self._record.name)
-        self._describe(record)
+        self._service_infos(record)
         if record == self._record:
             return
         self._record = record
@@ -92,7 +92,7 @@ class Advertiser:
             self._change = loop.call_at(max(loop.time(), self._announced_at + COALESCE_SECONDS), self._announce_change)
 
     async def close(self) -> None:
-        """Say goodbye. Safe to call twice, and before `start`."""
+        """Withdraw the advertisement. May be called twice, and before `start`."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,18 +103,18 @@ class Advertiser:
                 await asyncio.gather(*goodbyes)
 
     def lost_name(self, rival: str) -> None:
-        """Take another name: `rival`, another host, has the same and the older right to it."""
-        if not self._started or self._giving_way:
+        """Rename after a conflict with the host `rival`, which keeps the name."""
+        if not self._started or self._renaming:
             return
-        self._giving_way = True
-        _LOGGER.warning("%s is also called %r; taking another name", rival, self._record.name)
+        self._renaming = True
+        _LOGGER.warning("The host %s also uses the name %r; choosing another name", rival, self._record.name)
         self._spawn(self._rename(), "rename")
 
     def owns(self, name: str, host: str) -> bool:
-        """Whether an SRV record of that name is this provider's own (True), another's of the same name (False) is a conflict."""
+        """Whether an SRV record causes no conflict: it has another name, or is this provider's own."""
         return name.lower() not in {info.key for info in self._infos} or host.lower() == self._record.host.lower()
 
-    def _describe(self, record: ServiceRecord) -> list[AsyncServiceInfo]:
+    def _service_infos(self, record: ServiceRecord) -> list[AsyncServiceInfo]:
         texts = {SERVICE_TYPE: record.to_txt, SATURN_TYPE: record.to_saturn_txt}
         return [
             AsyncServiceInfo(
@@ -132,39 +132,39 @@ class Advertiser:
         ]
 
     async def _is_free(self) -> bool:
-        """Whether no other host answers to the name.
+        """Whether no other host uses the name.
 
-        python-zeroconf's own check asks for unicast answers only. Where another responder runs on the same machine (avahi,
-        a second provider), these end up at one of the two, so here it is asked by multicast too.
+        python-zeroconf's own check requests unicast answers. If another responder runs on the same machine (avahi, a second
+        provider), only one of the two receives them, so this check uses multicast.
         """
         found = [AsyncServiceInfo(info.type, info.name) for info in self._infos]
         await asyncio.gather(*(info.async_request(self._zeroconf.zeroconf, PROBE_MILLISECONDS) for info in found))
         return all(info.server is None or info.server.lower() == self._record.host.lower() for info in found)
 
     async def _register(self) -> bool:
-        """Announce under the name that was found free; False where this very program has it already."""
+        """Register the services under the current name; False if this process has registered the name already."""
         for position, info in enumerate(self._infos):
             try:
-                # Asked for already, both types at once: `cooperating_responders` leaves that out.
+                # `cooperating_responders` skips the probe, which `_is_free` has already done for both types at once.
                 broadcast = await self._zeroconf.async_register_service(info, cooperating_responders=True)
             except ServiceNameAlreadyRegistered:
                 for registered in self._infos[:position]:
                     await (await self._zeroconf.async_unregister_service(registered))
                 return False
-            self._keep(asyncio.ensure_future(broadcast))
+            self._track(asyncio.ensure_future(broadcast))
         return True
 
     def _announce_change(self) -> None:
         self._change = None
-        self._infos = self._describe(self._record)
+        self._infos = self._service_infos(self._record)
         for info in self._infos:
             self._spawn(self._update_service(info), "update")
-        self._announced()
+        self._schedule_refresh()
 
     async def _update_service(self, info: AsyncServiceInfo) -> None:
         await (await self._zeroconf.async_update_service(info))
 
-    def _announced(self) -> None:
+    def _schedule_refresh(self) -> None:
         loop = asyncio.get_running_loop()
         self._announced_at = loop.time()
         if self._refresh is not None:
@@ -179,9 +179,9 @@ class Advertiser:
 
     async def _rename(self) -> None:
         self._stop()
-        for info in self._infos:  # without a goodbye, which would take the other's pointer out of everybody's cache too
+        for info in self._infos:  # without a goodbye, which would also remove the other host's PTR record from all caches
             self._zeroconf.zeroconf.registry.async_remove(info)
-        self._giving_way = False
+        self._renaming = False
         await self.start()
 
     def _stop(self) -> None:
@@ -190,20 +190,20 @@ class Advertiser:
             if handle is not None:
                 handle.cancel()
         self._change = self._refresh = None
-        self._zeroconf.zeroconf.async_remove_listener(self._rivals)
+        self._zeroconf.zeroconf.async_remove_listener(self._conflict_listener)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        self._keep(asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai {what} {self._record.name}"))
+        self._track(asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai {what} {self._record.name}"))
 
-    def _keep(self, task: asyncio.Future[None]) -> None:
+    def _track(self, task: asyncio.Future[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-class _RivalListener(RecordUpdateListener):
-    """Notices another host that took the same name, at the same moment or while the network was in two parts.
+class _NameConflictListener(RecordUpdateListener):
+    """Detects another host with the same name, after a simultaneous start or a network partition.
 
-    Both notice it, and the one whose host name sorts later gives way (RFC 6762, 9, leaves the choice to the program).
+    Both hosts detect it, and the one whose host name sorts later renames (RFC 6762, 9, leaves the choice to the program).
     """
 
     def __init__(self, advertiser: Advertiser) -> None:
@@ -222,18 +222,18 @@ class _RivalListener(RecordUpdateListener):
 
 
 def _instance_name(name: str) -> str:
-    """`name` as an instance name: without dots, which python-zeroconf would take for the ends of labels, and at most 63 bytes."""
-    return _cut(" ".join(name.replace(".", " ").split()), _MAX_NAME_BYTES) or "ZeroConf AI"
+    """Convert `name` to an instance name: without dots, which python-zeroconf treats as label ends, and at most 63 bytes."""
+    return _truncate(" ".join(name.replace(".", " ").split()), _MAX_NAME_BYTES) or "ZeroConf AI"
 
 
 def _names(wanted: str) -> Iterator[str]:
     """The wanted name, then "Name (2)", "Name (3)" and so on."""
     yield wanted
-    for number in itertools.islice(itertools.count(2), _MOST_NAMES):
+    for number in itertools.islice(itertools.count(2), _MAX_NAMES):
         suffix = f" ({number})"
-        yield _cut(wanted, _MAX_NAME_BYTES - len(suffix)) + suffix
+        yield _truncate(wanted, _MAX_NAME_BYTES - len(suffix)) + suffix
 
 
-def _cut(text: str, size: int) -> str:
-    """`text` in at most `size` bytes of UTF-8, cut between characters."""
+def _truncate(text: str, size: int) -> str:
+    """Truncate `text` to `size` bytes of UTF-8, at a character boundary."""
     return text.encode()[:size].decode(errors="ignore").strip()

@@ -1,11 +1,11 @@
-"""Finds providers on the network and keeps the list true: `DiscoveryManager`.
+"""`DiscoveryManager`: finds providers on the network and keeps the list up to date.
 
     async with DiscoveryManager(ask=ask_health(session)) as discovery:  # `ask_health` is the engine's
         for provider in await discovery.scan_network():
             print(provider.record.name, provider.base_url, provider.state)
 
-An advertisement is a hint. Who says goodbye is gone at once; who dies without one stays in every mDNS cache for at least 1125 s
-(python-zeroconf raises a shorter PTR lifetime to that), so whether a provider lives is decided by asking it.
+An advertisement is only a hint. A provider that sends a goodbye is removed at once; one that crashes stays in all mDNS caches for
+at least 1125 s (python-zeroconf's minimum PTR lifetime), so a health probe decides whether a provider is alive.
 """
 
 import asyncio
@@ -30,55 +30,55 @@ from .trust import Trust, TrustStore
 _LOGGER = logging.getLogger(__name__)
 
 SCAN_SECONDS = 2.0
-"""How long a scan lasts at most."""
-SETTLE_SECONDS = 1.5
-"""A scan that heard nothing new for so long ends earlier. Who spoke a moment ago answers a second late (RFC 6762, 6)."""
+"""The maximum duration of a scan."""
+QUIET_SECONDS = 1.5
+"""A scan without news for this long ends. Responders may delay a repeated answer by a second (RFC 6762, 6)."""
 CACHE_SECONDS = 300.0
 RESOLVE_MILLISECONDS = 3000
 PROBE_SECONDS = 30.0
 FAILURES_UNTIL_OFFLINE = 3
 MAX_PARALLEL = 32
-"""Providers that are asked at a time, and names whose address is looked for at a time."""
+"""Maximum number of concurrent probes and of concurrent address lookups."""
 MAX_RESOLVING = 1024
-"""Names whose address is not known yet; of more, the oldest is given up until it is heard again."""
+"""Maximum number of pending address lookups; beyond it the oldest is cancelled until its name is heard again."""
 
 
 class ChangeKind(StrEnum):
-    """What became different."""
+    """The kind of a change."""
 
     ADDED = "added"
     UPDATED = "updated"
     MOVED = "moved"
-    """It is advertised at other addresses or another port."""
+    """Its addresses or port changed."""
     HEARD = "heard"
-    """It announced itself again, unchanged but for its load."""
+    """It announced itself again, unchanged except for its load."""
     REMOVED = "removed"
-    """It said goodbye, or its record ran out."""
+    """It sent a goodbye, or its record expired."""
     STATE = "state"
-    """A health probe found it alive, or dead."""
+    """The result of its health probe changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider: its best advertisement, and what asking it gave."""
+    """A provider: its best advertisement and the result of the latest probe."""
 
     record: ServiceRecord
     trust: Trust = Trust.NEW
     state: ProviderState | None = None
-    """None: not asked yet."""
+    """None before the first probe."""
     latency: float | None = None
-    """Seconds of the last successful probe."""
+    """Duration of the last successful probe in seconds."""
     error: str | None = None
     last_seen: float = field(default_factory=time.time)
     failures: int = 0
     answered_at: str | None = None
-    """The base URL at which it answered last."""
+    """The base URL of its last answer."""
     rivals: tuple[ServiceRecord, ...] = ()
-    """Other advertisements of the same id; those of other hosts may be an impostor's, or those of the provider itself."""
+    """Other advertisements of the same id; those from other hosts may be an impostor's."""
 
     @property
     def records(self) -> tuple[ServiceRecord, ...]:
-        """All its advertisements, the best first."""
+        """All advertisements, best first."""
         return (self.record, *self.rivals)
 
     @property
@@ -88,7 +88,7 @@ class Provider:
 
     @property
     def base_url(self) -> str:
-        """Where to speak to it: at the advertised address that answered, else at the first one."""
+        """The base URL to use: the advertised address that answered, else the first one."""
         return self.answered_at if self.answered_at in self.record.urls() else self.record.base_url()
 
 
@@ -102,7 +102,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What `select_best_provider` looks for."""
+    """Criteria of `select_best_provider`."""
 
     capabilities: frozenset[Capability] = frozenset()
     model: str | None = None
@@ -111,34 +111,34 @@ class Preferences:
 
 
 type ChangeCallback = Callable[[Change], None]
-type Ask = Callable[[ServiceRecord], Awaitable[Located]]
-"""Asks the provider of a record for its health, without any key. Raises an ApiError where it answers at no address."""
+type HealthProbe = Callable[[ServiceRecord], Awaitable[Located]]
+"""Requests the health of a record's provider without a key. Raises ApiError if no address answers."""
 
 
 class DiscoveryManager:
-    """Browses for both service types and puts together who is there. Lives on one event loop."""
+    """Browses for both service types and merges their records. Not thread-safe: all calls come from one event loop."""
 
     def __init__(
         self,
         zeroconf: AsyncZeroconf | None = None,
         *,
-        ask: Ask | None = None,
+        ask: HealthProbe | None = None,
         trust: TrustStore | None = None,
         own_ids: Iterable[str] = (),
     ) -> None:
-        """Use `zeroconf` and leave it open; without one, make one. With `ask`, providers are asked for their health.
+        """A given `zeroconf` stays open; without one, a new one is created. With `ask`, providers are probed for their health.
 
-        `own_ids` are advertised by this program itself and not reported.
+        `own_ids` are advertised by this program and not reported.
         """
         self.own_ids = set(own_ids)
         self.kept_ids: set[str] = set()
-        """Providers that the program knows: a flood of advertisements does not displace them."""
-        self._given = zeroconf
+        """Ids of providers in use: a flood of advertisements does not displace them."""
+        self._shared_zeroconf = zeroconf
         self._zeroconf: AsyncZeroconf | None = None
-        self._ask = ask
+        self._health_probe = ask
         self._trust = trust or TrustStore()
         self._browser: AsyncServiceBrowser | None = None
-        self._repeats = _Repeats(self._on_repeat)
+        self._repeat_listener = _RepeatListener(self._on_repeat)
         self._answered: set[str] = set()
         self._records = Advertisements(self._is_known)
         self._limit = asyncio.Semaphore(MAX_PARALLEL)
@@ -155,54 +155,54 @@ class DiscoveryManager:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop it."""
+        """Stop browsing."""
         await self.close()
 
     async def start(self) -> None:
-        """Begin to browse; does nothing where that goes on already."""
+        """Start browsing, unless it is running."""
         if self._browser is not None:
             return
-        self._zeroconf = self._given or AsyncZeroconf(ip_version=IPVersion.All)
-        self._zeroconf.zeroconf.async_add_listener(self._repeats, None)
-        # Asked by multicast from the start: unicast answers would end up at one of the responders on this machine (avahi), not
-        # necessarily here.
+        self._zeroconf = self._shared_zeroconf or AsyncZeroconf(ip_version=IPVersion.All)
+        self._zeroconf.zeroconf.async_add_listener(self._repeat_listener, None)
+        # Multicast questions from the start: if another responder runs on this machine (avahi), it may receive the unicast
+        # answers instead.
         self._browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf, list(SERVICE_TYPES), handlers=[self._on_change], question_type=DNSQuestionType.QM
         )
-        if self._ask is not None:
-            self._spawn(self._probe_for_ever(), "probe")
+        if self._health_probe is not None:
+            self._spawn(self._probe_periodically(), "probe")
 
     async def close(self) -> None:
-        """Stop everything; a given `AsyncZeroconf` stays open."""
+        """Stop browsing and probing; a given `AsyncZeroconf` stays open."""
         browser, self._browser = self._browser, None
         if browser is not None and self._zeroconf is not None:
-            self._zeroconf.zeroconf.async_remove_listener(self._repeats)
+            self._zeroconf.zeroconf.async_remove_listener(self._repeat_listener)
             await browser.async_cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._zeroconf is not None and self._given is None:
+        if self._zeroconf is not None and self._shared_zeroconf is None:
             await self._zeroconf.async_close()
         self._zeroconf = None
 
     @property
     def running(self) -> bool:
-        """Whether it browses."""
+        """Whether browsing is active."""
         return self._browser is not None
 
     @property
     def providers(self) -> list[Provider]:
-        """Who is known right now, in the order of preference."""
+        """The known providers in order of preference."""
         return sorted(self._providers.values(), key=_rank)
 
     def get(self, provider_id: str) -> Provider | None:
-        """The provider with that id, if it is advertised."""
+        """The advertised provider with an id, or None."""
         return self._providers.get(provider_id)
 
     async def scan_network(self, seconds: float = SCAN_SECONDS, *, force: bool = False) -> list[Provider]:
-        """Who is there, health included where there is something to ask with.
+        """Return the providers on the network, probed for their health if `ask` was given.
 
-        The answer of a scan less than five minutes old is used again, kept current by what was heard since, unless `force`.
+        Without `force`, the result of a scan in the last five minutes is reused; it is kept up to date by announcements.
         """
         await self.start()
         fresh = self._scanned_at is not None and time.monotonic() - self._scanned_at < CACHE_SECONDS
@@ -210,13 +210,13 @@ class DiscoveryManager:
             deadline = asyncio.get_running_loop().time() + seconds
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
-                    await self._settle()
+                    await self._wait_until_quiet()
             await self._probe_all()
             self._scanned_at = time.monotonic()
         return self.providers
 
     def watch_for_changes(self, callback: ChangeCallback) -> Callable[[], None]:
-        """Call `callback` on the event loop after every change. Returns what ends it. `start` must have been called."""
+        """Call `callback` on the event loop after every change; returns a function that unsubscribes. Requires `start`."""
         self._callbacks.append(callback)
 
         def stop() -> None:
@@ -228,12 +228,12 @@ class DiscoveryManager:
     def filter_by_capabilities(
         self, capabilities: Iterable[Capability], providers: Iterable[Provider] | None = None
     ) -> list[Provider]:
-        """Those that can do all of `capabilities`."""
+        """The providers that have all `capabilities`."""
         wanted = frozenset(capabilities)
         return [provider for provider in providers or self.providers if wanted <= provider.record.capabilities]
 
     def select_best_provider(self, preferences: Preferences | None = None) -> Provider | None:
-        """The preferred one of those that fit, are alive as far as is known, and are who they were before; None without one."""
+        """The most preferred provider that matches, is not known to be offline and has an unchanged identity, or None."""
         wanted = preferences or Preferences()
         fitting = [
             provider
@@ -242,37 +242,37 @@ class DiscoveryManager:
             and provider.state in (None, ProviderState.HEALTHY, ProviderState.DEGRADED)
             and (provider.trust is not Trust.MOVED or provider.record.auth is Auth.NONE)
             and (not wanted.free_only or provider.record.cost is Cost.FREE)
-            and _may_serve(provider.record, wanted.model)
+            and _may_serve_model(provider.record, wanted.model)
         ]
         if wanted.prefer_local:
             fitting.sort(key=lambda provider: provider.record.placement is not Placement.LOCAL)
         return fitting[0] if fitting else None
 
     def note_answer(self, provider_id: str, base_url: str | None) -> None:
-        """Remember that the provider has answered, and where: its advertisement is kept when there are too many."""
+        """Record that the provider answered, and where. Its advertisement is then protected from displacement."""
         if (provider := self._providers.get(provider_id)) is not None:
             self._answered.add(provider_id)
             self._providers[provider_id] = replace(provider, answered_at=base_url)
 
     async def usable(self, record: ServiceRecord) -> ServiceRecord | None:
-        """The record with the addresses that may be asked; None where it has none."""
+        """The record reduced to addresses that may be probed; None if there are none."""
         if record.addresses and not any(address.is_loopback for address in record.addresses):
             return record
         async with self._limit:
             return await without_foreign_loopback(record)
 
     async def probe(self, provider_id: str) -> Provider | None:
-        """Ask one provider how it is, now. None where it is not known; unchanged where there is nothing to ask with."""
+        """Probe one provider now. None for an unknown provider; unchanged without `ask`."""
         provider = self._providers.get(provider_id)
-        if provider is None or self._ask is None:
+        if provider is None or self._health_probe is None:
             return provider
         started = time.perf_counter()
         state, error, latency, failures, url = ProviderState.HEALTHY, None, provider.latency, 0, provider.answered_at
         try:
-            located = await self._ask(provider.record)
+            located = await self._health_probe(provider.record)
             latency, url = time.perf_counter() - started, located.base_url
-            if located.health is None:  # reachable: it only wants a key
-                state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} asks for a key"
+            if located.health is None:  # reachable, but requires a key
+                state, error = ProviderState.UNAUTHORIZED, f"{provider.record.name} requires an API key"
             elif located.health.status != "ok":
                 state = ProviderState.DEGRADED
             self.note_answer(provider_id, url)
@@ -288,7 +288,7 @@ class DiscoveryManager:
             fresh = replace(fresh, last_seen=time.time())
         self._providers[provider_id] = fresh
         if state is not provider.state:
-            self._tell(ChangeKind.STATE, fresh)
+            self._notify(ChangeKind.STATE, fresh)
         return fresh
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
@@ -297,12 +297,12 @@ class DiscoveryManager:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _settle(self) -> None:
-        """Return when nothing new was heard for a while."""
+    async def _wait_until_quiet(self) -> None:
+        """Wait until no news arrived for QUIET_SECONDS."""
         while True:
             self._heard.clear()
             try:
-                async with asyncio.timeout(SETTLE_SECONDS):
+                async with asyncio.timeout(QUIET_SECONDS):
                     await self._heard.wait()
             except TimeoutError:
                 return
@@ -314,13 +314,13 @@ class DiscoveryManager:
 
         await asyncio.gather(*map(probe, tuple(self._providers)))
 
-    async def _probe_for_ever(self) -> None:
+    async def _probe_periodically(self) -> None:
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             await self._probe_all()
 
     def _on_change(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-        """What the browser heard. Resolving takes time, so the newest news about a name replace older ones."""
+        """Handle an event of the browser. A newer event about a name cancels its pending address lookup."""
         key = (service_type, name)
         if (running := self._resolving.pop(key, None)) is not None:
             running.cancel()
@@ -337,7 +337,7 @@ class DiscoveryManager:
             del self._resolving[key]
 
     def _on_repeat(self, service_type: str, name: str) -> None:
-        """A provider announced what is known of it already: nothing changed, except that it lives."""
+        """Handle an unchanged announcement: it only shows that the provider is alive."""
         key = (service_type, name)
         record = self._records.get(key)
         if record is None and key not in self._resolving and self._zeroconf is not None:  # it was displaced
@@ -345,7 +345,7 @@ class DiscoveryManager:
         provider = self._providers.get(record.id) if record is not None else None
         if provider is not None:
             self._providers[provider.id] = provider = replace(provider, last_seen=time.time())
-            self._tell(ChangeKind.HEARD, provider)
+            self._notify(ChangeKind.HEARD, provider)
 
     async def _resolve(self, zeroconf: Zeroconf, key: tuple[str, str]) -> None:
         service_type, name = key
@@ -353,12 +353,12 @@ class DiscoveryManager:
         if not info.load_from_cache(zeroconf):
             async with self._limit:
                 if not await info.async_request(zeroconf, RESOLVE_MILLISECONDS):
-                    _LOGGER.debug("%r was announced and does not say where it is", name)
+                    _LOGGER.debug("%r was announced without an address", name)
                     return
         if (record := read_info(info)) is None:
             return
         if (record := await self.usable(record)) is None:
-            _LOGGER.info("The advertisement of %r is not used: it names no address that may be asked", name)
+            _LOGGER.info("The advertisement of %r is ignored: it has no usable address", name)
             self._forget(key)
             return
         self._remember(key, record)
@@ -369,7 +369,7 @@ class DiscoveryManager:
         try:
             displaced = self._records.to_displace(key)
         except OverflowError as err:
-            _LOGGER.debug("The advertisement of %r is not kept: %s", record.name, err)
+            _LOGGER.debug("The advertisement of %r is not stored: %s", record.name, err)
             return
         if displaced is not None:
             self._forget(displaced)
@@ -385,7 +385,7 @@ class DiscoveryManager:
             self._refresh(record.id)
 
     def _refresh(self, provider_id: str) -> None:
-        """Put the provider together again from its advertisements, of which it may have one under each service type."""
+        """Rebuild a provider from its advertisements (one per service type and host)."""
         records = [record for record in self._records if record.id == provider_id]
         former = self._providers.get(provider_id)
         self._heard.set()
@@ -393,46 +393,46 @@ class DiscoveryManager:
             if former is not None:
                 del self._providers[provider_id]
                 self._answered.discard(provider_id)
-                self._tell(ChangeKind.REMOVED, former)
+                self._notify(ChangeKind.REMOVED, former)
             return
-        # Our own dialect says more; of two hosts that claim one id, the one that was there first is believed.
+        # Our own service type has more fields; of two hosts with the same id, the first one wins.
         first_host = former.record.host if former is not None else records[0].host
         best = min(records, key=lambda record: (record.host != first_host, record.service_type != SERVICE_TYPE))
         if any(record.host != best.host for record in records):
-            _LOGGER.warning("Two hosts advertise the same id: %s and others as %s", best.host, best.name)
+            _LOGGER.warning("Several hosts advertise the same id: %s and others as %s", best.host, best.name)
         rivals = tuple(record for record in records if record is not best)
         trust = self._trust.judge(best)
         if former is None:
             self._providers[provider_id] = Provider(best, trust, rivals=rivals)
-            self._tell(ChangeKind.ADDED, self._providers[provider_id])
+            self._notify(ChangeKind.ADDED, self._providers[provider_id])
             return
         provider = replace(former, record=best, trust=trust, rivals=rivals, last_seen=time.time())
         self._providers[provider_id] = provider
         moved = (best.addresses, best.port, best.tls) != (former.record.addresses, former.record.port, former.record.tls)
-        if moved or _elsewhere(provider) - _elsewhere(former):
-            self._tell(ChangeKind.MOVED, provider)
+        if moved or _other_base_urls(provider) - _other_base_urls(former):
+            self._notify(ChangeKind.MOVED, provider)
         elif (replace(best, load=None), trust) != (replace(former.record, load=None), former.trust):
-            self._tell(ChangeKind.UPDATED, provider)
+            self._notify(ChangeKind.UPDATED, provider)
         elif best.load is not former.record.load:
-            self._tell(ChangeKind.HEARD, provider)
+            self._notify(ChangeKind.HEARD, provider)
 
     def _is_known(self, record: ServiceRecord) -> bool:
-        """Whether the record's provider has answered, or was confirmed."""
+        """Whether the record's provider has answered or was confirmed."""
         confirmed = self._trust.judge(record) in (Trust.KNOWN, Trust.MOVED)
         return confirmed or record.id in self._answered or record.id in self.kept_ids
 
-    def _tell(self, kind: ChangeKind, provider: Provider) -> None:
+    def _notify(self, kind: ChangeKind, provider: Provider) -> None:
         for callback in tuple(self._callbacks):
             try:
                 callback(Change(kind, provider))
             except Exception:
-                _LOGGER.exception("A listener failed on a change of %s", provider.record.name)
+                _LOGGER.exception("A listener for changes of %s failed", provider.record.name)
 
 
-class _Repeats(RecordUpdateListener):
-    """Hears the announcements that a browser does not report because they bring nothing new.
+class _RepeatListener(RecordUpdateListener):
+    """Receives announcements that the browser does not report because nothing changed.
 
-    Who crashed and came back says just what every cache still holds; it is how that is noticed before the next probe.
+    A provider that restarts after a crash announces what all caches still have; this detects it before the next probe.
     """
 
     def __init__(self, heard: Callable[[str, str], None]) -> None:
@@ -447,7 +447,7 @@ class _Repeats(RecordUpdateListener):
 
 
 def read_info(info: AsyncServiceInfo) -> ServiceRecord | None:
-    """The record of a resolved service, or None (logged) for one that must not be used."""
+    """Parse a resolved service; an invalid one is logged and gives None."""
     try:
         return ServiceRecord.from_txt(
             info.decoded_properties,
@@ -459,20 +459,20 @@ def read_info(info: AsyncServiceInfo) -> ServiceRecord | None:
             srv_priority=info.priority,
         )
     except (RecordError, ValueError) as err:
-        _LOGGER.info("The advertisement of %r is not used: %s", info.name, err)
+        _LOGGER.info("The advertisement of %r is ignored: %s", info.name, err)
         return None
 
 
-def _elsewhere(provider: Provider) -> frozenset[str]:
-    """The base URLs that only the rivals' advertisements name."""
+def _other_base_urls(provider: Provider) -> frozenset[str]:
+    """The base URLs that only the rivals advertise."""
     return frozenset(url for rival in provider.rivals for url in rival.base_urls()) - provider.record.base_urls()
 
 
-def _may_serve(record: ServiceRecord, model: str | None) -> bool:
-    """Whether the record lists the model, or leaves open whether there are more."""
+def _may_serve_model(record: ServiceRecord, model: str | None) -> bool:
+    """Whether the record lists the model or has an incomplete list."""
     return model is None or model in record.models or record.models_truncated or not record.models
 
 
 def _rank(provider: Provider) -> tuple[bool, int, float, str]:
-    dead = provider.state in (ProviderState.OFFLINE, ProviderState.UNAUTHORIZED)
-    return dead, provider.record.priority, provider.latency or 0.0, provider.record.name
+    unusable = provider.state in (ProviderState.OFFLINE, ProviderState.UNAUTHORIZED)
+    return unusable, provider.record.priority, provider.latency or 0.0, provider.record.name

@@ -1,8 +1,8 @@
-"""Decides whether an advertisement belongs to a confirmed provider, and whether that may be spoken to at a new address.
+"""Decides whether an advertisement belongs to a confirmed provider, and whether requests may go to a new address.
 
-An id is public and proves nothing (docs/protocol.md, section 1). A provider is followed to a new address only where its pinned
-certificate answers, where it proves that it knows the key, or where neither was confirmed: it is then known by its id alone.
-Otherwise its owner is asked, and neither a prompt nor a key goes to the new address meanwhile.
+An id is public and proves nothing (docs/protocol.md, section 1). A provider is followed to a new address only if its pinned
+certificate is presented there, if it proves that it knows the key, or if neither was confirmed, so that only its id is known.
+Otherwise the owner must confirm the address; until then neither prompts nor keys are sent to it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,39 +13,39 @@ from itertools import islice
 from ..protocol.record import Placement, ServiceRecord
 
 MAX_RECORDS = 8
-"""Advertisements of one id that are looked at."""
+"""Maximum number of advertisements of one id that are considered."""
 
 
 class Verdict(StrEnum):
-    """What an advertisement is to a confirmed provider."""
+    """The relation of an advertisement to a confirmed provider."""
 
     SAME = "same"
-    """The provider is where it was confirmed."""
+    """The provider is at its confirmed address."""
     MOVED_PROVEN = "moved_proven"
-    """It is at a new address: its pinned certificate answers there, or it proved that it knows the key."""
+    """It is at a new address, proven by its pinned certificate or by the key."""
     MOVED_UNPROVEN = "moved_unproven"
-    """A server at a new address says that it is the provider, and nothing proves it."""
+    """A server at a new address claims to be the provider without proof."""
     CHANGED = "changed"
-    """Another id, or another certificate than the pinned one (none included)."""
+    """Another id, or another certificate than the pinned one (or none)."""
     UNREACHABLE = "unreachable"
     """No server answers at the new address."""
 
 
 class Reply(StrEnum):
-    """What a probe found at an address, asked without the key."""
+    """The result of probing an address without the key."""
 
     PROVEN = "proven"
-    """The known id, and the proof of the key."""
+    """The known id with a proof of the key."""
     KNOWN = "known"
     """The known id."""
     UNNAMED = "unnamed"
-    """A provider that names no id."""
+    """A provider that reports no id."""
     WANTS_KEY = "wants_key"
-    """A server that answers nothing without a key."""
+    """A server that requires a key for every request."""
     OTHER = "other"
     """A provider with another id."""
     SILENT = "silent"
-    """No provider, or another certificate than the one that was to be shown."""
+    """No provider, or another certificate than the required one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,59 +54,59 @@ class Target:
 
     base_url: str
     fingerprint: str | None = None
-    """The certificate that must be shown."""
+    """The required certificate."""
     verify: bool = True
-    """Whether a certificate without a fingerprint is verified."""
+    """Whether the certificate is verified if there is no fingerprint."""
     public_only: bool = False
-    """Whether only public addresses are connected to."""
+    """Whether connections to private addresses are refused."""
     prove: bool = False
-    """Whether the proof of the key is asked for where the known id answers."""
+    """Whether to request a proof of the key from a server with the known id."""
 
 
 type Probe = Callable[[Target], Awaitable[Reply]]
-"""Asks an address who answers. Sends neither the key nor a prompt, and never raises for what it finds."""
+"""Identifies the server at an address. Sends neither key nor prompt, and does not raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What was confirmed of a provider."""
+    """The confirmed properties of a provider."""
 
     id: str
     base_url: str
-    """Empty where none is stored."""
+    """Empty if none is stored."""
     fingerprint: str | None = None
     verify: bool = True
     keyed: bool = False
-    """Whether a key is sent to it."""
+    """Whether requests to it carry a key."""
     provable: bool = False
-    """Whether the key is a generated one, which a provider may prove to know."""
+    """Whether the key is a generated one, which the provider can prove to know."""
     public_only: bool = False
-    """Whether only public addresses are connected to, because an advertisement named its host."""
+    """Whether connections to private addresses are refused, because an advertisement named the host."""
     ephemeral: bool = False
-    """Its key comes with each advertisement."""
+    """Whether its key comes with each advertisement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """What is known of an advertisement."""
+    """The result of `identify`."""
 
     verdict: Verdict
     record: ServiceRecord
     base_url: str | None = None
-    """The new address, where there is one."""
+    """The new address, if any."""
     follow: bool = False
-    """Whether the provider may be spoken to at `base_url` without asking its owner."""
+    """Whether requests may go to `base_url` without confirmation by the owner."""
 
 
 async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:
-    """What `record` is to the confirmed provider. Probes addresses only where the record names others than the confirmed one."""
+    """Relate `record` to the confirmed provider. Probes only if the record has other addresses than the confirmed one."""
     if record.id != known.id:
         return Identification(Verdict.CHANGED, record, record.base_url())
     same_address = known.base_url in record.base_urls()
     same_certificate = _keeps_certificate(record, known)
     if same_address and same_certificate:
         return Identification(Verdict.SAME, record)
-    if known.ephemeral and _is_upstream(record):  # another upstream may be anybody's, and the former one answers everybody
+    if known.ephemeral and _is_upstream(record):  # anyone may run another upstream, and the former one answers anyone
         return Identification(Verdict.MOVED_UNPROVEN, record, record.base_url())
     former = Reply.SILENT
     if known.base_url:
@@ -116,7 +116,7 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
         return Identification(Verdict.SAME, record)
     if not same_certificate:
         return Identification(Verdict.SAME if may_be_former else Verdict.CHANGED, record, record.base_url())
-    if _is_upstream(record):  # another host may be anybody's, and is not even asked
+    if _is_upstream(record):  # anyone may run another host, so it is not even probed
         return Identification(Verdict.SAME if may_be_former else Verdict.MOVED_UNPROVEN, record, record.base_url())
     found = await _probe_all(record, known, probe)
     if may_be_former and found.verdict is not Verdict.MOVED_PROVEN:
@@ -127,9 +127,9 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
 async def identify_any(
     records: Iterable[ServiceRecord], known: Confirmed, probe: Probe, *, beyond_confirmed: bool = False
 ) -> Identification:
-    """The strongest identification among the advertisements of one id, at least one: an impostor's hides no other.
+    """The strongest identification among the (at least one) advertisements of one id, so that an impostor hides none.
 
-    `beyond_confirmed`: nothing answers at the confirmed address, so the others of a record that lists it are looked at, too.
+    `beyond_confirmed`: the confirmed address does not answer, so the other addresses of a record that lists it are considered.
     """
     considered = [_without(record, known.base_url) if beyond_confirmed else record for record in islice(records, MAX_RECORDS)]
     found = [await identify(record, known, probe) for record in considered]
@@ -137,7 +137,7 @@ async def identify_any(
 
 
 async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:
-    """Probe the advertised addresses in turn, up to the first where the provider may be followed to."""
+    """Probe the advertised addresses in turn, up to the first that may be used."""
     pinned = known.fingerprint is not None
     asked: str | None = None
     for base_url in record.urls():
@@ -156,24 +156,24 @@ async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> I
 
 
 def _without(record: ServiceRecord, base_url: str) -> ServiceRecord:
-    """The record without one of its addresses, where it has others."""
+    """The record without one of its addresses, if it has others."""
     others = [address for address in record.addresses if record.base_url(address) != base_url]
     return record.with_addresses(others) if others else record
 
 
 def _keeps_certificate(record: ServiceRecord, known: Confirmed) -> bool:
-    """Whether the advertised connection is as safe as the confirmed one: the same certificate, and no TLS switched off."""
+    """Whether the advertised connection is as safe as the confirmed one: same certificate, and no downgrade from TLS."""
     downgraded = known.base_url.startswith("https:") and not record.base_url().startswith("https:")
     return record.fingerprint == known.fingerprint and not downgraded
 
 
 def _is_upstream(record: ServiceRecord) -> bool:
-    """Whether the record points at an upstream outside instead of at the host that advertises it."""
+    """Whether the record points to a cloud upstream instead of the advertising host."""
     return record.placement is Placement.CLOUD and record.api_base is not None
 
 
 class _Strength(IntEnum):
-    """Which identification counts where several hosts advertise one id."""
+    """The precedence of identifications if several hosts advertise one id."""
 
     NOTHING = 0
     ASK = 1

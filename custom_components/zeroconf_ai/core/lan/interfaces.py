@@ -1,4 +1,4 @@
-"""Which addresses of this machine are worth advertising."""
+"""Selects the addresses of this machine to advertise."""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -9,12 +9,12 @@ import ifaddr
 
 type Address = IPv4Address | IPv6Address
 
-_INNER_BRIDGE = re.compile(r"(?:docker|virbr|veth|cni|flannel|podman|lxcbr|lxdbr|vboxnet|vmnet)|br-[0-9a-f]{12}$")
-"""Networks of containers and virtual machines, which the other computers of the house cannot reach."""
+_VIRTUAL_BRIDGE = re.compile(r"(?:docker|virbr|veth|cni|flannel|podman|lxcbr|lxdbr|vboxnet|vmnet)|br-[0-9a-f]{12}$")
+"""Interfaces of containers and virtual machines, which other computers cannot reach."""
 
 
 class InterfaceAddress(NamedTuple):
-    """An address and the name of the interface that has it."""
+    """An address and its interface."""
 
     interface: str
     address: Address
@@ -25,10 +25,10 @@ def interface_addresses() -> list[InterfaceAddress]:
     return list(_read(ifaddr.get_adapters()))
 
 
-def worth_advertising(found: Iterable[InterfaceAddress]) -> tuple[Address, ...]:
-    """Those that others can reach, IPv4 first; the next best kind only where there is nothing better.
+def reachable_addresses(found: Iterable[InterfaceAddress]) -> tuple[Address, ...]:
+    """The addresses of the best available kind, IPv4 first.
 
-    In this order: addresses of the house's networks, of inner networks of containers, IPv6 link-local ones, loopback.
+    Kinds, best first: LAN addresses, addresses of container networks, IPv6 link-local addresses, loopback.
     """
     kinds: tuple[list[Address], ...] = ([], [], [], [])
     for interface, address in found:
@@ -44,11 +44,11 @@ def _kind(interface: str, address: Address) -> int:
         return 3
     if isinstance(address, IPv6Address) and address.is_link_local:
         return 2
-    return 1 if _INNER_BRIDGE.match(interface) else 0
+    return 1 if _VIRTUAL_BRIDGE.match(interface) else 0
 
 
 def _read(adapters: Iterable[ifaddr.Adapter]) -> Iterator[InterfaceAddress]:
     for adapter in adapters:
         for ip in adapter.ips:
-            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]  # IPv6 comes with flow and scope
+            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]  # IPv6: (address, flow info, scope id)
             yield InterfaceAddress(adapter.nice_name, ip_address(text))

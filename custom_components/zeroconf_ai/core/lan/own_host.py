@@ -1,7 +1,7 @@
-"""Whether a loopback advertisement is this host's own.
+"""Checks whether this host itself advertises a loopback address.
 
-Every program on the network may advertise 127.0.0.1 or ::1. Asking that address would ask this host's own services in the name
-of somebody else, so it is done only where a program on this host answers for the advertised name.
+Any host on the network can advertise 127.0.0.1 or ::1. A request to that address would reach this host's own services because
+of a foreign advertisement, so loopback addresses are used only if a program on this host advertises the name.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ _MDNS = ("224.0.0.251", 5353)
 
 
 async def without_foreign_loopback(record: ServiceRecord) -> ServiceRecord | None:
-    """The record with addresses that may be asked; None where it has none.
+    """The record reduced to usable addresses; None if there are none.
 
-    Loopback addresses count only where the record has no other and a program on this host advertises it.
+    Loopback addresses are usable only if the record has no other and a program on this host advertises it.
     """
     reachable = [address for address in record.addresses if not address.is_loopback]
     if reachable:
@@ -37,13 +37,13 @@ async def without_foreign_loopback(record: ServiceRecord) -> ServiceRecord | Non
 async def advertised_by_this_host(record: ServiceRecord) -> bool:
     """Whether a program on this host advertises the record's name with its port.
 
-    The question (RFC 6762, 6.7) leaves by the loopback interface from a port of 127.0.0.1, and the answer comes back to it by
-    unicast: a packet of another host reaches neither.
+    The query (RFC 6762, 6.7) is sent on the loopback interface from a port of 127.0.0.1, and the answer returns to it by unicast:
+    packets from other hosts reach neither.
     """
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[None] = loop.create_future()
     try:
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Answers(record, answered), sock=_socket())
+        transport, _ = await loop.create_datagram_endpoint(lambda: _AnswerProtocol(record, answered), sock=_socket())
     except OSError:
         return False
     try:
@@ -61,7 +61,7 @@ async def advertised_by_this_host(record: ServiceRecord) -> bool:
 
 
 def _socket() -> socket.socket:
-    """A socket on the loopback interface, whose multicast stays there. Raises OSError."""
+    """A socket whose multicast stays on the loopback interface. Raises OSError."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         made.setblocking(False)
@@ -80,13 +80,13 @@ def _name(record: ServiceRecord) -> str:
 def _question(record: ServiceRecord) -> bytes:
     query = DNSOutgoing(const._FLAGS_QR_QUERY)
     question = DNSQuestion(_name(record), const._TYPE_SRV, const._CLASS_IN)
-    question.unicast = True  # python-zeroconf drops a repeated question that wants a multicast answer
+    question.unicast = True  # python-zeroconf drops repeated questions for multicast answers
     query.add_question(question)
     return query.packets()[0]
 
 
-class _Answers(asyncio.DatagramProtocol):
-    """Resolves a future with the first answer that fits a record."""
+class _AnswerProtocol(asyncio.DatagramProtocol):
+    """Resolves a future at the first matching answer."""
 
     def __init__(self, record: ServiceRecord, answered: asyncio.Future[None]) -> None:
         self._record = record

@@ -1,4 +1,4 @@
-"""`ProviderCache`: the providers that were found last, kept in a file for a start on which the network is silent."""
+"""`ProviderCache`: recently found providers, stored in a file for starts without mDNS answers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from ..protocol.values import clean, mapping, whole
 
 _LOGGER = logging.getLogger(__name__)
 
-MOST_PROVIDERS = 64
+MAX_PROVIDERS = 64
 _MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class CachedProvider:
-    """Where a provider was: what it is asked by, and no secret."""
+    """The last address of a provider, without secrets."""
 
     id: str
     name: str
@@ -31,12 +31,12 @@ class CachedProvider:
 
     @classmethod
     def of(cls, record: ServiceRecord, base_url: str) -> Self:
-        """What is kept of an advertisement."""
+        """Build the cache entry of an advertisement."""
         return cls(record.id, record.name, base_url, record.priority)
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
-        """One entry of the file, or None for one that makes no sense."""
+        """Parse one entry of the file; None if it is invalid."""
         entry = mapping(data)
         provider_id, name, base_url = (clean(entry.get(key) or "") for key in ("id", "name", "base_url"))
         found = cls(provider_id, name, base_url, whole(entry.get("priority"), largest=65535))
@@ -44,74 +44,76 @@ class CachedProvider:
 
 
 class ProviderCache:
-    """The places, the newest last. Bounded; written whole, off the event loop, whenever one changes."""
+    """A bounded cache, newest last. The whole file is rewritten in a worker thread after each change."""
 
     def __init__(self, file: Path) -> None:
-        """Reads the file, where there is one. Blocks: made before the event loop has anything to do."""
+        """Reads the file, if it exists. Blocking: call before the event loop is in use."""
         self._file = file
-        self._places = _load(file)
+        self._providers = _load(file)
         self._saving: asyncio.Task[None] | None = None
-        self._dirty = False
+        self._has_changes = False
 
     @property
-    def places(self) -> tuple[CachedProvider, ...]:
-        """All of them."""
-        return tuple(self._places.values())
+    def providers(self) -> tuple[CachedProvider, ...]:
+        """All cached providers."""
+        return tuple(self._providers.values())
 
-    def note(self, place: CachedProvider) -> None:
-        """It is there."""
-        if self._places.get(place.id) == place:
+    def put(self, provider: CachedProvider) -> None:
+        """Add or update a provider."""
+        if self._providers.get(provider.id) == provider:
             return
-        self._places.pop(place.id, None)
-        self._places[place.id] = place
-        while len(self._places) > MOST_PROVIDERS:
-            del self._places[next(iter(self._places))]
+        self._providers.pop(provider.id, None)
+        self._providers[provider.id] = provider
+        while len(self._providers) > MAX_PROVIDERS:
+            del self._providers[next(iter(self._providers))]
         self._save()
 
     def forget(self, provider_id: str) -> None:
-        """It is not to be asked unseen; does nothing where it is not known."""
-        if self._places.pop(provider_id, None) is not None:
+        """Remove a provider, if it is cached."""
+        if self._providers.pop(provider_id, None) is not None:
             self._save()
 
     async def close(self) -> None:
-        """Wait until all is written."""
+        """Wait for pending writes."""
         if self._saving is not None:
             await asyncio.wait([self._saving])
 
     def _save(self) -> None:
-        self._dirty = True
+        self._has_changes = True
         if self._saving is None or self._saving.done():
-            self._saving = asyncio.get_running_loop().create_task(self._write(), name="zeroconf_ai remembered providers")
+            self._saving = asyncio.get_running_loop().create_task(self._write(), name="zeroconf_ai provider cache")
 
     async def _write(self) -> None:
-        while self._dirty:
-            self._dirty = False
+        while self._has_changes:
+            self._has_changes = False
             try:
-                await asyncio.to_thread(_store, self._file, self.places)
+                await asyncio.to_thread(_store, self._file, self.providers)
             except OSError as err:
-                _LOGGER.warning("The providers that were found cannot be kept in %s: %s", self._file, err.strerror)
+                _LOGGER.warning("The provider cache cannot be written to %s: %s", self._file, err.strerror)
 
 
-def _store(file: Path, places: tuple[CachedProvider, ...]) -> None:
+def _store(file: Path, providers: tuple[CachedProvider, ...]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
-    fresh.write_bytes(orjson.dumps(list(places), option=orjson.OPT_INDENT_2))
+    fresh.write_bytes(orjson.dumps(list(providers), option=orjson.OPT_INDENT_2))
     fresh.replace(file)
 
 
 def _load(file: Path) -> dict[str, CachedProvider]:
-    """What the file holds; one that cannot be read is as good as none: it is written anew with what is found."""
+    """Read the file; an unreadable file counts as empty and is overwritten later."""
     try:
         with file.open("rb") as opened:
             listed: Any = json.loads(opened.read(_MAX_BYTES))
     except FileNotFoundError:
         return {}
     except (OSError, json.JSONDecodeError) as err:
-        _LOGGER.warning("The providers that were found before cannot be read from %s: %s", file, err)
+        _LOGGER.warning("The provider cache cannot be read from %s: %s", file, err)
         return {}
     entries = listed if isinstance(listed, list) else ()
-    found = [place for entry in entries if isinstance(entry, Mapping) and (place := CachedProvider.parse(entry)) is not None]
-    return {place.id: place for place in found[-MOST_PROVIDERS:]}
+    found = [
+        provider for entry in entries if isinstance(entry, Mapping) and (provider := CachedProvider.parse(entry)) is not None
+    ]
+    return {provider.id: provider for provider in found[-MAX_PROVIDERS:]}
 
 
 def _is_url(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Asks advertised providers until they answer: a provider may announce itself before it listens."""
+"""`Reprober`: probes advertised providers until they answer, since a provider may announce itself before it listens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,18 +14,18 @@ _LOGGER = logging.getLogger(__name__)
 OVERDUE_SECONDS = 60.0
 """A provider that has not answered for this long is reported as overdue."""
 FIRST_PAUSE, LONGEST_FIRST_PAUSE = 0.25, 2.0
-"""Seconds between two attempts of the first minute: they grow from the former to the latter."""
+"""The pause between two attempts in the first minute grows from the first value to the second."""
 LONGEST_PAUSE = 300.0
 PARALLEL = 32
-"""Attempts at a time."""
+"""Maximum number of concurrent attempts."""
 RATE = 64.0
-"""Attempts per second, of all providers together."""
+"""Maximum number of attempts per second, for all providers together."""
 MAX_TARGETS = 256
 JITTER = 0.1
-"""Share of a pause by which it is shortened at random."""
+"""The maximum random reduction of a pause, as a fraction."""
 
 type Ask = Callable[[ServiceRecord], Awaitable[bool]]
-"""Asks the provider of a record once; True ends the asking."""
+"""Probes the provider of a record once; True ends the probing."""
 
 
 def pause_after(age: float) -> float:
@@ -37,7 +37,7 @@ def pause_after(age: float) -> float:
 
 @dataclass(slots=True, eq=False)
 class _Target:
-    """One provider that has not answered yet. Times are the clock's."""
+    """A provider that has not answered yet. Times are values of the reprober's clock."""
 
     record: ServiceRecord
     since: float
@@ -46,13 +46,13 @@ class _Target:
     overdue: bool = False
     task: asyncio.Task[None] | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set after the first attempt, and when the target is given up."""
+    """Set after the first attempt, or when the target is discarded."""
 
 
 class Reprober:
-    """One loop that asks all targets, each when it is due, those with the fewest attempts first.
+    """Probes all targets in one loop, each when it is due, those with the fewest attempts first.
 
-    A flood of advertisements that never answer delays the first attempts at a new provider no longer than one attempt takes.
+    Advertisements that never answer thus delay the first attempt at a new provider by at most the duration of one attempt.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Reprober:
         self._refilled = clock()
 
     def __contains__(self, provider_id: str) -> bool:
-        """Whether the provider is still asked."""
+        """Whether the provider is still being probed."""
         return provider_id in self._targets
 
     def add(self, record: ServiceRecord) -> None:
-        """Ask the provider from now on. One that is asked already is asked as if it were new.
+        """Start probing a provider, or restart if it is being probed.
 
-        Where there are MAX_TARGETS already, the one with the most attempts is given up.
+        Beyond MAX_TARGETS, the target with the most attempts is discarded.
         """
         now = self._clock()
         target = self._targets.get(record.id)
@@ -90,7 +90,7 @@ class Reprober:
             if len(self._targets) >= MAX_TARGETS:
                 self.discard(max(self._targets.values(), key=lambda target: target.attempts).record.id)
             target = self._targets[record.id] = _Target(record, now, now)
-        elif _place(target.record) != _place(record):
+        elif _without_load(target.record) != _without_load(record):
             target.record, target.since, target.due, target.overdue = record, now, now, False
         else:  # announced again: it may have been restarted
             target.record = record
@@ -101,7 +101,7 @@ class Reprober:
         self._wake.set()
 
     def discard(self, provider_id: str) -> None:
-        """Ask the provider no more; does nothing for one that is not asked."""
+        """Stop probing a provider, if it is being probed."""
         target = self._targets.pop(provider_id, None)
         if target is not None:
             target.asked.set()
@@ -109,13 +109,13 @@ class Reprober:
                 target.task.cancel()
 
     async def asked(self, provider_id: str) -> None:
-        """Wait until the provider was asked once, or is asked no more."""
+        """Wait for the first attempt at the provider, or until it is discarded."""
         target = self._targets.get(provider_id)
         if target is not None:
             await target.asked.wait()
 
     async def close(self) -> None:
-        """Ask nobody any more."""
+        """Stop all probing."""
         for provider_id in tuple(self._targets):
             self.discard(provider_id)
         loop, self._loop = self._loop, None
@@ -131,7 +131,7 @@ class Reprober:
             await self._pause(delay)
 
     async def _pause(self, delay: float | None) -> None:
-        """Wait for `delay` seconds (None: without end), or until something has changed."""
+        """Wait for `delay` seconds (None: indefinitely), or until `_wake` is set."""
         if delay is None:
             await self._wake.wait()
             return
@@ -144,7 +144,7 @@ class Reprober:
             await asyncio.gather(*waits, return_exceptions=True)
 
     def _start_due(self, now: float) -> float | None:
-        """Start the attempts that are due and allowed. Returns the seconds until there may be another; None: unknown."""
+        """Start all attempts that are due and allowed; returns the seconds until the next one, None if unknown."""
         self._allowance = min(RATE, self._allowance + (now - self._refilled) * RATE)
         self._refilled = now
         waiting = sorted((target for target in self._targets.values() if target.task is None), key=lambda found: found.attempts)
@@ -174,7 +174,7 @@ class Reprober:
         try:
             answered = await self._ask(record)
         except Exception:
-            _LOGGER.exception("%s could not be asked", record.name)
+            _LOGGER.exception("Probing %s failed", record.name)
             answered = False
         finally:
             target.task = None
@@ -183,8 +183,8 @@ class Reprober:
         if self._targets.get(record.id) is not target:
             return
         now = self._clock()
-        if target.record is not record and _place(target.record) != _place(record):
-            target.due = now  # it is advertised elsewhere meanwhile
+        if target.record is not record and _without_load(target.record) != _without_load(record):
+            target.due = now  # it was advertised at another address in the meantime
             return
         if answered:
             del self._targets[record.id]
@@ -196,6 +196,6 @@ class Reprober:
             self._overdue(record)
 
 
-def _place(record: ServiceRecord) -> ServiceRecord:
-    """The record without its load, which says nothing of where and what the provider is."""
+def _without_load(record: ServiceRecord) -> ServiceRecord:
+    """The record without its load, to compare address and properties."""
     return replace(record, load=None)

@@ -1,4 +1,4 @@
-"""Trust on first use: which identity a name was first confirmed with (docs/protocol.md, section 1)."""
+"""Trust on first use: pins the confirmed identity of each provider (docs/protocol.md, section 1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,41 +15,41 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Trust(StrEnum):
-    """What the pins say of an advertisement."""
+    """The result of comparing an advertisement with the pins."""
 
     NEW = "new"
-    """Neither its id nor its name was confirmed before."""
+    """Neither its id nor its name is pinned."""
     KNOWN = "known"
-    """The id that was confirmed, with its certificate, or at its address where it has none."""
+    """A pinned id with the pinned certificate, or without certificate at the pinned address."""
     MOVED = "moved"
-    """The id that was confirmed, at another address. An id proves nothing: see `identity`."""
+    """A pinned id at another address. An id proves nothing: see `identity`."""
     CHANGED = "changed"
-    """A confirmed name under another id, or a confirmed id with another certificate: to be confirmed anew, never used before."""
+    """A pinned name with another id, or a pinned id with another certificate: unusable until confirmed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What was confirmed of one provider."""
+    """The confirmed identity of one provider."""
 
     id: str
     name: str
     fingerprint: str | None = None
     base_url: str | None = None
-    """Where it was confirmed; None in files of versions that did not keep it."""
+    """The confirmed address; None in files of older versions."""
 
 
 class TrustStore:
-    """The confirmed identities of one user or program. With a file, they outlive the program."""
+    """The confirmed identities, stored in a file if one is given."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """`file` is read when it exists; one that cannot be read is kept aside, not overwritten."""
+        """`file` is read if it exists; an unreadable file is renamed, not overwritten."""
         self._file = file
         self._pins: dict[str, Pin] = {}
         if file is not None and file.exists():
             self._pins = _load(file)
 
     def judge(self, record: ServiceRecord) -> Trust:
-        """What the pins say of this advertisement."""
+        """Compare an advertisement with the pins."""
         pin = self._pins.get(record.id)
         if pin is not None:
             if pin.fingerprint:
@@ -58,17 +58,17 @@ class TrustStore:
         return Trust.CHANGED if any(pin.name == record.name for pin in self._pins.values()) else Trust.NEW
 
     def pin(self, provider_id: str) -> Pin | None:
-        """What was confirmed under an id."""
+        """The pin of an id, or None."""
         return self._pins.get(provider_id)
 
     def confirm(self, record: ServiceRecord, base_url: str | None = None) -> None:
-        """Pin this identity, at one of its addresses (by default its first); the name's former one, if any, is let go."""
+        """Pin this identity at one of its addresses (default: the first), replacing the name's former pin."""
         self._pins = {key: pin for key, pin in self._pins.items() if pin.name != record.name}
         self._pins[record.id] = Pin(record.id, record.name, record.fingerprint, base_url or record.base_url())
         self._save()
 
     def forget(self, provider_id: str) -> None:
-        """Let an identity go; does nothing for one that was not confirmed."""
+        """Remove the pin of an id, if there is one."""
         if self._pins.pop(provider_id, None) is not None:
             self._save()
 
@@ -88,7 +88,7 @@ def _load(file: Path) -> dict[str, Pin]:
         pins = [Pin(item["id"], item["name"], item.get("fingerprint"), item.get("base_url")) for item in entries]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as err:
         aside = file.with_suffix(".unreadable")
-        _LOGGER.warning("The confirmed providers in %s cannot be read (%s); kept as %s, starting afresh", file, err, aside)
+        _LOGGER.warning("The confirmed providers in %s cannot be read (%s); the file was renamed to %s", file, err, aside)
         file.replace(aside)
         return {}
     return {pin.id: pin for pin in pins}

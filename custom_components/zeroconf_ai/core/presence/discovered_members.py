@@ -1,4 +1,4 @@
-"""`DiscoveredMembers`: offers the network's providers beside one's own backends."""
+"""`DiscoveredMembers`: adds discovered providers to the pool beside the configured backends."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -24,15 +24,15 @@ from ..routing.pool.pool import Member
 
 _LOGGER = logging.getLogger(__name__)
 
-AFTER_OWN = 65536
-"""Added to the priority that a provider claims: whoever is on the network comes after the backends that the owner named."""
+DISCOVERED_PRIORITY_OFFSET = 65536
+"""Added to a provider's advertised priority, so that discovered providers come after configured backends."""
 
 
 class DiscoveredMembers:
-    """Keeps the providers that a `DiscoveryManager` finds in the engine, from `start` to `close`.
+    """Adds the providers of a `DiscoveryManager` to the engine, from `start` to `close`.
 
-    Those that ask for a key are left out, and those that took another's name. One that is advertised elsewhere is followed by the
-    rule of `identity`: no request goes to the new address before the same id answered there, and none answers at the former one.
+    Providers that require a key or use another provider's name are ignored. A provider at a new address is followed by the rules
+    of `identity`: no request goes there before the same id answered there and no longer at the former address.
     """
 
     def __init__(
@@ -42,32 +42,32 @@ class DiscoveredMembers:
         session: aiohttp.ClientSession,
         remembered: ProviderCache | None = None,
     ) -> None:
-        """`discovery` is running, and leaves out this server's own id; it and `session` are shared and stay open.
+        """`discovery` must be running and exclude this server's own id; it and `session` are shared and stay open.
 
-        Who is `remembered` is tried at the start, heard or not, and offered where the same one answers.
+        Providers in the cache `remembered` are probed at the start and added if the same id answers.
         """
         self._engine = engine
         self._discovery = discovery
         self._session = session
-        self._remembered = remembered
+        self._provider_cache = remembered
         self._backends: dict[str, ZeroconfAIBackend] = {}
         self._confirmed: dict[str, Confirmed] = {}
-        """What each provider was taken in with, by its id."""
-        self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # then the watch is enough
+        """The properties with which each provider was added, by id."""
+        self._reprober = Reprober(self._answers, lambda record: self._reprober.discard(record.id))  # the health loop goes on
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Take in who is known, and who comes."""
+        """Add the known providers and listen for changes."""
         self._stop = self._discovery.watch_for_changes(self._on_change)
         for provider in self._discovery.providers:
-            self._take(provider)
-        for place in self._remembered.places if self._remembered is not None else ():
-            if place.id not in self._backends and place.id not in self._discovery.own_ids:
-                self._spawn(self._try(place), "try")
+            self._add_or_update(provider)
+        for cached in self._provider_cache.providers if self._provider_cache is not None else ():
+            if cached.id not in self._backends and cached.id not in self._discovery.own_ids:
+                self._spawn(self._try_cached(cached), "try")
 
     async def close(self) -> None:
-        """Let them go."""
+        """Remove all discovered providers."""
         if self._stop is not None:
             self._stop()
         for task in tuple(self._tasks):
@@ -76,20 +76,20 @@ class DiscoveredMembers:
         await self._reprober.close()
         for provider_id in tuple(self._backends):
             await self._remove(provider_id)
-        if self._remembered is not None:
-            await self._remembered.close()
+        if self._provider_cache is not None:
+            await self._provider_cache.close()
 
     def _on_change(self, change: Change) -> None:
         provider = change.provider
-        if not _usable(provider) and self._remembered is not None:
-            self._remembered.forget(provider.id)
+        if not _usable(provider) and self._provider_cache is not None:
+            self._provider_cache.forget(provider.id)
         if change.kind is ChangeKind.REMOVED or not _usable(provider):
-            self._spawn(self._drop(provider.id), "drop")
+            self._spawn(self._remove_unless_usable(provider.id), "drop")
         elif change.kind is not ChangeKind.STATE:
-            self._take(provider, heard=change.kind is ChangeKind.HEARD)
+            self._add_or_update(provider, heard=change.kind is ChangeKind.HEARD)
 
-    def _take(self, provider: Provider, *, heard: bool = False) -> None:
-        """Take a provider in, or what is new of it. One that was only heard is asked how it is, if it was gone."""
+    def _add_or_update(self, provider: Provider, *, heard: bool = False) -> None:
+        """Add or update a provider. After an unchanged announcement (`heard`) it is checked only if it was offline."""
         if not _usable(provider):
             return
         record = provider.record
@@ -109,7 +109,7 @@ class DiscoveredMembers:
         self._update(backend, record, heard=heard)
 
     async def _follow(self, backend: ZeroconfAIBackend, provider: Provider) -> None:
-        """Move to another advertised address where that is allowed."""
+        """Switch the backend to another advertised address if `identity` allows it."""
         found = await self._identify(backend, provider)
         if found is not None and backend.base_url in found.record.base_urls():
             self._update(backend, found.record)
@@ -119,7 +119,7 @@ class DiscoveredMembers:
     async def _identify(
         self, backend: ZeroconfAIBackend, provider: Provider, *, beyond_confirmed: bool = False
     ) -> Identification | None:
-        """What a provider's advertisements are, after the backend was moved where that is allowed. None: it was let go."""
+        """Identify a provider and switch its backend if allowed; None if the backend was removed in the meantime."""
         known = self._confirmed.get(provider.id)
         if known is None:
             return None
@@ -133,45 +133,45 @@ class DiscoveredMembers:
         return found
 
     def _update(self, backend: ZeroconfAIBackend, record: ServiceRecord, *, heard: bool = False) -> None:
-        """Take over what a provider's advertisement at its address says."""
-        if self._remembered is not None and not record.id_derived:  # another could not be told from it later
-            self._remembered.note(CachedProvider.of(record, backend.base_url))
+        """Update the backend and its member from the provider's advertisement."""
+        if self._provider_cache is not None and not record.id_derived:  # a derived id cannot be verified later
+            self._provider_cache.put(CachedProvider.of(record, backend.base_url))
         backend.announce(record)
         member = self._engine.pool.get(_member_id(record.id))
         if member is None:
             return
-        member.priority_override = record.priority + AFTER_OWN
+        member.priority_override = record.priority + DISCOVERED_PRIORITY_OFFSET
         if not heard or not member.online:
-            self._spawn(self._ask(member, record), "ask")
+            self._spawn(self._check(member, record), "ask")
 
-    async def _ask(self, member: Member, record: ServiceRecord) -> None:
-        """Ask how it is; one that announces itself before it listens is asked again soon."""
+    async def _check(self, member: Member, record: ServiceRecord) -> None:
+        """Check a member's health; one that is still offline is probed again soon."""
         await self._engine.checker.check(member, models=True)
         if not member.online and record.id in self._backends:
             self._reprober.add(record)
 
     async def _answers(self, record: ServiceRecord) -> bool:
-        """Whether it answers now, or is not offered any more."""
+        """Whether probing can end: the provider answers or was removed."""
         member = self._engine.pool.get(_member_id(record.id))
         if member is None:
             return True
         await self._engine.checker.check(member, models=True)
         return member.online
 
-    async def _try(self, place: CachedProvider) -> None:
-        """Offer one that was there before, if it still is and nobody has heard of it by then."""
-        endpoint = Endpoint(place.base_url, public_only=names_public_host(place.base_url))
-        backend = self._backend(place.id, place.name, endpoint)
-        backend.identity = place.id
+    async def _try_cached(self, cached: CachedProvider) -> None:
+        """Add a cached provider if the same id still answers and discovery has not added it by then."""
+        endpoint = Endpoint(cached.base_url, public_only=names_public_host(cached.base_url))
+        backend = self._backend(cached.id, cached.name, endpoint)
+        backend.identity = cached.id
         try:
             await backend.health()
         except ApiError as err:
-            _LOGGER.info("%s is not at %s any more: %s", place.name, place.base_url, err.log_text)
+            _LOGGER.info("The cached provider %s does not answer at %s: %s", cached.name, cached.base_url, err.log_text)
             return
-        if backend.answered_as != place.id or place.id in self._backends:
+        if backend.answered_as != cached.id or cached.id in self._backends:
             return
-        member = self._offer(place.id, backend, None)
-        member.priority_override = place.priority + AFTER_OWN
+        member = self._offer(cached.id, backend, None)
+        member.priority_override = cached.priority + DISCOVERED_PRIORITY_OFFSET
         await self._engine.checker.check(member, models=True)
 
     def _backend(self, provider_id: str, name: str, endpoint: Endpoint) -> ZeroconfAIBackend:
@@ -183,18 +183,18 @@ class DiscoveredMembers:
             provider_id, backend.base_url, fingerprint, public_only=backend.endpoint.public_only
         )
         backend.relocate = partial(self._relocate, provider_id, backend)
-        _LOGGER.info("Offering %s at %s too", backend.info.name, backend.base_url)
+        _LOGGER.info("Added the discovered provider %s at %s", backend.info.name, backend.base_url)
         return self._engine.add(backend)
 
     async def _relocate(self, provider_id: str, backend: ZeroconfAIBackend) -> bool:
-        """Move the backend to the advertised address that answers, if that is another one."""
+        """Switch the backend to another advertised address that answers; returns whether it did."""
         provider = self._discovery.get(provider_id)
         if provider is None:
             return False
         found = await self._identify(backend, provider, beyond_confirmed=True)
         return found is not None and found.follow
 
-    async def _drop(self, provider_id: str) -> None:
+    async def _remove_unless_usable(self, provider_id: str) -> None:
         if (back := self._discovery.get(provider_id)) is None or not _usable(back):
             await self._remove(provider_id)
 
@@ -206,7 +206,7 @@ class DiscoveredMembers:
             self._engine.pool.tell(_member_id(provider_id))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai neighbour {what}")
+        task = asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai discovered {what}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -216,5 +216,5 @@ def _usable(provider: Provider) -> bool:
 
 
 def _member_id(provider_id: str) -> str:
-    """What it is called in the pool: no configured id holds a colon, whatever a provider claims to be."""
+    """The id in the pool: configured ids contain no colon, so a provider cannot impersonate one."""
     return f"lan:{provider_id}"
