@@ -55,7 +55,7 @@ class Pass(Admission):
         return frozenset()
 
     @override
-    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         self._control.settled.append(generation)
 
 

@@ -53,7 +53,7 @@ async def main():
     while True:
         admission = await books.gatekeeper.admit(Asked("http", "chat", "m", worst_costs={"cloud": 9}))
         record = Generation("g", time.time(), "http", "chat", "m", Outcome.OK, backend_id="cloud", cost=7)
-        admission.settle(record)
+        admission.reconcile(record)
         books.ledger.record(record)
         spent += 7
         print(time.monotonic(), spent, flush=True)
