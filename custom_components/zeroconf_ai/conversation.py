@@ -11,8 +11,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import intent
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .assist.chat_loop import Progress
-from .assist.local_fallback import async_ask_home
+from .assist.chat_loop import AnswerProgress
+from .assist.local_fallback import async_ask_default_agent
 from .assist.spoken import async_done, async_sentence
 from .const import CONF_LOCAL_FALLBACK, DOMAIN, SUBENTRY_CONVERSATION
 from .core.engine import Source
@@ -68,14 +68,16 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
             return err.as_conversation_result()
         user_id = user_input.context.user_id
         user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
-        begin, progress = len(chat_log.content), Progress()
+        begin, progress = len(chat_log.content), AnswerProgress()
         try:
             answer = await self.talker(Source.ASSIST, user).talk(chat_log, progress=progress)
         except (ApiError, HomeAssistantError) as err:
             chat_log.async_trace({"error": log_failure(self.entity_id, err)})
             if not progress.begun:
                 del chat_log.content[begin:]  # thoughts that led to nothing
-                if options.get(CONF_LOCAL_FALLBACK, True) and (result := await async_ask_home(self.hass, user_input, chat_log)):
+                if options.get(CONF_LOCAL_FALLBACK, True) and (
+                    result := await async_ask_default_agent(self.hass, user_input, chat_log)
+                ):
                     return result
             return await self._async_failed(user_input, chat_log, sentence_key(err), begun=progress.begun)
         if not answer:

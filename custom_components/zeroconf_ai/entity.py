@@ -81,8 +81,8 @@ def add_usage_entities(
         return
 
     @callback
-    def add(account: UsageTracker) -> None:
-        async_add_entities(make(account), config_subentry_id=account.subentry_id)
+    def add(tracker: UsageTracker) -> None:
+        async_add_entities(make(tracker), config_subentry_id=tracker.subentry_id)
 
     entry.async_on_unload(gateway.accounts.listen(add))
 

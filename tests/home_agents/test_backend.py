@@ -22,7 +22,7 @@ from custom_components.zeroconf_ai.core.protocol.errors import (
 )
 from custom_components.zeroconf_ai.core.protocol.record import Capability
 from custom_components.zeroconf_ai.core.protocol.request import Kind, Request
-from custom_components.zeroconf_ai.home_agents.backend import MAX_ALIKE, follow_renames, model_of
+from custom_components.zeroconf_ai.home_agents.backend import MAX_IDENTICAL, follow_renames, model_of
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.config_entries import ConfigSubentryData
@@ -384,7 +384,7 @@ async def test_a_request_of_the_homes_own_agents_is_not_for_an_agent(home: HomeA
 async def test_an_agent_that_asks_this_gateway_by_a_detour_is_stopped(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(asyncio.Event())
     agent = backend(home)
-    answers = [await agent.send(chat("Hello")) for _ in range(MAX_ALIKE)]
+    answers = [await agent.send(chat("Hello")) for _ in range(MAX_IDENTICAL)]
     with pytest.raises(LoopDetectedError, match="use this gateway itself"):
         await agent.send(chat("Hello"))
     answers.append(await agent.send(chat("Something else")))

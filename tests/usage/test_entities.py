@@ -16,7 +16,7 @@ from custom_components.zeroconf_ai.core.accounting.usage.generation import Gener
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.usage import trackers
-from custom_components.zeroconf_ai.usage.coordinators import RATE_LIMITED_SECONDS, RECENT, Recent
+from custom_components.zeroconf_ai.usage.coordinators import RATE_LIMITED_SECONDS, RECENT_REQUESTS, RecentRequests
 from custom_components.zeroconf_ai.usage.display_names import DeviceNames
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
@@ -289,16 +289,16 @@ async def test_what_is_disabled_at_first_shows_the_last_requests(hass: HomeAssis
 
 
 def test_only_the_last_requests_count() -> None:
-    recent = Recent()
+    recent = RecentRequests()
     assert (recent.tokens_per_second, recent.error_rate, recent.first_token(50)) == (None, None, None)
 
     def add(**fields: Any) -> None:
         recent.add(Generation("gen", 0.0, "http", "chat", "auto", **{"outcome": Outcome.OK, **fields}))
 
-    for _ in range(RECENT):
+    for _ in range(RECENT_REQUESTS):
         add(outcome=Outcome.ERROR)
     assert recent.error_rate == 100.0
-    for number in range(1, RECENT + 1):
+    for number in range(1, RECENT_REQUESTS + 1):
         add(first_token=number / 100, stream=True, duration=number / 100 + 1, usage=Usage(completion_tokens=30))
     assert (recent.error_rate, recent.first_token(50), recent.first_token(95)) == (0.0, 0.5, 0.95)
     assert recent.tokens_per_second == pytest.approx(30)

@@ -57,7 +57,7 @@ _HINTS = {
 }
 """What servers call them in their errors, where that is not the parameter's own name."""
 
-_STOP = "Answer the user now with what you know. Do not call any more tools."
+_ANSWER_NOW = "Answer the user now with what you know. Do not call any more tools."
 _JSON_ONLY = "Answer with nothing but a JSON object that fits this JSON schema:\n{schema}"
 _CORRECT = "That answer cannot be used: {error}. Answer again with nothing but a JSON object that fits the schema."
 
@@ -65,7 +65,7 @@ type Deltas = AsyncGenerator[conversation.AssistantContentDeltaDict | conversati
 
 
 @dataclass(slots=True)
-class Progress:
+class AnswerProgress:
     """How far an answer came."""
 
     begun: bool = False
@@ -96,7 +96,7 @@ class ChatLoop:
         self,
         chat_log: conversation.ChatLog,
         *,
-        progress: Progress | None = None,
+        progress: AnswerProgress | None = None,
         structure: vol.Schema | None = None,
         task: str = "",
         rounds: int = MAX_TOOL_ITERATIONS,
@@ -108,7 +108,7 @@ class ChatLoop:
         """
         files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
         body = self._body(chat_log)
-        progress = progress or Progress()
+        progress = progress or AnswerProgress()
         schema: dict[str, Any] | None = None
         if structure is not None:
             serializer = chat_log.llm_api.custom_serializer if chat_log.llm_api else None
@@ -121,7 +121,7 @@ class ChatLoop:
             history = trim_history(chat_log.content, self.options.get(CONF_MAX_HISTORY, DEFAULT_MAX_HISTORY))
             messages = messages_to_json(history, files) + extra
             if last and body.get("tools"):
-                messages.append({"role": "user", "content": _STOP})
+                messages.append({"role": "user", "content": _ANSWER_NOW})
             known = len(chat_log.content)
             message = await self._round(
                 chat_log, body, messages, schema, task, progress, force_answer=last, first=not round_number
@@ -169,7 +169,7 @@ class ChatLoop:
         messages: list[dict[str, Any]],
         schema: dict[str, Any] | None,
         task: str,
-        progress: Progress,
+        progress: AnswerProgress,
         *,
         force_answer: bool,
         first: bool,
@@ -210,7 +210,7 @@ class ChatLoop:
         return {"messages": [*messages, {"role": "user", "content": _JSON_ONLY.format(schema=json_dumps(schema))}]}
 
     async def _deltas(
-        self, chat_log: conversation.ChatLog, reply: Reply, message: Message, progress: Progress, *, force_answer: bool
+        self, chat_log: conversation.ChatLog, reply: Reply, message: Message, progress: AnswerProgress, *, force_answer: bool
     ) -> Deltas:
         """The chat log's deltas: the role first, thoughts apart, each tool call once it is whole."""
         yield {"role": "assistant"}

@@ -15,7 +15,7 @@ _UNDERSTOOD = (intent.IntentResponseErrorCode.FAILED_TO_HANDLE, intent.IntentRes
 """Errors in doing what was understood; Home Assistant's pipelines tell the two apart in the same way."""
 
 
-async def async_ask_home(
+async def async_ask_default_agent(
     hass: HomeAssistant, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog
 ) -> conversation.ConversationResult | None:
     """The own agent's answer, which is in the chat log then; None where it did not understand, and then the log is as before.

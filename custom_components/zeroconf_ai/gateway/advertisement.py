@@ -56,18 +56,18 @@ class GatewayAdvertisement:
         self._separate_port = separate_port
         self._discovery = hass.data[DATA].discovery
         self._advertiser: Advertiser | None = None
-        self._description: AdvertisedRecord | None = None
+        self._advertised_record: AdvertisedRecord | None = None
         self._name = ""
         self._priority: int | None = None
-        self._from: int | None = None
+        self._base_priority: int | None = None
         """The owner's number that `_priority` was chosen from."""
         self._addresses: tuple[Address, ...] = ()
         self._fingerprint: str | None = None
-        self._stops: list[Callable[[], None]] = []
+        self._unsubscribes: list[Callable[[], None]] = []
         self._started = self._closed = False
         self._lock = asyncio.Lock()
-        self._settling: asyncio.Task[None] | None = None
-        self._again = False
+        self._update_task: asyncio.Task[None] | None = None
+        self._has_changes = False
 
     @property
     def record(self) -> ServiceRecord | None:
@@ -77,7 +77,7 @@ class GatewayAdvertisement:
     def start(self) -> None:
         """Begin as soon as Home Assistant runs: before that its port is closed."""
         self._discovery.own_ids.add(self._gateway.id)
-        self._stops = [
+        self._unsubscribes = [
             self._keys.listen(self.refresh),
             self._discovery.watch_for_changes(self._on_change),
             async_at_started(self._hass, self._on_started),
@@ -86,17 +86,17 @@ class GatewayAdvertisement:
     @callback
     def refresh(self, *_: object) -> None:
         """Something that is told, or whether anything is told, may have changed."""
-        self._again = True
-        if self._started and not self._closed and self._settling is None:
-            self._settling = self._hass.async_create_background_task(self._settle(), name=f"{DOMAIN} advertisement")
-            self._settling.add_done_callback(self._on_settled)
+        self._has_changes = True
+        if self._started and not self._closed and self._update_task is None:
+            self._update_task = self._hass.async_create_background_task(self._apply_changes(), name=f"{DOMAIN} advertisement")
+            self._update_task.add_done_callback(self._on_updated)
 
     async def close(self) -> None:
         """Say goodbye. Safe to call twice."""
         self._closed = True
-        for stop in self._stops:
+        for stop in self._unsubscribes:
             stop()
-        self._stops.clear()
+        self._unsubscribes.clear()
         async with self._lock:  # an announcement under way cannot be broken off without leaving half of it behind
             await self._withdraw()
         self._discovery.own_ids.discard(self._gateway.id)
@@ -111,14 +111,14 @@ class GatewayAdvertisement:
             self.refresh()
 
     @callback
-    def _on_settled(self, _: asyncio.Task[None]) -> None:
-        self._settling = None
-        if self._again:
+    def _on_updated(self, _: asyncio.Task[None]) -> None:
+        self._update_task = None
+        if self._has_changes:
             self.refresh()
 
-    async def _settle(self) -> None:
+    async def _apply_changes(self) -> None:
         """Make it so, once for all that changed meanwhile."""
-        self._again = False
+        self._has_changes = False
         async with self._lock:
             if self._closed:
                 return
@@ -130,8 +130,8 @@ class GatewayAdvertisement:
             self._priority = self._choose_priority()
             if self._advertiser is None:
                 await self._announce()
-            elif self._description is not None:
-                self._description.rebase(self._record())
+            elif self._advertised_record is not None:
+                self._advertised_record.rebase(self._record())
 
     def _wanted(self) -> bool:
         if not (self._entry.options.get(CONF_ADVERTISE) and self._gateway.enabled):
@@ -144,19 +144,19 @@ class GatewayAdvertisement:
         self._fingerprint = await self._hass.async_add_executor_job(_fingerprint, self._hass.http.ssl_certificate)
         try:
             advertiser = Advertiser(await zeroconf.async_get_async_instance(self._hass), self._record())
-            description = AdvertisedRecord(self._record(), self._gateway.engine, advertiser.update)
+            advertised_record = AdvertisedRecord(self._record(), self._gateway.engine, advertiser.update)
             await advertiser.start()
-            self._advertiser, self._description = advertiser, description
-            advertiser.update(description.start())
+            self._advertiser, self._advertised_record = advertiser, advertised_record
+            advertiser.update(advertised_record.start())
         except (RecordError, ZeroconfError, OSError) as err:
             _LOGGER.warning("The gateway is not announced on the network: %s", err)
 
     async def _withdraw(self) -> None:
-        description, self._description = self._description, None
+        advertised_record, self._advertised_record = self._advertised_record, None
         advertiser, self._advertiser = self._advertiser, None
         self._priority = None
-        if description is not None:
-            description.close()
+        if advertised_record is not None:
+            advertised_record.close()
         if advertiser is not None:
             await advertiser.close()
 
@@ -180,7 +180,7 @@ class GatewayAdvertisement:
 
     def _choose_priority(self) -> int:
         wanted: int = self._entry.options.get(CONF_PRIORITY, DEFAULT_PRIORITY)
-        before, self._from = self._from, wanted
+        before, self._base_priority = self._base_priority, wanted
         if not self._entry.options.get(CONF_NEGOTIATE_PRIORITY):
             return wanted
         taken = {

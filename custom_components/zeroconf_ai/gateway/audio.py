@@ -46,11 +46,11 @@ class HomeAudio(Audio):
     def models(self) -> Sequence[AudioModel]:
         ears = [
             AudioModel(engine_id, _name(engine, engine_id), AudioTask.TRANSCRIPTION, tuple(engine.supported_languages))
-            for engine_id, engine in self._ears().items()
+            for engine_id, engine in self._stt_engines().items()
         ]
         voices = [
             AudioModel(engine_id, _name(engine, engine_id), AudioTask.SPEECH, tuple(engine.supported_languages or ()))
-            for engine_id, engine in self._mouths().items()
+            for engine_id, engine in self._tts_engines().items()
         ]
         return [*ears, *voices]
 
@@ -58,14 +58,14 @@ class HomeAudio(Audio):
     def voices(self) -> Sequence[Voice]:
         return [
             Voice(voice.voice_id, voice.name, engine_id, language)
-            for engine_id, engine in self._mouths().items()
+            for engine_id, engine in self._tts_engines().items()
             for language in engine.supported_languages or ()
             for voice in engine.async_get_supported_voices(language) or ()
         ]
 
     @override
     async def transcribe(self, recording: Recording, *, model: str | None = None, language: str | None = None) -> Transcript:
-        engine_id, engine = _choose(self._ears(), model, AudioTask.TRANSCRIPTION)
+        engine_id, engine = _choose(self._stt_engines(), model, AudioTask.TRANSCRIPTION)
         spoken = self._language(engine_id, engine.supported_languages, language)
         wanted = _pcm_for(engine_id, engine)
         metadata = stt.SpeechMetadata(
@@ -100,7 +100,7 @@ class HomeAudio(Audio):
         speed: float = 1.0,
         language: str | None = None,
     ) -> Speech:
-        engine_id, engine = _choose(self._mouths(), model, AudioTask.SPEECH)
+        engine_id, engine = _choose(self._tts_engines(), model, AudioTask.SPEECH)
         supported = engine.supported_options or ()
         extension, content_type = _FORMATS[audio_format]
         options: dict[str, Any] = {"preferred_format": extension}
@@ -115,9 +115,9 @@ class HomeAudio(Audio):
             if "voice" not in supported:
                 raise InvalidRequestError(f"{engine_id} has one voice: leave 'voice' out, or name 'default'.", param="voice")
             spoken, options["voice"] = _voice(engine_id, engine, spoken, voice)
-        return Speech(content_type, self._say(engine_id, text, spoken, options))
+        return Speech(content_type, self._synthesize(engine_id, text, spoken, options))
 
-    async def _say(self, engine_id: str, text: str, language: str, options: dict[str, Any]) -> AsyncGenerator[bytes]:
+    async def _synthesize(self, engine_id: str, text: str, language: str, options: dict[str, Any]) -> AsyncGenerator[bytes]:
         """The sound as Home Assistant makes it. Raises UpstreamError."""
         from homeassistant.components import tts  # noqa: PLC0415
 
@@ -139,7 +139,7 @@ class HomeAudio(Audio):
         finally:
             stream.delete()
 
-    def _ears(self) -> dict[str, stt.SpeechToTextEntity | stt.Provider]:
+    def _stt_engines(self) -> dict[str, stt.SpeechToTextEntity | stt.Provider]:
         """What listens, the default first."""
         if stt.DOMAIN not in self._hass.config.components:
             return {}
@@ -147,7 +147,7 @@ class HomeAudio(Audio):
         legacy: dict[str, stt.Provider] = self._hass.data[STT_LEGACY]
         return _first({**entities, **legacy}, stt.async_default_engine(self._hass))
 
-    def _mouths(self) -> dict[str, Any]:
+    def _tts_engines(self) -> dict[str, Any]:
         """What speaks (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
         if _TTS not in self._hass.config.components:
             return {}

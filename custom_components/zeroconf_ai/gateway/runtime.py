@@ -57,7 +57,7 @@ from ..data import DATA, gateway_entry
 from ..home_agents.backend import follow_renames
 from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
-from ..usage.database import KEYS as DATABASE_OPTIONS, async_open_store
+from ..usage.database import STORE_OPTIONS as DATABASE_OPTIONS, async_open_store
 from ..usage.display_names import DeviceNames
 from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement

@@ -48,23 +48,23 @@ from .prompt import Prompt, read_prompt, read_structure
 PREFIX = "homeassistant/"
 ASSIST_MODEL = f"{PREFIX}assist"
 
-MAX_ALIKE = 4
+MAX_IDENTICAL = 4
 """So many requests with the same words are answered by one agent at a time. More of them are an agent that asks this gateway, by
 an address that does not show it, and is asked by it in turn."""
 MAX_RUNNING = 64
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
 
-_asked: ContextVar[Question | None] = ContextVar("zeroconf_ai_asked", default=None)
+_current_call: ContextVar[AgentCall | None] = ContextVar("zeroconf_ai_asked", default=None)
 """The question that the present task belongs to."""
 
 
 def is_asked_by_client() -> bool:
     """Whether the present task answers a client of the gateway, and no person."""
-    return _asked.get() is not None
+    return _current_call.get() is not None
 
 
-class Question:
+class AgentCall:
     """Marks all that an agent does while it answers."""
 
     looped = False
@@ -120,10 +120,10 @@ class AgentBackend(Backend):
         if request.model != self._model.id:
             message = f"There is no model {request.model} here; there is {self._model.id}."
             raise NotFoundError(message, code="model_not_found", param="model")
-        question = _asked.get()
-        if question is not None or request.inside:
-            if question is not None:
-                question.looped = True
+        call = _current_call.get()
+        if call is not None or request.inside:
+            if call is not None:
+                call.looped = True
             raise LoopDetectedError(f"An agent of this home asks for {self._model.id}, which is one too. Choose another model.")
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))
@@ -139,7 +139,7 @@ class AgentBackend(Backend):
             ask = GenerateData(self._hass, self._entity_id, self._info.name, prompt, structure, context)
         else:
             ask = Converse(self._hass, self._entity_id, self._info.name, prompt, context)
-        release = self._take_place(prompt)
+        release = self._acquire(prompt)
         return AgentAnswer(self._hass, self._info.name, ask, request, self._silence, release)
 
     def _check(self) -> None:
@@ -166,14 +166,14 @@ class AgentBackend(Backend):
                 raise InvalidRequestError(message, code="user_inactive")
         return Context(user_id=request.user_id)
 
-    def _take_place(self, prompt: Prompt) -> Callable[[], None]:
+    def _acquire(self, prompt: Prompt) -> Callable[[], None]:
         """Count a request; the result ends that. Raises LoopDetectedError or UnavailableError where there are too many."""
         words = hash((prompt.text, prompt.earlier))
         if self._running.total() >= MAX_RUNNING:
             message = f"{self._info.name} answers {MAX_RUNNING} requests already."
             raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=1.0)
         own = self._entity_id == conversation.HOME_ASSISTANT_AGENT  # asks nobody
-        if not own and self._running[words] >= MAX_ALIKE:
+        if not own and self._running[words] >= MAX_IDENTICAL:
             message = f"{self._info.name} is asked the same again while it answers: it seems to use this gateway itself."
             raise LoopDetectedError(message)
         self._running[words] += 1
@@ -198,20 +198,20 @@ class AgentAnswer(Answer):
         self._request = request
         self._writer = ChunkWriter(request.model)
         self._message = Message()
-        self._heard: asyncio.Queue[Delta | None] = asyncio.Queue()
-        self._question = Question()
+        self._deltas_queue: asyncio.Queue[Delta | None] = asyncio.Queue()
+        self._call = AgentCall()
         self._task = hass.async_create_background_task(
             self._run(ask), f"zeroconf_ai agent {request.request_id or name}", eager_start=False
         )
-        self._task.add_done_callback(lambda _: self._over(release))
+        self._task.add_done_callback(lambda _: self._finish(release))
 
     async def _run(self, ask: AgentExchange) -> Usage | None:
-        _asked.set(self._question)
-        return await ask(self._heard.put_nowait)
+        _current_call.set(self._call)
+        return await ask(self._deltas_queue.put_nowait)
 
-    def _over(self, release: Callable[[], None]) -> None:
+    def _finish(self, release: Callable[[], None]) -> None:
         release()
-        self._heard.put_nowait(None)
+        self._deltas_queue.put_nowait(None)
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
@@ -242,7 +242,7 @@ class AgentAnswer(Answer):
         while True:
             try:
                 async with asyncio.timeout(self._silence):
-                    delta = await self._heard.get()
+                    delta = await self._deltas_queue.get()
             except TimeoutError:
                 raise UpstreamTimeoutError(f"{self._name} said nothing for {self._silence:g} s") from None
             if delta is None:
@@ -252,7 +252,7 @@ class AgentAnswer(Answer):
         if self._task.cancelled():
             raise UnavailableError("Home Assistant is stopping.", retry_after=60.0)
         failure = self._task.exception()
-        if failure is not None and self._question.looped:
+        if failure is not None and self._call.looped:
             raise LoopDetectedError(f"{self._name} asked this gateway for an agent of this home in turn.") from failure
         if failure is not None:
             raise failure

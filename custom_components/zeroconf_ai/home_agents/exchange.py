@@ -35,16 +35,16 @@ from .prompt import Prompt, Structure
 _LOGGER = logging.getLogger(__name__)
 
 _SEE_LOG = "Home Assistant's log says why"
-_TOLD = 300
+_REASON_CHARACTERS = 300
 """Characters kept of an agent's own words about its failure."""
 
-type Hear = Callable[[Delta], None]
+type DeltaCallback = Callable[[Delta], None]
 
 
 class AgentExchange(Protocol):
     """Asks; what is said goes to `hear` when it is said. Returns what was used, where the agent tells."""
 
-    async def __call__(self, hear: Hear) -> Usage | None:
+    async def __call__(self, on_delta: DeltaCallback) -> Usage | None:
         """Raises an ApiError where there is no answer, or not all of it."""
 
 
@@ -58,12 +58,12 @@ class Converse:
     prompt: Prompt
     context: Context
 
-    async def __call__(self, hear: Hear) -> Usage | None:
+    async def __call__(self, on_delta: DeltaCallback) -> Usage | None:
         """See `AgentExchange`. An agent that does not stream is heard when it has finished."""
         agent = async_get_agent(self.hass, self.agent_id)
         if agent is None:
             raise NotFoundError(f"{self.name} is no longer there.", code="model_not_found", param="model")
-        listener = _Listener(hear)
+        listener = _DeltaListener(on_delta)
         with (
             _session(self.hass) as session,
             conversation.async_get_chat_log(self.hass, session, chat_log_delta_listener=listener) as chat_log,
@@ -106,16 +106,16 @@ class Converse:
                     failure = speech
             acted = any(isinstance(content, conversation.ToolResultContent) for content in chat_log.content[asked:])
         if failure is None:
-            if not listener.said:
-                listener.say(speech)
+            if not listener.has_content:
+                listener.add_message(speech)
         elif speech and self.agent_id == conversation.HOME_ASSISTANT_AGENT:
-            listener.say(speech)  # Assist says it too
+            listener.add_message(speech)  # Assist says it too
         elif acted:
             # Another one that was asked in its place would do everything twice.
-            _LOGGER.warning("%s failed after it had acted: %s", self.name, _told(failure))
-            listener.say(await async_sentence(self.hass, STREAM_BROKEN, question.language))
-        elif listener.said:
-            raise StreamBrokenError(f"{self.name} broke its answer off", log_text=f"{self.name} broke off: {_told(failure)}")
+            _LOGGER.warning("%s failed after it had acted: %s", self.name, _redacted(failure))
+            listener.add_message(await async_sentence(self.hass, STREAM_BROKEN, question.language))
+        elif listener.has_content:
+            raise StreamBrokenError(f"{self.name} broke its answer off", log_text=f"{self.name} broke off: {_redacted(failure)}")
         else:
             raise _failed(self.name, failure)
         return _usage(trace)
@@ -132,7 +132,7 @@ class GenerateData:
     structure: Structure | None
     context: Context
 
-    async def __call__(self, hear: Hear) -> Usage | None:
+    async def __call__(self, on_delta: DeltaCallback) -> Usage | None:
         """See `AgentExchange`. Tasks do not stream; data comes as JSON."""
         schema = self.structure.schema if self.structure else None
         instructions = self.prompt.instructions(json_only=self.structure is not None and schema is None)
@@ -151,8 +151,8 @@ class GenerateData:
             except Exception:
                 _LOGGER.exception("%s failed", self.name)
                 raise _failed(self.name, _SEE_LOG) from None
-        _forget(self.hass, result.conversation_id)
-        hear(Delta(content=result.data if isinstance(result.data, str) else self._data(result.data)))
+        _end_session(self.hass, result.conversation_id)
+        on_delta(Delta(content=result.data if isinstance(result.data, str) else self._data(result.data)))
         return _usage(trace)
 
     def _data(self, data: Any) -> str:
@@ -162,40 +162,40 @@ class GenerateData:
             return json_dumps(data)
         except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
             message = f"{self.name} gave data that cannot be given as JSON"
-            raise UpstreamError(message, log_text=f"{message}: {_told(str(err))}") from None
+            raise UpstreamError(message, log_text=f"{message}: {_redacted(str(err))}") from None
 
 
-class _Listener:
+class _DeltaListener:
     """Hears a chat log's deltas: what the agent says and thinks, not what its tools do."""
 
-    def __init__(self, hear: Hear) -> None:
-        self.said = False
-        self._hear = hear
-        self._speaks = False
+    def __init__(self, on_delta: DeltaCallback) -> None:
+        self.has_content = False
+        self._on_delta = on_delta
+        self._is_assistant = False
         self._paused = False
 
     @callback
     def __call__(self, _: conversation.ChatLog, delta: Mapping[str, Any]) -> None:
         """Called by the chat log."""
         if role := delta.get("role"):
-            self._speaks = role == "assistant"
-            self._paused = self.said
-        if not self._speaks:
+            self._is_assistant = role == "assistant"
+            self._paused = self.has_content
+        if not self._is_assistant:
             return
         if thought := delta.get("thinking_content"):
-            self._hear(Delta(reasoning=thought))
+            self._on_delta(Delta(reasoning=thought))
         if content := delta.get("content"):
             self._add(content)
 
-    def say(self, text: str) -> None:
+    def add_message(self, text: str) -> None:
         """Add what the agent did not stream."""
-        self._paused = self.said
+        self._paused = self.has_content
         self._add(text)
 
     def _add(self, content: str) -> None:
         # What it says after it used a tool is a new message: the two must not run into each other.
-        self._hear(Delta(content=f"\n\n{content}" if self._paused else content))
-        self.said, self._paused = True, False
+        self._on_delta(Delta(content=f"\n\n{content}" if self._paused else content))
+        self.has_content, self._paused = True, False
 
 
 @contextmanager
@@ -207,11 +207,11 @@ def _session(hass: HomeAssistant) -> Iterator[chat_session.ChatSession]:
             yield session
     finally:
         if session is not None:
-            _forget(hass, session.conversation_id)
+            _end_session(hass, session.conversation_id)
             session.async_cleanup()
 
 
-def _forget(hass: HomeAssistant, conversation_id: str) -> None:
+def _end_session(hass: HomeAssistant, conversation_id: str) -> None:
     """Let a chat session go at once instead of in five minutes: a busy gateway has thousands of them by then."""
     session = hass.data.get(chat_session.DATA_CHAT_SESSION, {}).pop(conversation_id, None)
     if session is not None:
@@ -233,9 +233,9 @@ def _usage(trace: ConversationTrace) -> Usage | None:
 
 def _failed(name: str, why: str) -> UpstreamError:
     """The error of an agent that did not answer. Why is for the log: it is the text of another integration's exception."""
-    return UpstreamError(f"{name} could not answer", log_text=f"{name} failed: {_told(why)}")
+    return UpstreamError(f"{name} could not answer", log_text=f"{name} failed: {_redacted(why)}")
 
 
-def _told(text: str) -> str:
+def _redacted(text: str) -> str:
     """An agent's words about its failure, for the log."""
-    return redact(text)[:_TOLD] or "it does not say why"
+    return redact(text)[:_REASON_CHARACTERS] or "it does not say why"

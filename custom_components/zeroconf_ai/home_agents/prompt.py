@@ -106,7 +106,7 @@ def read_structure(body: Mapping[str, Any]) -> Structure | None:
         raise InvalidRequestError(f"{where} must be a JSON schema.", param="response_format")
     name = named.get("name")
     try:
-        structure = _plain(from_json_schema(_Inliner(mapping(schema.get("$defs"))).inlined(schema, _MAX_DEPTH)))
+        structure = _with_plain_numbers(from_json_schema(_Inliner(mapping(schema.get("$defs"))).inlined(schema, _MAX_DEPTH)))
     except (vol.SchemaError, ValueError) as err:
         raise InvalidRequestError(f"{where} cannot be used here: {err}.", param="response_format") from None
     return Structure(name if isinstance(name, str) and name else "answer", structure)
@@ -137,16 +137,16 @@ class _Inliner:
         return {key: self.inlined(part, depth - 1) for key, part in node.items() if key != "$defs"}
 
 
-def _plain(node: Any) -> Any:
+def _with_plain_numbers(node: Any) -> Any:
     """A schema with the plain types for JSON's numbers: those that were made from JSON are unknown to who makes JSON of them."""
     if isinstance(node, vol.Schema):
-        return vol.Schema(_plain(node.schema), extra=node.extra)
+        return vol.Schema(_with_plain_numbers(node.schema), extra=node.extra)
     if isinstance(node, dict):
-        return {key: _plain(part) for key, part in node.items()}
+        return {key: _with_plain_numbers(part) for key, part in node.items()}
     if isinstance(node, list):
-        return [_plain(part) for part in node]
+        return [_with_plain_numbers(part) for part in node]
     if isinstance(node, vol.All | vol.Any):
-        return type(node)(*map(_plain, node.validators))
+        return type(node)(*map(_with_plain_numbers, node.validators))
     if isinstance(integer := getattr(node, "integer", None), bool):
         return int if integer else vol.Coerce(float)
     return node

@@ -1,4 +1,4 @@
-"""Keeps one provider's picture true: asks it at intervals, and listens to the network and to the requests in between."""
+"""`ProviderCoordinator`: polls one provider, and updates on advertisements and request results in between."""
 
 import asyncio
 from datetime import timedelta
@@ -48,12 +48,12 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ProviderCoordinator(MemberCoordinator):
-    """One provider's coordinator. Its data are the pool's member; an offline provider is a state, not a failed update."""
+    """The coordinator of one provider. An offline provider is a state, not a failed update."""
 
     config_entry: ConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, backend: ZeroconfAIBackend, member: Member) -> None:
-        """`backend` and `member` are in the engine's pool already."""
+        """`backend` and `member` must be in the engine's pool."""
         super().__init__(hass, entry, entry.title, member.id)
         self.backend = backend
         self._member = member
@@ -83,7 +83,7 @@ class ProviderCoordinator(MemberCoordinator):
     @property
     @override
     def priority(self) -> int:
-        """The provider's own until the owner sets one."""
+        """The advertised priority unless the owner sets one."""
         return self.member.priority
 
     @callback
@@ -103,17 +103,17 @@ class ProviderCoordinator(MemberCoordinator):
     @callback
     @override
     def start(self) -> None:
-        """Listen to the network, too, until the entry is unloaded, and go on asking even if no entity is enabled."""
+        """Also listen to discovery until the entry is unloaded, and poll even if no entity is enabled."""
         super().start()
         entry = self.config_entry
         entry.async_on_unload(self._discovery.watch_for_changes(self._on_change))
         if provider_id := entry.data.get(CONF_PROVIDER_ID):
             self._discovery.kept_ids.add(provider_id)
             entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
-        entry.async_on_unload(self.async_add_listener(_nothing))
+        entry.async_on_unload(self.async_add_listener(_keep_alive_listener))
 
     async def first_check(self) -> None:
-        """Ask it for the first time, where the network says that it is now."""
+        """Check the provider for the first time, at its currently advertised address."""
         provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
         if provider is None:
             await self.async_refresh()
@@ -121,7 +121,7 @@ class ProviderCoordinator(MemberCoordinator):
             await self._on_advertisement()
 
     def apply_options(self) -> None:
-        """Take over the entry's options; running requests are not disturbed."""
+        """Apply the entry's options without interrupting requests."""
         options = self.config_entry.options
         self.update_interval = timedelta(seconds=options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL))
         self.backend.timeouts = Timeouts(first_token=options.get(CONF_FIRST_TOKEN_TIMEOUT, DEFAULT_FIRST_TOKEN_TIMEOUT))
@@ -138,7 +138,7 @@ class ProviderCoordinator(MemberCoordinator):
         self._energy.apply({self.member.id: EnergyOptions.read(options)})
 
     def apply_data(self) -> None:
-        """Take over the entry's address and key."""
+        """Apply the entry's address and key."""
         self.backend.identity = self.config_entry.data.get(CONF_PROVIDER_ID)
         self.member.refused_requests = 0
         key = self.backend.key if self.config_entry.data.get(CONF_EPHEMERAL) else None
@@ -147,11 +147,11 @@ class ProviderCoordinator(MemberCoordinator):
     @override
     async def check_now(self, *, models: bool = False) -> None:
         await self._engine.checker.check(self.member, models=models)
-        self._judge()
+        self._update_from_member()
         self.async_set_updated_data(None)
 
     async def _wake(self, actions: list[dict[str, Any]]) -> None:
-        """Run the wake action to its end. Raises HomeAssistantError or Invalid where it fails: the router logs it and goes on."""
+        """Run the wake action to its end. Raises HomeAssistantError or Invalid, which the router logs."""
         sequence = await async_validate_actions_config(self.hass, cv.SCRIPT_SCHEMA(actions))
         script = Script(self.hass, sequence, f"Wake {self.name}", DOMAIN)
         try:
@@ -162,12 +162,12 @@ class ProviderCoordinator(MemberCoordinator):
     @override
     async def _async_update_data(self) -> None:
         await self._engine.checker.check(self.member)
-        self._judge()
+        self._update_from_member()
 
-    def _judge(self) -> None:
-        """Keep the device true, and call the owner where the provider needs one."""
+    def _update_from_member(self) -> None:
+        """Update the device, and start reauthentication or create issues if needed."""
         if self.config_entry.state not in (ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.LOADED):
-            return  # it was unloaded while the provider was asked
+            return  # the entry was unloaded during the check
         health = self.member.health
         if health is not None and (shown := (health.provider, health.version, self.backend.base_url)) != self._shown:
             self._shown = shown
@@ -194,7 +194,7 @@ class ProviderCoordinator(MemberCoordinator):
         if self.member.state is not ProviderState.UNAUTHORIZED:
             return
         if reauth.is_certain(self.member, has_key=CONF_API_KEY in self.config_entry.data):
-            self._judge()
+            self._update_from_member()
         else:
             self.config_entry.async_create_background_task(
                 self.hass, self.check_now(models=True), name=f"{DOMAIN} confirm refusal {self.name}"
@@ -210,7 +210,7 @@ class ProviderCoordinator(MemberCoordinator):
 
     @callback
     def _on_change(self, change: Change) -> None:
-        """The network said something, maybe of this provider."""
+        """Handle a change from discovery if it is about this provider."""
         if change.provider.id != self.config_entry.data.get(CONF_PROVIDER_ID):
             return
         if change.kind is ChangeKind.REMOVED:
@@ -218,30 +218,30 @@ class ProviderCoordinator(MemberCoordinator):
             self._engine.pool.note_goodbye(self.member)
             issues.move_withdrawn(self)
         elif change.kind is ChangeKind.HEARD and self.member.online:
-            return  # no news of one that is well
+            return  # unchanged and online
         elif change.kind is not ChangeKind.STATE:
             self.config_entry.async_create_background_task(
                 self.hass, self._on_advertisement(), name=f"{DOMAIN} record {self.name}"
             )
 
     async def _on_advertisement(self) -> None:
-        """Take over what the provider advertises now, its address only where `identity` allows that without the owner."""
+        """Apply the provider's advertisement; a new address only if `identity` allows it without the owner."""
         models_changed = False
-        async with self._identifying:  # the newest advertisements are read when it is their turn
+        async with self._identifying:  # reads the newest advertisements once it has the lock
             provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
             if provider is not None:
                 models_changed = await self._identify(provider)
         await self.check_now(models=models_changed)
         if provider is not None and not self.member.online:
-            self._reprober.add(provider.record)  # it may announce itself before it listens; after a minute the interval is enough
+            self._reprober.add(provider.record)  # it may announce itself before it listens; polling is enough after a minute
 
     async def _answers(self, _: ServiceRecord) -> bool:
-        """Whether it answers now."""
+        """Whether the provider answers now."""
         await self.check_now()
         return self.member.online
 
     async def _relocate(self) -> bool:
-        """Whether the provider, which no longer answers where it is, was moved to another address of the same advertisement."""
+        """Switch to another address of the same advertisement after a failed connection; returns whether it did."""
         async with self._identifying:
             provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
             here = self.backend.base_url
@@ -253,9 +253,9 @@ class ProviderCoordinator(MemberCoordinator):
             return self.backend.base_url != here
 
     async def _identify(self, provider: Provider, *, unreachable: bool = False) -> bool:
-        """Act on the provider's advertisements; whether its models must be asked for again.
+        """Apply the provider's advertisements; returns whether its models must be read again.
 
-        `unreachable`: it has just not answered at its address.
+        `unreachable`: a connection to its address has just failed.
         """
         data = self.config_entry.data
         session = async_get_clientsession(self.hass)
@@ -266,7 +266,7 @@ class ProviderCoordinator(MemberCoordinator):
             elsewhere = await identify_any(provider.records, known, probe, beyond_confirmed=True)
             found = found if elsewhere.verdict is Verdict.UNREACHABLE else elsewhere
         if self.config_entry.data != data:
-            return True  # its owner, or a flow, changed it meanwhile
+            return True  # the entry was changed in the meantime
         if found.verdict is Verdict.UNREACHABLE:
             return False
         if found.verdict is not Verdict.SAME and not found.follow:
@@ -283,11 +283,11 @@ class ProviderCoordinator(MemberCoordinator):
         return models_changed
 
     def _ask_owner(self, found: Identification) -> None:
-        """A repair, unless the owner has refused that address."""
+        """Create a repair issue unless the owner has rejected the address."""
         try:
             endpoint_of_record(found.record)
         except ValueError:
-            _LOGGER.warning("%s advertises a certificate fingerprint that is none", self.name)
+            _LOGGER.warning("%s advertises an invalid certificate fingerprint", self.name)
             return
         if found.base_url in self.config_entry.data.get(CONF_REFUSED, ()):
             return
@@ -296,5 +296,5 @@ class ProviderCoordinator(MemberCoordinator):
         issues.provider_moved(self, found.record, found.base_url, question)
 
 
-def _nothing() -> None:
-    """A listener that only keeps the coordinator asking."""
+def _keep_alive_listener() -> None:
+    """A listener that only keeps the coordinator polling."""

@@ -1,4 +1,4 @@
-"""What a machine's power sensor and the price of electricity tell the meter of the backend on it."""
+"""Connects power and electricity price sensors to the energy meters of backends."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,22 +28,22 @@ from ..core.routing.pool.pool import Pool
 
 CONF_POWER_SENSOR = "power_sensor"
 CONF_IDLE_POWER = "idle_power"
-"""Watts; absent: learnt."""
+"""In watts; learned if absent."""
 CONF_ELECTRICITY_PRICE = "electricity_price"
-"""Money for a kWh, in Home Assistant's currency."""
+"""The price per kWh in Home Assistant's currency."""
 CONF_ELECTRICITY_PRICE_SENSOR = "electricity_price_sensor"
-"""Goes before the fixed price."""
+"""Overrides the fixed price."""
 KEYS = (CONF_POWER_SENSOR, CONF_IDLE_POWER, CONF_ELECTRICITY_PRICE, CONF_ELECTRICITY_PRICE_SENSOR)
 
 _HUNDREDTHS = frozenset({"c", "ct", "cent", "cents", "¢", "p", "gr", "øre", "öre"})
-"""How sensors call the hundredth of a currency."""
+"""Units of sensors for a hundredth of a currency."""
 _POWER = EntitySelector(EntitySelectorConfig(domain="sensor", device_class=SensorDeviceClass.POWER))
 _PRICE_SENSOR = EntitySelector(EntitySelectorConfig(domain=["sensor", "input_number", "number"]))
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyOptions:
-    """How one machine is measured."""
+    """The energy options of one backend."""
 
     power_sensor: str
     idle_power: float | None = None
@@ -52,7 +52,7 @@ class EnergyOptions:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self | None:
-        """From stored options; None for a machine that is not measured."""
+        """Read stored options; None without a power sensor."""
         if not data.get(CONF_POWER_SENSOR):
             return None
         return cls(
@@ -64,7 +64,7 @@ class EnergyOptions:
 
 
 def energy_fields() -> dict[vol.Marker, Any]:
-    """The fields of a form."""
+    """The fields of the options form."""
     watts = NumberSelectorConfig(min=0, max=100_000, step="any", mode=NumberSelectorMode.BOX, unit_of_measurement="W")
     price = NumberSelectorConfig(min=0, max=1_000_000, step="any", mode=NumberSelectorMode.BOX)
     return {
@@ -76,14 +76,14 @@ def energy_fields() -> dict[vol.Marker, Any]:
 
 
 class _Feed:
-    """Keeps one meter fed, until `close`."""
+    """Feeds sensor values into one meter until `close`."""
 
     def __init__(self, hass: HomeAssistant, options: EnergyOptions) -> None:
         self._hass = hass
         self.options = options
         self.meter = EnergyMeter(idle=options.idle_power)
         entities = [entity for entity in (options.power_sensor, options.price_sensor) if entity is not None]
-        self._stops: list[Callable[[], None]] = [
+        self._unsubscribes: list[Callable[[], None]] = [
             async_track_state_change_event(hass, entities, self._on_change),
             async_track_state_report_event(hass, entities, self._on_report),
             hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._on_config),
@@ -93,9 +93,9 @@ class _Feed:
         self._read_price()
 
     def close(self) -> None:
-        """Listen no more."""
-        while self._stops:
-            self._stops.pop()()
+        """Stop listening."""
+        while self._unsubscribes:
+            self._unsubscribes.pop()()
 
     @callback
     def _on_change(self, event: Event[EventStateChangedData]) -> None:
@@ -103,7 +103,7 @@ class _Feed:
 
     @callback
     def _on_report(self, event: Event[EventStateReportedData]) -> None:
-        """It says the same as before: of a power, that is news."""
+        """An unchanged value: still a new sample for the meter."""
         self._read(event.data["entity_id"])
 
     @callback
@@ -127,22 +127,22 @@ class _Feed:
 
 
 class EnergyFeeds:
-    """The meters of some of a pool's backends. What is unchanged goes on, and keeps what it has learnt."""
+    """The energy meters of a pool's backends. Unchanged ones keep running with their learned values."""
 
     def __init__(self, hass: HomeAssistant, pool: Pool) -> None:
-        """Measures nothing before `apply`."""
+        """Starts without meters."""
         self._hass = hass
         self._pool = pool
         self._feeds: dict[str, _Feed] = {}
 
     def apply(self, wanted: Mapping[str, EnergyOptions | None]) -> None:
-        """Measure these backends, by their ids, and no others."""
+        """Replace the metered backends (options by backend id)."""
         for backend_id in self._feeds.keys() - wanted.keys():
-            self._drop(backend_id)
+            self._remove(backend_id)
         for backend_id, options in wanted.items():
             feed = self._feeds.get(backend_id)
             if feed is not None and feed.options != options:
-                self._drop(backend_id)
+                self._remove(backend_id)
                 feed = None
             if feed is None and options is not None:
                 feed = self._feeds[backend_id] = _Feed(self._hass, options)
@@ -150,17 +150,17 @@ class EnergyFeeds:
                 member.meter = feed.meter
 
     def close(self) -> None:
-        """Measure nothing any more."""
+        """Remove all meters."""
         self.apply({})
 
-    def _drop(self, backend_id: str) -> None:
+    def _remove(self, backend_id: str) -> None:
         self._feeds.pop(backend_id).close()
         if (member := self._pool.get(backend_id)) is not None:
             member.meter = None
 
 
 def _watts(state: State | None) -> float | None:
-    """None where it is not known now."""
+    """The power in watts; None if unavailable."""
     if state is None or (value := _value(state)) is None:
         return None
     try:
@@ -170,7 +170,7 @@ def _watts(state: State | None) -> float | None:
 
 
 def _price(state: State | None) -> float | None:
-    """Money for a kWh; a unit such as `ct/kWh` or `EUR/MWh` is taken at its word."""
+    """The price per kWh, converted from units such as `ct/kWh` or `EUR/MWh`; None if unavailable."""
     if state is None or (value := _value(state)) is None:
         return None
     money, _, energy = str(state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) or "").partition("/")

@@ -14,7 +14,7 @@ from .coordinator import ProviderCoordinator
 
 @dataclass(frozen=True, slots=True)
 class ProviderRuntime:
-    """What a provider's entry holds while it is loaded."""
+    """The runtime data of a provider's entry."""
 
     backend: ZeroconfAIBackend
     member: Member

@@ -1,4 +1,4 @@
-"""What is measured and counted: of a provider its health, load, use and cost; of the gateway what goes through it."""
+"""Sensors: health, load, usage and cost of providers, of the gateway and its keys."""
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.core import HomeAssistant, callback
@@ -24,7 +24,7 @@ type _Sensor = ProviderSensor | ProviderCounter | ProviderCost | ProviderTotalCo
 async def async_setup_entry(
     hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """All sensors; those of what not every provider says only when it is heard for the first time, or was before a restart."""
+    """Add all sensors; optional ones once the provider reports their value, or if they are in the entity registry."""
     registry = er.async_get(hass)
 
     @callback
@@ -54,7 +54,7 @@ async def async_setup_entry(
 
 
 def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
-    """What a backend of the gateway used and cost is known better: its account has it. Failed attempts are in no account."""
+    """The sensors of a member. A gateway's backend has usage sensors instead of counters and costs, except for errors."""
     if coordinator.subentry_id is not None:
         return [*(ProviderSensor(coordinator, description) for description in SENSORS), ProviderCounter(coordinator, ERRORS)]
     currency = CostCurrency(coordinator.hass, [f"{coordinator.member_id}_{key}" for key in COST_KEYS])

@@ -1,4 +1,4 @@
-"""What a provider cost: what it reports itself, and what its answers name."""
+"""Cost sensors of a provider, from its status and from the costs in its answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from ..pool_coordinator import MemberCoordinator
 from ..usage.currency import CostCurrency
 
 DEFAULT_CURRENCY = "USD"
-"""Of a cost without a currency, as OpenRouter and LiteLLM name it in their answers."""
+"""The currency of costs in answers, which OpenRouter and LiteLLM report without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCostDescription(SensorEntityDescription):
-    """Money that the provider reports for a period."""
+    """A cost that the provider reports for a period."""
 
     period_fn: Callable[[ProviderStatus], Period | None]
     last_reset_fn: Callable[[], datetime]
@@ -62,10 +62,10 @@ COST_TOTAL = SensorEntityDescription(
 
 
 class _Cost(ProviderEntity, SensorEntity):
-    """Money, in the currency in which the provider was paid first."""
+    """A cost in the provider's fixed currency (`CostCurrency`)."""
 
     def __init__(self, coordinator: MemberCoordinator, description: SensorEntityDescription, currency: CostCurrency) -> None:
-        """`currency` is that of all cost sensors of the provider."""
+        """`currency` is shared by all cost sensors of the provider."""
         super().__init__(coordinator, description)
         self._currency = currency
 
@@ -76,7 +76,7 @@ class _Cost(ProviderEntity, SensorEntity):
 
 
 class ProviderCost(_Cost):
-    """What was spent today or this month, as the provider reports it."""
+    """The cost of today or this month as reported by the provider."""
 
     entity_description: ProviderCostDescription
 
@@ -93,13 +93,13 @@ class ProviderCost(_Cost):
     @property
     @override
     def available(self) -> bool:
-        """Only online: what was reported yesterday would be shown as today's."""
+        """Only online: otherwise yesterday's report would be shown as today's."""
         return super().available and self.member.online
 
     @property
     @override
     def native_value(self) -> float | None:
-        """None for what is reported in another currency than the one that is shown, too."""
+        """None if nothing is reported in the sensor's currency."""
         period = self._period
         if period is None or period.usage.cost is None or period.currency != self.native_unit_of_measurement:
             return None
@@ -113,17 +113,17 @@ class ProviderCost(_Cost):
 
 
 class ProviderTotalCost(_Cost, RestoreSensor):
-    """What was spent in all: what the provider reports, else the sum of what its answers name, counted on over restarts."""
+    """The total cost: reported by the provider, else the sum of the costs in its answers, restored after restarts."""
 
     _base: int | None = None
-    """Nano-units that the tally does not hold."""
+    """Nano-units in addition to the tally."""
     _restored_currency: str | None = None
     _tally: Tally | None = None
     _before = 0
 
     @override
     async def async_added_to_hass(self) -> None:
-        if self._base is None:  # an entity that is only renamed is added once more, and goes on as it is
+        if self._base is None:  # a renamed entity is added again and keeps its value
             restored = await self.async_get_last_sensor_data()
             self._base = (money(restored.native_value) if restored else None) or 0
             self._restored_currency = restored.native_unit_of_measurement if restored else None
@@ -132,7 +132,7 @@ class ProviderTotalCost(_Cost, RestoreSensor):
 
     @property
     def offered(self) -> bool:
-        """Whether the provider names costs in any way."""
+        """Whether the provider reports costs in its status or answers."""
         member = self.coordinator.member
         return self._reported is not None or (member is not None and member.tally.usage.cost is not None)
 
@@ -149,13 +149,13 @@ class ProviderTotalCost(_Cost, RestoreSensor):
         super()._handle_coordinator_update()
 
     def _follow_report(self) -> None:
-        """Keep the sum where the provider says that it is, so that it goes on from there if the provider stops saying so."""
+        """Align the sum with the reported total, so that it continues from there if the reports end."""
         if (total := self._reported) is not None and total.currency == self.native_unit_of_measurement:
             self._base = (total.usage.cost or 0) - self._tallied
 
     @property
     def _tallied(self) -> int:
-        """Of the tallies that it had before, too: a backend that is taken out of the pool and put in again begins anew."""
+        """The cost of the current and all former tallies: a backend added to the pool again gets a new tally."""
         member = self.coordinator.member
         tally = self._tally if member is None else member.tally
         if tally is not self._tally:
@@ -166,7 +166,7 @@ class ProviderTotalCost(_Cost, RestoreSensor):
     @property
     @override
     def native_value(self) -> float | None:
-        """None before the first real cost."""
+        """None before the first cost."""
         if self.native_unit_of_measurement is None:
             return None
         return ((self._base or 0) + self._tallied) / NANO
@@ -179,7 +179,7 @@ class ProviderTotalCost(_Cost, RestoreSensor):
 
 
 def _reported_costs(status: ProviderStatus | None) -> dict[str, int]:
-    """What a provider was paid, as it reports it: nano-units by currency."""
+    """The reported costs in nano-units by currency."""
     periods = () if status is None else (status.total, status.month, status.today)
     return {period.currency: period.usage.cost for period in periods if period is not None and period.usage.cost}
 

@@ -1,4 +1,4 @@
-"""What is counted, of a provider and of the gateway, and goes on over restarts."""
+"""Counters of providers and of the gateway that continue after restarts."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from ..gateway.coordinators import Counts
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCounterDescription(SensorEntityDescription):
-    """A count that goes on over restarts."""
+    """A counter of a provider."""
 
     value_fn: Callable[[Tally], int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayCounterDescription(SensorEntityDescription):
-    """A count of all that is routed."""
+    """A counter of the gateway."""
 
     value_fn: Callable[[Counts], int]
 
@@ -34,7 +34,7 @@ ERRORS = ProviderCounterDescription(
     state_class=SensorStateClass.TOTAL_INCREASING,
     value_fn=lambda tally: tally.errors,
 )
-"""Attempts that failed there, also where another provider answered then."""
+"""Failed attempts, including those followed by a failover."""
 
 COUNTERS = (
     ProviderCounterDescription(
@@ -78,13 +78,13 @@ GATEWAY_COUNTERS = (
 
 
 class _Counter(RestoreSensor):
-    """Counts on from where it was: what it reads begins at 0 with each start and each reload."""
+    """A counter that adds the restored value to a count that begins at 0 after each reload."""
 
     _base: int | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        if self._base is None:  # an entity that is only renamed is added once more, and goes on as it is
+        if self._base is None:  # a renamed entity is added again and keeps its value
             restored = await self.async_get_last_sensor_data()
             value = restored.native_value if restored else None
             self._base = value if isinstance(value, int) else 0
@@ -97,17 +97,17 @@ class _Counter(RestoreSensor):
 
     @abstractmethod
     def counted(self) -> int:
-        """Since it was added."""
+        """The count since the entity was added."""
 
 
 class ProviderCounter(ProviderEntity, _Counter):
-    """Of one provider."""
+    """A counter of one provider."""
 
     entity_description: ProviderCounterDescription
     offered = True
     _tally: Tally | None = None
     _before = 0
-    """Of tallies that it had before: a backend that is taken out of the pool and put in again begins anew."""
+    """The counts of former tallies: a backend added to the pool again gets a new tally."""
 
     @override
     def counted(self) -> int:
@@ -123,7 +123,7 @@ class ProviderCounter(ProviderEntity, _Counter):
 
 
 class GatewayCounter(GatewayEntity, _Counter):
-    """Of the gateway."""
+    """A counter of the gateway."""
 
     entity_description: GatewayCounterDescription
 

@@ -1,4 +1,4 @@
-"""What is measured of the gateway."""
+"""Sensors of the gateway."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..core.protocol.values import clean
 from ..entity import GatewayEntity
 from ..gateway.coordinators import GATEWAY_STATES, GatewayCoordinator
 
-_LONGEST_STATE = 255
+_MAX_STATE_CHARACTERS = 255
 
 
 def _started(coordinator: GatewayCoordinator) -> datetime:
@@ -23,7 +23,7 @@ def _started(coordinator: GatewayCoordinator) -> datetime:
 
 def _last_backend(coordinator: GatewayCoordinator) -> str | None:
     last = coordinator.counts.last
-    return None if last is None or last.backend_name is None else clean(last.backend_name, _LONGEST_STATE)
+    return None if last is None or last.backend_name is None else clean(last.backend_name, _MAX_STATE_CHARACTERS)
 
 
 def _last_model(coordinator: GatewayCoordinator) -> Mapping[str, Any] | None:
@@ -33,7 +33,7 @@ def _last_model(coordinator: GatewayCoordinator) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySensorDescription(SensorEntityDescription):
-    """A figure, or a word."""
+    """A sensor of the gateway."""
 
     value_fn: Callable[[GatewayCoordinator], StateType | datetime]
     attributes_fn: Callable[[GatewayCoordinator], Mapping[str, Any] | None] = lambda _: None
@@ -63,7 +63,7 @@ GATEWAY_SENSORS = (
         key="last_answered_by",
         translation_key="last_answered_by",
         value_fn=lambda coordinator: (
-            clean(last.backend_name or "", _LONGEST_STATE) if (last := coordinator.counts.last) else None
+            clean(last.backend_name or "", _MAX_STATE_CHARACTERS) if (last := coordinator.counts.last) else None
         ),
         attributes_fn=_last_model,
     ),
@@ -78,7 +78,7 @@ GATEWAY_SENSORS = (
 
 
 class GatewaySensor(GatewayEntity, SensorEntity):
-    """Shows a figure of the table."""
+    """A sensor from `GATEWAY_SENSORS`."""
 
     entity_description: GatewaySensorDescription
 

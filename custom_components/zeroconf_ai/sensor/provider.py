@@ -1,4 +1,4 @@
-"""What is measured of a provider: health and load."""
+"""Health and load sensors of a provider."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from ..core.protocol.values import clean
 from ..core.routing.pool.pool import Member
 from ..entity import ProviderEntity
 
-LONGEST_STATE = 255
+MAX_STATE_CHARACTERS = 255
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderSensorDescription(SensorEntityDescription):
-    """A figure that is read off the pool's picture of the provider."""
+    """A sensor read from the provider's pool member."""
 
     value_fn: Callable[[Member], StateType | datetime]
     attributes_fn: Callable[[Member], Mapping[str, Any]] | None = None
     offered_fn: Callable[[Member], bool] = lambda _: True
-    """Whether the provider says it at all."""
+    """Whether the provider reports the value."""
     of_agents: bool = True
-    """Whether it means anything for an agent of this Home Assistant."""
+    """Whether the sensor applies to Home Assistant agents."""
     only_online: bool = False
-    """Nothing can be said of it while the provider is offline."""
+    """Whether the sensor is unavailable while the provider is offline."""
 
 
 def _queue(member: Member) -> Queue | None:
@@ -36,13 +36,13 @@ def _queue(member: Member) -> Queue | None:
 
 
 def _active(member: Member) -> int:
-    """The provider's own count, which is as old as the last check, but never less than what runs through here right now."""
+    """The provider's own count from the last check, but at least the number of requests in progress here."""
     queue = _queue(member)
     return max(queue.active if queue else 0, member.active)
 
 
 def _real_models(member: Member) -> list[str]:
-    """The ids of its models, without a gateway's names for a choice among them."""
+    """The ids of its models, without model aliases."""
     return [model.id for model in member.models if not model.virtual]
 
 
@@ -103,7 +103,7 @@ SENSORS = (
         entity_category=EntityCategory.DIAGNOSTIC,
         state_class=SensorStateClass.MEASUREMENT,
         only_online=True,
-        offered_fn=lambda member: member.limiter.limit is not None,  # else nobody ever waits
+        offered_fn=lambda member: member.limiter.limit is not None,  # otherwise no request ever waits
         value_fn=lambda member: member.limiter.waiting,
     ),
     ProviderSensorDescription(
@@ -118,13 +118,13 @@ SENSORS = (
         key="last_error",
         translation_key="last_error",
         entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda member: clean(member.last_error, LONGEST_STATE) if member.last_error else None,
+        value_fn=lambda member: clean(member.last_error, MAX_STATE_CHARACTERS) if member.last_error else None,
     ),
     ProviderSensorDescription(
         key="last_seen",
         translation_key="last_seen",
         entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,  # another state with every check
+        entity_registry_enabled_default=False,  # changes with every check
         of_agents=False,
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda member: _time(member.last_seen),
@@ -133,14 +133,14 @@ SENSORS = (
 
 
 class ProviderSensor(ProviderEntity, SensorEntity):
-    """Shows a figure of the table."""
+    """A sensor from `SENSORS`."""
 
     entity_description: ProviderSensorDescription
     _unrecorded_attributes = frozenset({"models"})
 
     @property
     def offered(self) -> bool:
-        """Whether the provider says it."""
+        """Whether the provider reports the value."""
         member, description = self.coordinator.member, self.entity_description
         if self.coordinator.is_agent and not description.of_agents:
             return False

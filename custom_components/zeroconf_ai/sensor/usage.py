@@ -1,4 +1,4 @@
-"""What was used, and at what cost: of the household, of each backend of the gateway and of each key."""
+"""Usage, cost and budget sensors of the household, of the gateway's backends and of keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,46 +19,46 @@ from ..usage.coordinators import UsageTracker
 from ..usage.entity import UsageEntity, budget_attributes
 
 _TOTAL = SensorStateClass.TOTAL_INCREASING
-_NOW = SensorStateClass.MEASUREMENT
-_DETAIL = EntityCategory.DIAGNOSTIC
+_MEASUREMENT = SensorStateClass.MEASUREMENT
+_DIAGNOSTIC = EntityCategory.DIAGNOSTIC
 
 
 def _month_start() -> datetime:
     return dt_util.start_of_local_day(dt_util.now().replace(day=1))
 
 
-def _last_used(account: UsageTracker) -> datetime | None:
-    key = account.store.keys.get(account.subject)
+def _last_used(tracker: UsageTracker) -> datetime | None:
+    key = tracker.store.keys.get(tracker.subject)
     return None if key is None or key.last_used is None else dt_util.utc_from_timestamp(key.last_used)
 
 
-def _cost_per_request(account: UsageTracker) -> float | None:
-    """On average of this month, of the requests whose cost is known."""
-    month = account.standing.month
-    cost = _cost(account, month)
+def _cost_per_request(tracker: UsageTracker) -> float | None:
+    """The mean cost of this month's requests with a known cost."""
+    month = tracker.summary.month
+    cost = _cost(tracker, month)
     return None if cost is None or not month.priced else cost / month.priced
 
 
-def _cost(account: UsageTracker, sums: Aggregate) -> float | None:
-    """In the account's currency; None before anything cost something."""
-    currency = account.cost_currency
-    if currency is None or not account.standing.total.priced:
+def _cost(tracker: UsageTracker, aggregate: Aggregate) -> float | None:
+    """The cost in the tracker's currency; None before the first cost."""
+    currency = tracker.cost_currency
+    if currency is None or not tracker.summary.total.priced:
         return None
-    return sums.costs.get(currency, 0) / NANO
+    return aggregate.costs.get(currency, 0) / NANO
 
 
 @dataclass(frozen=True, kw_only=True)
 class UsageSensorDescription(SensorEntityDescription):
-    """A figure of an account."""
+    """A sensor of a usage tracker."""
 
     value_fn: Callable[[UsageTracker], StateType | datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostDescription(SensorEntityDescription):
-    """Money of a part of what was used."""
+    """A cost sensor of one period."""
 
-    sums_fn: Callable[[UsageSummary], Aggregate]
+    aggregate_fn: Callable[[UsageSummary], Aggregate]
     last_reset_fn: Callable[[], datetime | None]
 
 
@@ -67,44 +67,44 @@ COUNTS = (
         key="requests",
         translation_key="requests",
         state_class=_TOTAL,
-        value_fn=lambda account: account.standing.total.requests,
+        value_fn=lambda tracker: tracker.summary.total.requests,
     ),
     UsageSensorDescription(
         key="tokens_in",
         translation_key="tokens_in",
         state_class=_TOTAL,
-        value_fn=lambda account: account.standing.total.prompt_tokens,
+        value_fn=lambda tracker: tracker.summary.total.prompt_tokens,
     ),
     UsageSensorDescription(
         key="tokens_out",
         translation_key="tokens_out",
         state_class=_TOTAL,
-        value_fn=lambda account: account.standing.total.completion_tokens,
+        value_fn=lambda tracker: tracker.summary.total.completion_tokens,
     ),
     UsageSensorDescription(
         key="tokens_cached",
         translation_key="tokens_cached",
-        entity_category=_DETAIL,
+        entity_category=_DIAGNOSTIC,
         entity_registry_enabled_default=False,
         state_class=_TOTAL,
-        value_fn=lambda account: account.standing.total.cached_tokens,
+        value_fn=lambda tracker: tracker.summary.total.cached_tokens,
     ),
 )
 
 ERRORS = UsageSensorDescription(
     key="errors",
     translation_key="errors",
-    entity_category=_DETAIL,
+    entity_category=_DIAGNOSTIC,
     state_class=_TOTAL,
-    value_fn=lambda account: account.standing.total.errors,
+    value_fn=lambda tracker: tracker.summary.total.errors,
 )
-"""Of a backend, they are the attempts that failed there, which its tally has."""
+"""Not for backends, whose failed attempts are in the member's tally."""
 
 TOKENS = UsageSensorDescription(
     key="tokens",
     translation_key="tokens",
     state_class=_TOTAL,
-    value_fn=lambda account: account.standing.total.prompt_tokens + account.standing.total.completion_tokens,
+    value_fn=lambda tracker: tracker.summary.total.prompt_tokens + tracker.summary.total.completion_tokens,
 )
 
 LAST_USED = UsageSensorDescription(
@@ -115,43 +115,43 @@ RECENT = (
     UsageSensorDescription(
         key="tokens_per_second",
         translation_key="tokens_per_second",
-        entity_category=_DETAIL,
+        entity_category=_DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        state_class=_NOW,
+        state_class=_MEASUREMENT,
         suggested_display_precision=1,
-        value_fn=lambda account: account.recent.tokens_per_second,
+        value_fn=lambda tracker: tracker.recent.tokens_per_second,
     ),
     UsageSensorDescription(
         key="first_token_p50",
         translation_key="first_token_p50",
-        entity_category=_DETAIL,
+        entity_category=_DIAGNOSTIC,
         entity_registry_enabled_default=False,
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
-        state_class=_NOW,
+        state_class=_MEASUREMENT,
         suggested_display_precision=2,
-        value_fn=lambda account: account.recent.first_token(50),
+        value_fn=lambda tracker: tracker.recent.first_token(50),
     ),
     UsageSensorDescription(
         key="first_token_p95",
         translation_key="first_token_p95",
-        entity_category=_DETAIL,
+        entity_category=_DIAGNOSTIC,
         entity_registry_enabled_default=False,
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
-        state_class=_NOW,
+        state_class=_MEASUREMENT,
         suggested_display_precision=2,
-        value_fn=lambda account: account.recent.first_token(95),
+        value_fn=lambda tracker: tracker.recent.first_token(95),
     ),
     UsageSensorDescription(
         key="error_rate",
         translation_key="error_rate",
-        entity_category=_DETAIL,
+        entity_category=_DIAGNOSTIC,
         entity_registry_enabled_default=False,
         native_unit_of_measurement=PERCENTAGE,
-        state_class=_NOW,
+        state_class=_MEASUREMENT,
         suggested_display_precision=1,
-        value_fn=lambda account: account.error_rate,
+        value_fn=lambda tracker: tracker.error_rate,
     ),
 )
 
@@ -161,7 +161,7 @@ COSTS = (
         translation_key="cost_today",
         device_class=SensorDeviceClass.MONETARY,
         state_class=SensorStateClass.TOTAL,
-        sums_fn=lambda standing: standing.today,
+        aggregate_fn=lambda summary: summary.today,
         last_reset_fn=dt_util.start_of_local_day,
     ),
     CostDescription(
@@ -169,7 +169,7 @@ COSTS = (
         translation_key="cost_month",
         device_class=SensorDeviceClass.MONETARY,
         state_class=SensorStateClass.TOTAL,
-        sums_fn=lambda standing: standing.month,
+        aggregate_fn=lambda summary: summary.month,
         last_reset_fn=_month_start,
     ),
     CostDescription(
@@ -177,7 +177,7 @@ COSTS = (
         translation_key="cost_total",
         device_class=SensorDeviceClass.MONETARY,
         state_class=SensorStateClass.TOTAL,
-        sums_fn=lambda standing: standing.total,
+        aggregate_fn=lambda summary: summary.total,
         last_reset_fn=lambda: None,
     ),
 )
@@ -185,7 +185,7 @@ COSTS = (
 COST_PER_REQUEST = UsageSensorDescription(
     key="cost_per_request",
     translation_key="cost_per_request",
-    entity_category=_DETAIL,
+    entity_category=_DIAGNOSTIC,
     entity_registry_enabled_default=False,
     device_class=SensorDeviceClass.MONETARY,
     suggested_display_precision=4,
@@ -199,7 +199,7 @@ BUDGET_LEFT = SensorEntityDescription(
 
 
 class UsageSensor(UsageEntity, SensorEntity):
-    """Shows a figure of the table."""
+    """A sensor from one of the tables."""
 
     entity_description: UsageSensorDescription
 
@@ -210,7 +210,7 @@ class UsageSensor(UsageEntity, SensorEntity):
 
 
 class CostPerRequest(UsageSensor):
-    """On average of this month."""
+    """The mean cost per request of this month."""
 
     @property
     @override
@@ -219,14 +219,14 @@ class CostPerRequest(UsageSensor):
 
 
 class CostSensor(UsageEntity, SensorEntity):
-    """What was spent; what is in another currency than most is an attribute."""
+    """A cost sensor; costs in other currencies are an attribute."""
 
     entity_description: CostDescription
 
     @property
     @override
     def native_value(self) -> float | None:
-        return _cost(self.coordinator, self.entity_description.sums_fn(self.coordinator.standing))
+        return _cost(self.coordinator, self.entity_description.aggregate_fn(self.coordinator.summary))
 
     @property
     @override
@@ -242,13 +242,13 @@ class CostSensor(UsageEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        costs = self.entity_description.sums_fn(self.coordinator.standing).costs
+        costs = self.entity_description.aggregate_fn(self.coordinator.summary).costs
         others = {name: cost / NANO for name, cost in sorted(costs.items()) if cost and name != self.coordinator.cost_currency}
         return {"other_currencies": others} if others else None
 
 
 class _BudgetSensor(UsageEntity, SensorEntity):
-    """Of several budgets, the one that is nearest to its end."""
+    """Shows the budget with the highest spent share."""
 
     @property
     def _state(self) -> BudgetState | None:
@@ -261,7 +261,7 @@ class _BudgetSensor(UsageEntity, SensorEntity):
 
 
 class BudgetSensor(_BudgetSensor):
-    """How much it is; unknown where there is none."""
+    """The amount of the budget; unknown without one."""
 
     @property
     @override
@@ -275,7 +275,7 @@ class BudgetSensor(_BudgetSensor):
 
 
 class BudgetLeftSensor(_BudgetSensor):
-    """How much of it is left; unknown where there is none."""
+    """The remaining share of the budget; unknown without one."""
 
     @property
     @override
@@ -283,22 +283,22 @@ class BudgetLeftSensor(_BudgetSensor):
         return None if (state := self._state) is None else max(0.0, 100.0 - state.percent)
 
 
-def usage_sensors(account: UsageTracker) -> list[SensorEntity]:
-    """All that an account has."""
-    of_key = account.scope is Scope.KEY
+def usage_sensors(tracker: UsageTracker) -> list[SensorEntity]:
+    """Create the sensors of a usage tracker."""
+    of_key = tracker.scope is Scope.KEY
     figures = [*COUNTS, *RECENT]
-    if account.scope is not Scope.BACKEND:
+    if tracker.scope is not Scope.BACKEND:
         figures.append(ERRORS)
-    if account.scope is Scope.HOUSEHOLD:
+    if tracker.scope is Scope.HOUSEHOLD:
         figures.append(TOKENS)
     if of_key:
         figures.append(LAST_USED)
         figures = [
             replace(figure, entity_registry_enabled_default=False) if figure.key == "errors" else figure for figure in figures
         ]
-    sensors: list[SensorEntity] = [UsageSensor(account, figure) for figure in figures]
-    if not account.is_agent:
-        sensors += [CostSensor(account, cost) for cost in COSTS]
-        sensors.append(CostPerRequest(account, COST_PER_REQUEST))
-        sensors += [BudgetSensor(account, BUDGET), BudgetLeftSensor(account, BUDGET_LEFT)]
+    sensors: list[SensorEntity] = [UsageSensor(tracker, figure) for figure in figures]
+    if not tracker.is_agent:
+        sensors += [CostSensor(tracker, cost) for cost in COSTS]
+        sensors.append(CostPerRequest(tracker, COST_PER_REQUEST))
+        sensors += [BudgetSensor(tracker, BUDGET), BudgetLeftSensor(tracker, BUDGET_LEFT)]
     return sensors

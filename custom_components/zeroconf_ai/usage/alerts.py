@@ -1,6 +1,6 @@
-"""Tells the owner that a budget nears its end: by notification, by webhook, and by a repair where it is spent.
+"""Budget alerts: notifications and webhooks at thresholds, and a repair issue for each exceeded budget.
 
-Each threshold is told once within its period (`Budgets.listen`), also over restarts. None of it holds up a request.
+Each threshold alerts once per period (`BudgetStore.listen`), also across restarts. Alerts never delay a request.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ _LOGGER = logging.getLogger(__name__)
 CONF_ALERTS = "alerts"
 CONF_NOTIFY_ENTITIES = "notify_entities"
 CONF_NOTIFY_ACTIONS = "notify_actions"
-"""Names of notify actions that are no entities, such as `mobile_app_phone`."""
+"""Notify actions without an entity, such as `mobile_app_phone`."""
 CONF_WEBHOOK_URL = "webhook_url"
 CONF_ALERT_FROM = "alert_from"
-"""Per cent; lower thresholds are not told."""
+"""The minimum threshold for alerts, in per cent."""
 DEFAULT_ALERT_FROM = 80
 
 _WEBHOOK_SECONDS = 10.0
@@ -45,57 +45,57 @@ _HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
 
 
 class Alerts:
-    """Lives from `start` to `close`."""
+    """Sends budget alerts, from `start` to `close`."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, accounts: UsageTrackers) -> None:
-        """`accounts` know the currencies."""
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, trackers: UsageTrackers) -> None:
+        """`trackers` provide the currencies."""
         self._hass = hass
         self._entry = entry
         self._store = store
-        self._accounts = accounts
-        self._waiting: dict[str, BudgetEvent] = {}
-        """What is to be told, by budget: of thresholds that are reached at once, the highest."""
+        self._trackers = trackers
+        self._pending: dict[str, BudgetEvent] = {}
+        """Pending alerts by budget: only the highest of thresholds reached at the same time."""
         self._exceeded: frozenset[str] = frozenset()
-        self._stops: list[Callable[[], None]] = []
+        self._unsubscribes: list[Callable[[], None]] = []
 
     @callback
     def start(self) -> None:
-        """Begin to tell."""
-        self._check()
+        """Start sending alerts."""
+        self._update_issues()
         issues.keep_budgets(self._hass, self._exceeded)
-        self._stops = [
+        self._unsubscribes = [
             self._store.budgets.listen(self._on_threshold),
-            self._store.budgets.watch(self._check),
-            self._accounts.household.async_add_listener(self._check),
+            self._store.budgets.watch(self._update_issues),
+            self._trackers.household.async_add_listener(self._update_issues),
         ]
 
     @callback
     def close(self) -> None:
-        """End it. Repairs stay, as does which of them the owner ignores. Safe to call twice."""
-        while self._stops:
-            self._stops.pop()()
+        """Stop. Issues stay, including their ignored state. May be called twice."""
+        while self._unsubscribes:
+            self._unsubscribes.pop()()
 
     @callback
     def _on_threshold(self, event: BudgetEvent) -> None:
         budget_id = event.budget.id
-        if budget_id not in self._waiting:
-            self._hass.loop.call_soon(self._tell, budget_id)
-        self._waiting[budget_id] = event
+        if budget_id not in self._pending:
+            self._hass.loop.call_soon(self._notify_owner, budget_id)
+        self._pending[budget_id] = event
         if event.threshold >= 100:
-            self._hass.loop.call_soon(self._check)
+            self._hass.loop.call_soon(self._update_issues)
 
     @callback
-    def _tell(self, budget_id: str) -> None:
-        event = self._waiting.pop(budget_id)
+    def _notify_owner(self, budget_id: str) -> None:
+        event = self._pending.pop(budget_id)
         alerts: Mapping[str, Any] = self._entry.options.get(CONF_ALERTS, {})
         if event.threshold >= alerts.get(CONF_ALERT_FROM, DEFAULT_ALERT_FROM):
-            # A task of Home Assistant, and not of the entry: what is said last is not lost with a reload.
+            # A task of Home Assistant instead of the entry, so that a reload does not cancel the last alert.
             self._hass.async_create_background_task(self._send(event, alerts), "zeroconf_ai budget alert")
 
     async def _send(self, event: BudgetEvent, alerts: Mapping[str, Any]) -> None:
         budget = event.budget
         owner = await budget_owner(self._hass, self._store.keys, budget)
-        account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
+        tracker = self._trackers.get(budget.scope, budget.subject) or self._trackers.household
         facts: dict[str, Any] = {
             "event": "budget_exceeded" if event.threshold >= 100 else "budget_threshold",
             "budget": budget.id,
@@ -105,7 +105,7 @@ class Alerts:
             "threshold": event.threshold,
             "amount": budget.amount / NANO,
             "spent": event.spent / NANO,
-            "currency": account.currency,
+            "currency": tracker.currency,
             "action": budget.action.value,
             "renews": dt_util.utc_from_timestamp(event.period.end).isoformat(),
         }
@@ -115,13 +115,13 @@ class Alerts:
 
         def message(name: str) -> str:
             return (
-                f"{facts['spent']:.{digits}f} of {facts['amount']:.{digits}f} {account.currency} of {name}'s budget for this "
+                f"{facts['spent']:.{digits}f} of {facts['amount']:.{digits}f} {tracker.currency} of {name}'s budget for this "
                 f"{budget.period} are spent{also}. It renews on "
                 f"{dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
             )
 
         def data_for(action: str) -> dict[str, Any]:
-            # The one that Home Assistant itself shows, and renders as Markdown.
+            # Home Assistant renders persistent notifications as Markdown.
             rendered = action.removeprefix(f"{NOTIFY_DOMAIN}.") == SERVICE_PERSISTENT_NOTIFICATION
             return {"title": title, "message": message(escape(owner) if rendered else owner)}
 
@@ -140,11 +140,11 @@ class Alerts:
             await self._hass.services.async_call(NOTIFY_DOMAIN, name, data, blocking=True)
         except (HomeAssistantError, vol.Invalid) as err:
             _LOGGER.warning("The budget alert could not be sent by notify.%s: %s", name, err)
-        except Exception:  # whatever a notify integration does, the other alerts are sent
+        except Exception:  # a failing notify integration must not stop the other alerts
             _LOGGER.exception("The budget alert could not be sent by notify.%s", name)
 
     async def _post(self, url: str, facts: Mapping[str, Any]) -> None:
-        """Its address may hold a secret, and so is named by its host alone."""
+        """Post to the webhook. Only its host is logged: the URL may contain a secret."""
         try:
             async with async_get_clientsession(self._hass).post(
                 url, json=facts, allow_redirects=False, timeout=aiohttp.ClientTimeout(_WEBHOOK_SECONDS)
@@ -157,8 +157,8 @@ class Alerts:
             _LOGGER.warning("The budget alert was refused by %s with status %d", URL(url).host, status)
 
     @callback
-    def _check(self) -> None:
-        """Have a repair for each budget that is spent, and for no other."""
+    def _update_issues(self) -> None:
+        """Create or delete issues so that exactly the exceeded budgets have one."""
         budgets = self._store.budgets
         exceeded = frozenset(budget.id for budget in (*budgets, *budgets.limits) if budgets.state(budget.id).exceeded)
         for budget_id in self._exceeded - exceeded:
@@ -166,23 +166,23 @@ class Alerts:
         new = exceeded - self._exceeded
         self._exceeded = exceeded
         if new:
-            self._entry.async_create_task(self._hass, self._raise(new), "zeroconf_ai budget repairs")
+            self._entry.async_create_task(self._hass, self._create_issues(new), "zeroconf_ai budget repairs")
 
-    async def _raise(self, new: frozenset[str]) -> None:
+    async def _create_issues(self, new: frozenset[str]) -> None:
         for budget_id in sorted(new):
             try:
                 budget = self._store.budgets.state(budget_id).budget
             except KeyError:
                 continue
             owner = await budget_owner(self._hass, self._store.keys, budget)
-            if budget_id in self._exceeded:  # still, after that wait
-                account = self._accounts.get(budget.scope, budget.subject) or self._accounts.household
+            if budget_id in self._exceeded:  # it may have changed during the await
+                tracker = self._trackers.get(budget.scope, budget.subject) or self._trackers.household
                 state = self._store.budgets.state(budget_id)
-                issues.budget_exceeded(self._hass, state, owner, account.currency)
+                issues.budget_exceeded(self._hass, state, owner, tracker.currency)
 
 
 def is_webhook(text: str) -> bool:
-    """Whether it is an address that may be posted to: one of https, or of a machine at home."""
+    """Whether the URL is allowed as a webhook: any HTTPS URL, or HTTP to a host on the local network."""
     try:
         url = URL(text)
         host = url.host

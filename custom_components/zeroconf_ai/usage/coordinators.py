@@ -27,56 +27,56 @@ from .currency import COST_KEYS, CostCurrency
 
 _LOGGER = logging.getLogger(__name__)
 
-RECENT = 100
-"""Speed, delay and failures are those of so many requests."""
+RECENT_REQUESTS = 100
+"""The number of requests that speed, latency and error rate are computed from."""
 RATE_LIMITED_SECONDS = 60.0
-"""So long after a refusal it is shown that the limit was met."""
+"""How long the rate-limited state is shown after a rejected request."""
 
 
-class _Seen(NamedTuple):
-    """What is kept of a request."""
+class _RecentRequest(NamedTuple):
+    """The figures kept of one request."""
 
     outcome: Outcome
     first_token: float | None
     tokens: int
     seconds: float
-    """In which its tokens came."""
+    """The time in which its tokens arrived."""
 
 
-class Recent:
-    """The last requests: since the start, and no more than `RECENT`."""
+class RecentRequests:
+    """The last `RECENT_REQUESTS` requests since the start."""
 
     def __init__(self) -> None:
-        """None yet."""
-        self._seen: deque[_Seen] = deque(maxlen=RECENT)
+        """Starts empty."""
+        self._seen: deque[_RecentRequest] = deque(maxlen=RECENT_REQUESTS)
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
         tokens, first = generation.usage.completion_tokens, generation.first_token
         seconds = generation.duration - (first if generation.stream and first is not None else 0.0)
-        self._seen.append(_Seen(generation.outcome, first, tokens, max(0.0, seconds)))
+        self._seen.append(_RecentRequest(generation.outcome, first, tokens, max(0.0, seconds)))
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Of all answers together; None where there are none."""
+        """Over all answers; None without answers."""
         answered = [seen for seen in self._seen if seen.outcome is Outcome.OK and seen.tokens]
         seconds = sum(seen.seconds for seen in answered)
         return sum(seen.tokens for seen in answered) / seconds if seconds else None
 
     @property
     def error_rate(self) -> float | None:
-        """Per cent of those that nobody broke off; None where there are none."""
+        """Per cent of all requests that were not cancelled; None without requests."""
         ended = [seen for seen in self._seen if seen.outcome is not Outcome.CANCELLED]
         return 100.0 * sum(seen.outcome is Outcome.ERROR for seen in ended) / len(ended) if ended else None
 
     def first_token(self, percent: int) -> float | None:
-        """Within how many seconds so many per cent of the answers began; None where there are none."""
+        """The given percentile of the time to first token in seconds; None without answers."""
         found = sorted(seen.first_token for seen in self._seen if seen.first_token is not None)
         return found[max(0, -(-len(found) * percent // 100) - 1)] if found else None
 
 
 class UsageTracker(DataUpdateCoordinator[None]):
-    """Whose use it is, with a device. Lives from when there is one until it is gone."""
+    """The usage of the household, one backend or one key, which has a device."""
 
     config_entry: ConfigEntry
 
@@ -93,9 +93,9 @@ class UsageTracker(DataUpdateCoordinator[None]):
         subentry_id: str | None = None,
         is_agent: bool = False,
     ) -> None:
-        """`device` is what its device goes by; `subject` the id of the backend or key, "" for the household.
+        """`device` is the device identifier; `subject` the id of the backend or key, "" for the household.
 
-        `is_agent`: it is an agent of this home, which costs nothing itself.
+        `is_agent`: the backend is a Home Assistant agent, which has no cost of its own.
         """
         super().__init__(hass, _LOGGER, config_entry=entry, name=name)
         self.store = store
@@ -104,20 +104,20 @@ class UsageTracker(DataUpdateCoordinator[None]):
         self.device = device
         self.subentry_id = subentry_id
         self.is_agent = is_agent
-        self.recent = Recent()
+        self.recent = RecentRequests()
         self._budget_listeners: list[Callable[[BudgetEvent], None]] = []
-        self._show_job = HassJob(self._show, f"show account {name}", cancel_on_shutdown=True)
+        self._show_job = HassJob(self._show, f"update usage of {name}", cancel_on_shutdown=True)
         self._cancel_show: Callable[[], None] | None = None
         self._cancel_limited: Callable[[], None] | None = None
         self._resting_until = 0.0
         self._stop_following: Callable[[], None] | None = None
         self._currency = CostCurrency(hass, [f"{device}_{key}" for key in COST_KEYS])
-        self.standing = self._read()
-        """What it used, as it is shown."""
+        self.summary = self._read()
+        """The displayed usage."""
 
     @property
     def budgets(self) -> list[BudgetState]:
-        """Its budgets and a backend's monthly limit as they are now, the one first that is nearest to its end."""
+        """Its budgets (and a backend's monthly limit), the one with the highest spent share first."""
         budgets = self.store.budgets
         own = [*budgets.of(self.scope, self.subject or None)]
         if self.scope is Scope.BACKEND and (limit := budgets.limit(self.subject)) is not None:
@@ -126,22 +126,22 @@ class UsageTracker(DataUpdateCoordinator[None]):
 
     @property
     def cost_currency(self) -> str | None:
-        """What its costs are shown in (`CostCurrency`), Home Assistant's currency first; None before the first real cost."""
-        return self._currency.of(self.standing.total.costs, self.hass.config.currency)
+        """The currency of its costs (`CostCurrency`), preferably Home Assistant's; None before the first cost."""
+        return self._currency.of(self.summary.total.costs, self.hass.config.currency)
 
     @property
     def currency(self) -> str:
-        """What its budgets are shown in."""
+        """The currency of its budgets."""
         return self.cost_currency or self.hass.config.currency
 
     @property
     def rate_limited(self) -> bool:
-        """Whether a request of it was refused for a limit within the last minute; of a backend, whether it asks for a rest."""
+        """Whether a rate limit rejected a request in the last minute; for a backend, whether it is rate limited upstream."""
         return self._cancel_limited is not None
 
     @property
     def error_rate(self) -> float | None:
-        """Per cent; of a backend, of all attempts since the start, also where another provider answered then."""
+        """Per cent; for a backend, of all attempts since the start, including those before a failover."""
         if self.scope is not Scope.BACKEND:
             return self.recent.error_rate
         member = self.hass.data[DATA].engine.pool.get(self.subject)
@@ -150,15 +150,15 @@ class UsageTracker(DataUpdateCoordinator[None]):
 
     @callback
     def add(self, generation: Generation) -> None:
-        """Note a request. Must cost next to nothing."""
+        """Record a request. Must be cheap: it runs for every request."""
         self.recent.add(generation)
         if generation.error_code == RateLimitError.default_code and self.scope is not Scope.BACKEND:
-            self._limit(RATE_LIMITED_SECONDS)
+            self._show_rate_limited(RATE_LIMITED_SECONDS)
         self.note()
 
     @callback
     def follow(self, backend: MemberCoordinator) -> None:
-        """Follow its backend, too: that it asks to be left alone is shown, and that this is over."""
+        """Also listen to the backend, to show when an upstream rate limit begins and ends."""
         self._stop_following = backend.async_add_listener(self._on_backend)
 
     @callback
@@ -169,39 +169,39 @@ class UsageTracker(DataUpdateCoordinator[None]):
             return
         self._resting_until = until
         if (seconds := until - time.time()) > 0:
-            self._limit(seconds)
+            self._show_rate_limited(seconds)
         self.async_update_listeners()
 
     @callback
     def note(self) -> None:
-        """Something changed that is shown with all else of this second."""
+        """Schedule an update of the entities, at most one per second."""
         if self._cancel_show is None:
             self._cancel_show = async_call_later(self.hass, SHOW_SECONDS, self._show_job)
 
     @callback
     @override
     def async_update_listeners(self) -> None:
-        self._forget_show()
-        self.standing = self._read()
+        self._cancel_pending_show()
+        self.summary = self._read()
         super().async_update_listeners()
 
     @callback
     def listen_budgets(self, listener: Callable[[BudgetEvent], None]) -> Callable[[], None]:
-        """Call `listener` with each threshold that one of its budgets reaches; returns what ends it."""
+        """Call `listener` with each threshold that one of its budgets reaches; returns a function that unsubscribes."""
         self._budget_listeners.append(listener)
         return lambda: self._budget_listeners.remove(listener)
 
     @callback
-    def tell(self, event: BudgetEvent) -> None:
-        """A threshold was reached."""
+    def notify_threshold(self, event: BudgetEvent) -> None:
+        """Notify the listeners of a reached threshold."""
         for listener in tuple(self._budget_listeners):
             listener(event)
         self.async_update_listeners()
 
     @callback
     def close(self) -> None:
-        """End it. Safe to call twice."""
-        self._forget_show()
+        """Cancel timers and listeners. May be called twice."""
+        self._cancel_pending_show()
         if self._cancel_limited is not None:
             self._cancel_limited()
             self._cancel_limited = None
@@ -220,14 +220,14 @@ class UsageTracker(DataUpdateCoordinator[None]):
             return totals.household
         return totals.of(Subject(self.scope.value), self.subject)
 
-    def _limit(self, seconds: float) -> None:
+    def _show_rate_limited(self, seconds: float) -> None:
         if self._cancel_limited is not None:
             self._cancel_limited()
-        job = HassJob(self._unlimit, f"limit over {self.name}", cancel_on_shutdown=True)
+        job = HassJob(self._end_rate_limited, f"end rate limit of {self.name}", cancel_on_shutdown=True)
         self._cancel_limited = async_call_later(self.hass, seconds, job)
 
     @callback
-    def _unlimit(self, _: datetime) -> None:
+    def _end_rate_limited(self, _: datetime) -> None:
         self._cancel_limited = None
         self.async_update_listeners()
 
@@ -236,7 +236,7 @@ class UsageTracker(DataUpdateCoordinator[None]):
         self._cancel_show = None
         self.async_update_listeners()
 
-    def _forget_show(self) -> None:
+    def _cancel_pending_show(self) -> None:
         if self._cancel_show is not None:
             self._cancel_show()
             self._cancel_show = None

@@ -1,7 +1,7 @@
-"""The currency that costs are shown in: none before the first real cost, and the same one ever after.
+"""The currency of cost sensors: none before the first cost, then fixed.
 
-Home Assistant's statistics of a sensor are of one unit: another one is a repair for the owner, for each sensor. So the first
-currency in which something was paid is kept in the entity registry, over restarts and a lost database.
+Home Assistant's statistics of a sensor have one unit, and a changed unit creates a repair issue per sensor. So the first
+currency with a cost is stored in the entity registry, which survives restarts and a lost database.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from homeassistant.helpers import entity_registry as er
 from ..const import DOMAIN
 
 COST_KEYS = ("cost_total", "cost_month", "cost_today")
-"""What the unique ids of cost sensors end with."""
+"""The suffixes of the unique ids of cost sensors."""
 _OPTION = "currency"
 
 
 class CostCurrency:
-    """Of the cost sensors of one device."""
+    """The common currency of the cost sensors of one device."""
 
     def __init__(self, hass: HomeAssistant, unique_ids: Sequence[str]) -> None:
-        """`unique_ids` are those of the sensors."""
+        """`unique_ids` are the unique ids of the sensors."""
         self._registry = er.async_get(hass)
         self._unique_ids = unique_ids
         options = (entry.options.get(DOMAIN) for entry in self._entries())
@@ -29,9 +29,9 @@ class CostCurrency:
         self._is_kept = self._value is not None
 
     def of(self, costs: Mapping[str, int], preferred: str = "") -> str | None:
-        """The currency; where there is none yet, one of those that something was paid in, by nano-units of each.
+        """The currency; if none is set yet, it is chosen from `costs` (nano-units by currency).
 
-        What was shown before currencies were kept is preferred, then `preferred`, then the one that most was paid in.
+        The sensors' present unit comes first, then `preferred`, then the currency with the highest cost.
         """
         if self._value is None:
             paid = {currency: cost for currency, cost in costs.items() if cost}
@@ -39,7 +39,7 @@ class CostCurrency:
                 return None
             shown = [entry.unit_of_measurement for entry in self._entries()]
             self._value = next((name for name in (*shown, preferred) if name in paid), max(paid, key=paid.__getitem__))
-        if not self._is_kept:  # an entity is in the registry only after it was added
+        if not self._is_kept:  # entities are in the registry only after they were added
             for entry in self._entries():
                 self._registry.async_update_entity_options(entry.entity_id, DOMAIN, {_OPTION: self._value})
                 self._is_kept = True

@@ -1,4 +1,4 @@
-"""Where the books of the gateway are kept: a file in Home Assistant's folder, or a PostgreSQL server that gateways share."""
+"""Opens the accounting store: a file in the configuration folder, or a PostgreSQL database that gateways share."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,29 +16,29 @@ from ..core.accounting.store import AccountingStore
 
 DATABASE_FILE = "zeroconf_ai.db"
 CONF_DATABASE_URL = "database_url"
-"""Replaces the file in the configuration's folder."""
+"""The database to use instead of the file in the configuration folder."""
 CONF_KEEP_DAYS = "keep_days"
-"""For so long the record of each request is kept; the sums of days stay."""
+"""The retention time of usage records; daily sums are kept."""
 CONF_KEEP_BODIES = "keep_bodies"
-"""Whether what is asked and answered is kept as long as the records."""
+"""Whether prompts and answers are stored as long as the records."""
 DEFAULT_KEEP_DAYS = 7
-KEYS = (CONF_DATABASE_URL, CONF_KEEP_DAYS, CONF_KEEP_BODIES)
-"""Options that apply when the gateway is loaded."""
+STORE_OPTIONS = (CONF_DATABASE_URL, CONF_KEEP_DAYS, CONF_KEEP_BODIES)
+"""Options that require a reload of the gateway."""
 
 _FILE = "file"
-"""The file in the configuration's folder, wherever that is."""
+"""Identifies the file in the configuration folder, whatever its path."""
 _DRIVER = "psycopg[binary]>=3.2,<4"
 _DAY = 86_400.0
 
 
 async def async_open_store(hass: HomeAssistant, entry: ConfigEntry) -> AccountingStore:
-    """The books as the entry's options want them. Raises DatabaseError, saying what to do.
+    """Open the accounting store with the entry's options. Raises DatabaseError with a message that says what to do.
 
-    Which database that is, the entry remembers: one that is gone the next time is known from one that never was.
+    The entry stores the id of the database, so that a lost database can be told from a new one.
     """
     options = entry.options
     url = options.get(CONF_DATABASE_URL)
-    await _have_driver(hass, url)
+    await _ensure_driver(hass, url)
     address = _FILE if url is None else address_digest(url)
     known: Mapping[str, str] | None = entry.data.get(CONF_DATABASES)
     store = await AccountingStore.open(
@@ -47,7 +47,7 @@ async def async_open_store(hass: HomeAssistant, entry: ConfigEntry) -> Accountin
         keep=options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS) * _DAY,
         keep_bodies=options.get(CONF_KEEP_BODIES, False),
         known_id=None if known is None else known.get(address),
-        # An entry from before databases were remembered has its first key until it is loaded for the first time.
+        # Entries of older versions have no stored id, and have CONF_FIRST_KEY only until they are first loaded.
         used_before=known is None and CONF_FIRST_KEY not in entry.data,
     )
     if known is None or known.get(address) != store.id:
@@ -57,14 +57,14 @@ async def async_open_store(hass: HomeAssistant, entry: ConfigEntry) -> Accountin
 
 
 async def async_test_database(hass: HomeAssistant, url: str) -> None:
-    """See that a database can be used, and has or gets its tables. Raises DatabaseError, saying what to do."""
-    await _have_driver(hass, url)
+    """Check that a database can be opened and has or gets its tables. Raises DatabaseError."""
+    await _ensure_driver(hass, url)
     database = await Database.open(url, set_damaged_aside=False)
     await database.close()
 
 
 async def async_remove_files(hass: HomeAssistant) -> None:
-    """Remove the file in the configuration's folder with its copies. A database of another address is its owner's."""
+    """Delete the file in the configuration folder and its copies. Other databases belong to their owner and stay."""
     await hass.async_add_executor_job(_remove_files, Path(hass.config.config_dir))
 
 
@@ -74,8 +74,8 @@ def _remove_files(folder: Path) -> None:
             file.unlink()
 
 
-async def _have_driver(hass: HomeAssistant, url: str | None) -> None:
-    """Install what speaks to PostgreSQL: nobody else needs it. Raises DatabaseError."""
+async def _ensure_driver(hass: HomeAssistant, url: str | None) -> None:
+    """Install the PostgreSQL driver if the URL needs it. Raises DatabaseError."""
     if url is None or not url.startswith("postgres") or find_spec("psycopg") is not None:
         return
     try:

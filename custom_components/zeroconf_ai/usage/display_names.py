@@ -1,4 +1,4 @@
-"""What people call those who use the gateway: the owners of budgets, and devices that ask without a key."""
+"""Display names of budget owners and of devices without a key."""
 
 from ipaddress import ip_address
 import time
@@ -13,11 +13,11 @@ from ..core.protocol.values import clean
 from ..data import DATA, gateway_entry
 
 _FRESH_SECONDS = 60.0
-"""For so long it is believed which device has which address."""
+"""How long the mapping of addresses to devices is cached."""
 
 
 async def budget_owner(hass: HomeAssistant, keys: KeyStore, budget: Budget) -> str:
-    """Whose budget it is, by name; by id where that is gone."""
+    """The name of a budget's owner; its id if the owner was deleted."""
     subject = budget.subject
     if budget.scope is Scope.KEY:
         key = keys.get(subject)
@@ -33,28 +33,28 @@ async def budget_owner(hass: HomeAssistant, keys: KeyStore, budget: Budget) -> s
 
 @callback
 def backend_names(hass: HomeAssistant) -> dict[str, str]:
-    """All that may answer for money: id → name."""
+    """The names of all backends that can cost money, by id."""
     return {member.id: member.name for member in hass.data[DATA].engine.pool if not member.backend.info.agent}
 
 
 async def user_names(hass: HomeAssistant) -> dict[str, str]:
-    """The people of this home: id → name."""
+    """The names of Home Assistant's users, by id."""
     users = await hass.auth.async_get_users()
     return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
 
 
 class DeviceNames:
-    """Knows devices by their addresses, as far as Home Assistant does: by the trackers of routers, and their devices' names."""
+    """Finds device names by IP address, from router-based device trackers and the device registry."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Looks when it is asked, and no more than once a minute."""
+        """Reads on demand, at most once a minute."""
         self._hass = hass
         self._names: dict[str, str] = {}
         self._read_at = float("-inf")
 
     @callback
     def __call__(self, address: str) -> str | None:
-        """The name of the device with an address; None where nobody knows."""
+        """The name of the device with an address; None if unknown."""
         now = time.monotonic()
         if now - self._read_at >= _FRESH_SECONDS:
             self._read_at = now

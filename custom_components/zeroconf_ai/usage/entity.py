@@ -1,4 +1,4 @@
-"""What the entities of the accounts have in common: those of the household, of the gateway's backends and of the keys."""
+"""The base class of usage entities, which belong to the household, a backend of the gateway or a key."""
 
 from typing import Any, override
 
@@ -14,27 +14,27 @@ from .coordinators import UsageTracker
 
 
 class UsageEntity(CoordinatorEntity[UsageTracker]):
-    """An entity that shows or sets something of an account."""
+    """An entity of a usage tracker."""
 
     _attr_has_entity_name = True
 
-    def __init__(self, account: UsageTracker, description: EntityDescription) -> None:
-        """`description.key` is unique among the entities of the account's device."""
-        super().__init__(account)
+    def __init__(self, tracker: UsageTracker, description: EntityDescription) -> None:
+        """`description.key` is unique among the entities of the tracker's device."""
+        super().__init__(tracker)
         self.entity_description = description
-        self._attr_unique_id = f"{account.device}_{description.key}"
-        # Only which device it is: what the device is like is kept true elsewhere.
-        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, account.device)})
+        self._attr_unique_id = f"{tracker.device}_{description.key}"
+        # Identifiers only: the device's other properties are maintained elsewhere.
+        self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, tracker.device)})
 
     @property
     @override
     def available(self) -> bool:
-        """Always: what was used stays known."""
+        """Always: usage is known even if the backend is offline."""
         return True
 
 
 def budget_attributes(state: BudgetState) -> dict[str, Any]:
-    """What there is to say of a budget. Money in whole units."""
+    """The state attributes of a budget, with money in whole units."""
     return {
         "period": state.budget.period.value,
         "amount": state.budget.amount / NANO,

@@ -1,4 +1,4 @@
-"""The accounts of a gateway: one of the household, and one of each backend and key, as they come and go."""
+"""The usage trackers of a gateway: one for the household, and one for each backend and key."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -22,17 +22,17 @@ from .coordinators import UsageTracker
 
 _LOGGER = logging.getLogger(__name__)
 
-KEY_DEVICES = 200
-"""So many keys, the oldest, have a device: with more, Home Assistant would be slow. The others are in `export_usage`."""
+MAX_KEY_DEVICES = 200
+"""Only this many keys (the oldest) have a device, since more would slow Home Assistant down. `export_usage` has all."""
 
 
 def key_device(key_id: str) -> str:
-    """What the device of a key goes by."""
+    """The device identifier of a key."""
     return f"key_{key_id}"
 
 
 class UsageTrackers(Recorder):
-    """Lives from `start` to `close`."""
+    """Creates and removes usage trackers, from `start` to `close`."""
 
     def __init__(
         self,
@@ -42,79 +42,79 @@ class UsageTrackers(Recorder):
         backends: Iterable[MemberCoordinator],
         device_id: str,
     ) -> None:
-        """`device_id` is the device registry's, of the gateway's device."""
+        """`device_id` is the id of the gateway's device in the device registry."""
         self._hass = hass
         self._entry = entry
         self._store = store
         self._backends = backends
         self._device_id = device_id
-        self._running: dict[tuple[Scope, str], UsageTracker] = {}
+        self._trackers: dict[tuple[Scope, str], UsageTracker] = {}
         self._listeners: list[Callable[[UsageTracker], None]] = []
-        self._stops: list[Callable[[], None]] = []
+        self._unsubscribes: list[Callable[[], None]] = []
         self.household = UsageTracker(hass, entry, store, Scope.HOUSEHOLD, "", device=entry.entry_id, name=entry.title)
 
     def __iter__(self) -> Iterator[UsageTracker]:
-        """Those that there are, the household's first."""
-        return iter((self.household, *self._running.values()))
+        """All trackers, the household's first."""
+        return iter((self.household, *self._trackers.values()))
 
     def get(self, scope: Scope, subject: str) -> UsageTracker | None:
-        """An account; None where there is none. The household has those of users."""
-        return self.household if scope in (Scope.HOUSEHOLD, Scope.USER) else self._running.get((scope, subject))
+        """The tracker of a subject, or None. Budgets of users belong to the household's tracker."""
+        return self.household if scope in (Scope.HOUSEHOLD, Scope.USER) else self._trackers.get((scope, subject))
 
     @callback
     def start(self) -> None:
-        """Begin to follow keys, budgets and days."""
-        self._forget_keys()
+        """Start listening to keys, budgets and midnight."""
+        self._remove_stale_devices()
         self.apply()
-        self._stops = [
+        self._unsubscribes = [
             self._store.keys.listen(self.apply),
             self._store.budgets.listen(self._on_threshold),
-            self._store.budgets.watch(self.show),
+            self._store.budgets.watch(self.update_all),
             async_track_time_change(self._hass, self._on_midnight, hour=0, minute=0, second=0),
         ]
 
     @callback
     def close(self) -> None:
-        """End them all. Safe to call twice."""
-        while self._stops:
-            self._stops.pop()()
-        for account in self:
-            account.close()
-        self._running.clear()
+        """Close all trackers. May be called twice."""
+        while self._unsubscribes:
+            self._unsubscribes.pop()()
+        for tracker in self:
+            tracker.close()
+        self._trackers.clear()
 
     @callback
     def listen(self, listener: Callable[[UsageTracker], None]) -> Callable[[], None]:
-        """Call `listener` with each that there is, and with each that comes. Returns what ends it."""
+        """Call `listener` with each existing and each new tracker; returns a function that unsubscribes."""
         self._listeners.append(listener)
-        for account in self:
-            listener(account)
+        for tracker in self:
+            listener(tracker)
         return lambda: self._listeners.remove(listener)
 
     @override
     def record(self, generation: Generation) -> None:
         self.household.add(generation)
-        if generation.backend_id is not None and (account := self._running.get((Scope.BACKEND, generation.backend_id))):
-            account.add(generation)
-        if generation.key_id is not None and (account := self._running.get((Scope.KEY, generation.key_id))):
-            account.add(generation)
+        if generation.backend_id is not None and (tracker := self._trackers.get((Scope.BACKEND, generation.backend_id))):
+            tracker.add(generation)
+        if generation.key_id is not None and (tracker := self._trackers.get((Scope.KEY, generation.key_id))):
+            tracker.add(generation)
 
     @callback
-    def show(self) -> None:
-        """Show all anew: a budget was changed, or a day is over."""
-        for account in self:
-            account.async_update_listeners()
+    def update_all(self) -> None:
+        """Update all entities after a budget change or at midnight."""
+        for tracker in self:
+            tracker.async_update_listeners()
 
     @callback
     def apply(self) -> None:
-        """Have one for each backend and each key that there is."""
+        """Create and remove trackers so that each backend and each key has one."""
         backends = {coordinator.member_id: coordinator for coordinator in self._backends}
-        keys = {key.id: key for _, key in zip(range(KEY_DEVICES), self._store.keys, strict=False)}
+        keys = {key.id: key for _, key in zip(range(MAX_KEY_DEVICES), self._store.keys, strict=False)}
         wanted = {(Scope.BACKEND, name) for name in backends} | {(Scope.KEY, name) for name in keys}
-        for gone in self._running.keys() - wanted:
-            self._drop(*gone)
+        for gone in self._trackers.keys() - wanted:
+            self._remove(*gone)
         for backend_id, coordinator in backends.items():
-            if (Scope.BACKEND, backend_id) not in self._running:
-                account = UsageTracker(
+            if (Scope.BACKEND, backend_id) not in self._trackers:
+                tracker = UsageTracker(
                     self._hass,
                     self._entry,
                     self._store,
@@ -125,8 +125,8 @@ class UsageTrackers(Recorder):
                     subentry_id=coordinator.subentry_id,
                     is_agent=coordinator.is_agent,
                 )
-                account.follow(coordinator)
-                self._add(account)
+                tracker.follow(coordinator)
+                self._add(tracker)
         for key in keys.values():
             self._put_key(key)
 
@@ -140,23 +140,23 @@ class UsageTrackers(Recorder):
             entry_type=dr.DeviceEntryType.SERVICE,
             via_device_id=self._device_id,
         )
-        account = self._running.get((Scope.KEY, key.id))
-        if account is None:
+        tracker = self._trackers.get((Scope.KEY, key.id))
+        if tracker is None:
             self._add(
                 UsageTracker(self._hass, self._entry, self._store, Scope.KEY, key.id, device=key_device(key.id), name=key.name)
             )
-        elif account.name != key.name:
-            account.name = key.name
+        elif tracker.name != key.name:
+            tracker.name = key.name
             dr.async_get(self._hass).async_update_device(device.id, name=key.name)
 
-    def _add(self, account: UsageTracker) -> None:
-        self._running[account.scope, account.subject] = account
+    def _add(self, tracker: UsageTracker) -> None:
+        self._trackers[tracker.scope, tracker.subject] = tracker
         for listener in tuple(self._listeners):
-            listener(account)
+            listener(tracker)
 
-    def _drop(self, scope: Scope, subject: str) -> None:
-        """It is gone, and so are its budgets. What Home Assistant keeps of a backend goes with its subentry."""
-        self._running.pop((scope, subject)).close()
+    def _remove(self, scope: Scope, subject: str) -> None:
+        """Remove a tracker, its budgets and a key's device. A backend's device is removed with its subentry."""
+        self._trackers.pop((scope, subject)).close()
         if scope is Scope.KEY:
             registry = dr.async_get(self._hass)
             if device := registry.async_get_device_by_identifier((DOMAIN, key_device(subject)), self._entry.entry_id):
@@ -172,10 +172,10 @@ class UsageTrackers(Recorder):
         except KeyError:
             return
         except DatabaseError as err:
-            _LOGGER.warning("The budget %s of what is gone could not be removed: %s", budget_id, err)
+            _LOGGER.warning("The budget %s of a deleted backend or key could not be removed: %s", budget_id, err)
 
-    def _forget_keys(self) -> None:
-        """Remove the devices of keys that were revoked while this was not running."""
+    def _remove_stale_devices(self) -> None:
+        """Remove the devices of keys that were revoked while the gateway was not loaded."""
         registry = dr.async_get(self._hass)
         known = {(DOMAIN, key_device(key.id)) for key in self._store.keys}
         prefix = key_device("")
@@ -186,12 +186,12 @@ class UsageTrackers(Recorder):
 
     @callback
     def _on_threshold(self, event: BudgetEvent) -> None:
-        account = self.get(event.budget.scope, event.budget.subject)
-        if account is not None:
-            account.tell(event)
+        tracker = self.get(event.budget.scope, event.budget.subject)
+        if tracker is not None:
+            tracker.notify_threshold(event)
 
     @callback
     def _on_midnight(self, _: datetime) -> None:
-        """A new day, maybe a new week and month. By the clock on the wall of the home."""
+        """Midnight in the home's time zone: totals and budget periods may have changed."""
         self._store.zone = dt_util.get_default_time_zone()
-        self.show()
+        self.update_all()
