@@ -242,7 +242,7 @@ async def test_a_provider_without_status_has_no_load_but_our_own(hass: HomeAssis
 async def test_scan_listens_and_says_what_is_set_up(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.discovery.SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.discovery.QUIET_SECONDS", 0.05)
     await set_up(hass, make_entry(provider))
     scanning = hass.async_create_task(call(hass, "scan"))
     announce(hass, record_of(provider))  # heard while it listens

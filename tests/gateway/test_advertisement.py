@@ -90,7 +90,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
     monkeypatch.setattr(advertisement, "Advertiser", network.advertiser)
     monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
-    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
     return network
 
 

@@ -170,7 +170,7 @@ async def test_a_key_that_was_revoked_elsewhere_has_no_device_after_a_restart(
 async def test_no_more_keys_have_a_device_than_home_assistant_can_bear(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trackers, "KEY_DEVICES", 1)
+    monkeypatch.setattr(trackers, "MAX_KEY_DEVICES", 1)
     await runtime_of(entry).store.keys.create("Laptop")
     await hass.async_block_till_done()
     assert value(hass, "sensor.laptop_requests") is None

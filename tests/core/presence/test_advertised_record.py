@@ -71,7 +71,7 @@ async def test_servers_of_one_kind_are_named(providers: list[str], told: str) ->
 
 
 async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
     seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
     engine = await engine_of(backend("a", "m"), seer)
     told: list[ServiceRecord] = []
@@ -101,7 +101,7 @@ async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_what_cannot_be_advertised_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(advertised_record, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
     engine = await engine_of()
 
     def refuse(_: ServiceRecord) -> None:

@@ -106,7 +106,7 @@ def test_what_is_no_budget_is_said_to_be_none(text: str) -> None:
 
 def test_a_budget_names_whose_it_is() -> None:
     for scope, subject in ((Scope.KEY, None), (Scope.HOUSEHOLD, "k")):
-        with pytest.raises(ValueError, match="names"):
+        with pytest.raises(ValueError, match="needs its id"):
             make_budget(scope, subject, 1, Period.DAY)
     with pytest.raises(ValueError, match="per cent"):
         make_budget(Scope.KEY, "k", 1, Period.DAY, thresholds=(0,))
