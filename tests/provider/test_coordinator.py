@@ -174,7 +174,7 @@ async def test_a_fingerprint_that_is_none_is_not_used(
     entry = await set_up(hass, make_entry(provider))
     await provider.stop()
     await heard(hass, elsewhere, tls=True, fingerprint="short")
-    assert "certificate fingerprint that is none" in caplog.text
+    assert "an invalid certificate fingerprint" in caplog.text
     assert entry.data[CONF_BASE_URL] == provider.base_url
 
 
