@@ -36,7 +36,7 @@ class Admitted(Admission):
         return self._barred
 
     @override
-    def settle(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
+    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
         """Nothing is reserved."""
 
 
