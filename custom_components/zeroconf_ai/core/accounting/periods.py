@@ -1,8 +1,13 @@
-"""The days, weeks and months of budgets in the home's time zone."""
+"""The days, weeks and months of budgets in the home's time zone, and the time zone of this machine."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+_LOCAL = Path("/etc/localtime")
 
 
 class Period(StrEnum):
@@ -78,3 +83,14 @@ class Windows:
         if known is None or moment not in known:
             known = self._known[period] = window(period, moment, self._zone)
         return known
+
+
+def local_zone() -> tzinfo:
+    """The time zone of `TZ`, else of this machine, else UTC: its rules, not its offset of today. Reads files."""
+    try:
+        if name := os.environ.get("TZ", "").removeprefix(":"):
+            return ZoneInfo(name)
+        with _LOCAL.open("rb") as file:
+            return ZoneInfo.from_file(file, key="local")
+    except OSError, ValueError:
+        return UTC

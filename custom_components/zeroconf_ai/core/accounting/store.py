@@ -19,6 +19,7 @@ from .conversations.messages import ConversationStore
 from .conversations.sessions import SessionTable
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
+from .periods import local_zone
 from .storage import loss
 from .storage.database import Database, DatabaseError, FileChange
 from .storage.leases import RENEW_SECONDS, Leases
@@ -31,7 +32,6 @@ from .usage.export import Format, Rows
 from .usage.ledger import COLUMNS, Ledger
 from .usage.rollups import FORGOTTEN, Group
 from .usage.summary import day_of
-from .usage.time_zone import local_zone
 from .usage.totals import Totals
 
 _LOGGER = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import time
 from typing import NoReturn
 
-from ...accounting.conversations.session_row import SessionRow
+from ...accounting.conversations.sessions import SessionRow
 from ...protocol.errors import (
     ApiError,
     LoopDetectedError,
