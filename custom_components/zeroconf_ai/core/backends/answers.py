@@ -1,28 +1,17 @@
 """Answers of a backend that are given in another shape of OpenAI's."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import override
 
 from ..dialects.openai.embeddings import pack
 from ..dialects.openai.text_completions import as_text, text_chunk
 from ..protocol.chunks import Chunk
 from ..protocol.errors import UpstreamError
-from ..protocol.usage import Usage
-from .base import Answer
+from .base import WrappedAnswer
 
 
-class TextAnswer(Answer):
+class TextAnswer(WrappedAnswer):
     """A chat's answer in the shape of a legacy completion."""
-
-    def __init__(self, answer: Answer) -> None:
-        """`answer` is the chat's."""
-        self._answer = answer
-        self.headers: Mapping[str, str] = answer.headers
-
-    @property
-    @override
-    def usage(self) -> Usage | None:
-        return self._answer.usage
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
@@ -34,27 +23,9 @@ class TextAnswer(Answer):
     async def whole(self) -> Chunk:
         return Chunk.of(as_text((await self._answer.whole()).data, "message"))
 
-    @override
-    async def close(self) -> None:
-        await self._answer.close()
 
-
-class PackedAnswer(Answer):
+class PackedAnswer(WrappedAnswer):
     """An embeddings answer for a caller that reads base64: lists are packed, what is packed already stays."""
-
-    def __init__(self, answer: Answer) -> None:
-        """`answer` is the upstream's, in either form."""
-        self._answer = answer
-        self.headers: Mapping[str, str] = answer.headers
-
-    @property
-    @override
-    def usage(self) -> Usage | None:
-        return self._answer.usage
-
-    @override
-    def batches(self) -> AsyncIterator[list[Chunk]]:
-        return self._answer.batches()
 
     @override
     async def whole(self) -> Chunk:
@@ -70,7 +41,3 @@ class PackedAnswer(Answer):
                     raise UpstreamError(message, log_text=f"{message}: {err}") from None
                 changed = True
         return Chunk.of(whole.data) if changed else whole
-
-    @override
-    async def close(self) -> None:
-        await self._answer.close()

@@ -126,13 +126,12 @@ class StaticAnswer(Answer):
         """Nothing is open."""
 
 
-class HeldAnswer(Answer):
-    """An answer that gives back, when it is closed, what its backend keeps for it: a slot, a count."""
+class WrappedAnswer(Answer):
+    """Another backend's answer, of which a subclass changes a part."""
 
-    def __init__(self, answer: Answer, release: Callable[[], None]) -> None:
-        """`release` is called once, and must not wait: it runs in the clean-up of cancelled requests."""
+    def __init__(self, answer: Answer) -> None:
+        """Closing this one closes `answer`."""
         self._answer = answer
-        self._release: Callable[[], None] | None = release
         self.headers = answer.headers
 
     @property
@@ -150,10 +149,23 @@ class HeldAnswer(Answer):
 
     @override
     async def close(self) -> None:
+        await self._answer.close()
+
+
+class HeldAnswer(WrappedAnswer):
+    """An answer that gives back, when it is closed, what its backend keeps for it: a slot, a count."""
+
+    def __init__(self, answer: Answer, release: Callable[[], None]) -> None:
+        """`release` is called once, and must not wait: it runs in the clean-up of cancelled requests."""
+        super().__init__(answer)
+        self._release: Callable[[], None] | None = release
+
+    @override
+    async def close(self) -> None:
         release, self._release = self._release, None
         if release is not None:
             release()
-            await self._answer.close()
+            await super().close()
 
 
 class Backend(ABC):
