@@ -1,4 +1,4 @@
-"""The kinds of backends that a configuration may name, and how each is made."""
+"""The backend types of a configuration, and how to create each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,31 +13,31 @@ from ..backends.openai.backend import OpenAIBackend
 from ..backends.openai.flavors import FLAVORS, Flavor
 from ..backends.zeroconfai import ZeroconfAIBackend
 
-type Make = Callable[[aiohttp.ClientSession, BackendInfo, Endpoint, Timeouts], Backend]
+type BackendFactory = Callable[[aiohttp.ClientSession, BackendInfo, Endpoint, Timeouts], Backend]
 
 
 @dataclass(frozen=True, slots=True)
 class BackendType:
-    """One kind of backend."""
+    """One backend type."""
 
     name: str
     title: str
-    make: Make
+    make: BackendFactory
     info: Callable[[str, str], BackendInfo]
-    """Id and name → what such a backend says of itself."""
+    """Id and name → the type's `BackendInfo`."""
     endpoint: str | None = None
-    """Where it is unless its owner says otherwise."""
+    """The default endpoint."""
     path: str = "/v1"
-    """What follows the host where an address names no path."""
+    """The path appended to addresses without a path."""
     needs_key: bool = False
     key_header: str = "Authorization"
-    """Where its key goes."""
+    """The header for the API key."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     flavor: Flavor | None = None
-    """Which kind of server it is among those that speak OpenAI's language; None: it speaks another one."""
+    """The flavor of an OpenAI-compatible server; None for other dialects."""
 
     def asked_at(self, path: str) -> BackendType:
-        """The same, asked for its health at another path. Raises ValueError for one that has a dialect of its own."""
+        """The same type with another health path. Raises ValueError unless it is OpenAI-compatible."""
         if self.flavor is None:
             raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
         return _of(self.flavor.asked_at(path))
@@ -87,4 +87,4 @@ _OWN = (
     BackendType("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
 )
 BACKEND_TYPES: Mapping[str, BackendType] = {kind.name: kind for kind in (*map(_of, FLAVORS.values()), *_OWN)}
-"""By the name that a configuration gives them."""
+"""By the name used in configurations."""

@@ -1,6 +1,6 @@
-"""A YAML document, read with the place of everything in it: an error says where it is and what would be right.
+"""YAML documents with positions: each error states the position and how to correct the value.
 
-No value is repeated in an error unless it was chosen from a list: any of them may turn out to be a key in the wrong place.
+Errors never repeat free-form values, since any of them could be a misplaced API key.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ _NO = frozenset({"false", "no", "off", "0"})
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """Refuses a document that is nested too deeply."""
+    """Rejects documents that are nested too deeply."""
 
     depth = 0
 
@@ -35,34 +35,34 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be used; the text says where and why, and what would be right."""
+    """An invalid configuration; the message states position, reason and correction."""
 
 
-def near(wrong: str, known: Collection[str]) -> str:
-    """A hint at the nearest known word, or at all of them."""
+def suggestion(wrong: str, known: Collection[str]) -> str:
+    """Suggest the most similar known word, or list all of them."""
     spelled = {word.lower(): word for word in known}
     found = difflib.get_close_matches(wrong.lower(), spelled, n=1, cutoff=0.5)
     return f"Did you mean {spelled[found[0]]}?" if found else f"Known: {', '.join(known)}."
 
 
 def flag(text: str) -> bool | None:
-    """Yes or no in any of YAML's words, or None for another word."""
+    """Parse any YAML spelling of true or false; None for other words."""
     word = text.strip().lower()
     return True if word in _YES else False if word in _NO else None
 
 
 class Value:
-    """One value of a document and where it stands."""
+    """One value of a document and its position."""
 
     def __init__(self, node: Any, source: str, name: str) -> None:
-        """`source` is the file's name, `name` what errors call the value."""
+        """`source` is the file name, `name` the value's name in errors."""
         self._node = node
         self._source = source
         self.name = name
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
-        """The whole document. Raises ConfigError where it is no YAML, or empty."""
+        """Parse a document. Raises ConfigError for invalid YAML or an empty file."""
         try:
             node = yaml.compose(text, Loader=_Loader)
         except yaml.reader.ReaderError as err:
@@ -76,45 +76,45 @@ class Value:
         return cls(node, source, "the file")
 
     def error(self, message: str) -> ConfigError:
-        """An error at this place."""
+        """Create an error at this position."""
         return _error(self._node, self._source, message)
 
     def fields(self, known: Collection[str]) -> Mapping[str, Self]:
-        """The values by key, of which only known ones are allowed, each once."""
+        """The values by key. Unknown and repeated keys are errors."""
         return {key.name: value for key, value in self.entries(known)}
 
     def entries(self, known: Collection[str] | None = None) -> list[tuple[Self, Self]]:
-        """(key, value) of each, under any keys unless only known ones are allowed; each once."""
-        self._want("MappingNode")
+        """All (key, value) pairs. Repeated keys are errors, and so are unknown ones if `known` is given."""
+        self._expect("MappingNode")
         found: dict[str, tuple[Self, Self]] = {}
         for key_node, node in self._node.value:
             key = str(key_node.value) if type(key_node).__name__ == "ScalarNode" else "?"
             if known is not None and key not in known:
-                raise _error(key_node, self._source, f"{_shown(key)} is not known here. {near(key, known)}")
+                raise _error(key_node, self._source, f"{_shown(key)} is not known here. {suggestion(key, known)}")
             if key in found:
                 raise _error(key_node, self._source, f"{_shown(key).removeprefix('The key ')} is set twice; keep one of them.")
-            # A key of the owner's own choice may be a value in the wrong place: errors do not repeat it.
+            # A free-form key may be a misplaced value: errors do not repeat it.
             named = type(self)(key_node, self._source, "a key" if known is None else key)
             found[key] = named, type(self)(node, self._source, f"a value of {self.name}" if known is None else key)
         return list(found.values())
 
     @property
     def has_keys(self) -> bool:
-        """Whether it is keys with values, rather than a list or a single value."""
+        """Whether the value is a mapping."""
         return type(self._node).__name__ == "MappingNode"
 
     @property
     def is_single(self) -> bool:
-        """Whether it is a single value."""
+        """Whether the value is a scalar."""
         return type(self._node).__name__ == "ScalarNode"
 
     def items(self) -> list[Self]:
         """The entries of a list."""
-        self._want("SequenceNode")
+        self._expect("SequenceNode")
         return [type(self)(node, self._source, f"an entry of {self.name}") for node in self._node.value]
 
     def text(self) -> str:
-        """A text that is not empty."""
+        """The value as a non-empty text."""
         kind = self._scalar()
         if kind == "null" or (kind == "str" and not self._node.value.strip()):
             raise self.error(f"{self.name} is empty; give it a value, or delete the line.")
@@ -125,7 +125,7 @@ class Value:
         return str(self._node.value).strip()
 
     def texts(self, meant: str) -> tuple[str, ...]:
-        """The texts of a list that is not empty; `meant` is what an empty one is told to be instead."""
+        """The texts of a non-empty list; `meant` is the correction suggested for an empty one."""
         found = tuple(item.text() for item in self.items())
         if not found:
             raise self.error(f"{self.name} is empty; {meant}.")
@@ -156,11 +156,11 @@ class Value:
         return value
 
     def _scalar(self) -> str:
-        """The type that YAML reads."""
-        self._want("ScalarNode")
+        """The YAML type of the scalar."""
+        self._expect("ScalarNode")
         return str(self._node.tag).removeprefix(_TAG)
 
-    def _want(self, kind: str) -> None:
+    def _expect(self, kind: str) -> None:
         found = type(self._node).__name__
         if found != kind:
             raise self.error(f"{self.name} must be {_KINDS[kind]}, and is {_KINDS[found]}.")
@@ -171,12 +171,12 @@ def _error(node: Any, source: str, message: str) -> ConfigError:
 
 
 def _shown(key: str) -> str:
-    """A key as errors show it: a word, and nothing that was meant to be a value."""
+    """How errors show a key: only if it looks like a key and not like a misplaced value."""
     return f"The key {key}" if key.isidentifier() and len(key) <= 32 else "This key"
 
 
 def _problem(err: Any) -> str:
-    """What is wrong, without a word of the file."""
+    """The parser's problem, without text from the file."""
     problem = str(err.problem or err.context or "it cannot be read")
     if "alias" in problem or "anchor" in problem:
         return "an unquoted * or & refers to another value; put a value that begins with it in quotes"

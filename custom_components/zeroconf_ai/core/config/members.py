@@ -1,4 +1,4 @@
-"""`ConfiguredMembers`: keeps an engine's backends as a configuration wants them."""
+"""`ConfiguredMembers`: applies a configuration to an engine's backends."""
 
 import asyncio
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from .providers_file import UpstreamConfig
 
 
 def make_backend(upstream: UpstreamConfig, session: aiohttp.ClientSession) -> Catalogue:
-    """A backend as its owner wants it; nothing is asked over the network yet. `session` is shared and stays open."""
+    """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
     kind = upstream.kind if upstream.health_path is None else upstream.kind.asked_at(upstream.health_path)
     key, headers = upstream.key, dict(upstream.headers)
     if upstream.key_header is not None and key is not None:
@@ -31,7 +31,7 @@ class ConfiguredMembers:
     """The configured backends of an engine."""
 
     def __init__(self, engine: Engine, session: aiohttp.ClientSession, prices: PriceBook | None = None) -> None:
-        """`session` is shared and stays open; so may be `prices`."""
+        """`session` is shared and stays open; `prices` may be shared too."""
         self._engine = engine
         self._session = session
         self._prices = prices or PriceBook()
@@ -39,14 +39,14 @@ class ConfiguredMembers:
         self._lock = asyncio.Lock()
 
     async def apply(self, wanted: Iterable[UpstreamConfig]) -> None:
-        """Make it so, and ask everybody for their models. Running requests stay where they are.
+        """Add, change and remove backends as configured, and check all of them. Running requests are not interrupted.
 
-        A backend is made anew only where it is reached otherwise than before; all else changes in its place.
+        A backend is recreated only if its connection settings change; all other settings are updated in place.
         """
         async with self._lock:
             by_id = {upstream.id: upstream for upstream in wanted}
             for backend_id in self._running.keys() - by_id.keys():
-                await self._drop(backend_id)
+                await self._remove(backend_id)
             await asyncio.gather(*(self._put(upstream) for upstream in by_id.values()))
 
     async def _put(self, upstream: UpstreamConfig) -> None:
@@ -57,15 +57,15 @@ class ConfiguredMembers:
         elif former == upstream:
             if member.enabled:
                 await self._engine.checker.check(member, models=True)
-        elif _reached(former) == _reached(upstream):
+        elif _connection_settings(former) == _connection_settings(upstream):
             self._running[upstream.id] = upstream, backend
-            await self._amend(member, upstream, backend)
+            await self._update_in_place(member, upstream, backend)
         elif upstream.enabled:
             backend = make_backend(upstream, self._session)
             self._running[upstream.id] = upstream, backend
             await self._engine.replace(backend, await self._terms(upstream))
-        else:  # a replacement would be asked how it is
-            await self._drop(upstream.id)
+        else:  # `replace` would check a disabled backend
+            await self._remove(upstream.id)
             await self._add(upstream)
 
     async def _add(self, upstream: UpstreamConfig) -> None:
@@ -76,7 +76,7 @@ class ConfiguredMembers:
         if member.enabled:
             await self._engine.checker.check(member, models=True)
 
-    async def _amend(self, member: Member, upstream: UpstreamConfig, backend: Catalogue) -> None:
+    async def _update_in_place(self, member: Member, upstream: UpstreamConfig, backend: Catalogue) -> None:
         terms = await self._terms(upstream)
         backend.wishes = upstream.wishes
         member.terms = terms
@@ -88,21 +88,21 @@ class ConfiguredMembers:
         self._engine.pool.tell(upstream.id)
 
     async def _terms(self, upstream: UpstreamConfig) -> Terms:
-        """What routing has to know of it, with what is published of its prices."""
+        """The routing terms, with the list prices if there are any."""
         listed = await self._prices.lookup(upstream.kind.name, upstream.endpoint)
         if listed is None:
             return upstream.terms
         aliases = upstream.aliases
         return replace(upstream.terms, listed=lambda model: listed(aliases.get(model, model)))
 
-    async def _drop(self, backend_id: str) -> None:
+    async def _remove(self, backend_id: str) -> None:
         del self._running[backend_id]
         await self._engine.remove(backend_id)
         self._engine.pool.tell(backend_id)
 
 
-def _reached(upstream: UpstreamConfig) -> UpstreamConfig:
-    """What is left of a configuration when all is taken away that may change without a new connection."""
+def _connection_settings(upstream: UpstreamConfig) -> UpstreamConfig:
+    """The configuration reduced to its connection settings."""
     return replace(
         UpstreamConfig(upstream.id, upstream.name, upstream.kind, upstream.endpoint, upstream.key),
         timeouts=upstream.timeouts,

@@ -1,4 +1,4 @@
-"""What a provider in a file may say beyond where it is: limits, prices, models, headers. One reader per key."""
+"""Optional fields of a provider in a file: limits, prices, models, headers. One reader per key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -12,15 +12,15 @@ from ..protocol.prices import DEFAULT_CURRENCY, Prices
 from ..protocol.record import Capability, Cost
 from ..protocol.values import NANO
 from .backend_types import BackendType
-from .document import Value, near
+from .document import Value, suggestion
 
 _TIMEOUTS = {re.sub(r"_(.)", lambda found: found[1].upper(), item.name): item.name for item in fields(Timeouts)}
-"""As the file spells them → as the code does."""
-_LONGEST = 3600.0
-_MOST_MONEY = 999_999.0
-_LARGEST_WINDOW = 100_000_000
-_MOST_REQUESTS = 100_000
-_MOST_A_MINUTE = 1_000_000_000
+"""Key in the file → field of `Timeouts`."""
+_MAX_SECONDS = 3600.0
+_MAX_MONEY = 999_999.0
+_MAX_TOKENS = 100_000_000
+_MAX_REQUESTS = 100_000
+_MAX_PER_MINUTE = 1_000_000_000
 _COSTS = [cost.value for cost in Cost if cost is not Cost.UNKNOWN]
 _RATES = {
     "input": "input",
@@ -33,35 +33,35 @@ _RATES = {
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _HEALTH_PATH = re.compile(r"//?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 _FROM_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_OF_MODELS = ("id", "alias", "contextWindow", "maxTokens", "capabilities", "prices")
+_MODEL_KEYS = ("id", "alias", "contextWindow", "maxTokens", "capabilities", "prices")
 
 KEYS = (
     "weight", "maxConcurrent", "queueLength", "timeouts", "health", "headers", "verifySsl", "contextWindow", "maxTokens",
     "capabilities", "isDefault", "costPer1kTokens", "prices", "cost", "monthlyLimit", "requestsPerMinute", "tokensPerMinute",
     "tags", "models", "aliases",
 )  # fmt: skip
-"""The keys that are read here."""
+"""The keys read by this module."""
 
 
 def read_fields(given: Mapping[str, Value], kind: BackendType, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of an `UpstreamConfig` that a provider's values make. Raises ConfigError."""
-    found: dict[str, Any] = {name: read(given[key]) for key, (name, read) in _PLAIN.items() if key in given}
+    """Convert a provider's values to arguments of `UpstreamConfig`. Raises ConfigError."""
+    found: dict[str, Any] = {name: read(given[key]) for key, (name, read) in _SIMPLE_FIELDS.items() if key in given}
     prices = dict(_prices(given["prices"])) if "prices" in given else {}
     if "costPer1kTokens" in given:
         if ALL_MODELS in prices:
             raise given["costPer1kTokens"].error("costPer1kTokens is a price for all models, and so is * in prices; keep one.")
-        rate = round(given["costPer1kTokens"].number(0, _MOST_MONEY) * 1000 * NANO)
+        rate = round(given["costPer1kTokens"].number(0, _MAX_MONEY) * 1000 * NANO)
         prices[ALL_MODELS] = Prices(rate, rate)
     aliases = dict(_aliases(given["aliases"])) if "aliases" in given else {}
     if "models" in given:
         found["models"], found["overrides"] = _models(given["models"], aliases, prices)
     if "headers" in given:
         found["headers"] = _headers(given["headers"], environment)
-    return found | {"aliases": aliases, "prices": prices, **_patience(given, kind)}
+    return found | {"aliases": aliases, "prices": prices, **_timeouts_and_health(given, kind)}
 
 
 def secret_of(value: Value, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """(the secret, the variable that should hold it and is not set): a text as it is, or `${VARIABLE}`."""
+    """(secret, name of a missing environment variable) of a literal text or `${VARIABLE}`."""
     text = value.text()
     if (named := _FROM_ENVIRONMENT.fullmatch(text)) is None:
         return text, None
@@ -70,7 +70,7 @@ def secret_of(value: Value, environment: Mapping[str, str]) -> tuple[str | None,
 
 
 def key_header(value: Value, kind: BackendType) -> tuple[bool, str | None]:
-    """(whether there is a key, the header that it goes into unless that is the kind's own)."""
+    """(whether a key is used, its header if that differs from the type's default)."""
     word, _, name = value.text().partition(" ")
     wanted = {"bearer": "Authorization", "x-api-key": "x-api-key", "header": name.strip()}.get(word.lower())
     if word.lower() == "none" and not name:
@@ -82,10 +82,10 @@ def key_header(value: Value, kind: BackendType) -> tuple[bool, str | None]:
     return True, None if wanted.lower() == kind.key_header.lower() else wanted
 
 
-def _patience(given: Mapping[str, Value], kind: BackendType) -> dict[str, Any]:
-    """`timeouts` and `health`, whose timeout is one of them."""
+def _timeouts_and_health(given: Mapping[str, Value], kind: BackendType) -> dict[str, Any]:
+    """Read `timeouts` and `health`, which share the probe timeout."""
     named = given["timeouts"].fields(_TIMEOUTS) if "timeouts" in given else {}
-    timeouts = replace(kind.timeouts, **{_TIMEOUTS[key]: value.number(0.1, _LONGEST) for key, value in named.items()})
+    timeouts = replace(kind.timeouts, **{_TIMEOUTS[key]: value.number(0.1, _MAX_SECONDS) for key, value in named.items()})
     found: dict[str, Any] = {}
     health = given["health"].fields(("path", "interval", "timeout")) if "health" in given else {}
     if (path := health.get("path")) is not None:
@@ -95,11 +95,11 @@ def _patience(given: Mapping[str, Value], kind: BackendType) -> dict[str, Any]:
         if kind.flavor is None:
             raise path.error(f"a provider of type {kind.name} is asked for its health in its own way; delete the line.")
     if (interval := health.get("interval")) is not None:
-        found["health_interval"] = interval.number(1, _LONGEST)
+        found["health_interval"] = interval.number(1, _MAX_SECONDS)
     if (limit := health.get("timeout")) is not None:
         if "probe" in named:
             raise limit.error("timeout is what probe is in timeouts; keep one of them.")
-        timeouts = replace(timeouts, probe=limit.number(0.1, _LONGEST))
+        timeouts = replace(timeouts, probe=limit.number(0.1, _MAX_SECONDS))
     return found | {"timeouts": timeouts}
 
 
@@ -128,7 +128,7 @@ def _aliases(value: Value) -> list[tuple[str, str]]:
 
 
 def _models(value: Value, aliases: dict[str, str], prices: dict[str, Prices]) -> tuple[tuple[str, ...], dict[str, ModelOverride]]:
-    """(the models that may be used, what is said of single ones); their aliases and prices are added to those given."""
+    """(allowed models, overrides by model); adds the models' aliases and prices to the given ones."""
     allowed: list[str] = []
     overrides: dict[str, ModelOverride] = {}
     for entry in value.items():
@@ -136,7 +136,7 @@ def _models(value: Value, aliases: dict[str, str], prices: dict[str, Prices]) ->
             allowed.append(entry.text())
             continue
         entry.name = "a model"
-        given = entry.fields(_OF_MODELS)
+        given = entry.fields(_MODEL_KEYS)
         if "id" not in given:
             raise entry.error("a model needs `id:`.")
         model = given["id"].text()
@@ -147,7 +147,7 @@ def _models(value: Value, aliases: dict[str, str], prices: dict[str, Prices]) ->
             if model in prices:
                 raise given["prices"].error("the prices of this model are set twice; keep one of them.")
             prices[model] = _rates(given["prices"])
-        said = {name: read(given[key]) for key, (name, read) in _PLAIN.items() if key in given and key in _OF_MODELS}
+        said = {name: read(given[key]) for key, (name, read) in _SIMPLE_FIELDS.items() if key in given and key in _MODEL_KEYS}
         if said:
             overrides[model] = ModelOverride(**said)
     if not allowed:
@@ -160,12 +160,12 @@ def _prices(value: Value) -> list[tuple[str, Prices]]:
 
 
 def _rates(value: Value) -> Prices:
-    """Money for a million tokens of each class; what is not named costs what its kind does."""
+    """Read prices per million tokens; omitted classes cost the same as input or output."""
     given = value.fields((*_RATES, "currency"))
     for needed in ("input", "output"):
         if needed not in given:
             raise value.error(f"prices need `{needed}:`, the money for a million tokens.")
-    found = {name: round(given[key].number(0, _MOST_MONEY) * NANO) for key, name in _RATES.items() if key in given}
+    found = {name: round(given[key].number(0, _MAX_MONEY) * NANO) for key, name in _RATES.items() if key in given}
     currency = given["currency"].text().upper() if "currency" in given else DEFAULT_CURRENCY
     if not _CURRENCY.fullmatch(currency):
         raise given["currency"].error("currency must be three letters, such as EUR.")
@@ -175,29 +175,29 @@ def _rates(value: Value) -> Prices:
 def _capabilities(value: Value) -> frozenset[Capability]:
     for item in value.items():
         if (word := item.text()) not in Capability:
-            raise item.error(f"this capability is not known. {near(word, [capability.value for capability in Capability])}")
+            raise item.error(f"this capability is not known. {suggestion(word, [capability.value for capability in Capability])}")
     return frozenset(map(Capability, value.texts("list what its models can do, or delete the line")))
 
 
 def _cost(value: Value) -> Cost:
     if (word := value.text()) not in _COSTS:
-        raise value.error(f"this kind of cost is not known. {near(word, _COSTS)}")
+        raise value.error(f"this kind of cost is not known. {suggestion(word, _COSTS)}")
     return Cost(word)
 
 
-_PLAIN: Mapping[str, tuple[str, Callable[[Value], Any]]] = {
+_SIMPLE_FIELDS: Mapping[str, tuple[str, Callable[[Value], Any]]] = {
     "weight": ("weight", lambda value: value.whole(1, 1000)),
-    "maxConcurrent": ("max_concurrent", lambda value: value.whole(1, _MOST_REQUESTS)),
-    "queueLength": ("queue_length", lambda value: value.whole(0, _MOST_REQUESTS)),
+    "maxConcurrent": ("max_concurrent", lambda value: value.whole(1, _MAX_REQUESTS)),
+    "queueLength": ("queue_length", lambda value: value.whole(0, _MAX_REQUESTS)),
     "verifySsl": ("verify_ssl", Value.flag),
-    "contextWindow": ("context_window", lambda value: value.whole(1, _LARGEST_WINDOW)),
-    "maxTokens": ("max_output_tokens", lambda value: value.whole(1, _LARGEST_WINDOW)),
+    "contextWindow": ("context_window", lambda value: value.whole(1, _MAX_TOKENS)),
+    "maxTokens": ("max_output_tokens", lambda value: value.whole(1, _MAX_TOKENS)),
     "capabilities": ("capabilities", _capabilities),
     "isDefault": ("is_default", Value.flag),
     "cost": ("cost", _cost),
-    "monthlyLimit": ("monthly_limit", lambda value: round(value.number(0, _MOST_MONEY) * NANO)),
-    "requestsPerMinute": ("requests_per_minute", lambda value: value.whole(1, _MOST_A_MINUTE)),
-    "tokensPerMinute": ("tokens_per_minute", lambda value: value.whole(1, _MOST_A_MINUTE)),
+    "monthlyLimit": ("monthly_limit", lambda value: round(value.number(0, _MAX_MONEY) * NANO)),
+    "requestsPerMinute": ("requests_per_minute", lambda value: value.whole(1, _MAX_PER_MINUTE)),
+    "tokensPerMinute": ("tokens_per_minute", lambda value: value.whole(1, _MAX_PER_MINUTE)),
     "tags": ("tags", lambda value: frozenset(value.texts("list its tags, or delete the line"))),
 }
-"""By the file's key: the name that the code gives it, and what reads it."""
+"""Key in the file → (argument name, reader)."""

@@ -1,4 +1,4 @@
-"""Which backends a server has behind it: `providers:` in YAML, the quick form of the command line, and the environment.
+"""The backends of a gateway: `providers:` in YAML, the short form of the command line, and environment variables.
 
     providers:
       - id: attic
@@ -8,7 +8,7 @@
         type: openai
         authSecret: ${OPENAI_API_KEY}
 
-`PROVIDER_{ID}_ENDPOINT`, `_ENABLED` and `_API_KEY` in the environment win over both.
+The environment variables `PROVIDER_{ID}_ENDPOINT`, `_ENABLED` and `_API_KEY` override both.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from ..protocol.prices import Prices
 from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
 from ..routing.policy import Policy, Terms
 from .backend_types import BACKEND_TYPES, BackendType
-from .document import ConfigError, Value, flag, near
+from .document import ConfigError, Value, flag, suggestion
 from .provider_fields import KEYS as FIELD_KEYS, key_header, read_fields, secret_of
 from .routing_fields import KEYS as ROUTING_KEYS, read_limits, read_policy
 
@@ -36,7 +36,7 @@ type Fail = Callable[[str], ConfigError]
 
 @dataclass(frozen=True, slots=True)
 class UpstreamConfig:
-    """One backend as its owner wants it. Equal ones are the same backend. Money in nano-units, times in seconds."""
+    """The configuration of one backend. Money is in nano-units, times are in seconds."""
 
     id: str
     name: str
@@ -46,51 +46,51 @@ class UpstreamConfig:
     priority: int = DEFAULT_PRIORITY
     timeouts: Timeouts = field(default_factory=Timeouts)
     models: tuple[str, ...] = ()
-    """The only models that may be used, beside the aliases; empty: all."""
+    """The allowed models, besides the aliases; empty: all."""
     enabled: bool = True
-    """A backend that is not is kept, and not asked."""
+    """A disabled backend stays in the pool without requests or checks."""
     weight: int = 1
-    """Share of the requests among backends of equal rank."""
+    """The share of requests among backends of equal rank."""
     max_concurrent: int | None = None
     queue_length: int = 32
     cost: Cost | None = None
-    """None: what its kind is, or metered where prices are named."""
+    """None: metered if there are prices, else the type's default."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model or alias; `*` for all others."""
     monthly_limit: int | None = None
     requests_per_minute: int | None = None
-    """The most that it is asked; None: any number."""
+    """None: unlimited."""
     tokens_per_minute: int | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names → the models they stand for."""
+    """Alias → model."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Sent with every request to it; a value may be a secret."""
+    """Sent with every request; values may be secrets."""
     key_header: str | None = None
-    """The header that takes the key as it is; None: as its kind does it."""
+    """The header for the key; None: the type's default."""
     verify_ssl: bool = True
     context_window: int | None = None
-    """Of every model, in tokens, whatever the backend says."""
+    """In tokens; overrides what the backend reports for all models."""
     max_output_tokens: int | None = None
-    """What an answer may have at most, and has where a request names no limit."""
+    """The maximum length of an answer, and its default limit."""
     capabilities: frozenset[Capability] | None = None
-    """Of the models of which the backend does not say."""
+    """Applies to models without reported capabilities."""
     overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
-    """What goes before all of that for single models, by model or alias."""
+    """Overrides for single models, by model or alias."""
     tags: frozenset[str] = frozenset()
     health_path: str | None = None
-    """Replaces the kind's own: behind the endpoint, or at the server's root where it begins with `//`."""
+    """Replaces the type's health path: relative to the endpoint, or to the server root if it begins with `//`."""
     health_interval: float | None = None
     is_default: bool = False
-    """Whether it goes before all others: by priority 0, whatever `priority` says."""
+    """Whether it comes before all others: its priority is then 0."""
 
     @property
     def limited(self) -> bool:
-        """Whether its owner limits what it costs, or what it is asked."""
+        """Whether it has a monthly limit or rate limits."""
         return not (self.monthly_limit is None and self.requests_per_minute is None and self.tokens_per_minute is None)
 
     @property
     def terms(self) -> Terms:
-        """What routing has to know of it. An alias costs what its model costs."""
+        """The settings for routing. An alias has the prices of its model."""
         prices = {alias: self.prices[model] for alias, model in self.aliases.items() if model in self.prices}
         return Terms(
             weight=self.weight,
@@ -106,7 +106,7 @@ class UpstreamConfig:
 
     @property
     def wishes(self) -> BackendOverrides:
-        """What the backend itself has to know of it, beyond its address."""
+        """The overrides for the backend's own information."""
         priced = any(rate.input or rate.output for rate in self.prices.values())
         free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
         return BackendOverrides(
@@ -122,19 +122,19 @@ class UpstreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a file says."""
+    """The content of a configuration file."""
 
     upstreams: tuple[UpstreamConfig, ...] = ()
     policy: Policy = field(default_factory=Policy)
     per_address: RateLimits | None = None
-    """The limits of each address that sends no key; None: the file does not say."""
+    """The rate limits of each address without a key; None: not configured."""
     per_user: RateLimits | None = None
 
 
 def read_config(text: str, source: str, environment: Mapping[str, str], taken: Iterable[str] = ()) -> Configuration:
-    """The enabled providers of a YAML text, and the owner's rules.
+    """Read the enabled providers, routing policy and rate limits of a YAML text.
 
-    `source` is what errors call it, `taken` are ids that are in use elsewhere. Raises ConfigError.
+    `source` is the file name in errors, `taken` are ids in use elsewhere. Raises ConfigError.
     """
     document = Value.parse(text, source)
     said = document.fields(("providers", *ROUTING_KEYS))
@@ -145,7 +145,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     for entry in said["providers"].items():
         entry.name = "a provider"
         given = entry.fields(_KEYS)
-        _check_id(_needed(entry, given, "id"), ids)
+        _check_id(_required(entry, given, "id"), ids)
         if (provider := _provider(entry, given, environment)) is not None:
             if provider.is_default and (others := [other.id for other in found if other.is_default]):
                 raise given["isDefault"].error(f"{others[0]} is the default already; there can be one.")
@@ -155,32 +155,34 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
 
 
 def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[UpstreamConfig, ...]:
-    """The enabled ones of `TYPE` or `TYPE=URL`, each under its type as id, the second one as `TYPE-2`. Raises ConfigError."""
+    """Read `TYPE` or `TYPE=URL`; ids are `TYPE`, `TYPE-2` and so on. Omits disabled ones. Raises ConfigError."""
     counts: dict[str, int] = {}
     found = []
     for text in texts:
         word, _, url = text.partition("=")
         if word not in BACKEND_TYPES:
-            raise ConfigError(f"--upstream: this is no type. {near(word, BACKEND_TYPES)}")
+            raise ConfigError(f"--upstream: this is no type. {suggestion(word, BACKEND_TYPES)}")
         kind = BACKEND_TYPES[word]
         counts[word] = count = counts.get(word, 0) + 1
         number = f"{count}" if count > 1 else ""
-        draft = _Draft(f"{word}-{number}".strip("-"), f"{kind.title} {number}".strip(), kind, fail=_at(f"--upstream {word}"))
+        draft = _Draft(
+            f"{word}-{number}".strip("-"), f"{kind.title} {number}".strip(), kind, fail=_errors_at(f"--upstream {word}")
+        )
         if url:
             draft = replace(draft, endpoint=_endpoint(url, kind, draft.fail, "the URL"))
-        if (provider := draft.settle(environment)) is not None:
+        if (provider := draft.resolve(environment)) is not None:
             found.append(provider)
     return tuple(found)
 
 
 def variable_prefix(provider_id: str) -> str:
-    """What the names of a provider's variables begin with."""
+    """The prefix of a provider's environment variables."""
     return f"PROVIDER_{re.sub(r'[^A-Z0-9]', '_', provider_id.upper())}_"
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A provider before the environment has had its say."""
+    """A provider before the environment variables are applied."""
 
     id: str
     name: str
@@ -189,16 +191,16 @@ class _Draft:
     endpoint: str | None = None
     key: str | None = field(default=None, repr=False)
     key_fail: Fail | None = None
-    """For what is wrong with the key."""
+    """Creates errors about the key."""
     missing: str | None = None
-    """The variable that should hold the key, and is not set."""
+    """The environment variable of the key if it is not set."""
     enabled: bool = True
     takes_key: bool = True
     more: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Further arguments of its `UpstreamConfig`."""
+    """Further arguments of `UpstreamConfig`."""
 
-    def settle(self, environment: Mapping[str, str]) -> UpstreamConfig | None:
-        """What comes of it, or None for one that is switched off. Raises ConfigError where something is lacking."""
+    def resolve(self, environment: Mapping[str, str]) -> UpstreamConfig | None:
+        """Apply the environment variables; None for a disabled provider. Raises ConfigError for missing or invalid values."""
         prefix = variable_prefix(self.id)
         enabled = self.enabled
         if word := environment.get(f"{prefix}ENABLED"):
@@ -210,7 +212,7 @@ class _Draft:
             return None
         endpoint = self.endpoint or self.kind.endpoint
         if url := environment.get(f"{prefix}ENDPOINT"):
-            endpoint = _endpoint(url, self.kind, _at("the environment"), f"{prefix}ENDPOINT")
+            endpoint = _endpoint(url, self.kind, _errors_at("the environment"), f"{prefix}ENDPOINT")
         if endpoint is None:
             raise self.fail(f"a provider of type {self.kind.name} needs an endpoint, such as http://192.0.2.20:8000/v1.")
         key = (environment.get(f"{prefix}API_KEY") or self.key) if self.takes_key else None
@@ -225,7 +227,7 @@ class _Draft:
 
 
 def _provider(entry: Value, given: Mapping[str, Value], environment: Mapping[str, str]) -> UpstreamConfig | None:
-    kind = _kind(_needed(entry, given, "type"))
+    kind = _kind(_required(entry, given, "type"))
     more = read_fields(given, kind, environment)
     if "priority" in given:
         more["priority"] = given["priority"].whole(0, 65535)
@@ -250,17 +252,17 @@ def _provider(entry: Value, given: Mapping[str, Value], environment: Mapping[str
             raise secret.error("authType is none: delete authSecret, or say how it is sent.")
         key, missing = secret_of(secret, environment)
         draft = replace(draft, key_fail=secret.error, key=key, missing=missing)
-    return draft.settle(environment)
+    return draft.resolve(environment)
 
 
-def _needed(entry: Value, given: Mapping[str, Value], key: str) -> Value:
+def _required(entry: Value, given: Mapping[str, Value], key: str) -> Value:
     if key not in given:
         raise entry.error(f"a provider needs `{key}:`.")
     return given[key]
 
 
 def _check_id(value: Value, taken: dict[str, str]) -> None:
-    """Raises ConfigError for an id that cannot be one or is taken, be it only in the names of variables."""
+    """Raises ConfigError for an invalid id, or one whose variable prefix is taken."""
     text, before = value.text(), len(taken)
     if not _ID.fullmatch(text):
         raise value.error("id must be 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or a digit.")
@@ -274,12 +276,12 @@ def _check_id(value: Value, taken: dict[str, str]) -> None:
 def _kind(value: Value) -> BackendType:
     word = value.text()
     if word not in BACKEND_TYPES:
-        raise value.error(f"this type is not known. {near(word, BACKEND_TYPES)}")
+        raise value.error(f"this type is not known. {suggestion(word, BACKEND_TYPES)}")
     return BACKEND_TYPES[word]
 
 
 def _endpoint(url: str, kind: BackendType, fail: Fail, name: str) -> str:
-    """A checked base URL. Errors do not repeat it: it may hold a password."""
+    """Validate a base URL. Errors do not repeat it: it may contain a password."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
@@ -295,5 +297,5 @@ def _endpoint(url: str, kind: BackendType, fail: Fail, name: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def _at(place: str) -> Fail:
+def _errors_at(place: str) -> Fail:
     return lambda message: ConfigError(f"{place}: {message}")

@@ -1,4 +1,4 @@
-"""What a file says beside its providers: `models:`, the names that stand for others, `routing:`, and `limits:`."""
+"""The sections of a file besides its providers: `models:` (model aliases), `routing:` and `limits:`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
 from ..routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
-from .document import Value, near
+from .document import Value, suggestion
 
 KEYS = ("models", "routing", "limits")
-"""The keys that are read here."""
-_LONGEST_NAME = 256
+"""The keys read by this module."""
+_MAX_NAME_CHARACTERS = 256
 
 
 def read_policy(given: Mapping[str, Value]) -> Policy:
-    """The owner's rules; what is not named is as it is without a file. Raises ConfigError."""
+    """Read the routing policy; omitted keys have their defaults. Raises ConfigError."""
     found: dict[str, Any] = {}
     if "routing" in given:
         said = given["routing"].fields(("strategy", "cloudFallback", "retryMeteredTimeouts"))
@@ -27,10 +27,10 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
 
 
 def read_limits(given: Mapping[str, Value]) -> Mapping[str, RateLimits]:
-    """What `limits:` says of `perAddress` and `perUser`; empty without it. Raises ConfigError."""
+    """Read `perAddress` and `perUser` of `limits:`; empty without it. Raises ConfigError."""
     if "limits" not in given:
         return {}
-    return {whose: _rates(value) for whose, value in given["limits"].fields(("perAddress", "perUser")).items()}
+    return {scope: _rates(value) for scope, value in given["limits"].fields(("perAddress", "perUser")).items()}
 
 
 def _rates(value: Value) -> RateLimits:
@@ -42,10 +42,10 @@ def _rates(value: Value) -> RateLimits:
 
 
 def _virtual_model(entry: tuple[Value, Value]) -> tuple[str, ModelAlias]:
-    """A name and its targets: one, a list of them, or keys with `targets` and `strategy`."""
+    """Read a model alias: one target, a list of them, or a mapping with `targets` and `strategy`."""
     key, value = entry
-    if len(name := key.text()) > _LONGEST_NAME:
-        raise key.error(f"a name must have at most {_LONGEST_NAME} characters.")
+    if len(name := key.text()) > _MAX_NAME_CHARACTERS:
+        raise key.error(f"a name must have at most {_MAX_NAME_CHARACTERS} characters.")
     value.name = "a virtual model"
     if not value.has_keys:
         return name, ModelAlias(_targets(value))
@@ -64,5 +64,5 @@ def _targets(value: Value) -> tuple[str, ...]:
 
 def _strategy(value: Value) -> Strategy:
     if (word := value.text()) not in Strategy:
-        raise value.error(f"this strategy is not known. {near(word, [strategy.value for strategy in Strategy])}")
+        raise value.error(f"this strategy is not known. {suggestion(word, [strategy.value for strategy in Strategy])}")
     return Strategy(word)
