@@ -1,4 +1,4 @@
-"""The talk with a model: sends a chat log through the engine, streams the answer back into it, lets tools run in between."""
+"""`ChatLoop`: sends a chat log through the engine, streams the answer into it, and runs tools between the rounds."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -50,12 +50,12 @@ from .chat_log import (
 _LOGGER = logging.getLogger(__name__)
 
 _DROPPABLE = ("response_format", "chat_template_kwargs", "reasoning_effort", "temperature", "top_p", "tool_choice")
-"""Parameters that an answer can do without, where a server refuses them."""
+"""Optional parameters, which are left out if a server rejects them."""
 _HINTS = {
     "response_format": ("response_format", "json_schema"),
     "chat_template_kwargs": ("chat_template_kwargs", "enable_thinking"),
 }
-"""What servers call them in their errors, where that is not the parameter's own name."""
+"""Names in server errors that identify a parameter, if they differ from its name."""
 
 _ANSWER_NOW = "Answer the user now with what you know. Do not call any more tools."
 _JSON_ONLY = "Answer with nothing but a JSON object that fits this JSON schema:\n{schema}"
@@ -69,12 +69,12 @@ class AnswerProgress:
     """How far an answer came."""
 
     begun: bool = False
-    """A word of it was said, or a tool was called: from here on nobody else can answer instead."""
+    """Whether content was streamed or a tool was called; no other agent can answer instead from then on."""
 
 
 @dataclass(slots=True)
 class ChatLoop:
-    """Talks for one agent. `options` are its subentry's data; `pin` is the only backend it may ask, None for any."""
+    """The chat loop of one agent. `options` are its subentry's data; `pin` is the only allowed backend, None for any."""
 
     hass: HomeAssistant
     engine: Engine
@@ -84,12 +84,12 @@ class ChatLoop:
     pin: str | None
     options: Mapping[str, Any]
     on_prompt: Callable[[Request], None]
-    """Told the first request of each turn, before it is sent."""
+    """Called with the first request of each turn before it is sent."""
     _refused: set[str] = field(default_factory=set)
-    """What the servers refused, and the answers did without."""
+    """Parameters that servers rejected."""
 
     def on_behalf_of(self, user_id: str, username: str | None) -> ChatLoop:
-        """The same one, talking for a user of Home Assistant: what one learns of the servers, the other knows."""
+        """The same chat loop on behalf of a Home Assistant user; rejected parameters are shared."""
         return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
 
     async def talk(
@@ -145,7 +145,7 @@ class ChatLoop:
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key=EMPTY_RESPONSE)
 
     def _body(self, chat_log: conversation.ChatLog) -> dict[str, Any]:
-        """All parameters of a request but the messages."""
+        """All parameters of a request except the messages."""
         options = self.options
         body: dict[str, Any] = {"model": self.model, "stream": True}
         for name in (CONF_TEMPERATURE, CONF_TOP_P, CONF_MAX_TOKENS):
@@ -174,7 +174,7 @@ class ChatLoop:
         force_answer: bool,
         first: bool,
     ) -> Message:
-        """One request and its answer, streamed into the chat log together with what the tools that it calls gave."""
+        """Send one request, and stream the answer and the results of its tool calls into the chat log."""
         while True:
             sent = {key: value for key, value in body.items() if key not in self._refused}
             if force_answer and "tools" in sent and "tool_choice" not in self._refused:
@@ -203,7 +203,7 @@ class ChatLoop:
             return message
 
     def _structured(self, schema: dict[str, Any], task: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        """How a structured answer is asked for: by the schema itself, and in words where a server refused that."""
+        """Request a structured answer: with `response_format`, or with instructions if a server rejected that."""
         if "response_format" not in self._refused:
             named = {"name": slugify(task)[:60] or "result", "strict": True, "schema": schema}
             return {"response_format": {"type": "json_schema", "json_schema": named}}
@@ -212,7 +212,7 @@ class ChatLoop:
     async def _deltas(
         self, chat_log: conversation.ChatLog, reply: Reply, message: Message, progress: AnswerProgress, *, force_answer: bool
     ) -> Deltas:
-        """The chat log's deltas: the role first, thoughts apart, each tool call once it is whole."""
+        """Yield the chat log's deltas: first the role, reasoning separately, tool calls when complete."""
         yield {"role": "assistant"}
         splitter = ThinkSplitter()
         content: list[str] = []
@@ -257,7 +257,7 @@ class ChatLoop:
             yield {"role": "tool_result", "tool_call_id": tool.id, "tool_name": tool.tool_name, "result": result}
 
     def _trace(self, chat_log: conversation.ChatLog, reply: Reply) -> None:
-        """What was used goes into the trace, by Home Assistant's own names."""
+        """Add the usage to the trace with Home Assistant's key names."""
         stats: dict[str, Any] = {"provider": reply.backend_name, "model": reply.model}
         if (usage := reply.usage) is not None:
             stats |= {
@@ -269,9 +269,9 @@ class ChatLoop:
 
 
 def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
-    """Whether tools did something since `begin`, and none of those failed that were called last.
+    """Whether tools changed something since `begin` and none of the last called tools failed.
 
-    A tool that only reads leaves a question open: silence is no answer to it.
+    After a read-only tool, an empty answer is no answer.
     """
     read_only = {tool.name for tool in chat_log.llm_api.tools if tool.annotations.read_only} if chat_log.llm_api else set()
     acted = failed = False
@@ -285,7 +285,7 @@ def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
 
 
 def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:
-    """The parameter that a server refused, where an answer can do without it."""
+    """The optional parameter that a server rejected, or None."""
     words = f"{err.param or ''} {err.message}"
     for name in _DROPPABLE:
         if name in sent and any(hint in words for hint in _HINTS.get(name, (name,))):

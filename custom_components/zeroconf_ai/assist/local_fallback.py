@@ -1,4 +1,4 @@
-"""What happens to a sentence that no model answers: Home Assistant's own agent gets it, which needs none."""
+"""Fallback to Home Assistant's default agent, which needs no model, if no model answers."""
 
 from dataclasses import replace
 import logging
@@ -12,15 +12,15 @@ from homeassistant.helpers import intent
 _LOGGER = logging.getLogger(__name__)
 
 _UNDERSTOOD = (intent.IntentResponseErrorCode.FAILED_TO_HANDLE, intent.IntentResponseErrorCode.UNKNOWN)
-"""Errors in doing what was understood; Home Assistant's pipelines tell the two apart in the same way."""
+"""Errors of recognized intents, as Home Assistant's pipelines distinguish them."""
 
 
 async def async_ask_default_agent(
     hass: HomeAssistant, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog
 ) -> conversation.ConversationResult | None:
-    """The own agent's answer, which is in the chat log then; None where it did not understand, and then the log is as before.
+    """Add the default agent's answer to the chat log; None if it recognized no intent, and the log is then unchanged.
 
-    It asks no model, so this ends here.
+    The default agent uses no model, so this cannot loop.
     """
     agent = async_get_agent(hass, conversation.HOME_ASSISTANT_AGENT)
     if not isinstance(agent, conversation.ConversationEntity):

@@ -1,6 +1,6 @@
-"""Sentences in the language of a conversation, from Home Assistant's translations of this integration.
+"""Translated sentences in the language of a conversation.
 
-Home Assistant itself makes a sentence of an error in English, whatever is spoken.
+Home Assistant itself renders errors in English, whatever the conversation's language.
 """
 
 from typing import Final
@@ -34,10 +34,10 @@ LANGUAGES: Final = (
     "zh-Hans",
     "zh-Hant",
 )
-"""The files in `translations/` that hold them all."""
+"""The complete files in `translations/`."""
 
 _OTHER_TAGS: Final = {"nn": "nb", "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "zh-tw": "zh-Hant"}
-"""What a tag is taken for that Home Assistant's own matching does not know."""
+"""Language tags that Home Assistant's matching does not know."""
 
 
 async def async_sentence(hass: HomeAssistant, key: str, language: str | None) -> str:
@@ -46,12 +46,12 @@ async def async_sentence(hass: HomeAssistant, key: str, language: str | None) ->
 
 
 async def async_done(hass: HomeAssistant, language: str | None) -> str:
-    """What is said when something was done and there is nothing else to say."""
+    """The sentence for a completed action without another answer."""
     return await _async_text(hass, "conversation", "agent.done", language)
 
 
 def nearest_language(language: str | None, country: str | None) -> str:
-    """Of `LANGUAGES` the one that is nearest to a language tag (`de-CH`, `zh_TW`); English where none is near."""
+    """The best match in `LANGUAGES` for a language tag (`de-CH`, `zh_TW`); English without a match."""
     if not language:
         return "en"
     tag = language.replace("_", "-").casefold()

@@ -49,30 +49,30 @@ PREFIX = "homeassistant/"
 ASSIST_MODEL = f"{PREFIX}assist"
 
 MAX_IDENTICAL = 4
-"""So many requests with the same words are answered by one agent at a time. More of them are an agent that asks this gateway, by
-an address that does not show it, and is asked by it in turn."""
+"""The maximum number of concurrent requests with the same prompt per agent. More of them indicate a loop: an agent that uses
+this gateway by an address that does not reveal it."""
 MAX_RUNNING = 64
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
 
 _current_call: ContextVar[AgentCall | None] = ContextVar("zeroconf_ai_asked", default=None)
-"""The question that the present task belongs to."""
+"""The agent call that the current task belongs to."""
 
 
 def is_asked_by_client() -> bool:
-    """Whether the present task answers a client of the gateway, and no person."""
+    """Whether the current task answers a client of the gateway."""
     return _current_call.get() is not None
 
 
 class AgentCall:
-    """Marks all that an agent does while it answers."""
+    """Marks everything that an agent does during one call."""
 
     looped = False
-    """It came back here."""
+    """Whether the agent called this gateway in turn."""
 
 
 def model_of(entity_id: str | None) -> str:
-    """The model's id of an agent: `homeassistant/assist` for the default one, which has none or its own entity's id."""
+    """The model id of an agent: `homeassistant/assist` for the default agent (None or its entity id)."""
     if entity_id is None or entity_id == conversation.HOME_ASSISTANT_AGENT:
         return ASSIST_MODEL
     return PREFIX + entity_id.rpartition(".")[2]
@@ -104,7 +104,7 @@ class AgentBackend(Backend):
 
     @override
     async def health(self) -> Health:
-        """Raises UpstreamConnectionError where the entity is gone, or unavailable itself."""
+        """Raises UpstreamConnectionError if the entity is missing or unavailable."""
         self._check()
         return Health("ok", self._info.name, __version__, id=self._info.id)
 
@@ -114,7 +114,7 @@ class AgentBackend(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
-        """Ask the agent. What cannot be asked is refused here; what goes wrong later is told by the answer."""
+        """Start the agent call. Invalid requests raise here; later failures are raised by the answer."""
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
         if request.model != self._model.id:
@@ -143,7 +143,7 @@ class AgentBackend(Backend):
         return AgentAnswer(self._hass, self._info.name, ask, request, self._silence, release)
 
     def _check(self) -> None:
-        """Raises UpstreamConnectionError where the agent cannot be asked now."""
+        """Raises UpstreamConnectionError if the agent is missing or unavailable."""
         if self._is_task:
             component = self._hass.data.get(DATA_COMPONENT)
             there = component is not None and component.get_entity(self._entity_id) is not None
@@ -158,7 +158,7 @@ class AgentBackend(Backend):
             raise UpstreamConnectionError(f"{self._entity_id} is unavailable. See what its integration says in Home Assistant.")
 
     async def _context(self, request: Request) -> Context:
-        """In whose name the agent acts. Raises InvalidRequestError for a user that is gone or was deactivated."""
+        """The context with the user of the request. Raises InvalidRequestError for a deleted or inactive user."""
         if request.user_id is not None:
             user = await self._hass.auth.async_get_user(request.user_id)
             if user is None or not user.is_active:
@@ -167,7 +167,7 @@ class AgentBackend(Backend):
         return Context(user_id=request.user_id)
 
     def _acquire(self, prompt: Prompt) -> Callable[[], None]:
-        """Count a request; the result ends that. Raises LoopDetectedError or UnavailableError where there are too many."""
+        """Count a running request; returns its release. Raises LoopDetectedError or UnavailableError at a limit."""
         words = hash((prompt.text, prompt.earlier))
         if self._running.total() >= MAX_RUNNING:
             message = f"{self._info.name} answers {MAX_RUNNING} requests already."
@@ -187,12 +187,12 @@ class AgentBackend(Backend):
 
 
 class AgentAnswer(Answer):
-    """What an agent says, from a task that ends with it: the task is cancelled when the answer is closed."""
+    """The streamed answer of an agent call, whose task is cancelled when the answer is closed."""
 
     def __init__(
         self, hass: HomeAssistant, name: str, ask: AgentExchange, request: Request, silence: float, release: Callable[[], None]
     ) -> None:
-        """The agent is asked at once. `release` is called when it is done."""
+        """Starts the agent call at once. `release` is called when it ends."""
         self._name = name
         self._silence = silence
         self._request = request
@@ -238,7 +238,7 @@ class AgentAnswer(Answer):
             await self._task
 
     async def _deltas(self) -> AsyncIterator[Delta]:
-        """What is said, to the end. Raises the ApiError that it ends with."""
+        """Yield the deltas to the end. Raises the ApiError that ends the call."""
         while True:
             try:
                 async with asyncio.timeout(self._silence):
@@ -258,7 +258,7 @@ class AgentAnswer(Answer):
             raise failure
 
     def _usage(self) -> Usage:
-        """What the agent told, else an estimate by length."""
+        """The usage that the agent reported, else an estimate by length."""
         told = self._task.result()
         if told is not None:
             return told
@@ -267,7 +267,7 @@ class AgentAnswer(Answer):
 
 
 def follow_renames(hass: HomeAssistant, entry: ConfigEntry) -> CALLBACK_TYPE:
-    """Keep the gateway's subentries of agents true when an entity gets another id, until the result is called."""
+    """Update the gateway's agent subentries when an entity id changes; returns a function that unsubscribes."""
 
     @callback
     def renamed(event: Event[er.EventEntityRegistryUpdatedData]) -> None:

@@ -36,21 +36,21 @@ _LOGGER = logging.getLogger(__name__)
 
 _SEE_LOG = "Home Assistant's log says why"
 _REASON_CHARACTERS = 300
-"""Characters kept of an agent's own words about its failure."""
+"""Characters kept of an agent's error message."""
 
 type DeltaCallback = Callable[[Delta], None]
 
 
 class AgentExchange(Protocol):
-    """Asks; what is said goes to `hear` when it is said. Returns what was used, where the agent tells."""
+    """Runs one agent call and passes its deltas to `on_delta`. Returns the usage if the agent reports it."""
 
     async def __call__(self, on_delta: DeltaCallback) -> Usage | None:
-        """Raises an ApiError where there is no answer, or not all of it."""
+        """Raises an ApiError if there is no complete answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Converse:
-    """Asks a conversation agent, by its entity's id or that of a legacy agent."""
+    """Calls a conversation agent by its entity id or legacy agent id."""
 
     hass: HomeAssistant
     agent_id: str
@@ -59,7 +59,7 @@ class Converse:
     context: Context
 
     async def __call__(self, on_delta: DeltaCallback) -> Usage | None:
-        """See `AgentExchange`. An agent that does not stream is heard when it has finished."""
+        """See `AgentExchange`. An agent that does not stream gives one delta at its end."""
         agent = async_get_agent(self.hass, self.agent_id)
         if agent is None:
             raise NotFoundError(f"{self.name} is no longer there.", code="model_not_found", param="model")
@@ -123,7 +123,7 @@ class Converse:
 
 @dataclass(frozen=True, slots=True)
 class GenerateData:
-    """Asks an AI task entity."""
+    """Calls an AI task entity."""
 
     hass: HomeAssistant
     entity_id: str
@@ -166,7 +166,7 @@ class GenerateData:
 
 
 class _DeltaListener:
-    """Hears a chat log's deltas: what the agent says and thinks, not what its tools do."""
+    """Receives a chat log's deltas and passes on the agent's content and reasoning, without tool results."""
 
     def __init__(self, on_delta: DeltaCallback) -> None:
         self.has_content = False
@@ -188,7 +188,7 @@ class _DeltaListener:
             self._add(content)
 
     def add_message(self, text: str) -> None:
-        """Add what the agent did not stream."""
+        """Add text that the agent did not stream."""
         self._paused = self.has_content
         self._add(text)
 
@@ -200,7 +200,7 @@ class _DeltaListener:
 
 @contextmanager
 def _session(hass: HomeAssistant) -> Iterator[chat_session.ChatSession]:
-    """A chat session for one question. Clients send what was said before with each question, so nothing of it is kept."""
+    """A chat session for one call. Clients send the history with each request, so the session is not kept."""
     session: chat_session.ChatSession | None = None
     try:
         with chat_session.async_get_chat_session(hass) as session:
@@ -212,14 +212,14 @@ def _session(hass: HomeAssistant) -> Iterator[chat_session.ChatSession]:
 
 
 def _end_session(hass: HomeAssistant, conversation_id: str) -> None:
-    """Let a chat session go at once instead of in five minutes: a busy gateway has thousands of them by then."""
+    """Remove a chat session at once instead of after five minutes, so that a busy gateway does not collect thousands."""
     session = hass.data.get(chat_session.DATA_CHAT_SESSION, {}).pop(conversation_id, None)
     if session is not None:
         session.async_cleanup()
 
 
 def _usage(trace: ConversationTrace) -> Usage | None:
-    """The tokens that the agent told the trace of, over all its rounds; None where it told nothing."""
+    """The tokens that the agent reported to the trace, over all rounds; None if it reported none."""
     used: Usage | None = None
     # The trace's own way to read it copies every prompt and tool.
     for event in getattr(trace, "_events", ()):
@@ -232,10 +232,10 @@ def _usage(trace: ConversationTrace) -> Usage | None:
 
 
 def _failed(name: str, why: str) -> UpstreamError:
-    """The error of an agent that did not answer. Why is for the log: it is the text of another integration's exception."""
+    """The error of a failed agent. The reason goes only to the log: it is another integration's exception text."""
     return UpstreamError(f"{name} could not answer", log_text=f"{name} failed: {_redacted(why)}")
 
 
 def _redacted(text: str) -> str:
-    """An agent's words about its failure, for the log."""
+    """An agent's error message for the log, without secrets."""
     return redact(text)[:_REASON_CHARACTERS] or "it does not say why"
