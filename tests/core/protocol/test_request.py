@@ -212,6 +212,22 @@ def test_a_changed_request_leaves_the_first_as_it_was() -> None:
     assert first.body["temperature"] == 1
 
 
+def test_with_body_of_other_parameters_keeps_what_was_worked_out_of_the_prompt() -> None:
+    first = chat(model="a", tools=[{"type": "function"}])
+    demand, needs = first.prompt_demand, first.needs
+    second = first.with_body(model="b", stream_options=None)
+    assert second.prompt_demand is demand
+    assert second.needs is needs
+
+
+def test_with_body_of_another_prompt_works_out_its_size_and_needs_anew() -> None:
+    first = chat(tools=[{"type": "function"}])
+    assert (first.estimated_prompt_tokens, first.needs) == (5, frozenset({Capability.COMPLETION, Capability.TOOLS}))
+    second = first.with_body(messages=[{"role": "user", "content": "x" * 400}], tools=None)
+    assert (second.estimated_prompt_tokens, second.needs) == (100, frozenset({Capability.COMPLETION}))
+    assert first.prompt_demand != second.prompt_demand
+
+
 def test_changing_the_model_keeps_every_other_byte_in_its_place() -> None:
     """Prefix caches of providers work on bytes."""
     first = chat(model="a", tools=[{"z": 1, "a": 2}], seed=1)

@@ -20,6 +20,8 @@ TOKENS_PER_IMAGE = 800
 """About a 1024x1024 picture: 765 tokens at OpenAI's high detail, up to 1600 elsewhere."""
 
 MAX_MESSAGES = 10_000
+_PROMPT = frozenset({"messages", "tools", "functions", "tool_choice", "response_format", "prompt", "suffix", "input"})
+"""Parameters by which a prompt's size, and what a model must be able to do, are worked out."""
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 
@@ -148,9 +150,15 @@ class Request:
         return changed
 
     def with_body(self, **changes: Any) -> Self:
-        """The same request with some of its parameters set otherwise; None takes one out."""
+        """The same request with some of its parameters set otherwise; None takes one out.
+
+        What was worked out from the body is kept unless a part of the prompt is among them.
+        """
         body = {**self.body, **changes}
-        return replace(self, body={key: value for key, value in body.items() if key not in changes or value is not None})
+        for name, value in changes.items():
+            if value is None:
+                del body[name]
+        return self.with_meta(body=body) if _PROMPT.isdisjoint(changes) else replace(self, body=body)
 
     def of_model(self, model: str) -> Self:
         """The same request for another model."""
