@@ -70,12 +70,13 @@ async def _relay(
     response.content_type = writer.content_type
     response.charset = "utf-8"
     await response.prepare(call.http)
-    pulse = asyncio.create_task(_pulse(response, writer.ping), name=f"zeroconf_ai pulse {call.id}")
+    pulse = Pulse(response, writer.ping)
     try:
         async with gateway.interruptible():
             async for batch in reply.batches():
                 if events := writer.events(batch):
                     await response.write(events)
+                    pulse.wrote()
         end = writer.end()
     except ApiError as err:
         end = writer.failure(err)
@@ -85,17 +86,44 @@ async def _relay(
         _LOGGER.exception("The stream of request %s failed", call.id)
         end = writer.failure(internal_error(call.id))
     finally:
-        pulse.cancel()
-        with suppress(asyncio.CancelledError):
-            await pulse
+        await pulse.stop()
     await response.write(end)
     await response.write_eof()
     return response
 
 
-async def _pulse(response: web.StreamResponse, ping: bytes) -> None:
-    """Write a sign of life every now and then, until cancelled."""
-    with suppress(ConnectionResetError):
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            await response.write(ping)
+class Pulse:
+    """Writes a sign of life whenever a stream was silent for PING_SECONDS: one timer, and a task only for the writing."""
+
+    def __init__(self, response: web.StreamResponse, ping: bytes) -> None:
+        """Begins at once; `stop` must be called."""
+        self._response = response
+        self._ping = ping
+        self._loop = asyncio.get_running_loop()
+        self._wrote_at = self._loop.time()
+        self._writing: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(PING_SECONDS, self._look)
+
+    def wrote(self) -> None:
+        """Something else was written."""
+        self._wrote_at = self._loop.time()
+
+    async def stop(self) -> None:
+        """Write no more; returns when nothing is being written."""
+        self._timer.cancel()
+        if self._writing is not None:
+            self._writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writing
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if now - self._wrote_at >= PING_SECONDS:
+            self._wrote_at = now
+            if self._writing is None or self._writing.done():
+                self._writing = self._loop.create_task(self._write())
+        self._timer = self._loop.call_at(self._wrote_at + PING_SECONDS, self._look)
+
+    async def _write(self) -> None:
+        with suppress(ConnectionResetError):
+            await self._response.write(self._ping)
