@@ -8,8 +8,8 @@ from typing import Any
 THRESHOLDS = (20_000, 10, 10)
 """New containers after which the youngest generation is collected, and collections of a generation before the next is too.
 
-Each request in flight holds some hundreds of containers. With Python's 2,000, those of a few dozen requests are moved to the
-oldest generation while they are still in use, which then is collected time and again.
+With Python's 2,000, containers of requests in flight reach the oldest generation while they are still in use, which then is
+collected time and again.
 """
 
 
