@@ -1,4 +1,4 @@
-"""What of a network address stands for one subscriber."""
+"""Reduces a network address to the subscriber that is counted."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -7,7 +7,7 @@ _IPV6_SUBSCRIBER_BITS = 64
 
 
 def subscriber(address: str | None) -> str:
-    """What to count requests of an address by: the address itself, of IPv6 its network."""
+    """The subscriber of an address: the address itself, or the network of an IPv6 address."""
     try:
         parsed = ip_address(address or "")
     except ValueError:

@@ -25,10 +25,10 @@ _TEXT_PARTS = {"text": "text", "refusal": "refusal"}
 
 @dataclass(frozen=True, slots=True)
 class PromptDemand:
-    """The most that a prompt may have."""
+    """The maximum number of tokens of a prompt."""
 
     tokens: int
-    """Of all but its images."""
+    """The tokens without images."""
     images: int = 0
     unbounded: bool = False
     """It holds media whose tokens cannot be told from the request (files, videos): it may fill the model's context."""
@@ -81,7 +81,7 @@ def answer_limit(body: Mapping[str, Any]) -> int | None:
 
 
 def answer_count(body: Mapping[str, Any]) -> int:
-    """How many answers are made: `n`, or `best_of` where that is more, for each prompt."""
+    """The number of answers per prompt: the larger of `n` and `best_of`."""
     return max(1, _count(body.get("n")), _count(body.get("best_of"))) * prompt_count(body.get("prompt"))
 
 

@@ -16,7 +16,7 @@ from .reasons import status_reason, without_addresses
 from .values import encodable, mapping, printable
 
 MESSAGE_LIMIT = 500
-"""Characters kept of an upstream's own words."""
+"""Maximum characters kept of an upstream's error message."""
 _WORD_LIMIT = 100
 _LONGEST_WAIT = 31 * 86_400.0
 """A month, the longest that a budget runs; a longer `Retry-After` is taken for this."""
@@ -30,7 +30,7 @@ _SECRET_SHAPES = re.compile(
 
 
 class ApiError(Exception):
-    """A request that could not be served, with all that a client is told about it."""
+    """A failed request, with everything that the client is told."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
@@ -64,7 +64,7 @@ class ApiError(Exception):
         self.upstream_status = upstream_status
         self.details = tuple(map(encodable, details))
         self.causes: tuple[ApiError, ...] = ()
-        """The failures of single backends that this one sums up."""
+        """The failures of the single backends."""
         self._more_headers = more_headers or {}
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class InvalidRequestError(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """No key, or one that the provider does not know."""
+    """No API key, or an unknown one."""
 
     status = 401
     type = "authentication_error"
@@ -113,7 +113,7 @@ class AuthenticationError(ApiError):
 
 
 class PermissionDeniedError(ApiError):
-    """The key is known and may not do this."""
+    """The API key is valid but lacks the permission."""
 
     status = 403
     type = "permission_error"
@@ -137,7 +137,7 @@ class MethodNotAllowedError(ApiError):
 
 
 class RequestTooLargeError(ApiError):
-    """More bytes than the provider takes."""
+    """The request exceeds the provider's size limit."""
 
     status = 413
     type = "invalid_request_error"
@@ -161,7 +161,7 @@ class RateLimitError(ApiError):
 
 
 class QuotaError(ApiError):
-    """The money is spent; retrying soon does not help."""
+    """The budget or quota is exhausted; retrying soon does not help."""
 
     status = 429
     type = "insufficient_quota"
@@ -208,7 +208,7 @@ class StreamBrokenError(UpstreamError):
 
 
 class UnavailableError(ApiError):
-    """Nobody can take the request right now."""
+    """No backend can take the request right now."""
 
     status = 503
     type = "service_unavailable"
@@ -216,7 +216,7 @@ class UnavailableError(ApiError):
 
 
 class UpstreamTimeoutError(ApiError):
-    """The provider took the request and then said nothing in time."""
+    """The provider accepted the request and did not answer in time."""
 
     status = 504
     type = "timeout_error"

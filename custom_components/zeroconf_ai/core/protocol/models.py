@@ -1,4 +1,4 @@
-"""What `/v1/models` says, read from any server and written for any client."""
+"""Model lists (`/v1/models`), read from any server and written for any client."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ModelInfo:
     owned_by: str = ""
     pricing: Mapping[str, Any] | None = None
     virtual: bool = False
-    """Whether it is a gateway's name for a choice among others, and no model itself."""
+    """Whether it is a gateway's model alias instead of a real model."""
     via: tuple[str, ...] = ()
     """Ids of the gateways through which it is reached, the nearest last. None of them may offer it as another's."""
 
@@ -40,7 +40,7 @@ class ModelInfo:
         return not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
 
     def supports(self, needed: Iterable[Capability]) -> bool:
-        """Whether nothing speaks against it: what a provider does not say is not held against its model."""
+        """Whether the model has the capabilities, or may have them because the provider does not report any."""
         return self.capabilities is None or self.capabilities.issuperset(needed)
 
     @classmethod

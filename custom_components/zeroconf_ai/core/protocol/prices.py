@@ -1,4 +1,4 @@
-"""What a model's tokens cost, in whole nano-units of money."""
+"""Token prices of models, in whole nano-units of money."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Prices:
         return {**found, "currency": self.currency} | ({"tiers": tiers} if tiers else {})
 
     def at(self, prompt_tokens: int) -> Prices:
-        """What holds for a request with so long a prompt."""
+        """The prices for a request with a prompt of that length."""
         return next((tier.prices for tier in reversed(self.tiers) if prompt_tokens > tier.above), self)
 
     def dearest(self, prompt_tokens: int, completion_tokens: int) -> int:

@@ -39,7 +39,7 @@ _BY_STATUS = {
     529: "has no capacity right now",
 }
 _CAUSES = 4
-"""How many exceptions are followed to the one that says what happened."""
+"""The maximum number of chained exceptions that are followed."""
 
 
 def without_addresses(text: str) -> str:

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Urgency(IntEnum):
-    """Who goes first where requests wait; lower goes first."""
+    """The priority of waiting requests; lower goes first."""
 
     VOICE = 0
     """A person waits for a spoken answer."""
@@ -84,7 +84,7 @@ class Request:
 
     @property
     def model(self) -> str:
-        """The model asked for; `auto` where none is named."""
+        """The requested model; `auto` if none is given."""
         return self.body.get("model") or AUTO
 
     @property

@@ -1,4 +1,4 @@
-"""What `/v1/health` and `/v1/status` say, and the states a provider can be in."""
+"""The bodies of `/v1/health` and `/v1/status`, and the states of a provider."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from .values import NANO, clean, mapping, money, whole
 
 
 class ProviderState(StrEnum):
-    """What is known of a provider right now."""
+    """The current state of a provider."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -60,7 +60,7 @@ class Located:
 
     base_url: str
     health: Health | None
-    """None: it wants a key even for its health."""
+    """None if it requires a key even for its health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Use within a stretch of time."""
+    """The usage within a period."""
 
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -140,12 +140,12 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """How one of the asker's own limits stands; never read from another provider."""
+    """The state of one of the caller's own rate limits; never read from another provider."""
 
     limit: int
     remaining: int
     reset_seconds: float
-    """Until all of it is there again."""
+    """Seconds until the limit is fully available again."""
 
     def to_json(self) -> dict[str, Any]:
         """One of `rate_limits`."""

@@ -12,7 +12,7 @@ _LONGEST = max(map(len, _TAGS))
 
 
 class Piece(NamedTuple):
-    """A stretch of text and whether it is thought."""
+    """A piece of text, and whether it is reasoning."""
 
     text: str
     thought: bool
@@ -50,7 +50,7 @@ class ThinkSplitter:
         return _joined(pieces)
 
     def flush(self) -> list[Piece]:
-        """What was held back, at the message's end."""
+        """Return the text held back, at the end of the message."""
         pieces: list[Piece] = []
         held, self._held = self._held, ""
         self._add(pieces, held)
@@ -66,7 +66,7 @@ class ThinkSplitter:
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Neighbours of one kind made one."""
+    """Join adjacent pieces of the same kind."""
     return [
         Piece("".join(piece.text for piece in group), thought) for thought, group in groupby(pieces, lambda piece: piece.thought)
     ]

@@ -1,4 +1,4 @@
-"""What a request used: tokens by class, and the cost where the provider names it."""
+"""The usage of a request: tokens by class, and the cost if the provider reports it."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Values from the network, read without believing them."""
+"""Parsing and sanitizing of untrusted values."""
 
 from collections.abc import Mapping
 from typing import Any
