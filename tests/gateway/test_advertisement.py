@@ -219,7 +219,7 @@ async def test_what_cannot_be_announced_is_logged_and_tried_again_with_the_next_
     network.refuses = RecordError("too long")
     entry = await set_up(hass, gateway_with(options={CONF_ADVERTISE: True}))
     await settled(hass, entry)
-    assert "The gateway is not announced on the network: too long" in caplog.text
+    assert "The gateway is not advertised on the network: too long" in caplog.text
     network.refuses = None
     await change(hass, entry, **{CONF_PRIORITY: 1})
     await network.until(1, what="priority")

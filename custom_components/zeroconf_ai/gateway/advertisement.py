@@ -1,10 +1,9 @@
 """The gateway's advertisement on the network, by Home Assistant's own zeroconf.
 
-It is there while its owner wants it, the gateway is switched on, Home Assistant runs, and a key exists or none is needed.
+It is active while it is enabled, the gateway is turned on, Home Assistant is running, and a key exists or none is required.
 
-A gateway that may choose its priority by itself (`negotiate_priority`) takes the first number, from the owner's on, that nobody
-advertises when it begins, and keeps it. When another one turns up with the same number later, the one with the greater id chooses
-again.
+With `negotiate_priority`, the gateway takes the first priority, starting at the configured one, that no provider advertises,
+and keeps it. If another one with the same priority appears later, the one with the greater id chooses again.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 
 class GatewayAdvertisement:
-    """Keeps the gateway advertised as its owner wants it, from `start` to `close`."""
+    """Keeps the gateway's advertisement in sync with its options, from `start` to `close`."""
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, separate_port: SeparatePort
@@ -60,7 +59,7 @@ class GatewayAdvertisement:
         self._name = ""
         self._priority: int | None = None
         self._base_priority: int | None = None
-        """The owner's number that `_priority` was chosen from."""
+        """The configured priority that `_priority` was chosen from."""
         self._addresses: tuple[Address, ...] = ()
         self._fingerprint: str | None = None
         self._unsubscribes: list[Callable[[], None]] = []
@@ -71,11 +70,11 @@ class GatewayAdvertisement:
 
     @property
     def record(self) -> ServiceRecord | None:
-        """What is advertised right now."""
+        """The currently advertised record, or None."""
         return self._advertiser.record if self._advertiser is not None else None
 
     def start(self) -> None:
-        """Begin as soon as Home Assistant runs: before that its port is closed."""
+        """Start once Home Assistant is running: its port is closed before that."""
         self._discovery.own_ids.add(self._gateway.id)
         self._unsubscribes = [
             self._keys.listen(self.refresh),
@@ -85,14 +84,14 @@ class GatewayAdvertisement:
 
     @callback
     def refresh(self, *_: object) -> None:
-        """Something that is told, or whether anything is told, may have changed."""
+        """Update the advertisement after a possible change."""
         self._has_changes = True
         if self._started and not self._closed and self._update_task is None:
             self._update_task = self._hass.async_create_background_task(self._apply_changes(), name=f"{DOMAIN} advertisement")
             self._update_task.add_done_callback(self._on_updated)
 
     async def close(self) -> None:
-        """Say goodbye. Safe to call twice."""
+        """Withdraw the advertisement. May be called twice."""
         self._closed = True
         for stop in self._unsubscribes:
             stop()
@@ -117,7 +116,7 @@ class GatewayAdvertisement:
             self.refresh()
 
     async def _apply_changes(self) -> None:
-        """Make it so, once for all that changed meanwhile."""
+        """Announce, update or withdraw the advertisement, once for all changes so far."""
         self._has_changes = False
         async with self._lock:
             if self._closed:
@@ -149,7 +148,7 @@ class GatewayAdvertisement:
             self._advertiser, self._advertised_record = advertiser, advertised_record
             advertiser.update(advertised_record.start())
         except (RecordError, ZeroconfError, OSError) as err:
-            _LOGGER.warning("The gateway is not announced on the network: %s", err)
+            _LOGGER.warning("The gateway is not advertised on the network: %s", err)
 
     async def _withdraw(self) -> None:
         advertised_record, self._advertised_record = self._advertised_record, None
@@ -161,7 +160,7 @@ class GatewayAdvertisement:
             await advertiser.close()
 
     def _record(self) -> ServiceRecord:
-        """What is told whichever backends there are."""
+        """The part of the record that does not depend on the backends."""
         gateway, separate_port = self._gateway, self._separate_port.port
         by_tls = separate_port is None and self._hass.http.ssl_certificate is not None
         return ServiceRecord(
@@ -193,7 +192,7 @@ class GatewayAdvertisement:
         return next((number for number in range(wanted, _HIGHEST + 1) if number not in taken), wanted)
 
     async def _reachable_at(self) -> tuple[Address, ...]:
-        """The addresses that Home Assistant tells others, as far as it listens there; loopback only where nothing else is."""
+        """The addresses that Home Assistant announces and listens on; loopback only if there is no other."""
         found = [ip_address(text) for text in await network.async_get_announce_addresses(self._hass)]
         hosts = self._hass.http.server_host
         if hosts:
@@ -214,7 +213,7 @@ def _is_address(text: str) -> bool:
 
 
 def _fingerprint(file: str | None) -> str | None:
-    """SHA-256 of the certificate in a PEM file, base64url: by an address, it can be recognised by nothing else."""
+    """SHA-256 of the certificate in a PEM file, base64url. Clients that connect by address can verify only that."""
     if file is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""The house's ears and voice for the gateway: Home Assistant's STT and TTS engines behind `core.server.audio.Audio`.
+"""Speech-to-text and text-to-speech for the gateway: Home Assistant's engines behind `core.server.audio.Audio`.
 
-A model is an engine, by its entity's id (`stt.faster_whisper`, `tts.piper`) or by the name of a legacy one. Where a client names
-none, it is Home Assistant's own choice.
+A model is an engine, named by its entity id (`stt.faster_whisper`, `tts.piper`) or legacy name. Without a model, Home Assistant's
+default engine is used.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -20,9 +20,9 @@ from .audio_convert import Pcm, decode
 
 _TTS: Final = "tts"
 _NAMED: Final = 20
-"""So many voices or languages are named in an error."""
+"""Maximum number of voices or languages listed in an error."""
 _PCM_RATE: Final = 24_000
-"""OpenAI's."""
+"""The sample rate of OpenAI's API."""
 
 _FORMATS: Final[dict[AudioFormat, tuple[str, str]]] = {
     AudioFormat.MP3: ("mp3", "audio/mpeg"),
@@ -32,14 +32,14 @@ _FORMATS: Final[dict[AudioFormat, tuple[str, str]]] = {
     AudioFormat.WAV: ("wav", "audio/wav"),
     AudioFormat.PCM: ("s16le", "audio/pcm"),
 }
-"""What ffmpeg calls the format, by which Home Assistant asks for it, and its type."""
+"""ffmpeg's name of each format, which Home Assistant's TTS uses, and its media type."""
 
 
 class HomeAudio(Audio):
-    """Listens and speaks with what this home has; what is set up later is there as soon as it is."""
+    """Uses the speech engines of this Home Assistant, including those added later."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Lives on Home Assistant's loop."""
+        """Used on Home Assistant's event loop."""
         self._hass = hass
 
     @override
@@ -118,14 +118,14 @@ class HomeAudio(Audio):
         return Speech(content_type, self._synthesize(engine_id, text, spoken, options))
 
     async def _synthesize(self, engine_id: str, text: str, language: str, options: dict[str, Any]) -> AsyncGenerator[bytes]:
-        """The sound as Home Assistant makes it. Raises UpstreamError."""
+        """Stream the generated audio. Raises UpstreamError."""
         from homeassistant.components import tts  # noqa: PLC0415
 
         try:
             stream = tts.async_create_stream(self._hass, engine_id, language, options)
         except HomeAssistantError as err:
             raise _failed(engine_id, err=err) from err
-        stream.use_file_cache = False  # what a client has read out to it is not left on the home's disk
+        stream.use_file_cache = False  # clients' texts must not be left on disk
         try:
             stream.async_set_message(text)
             async with aclosing(stream.async_stream_result()) as parts:
@@ -140,7 +140,7 @@ class HomeAudio(Audio):
             stream.delete()
 
     def _stt_engines(self) -> dict[str, stt.SpeechToTextEntity | stt.Provider]:
-        """What listens, the default first."""
+        """The speech-to-text engines, the default first."""
         if stt.DOMAIN not in self._hass.config.components:
             return {}
         entities = {entity.entity_id: entity for entity in self._hass.data[STT_ENTITIES].entities}
@@ -148,7 +148,7 @@ class HomeAudio(Audio):
         return _first({**entities, **legacy}, stt.async_default_engine(self._hass))
 
     def _tts_engines(self) -> dict[str, Any]:
-        """What speaks (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
+        """The text-to-speech engines (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
         if _TTS not in self._hass.config.components:
             return {}
         # Imported where it is loaded already: a Home Assistant without it lacks what it needs to be imported.
@@ -159,7 +159,7 @@ class HomeAudio(Audio):
         return _first({**entities, **self._hass.data[DATA_TTS_MANAGER].providers}, tts.async_default_engine(self._hass))
 
     def _language(self, engine_id: str, supported: Iterable[str], wanted: str | None, default: str | None = None) -> str:
-        """The engine's own tag for a language; without one the home's, or else the engine's default or first."""
+        """The engine's tag for a language; without one, for the home's language, else the engine's default or first."""
         supported = list(supported)
         config = self._hass.config
         matching = language_util.matches(wanted or config.language, supported, country=config.country)
@@ -171,12 +171,12 @@ class HomeAudio(Audio):
 
 
 def _first[Engine](engines: dict[str, Engine], default: str | None) -> dict[str, Engine]:
-    """The engines with the default one in the first place."""
+    """Sort the default engine first."""
     return dict(sorted(engines.items(), key=lambda item: item[0] != default))
 
 
 def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTask) -> tuple[str, Engine]:
-    """The engine that is meant, or the default. Raises NotFoundError."""
+    """The requested engine, or the default. Raises NotFoundError."""
     engine_id = next(iter(engines), None) if model is None else model
     if engine_id is None or engine_id not in engines:
         told = f"There is no engine {model} for {task}" if model else f"No engine for {task} is set up in this home"
@@ -185,7 +185,7 @@ def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTa
 
 
 def _pcm_for(engine_id: str, engine: stt.SpeechToTextEntity | stt.Provider) -> Pcm:
-    """The samples that an engine takes, 16 kHz and mono if it can. Raises UpstreamError for one that takes none."""
+    """The PCM format for an engine, preferably 16 kHz mono. Raises UpstreamError if it supports no 16-bit PCM."""
     usable = (
         stt.AudioFormats.WAV in engine.supported_formats
         and stt.AudioCodecs.PCM in engine.supported_codecs
@@ -207,7 +207,7 @@ def _voice(engine_id: str, engine: Any, language: str, wanted: str) -> tuple[str
                 return tag, voice.voice_id
             listed.append(voice.voice_id)
     if not listed:
-        return language, wanted  # it does not tell its voices
+        return language, wanted  # it does not list its voices
     raise InvalidRequestError(f"{engine_id} has no voice '{wanted}'. It has {_some(dict.fromkeys(listed))}.", param="voice")
 
 
