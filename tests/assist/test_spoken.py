@@ -11,7 +11,7 @@ from custom_components.zeroconf_ai.assist.spoken import LANGUAGES, async_done, a
 from custom_components.zeroconf_ai.errors import SENTENCES
 from homeassistant.core import HomeAssistant
 
-FILES = Path(spoken.__file__).parent / "translations"
+FILES = Path(spoken.__file__).parents[1] / "translations"
 
 
 def test_languages_are_those_that_have_a_file() -> None:

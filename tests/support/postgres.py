@@ -30,7 +30,7 @@ class Server:
         self._folder = folder
 
     def url(self, database: str) -> str:
-        """What a `Books` is opened by."""
+        """What an `AccountingStore` is opened with."""
         return f"postgresql://tests@/{database}?host={self._folder}"
 
     def run(self, database: str, statement: str | sql.Composed) -> list[tuple[Any, ...]]:

@@ -93,6 +93,17 @@ async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again
     assert fake.bodies("/v1/chat/completions")[-2]["max_completion_tokens"] == 50
 
 
+async def test_limit_whose_two_names_are_turned_down_in_turn_is_the_callers_error() -> None:
+    refusals = [
+        Refusal(400, f"Unsupported parameter: '{name}'", param=name) for name in ("max_tokens", "max_completion_tokens") * 3
+    ]
+    fake = FakeOpenAI(*refusals)
+    async with before("openai_compatible", fake) as backend:
+        with pytest.raises(InvalidRequestError):
+            await say(backend, chat("gpt-4.1", max_tokens=50))
+    assert len(fake.bodies("/v1/chat/completions")) == 2
+
+
 @pytest.mark.parametrize(
     ("message", "param", "body", "dropped"),
     [

@@ -21,17 +21,17 @@ CANARY = "canary-password"
 
 WRITER = """
 import asyncio, sys, time
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
-    books = await Books.open(sys.argv[1])
+    store = await AccountingStore.open(sys.argv[1])
     number = 0
     while True:
         for _ in range(50):
-            books.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
+            store.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
             number += 1
-        waiting = len(books.ledger._pending) + len(books.ledger._taken)
+        waiting = len(store.ledger._pending) + len(store.ledger._taken)
         print(number - waiting, flush=True)
         await asyncio.sleep(0.005)
 
@@ -40,21 +40,21 @@ asyncio.run(main())
 
 SPENDER = """
 import asyncio, sys, time
-from zeroconf_ai.accounting.admission import Asked
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.admission import AdmissionRequest
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
-    books = await Books.open(sys.argv[1])
-    budget = await books.budgets.set(Scope.HOUSEHOLD, None, 10**12, Period.MONTH)
+    store = await AccountingStore.open(sys.argv[1])
+    budget = await store.budgets.set(Scope.HOUSEHOLD, None, 10**12, Period.MONTH)
     spent = 0
     while True:
-        admission = await books.gatekeeper.admit(Asked("http", "chat", "m", worst_costs={"cloud": 9}))
+        admission = await store.admission_control.admit(AdmissionRequest("http", "chat", "m", worst_costs={"cloud": 9}))
         record = Generation("g", time.time(), "http", "chat", "m", Outcome.OK, backend_id="cloud", cost=7)
         admission.reconcile(record)
-        books.ledger.record(record)
+        store.ledger.record(record)
         spent += 7
         print(time.monotonic(), spent, flush=True)
         await asyncio.sleep(0.001)
@@ -64,17 +64,17 @@ asyncio.run(main())
 
 SHARER = """
 import asyncio, sys, time
-from zeroconf_ai.accounting.store import Books
+from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
 async def main():
     sys.stdin.readline()
-    books = await Books.open(sys.argv[1])
+    store = await AccountingStore.open(sys.argv[1])
     for number in range(20):
-        books.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
-        await books.keys.create(f"{number}")
-    await books.close()
-    print(books.ledger.dropped)
+        store.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
+        await store.keys.create(f"{number}")
+    await store.close()
+    print(store.ledger.dropped)
 
 asyncio.run(main())
 """
@@ -200,7 +200,7 @@ async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     blocking = tmp_path / "file"
     blocking.touch()
     with pytest.raises(DatabaseError, match="cannot be used"):
-        await AccountingStore.open(blocking / "books.db")
+        await AccountingStore.open(blocking / "store.db")
     with pytest.raises(DatabaseError, match="cannot be used"):
         await AccountingStore.open(tmp_path)
 

@@ -156,6 +156,7 @@ class OpenAIBackend(Backend):
     async def _post(self, request: Request) -> Answer:
         """Send it; a parameter that this model does not take, and that the answer can do without, is taken out."""
         headers = self._headers(request)
+        turned_down: set[str] = set()
         while True:
             try:
                 path = f"/{request.kind.value}"
@@ -164,8 +165,10 @@ class OpenAIBackend(Backend):
                 )
             except InvalidRequestError as err:
                 param = _turned_down(err, request)
-                if param is None:
+                # Neither name of the limit is taken: the second was only sent because the first was turned down.
+                if param is None or _OTHER_NAME.get(param) in turned_down:
                     raise
+            turned_down.add(param)
             self._remember(request.model, param)
             request = _without(request, param)
 
