@@ -61,12 +61,12 @@ def test_networks_names_and_origins_are_taken_as_written() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--auth", "token"], "--auth token needs a key"),
-        (["--database", "books.db"], "pass --keys too"),
-        (["--keep-bodies"], "pass --keys too"),
-        (["--user-tokens-per-minute", "5"], "pass --keys too"),
+        (["--auth", "token"], "--auth token requires an API key"),
+        (["--database", "books.db"], "--database requires --keys"),
+        (["--keep-bodies"], "--keep-bodies requires --keys"),
+        (["--user-tokens-per-minute", "5"], "Limits of addresses and users require --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
-        (["--allow-network", "home"], "'home' is no network"),
+        (["--allow-network", "home"], "'home' is not a network"),
         (["--cors-origin", "chat.example.net"], "no web page's origin"),
     ],
 )
@@ -87,7 +87,7 @@ async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
         await keep_records(stack, engine, store)
         assert isinstance(engine.recorder, Recorders)
         assert admitted.guard(store).required
-    assert "There is no key yet" in capsys.readouterr().err
+    assert "There is no API key yet" in capsys.readouterr().err
     await engine.close()
 
 
@@ -154,10 +154,10 @@ async def test_lost_database_metered_closed_until_it_is_confirmed_by_the_command
         assert closed
         assert "keys and budgets" in told
         assert "zeroconf-ai keys confirm-loss --database" in told
-    assert "answer again" in await asyncio.to_thread(confirm)
+    assert "Metered backends answer again" in await asyncio.to_thread(confirm)
     closed, told = await opened()
     assert not closed
-    assert "There is no key yet" in told
+    assert "There is no API key yet" in told
 
 
 def remove(file: Path) -> None:
@@ -174,7 +174,7 @@ async def test_database_is_remembered_whatever_way_its_path_is_written(tmp_path:
 def test_state_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(click.ClickException, match="cannot be remembered"):
+    with pytest.raises(click.ClickException, match="cannot be saved"):
         state.remember_database("address", "1")
 
 

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from zeroconf_ai.cli.discover import CAPABILITY_NAMES
+
 from ...support.command import COMMAND, LO, Server, line_of, run, serving, started
 from .conftest import NAME
 
@@ -85,7 +87,7 @@ def test_one_that_is_not_who_it_was_is_marked(provider: Server, tmp_path: Path) 
     (tmp_path / "zeroconf-ai").mkdir()
     pins = [{"id": "somebody else", "name": NAME, "fingerprint": None}]
     (tmp_path / "zeroconf-ai" / "trusted.json").write_text(json.dumps(pins))
-    assert "not who it was" in run(tmp_path, "discover", *LO).stdout
+    assert "identity changed" in run(tmp_path, "discover", *LO).stdout
 
 
 def test_nobody_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
@@ -108,5 +110,10 @@ def test_nobody_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
 def test_an_interface_that_is_not_here_is_said_in_a_line(tmp_path: Path) -> None:
     done = run(tmp_path, "discover", "--interface", "192.0.2.77")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: Multicast DNS does not work here")
+    assert done.stderr.startswith("Error: Multicast DNS is not available")
     assert "Traceback" not in done.stderr
+
+
+def test_capability_names_equal_those_of_the_user_interface() -> None:
+    texts = json.loads((Path(__file__).parents[3] / "custom_components/zeroconf_ai/translations/en.json").read_text())
+    assert texts["selector"]["capability"]["options"] == CAPABILITY_NAMES

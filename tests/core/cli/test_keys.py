@@ -97,26 +97,26 @@ def test_it_is_disabled_enabled_rotated_and_revoked_by_its_name_id_or_prefix(tmp
     assert keys(tmp_path, "revoke", rotated["secret"]).returncode == 0
     done = keys(tmp_path, "list")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "There is no key yet" in done.stderr
+    assert "There is no API key yet" in done.stderr
 
 
 def test_what_is_not_clear_is_not_done(tmp_path: Path) -> None:
     for name in ("Phone 1", "Phone 2"):
         keys(tmp_path, "create", name)
-    assert "More than one key is meant" in refused(keys(tmp_path, "revoke", "Phone"))
-    assert "There is no such key" in refused(keys(tmp_path, "revoke", "Tablet"))
-    assert "There is no such key" in refused(keys(tmp_path, "revoke", ""))
+    assert "More than one API key matches" in refused(keys(tmp_path, "revoke", "Phone"))
+    assert "No API key matches" in refused(keys(tmp_path, "revoke", "Tablet"))
+    assert "No API key matches" in refused(keys(tmp_path, "revoke", ""))
     assert len(listed(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("create", "x", "--expires", "2000-01-01"), "is past"),
-        (("create", "x", "--expires", "soon"), "is no duration"),
-        (("create", "x", "--expires", "20-20"), "is no date"),
+        (("create", "x", "--expires", "2000-01-01"), "is in the past"),
+        (("create", "x", "--expires", "soon"), "is not a duration"),
+        (("create", "x", "--expires", "20-20"), "is not a date"),
         (("create", "x", "--endpoint", "everything"), "everything"),
-        (("rotate", "x", "--overlap", "1 year"), "is no duration"),
+        (("rotate", "x", "--overlap", "1 year"), "is not a duration"),
     ],
 )
 def test_wrong_options_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:

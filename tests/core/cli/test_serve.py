@@ -83,7 +83,7 @@ def test_another_file_is_another_identity_and_one_serves_only_once(tmp_path: Pat
             assert second.ready["port"] != first.ready["port"]
         refused = run(tmp_path, "serve", "--demo", "--host", "127.0.0.1", *QUIET)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("Error: Another `zeroconf-ai serve` runs under the identity in ")
+    assert refused.stderr.startswith("Error: Another `zeroconf-ai serve` already uses the ID in ")
     assert "--id-file" in refused.stderr
 
 
@@ -93,7 +93,7 @@ def test_an_identity_that_is_none_is_not_served_under(tmp_path: Path, content: s
     file.write_text(content)
     done = run(tmp_path, "serve", "--demo", "--id-file", str(file), "--host", "127.0.0.1", *QUIET)
     assert done.returncode == 1
-    assert done.stderr == f"Error: {file} holds no UUID. Delete it, or choose another --id-file.\n"
+    assert done.stderr == f"Error: {file} does not contain a UUID. Delete it, or set another --id-file.\n"
     assert file.read_text() == content
 
 
@@ -101,7 +101,7 @@ def test_an_identity_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run(tmp_path, "serve", "--demo", "--id-file", str(tmp_path / "file" / "id"), *QUIET)
     assert done.returncode == 1
-    assert "cannot be kept" in done.stderr
+    assert "cannot be saved" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -112,20 +112,23 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = run(tmp_path, "serve", "--demo", "--host", "127.0.0.1", "--port", str(port), *QUIET)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: Port {port} is in use. Choose another --port, or none for the first free one.\n"
+    assert done.stderr == f"Error: Port {port} is in use. Set another --port, or none to use the first free port.\n"
 
 
 def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
     for host in ("192.0.2.77", "no-such-host.invalid"):
         done = run(tmp_path, "serve", "--demo", "--host", host, *QUIET)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == f"Error: {host} is no address of this machine. Choose another --host, or none for all.\n"
+        assert (
+            done.stderr
+            == f"Error: {host} is not an address of this machine. Set another --host, or remove --host to use all addresses.\n"
+        )
 
 
 def test_it_must_be_told_what_to_serve(tmp_path: Path) -> None:
     done = run(tmp_path, "serve")
     assert done.returncode == 2
-    assert "Pass --demo" in done.stderr
+    assert "pass --demo" in done.stderr
 
 
 def test_a_priority_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
@@ -187,7 +190,7 @@ def test_where_the_network_allows_no_announcement_it_serves_all_the_same(tmp_pat
         assert ready["advertised"] is False
         assert get(f"{ready['url']}/health")[0] == 200
         process.terminate()
-        assert process.communicate(timeout=20)[1] == b"Not announced on the network: no multicast here\n"
+        assert process.communicate(timeout=20)[1] == b"Not advertised on the network: no multicast here\n"
 
 
 async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +209,7 @@ async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(errno.EACCES, "denied"), "This user may not open port 80. Choose a --port above 1023."),
+        (PermissionError(errno.EACCES, "denied"), "This user does not have permission to open port 80. Set a --port above 1023."),
         (OSError(errno.EMFILE, "Too many open files"), "Port 80 cannot be opened: Too many open files."),
     ],
 )

@@ -172,7 +172,7 @@ async def test_a_file_that_breaks_changes_nothing_and_is_told(tmp_path: Path) ->
                 served.process.send_signal(signal.SIGHUP)
                 told = (await asyncio.wait_for(served.process.stderr.readline(), 10)).decode()
                 assert told.startswith(f"Error: {file}:{3 if broken else 1}:")
-                assert told.endswith("The former configuration stays in use.\n")
+                assert told.endswith("The previous configuration stays in use.\n")
                 assert SECRET not in told
             file.unlink()
             assert await served.ask() == "still here"
@@ -248,13 +248,13 @@ async def test_the_networks_providers_are_offered_after_its_own_and_not_itself(t
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (("--demo", "--upstream", "ollama"), 2, "--demo serves the built-in model alone"),
-        (("--upstream", "olama"), 1, "Error: --upstream: this is no type. Did you mean ollama?"),
+        (("--demo", "--upstream", "ollama"), 2, "--demo cannot be combined"),
+        (("--upstream", "olama"), 1, "Error: --upstream: unknown type. Did you mean ollama?"),
         (("--config", "missing.yaml"), 2, "does not exist"),
-        (("--config", "off.yaml"), 1, "Error: There is nothing to serve: no provider is enabled."),
-        (("--config", "bad.yaml"), 1, "bad.yaml:3:11: this type is not known. Did you mean vllm?"),
-        (("--config", "latin.yaml"), 1, "latin.yaml:2:9: no UTF-8; save the file in that encoding."),
-        (("--config", "two.yaml", "--upstream", "ollama"), 1, "two.yaml:2:9: the id ollama is taken"),
+        (("--config", "off.yaml"), 1, "Error: No provider is enabled."),
+        (("--config", "bad.yaml"), 1, "bad.yaml:3:11: unknown type. Did you mean vllm?"),
+        (("--config", "latin.yaml"), 1, "latin.yaml:2:9: the file is not UTF-8. Save it in this encoding."),
+        (("--config", "two.yaml", "--upstream", "ollama"), 1, "two.yaml:2:9: the id ollama is used twice"),
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:

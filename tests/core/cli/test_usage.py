@@ -70,7 +70,7 @@ def test_it_is_this_month_by_day_unless_asked_otherwise(state: Path) -> None:
     ("arguments", "says"),
     [
         (("--from", "tomorrow"), "2030-12-31"),
-        (("--from", "2026-02-02", "--to", "2026-02-01"), "--from must be"),
+        (("--from", "2026-02-02", "--to", "2026-02-01"), "--from must not be"),
         (("--database", "/nonexistent/x.db"), "no database"),
         (("--database", "mysql://x"), "Only SQLite and PostgreSQL"),
         (("--group-by", "address"), "address"),
@@ -87,4 +87,4 @@ def test_what_is_wrong_is_told(state: Path, arguments: tuple[str, ...], says: st
 def test_nothing_is_told_as_nothing(state: Path) -> None:
     done = usage(state, "--from", "2020-01-01", "--to", "2020-01-02")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "Nothing was used" in done.stderr
+    assert "There is no usage" in done.stderr

@@ -180,17 +180,17 @@ def test_every_type_has_its_place_and_its_patience() -> None:
     [
         ("", "p.yaml:1:1: the file is empty; it needs a list of `providers:`."),
         ("- a\n", "p.yaml:1:1: the file must be keys with values, and is a list."),
-        ("provider:\n", "p.yaml:1:1: The key provider is not known here. Did you mean providers?"),
+        ("provider:\n", "p.yaml:1:1: The key provider is unknown. Did you mean providers?"),
         ("providers:\n", "p.yaml:1:11: providers must be a list, and is a single value."),
-        ("{}\n", "p.yaml:1:1: the file needs a list of `providers:`."),
+        ("{}\n", "p.yaml:1:1: the file must contain a list of `providers:`."),
         ("providers: [{id: a}]\n", "p.yaml:1:13: a provider needs `type:`."),
         ("providers:\n  - type: ollama\n", "p.yaml:2:5: a provider needs `id:`."),
         ("providers:\n  - ollama\n", "p.yaml:2:5: a provider must be keys with values, and is a single value."),
-        (ATTIC + "    endpiont: http://a\n", "p.yaml:4:5: The key endpiont is not known here. Did you mean endpoint?"),
-        (ATTIC + "    timeout: {}\n", "p.yaml:4:5: The key timeout is not known here. Did you mean timeouts?"),
+        (ATTIC + "    endpiont: http://a\n", "p.yaml:4:5: The key endpiont is unknown. Did you mean endpoint?"),
+        (ATTIC + "    timeout: {}\n", "p.yaml:4:5: The key timeout is unknown. Did you mean timeouts?"),
         (
             ATTIC + "    timeouts: {first_token: 3}\n",
-            "p.yaml:4:16: The key first_token is not known here. Did you mean firstToken?",
+            "p.yaml:4:16: The key first_token is unknown. Did you mean firstToken?",
         ),
         (ATTIC + "    timeouts: {connect: 0}\n", "p.yaml:4:25: connect must be a number from 0.1 to 3600."),
         (ATTIC + "    timeouts: {connect: 1:30}\n", "p.yaml:4:25: connect must be a number from 0.1 to 3600."),
@@ -212,7 +212,7 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         (ATTIC + "    endpoint: http://a:99999\n", "p.yaml:4:15: endpoint must be a URL such as http://192.0.2.20:8000/v1."),
         (
             ATTIC + f"    endpoint: http://me:{SECRET}@a\n",
-            "p.yaml:4:15: endpoint must hold no user name or password; a key belongs into authSecret.",
+            "p.yaml:4:15: endpoint must not contain a user name or password. Set the API key in authSecret.",
         ),
         (ATTIC + f"    endpoint: http://a?key={SECRET}\n", "p.yaml:4:15: endpoint must end with its path, without ? or #."),
         (
@@ -221,18 +221,18 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         ),
         (
             ATTIC + f'    authSecret: "{SECRET}\\n{SECRET}"\n',
-            "p.yaml:4:17: its key holds characters that no key has: a ",
+            "p.yaml:4:17: the API key contains a line break or a ",
         ),
-        (ATTIC + f"    {SECRET}: 1\n", "p.yaml:4:5: This key is not known here. Known: "),
-        (ATTIC + "  - id: attic\n    type: vllm\n", "p.yaml:4:9: the id attic is taken; each provider needs its own."),
+        (ATTIC + f"    {SECRET}: 1\n", "p.yaml:4:5: This key is unknown. Known: "),
+        (ATTIC + "  - id: attic\n    type: vllm\n", "p.yaml:4:9: the id attic is used twice; each provider needs its own."),
         (
             ATTIC.replace("attic", "at-tic") + "  - id: AT_TIC\n    type: vllm\n",
-            "p.yaml:4:9: the id AT_TIC is too much like at-tic: their variables would have the same names.",
+            "p.yaml:4:9: the id AT_TIC is too similar to at-tic: their environment variables would have the same names.",
         ),
         (ATTIC.replace("attic", "lan:x"), "p.yaml:2:9: id must be 1 to 64 letters, digits, "),
-        (ATTIC.replace("ollama", "olama"), "p.yaml:3:11: this type is not known. Did you mean ollama?"),
-        (ATTIC.replace("ollama", SECRET), "p.yaml:3:11: this type is not known. Known: openai, openrouter, "),
-        (ATTIC.replace("ollama", "openai"), "p.yaml:2:5: a provider of type openai needs a key: set authSecret, or "),
+        (ATTIC.replace("ollama", "olama"), "p.yaml:3:11: unknown type. Did you mean ollama?"),
+        (ATTIC.replace("ollama", SECRET), "p.yaml:3:11: unknown type. Known: openai, openrouter, "),
+        (ATTIC.replace("ollama", "openai"), "p.yaml:2:5: a provider of type openai requires an API key: set authSecret, or "),
         (ATTIC.replace("ollama", "litellm"), "p.yaml:2:5: a provider of type litellm needs an endpoint, such as "),
         (ATTIC + "    weight: 0\n", "p.yaml:4:13: weight must be a whole number from 1 to 1000."),
         (ATTIC + "    maxConcurrent: 0\n", "p.yaml:4:20: maxConcurrent must be a whole number from 1 to 100000."),
@@ -262,16 +262,16 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         ),
         (ATTIC + "    models: [{alias: a}]\n", "p.yaml:4:14: a model needs `id:`."),
         (ATTIC + "    models: [{id: a, alias: x}, {id: b, alias: x}]\n", "p.yaml:4:48: this alias stands for another model"),
-        (ATTIC + "    models: [{id: a, cost: 1}]\n", "p.yaml:4:22: The key cost is not known here. "),
+        (ATTIC + "    models: [{id: a, cost: 1}]\n", "p.yaml:4:22: The key cost is unknown. "),
         (ATTIC + "    aliases: {a: b, a: c}\n", "p.yaml:4:21: a is set twice; keep one of them."),
         (ATTIC + "    aliases: [a]\n", "p.yaml:4:14: aliases must be keys with values, and is a list."),
-        (ATTIC + "    isDefault: yes\n  - {id: b, type: vllm, isDefault: yes}\n", "p.yaml:5:36: attic is the default already;"),
+        (ATTIC + "    isDefault: yes\n  - {id: b, type: vllm, isDefault: yes}\n", "p.yaml:5:36: attic is already the default;"),
         (ATTIC + "models: {a: []}\n", "p.yaml:4:13: a virtual model is empty; name the models that it stands for, the "),
         (ATTIC + "models: {a: {}}\n", "p.yaml:4:13: a virtual model needs `targets:`, `strategy:`, or both."),
         (ATTIC + "models: {a: {strategy: fastest}}\n", "p.yaml:4:24: this strategy is not known. "),
         (ATTIC + "routing: {strategy: prio}\n", "p.yaml:4:21: this strategy is not known. Did you mean priority?"),
-        (ATTIC + "routing: {cloudfallback: no}\n", "p.yaml:4:11: The key cloudfallback is not known here. Did you mean cloudF"),
-        ("models: {}\n", "p.yaml:1:1: the file needs a list of `providers:`."),
+        (ATTIC + "routing: {cloudfallback: no}\n", "p.yaml:4:11: The key cloudfallback is unknown. Did you mean cloudF"),
+        ("models: {}\n", "p.yaml:1:1: the file must contain a list of `providers:`."),
         ("providers:\n  - id: a\n   type: b\n", "p.yaml:3:4: no valid YAML: "),
         (ATTIC + f"    authSecret: *{SECRET}\n", "p.yaml:4:17: no valid YAML: an unquoted * or & refers to another value"),
         (ATTIC + f"    authSecret: '{SECRET}\n", "p.yaml:5:1: no valid YAML: "),
@@ -328,8 +328,15 @@ def test_the_quick_form_numbers_what_comes_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("olama", "--upstream: this is no type. Did you mean ollama?"),
-        ("openai", "--upstream openai: a provider of type openai needs a key: set authSecret, or PROVIDER_OPENAI_API_KEY."),
+        ("olama", "--upstream: unknown type. Did you mean ollama?"),
+        (
+            "openai",
+            "--upstream openai: a provider of type openai requires an API key: set OPENAI_API_KEY or PROVIDER_OPENAI_API_KEY.",
+        ),
+        (
+            "openai=https://proxy.example/v1",
+            "--upstream openai: a provider of type openai requires an API key: set PROVIDER_OPENAI_API_KEY.",
+        ),
         ("vllm=localhost", "--upstream vllm: the URL must be a URL such as http://192.0.2.20:8000/v1."),
     ],
 )
@@ -339,8 +346,20 @@ def test_a_quick_form_that_makes_no_sense_says_so(text: str, error: str) -> None
     assert str(raised.value) == error
 
 
+@pytest.mark.parametrize("word", ["openai", "openrouter", "anthropic"])
+def test_cloud_quick_form_api_key_of_its_sdk_used_at_its_own_address_only(word: str) -> None:
+    environment = {f"{word.upper()}_API_KEY": SECRET}
+    assert [found.key for found in quick_config([word], environment)] == [SECRET]
+    (first,) = quick_config([word], {**environment, f"PROVIDER_{word.upper()}_API_KEY": "first"})
+    assert first.key == "first"
+    for texts, more in (([f"{word}=https://proxy.example/v1"], {}), ([word], {"ENDPOINT": "https://proxy.example/v1"})):
+        with pytest.raises(ConfigError, match=f"requires an API key: set PROVIDER_{word.upper()}_API_KEY"):
+            quick_config(texts, {**environment, **{f"PROVIDER_{word.upper()}_{name}": value for name, value in more.items()}})
+    assert [found.key for found in quick_config(["ollama"], {"OLLAMA_API_KEY": SECRET})] == [None]
+
+
 def test_ids_of_the_command_line_are_taken() -> None:
-    with pytest.raises(ConfigError, match=r"p\.yaml:2:9: the id ollama is taken"):
+    with pytest.raises(ConfigError, match=r"p\.yaml:2:9: the id ollama is used twice"):
         read_config(ATTIC.replace("attic", "ollama"), "p.yaml", {}, ["ollama"])
 
 
@@ -357,7 +376,7 @@ def test_limits_of_addresses_and_users_are_read() -> None:
     [
         ("{perAddress: {}}", "perAddress needs `requestsPerMinute:`"),
         ("{perUser: {requestsPerMinute: 0}}", "requestsPerMinute must be a whole number from 1"),
-        ("{perKey: {requestsPerMinute: 1}}", "perKey is not known here"),
+        ("{perKey: {requestsPerMinute: 1}}", "perKey is unknown"),
     ],
 )
 def test_limits_that_are_none_are_told(text: str, words: str) -> None:

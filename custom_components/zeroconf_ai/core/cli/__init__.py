@@ -10,11 +10,11 @@ import click
 from .. import __version__
 
 _COMMANDS: Mapping[str, str] = {
-    "chat": "Ask a provider on the network, or talk with it.",
+    "chat": "Send a prompt to a provider on the network, or chat with it.",
     "discover": "List the providers on the network.",
-    "keys": "Make, list and revoke the keys that clients ask with.",
-    "serve": "Serve a model on the network.",
-    "usage": "Show what was used, by day, model, backend, key, user or source.",
+    "keys": "Create, list and revoke API keys of clients.",
+    "serve": "Serve models on the network.",
+    "usage": "Show usage and cost by day, model, backend, API key, user or source.",
 }
 
 
@@ -38,9 +38,9 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="zeroconf-ai")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what happens behind the scenes.")
+@click.option("-v", "--verbose", is_flag=True, help="Write debug messages to stderr.")
 def main(verbose: bool) -> None:
-    """Find and use LLM providers on the local network, or be one."""
+    """Find and use LLM providers on the local network, or run one."""
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if not verbose:
         # It warns, with a traceback, of every interface that takes no multicast; the others do.

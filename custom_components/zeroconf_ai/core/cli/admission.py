@@ -33,7 +33,7 @@ class _Network(click.ParamType[str]):
         try:
             return str(ip_network(value, strict=False))
         except ValueError:
-            self.fail(f"{value!r} is no network. Write an address and a length, like 192.168.1.0/24.", param, ctx)
+            self.fail(f"{value!r} is not a network. Use CIDR notation, such as 192.168.1.0/24.", param, ctx)
 
 
 class _Origin(click.ParamType[str]):
@@ -55,17 +55,13 @@ def options[F: Callable[..., Any]](function: F) -> F:
     rate = click.IntRange(1, LARGEST_RATE)
     for option in reversed(
         (
-            click.option(
-                "--key", envvar="ZEROCONF_AI_KEY", help="Answer only who sends this key. ZEROCONF_AI_KEY hides it from `ps`."
-            ),
-            click.option(
-                "--keys", is_flag=True, help="Answer only who sends a key of `zeroconf-ai keys`, and record every request."
-            ),
+            click.option("--key", envvar="ZEROCONF_AI_KEY", help="Require this API key. ZEROCONF_AI_KEY hides it from `ps`."),
+            click.option("--keys", is_flag=True, help="Require an API key of `zeroconf-ai keys`, and record every request."),
             database_option,
             click.option(
                 "--auth",
                 type=click.Choice([Auth.TOKEN.value, Auth.NONE.value]),
-                help="With none, keys are known and not needed.  [default: token with --key or --keys, else none]",
+                help="With none, API keys are accepted but not required.  [default: token with --key or --keys, else none]",
             ),
             click.option(
                 "--allow-network",
@@ -73,14 +69,14 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 multiple=True,
                 type=_Network(),
                 metavar="CIDR",
-                help="Without a key, answer this network only. Repeatable.  [default: private ones]",
+                help="Allow this network without an API key. Repeatable.  [default: private networks]",
             ),
             click.option(
                 "--host-name",
                 "host_names",
                 multiple=True,
                 metavar="NAME",
-                help="Without a key, answer to this public name of the server too. Repeatable.",
+                help="Also allow this public host name of the server without an API key. Repeatable.",
             ),
             click.option(
                 "--cors-origin",
@@ -88,22 +84,22 @@ def options[F: Callable[..., Any]](function: F) -> F:
                 multiple=True,
                 type=_Origin(),
                 metavar="ORIGIN",
-                help="Let web pages of this origin (https://chat.example.net, or *) ask. Repeatable.",
+                help="Allow web pages of this origin (https://chat.example.net, or *). Repeatable.",
             ),
             *(
                 click.option(
                     f"--{whose}-{what}-per-minute",
                     type=rate,
                     metavar="N",
-                    help=f"With --keys, {does} so many {what} of each {words} within a minute at most.",
+                    help=f"With --keys: maximum {what} per minute of each {words}.",
                 )
-                for whose, words in (("address", "address that sends no key"), ("user", "user"))
-                for what, does in (("requests", "answer"), ("tokens", "count"))
+                for whose, words in (("address", "address without an API key"), ("user", "user"))
+                for what in ("requests", "tokens")
             ),
             click.option(
                 "--keep-bodies",
                 is_flag=True,
-                help="With --keys, keep what is asked and answered as long as the records. Without it, what was kept is deleted.",
+                help="With --keys: store prompts and answers as long as the records. Without it, stored ones are deleted.",
             ),
         )
     ):
@@ -131,15 +127,15 @@ class Admission:
     def __post_init__(self) -> None:
         """Check what belongs together."""
         if self.auth == Auth.TOKEN and not (self.key or self.keys):
-            raise click.UsageError("--auth token needs a key: pass --key, or --keys for those of `zeroconf-ai keys`.")
+            raise click.UsageError("--auth token requires an API key. Pass --key, or --keys (see `zeroconf-ai keys`).")
         context = click.get_current_context(silent=True)
         named = context is not None and context.get_parameter_source("database") is ParameterSource.COMMANDLINE
         if named and not self.keys:
-            raise click.UsageError("--database is where the keys are: pass --keys too, or leave it out.")
+            raise click.UsageError("--database requires --keys. Pass --keys, or remove --database.")
         if (self.per_address or self.per_user) and not self.keys:
-            raise click.UsageError("Limits of addresses and users are kept with the records: pass --keys too (and --auth none).")
+            raise click.UsageError("Limits of addresses and users require --keys (and --auth none).")
         if self.keep_bodies and not self.keys:
-            raise click.UsageError("--keep-bodies keeps them with the records: pass --keys too (and --auth none).")
+            raise click.UsageError("--keep-bodies requires --keys (and --auth none).")
 
     @property
     def per_address(self) -> RateLimits:
@@ -167,7 +163,7 @@ class Admission:
         if store.loss_unconfirmed:
             click.echo(_lost(store, self.database), err=True)
         elif not len(store.keys):
-            click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
+            click.echo("There is no API key yet. Create one: zeroconf-ai keys create NAME", err=True)
         return store
 
     async def hold_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
@@ -207,9 +203,9 @@ def _lost(store: AccountingStore, database: str | None) -> str:
     """What the owner is told where keys and budgets were lost."""
     command = "zeroconf-ai keys confirm-loss" + (" --database …" if database is not None else "")
     return (
-        f"The database was damaged or is gone, with its keys and budgets. The new one has {len(store.keys)} keys and "
-        f"{len(store.budgets)} budgets. Backends that cost money answer no request until you confirm this: create the keys and "
-        f"budgets that are missing, then run {command}"
+        f"The database was damaged or is missing, with its keys and budgets. The new one has {len(store.keys)} API keys and "
+        f"{len(store.budgets)} budgets. Metered backends answer no request until you confirm this: create the missing API "
+        f"keys and budgets, then run {command}"
     )
 
 

@@ -1,4 +1,4 @@
-"""`zeroconf-ai chat`: ask a provider, or talk with it."""
+"""`zeroconf-ai chat`: send a prompt to a provider, or chat with it."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -46,22 +46,22 @@ class Options:
 
 @click.command("chat")
 @click.argument("prompt", required=False)
-@click.option("--provider", metavar="NAME|URL", help="Ask this provider: its name or id on the network, or its URL.")
-@click.option("--model", default=AUTO, show_default=True, help="The model to ask for.")
-@click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's key. ZEROCONF_AI_KEY hides it from `ps`.")
-@click.option("--trust", is_flag=True, help="Accept a new identity of a provider of a known name, or its new address.")
+@click.option("--provider", metavar="NAME|URL", help="Use this provider: its name or ID on the network, or its URL.")
+@click.option("--model", default=AUTO, show_default=True, help="The model to use.")
+@click.option("--key", envvar="ZEROCONF_AI_KEY", help="The provider's API key. ZEROCONF_AI_KEY hides it from `ps`.")
+@click.option("--trust", is_flag=True, help="Accept the new identity or the new address of a known provider.")
 @interface_option
 def command(
     prompt: str | None, provider: str | None, model: str, key: str | None, trust: bool, interfaces: tuple[str, ...]
 ) -> None:
-    """Ask PROMPT and print the answer as it comes.
+    """Send PROMPT and print the answer as it streams.
 
-    Without PROMPT, it is read from stdin; on a terminal, a conversation begins. Without --provider, the best provider on the
-    network answers, and the next one where that fails.
+    Without PROMPT, the prompt is read from stdin; on a terminal, an interactive chat starts. Without --provider, the best
+    provider on the network answers, with failover to the next one.
     """
     if provider is None:
         if click.get_current_context().get_parameter_source("key") is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("--key belongs to one provider: name it with --provider.")
+            raise click.UsageError("--key applies to one provider. Set it with --provider.")
         key = None
     options = Options(provider, encodable(model), key or None, trust, interfaces)
     question = _question(prompt)
@@ -88,7 +88,7 @@ def _question(prompt: str | None) -> str | None:
         return None
     question = sys.stdin.buffer.read().decode(errors="replace") if prompt is None or prompt == "-" else prompt
     if not question.strip():
-        raise click.UsageError("There is nothing to ask. Give a PROMPT, or pipe one in.")
+        raise click.UsageError("The prompt is empty. Pass PROMPT, or pipe it in.")
     return encodable(question.strip())
 
 
@@ -96,7 +96,7 @@ def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
     """Ask what is typed, until the end of input. Ctrl-C cuts an answer off, and ends the conversation between answers."""
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415 - line editing and history for `input`
-    click.secho(f"Asking {talk.who}. Ctrl-D ends.", dim=True, err=True)
+    click.secho(f"Chatting with {talk.who}. Press Ctrl-D to exit.", dim=True, err=True)
     while True:
         try:
             said = encodable(input("> ").strip())
@@ -108,7 +108,7 @@ def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
         try:
             runner.run(talk.ask(said))
         except KeyboardInterrupt:
-            click.secho(" … cut off", dim=True, err=True)
+            click.secho(" … interrupted", dim=True, err=True)
         except ApiError as err:
             click.secho(f"Error: {err.message}", fg="red", err=True)
 
@@ -227,8 +227,8 @@ class _Talk:
         base_url = found.base_url if found.follow else pin.base_url
         if not base_url or (found.verdict in (Verdict.MOVED_UNPROVEN, Verdict.CHANGED) and not found.follow):
             raise click.ClickException(
-                f"{record.name} is advertised at {found.base_url or advertised.base_url}, where it was not confirmed, and nothing"
-                " proves that it is the same provider. Nothing was sent there. If you moved or changed it, pass --trust once."
+                f"{record.name} is advertised at {found.base_url or advertised.base_url}, which was not confirmed, and it does"
+                " not prove that it is the same provider. Nothing was sent there. If you moved or changed it, pass --trust once."
             )
         here = base_url in found.record.base_urls()
         key = options.key or (found.record.ephemeral_key if here else None)
@@ -255,27 +255,29 @@ def _why_not(member: Member, key: str | None) -> str:
     if member.state is not ProviderState.UNAUTHORIZED:
         return f"{(member.last_reason or f'{member.name} does not answer').rstrip('.')}."
     if key is None:
-        return f"{member.name} asks for a key: give it with --key, or in ZEROCONF_AI_KEY."
-    return f"{member.name} does not accept this key."
+        return f"{member.name} requires an API key. Set --key or ZEROCONF_AI_KEY."
+    return f"{member.name} does not accept this API key."
 
 
 def _choose(providers: list[Provider], options: Options) -> list[Provider]:
     """Those that may be asked. Raises click.ClickException saying why there is none."""
     if not providers:
-        raise click.ClickException("No provider was found on the network. Name one by its URL: --provider http://HOST:PORT")
+        raise click.ClickException("No provider was found on the network. Set a URL: --provider http://HOST:PORT")
     names = ", ".join(provider.record.name for provider in providers)
     if options.provider is None:
         usable = [found for found in providers if found.trust is not Trust.CHANGED and found.record.auth is Auth.NONE]
         if not usable:
-            raise click.ClickException(f"None of those found may be asked without naming it: --provider NAME. Found: {names}.")
+            raise click.ClickException(
+                f"Set --provider NAME: each provider requires an API key or has a changed identity. Found: {names}."
+            )
         return usable
     wanted = options.provider.casefold()
     named = [found for found in providers if wanted in (found.record.name.casefold(), found.record.id.casefold())]
     if not named:
-        raise click.ClickException(f"No provider called {options.provider} was found. Found: {names}.")
+        raise click.ClickException(f"No provider named {options.provider} was found. Found: {names}.")
     if named[0].trust is Trust.CHANGED and not options.trust:
         raise click.ClickException(
-            f"{named[0].record.name} is not who it was when it was first talked with. If that is right, pass --trust once."
+            f"{named[0].record.name} has another identity than when it was first used. If you expect this, pass --trust once."
         )
     return named[:1]
 

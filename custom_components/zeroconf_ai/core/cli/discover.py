@@ -1,4 +1,4 @@
-"""`zeroconf-ai discover`: who is there."""
+"""`zeroconf-ai discover`: list the providers on the network."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -17,23 +17,36 @@ from rich.text import Text
 from ..engine import ask_health
 from ..lan.discovery import Change, DiscoveryManager, Provider
 from ..lan.trust import Trust, TrustStore
+from ..protocol.record import Capability
 from .network import interface_option, open_zeroconf
 from .state import trust_file
 
 _PIPE_WIDTH = 240
 """Columns of a table that no terminal shows."""
-_NOBODY = """\
-No provider was found. On this network there may be none, or multicast DNS does not get through: guest Wi-Fi and "client
-isolation", another VLAN, a firewall that drops UDP port 5353, or a container without the host's network."""
+_NO_PROVIDER = """\
+No provider was found. Either this network has no provider, or multicast DNS is blocked: by guest Wi-Fi, client isolation, a VLAN,
+a firewall that drops UDP port 5353, or a container without host networking."""
+
+
+CAPABILITY_NAMES = {
+    Capability.COMPLETION: "chat",
+    Capability.STREAMING: "streaming",
+    Capability.EMBEDDINGS: "embeddings",
+    Capability.VISION: "images",
+    Capability.TOOLS: "tools (device control)",
+    Capability.JSON: "structured data",
+    Capability.AUDIO: "audio",
+}
+"""As Home Assistant's forms name them (`selector.capability` of the translations)."""
 
 
 @click.command("discover")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
-@click.option("--timeout", type=click.FloatRange(0.1, 60.0), default=2.0, show_default=True, help="Seconds to look for at most.")
-@click.option("--watch", is_flag=True, help="Go on, and print every change as a line (with --json: as a JSON object).")
+@click.option("--timeout", type=click.FloatRange(0.1, 60.0), default=2.0, show_default=True, help="Maximum seconds to search.")
+@click.option("--watch", is_flag=True, help="Keep running, and print each change as a line (with --json: as a JSON object).")
 @interface_option
 def command(as_json: bool, timeout: float, watch: bool, interfaces: tuple[str, ...]) -> None:
-    """List the providers on the network: what they serve, and how they are."""
+    """List the providers on the network, with their models and state."""
     try:
         asyncio.run(_discover(as_json=as_json, timeout=timeout, watch=watch, interfaces=interfaces))
     except KeyboardInterrupt:
@@ -57,11 +70,11 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
             console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
             console.print(_table(providers))
         else:
-            click.echo(_NOBODY, err=True)
+            click.echo(_NO_PROVIDER, err=True)
 
 
 def provider_json(provider: Provider) -> dict[str, Any]:
-    """What `--json` prints of one provider."""
+    """One provider in the output of `--json`."""
     record = provider.record
     return {
         "name": record.name,
@@ -90,7 +103,7 @@ def provider_json(provider: Provider) -> dict[str, Any]:
 
 def _table(providers: list[Provider]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("Name", "Address", "Models", "Can", "Key", "Priority", "Cost", "State", "Id"):
+    for heading in ("Name", "Address", "Models", "Capabilities", "Auth", "Priority", "Cost", "State", "ID"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Priority" else "left")
     for provider in providers:
         record = provider.record
@@ -99,7 +112,7 @@ def _table(providers: list[Provider]) -> Table:
             record.name,
             provider.base_url,
             models,
-            ", ".join(sorted(record.capabilities)),
+            ", ".join(sorted(CAPABILITY_NAMES[capability] for capability in record.capabilities)),
             record.auth.value,
             str(record.priority),
             record.cost.value,
@@ -115,9 +128,9 @@ def _state(provider: Provider) -> str:
     if provider.latency is not None:
         words.append(f"{provider.latency * 1000:.0f} ms")
     if provider.trust is Trust.CHANGED:
-        words.append("not who it was")
+        words.append("identity changed")
     elif provider.trust is Trust.MOVED:
-        words.append("not where it was confirmed")
+        words.append("address not confirmed")
     return ", ".join(words)
 
 

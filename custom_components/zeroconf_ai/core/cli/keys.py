@@ -1,4 +1,4 @@
-"""`zeroconf-ai keys`: who may ask."""
+"""`zeroconf-ai keys`: create, list, change and revoke API keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -33,7 +33,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float
     """Seconds, from `90s`, `30m`, `24h`, `7d` or `4w`."""
     found = re.fullmatch(r"(\d{1,6})([smhdw])", value.strip())
     if found is None:
-        raise click.BadParameter(f"{value!r} is no duration. Write a number and a unit: 90s, 30m, 24h, 7d or 4w.")
+        raise click.BadParameter(f"{value!r} is not a duration. Enter a number and a unit: 90s, 30m, 24h, 7d or 4w.")
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -46,9 +46,9 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     try:
         moment = datetime.fromisoformat(value).timestamp()
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no date. Write 2030-12-31, 2030-12-31T18:00 or a duration such as 30d.") from None
+        raise click.BadParameter(f"{value!r} is not a date. Enter 2030-12-31, 2030-12-31T18:00 or a duration: 30d.") from None
     if moment <= time.time():
-        raise click.BadParameter(f"{value} is past.")
+        raise click.BadParameter(f"{value} is in the past.")
     return moment
 
 
@@ -66,7 +66,7 @@ def database_option[F: Callable[..., Any]](function: F) -> F:
         "--database",
         metavar="FILE|URL",
         envvar="ZEROCONF_AI_DATABASE",
-        help=f"Where keys and records are: a file, or postgresql://… (ZEROCONF_AI_DATABASE hides its password from `ps`)."
+        help=f"The database of API keys and usage: a file, or postgresql://… (ZEROCONF_AI_DATABASE hides its password from `ps`)."
         f"  [default: {state.database_file()}]",
     )(function)
 
@@ -75,16 +75,16 @@ def _limit_options[F: Callable[..., Any]](function: F) -> F:
     """What a key may use."""
     number = click.IntRange(1, LARGEST_RATE)
     for option in (
-        click.option("--requests-per-minute", type=number, metavar="N", help="Answer so many requests within a minute at most."),
-        click.option("--tokens-per-minute", type=number, metavar="N", help="Use so many tokens within a minute at most."),
-        click.option("--parallel", type=number, metavar="N", help="Answer so many requests at a time at most."),
+        click.option("--requests-per-minute", type=number, metavar="N", help="Maximum requests per minute."),
+        click.option("--tokens-per-minute", type=number, metavar="N", help="Maximum tokens per minute."),
+        click.option("--parallel", type=number, metavar="N", help="Maximum concurrent requests."),
         click.option(
             "--budget",
             "budgets",
             multiple=True,
             callback=_budget,
             metavar="AMOUNT/PERIOD",
-            help="Spend so much at most, such as 5/month, 2.50/week or 0.5/day. Repeatable.",
+            help="Maximum cost, such as 5/month, 2.50/week or 0.5/day. Repeatable.",
         ),
     ):
         function = option(function)
@@ -93,17 +93,17 @@ def _limit_options[F: Callable[..., Any]](function: F) -> F:
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _url_option = click.option(
-    "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's address, for the line to try it with."
+    "--url", default="http://localhost:8000/v1", show_default=True, help="The gateway's URL in the printed example."
 )
 _key_argument = click.argument("key")
 
 
 @click.group("keys")
 def command() -> None:
-    """Make, list and revoke the keys that clients ask with.
+    """Create, list and revoke API keys of clients.
 
-    KEY is a key's id, its name, or the first characters of either it or its secret, as long as one key alone is meant. A running
-    gateway with the same database knows of every change within a second.
+    KEY is the ID or name of an API key, or a unique prefix of its ID, name or secret. A running gateway with the same database
+    applies every change within a second.
     """
 
 
@@ -111,13 +111,13 @@ def command() -> None:
 @click.argument("name")
 @click.option("--user", "user_id", metavar="ID", help="The Home Assistant user on whose behalf it asks.")
 @click.option("--device", metavar="NAME", help="The device that it is for.")
-@click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow this model only, such as `qwen*`. Repeatable.")
+@click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow only this model, such as `qwen*`. Repeatable.")
 @click.option(
-    "--endpoint", "endpoints", multiple=True, type=click.Choice(SCOPES), help="Allow this group of paths only. Repeatable."
+    "--endpoint", "endpoints", multiple=True, type=click.Choice(SCOPES), help="Allow only this endpoint group. Repeatable."
 )
-@click.option("--background", is_flag=True, help="Let other requests go first where requests wait.")
+@click.option("--background", is_flag=True, help="Requests of this API key wait until no other requests are waiting.")
 @click.option(
-    "--expires", callback=_moment, metavar="WHEN", help="Good for so long (`30d`), or until a date.  [default: forever]"
+    "--expires", callback=_moment, metavar="WHEN", help="Expire after a duration (`30d`), or at a date.  [default: never]"
 )
 @_limit_options
 @_url_option
@@ -126,7 +126,7 @@ def command() -> None:
 def create(
     name: str, url: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], **options: Any
 ) -> None:
-    """Make a key for NAME. Its secret is shown this once and kept nowhere."""
+    """Create an API key for NAME. Its secret is shown only once and is not stored."""
 
     async def do(store: AccountingStore) -> None:
         key, secret = await store.keys.create(name, actor="command", **options)
@@ -139,13 +139,13 @@ def create(
 @command.command("update")
 @_key_argument
 @_limit_options
-@click.option("--no-limits", is_flag=True, help="Take away all limits and budgets that are not named.")
+@click.option("--no-limits", is_flag=True, help="Remove all limits and budgets that are not set by this command.")
 @database_option
 @_json_option
 def update(
     key: str, database: str | None, as_json: bool, budgets: tuple[tuple[int, Period], ...], no_limits: bool, **rates: int | None
 ) -> None:
-    """Change the limits and budgets of KEY. What is not named stays as it is."""
+    """Change limits and budgets of KEY. Options that are not given keep their values."""
 
     async def do(store: AccountingStore) -> None:
         found = _find(store.keys, key)
@@ -171,7 +171,7 @@ async def _set_budgets(store: AccountingStore, key: ClientKey, budgets: Iterable
 @database_option
 @_json_option
 def list_keys(database: str | None, as_json: bool) -> None:
-    """List the keys, without their secrets."""
+    """List the API keys, without their secrets."""
 
     async def do(keys: KeyStore) -> None:
         if as_json:
@@ -180,7 +180,7 @@ def list_keys(database: str | None, as_json: bool) -> None:
             console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
             console.print(_table(list(keys)))
         else:
-            click.echo("There is no key yet. Make one: zeroconf-ai keys create NAME", err=True)
+            click.echo("There is no API key yet. Create one: zeroconf-ai keys create NAME", err=True)
 
     _with_keys(database, do)
 
@@ -190,7 +190,7 @@ def list_keys(database: str | None, as_json: bool) -> None:
 @database_option
 @_json_option
 def revoke(key: str, database: str | None, as_json: bool) -> None:
-    """Take KEY out of use for good."""
+    """Revoke KEY permanently."""
 
     async def do(keys: KeyStore) -> None:
         found = _find(keys, key)
@@ -207,13 +207,13 @@ def revoke(key: str, database: str | None, as_json: bool) -> None:
     callback=_duration,
     default="24h",
     show_default=True,
-    help="How long the former secret is good too.",
+    help="How long the old secret stays valid.",
 )
 @_url_option
 @database_option
 @_json_option
 def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bool) -> None:
-    """Give KEY a new secret, shown this once."""
+    """Create a new secret for KEY, shown only once."""
 
     async def do(keys: KeyStore) -> None:
         _show_secret(*await keys.rotate(_find(keys, key).id, overlap, actor="command"), url, as_json=as_json)
@@ -226,7 +226,7 @@ def rotate(key: str, overlap: float, url: str, database: str | None, as_json: bo
 @database_option
 @_json_option
 def enable(key: str, database: str | None, as_json: bool) -> None:
-    """Let KEY be used again."""
+    """Enable KEY."""
     _set_enabled(key, database, enabled=True, as_json=as_json)
 
 
@@ -235,21 +235,21 @@ def enable(key: str, database: str | None, as_json: bool) -> None:
 @database_option
 @_json_option
 def disable(key: str, database: str | None, as_json: bool) -> None:
-    """Refuse KEY until it is enabled again."""
+    """Disable KEY until it is enabled again."""
     _set_enabled(key, database, enabled=False, as_json=as_json)
 
 
 @command.command("confirm-loss")
 @database_option
 def confirm_loss(database: str | None) -> None:
-    """Confirm that keys and budgets were lost: a running gateway uses backends that cost money again."""
+    """Confirm the loss of API keys and budgets, so that a running gateway uses metered backends again."""
 
     async def do(store: AccountingStore) -> None:
         if not store.loss_unconfirmed:
-            click.echo("No loss of keys and budgets is to be confirmed.", err=True)
+            click.echo("No loss of API keys and budgets needs to be confirmed.", err=True)
             return
         await store.confirm_loss(actor="command")
-        click.echo("Backends that cost money answer again.")
+        click.echo("Metered backends answer again.")
 
     _with_books(database, do)
 
@@ -290,7 +290,7 @@ def _check(where: str, *, may_make: bool) -> None:
     url = parse_url(where)
     if url.get_backend_name() == "sqlite" and not may_make and not Path(url.database or "").exists():
         raise click.ClickException(
-            f"There is no database at {url.database}. Make a key (zeroconf-ai keys create NAME), or choose another --database."
+            f"There is no database at {url.database}. Create an API key: zeroconf-ai keys create NAME. Or set another --database."
         )
 
 
@@ -302,9 +302,9 @@ def _find(keys: KeyStore, text: str) -> ClientKey:
     found = found or [key for key in keys if len(text) >= 5 and (key.prefix.startswith(text) or text.startswith(key.prefix))]
     if len(found) > 1:
         several = ", ".join(f"{key.name} ({key.id[:8]})" for key in found[:10])
-        raise click.ClickException(f"More than one key is meant: {several}. Name one by its id.")
+        raise click.ClickException(f"More than one API key matches: {several}. Use the ID.")
     if not found:
-        raise click.ClickException("There is no such key. List them: zeroconf-ai keys list")
+        raise click.ClickException("No API key matches. List all: zeroconf-ai keys list")
     return found[0]
 
 
@@ -320,7 +320,8 @@ def _show_secret(key: ClientKey, secret: str, url: str, *, as_json: bool) -> Non
     body = '{"model": "auto", "messages": [{"role": "user", "content": "Hello!"}]}'
     base = url.rstrip("/")
     click.echo(
-        f"This is shown once. Try it:\n  curl {base}/chat/completions -H 'Authorization: Bearer {secret}' -d '{body}'", err=True
+        f"Shown only once. Try it:\n  curl {base}/chat/completions -H 'Authorization: Bearer {secret}' -d '{body}'",
+        err=True,
     )
 
 
@@ -349,7 +350,7 @@ def key_json(key: ClientKey) -> dict[str, Any]:
 
 def _table(keys: list[ClientKey]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("Name", "Secret", "Owner", "May use", "State", "Expires", "Last used", "Id"):
+    for heading in ("Name", "Secret", "Owner", "Allowed", "State", "Expires", "Last used", "ID"):
         table.add_column(heading, overflow="fold")
     for key in keys:
         allowed = ", ".join((*key.models, *key.endpoints)) or "everything"

@@ -18,7 +18,7 @@ def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "interfaces",
         multiple=True,
         metavar="ADDRESS",
-        help="Look only on the interface with this IP address. May be given more than once.",
+        help="Search only on the interface with this IP address. Repeatable.",
     )(function)
 
 
@@ -28,7 +28,7 @@ async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZe
     try:
         instance = _make(interfaces)
     except (OSError, RuntimeError) as err:
-        raise click.ClickException(f"Multicast DNS does not work here: {err}. Is this machine on a network?") from None
+        raise click.ClickException(f"Multicast DNS is not available: {err}. Connect this machine to a network.") from None
     try:
         yield instance
     finally:

@@ -1,4 +1,4 @@
-"""`zeroconf-ai serve`: be a provider."""
+"""`zeroconf-ai serve`: run a provider."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -54,48 +54,48 @@ class Options:
 
 
 @click.command("serve")
-@click.option("--demo", is_flag=True, help=f"Serve the built-in model {CHAT_MODEL}: rules that need no download.")
+@click.option("--demo", is_flag=True, help=f"Serve the built-in model {CHAT_MODEL}, a set of rules that needs no download.")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Serve the providers of this YAML file. It is read again when it changes, and after a SIGHUP.",
+    help="Serve the providers in this YAML file. It is reloaded when it changes, and on SIGHUP.",
 )
 @click.option(
     "--upstream",
     "upstreams",
     multiple=True,
     metavar="TYPE[=URL]",
-    help="Serve this one, such as `ollama` or `vllm=http://localhost:8001/v1`. May be given more than once.",
+    help="Serve this backend, such as `ollama` or `vllm=http://localhost:8001/v1`. Repeatable.",
 )
-@click.option("--discovered", is_flag=True, help="Serve the network's providers that ask for no key too, after one's own.")
+@click.option("--discovered", is_flag=True, help="Also serve discovered providers without an API key, after all others.")
 @click.option("--host", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help=f"Listen on this port.  [default: the first free one from {FIRST_PORT} on]"
 )
-@click.option("--name", help='What the provider is called.  [default: "AI on HOST", "Demo on HOST"]')
+@click.option("--name", help='The name of the provider.  [default: "AI on HOST", "Demo on HOST"]')
 @admission.options
 @click.option(
     "--id-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Where the provider's identity is kept.  [default: {state.id_file()}]",
+    help=f"The file that stores the provider's ID.  [default: {state.id_file()}]",
 )
-@click.option("--no-advertise", is_flag=True, help="Do not announce the provider on the network.")
-@click.option("--saturn/--no-saturn", default=True, help="Announce it to Saturn's clients too.  [default: yes]")
+@click.option("--no-advertise", is_flag=True, help="Do not advertise the provider on the network.")
+@click.option("--saturn/--no-saturn", default=True, help="Also advertise the provider to Saturn clients.  [default: yes]")
 @click.option(
     "--priority",
     type=click.IntRange(0, 65535),
     default=DEFAULT_PRIORITY,
     show_default=True,
-    help="Lower is preferred by clients.",
+    help="The advertised priority. Clients prefer lower values.",
 )
 @click.option(
     "--delay",
     type=click.FloatRange(0.0, 10.0),
     default=WORD_SECONDS,
     show_default=True,
-    help="Seconds before each word of an answer.",
+    help="With --demo: seconds before each word of an answer.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the line that says it is ready as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the startup message as JSON.")
 def command(
     demo: bool,
     config: Path | None,
@@ -112,12 +112,12 @@ def command(
     as_json: bool,
     **access: Any,
 ) -> None:
-    """Serve models on the network until Ctrl-C: those of other providers behind one address, or a built-in one."""
+    """Serve models on the network until Ctrl-C: models of several backends at one address, or the built-in model."""
     sources = Sources(config, upstreams, discovered)
     if not demo and not sources:
-        raise click.UsageError("There is nothing to serve. Name a provider with --upstream or --config. Pass --demo to try it.")
+        raise click.UsageError("No backend is set. Set --upstream or --config, or pass --demo to try it.")
     if demo and sources:
-        raise click.UsageError("--demo serves the built-in model alone. Leave it out to serve other providers.")
+        raise click.UsageError("--demo cannot be combined with other backends. Remove --demo, or the other backends.")
     called = name if name is not None else f"{'Demo' if demo else 'AI'} on {socket.gethostname().partition('.')[0]}"
     admitted = Admission(**access)
     options = Options(host, port, called, admitted, not no_advertise, saturn, priority, delay, as_json, sources)
@@ -195,7 +195,7 @@ async def _supply(
     await supply.start()
     for member in engine.pool:
         if not member.online or not member.known:
-            click.echo(f"Not served yet: {member.last_reason or f'{member.name} has not answered so far'}", err=True)
+            click.echo(f"Not served yet: {member.last_reason or f'{member.name} has not answered yet'}", err=True)
     return supply
 
 
@@ -218,7 +218,7 @@ async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[s
     try:
         await presence.start()
     except (click.ClickException, OSError) as err:
-        click.echo(f"Not announced on the network: {err}", err=True)
+        click.echo(f"Not advertised on the network: {err}", err=True)
         return False
     description = AdvertisedRecord(record, gateway.engine, presence.update)
     stack.callback(description.close)
@@ -251,15 +251,15 @@ async def _listen(runner: web.AppRunner, options: Options) -> int:
         else:
             return port
     if options.port:
-        raise click.ClickException(f"Port {options.port} is in use. Choose another --port, or none for the first free one.")
-    raise click.ClickException(f"All ports from {FIRST_PORT} to {LAST_PORT} are in use. Choose another --port.")
+        raise click.ClickException(f"Port {options.port} is in use. Set another --port, or none to use the first free port.")
+    raise click.ClickException(f"All ports from {FIRST_PORT} to {LAST_PORT} are in use. Set another --port.")
 
 
 def _why_not(err: OSError, host: str | None, port: int) -> str:
     if isinstance(err, socket.gaierror) or err.errno in (errno.EADDRNOTAVAIL, None):  # asyncio wraps the former in the latter
-        return f"{host} is no address of this machine. Choose another --host, or none for all."
+        return f"{host} is not an address of this machine. Set another --host, or remove --host to use all addresses."
     if err.errno == errno.EACCES:
-        return f"This user may not open port {port}. Choose a --port above 1023."
+        return f"This user does not have permission to open port {port}. Set a --port above 1023."
     return f"Port {port} cannot be opened: {err.strerror or err}."
 
 

@@ -74,7 +74,7 @@ def remember_database(address: str, database_id: str) -> None:
         fresh.write_bytes(orjson.dumps({**known, address: database_id}))
         fresh.replace(file)
     except OSError as err:
-        message = f"The database cannot be remembered in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
+        message = f"The database ID cannot be saved in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
         raise click.ClickException(message) from None
 
 
@@ -88,7 +88,7 @@ def identity(file: Path) -> Iterator[str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("a+", encoding="utf-8")
     except OSError as err:
-        raise click.ClickException(f"The identity cannot be kept in {file}: {err.strerror}. Choose another --id-file.") from None
+        raise click.ClickException(f"The provider ID cannot be saved in {file}: {err.strerror}. Set another --id-file.") from None
     with handle:
         _lock(handle, file)
         handle.seek(0)
@@ -100,7 +100,7 @@ def identity(file: Path) -> Iterator[str]:
         try:
             yield str(UUID(text))
         except ValueError:
-            raise click.ClickException(f"{file} holds no UUID. Delete it, or choose another --id-file.") from None
+            raise click.ClickException(f"{file} does not contain a UUID. Delete it, or set another --id-file.") from None
 
 
 def _make(file: Path) -> UUID:
@@ -118,5 +118,5 @@ def _lock(handle: IO[str], file: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise click.ClickException(
-            f"Another `zeroconf-ai serve` runs under the identity in {file}. Give this one its own: --id-file OTHER_FILE."
+            f"Another `zeroconf-ai serve` already uses the ID in {file}. Set another file: --id-file OTHER_FILE."
         ) from None

@@ -83,7 +83,7 @@ class Supply:
         except ConfigError as err:
             raise click.ClickException(str(err)) from None
         if not self._wanted.upstreams and not sources.discovered:
-            raise click.ClickException("There is nothing to serve: no provider is enabled.")
+            raise click.ClickException("No provider is enabled. Enable one in the configuration file.")
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._upstreams: ConfiguredMembers | None = None
@@ -117,7 +117,7 @@ class Supply:
         try:
             zeroconf = await self._stack.enter_async_context(open_zeroconf(interfaces))
         except click.ClickException as err:
-            click.echo(f"Not looking for providers: {err.message}", err=True)
+            click.echo(f"Providers are not discovered: {err.message}", err=True)
             return
         manager = DiscoveryManager(zeroconf, trust=TrustStore(trust_file()), own_ids=(own_id,))
         await self._stack.enter_async_context(manager)
@@ -135,7 +135,7 @@ class Supply:
         """What the sources say now. Raises ConfigError."""
         read = self._sources.read(self._environment)
         if self._limits is None and (read.per_address or read.per_user):
-            raise ConfigError("`limits:` are kept with the records. Pass --keys too (and --auth none), or leave them out.")
+            raise ConfigError("`limits:` require --keys (and --auth none). Pass these options, or remove `limits:`.")
         return read
 
     async def _see_to_limits(self, wanted: Configuration) -> None:
@@ -180,7 +180,7 @@ class Supply:
             wanted = await asyncio.to_thread(self._read)
             await self._see_to_limits(wanted)
         except (ConfigError, click.ClickException) as err:
-            click.echo(f"Error: {err} The former configuration stays in use.", err=True)
+            click.echo(f"Error: {err} The previous configuration stays in use.", err=True)
             return
         self._wanted = wanted
         _LOGGER.info("Configuration read again: %d providers", len(self._wanted.upstreams))
@@ -198,7 +198,7 @@ def _text(file: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         line, column = raw.count(b"\n", 0, err.start) + 1, err.start - raw.rfind(b"\n", 0, err.start)
-        raise ConfigError(f"{file}:{line}:{column}: no UTF-8; save the file in that encoding.") from None
+        raise ConfigError(f"{file}:{line}:{column}: the file is not UTF-8. Save it in this encoding.") from None
 
 
 def _stamp(file: Path | None) -> tuple[int, int, int] | None:

@@ -1,4 +1,4 @@
-"""`zeroconf-ai usage`: who used what, at what cost."""
+"""`zeroconf-ai usage`: show usage and cost."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no date. Write it as 2030-12-31.") from None
+        raise click.BadParameter(f"{value!r} is not a date. Enter it as 2030-12-31.") from None
 
 
 @click.command("usage")
@@ -42,12 +42,12 @@ def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     type=click.Choice([group.value for group in Group]),
     default=["day"],
     show_default=True,
-    help="Tell apart by this. Repeatable.",
+    help="Show one row per value of this. Repeatable.",
 )
 @click.option("--format", "written", type=click.Choice(_FORMATS), default="table", show_default=True)
 @database_option
 def command(start: date | None, end: date | None, groups: tuple[str, ...], written: str, database: str | None) -> None:
-    """Show what was used and what it cost, from the database of a gateway, which may be running."""
+    """Show usage and cost from the database of a gateway, which may be running."""
     group_by = [Group(name) for name in dict.fromkeys(groups)]
     try:
         where = database or str(state.database_file())
@@ -66,14 +66,14 @@ def command(start: date | None, end: date | None, groups: tuple[str, ...], writt
         console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
         console.print(_table(group_by, uses))
     else:
-        click.echo(f"Nothing was used from {start} to {end}.", err=True)
+        click.echo(f"There is no usage from {start} to {end}.", err=True)
 
 
 def _check(where: str) -> None:
     """A mistyped path must not look like a home that used nothing. Raises click.ClickException, DatabaseError."""
     url = parse_url(where)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise click.ClickException(f"There is no database at {url.database}. Choose another with --database.")
+        raise click.ClickException(f"There is no database at {url.database}. Set another --database.")
 
 
 async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[UsageRow]]:
@@ -83,7 +83,7 @@ async def _read(where: str, start: date | None, end: date | None, group_by: Sequ
         today = store.totals.date
         first, last = start or (end or today).replace(day=1), end or today
         if last < first:
-            raise click.UsageError(f"{last} is before {first}: --from must be --to or before.")
+            raise click.UsageError(f"{last} is before {first}: --from must not be after --to.")
         return first, last, await store.ledger.usage(first, last, group_by)
     finally:
         await store.close()

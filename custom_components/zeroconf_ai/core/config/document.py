@@ -90,7 +90,7 @@ class Value:
         for key_node, node in self._node.value:
             key = str(key_node.value) if type(key_node).__name__ == "ScalarNode" else "?"
             if known is not None and key not in known:
-                raise _error(key_node, self._source, f"{_shown(key)} is not known here. {suggestion(key, known)}")
+                raise _error(key_node, self._source, f"{_shown(key)} is unknown. {suggestion(key, known)}")
             if key in found:
                 raise _error(key_node, self._source, f"{_shown(key).removeprefix('The key ')} is set twice; keep one of them.")
             # A free-form key may be a misplaced value: errors do not repeat it.

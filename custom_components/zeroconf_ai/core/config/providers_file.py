@@ -139,7 +139,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     document = Value.parse(text, source)
     said = document.fields(("providers", *ROUTING_KEYS))
     if "providers" not in said:
-        raise document.error("the file needs a list of `providers:`.")
+        raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
     found: list[UpstreamConfig] = []
     for entry in said["providers"].items():
@@ -148,7 +148,7 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
         _check_id(_required(entry, given, "id"), ids)
         if (provider := _provider(entry, given, environment)) is not None:
             if provider.is_default and (others := [other.id for other in found if other.is_default]):
-                raise given["isDefault"].error(f"{others[0]} is the default already; there can be one.")
+                raise given["isDefault"].error(f"{others[0]} is already the default; only one provider can be.")
             found.append(provider)
     limits = read_limits(said)
     return Configuration(tuple(found), read_policy(said), limits.get("perAddress"), limits.get("perUser"))
@@ -161,13 +161,18 @@ def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[
     for text in texts:
         word, _, url = text.partition("=")
         if word not in BACKEND_TYPES:
-            raise ConfigError(f"--upstream: this is no type. {suggestion(word, BACKEND_TYPES)}")
+            raise ConfigError(f"--upstream: unknown type. {suggestion(word, BACKEND_TYPES)}")
         kind = BACKEND_TYPES[word]
         counts[word] = count = counts.get(word, 0) + 1
         number = f"{count}" if count > 1 else ""
         draft = _Draft(
             f"{word}-{number}".strip("-"), f"{kind.title} {number}".strip(), kind, fail=_errors_at(f"--upstream {word}")
         )
+        variable = f"{word.upper()}_API_KEY"
+        if url or not kind.needs_key or f"{variable_prefix(draft.id)}ENDPOINT" in environment:
+            draft = replace(draft, key_place="")
+        else:  # the API key that the cloud's own SDK reads; it is sent to the cloud's own address only
+            draft = replace(draft, key=environment.get(variable) or None, key_place=f"{variable} or ")
         if url:
             draft = replace(draft, endpoint=_endpoint(url, kind, draft.fail, "the URL"))
         if (provider := draft.resolve(environment)) is not None:
@@ -192,6 +197,8 @@ class _Draft:
     key: str | None = field(default=None, repr=False)
     key_fail: Fail | None = None
     """Creates errors about the key."""
+    key_place: str = "authSecret, or "
+    """Where else than in the provider's own variable its API key may be, for errors."""
     missing: str | None = None
     """The environment variable of the key if it is not set."""
     enabled: bool = True
@@ -220,9 +227,9 @@ class _Draft:
         if key is None and self.missing is not None:
             raise key_fail(f"the variable {self.missing} is not set. Set it, or {prefix}API_KEY.")
         if key is None and self.kind.needs_key and self.takes_key:
-            raise self.fail(f"a provider of type {self.kind.name} needs a key: set authSecret, or {prefix}API_KEY.")
+            raise self.fail(f"a provider of type {self.kind.name} requires an API key: set {self.key_place}{prefix}API_KEY.")
         if key is not None and not (key.isascii() and key.isprintable()):
-            raise key_fail("its key holds characters that no key has: a line break, or none of ASCII.")
+            raise key_fail("the API key contains a line break or a character that is not ASCII.")
         return UpstreamConfig(self.id, self.name, self.kind, endpoint, key, **{"timeouts": self.kind.timeouts, **self.more})
 
 
@@ -249,7 +256,7 @@ def _provider(entry: Value, given: Mapping[str, Value], environment: Mapping[str
     if "authSecret" in given:
         secret = given["authSecret"]
         if not takes_key:
-            raise secret.error("authType is none: delete authSecret, or say how it is sent.")
+            raise secret.error("authType is none: delete authSecret, or change authType.")
         key, missing = secret_of(secret, environment)
         draft = replace(draft, key_fail=secret.error, key=key, missing=missing)
     return draft.resolve(environment)
@@ -268,15 +275,15 @@ def _check_id(value: Value, taken: dict[str, str]) -> None:
         raise value.error("id must be 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or a digit.")
     other = taken.setdefault(variable_prefix(text), text)
     if other == text and len(taken) == before:
-        raise value.error(f"the id {text} is taken; each provider needs its own.")
+        raise value.error(f"the id {text} is used twice; each provider needs its own.")
     if other != text:
-        raise value.error(f"the id {text} is too much like {other}: their variables would have the same names.")
+        raise value.error(f"the id {text} is too similar to {other}: their environment variables would have the same names.")
 
 
 def _kind(value: Value) -> BackendType:
     word = value.text()
     if word not in BACKEND_TYPES:
-        raise value.error(f"this type is not known. {suggestion(word, BACKEND_TYPES)}")
+        raise value.error(f"unknown type. {suggestion(word, BACKEND_TYPES)}")
     return BACKEND_TYPES[word]
 
 
@@ -290,7 +297,7 @@ def _endpoint(url: str, kind: BackendType, fail: Fail, name: str) -> str:
     if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url.strip():
         raise fail(f"{name} must be a URL such as http://192.0.2.20:8000/v1.")
     if "@" in parts.netloc:
-        raise fail(f"{name} must hold no user name or password; a key belongs into authSecret.")
+        raise fail(f"{name} must not contain a user name or password. Set the API key in authSecret.")
     if parts.query or parts.fragment:
         raise fail(f"{name} must end with its path, without ? or #.")
     path = parts.path.rstrip("/") or kind.path

@@ -79,7 +79,7 @@ class Gateway:
         if self._draining:
             raise _stopping()
         if not self.enabled:
-            raise UnavailableError("This gateway is switched off. Ask its owner to switch it on, or ask another provider.")
+            raise UnavailableError("This gateway is turned off. Ask its owner to turn it on, or use another provider.")
         self._running += 1
         self._idle.clear()
 

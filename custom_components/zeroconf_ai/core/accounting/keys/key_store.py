@@ -92,7 +92,7 @@ class KeyStore(QueuedWriter):
         found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         now = time.time()
         if found is None or (found[1] is not None and now >= found[1]):
-            raise AuthenticationError("This key is not known here.")
+            raise AuthenticationError("Invalid API key.")
         key = self._keys[found[0]]
         if not key.enabled:
             raise PermissionDeniedError("This key is disabled. Enable it, or use another.", code="key_disabled")

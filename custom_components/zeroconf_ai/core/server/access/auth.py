@@ -55,7 +55,7 @@ class KeyCheck(Access):
         if self._digest is not None:
             # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
             if not hmac.compare_digest(digest(needed_key(request.headers)), self._digest):
-                raise AuthenticationError("This key is not known here.")
+                raise AuthenticationError("Invalid API key.")
         return Caller(Source.HTTP, request.remote or "", address=request.remote)
 
 

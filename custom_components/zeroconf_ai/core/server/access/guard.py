@@ -147,7 +147,7 @@ class Guard(Access):
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):
             return Caller(Source.HTTP, request.remote or "", address=request.remote)
         if self._keys is None:
-            raise AuthenticationError("This key is not known here.")
+            raise AuthenticationError("Invalid API key.")
         key = self._keys.verify(secret)
         if key.endpoints and scope not in key.endpoints:
             message = f"This key may not use {request.path}, only: {', '.join(key.endpoints)}."
