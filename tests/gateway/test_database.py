@@ -268,7 +268,7 @@ async def test_database_deleted_while_in_use_is_written_again(
     remove(tmp_path / DATABASE_FILE)
     await store._follow_file()
     assert (tmp_path / DATABASE_FILE).is_file()
-    assert "deleted while it was in use" in caplog.text
+    assert "deleted while in use" in caplog.text
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert issue(hass) is None
     assert [budget.id for budget in runtime_of(entry).store.budgets] == ["household:month"]

@@ -31,7 +31,7 @@ async def main():
         for _ in range(50):
             store.ledger.record(Generation(f"{number}", time.time(), "http", "chat", "auto", Outcome.OK))
             number += 1
-        waiting = len(store.ledger._pending) + len(store.ledger._taken)
+        waiting = len(store.ledger._pending) + len(store.ledger._in_flight)
         print(number - waiting, flush=True)
         await asyncio.sleep(0.005)
 
