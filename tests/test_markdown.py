@@ -52,10 +52,14 @@ def shown(markdown: str) -> str:
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
-    """The integration's own modules."""
+    """The integration's own modules, those of the core excepted."""
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if not found.ispkg:
-            yield __import__(found.name, fromlist=["_"])
+        if found.name == f"{integration.__name__}.core":
+            continue
+        module = __import__(found.name, fromlist=["_"])
+        yield module
+        if found.ispkg:
+            yield from modules(module)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
