@@ -40,6 +40,15 @@ async def pipeline_of(client: HomeClient, name: str) -> str:
     return found
 
 
+async def model_pipeline_of(client: HomeClient, name: str) -> str:
+    """The id of the assistant with that name, which then leaves no sentence to Home Assistant's own agent."""
+    pipeline_id = await pipeline_of(client, name)
+    pipelines = (await client.call("assist_pipeline/pipeline/list"))["pipelines"]
+    (fields,) = [pipeline for pipeline in pipelines if pipeline.pop("id") == pipeline_id]
+    await client.call("assist_pipeline/pipeline/update", pipeline_id=pipeline_id, **fields | {"prefer_local_intents": False})
+    return pipeline_id
+
+
 async def add_agent(client: HomeClient, entry_id: str, **options: Any) -> str:
     """Add an agent to an entry by its form; the agent's entity id."""
     before = set(await client.states())

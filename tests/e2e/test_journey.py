@@ -7,7 +7,7 @@ from devhome.home import Home
 from devhome.namespaces import Lan
 
 from .conftest import StartProvider
-from .steps import add, add_agent, discovered, pipeline_of, state_is
+from .steps import add, add_agent, discovered, model_pipeline_of, pipeline_of, state_is
 
 
 async def test_found_confirmed_and_talking(client: HomeClient, home: Home, start_provider: StartProvider) -> None:
@@ -27,7 +27,10 @@ async def test_found_confirmed_and_talking(client: HomeClient, home: Home, start
     assert states["conversation.gaming_pc_agent"]["state"] == "unknown"
     assert "ai_task.gaming_pc_ai_task" in states
 
-    assistant = await pipeline_of(client, "Gaming PC")
+    run = await client.assist("Turn on the bedroom light", pipeline=await pipeline_of(client, "Gaming PC"))
+    assert run.data("intent-end")["processed_locally"] is True, "Home Assistant's own sentences go first"
+
+    assistant = await model_pipeline_of(client, "Gaming PC")
     run = await client.assist("Turn on the kitchen light", pipeline=assistant)
     await state_is(client, "light.kitchen_light", "on")
     assert run.data("intent-end")["processed_locally"] is False
@@ -120,7 +123,7 @@ async def test_a_provider_that_moves_is_followed(client: HomeClient, lan: Lan, s
     moved = await start_provider("gpu", name="Gaming PC", port=8600, id_file=provider.id_file)
     await state_is(client, "sensor.gaming_pc_status", "healthy", seconds=10)
     assert moved.base_url.endswith(":8600/v1")
-    run = await client.assist("Turn on the living room lamp", pipeline=await pipeline_of(client, "Gaming PC"))
+    run = await client.assist("Turn on the living room lamp", pipeline=await model_pipeline_of(client, "Gaming PC"))
     assert "living room lamp" in run.speech.lower()
     assert await client.flows_in_progress("zeroconf_ai") == []
 
@@ -136,7 +139,7 @@ async def test_a_provider_with_a_key_asks_for_it_and_a_wrong_one_can_be_mended(
     step = await client.continue_flow(card["flow_id"], {"api_key": "zai_example-right-key"})
     assert step["type"] == "create_entry"
     await state_is(client, "sensor.locked_status", "healthy")
-    run = await client.assist("Turn on the kitchen light", pipeline=await pipeline_of(client, "Locked"))
+    run = await client.assist("Turn on the kitchen light", pipeline=await model_pipeline_of(client, "Locked"))
     assert "kitchen light" in run.speech.lower()
 
 

@@ -12,7 +12,7 @@ from devhome.process import ManagedProcess
 
 from .conftest import StartProvider
 from .saturn import PROGRAM, TOKEN, run_fallback
-from .steps import discovered, pipeline_of, state_is
+from .steps import discovered, model_pipeline_of, state_is
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_saturn_is_found_asks_for_its_token_and_answers_in_assist(client: 
     title = done["title"]
     status = next(entity_id for entity_id in await client.states() if entity_id.endswith("_status") and "fallback" in entity_id)
     await state_is(client, status, "healthy")
-    run = await client.assist("Hello there", pipeline=await pipeline_of(client, title))
+    run = await client.assist("Hello there", pipeline=await model_pipeline_of(client, title))
     assert sum(bool(delta.get("content")) for delta in run.deltas) > 2, "it came word by word"
     assert run.speech
 

@@ -228,12 +228,17 @@ class ProviderCoordinator(MemberCoordinator):
         """Apply the provider's advertisement; a new address only if `identity` allows it without the owner."""
         models_changed = False
         async with self._identifying:  # reads the newest advertisements once it has the lock
-            provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
-            if provider is not None:
+            if (provider := self._advertised()) is not None:
                 models_changed = await self._identify(provider)
+        if self._advertised() is None:
+            return  # it said goodbye meanwhile, and may answer for a moment more
         await self.check_now(models=models_changed)
-        if provider is not None and not self.member.online:
+        if not self.member.online and (provider := self._advertised()) is not None:
             self._reprober.add(provider.record)  # it may announce itself before it listens; polling is enough after a minute
+
+    def _advertised(self) -> Provider | None:
+        """Return the provider as it is advertised now; None after its goodbye."""
+        return self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
 
     async def _answers(self, _: ServiceRecord) -> bool:
         """Whether the provider answers now."""
