@@ -123,7 +123,7 @@ async def test_missing_package_costs_the_prices_and_nothing_else(
     monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
     book = PriceBook()
     assert await book.lookup("openai") is None
-    assert "public prices" in caplog.text
+    assert "public price list cannot be loaded" in caplog.text
 
 
 async def test_what_is_kept_at_hand_is_bounded(book: PriceBook) -> None:
