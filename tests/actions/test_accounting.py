@@ -172,7 +172,7 @@ async def test_they_are_for_administrators_and_a_running_gateway(
 
     await do(hass, "set_budget", scope="household", amount=1)
     store = runtime_of(entry).store
-    for owner, name in ((store.budgets, "set"), (store.budgets, "reset"), (store, "forget"), (store.ledger, "use")):
+    for owner, name in ((store.budgets, "set"), (store.budgets, "reset"), (store, "forget"), (store.ledger, "usage")):
         monkeypatch.setattr(owner, name, fail)
     with pytest.raises(HomeAssistantError, match="the disk is full"):
         await call(hass, "export_usage")

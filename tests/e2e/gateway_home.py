@@ -65,7 +65,7 @@ async def gateway_home(lan: Lan, folder: Path, **details: Any) -> AsyncIterator[
     try:
         await home.start()
         async with home.client() as client, FakeOpenAI(HELLO) as openai, FakeOllama(HELLO) as ollama:
-            gateway = await add_gateway(client, separate_port=OWN_PORT)
+            gateway = await add_gateway(client, own_port=OWN_PORT)
             if not await is_taken(gateway):
                 raise home.process.failure("has no gateway that answers")
             connection = {"base_url": openai.base_url, "api_key": openai.key}

@@ -200,7 +200,7 @@ async def test_switched_off_it_refuses_all_and_says_so(
     client = await hass_client_no_auth()
     refused = await client.post(CHAT_PATH, json=CHAT, headers=bearer())
     assert refused.status == 503
-    assert "switched off" in (await refused.json())["error"]["message"]
+    assert "turned off" in (await refused.json())["error"]["message"]
     health = await client.get("/v1/health")
     assert (health.status, (await health.json())["status"]) == (503, "unavailable")
     assert not runtime_of(entry).enabled
