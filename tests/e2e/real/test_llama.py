@@ -176,10 +176,10 @@ async def test_while_it_loads_its_model_it_is_not_asked(
     with held(copy):
         server = await start_llama("gpu", model=copy, status=503)
         gateway = await start_gateway(provider(server))
-        assert "Loading model" in gateway.process.output()
+        assert "gpu is not ready yet" in gateway.process.output()
         answered = await gateway.ask({"model": "tiny", "messages": HELLO})
         assert answered.status == 503
-        assert "Loading model" in answered.body["error"]["message"]
+        assert answered.body["error"]["message"] == "the provider has no capacity right now"
 
     async def loaded() -> bool:
         return (await gateway.ask({"model": "tiny", "messages": HELLO, "max_tokens": 5})).status == 200
