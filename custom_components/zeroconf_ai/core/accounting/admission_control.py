@@ -78,7 +78,7 @@ class StoreAdmissionControl(AdmissionControl):
     """What the books know of limits and budgets. Lives on one event loop."""
 
     def __init__(self, limits: RateLimiter, budgets: BudgetStore, batches: WriteQueue) -> None:
-        """All are kept by whoever opened the books."""
+        """The accounting store owns all of them."""
         self._limits = limits
         self._budgets = budgets
         self._batches = batches

@@ -100,7 +100,7 @@ class SharedPermits(Permits):
     """A permit is a lease: that of a gateway that died is free again when its lease is over."""
 
     def __init__(self, database: Database, leases: Leases) -> None:
-        """`leases` are renewed by whoever made them."""
+        """The owner of `leases` renews them."""
         self._database = database
         self._leases = leases
         self._queue = SettlementQueue(database, release, self._released, self._lose)

@@ -46,5 +46,5 @@ def give(connection: Connection, amounts: Mapping[str, float]) -> None:
 
 
 def prune_buckets(connection: Connection, seconds: float) -> None:
-    """Forget buckets that nobody drew from for so long: they are full."""
+    """Delete token buckets that were unused for `seconds`: they are full."""
     connection.execute(delete(buckets).where(buckets.c.at < now(connection) - seconds))
