@@ -11,8 +11,8 @@ import pytest
 
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope, make_budget
-from zeroconf_ai.accounting.budgets.balances import BudgetWindow, Reservation
-from zeroconf_ai.accounting.budgets.reservations import Decision
+from zeroconf_ai.accounting.budgets.balances import BudgetWindow
+from zeroconf_ai.accounting.budgets.reservations import NO_RESERVATION
 from zeroconf_ai.accounting.budgets.shared_balances import SharedBalances
 from zeroconf_ai.accounting.periods import Period, Windows
 from zeroconf_ai.accounting.storage import leases
@@ -205,6 +205,6 @@ async def test_settlement_after_one_that_was_written_at_once_is_written_too() ->
     budget = make_budget(Scope.KEY, "k", CENT, Period.MONTH)
     due = BudgetWindow(budget, Windows(UTC).at(Period.MONTH, time.time()))
     for count in (1, 2, 3):
-        accounts.reconcile(Reservation(Decision()), [due], 5)
+        accounts.reconcile(NO_RESERVATION, [due], 5)
         await accounts.flush()
         assert len(written) == count

@@ -78,7 +78,9 @@ class AdmissionRequest:
 
 
 class Admission(ABC):
-    """A request that was let in. Must be settled once, however it ends."""
+    """A request that was admitted. `reconcile` must be called once, however the request ends."""
+
+    __slots__ = ()
 
     @property
     @abstractmethod

@@ -9,8 +9,8 @@ from typing import override
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
 from .admission import Admission, AdmissionControl, AdmissionRequest, RateLimitStatus
 from .budget import Action, Scope, format_amount
-from .budgets.budget_store import BudgetReservation, BudgetStore
-from .budgets.reservations import Shortfall
+from .budgets.budget_store import BudgetStore
+from .budgets.reservations import Reservation, Shortfall
 from .limits.rate_limits import AcquiredLimits, RateLimiter
 from .storage.database import DatabaseError
 from .storage.write_queue import WriteQueue
@@ -98,29 +98,28 @@ class StoreAdmissionControl(AdmissionControl):
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         try:
-            entry = await self._limits.enter(asked)
+            acquired = await self._limits.enter(asked)
             try:
-                hold = await self._budgets.reserve(asked)
-                shortfall = hold.reserved.decision.shortfall
-                if shortfall is not None:
-                    raise _refused(shortfall, asked, self._budgets.zone)
-                barred = entry.barred | hold.reserved.decision.barred
+                reservation = await self._budgets.reserve(asked)
+                if reservation.shortfall is not None:
+                    raise _refused(reservation.shortfall, asked, self._budgets.zone)
+                barred = acquired.barred | reservation.barred
                 if self.free_only:
                     barred |= _metered(asked)
                     if asked.worst_costs and barred >= asked.worst_costs.keys():
-                        self._budgets.reconcile(hold, None, 0)
+                        self._budgets.reconcile(asked, reservation, None, 0)
                         raise self._closed()
                 if asked.worst_costs and barred >= asked.worst_costs.keys():
-                    self._budgets.reconcile(hold, None, 0)
+                    self._budgets.reconcile(asked, reservation, None, 0)
                     raise _all_barred()
             except BaseException:
-                self._limits.undo(entry)
+                self._limits.undo(acquired)
                 raise
         except DatabaseError as err:
             _LOGGER.warning("Limits and budgets cannot be asked, so a request was refused: %s", err)
             message = "The gateway's database cannot be asked, so nobody knows what may still be spent. Try again in a moment."
             raise UnavailableError(message, code="database_unavailable", retry_after=DATABASE_SECONDS) from None
-        return _Admitted(self._limits, self._budgets, entry, hold, barred)
+        return _StoreAdmission(self._limits, self._budgets, asked, acquired, reservation, barred)
 
     def _closed(self) -> ApiError:
         """Why backends that cost money are closed."""
@@ -141,21 +140,32 @@ class StoreAdmissionControl(AdmissionControl):
         return self._budgets.month_cost(backend_id)
 
 
-class _Admitted(Admission):
+class _StoreAdmission(Admission):
+    """Holds what the limits and the budgets of the store gave to one request."""
+
+    __slots__ = ("_acquired", "_asked", "_barred", "_budgets", "_limits", "_reconciled", "_reservation")
+
     def __init__(
-        self, limits: RateLimiter, budgets: BudgetStore, entry: AcquiredLimits, hold: BudgetReservation, barred: frozenset[str]
+        self,
+        limits: RateLimiter,
+        budgets: BudgetStore,
+        asked: AdmissionRequest,
+        acquired: AcquiredLimits,
+        reservation: Reservation,
+        barred: frozenset[str],
     ) -> None:
         self._limits = limits
         self._budgets = budgets
-        self._entry = entry
-        self._hold = hold
+        self._asked = asked
+        self._acquired = acquired
+        self._reservation = reservation
         self._barred = barred
-        self._settled = False
+        self._reconciled = False
 
     @property
     @override
     def headers(self) -> Mapping[str, str]:
-        return self._entry.headers
+        return self._acquired.headers
 
     @property
     @override
@@ -165,20 +175,20 @@ class _Admitted(Admission):
     @property
     @override
     def allowances(self) -> Mapping[str, int] | None:
-        return self._hold.reserved.decision.granted if self._hold.limited else None
+        return self._reservation.allowances
 
     @override
     def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        if self._settled:
+        if self._reconciled:
             return
-        self._settled = True
+        self._reconciled = True
         cost = generation.usage.cost if generation.cost is None else generation.cost
         try:
-            self._budgets.reconcile(self._hold, generation.backend_id, cost or 0, costs)
+            self._budgets.reconcile(self._asked, self._reservation, generation.backend_id, cost or 0, costs)
         except Exception:  # whatever it is, the rest of the clean-up goes on
             _LOGGER.exception("What request %s cost could not be charged to its budgets", generation.id)
         try:
-            self._limits.reconcile(self._entry, generation.backend_id, generation.usage.total_tokens)
+            self._limits.reconcile(self._acquired, generation.backend_id, generation.usage.total_tokens)
         except Exception:
             _LOGGER.exception("What request %s used could not be counted", generation.id)
 

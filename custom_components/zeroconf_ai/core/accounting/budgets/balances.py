@@ -13,7 +13,7 @@ from ..periods import Window
 from ..storage.database import Database
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import statements
-from .reservations import BudgetBalance, Decision, decide, exceeded_by
+from .reservations import BudgetBalance, Reservation, decide, exceeded_by
 from .statements import BalanceKey
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,13 +31,6 @@ class BudgetWindow(NamedTuple):
         return self.budget.id, self.window.label
 
 
-class Reservation(NamedTuple):
-    """The reserved amounts of one request, and the id under which a shared database stores them."""
-
-    decision: Decision
-    id: str = ""
-
-
 class Balances(ABC):
     """Spent and reserved amounts of budgets. Not thread-safe: all calls come from one event loop."""
 
@@ -52,7 +45,7 @@ class Balances(ABC):
         """Reserve the maximum cost of a request from all budgets or from none (`reservations.decide`). Raises DatabaseError."""
 
     @abstractmethod
-    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
+    def reconcile(self, reservation: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
         """Release the reserved amounts and charge the actual cost. Never blocks and never raises."""
 
     @abstractmethod
@@ -130,17 +123,17 @@ class MemoryBalances(Balances, QueuedWriter):
             BudgetBalance(budget_window.budget, budget_window.window, self._balance(budget_window.key))
             for budget_window in budget_windows
         ]
-        decision = decide(worst_costs, concerned, ample_costs)
-        for held in decision.held:
-            self._balance((held.budget.id, held.window.label)).reserved += held.amount
+        reservation = decide(worst_costs, concerned, ample_costs)
+        for amount in reservation.amounts:
+            self._balance((amount.budget.id, amount.window.label)).reserved += amount.amount
         for one in exceeded_by(worst_costs, concerned):
             self._record_exceeded(BudgetWindow(one.budget, one.window), one.account)
-        return Reservation(decision)
+        return reservation
 
     @override
-    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
-        for held in reserved.decision.held:
-            self._release(held)
+    def reconcile(self, reservation: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
+        for amount in reservation.amounts:
+            self._release(amount)
         for budget_window in budget_windows if cost else ():
             account = self._balances.get(budget_window.key)
             if account is not None:
@@ -244,10 +237,10 @@ class MemoryBalances(Balances, QueuedWriter):
     def _balance(self, key: BalanceKey) -> Balance:
         return self._balances.setdefault(key, Balance())
 
-    def _release(self, held: ReservedAmount) -> None:
-        account = self._balances.get((held.budget.id, held.window.label))
+    def _release(self, amount: ReservedAmount) -> None:
+        account = self._balances.get((amount.budget.id, amount.window.label))
         if account is not None:
-            account.reserved = max(0, account.reserved - held.amount)
+            account.reserved = max(0, account.reserved - amount.amount)
 
     def _record(self, budget_window: BudgetWindow, spent: int) -> None:
         """Queue a charge and notify of the thresholds it reaches."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 import logging
 import time
-from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -21,13 +20,12 @@ from ..storage.leases import Leases
 from ..storage.tables import key_rollups, rollups
 from ..storage.write_queue import WriteQueue
 from . import statements
-from .balances import Balances, BudgetWindow, MemoryBalances, Reservation
-from .reservations import Decision
+from .balances import Balances, BudgetWindow, MemoryBalances
+from .reservations import NO_RESERVATION, Reservation
 from .shared_balances import SharedBalances
 
 _LOGGER = logging.getLogger(__name__)
 
-_NOTHING = Decision()
 _LIMIT_PREFIX = "limit:"
 
 
@@ -57,15 +55,6 @@ class BudgetState:
     def percent(self) -> float:
         """The spent share."""
         return 100.0 * self.spent / self.budget.amount if self.budget.amount else 100.0
-
-
-class BudgetReservation(NamedTuple):
-    """The reserved amounts of one request until `reconcile`."""
-
-    asked: AdmissionRequest
-    reserved: Reservation
-    limited: bool = False
-    """Whether any budget applies to the request."""
 
 
 class BudgetStore:
@@ -232,8 +221,8 @@ class BudgetStore:
             self._replace_budgets([other for other in self._budgets.values() if other.id != budget_id])
         self._announce()
 
-    async def reserve(self, asked: AdmissionRequest) -> BudgetReservation:
-        """Reserve the maximum cost of a request; `BudgetReservation.reserved.decision` has the shortfall if that fails.
+    async def reserve(self, asked: AdmissionRequest) -> Reservation:
+        """Reserve the maximum cost of a request; the result has the shortfall if that fails.
 
         Raises DatabaseError, and InvalidRequestError if the request uses an unpriced feature at every paid backend.
         """
@@ -242,34 +231,36 @@ class BudgetStore:
         backends = asked.worst_costs.keys() | asked.monthly_limits.keys()
         budget_windows = self._budget_windows(asked, backends)
         if not budget_windows:
-            return BudgetReservation(asked, Reservation(_NOTHING))
+            return NO_RESERVATION
         costs, unpriced = _priced(asked, budget_windows)
-        reserved = await self.balances.reserve(budget_windows, costs, asked.ample_costs)
-        if unpriced:
-            decision = reserved.decision
-            reserved = reserved._replace(decision=replace(decision, barred=decision.barred | unpriced))
-        return BudgetReservation(asked, reserved, limited=True)
+        reservation = await self.balances.reserve(budget_windows, costs, asked.ample_costs)
+        return replace(reservation, barred=reservation.barred | unpriced) if unpriced else reservation
 
     def reconcile(
-        self, reservation: BudgetReservation, backend_id: str | None, cost: int, costs: Mapping[str, int] | None = None
+        self,
+        asked: AdmissionRequest,
+        reservation: Reservation,
+        backend_id: str | None,
+        cost: int,
+        costs: Mapping[str, int] | None = None,
     ) -> None:
         """Release the reservation of a request and charge its actual cost. Never blocks and never raises.
 
         `costs` has the cost by backend id if several backends were paid.
         """
         if not costs:
-            budget_windows = self._budget_windows(reservation.asked, () if backend_id is None else (backend_id,)) if cost else []
-            self.balances.reconcile(reservation.reserved, budget_windows, cost)
+            budget_windows = self._budget_windows(asked, () if backend_id is None else (backend_id,)) if cost else []
+            self.balances.reconcile(reservation, budget_windows, cost)
             return
         cost = sum(costs.values())
-        self.balances.reconcile(reservation.reserved, self._budget_windows(reservation.asked, ()) if cost else [], cost)
+        self.balances.reconcile(reservation, self._budget_windows(asked, ()) if cost else [], cost)
         for paid, part in costs.items():
             own = [
                 budget_window
-                for budget_window in self._budget_windows(reservation.asked, (paid,))
+                for budget_window in self._budget_windows(asked, (paid,))
                 if budget_window.budget.scope is Scope.BACKEND
             ]
-            self.balances.reconcile(Reservation(_NOTHING), own, part)
+            self.balances.reconcile(NO_RESERVATION, own, part)
 
     @property
     def any(self) -> bool:

@@ -1,7 +1,7 @@
 """Decides what to reserve from which budgets and which backends a request may use. Pure functions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..budget import EXCEEDED, Action, Balance, Budget, ReservedAmount, Scope
@@ -30,19 +30,24 @@ class Shortfall:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The amounts to reserve and the excluded backends; or the shortfall."""
+class Reservation:
+    """The amounts reserved for one request until it is reconciled, and the excluded backends; or the shortfall."""
 
-    held: tuple[ReservedAmount, ...] = ()
+    amounts: tuple[ReservedAmount, ...] = ()
     barred: frozenset[str] = frozenset()
     shortfall: Shortfall | None = None
-    granted: Mapping[str, int] = field(default_factory=dict)
-    """The maximum cost of the request, by the ids of the backends that a budget applies to."""
+    allowances: Mapping[str, int] | None = None
+    """The maximum cost of the request, by the ids of the backends that a budget applies to; None: no budget applies."""
+    id: str = ""
+    """The id under which a shared database stores the amounts."""
+
+
+NO_RESERVATION = Reservation()
 
 
 def decide(
     worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalance], ample_costs: Mapping[str, int] | None = None
-) -> Decision:
+) -> Reservation:
     """Reserve the maximum cost of a request over all backends that remain allowed.
 
     A backend is excluded if its worst-case cost exceeds the remaining balance; if no backend is left, the result is a
@@ -58,28 +63,28 @@ def decide(
                 barred.setdefault(budget.subject, one)
             continue
         if exhausted and budget.action is Action.REFUSE:
-            return Decision(shortfall=_shortfall(one, min(worst_costs.values(), default=0)))
+            return Reservation(shortfall=_shortfall(one, min(worst_costs.values(), default=0)))
         for backend_id, cost in worst_costs.items():
             if cost > left:
                 barred.setdefault(backend_id, one)
     open_costs = {backend_id: cost for backend_id, cost in worst_costs.items() if backend_id not in barred}
     if worst_costs and not open_costs:
         cheapest = min(worst_costs, key=lambda backend_id: worst_costs[backend_id])
-        return Decision(shortfall=_shortfall(barred[cheapest], worst_costs[cheapest]))
-    granted = {
-        backend_id: _granted(backend_id, cost, (ample_costs or {}).get(backend_id, cost), concerned)
+        return Reservation(shortfall=_shortfall(barred[cheapest], worst_costs[cheapest]))
+    allowances = {
+        backend_id: _allowance(backend_id, cost, (ample_costs or {}).get(backend_id, cost), concerned)
         for backend_id, cost in open_costs.items()
         if any(one.budget.scope is not Scope.BACKEND or one.budget.subject == backend_id for one in concerned)
     }
-    most = max(granted.values(), default=0)
-    held = (
-        ReservedAmount(one.budget, one.window, granted.get(one.budget.subject, 0) if one.budget.scope is Scope.BACKEND else most)
-        for one in concerned
+    most = max(allowances.values(), default=0)
+    amounts = (
+        ReservedAmount(budget, window, allowances.get(budget.subject, 0) if budget.scope is Scope.BACKEND else most)
+        for budget, window, _ in concerned
     )
-    return Decision(tuple(part for part in held if part.amount), frozenset(barred), granted=granted)
+    return Reservation(tuple(part for part in amounts if part.amount), frozenset(barred), allowances=allowances)
 
 
-def _granted(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:
+def _allowance(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:
     """The amount to reserve for one backend: its ample cost, limited by the smallest remaining balance."""
     left = (
         one.account.left(one.budget)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 import logging
 from typing import override
 
@@ -12,8 +13,8 @@ from ..storage.database import Database, DatabaseError
 from ..storage.leases import Leases
 from ..storage.settlements import SettlementQueue
 from . import shared_statements, statements
-from .balances import Balances, BudgetWindow, Reservation
-from .reservations import Decision
+from .balances import Balances, BudgetWindow
+from .reservations import Reservation
 from .shared_statements import Reached, Settlement
 from .statements import BalanceKey
 
@@ -36,26 +37,26 @@ class SharedBalances(Balances):
     async def reserve(
         self, budget_windows: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
-        reservation = self._leases.begin()
-        task = asyncio.ensure_future(self._reserve(reservation, budget_windows, worst_costs, ample_costs))
+        lease = self._leases.begin()
+        task = asyncio.ensure_future(self._reserve(lease, budget_windows, worst_costs, ample_costs))
         try:
-            decision = await asyncio.shield(task)
+            reservation = await asyncio.shield(task)
         except asyncio.CancelledError:
             # The database does it to the end all the same: what it set aside is let go of behind it.
-            self._queue.add(Settlement(reservation, ()))
+            self._queue.add(Settlement(lease, ()))
             raise
         except BaseException:
-            self._leases.end([reservation])
+            self._leases.end([lease])
             raise
-        if not decision.held:
-            self._leases.end([reservation])
-            return Reservation(decision)
-        return Reservation(decision, reservation)
+        if not reservation.amounts:
+            self._leases.end([lease])
+            return reservation
+        return replace(reservation, id=lease)
 
     @override
-    def reconcile(self, reserved: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
-        if reserved.id or (cost and budget_windows):
-            self._queue.add(Settlement(reserved.id, tuple((*budget_window, cost) for budget_window in budget_windows if cost)))
+    def reconcile(self, reservation: Reservation, budget_windows: Sequence[BudgetWindow], cost: int) -> None:
+        if reservation.id or (cost and budget_windows):
+            self._queue.add(Settlement(reservation.id, tuple((*budget_window, cost) for budget_window in budget_windows if cost)))
 
     @override
     def known(self, budget_window: BudgetWindow) -> Balance | None:
@@ -105,21 +106,21 @@ class SharedBalances(Balances):
 
     async def _reserve(
         self,
-        reservation: str,
+        lease: str,
         budget_windows: Sequence[BudgetWindow],
         worst_costs: Mapping[str, int],
         ample_costs: Mapping[str, int] | None,
-    ) -> Decision:
+    ) -> Reservation:
         await self._queue.catch_up()
-        decision, exceeded = await self._database.write(
-            lambda connection: shared_statements.reserve(connection, reservation, budget_windows, worst_costs, ample_costs)
+        reservation, exceeded = await self._database.write(
+            lambda connection: shared_statements.reserve(connection, lease, budget_windows, worst_costs, ample_costs)
         )
         for one in exceeded:
             budget_window = BudgetWindow(one.budget, one.window)
             if (known := self._known.get(budget_window.key)) is not None:
                 known.warned = EXCEEDED
             self._notify_exceeded(budget_window, one.account.spent)
-        return decision
+        return reservation
 
     def _settled(self, taken: Sequence[Settlement], reached: Sequence[Reached]) -> None:
         self._losing = False

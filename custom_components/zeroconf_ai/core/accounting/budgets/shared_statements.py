@@ -11,7 +11,7 @@ from ..storage import leases
 from ..storage.statements import clamp_int64
 from ..storage.tables import accounts
 from . import statements
-from .reservations import BudgetBalance, Decision, decide, exceeded_by
+from .reservations import BudgetBalance, Reservation, decide, exceeded_by
 from .statements import BalanceKey
 
 
@@ -35,21 +35,25 @@ class Reached:
 
 def reserve(
     connection: Connection,
-    reservation: str,
+    lease: str,
     dues: Sequence[tuple[Budget, Window]],
     worst_costs: Mapping[str, int],
     ample_costs: Mapping[str, int] | None = None,
-) -> tuple[Decision, list[BudgetBalance]]:
-    """Set aside what a request may cost, all of it or nothing; and the budgets that are the first time too small for it."""
+) -> tuple[Reservation, list[BudgetBalance]]:
+    """Reserve the maximum cost of a request from all budgets or from none, under the id `lease`.
+
+    Also returns the budgets that are too small for a request for the first time.
+    """
     locked = _lock(connection, [(budget.id, window.label) for budget, window in dues])
     concerned = [BudgetBalance(budget, window, locked[budget.id, window.label]) for budget, window in dues]
-    decision = decide(worst_costs, concerned, ample_costs)
+    reservation = decide(worst_costs, concerned, ample_costs)
     exceeded = exceeded_by(worst_costs, concerned)
     for one in exceeded:
         statements.record_warning(connection, (one.budget.id, one.window.label), EXCEEDED)
-    if decision.held:
-        leases.hold(connection, reservation, {(held.budget.id, held.window.label): held.amount for held in decision.held})
-    return decision, exceeded
+    if reservation.amounts:
+        amounts = {(amount.budget.id, amount.window.label): amount.amount for amount in reservation.amounts}
+        leases.hold(connection, lease, amounts)
+    return reservation, exceeded
 
 
 def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list[Reached]:
