@@ -41,7 +41,7 @@ def custom_integrations(enable_custom_integrations: None) -> None:
 def quiet_network(mock_async_zeroconf: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is heard by mDNS: what the network says, a test says itself (see `announce` in common.py)."""
     browser = Mock(return_value=Mock(async_cancel=AsyncMock()))
-    monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.discovery.AsyncServiceBrowser", browser)
+    monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.browser.AsyncServiceBrowser", browser)
     own = AsyncMock(return_value=True)  # the tests' providers are on this machine, and nothing answers for their names
     monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.own_host.advertised_by_this_host", own)
 

@@ -43,7 +43,7 @@ def watchers(hass: HomeAssistant) -> tuple[int, ...]:
     return (
         sum(1 for _ in shared.engine.pool),
         sum(len(listeners) for listeners in shared.engine.pool._listeners.values()),
-        len(shared.discovery._callbacks),
+        shared.discovery.registry.subscribers,
         on_bus.get(EVENT_HOMEASSISTANT_STOP, 0),
         on_bus.get(EVENT_HOMEASSISTANT_CLOSE, 0),
     )

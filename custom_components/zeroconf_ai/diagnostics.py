@@ -23,7 +23,7 @@ from .const import (
     CONF_WAKE_ACTION,
     DEFAULT_HEALTH_INTERVAL,
 )
-from .core.lan.discovery import Provider
+from .core.lan.providers import Provider
 from .core.protocol.models import ModelInfo
 from .core.routing.pool.pool import Member
 from .data import DATA, is_gateway, provider_entries

@@ -41,12 +41,12 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 async def hear(hass: HomeAssistant, record: ServiceRecord, service_type: str = SERVICE_TYPE) -> None:
     """Let the integration hear an advertisement, as it does before and beside any entry."""
     offers = await async_get_offers(hass)
-    offers.discovery._remember((service_type, record.name), replace(record, service_type=service_type))
+    offers.discovery.registry.put((service_type, record.name), replace(record, service_type=service_type))
 
 
 async def leave(hass: HomeAssistant, record: ServiceRecord, service_type: str = SERVICE_TYPE) -> None:
     """Let it hear the goodbye."""
-    (await async_get_offers(hass)).discovery._forget((service_type, record.name))
+    (await async_get_offers(hass)).discovery.registry.remove((service_type, record.name))
 
 
 def advert(provider: FakeProvider, name: str = "GPU box", *addresses: str) -> ServiceRecord:

@@ -263,7 +263,7 @@ async def test_found_provider_that_fails_leaves_the_choice(hass: HomeAssistant, 
     await provider.stop()
     result = await submit(hass, result, {"provider": provider.id})
     assert (result["step_id"], result["errors"]) == ("found", {"base": "cannot_connect"})
-    hass.data[DATA].discovery._forget((record.service_type, record.name))
+    hass.data[DATA].discovery.registry.remove((record.service_type, record.name))
     result = await submit(hass, result, {"provider": provider.id})
     assert (result["step_id"], result["errors"]) == ("found", {"base": "gone"})
     result = await submit(hass, result, {"provider": "enter_address"})

@@ -18,7 +18,7 @@ from custom_components.zeroconf_ai.const import (
     CONF_WAKE_WAIT,
     DOMAIN,
 )
-from custom_components.zeroconf_ai.core.lan.discovery import Change, ChangeKind, Provider
+from custom_components.zeroconf_ai.core.lan.providers import Change, ChangeKind, Provider
 from custom_components.zeroconf_ai.core.protocol.status import ProviderState
 from custom_components.zeroconf_ai.provider.coordinator import ProviderCoordinator
 from homeassistant.config_entries import SOURCE_REAUTH

@@ -16,7 +16,7 @@ from homeassistant.helpers.service import async_get_config_entry
 from ..assist.chat_log import parse_structured
 from ..const import CONF_BASE_URL, CONF_MAX_TOKENS, CONF_PROVIDER_ID, CONF_TEMPERATURE, DOMAIN
 from ..core.engine import Caller, Source
-from ..core.lan.discovery import Provider
+from ..core.lan.providers import Provider
 from ..core.protocol import json
 from ..core.protocol.chunks import Delta, Message
 from ..core.protocol.errors import ApiError, InvalidRequestError

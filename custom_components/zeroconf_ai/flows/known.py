@@ -8,8 +8,8 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from .. import issues
 from ..const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_PROVIDER_ID, CONF_SERVICE_NAME
 from ..core.backends.identity_probe import IdentityProbe
-from ..core.lan.discovery import Provider
 from ..core.lan.identity import identify
+from ..core.lan.providers import Provider
 from ..core.protocol.record import ServiceRecord
 from ..data import DATA, confirmed_of, endpoint_of, provider_entries
 from ..provider.runtime import ProviderConfigEntry

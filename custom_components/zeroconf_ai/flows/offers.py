@@ -15,7 +15,8 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import CONF_PROVIDER_ID, DOMAIN
-from ..core.lan.discovery import Change, ChangeKind, DiscoveryManager
+from ..core.lan.discovery import DiscoveryManager
+from ..core.lan.providers import Change, ChangeKind
 from ..core.lan.reprobe import MAX_TARGETS, Reprober
 from ..core.protocol.record import ServiceRecord
 from .probe import CANNOT_CONNECT, NEEDS_KEY, NO_MODELS, Found, Problem, find_record
@@ -152,7 +153,7 @@ class ProviderOffers:
             del self._outcomes[next(iter(self._outcomes))]
         if not outcome.answered:
             return False
-        self.discovery.note_answer(record.id, outcome.base_url)
+        self.discovery.record_answer(record.id, outcome.base_url)
         return self._offer(record)
 
     @callback

@@ -26,8 +26,8 @@ from homeassistant.helpers.start import async_at_started
 from ..const import CONF_ADVERTISE, CONF_NEGOTIATE_PRIORITY, CONF_PRIORITY, DOMAIN
 from ..core.accounting.keys.key_store import KeyStore
 from ..core.lan.advertiser import Advertiser
-from ..core.lan.discovery import Change, ChangeKind
 from ..core.lan.interfaces import Address
+from ..core.lan.providers import Change, ChangeKind
 from ..core.presence.advertised_record import AdvertisedRecord
 from ..core.protocol.record import DEFAULT_CAPABILITIES, DEFAULT_PRIORITY, Auth, Capability, RecordError, ServiceRecord
 from ..core.server.gateway import Gateway

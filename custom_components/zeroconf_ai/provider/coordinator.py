@@ -33,8 +33,8 @@ from ..const import (
 from ..core.backends.base import Timeouts
 from ..core.backends.identity_probe import IdentityProbe
 from ..core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
-from ..core.lan.discovery import Change, ChangeKind, Provider
 from ..core.lan.identity import Identification, Verdict, identify_any
+from ..core.lan.providers import Change, ChangeKind, Provider
 from ..core.lan.reprobe import Reprober
 from ..core.protocol.record import ServiceRecord
 from ..core.protocol.status import ProviderState

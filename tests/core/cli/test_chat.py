@@ -13,7 +13,7 @@ import click
 import pytest
 
 from zeroconf_ai.cli.chat import Options, _base_url, _choose, _show
-from zeroconf_ai.lan.discovery import Provider
+from zeroconf_ai.lan.providers import Provider
 from zeroconf_ai.lan.trust import Trust
 from zeroconf_ai.protocol.record import Auth, ServiceRecord
 from zeroconf_ai.protocol.thinking import Piece

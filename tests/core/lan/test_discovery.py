@@ -17,7 +17,8 @@ from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from zeroconf_ai.engine import ask_health
-from zeroconf_ai.lan.discovery import Change, ChangeKind, DiscoveryManager, Preferences
+from zeroconf_ai.lan.discovery import DiscoveryManager, Preferences
+from zeroconf_ai.lan.providers import Change, ChangeKind
 from zeroconf_ai.lan.trust import Trust, TrustStore
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, Capability, Cost, Load, Placement, ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
@@ -102,7 +103,7 @@ class Watch:
     async def heard(self, records: int) -> None:
         """Wait until so many advertisements are known, whatever providers they make."""
         async with asyncio.timeout(3):
-            while len(self.manager._records) < records:
+            while sum(len(provider.records) for provider in self.manager.providers) < records:
                 await asyncio.sleep(0.01)
 
 
@@ -314,16 +315,16 @@ async def test_rival_for_an_id_at_another_address_is_told_and_kept_beside_the_fi
     changes: list[Change] = []
     manager.watch_for_changes(changes.append)
     first = record()
-    manager._remember((SERVICE_TYPE, first.name), first)
-    manager._remember((SATURN_TYPE, first.name), replace(first, service_type=SATURN_TYPE))
+    manager.registry.put((SERVICE_TYPE, first.name), first)
+    manager.registry.put((SATURN_TYPE, first.name), replace(first, service_type=SATURN_TYPE))
     rival = replace(first, name="Rival", host="rival.local.", port=first.port + 1)
-    manager._remember((SERVICE_TYPE, rival.name), rival)
+    manager.registry.put((SERVICE_TYPE, rival.name), rival)
     assert [change.kind for change in changes] == [ChangeKind.ADDED, ChangeKind.MOVED]
     provider = manager.get(first.id)
     assert provider is not None
     assert provider.record == first
     assert rival in provider.records
-    manager._forget((SERVICE_TYPE, rival.name))
+    manager.registry.remove((SERVICE_TYPE, rival.name))
     provider = manager.get(first.id)
     assert provider is not None
     assert rival not in provider.records

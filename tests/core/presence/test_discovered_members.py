@@ -32,11 +32,11 @@ async def engine() -> AsyncIterator[Engine]:
 
 def hear(manager: DiscoveryManager, record: ServiceRecord) -> None:
     """As if it had announced itself."""
-    manager._remember((SERVICE_TYPE, record.name), record)
+    manager.registry.put((SERVICE_TYPE, record.name), record)
 
 
 def leave(manager: DiscoveryManager, record: ServiceRecord) -> None:
-    manager._forget((SERVICE_TYPE, record.name))
+    manager.registry.remove((SERVICE_TYPE, record.name))
 
 
 async def until(engine: Engine, *models: str) -> None:

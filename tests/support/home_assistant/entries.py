@@ -97,12 +97,12 @@ def record_of(provider: FakeProvider, name: str = "Test provider", **changes: An
 
 def announce(hass: HomeAssistant, record: ServiceRecord) -> None:
     """Let the integration hear an advertisement."""
-    hass.data[DATA].discovery._remember((record.service_type, record.name), record)
+    hass.data[DATA].discovery.registry.put((record.service_type, record.name), record)
 
 
 def say_goodbye(hass: HomeAssistant, record: ServiceRecord) -> None:
     """Let the integration hear that it goes."""
-    hass.data[DATA].discovery._forget((record.service_type, record.name))
+    hass.data[DATA].discovery.registry.remove((record.service_type, record.name))
 
 
 async def settle(hass: HomeAssistant) -> None:

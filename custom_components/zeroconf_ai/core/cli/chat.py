@@ -15,8 +15,9 @@ from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.locate import locate
 from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
 from ..engine import Caller, Engine, Source
-from ..lan.discovery import DiscoveryManager, Provider
+from ..lan.discovery import DiscoveryManager
 from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
+from ..lan.providers import Provider
 from ..lan.trust import Trust, TrustStore
 from ..protocol.chunks import Delta
 from ..protocol.errors import ApiError

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..engine import ask_health
-from ..lan.discovery import Change, DiscoveryManager, Provider
+from ..lan.discovery import DiscoveryManager
+from ..lan.providers import Change, Provider
 from ..lan.trust import Trust, TrustStore
 from ..protocol.record import Capability
 from .network import interface_option, open_zeroconf

@@ -13,9 +13,10 @@ from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe
 from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
 from ..engine import Engine
-from ..lan.discovery import Change, ChangeKind, DiscoveryManager, Provider
+from ..lan.discovery import DiscoveryManager
 from ..lan.identity import Confirmed, Identification, identify_any
 from ..lan.provider_cache import CachedProvider, ProviderCache
+from ..lan.providers import Change, ChangeKind, Provider
 from ..lan.reprobe import Reprober
 from ..lan.trust import Trust
 from ..protocol.errors import ApiError
