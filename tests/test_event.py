@@ -69,8 +69,8 @@ async def test_failovers_that_follow_one_another_are_told_together(hass: HomeAss
     pool, member_id = hass.data[DATA].engine.pool, entry.runtime_data.member.id
     written = async_capture_events(hass, EVENT_STATE_CHANGED)
     for number in range(100):
-        pool.tell(member_id, RoutingEvent(EventKind.FAILOVER, member_id, f"error {number}"))
-    pool.tell(member_id, RoutingEvent(EventKind.OFFLINE, member_id))  # another kind does not wait for these
+        pool.notify_state(member_id, RoutingEvent(EventKind.FAILOVER, member_id, f"error {number}"))
+    pool.notify_state(member_id, RoutingEvent(EventKind.OFFLINE, member_id))  # another kind does not wait for these
     await hass.async_block_till_done()
     told = [state.attributes for event in written if (state := event.data["new_state"])]
     assert [attributes["event_type"] for attributes in told] == ["failover", "offline"]

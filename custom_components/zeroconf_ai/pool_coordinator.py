@@ -1,6 +1,6 @@
 """What the coordinators share: they hear of every change in the engine's pool, and tell no more of it than anybody can watch.
 
-A request is several changes, and there may be hundreds in a second: what that costs each of them is a flag. Entities are told
+A request changes the load several times, and there may be hundreds of requests in a second: each change only sets a flag. Entities are told
 of all of it together once a second, except of what somebody waits for: that a provider went away, is back, or needs its owner.
 """
 
@@ -43,19 +43,20 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
         self._backend_id = backend_id
         self._show_job = HassJob(self._show, f"show {name}", cancel_on_shutdown=True)
         self._cancel_show: Callable[[], None] | None = None
-        self._stop_listening: Callable[[], None] | None = None
+        self._stop_listening: tuple[Callable[[], None], ...] = ()
 
     @callback
     def start(self) -> None:
         """Begin to listen."""
-        self._stop_listening = self._engine.pool.listen(self._on_pool, self._backend_id)
+        pool = self._engine.pool
+        self._stop_listening = (pool.listen(self._on_pool, self._backend_id), pool.listen_load(self.note, self._backend_id))
 
     @callback
     def close(self) -> None:
         """End it. Safe to call twice."""
-        if self._stop_listening is not None:
-            self._stop_listening()
-            self._stop_listening = None
+        for stop in self._stop_listening:
+            stop()
+        self._stop_listening = ()
         self._forget_show()
 
     @override
@@ -78,7 +79,7 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
     @abstractmethod
     @callback
     def _on_pool(self, event: RoutingEvent | None) -> None:
-        """Called several times with each request: must cost next to nothing."""
+        """Called after a change of state."""
 
     @callback
     def _show(self, _: datetime) -> None:

@@ -286,11 +286,11 @@ async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engin
         await engine.checker.check(member)
     lowest = 0
 
-    def watch(_: object) -> None:
+    def watch() -> None:
         nonlocal lowest
         lowest = min(lowest, *(member.active for member in members))
 
-    engine.pool.listen(watch)
+    engine.pool.listen_load(watch)
 
     async def one(number: int) -> None:
         await asyncio.sleep(chance.random() * 0.05)

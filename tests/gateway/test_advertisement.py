@@ -180,14 +180,14 @@ async def test_the_load_is_told(hass: HomeAssistant, provider: FakeProvider, net
     await network.until(Load.IDLE, what="load")
     engine = hass.data[DATA].engine
     with await engine.limiter.acquire():
-        engine.pool.tell("x")
+        engine.pool.notify_state("x")
         await network.until(Load.FULL, what="load")
     member = next(member for member in engine.pool if member.name == "Box")
     member.active += 1
-    engine.pool.tell(member.id)
+    engine.pool.notify_state(member.id)
     await network.until(Load.BUSY, what="load")
     member.active -= 1
-    engine.pool.tell(member.id)
+    engine.pool.notify_state(member.id)
     await network.until(Load.IDLE, what="load")
 
 

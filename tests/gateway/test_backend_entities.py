@@ -134,7 +134,7 @@ async def test_a_backend_that_is_not_in_the_engine_yet_has_no_states(hass: HomeA
     entry = await set_up(hass, gateway_with(box(provider)))
     member = member_called(hass, "Box")
     pool_of(hass).remove(member.id)
-    pool_of(hass).tell(member.id)
+    pool_of(hass).notify_state(member.id)
     await settle(hass)
     assert values(hass, "box", "status", "errors", "models") == [STATE_UNAVAILABLE] * 3
     assert value(hass, "sensor.box_requests") == "0"  # what was used stays known
@@ -142,7 +142,7 @@ async def test_a_backend_that_is_not_in_the_engine_yet_has_no_states(hass: HomeA
     assert value(hass, "switch.box_use_this_provider") == STATE_UNAVAILABLE
     await use(hass, "press", "button.box_check_now")
     pool_of(hass).add(member)
-    pool_of(hass).tell(member.id)
+    pool_of(hass).notify_state(member.id)
     await settle(hass)
     assert values(hass, "box", "status", "requests") == ["healthy", "0"]
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -155,7 +155,8 @@ async def test_a_storm_of_requests_writes_each_state_once_a_second(hass: HomeAss
     member, recorder = member_called(hass, "Box"), hass.data[DATA].engine.recorder
     assert recorder is not None
     for number in range(100):
-        pool_of(hass).tell(member.id)
+        pool_of(hass).notify_state(member.id)
+        pool_of(hass).notify_load(member.id)
         recorder.record(Generation(f"gen_{number}", time.time(), "http", "chat", "auto", Outcome.CANCELLED, backend_id=member.id))
     await hass.async_block_till_done()
     assert written == []

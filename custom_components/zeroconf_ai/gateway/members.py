@@ -86,7 +86,7 @@ class GatewayMembers:
 
     @callback
     def _on_pool(self, _: object) -> None:
-        """Something changed in the pool, with every request: looked at only where one of ours refuses its key, or did so."""
+        """A member changed its state: ask for a key where one of ours refuses its own, or withdraw that."""
         for backend_id in self._ids:
             member = self._engine.pool.get(backend_id)
             if member is None:
@@ -144,7 +144,7 @@ class GatewayMembers:
         for backend_id in self._agents.keys() - wanted.keys():
             del self._agents[backend_id]
             await self._engine.remove(backend_id)
-            self._engine.pool.tell(backend_id)
+            self._engine.pool.notify_state(backend_id)
         for backend_id, agent in wanted.items():
             former = self._agents.get(backend_id)
             if former == agent:

@@ -78,8 +78,8 @@ async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> N
     description = AdvertisedRecord(RECORD, engine, told.append)
     first = description.start()
     assert first.models == ("m", "seer")
-    engine.pool.tell("a")
-    engine.pool.tell("b")
+    engine.pool.notify_state("a")
+    engine.pool.notify_state("b")
     await asyncio.sleep(0.05)
     assert told == []
     seer.well = UpstreamConnectionError("gone")

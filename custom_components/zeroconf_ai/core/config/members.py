@@ -85,7 +85,7 @@ class ConfiguredMembers:
         member.enabled = upstream.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
-        self._engine.pool.tell(upstream.id)
+        self._engine.pool.notify_state(upstream.id)
 
     async def _terms(self, upstream: UpstreamConfig) -> Terms:
         """The routing terms, with the list prices if there are any."""
@@ -98,7 +98,7 @@ class ConfiguredMembers:
     async def _remove(self, backend_id: str) -> None:
         del self._running[backend_id]
         await self._engine.remove(backend_id)
-        self._engine.pool.tell(backend_id)
+        self._engine.pool.notify_state(backend_id)
 
 
 def _connection_settings(upstream: UpstreamConfig) -> UpstreamConfig:

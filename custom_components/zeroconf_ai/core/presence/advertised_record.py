@@ -57,13 +57,14 @@ class AdvertisedRecord:
         self._engine = engine
         self._update = update
         self._last = record
-        self._stop: Callable[[], None] | None = None
+        self._stops: tuple[Callable[[], None], ...] = ()
         self._compare_timer: asyncio.TimerHandle | None = None
 
     def start(self) -> ServiceRecord:
         """Start listening; returns the current record."""
         self._last = describe_engine(self._record, self._engine)
-        self._stop = self._engine.pool.listen(self._on_change)
+        pool = self._engine.pool
+        self._stops = (pool.listen(self._on_state), pool.listen_load(self._on_change))
         return self._last
 
     def rebase(self, record: ServiceRecord) -> None:
@@ -73,13 +74,16 @@ class AdvertisedRecord:
 
     def close(self) -> None:
         """Stop listening."""
-        if self._stop is not None:
-            self._stop()
+        for stop in self._stops:
+            stop()
         if self._compare_timer is not None:
             self._compare_timer.cancel()
             self._compare_timer = None
 
-    def _on_change(self, _: object) -> None:
+    def _on_state(self, _: object) -> None:
+        self._on_change()
+
+    def _on_change(self) -> None:
         """Compare after a delay: every request is a change, but few affect the record."""
         if self._compare_timer is None:
             self._compare_timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._compare)

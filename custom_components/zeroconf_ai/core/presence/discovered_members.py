@@ -204,7 +204,7 @@ class DiscoveredMembers:
         self._reprober.discard(provider_id)
         if self._backends.pop(provider_id, None) is not None:
             await self._engine.remove(_member_id(provider_id))
-            self._engine.pool.tell(_member_id(provider_id))
+            self._engine.pool.notify_state(_member_id(provider_id))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, name=f"zeroconf_ai discovered {what}")

@@ -142,12 +142,13 @@ async def test_who_listens_hears_of_each_who_waits(router: Router, pool: Pool, a
     member = add("a")
     member.limiter.limit = 1
     seen: list[int] = []
-    pool.listen(lambda _: seen.append(member.limiter.waiting), "a")
+    pool.listen_load(lambda: seen.append(member.limiter.waiting), "a")
     held = await ask(router)
     waiting = asyncio.create_task(ask(router))
     await until(lambda: 1 in seen)
     await held.close()
     await (await waiting).close()
+    await asyncio.sleep(0)
     assert seen[-1] == 0
 
 

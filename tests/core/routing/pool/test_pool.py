@@ -153,12 +153,60 @@ def test_listeners_hear_one_member_or_all_until_they_stop(pool: Pool, add: Add) 
 
     stop = pool.listen(lambda _: count("one"), "one")
     pool.listen(lambda _: count("all"))
-    pool.note_success(one)
-    pool.note_success(other)
+    pool.note_success(one, latency=0.1)
+    pool.note_success(other, latency=0.1)
     stop()
     stop()
-    pool.note_success(one)
+    pool.note_success(one, latency=0.1)
     assert heard == {"one": 1, "all": 3}
+
+
+def test_pool_requests_that_succeed_notify_no_change_of_state(pool: Pool, add: Add) -> None:
+    member = add("attic")
+    heard: list[RoutingEvent | None] = []
+    pool.note_success(member)
+    pool.listen(heard.append)
+    for _ in range(3):
+        pool.note_success(member)
+    assert heard == []
+    pool.note_request_failure(member, AuthenticationError("no"))
+    pool.note_success(member)
+    assert len(heard) == 2  # its key is refused, and accepted again
+
+
+async def test_pool_load_changes_of_one_turn_are_notified_together(pool: Pool, add: Add) -> None:
+    one, other = add("one"), add("other")
+    heard: list[str] = []
+    stop = pool.listen_load(lambda: heard.append("one"), one.id)
+    pool.listen_load(lambda: heard.append("all"))
+    for _ in range(3):
+        pool.notify_load(one.id)
+    pool.note_success(one)
+    assert heard == []
+    await asyncio.sleep(0)
+    assert heard == ["one", "all"]
+    pool.notify_load(other.id)
+    await asyncio.sleep(0)
+    assert heard == ["one", "all", "all"]
+    stop()
+    pool.notify_load(one.id)
+    await asyncio.sleep(0)
+    assert heard == ["one", "all", "all", "all"]
+
+
+async def test_pool_load_listener_that_fails_is_logged(pool: Pool, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+    member = add("attic")
+    heard: list[None] = []
+
+    def fail() -> None:
+        raise RuntimeError("a listener's mistake")
+
+    pool.listen_load(fail)
+    pool.listen_load(lambda: heard.append(None))
+    pool.notify_load(member.id)
+    await asyncio.sleep(0)
+    assert heard == [None]
+    assert "a listener's mistake" in caplog.text
 
 
 def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, caplog: pytest.LogCaptureFixture) -> None:
@@ -169,7 +217,7 @@ def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, 
     heard: list[RoutingEvent | None] = []
     pool.listen(fail)
     pool.listen(heard.append)
-    pool.note_success(member)
+    pool.note_success(member, latency=0.1)
     assert heard == [None]
     assert "a listener's mistake" in caplog.text
 

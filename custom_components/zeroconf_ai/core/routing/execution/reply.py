@@ -201,7 +201,7 @@ class Reply:
             await self._answer.close()
         finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
             self._turn.release()
-            self._pool.tell(member.id)
+            self._pool.notify_load(member.id)
 
     def _goes_too_far(self) -> bool:
         """Whether the answer is to be cut off: it is longer than was reckoned with, and does not end by itself."""

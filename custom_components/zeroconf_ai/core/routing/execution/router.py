@@ -168,7 +168,7 @@ class Router:
     async def _send(self, candidate: Candidate, journey: RequestAttempts, turn: Turn) -> Reply:
         member = candidate.member
         member.active += 1
-        self._pool.tell(member.id)
+        self._pool.notify_load(member.id)
         answer: Answer | None = None
         bill: Bill | None = None
         try:
@@ -187,7 +187,7 @@ class Router:
             member.active -= 1
             if isinstance(err, ApiError):
                 member.tally.errors += 1
-            self._pool.tell(member.id)
+            self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()
                 # One that refuses bills nothing; one that began to answer, or is left alone in the midst of its work, does.
@@ -301,7 +301,9 @@ class Router:
     def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
         _LOGGER.info("%s did not answer (%s); next: %s", member.name, err.log_text, following and following.name)
         if following is not None:
-            self._pool.tell(member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id, err.log_text))
+            self._pool.notify_state(
+                member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id, err.log_text)
+            )
 
 
 def _context_window(candidate: Candidate) -> int | None:

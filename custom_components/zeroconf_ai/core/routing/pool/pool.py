@@ -42,6 +42,7 @@ SHARE_TURNS = 100
 """After so many turns a request counts for a third in its backend's share: one that was away long is not swamped."""
 
 type Listener = Callable[[RoutingEvent | None], None]
+type LoadListener = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -171,7 +172,11 @@ class Member:
 
 
 class Pool:
-    """All members, by id. Everything that changes one goes through here, and is told to who listens."""
+    """All members, by id. Every change of a member goes through the pool, which notifies the listeners.
+
+    Changes of state (health, models, failures, circuit breaker) are notified at once. Changes of load (running and waiting
+    requests), of which each request makes several, are notified together, once for each turn of the event loop.
+    """
 
     def __init__(self) -> None:
         """An empty pool."""
@@ -179,6 +184,9 @@ class Pool:
         """The id of the gateway that the pool is behind, if there is one."""
         self._members: dict[str, Member] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
+        self._load_listeners: dict[str | None, list[LoadListener]] = {}
+        self._load_changed: set[str] = set()
+        """Ids of the members whose load changed in this turn of the event loop."""
 
     def __iter__(self) -> Iterator[Member]:
         """The members in the order they were added."""
@@ -210,7 +218,7 @@ class Pool:
         member.usual_cost = former.usual_cost
         member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
         self._enter(member)
-        self.tell(member.id)
+        self.notify_state(member.id)
         return former
 
     def remove(self, backend_id: str) -> Member | None:
@@ -218,33 +226,51 @@ class Pool:
         return self._members.pop(backend_id, None)
 
     def listen(self, listener: Listener, backend_id: str | None = None) -> Callable[[], None]:
-        """Call `listener` after each change of one member, or of any; with the event, or None for a plain change.
+        """Call `listener` after each change of state of one member, or of any; with the event, or None for a plain change.
 
-        Returns what ends it.
+        Returns a function that unsubscribes.
         """
-        listeners = self._listeners.setdefault(backend_id, [])
-        listeners.append(listener)
+        return _subscribe(self._listeners.setdefault(backend_id, []), listener)
 
-        def stop() -> None:
-            if listener in listeners:
-                listeners.remove(listener)
+    def listen_load(self, listener: LoadListener, backend_id: str | None = None) -> Callable[[], None]:
+        """Call `listener` once for each turn of the event loop in which the load of one member, or of any, changed.
 
-        return stop
+        Returns a function that unsubscribes.
+        """
+        return _subscribe(self._load_listeners.setdefault(backend_id, []), listener)
 
-    def tell(self, backend_id: str, event: RoutingEvent | None = None) -> None:
-        """Tell the listeners. One that fails is logged: it must not cost a request."""
+    def notify_state(self, backend_id: str, event: RoutingEvent | None = None) -> None:
+        """Notify the listeners of a change of state, at once."""
         for key in (backend_id, None):
             for listener in tuple(self._listeners.get(key, ())):
                 try:
                     listener(event)
-                except Exception:
+                except Exception:  # a failing listener must not fail the request
                     _LOGGER.exception("A listener failed on a change of %s", backend_id)
 
-    def note_success(self, member: Member, *, latency: float | None = None) -> None:
-        """It answered: back to healthy on the first success. A rest that it asked for runs its time all the same.
+    def notify_load(self, backend_id: str) -> None:
+        """Notify the listeners, later in this turn of the event loop, that a member has more or fewer requests."""
+        if not self._load_listeners:
+            return
+        if not self._load_changed:
+            asyncio.get_running_loop().call_soon(self._notify_load)
+        self._load_changed.add(backend_id)
 
-        `latency`: of a check; None where a request was answered.
+    def _notify_load(self) -> None:
+        changed, self._load_changed = self._load_changed, set()
+        for key in (*changed, None):
+            for listener in tuple(self._load_listeners.get(key, ())):
+                try:
+                    listener()
+                except Exception:
+                    _LOGGER.exception("A listener failed on a change of the load of %s", ", ".join(sorted(changed)))
+
+    def note_success(self, member: Member, *, latency: float | None = None) -> None:
+        """The member answered: it is healthy after one success. A rest that it asked for goes on until its end.
+
+        `latency` in seconds, of a health check; None: a request was answered, which changes the state of few members.
         """
+        changed = latency is not None or not member.known or member.failures > 0 or member.refused_requests > 0
         member.failures = 0
         member.last_seen = time.time()
         if latency is None:
@@ -253,7 +279,11 @@ class Pool:
             member.latency = latency
         slow = member.latency is not None and member.latency > DEGRADED_SECONDS
         unwell = member.health is not None and member.health.status != "ok"
-        self._set_state(member, ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY)
+        state = ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY
+        if changed or member.state is not state:
+            self._set_state(member, state)
+        else:
+            self.notify_load(member.id)
 
     def note_failure(self, member: Member, error: ApiError) -> None:
         """It could not be reached, or a check failed: offline after three in a row (at once if never heard of).
@@ -269,7 +299,7 @@ class Pool:
         elif isinstance(error, UpstreamTimeoutError) and member.online:
             self._set_state(member, ProviderState.DEGRADED)  # it takes longer than it may, but it is there
         else:
-            self.tell(member.id)
+            self.notify_state(member.id)
 
     def note_request_failure(self, member: Member, error: ApiError) -> None:
         """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
@@ -280,7 +310,7 @@ class Pool:
         if isinstance(error, UpstreamConnectionError):
             self.note_failure(member, error)
         elif not self._note_refusal(member, error):
-            self.tell(member.id)
+            self.notify_state(member.id)
 
     def _note_refusal(self, member: Member, error: ApiError) -> bool:
         """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
@@ -291,7 +321,7 @@ class Pool:
         if isinstance(error, RateLimitError | QuotaError | UnavailableError):
             rest = DEFAULT_REST if error.retry_after is None else error.retry_after
             member.resting_until = time.time() + min(rest, LONGEST_REST)
-            self.tell(member.id)
+            self.notify_state(member.id)
             return True
         return False
 
@@ -302,7 +332,7 @@ class Pool:
 
     def _enter(self, member: Member) -> None:
         self._members[member.id] = member
-        member.limiter.changed = partial(self.tell, member.id)
+        member.limiter.changed = partial(self.notify_load, member.id)
 
     def _set_state(self, member: Member, state: ProviderState, reason: str = "", log_text: str = "") -> None:
         was_online, first = member.online, not member.known
@@ -316,4 +346,14 @@ class Pool:
         elif member.online and not was_online:
             event = RoutingEvent(EventKind.RECOVERED, member.id)
         member._changed.set()
-        self.tell(member.id, event)
+        self.notify_state(member.id, event)
+
+
+def _subscribe[T](listeners: list[T], listener: T) -> Callable[[], None]:
+    listeners.append(listener)
+
+    def unsubscribe() -> None:
+        if listener in listeners:
+            listeners.remove(listener)
+
+    return unsubscribe
