@@ -271,7 +271,7 @@ async def test_models_are_listed_from_what_is_known_while_a_backend_says_nothing
     await until(lambda: hole.asked["health"] == 2)
     assert [model.id for _, model in engine.models()] == ["h", "w"]
     assert not checking.done()
-    engine.pool.note_goodbye(members[0])
+    engine.pool.record_goodbye(members[0])
     assert [model.id for _, model in engine.models()] == ["w"]
     assert [model.id for model in members[0].models] == ["h"]
     hole.well.set()

@@ -113,12 +113,12 @@ async def test_a_backend_that_fails_again_and_again_shows_an_open_circuit(hass: 
     member = member_called(hass, "Box")
     assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
     for _ in range(3):
-        pool_of(hass).note_request_failure(member, UpstreamError("500"))
+        pool_of(hass).record_request_failure(member, UpstreamError("500"))
     await settle(hass)
     assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_ON
     assert value(hass, "sensor.box_status") == "healthy"  # its health checks still succeed
     member.breaker.succeed()
-    pool_of(hass).note_success(member)
+    pool_of(hass).record_success(member)
     await settle(hass)
     assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
 
@@ -176,9 +176,9 @@ async def test_one_that_comes_and_goes_too_fast_is_told_once_a_second(hass: Home
 
     stop = next(iter(runtime_of(entry).backend_coordinators)).async_add_listener(listen)
     for _ in range(50):
-        pool_of(hass).note_goodbye(member)
-        pool_of(hass).note_success(member)
-    pool_of(hass).note_goodbye(member)
+        pool_of(hass).record_goodbye(member)
+        pool_of(hass).record_success(member)
+    pool_of(hass).record_goodbye(member)
     assert len(written) < 6
     await settle(hass)
     assert written[-1] == value(hass, "sensor.box_status") == "offline"

@@ -238,16 +238,16 @@ async def test_the_status_says_whether_requests_are_answered(hass: HomeAssistant
     assert value(hass, status) == "running"
     member = member_called(hass, "Box")
     for _ in range(3):
-        pool.note_failure(member, UpstreamConnectionError("gone"))
+        pool.record_failure(member, UpstreamConnectionError("gone"))
     await settle(hass)
     assert value(hass, status) == "degraded"  # Assist is there all the same
     assist = member_called(hass, "Assist")
     for _ in range(3):
-        pool.note_failure(assist, UpstreamConnectionError("gone"))
+        pool.record_failure(assist, UpstreamConnectionError("gone"))
     await settle(hass)
     assert value(hass, status) == "no_backend"
-    pool.note_success(member)
-    pool.note_success(assist)
+    pool.record_success(member)
+    pool.record_success(assist)
     await settle(hass)
     assert value(hass, status) == "running"
     hass.config_entries.async_update_entry(entry, options={CONF_ENABLED: False})

@@ -215,7 +215,7 @@ class ProviderCoordinator(MemberCoordinator):
             return
         if change.kind is ChangeKind.REMOVED:
             self._reprober.discard(change.provider.id)
-            self._engine.pool.note_goodbye(self.member)
+            self._engine.pool.record_goodbye(self.member)
             issues.move_withdrawn(self)
         elif change.kind is ChangeKind.HEARD and self.member.online:
             return  # unchanged and online

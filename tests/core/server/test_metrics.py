@@ -162,7 +162,7 @@ async def test_backends_of_one_name_are_one() -> None:
     engine = Engine()
     for name in ("ONE", "one"):
         engine.add(StubBackend(name))
-    engine.pool.note_failure(next(iter(engine.pool)), UpstreamConnectionError("gone"))
+    engine.pool.record_failure(next(iter(engine.pool)), UpstreamConnectionError("gone"))
     metrics = Metrics(engine.pool)
     assert samples(metrics.render().decode())["local_ai_provider_health", "One"] == 1
     metrics.close()

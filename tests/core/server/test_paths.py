@@ -174,7 +174,7 @@ async def test_health_says_what_state_the_backends_are_in(demo: Served) -> None:
     member.state = ProviderState.DEGRADED
     assert (await demo.get("health"))[1]["status"] == "degraded"
     for _ in range(3):
-        demo.engine.pool.note_failure(member, UpstreamError("broken"))
+        demo.engine.pool.record_failure(member, UpstreamError("broken"))
     status, body, _ = await demo.get("health")
     assert (status, body["status"]) == (503, "unavailable")
 

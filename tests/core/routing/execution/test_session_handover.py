@@ -109,7 +109,7 @@ async def test_one_that_went_offline_just_now_is_waited_for(sticky: Router, pool
     add("b", priority=2)
     await go(sticky, ask())
     backend_of(first).well = REFUSED
-    pool.note_goodbye(first)
+    pool.record_goodbye(first)
     asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
     assert (await go(sticky, ask())).backend_id == "a"
 
@@ -119,7 +119,7 @@ async def test_one_that_does_not_come_back_is_left_for_an_equivalent(sticky: Rou
     add("b", priority=2)
     await go(sticky, ask(model="m"))
     backend_of(first).well = REFUSED
-    pool.note_goodbye(first)
+    pool.record_goodbye(first)
     reply = await go(sticky, ask(model="m"))
     assert (reply.backend_id, reply.model, reply.migration.origin) == ("b", "m", "A")
     assert "offline" in reply.migration.reason
@@ -130,12 +130,12 @@ async def test_nobody_waits_for_one_that_is_gone_for_long_or_for_a_session_that_
 ) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
-    pool.note_goodbye(first)
+    pool.record_goodbye(first)
     await go(sticky, ask())
     assert backend_of(first).asked["health"] == 0
-    pool.note_success(first)
+    pool.record_success(first)
     sticky._sessions.put("n:s", "a", "m")
-    pool.note_goodbye(first)
+    pool.record_goodbye(first)
     first.offline_since -= 3600
     await go(sticky, ask())
     assert backend_of(first).asked["health"] == 0
@@ -167,7 +167,7 @@ async def test_what_does_not_fit_goes_along_as_a_summary_by_the_new_model(sticky
     member = add(small)
     messages = turns(20)
     await go(sticky, ask(messages))
-    pool.note_goodbye(large)
+    pool.record_goodbye(large)
     backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
     reply = await go(sticky, ask(messages))
     (request,) = small.sent
@@ -267,7 +267,7 @@ async def test_a_summary_is_made_once_although_the_request_is_tried_twice(sticky
     small = Summarizer(UpstreamError("500"), [COMPLETION])
     add(small)
     await go(sticky, ask(turns(20)))
-    pool.note_goodbye(large)
+    pool.record_goodbye(large)
     backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
     await go(sticky, ask(turns(20)))
     assert (len(small.asked_for_summary), len(small.sent)) == (1, 2)

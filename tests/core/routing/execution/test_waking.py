@@ -26,7 +26,7 @@ class Sleeper:
         backend_of(member).well = UpstreamConnectionError("refused")
         member.wake = Wake(self.run, wait)
         member.models = backend_of(member).listed
-        pool.note_goodbye(member)
+        pool.record_goodbye(member)
 
     async def run(self) -> None:
         self.ran += 1
@@ -120,7 +120,7 @@ async def test_one_that_comes_up_by_itself_is_not_waited_for_longer(router: Rout
     sleeper = Sleeper(add("a"), pool, after=None, wait=60)
     routing = asyncio.create_task(router.route(chat()))
     await asyncio.sleep(0.03)
-    pool.note_success(sleeper.member)
+    pool.record_success(sleeper.member)
     await (await asyncio.wait_for(routing, 1)).close()
 
 

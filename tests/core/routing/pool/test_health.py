@@ -162,7 +162,7 @@ async def test_a_goodbye_during_a_check_is_not_undone_by_its_answer(
     backend.well = asyncio.Event()
     checking = asyncio.create_task(checker.check(member))
     await asyncio.sleep(0.01)
-    pool.note_goodbye(member)
+    pool.record_goodbye(member)
     backend.well.set()
     await checking
     offline_after_it = member.state
@@ -218,7 +218,7 @@ async def test_an_answer_given_while_it_was_going_does_not_bring_it_back(
     backend.well = asyncio.Event()
     running = asyncio.create_task(checker.check(member))
     await asyncio.sleep(0.01)
-    pool.note_goodbye(member)
+    pool.record_goodbye(member)
     backend.well.set()
     await running
     states = [member.state]

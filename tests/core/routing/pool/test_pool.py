@@ -30,7 +30,7 @@ def test_three_failures_in_a_row_mean_offline_and_are_told_once(pool: Pool, add:
     member = add("attic")
     states = []
     for _ in range(5):
-        pool.note_failure(member, DOWN)
+        pool.record_failure(member, DOWN)
         states.append(member.state)
     assert states == [ProviderState.HEALTHY] * 2 + [ProviderState.OFFLINE] * 3
     assert events == [RoutingEvent(EventKind.OFFLINE, "attic", "refused")]
@@ -39,9 +39,9 @@ def test_three_failures_in_a_row_mean_offline_and_are_told_once(pool: Pool, add:
 
 def test_the_first_success_brings_it_back_and_is_told_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
-    pool.note_goodbye(member)
-    pool.note_success(member)
-    pool.note_success(member)
+    pool.record_goodbye(member)
+    pool.record_success(member)
+    pool.record_success(member)
     assert member.state is ProviderState.HEALTHY
     assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
 
@@ -49,23 +49,23 @@ def test_the_first_success_brings_it_back_and_is_told_once(pool: Pool, add: Add,
 def test_failures_that_are_not_in_a_row_do_not_add_up(pool: Pool, add: Add) -> None:
     member = add("attic")
     for _ in range(3):
-        pool.note_failure(member, DOWN)
-        pool.note_failure(member, UpstreamTimeoutError("slow"))
-        pool.note_success(member)
+        pool.record_failure(member, DOWN)
+        pool.record_failure(member, UpstreamTimeoutError("slow"))
+        pool.record_success(member)
     assert member.state is ProviderState.HEALTHY
 
 
 def test_a_goodbye_means_offline_at_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
-    pool.note_goodbye(member)
-    pool.note_goodbye(member)
+    pool.record_goodbye(member)
+    pool.record_goodbye(member)
     assert member.state is ProviderState.OFFLINE
     assert [event.kind for event in events] == [EventKind.OFFLINE]
 
 
 def test_another_provider_at_its_address_means_offline_at_once(pool: Pool, add: Add) -> None:
     member = add("attic")
-    pool.note_failure(member, IdentityChangedError("another one answers"))
+    pool.record_failure(member, IdentityChangedError("another one answers"))
     assert member.state is ProviderState.OFFLINE
 
 
@@ -74,10 +74,10 @@ def test_a_refused_key_means_unauthorized_until_the_next_success(
     pool: Pool, add: Add, events: list[RoutingEvent], error: ApiError
 ) -> None:
     member = add("attic")
-    pool.note_failure(member, error)
-    pool.note_failure(member, error)
+    pool.record_failure(member, error)
+    pool.record_failure(member, error)
     assert (member.state, member.online) == (ProviderState.UNAUTHORIZED, False)
-    pool.note_success(member)
+    pool.record_success(member)
     assert member.state is ProviderState.HEALTHY
     assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
 
@@ -87,7 +87,7 @@ def test_one_that_was_never_heard_of_is_offline_with_its_first_failure_and_nobod
 ) -> None:
     member = Member(StubBackend("attic"))
     pool.add(member)
-    pool.note_failure(member, DOWN)
+    pool.record_failure(member, DOWN)
     assert member.state is ProviderState.OFFLINE
     assert events == []
 
@@ -99,7 +99,7 @@ def test_one_that_asks_to_be_left_alone_rests_and_stays_online(
 ) -> None:
     member = add("attic")
     for _ in range(5):
-        pool.note_failure(member, error_class("busy", retry_after=retry_after))
+        pool.record_failure(member, error_class("busy", retry_after=retry_after))
     assert member.state is ProviderState.HEALTHY
     assert member.resting_until - time.time() == pytest.approx(rest, abs=1)
     assert member.resting()
@@ -109,8 +109,8 @@ def test_one_that_asks_to_be_left_alone_rests_and_stays_online(
 def test_a_success_does_not_end_a_rest(pool: Pool, add: Add) -> None:
     """A health check every 30 s must not send requests to one that asked for a minute."""
     member = add("attic")
-    pool.note_failure(member, RateLimitError("busy", retry_after=60))
-    pool.note_success(member, latency=0.1)
+    pool.record_failure(member, RateLimitError("busy", retry_after=60))
+    pool.record_success(member, latency=0.1)
     assert member.resting()
 
 
@@ -129,7 +129,7 @@ def test_slow_or_unwell_means_degraded_and_online(
 ) -> None:
     member = add("attic")
     member.health = health
-    pool.note_success(member, latency=latency)
+    pool.record_success(member, latency=latency)
     assert (member.state, member.online) == (state, True)
 
 
@@ -153,24 +153,24 @@ def test_listeners_hear_one_member_or_all_until_they_stop(pool: Pool, add: Add) 
 
     stop = pool.listen(lambda _: count("one"), "one")
     pool.listen(lambda _: count("all"))
-    pool.note_success(one, latency=0.1)
-    pool.note_success(other, latency=0.1)
+    pool.record_success(one, latency=0.1)
+    pool.record_success(other, latency=0.1)
     stop()
     stop()
-    pool.note_success(one, latency=0.1)
+    pool.record_success(one, latency=0.1)
     assert heard == {"one": 1, "all": 3}
 
 
 def test_pool_requests_that_succeed_notify_no_change_of_state(pool: Pool, add: Add) -> None:
     member = add("attic")
     heard: list[RoutingEvent | None] = []
-    pool.note_success(member)
+    pool.record_success(member)
     pool.listen(heard.append)
     for _ in range(3):
-        pool.note_success(member)
+        pool.record_success(member)
     assert heard == []
-    pool.note_request_failure(member, AuthenticationError("no"))
-    pool.note_success(member)
+    pool.record_request_failure(member, AuthenticationError("no"))
+    pool.record_success(member)
     assert len(heard) == 2  # its key is refused, and accepted again
 
 
@@ -181,7 +181,7 @@ async def test_pool_load_changes_of_one_turn_are_notified_together(pool: Pool, a
     pool.listen_load(lambda: heard.append("all"))
     for _ in range(3):
         pool.notify_load(one.id)
-    pool.note_success(one)
+    pool.record_success(one)
     assert heard == []
     await asyncio.sleep(0)
     assert heard == ["one", "all"]
@@ -217,7 +217,7 @@ def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, 
     heard: list[RoutingEvent | None] = []
     pool.listen(fail)
     pool.listen(heard.append)
-    pool.note_success(member, latency=0.1)
+    pool.record_success(member, latency=0.1)
     assert heard == [None]
     assert "a listener's mistake" in caplog.text
 
@@ -230,16 +230,16 @@ def test_members_may_be_removed_while_they_are_looked_at(pool: Pool, add: Add) -
 
 async def test_who_waits_for_one_to_come_back_is_told_at_once(pool: Pool, add: Add) -> None:
     member = add("attic")
-    pool.note_goodbye(member)
+    pool.record_goodbye(member)
     waiting = [asyncio.create_task(member.wait_online(5)) for _ in range(2)]
     await asyncio.sleep(0)
-    pool.note_failure(member, DOWN)
-    pool.note_failure(member, AuthenticationError("no"))
+    pool.record_failure(member, DOWN)
+    pool.record_failure(member, AuthenticationError("no"))
     await asyncio.sleep(0.01)
     assert not any(task.done() for task in waiting)
-    pool.note_success(member)
+    pool.record_success(member)
     assert await asyncio.wait_for(asyncio.gather(*waiting), 1) == [True, True]
-    pool.note_goodbye(member)
+    pool.record_goodbye(member)
     assert not await member.wait_online(0.01)
 
 
@@ -252,15 +252,15 @@ def test_the_owners_priority_goes_before_the_providers(pool: Pool, add: Add) -> 
 
 def test_an_error_of_the_server_counts_as_a_failure(pool: Pool, add: Add) -> None:
     member = add("attic")
-    pool.note_failure(member, UpstreamError("500"))
+    pool.record_failure(member, UpstreamError("500"))
     assert member.failures == 1
 
 
 def test_one_that_takes_too_long_is_degraded_before_it_is_offline(pool: Pool, add: Add) -> None:
     member = add("a")
-    pool.note_success(member)
+    pool.record_success(member)
     states = []
     for _ in range(3):
-        pool.note_failure(member, UpstreamTimeoutError("5 s"))
+        pool.record_failure(member, UpstreamTimeoutError("5 s"))
         states.append(member.state)
     assert states == [ProviderState.DEGRADED, ProviderState.DEGRADED, ProviderState.OFFLINE]

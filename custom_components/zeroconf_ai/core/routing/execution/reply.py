@@ -104,7 +104,7 @@ class Reply:
                 raise StreamBrokenError(f"{self.backend_name} sent more than {_EARLY_BYTES} bytes without a token")
             if any(Delta.parse(chunk.data).has_token for chunk in batch):
                 self.first_token_at = time.perf_counter()
-                _note_first_token(self._member, self.first_token_at - sent_at)
+                _record_first_token(self._member, self.first_token_at - sent_at)
                 return
         raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
 
@@ -129,7 +129,7 @@ class Reply:
         except ApiError as err:
             self.failure = err
             self._member.tally.errors += 1
-            self._pool.note_request_failure(self._member, err)
+            self._pool.record_request_failure(self._member, err)
             raise
 
     async def chunks(self) -> AsyncIterator[Chunk]:
@@ -230,6 +230,6 @@ class Reply:
         return batch
 
 
-def _note_first_token(member: Member, seconds: float) -> None:
+def _record_first_token(member: Member, seconds: float) -> None:
     mean = member.first_token_seconds
     member.first_token_seconds = seconds if mean is None else mean + _WEIGHT * (seconds - mean)

@@ -125,7 +125,7 @@ class Router:
                 turn.release()
                 raise
             candidate.member.breaker.answered()
-            self._pool.note_success(candidate.member)
+            self._pool.record_success(candidate.member)
             return reply
         journey.fail(found.passed_over)
 
@@ -290,7 +290,7 @@ class Router:
         elif not isinstance(err, MethodNotAllowedError | LoopDetectedError | BudgetShortError):  # well, only not for this request
             if isinstance(err, _CALLERS_OWN):
                 raise err
-            self._pool.note_request_failure(member, err)
+            self._pool.record_request_failure(member, err)
             if isinstance(err, UpstreamTimeoutError) and journey.request.kind is not Kind.EMBEDDINGS:
                 may_bill = member.backend.info.cost in (Cost.METERED, Cost.UNKNOWN)
                 if may_bill and not journey.policy.retry_metered_timeouts:

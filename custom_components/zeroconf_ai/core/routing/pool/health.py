@@ -53,10 +53,10 @@ class HealthChecker:
         try:
             health = await member.backend.health()
         except UnavailableError as err:  # a 503 of this path is no full queue: it says that it cannot serve
-            self._pool.note_failure(member, err.as_type(UpstreamError, err.message))
+            self._pool.record_failure(member, err.as_type(UpstreamError, err.message))
             return
         except ApiError as err:
-            self._pool.note_failure(member, err)
+            self._pool.record_failure(member, err)
             return
         latency = time.perf_counter() - started
         stale = time.monotonic() - self._models_at.get(member.id, -MODELS_SECONDS) >= MODELS_SECONDS
@@ -66,17 +66,17 @@ class HealthChecker:
                 member.models = tuple(model for model in await member.backend.models() if own_id not in model.via)
                 self._models_at[member.id] = time.monotonic()
             except ApiError as err:
-                self._pool.note_failure(member, err)
+                self._pool.record_failure(member, err)
                 return
         try:
             member.status = await member.backend.status()
             member.update_slots()
         except AuthenticationError as err:
-            self._pool.note_failure(member, err)
+            self._pool.record_failure(member, err)
             return
         except ApiError as err:
             member.last_error, member.last_reason = err.log_text, err.message
         if member.left_at > begun:
             return  # it answered while it was going
         member.health = health
-        self._pool.note_success(member, latency=latency)
+        self._pool.record_success(member, latency=latency)

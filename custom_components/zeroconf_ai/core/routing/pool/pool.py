@@ -265,7 +265,7 @@ class Pool:
                 except Exception:
                     _LOGGER.exception("A listener failed on a change of the load of %s", ", ".join(sorted(changed)))
 
-    def note_success(self, member: Member, *, latency: float | None = None) -> None:
+    def record_success(self, member: Member, *, latency: float | None = None) -> None:
         """The member answered: it is healthy after one success. A rest that it asked for goes on until its end.
 
         `latency` in seconds, of a health check; None: a request was answered, which changes the state of few members.
@@ -285,12 +285,12 @@ class Pool:
         else:
             self.notify_load(member.id)
 
-    def note_failure(self, member: Member, error: ApiError) -> None:
+    def record_failure(self, member: Member, error: ApiError) -> None:
         """It could not be reached, or a check failed: offline after three in a row (at once if never heard of).
 
         Where it answered that it wants to be left alone, it rests; where it refuses the key, it needs its owner.
         """
-        if self._note_refusal(member, error):
+        if self._record_refusal(member, error):
             return
         member.failures += 1
         final = not member.known or isinstance(error, IdentityChangedError)
@@ -301,18 +301,18 @@ class Pool:
         else:
             self.notify_state(member.id)
 
-    def note_request_failure(self, member: Member, error: ApiError) -> None:
+    def record_request_failure(self, member: Member, error: ApiError) -> None:
         """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
         if isinstance(error, UpstreamError | UpstreamTimeoutError) and member.breaker.fail():
             _LOGGER.info("%s failed %s requests in a row and is left alone for a while", member.name, member.breaker.failures)
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             member.refused_requests += 1
         if isinstance(error, UpstreamConnectionError):
-            self.note_failure(member, error)
-        elif not self._note_refusal(member, error):
+            self.record_failure(member, error)
+        elif not self._record_refusal(member, error):
             self.notify_state(member.id)
 
-    def _note_refusal(self, member: Member, error: ApiError) -> bool:
+    def _record_refusal(self, member: Member, error: ApiError) -> bool:
         """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
         member.last_error, member.last_reason = error.log_text, error.message
         if isinstance(error, AuthenticationError | PermissionDeniedError):
@@ -325,7 +325,7 @@ class Pool:
             return True
         return False
 
-    def note_goodbye(self, member: Member) -> None:
+    def record_goodbye(self, member: Member) -> None:
         """It said that it goes. The next success brings it back, but not that of a check that was under way by then."""
         member.left_at = time.monotonic()
         self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
