@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC
 import random
 from typing import Any, override
 
@@ -22,6 +23,7 @@ from tests.support.fakes.upstream import (
     stalls,
     streams,
 )
+from zeroconf_ai.accounting.usage.totals import Subject, Totals
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source
@@ -40,6 +42,7 @@ from zeroconf_ai.protocol.errors import (
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.execution import router as router_module
 
 CALLER = Caller(Source.ASSIST, "test")
@@ -82,6 +85,35 @@ async def test_a_request_goes_all_the_way_and_back(engine: Engine, upstream: Ups
     assert "".join(data["choices"][0]["delta"].get("content", "") for data in text if data["choices"]) == "Hello"
     assert member.tally.usage == Usage(3, 2)
     assert member.active == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_record_after_a_failover_names_every_failed_attempt(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 0)
+    totals = Totals(UTC)
+    await engine.attach(Accounting(recorder=totals))
+    twice = StubBackend("a", UpstreamError("500"), UpstreamError("500"))
+    for backend in (twice, StubBackend("b", RateLimitError("429")), StubBackend("c")):
+        await engine.checker.check(engine.add(backend))
+    async with engine.run(chat(stream=stream), CALLER) as reply:
+        assert [attempt.backend_id for attempt in reply.attempts] == ["a", "b", "c"]
+        _ = [chunk async for chunk in reply.chunks()] if stream else reply.body
+    counts = {name: totals.of(Subject.BACKEND, name).total for name in "abc"}
+    assert {name: (one.requests, one.failed_attempts) for name, one in counts.items()} == {"a": (0, 2), "b": (0, 1), "c": (1, 0)}
+    assert (totals.household.total.requests, totals.household.total.errors) == (1, 0)
+
+
+async def test_record_of_a_broken_stream_counts_a_failed_attempt(engine: Engine) -> None:
+    totals = Totals(UTC)
+    await engine.attach(Accounting(recorder=totals))
+    await engine.checker.check(engine.add(StubBackend("a", [delta("Hel"), StreamBrokenError("cut")])))
+    with pytest.raises(StreamBrokenError):
+        async with engine.run(chat(stream=True), CALLER) as reply:
+            _ = [chunk async for chunk in reply.chunks()]
+    found = totals.of(Subject.BACKEND, "a").total
+    assert (found.requests, found.errors, found.failed_attempts) == (1, 1, 1)
 
 
 async def test_usage_is_asked_for_in_every_stream(engine: Engine) -> None:

@@ -16,7 +16,7 @@ import aiohttp
 
 from .accounting.admission import Admission, AdmissionControl, AdmissionRequest
 from .accounting.conversations.messages import BODY_LIMIT, ConversationStore
-from .accounting.usage.generation import Generation, Recorder
+from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
 from .protocol.demand import answer_count, answer_limit
@@ -156,6 +156,7 @@ class Engine:
         place: Permit | None = None
         reply: Reply | None = None
         bills: list[Bill] = []
+        failures: list[FailedAttempt] = []
         plan: Plan | None = None
         admission: Admission | None = None
         admission_control, bodies = self.admission_control, None
@@ -171,7 +172,7 @@ class Engine:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or {})
             if first is None:
                 place = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, first or caller, bills, plan)
+            reply = await self._route(request, first or caller, bills, plan, failures)
             if admission is not None:
                 reply.headers = admission.headers
             if self.bodies is not None and self.bodies.keep:
@@ -190,7 +191,7 @@ class Engine:
                 if place is not None:
                     place.release()
                 if self.recorder is not None or admission is not None:
-                    generation = record_of(request, caller, reply, bills, refusal, created, started)
+                    generation = record_of(request, caller, reply, bills, failures, refusal, created, started)
                     if admission_control is not None and admission is not None:
                         self._settle(admission_control, admission, generation, bills)
                     if self.recorder is not None:
@@ -305,11 +306,13 @@ class Engine:
         before, member.month_cost = member.month_cost, admission_control.month_cost(backend_id)
         return (before >= limit) != (member.month_cost >= limit)
 
-    async def _route(self, request: Request, caller: Caller, bills: list[Bill], plan: Plan | None) -> Reply:
+    async def _route(
+        self, request: Request, caller: Caller, bills: list[Bill], plan: Plan | None, failures: list[FailedAttempt]
+    ) -> Reply:
         """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
         token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy, bills, plan)
+            return await self._router.route(request, self.policy, bills, plan, failures)
         finally:
             _ON_BEHALF_OF.reset(token)
 

@@ -99,6 +99,7 @@ async def test_the_numbers_of_a_group(store: AccountingStore) -> None:
         "cancelled": 0,
         "estimated": 1,
         "priced": 2,
+        "failed_attempts": 0,
         "tokens_prompt": 20,
         "tokens_completion": 10,
         "tokens_cached": 4,

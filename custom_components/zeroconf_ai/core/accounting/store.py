@@ -30,6 +30,7 @@ from .storage.write_queue import WriteQueue
 from .usage import export, ledger, rollups
 from .usage.export import Format, Rows
 from .usage.ledger import COLUMNS, Ledger
+from .usage.opening_balances import OpeningBalances
 from .usage.rollups import FORGOTTEN, Group
 from .usage.summary import day_of
 from .usage.totals import Totals
@@ -59,6 +60,7 @@ class AccountingStore:
         self.totals = Totals(zone)
         self._totals_read = time.monotonic()
         self.ledger = Ledger(database, self._write_queue, self.totals)
+        self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
         self.bodies = ConversationStore(database, self._write_queue, keep=keep_bodies)
         self.sessions = SessionTable(database, self._write_queue)
@@ -257,6 +259,7 @@ class AccountingStore:
             await self.keys.refresh()
             await self.budgets.refresh()
             await self.ledger.refresh(self._is_key)
+            await self.opening_balances.load()
             await self._read_loss()
         except (ValueError, TypeError) as err:
             message = f"The database {self._database.name} contains invalid data ({type(err).__name__})."

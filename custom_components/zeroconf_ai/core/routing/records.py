@@ -8,7 +8,7 @@ import time
 import orjson
 
 from ..accounting.conversations.messages import StoredExchange
-from ..accounting.usage.generation import Generation, Outcome
+from ..accounting.usage.generation import FailedAttempt, Generation, Outcome
 from ..protocol.errors import ApiError
 from ..protocol.prices import DEFAULT_CURRENCY
 from ..protocol.request import Request
@@ -54,18 +54,22 @@ def record_of(
     caller: Caller,
     reply: Reply | None,
     bills: Sequence[Bill],
+    failures: Sequence[FailedAttempt],
     refusal: ApiError | None,
     created: float,
     started: float,
 ) -> Generation:
     """The record of a request that came at `created` (`time.time()`) and `started` (`time.perf_counter()`).
 
-    One that neither came to its end nor failed was given up. `refusal` is why it was not answered.
+    One that neither came to its end nor failed was given up. `refusal` is why it was not answered; `failures` are the attempts
+    that failed before an answer began.
     """
     failure = (reply and reply.failure) or refusal
     answered = reply is not None and reply.finished and reply.failure is None
     bill = bills[-1] if bills else None
     charge = total(bills)
+    if reply is not None and reply.failure is not None:
+        failures = (*failures, FailedAttempt(reply.backend_id, reply.backend_name, reply.model))
     return Generation(
         id=request.request_id or f"gen_{token_hex(16)}",
         created=created,
@@ -91,6 +95,7 @@ def record_of(
         key_id=caller.key_id,
         user_id=caller.user_id,
         address=caller.address,
+        failed_attempts=failures,
     )
 
 

@@ -16,9 +16,10 @@ import pytest
 from zeroconf_ai.accounting.storage import tables
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import rollups as rollups_module
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome
+from zeroconf_ai.accounting.usage.generation import FailedAttempt, Generation, Outcome
 from zeroconf_ai.accounting.usage.rollups import OTHER, Group
 from zeroconf_ai.accounting.usage.summary import NUMBERS, Aggregate
+from zeroconf_ai.accounting.usage.totals import Subject
 from zeroconf_ai.protocol.usage import Usage
 
 from ..conftest import FreshDatabase, Make
@@ -106,6 +107,29 @@ async def test_a_day_is_the_home_s_whatever_its_hours(file: Path, make: Make, zo
     assert told == {f"{day - timedelta(days=1)}": 1, f"{day}": 3, f"{day + timedelta(days=1)}": 1}
     [month] = await store.ledger.usage(day.replace(day=1), day)
     assert month.aggregate.requests == (3 if day.day == 1 else 4)
+    await store.close()
+
+
+async def test_failed_attempts_are_in_the_sums_of_the_backends_that_failed(fresh_database: FreshDatabase, make: Make) -> None:
+    store = await AccountingStore.open(fresh_database.url)
+    failed = [FailedAttempt("a", "Attic", "small"), FailedAttempt("a", "Attic", "small"), FailedAttempt("c", "Cellar", "large")]
+    store.ledger.record(make("1", backend_id="b", backend_name="Box", model="m", key_id="k", failed_attempts=failed))
+    store.ledger.record(make("2", outcome=Outcome.ERROR, failed_attempts=failed[2:]))
+    expected = {"": (1, 0), "a": (0, 2), "b": (1, 0), "c": (0, 2)}
+    for _ in range(2):
+        uses = await store.ledger.usage(*ALWAYS, (Group.BACKEND,))
+        counted = {use.group[Group.BACKEND]: (use.aggregate.requests, use.aggregate.failed_attempts) for use in uses}
+        assert counted == expected
+        assert [use.labels.get(Group.BACKEND, "") for use in uses] == ["", "Attic", "Box", "Cellar"]
+        totals = {name: store.totals.of(Subject.BACKEND, name).today for name in "abc"}
+        assert {name: (one.requests, one.failed_attempts) for name, one in totals.items()} == {
+            name: counts for name, counts in expected.items() if name
+        }
+        of_key = await store.ledger.usage(*ALWAYS, (Group.KEY,))
+        assert {use.group[Group.KEY]: use.aggregate.failed_attempts for use in of_key} == {"": 1, "k": 3}
+        assert store.totals.household.total.failed_attempts == store.totals.household.month.failed_attempts == 4
+        await store.close()
+        store = await AccountingStore.open(fresh_database.url)
     await store.close()
 
 

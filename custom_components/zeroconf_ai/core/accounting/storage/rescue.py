@@ -33,6 +33,7 @@ _MAGIC = b"SQLite format 3\0"
 _PAGE_BYTES = 4096
 _HEADER_BYTES = 100
 _TABLES = (keys, budgets, accounts, rollups, key_rollups, key_months, audit)
+"""Without opening balances: recorded anew, they make up for the usage rows that are lost."""
 
 
 @dataclass(frozen=True, slots=True)

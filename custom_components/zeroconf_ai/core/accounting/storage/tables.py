@@ -132,6 +132,7 @@ def _numbers() -> list[Column[Any]]:
         Column("first_tokens", BigInteger, nullable=False),
         Column("duration", Double, nullable=False),
         Column("first_token", Double, nullable=False),
+        Column("failed_attempts", BigInteger, nullable=False, server_default="0"),
     ]
 
 
@@ -165,6 +166,16 @@ key_months = Table(
     sqlite_with_rowid=False,  # dialect spot: keeps the rows of a month adjacent
 )
 """The sums of `key_rollups` by month, key, user and currency only: few rows per key for any number of models."""
+
+opening_balances = Table(
+    "opening_balances",
+    metadata,
+    Column("backend_id", Text, primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(8), nullable=False),
+)
+"""What Home Assistant's sensors of a backend show in addition to the sums (`usage.opening_balances`)."""
 
 conversations = Table(
     "conversations",

@@ -17,6 +17,7 @@ from ...protocol.values import NANO
 from .rollups import OTHER, Group, UsageRow
 from .summary import TOKEN_CLASSES, Aggregate
 
+_COUNTS = ("requests", "errors", "cancelled", "estimated", "priced", "failed_attempts")
 type Row = Mapping[str, Any]
 type Rows = Sequence[Row]
 
@@ -142,7 +143,7 @@ def _group(use: UsageRow) -> dict[str, str]:
 
 def _counts(aggregate: Aggregate) -> dict[str, Any]:
     tokens = {f"tokens_{name.removesuffix('_tokens')}": getattr(aggregate, name) for name in TOKEN_CLASSES}
-    counts = {name: getattr(aggregate, name) for name in ("requests", "errors", "cancelled", "estimated", "priced")}
+    counts = {name: getattr(aggregate, name) for name in _COUNTS}
     means = {
         "mean_duration_ms": _mean(aggregate.duration, aggregate.requests),
         "mean_latency_ms": _mean(aggregate.first_token, aggregate.first_tokens),

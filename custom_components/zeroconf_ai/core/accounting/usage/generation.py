@@ -1,9 +1,10 @@
 """`Generation`: the usage record of one request."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import override
+from typing import NamedTuple, override
 
 from ...protocol.usage import Usage
 
@@ -15,6 +16,14 @@ class Outcome(StrEnum):
     ERROR = "error"
     CANCELLED = "cancelled"
     """The client disconnected."""
+
+
+class FailedAttempt(NamedTuple):
+    """An attempt of a request that failed, also if another attempt answered the request."""
+
+    backend_id: str
+    backend_name: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,8 @@ class Generation:
     user_id: str | None = None
     """The Home Assistant id of the user who made the request."""
     address: str | None = None
+    failed_attempts: Sequence[FailedAttempt] = ()
+    """Counted in the sums of their backends; not stored with the record."""
 
 
 @dataclass(frozen=True, slots=True)

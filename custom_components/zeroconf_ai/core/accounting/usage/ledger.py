@@ -29,7 +29,7 @@ COLUMNS = [str(column.name) for column in _COLUMNS]
 _ORDER = (generations.c.created, generations.c.row_id)
 _PAGE_ROWS = 1_000
 _TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
-_PLAIN = [field.name for field in fields(Generation) if field.name != "usage"]
+_PLAIN = [field.name for field in fields(Generation) if field.name not in ("usage", "failed_attempts")]
 
 
 class Ledger(Recorder, QueuedWriter):
@@ -56,7 +56,7 @@ class Ledger(Recorder, QueuedWriter):
         if len(self._pending) + len(self._in_flight) >= PENDING_LIMIT:
             self._drop(1)
             return
-        self.totals.add(generation)
+        self.totals.record(generation)
         self._pending.append(generation)
         self._write_queue.request_flush()
 

@@ -82,24 +82,10 @@ class Rollups:
         """Add records to the day of their arrival in a time zone."""
         fine: _Rows = {}
         for record in records:
-            day = day_of(record.created, zone)
-            key = (
-                day,
-                _id(record.source),
-                self._model(day, record.model),
-                _id(record.backend_id),
-                bounded(record.currency)[:CURRENCY_LIMIT],
-                _id(record.key_id),
-                _id(record.user_id),
-            )
-            found = fine.get(key)
-            if found is None:
-                found = fine[key] = (Aggregate(), {"backend_name": None, "key_name": None})
-            found[0].add(record)
-            if record.backend_name is not None:
-                found[1]["backend_name"] = bounded(record.backend_name)
-            if record.key_id is not None:
-                found[1]["key_name"] = bounded(record.caller)
+            self._row_of(fine, record, zone, record.model, record.backend_id, record.backend_name).add(record)
+            for attempt in record.failed_attempts:
+                row = self._row_of(fine, record, zone, attempt.model, attempt.backend_id, attempt.backend_name)
+                row.failed_attempts += 1
         coarse: _Rows = {}
         months: _Rows = {}
         for key, (aggregate, names) in fine.items():
@@ -109,6 +95,33 @@ class Rollups:
         for table, texts, rows in ((rollups, _COARSE, coarse), (key_rollups, _FINE, fine), (key_months, _MONTHLY, months)):
             # In a fixed order, so that two gateways writing at the same time cannot deadlock.
             add_up(connection, table, [_row(texts, key, *rows[key]) for key in sorted(rows)], latest=_latest(table))
+
+    def _row_of(
+        self,
+        fine: _Rows,
+        record: Generation,
+        zone: tzinfo,
+        model: str | None,
+        backend_id: str | None,
+        backend_name: str | None,
+    ) -> Aggregate:
+        """The sums to which a record, or an attempt of it at another backend, belongs."""
+        day = day_of(record.created, zone)
+        key = (
+            day,
+            _id(record.source),
+            self._model(day, model),
+            _id(backend_id),
+            bounded(record.currency)[:CURRENCY_LIMIT],
+            _id(record.key_id),
+            _id(record.user_id),
+        )
+        aggregate, names = fine.setdefault(key, (Aggregate(), {"backend_name": None, "key_name": None}))
+        if backend_name is not None:
+            names["backend_name"] = bounded(backend_name)
+        if record.key_id is not None:
+            names["key_name"] = bounded(record.caller)
+        return aggregate
 
     def _model(self, day: date, name: str | None) -> str:
         if day != self._day:

@@ -26,6 +26,7 @@ class Aggregate:
 
     requests: int = 0
     errors: int = 0
+    """Requests that failed."""
     cancelled: int = 0
     estimated: int = 0
     """Requests with estimated tokens because the upstream reported none."""
@@ -39,6 +40,8 @@ class Aggregate:
     cache_write_1h_tokens: int = 0
     first_tokens: int = 0
     """Requests with a first token."""
+    failed_attempts: int = 0
+    """Failed attempts to answer, including those followed by a failover. `add` leaves them out: they belong to other backends."""
     costs: dict[str, int] = field(default_factory=dict)
     duration: float = 0.0
     """Sum of the seconds from arrival to end."""

@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
+from typing import override
 
 from sqlalchemy import Connection
 
 from . import rollups
-from .generation import Generation
+from .generation import Generation, Recorder
 from .rollups import FORGOTTEN, OTHER, Group
 from .summary import Aggregate, day_of, month_end
 
 SUBJECT_LIMIT = 20_000
 """Maximum number of backends, keys and users each; the rest is summed as `OTHER`."""
+
+_PERIODS = ("total", "month", "today")
+"""From the longest to the shortest."""
 
 
 class Subject(StrEnum):
@@ -37,11 +41,11 @@ class UsageSummary:
         return UsageSummary(self.today.copy(), self.month.copy(), self.total.copy())
 
 
-class Totals:
-    """Sums of the rollups and of unwritten records. Not thread-safe: all calls come from one event loop."""
+class Totals(Recorder):
+    """Sums of the rollups and of unwritten records; without a database, of all records. Used on one event loop."""
 
     def __init__(self, zone: tzinfo, now: Callable[[tzinfo], datetime] = datetime.now) -> None:
-        """Empty until `replace` is called. Days begin at midnight in `zone`."""
+        """Starts empty. Days begin at midnight in `zone`."""
         self._zone = zone
         self._now = now
         self._date = now(zone).date()
@@ -82,23 +86,24 @@ class Totals:
         """The ids with recorded usage."""
         return list(self._subjects[subject])
 
-    def add(self, generation: Generation) -> None:
-        """Add a record."""
+    @override
+    def record(self, generation: Generation) -> None:
         self._roll_over()
-        day = day_of(generation.created, self._zone)
-        for summary in (
+        of_caller = (
             self._household,
-            self._summary(Subject.BACKEND, generation.backend_id),
             self._summary(Subject.KEY, generation.key_id),
             self._summary(Subject.USER, generation.user_id),
-        ):
-            if summary is None:
-                continue
-            summary.total.add(generation)
-            if (day.year, day.month) == (self._date.year, self._date.month):
-                summary.month.add(generation)
-            if day == self._date:
-                summary.today.add(generation)
+        )
+        periods = _periods_of(day_of(generation.created, self._zone), self._date)
+        for summary in (*of_caller, self._summary(Subject.BACKEND, generation.backend_id)):
+            if summary is not None:
+                for period in periods:
+                    getattr(summary, period).add(generation)
+        for attempt in generation.failed_attempts:
+            for summary in (*of_caller, self._summary(Subject.BACKEND, attempt.backend_id)):
+                if summary is not None:
+                    for period in periods:
+                        getattr(summary, period).failed_attempts += 1
 
     def replace(self, read: Totals, pending: Iterable[Generation], known: Callable[[str], bool]) -> None:
         """Replace the sums by those `read`, and add the `pending` records. Keys that are not `known` are merged into `OTHER`."""
@@ -109,12 +114,12 @@ class Totals:
         self._household, self._subjects = read._household, read._subjects
         self.stale = False
         for generation in pending:
-            self.add(generation)
+            self.record(generation)
         keys = self._subjects[Subject.KEY]
         for key_id in [key_id for key_id in keys if key_id != OTHER and not known(key_id)]:
             summary = keys.pop(key_id)
             other = keys.setdefault(OTHER, UsageSummary())
-            for name in ("today", "month", "total"):
+            for name in _PERIODS:
                 getattr(other, name).merge(getattr(summary, name))
 
     def read(self, connection: Connection) -> Totals:
@@ -156,3 +161,10 @@ class Totals:
             summary.today = Aggregate()
             if month:
                 summary.month = Aggregate()
+
+
+def _periods_of(day: date, today: date) -> tuple[str, ...]:
+    """The periods of `UsageSummary` to which a day belongs."""
+    if day == today:
+        return _PERIODS
+    return _PERIODS[:2] if (day.year, day.month) == (today.year, today.month) else _PERIODS[:1]

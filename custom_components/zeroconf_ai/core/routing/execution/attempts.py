@@ -6,6 +6,7 @@ import time
 from typing import NoReturn
 
 from ...accounting.conversations.sessions import SessionRow
+from ...accounting.usage.generation import FailedAttempt
 from ...protocol.errors import (
     ApiError,
     LoopDetectedError,
@@ -39,6 +40,8 @@ class RequestAttempts:
     """`time.monotonic()` until which it waits for its turn."""
     bills: list[Bill] = field(default_factory=list)
     """Of every sending that a backend may charge for."""
+    failures: list[FailedAttempt] = field(default_factory=list)
+    """Every sending that failed, repeated ones included."""
     attempts: list[Attempt] = field(default_factory=list)
     errors: list[ApiError] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)

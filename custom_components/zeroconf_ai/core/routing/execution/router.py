@@ -5,6 +5,7 @@ import itertools
 import logging
 import time
 
+from ...accounting.usage.generation import FailedAttempt
 from ...backends.base import Answer
 from ...protocol.errors import (
     ApiError,
@@ -67,15 +68,27 @@ class Router:
         self._turn = itertools.count(1)
 
     async def route(
-        self, request: Request, policy: Policy | None = None, bills: list[Bill] | None = None, plan: Plan | None = None
+        self,
+        request: Request,
+        policy: Policy | None = None,
+        bills: list[Bill] | None = None,
+        plan: Plan | None = None,
+        failures: list[FailedAttempt] | None = None,
     ) -> Reply:
         """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's.
 
         `bills` takes the bill of every sending that a backend may charge for, also where it never answered. `plan` is that of
-        the request's admission.
+        the request's admission. `failures` takes every attempt that fails before an answer begins.
         """
         stay = self._sessions.find(request)
-        journey = RequestAttempts(request, policy or Policy(), stay, time.monotonic() + MAX_WAIT, [] if bills is None else bills)
+        journey = RequestAttempts(
+            request,
+            policy or Policy(),
+            stay,
+            time.monotonic() + MAX_WAIT,
+            [] if bills is None else bills,
+            [] if failures is None else failures,
+        )
         await self._wait_for_its_own(journey)
         try:
             found = None if plan is None else plan.candidates(request, journey.policy)
@@ -187,6 +200,7 @@ class Router:
             member.active -= 1
             if isinstance(err, ApiError):
                 member.tally.errors += 1
+                journey.failures.append(FailedAttempt(member.id, member.name, candidate.model))
             self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()
