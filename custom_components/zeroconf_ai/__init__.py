@@ -22,6 +22,7 @@ from .entity import provider_device
 from .flows.offers import async_get_offers
 from .gateway.runtime import async_close_metered_backends, async_setup_gateway, async_unload_gateway, gateway_runtime
 from .provider.coordinator import ProviderCoordinator
+from .provider.first_check import take_check
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 
@@ -77,7 +78,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     entry.runtime_data = ProviderRuntime(backend, member, coordinator, device.id)
     coordinator.start()
     if hass.is_running:
-        await coordinator.first_check()
+        await coordinator.first_check(take_check(hass, backend.endpoint))
     else:  # start-up must not wait for a machine that may be asleep
         entry.async_create_background_task(hass, coordinator.first_check(), name=f"{DOMAIN} first check {entry.title}")
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

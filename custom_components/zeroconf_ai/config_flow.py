@@ -69,6 +69,7 @@ from .flows.provider_schemas import (
     model_ids,
     suggest,
 )
+from .provider.first_check import keep_check
 
 
 class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
@@ -449,6 +450,7 @@ class ZeroconfAIConfigFlow(GatewayFlow, domain=DOMAIN):
             CONF_API_KEY: key,
             CONF_VERIFY_SSL: verify,
         }
+        keep_check(self.hass, found.endpoint, found.check)
         return self.async_create_entry(
             title=title,
             data={name: value for name, value in data.items() if value is not None},

@@ -1,7 +1,8 @@
 """What the coordinators share: they hear of every change in the engine's pool, and tell no more of it than anybody can watch.
 
-A request changes the load several times, and there may be hundreds of requests in a second: each change only sets a flag. Entities are told
-of all of it together once a second, except of what somebody waits for: that a provider went away, is back, or needs its owner.
+A request changes the load several times, and there may be hundreds of requests in a second: each change only sets a flag.
+Entities are told of all of it together once a second, except of what somebody waits for: that a provider went away, is back, or
+needs its owner.
 """
 
 from abc import abstractmethod

@@ -112,6 +112,22 @@ async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeP
     assert hass.states.get("conversation.gpu_box_agent") is not None
 
 
+async def test_provider_that_is_confirmed_is_probed_by_the_flow_alone(hass: HomeAssistant, provider: FakeProvider) -> None:
+    provider.status = {"queue": {"active": 1, "depth": 0, "max_concurrent": 3}}
+    result = await discover(hass, announced(provider))
+    provider.paths.clear()
+    entry = (await submit(hass, result))["result"]
+    await hass.async_block_till_done()
+    assert provider.paths.count("/v1/models") == provider.paths.count("/v1/status") == 1
+    assert provider.paths[-1] != "/v1/health"  # the set-up of the entry asks nothing
+    member = entry.runtime_data.member
+    assert (member.online, member.known, member.latency is not None) == (True, True, True)
+    assert [model.id for model in member.models] == ["test-model"]
+    assert member.limiter.limit == 3
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert provider.paths.count("/v1/models") == 2  # a later set-up asks again
+
+
 async def test_markup_in_an_advertisement_is_shown_as_text(hass: HomeAssistant, provider: FakeProvider) -> None:
     picture = "![x](http://evil.example/p.png)"
     provider.models = [{"id": f"m{picture}"}, {"id": "<img src=http://evil.example/p.png>"}, {"id": "qwen3\u202e:8b"}]

@@ -90,6 +90,11 @@ def _dumps(value: Mapping[str, Any]) -> str:
         return json_dumps({"error": f"This cannot be given as JSON: {err}"})
 
 
+def has_attachments(content: Iterable[conversation.Content]) -> bool:
+    """Whether `read_attachments` has a file to read."""
+    return any(item.attachments for item in content if isinstance(item, conversation.UserContent))
+
+
 def read_attachments(content: Iterable[conversation.Content]) -> dict[Path, Message]:
     """Read every attachment into the part that stands for it: pictures and PDF. Blocks: run it in the executor.
 

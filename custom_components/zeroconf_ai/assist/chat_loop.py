@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 import logging
+from pathlib import Path
 from typing import Any
 
 import voluptuous as vol
@@ -37,6 +38,7 @@ from ..core.routing.execution.reply import Reply
 from ..core.routing.execution.sessions import session_key
 from ..errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
 from .chat_log import (
+    has_attachments,
     match_tool_name,
     messages_to_json,
     parse_arguments,
@@ -106,7 +108,9 @@ class ChatLoop:
         The text is empty where the model did what was asked for with its tools and says nothing about it. Raises an ApiError, or
         a HomeAssistantError with a translation key, where there is no answer; `progress` says then how far it came.
         """
-        files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
+        files: dict[Path, dict[str, Any]] = {}
+        if has_attachments(chat_log.content):
+            files = await self.hass.async_add_executor_job(read_attachments, chat_log.content)
         body = self._body(chat_log)
         progress = progress or AnswerProgress()
         schema: dict[str, Any] | None = None

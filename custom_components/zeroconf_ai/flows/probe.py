@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 import re
+import time
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -24,7 +25,8 @@ from ..core.protocol.errors import (
 from ..core.protocol.models import ModelInfo, best_model
 from ..core.protocol.reasons import status_reason
 from ..core.protocol.record import PROTOCOL_MAJOR, ServiceRecord
-from ..core.protocol.status import Health
+from ..core.protocol.status import Health, ProviderStatus
+from ..core.routing.pool.health import CheckResult
 
 DEFAULT_PORT = 8000
 """The first port of the range that the protocol recommends: tried where an address names none."""
@@ -73,6 +75,14 @@ class Found:
     """The model that a new agent starts with."""
     id: str | None
     """Who it says it is; None for a server that names no identity."""
+    status: ProviderStatus | None
+    latency: float
+    """Seconds that the health check took."""
+
+    @property
+    def check(self) -> CheckResult:
+        """The answers as the result of a health check."""
+        return CheckResult(self.health, self.models, self.status, self.latency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +150,10 @@ async def survey(
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
     backend = ZeroconfAIBackend(session, BackendInfo(name, name, announced_models=announced), endpoint)
+    started = time.perf_counter()
     try:
         health = await backend.health()
+        latency = time.perf_counter() - started
         models = await backend.models()
     except ApiError as err:
         raise problem_of(err, keyed=endpoint.key is not None) from err
@@ -157,7 +169,7 @@ async def survey(
     best = best_model(models)
     if best is None:
         raise Problem(NO_MODELS)
-    return Found(endpoint, health, models, best, identity)
+    return Found(endpoint, health, models, best, identity, status, latency)
 
 
 async def find(

@@ -39,6 +39,7 @@ from ..core.lan.reprobe import Reprober
 from ..core.protocol.record import ServiceRecord
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import RoutingEvent
+from ..core.routing.pool.health import CheckResult
 from ..core.routing.pool.pool import Member, Wake
 from ..data import DATA, confirmed_of, endpoint_of
 from ..pool_coordinator import MemberCoordinator
@@ -112,10 +113,17 @@ class ProviderCoordinator(MemberCoordinator):
             entry.async_on_unload(partial(self._discovery.kept_ids.discard, provider_id))
         entry.async_on_unload(self.async_add_listener(_keep_alive_listener))
 
-    async def first_check(self) -> None:
-        """Check the provider for the first time, at its currently advertised address."""
+    async def first_check(self, result: CheckResult | None = None) -> None:
+        """Check the provider for the first time, at its currently advertised address.
+
+        `result` is a check that has just been made at the entry's address. It counts unless the provider is advertised elsewhere.
+        """
         provider = self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
-        if provider is None:
+        if result is not None and (provider is None or self.backend.base_url in provider.record.base_urls()):
+            self._engine.checker.record(self.member, result)
+            self._update_from_member()
+            self.async_set_updated_data(None)
+        elif provider is None:
             await self.async_refresh()
         else:
             await self._on_advertisement()

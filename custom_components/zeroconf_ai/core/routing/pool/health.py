@@ -1,45 +1,67 @@
-"""Asks a backend how it is, what it serves and how busy it is. Never at a cost, never delaying another backend's answer."""
+"""Health checks: whether a backend answers, what it serves and how busy it is. They cost nothing and do not delay each other."""
 
 import asyncio
+from dataclasses import dataclass
 import time
 
 from ...protocol.errors import ApiError, AuthenticationError, UnavailableError, UpstreamError
+from ...protocol.models import ModelInfo
+from ...protocol.status import Health, ProviderStatus
 from .pool import Member, Pool
 
 MODELS_SECONDS = 300.0
-"""A models list is asked for again after so long, and whenever the provider announces another one or comes back."""
+"""A model list is read again after this time, when the provider advertises other models, and when it is back online."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The answers of a healthy backend."""
+
+    health: Health
+    models: tuple[ModelInfo, ...]
+    status: ProviderStatus | None
+    latency: float
+    """Seconds that the health check took."""
 
 
 class HealthChecker:
-    """Keeps the pool's picture of each member true. One check at a time for each member: who comes second shares it."""
+    """Checks members and writes the results into the pool. Concurrent checks of one member share one check."""
 
     def __init__(self, pool: Pool) -> None:
-        """`pool` holds what is found."""
+        """`pool` gets the results."""
         self._pool = pool
         self._running: dict[str, asyncio.Task[None]] = {}
         self._models_at: dict[str, float] = {}
 
     async def check(self, member: Member, *, models: bool = False) -> None:
-        """Check one member now; `models` asks for its models even where they are fresh. Never raises for its failures."""
+        """Check one member now; `models` reads its models even if they are fresh. A failed check raises nothing."""
         if models:
             if (running := self._running.get(member.id)) is not None:
-                await asyncio.wait([running])  # it may be past the models
+                await asyncio.wait([running])  # it may have read the models already
             self.forget_models(member)
         task = self._running.get(member.id)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._check(member), name=f"zeroconf_ai health {member.id}")
             self._running[member.id] = task
             task.add_done_callback(lambda _: self._running.pop(member.id, None))
-        await asyncio.wait([task])  # cancelling one who waits leaves the check to the others
+        await asyncio.wait([task])  # cancelling one caller does not cancel the check for the others
         if not task.cancelled():
             task.result()
 
+    def record(self, member: Member, result: CheckResult) -> None:
+        """Record a check that somebody else made just now."""
+        self._record_models(member, result.models)
+        member.status = result.status
+        member.update_slots()
+        member.health = result.health
+        self._pool.record_success(member, latency=result.latency)
+
     def forget_models(self, member: Member) -> None:
-        """Ask for its models at the next check."""
+        """Read its models at the next check."""
         self._models_at.pop(member.id, None)
 
     async def close(self, backend_id: str | None = None) -> None:
-        """End the checks of one member, or of all."""
+        """Cancel the checks of one member, or of all."""
         tasks = [task for key, task in self._running.items() if backend_id in (None, key)]
         for task in tasks:
             task.cancel()
@@ -52,7 +74,7 @@ class HealthChecker:
         was_online = member.online and member.known
         try:
             health = await member.backend.health()
-        except UnavailableError as err:  # a 503 of this path is no full queue: it says that it cannot serve
+        except UnavailableError as err:  # a 503 of the health endpoint means that the backend cannot serve, not that it is busy
             self._pool.record_failure(member, err.as_type(UpstreamError, err.message))
             return
         except ApiError as err:
@@ -62,9 +84,7 @@ class HealthChecker:
         stale = time.monotonic() - self._models_at.get(member.id, -MODELS_SECONDS) >= MODELS_SECONDS
         if stale or not was_online:
             try:
-                own_id = self._pool.own_id  # what another gateway has from this one would keep itself alive between the two
-                member.models = tuple(model for model in await member.backend.models() if own_id not in model.via)
-                self._models_at[member.id] = time.monotonic()
+                self._record_models(member, await member.backend.models())
             except ApiError as err:
                 self._pool.record_failure(member, err)
                 return
@@ -77,6 +97,11 @@ class HealthChecker:
         except ApiError as err:
             member.last_error, member.last_reason = err.log_text, err.message
         if member.left_at > begun:
-            return  # it answered while it was going
+            return  # it said goodbye during the check
         member.health = health
         self._pool.record_success(member, latency=latency)
+
+    def _record_models(self, member: Member, models: tuple[ModelInfo, ...]) -> None:
+        """Without this gateway's own models: two gateways would otherwise keep listing each other's after they are gone."""
+        member.models = tuple(model for model in models if self._pool.own_id not in model.via)
+        self._models_at[member.id] = time.monotonic()
