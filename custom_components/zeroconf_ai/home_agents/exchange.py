@@ -28,7 +28,7 @@ from ..core.protocol import json
 from ..core.protocol.chunks import Delta
 from ..core.protocol.errors import NotFoundError, StreamBrokenError, UpstreamError, redact
 from ..core.protocol.usage import Usage
-from ..core.protocol.values import mapping, whole
+from ..core.protocol.values import mapping, parse_count
 from ..errors import STREAM_BROKEN
 from .prompt import Prompt, Structure
 
@@ -226,7 +226,7 @@ def _usage(trace: ConversationTrace) -> Usage | None:
         stats = mapping(mapping(event.data).get("stats"))
         if not stats:
             continue
-        counted = Usage(*(whole(stats.get(f"{name}_tokens")) for name in ("input", "output", "cached_input")))
+        counted = Usage(*(parse_count(stats.get(f"{name}_tokens")) for name in ("input", "output", "cached_input")))
         used = counted if used is None else used + counted
     return used
 

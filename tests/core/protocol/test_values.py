@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from zeroconf_ai.protocol.errors import InvalidRequestError
-from zeroconf_ai.protocol.values import NANO, clean, encodable, mapping, money, whole
+from zeroconf_ai.protocol.values import NANO, clean, encodable, mapping, money, parse_count
 
 anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.just("9" * 5000)
 
 
 @given(anything)
 def test_nothing_makes_a_reader_fail(value: object) -> None:
-    assert 0 <= whole(value) <= 10**15
+    assert 0 <= parse_count(value) <= 10**15
     amount = money(value)
     assert amount is None or 0 <= amount <= 10**9 * NANO
     assert isinstance(mapping(value), dict)
@@ -49,7 +49,7 @@ def test_money_is_counted_in_nano_units(value: object, amount: int | None) -> No
 
 @pytest.mark.parametrize(("value", "count"), [(5, 5), (5.9, 5), (-1, 0), (True, 0), ("5", 0), (float("nan"), 0), (10**16, 0)])
 def test_counts_are_whole_and_never_negative(value: object, count: int) -> None:
-    assert whole(value) == count
+    assert parse_count(value) == count
 
 
 @given(st.text(st.characters()) | st.just("caf\udce9 \ud83d"))

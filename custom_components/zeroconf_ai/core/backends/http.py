@@ -18,7 +18,7 @@ from ..protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
     error_from_response,
-    error_words,
+    error_message,
     redact,
 )
 from ..protocol.reasons import connection_reason
@@ -274,7 +274,7 @@ class HttpAnswer(Answer):
         return self._error(chunk.data) if named or chunk.data.get("error") else None
 
     def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
-        return reported(self._upstream.name, redact(error_words(data), self._upstream.secrets))
+        return reported(self._upstream.name, redact(error_message(data), self._upstream.secrets))
 
 
 def broken_off(name: str, err: Exception) -> StreamBrokenError:

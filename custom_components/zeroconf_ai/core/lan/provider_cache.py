@@ -12,7 +12,7 @@ import orjson
 
 from ..protocol import json
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
-from ..protocol.values import clean, mapping, whole
+from ..protocol.values import clean, mapping, parse_count
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class CachedProvider:
         """Parse one entry of the file; None if it is invalid."""
         entry = mapping(data)
         provider_id, name, base_url = (clean(entry.get(key) or "") for key in ("id", "name", "base_url"))
-        found = cls(provider_id, name, base_url, whole(entry.get("priority"), largest=65535))
+        found = cls(provider_id, name, base_url, parse_count(entry.get("priority"), largest=65535))
         return found if found.id and found.name and _is_url(found.base_url) else None
 
 

@@ -1,9 +1,9 @@
-"""Reduces a network address to the subscriber that is counted."""
+"""Reduces a network address to the subscriber to which limits per address apply."""
 
 from ipaddress import IPv6Address, ip_address
 
 _IPV6_SUBSCRIBER_BITS = 64
-"""An IPv6 host chooses among 2^64 addresses of its network as it likes (RFC 8981): the network is what is counted."""
+"""An IPv6 host may use any of the 2^64 addresses of its network (RFC 8981), so limits apply to the network."""
 
 
 def subscriber(address: str | None) -> str:

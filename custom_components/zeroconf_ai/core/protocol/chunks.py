@@ -1,4 +1,4 @@
-"""An answer in the inner language: chunks of a stream, and what is read from them whatever server made them."""
+"""An answer in the internal format: chunks of a stream, parsed tolerantly, and the message that they make."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _NULL = re.compile(rb"\s*:\s*null")
 
 
 class Chunk:
-    """One `chat.completion.chunk`. The bytes of an OpenAI-speaking server are kept as they came and parsed when asked for."""
+    """One `chat.completion.chunk`. The bytes of an OpenAI-compatible server are kept and parsed only when needed."""
 
     __slots__ = ("_data", "raw")
 
@@ -29,14 +29,14 @@ class Chunk:
 
     @classmethod
     def of(cls, data: dict[str, Any], raw: bytes | None = None) -> Self:
-        """A chunk from an object made here, or from the parsed object of `raw`."""
+        """A chunk from an object, which is serialized, or from `raw` and its parsed object."""
         chunk = cls(orjson.dumps(data) if raw is None else raw)
         chunk._data = data
         return chunk
 
     @property
     def data(self) -> dict[str, Any]:
-        """The parsed object; empty where the bytes are no JSON object."""
+        """The parsed object; empty if the bytes are not a JSON object."""
         if self._data is None:
             try:
                 parsed = json.loads(self.raw)
@@ -47,24 +47,24 @@ class Chunk:
 
     @property
     def usage(self) -> Usage | None:
-        """The usage that it carries. Chunks without one, or with null (OpenAI's all but the last), are not parsed."""
+        """The chunk's usage, or None. Chunks without usage or with null (OpenAI's all but the last) are not parsed."""
         return Usage.parse(self.data.get("usage")) if _has_usage(self.raw) else None
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the model stopped, where it says so here; of the first choice."""
+        """The finish reason of the first choice, or None."""
         return _finish_reason(_first_choice(self.data))
 
     @override
     def __repr__(self) -> str:
-        """Sizes only: what people say does not belong into a log."""
+        """The size only: logs must not contain prompts and answers."""
         return f"<Chunk of {len(self.raw)} bytes>"
 
 
 def _has_usage(raw: bytes) -> bool:
-    """Whether a chunk may carry a usage: False only where each `"usage"` in it is a key with the value null.
+    """Whether a chunk may contain usage: False only if each `"usage"` in it is a key with the value null.
 
-    A quotation mark inside of a JSON string is escaped, so that `"usage":null` is never a piece of a text.
+    Quotation marks in JSON strings are escaped, so `"usage":null` is never part of a text.
     """
     at = raw.find(_USAGE)
     while at >= 0:
@@ -76,10 +76,10 @@ def _has_usage(raw: bytes) -> bool:
 
 
 def completion_as_chunk(chunk: Chunk) -> Chunk:
-    """A whole completion as one chunk, for a caller that asked for a stream and a server that does not do streams."""
+    """Convert a complete answer to one chunk, for a caller that requested a stream from a server that does not stream."""
     choices = chunk.data.get("choices")
     if not isinstance(choices, list) or chunk.data.get("object") in ("chat.completion.chunk", "text_completion"):
-        return chunk  # a legacy completion's chunks look like the whole
+        return chunk  # chunks of a text completion have the format of a complete one
     turned = []
     for position, choice in enumerate(choices):
         if isinstance(choice, dict) and isinstance(message := choice.get("message"), dict):
@@ -93,7 +93,7 @@ def completion_as_chunk(chunk: Chunk) -> Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A piece of a tool call; `index` says of which."""
+    """A piece of the tool call number `index`."""
 
     index: int
     id: str | None = None
@@ -103,7 +103,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one chunk adds to the first choice."""
+    """The contribution of one chunk to the first choice."""
 
     content: str = ""
     reasoning: str = ""
@@ -113,12 +113,12 @@ class Delta:
 
     @property
     def has_token(self) -> bool:
-        """Whether a model has said anything with it (an early `role` alone is nothing yet)."""
+        """Whether it contains output of the model, not only the `role`."""
         return bool(self.content or self.reasoning or self.tool_calls or self.finish_reason)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Read a chunk, or a whole completion from a server that does not stream, tolerantly."""
+        """Parse a chunk, or a complete answer from a server that does not stream, tolerantly."""
         choice = _first_choice(data)
         body = mapping(choice.get("delta") or choice.get("message"))
         return cls(
@@ -141,7 +141,7 @@ def _finish_reason(choice: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: object) -> str:
-    """A text, or the texts of a list of parts."""
+    """A text, or the joined texts of a list of parts."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -159,7 +159,7 @@ def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
         function = mapping(call.get("function"))
         index, call_id, name = call.get("index"), call.get("id"), function.get("name")
         arguments = function.get("arguments")
-        if isinstance(arguments, Mapping):  # Ollama's way
+        if isinstance(arguments, Mapping):  # as Ollama sends them
             arguments = orjson.dumps(arguments).decode()
         yield ToolCallDelta(
             index=index if isinstance(index, int) else position,
@@ -171,20 +171,20 @@ def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
 
 @dataclass(slots=True)
 class ToolCall:
-    """A tool call as the model finished it. `arguments` is the JSON text that it wrote, which may be malformed."""
+    """A tool call. `arguments` is the model's JSON text, which may be malformed."""
 
     id: str
     name: str
     arguments: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """OpenAI's object of an assistant message."""
+        """OpenAI's object in an assistant message."""
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
 @dataclass(slots=True)
 class Message:
-    """Puts deltas together into the message that they make."""
+    """Assembles a message from deltas."""
 
     content: str = ""
     reasoning: str = ""
@@ -192,7 +192,7 @@ class Message:
     usage: Usage | None = None
     _calls: list[tuple[int, ToolCall]] = field(default_factory=list)
     _newest: dict[int, ToolCall] = field(default_factory=dict)
-    """By number: some servers number every call 0, and the newest of a number is the one that goes on."""
+    """The newest call by number: some servers number all calls 0, and further pieces belong to the newest."""
 
     def add(self, delta: Delta) -> None:
         """Add one chunk's delta."""
@@ -212,17 +212,17 @@ class Message:
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The calls in the model's order; nameless leftovers are dropped."""
+        """The calls in the model's order, without those that have no name."""
         return [call for _, call in sorted(self._calls, key=lambda numbered: numbered[0]) if call.name]
 
     @property
     def calls_begun(self) -> list[ToolCall]:
-        """The calls in the order in which they began, those without a name yet included: for who passes them on as they grow."""
+        """The calls in the order in which they began, including those without a name yet, for streaming."""
         return [call for _, call in self._calls]
 
 
 def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
-    """Whether a piece with a known call's number is another call: by its id, else by its name or because `known` is complete."""
+    """Whether a piece with the number of `known` begins another call: by id, else by name or because `known` is complete."""
     if not piece.name or not known.name:
         return False
     if piece.id:
@@ -238,7 +238,7 @@ def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ChunkWriter:
-    """Makes the chunks of one answer: the same id, time and model on each."""
+    """Builds the chunks of one answer, all with the same id, time and model."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid4().hex}")
@@ -249,11 +249,11 @@ class ChunkWriter:
         return Chunk.of(self._head() | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 
     def usage(self, usage: Usage) -> Chunk:
-        """The last chunk: no choice, only the usage."""
+        """The last chunk: the usage without a choice."""
         return Chunk.of(self._head() | {"choices": [], "usage": usage.to_json()})
 
     def completion(self, message: Message) -> dict[str, Any]:
-        """The whole answer for a caller that did not ask for a stream."""
+        """The complete answer for a caller that did not request a stream."""
         body: dict[str, Any] = {"role": "assistant", "content": message.content or None}
         if message.reasoning:
             body["reasoning_content"] = message.reasoning

@@ -1,7 +1,7 @@
-"""What a request may make an upstream bill at most: the tokens of its prompt, the number of its answers and their length.
+"""The maximum that an upstream may bill for a request: tokens of the prompt, number of answers and their length.
 
-Upper bounds, not estimates: every token of the vocabularies in use stands for at least one byte of UTF-8, so a text has no more
-tokens than bytes.
+Upper bounds, not estimates: each token of the vocabularies in use represents at least one byte of UTF-8, so a text has at most as
+many tokens as bytes.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ import orjson
 from .values import mapping
 
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
-"""The names under which a request limits the length of an answer, in all dialects."""
+"""The parameters that limit the length of an answer, in all dialects."""
 _PER_MESSAGE = 8
 """Tokens that a chat template adds to a message."""
 _PER_PROMPT = 32
 _PER_TOOLS = 1024
-"""Tokens of the system prompt that an upstream adds where there are tools."""
+"""Tokens of the system prompt that an upstream adds if there are tools."""
 _PLAIN = frozenset({"role", "content"})
 _TEXT_PARTS = {"text": "text", "refusal": "refusal"}
 
@@ -31,16 +31,16 @@ class PromptDemand:
     """The tokens without images."""
     images: int = 0
     unbounded: bool = False
-    """It holds media whose tokens cannot be told from the request (files, videos): it may fill the model's context."""
+    """Whether it contains media of unknown size (files, videos), so that it may fill the model's context."""
 
 
 def text_demand(value: object) -> PromptDemand:
-    """Of the prompts of a legacy completion, or of the input of embeddings: texts or tokens, one or many."""
+    """The demand of the prompts of a text completion or the input of embeddings: one or more texts or lists of tokens."""
     return PromptDemand(_PER_PROMPT + _tokens_of(value))
 
 
 def chat_demand(body: Mapping[str, Any]) -> PromptDemand:
-    """Of the messages of a chat and of what else of it becomes part of the prompt."""
+    """The demand of the messages, tools and response format of a chat completion."""
     tokens, images, unbounded = _PER_PROMPT, 0, False
     for message in body["messages"]:
         content = message.get("content")
@@ -55,11 +55,11 @@ def chat_demand(body: Mapping[str, Any]) -> PromptDemand:
             if kind == "image_url":
                 images += 1
             elif kind in _TEXT_PARTS or kind == "input_audio":
-                # A second of audio is about 10 tokens and at least 1,000 bytes: its base64 counts as text, which is more.
+                # A second of audio is about 10 tokens and at least 1,000 bytes, so counting its base64 as text is more.
                 tokens += len(orjson.dumps(part))
             else:
                 unbounded = True
-    # A tool that must be called may be told twice: as a tool, and in words.
+    # A required tool may be in the prompt twice: as a tool and as an instruction.
     times = 1 if body.get("tool_choice") in (None, "auto", "none") else 2
     for name in ("tools", "functions"):
         if body.get(name):
@@ -70,30 +70,30 @@ def chat_demand(body: Mapping[str, Any]) -> PromptDemand:
 
 
 def answer_limit(body: Mapping[str, Any]) -> int | None:
-    """The most tokens that each answer may have: the largest limit that is named, thoughts included; None without any."""
+    """The maximum tokens of each answer, reasoning included: the largest of the given limits; None without a limit."""
     named = max(_count(body.get(name)) for name in LIMITS)
     if options := body.get("options"):
         named = max(named, _count(mapping(options).get("num_predict")))
     if not named:
         return None
-    thoughts = mapping(body.get("thinking")).get("budget_tokens"), mapping(body.get("reasoning")).get("max_tokens")
-    return max(named, *map(_count, thoughts))
+    reasoning = mapping(body.get("thinking")).get("budget_tokens"), mapping(body.get("reasoning")).get("max_tokens")
+    return max(named, *map(_count, reasoning))
 
 
 def answer_count(body: Mapping[str, Any]) -> int:
-    """The number of answers per prompt: the larger of `n` and `best_of`."""
+    """The number of answers: the larger of `n` and `best_of`, for each prompt."""
     return max(1, _count(body.get("n")), _count(body.get("best_of"))) * prompt_count(body.get("prompt"))
 
 
 def prompt_count(prompt: object) -> int:
-    """How many prompts a legacy completion has; one for every other request."""
+    """The number of prompts of a text completion; 1 for other requests."""
     if not isinstance(prompt, list) or all(isinstance(item, int) for item in prompt):
         return 1
     return len(prompt)
 
 
 def predicted_tokens(body: Mapping[str, Any]) -> int:
-    """Tokens of a `prediction`: those that do not come true are billed as an answer's, beyond its limit."""
+    """The maximum tokens of a `prediction`: rejected ones are billed as completion tokens in addition to the answer's limit."""
     return len(orjson.dumps(body["prediction"])) if body.get("prediction") else 0
 
 

@@ -1,7 +1,7 @@
-"""Errors of the wire: OpenAI's shape, read from an upstream and written to a client.
+"""API errors in OpenAI's format, parsed from an upstream and written to a client.
 
-`{"error": {"message", "type", "param", "code"}}` on every path (docs/protocol.md, section 2). A class here is a reason the
-router treats differently; its `status`, `type` and `code` are what a client sees.
+`{"error": {"message", "type", "param", "code"}}` on every path (docs/protocol.md, section 2). Each class is a reason that the
+router treats differently; clients receive its `status`, `type` and `code`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,12 +17,12 @@ from .values import encodable, mapping, printable
 
 MESSAGE_LIMIT = 500
 """Maximum characters kept of an upstream's error message."""
-_WORD_LIMIT = 100
+_CODE_LIMIT = 100
 _LONGEST_WAIT = 31 * 86_400.0
-"""A month, the longest that a budget runs; a longer `Retry-After` is taken for this."""
+"""A month, the longest period of a budget; a longer `Retry-After` is reduced to it."""
 
-SOON = 60.0
-"""Seconds that are worth waiting for money."""
+SHORT_WAIT = 60.0
+"""Clients retry a request that a budget refused only if the budget is available again within so many seconds."""
 
 _SECRET_SHAPES = re.compile(
     r"(?i)\b(bearer\s+)[^\s\"',}]+|\b(?:sk|zai|pk|rk|gsk|hf|xai|ghp)[-_][A-Za-z0-9_\-*.]{6,}|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"
@@ -30,7 +30,7 @@ _SECRET_SHAPES = re.compile(
 
 
 class ApiError(Exception):
-    """A failed request, with everything that the client is told."""
+    """A failed request, with all data of the error response."""
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
@@ -48,27 +48,27 @@ class ApiError(Exception):
         more_headers: Mapping[str, str] | None = None,
         log_text: str | None = None,
     ) -> None:
-        """`message` holds no address of a backend and no text of an exception; `log_text`, for the owner, may hold both.
+        """`message` must not contain addresses of backends and texts of exceptions; `log_text`, for the owner, may contain both.
 
-        `retry_after` in seconds; `upstream_status` is what the provider itself answered, where one did; `more_headers` go with
-        the answer, too.
+        `retry_after` in seconds; `upstream_status` is the HTTP status of the provider, if it answered; `more_headers` are added
+        to the response.
         """
-        message = printable(encodable(message))  # parts of it may be of others: one line of a log, a terminal and a form
+        message = printable(encodable(message))  # it may quote others and is shown in logs, terminals and forms
         super().__init__(message)
         self.message = message
         self.log_text = printable(encodable(log_text)) if log_text else message
-        """For the log, the conversation trace and the *Last error* entity. Holds no secret."""
+        """For the log, the conversation trace and the *Last error* entity. Contains no secrets."""
         self.code = code or self.default_code
         self.param = None if param is None else encodable(param)
         self.retry_after = retry_after
         self.upstream_status = upstream_status
         self.details = tuple(map(encodable, details))
         self.causes: tuple[ApiError, ...] = ()
-        """The failures of the single backends."""
+        """The failures of the individual backends."""
         self._more_headers = more_headers or {}
 
     def to_json(self) -> dict[str, Any]:
-        """The body a client gets."""
+        """The body of the response."""
         error: dict[str, Any] = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         if self.details:
             error["details"] = list(self.details)
@@ -77,7 +77,7 @@ class ApiError(Exception):
     def as_type[Kind: ApiError](
         self, kind: Callable[..., Kind], message: str | None = None, *, code: str | None = None, param: str | None = None
     ) -> Kind:
-        """The same failure as an error of another type. Without `message` it is the provider's own words without addresses."""
+        """The same failure as an error of another type. `message` defaults to the provider's message without addresses."""
         return kind(
             message or without_addresses(self.log_text),
             code=code,
@@ -88,7 +88,7 @@ class ApiError(Exception):
         )
 
     def headers(self) -> dict[str, str]:
-        """The headers that belong to it: `Retry-After` in whole seconds, and the milliseconds OpenAI's SDKs prefer."""
+        """The response's headers: `Retry-After` in whole seconds, and in milliseconds, which OpenAI's SDKs prefer."""
         headers = dict(self._more_headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after)))
@@ -97,7 +97,7 @@ class ApiError(Exception):
 
 
 class InvalidRequestError(ApiError):
-    """The request itself is wrong: trying another provider would not help."""
+    """The request is invalid, so trying another provider would not help."""
 
     status = 400
     type = "invalid_request_error"
@@ -145,7 +145,7 @@ class RequestTooLargeError(ApiError):
 
 
 class UnsupportedMediaTypeError(ApiError):
-    """The body is of another kind than the path takes."""
+    """The path does not accept the body's media type."""
 
     status = 415
     type = "invalid_request_error"
@@ -153,7 +153,7 @@ class UnsupportedMediaTypeError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """Too many requests or tokens; `retry_after` says when to come back."""
+    """Too many requests or tokens; `retry_after` is the time to wait."""
 
     status = 429
     type = "rate_limit_error"
@@ -169,13 +169,12 @@ class QuotaError(ApiError):
 
     @override
     def headers(self) -> dict[str, str]:
-        soon = self.retry_after is not None and self.retry_after <= SOON
-        # OpenAI's SDKs try again by themselves unless they are told not to.
-        return {"x-should-retry": str(soon).lower(), **super().headers()}
+        retry = self.retry_after is not None and self.retry_after <= SHORT_WAIT
+        return {"x-should-retry": str(retry).lower(), **super().headers()}  # OpenAI's SDKs retry by default
 
 
 class BudgetShortError(QuotaError):
-    """What was set aside from a budget does not cover a request at one provider; another one may answer it."""
+    """The reservation does not cover the request's cost at one provider; another provider may answer it."""
 
 
 class UpstreamError(ApiError):
@@ -195,14 +194,14 @@ class CertificateError(UpstreamConnectionError):
 
 
 class IdentityChangedError(UpstreamConnectionError):
-    """Another provider answers at the address than the one that was confirmed."""
+    """A provider with another id than the confirmed one answers at the address."""
 
 
 class StreamBrokenError(UpstreamError):
-    """The stream ended without its end, or carried an error, after it had begun."""
+    """A stream ended early or contained an error."""
 
     def __init__(self, message: str, *, reported: bool = False, **more: Any) -> None:
-        """`reported`: the provider itself says that it failed, and so bills nothing for what it did not say."""
+        """`reported`: the provider reported the failure itself, so it does not bill what it did not send."""
         super().__init__(message, **more)
         self.reported = reported
 
@@ -216,7 +215,7 @@ class UnavailableError(ApiError):
 
 
 class UpstreamTimeoutError(ApiError):
-    """The provider accepted the request and did not answer in time."""
+    """The provider accepted the request but did not answer in time."""
 
     status = 504
     type = "timeout_error"
@@ -224,7 +223,7 @@ class UpstreamTimeoutError(ApiError):
 
 
 class LoopDetectedError(ApiError):
-    """The request has been here before (`Via`, PROTOCOL 2)."""
+    """The request has passed this gateway before (`Via`, docs/protocol.md, section 2)."""
 
     status = 508
     type = "invalid_request_error"
@@ -248,12 +247,12 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     529: UnavailableError,
 }
 
-_OF_THE_REQUEST = (InvalidRequestError, NotFoundError, MethodNotAllowedError, RequestTooLargeError, UnsupportedMediaTypeError)
-"""Errors of the request itself."""
+_REQUEST_ERRORS = (InvalidRequestError, NotFoundError, MethodNotAllowedError, RequestTooLargeError, UnsupportedMediaTypeError)
+"""Errors that only the caller can correct."""
 
 
 def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
-    """`text` without the given secrets, without anything shaped like a key, and without control characters."""
+    """`text` without the given secrets, text in the form of a key, and control characters."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
@@ -262,7 +261,7 @@ def redact(text: str, secrets: Iterable[str | None] = ()) -> str:
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date), or None."""
+    """The seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date); None if missing or invalid."""
     seconds = _seconds(headers.get("retry-after-ms"), 0.001)
     if seconds is None and (value := headers.get("Retry-After")):
         seconds = _seconds(value)
@@ -282,26 +281,26 @@ def _seconds(value: str | None, unit: float = 1.0) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def error_words(data: object, depth: int = 4) -> str:
-    """What the JSON of an error says, in any of the shapes seen in the wild; "" where it says nothing. Not yet redacted.
+def error_message(data: object, depth: int = 4) -> str:
+    """The message in the JSON of an error, not redacted; "" if there is none.
 
-    OpenAI `{"error": {"message": "…"}}` (Google: in a list), Ollama `{"error": "…"}`, vLLM `{"message": "…"}`,
-    FastAPI `{"detail": "…"}` or `{"detail": [{"loc": […], "msg": "…"}]}`. `depth` bounds how deep an untrusted body is followed.
+    Formats: OpenAI `{"error": {"message": "…"}}` (Google: in a list), Ollama `{"error": "…"}`, vLLM `{"message": "…"}`,
+    FastAPI `{"detail": "…"}` or `{"detail": [{"loc": […], "msg": "…"}]}`. `depth` limits the levels that are searched.
     """
     if isinstance(data, str):
         return data
     if depth and isinstance(data, list):
-        return "; ".join(words for item in data[:10] if (words := error_words(item, depth - 1)))
+        return "; ".join(text for item in data[:10] if (text := error_message(item, depth - 1)))
     if depth and isinstance(data, Mapping):
         for name in ("error", "detail", "message", "msg"):
-            if words := error_words(data.get(name), depth - 1):
+            if text := error_message(data.get(name), depth - 1):
                 where = data.get("loc")
-                return f"{'.'.join(map(str, where))}: {words}" if isinstance(where, list) else words
+                return f"{'.'.join(map(str, where))}: {text}" if isinstance(where, list) else text
     return ""
 
 
 def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str | None] = ()) -> ApiError:
-    """The error that an upstream's answer means. Its words are kept for the log, shortened and without secrets."""
+    """Convert an upstream's error response. Its message is kept for the log, shortened and without secrets."""
     secrets = tuple(secrets)
     if 300 <= status < 400:
         return UpstreamConnectionError("it redirects to another address, which is never followed", upstream_status=status)
@@ -312,13 +311,13 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
     except json.JSONDecodeError:
         text = body[: MESSAGE_LIMIT * 4].decode(errors="replace").strip()
         data = "" if text.startswith("<") else text
-    told_why = redact(error_words(data), secrets)[:MESSAGE_LIMIT]
+    upstream_message = redact(error_message(data), secrets)[:MESSAGE_LIMIT]
     message = f"the provider {status_reason(status)}"
-    log_text = f"{message}: {told_why}" if told_why else message
+    log_text = f"{message}: {upstream_message}" if upstream_message else message
     first = mapping(data[0] if isinstance(data, list) and data else data)
-    told = mapping(first.get("error")) or first
+    fields = mapping(first.get("error")) or first
     code, param, kind = (
-        without_addresses(redact(word, secrets))[:_WORD_LIMIT] if isinstance(word := told.get(name), str) else None
+        without_addresses(redact(value, secrets))[:_CODE_LIMIT] if isinstance(value := fields.get(name), str) else None
         for name in ("code", "param", "type")
     )
     error_class = _BY_STATUS.get(status) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
@@ -326,12 +325,12 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
         error_class = QuotaError
     if error_class is UnavailableError:
         code = "provider_capacity_exceeded"
-    elif error_class is NotFoundError and (param == "model" or "model" in told_why.lower()):
+    elif error_class is NotFoundError and (param == "model" or "model" in upstream_message.lower()):
         code = code or "model_not_found"
     elif error_class not in (InvalidRequestError, NotFoundError, PermissionDeniedError):
         code = None
-    if issubclass(error_class, _OF_THE_REQUEST) and told_why:
-        message = without_addresses(told_why)  # the caller can only correct it by the provider's words
+    if issubclass(error_class, _REQUEST_ERRORS) and upstream_message:
+        message = without_addresses(upstream_message)  # the caller needs the provider's message to correct the request
     return error_class(
         message, code=code, param=param, retry_after=parse_retry_after(headers), upstream_status=status, log_text=log_text
     )

@@ -1,8 +1,8 @@
-"""Untrusted JSON: parse it, and refuse what is nested deeper than `MAX_DEPTH` before anything serializes it again.
+"""Parser of untrusted JSON: refuses values nested deeper than `MAX_DEPTH`, before they are serialized again.
 
 orjson overruns its buffer and aborts the process when it serializes deeply nested values: more than 125 levels in 3.11.9, more
-than 200 in 3.13.0 (measured with `PYTHONMALLOC=debug`). It raises beyond 254 levels. Parsing them is harmless. Everything that
-comes from the network, a model or another integration is parsed with `loads`; what others have parsed goes through `check_depth`.
+than 200 in 3.13.0 (measured with `PYTHONMALLOC=debug`). It raises an error beyond 254 levels. Parsing is harmless. All data from
+the network, a model or another integration is parsed with `loads`; values that other code parsed are checked by `check_depth`.
 """
 
 from typing import Any, override
@@ -42,12 +42,12 @@ def loads(raw: bytes | bytearray | str) -> Any:
 
 
 def may_be_deep(raw: bytes | bytearray | str) -> bool:
-    """Whether a JSON text opens more objects and lists than may be nested. Cheap enough for every chunk of a stream."""
+    """Whether a JSON text has more than MAX_DEPTH opening brackets. Cheap enough for each chunk of a stream."""
     if isinstance(raw, str):
         return raw.count("[") + raw.count("{") > MAX_DEPTH
     if len(raw) <= _SHORT:
         return raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
-    # `find` leaps over long texts and pictures thirty times as fast as `count`, and ends early where there are many.
+    # `find` is thirty times as fast as `count` on long texts and images, and ends early if there are many brackets.
     left = MAX_DEPTH
     for opening in (0x5B, 0x7B):
         place = raw.find(opening)
@@ -60,7 +60,7 @@ def may_be_deep(raw: bytes | bytearray | str) -> bool:
 
 
 def check_depth(value: object) -> None:
-    """Raise DepthError for a value that is nested too deeply, or that contains itself."""
+    """Raise DepthError for a value that is nested too deeply or contains itself."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [item for item in level if isinstance(item, _CONTAINERS)]
@@ -72,6 +72,6 @@ def check_depth(value: object) -> None:
             part
             for item in level
             for part in (item.values() if isinstance(item, dict) else item)
-            if type(part) not in _SCALARS  # most parts: isinstance would take twice as long
+            if type(part) not in _SCALARS  # excludes most parts twice as fast as isinstance
         ]
     raise DepthError

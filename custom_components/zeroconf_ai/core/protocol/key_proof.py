@@ -1,6 +1,6 @@
-"""The proof of the key: a provider shows that it knows a client's key, which neither side sends (docs/protocol.md, section 1).
+"""Key proof: a provider proves that it knows a client's key, which neither side sends (docs/protocol.md, section 1).
 
-Only generated keys may be used: key id and proof are public, and a key that a person chose could be guessed from them offline.
+Only generated keys may be used: key id and proof are public, so that a weak key could be found by an offline search.
 """
 
 import base64
@@ -20,15 +20,15 @@ _LENGTH_BYTES = 4
 
 
 def is_generated(key: str) -> bool:
-    """Whether a key has the form of those that are generated: `zai_` and 192 random bits, base64url."""
+    """Whether a key has the form of a generated one: `zai_` and 192 random bits as base64url."""
     return _GENERATED.fullmatch(key) is not None
 
 
 def digest(key: str) -> bytes:
-    """SHA-256 of a key: all that a server stores of it, and the key of the proof.
+    """SHA-256 of a key (32 bytes): the only form in which a server stores it, and the key of the proof's HMAC.
 
-    Enough for a key of 128 random bits or more, which cannot be read from it. Any text has a digest, also one with bytes of a
-    header or of the command line that are no UTF-8 (lone surrogates).
+    Sufficient for keys with at least 128 random bits, which cannot be recovered from it. Accepts any text, also lone surrogates
+    (bytes of a header or the command line that are not UTF-8).
     """
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
 
@@ -41,8 +41,8 @@ def key_id(key_digest: bytes) -> bytes:
 def prove(key_digest: bytes, challenge: bytes, provider_id: str, address: str, port: int) -> bytes:
     """The proof (32 bytes) for a challenge that reached `provider_id` at `address` and `port`.
 
-    Address and port are those of the connection itself, so a proof that was relayed from another address is none. Raises
-    ValueError where `address` is not an IP address.
+    Address and port are those of the connection, so a proof relayed from another address is invalid. Raises ValueError for an
+    `address` that is not an IP address.
     """
     fields = (_PROOF_CONTEXT, challenge, provider_id.encode(), _canonical(address).encode(), str(port).encode())
     message = b"".join(len(field).to_bytes(_LENGTH_BYTES, "big") + field for field in fields)
@@ -55,7 +55,7 @@ def encode(raw: bytes) -> str:
 
 
 def decode(text: str, size: int) -> bytes:
-    """The `size` bytes that `encode` made `text` of. Raises ValueError for any other text."""
+    """Decode a result of `encode` for `size` bytes. Raises ValueError for any other text."""
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError) as err:
@@ -66,7 +66,7 @@ def decode(text: str, size: int) -> bytes:
 
 
 def _canonical(address: str) -> str:
-    """One text for one address: without a zone, which means something on one host only, and IPv4 as what it is."""
+    """The canonical text of an address: without a zone, which is local to a host; an IPv4-mapped address as IPv4."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)

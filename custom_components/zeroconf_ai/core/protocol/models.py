@@ -1,24 +1,24 @@
-"""Model lists (`/v1/models`), read from any server and written for any client."""
+"""Model lists (`/v1/models`): parsed from any server, written for any client."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from .record import Capability
-from .values import clean, mapping, whole
+from .values import clean, mapping, parse_count
 
 _NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "stable-diffusion", "bge-", "minilm")
-_OTHER_WORDS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
+_SYNONYMS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
 MAX_MODELS = 10_000
 MAX_HOPS = 32
 AUTO = "auto"
-"""The name that stands for any model of any provider."""
+"""The model name that means any model of any provider."""
 _LATEST = ":latest"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model of one provider. None means that the provider did not say."""
+    """One model of one provider. None: the provider does not report it."""
 
     id: str
     context_window: int | None = None
@@ -30,11 +30,11 @@ class ModelInfo:
     virtual: bool = False
     """Whether it is a gateway's model alias instead of a real model."""
     via: tuple[str, ...] = ()
-    """Ids of the gateways through which it is reached, the nearest last. None of them may offer it as another's."""
+    """Ids of the gateways through which it is reached, the nearest last. None of them may forward requests for it."""
 
     @property
     def for_chat(self) -> bool:
-        """Whether it answers chats: by its capabilities where they are known, else by its name."""
+        """Whether it is a chat model: by its capabilities if they are known, else by its name."""
         if self.capabilities is not None:
             return Capability.COMPLETION in self.capabilities
         return not any(word in self.id.lower() for word in _NOT_FOR_CHAT)
@@ -45,7 +45,7 @@ class ModelInfo:
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
-        """One entry of a models list: an object with `id` (or Ollama's `name`, `model`) or a bare string."""
+        """Parse one entry of a models list: an object with `id` (or Ollama's `name`, `model`) or a string; None if invalid."""
         if isinstance(data, str):
             return cls(model_id) if (model_id := clean(data)) else None
         if not isinstance(data, Mapping):
@@ -54,23 +54,23 @@ class ModelInfo:
         if not model_id:
             return None
         window = (
-            whole(data.get("context_window"))
-            or whole(data.get("context_length"))
-            or whole(data.get("max_model_len"))
-            or whole(mapping(data.get("meta")).get("n_ctx_train"))
+            parse_count(data.get("context_window"))
+            or parse_count(data.get("context_length"))
+            or parse_count(data.get("max_model_len"))
+            or parse_count(mapping(data.get("meta")).get("n_ctx_train"))
         )
         named = data.get("capabilities")
         known = None
         if isinstance(named, list | tuple):
-            words = {_OTHER_WORDS.get(word, word) for word in named if isinstance(word, str)}
+            words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)}
             known = frozenset(Capability(word) for word in words if word in Capability) or None
             if known and Capability.EMBEDDINGS not in known:
-                known |= {Capability.COMPLETION}  # some list only what goes beyond chat
+                known |= {Capability.COMPLETION}  # some providers list only capabilities beyond chat
         warm = data.get("warm")
         return cls(
             id=model_id,
             context_window=window or None,
-            max_output_tokens=whole(data.get("max_output_tokens")) or None,
+            max_output_tokens=parse_count(data.get("max_output_tokens")) or None,
             capabilities=known,
             warm=warm if isinstance(warm, bool) else None,
             owned_by=clean(data.get("owned_by") or ""),
@@ -80,7 +80,7 @@ class ModelInfo:
         )
 
     def to_json(self, *, provider: str) -> dict[str, Any]:
-        """OpenAI's model object with our extra fields; what is not known is left out."""
+        """OpenAI's model object with our extra fields, without what is unknown."""
         extra: dict[str, Any] = {
             "context_window": self.context_window,
             "max_output_tokens": self.max_output_tokens,
@@ -100,7 +100,7 @@ class ModelInfo:
 
 
 def parse_models(body: object) -> tuple[ModelInfo, ...]:
-    """A models answer in any shape seen: `{"data": […]}`, `{"models": […]}`, a bare list. Order kept, doubles dropped."""
+    """Parse a models list in one of the known formats: `{"data": […]}`, `{"models": […]}` or a list. Duplicates are dropped."""
     listed = body
     if isinstance(body, Mapping):
         listed = body.get("data") if isinstance(body.get("data"), list) else body.get("models")
@@ -111,21 +111,21 @@ def parse_models(body: object) -> tuple[ModelInfo, ...]:
 
 
 def models_to_json(models: Iterable[ModelInfo], *, provider: str) -> dict[str, Any]:
-    """OpenAI's list, and the same under `models` for the origin's clients; chat models first, because those take the first."""
+    """OpenAI's list under `data`, and the same under `models`; chat models first, because some clients use the first model."""
     listed = [model.to_json(provider=provider) for model in sorted(models, key=lambda model: not model.for_chat)]
     return {"object": "list", "data": listed, "models": listed}
 
 
 def by_preference(models: Iterable[ModelInfo]) -> list[ModelInfo]:
-    """The better first: able to use tools, already loaded, in the provider's own order."""
+    """Sort the models: those with tools first, then loaded ones, else in the provider's order."""
     return sorted(models, key=lambda model: (not model.supports((Capability.TOOLS,)), model.warm is not True))
 
 
 def best_model(models: Iterable[ModelInfo]) -> ModelInfo | None:
-    """The model that a new agent starts with: a real one, for chat, the best by preference."""
+    """The default model of a new agent: the first chat model by preference that is not an alias; None without chat models."""
     return next(iter(by_preference(model for model in models if model.for_chat and not model.virtual)), None)
 
 
 def same_model(model_id: str) -> str:
-    """The other way to write a model's id: Ollama's `llama3.2` and `llama3.2:latest` are one model."""
+    """The equivalent id: for Ollama, `llama3.2` and `llama3.2:latest` are the same model."""
     return model_id.removesuffix(_LATEST) if model_id.endswith(_LATEST) else model_id + _LATEST

@@ -1,40 +1,40 @@
-"""Token prices of models, in whole nano-units of money."""
+"""Token prices of models, in integer nano-units of money."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from .usage import Usage
-from .values import NANO, clean, mapping, money, whole
+from .values import NANO, clean, mapping, money, parse_count
 
 MILLION = 1_000_000
 DEFAULT_CURRENCY = "USD"
 RATES = ("input", "output", "cached", "reasoning", "cache_write", "cache_write_1h")
-"""The classes of tokens that may have a rate of their own."""
+"""The classes of tokens that may have their own rate."""
 _MAX_TIERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Nano-units for a million tokens of each class. None: no rate of its own, the class costs what its kind costs."""
+    """Nano-units per million tokens of each class. None: the rate of input or output tokens applies."""
 
     input: int
     output: int
     cached: int | None = None
-    """Prompt tokens that the upstream had in its cache."""
+    """Prompt tokens read from the upstream's cache."""
     reasoning: int | None = None
-    """Completion tokens that were thoughts."""
+    """Completion tokens used for reasoning."""
     currency: str = DEFAULT_CURRENCY
     cache_write: int | None = None
-    """Prompt tokens that the upstream put into its cache."""
+    """Prompt tokens written to the upstream's cache."""
     cache_write_1h: int | None = None
-    """Those of them that it keeps for an hour. None: they cost what `cache_write` does."""
+    """Those of them that are cached for an hour. None: `cache_write` applies."""
     tiers: tuple[Tier, ...] = ()
-    """What all tokens of a request cost instead where its prompt is long; the shortest first."""
+    """The prices of requests with a long prompt, in ascending order of its length."""
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
-        """The `pricing` object of a models list (docs/protocol.md, section 2), or None where it names no prices."""
+        """Parse the `pricing` object of a models list (docs/protocol.md, section 2); None if it has no prices."""
         if not isinstance(data, Mapping):
             return None
         found = {name: money(data.get(f"{name}_cost_per_1m")) for name in RATES}
@@ -56,12 +56,12 @@ class Prices:
         return next((tier.prices for tier in reversed(self.tiers) if prompt_tokens > tier.above), self)
 
     def dearest(self, prompt_tokens: int, completion_tokens: int) -> int:
-        """The most that so many tokens cost, whatever class they turn out to be of. The prompt's length chooses no tier here."""
+        """The maximum cost in nano-units of the tokens, of any class, at these prices; tiers are not considered."""
         prompt = max(self.input, self.cached or 0, self.cache_write or 0, self.cache_write_1h or 0)
         return -(-(prompt_tokens * prompt + completion_tokens * max(self.output, self.reasoning or 0)) // MILLION)
 
     def cost(self, usage: Usage) -> int:
-        """What so many tokens cost, in nano-units, rounded up: a fraction of a nano-dollar must not make use free."""
+        """The cost in nano-units, rounded up, so that small requests are not free."""
         if self.tiers and (prices := self.at(usage.prompt_tokens)) is not self:
             return prices.cost(usage)
         cached = min(usage.cached_tokens, usage.prompt_tokens)
@@ -82,18 +82,17 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The prices of requests with a long prompt."""
+    """The prices of requests whose prompt is longer than `above` tokens."""
 
     above: int
-    """Tokens that the prompt must exceed."""
     prices: Prices
 
 
 def _tiers(data: object, currency: str) -> tuple[Tier, ...]:
-    """The tiers of a `pricing` object, those that make no sense left out."""
+    """The valid tiers of a `pricing` object."""
     found: dict[int, Prices] = {}
     for entry in data[:_MAX_TIERS] if isinstance(data, list) else ():
-        above = whole(mapping(entry).get("above_prompt_tokens"))
+        above = parse_count(mapping(entry).get("above_prompt_tokens"))
         prices = Prices.parse({**mapping(entry), "currency": currency, "tiers": None})
         if above and prices is not None:
             found[above] = prices

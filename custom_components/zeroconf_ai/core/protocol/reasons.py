@@ -1,7 +1,7 @@
-"""Standard reasons of failures: what a caller is told where an upstream's or the system's own words stay in the log.
+"""Standard reasons of failures for callers, in place of the messages of upstreams and the system, which stay in the log.
 
-A caller is anybody with a key, or a person who listens to a satellite: names of backends and these reasons are what they need.
-The addresses of the home's backends and the texts of exceptions are for the owner.
+Callers are clients with a key and users of a voice assistant: they get the names of backends and these reasons. The addresses of
+backends and the texts of exceptions are for the owner only.
 """
 
 import errno
@@ -14,7 +14,7 @@ _ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,15}://[^\s\"'<>]+"  # a URL
     r"|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?![\w.]*\w)"  # IPv4
     r"|\[[0-9a-f:.]+(?:%\w+)?\](?::\d{1,5})?|(?<![\w:.])[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*(?:%\w+)?"  # IPv6
-    r"|\b(?:localhost|[\w-]+(?:\.[\w-]+){0,4}\.(?:local|lan|home|internal|arpa))(?::\d{1,5})?\b",  # a name in a home
+    r"|\b(?:localhost|[\w-]+(?:\.[\w-]+){0,4}\.(?:local|lan|home|internal|arpa))(?::\d{1,5})?\b",  # a local host name
     re.IGNORECASE,
 )
 _IN_BRACKETS = re.compile(r"\[([^\]]*)\](?::\d+)?")
@@ -43,12 +43,12 @@ _CAUSES = 4
 
 
 def without_addresses(text: str) -> str:
-    """`text` with `…` in place of every URL, IP address and name that is one of a local network."""
+    """`text` with `…` in place of each URL, IP address and local host name."""
     return _ADDRESS.sub(lambda found: "…" if _is_address(found[0]) else found[0], text)
 
 
 def connection_reason(err: BaseException) -> str:
-    """Why a connection could not be made, or was lost."""
+    """Why a connection failed or was lost."""
     cause: BaseException | None = err
     for _ in range(_CAUSES):
         if isinstance(cause, socket.gaierror):
@@ -64,12 +64,12 @@ def connection_reason(err: BaseException) -> str:
 
 
 def status_reason(status: int) -> str:
-    """What a provider did that answered with this HTTP status, such as `answered with an error (HTTP 500)`."""
+    """What an HTTP status means, as the predicate of a sentence, such as `answered with an error (HTTP 500)`."""
     return _BY_STATUS.get(status) or f"answered with an error (HTTP {status})"
 
 
 def _is_address(text: str) -> bool:
-    """Whether what looks like one is one: `12:30:45` is a time."""
+    """Whether a match is an address: `12:30:45` is a time."""
     if "://" in text or ":" not in text:
         return True
     found = _IN_BRACKETS.fullmatch(text)

@@ -1,8 +1,8 @@
-"""A provider's advertisement: `ServiceRecord` ↔ the TXT record, in both dialects (docs/protocol.md, section 1).
+"""A provider's advertisement: `ServiceRecord` ↔ the TXT record, in our format and in Saturn's (docs/protocol.md, section 1).
 
-Whatever comes from the network is untrusted: values are cut, control characters dropped, and what cannot be meant well is
-refused with `RecordError`. Sizes follow RFC 6763, 6.1-6.4; 1200 bytes for all strings together is our ceiling (an Ethernet
-frame).
+Data from the network is untrusted: values are truncated, control characters removed, and invalid records refused with
+`RecordError`. Sizes follow RFC 6763, 6.1-6.4; the limit of 1200 bytes for all strings together lets a record fit into an Ethernet
+frame.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,21 +29,21 @@ DEFAULT_PRIORITY = 100
 MAX_STRING = 255
 MAX_TXT = 1200
 MAX_ADDRESSES = 16
-"""Of one advertisement: each of them may be asked."""
+"""Maximum number of addresses of one advertisement, each of which may be probed."""
 _MAX_ID = 64
 _NAMESPACE = UUID("5b0f3a52-6a0e-5c0c-9a55-0f2f8a4d8f10")
 
 
 class RecordError(ValueError):
-    """An advertisement that must not be used; the text says why."""
+    """An invalid advertisement; the message gives the reason."""
 
 
 class VersionError(RecordError):
-    """An advertisement of a protocol version that this program does not speak."""
+    """An advertisement of an unsupported protocol version."""
 
 
 class Capability(StrEnum):
-    """What a provider, or one model, can do."""
+    """A capability of a provider or a model."""
 
     COMPLETION = "completion"
     STREAMING = "streaming"
@@ -55,7 +55,7 @@ class Capability(StrEnum):
 
 
 class Auth(StrEnum):
-    """How a caller proves who it is."""
+    """How a caller authenticates."""
 
     NONE = "none"
     TOKEN = "token"
@@ -63,7 +63,7 @@ class Auth(StrEnum):
 
 
 class Cost(StrEnum):
-    """What a request costs the household."""
+    """How requests are billed."""
 
     FREE = "free"
     METERED = "metered"
@@ -72,21 +72,21 @@ class Cost(StrEnum):
 
 
 class Placement(StrEnum):
-    """Where the inference happens: TXT key `backend`."""
+    """Where the inference runs: TXT key `backend`."""
 
     LOCAL = "local"
     PROXY = "proxy"
     CLOUD = "cloud"
-    """Saturn's `cloud`: the record points straight at an upstream."""
+    """Saturn's `cloud`: clients connect directly to the upstream that the record names."""
 
 
 class Load(StrEnum):
-    """How busy a provider is."""
+    """The load of a provider."""
 
     IDLE = "idle"
     BUSY = "busy"
     FULL = "full"
-    """A new request waits for its turn."""
+    """New requests are queued."""
 
 
 DEFAULT_CAPABILITIES = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -95,9 +95,9 @@ _PRIVATE_SUFFIXES = (
     ".local", ".localhost", ".localdomain", ".internal", ".intranet", ".private", ".lan", ".home", ".corp", ".home.arpa"
 )  # fmt: skip
 _DOMAIN = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?")
-"""Labels, the last of which begins with a letter: `127.1` and `10.0.0.0x1` are addresses to a resolver."""
+"""Labels, the last of which begins with a letter: resolvers treat `127.1` and `10.0.0.0x1` as addresses."""
 _LOCAL_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.local\.?", re.IGNORECASE)
-"""The host names that mDNS resolves. Another one could be `localhost`, or hold a whole URL."""
+"""The host names that mDNS resolves. Any other text could be `localhost` or contain a URL."""
 _SATURN_COST = {"paid": Cost.METERED, "free": Cost.FREE, "unknown": Cost.UNKNOWN}
 _SATURN_PLACEMENT = {"network": Placement.PROXY, "local": Placement.LOCAL, "cloud": Placement.CLOUD}
 _SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capability.TOOLS, "images": Capability.VISION}
@@ -105,7 +105,7 @@ _SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capabilit
 
 @dataclass(frozen=True, slots=True)
 class ServiceRecord:
-    """One advertisement. Addresses are ordered: reachable IPv4 first."""
+    """One advertisement. `addresses` starts with those that are most likely reachable."""
 
     name: str
     """Instance name without the service type."""
@@ -116,14 +116,14 @@ class ServiceRecord:
     service_type: str = SERVICE_TYPE
     id: str = ""
     id_derived: bool = False
-    """The record carried no `id`; it was made from instance name and host."""
+    """Whether the record has no `id`, so that `id` was derived from instance name and host."""
     version: str = PROTOCOL_VERSION
     models: tuple[str, ...] = ()
     models_truncated: bool = False
     provider: str = "custom"
     capabilities: frozenset[Capability] = DEFAULT_CAPABILITIES
     capabilities_stated: bool = True
-    """False: the record names none and these are the protocol's default, which many a server exceeds."""
+    """False: the record lists none, so these are the protocol's default; the server may have more."""
     auth: Auth = Auth.NONE
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
@@ -135,11 +135,11 @@ class ServiceRecord:
     sealed_token: str | None = field(default=None, repr=False)
     context_window: int | None = None
     load: Load | None = None
-    """None: it does not say."""
+    """None: unknown."""
     api_base: str | None = None
-    """Saturn: a base URL that was checked (`_checked_api_base`), else None."""
+    """Saturn: the base URL, if it passed `_checked_api_base`."""
     ephemeral_key: str | None = field(default=None, repr=False)
-    """Saturn: a short-lived bearer for `api_base`. Never stored, never logged."""
+    """Saturn: a short-lived bearer token for `api_base`. It is neither stored nor logged."""
 
     @classmethod
     def from_txt(
@@ -153,16 +153,16 @@ class ServiceRecord:
         service_type: str = SERVICE_TYPE,
         srv_priority: int = 0,
     ) -> Self:
-        """Read an advertisement of either dialect. Raises RecordError (VersionError for an unknown major)."""
+        """Parse an advertisement of either service type. Raises RecordError (VersionError for an unknown major version)."""
         if not port or not 0 < port <= 65535:
-            raise RecordError(f"port {port} is none")
+            raise RecordError(f"invalid port {port}")
         saturn = service_type == SATURN_TYPE
         values = {key.lower(): value for key, raw in reversed(list(txt.items())) if (value := clean(raw or ""))}
         version = _version(values, saturn=saturn)
         instance, host = clean(name, 63), clean(host)
         identity = "".join(char for char in values.get("id", "") if char.isalnum() or char in "-_.:")[:_MAX_ID]
         if identity and "v" in values:
-            # Saturn's own: the id is the machine's, which may serve several providers, each under a name of its own.
+            # A record of a Saturn server has the machine's id, which several providers with different names may share.
             identity = str(uuid5(_NAMESPACE, f"{identity}/{instance}"))
         try:
             found = tuple(_ordered(ip_address(address) for address in addresses))
@@ -183,7 +183,7 @@ class ServiceRecord:
             models_truncated=values.get("mtrunc") == "1",
             provider=_provider(values),
             capabilities=_capabilities(values) or DEFAULT_CAPABILITIES,
-            # Saturn's servers say "chat" where nothing was configured.
+            # Saturn's servers advertise "chat" if no capabilities are configured.
             capabilities_stated=_capabilities(values) not in (frozenset(), {Capability.COMPLETION} if saturn else None),
             auth=_member(Auth, values.get("auth"), Auth.NONE),
             priority=_priority(values.get("priority"), srv_priority),
@@ -200,7 +200,7 @@ class ServiceRecord:
         )
 
     def to_txt(self) -> dict[str, str]:
-        """The TXT record in our dialect, cut to fit. Raises RecordError where it cannot be made to fit."""
+        """The TXT record in our format, with as many models as fit. Raises RecordError if it is too long even without models."""
         fixed = {
             "version": PROTOCOL_VERSION,
             "id": self.id,
@@ -223,7 +223,7 @@ class ServiceRecord:
         return _with_models(txt, self.models, truncated=self.models_truncated)
 
     def to_saturn_txt(self) -> dict[str, str]:
-        """The same advertisement in Saturn's words, for its clients (PROTOCOL 1, "The neighbours")."""
+        """The TXT record in Saturn's format (docs/protocol.md, section 1). Raises RecordError as `to_txt` does."""
         txt = self.to_txt()
         txt.pop("models", None)
         txt.pop("mtrunc", None)
@@ -236,7 +236,7 @@ class ServiceRecord:
         return _with_models(txt, self.models, truncated=self.models_truncated)
 
     def base_url(self, address: IPv4Address | IPv6Address | str | None = None) -> str:
-        """`http(s)://host:port/v1` at `address`, or at its first one, or by host name; a cloud beacon's upstream instead."""
+        """`http(s)://host:port/v1` at `address` (default: the first one, else the host name), or a cloud record's upstream."""
         if self.api_base and self.placement is Placement.CLOUD:
             return self.api_base
         target = address or (self.addresses[0] if self.addresses else self.host.rstrip("."))
@@ -246,36 +246,36 @@ class ServiceRecord:
 
     @property
     def names_public_host(self) -> bool:
-        """Whether `base_url` is that of a name on the internet: it must then lead there, and not into somebody's home."""
+        """Whether `base_url` has a public host name, which must then not resolve to a private address."""
         return self.placement is Placement.CLOUD and names_public_host(self.api_base or "")
 
     def urls(self) -> tuple[str, ...]:
-        """`base_url` at each of its addresses, in the order to try them."""
+        """`base_url` at each address, in the order in which to try them."""
         return tuple(dict.fromkeys(map(self.base_url, self.addresses))) or (self.base_url(),)
 
     def base_urls(self) -> frozenset[str]:
-        """`base_url` at each of its addresses, and by host name."""
+        """`base_url` at each address and by host name."""
         return frozenset(self.base_url(address) for address in (*self.addresses, self.host.rstrip(".")))
 
     def with_addresses(self, addresses: Iterable[str | IPv4Address | IPv6Address]) -> Self:
-        """The same record elsewhere."""
+        """The same record at other addresses."""
         found = tuple(_ordered(ip_address(address) for address in addresses))
         return replace(self, addresses=found, api_base=_checked_api_base(self.api_base, found))
 
 
 def _version(values: Mapping[str, str], *, saturn: bool) -> str:
-    """The record's version, checked. Saturn says `v=2` or `version=…`; its majors are its own."""
+    """The record's version. Saturn has `v=2` or `version=…` and its own major versions. Raises VersionError."""
     version = values.get("version") or values.get("v") or PROTOCOL_VERSION
     major, _, _ = version.partition(".")
     if not major.isdecimal():
-        raise VersionError(f"protocol version {version!r} is none")
+        raise VersionError(f"invalid protocol version {version!r}")
     if int(major) not in (SATURN_MAJORS if saturn else (PROTOCOL_MAJOR,)):
-        raise VersionError(f"protocol version {version} is not {PROTOCOL_MAJOR}.x, which this program speaks: update it")
+        raise VersionError(f"protocol version {version} is not supported, only {PROTOCOL_MAJOR}.x: update this program")
     return version
 
 
 def _ordered(addresses: Iterable[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
-    """Usable addresses, the likeliest to be reachable first."""
+    """Usable addresses, those that are most likely reachable first."""
     usable = [address for address in addresses if not (address.is_unspecified or address.is_multicast)]
     likely = sorted(dict.fromkeys(usable), key=lambda address: (address.is_loopback, address.is_link_local, address.version))
     return likely[:MAX_ADDRESSES]
@@ -329,13 +329,13 @@ def _count(value: str | None) -> int | None:
 
 
 def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...]) -> str | None:
-    """`url` where it may be believed, else None: https to a public name, or the announcing host's own address.
+    """`url` if it is https to a public host name or one of the advertising host's own addresses (`own`), else None.
 
-    An advertisement must not send a household's prompts to loopback, link-local or somebody else's private address.
+    An advertisement must not direct prompts to a loopback or link-local address or to the private address of another host.
     """
     text = (url or "").rstrip("/")
     try:
-        parsed = URL(text)  # what aiohttp connects to: other parsers read some hosts otherwise
+        parsed = URL(text)  # aiohttp's parser: others parse some hosts differently
         host, port = parsed.raw_host or "", parsed.port
     except ValueError:
         return None
@@ -349,7 +349,7 @@ def _checked_api_base(url: str | None, own: tuple[IPv4Address | IPv6Address, ...
 
 
 def names_public_host(url: str) -> bool:
-    """Whether a URL's host is a name on the internet, as far as the name shows."""
+    """Whether a URL's host has the form of a public host name."""
     return _is_public_name(URL(url).raw_host or "")
 
 
@@ -358,7 +358,7 @@ def _is_public_name(host: str) -> bool:
 
 
 def _with_models(txt: dict[str, str], models: tuple[str, ...], *, truncated: bool) -> dict[str, str]:
-    """`txt` with as many models as fit, `mtrunc=1` where some did not."""
+    """`txt` with as many models as fit, and `mtrunc=1` if some are missing. Raises RecordError."""
     for key, value in txt.items():
         if _size(key, value) > MAX_STRING:
             raise RecordError(f"{key} is longer than {MAX_STRING} bytes: shorten it")

@@ -1,4 +1,4 @@
-"""A request in the inner language: OpenAI's chat completions, legacy completions and embeddings, checked once at the door."""
+"""A request in the internal format: OpenAI's chat completions, text completions and embeddings, validated once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,18 +15,18 @@ from .models import AUTO
 from .record import Capability
 
 CHARACTERS_PER_TOKEN = 4
-"""Rule of thumb for English text with the byte-pair vocabularies in use; only for estimates that say so."""
+"""Rule of thumb for English text with the byte-pair vocabularies in use; only for estimates."""
 TOKENS_PER_IMAGE = 800
-"""About a 1024x1024 picture: 765 tokens at OpenAI's high detail, up to 1600 elsewhere."""
+"""Estimate for an image of 1024x1024 pixels: 765 tokens at OpenAI's high detail, up to 1600 with other APIs."""
 
 MAX_MESSAGES = 10_000
 _PROMPT = frozenset({"messages", "tools", "functions", "tool_choice", "response_format", "prompt", "suffix", "input"})
-"""Parameters by which a prompt's size, and what a model must be able to do, are worked out."""
+"""Parameters on which the prompt's size and the required capabilities depend."""
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 
 class Kind(StrEnum):
-    """What is asked for; the value is the path behind `/v1/`."""
+    """The kind of request; the value is the path after `/v1/`."""
 
     CHAT = "chat/completions"
     COMPLETION = "completions"
@@ -37,14 +37,14 @@ class Urgency(IntEnum):
     """The priority of waiting requests; lower goes first."""
 
     VOICE = 0
-    """A person waits for a spoken answer."""
+    """A voice assistant waits for the answer."""
     NORMAL = 1
     BACKGROUND = 2
 
 
 @dataclass(frozen=True)
 class Request:
-    """One checked request. `body` is the JSON object as the client sent it and must not be changed in place."""
+    """One valid request. `body` is the JSON object as the client sent it and must not be changed in place."""
 
     kind: Kind
     body: Mapping[str, Any] = field(repr=False)
@@ -52,28 +52,28 @@ class Request:
     """Id of the one backend that may answer, or None."""
     request_id: str | None = None
     via: tuple[str, ...] = ()
-    """Ids of the gateways that it came through."""
+    """Ids of the gateways that forwarded it."""
     models: tuple[str, ...] = ()
     """Patterns (`fnmatch`) of the models that its caller may use; empty: all."""
     user_id: str | None = field(default=None, repr=False)
-    """Home Assistant's id of the user on whose behalf it came."""
+    """Id of the Home Assistant user."""
     key_id: str | None = field(default=None, repr=False)
-    """Id of the key that it came with."""
+    """Id of the API key."""
     session: str | None = field(default=None, repr=False)
-    """Requests of one session stay with one backend where they can."""
+    """Requests of one session stay with one backend if possible."""
     urgency: Urgency = Urgency.NORMAL
     inside: bool = False
-    """Whether it came from the home's own agents: those are never asked for it in turn."""
+    """Whether it comes from Home Assistant's own agents, which then must not answer it themselves."""
     barred: frozenset[str] = frozenset()
-    """Ids of the backends that must not answer it: what may be spent there, or asked of them, is used up."""
+    """Ids of the backends that must not answer it because a budget or rate limit for them is exhausted."""
     allowances: Mapping[str, int] = field(default_factory=dict)
-    """Nano-units that it may cost at most, by the ids of the backends at which a budget limits that."""
+    """Maximum cost in nano-units by backend id, for the backends with a budget."""
     answer_bytes: int | None = None
-    """The most bytes that an answer which is not streamed may have; None: any number that is sane."""
+    """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""
 
     @classmethod
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
-        """Check a body. Raises InvalidRequestError naming the parameter that is wrong and what would be right."""
+        """Validate a body. Raises InvalidRequestError, which names the invalid parameter and the valid values."""
         if isinstance(raw, bytes | bytearray):
             body = parse_object(raw)
         else:
@@ -89,12 +89,12 @@ class Request:
 
     @property
     def stream(self) -> bool:
-        """Whether the answer is to come as a stream of chunks."""
+        """Whether the client requests a stream of chunks."""
         return self.body.get("stream") is True and self.kind is not Kind.EMBEDDINGS
 
     @cached_property
     def needs(self) -> frozenset[Capability]:
-        """What a provider and a model must be able to do."""
+        """The capabilities that provider and model must have."""
         if self.kind is Kind.EMBEDDINGS:
             return frozenset({Capability.EMBEDDINGS})
         needs = {Capability.COMPLETION}
@@ -112,7 +112,7 @@ class Request:
 
     @cached_property
     def prompt_demand(self) -> PromptDemand:
-        """The most that the prompt may have, where `estimated_prompt_tokens` is what it most likely has."""
+        """The upper bound of the prompt's tokens; `estimated_prompt_tokens` is the likely number."""
         if self.kind is Kind.CHAT:
             return chat_demand(self.body)
         return text_demand(
@@ -121,7 +121,7 @@ class Request:
 
     @cached_property
     def estimated_prompt_tokens(self) -> int:
-        """Rough size of the prompt in tokens, from its length in characters; media count as a fixed number each."""
+        """Estimated tokens of the prompt, from its length in characters; each image or other medium counts as a fixed number."""
         if self.kind is not Kind.CHAT:
             return _estimated(self.body.get("input" if self.kind is Kind.EMBEDDINGS else "prompt"))
         characters = len(orjson.dumps(self.body["tools"])) if self.body.get("tools") else 0
@@ -140,9 +140,9 @@ class Request:
         return characters // CHARACTERS_PER_TOKEN + media * TOKENS_PER_IMAGE
 
     def with_meta(self, **changes: Any) -> Self:
-        """The same request with other fields; where `body` is one of them, the prompt and what it needs are the same in it.
+        """A copy with other fields. A new `body` must have the same prompt and need the same capabilities.
 
-        What `replace` does, at a fifth of its price: what was worked out from the body is kept.
+        Like `replace`, but five times as fast; values computed from the body are kept.
         """
         changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__)
@@ -150,9 +150,9 @@ class Request:
         return changed
 
     def with_body(self, **changes: Any) -> Self:
-        """The same request with some of its parameters set otherwise; None takes one out.
+        """A copy with other parameters; None removes one.
 
-        What was worked out from the body is kept unless a part of the prompt is among them.
+        Values computed from the body are kept unless a part of the prompt changes.
         """
         body = {**self.body, **changes}
         for name, value in changes.items():
@@ -161,7 +161,7 @@ class Request:
         return self.with_meta(body=body) if _PROMPT.isdisjoint(changes) else replace(self, body=body)
 
     def of_model(self, model: str) -> Self:
-        """The same request for another model."""
+        """A copy for another model."""
         return self.with_meta(body={**self.body, "model": model})
 
     def dump(self) -> bytes:
@@ -175,7 +175,7 @@ class Request:
 
 
 def _estimated(text: object) -> int:
-    """Tokens of a prompt that is a text, a list of texts, tokens, or a list of those."""
+    """Estimated tokens of a text, a list of texts, a list of tokens, or a list of those."""
     if isinstance(text, list) and text and all(isinstance(item, int) for item in text):
         return len(text)
     if isinstance(text, list) and any(isinstance(item, list) for item in text):
@@ -233,7 +233,7 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "response_format": (lambda value: isinstance(value, dict), "an object"),
     "stream_options": (lambda value: isinstance(value, dict), "an object"),
 }
-"""Limits of OpenAI's API reference."""
+"""The valid values by OpenAI's API reference."""
 
 
 def _refuse(param: str, wanted: str) -> InvalidRequestError:

@@ -1,13 +1,13 @@
-"""Server-Sent Events: an incremental, bounded reader of bytes and the few forms that are written.
+"""Server-Sent Events: an incremental, bounded decoder and an encoder.
 
-The reader works on bytes and hands out whole events only, so a character or a line that a network read cut in two needs no
-care from anybody. Rules: WHATWG HTML, section 9.2.6, and what servers do instead of them.
+The decoder works on bytes and returns complete events only, so callers need not handle split characters or lines. It follows
+WHATWG HTML, section 9.2.6, and tolerates known deviations of servers.
 """
 
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""A larger event is refused. The largest legitimate ones carry an image as base64."""
+"""Larger events are refused. The largest legitimate ones contain an image as base64."""
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
@@ -16,28 +16,28 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SSEEvent(NamedTuple):
-    """One event. `data` is the payload's bytes (lines joined by a newline), `event` the name where one was given."""
+    """One event. `data` is the payload (lines joined by newlines), `event` its name, if any."""
 
     data: bytes
     event: str | None = None
 
 
 class SSEDecoder:
-    r"""Turns the bytes of a stream into events.
+    r"""Decodes the bytes of a stream to events.
 
     Accepts `\n`, `\r\n` and `\r` line ends, comments, `data:` with or without a space, several data lines, a byte order mark,
-    and events cut anywhere. An unfinished event at the end of the stream comes out of `flush`.
+    and events split anywhere. `flush` returns an unfinished event at the end of the stream.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        """`max_event_bytes` bounds the memory one event may take."""
+        """`max_event_bytes` limits the size of one event."""
         self._buffer = bytearray()
         self._limit = max_event_bytes
         self._skip_newline = False
         self._at_start = True
 
     def feed(self, data: bytes) -> list[SSEEvent]:
-        """The events that `data` completes. Raises ValueError where one grows over the limit."""
+        """Return the events that `data` completes. Raises ValueError for an event beyond the limit."""
         if b"\r" in data or self._skip_newline:
             data = self._normalise(data)
         buffer = self._buffer
@@ -65,7 +65,7 @@ class SSEDecoder:
         return events
 
     def flush(self) -> list[SSEEvent]:
-        """The event that the stream ended in, if it had data: some servers leave the last blank line out."""
+        """Return the unfinished event at the end of the stream, if it has data: some servers omit the last blank line."""
         block = bytes(self._buffer).removesuffix(b"\n")
         self._buffer.clear()
         event = _parse(block) if block else None
@@ -81,7 +81,7 @@ class SSEDecoder:
 
 
 def _parse(block: bytes) -> SSEEvent | None:
-    """The event of one block of lines, or None for one without data (comments, bare names)."""
+    """The event of one block of lines; None for a block without data (comments, a name only)."""
     if block.startswith(b"data:") and b"\n" not in block:
         return SSEEvent(block[6:] if block[5:6] == b" " else block[5:])
     lines: list[bytes] = []
@@ -97,6 +97,6 @@ def _parse(block: bytes) -> SSEEvent | None:
 
 
 def encode(data: bytes, event: str | None = None) -> bytes:
-    """One event with `data` as its payload; `data` must hold no newline (JSON does not)."""
+    """Encode one event; `data` must not contain a newline (JSON does not)."""
     head = b"event: " + event.encode() + b"\n" if event else b""
     return head + b"data: " + data + b"\n\n"

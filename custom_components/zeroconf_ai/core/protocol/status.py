@@ -7,7 +7,7 @@ import re
 from typing import Any, Self
 
 from .usage import Usage
-from .values import NANO, clean, mapping, money, whole
+from .values import NANO, clean, mapping, money, parse_count
 
 
 class ProviderState(StrEnum):
@@ -21,7 +21,7 @@ class ProviderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`GET /v1/health`: "ok", "degraded" or "unavailable", and who answers."""
+    """`GET /v1/health`: the status ("ok", "degraded" or "unavailable") and the identity of the provider."""
 
     status: str = "ok"
     provider: str | None = None
@@ -29,11 +29,11 @@ class Health:
     uptime_seconds: float | None = None
     id: str | None = None
     proof: str | None = None
-    """The proof of the key (`key_proof`), where one was asked for."""
+    """The proof of the key (`key_proof`), if one was requested."""
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """Read tolerantly: a server that answers anything at all with 200 is well."""
+        """Parse tolerantly: any body of a 200 response that states no other status counts as "ok"."""
         if not isinstance(data, Mapping):
             return cls()
         word = clean(data.get("status") or "ok").lower()
@@ -65,7 +65,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request that waits: its id, its position (1 is the next), and for how many seconds it will presumably wait."""
+    """A waiting request: its id, its position in the queue (1 is next) and the estimated wait in seconds."""
 
     id: str
     position: int
@@ -78,14 +78,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How busy a provider is. `max_concurrent` 0 means that it did not say."""
+    """The queue of a provider. `max_concurrent` 0: unknown."""
 
     depth: int = 0
     active: int = 0
     max_concurrent: int = 0
     estimated_wait_seconds: float = 0.0
     waiting: tuple[Waiting, ...] = ()
-    """The asker's own requests that wait; never read from another provider."""
+    """The caller's own waiting requests; not parsed from other providers."""
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
@@ -94,9 +94,9 @@ class Queue:
             return None
         wait = data.get("estimated_wait_seconds")
         return cls(
-            whole(data.get("depth")),
-            whole(data.get("active")),
-            whole(data.get("max_concurrent")),
+            parse_count(data.get("depth")),
+            parse_count(data.get("active")),
+            parse_count(data.get("max_concurrent")),
             float(wait) if isinstance(wait, int | float) and wait >= 0 else 0.0,
         )
 
@@ -125,8 +125,10 @@ class Period:
         if not isinstance(data, Mapping):
             return None
         currency = clean(data.get("currency") or "USD").upper()
-        usage = Usage(whole(data.get("prompt_tokens")), whole(data.get("completion_tokens")), cost=money(data.get("cost")))
-        return cls(whole(data.get("requests")), usage, currency if re.fullmatch("[A-Z]{3}", currency) else "USD")
+        usage = Usage(
+            parse_count(data.get("prompt_tokens")), parse_count(data.get("completion_tokens")), cost=money(data.get("cost"))
+        )
+        return cls(parse_count(data.get("requests")), usage, currency if re.fullmatch("[A-Z]{3}", currency) else "USD")
 
     def to_json(self) -> dict[str, Any]:
         """The object under `today`, `month` or `total`."""
@@ -140,7 +142,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """The state of one of the caller's own rate limits; never read from another provider."""
+    """The state of one of the caller's own rate limits; not parsed from other providers."""
 
     limit: int
     remaining: int
@@ -154,7 +156,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """`GET /v1/status`. None means that the provider does not say, or not to this caller."""
+    """`GET /v1/status`. None: the provider does not report it to this caller."""
 
     id: str | None = None
     version: str | None = None
@@ -165,13 +167,13 @@ class ProviderStatus:
     total: Period | None = None
     warm_models: frozenset[str] = frozenset()
     rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
-    """By what is limited: "requests" and "tokens" within a minute, "parallel" requests at a time."""
+    """By the limited quantity: "requests" and "tokens" per minute, "parallel" requests."""
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """Read tolerantly. Raises TypeError where the body is no JSON object."""
+        """Parse tolerantly. Raises TypeError if the body is not a JSON object."""
         if not isinstance(data, Mapping):
-            raise TypeError("a status that is no object")
+            raise TypeError("the status is not an object")
         usage = mapping(data.get("usage"))
         uptime = data.get("uptime_seconds")
         listed = data.get("models")
@@ -188,7 +190,7 @@ class ProviderStatus:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The body; usage only where it is set."""
+        """The response body, without what is unknown."""
         body: dict[str, Any] = {"object": "status", "id": self.id, "version": self.version}
         if self.uptime_seconds is not None:
             body["uptime_seconds"] = round(self.uptime_seconds, 1)

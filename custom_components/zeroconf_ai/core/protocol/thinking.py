@@ -1,7 +1,7 @@
-"""Separates what a model thinks aloud (`<think>…</think>`) from what it answers, in a stream cut anywhere.
+"""Separates reasoning (`<think>…</think>`) from the answer in a stream of text, wherever the stream is split.
 
-Servers that know the model's template send thoughts in a field of their own; the others leave the tags in the text, and a voice
-assistant would speak them.
+Servers that know the model's template send reasoning in a separate field; others leave the tags in the text, and a voice
+assistant would speak it.
 """
 
 from itertools import groupby
@@ -19,16 +19,15 @@ class Piece(NamedTuple):
 
 
 class ThinkSplitter:
-    """Feed it a message's text piece by piece. A tag is recognised wherever it is cut; a stray closing tag is dropped."""
+    """Splits the text of one message, fed piece by piece. A tag may span pieces; a stray closing tag is dropped."""
 
     def __init__(self) -> None:
-        """A splitter for one message."""
         self._held = ""
         self._thinking = False
         self._after_tag = True
 
     def feed(self, text: str) -> list[Piece]:
-        """What can be said for sure after `text`; a tail that may be the beginning of a tag is held back."""
+        """Return the pieces that `text` completes; an end that may be the beginning of a tag is held back."""
         pieces: list[Piece] = []
         text = self._held + text
         self._held = ""

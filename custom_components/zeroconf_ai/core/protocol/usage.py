@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .values import NANO, mapping, money, whole
+from .values import NANO, mapping, money, parse_count
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or of many requests.
+    """Tokens of one or more requests.
 
-    Those that a cache gave or took are among the prompt's, `reasoning_tokens` among the completion's.
+    `prompt_tokens` includes cached tokens and cache writes, `completion_tokens` includes `reasoning_tokens`.
     """
 
     prompt_tokens: int = 0
@@ -18,11 +18,11 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost: int | None = None
-    """Nano-units of the provider's currency (USD unless it says otherwise), None where it named no cost."""
+    """Nano-units of the provider's currency (USD by default); None if the provider reported no cost."""
     cache_write_tokens: int = 0
-    """What was put into the upstream's cache, however long it is kept there."""
+    """Prompt tokens written to the upstream's cache, for any duration."""
     cache_write_1h_tokens: int = 0
-    """What is kept for an hour of it, rather than for minutes."""
+    """Those of them that are cached for an hour instead of minutes."""
 
     @property
     def total_tokens(self) -> int:
@@ -30,7 +30,7 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        """The sum; the cost stays None only where neither names one."""
+        """The sum; its cost is None only if neither has one."""
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
@@ -44,22 +44,22 @@ class Usage:
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
-        """OpenAI's `usage` object, read tolerantly; None where there is none."""
+        """Parse OpenAI's `usage` object tolerantly; None if it is missing or empty."""
         if not (data := mapping(data)):
             return None
         prompt = mapping(data.get("prompt_tokens_details"))
         return cls(
-            whole(data.get("prompt_tokens")),
-            whole(data.get("completion_tokens")),
-            whole(prompt.get("cached_tokens")),
-            whole(mapping(data.get("completion_tokens_details")).get("reasoning_tokens")),
+            parse_count(data.get("prompt_tokens")),
+            parse_count(data.get("completion_tokens")),
+            parse_count(prompt.get("cached_tokens")),
+            parse_count(mapping(data.get("completion_tokens_details")).get("reasoning_tokens")),
             money(data.get("cost")),
-            whole(prompt.get("cache_write_tokens")),
-            whole(prompt.get("cache_write_1h_tokens")),
+            parse_count(prompt.get("cache_write_tokens")),
+            parse_count(prompt.get("cache_write_1h_tokens")),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """OpenAI's `usage` object, with what was written to a cache where anything was."""
+        """OpenAI's `usage` object, with cache writes if there were any."""
         written = {"cache_write_tokens": self.cache_write_tokens, "cache_write_1h_tokens": self.cache_write_1h_tokens}
         prompt = {"cached_tokens": self.cached_tokens} | {name: count for name, count in written.items() if count}
         body: dict[str, Any] = {

@@ -8,15 +8,15 @@ NANO = 1_000_000_000
 """Nano-units in one unit of money. Single tokens cost down to 20 nano-dollars: micro-dollars would lose them."""
 
 
-def whole(value: object, *, largest: int = 10**15) -> int:
-    """`value` as a count: 0 for anything that is not a number from 0 to `largest`."""
+def parse_count(value: object, *, largest: int = 10**15) -> int:
+    """`value` as a count: 0 for anything but a number from 0 to `largest`."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
         return 0
     return int(value)
 
 
 def money(value: object) -> int | None:
-    """An amount of money in nano-units from a number or a decimal string, or None for anything else or a negative amount."""
+    """A non-negative number or decimal string as an amount of money in nano-units; None for anything else."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -27,21 +27,21 @@ def money(value: object) -> int | None:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """`value` where it is an object, else an empty one."""
-    # What was read from JSON is a dict: an abstract class takes long to say that it is one.
+    """`value` if it is a mapping, else an empty one."""
+    # Parsed JSON is a dict, and `isinstance` is much faster with it than with an abstract class.
     return value if isinstance(value, dict) or isinstance(value, Mapping) else {}  # noqa: SIM101
 
 
 _INVISIBLE = frozenset(
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)))
 ) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
-"""Characters without width that `str.isprintable` takes for printable (Unicode's Default_Ignorable_Code_Point)."""
+"""Zero-width characters that `str.isprintable` accepts (Unicode's Default_Ignorable_Code_Point)."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that change the order in which others are shown."""
+"""Characters that change the text direction."""
 
 
 def clean(value: object, limit: int = 255) -> str:
-    """A name for a person: no control, direction or zero-width characters, at most `limit` characters."""
+    """A displayable name: without control, direction and zero-width characters, at most `limit` characters."""
     text = str(value)
     if text.isascii() and text.isprintable():
         return text[:limit].strip()
@@ -49,7 +49,7 @@ def clean(value: object, limit: int = 255) -> str:
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """A sentence for a person: each control, direction or zero-width character is a space, cut to `limit` characters."""
+    """A displayable sentence: at most `limit` characters, with a space for each control, direction or zero-width character."""
     text = text[:limit]
     if text.isascii() and text.isprintable():
         return text
@@ -57,7 +57,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def terminal_text(text: str) -> str:
-    """Several lines for a terminal: nothing in them moves its cursor, changes its state or reorders the text."""
+    """Text of several lines for a terminal, without control characters (except newline and tab) and direction characters."""
     return "".join(char for char in text if char in "\n\t" or not (unicodedata.category(char) == "Cc" or char in _BIDI))
 
 
@@ -66,5 +66,5 @@ def _is_visible(char: str) -> bool:
 
 
 def encodable(text: str) -> str:
-    """`text` with `?` for lone surrogates, which headers and paths may hold and UTF-8 cannot."""
+    """`text` with `?` for lone surrogates, which headers and paths may contain and UTF-8 cannot encode."""
     return text if text.isascii() else text.encode(errors="replace").decode()

@@ -20,7 +20,7 @@ from ...protocol.models import MAX_MODELS, ModelInfo
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
-from ...protocol.values import clean, mapping, whole
+from ...protocol.values import clean, mapping, parse_count
 from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, HeldAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
@@ -172,7 +172,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         vectors = parsed.get("embeddings")
         if not isinstance(vectors, list) or len(vectors) != len(body["input"]):
             raise UpstreamError(f"{self._info.name} did not answer with one embedding for each input.")
-        tokens = whole(parsed["prompt_eval_count"]) if "prompt_eval_count" in parsed else request.estimated_prompt_tokens
+        tokens = parse_count(parsed["prompt_eval_count"]) if "prompt_eval_count" in parsed else request.estimated_prompt_tokens
         try:
             listed = embedding_list(vectors, request.model, tokens, base64=base64)
         except ValueError as err:
@@ -193,7 +193,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
     async def _loaded(self) -> set[str]:
         """The names of the models that are in memory."""
         entries = _entries(await self._upstream.get_json("/api/ps"))
-        sizes = {name: whole(entry.get("context_length")) for name, entry in entries.items()}
+        sizes = {name: parse_count(entry.get("context_length")) for name, entry in entries.items()}
         self._contexts.note_loaded({name: size for name, size in sizes.items() if size})
         return set(entries)
 
@@ -228,7 +228,7 @@ def _parse_shown(body: object) -> _Shown:
     told = mapping(body)
     named = told.get("capabilities")
     capabilities = frozenset(word for word in named if isinstance(word, str)) if isinstance(named, list) else None
-    sizes = (whole(value) for key, value in mapping(told.get("model_info")).items() if key.endswith(".context_length"))
+    sizes = (parse_count(value) for key, value in mapping(told.get("model_info")).items() if key.endswith(".context_length"))
     return _Shown(capabilities, max(sizes, default=0) or None)
 
 

@@ -8,7 +8,7 @@ less again.
 from collections.abc import Mapping
 
 from ...protocol.request import Request
-from ...protocol.values import mapping, whole
+from ...protocol.values import mapping, parse_count
 
 ASSUMED = 4096
 """What a model has where nothing is known: Ollama's default on a machine with little graphics memory."""
@@ -35,7 +35,7 @@ class ContextSizes:
 
     def wanted(self, request: Request, largest: int | None) -> int | None:
         """The `num_ctx` to send, or None for the server's own. `largest` is the model's limit, where it is known."""
-        own = whole(request.body.get("num_ctx")) or whole(mapping(request.body.get("options")).get("num_ctx"))
+        own = parse_count(request.body.get("num_ctx")) or parse_count(mapping(request.body.get("options")).get("num_ctx"))
         if own:
             return own
         if self._fixed is not None:

@@ -9,7 +9,7 @@ from ...protocol.errors import ApiError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import MILLION, Prices
 from ...protocol.record import Capability
-from ...protocol.values import NANO, mapping, money, whole
+from ...protocol.values import NANO, mapping, money, parse_count
 from ..dialect_backend import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
@@ -75,7 +75,7 @@ def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
     return replace(
         model,
         capabilities=frozenset(can) or None,
-        max_output_tokens=whole(mapping(entry.get("top_provider")).get("max_completion_tokens")) or None,
+        max_output_tokens=parse_count(mapping(entry.get("top_provider")).get("max_completion_tokens")) or None,
         pricing=_prices(
             input=pricing.get("prompt"),
             output=pricing.get("completion"),
@@ -115,8 +115,8 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
         can = {Capability.EMBEDDINGS}
     return replace(
         model,
-        context_window=model.context_window or whole(info.get("max_input_tokens")) or None,
-        max_output_tokens=model.max_output_tokens or whole(info.get("max_output_tokens")) or None,
+        context_window=model.context_window or parse_count(info.get("max_input_tokens")) or None,
+        max_output_tokens=model.max_output_tokens or parse_count(info.get("max_output_tokens")) or None,
         capabilities=model.capabilities or (frozenset(can) if can else None),
         pricing=_prices(
             input=info.get("input_cost_per_token"),
@@ -142,7 +142,7 @@ async def llamacpp_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
     senses = mapping(props.get("modalities"))
     can |= {Capability.VISION} if senses.get("vision") is True else set()
     can |= {Capability.AUDIO} if senses.get("audio") is True else set()
-    window = whole(mapping(props.get("default_generation_settings")).get("n_ctx"))
+    window = parse_count(mapping(props.get("default_generation_settings")).get("n_ctx"))
     model = replace(listed[0], context_window=window or listed[0].context_window, warm=True)
     # A server that was started for embeddings says so nowhere: its name must do.
     return (replace(model, capabilities=frozenset(can)) if replace(model, capabilities=None).for_chat else model,)
@@ -171,7 +171,7 @@ def _lmstudio_model(entry: Mapping[str, Any]) -> ModelInfo | None:
         can.add(Capability.TOOLS)
     return replace(
         model,
-        context_window=whole(entry.get("loaded_context_length")) or whole(entry.get("max_context_length")) or None,
+        context_window=parse_count(entry.get("loaded_context_length")) or parse_count(entry.get("max_context_length")) or None,
         capabilities=frozenset(can),
         warm=entry.get("state") == "loaded",
         owned_by=str(entry.get("publisher") or ""),

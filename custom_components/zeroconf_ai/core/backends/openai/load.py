@@ -6,7 +6,7 @@ import re
 
 from ...protocol.errors import ApiError
 from ...protocol.status import Queue
-from ...protocol.values import mapping, whole
+from ...protocol.values import mapping, parse_count
 from ..dialect_backend import DialectUpstream
 
 type LoadReader = Callable[[DialectUpstream], Awaitable[Queue | None]]
@@ -46,7 +46,7 @@ async def litellm_load(root: DialectUpstream) -> Queue | None:
     answer = mapping(await root.get_json("/health/backlog"))
     if "in_flight_requests" not in answer:
         return None
-    return Queue(active=max(0, whole(answer["in_flight_requests"]) - 1))
+    return Queue(active=max(0, parse_count(answer["in_flight_requests"]) - 1))
 
 
 def _from_metrics(text: str, running: str, waiting: str) -> Queue | None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ...protocol.models import ModelInfo
 from ...protocol.record import Capability
-from ...protocol.values import clean, mapping, whole
+from ...protocol.values import clean, mapping, parse_count
 
 DEFAULT_MAX_TOKENS = 4096
 """Every Claude model can say so much."""
@@ -51,8 +51,8 @@ class Traits:
         """One entry of the models list. API versions and proxies that leave `capabilities` out tell by the name."""
         known = replace(
             cls.by_name(clean(data.get("id") or "")),
-            max_tokens=whole(data.get("max_tokens")) or None,
-            context_window=whole(data.get("max_input_tokens")) or None,
+            max_tokens=parse_count(data.get("max_tokens")) or None,
+            context_window=parse_count(data.get("max_input_tokens")) or None,
         )
         capabilities = data.get("capabilities")
         if not isinstance(capabilities, Mapping):

@@ -11,9 +11,9 @@ import orjson
 
 from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
-from ...protocol.errors import StreamBrokenError, error_words, redact
+from ...protocol.errors import StreamBrokenError, error_message, redact
 from ...protocol.usage import Usage
-from ...protocol.values import mapping, whole
+from ...protocol.values import mapping, parse_count
 from ..base import Translator, reported
 from ..reasoning import SEALED
 from .upstream_request import JSON_TOOL
@@ -226,7 +226,7 @@ class AnthropicTranslator(Translator):
 
     def _error(self, body: Mapping[str, Any]) -> StreamBrokenError:
         kind = mapping(body.get("error")).get("type")
-        words = redact(f"{_text(kind)} {error_words(body)}", self._secrets)
+        words = redact(f"{_text(kind)} {error_message(body)}", self._secrets)
         return reported("Anthropic", words.strip())
 
 
@@ -251,7 +251,7 @@ def _text(value: object) -> str:
 
 
 def _index(event: Mapping[str, Any]) -> int:
-    return whole(event.get("index"))
+    return parse_count(event.get("index"))
 
 
 def _refusal(message: Mapping[str, Any]) -> str:
@@ -260,12 +260,12 @@ def _refusal(message: Mapping[str, Any]) -> str:
 
 def _usage(counts: Mapping[str, Any]) -> Usage:
     """Anthropic counts what the cache wrote and read beside the input; OpenAI counts all of it as the prompt."""
-    cached, written = whole(counts.get("cache_read_input_tokens")), whole(counts.get("cache_creation_input_tokens"))
+    cached, written = parse_count(counts.get("cache_read_input_tokens")), parse_count(counts.get("cache_creation_input_tokens"))
     return Usage(
-        whole(counts.get("input_tokens")) + cached + written,
-        whole(counts.get("output_tokens")),
+        parse_count(counts.get("input_tokens")) + cached + written,
+        parse_count(counts.get("output_tokens")),
         cached,
-        whole(mapping(counts.get("output_tokens_details")).get("thinking_tokens")),
+        parse_count(mapping(counts.get("output_tokens_details")).get("thinking_tokens")),
         cache_write_tokens=written,
-        cache_write_1h_tokens=whole(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+        cache_write_1h_tokens=parse_count(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")),
     )

@@ -12,9 +12,9 @@ import orjson
 
 from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
-from ...protocol.errors import error_words, redact
+from ...protocol.errors import error_message, redact
 from ...protocol.usage import Usage
-from ...protocol.values import mapping, whole
+from ...protocol.values import mapping, parse_count
 from ..base import Translator, reported
 from .ndjson import LineDecoder
 
@@ -155,12 +155,12 @@ class OllamaTranslator(Translator):
     def _usage(self, last: Mapping[str, Any]) -> tuple[Usage, bool]:
         """(tokens, whether the prompt's are an estimate)."""
         estimated = "prompt_eval_count" not in last
-        prompt = self._prompt_estimate if estimated else whole(last.get("prompt_eval_count"))
-        return Usage(prompt, whole(last.get("eval_count"))), estimated
+        prompt = self._prompt_estimate if estimated else parse_count(last.get("prompt_eval_count"))
+        return Usage(prompt, parse_count(last.get("eval_count"))), estimated
 
     def _raise_error(self, body: Mapping[str, Any]) -> None:
         if body.get("error"):
-            raise reported("Ollama", redact(error_words(body), self._secrets))
+            raise reported("Ollama", redact(error_message(body), self._secrets))
 
 
 def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:
