@@ -19,7 +19,7 @@ SCHEMA = {"type": "object", "properties": {"warm": {"type": "boolean"}}, "requir
 OPEN_SCHEMA = {key: value for key, value in SCHEMA.items() if key != "additionalProperties"}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
 ALL = (ADAPTIVE, BOTH, MANUAL, OLDEST)
-SEALED = Reply("It is warm.", "Let me look.", "sealed", (Call("read", {"room": "attic"}),))
+SIGNED_FORMAT = Reply("It is warm.", "Let me look.", "sealed", (Call("read", {"room": "attic"}),))
 
 
 @pytest.mark.parametrize("page", [1, 3, 1000])
@@ -120,7 +120,7 @@ async def test_max_tokens_is_always_there_and_never_above_the_models(
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_thought_goes_back_sealed_with_the_results_of_its_tools(stream: bool) -> None:
-    fake = FakeAnthropic(SEALED, Reply("Warm."))
+    fake = FakeAnthropic(SIGNED_FORMAT, Reply("Warm."))
     async with before("anthropic", fake) as backend:
         await backend.models()
         answer = await backend.send(chat(MANUAL, stream=stream, tools=TOOLS, reasoning_effort="low"))
@@ -163,7 +163,7 @@ async def test_without_its_sealed_thoughts_a_turn_goes_on_unthinking_rather_than
 
 
 async def test_a_forced_tool_matters_more_than_thinking_within_a_budget() -> None:
-    fake = FakeAnthropic(SEALED)
+    fake = FakeAnthropic(SIGNED_FORMAT)
     async with before("anthropic", fake) as backend:
         await backend.models()
         await say(backend, chat(MANUAL, tools=TOOLS, tool_choice="required", reasoning_effort="low"))
@@ -205,7 +205,7 @@ async def test_a_schema_that_structured_output_refuses_goes_to_a_tool(stream: bo
 
 
 async def test_a_tool_called_on_the_way_to_a_json_answer_is_a_tool_call() -> None:
-    fake = FakeAnthropic(SEALED)
+    fake = FakeAnthropic(SIGNED_FORMAT)
     async with before("anthropic", fake) as backend:
         message = await say(backend, chat(OLDEST, stream=True, response_format=FORMAT, tools=TOOLS))
     assert [call.name for call in message.tool_calls] == ["read"]
@@ -280,7 +280,7 @@ async def test_embeddings_are_not_here_and_another_backend_may_have_the_model() 
 
 
 async def test_a_server_that_does_not_stream_is_understood_all_the_same() -> None:
-    fake = FakeAnthropic(SEALED)
+    fake = FakeAnthropic(SIGNED_FORMAT)
     fake.stream = lambda request, frames, fault=None: fake.whole(request, MESSAGE)  # type: ignore[method-assign]
     async with before("anthropic", fake) as backend:
         message = await say(backend, chat(BOTH, stream=True))

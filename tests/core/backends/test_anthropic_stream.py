@@ -186,7 +186,7 @@ def test_a_whole_message_and_its_stream_say_the_same() -> None:
         {"type": "tool_use", "id": "t1", "name": "read", "input": {"room": "attic"}},
     ]
     body = {"id": "msg_1", "content": content, "model": "claude-x", "stop_reason": "tool_use", "usage": {"input_tokens": 10}}
-    message = AnthropicTranslator("claude").whole(body)["choices"][0]["message"]
+    message = AnthropicTranslator("claude").completion(body)["choices"][0]["message"]
     parts = [begin(index, **block) + stop(index) for index, block in enumerate(content)]
     streamed = Message()
     for chunk in play([START, *parts, END]):

@@ -266,13 +266,13 @@ async def test_a_whole_answer_is_parsed_once_whatever_the_dialects_of_backend_an
 ) -> None:
     parse = Mock(wraps=json.loads)
     request = chat(DIALECTS[name].model)
-    writers = (OpenAIWriter(request), MessagesWriter("claude", "req_1", thoughts=False, stop_sequences=[]))
+    writers = (OpenAIWriter(request), MessagesWriter("claude", "req_1", reasoning=False, stop_sequences=[]))
     async with before(name, DIALECTS[name].fake(Reply("Hello in the attic."))) as backend:
         engine = Engine()
         await engine.checker.check(engine.add(backend), models=True)
         monkeypatch.setattr(json, "loads", parse)
         async with engine.run(request, Caller(Source.CLI)) as reply:
-            said = [writer.whole(reply.whole) for writer in writers]
+            said = [writer.body(reply.whole) for writer in writers]
         monkeypatch.undo()
         await engine.close()
     assert all(b"Hello in the attic." in body for body in said)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.dialects.anthropic import client_request as anthropic_client_request
-from zeroconf_ai.dialects.reasoning import SEALED
+from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.dialects.responses import client_request as responses_client_request
 
 
@@ -17,8 +17,8 @@ def test_only_sealed_thoughts_go_back() -> None:
         {"type": "text", "text": "Yes"},
     ]
     details = [
-        {"index": 0, "format": SEALED, "type": "reasoning.text", "text": "Hm.", "signature": "seal"},
-        {"index": 1, "format": SEALED, "type": "reasoning.encrypted", "data": "hidden"},
+        {"index": 0, "format": SIGNED_FORMAT, "type": "reasoning.text", "text": "Hm.", "signature": "seal"},
+        {"index": 1, "format": SIGNED_FORMAT, "type": "reasoning.encrypted", "data": "hidden"},
     ]
     back = anthropic_client_request.to_chat({"messages": [{"role": "assistant", "content": content}]})
     assert back["messages"] == [{"role": "assistant", "content": "Yes", "reasoning_details": details}]
@@ -36,10 +36,10 @@ def test_what_a_tool_shows_follows_in_the_users_message() -> None:
     talk = [{"role": "assistant", "content": calls}, {"role": "user", "content": content}]
     assistant, first, second, user = anthropic_client_request.to_chat({"messages": talk})["messages"]
     assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == ['{"at":"a"}', '{"at":"b"}']
-    assert first == {"role": "tool", "tool_call_id": "a", "content": "It follows in the next message."}
+    assert first == {"role": "tool", "tool_call_id": "a", "content": "The result follows in the next message."}
     assert second == {"role": "tool", "tool_call_id": "b", "content": "The tool failed.\n\nbroken"}
     assert user["content"] == [
-        {"type": "text", "text": "What the tool call a gave:"},
+        {"type": "text", "text": "Result of the tool call a:"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
         {"type": "text", "text": "And now?"},
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from zeroconf_ai.dialects.anthropic.client_response import MessagesWriter, error_body
 from zeroconf_ai.dialects.base import ResponseWriter
-from zeroconf_ai.dialects.reasoning import SEALED
+from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.dialects.responses.client_response import ResponsesWriter
 from zeroconf_ai.protocol.chunks import Chunk
 from zeroconf_ai.protocol.errors import (
@@ -32,7 +32,7 @@ STOP = delta(finish="stop")
 
 
 def claude(*stop_sequences: str) -> MessagesWriter:
-    return MessagesWriter("m", "req_1", thoughts=True, stop_sequences=list(stop_sequences))
+    return MessagesWriter("m", "req_1", reasoning=True, stop_sequences=list(stop_sequences))
 
 
 def streamed(writer: ResponseWriter, *chunks: Any) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def streamed(writer: ResponseWriter, *chunks: Any) -> list[dict[str, Any]]:
 def whole(writer: ResponseWriter, message: Any, *, finish: str = "stop", usage: Any = None, **choice: Any) -> dict[str, Any]:
     """The whole answer, checked in the same way."""
     body = {"choices": [{"message": message, "finish_reason": finish, **choice}], "usage": usage}
-    answer: dict[str, Any] = json.loads(writer.whole(Chunk(json.dumps(body).encode())))
+    answer: dict[str, Any] = json.loads(writer.body(Chunk(json.dumps(body).encode())))
     kind: Any = Message if isinstance(writer, MessagesWriter) else Response
     kind.model_validate(answer, strict=True)
     return answer
@@ -107,8 +107,8 @@ def test_a_call_that_a_limit_cut_off_is_not_taken_for_a_whole_one() -> None:
 
 
 def test_claudes_sealed_thoughts_reach_its_clients() -> None:
-    sealed = {"index": 0, "format": SEALED, "type": "reasoning.text", "text": "Hm.", "signature": "seal"}
-    hidden = {"index": 1, "format": SEALED, "type": "reasoning.encrypted", "data": "hidden"}
+    sealed = {"index": 0, "format": SIGNED_FORMAT, "type": "reasoning.text", "text": "Hm.", "signature": "seal"}
+    hidden = {"index": 1, "format": SIGNED_FORMAT, "type": "reasoning.encrypted", "data": "hidden"}
     blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "seal"}, {"type": "redacted_thinking", "data": "hidden"}]
     told = {"content": "Yes", "reasoning_content": "Hm.", "reasoning_details": [sealed, hidden]}
     message = whole(claude(), told)

@@ -157,6 +157,6 @@ class TranslatedAnswer(HttpAnswer):
         try:
             if not isinstance(parsed, dict):
                 raise ValueError("something that is no JSON object")
-            return Chunk.of(self._translator.whole(parsed))
+            return Chunk.of(self._translator.completion(parsed))
         except ValueError as err:
             raise unreadable(self._upstream.name, err) from None

@@ -1,4 +1,4 @@
-"""What every dialect's answers have in common."""
+"""Base classes and helpers of all dialects: `ResponseWriter` towards clients, `Translator` towards backends."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -10,64 +10,65 @@ from ..protocol.errors import MESSAGE_LIMIT, ApiError, StreamBrokenError, Upstre
 from ..protocol.request import Request
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
-from .reasoning import SEALED
+from .reasoning import SIGNED_FORMAT
 
 
 class ResponseWriter(ABC):
-    """Says one answer: `whole`, or as a stream: `events` for each batch of chunks, then `end` or `failure`."""
+    """Converts one answer to a client's dialect: `body`, or for a stream `events` for each batch, then `end` or `failure`."""
 
     content_type: ClassVar[str] = "text/event-stream"
-    """Of a stream."""
+    """The content type of a stream."""
     ping: bytes = sse.PING
-    """What a silent stream is kept alive with."""
+    """Sent to keep a silent stream alive."""
     provider: str = ""
-    """Who answers, for dialects that have a place for it."""
+    """Name of the provider, for dialects with a field for it."""
 
     @abstractmethod
-    def whole(self, completion: Chunk) -> bytes:
-        """The JSON of the answer, from a completion. Raises an ApiError where the dialect cannot say it."""
+    def body(self, completion: Chunk) -> bytes:
+        """The JSON body of an answer that is not streamed. Raises an ApiError if the dialect cannot express it."""
 
     @abstractmethod
     def events(self, batch: list[Chunk]) -> bytes:
-        """The events that a batch makes; empty for none."""
+        """The events for a batch of chunks; may be empty."""
 
     @abstractmethod
     def end(self) -> bytes:
-        """The events that close a stream which came to its end."""
+        """The events at the end of a complete stream."""
 
     @abstractmethod
     def failure(self, error: ApiError) -> bytes:
-        """The events that close a stream which broke off."""
+        """The events at the end of a failed stream."""
 
 
 class ParsedRequest(NamedTuple):
-    """A client's request in the inner language, and what will say its answer, given the model that made it."""
+    """A client's request in the internal format, and a factory of the response writer, called with the answering model."""
 
     request: Request
     writer: Callable[[str], ResponseWriter]
 
 
-def spoken(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """(first choice, its delta or message) of a chunk or a completion."""
+def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """(first choice, its delta or message) of a chunk or a complete answer."""
     choices = data.get("choices")
     choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
     return choice, mapping(choice.get("delta") or choice.get("message"))
 
 
 def refusal_of(said: Mapping[str, Any]) -> str:
-    """The words with which a model refuses, which OpenAI keeps apart from its answers."""
-    return words if isinstance(words := said.get("refusal"), str) else ""
+    """The text of a refusal, which OpenAI separates from the content; "" if there is none."""
+    return refusal if isinstance(refusal := said.get("refusal"), str) else ""
 
 
-def sealed_thoughts(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The `reasoning_details` that hold a Claude model's thought with its seal, or a hidden one."""
+def signed_reasoning(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The `reasoning_details` with a Claude model's signed or encrypted reasoning."""
     details = said.get("reasoning_details")
     found = (mapping(detail) for detail in (details if isinstance(details, list) else ()))
-    return [detail for detail in found if detail.get("format") == SEALED and (detail.get("signature") or detail.get("data"))]
+    claude = (detail for detail in found if detail.get("format") == SIGNED_FORMAT)
+    return [detail for detail in claude if detail.get("signature") or detail.get("data")]
 
 
 def is_complete(arguments: str) -> bool:
-    """Whether a tool call's arguments are all there."""
+    """Whether a tool call's arguments are complete JSON."""
     try:
         json.loads(arguments)
     except json.JSONDecodeError:
@@ -75,8 +76,8 @@ def is_complete(arguments: str) -> bool:
     return True
 
 
-def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """The arguments as the object that they must be. Raises UpstreamError: a tool must not run with others than were meant."""
+def parse_arguments(call: ToolCall) -> dict[str, Any]:
+    """The arguments as an object. Raises UpstreamError if they are invalid, since a tool must not run with other arguments."""
     if not call.arguments.strip():
         return {}
     parsed = json.loads(call.arguments) if is_complete(call.arguments) else None
@@ -86,34 +87,34 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 
 class Translator(ABC):
-    """Turns one answer of another dialect into OpenAI's. Holds the state of one stream; made anew for each request."""
+    """Translates one answer of a backend to OpenAI's format. Holds the state of one stream, so each request needs a new one."""
 
     begun = False
-    """The model has started to say something: from here on the silence between tokens is measured."""
+    """Whether the model has begun to answer. From then on the timeout between tokens applies."""
     complete = False
-    """The model said that it has finished: an end of the stream is a clean one."""
+    """Whether the model reported that it has finished, so that the stream may end."""
     done = False
-    """Nothing more will come: the stream need not be read on."""
+    """Whether nothing follows, so that the stream need not be read further."""
 
     @property
     def usage(self) -> Usage | None:
-        """What it was told of the use so far."""
+        """The usage reported so far, or None."""
         return None
 
     @abstractmethod
     def feed(self, data: bytes) -> list[Chunk]:
-        """The chunks that `data` completes; b"" is the end of the stream.
+        """Return the chunks that `data` completes; b"" is the end of the stream.
 
-        Raises StreamBrokenError for an error that the stream carries, ValueError for what is not of this dialect.
+        Raises StreamBrokenError for an error in the stream, ValueError for invalid data.
         """
 
     @abstractmethod
-    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """An answer that was not streamed, as OpenAI's object. Raises StreamBrokenError or ValueError as `feed` does."""
+    def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Translate an answer that is not streamed. Raises StreamBrokenError or ValueError as `feed` does."""
 
 
 def reported(name: str, words: str) -> StreamBrokenError:
-    """The error for one that an answer carries; `words` are the provider's, without secrets."""
+    """The exception for an error inside an answer; `words` is the provider's message without secrets."""
     message = f"{name} reported an error instead of an answer"
-    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'it does not say which'}"
+    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'no details'}"
     return StreamBrokenError(message, log_text=log_text, reported=True)

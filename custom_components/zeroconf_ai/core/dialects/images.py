@@ -1,4 +1,4 @@
-"""Images of a request: taken out of data URLs, and put in the place of web addresses. No I/O."""
+"""Images of a request: parsed from data URLs and substituted for web addresses. No I/O."""
 
 from base64 import b64decode, b64encode
 import binascii
@@ -11,24 +11,24 @@ from ..protocol.request import Kind, Request
 from ..protocol.values import mapping
 
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
-"""OpenAI's limit for an image."""
+"""OpenAI's limit for one image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image by value. `data` is base64, `media_type` one of image/jpeg, png, gif, webp."""
+    """The content of an image. `data` is base64, `media_type` one of image/jpeg, png, gif, webp."""
 
     media_type: str
     data: str
 
     @override
     def __repr__(self) -> str:
-        """Sizes only."""
+        """Without the content."""
         return f"<Image {self.media_type} of {len(self.data)} characters>"
 
 
 def image_url(part: Mapping[str, Any], where: str) -> str:
-    """The URL of an `image_url` part. Raises InvalidRequestError where it has none."""
+    """The URL of an `image_url` part. Raises InvalidRequestError if it has none."""
     given = part.get("image_url")
     url = given if isinstance(given, str) else mapping(given).get("url")
     if not isinstance(url, str) or not url:
@@ -37,18 +37,21 @@ def image_url(part: Mapping[str, Any], where: str) -> str:
 
 
 def image_from_data_url(url: str, where: str) -> Image:
-    """The image in a `data:` URL. Raises InvalidRequestError where it holds none that models read."""
+    """The image in a `data:` URL. Raises InvalidRequestError if it is invalid or of another type than `Image` allows."""
     head, _, data = url.partition(",")
     if not head.endswith(";base64"):
-        raise InvalidRequestError(f"{where}: the data URL must hold base64.", param=where)
+        raise InvalidRequestError(f"{where}: the data URL must contain base64.", param=where)
     try:
         return read_image(b64decode(data, validate=True), where)
     except binascii.Error:
-        raise InvalidRequestError(f"{where}: the data URL holds no valid base64.", param=where) from None
+        raise InvalidRequestError(f"{where}: the base64 of the data URL is invalid.", param=where) from None
 
 
 def read_image(raw: bytes, where: str) -> Image:
-    """An image by its first bytes: what a URL or a header calls it may be wrong, and upstreams compare."""
+    """Detect the type of an image by its first bytes, because stated types may be wrong and upstreams check them.
+
+    Raises InvalidRequestError for other types.
+    """
     if raw.startswith(b"\xff\xd8\xff"):
         kind = "jpeg"
     elif raw.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -58,12 +61,12 @@ def read_image(raw: bytes, where: str) -> Image:
     elif raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
         kind = "webp"
     else:
-        raise InvalidRequestError(f"{where} is no JPEG, PNG, GIF or WebP image.", param=where)
+        raise InvalidRequestError(f"{where} is not a JPEG, PNG, GIF or WebP image.", param=where)
     return Image(f"image/{kind}", b64encode(raw).decode())
 
 
 def web_images(request: Request) -> Iterator[tuple[str, str]]:
-    """(URL, where it stands) of each image of a chat that is not there by value."""
+    """(URL, path in the request) of each image of a chat that is given by its web address."""
     for index, message in enumerate(request.body["messages"] if request.kind is Kind.CHAT else ()):
         content = message.get("content")
         for position, part in enumerate(content if isinstance(content, list) else ()):
@@ -75,9 +78,9 @@ def web_images(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def with_images(request: Request, images: Mapping[str, Image]) -> Request:
-    """The chat with the given images, by URL, in the place of their addresses."""
+    """The chat with `images` (by URL) in place of their web addresses."""
 
-    def turned(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    def replaced(part: Mapping[str, Any]) -> Mapping[str, Any]:
         image = images.get(image_url(part, "messages")) if part.get("type") == "image_url" else None
         if image is None:
             return part
@@ -86,7 +89,7 @@ def with_images(request: Request, images: Mapping[str, Image]) -> Request:
         return {**part, "image_url": {**given, **by_value} if isinstance(given, Mapping) else by_value}
 
     messages = [
-        {**message, "content": [turned(part) for part in content]}
+        {**message, "content": [replaced(part) for part in content]}
         if isinstance(content := message.get("content"), list)
         else message
         for message in request.body["messages"]

@@ -1,4 +1,4 @@
-"""Thoughts of models that must come back unchanged."""
+"""Signed reasoning of Claude models, which clients must send back unchanged."""
 
-SEALED = "anthropic-claude-v1"
-"""The format's name in `reasoning_details`, OpenRouter's way to hand thinking blocks to an OpenAI client and back."""
+SIGNED_FORMAT = "anthropic-claude-v1"
+"""The value of `format` in `reasoning_details`, in which OpenRouter passes thinking blocks to OpenAI clients and back."""

@@ -58,7 +58,7 @@ async def _say(
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     writer.provider = reply.backend_name
     if not request.stream:
-        return call.json(writer.whole(reply.whole), headers=headers)
+        return call.json(writer.body(reply.whole), headers=headers)
     return await _relay(gateway, call, reply, writer, headers)
 
 

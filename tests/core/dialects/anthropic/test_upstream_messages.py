@@ -10,7 +10,7 @@ from zeroconf_ai.dialects.anthropic.model_traits import Traits
 from zeroconf_ai.dialects.anthropic.upstream_messages import split
 from zeroconf_ai.dialects.anthropic.upstream_request import translate
 from zeroconf_ai.dialects.images import Image
-from zeroconf_ai.dialects.reasoning import SEALED
+from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.protocol.errors import InvalidRequestError
 
 OLD = "2023-06-01"
@@ -150,12 +150,12 @@ def test_marks_for_the_cache_are_kept() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"reasoning_details": [{"type": "reasoning.text", "text": "Hm.", "signature": "s", "format": SEALED, "index": 0}]},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "Hm.", "signature": "s", "format": SIGNED_FORMAT, "index": 0}]},
         {
             "reasoning_details": [
-                {"type": "reasoning.text", "text": "H", "format": SEALED, "index": 0},
-                {"type": "reasoning.text", "text": "m.", "format": SEALED, "index": 0},
-                {"type": "reasoning.text", "signature": "s", "format": SEALED, "index": 0},
+                {"type": "reasoning.text", "text": "H", "format": SIGNED_FORMAT, "index": 0},
+                {"type": "reasoning.text", "text": "m.", "format": SIGNED_FORMAT, "index": 0},
+                {"type": "reasoning.text", "signature": "s", "format": SIGNED_FORMAT, "index": 0},
             ]
         },
         {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]},
@@ -169,7 +169,7 @@ def test_sealed_thoughts_come_back_however_the_client_kept_them(fields: Any) -> 
 @pytest.mark.parametrize(
     "detail",
     [
-        {"type": "reasoning.text", "text": "Hm.", "format": SEALED},
+        {"type": "reasoning.text", "text": "Hm.", "format": SIGNED_FORMAT},
         {"type": "reasoning.text", "text": "Hm.", "signature": "s", "format": "google-gemini-v1"},
         {"type": "reasoning.summary", "summary": "Hm."},
         "Hm.",
@@ -180,7 +180,7 @@ def test_thoughts_without_this_vendors_seal_are_left_out(detail: Any) -> None:
 
 
 def test_encrypted_thoughts_come_back_as_they_were() -> None:
-    detail = {"type": "reasoning.encrypted", "data": "EncQ", "format": SEALED, "index": 0}
+    detail = {"type": "reasoning.encrypted", "data": "EncQ", "format": SIGNED_FORMAT, "index": 0}
     assert turns(user("Hi"), assistant("Yes.", reasoning_details=[detail]))[1][1][0] == {
         "type": "redacted_thinking",
         "data": "EncQ",

@@ -1,7 +1,7 @@
-"""One request of Anthropic's Messages → the body of a chat completion.
+"""Request of Anthropic's Messages API → body of a chat completion.
 
-Rules: Anthropic's SDK 2.11 (`message_create_params.py` and the block parameters). What has no counterpart is left out where that
-is harmless (metadata, service tiers), and refused by its name where it would change what the answer means.
+Source: Anthropic's SDK 2.11 (`message_create_params.py` and the block parameters). Parameters without a counterpart are dropped
+if that is harmless (metadata, service tiers), and refused if they would change the meaning of the answer.
 """
 
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ from typing import Any
 import orjson
 
 from ...protocol.values import mapping
-from ..reasoning import SEALED
+from ..reasoning import SIGNED_FORMAT
 from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _REFUSED: Mapping[str, str] = {
-    "mcp_servers": "are not offered here: only tools that the client runs itself",
-    "container": "is not offered here",
+    "mcp_servers": "are not supported: only tools that the client runs itself",
+    "container": "is not supported",
 }
 _THINKS = ("enabled", "adaptive", "between_tools")
 _BUDGETS = ((2_048, "low"), (8_192, "medium"))
-"""Up to so many thinking tokens are so much effort; above them it is high. The backends read it the same way round."""
+"""Maximum thinking tokens of each effort; above them it is high. The translation towards backends uses similar values."""
 
 
 def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The body. Raises InvalidRequestError naming the parameter that is wrong or cannot be followed."""
+    """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
     for param, why in _REFUSED.items():
         if asked.get(param):
             raise unsupported(param, why)
-    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None} | _marks(asked)
+    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None} | _cache_control(asked)
     if not isinstance(chat.get("top_k", 0), int):
         raise wrong("top_k", "a whole number")
     turns = Turns()
@@ -53,15 +53,15 @@ def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stop_sequences(asked: Mapping[str, Any]) -> list[str]:
-    """The texts that end an answer."""
+    """The validated stop sequences. Raises InvalidRequestError."""
     stops = asked.get("stop_sequences") or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         raise wrong("stop_sequences", "a list of texts")
     return stops
 
 
-def wants_thoughts(asked: Mapping[str, Any]) -> bool:
-    """Whether the client asked for thinking: one that did not takes the first block for the answer."""
+def wants_reasoning(asked: Mapping[str, Any]) -> bool:
+    """Whether the client requests thinking. Others would treat a thinking block, which comes first, as the answer."""
     return mapping(asked.get("thinking")).get("type") in _THINKS
 
 
@@ -79,7 +79,7 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
     elif role == "user":
         for place, block in blocks:
             if block.get("type") == "tool_result":
-                turns.result(text_of(block, "tool_use_id", place), _result(block, place), **_marks(block))
+                turns.result(text_of(block, "tool_use_id", place), _result(block, place), **_cache_control(block))
         others = ((place, block) for place, block in blocks if block.get("type") != "tool_result")
         turns.say("user", [part for place, block in others for part in _parts(place, block)])
     elif role == "system":
@@ -89,10 +89,10 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
 
 
 def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) -> None:
-    """Thoughts go back only with the seal of the model that had them: others are no use to it, and unknown to many servers."""
+    """Add an assistant message. Unsigned thinking is dropped: models cannot use it, and many servers refuse it."""
     texts: list[Part] = []
     calls: list[Part] = []
-    thoughts: list[Part] = []
+    reasoning: list[Part] = []
     for where, block in blocks:
         kind = block.get("type")
         if kind == "tool_use":
@@ -100,36 +100,36 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
             if not isinstance(arguments, Mapping):
                 raise wrong(f"{where}.input", "an object")
             name, call_id = text_of(block, "name", where), text_of(block, "id", where)
-            calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _marks(block))
+            calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _cache_control(block))
         elif kind == "thinking":
-            if seal := block.get("signature"):
-                told = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": seal}
-                thoughts.append({"index": len(thoughts), "format": SEALED, **told})
+            if signature := block.get("signature"):
+                told = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": signature}
+                reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **told})
         elif kind == "redacted_thinking":
             hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
-            thoughts.append({"index": len(thoughts), "format": SEALED, **hidden})
+            reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **hidden})
         else:
             texts.append(_text(where, block))
-    turns.answer(texts, calls, **({"reasoning_details": thoughts} if thoughts else {}))
+    turns.answer(texts, calls, **({"reasoning_details": reasoning} if reasoning else {}))
 
 
-def _marks(block: Mapping[str, Any]) -> Part:
-    """Anthropic's mark up to where a prompt is to be cached, which goes along beside what it stands on."""
+def _cache_control(block: Mapping[str, Any]) -> Part:
+    """The block's `cache_control`, if it has one."""
     mark = block.get("cache_control")
     return {"cache_control": mark} if isinstance(mark, Mapping) else {}
 
 
 def _text(where: str, block: Mapping[str, Any]) -> Part:
     if block.get("type") != "text":
-        raise unsupported(f"{where}.type", f"is {block.get('type')!r}, which cannot stand here; only text can")
-    return text_part(text_of(block, "text", where)) | _marks(block)
+        raise unsupported(f"{where}.type", f"is {block.get('type')!r}: only text is allowed here")
+    return text_part(text_of(block, "text", where)) | _cache_control(block)
 
 
 def _result(block: Mapping[str, Any], where: str) -> list[Part]:
     content = block.get("content")
     inner = _blocks(content, f"{where}.content") if content else []
     parts = [part for place, item in inner for part in _parts(place, item)]
-    if block.get("is_error") is True:  # the inner language has no field for it
+    if block.get("is_error") is True:  # the internal format has no field for it
         parts.insert(0, text_part("The tool failed."))
     return parts
 
@@ -139,10 +139,10 @@ def _parts(where: str, block: Mapping[str, Any]) -> list[Part]:
     if kind == "text":
         return [_text(where, block)]
     if kind not in ("image", "document"):
-        raise unsupported(f"{where}.type", f"is {kind!r}, which is not offered here")
+        raise unsupported(f"{where}.type", f"is {kind!r}, which is not supported")
     source = mapping(block.get("source"))
     parts = _document(block, source, where) if kind == "document" else [_image(source, where)]
-    return [*parts[:-1], parts[-1] | _marks(block)] if parts else []
+    return [*parts[:-1], parts[-1] | _cache_control(block)] if parts else []
 
 
 def _image(source: Mapping[str, Any], where: str) -> Part:
@@ -152,11 +152,11 @@ def _image(source: Mapping[str, Any], where: str) -> Part:
         return image_part(f"data:{media_type};base64,{data}")
     if form == "url":
         return image_part(text_of(source, "url", f"{where}.source"))
-    raise unsupported(f"{where}.source", "must be of type base64 or url: no files are kept here")
+    raise unsupported(f"{where}.source", "must be of type base64 or url: files are not stored")
 
 
 def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -> list[Part]:
-    """A PDF file as a file; a document that is text as text, under its title."""
+    """The parts of a document: a file for a PDF, else text after its title."""
     title = block.get("title")
     heading = [text_part(f"Document: {title}")] if isinstance(title, str) and title else []
     match source.get("type"):
@@ -169,18 +169,18 @@ def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -
         case "content":
             inner = _blocks(source.get("content"), f"{where}.source.content")
             return heading + [part for place, item in inner for part in _parts(place, item)]
-    raise unsupported(f"{where}.source", "must be of type base64, text or content: no files are kept or fetched here")
+    raise unsupported(f"{where}.source", "must be of type base64, text or content: files are not stored or fetched")
 
 
 def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
     tools = []
     for where, tool in objects(asked.get("tools") or [], "tools"):
         if tool.get("type") not in (None, "custom"):
-            raise unsupported(f"{where}.type", f"is {tool['type']!r}, which is not offered here: only tools that the client runs")
+            raise unsupported(f"{where}.type", f"is {tool['type']!r}, which is not supported: only tools that the client runs")
         schema = tool.get("input_schema")
         if not isinstance(schema, Mapping):
             raise wrong(f"{where}.input_schema", "an object")
-        tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _marks(tool))
+        tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _cache_control(tool))
     if not tools:
         return
     chat["tools"] = tools
@@ -201,13 +201,13 @@ def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
 
 
 def _add_thinking(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
-    """Anthropic's own words go along for Claude models; `reasoning_effort` is what all others understand."""
+    """Add `thinking`, which Claude models need, and `reasoning_effort` for all others."""
     thinking = mapping(asked.get("thinking"))
     kind = thinking.get("type")
     effort = mapping(asked.get("output_config")).get("effort")
     if kind not in (None, "disabled", *_THINKS):
         raise wrong("thinking.type", "enabled, adaptive, between_tools or disabled")
-    if kind is not None and not (kind == "adaptive" and effort):  # an effort alone means adaptive thinking to those models
+    if kind is not None and not (kind == "adaptive" and effort):  # for those models, an effort alone implies adaptive thinking
         chat["thinking"] = dict(thinking)
     if kind == "disabled":
         effort = "none"

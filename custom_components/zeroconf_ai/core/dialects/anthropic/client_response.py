@@ -1,4 +1,4 @@
-"""An answer in the inner language → Anthropic's message, or the events of one.
+"""Answer in the internal format → Anthropic's message, or its events.
 
 Events: message_start, content_block_start / _delta / _stop, message_delta (stop reason, usage), message_stop (SDK 2.11,
 `raw_message_stream_event.py`). A failure is an `error` event.
@@ -14,7 +14,7 @@ from ...protocol import sse
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
 from ...protocol.usage import Usage
-from ..base import ResponseWriter, arguments_of, is_complete, refusal_of, sealed_thoughts, spoken
+from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of, signed_reasoning
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
 _TYPES = {
@@ -27,7 +27,7 @@ _TYPES = {
 
 
 def error_body(error: ApiError, request_id: str) -> dict[str, Any]:
-    """Anthropic's shape of an error. The status stays what it is everywhere else."""
+    """The error in Anthropic's format. Its HTTP status is not changed."""
     match error:
         case NotFoundError():
             kind = "not_found_error"
@@ -43,26 +43,26 @@ def error_body(error: ApiError, request_id: str) -> dict[str, Any]:
 
 
 class _Block:
-    """A content block that was begun."""
+    """A content block that has begun."""
 
     def __init__(self, index: int, kind: str) -> None:
         self.index = index
         self.kind = kind
         self.sent = 0
-        """Characters of a tool call's arguments that were said."""
+        """Number of characters sent of a tool call's arguments."""
         self.open = True
 
 
 class MessagesWriter(ResponseWriter):
-    """One message of Anthropic's."""
+    """Writes one message of Anthropic's Messages API."""
 
     ping = sse.encode(b'{"type":"ping"}', "ping")
 
-    def __init__(self, model: str, request_id: str, *, thoughts: bool, stop_sequences: list[str]) -> None:
-        """`thoughts`: what the model thinks is said too, in blocks of its own."""
+    def __init__(self, model: str, request_id: str, *, reasoning: bool, stop_sequences: list[str]) -> None:
+        """`reasoning`: include the reasoning, in thinking blocks."""
         self._model = model
         self._request_id = request_id
-        self._thoughts = thoughts
+        self._reasoning = reasoning
         self._stops = stop_sequences
         self._id = f"msg_{uuid4().hex}"
         self._message = Message()
@@ -72,25 +72,25 @@ class MessagesWriter(ResponseWriter):
         self._events: list[bytes] = []
         self._blocks = 0
         self._open: _Block | None = None
-        """The block of text or thought that goes on."""
+        """The open block of text or thinking."""
         self._calls: dict[int, _Block] = {}
 
     @override
-    def whole(self, completion: Chunk) -> bytes:
+    def body(self, completion: Chunk) -> bytes:
         data = completion.data
-        self._take(data)
+        self._add(data)
         message = self._message
         content: list[dict[str, Any]] = []
-        if self._thoughts:
-            sealed = [_sealed_block(detail) for detail in sealed_thoughts(spoken(data)[1])]
+        if self._reasoning:
+            signed = [_signed_block(detail) for detail in signed_reasoning(first_choice(data)[1])]
             plain = [{"type": "thinking", "thinking": message.reasoning, "signature": ""}] if message.reasoning else []
-            content += sealed or plain
+            content += signed or plain
         if text := message.content + self._refusal:
             content.append({"type": "text", "text": text})
         for call in message.tool_calls:
             if message.finish_reason == "length" and not is_complete(call.arguments):
-                continue  # cut off: the stop reason says so
-            content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)})
+                continue  # truncated, as the stop reason shows
+            content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": parse_arguments(call)})
         return orjson.dumps(self._head(content) | self._closing() | {"usage": self._usage()})
 
     @override
@@ -99,7 +99,7 @@ class MessagesWriter(ResponseWriter):
             self._begin()
         for chunk in batch:
             self._chunk(chunk.data)
-        return self._taken()
+        return self._flush()
 
     @override
     def end(self) -> bytes:
@@ -108,36 +108,36 @@ class MessagesWriter(ResponseWriter):
             self._stop(block)
         self._emit("message_delta", delta=self._closing(), usage=self._usage())
         self._emit("message_stop")
-        return self._taken()
+        return self._flush()
 
     @override
     def failure(self, error: ApiError) -> bytes:
         return sse.encode(orjson.dumps(error_body(error, self._request_id)), "error")
 
-    def _take(self, data: Mapping[str, Any]) -> Delta:
+    def _add(self, data: Mapping[str, Any]) -> Delta:
         delta = Delta.parse(data)
         self._message.add(delta)
-        choice, said = spoken(data)
+        choice, said = first_choice(data)
         self._refusal += refusal_of(said)
-        if (matched := choice.get("stop_reason")) in self._stops:  # vLLM's word for the sequence that was met
+        if (matched := choice.get("stop_reason")) in self._stops:  # vLLM reports the matched stop sequence here
             self._stopped_at = matched
         return delta
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
-        delta = self._take(data)
-        _, said = spoken(data)
-        if self._thoughts:
+        delta = self._add(data)
+        _, said = first_choice(data)
+        if self._reasoning:
             if delta.reasoning:
                 self._delta("thinking", {"type": "thinking_delta", "thinking": delta.reasoning})
-            for detail in sealed_thoughts(said):
-                self._seal(detail)
+            for detail in signed_reasoning(said):
+                self._signature(detail)
         if text := delta.content + refusal_of(said):
             self._delta("text", {"type": "text_delta", "text": text})
         if delta.tool_calls:
-            self._argue()
+            self._argument_deltas()
 
-    def _seal(self, detail: Mapping[str, Any]) -> None:
-        """The seal of the thought that was just told, or a thought of which nothing is told."""
+    def _signature(self, detail: Mapping[str, Any]) -> None:
+        """Add the signature of the open thinking block, or a block of encrypted reasoning."""
         if detail.get("type") == "reasoning.encrypted":
             self._close()
             self._open = self._start({"type": "redacted_thinking", "data": detail.get("data")})
@@ -152,8 +152,8 @@ class MessagesWriter(ResponseWriter):
             self._open = self._start({"type": kind, **empty})
         self._emit("content_block_delta", index=self._open.index, delta=delta)
 
-    def _argue(self) -> None:
-        """What the tool calls have grown by. Servers may tell several by turns, so one is only closed when it is complete."""
+    def _argument_deltas(self) -> None:
+        """Emit new arguments of the tool calls. Servers may interleave calls, so a block is closed only when it is complete."""
         for place, call in enumerate(self._message.calls_begun):
             block = self._calls.get(place)
             if block is None and call.name:
@@ -165,7 +165,7 @@ class MessagesWriter(ResponseWriter):
                 self._emit("content_block_delta", index=block.index, delta={"type": "input_json_delta", "partial_json": piece})
 
     def _close(self) -> None:
-        """Close what goes on, before something else begins."""
+        """Close the open block and complete tool calls before another block begins."""
         if self._open is not None:
             self._stop(self._open)
             self._open = None
@@ -186,7 +186,7 @@ class MessagesWriter(ResponseWriter):
             self._emit("content_block_stop", index=block.index)
 
     def _begin(self) -> None:
-        """How long the prompt is, the last event tells: no upstream says it at the start."""
+        """Emit the first event. The prompt's tokens follow in the last one, since upstreams report them at the end."""
         self._begun = True
         closing = {"stop_reason": None, "stop_sequence": None}
         self._emit("message_start", message=self._head([]) | closing | {"usage": {"input_tokens": 0, "output_tokens": 0}})
@@ -194,7 +194,7 @@ class MessagesWriter(ResponseWriter):
     def _emit(self, kind: str, **fields: Any) -> None:
         self._events.append(sse.encode(orjson.dumps({"type": kind, **fields}), kind))
 
-    def _taken(self) -> bytes:
+    def _flush(self) -> bytes:
         events, self._events = self._events, []
         return b"".join(events)
 
@@ -204,7 +204,7 @@ class MessagesWriter(ResponseWriter):
     def _closing(self) -> dict[str, Any]:
         finish = self._message.finish_reason
         reason = _STOP.get(finish or "", "end_turn")
-        if reason == "end_turn" and self._message.tool_calls:  # not by the server's word: some say "stop" of calls too
+        if reason == "end_turn" and self._message.tool_calls:  # some servers report "stop" for tool calls
             reason = "tool_use"
         if self._stopped_at is not None and reason == "end_turn":
             return {"stop_reason": "stop_sequence", "stop_sequence": self._stopped_at}
@@ -214,7 +214,7 @@ class MessagesWriter(ResponseWriter):
         return {"stop_reason": reason, "stop_sequence": None}
 
     def _usage(self) -> dict[str, Any]:
-        """Anthropic counts what the cache wrote and read beside the input; the inner language counts all of it as the prompt."""
+        """Usage in Anthropic's format: `input_tokens` excludes cache reads and writes, unlike our prompt tokens."""
         usage = self._message.usage or Usage()
         written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
         kept = {"ephemeral_5m_input_tokens": max(0, written - for_an_hour), "ephemeral_1h_input_tokens": for_an_hour}
@@ -228,7 +228,7 @@ class MessagesWriter(ResponseWriter):
         }
 
 
-def _sealed_block(detail: Mapping[str, Any]) -> dict[str, Any]:
+def _signed_block(detail: Mapping[str, Any]) -> dict[str, Any]:
     if detail.get("type") == "reasoning.encrypted":
         return {"type": "redacted_thinking", "data": detail.get("data")}
     return {"type": "thinking", "thinking": detail.get("text") or "", "signature": detail.get("signature")}

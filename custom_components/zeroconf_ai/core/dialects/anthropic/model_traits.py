@@ -1,4 +1,4 @@
-"""What a Claude model takes: from `GET /v1/models` where it is known, else from its name."""
+"""Parameters that a Claude model supports: from `GET /v1/models` if available, else by its name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from ...protocol.record import Capability
 from ...protocol.values import clean, mapping, parse_count
 
 DEFAULT_MAX_TOKENS = 4096
-"""Every Claude model can say so much."""
+"""A limit that all Claude models support."""
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-"""Levels of `output_config.effort`, in their order (SDK 2.11, `output_config_param.py`)."""
+"""Levels of `output_config.effort` in ascending order (SDK 2.11, `output_config_param.py`)."""
 
 _NAME = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _LAST_WITH_SAMPLING = (4, 6)
@@ -22,24 +22,26 @@ _FIRST_STRUCTURED = (4, 5)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What one model takes, as far as requests differ by it."""
+    """The properties of a model on which requests depend."""
 
     max_tokens: int | None = None
     context_window: int | None = None
     sampling: bool = True
-    """Whether it takes temperature, top_p and top_k; models after 4.6 do not."""
+    """Whether it accepts temperature, top_p and top_k; models after 4.6 do not."""
     structured: bool = False
-    """`output_config.format`; the others are made to call a tool."""
+    """Whether it supports `output_config.format`; others are forced to call a tool."""
     adaptive: bool = False
+    """Whether it supports adaptive thinking."""
     manual: bool = False
-    """Thinking with a budget (`enabled`), which models after 4.6 refuse."""
+    """Whether it supports thinking with a budget (`enabled`); models after 4.6 do not."""
     may_disable: bool = False
+    """Whether thinking may be disabled explicitly."""
     efforts: tuple[str, ...] = ()
     vision: bool = True
 
     @classmethod
     def by_name(cls, model: str) -> Self:
-        """What the name tells: a Claude without a version is taken for the newest, another vendor's model for a plain one."""
+        """The traits by name: a Claude without a version counts as the newest; other vendors' models get the defaults."""
         if "claude" not in model:
             return cls()
         found = _NAME.search(model)
@@ -48,7 +50,7 @@ class Traits:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """One entry of the models list. API versions and proxies that leave `capabilities` out tell by the name."""
+        """Parse one entry of the models list. Without `capabilities` (older API versions, proxies) the name decides."""
         known = replace(
             cls.by_name(clean(data.get("id") or "")),
             max_tokens=parse_count(data.get("max_tokens")) or None,
@@ -62,7 +64,7 @@ class Traits:
         adaptive, manual = _supported(thinking, "adaptive"), _supported(thinking, "enabled")
         return replace(
             known,
-            # The models that dropped the manual budget are those that dropped sampling.
+            # The models without thinking budgets are those without sampling parameters.
             sampling=known.sampling and not (adaptive and not manual),
             structured=_supported(capabilities, "structured_outputs"),
             adaptive=adaptive,
@@ -73,7 +75,7 @@ class Traits:
         )
 
     def info(self, model: str) -> ModelInfo:
-        """The model as the list says it to everybody."""
+        """The model as an entry of our models list."""
         can = {Capability.COMPLETION, Capability.STREAMING, Capability.TOOLS, Capability.JSON}
         if self.vision:
             can.add(Capability.VISION)

@@ -1,4 +1,4 @@
-"""OpenAI's messages → Anthropic's: system prompt beside the turns, tool results in the user's turn, thoughts with their seal."""
+"""OpenAI's messages → Anthropic's: separate system prompt, tool results in the user's turn, signed thinking."""
 
 from collections.abc import Iterable, Mapping
 import re
@@ -8,7 +8,7 @@ from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..images import Image, image_from_data_url, image_url
-from ..reasoning import SEALED
+from ..reasoning import SIGNED_FORMAT
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _PDF = "data:application/pdf;base64,"
@@ -17,9 +17,9 @@ type Block = dict[str, Any]
 
 
 def split(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) -> tuple[list[Block], list[Block]]:
-    """(system blocks, turns). Neighbours of one role are one turn; the results of tools come first in theirs.
+    """(system blocks, turns). Consecutive messages of one role become one turn, in which tool results come first.
 
-    `images` holds what was fetched, by URL. Raises InvalidRequestError for what a Claude model cannot be told.
+    `images` contains fetched images by URL. Raises InvalidRequestError for unsupported content.
     """
     system: list[Block] = []
     turns: list[Block] = []
@@ -39,10 +39,10 @@ def split(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) ->
             _add(turns, "user", _blocks(message.get("content"), images, f"{where}.content"))
     for turn in turns:
         if turn["role"] == "user":
-            turn["content"].sort(key=lambda block: block["type"] != "tool_result")  # stable: the order within is kept
-    if not turns and system:  # an instruction alone is a question here, not an error
+            turn["content"].sort(key=lambda block: block["type"] != "tool_result")  # a stable sort
+    if not turns and system:  # the API requires a user turn
         turns, system = [{"role": "user", "content": system}], []
-    if turns and turns[0]["role"] == "assistant":  # a talk must start with the user's turn
+    if turns and turns[0]["role"] == "assistant":  # the first turn must be the user's
         turns.insert(0, {"role": "user", "content": [{"type": "text", "text": "…"}]})
     if turns and turns[-1]["role"] == "assistant":
         _trim_prefill(turns[-1]["content"])
@@ -50,13 +50,13 @@ def split(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) ->
 
 
 def tool_id(openai_id: object) -> str:
-    """A tool call's id in the characters that Anthropic allows; other models' ids may hold dots and colons."""
+    """A tool call's id in the characters that Anthropic allows; other models' ids may contain dots and colons."""
     return _NOT_IN_AN_ID.sub("_", openai_id if isinstance(openai_id, str) else "") or "call"
 
 
 def _add(turns: list[Block], role: str, blocks: list[Block]) -> None:
     if not blocks:
-        return  # an empty turn is refused
+        return  # the API refuses empty turns
     if turns and turns[-1]["role"] == role:
         turns[-1]["content"] += blocks
     else:
@@ -64,7 +64,7 @@ def _add(turns: list[Block], role: str, blocks: list[Block]) -> None:
 
 
 def _trim_prefill(blocks: list[Block]) -> None:
-    """The last text of a turn that the model is to go on from: Anthropic refuses white space at its end."""
+    """Strip the end of the text that the model is to continue: Anthropic refuses white space there."""
     if blocks[-1]["type"] == "text":
         blocks[-1]["text"] = blocks[-1]["text"].rstrip() or "…"
 
@@ -79,7 +79,8 @@ def _assistant(message: Mapping[str, Any], images: Mapping[str, Image], where: s
         if not isinstance(name, str) or not name:
             raise InvalidRequestError(f"{param} has no name.", param=f"{param}.name")
         arguments = _arguments(function.get("arguments"), param)
-        blocks.append({"type": "tool_use", "id": tool_id(call.get("id")), "name": name, "input": arguments} | _marks(call))
+        block = {"type": "tool_use", "id": tool_id(call.get("id")), "name": name, "input": arguments}
+        blocks.append(block | _cache_control(call))
     return blocks
 
 
@@ -98,9 +99,9 @@ def _arguments(given: object, param: str) -> Mapping[str, Any]:
 
 
 def _thinking(message: Mapping[str, Any]) -> list[Block]:
-    """The sealed thoughts of an earlier answer, as `reasoning_details` or as LiteLLM's `thinking_blocks`.
+    """The signed thinking of an earlier answer, from `reasoning_details` or LiteLLM's `thinking_blocks`.
 
-    Anthropic demands them back unchanged beside the results of tools; thoughts without their signature are refused, so left out.
+    Anthropic requires it unchanged together with tool results, and refuses thinking without a signature, which is dropped.
     """
     blocks = message.get("thinking_blocks")
     if isinstance(blocks, list) and blocks:
@@ -109,12 +110,12 @@ def _thinking(message: Mapping[str, Any]) -> list[Block]:
     details = message.get("reasoning_details")
     for position, detail in enumerate(details if isinstance(details, list) else ()):
         detail = mapping(detail)
-        if detail.get("format") not in (None, SEALED):
-            continue  # another vendor's
+        if detail.get("format") not in (None, SIGNED_FORMAT):
+            continue  # reasoning of another vendor's model
         key = detail.get("index", f"position {position}")
         if detail.get("type") == "reasoning.encrypted" and isinstance(data := detail.get("data"), str):
             found[key, "encrypted"] = {"type": "redacted_thinking", "data": data}
-        elif detail.get("type") == "reasoning.text":  # in pieces where a client kept a stream's
+        elif detail.get("type") == "reasoning.text":  # may be in pieces, as streamed
             block = found.setdefault(key, {"type": "thinking", "thinking": "", "signature": ""})
             block["thinking"] += detail.get("text") or ""
             block["signature"] += detail.get("signature") or ""
@@ -123,7 +124,7 @@ def _thinking(message: Mapping[str, Any]) -> list[Block]:
 
 def _tool_result(message: Mapping[str, Any], images: Mapping[str, Image], where: str) -> Block:
     content = message.get("content")
-    result: Block = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id")), **_marks(message)}
+    result: Block = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id")), **_cache_control(message)}
     if isinstance(content, list):
         content = _blocks(content, images, f"{where}.content")
     if content:
@@ -132,19 +133,19 @@ def _tool_result(message: Mapping[str, Any], images: Mapping[str, Image], where:
 
 
 def _blocks(content: object, images: Mapping[str, Image], where: str, *, text_only: bool = False) -> list[Block]:
-    """The blocks of a message's content. Empty texts are left out: Anthropic refuses them."""
+    """The blocks of a message's content without empty texts, which Anthropic refuses."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content.strip() else []
     blocks: list[Block] = []
     for position, part in enumerate(content if isinstance(content, list) else ()):
         block = _block(part, images, f"{where}[{position}]", text_only=text_only)
         if block is not None:
-            blocks.append(block | _marks(part))
+            blocks.append(block | _cache_control(part))
     return blocks
 
 
-def _marks(part: Mapping[str, Any]) -> Block:
-    """Anthropic's own mark, which its SDK's clients set, and LiteLLM's and OpenRouter's."""
+def _cache_control(part: Mapping[str, Any]) -> Block:
+    """The part's `cache_control`, as clients of Anthropic's SDK, LiteLLM and OpenRouter set it."""
     return {"cache_control": part["cache_control"]} if isinstance(part.get("cache_control"), Mapping) else {}
 
 
@@ -157,11 +158,11 @@ def _block(part: Mapping[str, Any], images: Mapping[str, Image], where: str, *, 
         return {"type": "image", "source": _image_source(image_url(part, where), images, where)}
     if kind == "file" and not text_only:
         return _document(mapping(part.get("file")), where)
-    raise InvalidRequestError(f"{where}: a part of type '{kind}' cannot be sent to a Claude model here.", param=where)
+    raise InvalidRequestError(f"{where}: a part of type '{kind}' cannot be sent to a Claude model.", param=where)
 
 
 def _image_source(url: str, images: Mapping[str, Image], where: str) -> Block:
-    """By value, or by address for https, which Anthropic fetches itself."""
+    """The image's content, or the https URL from which Anthropic fetches it."""
     image = images.get(url) or (image_from_data_url(url, where) if url.startswith("data:") else None)
     if image is not None:
         return {"type": "base64", "media_type": image.media_type, "data": image.data}
@@ -171,7 +172,7 @@ def _image_source(url: str, images: Mapping[str, Image], where: str) -> Block:
 def _document(file: Mapping[str, Any], where: str) -> Block:
     data = file.get("file_data")
     if not isinstance(data, str) or not data.startswith(_PDF):
-        raise InvalidRequestError(f"{where}: only PDF files by value (file.file_data, a data: URL) can be sent.", param=where)
+        raise InvalidRequestError(f"{where}: only PDF files are supported, as a data URL in file.file_data.", param=where)
     block: Block = {
         "type": "document",
         "source": {"type": "base64", "media_type": "application/pdf", "data": data.removeprefix(_PDF)},

@@ -1,8 +1,8 @@
-"""One chat request → the body of `POST /v1/messages`.
+"""Chat request → body of `POST /v1/messages`.
 
-Rules: Anthropic's Messages API (SDK 2.11, `message_create_params.py`, `thinking_config_*.py`, `output_config_param.py`) and its
-pages on thinking, tool use and API versions. What has no counterpart there is dropped where that is harmless, and refused by its
-name where it would change what the answer means.
+Source: Anthropic's Messages API (SDK 2.11, `message_create_params.py`, `thinking_config_*.py`, `output_config_param.py`) and its
+documentation of thinking, tool use and API versions. Parameters without a counterpart are dropped if that is harmless, and
+refused if they would change the meaning of the answer.
 """
 
 from collections.abc import Mapping
@@ -17,45 +17,45 @@ from .model_traits import DEFAULT_MAX_TOKENS, EFFORTS, Traits
 from .upstream_messages import Block, split
 
 CONSERVATIVE_VERSION = "2023-06-01"
-"""What every model and every proxy of Anthropic's API still answers to."""
+"""The API version that all models and proxies support."""
 FIRST_VERSION_WITHOUT_SAMPLING = "2026-10-21"
 
 JSON_TOOL = "json_answer"
-"""The tool whose input is the answer, where a model has no structured output of its own."""
+"""The tool whose input is the answer, for models without structured output."""
 
 SAMPLING = ("temperature", "top_p", "top_k")
 MOST_TOKENS_UNSTREAMED = 21_333
-"""Ten minutes at the 128,000 tokens an hour that Anthropic's SDK reckons with; above it, it insists on a stream."""
+"""Ten minutes at 128,000 tokens per hour: above this limit Anthropic's SDK requires a stream."""
 _LEAST_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_768, "max": 65_536}
 
 _REFUSED: Mapping[str, str] = {
     "functions": "are the old form of tools: send 'tools'",
     "function_call": "is the old form of tool_choice: send 'tool_choice'",
-    "logit_bias": "is not offered by Claude models",
-    "logprobs": "are not offered by Claude models",
-    "top_logprobs": "are not offered by Claude models",
-    "audio": "is not offered by Claude models",
-    "web_search_options": "are not offered here",
+    "logit_bias": "is not supported by Claude models",
+    "logprobs": "are not supported by Claude models",
+    "top_logprobs": "are not supported by Claude models",
+    "audio": "is not supported by Claude models",
+    "web_search_options": "are not supported",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A request in Anthropic's words."""
+    """A request in Anthropic's format."""
 
     body: dict[str, Any]
     json_tool: bool = False
-    """The answer comes as the input of `JSON_TOOL`."""
+    """Whether the answer is the input of `JSON_TOOL`."""
 
 
 def translate(request: Request, traits: Traits, version: str, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
-    """The body. Raises InvalidRequestError naming the parameter that cannot be followed."""
+    """Translate the request. Raises InvalidRequestError, which names the unsupported parameter."""
     body = request.body
     _refuse(body)
     system, turns = split(body["messages"], images or {})
     if not turns:
-        raise InvalidRequestError("The messages hold nothing to answer.", param="messages")
+        raise InvalidRequestError("The messages have no content.", param="messages")
     result: dict[str, Any] = {
         "model": request.model,
         "max_tokens": _max_tokens(body, traits, stream=request.stream),
@@ -72,7 +72,7 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
     _add_tools(result, body)
     json_tool = _add_format(result, body, traits)
     _add_thinking(result, body, traits)
-    thinks = mapping(result.get("thinking")).get("type") in ("enabled", "adaptive")  # refused beside a temperature
+    thinks = mapping(result.get("thinking")).get("type") in ("enabled", "adaptive")  # not allowed with a temperature
     if traits.sampling and version < FIRST_VERSION_WITHOUT_SAMPLING and not thinks:
         _add_sampling(result, body)
     return UpstreamRequest(result, json_tool)
@@ -83,14 +83,14 @@ def _refuse(body: Mapping[str, Any]) -> None:
         if body.get(param):
             raise InvalidRequestError(f"'{param}' {why}.", param=param)
     if (body.get("n") or 1) > 1:
-        raise InvalidRequestError("A Claude model gives one answer to one request: 'n' must be 1.", param="n")
+        raise InvalidRequestError("Claude models give one answer per request: 'n' must be 1.", param="n")
     modalities = body.get("modalities") or ["text"]
     if modalities != ["text"]:
-        raise InvalidRequestError("A Claude model answers in text: 'modalities' must be [\"text\"].", param="modalities")
+        raise InvalidRequestError("Claude models answer with text: 'modalities' must be [\"text\"].", param="modalities")
 
 
 def _max_tokens(body: Mapping[str, Any], traits: Traits, *, stream: bool) -> int:
-    """Required upstream. A limit above what the model can say is never reached, so it may as well be lowered."""
+    """The answer's limit, which the API requires. A limit above the model's maximum is lowered to it."""
     wanted = body.get("max_completion_tokens") or body.get("max_tokens")
     most = traits.max_tokens
     if wanted:
@@ -101,13 +101,13 @@ def _max_tokens(body: Mapping[str, Any], traits: Traits, *, stream: bool) -> int
 
 
 def _stop(stop: object) -> list[str]:
-    """The stop sequences; blank ones are refused upstream, and would stop nothing that matters."""
+    """The stop sequences without blank ones, which the API refuses."""
     given = stop if isinstance(stop, list) else [stop]
     return [sequence for sequence in given if isinstance(sequence, str) and sequence.strip()]
 
 
 def _add_sampling(result: dict[str, Any], body: Mapping[str, Any]) -> None:
-    """Anthropic's temperature ends at 1. Where both are named, newer models take only one: the temperature."""
+    """Add the sampling parameters. The maximum temperature is 1; newer models refuse top_p together with a temperature."""
     temperature, top_p, top_k = body.get("temperature"), body.get("top_p"), body.get("top_k")
     if temperature is not None:
         result["temperature"] = min(temperature, 1)
@@ -135,14 +135,14 @@ def _tool(tool: Mapping[str, Any], where: str) -> Block:
     if tool.get("type", "function") != "function" or not isinstance(name, str) or not name:
         raise InvalidRequestError(f"{where} must be a function with a name.", param=where)
     schema = {"type": "object", "properties": {}} | dict(mapping(function.get("parameters")))
-    turned: Block = {"name": name, "input_schema": schema}
+    converted: Block = {"name": name, "input_schema": schema}
     if isinstance(description := function.get("description"), str) and description:
-        turned["description"] = description
+        converted["description"] = description
     if function.get("strict") is True:
-        turned["strict"] = True
+        converted["strict"] = True
     if isinstance(tool.get("cache_control"), Mapping):
-        turned["cache_control"] = tool["cache_control"]
-    return turned
+        converted["cache_control"] = tool["cache_control"]
+    return converted
 
 
 def _tool_choice(choice: object) -> Block:
@@ -159,7 +159,7 @@ def _tool_choice(choice: object) -> Block:
 
 
 def _add_format(result: dict[str, Any], body: Mapping[str, Any], traits: Traits) -> bool:
-    """`response_format`: the model's own structured output where it has one, else a tool that it must call; True for that."""
+    """Add `response_format`: as structured output if the model supports it, else as a required tool; True for the tool."""
     wanted = mapping(body.get("response_format"))
     kind = wanted.get("type", "text")
     if kind == "text":
@@ -179,16 +179,16 @@ def _add_format(result: dict[str, Any], body: Mapping[str, Any], traits: Traits)
         )
     choice = mapping(result.get("tool_choice"))
     if choice.get("type") in ("any", "tool"):
-        return False  # the caller makes it call a tool: there is no text to be formatted
+        return False  # the caller requires a tool call, so there is no text to format
     others = result.get("tools", []) if choice.get("type") != "none" else []
-    description = "Gives the final answer. Its input is the answer, and nothing is said besides."
+    description = "Gives the final answer. Its input is the answer; there is no other text."
     result["tools"] = [*others, {"name": JSON_TOOL, "description": description, "input_schema": dict(schema)}]
     result["tool_choice"] = {"type": "any"} if others else {"type": "tool", "name": JSON_TOOL}
     return True
 
 
 def _add_thinking(result: dict[str, Any], body: Mapping[str, Any], traits: Traits) -> None:
-    """`reasoning_effort`, or Anthropic's own `thinking` where the caller speaks it."""
+    """Add thinking: the caller's `thinking` in Anthropic's format, else by `reasoning_effort`."""
     own, effort = body.get("thinking"), body.get("reasoning_effort") or mapping(body.get("reasoning")).get("effort")
     if isinstance(own, Mapping):
         result["thinking"] = dict(own)
@@ -203,12 +203,12 @@ def _add_thinking(result: dict[str, Any], body: Mapping[str, Any], traits: Trait
         elif traits.manual:
             _add_budget(result, _BUDGETS[effort], traits, stated="max_tokens" in body or "max_completion_tokens" in body)
     manual = mapping(result.get("thinking")).get("type") == "enabled"
-    if manual and (_forces_a_tool(result) or _misses_thoughts(result["messages"])):
-        del result["thinking"]  # refused beside either; how much is thought matters less than what was asked for
+    if manual and (_forces_a_tool(result) or _lacks_thinking(result["messages"])):
+        del result["thinking"]  # the API refuses both combinations; the required tool and the conversation are more important
 
 
 def _add_budget(result: dict[str, Any], budget: int, traits: Traits, *, stated: bool) -> None:
-    """Thinking counts against max_tokens, so a default makes room for it and a stated limit bounds it."""
+    """Add a thinking budget. It is part of max_tokens, so it raises a default limit and is limited by a stated one."""
     if not stated:
         result["max_tokens"] = min(max(result["max_tokens"], budget * 2), traits.max_tokens or budget * 2)
     budget = min(budget, result["max_tokens"] // 2)
@@ -225,8 +225,8 @@ def _forces_a_tool(result: Mapping[str, Any]) -> bool:
     return mapping(result.get("tool_choice")).get("type") in ("any", "tool")
 
 
-def _misses_thoughts(turns: list[Block]) -> bool:
-    """Whether the turn that is going on (the model called tools and waits for their results) lacks its thoughts."""
+def _lacks_thinking(turns: list[Block]) -> bool:
+    """Whether the assistant turn before the last tool results has no thinking."""
     if len(turns) < 2 or turns[-1]["content"][0]["type"] != "tool_result":
         return False
     return turns[-2]["content"][0]["type"] not in ("thinking", "redacted_thinking")

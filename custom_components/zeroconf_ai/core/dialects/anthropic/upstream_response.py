@@ -1,4 +1,4 @@
-"""Anthropic's answers → OpenAI's: the events of a stream as chunks, a whole message as a completion.
+"""Anthropic's answers → OpenAI's: events of a stream to chunks, a message to a completion.
 
 Events: message_start, content_block_start / _delta / _stop, message_delta (stop reason, cumulative usage), message_stop; `ping`
 anywhere; `error` at any time after a 200 (SDK 2.11, `raw_message_stream_event.py`).
@@ -15,7 +15,7 @@ from ...protocol.errors import StreamBrokenError, error_message, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
 from ..base import Translator, reported
-from ..reasoning import SEALED
+from ..reasoning import SIGNED_FORMAT
 from .upstream_request import JSON_TOOL
 
 _FINISH = {
@@ -31,7 +31,7 @@ _FINISH = {
 
 
 class AnthropicTranslator(Translator):
-    """One answer of the Messages API."""
+    """Translates one answer of the Messages API."""
 
     def __init__(self, model: str, *, json_tool: bool = False, usage: bool = True, secrets: tuple[str, ...] = ()) -> None:
         """`json_tool`: the input of `JSON_TOOL` is the answer's text. `usage`: the stream ends with a usage chunk."""
@@ -48,7 +48,7 @@ class AnthropicTranslator(Translator):
     @property
     @override
     def usage(self) -> Usage | None:
-        """The prompt's tokens stand at the beginning of a stream already."""
+        """The usage reported so far; the prompt's tokens are in the first event."""
         return _usage(self._usage) if self._usage else None
 
     @override
@@ -63,7 +63,7 @@ class AnthropicTranslator(Translator):
             except json.JSONDecodeError:
                 raise ValueError("an event that is not JSON") from None
             if not isinstance(parsed, dict):
-                raise ValueError("an event that is no JSON object")
+                raise ValueError("an event that is not a JSON object")
             if event.event == "error" or parsed.get("type") == "error":
                 raise self._error(parsed)
             chunks += self._event(parsed)
@@ -72,7 +72,7 @@ class AnthropicTranslator(Translator):
         return chunks
 
     @override
-    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
         if body.get("type") == "error":
             raise self._error(body)
         content = body.get("content")
@@ -82,7 +82,7 @@ class AnthropicTranslator(Translator):
         message = Message(finish_reason=self._finish(body.get("stop_reason")), usage=_usage(self._usage))
         details: list[dict[str, Any]] = []
         for item in content:
-            self._add_whole(message, details, mapping(item))
+            self._add_block(message, details, mapping(item))
         if self._json_tool and message.finish_reason == "tool_calls" and not message.tool_calls:
             message.finish_reason = "stop"
         result = self._named(body).completion(message)
@@ -93,7 +93,7 @@ class AnthropicTranslator(Translator):
             spoken["refusal"] = refusal
         return result
 
-    def _add_whole(self, message: Message, details: list[dict[str, Any]], block: Mapping[str, Any]) -> None:
+    def _add_block(self, message: Message, details: list[dict[str, Any]], block: Mapping[str, Any]) -> None:
         kind = block.get("type")
         if kind == "text":
             message.add(Delta(content=_text(block.get("text"))))
@@ -107,8 +107,8 @@ class AnthropicTranslator(Translator):
                 self._calls += 1
         elif kind in ("thinking", "redacted_thinking"):
             message.add(Delta(reasoning=_text(block.get("thinking"))))
-            sealed = _Block(kind, text=_text(block.get("thinking")), seal=_text(block.get("signature") or block.get("data")))
-            details += self._detail(sealed)
+            signed = _Block(kind, text=_text(block.get("thinking")), signature=_text(block.get("signature") or block.get("data")))
+            details += self._detail(signed)
 
     def _event(self, event: Mapping[str, Any]) -> list[Chunk]:
         kind = event.get("type")
@@ -128,7 +128,7 @@ class AnthropicTranslator(Translator):
             return self._message_delta(event)
         if kind == "message_stop":
             self.done = self.complete = True
-        return []  # pings, and what later versions add
+        return []  # pings and events of later versions
 
     def _block_start(self, index: int, content: Mapping[str, Any]) -> list[Chunk]:
         kind = _text(content.get("type"))
@@ -137,10 +137,10 @@ class AnthropicTranslator(Translator):
             return self._say("content", _text(content.get("text")))
         if kind == "thinking":
             block.text = _text(content.get("thinking"))
-            block.seal = _text(content.get("signature"))
+            block.signature = _text(content.get("signature"))
             return self._say("reasoning_content", block.text)
         if kind == "redacted_thinking":
-            block.seal = _text(content.get("data"))
+            block.signature = _text(content.get("data"))
         elif kind == "tool_use":
             block.input = dict(mapping(content.get("input")))
             block.answers = self._json_tool and content.get("name") == JSON_TOOL
@@ -155,7 +155,7 @@ class AnthropicTranslator(Translator):
     def _block_delta(self, index: int, delta: Mapping[str, Any]) -> list[Chunk]:
         block = self._blocks.get(index)
         if block is None:
-            raise ValueError("a delta of a block that was not begun")
+            raise ValueError("a delta of a block that has not begun")
         kind = delta.get("type")
         if kind == "text_delta":
             return self._say("content", _text(delta.get("text")))
@@ -163,17 +163,17 @@ class AnthropicTranslator(Translator):
             block.text += _text(delta.get("thinking"))
             return self._say("reasoning_content", _text(delta.get("thinking")))
         if kind == "signature_delta":
-            block.seal += _text(delta.get("signature"))
+            block.signature += _text(delta.get("signature"))
         elif kind == "input_json_delta" and block.kind == "tool_use":
-            return self._argue(block, _text(delta.get("partial_json")))
+            return self._argument_deltas(block, _text(delta.get("partial_json")))
         return []
 
     def _block_stop(self, index: int) -> list[Chunk]:
         block = self._blocks.pop(index, None)
         if block is None:
             return []
-        if block.kind == "tool_use" and not block.argued:  # no arguments at all, or all of them at the start
-            return self._argue(block, orjson.dumps(block.input).decode())
+        if block.kind == "tool_use" and not block.argued:  # no arguments, or all of them in the first event
+            return self._argument_deltas(block, orjson.dumps(block.input).decode())
         if block.kind in ("thinking", "redacted_thinking") and (details := self._detail(block)):
             return [self._writer.chunk({"reasoning_details": details})]
         return []
@@ -198,7 +198,7 @@ class AnthropicTranslator(Translator):
     def _say(self, field: str, text: str) -> list[Chunk]:
         return [self._writer.chunk({field: text})] if text else []
 
-    def _argue(self, block: _Block, text: str) -> list[Chunk]:
+    def _argument_deltas(self, block: _Block, text: str) -> list[Chunk]:
         if not text:
             return []
         block.argued = True
@@ -207,20 +207,20 @@ class AnthropicTranslator(Translator):
         return [self._writer.chunk({"tool_calls": [{"index": block.call, "function": {"arguments": text}}]})]
 
     def _detail(self, block: _Block) -> list[dict[str, Any]]:
-        """The thought with its seal, for the next request; unsealed ones cannot be handed back."""
-        if not block.seal:
+        """The signed reasoning for the client's next request; reasoning without a signature cannot be sent back."""
+        if not block.signature:
             return []
-        detail: dict[str, Any] = {"index": self._details, "format": SEALED}
+        detail: dict[str, Any] = {"index": self._details, "format": SIGNED_FORMAT}
         self._details += 1
         if block.kind == "redacted_thinking":
-            return [detail | {"type": "reasoning.encrypted", "data": block.seal}]
-        return [detail | {"type": "reasoning.text", "text": block.text, "signature": block.seal}]
+            return [detail | {"type": "reasoning.encrypted", "data": block.signature}]
+        return [detail | {"type": "reasoning.text", "text": block.text, "signature": block.signature}]
 
     def _finish(self, reason: object) -> str:
         return _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
 
     def _named(self, message: Mapping[str, Any]) -> ChunkWriter:
-        """A writer with the upstream's id and model, where it says them."""
+        """A writer with the upstream's id and model, if it reports them."""
         model, message_id = _text(message.get("model")) or self._writer.model, _text(message.get("id")) or self._writer.id
         return ChunkWriter(model, message_id, self._writer.created)
 
@@ -231,19 +231,21 @@ class AnthropicTranslator(Translator):
 
 
 class _Block:
-    """A content block that is being streamed."""
+    """The state of a content block."""
 
-    __slots__ = ("answers", "argued", "call", "input", "kind", "seal", "text")
+    __slots__ = ("answers", "argued", "call", "input", "kind", "signature", "text")
 
-    def __init__(self, kind: str, *, text: str = "", seal: str = "") -> None:
+    def __init__(self, kind: str, *, text: str = "", signature: str = "") -> None:
         self.kind = kind
         self.text = text
-        self.seal = seal
+        self.signature = signature
         self.input: dict[str, Any] = {}
         self.call = 0
-        """The number among the tool calls, which is not the block's index."""
+        """The number of the tool call; the block's index counts all blocks."""
         self.answers = False
+        """Whether the tool's input is the answer's text."""
         self.argued = False
+        """Whether arguments were sent."""
 
 
 def _text(value: object) -> str:
@@ -259,7 +261,7 @@ def _refusal(message: Mapping[str, Any]) -> str:
 
 
 def _usage(counts: Mapping[str, Any]) -> Usage:
-    """Anthropic counts what the cache wrote and read beside the input; OpenAI counts all of it as the prompt."""
+    """Usage from Anthropic's counts, whose `input_tokens` exclude cache reads and writes, unlike OpenAI's prompt tokens."""
     cached, written = parse_count(counts.get("cache_read_input_tokens")), parse_count(counts.get("cache_creation_input_tokens"))
     return Usage(
         parse_count(counts.get("input_tokens")) + cached + written,

@@ -1,7 +1,7 @@
 """Ollama's `/api/chat` and `/api/generate` → chat completions.
 
-Rules: Ollama's `docs/api.md`, `api/types.go`. Answers stream unless told otherwise; tool calls may come without ids; images
-are bare base64. What is about the machine that a model runs on (`num_ctx`, `num_gpu`, …) is the backend's own matter here.
+Source: Ollama's `docs/api.md`, `api/types.go`. Answers are streamed by default; tool calls may have no ids; images are base64
+without a data URL. Options of the machine that runs the model (`num_ctx`, `num_gpu`, …) are ignored: the backend decides.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ _OPTIONS: Mapping[str, str] = {
     "repeat_penalty": "repeat_penalty",
 }
 _IMAGE_HEADS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
-"""How the base64 of each kind begins: by the magic bytes of its file."""
+"""The first characters of the base64 of each type, from the file's magic bytes."""
 _LEVELS = ("low", "medium", "high", "max")
 
 
 def chat_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The body for `/api/chat`'s. Raises InvalidRequestError naming what is wrong."""
+    """Translate a request of `/api/chat`. Raises InvalidRequestError, which names the invalid parameter."""
     turns = Turns()
     pending: list[tuple[str, str]] = []
     calls = 0
@@ -56,10 +56,10 @@ def chat_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def generate_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The body for `/api/generate`'s: a chat of one message. Raises InvalidRequestError naming what is wrong."""
+    """Translate a request of `/api/generate` to a chat. Raises InvalidRequestError, which names the invalid parameter."""
     for param in ("suffix", "raw"):
         if asked.get(param):
-            raise unsupported(param, "is not offered: the prompt becomes a message here")
+            raise unsupported(param, "is not supported: the prompt is sent as a chat message")
     turns = Turns()
     if asked.get("system"):
         turns.say("system", [text_part(text_of(asked, "system", ""))])
@@ -67,8 +67,8 @@ def generate_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
     return _common(asked) | {"messages": turns.finish()}
 
 
-def wants_thoughts(asked: Mapping[str, Any]) -> bool:
-    """Whether what a model thinks is to be told."""
+def wants_reasoning(asked: Mapping[str, Any]) -> bool:
+    """Whether the answer is to include reasoning."""
     return asked.get("think") is not False
 
 
@@ -80,7 +80,7 @@ def _common(asked: Mapping[str, Any]) -> dict[str, Any]:
         raise wrong("options", "an object")
     chat |= {param: options[name] for name, param in _OPTIONS.items() if options.get(name) is not None}
     limit = options.get("num_predict")
-    if isinstance(limit, int) and limit > 0:  # below: without a limit
+    if isinstance(limit, int) and limit > 0:  # other values mean no limit
         chat["max_tokens"] = limit
     if (keep_alive := asked.get("keep_alive")) is not None:
         chat["keep_alive"] = keep_alive
@@ -101,9 +101,9 @@ def _add_format(chat: dict[str, Any], wanted: object) -> None:
 
 
 def _add_thinking(chat: dict[str, Any], think: object) -> None:
-    """Ollama's own word goes along for Ollama; `reasoning_effort` is what all others understand.
+    """Add `think` for Ollama and `reasoning_effort` for all others.
 
-    Those are not told not to think: models that cannot think refuse even that.
+    `think: false` sets no effort, because models without reasoning refuse the parameter.
     """
     if think is None:
         return
@@ -130,7 +130,7 @@ def _data_url(image: str) -> str:
 
 
 def _calls(message: Mapping[str, Any], where: str, count: int) -> list[Part]:
-    """The calls of an assistant's message; those without an id get one, by their number in the chat."""
+    """The tool calls of an assistant message; those without an id get one from their number in the chat."""
     made: list[Part] = []
     listed = message.get("tool_calls") or []
     for place, call in objects(listed, f"{where}.tool_calls"):
@@ -146,7 +146,7 @@ def _calls(message: Mapping[str, Any], where: str, count: int) -> list[Part]:
 
 
 def _answered(message: Mapping[str, Any], pending: list[tuple[str, str]], where: str) -> str:
-    """The id of the call whose result a message is: by its id, else the first open one of its name, else the first open one."""
+    """The id of the call that a tool message answers: by id, else the first pending one by name, else the first pending one."""
     given = message.get("tool_call_id")
     name = message.get("tool_name") or message.get("name")
     for wanted in (lambda call: call[0] == given, lambda call: call[1] == name, lambda _: not given and not name):

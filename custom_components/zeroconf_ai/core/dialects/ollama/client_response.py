@@ -1,6 +1,6 @@
-"""An answer in the inner language → Ollama's: one JSON object, or a line of JSON for each piece.
+"""Answer in the internal format → Ollama's: one JSON object, or a stream of JSON lines.
 
-The last line has `done`, the reason, the counts and the durations in nanoseconds (Ollama's `docs/api.md`). A failure is a line
+The last line has `done`, the reason, token counts and durations in nanoseconds (Ollama's `docs/api.md`). A failure is a line
 `{"error": …}`.
 """
 
@@ -14,18 +14,18 @@ import orjson
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, UpstreamError
 from ...protocol.usage import Usage
-from ..base import ResponseWriter, arguments_of, is_complete, refusal_of, spoken
+from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of
 
 _NANOSECONDS = 1_000_000_000
 
 
 def error_body(error: ApiError, _: str = "") -> dict[str, Any]:
-    """Ollama's shape of an error."""
+    """The error in Ollama's format."""
     return {"error": error.message}
 
 
 class OllamaWriter(ResponseWriter):
-    """One answer of `/api/chat` or `/api/generate`."""
+    """Writes one answer of `/api/chat` or `/api/generate`."""
 
     content_type: ClassVar[str] = "application/x-ndjson"
 
@@ -34,29 +34,29 @@ class OllamaWriter(ResponseWriter):
         model: str,
         said: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
         *,
-        thoughts: bool,
+        reasoning: bool,
         started: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`said` puts (text, thought, tool calls) into the path's words; `started` is the request's arrival by `clock`."""
+        """`said` builds the path's fields of (text, reasoning, tool calls); `started` is the request's arrival by `clock`."""
         self._model = model
         self._said = said
-        self._thoughts = thoughts
+        self._reasoning = reasoning
         self._clock = clock
         self._started = started
         self._first = clock()
-        """When the model began to answer: a writer is made with the first token."""
+        """Time of the first token, with which a writer is created."""
         self._message = Message()
         self.ping = self._line(said("", "", []))
 
     @override
-    def whole(self, completion: Chunk) -> bytes:
+    def body(self, completion: Chunk) -> bytes:
         data = completion.data
         self._message.add(Delta.parse(data))
         message = self._message
-        text = message.content + refusal_of(spoken(data)[1])
-        thought = message.reasoning if self._thoughts else ""
-        return orjson.dumps(self._head() | self._said(text, thought, self._calls()) | self._closing())
+        text = message.content + refusal_of(first_choice(data)[1])
+        reasoning = message.reasoning if self._reasoning else ""
+        return orjson.dumps(self._head() | self._said(text, reasoning, self._calls()) | self._closing())
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
@@ -64,10 +64,10 @@ class OllamaWriter(ResponseWriter):
         for chunk in batch:
             delta = Delta.parse(chunk.data)
             self._message.add(delta)
-            text = delta.content + refusal_of(spoken(chunk.data)[1])
-            thought = delta.reasoning if self._thoughts else ""
-            if text or thought:
-                lines.append(self._line(self._said(text, thought, [])))
+            text = delta.content + refusal_of(first_choice(chunk.data)[1])
+            reasoning = delta.reasoning if self._reasoning else ""
+            if text or reasoning:
+                lines.append(self._line(self._said(text, reasoning, [])))
         return b"".join(lines)
 
     @override
@@ -84,11 +84,11 @@ class OllamaWriter(ResponseWriter):
         return orjson.dumps(error_body(error)) + b"\n"
 
     def _calls(self) -> list[dict[str, Any]]:
-        """The tool calls, which Ollama tells whole. One that was cut off is left out: the reason says so."""
+        """The tool calls, which Ollama never splits. A truncated one is left out, as the finish reason shows."""
         cut = self._message.finish_reason == "length"
         calls = (call for call in self._message.tool_calls if not (cut and not is_complete(call.arguments)))
         return [
-            {"id": call.id, "function": {"index": index, "name": call.name, "arguments": arguments_of(call)}}
+            {"id": call.id, "function": {"index": index, "name": call.name, "arguments": parse_arguments(call)}}
             for index, call in enumerate(calls)
         ]
 
@@ -112,23 +112,23 @@ class OllamaWriter(ResponseWriter):
         }
 
 
-def chat_words(text: str, thought: str, calls: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `/api/chat` says of a piece."""
+def chat_fields(text: str, reasoning: str, calls: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of one piece in `/api/chat`."""
     message: dict[str, Any] = {"role": "assistant", "content": text}
-    if thought:
-        message["thinking"] = thought
+    if reasoning:
+        message["thinking"] = reasoning
     if calls:
         message["tool_calls"] = calls
     return {"message": message}
 
 
-def generate_words(text: str, thought: str, _: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `/api/generate` says of a piece."""
-    return {"response": text} | ({"thinking": thought} if thought else {})
+def generate_fields(text: str, reasoning: str, _: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of one piece in `/api/generate`."""
+    return {"response": text} | ({"thinking": reasoning} if reasoning else {})
 
 
 def now() -> str:
-    """The time as Ollama writes it (RFC 3339)."""
+    """The time in Ollama's format (RFC 3339, UTC)."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,7 +1,7 @@
-"""One chat request → the body of `POST /api/chat`.
+"""Chat request → body of `POST /api/chat`.
 
-Rules: Ollama's `api/types.go` and `docs/api.md`. What has no counterpart is dropped where that is harmless, and refused by its
-name where it would change what the answer means. `tool_choice`, which Ollama ignores, is kept by other means (`_force_a_tool`).
+Source: Ollama's `api/types.go` and `docs/api.md`. Parameters without a counterpart are dropped if that is harmless, and refused
+if they would change the meaning of the answer. `tool_choice`, which Ollama ignores, is enforced by a schema (`_force_a_tool`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,11 +19,11 @@ from ..images import Image, image_from_data_url, image_url
 _REFUSED: Mapping[str, str] = {
     "functions": "are the old form of tools: send 'tools'",
     "function_call": "is the old form of tool_choice: send 'tool_choice'",
-    "logit_bias": "is not offered by Ollama",
-    "logprobs": "are not offered here",
-    "top_logprobs": "are not offered here",
-    "audio": "is not offered by Ollama",
-    "web_search_options": "are not offered here",
+    "logit_bias": "is not supported by Ollama",
+    "logprobs": "are not supported",
+    "top_logprobs": "are not supported",
+    "audio": "is not supported by Ollama",
+    "web_search_options": "are not supported",
 }
 
 _OPTIONS: Mapping[str, str] = {
@@ -48,34 +48,34 @@ _THINK: Mapping[str, bool | str] = {
     "ultra": "high",
     "max": "high",
 }
-"""By `reasoning_effort`. Models without levels take each of them for yes."""
+"""`think` by `reasoning_effort`. Models without levels treat each level as true."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A request in Ollama's words, and how its answer is to be read."""
+    """A request in Ollama's format, and how to parse its answer."""
 
     body: dict[str, Any]
     forced_tool: bool = False
-    """The answer's text is a tool call as JSON: `{"name": …, "arguments": {…}}`."""
+    """Whether the answer's text is a tool call as JSON: `{"name": …, "arguments": {…}}`."""
     one_call: bool = False
-    """Only the first of several tool calls counts."""
+    """Whether tool calls after the first one are dropped."""
 
 
 def translate(request: Request, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
-    """The body, without num_ctx and keep_alive. Raises InvalidRequestError naming the parameter that cannot be followed."""
+    """Translate the request, without num_ctx and keep_alive. Raises InvalidRequestError, which names the parameter."""
     body = request.body
     for param, why in _REFUSED.items():
         if body.get(param):
             raise InvalidRequestError(f"'{param}' {why}.", param=param)
     if (body.get("n") or 1) > 1:
-        raise InvalidRequestError("Ollama gives one answer to one request: 'n' must be 1.", param="n")
+        raise InvalidRequestError("Ollama gives one answer per request: 'n' must be 1.", param="n")
     if (body.get("modalities") or ["text"]) != ["text"]:
-        raise InvalidRequestError("Ollama answers in text: 'modalities' must be [\"text\"].", param="modalities")
+        raise InvalidRequestError("Ollama answers with text: 'modalities' must be [\"text\"].", param="modalities")
     result: dict[str, Any] = {
         "model": request.model,
         "messages": _messages(body["messages"], images or {}),
-        "stream": request.stream,  # Ollama streams unless it is told not to
+        "stream": request.stream,  # Ollama's default is true
     }
     if options := _options(body):
         result["options"] = options
@@ -113,7 +113,7 @@ def _add_format(result: dict[str, Any], body: Mapping[str, Any]) -> None:
 
 
 def _add_thinking(result: dict[str, Any], body: Mapping[str, Any]) -> None:
-    """Ollama's own `think` where the caller speaks it, else by `reasoning_effort`; else the model's own way."""
+    """Add `think`: the caller's own, else by `reasoning_effort`; otherwise the model's default applies."""
     own = body.get("think")
     effort = body.get("reasoning_effort") or mapping(body.get("reasoning")).get("effort")
     if isinstance(own, bool | str):
@@ -123,7 +123,7 @@ def _add_thinking(result: dict[str, Any], body: Mapping[str, Any]) -> None:
 
 
 def _add_tools(result: dict[str, Any], body: Mapping[str, Any]) -> bool:
-    """Add the tools as far as `tool_choice` lets the model see them; True where it must call one."""
+    """Add the tools that `tool_choice` allows; True if the model must call one."""
     tools = body.get("tools") or []
     choice = body.get("tool_choice")
     if not tools or choice == "none":
@@ -149,22 +149,22 @@ def _add_tools(result: dict[str, Any], body: Mapping[str, Any]) -> bool:
 
 
 def _force_a_tool(result: dict[str, Any], tools: Iterable[Mapping[str, Any]]) -> None:
-    """Let the model write nothing but a call: Ollama knows no tool_choice, but holds a model to a JSON schema."""
-    calls, told = [], []
+    """Restrict the answer to a tool call by a JSON schema, since Ollama has no tool_choice."""
+    calls, described = [], []
     for tool in tools:
         function = tool["function"]
         schema = {"type": "object", "properties": {}} | dict(mapping(function.get("parameters")))
         properties = {"name": {"type": "string", "enum": [function["name"]]}, "arguments": schema}
         calls.append({"type": "object", "properties": properties, "required": ["name", "arguments"]})
-        told.append({"name": function["name"], "description": function.get("description") or "", "parameters": schema})
+        described.append({"name": function["name"], "description": function.get("description") or "", "parameters": schema})
     result["format"] = calls[0] if len(calls) == 1 else {"anyOf": calls}
     form = '{"name": ..., "arguments": {...}}'
-    instruction = f"Answer only with a call of one of these functions, as JSON {form}:\n{orjson.dumps(told).decode()}"
+    instruction = f"Answer only with a call of one of these functions, as JSON {form}:\n{orjson.dumps(described).decode()}"
     result["messages"] = [*result["messages"], {"role": "system", "content": instruction}]
 
 
 def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) -> list[dict[str, Any]]:
-    turned: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     names: dict[object, str] = {}
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
@@ -176,9 +176,9 @@ def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]
         if pictures:
             result["images"] = pictures
         if role == "assistant":
-            thought = message.get("reasoning_content") or message.get("reasoning")
-            if isinstance(thought, str) and thought:
-                result["thinking"] = thought
+            reasoning = message.get("reasoning_content") or message.get("reasoning")
+            if isinstance(reasoning, str) and reasoning:
+                result["thinking"] = reasoning
             if calls := _tool_calls(message.get("tool_calls"), names, where):
                 result["tool_calls"] = calls
         elif role == "tool":
@@ -188,13 +188,13 @@ def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]
             name = message.get("name") or names.get(call_id)
             if isinstance(name, str) and name:
                 result["tool_name"] = name
-        turned.append(result)
-    return turned
+        converted.append(result)
+    return converted
 
 
 def _tool_calls(calls: object, names: dict[object, str], where: str) -> list[dict[str, Any]]:
-    """An assistant's calls with their arguments as objects; `names` takes down who is meant by each id."""
-    turned: list[dict[str, Any]] = []
+    """The tool calls of an assistant message with their arguments as objects; adds each tool's name by call id to `names`."""
+    converted: list[dict[str, Any]] = []
     for index, call in enumerate(calls if isinstance(calls, list) else ()):
         function = mapping(mapping(call).get("function"))
         param = f"{where}.tool_calls[{index}].function"
@@ -208,12 +208,12 @@ def _tool_calls(calls: object, names: dict[object, str], where: str) -> list[dic
             arguments = None
         if not isinstance(arguments, Mapping):
             raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")
-        turned_call: dict[str, Any] = {"function": {"index": index, "name": name, "arguments": arguments}}
+        converted_call: dict[str, Any] = {"function": {"index": index, "name": name, "arguments": arguments}}
         if isinstance(call_id := call.get("id"), str) and call_id:
             names[call_id] = name
-            turned_call["id"] = call_id
-        turned.append(turned_call)
-    return turned
+            converted_call["id"] = call_id
+        converted.append(converted_call)
+    return converted
 
 
 def _content(content: object, images: Mapping[str, Image], where: str) -> tuple[str, list[str]]:
@@ -230,7 +230,7 @@ def _content(content: object, images: Mapping[str, Image], where: str) -> tuple[
             url = image_url(part, place)
             image = images.get(url) or image_from_data_url(url, place)
             if image.media_type == "image/gif":
-                raise InvalidRequestError(f"{place}: Ollama reads JPEG, PNG and WebP images.", param=place)
+                raise InvalidRequestError(f"{place}: Ollama supports only JPEG, PNG and WebP images.", param=place)
             pictures.append(image.data)
         else:
             raise InvalidRequestError(f"{place}: a part of type '{part['type']}' cannot be sent to Ollama.", param=place)

@@ -1,7 +1,7 @@
-"""Ollama's answers → OpenAI's: the lines of a stream as chunks, a whole answer as a completion.
+"""Ollama's answers → OpenAI's: lines of a stream to chunks, an answer that is not streamed to a completion.
 
-Each line holds what `message` adds; the last has `done`, the reason and the counts. A failure is a line
-`{"error": …}` after a 200.
+Each line contains a piece of the message; the last one has `done`, the reason and token counts. A failure is a line
+`{"error": …}` after status 200.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from .ndjson import LineDecoder
 
 
 class OllamaTranslator(Translator):
-    """One answer of `/api/chat`."""
+    """Translates one answer of `/api/chat`."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class OllamaTranslator(Translator):
         usage: bool = True,
         secrets: tuple[str, ...] = (),
     ) -> None:
-        """`prompt_estimate` stands in for the prompt's tokens, which Ollama leaves out where it had the prompt in its cache.
+        """`prompt_estimate` replaces the prompt's tokens, which Ollama does not report for a cached prompt.
 
-        `forced_tool`, `one_call`: as in `request.Translated`. `usage`: the stream ends with a usage chunk.
+        `forced_tool`, `one_call`: as in `UpstreamRequest`. `usage`: the stream ends with a usage chunk.
         """
         self._decoder = LineDecoder()
         self._writer = ChunkWriter(model)
@@ -45,7 +45,7 @@ class OllamaTranslator(Translator):
         self._secrets = secrets
         self._spoke = False
         self._calls = 0
-        self._held = ""
+        self._pending = ""
 
     @override
     def feed(self, data: bytes) -> list[Chunk]:
@@ -58,14 +58,14 @@ class OllamaTranslator(Translator):
             except json.JSONDecodeError:
                 raise ValueError("a line that is not JSON") from None
             if not isinstance(line, dict):
-                raise ValueError("a line that is no JSON object")
+                raise ValueError("a line that is not a JSON object")
             chunks += self._line(line)
             if self.done:
                 break
         return chunks
 
     @override
-    def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._raise_error(body)
         if not isinstance(body.get("message"), Mapping):
             raise ValueError("an answer without a message")
@@ -98,15 +98,15 @@ class OllamaTranslator(Translator):
         return chunks
 
     def _deltas(self, message: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What a message adds, in OpenAI's words."""
+        """The OpenAI deltas of a message or a piece of it."""
         deltas: list[dict[str, Any]] = []
-        if thought := _text(message.get("thinking")):
+        if reasoning := _text(message.get("thinking")):
             self.begun = True
-            deltas.append({"reasoning_content": thought})
+            deltas.append({"reasoning_content": reasoning})
         if content := _text(message.get("content")):
             self.begun = True
             if self._forced_tool:
-                self._held += content
+                self._pending += content
             else:
                 deltas.append({"content": content})
         calls = message.get("tool_calls")
@@ -115,14 +115,14 @@ class OllamaTranslator(Translator):
         return deltas
 
     def _call(self, call: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """A tool call, which Ollama always sends whole; without an id before 0.12."""
+        """The delta of a tool call, which Ollama never splits; versions before 0.12 send no id."""
         function = mapping(call.get("function"))
         name = _text(function.get("name"))
         if not name or (self._one_call and self._calls):
             return []
         self.begun = True
         arguments = function.get("arguments")
-        turned = {
+        converted = {
             "index": self._calls,
             "id": _text(call.get("id")) or f"call_{uuid4().hex[:24]}",
             "type": "function",
@@ -132,13 +132,13 @@ class OllamaTranslator(Translator):
             },
         }
         self._calls += 1
-        return [{"tool_calls": [turned]}]
+        return [{"tool_calls": [converted]}]
 
     def _release(self, last: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The tool call that the model was made to write as JSON; as it stands where it was cut off."""
-        if not self._held:
+        """The deltas of a forced tool call, which the model writes as JSON; a truncated one becomes content."""
+        if not self._pending:
             return []
-        held, self._held = self._held, ""
+        held, self._pending = self._pending, ""
         try:
             call = json.loads(held)
         except json.JSONDecodeError:

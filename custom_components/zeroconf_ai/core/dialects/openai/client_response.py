@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, legacy completions and embeddings: the inner language itself, so the bytes pass as they are."""
+"""Answers in OpenAI's format, which is the internal format, so that chunks keep their bytes."""
 
 from typing import override
 
@@ -11,31 +11,31 @@ from ...protocol.request import Request
 from ..base import ResponseWriter
 
 _PROVIDER = b'"provider"'
-"""No text in an answer holds these bytes: there, its quotation marks are escaped."""
+"""A key: texts in an answer cannot contain these bytes, because their quotation marks are escaped."""
 
 
 class OpenAIWriter(ResponseWriter):
-    """Passes chunks on. A failure is the last event, and then no `[DONE]` follows."""
+    """Forwards chunks. A failure is the last event, without `[DONE]` after it."""
 
     def __init__(self, request: Request) -> None:
-        """`request` says whether the client wants the usage at the end of a stream."""
+        """`request` tells whether the client requests usage at the end of a stream."""
         self._wants_usage = (request.body.get("stream_options") or {}).get("include_usage") is True
-        self._said_who = False
+        self._named_provider = False
 
     @override
-    def whole(self, completion: Chunk) -> bytes:
+    def body(self, completion: Chunk) -> bytes:
         return self._with_provider(completion.raw)
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
         events = [chunk.raw for chunk in batch if self._wants_usage or not _only_usage(chunk)]
-        if events and not self._said_who:
-            self._said_who = True
+        if events and not self._named_provider:
+            self._named_provider = True
             events[0] = self._with_provider(events[0])
         return b"".join(map(sse.encode, events))
 
     def _with_provider(self, data: bytes) -> bytes:
-        """An object with who answers added at its end, unless the upstream says so itself; its other bytes stay as they are."""
+        """Append the provider's name to a JSON object, unless the upstream has set it; the other bytes stay unchanged."""
         head = data.rstrip()
         if not self.provider or _PROVIDER in data or not head.endswith(b"}"):
             return data
@@ -51,5 +51,5 @@ class OpenAIWriter(ResponseWriter):
 
 
 def _only_usage(chunk: Chunk) -> bool:
-    """Whether a chunk says nothing but the usage, which the engine always asks for and this client did not."""
+    """Whether a chunk contains only usage, which the engine always requests."""
     return chunk.usage is not None and not chunk.data.get("choices")

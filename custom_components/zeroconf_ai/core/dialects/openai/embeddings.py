@@ -1,6 +1,6 @@
-"""Embeddings as OpenAI gives them: a list of numbers, or (`encoding_format: base64`) its 32-bit floats, little endian.
+"""Embeddings in OpenAI's format: a list of numbers, or (`encoding_format: base64`) its 32-bit floats, little endian.
 
-OpenAI's Python SDK asks for base64 unless it is told otherwise, and many servers only have lists.
+OpenAI's Python SDK requests base64 by default, and many servers support only lists.
 """
 
 from base64 import b64encode
@@ -13,7 +13,7 @@ from ...protocol.request import Request
 
 
 def wants_base64(request: Request) -> bool:
-    """Whether the caller reads base64. Raises InvalidRequestError for an encoding that there is not."""
+    """Whether the caller requests base64. Raises InvalidRequestError for an unknown encoding."""
     wanted = request.body.get("encoding_format")
     if wanted not in (None, "float", "base64"):
         raise InvalidRequestError("Invalid value for 'encoding_format': it must be float or base64.", param="encoding_format")
@@ -21,7 +21,7 @@ def wants_base64(request: Request) -> bool:
 
 
 def texts(request: Request) -> list[str]:
-    """The input as texts, for an upstream that has no place for tokens. Raises InvalidRequestError for token arrays."""
+    """The input as texts, for upstreams without token arrays. Raises InvalidRequestError for token arrays."""
     given = request.body["input"]
     items = [given] if isinstance(given, str) else given
     if not all(isinstance(item, str) for item in items):
@@ -34,15 +34,15 @@ def texts(request: Request) -> list[str]:
 
 
 def pack(vector: Sequence[float]) -> str:
-    """The vector as base64. Raises ValueError where it is no list of numbers that fit."""
+    """The vector as base64. Raises ValueError if it is not a list of numbers that fit into 32-bit floats."""
     try:
         return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as err:
-        raise ValueError(f"an embedding that is no list of numbers: {err}") from None
+        raise ValueError(f"the embedding is not a list of numbers: {err}") from None
 
 
 def embedding_list(vectors: Sequence[Sequence[float]], model: str, prompt_tokens: int, *, base64: bool) -> dict[str, Any]:
-    """OpenAI's answer object."""
+    """The response object."""
     data = [
         {"object": "embedding", "index": index, "embedding": pack(vector) if base64 else vector}
         for index, vector in enumerate(vectors)

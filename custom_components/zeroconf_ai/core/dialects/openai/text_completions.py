@@ -1,4 +1,4 @@
-"""OpenAI's legacy completions for upstreams that only chat: the prompt becomes what a user says, the answer becomes text."""
+"""OpenAI's text completions through upstreams that only chat: the prompt becomes a user message, the answer a text."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,31 +13,31 @@ _REFUSED = {"suffix": "text to insert before", "logprobs": "log probabilities", 
 
 
 def as_chat(request: Request) -> Request:
-    """The chat that asks for the same. Raises InvalidRequestError for what a chat cannot do."""
+    """Convert a text completion to a chat. Raises InvalidRequestError for parameters without a counterpart."""
     body = dict(request.body)
     prompt = body.pop("prompt")
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if not isinstance(prompt, str):
-        raise InvalidRequestError("This provider takes one prompt, as a text: 'prompt' must be a text.", param="prompt")
+        raise InvalidRequestError("This provider accepts one prompt: 'prompt' must be a text.", param="prompt")
     for param, what in _REFUSED.items():
         value = body.pop(param, None)
         if value is not None and value not in (0, 1, False, ""):
-            raise InvalidRequestError(f"This provider offers no {what} in a completion: leave '{param}' out.", param=param)
+            raise InvalidRequestError(f"This provider does not support {what} in a completion: omit '{param}'.", param=param)
     if body.pop("echo", None) is True:
-        raise InvalidRequestError("This provider does not repeat the prompt: leave 'echo' out.", param="echo")
+        raise InvalidRequestError("This provider does not repeat the prompt: omit 'echo'.", param="echo")
     return replace(request, kind=Kind.CHAT, body={**body, "messages": [{"role": "user", "content": prompt}]})
 
 
 def text_chunk(chunk: Chunk) -> Chunk | None:
-    """The chunk in the older shape; None for one that holds nothing a completion has room for (a role, a thought)."""
-    turned = as_text(chunk.data, "delta")
-    says = any(choice["text"] or choice["finish_reason"] for choice in turned["choices"])
-    return Chunk.of(turned) if says or turned.get("usage") else None
+    """Convert a chunk of a chat; None if it has no text, finish reason or usage (only a role or reasoning)."""
+    converted = as_text(chunk.data, "delta")
+    has_content = any(choice["text"] or choice["finish_reason"] for choice in converted["choices"])
+    return Chunk.of(converted) if has_content or converted.get("usage") else None
 
 
 def as_text(data: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """A chat completion or chunk as a text completion; `part` is `message` or `delta`."""
+    """Convert a chat completion or a chunk to a text completion; `part` is `message` or `delta`."""
     choices = [
         {
             "index": choice.get("index", 0),

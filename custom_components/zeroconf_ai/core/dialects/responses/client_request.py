@@ -1,8 +1,8 @@
-"""One request of OpenAI's Responses → the body of a chat completion.
+"""Request of OpenAI's Responses API → body of a chat completion.
 
-Rules: OpenAI's SDK 3.52 (`response_create_params.py`, `response_input_item_param.py`). Nothing is stored here, so `store` has no
-effect, and what would need the storage is refused. What does not change the answer's meaning (metadata, cache keys, service
-tiers, what to include) is left out.
+Source: OpenAI's SDK 3.52 (`response_create_params.py`, `response_input_item_param.py`). Responses are not stored, so `store` has
+no effect, and parameters that need storage are refused. Parameters that do not change the meaning of the answer (metadata, cache
+keys, service tiers, `include`) are dropped.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from ..turns import Part, Turns, function_call, function_tool, image_part, objec
 
 _PASSED = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")
 _REFUSED: Mapping[str, str] = {
-    "previous_response_id": "cannot be followed: no responses are kept here; send the whole conversation in 'input'",
-    "conversation": "cannot be followed: no conversations are kept here; send the whole conversation in 'input'",
-    "prompt": "cannot be followed: no prompt templates are kept here; send 'instructions' and 'input'",
-    "background": "is not offered here: ask for a stream, or wait for the answer",
+    "previous_response_id": "is not supported: responses are not stored; send the whole conversation in 'input'",
+    "conversation": "is not supported: conversations are not stored; send the whole conversation in 'input'",
+    "prompt": "is not supported: prompt templates are not stored; send 'instructions' and 'input'",
+    "background": "is not supported: request a stream, or wait for the answer",
 }
 _ROLES = ("user", "assistant", "system", "developer")
 
 
 def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The body. Raises InvalidRequestError naming the parameter that is wrong or cannot be followed."""
+    """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
     for param, why in _REFUSED.items():
         if asked.get(param):
             raise unsupported(param, why)
@@ -59,9 +59,9 @@ def _add_items(turns: Turns, items: object, param: str) -> None:
             case "function_call_output":
                 turns.result(text_of(item, "call_id", where), _parts(item.get("output"), f"{where}.output"))
             case "reasoning":
-                pass  # the model's own; other servers refuse fields that they do not know
+                pass  # chat completions have no field for it
             case other:
-                raise unsupported(f"{where}.type", f"is {other!r}, which is not offered here")
+                raise unsupported(f"{where}.type", f"is {other!r}, which is not supported")
 
 
 def _add_message(turns: Turns, item: Mapping[str, Any], where: str) -> None:
@@ -95,18 +95,18 @@ def _part(part: Mapping[str, Any], where: str) -> Part:
             name = named if isinstance(named, str) and named else "document.pdf"
             return {"type": "file", "file": {"filename": name, "file_data": data}}
         case "input_image" | "input_file":
-            raise unsupported(where, "must hold the image (image_url) or the file (file_data) itself: no files are kept here")
+            raise unsupported(where, "must contain the image (image_url) or the file (file_data): files are not stored")
         case "input_audio":
             return {"type": "input_audio", "input_audio": part.get("input_audio")}
         case other:
-            raise unsupported(f"{where}.type", f"is {other!r}, which is not offered here")
+            raise unsupported(f"{where}.type", f"is {other!r}, which is not supported")
 
 
 def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
     tools = []
     for where, tool in objects(asked.get("tools") or [], "tools"):
         if tool.get("type") != "function":
-            raise unsupported(f"{where}.type", f"is {tool.get('type')!r}, which is not offered here: only functions are")
+            raise unsupported(f"{where}.type", f"is {tool.get('type')!r}, which is not supported: only functions are")
         tools.append(function_tool(text_of(tool, "name", where), tool, tool.get("parameters")))
     choice = asked.get("tool_choice")
     if not tools:
@@ -115,7 +115,7 @@ def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
     chat["tools"] = tools
     if isinstance(choice, Mapping):
         if choice.get("type") != "function":
-            raise unsupported("tool_choice.type", f"is {choice.get('type')!r}, which is not offered here: only functions are")
+            raise unsupported("tool_choice.type", f"is {choice.get('type')!r}, which is not supported: only functions are")
         chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
     elif choice not in (None, "auto", "none", "required"):
         raise wrong("tool_choice", "auto, none, required or a function")

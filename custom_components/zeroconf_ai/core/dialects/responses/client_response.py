@@ -1,7 +1,7 @@
-"""An answer in the inner language → OpenAI's response object, or the events that build one.
+"""Answer in the internal format → OpenAI's response object, or its events.
 
 Events (SDK 3.52, `response_stream_event.py`): response.created, response.in_progress; for each item output_item.added, its parts
-and their deltas, output_item.done; at last response.completed, response.incomplete or response.failed. All are numbered.
+and their deltas, output_item.done; finally response.completed, response.incomplete or response.failed. All are numbered.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, RateLimitError
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
-from ..base import ResponseWriter, is_complete, refusal_of, spoken
+from ..base import ResponseWriter, first_choice, is_complete, refusal_of
 
 _PARTS = {
     "reasoning_text": ("reasoning", "rs", "response.reasoning_text", "text"),
     "output_text": ("message", "msg", "response.output_text", "text"),
     "refusal": ("message", "msg", "response.refusal", "refusal"),
 }
-"""By kind of part: the item that it stands in, the prefix of that one's id, its events' name, its field."""
+"""By type of part: type of its item, prefix of the item's id, prefix of its events, field of its text."""
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _ECHOED: Mapping[str, Any] = {
     "instructions": None,
@@ -37,14 +37,14 @@ _ECHOED: Mapping[str, Any] = {
     "tools": [],
     "top_p": 1.0,
 }
-"""What of a request a response repeats, with OpenAI's defaults."""
+"""The request parameters that a response repeats, with OpenAI's defaults."""
 
 
 class ResponsesWriter(ResponseWriter):
-    """One response."""
+    """Writes one response."""
 
     def __init__(self, asked: Mapping[str, Any], model: str) -> None:
-        """`asked` is the request as the client sent it, of which a response repeats a part."""
+        """`asked` is the client's request, some parameters of which the response repeats."""
         self._asked = asked
         self._model = model
         self._id = f"resp_{uuid4().hex}"
@@ -54,12 +54,12 @@ class ResponsesWriter(ResponseWriter):
         self._events: list[bytes] = []
         self._items: list[dict[str, Any]] = []
         self._open: int | None = None
-        """The place of the item of text or thought that goes on."""
+        """Index of the open item of text or reasoning."""
         self._calls: dict[int, int] = {}
-        """The places of the items of tool calls, by the calls' own."""
+        """Indexes of the items of tool calls, by the call's number."""
 
     @override
-    def whole(self, completion: Chunk) -> bytes:
+    def body(self, completion: Chunk) -> bytes:
         self._chunk(completion.data)
         self._finish()
         return orjson.dumps(self._response(self._status()))
@@ -71,14 +71,14 @@ class ResponsesWriter(ResponseWriter):
             self._emit("response.in_progress", response=self._response("in_progress"))
         for chunk in batch:
             self._chunk(chunk.data)
-        return self._taken()
+        return self._flush()
 
     @override
     def end(self) -> bytes:
         self._finish()
         status = self._status()
         self._emit(f"response.{status}", response=self._response(status))
-        return self._taken()
+        return self._flush()
 
     @override
     def failure(self, error: ApiError) -> bytes:
@@ -88,16 +88,16 @@ class ResponsesWriter(ResponseWriter):
         code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
         told = {"code": code, "message": error.message}
         self._emit("response.failed", response=self._response("failed") | {"error": told})
-        return self._taken()
+        return self._flush()
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
         delta = Delta.parse(data)
         self._message.add(delta)
         self._say("reasoning_text", delta.reasoning)
         self._say("output_text", delta.content)
-        self._say("refusal", refusal_of(spoken(data)[1]))
+        self._say("refusal", refusal_of(first_choice(data)[1]))
         if delta.tool_calls:
-            self._argue()
+            self._argument_deltas()
 
     def _say(self, kind: str, text: str) -> None:
         if not text:
@@ -120,8 +120,8 @@ class ResponsesWriter(ResponseWriter):
         parts[-1][field] += text
         self._emit(f"{event}.delta", **self._where(place), delta=text, **_logprobs(kind))
 
-    def _argue(self) -> None:
-        """What the tool calls have grown by. Servers may tell several by turns, so one is only done when it is complete."""
+    def _argument_deltas(self) -> None:
+        """Emit new arguments of the tool calls. Servers may interleave calls, so an item is done only when it is complete."""
         for number, call in enumerate(self._message.calls_begun):
             if number not in self._calls:
                 if not call.name:
@@ -143,7 +143,7 @@ class ResponsesWriter(ResponseWriter):
         return place
 
     def _close(self) -> None:
-        """Close what goes on, before something else begins."""
+        """Close the open item and complete tool calls before another item begins."""
         if self._open is not None:
             self._done(self._open, "completed")
             self._open = None
@@ -152,7 +152,7 @@ class ResponsesWriter(ResponseWriter):
                 self._done(place, "completed")
 
     def _finish(self) -> None:
-        """Close all. What a limit cut off is incomplete."""
+        """Close all items; those that a limit truncated are incomplete."""
         cut = self._status() == "incomplete"
         for place, item in enumerate(self._items):
             if item["status"] == "in_progress":
@@ -185,7 +185,7 @@ class ResponsesWriter(ResponseWriter):
         self._number += 1
         self._events.append(sse.encode(orjson.dumps(event), kind))
 
-    def _taken(self) -> bytes:
+    def _flush(self) -> bytes:
         events, self._events = self._events, []
         return b"".join(events)
 
@@ -227,5 +227,5 @@ class ResponsesWriter(ResponseWriter):
 
 
 def _logprobs(kind: str) -> dict[str, Any]:
-    """A field that the events of an answer's text must have."""
+    """A required field of the events of the answer's text."""
     return {"logprobs": []} if kind == "output_text" else {}

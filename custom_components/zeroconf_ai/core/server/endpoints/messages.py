@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_thoughts
+from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_reasoning
 from ...dialects.anthropic.client_response import MessagesWriter, error_body
 from ...dialects.base import ParsedRequest
 from ...protocol.request import Kind, Request, parse_object
@@ -19,8 +19,8 @@ async def messages(gateway: Gateway, call: RequestContext) -> web.StreamResponse
     def understand(raw: bytes) -> ParsedRequest:
         asked = parse_object(raw)
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
-        thoughts, stops = wants_thoughts(asked), stop_sequences(asked)
-        return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, thoughts=thoughts, stop_sequences=stops))
+        thoughts, stops = wants_reasoning(asked), stop_sequences(asked)
+        return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, reasoning=thoughts, stop_sequences=stops))
 
     return await answer(gateway, call, understand)
 

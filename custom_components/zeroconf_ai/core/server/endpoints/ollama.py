@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from ...dialects.base import ParsedRequest
-from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_thoughts
-from ...dialects.ollama.client_response import OllamaWriter, chat_words, error_body, generate_words, now
+from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_reasoning
+from ...dialects.ollama.client_response import OllamaWriter, chat_fields, error_body, generate_fields, now
 from ...dialects.turns import wrong
 from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
 from ...protocol.record import Capability
@@ -37,12 +37,12 @@ _CAPABILITIES = {
 
 async def chat(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """`POST /api/chat`."""
-    return await _generate(gateway, call, "messages", chat_to_chat, chat_words)
+    return await _generate(gateway, call, "messages", chat_to_chat, chat_fields)
 
 
 async def generate(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
     """`POST /api/generate`."""
-    return await _generate(gateway, call, "prompt", generate_to_chat, generate_words)
+    return await _generate(gateway, call, "prompt", generate_to_chat, generate_fields)
 
 
 async def tags(gateway: Gateway, call: RequestContext) -> web.Response:
@@ -102,8 +102,8 @@ async def _generate(
 
     def understand(_: bytes) -> ParsedRequest:
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
-        thoughts = wants_thoughts(asked)
-        return ParsedRequest(request, lambda model: OllamaWriter(model, words, thoughts=thoughts, started=started))
+        thoughts = wants_reasoning(asked)
+        return ParsedRequest(request, lambda model: OllamaWriter(model, words, reasoning=thoughts, started=started))
 
     return await answer(gateway, call, understand, raw=raw)
 
