@@ -1,7 +1,7 @@
 """What the backends share that speak another language than OpenAI's: their answers are translated as they come."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, override
 
 import aiohttp
@@ -13,7 +13,8 @@ from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
-from .http import HttpAnswer, HttpUpstream, broken_off, silent_error, unreadable
+from .http import HttpUpstream
+from .http_answer import HttpAnswer, unreadable
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
@@ -114,7 +115,7 @@ class TranslatedAnswer(HttpAnswer):
         translator: Translator,
         most_bytes: int | None = None,
     ) -> None:
-        """`deadline` is the loop's time by which the first token, or the whole of a body, must be there."""
+        """`translator` decodes the answer; the other arguments are those of `HttpAnswer`."""
         super().__init__(upstream, response, deadline, most_bytes)
         self._translator = translator
 
@@ -123,33 +124,24 @@ class TranslatedAnswer(HttpAnswer):
     def usage(self) -> Usage | None:
         return self._translator.usage
 
+    @property
     @override
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        name, timeouts = self._upstream.name, self._upstream.timeouts
-        loop = asyncio.get_running_loop()
-        translator = self._translator
-        spoke: float | None = None
-        while not translator.done:
-            try:
-                data = await self._reader.read()
-                chunks = translator.feed(data)
-            except TimeoutError:
-                raise silent_error(name, begun=translator.begun) from None
-            except (aiohttp.ClientError, OSError) as err:
-                raise broken_off(name, err) from None
-            except ValueError as err:
-                raise unreadable(name, err) from None
-            if chunks:
-                yield chunks
-            if translator.begun:  # pings count from here on: they say that it is alive
-                now = loop.time()  # the time that the caller took does not count
-                if chunks or spoke is None:
-                    spoke = now
-                self._reader.deadline = min(now + timeouts.between_tokens, spoke + timeouts.silence)
-            if not data:
-                break
-        if not translator.complete:
-            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
+    def _begun(self) -> bool:
+        return self._translator.begun
+
+    @property
+    @override
+    def _done(self) -> bool:
+        return self._translator.done
+
+    @property
+    @override
+    def _complete(self) -> bool:
+        return self._translator.complete
+
+    @override
+    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
+        return self._translator.feed(data), None
 
     @override
     async def whole(self) -> Chunk:

@@ -1,34 +1,27 @@
 """One HTTP upstream: requests, answers and what can go wrong with them, for every backend that speaks HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, override
 
 import aiohttp
 
-from ..dialects.base import reported
-from ..protocol import json, sse
-from ..protocol.chunks import Chunk, Delta, completion_as_chunk
+from ..protocol.chunks import completion_as_chunk
 from ..protocol.errors import (
     ApiError,
     CertificateError,
-    StreamBrokenError,
     UpstreamConnectionError,
-    UpstreamError,
     UpstreamTimeoutError,
     error_from_response,
-    error_message,
     redact,
 )
 from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
-from .deadline_reader import LOOK_SECONDS, DeadlineReader
 from .egress import Egress
 from .headers import merged, secrets_in
+from .http_answer import MAX_BODY_BYTES, OpenAIAnswer, loads, read_limited
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""A larger JSON answer is refused: an untrusted server must not fill the memory."""
 _MAX_ERROR_BYTES = 64 * 1024
 _JSON = {"Content-Type": "application/json"}
 
@@ -80,7 +73,7 @@ class HttpUpstream:
 
     async def get_json(self, path: str, *, secret: bool = True) -> Any:
         """The JSON that `get` gives. Raises an ApiError for anything else, too."""
-        return _loads(await self.get(path, secret=secret), self.name)
+        return loads(await self.get(path, secret=secret), self.name)
 
     async def get(self, path: str, *, secret: bool = True, limit: int | None = None) -> bytes:
         """What `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
@@ -91,7 +84,7 @@ class HttpUpstream:
             async with asyncio.timeout(self.timeouts.probe):
                 response = await self._open("GET", path, headers=self.headers(secret=secret))
                 try:
-                    return await _read_limited(response, limit or MAX_BODY_BYTES)
+                    return await read_limited(response, limit or MAX_BODY_BYTES)
                 finally:
                     response.close()
         except TimeoutError:
@@ -121,13 +114,13 @@ class HttpUpstream:
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and "json" in response.content_type:
-            answer = HttpAnswer(self, response, started + self.timeouts.answer, most_bytes)
+            answer = OpenAIAnswer(self, response, started + self.timeouts.answer, most_bytes)
             try:
                 whole = await answer.whole()
             finally:
                 await answer.close()
             return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return HttpAnswer(self, response, deadline, most_bytes)
+        return OpenAIAnswer(self, response, deadline, most_bytes)
 
     def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
         """The headers of a request; with the key and the owner's, unless `secret` is False."""
@@ -156,7 +149,7 @@ class HttpUpstream:
         if 200 <= response.status < 300:
             return response
         try:
-            body = await _read_limited(response, _MAX_ERROR_BYTES, cut=True)
+            body = await read_limited(response, _MAX_ERROR_BYTES, cut=True)
         except (aiohttp.ClientError, OSError) as err:
             raise self.unreachable(err) from None
         finally:
@@ -176,165 +169,7 @@ class HttpUpstream:
         return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {told}")
 
 
-class HttpAnswer(Answer):
-    """An open HTTP response, read as Server-Sent Events or as one JSON body."""
-
-    def __init__(
-        self, upstream: HttpUpstream, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
-    ) -> None:
-        """`deadline` is the loop's time by which the first bytes, or the whole of a body, must be there.
-
-        `most_bytes`: what a whole body may have (None: MAX_BODY_BYTES).
-        """
-        self._most_bytes = min(most_bytes or MAX_BODY_BYTES, MAX_BODY_BYTES)
-        self._upstream = upstream
-        self._response = response
-        self._deadline = deadline
-        self._reader = DeadlineReader(response.content, deadline)
-        self.headers = response.headers
-
-    @override
-    async def batches(self) -> AsyncIterator[list[Chunk]]:
-        name, timeouts = self._upstream.name, self._upstream.timeouts
-        loop = asyncio.get_running_loop()
-        decoder = sse.SSEDecoder()
-        spoke: float | None = None
-        """When the last known token came."""
-        now = loop.time()
-        tail: list[Chunk] = []
-        while True:
-            try:
-                data = await self._reader.read()
-                events = decoder.feed(data) if data else decoder.flush()
-            except TimeoutError:
-                raise silent_error(name, begun=spoke is not None) from None
-            except (aiohttp.ClientError, OSError) as err:
-                raise broken_off(name, err) from None
-            except ValueError as err:
-                raise unreadable(name, err) from None
-            chunks: list[Chunk] = []
-            for event in events:
-                if event.data.startswith(b"[DONE]"):
-                    if chunks:
-                        yield chunks
-                    return
-                chunk = Chunk(event.data)
-                named = event.event == "error"
-                if (named or b'"error"' in event.data) and (error := self._error_in(chunk, named=named)) is not None:
-                    if chunks:  # what was said before it is not lost
-                        yield chunks
-                    raise error
-                _check_event(event.data, name)
-                chunks.append(chunk)
-            if chunks:
-                # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
-                looks = spoke is None or now - spoke >= LOOK_SECONDS
-                token = looks and any(Delta.parse(chunk.data).has_token for chunk in chunks)
-                tail = (tail + chunks)[-2:]
-                yield chunks
-                now = loop.time()  # the time that the caller took does not count
-                if token:
-                    spoke = now
-                if spoke is not None:
-                    self._reader.deadline = min(now + timeouts.between_tokens, spoke + timeouts.silence)
-            if not data:
-                break
-        # No [DONE]: the end is clean only where the model said that it has finished.
-        if not any(chunk.finish_reason for chunk in tail):
-            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
-
-    @override
-    async def whole(self) -> Chunk:
-        body, parsed = await self._parsed()
-        return Chunk.of(parsed if isinstance(parsed, dict) else {}, body)
-
-    async def _parsed(self) -> tuple[bytes, Any]:
-        """The body and the JSON value in it, which is no error. Raises as `whole` does."""
-        name = self._upstream.name
-        try:
-            whole = self._response.content.is_eof()  # a short one mostly comes with its head: there is nothing to wait for
-            async with asyncio.timeout_at(None if whole else self._deadline):
-                body = await _read_limited(self._response, self._most_bytes)
-        except TimeoutError:
-            raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
-        except (aiohttp.ClientError, OSError) as err:
-            raise broken_off(name, err) from None
-        parsed = _loads(body, name)
-        if isinstance(parsed, dict) and parsed.get("error"):
-            raise self._error(parsed)
-        return body, parsed
-
-    @override
-    async def close(self) -> None:
-        self._reader.close()
-        self._response.close()
-
-    def _error_in(self, chunk: Chunk, *, named: bool = False) -> StreamBrokenError | None:
-        """The error that a 200 carries, if it does; an event `named` error is one whatever it holds."""
-        return self._error(chunk.data) if named or chunk.data.get("error") else None
-
-    def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
-        return reported(self._upstream.name, redact(error_message(data), self._upstream.secrets))
-
-
-def broken_off(name: str, err: Exception) -> StreamBrokenError:
-    """The error for an answer whose connection was lost."""
-    message = f"{name} broke its answer off"
-    return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
-
-
-def unreadable(name: str, err: ValueError) -> StreamBrokenError:
-    """The error for an answer that is not what it should be; `err` says what it is."""
-    log_text = f"{name} sent {err}"
-    message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
-    return StreamBrokenError(message, log_text=log_text)
-
-
-def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
-    """The error for a stream that brings nothing more."""
-    silence = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
-    return UpstreamTimeoutError(f"{name} {silence}")
-
-
-def _check_event(data: bytes, name: str) -> None:
-    """Raise StreamBrokenError for what does not look like a JSON object, or is nested too deeply. Parses almost none."""
-    if not (data.startswith(b"{") and data.endswith(b"}")):
-        stripped = data.strip()
-        if stripped[:1] != b"{" or stripped[-1:] != b"}":
-            raise StreamBrokenError(f"{name} sent an event that is no JSON object")
-    if json.may_be_deep(data):
-        try:
-            json.loads(data)
-        except json.DepthError as err:
-            raise StreamBrokenError(f"{name} sent {err}") from None
-        except json.JSONDecodeError:
-            return  # who needs to know what is in it finds out
-
-
 @lru_cache(maxsize=32)
 def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
     """Of the connection alone: how long an answer may take is watched here, by what it says."""
     return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
-
-
-async def _read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
-    """The body, at most `limit` bytes: more of it is cut off, or raises UpstreamError."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            if cut:
-                break
-            raise UpstreamError(f"the provider sent more than {limit} bytes")
-    return b"".join(parts)[:limit]
-
-
-def _loads(body: bytes, name: str) -> Any:
-    try:
-        return json.loads(body)
-    except json.DepthError as err:
-        raise StreamBrokenError(f"{name} sent {err}") from None
-    except json.JSONDecodeError:
-        raise UpstreamError(f"{name} answered with something that is not JSON: is this the address of an LLM server?") from None

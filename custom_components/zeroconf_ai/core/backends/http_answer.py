@@ -1,0 +1,247 @@
+"""Open HTTP responses as answers: read as a stream of chunks or as one JSON body, each within its time limits."""
+
+from abc import abstractmethod
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar, Protocol, override
+
+import aiohttp
+
+from ..dialects.base import reported
+from ..protocol import json, sse
+from ..protocol.chunks import Chunk, Delta
+from ..protocol.errors import StreamBrokenError, UpstreamError, UpstreamTimeoutError, error_message, redact
+from .base import Answer, Timeouts
+from .deadline_reader import LOOK_SECONDS, DeadlineReader
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A larger JSON answer is refused: an untrusted server must not fill the memory."""
+
+
+class Source(Protocol):
+    """The upstream of an answer."""
+
+    name: str
+    timeouts: Timeouts
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no error may repeat."""
+
+
+class HttpAnswer(Answer):
+    """An open response. A subclass decodes the chunks of its dialect."""
+
+    _pings_count: ClassVar[bool] = True
+    """Whether data without chunks, once the model has started to answer, shows that it is still at work."""
+
+    def __init__(
+        self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
+    ) -> None:
+        """`deadline`: the loop's time by which the first token, or the complete body, must have arrived.
+
+        `most_bytes`: the maximum size of a body (None: MAX_BODY_BYTES).
+        """
+        self._most_bytes = min(most_bytes or MAX_BODY_BYTES, MAX_BODY_BYTES)
+        self._upstream = upstream
+        self._response = response
+        self._deadline = deadline
+        self._reader = DeadlineReader(response.content, deadline)
+        self.headers = response.headers
+
+    @property
+    @abstractmethod
+    def _begun(self) -> bool:
+        """Whether the model has started to answer: from then on the time between tokens is limited."""
+
+    @property
+    @abstractmethod
+    def _done(self) -> bool:
+        """Whether the stream need not be read further."""
+
+    @property
+    @abstractmethod
+    def _complete(self) -> bool:
+        """Whether the model said that it has finished: then the end of the stream is not an error."""
+
+    @abstractmethod
+    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
+        """The chunks that `data` completes, and the error that follows them; b"" is the end of the stream.
+
+        Raises ValueError for data that is not of the dialect, StreamBrokenError for an error without chunks before it.
+        """
+
+    def _has_token(self, chunks: list[Chunk], since: float) -> bool:
+        """Whether the chunks show that the model still generates, not only that the server lives.
+
+        `since`: seconds since the last token.
+        """
+        return bool(chunks)
+
+    @override
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        name, timeouts, reader = self._upstream.name, self._upstream.timeouts, self._reader
+        loop = asyncio.get_running_loop()
+        last_token: float | None = None
+        now = loop.time()
+        while not self._done:
+            try:
+                data = await reader.read()
+                chunks, error = self._decode(data)
+            except TimeoutError:
+                raise silent_error(name, begun=self._begun) from None
+            except (aiohttp.ClientError, OSError) as err:
+                raise broken_off(name, err) from None
+            except ValueError as err:
+                raise unreadable(name, err) from None
+            # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
+            token = self._has_token(chunks, 0.0 if last_token is None else now - last_token)
+            if chunks:
+                yield chunks
+            if error is not None:
+                raise error
+            if self._begun and (chunks or self._pings_count):
+                now = loop.time()  # without the time that the caller took
+                if token or last_token is None:
+                    last_token = now
+                reader.deadline = min(now + timeouts.between_tokens, last_token + timeouts.silence)
+            if not data:
+                break
+        if not self._complete:
+            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
+
+    async def _parsed(self) -> tuple[bytes, Any]:
+        """The body and its JSON value, which is not an error. Raises as `whole` does."""
+        name = self._upstream.name
+        try:
+            complete = self._response.content.is_eof()  # a short body mostly arrives with its head
+            async with asyncio.timeout_at(None if complete else self._deadline):
+                body = await read_limited(self._response, self._most_bytes)
+        except TimeoutError:
+            raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise broken_off(name, err) from None
+        parsed = loads(body, name)
+        if isinstance(parsed, dict) and parsed.get("error"):
+            raise self._error(parsed)
+        return body, parsed
+
+    @override
+    async def close(self) -> None:
+        self._reader.close()
+        self._response.close()
+
+    def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
+        return reported(self._upstream.name, redact(error_message(data), self._upstream.secrets))
+
+
+class OpenAIAnswer(HttpAnswer):
+    """An answer in OpenAI's dialect: its Server-Sent Events keep their bytes."""
+
+    _pings_count = False
+    _begun = False
+    _done = False
+
+    def __init__(
+        self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
+    ) -> None:
+        """The arguments are those of `HttpAnswer`."""
+        super().__init__(upstream, response, deadline, most_bytes)
+        self._decoder = sse.SSEDecoder()
+        self._tail: list[Chunk] = []
+        """The last chunks, one of which has the finish reason: the usage may follow it."""
+
+    @property
+    @override
+    def _complete(self) -> bool:
+        return self._done or any(chunk.finish_reason for chunk in self._tail)
+
+    @override
+    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
+        chunks: list[Chunk] = []
+        for event in self._decoder.feed(data) if data else self._decoder.flush():
+            raw = event.data
+            if raw.startswith(b"[DONE]"):
+                self._done = True
+                break
+            chunk = Chunk(raw)
+            named = event.event == "error"
+            if (named or b'"error"' in raw) and (named or chunk.data.get("error")):
+                return chunks, self._error(chunk.data)
+            _check_event(raw, self._upstream.name)
+            chunks.append(chunk)
+        if chunks:
+            self._tail = (self._tail + chunks)[-2:]
+        return chunks, None
+
+    @override
+    def _has_token(self, chunks: list[Chunk], since: float) -> bool:
+        """Looks into the chunks, which costs parsing them, only where the last known token is old."""
+        if self._begun and since < LOOK_SECONDS:
+            return False
+        token = any(Delta.parse(chunk.data).has_token for chunk in chunks)
+        self._begun = self._begun or token
+        return token
+
+    @override
+    async def whole(self) -> Chunk:
+        body, parsed = await self._parsed()
+        return Chunk.of(parsed if isinstance(parsed, dict) else {}, body)
+
+
+def broken_off(name: str, err: Exception) -> StreamBrokenError:
+    """The error for an answer whose connection was lost."""
+    message = f"{name} broke its answer off"
+    return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
+
+
+def unreadable(name: str, err: ValueError) -> StreamBrokenError:
+    """The error for an answer that is not what it should be; `err` says what it is."""
+    log_text = f"{name} sent {err}"
+    message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
+    return StreamBrokenError(message, log_text=log_text)
+
+
+def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
+    """The error for a stream that brings nothing more."""
+    silence = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
+    return UpstreamTimeoutError(f"{name} {silence}")
+
+
+def _check_event(data: bytes, name: str) -> None:
+    """Raise StreamBrokenError for what does not look like a JSON object, or is nested too deeply. Parses almost none."""
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        stripped = data.strip()
+        if stripped[:1] != b"{" or stripped[-1:] != b"}":
+            raise StreamBrokenError(f"{name} sent an event that is no JSON object")
+    if json.may_be_deep(data):
+        try:
+            json.loads(data)
+        except json.DepthError as err:
+            raise StreamBrokenError(f"{name} sent {err}") from None
+        except json.JSONDecodeError:
+            return  # who needs to know what is in it finds out
+
+
+async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+    """The body, at most `limit` bytes: more of it is cut off, or raises UpstreamError."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            if cut:
+                break
+            raise UpstreamError(f"the provider sent more than {limit} bytes")
+    return b"".join(parts)[:limit]
+
+
+def loads(body: bytes, name: str) -> Any:
+    """The JSON value of a body. Raises StreamBrokenError where it is nested too deeply, UpstreamError where it is not JSON."""
+    try:
+        return json.loads(body)
+    except json.DepthError as err:
+        raise StreamBrokenError(f"{name} sent {err}") from None
+    except json.JSONDecodeError:
+        raise UpstreamError(f"{name} answered with something that is not JSON: is this the address of an LLM server?") from None
