@@ -89,6 +89,9 @@ class FakeCloud(ABC):
     prefix = "/v1"
     content_type = "text/event-stream"
 
+    port = 0
+    """Where it listens; 0: on a free port."""
+
     def __init__(self, *outcomes: Outcome, key: str | None = "sk-canary-0123456789") -> None:
         """`key`: what it wants to be shown, None for nothing. Use as an asynchronous context manager."""
         self.outcomes = list(outcomes) or [Reply("Hello there.")]
@@ -141,12 +144,12 @@ class FakeCloud(ABC):
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
     async def __aenter__(self) -> Self:
-        """Serve on a free port."""
+        """Serve on its port."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{tail:.*}", self._handle)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.root = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 

@@ -1,0 +1,87 @@
+"""An installation that an earlier version left behind, restored for today's version. See `installations/README.md`."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
+import shutil
+import sqlite3
+from typing import Any
+
+FOLDER = Path(__file__).parent / "installations"
+
+MOVE_RECORDER = (
+    "UPDATE statistics SET start_ts = start_ts + :seconds, last_reset_ts = last_reset_ts + :seconds",
+    "UPDATE statistics_short_term SET start_ts = start_ts + :seconds, last_reset_ts = last_reset_ts + :seconds",
+    # As the recorder writes them: without a time zone, with microseconds.
+    "UPDATE statistics_runs SET start = strftime('%Y-%m-%d %H:%M:%f000', start, :seconds || ' seconds')",
+)
+MOVE_ACCOUNTING = (
+    "UPDATE audit SET at = at + :seconds",
+    "UPDATE bodies SET created = created + :seconds",
+    "UPDATE conversations SET created = created + :seconds, last_used = last_used + :seconds",
+    "UPDATE generations SET created = created + :seconds",
+    "UPDATE keys SET created = created + :seconds, last_used = last_used + :seconds",
+    "UPDATE rollups SET day = :today",
+    "UPDATE key_rollups SET day = :today",
+    "UPDATE key_months SET month = :month",
+    "UPDATE accounts SET label = :month",
+)
+"""The home is in the time zone UTC; its budgets are monthly."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What was kept, and what it showed."""
+
+    folder: Path
+    expected: dict[str, Any]
+
+    @classmethod
+    def of(cls, commit: str) -> Installation:
+        """The one that a commit made."""
+        folder = FOLDER / commit
+        return cls(folder, json.loads((folder / "expected.json").read_text(encoding="utf-8")))
+
+    @property
+    def entities(self) -> dict[str, dict[str, Any]]:
+        """By unique id: `entity_id`, `state` and so on."""
+        return {entity["unique_id"]: entity for entity in self.expected["entities"]}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The API keys by name."""
+        return dict(self.expected["secrets"])
+
+    def totals(self) -> dict[str, float]:
+        """By unique id: what the sensors whose state class is a total showed."""
+        numbers = {key: entity["state"] for key, entity in self.entities.items() if "unit" in entity}
+        return {key: float(state) for key, state in numbers.items() if state not in ("unknown", "unavailable")}
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The config entries as they are stored, with their subentries."""
+        text = (self.folder / "storage" / "core.config_entries").read_text(encoding="utf-8")
+        return list(json.loads(text)["data"]["entries"])
+
+    def restore(self, config: Path) -> None:
+        """Put it into Home Assistant's configuration folder, with times as if it had been in use until a moment ago."""
+        now = datetime.now(UTC)
+        last_hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+        moved = {
+            "seconds": last_hour.timestamp() - self.expected["hour"],
+            "today": now.date().isoformat(),
+            "month": now.date().replace(day=1).isoformat(),
+        }
+        shutil.copytree(self.folder / "storage", config / ".storage")
+        shutil.copy(self.folder / "developer-login.json", config)
+        self._make_database("recorder.sql", config / "home-assistant_v2.db", MOVE_RECORDER, moved)
+        self._make_database("accounting.sql", config / "zeroconf_ai.db", MOVE_ACCOUNTING, moved)
+
+    def _make_database(self, script: str, file: Path, statements: Iterable[str], moved: Mapping[str, Any]) -> None:
+        with closing(sqlite3.connect(file)) as database:
+            database.executescript((self.folder / script).read_text(encoding="utf-8"))
+            for statement in statements:
+                database.execute(statement, moved)
+            database.commit()
