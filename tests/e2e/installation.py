@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
@@ -38,6 +38,8 @@ class Installation:
 
     folder: Path
     expected: dict[str, Any]
+    left_out: str | None = None
+    """The id of a config entry that is not restored."""
 
     @classmethod
     def of(cls, commit: str) -> Installation:
@@ -45,10 +47,19 @@ class Installation:
         folder = FOLDER / commit
         return cls(folder, json.loads((folder / "expected.json").read_text(encoding="utf-8")))
 
+    def without(self, entry_id: str) -> Installation:
+        """The same home, if it had never had this config entry. Without a gateway there is no accounting database."""
+        return replace(self, left_out=entry_id)
+
     @property
     def entities(self) -> dict[str, dict[str, Any]]:
         """By unique id: `entity_id`, `state` and so on."""
-        return {entity["unique_id"]: entity for entity in self.expected["entities"]}
+        return {entity["unique_id"]: entity for entity in self.expected["entities"] if self._has(entity["config_entry_id"])}
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether the gateway's entry is there."""
+        return self._has(self.expected["gateway"])
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -63,7 +74,7 @@ class Installation:
     def entries(self) -> list[dict[str, Any]]:
         """The config entries as they are stored, with their subentries."""
         text = (self.folder / "storage" / "core.config_entries").read_text(encoding="utf-8")
-        return list(json.loads(text)["data"]["entries"])
+        return [entry for entry in json.loads(text)["data"]["entries"] if self._has(entry["entry_id"])]
 
     def restore(self, config: Path) -> None:
         """Put it into Home Assistant's configuration folder, with times as if it had been in use until a moment ago."""
@@ -75,9 +86,31 @@ class Installation:
             "month": now.date().replace(day=1).isoformat(),
         }
         shutil.copytree(self.folder / "storage", config / ".storage")
+        if self.left_out is not None:
+            self._leave_out(config / ".storage")
         shutil.copy(self.folder / "developer-login.json", config)
         self._make_database("recorder.sql", config / "home-assistant_v2.db", MOVE_RECORDER, moved)
-        self._make_database("accounting.sql", config / "zeroconf_ai.db", MOVE_ACCOUNTING, moved)
+        if self.has_gateway:
+            self._make_database("accounting.sql", config / "zeroconf_ai.db", MOVE_ACCOUNTING, moved)
+
+    def _has(self, entry_id: str) -> bool:
+        return entry_id != self.left_out
+
+    def _leave_out(self, storage: Path) -> None:
+        entity_ids = {entity["entity_id"] for entity in self.entities.values()}
+        for name, part, is_kept in (
+            ("core.config_entries", "entries", lambda entry: self._has(entry["entry_id"])),
+            ("core.device_registry", "devices", lambda device: self._has(device["config_entry_id"])),
+            ("core.entity_registry", "entities", lambda entity: self._has(entity["config_entry_id"])),
+            ("core.restore_state", None, lambda restored: restored["state"]["entity_id"] in entity_ids),
+        ):
+            file = storage / name
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            if part is None:
+                stored["data"] = list(filter(is_kept, stored["data"]))
+            else:
+                stored["data"][part] = list(filter(is_kept, stored["data"][part]))
+            file.write_text(json.dumps(stored), encoding="utf-8")
 
     def _make_database(self, script: str, file: Path, statements: Iterable[str], moved: Mapping[str, Any]) -> None:
         with closing(sqlite3.connect(file)) as database:

@@ -21,7 +21,7 @@ from tests.support.fakes.provider import refuse
 from .installation import Installation
 from .sdks import CHAT_MODEL
 from .steps import DOMAIN
-from .updated_home import HELLO, OFFICE_ANSWER, OFFICE_MODEL, Updated, updated_home
+from .updated_home import HELLO, OFFICE_ANSWER, OFFICE_MODEL, PERIODICAL, Updated, updated_home
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,8 +40,6 @@ BY_OFFICE = {"requests": 1, "tokens_in": 12, "tokens_out": 3, "tokens_cached": 4
 BY_ATTIC = {"requests": 1, "tokens_in": 12, "tokens_out": 3}
 REFUSED = {"requests": 1, "errors": 1}
 """Of the household and of the key; the provider itself counts attempts."""
-PERIODS = ("cost_today", "cost_month")
-"""Sensors that show the same money as `cost_total`, as long as all of it was spent today."""
 CHANGED_ON_PURPOSE = {f"{CLOUD}_monthly_budget": "50.0"}
 """Settings that show something else than before: a backend's monthly limit was not shown as its budget (see CHANGELOG.md)."""
 
@@ -193,7 +191,7 @@ async def growth(updated: Updated) -> dict[str, float]:
     added[f"{OFFICE}_errors"] += len(updated.office.requests) - before
 
     for owner in (CLOUD, BASEMENT, key_id(FIRST), key_id(LAPTOP), GATEWAY):
-        for period in PERIODS:
+        for period in PERIODICAL:
             added[f"{owner}_{period}"] = added[f"{owner}_cost_total"]
     await updated.until_totals(added)
     await updated.compile_statistics()
@@ -205,13 +203,7 @@ async def test_update_totals_grow_by_what_requests_add(updated: Updated, growth:
 
 
 async def test_update_long_term_statistics_continue(updated: Updated, growth: dict[str, float]) -> None:
-    sums = await updated.sums()
-    wrong = {}
-    for unique_id in BEFORE.totals().keys() - {key for key in ENTITIES if key.endswith(PERIODS)}:
-        entity_id = ENTITIES[unique_id]["entity_id"]
-        wanted = BEFORE.expected["sums"][entity_id] + growth.get(unique_id, 0)
-        if sums.get(entity_id) != pytest.approx(wanted, abs=1e-9):
-            wrong[entity_id] = (sums.get(entity_id), wanted)
+    wrong = await updated.wrong_sums(growth)
     assert not wrong, f"(sum, expected): {wrong}"
 
 
