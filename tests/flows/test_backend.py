@@ -12,8 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.const import SUBENTRY_BACKEND, SUBENTRY_CONVERSATION, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.backends.catalogue import ModelOverride
+from custom_components.zeroconf_ai.core.config.backend_config import BackendConfig
 from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
-from custom_components.zeroconf_ai.core.config.providers_file import UpstreamConfig
 from custom_components.zeroconf_ai.core.protocol.prices import Prices
 from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
 from custom_components.zeroconf_ai.flows.backend import TYPES
@@ -380,7 +380,7 @@ async def test_unverified_certificate_only_where_the_owner_says_so(
 
 
 def test_everything_an_upstream_has_is_stored_and_read_back() -> None:
-    config = UpstreamConfig(
+    config = BackendConfig(
         id="attic",
         name="Attic",
         kind=BACKEND_TYPES["vllm"],
@@ -409,9 +409,7 @@ def test_everything_an_upstream_has_is_stored_and_read_back() -> None:
     )
     data = json.loads(json.dumps(data_of(config)))
     assert upstream(config.id, config.name, data) == config
-    plain = UpstreamConfig(
-        "a", "A", BACKEND_TYPES["ollama"], "http://192.0.2.20:11434", timeouts=BACKEND_TYPES["ollama"].timeouts
-    )
+    plain = BackendConfig("a", "A", BACKEND_TYPES["ollama"], "http://192.0.2.20:11434", timeouts=BACKEND_TYPES["ollama"].timeouts)
     assert data_of(plain) == {"type": "ollama", "base_url": "http://192.0.2.20:11434"}
     assert upstream("a", "A", data_of(plain)) == plain
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
+from ..core.config.backend_config import BackendConfig
 from ..core.config.backend_types import BackendType
 from ..core.config.members import make_backend
-from ..core.config.providers_file import UpstreamConfig
 from ..core.protocol.errors import ApiError, MethodNotAllowedError, NotFoundError
 from ..core.protocol.models import ModelInfo
 from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
@@ -30,7 +30,7 @@ def backend_url(text: str, kind: BackendType) -> str:
     return url if url.count("/") > 2 else f"{url}{kind.path}"
 
 
-async def ask_backend(hass: HomeAssistant, config: UpstreamConfig) -> tuple[ModelInfo, ...]:
+async def ask_backend(hass: HomeAssistant, config: BackendConfig) -> tuple[ModelInfo, ...]:
     """The models that a backend serves to its key, whatever its owner allows of them. Costs nothing. Raises Problem."""
     backend = make_backend(replace(config, models=(), aliases={}), async_get_clientsession(hass))
     try:
@@ -42,7 +42,7 @@ async def ask_backend(hass: HomeAssistant, config: UpstreamConfig) -> tuple[Mode
         await backend.close()
 
 
-def _problem(err: ApiError, config: UpstreamConfig) -> Problem:
+def _problem(err: ApiError, config: BackendConfig) -> Problem:
     if isinstance(err, NotFoundError | MethodNotAllowedError):
         return Problem(NOT_A_PROVIDER, reason_of(err))
     if config.endpoint.startswith("https://") and "SSL" in err.log_text:

@@ -18,8 +18,9 @@ from ..const import (
     CONF_VIRTUAL_MODELS,
     SUBENTRY_BACKEND,
 )
+from ..core.config.backend_config import BackendConfig
 from ..core.config.document import ConfigError
-from ..core.config.providers_file import UpstreamConfig, read_config
+from ..core.config.providers_file import read_config
 from ..core.protocol.record import Auth
 from ..core.routing.policy import Policy
 from ..gateway.backend_storage import data_of
@@ -94,7 +95,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
             description_placeholders=placeholders,
         )
 
-    def _import(self, configs: tuple[UpstreamConfig, ...]) -> tuple[int, int]:
+    def _import(self, configs: tuple[BackendConfig, ...]) -> tuple[int, int]:
         """Add those that are new, and make those that are known by their id what the text says. How many of each."""
         entry = self.config_entry
         known = {subentry.unique_id: subentry for subentry in entry.get_subentries_of_type(SUBENTRY_BACKEND)}

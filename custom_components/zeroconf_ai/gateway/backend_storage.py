@@ -21,8 +21,8 @@ from ..const import (
 )
 from ..core.backends.base import Timeouts
 from ..core.backends.catalogue import ModelOverride
+from ..core.config.backend_config import BackendConfig
 from ..core.config.backend_types import BACKEND_TYPES
-from ..core.config.providers_file import UpstreamConfig
 from ..core.protocol.prices import DEFAULT_CURRENCY, Prices
 from ..core.protocol.record import Capability, Cost
 from ..core.protocol.values import NANO, money
@@ -56,21 +56,21 @@ _PLAIN = (
     "health_interval",
     "is_default",
 )
-"""What is stored under the name and in the form that `UpstreamConfig` has it in."""
-_DEFAULTS = {item.name: item.default for item in fields(UpstreamConfig) if item.default is not MISSING}
+"""What is stored under the name and in the form that `BackendConfig` has it in."""
+_DEFAULTS = {item.name: item.default for item in fields(BackendConfig) if item.default is not MISSING}
 
 
-def upstream_of(subentry: ConfigSubentry) -> UpstreamConfig:
+def upstream_of(subentry: ConfigSubentry) -> BackendConfig:
     """The backend that a subentry describes. Raises KeyError for a type that is not known."""
     return upstream(subentry.subentry_id, subentry.title, subentry.data)
 
 
-def upstream(backend_id: str, name: str, data: Mapping[str, Any]) -> UpstreamConfig:
+def upstream(backend_id: str, name: str, data: Mapping[str, Any]) -> BackendConfig:
     """The backend that a subentry's data describe. Raises KeyError for a type that is not known."""
     kind = BACKEND_TYPES[data[CONF_TYPE]]
     prices = {model: _prices(rates) for model, rates in {ALL_MODELS: data, **data.get(CONF_PRICES, {})}.items()}
     capabilities = data.get(CONF_CAPABILITIES)
-    return UpstreamConfig(
+    return BackendConfig(
         id=backend_id,
         name=name,
         kind=kind,
@@ -90,7 +90,7 @@ def upstream(backend_id: str, name: str, data: Mapping[str, Any]) -> UpstreamCon
     )
 
 
-def data_of(config: UpstreamConfig) -> dict[str, Any]:
+def data_of(config: BackendConfig) -> dict[str, Any]:
     """What a subentry stores of a backend; what is as it would be anyway is left out."""
     named = {name: getattr(config, name) for name in _PLAIN if getattr(config, name) != _DEFAULTS[name]}
     usual = config.kind.timeouts

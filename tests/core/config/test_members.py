@@ -13,9 +13,9 @@ from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
 from tests.support.fakes.upstream import chat
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.members import ConfiguredMembers
-from zeroconf_ai.config.providers_file import UpstreamConfig
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.chunks import Delta
 from zeroconf_ai.protocol.errors import UnavailableError
@@ -40,8 +40,8 @@ async def upstreams(engine: Engine) -> AsyncIterator[ConfiguredMembers]:
         yield ConfiguredMembers(engine, session)
 
 
-def config(cloud: FakeOpenAI, backend_id: str = "cloud") -> UpstreamConfig:
-    return UpstreamConfig(backend_id, backend_id.title(), BACKEND_TYPES["openai"], cloud.base_url, cloud.key)
+def config(cloud: FakeOpenAI, backend_id: str = "cloud") -> BackendConfig:
+    return BackendConfig(backend_id, backend_id.title(), BACKEND_TYPES["openai"], cloud.base_url, cloud.key)
 
 
 async def ask(engine: Engine, model: str = "gpt-4.1") -> str:

@@ -7,9 +7,10 @@ import pytest
 from zeroconf_ai.accounting.admission import RateLimits
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.backends.catalogue import ModelOverride
+from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.document import ConfigError
-from zeroconf_ai.config.providers_file import UpstreamConfig, quick_config, read_config
+from zeroconf_ai.config.providers_file import quick_config, read_config
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Capability, Cost
 from zeroconf_ai.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, Strategy
@@ -18,7 +19,7 @@ SECRET = "sk-canary-0123456789"
 ATTIC = "providers:\n  - id: attic\n    type: ollama\n"
 
 
-def read(text: str, **environment: str) -> tuple[UpstreamConfig, ...]:
+def read(text: str, **environment: str) -> tuple[BackendConfig, ...]:
     return read_config(text, "p.yaml", environment).upstreams
 
 
@@ -37,7 +38,7 @@ providers:
   - {{id: cloud, type: anthropic, authSecret: "${{CLAUDE}}"}}
 """
     gpu, cloud = read(text, CLAUDE=SECRET)
-    assert gpu == UpstreamConfig(
+    assert gpu == BackendConfig(
         "gpu",
         "Büro GPU",
         BACKEND_TYPES["vllm"],
@@ -84,7 +85,7 @@ providers:
     (gpu,) = read(text, ACCESS="s3cr3t-access")
     every = Prices(2_000_000_000, 2_000_000_000)
     small = Prices(100_000_000, 200_000_000, 10_000_000, 300_000_000, "EUR", cache_write=120_000_000, cache_write_1h=160_000_000)
-    assert gpu == UpstreamConfig(
+    assert gpu == BackendConfig(
         "gpu",
         "vLLM",
         BACKEND_TYPES["vllm"],

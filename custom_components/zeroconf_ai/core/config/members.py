@@ -12,10 +12,10 @@ from ..backends.catalogue import Catalogue
 from ..engine import Engine
 from ..routing.policy import Terms
 from ..routing.pool.pool import Member
-from .providers_file import UpstreamConfig
+from .backend_config import BackendConfig
 
 
-def make_backend(upstream: UpstreamConfig, session: aiohttp.ClientSession) -> Catalogue:
+def make_backend(upstream: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
     kind = upstream.kind if upstream.health_path is None else upstream.kind.asked_at(upstream.health_path)
     key, headers = upstream.key, dict(upstream.headers)
@@ -35,10 +35,10 @@ class ConfiguredMembers:
         self._engine = engine
         self._session = session
         self._prices = prices or PriceBook()
-        self._running: dict[str, tuple[UpstreamConfig, Catalogue]] = {}
+        self._running: dict[str, tuple[BackendConfig, Catalogue]] = {}
         self._lock = asyncio.Lock()
 
-    async def apply(self, wanted: Iterable[UpstreamConfig]) -> None:
+    async def apply(self, wanted: Iterable[BackendConfig]) -> None:
         """Add, change and remove backends as configured, and check all of them. Running requests are not interrupted.
 
         A backend is recreated only if its connection settings change; all other settings are updated in place.
@@ -49,7 +49,7 @@ class ConfiguredMembers:
                 await self._remove(backend_id)
             await asyncio.gather(*(self._put(upstream) for upstream in by_id.values()))
 
-    async def _put(self, upstream: UpstreamConfig) -> None:
+    async def _put(self, upstream: BackendConfig) -> None:
         former, backend = self._running.get(upstream.id, (None, None))
         member = self._engine.pool.get(upstream.id)
         if former is None or backend is None or member is None:
@@ -68,7 +68,7 @@ class ConfiguredMembers:
             await self._remove(upstream.id)
             await self._add(upstream)
 
-    async def _add(self, upstream: UpstreamConfig) -> None:
+    async def _add(self, upstream: BackendConfig) -> None:
         backend = make_backend(upstream, self._session)
         self._running[upstream.id] = upstream, backend
         member = self._engine.add(backend, await self._terms(upstream))
@@ -76,7 +76,7 @@ class ConfiguredMembers:
         if member.enabled:
             await self._engine.checker.check(member, models=True)
 
-    async def _update_in_place(self, member: Member, upstream: UpstreamConfig, backend: Catalogue) -> None:
+    async def _update_in_place(self, member: Member, upstream: BackendConfig, backend: Catalogue) -> None:
         terms = await self._terms(upstream)
         backend.wishes = upstream.wishes
         member.terms = terms
@@ -87,7 +87,7 @@ class ConfiguredMembers:
             await self._engine.checker.check(member, models=True)
         self._engine.pool.notify_state(upstream.id)
 
-    async def _terms(self, upstream: UpstreamConfig) -> Terms:
+    async def _terms(self, upstream: BackendConfig) -> Terms:
         """The routing terms, with the list prices if there are any."""
         listed = await self._prices.lookup(upstream.kind.name, upstream.endpoint)
         if listed is None:
@@ -101,10 +101,10 @@ class ConfiguredMembers:
         self._engine.pool.notify_state(backend_id)
 
 
-def _connection_settings(upstream: UpstreamConfig) -> UpstreamConfig:
+def _connection_settings(upstream: BackendConfig) -> BackendConfig:
     """The configuration reduced to its connection settings."""
     return replace(
-        UpstreamConfig(upstream.id, upstream.name, upstream.kind, upstream.endpoint, upstream.key),
+        BackendConfig(upstream.id, upstream.name, upstream.kind, upstream.endpoint, upstream.key),
         timeouts=upstream.timeouts,
         headers=upstream.headers,
         key_header=upstream.key_header,

@@ -44,7 +44,7 @@ KEYS = (
 
 
 def read_fields(given: Mapping[str, Value], kind: BackendType, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Convert a provider's values to arguments of `UpstreamConfig`. Raises ConfigError."""
+    """Convert a provider's values to arguments of `BackendConfig`. Raises ConfigError."""
     found: dict[str, Any] = {name: read(given[key]) for key, (name, read) in _SIMPLE_FIELDS.items() if key in given}
     prices = dict(_prices(given["prices"])) if "prices" in given else {}
     if "costPer1kTokens" in given:

@@ -1,0 +1,97 @@
+"""`BackendConfig`: the settings of one configured backend, whatever they were read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..backends.base import Timeouts
+from ..backends.catalogue import BackendOverrides, ModelOverride
+from ..protocol.prices import Prices
+from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
+from ..routing.policy import Terms
+from .backend_types import BackendType
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """The configuration of one backend. Money is in nano-units, times are in seconds."""
+
+    id: str
+    name: str
+    kind: BackendType
+    endpoint: str
+    key: str | None = field(default=None, repr=False)
+    priority: int = DEFAULT_PRIORITY
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    models: tuple[str, ...] = ()
+    """The allowed models, besides the aliases; empty: all."""
+    enabled: bool = True
+    """A disabled backend stays in the pool without requests or checks."""
+    weight: int = 1
+    """The share of requests among backends of equal rank."""
+    max_concurrent: int | None = None
+    queue_length: int = 32
+    cost: Cost | None = None
+    """None: metered if there are prices, else the type's default."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """By model or alias; `*` for all others."""
+    monthly_limit: int | None = None
+    requests_per_minute: int | None = None
+    """None: unlimited."""
+    tokens_per_minute: int | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Alias → model."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request; values may be secrets."""
+    key_header: str | None = None
+    """The header for the key; None: the type's default."""
+    verify_ssl: bool = True
+    context_window: int | None = None
+    """In tokens; overrides what the backend reports for all models."""
+    max_output_tokens: int | None = None
+    """The maximum length of an answer, and its default limit."""
+    capabilities: frozenset[Capability] | None = None
+    """Applies to models without reported capabilities."""
+    overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
+    """Overrides for single models, by model or alias."""
+    tags: frozenset[str] = frozenset()
+    health_path: str | None = None
+    """Replaces the type's health path: relative to the endpoint, or to the server root if it begins with `//`."""
+    health_interval: float | None = None
+    is_default: bool = False
+    """Whether it comes before all others: its priority is then 0."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether it has a monthly limit or rate limits."""
+        return not (self.monthly_limit is None and self.requests_per_minute is None and self.tokens_per_minute is None)
+
+    @property
+    def terms(self) -> Terms:
+        """The settings for routing. An alias has the prices of its model."""
+        prices = {alias: self.prices[model] for alias, model in self.aliases.items() if model in self.prices}
+        return Terms(
+            weight=self.weight,
+            max_concurrent=self.max_concurrent,
+            queue_length=self.queue_length,
+            prices={**prices, **self.prices},
+            monthly_limit=self.monthly_limit,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            tags=self.tags,
+            check_every=self.health_interval,
+        )
+
+    @property
+    def wishes(self) -> BackendOverrides:
+        """The overrides for the backend's own information."""
+        priced = any(rate.input or rate.output for rate in self.prices.values())
+        free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
+        return BackendOverrides(
+            priority=0 if self.is_default else self.priority,
+            cost=Cost.METERED if self.cost is None and priced and free else self.cost,
+            allowed=self.models,
+            aliases=self.aliases,
+            prices=self.prices,
+            general=ModelOverride(self.context_window, self.max_output_tokens, self.capabilities),
+            overrides=self.overrides,
+        )
