@@ -61,24 +61,13 @@ CONF_TARGETS: Final = "targets"
 
 DEFAULT_QUEUE_LENGTH: Final = 32
 
-# Subentry data: a backend or an agent of the home. A backend's timeouts are `first_token_timeout`, `answer_timeout` and the like.
+# Subentry data: a backend or an agent of the home. All keys of a backend are in `core/config/backend_fields.py`.
 CONF_ENABLED: Final = "enabled"
 CONF_HEADERS: Final = "headers"
-CONF_WEIGHT: Final = "weight"
-CONF_MAX_CONCURRENT: Final = "max_concurrent"
-CONF_COST: Final = "cost"
-CONF_INPUT_PRICE: Final = "input_price"
-"""Money for a million tokens, as the other three."""
-CONF_OUTPUT_PRICE: Final = "output_price"
-CONF_CACHED_PRICE: Final = "cached_price"
-CONF_REASONING_PRICE: Final = "reasoning_price"
 CONF_MONTHLY_LIMIT: Final = "monthly_limit"
 """Money."""
 CONF_MODELS: Final = "models"
 """The only models that may be used; absent: all."""
-CONF_ALIASES: Final = "aliases"
-"""Another name → the backend's model."""
-CONF_ANSWER_TIMEOUT: Final = "answer_timeout"
 
 CONF_SUBENTRY_ID: Final = "subentry_id"
 """In what a reauthentication begins with: the backend of the gateway whose key is refused."""

@@ -28,7 +28,7 @@ from custom_components.zeroconf_ai.core.accounting.storage.database import Datab
 from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationError, PermissionDeniedError
 from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from custom_components.zeroconf_ai.data import DATA
-from custom_components.zeroconf_ai.gateway.backend_storage import upstream_of
+from custom_components.zeroconf_ai.gateway.backend_storage import config_of
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
@@ -310,7 +310,7 @@ async def test_backends_come_from_a_file_and_are_updated_by_their_id(
         assert result["description_placeholders"] == {"added": "0", "updated": "1"}
         await hass.async_block_till_done()
         (same,) = gateway.get_subentries_of_type(SUBENTRY_BACKEND)
-        assert (same.subentry_id, upstream_of(same).endpoint) == (attic.subentry_id, second.root)
+        assert (same.subentry_id, config_of(same).endpoint) == (attic.subentry_id, second.root)
         assert (gateway.options[CONF_STRATEGY], gateway.options[CONF_AUTH]) == ("cost", "token")
         assert CONF_VIRTUAL_MODELS not in gateway.options
     assert "canary" not in caplog.text

@@ -6,7 +6,7 @@ from custom_components.zeroconf_ai.const import THINKING_MODES
 from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.core.protocol.record import Auth, Capability, Cost, Placement
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.flows import backend, backend_probe, backend_schemas, gateway, networks, probe
+from custom_components.zeroconf_ai.flows import backend, backend_lines, backend_probe, gateway, networks, probe
 
 from ..support.home_assistant.flow_texts import TEXTS, texts_in
 
@@ -28,9 +28,9 @@ OF_A_BACKEND = {
     probe.NOT_A_PROVIDER,
     backend_probe.KEY_FOR_NEW_HOST,
     backend_probe.NO_TLS,
-    backend_schemas.ALIAS_INVALID,
-    backend_schemas.PRICES_INVALID,
-    backend_schemas.HEADER_INVALID,
+    backend_lines.ALIAS_INVALID,
+    backend_lines.PRICES_INVALID,
+    backend_lines.HEADER_INVALID,
 }
 
 

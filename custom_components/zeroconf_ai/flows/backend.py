@@ -1,6 +1,6 @@
-"""The flow of the gateway's backends: servers at home and clouds, each asked before it is saved."""
+"""The flow of the gateway's backends. A backend is probed before it is saved."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,111 +8,63 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, Con
 from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_TYPE, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 
-from ..const import CONF_ALIASES, CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
+from ..const import CONF_BASE_URL, CONF_HEADERS, CONF_MODELS, SUBENTRY_BACKEND
 from ..core.config.backend_types import BACKEND_TYPES, BackendType
 from ..core.protocol.models import ModelInfo
-from ..gateway.backend_storage import CONF_PRICES, upstream
+from ..gateway.backend_storage import load_config
 from ..markdown import MarkdownFlow, escaped
-from .backend_probe import KEY_FOR_NEW_HOST, ask_backend, backend_url
-from .backend_schemas import (
-    ALIAS_INVALID,
-    DETAILS,
-    HEADER_INVALID,
-    MASKED,
-    PRICES_INVALID,
-    connection_schema,
-    details_schema,
-    read_aliases,
-    read_headers,
-    same_server,
-    show_aliases,
-    show_headers,
-)
-from .prices import read_prices, show_prices
+from .backend_lines import HEADER_INVALID, MASKED, read_headers, read_lines, show_headers, show_lines
+from .backend_probe import KEY_FOR_NEW_HOST, backend_url, probe_backend
+from .backend_schemas import connection_schema, details_schema, form_keys, same_server
 from .probe import Problem
 from .provider_schemas import flatten, suggest
 
-TYPES = ("ollama", "openai", "anthropic", "openrouter", "litellm", "vllm", "llamacpp", "lmstudio", "openai_compatible")
-"""What is offered, in this order; each has its own step."""
-
-_TEXTS: Mapping[str, tuple[Callable[[str], Any], Callable[[Any], str], str]] = {
-    CONF_ALIASES: (read_aliases, show_aliases, ALIAS_INVALID),
-    CONF_PRICES: (read_prices, show_prices, PRICES_INVALID),
-}
-"""Fields that are typed in as lines: how they are read and shown, and the error for lines that cannot be read."""
-_CONNECTION = (CONF_TYPE, CONF_BASE_URL, CONF_API_KEY, CONF_HEADERS, CONF_VERIFY_SSL)
+TYPES = tuple(name for name, declared in BACKEND_TYPES.items() if declared.in_forms)
+"""The types in the menu; each has its own step."""
 
 
 class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
-    """Adds or changes a backend: its type, where it is, and what it may be used for."""
+    """Adds or changes a backend: first its type, then the connection, then the settings of its use."""
 
-    _kind: BackendType
+    _type: BackendType
     _connection: dict[str, Any]
-    """What is stored of where it is, as it was tested."""
+    """The stored values of the connection that was probed."""
     _models: tuple[ModelInfo, ...] = ()
-    """What it said that it serves."""
+    """The models that the backend serves."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Choose the type."""
+        """Choose the type; the choice leads to the step of that name."""
         return self.async_show_menu(step_id="user", menu_options=list(TYPES))
 
-    async def async_step_ollama(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Ollama."""
-        return await self._connect("ollama", BACKEND_TYPES["ollama"], user_input)
-
-    async def async_step_openai(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """OpenAI."""
-        return await self._connect("openai", BACKEND_TYPES["openai"], user_input)
-
-    async def async_step_anthropic(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Anthropic."""
-        return await self._connect("anthropic", BACKEND_TYPES["anthropic"], user_input)
-
-    async def async_step_openrouter(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """OpenRouter."""
-        return await self._connect("openrouter", BACKEND_TYPES["openrouter"], user_input)
-
-    async def async_step_litellm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """LiteLLM."""
-        return await self._connect("litellm", BACKEND_TYPES["litellm"], user_input)
-
-    async def async_step_vllm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """VLLM."""
-        return await self._connect("vllm", BACKEND_TYPES["vllm"], user_input)
-
-    async def async_step_llamacpp(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """llama.cpp."""
-        return await self._connect("llamacpp", BACKEND_TYPES["llamacpp"], user_input)
-
-    async def async_step_lmstudio(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """LM Studio."""
-        return await self._connect("lmstudio", BACKEND_TYPES["lmstudio"], user_input)
-
-    async def async_step_openai_compatible(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Any other server that speaks OpenAI's protocol."""
-        return await self._connect("openai_compatible", BACKEND_TYPES["openai_compatible"], user_input)
-
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change one."""
-        return await self._connect("reconfigure", BACKEND_TYPES[self._get_reconfigure_subentry().data[CONF_TYPE]], user_input)
+        """Change the connection of a backend."""
+        backend_type = BACKEND_TYPES[self._get_reconfigure_subentry().data[CONF_TYPE]]
+        return await self.show_connection("reconfigure", backend_type, user_input)
 
     @property
     def _former(self) -> ConfigSubentry | None:
         """The backend that is changed; None for a new one."""
         return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
 
-    async def _connect(self, step_id: str, kind: BackendType, user_input: dict[str, Any] | None) -> SubentryFlowResult:
-        """Ask where it is, and whether it is there."""
-        self._kind = kind
+    async def show_connection(
+        self, step_id: str, backend_type: BackendType, user_input: dict[str, Any] | None
+    ) -> SubentryFlowResult:
+        """Ask for the connection, and probe it."""
+        self._type = backend_type
         stored = self._former.data if self._former is not None else {}
         errors: dict[str, str] = {}
-        placeholders = {"reason": "", "type": kind.title, "name": self._former.title if self._former is not None else ""}
+        placeholders = {
+            "reason": "",
+            "type": backend_type.title,
+            "name": self._former.title if self._former is not None else "",
+        }
         shown = user_input
         if user_input is not None:
             try:
-                self._connection = _read_connection(kind, flatten(user_input), stored)
-                self._check_free()
-                self._models = await ask_backend(self.hass, upstream("", kind.title, {**stored, **self._connection}))
+                self._connection = _read_connection(backend_type, flatten(user_input), stored)
+                self._abort_if_configured()
+                config = load_config("", backend_type.title, {**stored, **self._connection})
+                self._models = await probe_backend(self.hass, config)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
             else:
@@ -125,7 +77,7 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
                     CONF_VERIFY_SSL: stored.get(CONF_VERIFY_SSL, True),
                 }
             )
-        schema = connection_schema(kind, stored)
+        schema = connection_schema(backend_type, stored)
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, shown),
@@ -133,8 +85,8 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
             description_placeholders=placeholders,
         )
 
-    def _check_free(self) -> None:
-        """Raise AbortFlow where another backend of the type has this address already."""
+    def _abort_if_configured(self) -> None:
+        """Raise AbortFlow if another backend of the type has the same address."""
         wanted = (self._connection[CONF_TYPE], self._connection[CONF_BASE_URL])
         for other in self._get_entry().get_subentries_of_type(SUBENTRY_BACKEND):
             is_self = self._former is not None and other.subentry_id == self._former.subentry_id
@@ -142,72 +94,72 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
                 raise AbortFlow("already_configured", escaped({"name": other.title}))
 
     async def async_step_details(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Say who answered, and ask what it may be used for."""
+        """Ask for the name and the settings of its use, and save the backend."""
         former = self._former
         errors: dict[str, str] = {}
-        placeholders = {"reason": "", "type": self._kind.title, "count": str(len(self._models))}
+        placeholders = {"reason": "", "type": self._type.title, "count": str(len(self._models))}
         if user_input is not None:
             values = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
             try:
-                _read_texts(values)
+                return self._save(read_lines(values))
             except Problem as problem:  # not at the field itself: its section may be folded
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
-            else:
-                return self._save(values)
-        stored = {} if former is None else dict(former.data)
+        stored: Mapping[str, Any] = {} if former is None else former.data
         models = dict.fromkeys([*(model.id for model in self._models), *stored.get(CONF_MODELS, ())])
-        schema = details_schema(self._kind, self._free_name() if former is None else former.title, models)
-        for field, (_, show, _) in _TEXTS.items():
-            if field in stored:
-                stored[field] = show(stored[field])
+        schema = details_schema(self._type, self._free_name() if former is None else former.title, models)
         return self.async_show_form(
             step_id="details",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input or suggest(stored)),
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or suggest(show_lines(stored))),
             errors=errors,
             description_placeholders=placeholders,
         )
 
     def _save(self, values: dict[str, Any]) -> SubentryFlowResult:
-        """Store it; what no form asks for stays as it was."""
+        """Save the backend; settings that the forms do not have keep their values."""
         title: str = values.pop(CONF_NAME)
         former = self._former
         if former is None:
             return self.async_create_entry(title=title, data={**self._connection, **values})
-        kept = {key: value for key, value in former.data.items() if key not in DETAILS and key not in _CONNECTION}
+        in_forms = form_keys(self._type)
+        kept = {key: value for key, value in former.data.items() if key not in in_forms}
         data = {**kept, **self._connection, **values}
         return self.async_update_and_abort(self._get_entry(), former, title=title, data=data)
 
     def _free_name(self) -> str:
-        """The type's name; with the host where another backend is called that."""
+        """The type's name, followed by the host if another subentry has this name."""
         taken = {subentry.title for subentry in self._get_entry().subentries.values()}
-        title = self._kind.title
+        title = self._type.title
         return title if title not in taken else f"{title} ({urlsplit(self._connection[CONF_BASE_URL]).hostname})"
 
 
-def _read_texts(values: dict[str, Any]) -> None:
-    """Put what lines of text say in the place of each. Raises Problem."""
-    for field, (read, _, problem) in _TEXTS.items():
-        if field in values:
-            try:
-                values[field] = read(values[field])
-            except ValueError as err:
-                raise Problem(problem, str(err)) from None
+type _Step = Callable[[BackendSubentryFlow, dict[str, Any] | None], Awaitable[SubentryFlowResult]]
 
 
-def _read_connection(kind: BackendType, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What to store of a filled-in form. A stored secret only goes on to the same server. Raises Problem."""
-    url = backend_url(values[CONF_BASE_URL], kind)
-    known = bool(stored) and same_server(url, stored[CONF_BASE_URL])
+def _step_of(backend_type: BackendType) -> _Step:
+    async def step(flow: BackendSubentryFlow, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        return await flow.show_connection(backend_type.name, backend_type, user_input)
+
+    return step
+
+
+for _name in TYPES:  # Home Assistant finds steps by the names of methods
+    setattr(BackendSubentryFlow, f"async_step_{_name}", _step_of(BACKEND_TYPES[_name]))
+
+
+def _read_connection(backend_type: BackendType, values: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of a filled-in form. Stored secrets are kept for the same server only. Raises Problem."""
+    url = backend_url(values[CONF_BASE_URL], backend_type)
+    is_known = bool(stored) and same_server(url, stored[CONF_BASE_URL])
     key = (values.get(CONF_API_KEY) or "").strip()
     lines = values.get(CONF_HEADERS) or ""
-    if not known and ((CONF_API_KEY in stored and not key) or MASKED in lines):
+    if not is_known and ((CONF_API_KEY in stored and not key) or MASKED in lines):
         raise Problem(KEY_FOR_NEW_HOST)
     try:
         headers = read_headers(lines, stored.get(CONF_HEADERS, {}))
     except ValueError as err:
         raise Problem(HEADER_INVALID, str(err)) from None
     data = {
-        CONF_TYPE: kind.name,
+        CONF_TYPE: backend_type.name,
         CONF_BASE_URL: url,
         CONF_API_KEY: key or stored.get(CONF_API_KEY),
         CONF_HEADERS: headers,

@@ -1,4 +1,4 @@
-"""Asks a backend whether it can be used, before it is saved, and says in the flows' words what is wrong where it cannot."""
+"""Probes a backend before it is saved, and maps failures to flow errors."""
 
 from dataclasses import replace
 
@@ -15,23 +15,18 @@ from .probe import NOT_A_PROVIDER, Problem, base_urls, problem_of, reason_of
 NO_TLS = "no_tls"
 KEY_FOR_NEW_HOST = "key_for_new_host"
 
-_FOREIGN_PATHS = ("/v1", "/api")
-"""What an address may end with although its kind has its own paths (Ollama's)."""
 
-
-def backend_url(text: str, kind: BackendType) -> str:
-    """The base URL that a typed address means for a kind of backend. Raises Problem for one that means none."""
+def backend_url(text: str, backend_type: BackendType) -> str:
+    """The base URL of an entered address. Raises Problem for an invalid one."""
     typed = text.strip()
     url = base_urls(typed if "://" in typed else f"http://{typed}")[-1]
-    if not kind.path:
-        for path in _FOREIGN_PATHS:
-            url = url.removesuffix(path)
-        return url
-    return url if url.count("/") > 2 else f"{url}{kind.path}"
+    for path in backend_type.foreign_paths:
+        url = url.removesuffix(path)
+    return url if url.count("/") > 2 else f"{url}{backend_type.path}"
 
 
-async def ask_backend(hass: HomeAssistant, config: BackendConfig) -> tuple[ModelInfo, ...]:
-    """The models that a backend serves to its key, whatever its owner allows of them. Costs nothing. Raises Problem."""
+async def probe_backend(hass: HomeAssistant, config: BackendConfig) -> tuple[ModelInfo, ...]:
+    """All models that a backend serves to its API key, without the restrictions of `config`. Costs nothing. Raises Problem."""
     backend = make_backend(replace(config, models=(), aliases={}), async_get_clientsession(hass))
     try:
         await backend.health()

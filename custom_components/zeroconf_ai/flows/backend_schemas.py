@@ -1,12 +1,14 @@
-"""The forms of a backend: where it is, then what it may be used for; and the texts in them, there and back."""
+"""The two forms of a backend, connection and details, derived from the field table: each kind of value has its form fields."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 import voluptuous as vol
 
-from homeassistant.const import CONF_API_KEY, CONF_NAME, CONF_VERIFY_SSL
+from homeassistant.const import CONF_API_KEY, CONF_NAME
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -20,146 +22,137 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
 )
 
-from ..const import (
-    CONF_ALIASES,
-    CONF_ANSWER_TIMEOUT,
-    CONF_BASE_URL,
-    CONF_CACHED_PRICE,
-    CONF_COST,
-    CONF_FIRST_TOKEN_TIMEOUT,
-    CONF_HEADERS,
-    CONF_INPUT_PRICE,
-    CONF_MAX_CONCURRENT,
-    CONF_MODELS,
-    CONF_MONTHLY_LIMIT,
-    CONF_OUTPUT_PRICE,
-    CONF_PRIORITY,
-    CONF_QUEUE_LENGTH,
-    CONF_REASONING_PRICE,
-    CONF_WEIGHT,
-    DEFAULT_QUEUE_LENGTH,
-)
+from ..const import CONF_HEADERS
+from ..core.config.backend_fields import FIELDS
 from ..core.config.backend_types import BackendType
-from ..core.protocol.record import DEFAULT_PRIORITY, Cost, Placement
-from ..gateway.backend_storage import CONF_PRICES
-from ..provider.power_meter import KEYS as ENERGY_KEYS, energy_fields
-from .provider_schemas import ADVANCED, SECRET, seconds, whole
+from ..core.config.connection_fields import Address, Headers, Secret
+from ..core.config.fields import BackendField, Choice, FieldKind, Flag, Money, Seconds, Section, Whole
+from ..core.config.model_fields import RATE, Aliases, AllowedModels, ModelPrices, stored_rate
+from ..core.protocol.record import Placement
+from ..provider.power_meter import energy_fields
+from .provider_schemas import ADVANCED, SECRET, whole
 
-OPENAI_COMPATIBLE = "openai_compatible"
-MASKED = "***"
-"""Stands for a stored header's value, which is never shown."""
-HEADER_INVALID = "header_invalid"
-ALIAS_INVALID = "alias_invalid"
-PRICES_INVALID = "prices_invalid"
-
-DETAILS = frozenset(
-    {
-        CONF_MODELS,
-        CONF_PRIORITY,
-        CONF_WEIGHT,
-        CONF_MAX_CONCURRENT,
-        CONF_QUEUE_LENGTH,
-        CONF_COST,
-        CONF_INPUT_PRICE,
-        CONF_OUTPUT_PRICE,
-        CONF_CACHED_PRICE,
-        CONF_REASONING_PRICE,
-        CONF_MONTHLY_LIMIT,
-        CONF_ALIASES,
-        CONF_PRICES,
-        CONF_FIRST_TOKEN_TIMEOUT,
-        CONF_ANSWER_TIMEOUT,
-        *ENERGY_KEYS,
-    }
-)
-"""What `details_schema` asks for beside the name. Other data of a backend come from an import, and stay."""
-
+_RATES = ("input", "output", "cached", "reasoning")
+"""The classes of tokens for which the form has a field of their own."""
 _LINES = TextSelector(TextSelectorConfig(multiline=True))
-_COST = SelectSelector(SelectSelectorConfig(options=list(Cost), mode=SelectSelectorMode.DROPDOWN, translation_key="backend_cost"))
-_PRICE = NumberSelector(NumberSelectorConfig(min=0, max=100_000, step="any", mode=NumberSelectorMode.BOX))
-_LIMIT = NumberSelector(NumberSelectorConfig(min=0, max=1_000_000, step="any", mode=NumberSelectorMode.BOX))
 
 
-def connection_schema(kind: BackendType, stored: Mapping[str, Any]) -> vol.Schema:
-    """Where a backend is and how it is spoken to. An empty field keeps a `stored` key."""
-    url = vol.Required(CONF_BASE_URL, description={"suggested_value": kind.endpoint} if kind.endpoint else None)
-    key = vol.Required(CONF_API_KEY) if kind.needs_key and CONF_API_KEY not in stored else vol.Optional(CONF_API_KEY)
-    fields: dict[vol.Marker, Any] = {url: TextSelector(), key: SECRET}
-    if kind.name == OPENAI_COMPATIBLE or CONF_HEADERS in stored:
-        fields[vol.Optional(CONF_HEADERS)] = _LINES
-    advanced = vol.Schema({vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector()})
-    fields[vol.Required(ADVANCED)] = section(advanced, {"collapsed": True})
-    return vol.Schema(fields)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the fields of a form depend on, beyond the field table."""
+
+    type: BackendType
+    stored: Mapping[str, Any]
+    """The data of the subentry that is changed; empty for a new one."""
+    models: tuple[str, ...] = ()
+    """The models that the backend serves."""
 
 
-def details_schema(kind: BackendType, name: str, models: Iterable[str]) -> vol.Schema:
-    """What a backend is called, and what it may be used for."""
-    listed = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
-    advanced = {
-        vol.Required(CONF_PRIORITY, default=DEFAULT_PRIORITY): whole(0, 65535),
-        vol.Required(CONF_WEIGHT, default=1): whole(1, 100),
-        vol.Optional(CONF_MAX_CONCURRENT): whole(1, 1000),
-        vol.Required(CONF_QUEUE_LENGTH, default=DEFAULT_QUEUE_LENGTH): whole(0, 10_000),
-        vol.Optional(CONF_COST): _COST,
-        vol.Optional(CONF_INPUT_PRICE): _PRICE,
-        vol.Optional(CONF_OUTPUT_PRICE): _PRICE,
-        vol.Optional(CONF_CACHED_PRICE): _PRICE,
-        vol.Optional(CONF_REASONING_PRICE): _PRICE,
-        vol.Optional(CONF_PRICES): _LINES,
-        **(energy_fields() if kind.info("", "").placement is Placement.LOCAL else {}),
-        vol.Optional(CONF_MONTHLY_LIMIT): _LIMIT,
-        vol.Optional(CONF_ALIASES): _LINES,
-        vol.Required(CONF_FIRST_TOKEN_TIMEOUT, default=int(kind.timeouts.first_token)): seconds(1, 3600),
-        vol.Required(CONF_ANSWER_TIMEOUT, default=int(kind.timeouts.answer)): seconds(1, 3600),
-    }
-    return vol.Schema(
-        {
-            vol.Required(CONF_NAME, default=name): TextSelector(),
-            vol.Optional(CONF_MODELS): SelectSelector(listed),
-            vol.Required(ADVANCED): section(vol.Schema(advanced), {"collapsed": True}),
-        }
-    )
+def connection_schema(backend_type: BackendType, stored: Mapping[str, Any]) -> vol.Schema:
+    """The first form: where a backend is. An empty field keeps a `stored` API key."""
+    form = _Form(backend_type, stored)
+    return _with_advanced(_fields(Section.CONNECTION, form), _fields(Section.CONNECTION_ADVANCED, form))
 
 
-def read_headers(text: str, stored: Mapping[str, str]) -> dict[str, str]:
-    """Headers from `Name: value` lines; a masked value is the stored one. Raises ValueError naming the line."""
-    found = {}
-    for number, line in _lines(text):
-        name, colon, value = (part.strip() for part in line.partition(":"))
-        if value == MASKED:
-            value = stored.get(name, "")
-        if not (colon and value and name.isascii() and name.replace("-", "").replace("_", "").isalnum() and value.isprintable()):
-            raise ValueError(str(number))
-        found[name] = value
-    return found
+def details_schema(backend_type: BackendType, name: str, models: Iterable[str]) -> vol.Schema:
+    """The second form: the backend's name, and the settings of its use."""
+    form = _Form(backend_type, {}, tuple(models))
+    fields = {vol.Required(CONF_NAME, default=name): TextSelector(), **_fields(Section.DETAILS, form)}
+    return _with_advanced(fields, _fields(Section.DETAILS_ADVANCED, form))
 
 
-def show_headers(headers: Mapping[str, str]) -> str:
-    """Stored headers, without their values."""
-    return "\n".join(f"{name}: {MASKED}" for name in headers)
-
-
-def read_aliases(text: str) -> dict[str, str]:
-    """Aliases from `alias = model` lines. Raises ValueError naming the line."""
-    found = {}
-    for number, line in _lines(text):
-        alias, equals, model = (part.strip() for part in line.partition("="))
-        if not (alias and equals and model) or alias in found:
-            raise ValueError(str(number))
-        found[alias] = model
-    return found
-
-
-def show_aliases(aliases: Mapping[str, str]) -> str:
-    """Stored aliases as they are typed in."""
-    return "\n".join(f"{alias} = {model}" for alias, model in aliases.items())
+def form_keys(backend_type: BackendType) -> frozenset[str]:
+    """The keys of a subentry that the two forms set. All other ones come from a file, and stay as they are."""
+    form = _Form(backend_type, {CONF_HEADERS: {}})
+    return frozenset(str(key) for part in Section for key in _fields(part, form))
 
 
 def same_server(first: str, second: str) -> bool:
-    """Whether two base URLs lead to the same server, in the same way: a secret may go from one to the other."""
+    """Whether two base URLs have the same scheme, host and port: a secret may go from one to the other."""
     one, other = urlsplit(first), urlsplit(second)
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+def _with_advanced(fields: dict[vol.Marker, Any], advanced: dict[vol.Marker, Any]) -> vol.Schema:
+    """A form with a folded section."""
+    return vol.Schema({**fields, vol.Required(ADVANCED): section(vol.Schema(advanced), {"collapsed": True})})
+
+
+def _fields(part: Section, form: _Form) -> dict[vol.Marker, Any]:
+    """The form fields of a section, in the order of the table."""
+    found: dict[vol.Marker, Any] = {}
+    for setting in FIELDS:
+        if setting.section is part:
+            found |= _MAKERS[type(setting.kind)](setting, form)
+    return found
+
+
+def _plain(selector: Callable[[Any], Any]) -> Callable[[BackendField, _Form], dict[vol.Marker, Any]]:
+    """One form field under the stored key; it is required if the setting always has a value. `selector`: kind → selector."""
+
+    def make(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+        default = setting.default_for(form.type)
+        if default in (None, (), {}):
+            return {vol.Optional(setting.stored): selector(setting.kind)}
+        return {vol.Required(setting.stored, default=setting.kind.encode(default)): selector(setting.kind)}
+
+    return make
+
+
+def _address(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    suggested = {"suggested_value": form.type.endpoint} if form.type.endpoint else None
+    return {vol.Required(setting.stored, description=suggested): TextSelector()}
+
+
+def _api_key(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    is_needed = form.type.needs_key and CONF_API_KEY not in form.stored
+    return {(vol.Required if is_needed else vol.Optional)(setting.stored): SECRET}
+
+
+def _headers(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    """Few servers need extra headers: the form has the field for types that often do, and for backends that have some."""
+    return {vol.Optional(setting.stored): _LINES} if form.type.headers_in_form or CONF_HEADERS in form.stored else {}
+
+
+def _models(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    options = SelectSelectorConfig(options=list(form.models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    return {vol.Optional(setting.stored): SelectSelector(options)}
+
+
+def _prices(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
+    """The prices of all models, those of single models, and for a server at home the cost of its energy."""
+    rates: dict[vol.Marker, Any] = {vol.Optional(stored_rate(rate)): _money(RATE) for rate in _RATES}
+    energy = energy_fields() if form.type.info("", "").placement is Placement.LOCAL else {}
+    return {**rates, vol.Optional(setting.stored): _LINES, **energy}
+
+
+def _money(kind: Money) -> NumberSelector:
+    return NumberSelector(NumberSelectorConfig(min=0, max=kind.high, step="any", mode=NumberSelectorMode.BOX))
+
+
+def _seconds(kind: Seconds) -> NumberSelector:
+    return NumberSelector(
+        NumberSelectorConfig(min=kind.low, max=kind.high, step="any", mode=NumberSelectorMode.BOX, unit_of_measurement="s")
+    )
+
+
+def _choice(kind: Choice[StrEnum]) -> SelectSelector:
+    return SelectSelector(
+        SelectSelectorConfig(options=list(kind.words), mode=SelectSelectorMode.DROPDOWN, translation_key="backend_cost")
+    )
+
+
+_MAKERS: Mapping[type[FieldKind[Any]], Callable[[BackendField, _Form], dict[vol.Marker, Any]]] = {
+    Address: _address,
+    Aliases: _plain(lambda _: _LINES),
+    AllowedModels: _models,
+    Choice: _plain(_choice),
+    Flag: _plain(lambda _: BooleanSelector()),
+    Headers: _headers,
+    ModelPrices: _prices,
+    Money: _plain(_money),
+    Seconds: _plain(_seconds),
+    Secret: _api_key,
+    Whole: _plain(lambda kind: whole(kind.low, kind.high)),
+}
+"""Kind of value → its form fields."""

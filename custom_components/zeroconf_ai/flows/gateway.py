@@ -23,9 +23,9 @@ from ..const import (
 from ..core.accounting.keys.key_store import PREFIX_LENGTH, new_secret
 from ..core.protocol.key_proof import digest
 from ..core.protocol.record import Auth
-from ..gateway.backend_storage import upstream_of
+from ..gateway.backend_storage import config_of
 from ..markdown import Markdown, MarkdownFlow, code
-from .backend_probe import ask_backend
+from .backend_probe import probe_backend
 from .gateway_schemas import access_schema, gateway_schema
 from .networks import home_networks, read_networks
 from .probe import Problem
@@ -144,7 +144,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         if user_input is not None:
             key = user_input[CONF_API_KEY].strip()
             try:
-                await ask_backend(self.hass, replace(upstream_of(subentry), key=key))
+                await probe_backend(self.hass, replace(config_of(subentry), key=key))
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
             else:

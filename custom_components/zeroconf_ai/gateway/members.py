@@ -19,7 +19,7 @@ from ..core.routing.pool.health_loop import HealthLoop
 from ..core.routing.pool.pool import Member
 from ..home_agents.backend import ASSIST_MODEL, AgentBackend, model_of
 from ..provider.power_meter import EnergyFeeds, EnergyOptions
-from .backend_storage import upstream_of
+from .backend_storage import config_of
 from .session import GatewaySession
 
 ASSIST_ID = "assist"
@@ -63,7 +63,7 @@ class GatewayMembers:
     async def apply(self) -> None:
         """Take over what the subentries say now. What is unchanged, and what is being answered, is not disturbed."""
         async with self._lock:
-            wanted = [upstream_of(subentry) for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)]
+            wanted = [config_of(subentry) for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)]
             agents = self._wanted_agents()
             self._ids = frozenset({upstream.id for upstream in wanted} | agents.keys())
             for gone in self._refused.keys() - self._ids:

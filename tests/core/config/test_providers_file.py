@@ -232,7 +232,7 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         ),
         (ATTIC.replace("attic", "lan:x"), "p.yaml:2:9: id must be 1 to 64 letters, digits, "),
         (ATTIC.replace("ollama", "olama"), "p.yaml:3:11: unknown type. Did you mean ollama?"),
-        (ATTIC.replace("ollama", SECRET), "p.yaml:3:11: unknown type. Known: openai, openrouter, "),
+        (ATTIC.replace("ollama", SECRET), "p.yaml:3:11: unknown type. Known: ollama, openai, "),
         (ATTIC.replace("ollama", "openai"), "p.yaml:2:5: a provider of type openai requires an API key: set authSecret, or "),
         (ATTIC.replace("ollama", "litellm"), "p.yaml:2:5: a provider of type litellm needs an endpoint, such as "),
         (ATTIC + "    weight: 0\n", "p.yaml:4:13: weight must be a whole number from 1 to 1000."),

@@ -1,7 +1,8 @@
 """`BackendConfig`: the settings of one configured backend, whatever they were read from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from ..backends.base import Timeouts
 from ..backends.catalogue import BackendOverrides, ModelOverride
@@ -10,6 +11,8 @@ from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost
 from ..routing.policy import Terms
 from .backend_types import BackendType
 
+_TIMEOUT = "timeouts."
+
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
@@ -17,7 +20,7 @@ class BackendConfig:
 
     id: str
     name: str
-    kind: BackendType
+    type: BackendType
     endpoint: str
     key: str | None = field(default=None, repr=False)
     priority: int = DEFAULT_PRIORITY
@@ -60,6 +63,18 @@ class BackendConfig:
     is_default: bool = False
     """Whether it comes before all others: its priority is then 0."""
 
+    @classmethod
+    def build(cls, values: Mapping[str, Any]) -> Self:
+        """A configuration from values by attribute; `timeouts.connect` and the like override the type's timeouts."""
+        plain = {name: value for name, value in values.items() if not name.startswith(_TIMEOUT)}
+        timeouts = {name.removeprefix(_TIMEOUT): value for name, value in values.items() if name.startswith(_TIMEOUT)}
+        return cls(**plain, timeouts=replace(values["type"].timeouts, **timeouts))
+
+    @classmethod
+    def usual(cls, backend_type: BackendType) -> Self:
+        """A configuration of a type in which nothing is set."""
+        return cls.build({"id": "", "name": "", "type": backend_type, "endpoint": ""})
+
     @property
     def limited(self) -> bool:
         """Whether it has a monthly limit or rate limits."""
@@ -85,7 +100,7 @@ class BackendConfig:
     def wishes(self) -> BackendOverrides:
         """The overrides for the backend's own information."""
         priced = any(rate.input or rate.output for rate in self.prices.values())
-        free = self.kind.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
+        free = self.type.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
         return BackendOverrides(
             priority=0 if self.is_default else self.priority,
             cost=Cost.METERED if self.cost is None and priced and free else self.cost,

@@ -1,19 +1,31 @@
-"""The backend types of a configuration, and how to create each."""
+"""The backend types: one declaration each, from which the readers, forms, the price list and the advertisement are derived."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 import aiohttp
 
+from ..accounting.prices.price_book import PriceList
 from ..backends.anthropic.backend import BASE_URL as ANTHROPIC_URL, CLOUD_TIMEOUTS, AnthropicBackend, anthropic_info
 from ..backends.base import Backend, BackendInfo, Endpoint, Timeouts
 from ..backends.ollama.backend import BASE_URL as OLLAMA_URL, LOCAL_TIMEOUTS, OllamaBackend, ollama_info
 from ..backends.openai.backend import OpenAIBackend
-from ..backends.openai.flavors import FLAVORS, Flavor
+from ..backends.openai.flavors import COMPATIBLE, LITELLM, LLAMACPP, LMSTUDIO, OPENAI, OPENROUTER, VLLM, Flavor
 from ..backends.zeroconfai import ZeroconfAIBackend
 
-type BackendFactory = Callable[[aiohttp.ClientSession, BackendInfo, Endpoint, Timeouts], Backend]
+CUSTOM = "custom"
+"""The protocol's name for a server that is none of the named ones."""
+
+
+class BackendFactory(Protocol):
+    """The constructor of a backend class."""
+
+    def __call__(
+        self, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, /, *, timeouts: Timeouts
+    ) -> Backend:
+        """Create a backend, without network requests. `session` is shared and stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,67 +36,108 @@ class BackendType:
     title: str
     make: BackendFactory
     info: Callable[[str, str], BackendInfo]
-    """Id and name → the type's `BackendInfo`."""
+    """Id and name → what such a backend costs and can do, and where it runs."""
+    provider: str = CUSTOM
+    """The protocol's name for a server with backends of this type only."""
     endpoint: str | None = None
     """The default endpoint."""
     path: str = "/v1"
     """The path appended to addresses without a path."""
+    foreign_paths: tuple[str, ...] = ()
+    """Ends of addresses that people enter although the API is not there; they are removed."""
     needs_key: bool = False
     key_header: str = "Authorization"
     """The header for the API key."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    price_list: PriceList | None = None
+    """None: the models are not in the public price list."""
+    in_forms: bool = True
+    """Whether people add such backends in a form; other ones are discovered."""
+    headers_in_form: bool = False
+    """Whether the form asks for extra headers."""
     flavor: Flavor | None = None
     """The flavor of an OpenAI-compatible server; None for other dialects."""
 
-    def asked_at(self, path: str) -> BackendType:
-        """The same type with another health path. Raises ValueError unless it is OpenAI-compatible."""
+    @property
+    def key_variable(self) -> str:
+        """The environment variable with the API key that the programs of the provider use."""
+        return f"{self.name.upper()}_API_KEY"
+
+    @property
+    def has_health_path(self) -> bool:
+        """Whether the path of the health probe can be set: for OpenAI-compatible servers."""
+        return self.flavor is not None
+
+    def with_health_path(self, path: str) -> BackendType:
+        """The same type with another path of the health probe. Raises ValueError if the type has none."""
         if self.flavor is None:
             raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
-        return _of(self.flavor.asked_at(path))
+        flavor = self.flavor.with_health_path(path)
+        return replace(self, make=partial(_make_openai, flavor), flavor=flavor)
 
 
-def _openai(flavor: Flavor, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, timeouts: Timeouts) -> Backend:
+def _make_openai(
+    flavor: Flavor, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, *, timeouts: Timeouts
+) -> Backend:
     return OpenAIBackend(session, info, endpoint, flavor, timeouts=timeouts)
 
 
-def _anthropic(session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, timeouts: Timeouts) -> Backend:
-    return AnthropicBackend(session, info, endpoint, timeouts=timeouts)
-
-
-def _ollama(session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, timeouts: Timeouts) -> Backend:
-    return OllamaBackend(session, info, endpoint, timeouts=timeouts)
-
-
-def _zeroconfai(session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, timeouts: Timeouts) -> Backend:
-    return ZeroconfAIBackend(session, info, endpoint, timeouts=timeouts)
-
-
-def _of(flavor: Flavor) -> BackendType:
+def _openai(flavor: Flavor, *, price_list: PriceList | None = None, headers_in_form: bool = False) -> BackendType:
     return BackendType(
         flavor.name,
         flavor.title,
-        partial(_openai, flavor),
+        partial(_make_openai, flavor),
         flavor.info,
+        flavor.provider,
         flavor.base_url,
         needs_key=flavor.needs_key,
         timeouts=flavor.timeouts,
+        price_list=price_list,
+        headers_in_form=headers_in_form,
         flavor=flavor,
     )
 
 
-_OWN = (
-    BackendType(
-        "anthropic",
-        "Anthropic",
-        _anthropic,
-        anthropic_info,
-        ANTHROPIC_URL,
-        needs_key=True,
-        key_header="x-api-key",
-        timeouts=CLOUD_TIMEOUTS,
-    ),
-    BackendType("ollama", "Ollama", _ollama, ollama_info, OLLAMA_URL, path="", timeouts=LOCAL_TIMEOUTS),
-    BackendType("zeroconfai", "ZeroConf AI", _zeroconfai, BackendInfo),
+_OLLAMA = BackendType(
+    "ollama",
+    "Ollama",
+    OllamaBackend,
+    ollama_info,
+    "ollama",
+    OLLAMA_URL,
+    path="",
+    foreign_paths=("/v1", "/api"),
+    timeouts=LOCAL_TIMEOUTS,
 )
-BACKEND_TYPES: Mapping[str, BackendType] = {kind.name: kind for kind in (*map(_of, FLAVORS.values()), *_OWN)}
-"""By the name used in configurations."""
+_ANTHROPIC = BackendType(
+    "anthropic",
+    "Anthropic",
+    AnthropicBackend,
+    anthropic_info,
+    "anthropic",
+    ANTHROPIC_URL,
+    needs_key=True,
+    key_header="x-api-key",
+    timeouts=CLOUD_TIMEOUTS,
+    price_list=PriceList("anthropic"),
+)
+_ZEROCONFAI = BackendType("zeroconfai", "ZeroConf AI", ZeroconfAIBackend, BackendInfo, in_forms=False)
+
+BACKEND_TYPES: Mapping[str, BackendType] = {
+    declared.name: declared
+    for declared in (
+        _OLLAMA,
+        _openai(OPENAI, price_list=PriceList("openai")),
+        _ANTHROPIC,
+        _openai(OPENROUTER, price_list=PriceList("openrouter")),
+        _openai(LITELLM),
+        _openai(VLLM),
+        _openai(LLAMACPP),
+        _openai(LMSTUDIO),
+        _openai(COMPATIBLE, price_list=PriceList(), headers_in_form=True),
+        _ZEROCONFAI,
+    )
+}
+"""By the name used in configurations, in the order of forms and documentation."""
+ADVERTISED_PROVIDERS: frozenset[str] = frozenset(declared.provider for declared in BACKEND_TYPES.values()) - {CUSTOM}
+"""The protocol's names for servers with one backend type."""

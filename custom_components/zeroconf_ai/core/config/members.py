@@ -17,14 +17,14 @@ from .backend_config import BackendConfig
 
 def make_backend(upstream: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
-    kind = upstream.kind if upstream.health_path is None else upstream.kind.asked_at(upstream.health_path)
+    backend_type = upstream.type if upstream.health_path is None else upstream.type.with_health_path(upstream.health_path)
     key, headers = upstream.key, dict(upstream.headers)
     if upstream.key_header is not None and key is not None:
         scheme = "Bearer " if upstream.key_header.lower() == "authorization" else ""
         headers[upstream.key_header], key = f"{scheme}{key}", None
     endpoint = Endpoint(upstream.endpoint, key, upstream.verify_ssl, headers)
-    info = kind.info(upstream.id, upstream.name)
-    return Catalogue(kind.make(session, info, endpoint, upstream.timeouts), upstream.wishes)
+    info = backend_type.info(upstream.id, upstream.name)
+    return Catalogue(backend_type.make(session, info, endpoint, timeouts=upstream.timeouts), upstream.wishes)
 
 
 class ConfiguredMembers:
@@ -89,7 +89,7 @@ class ConfiguredMembers:
 
     async def _terms(self, upstream: BackendConfig) -> Terms:
         """The routing terms, with the list prices if there are any."""
-        listed = await self._prices.lookup(upstream.kind.name, upstream.endpoint)
+        listed = await self._prices.lookup(upstream.type.price_list, upstream.endpoint)
         if listed is None:
             return upstream.terms
         aliases = upstream.aliases
@@ -104,7 +104,7 @@ class ConfiguredMembers:
 def _connection_settings(upstream: BackendConfig) -> BackendConfig:
     """The configuration reduced to its connection settings."""
     return replace(
-        BackendConfig(upstream.id, upstream.name, upstream.kind, upstream.endpoint, upstream.key),
+        BackendConfig(upstream.id, upstream.name, upstream.type, upstream.endpoint, upstream.key),
         timeouts=upstream.timeouts,
         headers=upstream.headers,
         key_header=upstream.key_header,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 import logging
 
+from ..config.backend_types import ADVERTISED_PROVIDERS, CUSTOM
 from ..engine import Engine
 from ..protocol.models import ModelInfo
 from ..protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
@@ -12,9 +13,6 @@ from ..routing.pool.pool import Member
 
 _LOGGER = logging.getLogger(__name__)
 
-PROVIDERS = frozenset({"openai", "anthropic", "ollama", "vllm", "llamacpp", "litellm", "openrouter"})
-"""The protocol's names for servers with one backend type; all others are `custom`."""
-CUSTOM = "custom"
 COALESCE_SECONDS = 0.5
 """Changes within this time are combined."""
 _MOST_EXPENSIVE_FIRST = (Cost.METERED, Cost.SUBSCRIPTION, Cost.UNKNOWN, Cost.FREE)
@@ -39,7 +37,7 @@ def describe_engine(record: ServiceRecord, engine: Engine) -> ServiceRecord:
     return replace(
         record,
         models=tuple(model.id for model in ordered),
-        provider=kinds.pop() if len(kinds) == 1 and kinds <= PROVIDERS | {record.provider} else CUSTOM,
+        provider=kinds.pop() if len(kinds) == 1 and kinds <= ADVERTISED_PROVIDERS | {record.provider} else CUSTOM,
         capabilities=(_capabilities(members) or record.capabilities) | record.capabilities & {Capability.AUDIO},
         cost=next((cost for cost in _MOST_EXPENSIVE_FIRST if cost in costs), record.cost),
         placement=Placement.LOCAL if all(info.placement is Placement.LOCAL for info in infos) else Placement.PROXY,

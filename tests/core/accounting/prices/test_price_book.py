@@ -8,11 +8,15 @@ from typing import Any, override
 import pytest
 
 from zeroconf_ai.accounting.prices import price_book
-from zeroconf_ai.accounting.prices.price_book import PriceBook
+from zeroconf_ai.accounting.prices.price_book import PriceBook, PriceList
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.usage import Usage
 
 DOLLAR = 10**9
+OPENAI = PriceList("openai")
+ANTHROPIC = PriceList("anthropic")
+BY_ADDRESS = PriceList()
 
 
 @pytest.fixture
@@ -29,11 +33,11 @@ def dollars(amount: float) -> int:
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001", "Claude-Haiku-4-5"])
 async def test_dated_and_aliased_ids_are_the_same_model(book: PriceBook, model: str) -> None:
     expected = Prices(dollars(1), dollars(5), dollars(0.1), cache_write=dollars(1.25), cache_write_1h=dollars(2))
-    assert book.prices("anthropic", model) == expected
+    assert book.prices(ANTHROPIC, model) == expected
 
 
 async def test_long_prompts_have_their_own_prices(book: PriceBook) -> None:
-    found = book.prices("anthropic", "claude-sonnet-4-5")
+    found = book.prices(ANTHROPIC, "claude-sonnet-4-5")
     assert found is not None
     (tier,) = found.tiers
     assert (found.input, found.output, found.cached, found.cache_write_1h) == tuple(map(dollars, (3, 15, 0.3, 6)))
@@ -44,7 +48,7 @@ async def test_long_prompts_have_their_own_prices(book: PriceBook) -> None:
 
 
 async def test_embedding_costs_its_input(book: PriceBook) -> None:
-    found = book.prices("openai", "text-embedding-3-small")
+    found = book.prices(OPENAI, "text-embedding-3-small")
     assert found == Prices(dollars(0.02), 0)
 
 
@@ -60,18 +64,17 @@ async def test_embedding_costs_its_input(book: PriceBook) -> None:
         ("litellm", "gpt-4o", ""),
         ("openai_compatible", "gpt-4o", "https://llm.example.net/v1"),
         ("openai_compatible", "gpt-4o", ""),
-        ("nonsense", "gpt-4o", ""),
     ],
 )
 async def test_what_nobody_lists_has_no_price_and_never_zero(book: PriceBook, kind: str, model: str, url: str) -> None:
-    assert book.prices(kind, model, url) is None
+    assert book.prices(BACKEND_TYPES[kind].price_list, model, url) is None
 
 
 async def test_cloud_behind_a_general_kind_is_known_by_its_address(book: PriceBook) -> None:
     url = "https://api.groq.com/openai/v1"
-    assert (found := await book.lookup("openai_compatible", url)) is not None
-    assert found("llama-3.3-70b-versatile") == book.prices("openai_compatible", "llama-3.3-70b-versatile", url) is not None
-    assert await book.lookup("openai_compatible", "https://llm.example.net/v1") is None
+    assert (found := await book.lookup(BY_ADDRESS, url)) is not None
+    assert found("llama-3.3-70b-versatile") == book.prices(BY_ADDRESS, "llama-3.3-70b-versatile", url) is not None
+    assert await book.lookup(BY_ADDRESS, "https://llm.example.net/v1") is None
 
 
 async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +88,9 @@ async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, mon
 
     monkeypatch.setattr(price_book, "datetime", Clock)
     url = "https://api.deepseek.com/v1"
-    day = book.prices("openai_compatible", "deepseek-chat", url)
+    day = book.prices(BY_ADDRESS, "deepseek-chat", url)
     Clock.hour_now = 20
-    night = book.prices("openai_compatible", "deepseek-chat", url)
+    night = book.prices(BY_ADDRESS, "deepseek-chat", url)
     assert day is not None
     assert night is not None
     assert day.input > night.input > 0
@@ -97,8 +100,8 @@ async def test_home_without_a_cloud_never_reads_the_list(monkeypatch: pytest.Mon
     monkeypatch.setattr(price_book, "_read", lambda: pytest.fail("it was read"))
     book = PriceBook()
     for kind, url in (("ollama", "http://192.0.2.20:11434"), ("openai_compatible", "http://192.0.2.20:8000/v1"), ("vllm", "")):
-        assert await book.lookup(kind, url) is None
-    assert book.prices("openai", "gpt-4o") is None
+        assert await book.lookup(BACKEND_TYPES[kind].price_list, url) is None
+    assert book.prices(OPENAI, "gpt-4o") is None
 
 
 async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +116,7 @@ async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(price_book, "_read", reads)
     book = PriceBook()
-    await asyncio.gather(*(book.lookup("openai") for _ in range(5)))
+    await asyncio.gather(*(book.lookup(OPENAI) for _ in range(5)))
     assert read == [True]
 
 
@@ -122,7 +125,7 @@ async def test_missing_package_costs_the_prices_and_nothing_else(
 ) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
     book = PriceBook()
-    assert await book.lookup("openai") is None
+    assert await book.lookup(OPENAI) is None
     assert "public price list cannot be loaded" in caplog.text
 
 
@@ -131,5 +134,5 @@ async def test_what_is_kept_at_hand_is_bounded(book: PriceBook) -> None:
         book._listed["openai", f"m{number}"] = price_book._UNKNOWN
         if len(book._listed) == price_book._KEPT:
             break
-    assert book.prices("openai", "another") is None
+    assert book.prices(OPENAI, "another") is None
     assert len(book._listed) == 1

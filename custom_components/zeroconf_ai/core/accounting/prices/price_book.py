@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "openrouter": "openrouter"}
-"""Backend type → provider id of the package."""
-_BY_ADDRESS = frozenset({*_PROVIDERS, "openai_compatible"})
-"""Backend types whose address may identify the provider."""
 _CLASSES = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -39,6 +35,14 @@ _KEPT = 4096
 """The size of the cache; it is cleared when full."""
 
 type Lookup = Callable[[str], Prices | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """How the models of a backend type are found in the list."""
+
+    provider: str | None = None
+    """The package's provider id. A backend's address may identify another one; None: only its address identifies one."""
 
 
 class _When(Protocol):
@@ -78,28 +82,26 @@ class PriceBook:
             if self._providers is None:
                 self._providers = await asyncio.get_running_loop().run_in_executor(None, _read)
 
-    async def lookup(self, kind: str, url: str = "") -> Lookup | None:
+    async def lookup(self, price_list: PriceList | None, url: str = "") -> Lookup | None:
         """A function that returns the prices of a backend's models by id; None if the provider has no list prices.
 
-        The provider is identified by the backend's `url`, else by its type.
+        The provider is identified by the backend's `url`, else by `price_list`, which is None for types without list prices.
         """
-        if kind not in _BY_ADDRESS or (kind not in _PROVIDERS and urlsplit(url).scheme != "https"):
+        if price_list is None or (price_list.provider is None and urlsplit(url).scheme != "https"):
             return None
         await self.load()
-        provider = self._provider(kind, url)
+        provider = self._provider(price_list, url)
         return None if provider is None else partial(self._prices, provider)
 
-    def prices(self, kind: str, model: str, url: str = "") -> Prices | None:
+    def prices(self, price_list: PriceList | None, model: str, url: str = "") -> Prices | None:
         """The list price of a model (dated and alias ids included); None if unknown."""
-        provider = self._provider(kind, url)
+        provider = None if price_list is None else self._provider(price_list, url)
         return None if provider is None else self._prices(provider, model)
 
-    def _provider(self, kind: str, url: str) -> Provider | None:
-        if kind not in _BY_ADDRESS:
-            return None
+    def _provider(self, price_list: PriceList, url: str) -> Provider | None:
         providers = self._providers or {}
         named = (provider for provider in providers.values() if url and re.match(provider.api_pattern, url))
-        return next(named, providers.get(_PROVIDERS.get(kind, "")))
+        return next(named, providers.get(price_list.provider or ""))
 
     def _prices(self, provider: Provider, model: str) -> Prices | None:
         found = self._listed.get((provider.id, model))

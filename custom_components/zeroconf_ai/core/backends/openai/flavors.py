@@ -58,8 +58,8 @@ class Flavor:
         """Whether it is told which gateways a request came through: a cloud has no business to know."""
         return self.placement is not Placement.CLOUD
 
-    def asked_at(self, path: str) -> Flavor:
-        """The same, asked for its health at a path of its owner's, which may want the key."""
+    def with_health_path(self, path: str) -> Flavor:
+        """The same flavor with another path of the health probe, which may require the API key."""
         return replace(self, health=path, health_with_key=True)
 
     def info(self, backend_id: str, name: str, **changes: Any) -> BackendInfo:

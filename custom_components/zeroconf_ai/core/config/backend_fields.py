@@ -1,0 +1,270 @@
+"""The table of all settings of a backend, from which readers, storage, forms and documentation are derived."""
+
+from collections.abc import Mapping
+
+from ..protocol.record import Capability, Cost
+from .connection_fields import Address, Headers, HealthPath, Identifier, KeyHeader, ProbeTimeout, Secret, TypeName
+from .fields import BackendField, Choice, Choices, Flag, Money, Seconds, Section, Text, Texts, Whole
+from .model_fields import Aliases, AllowedModels, ModelOverrides, ModelPrices, PricePer1k
+
+_MAX_TOKENS = 100_000_000
+_MAX_REQUESTS = 100_000
+_MAX_PER_MINUTE = 1_000_000_000
+_TIMEOUT = Seconds(0.1)
+
+
+_CONNECTION = (
+    BackendField("id", "id", Identifier(), "letters, digits, dots, dashes, underscores", needed=True),
+    BackendField("name", "name", Text(), "display name", default="the type's name"),
+    BackendField("type", "type", TypeName(), "one of the types above", stored="type", needed=True),
+    BackendField(
+        "endpoint",
+        "endpoint",
+        Address(),
+        "base URL. The path of the type is added if it has none",
+        stored="base_url",
+        section=Section.CONNECTION,
+        default="as usual for the type",
+    ),
+    BackendField(
+        "key_header",
+        "authType",
+        KeyHeader(),
+        "how the API key is sent: `bearer`, `x-api-key`, `header NAME`, or `none` for no API key",
+        stored="key_header",
+        default="as usual for the type",
+    ),
+    BackendField(
+        "key",
+        "authSecret",
+        Secret(),
+        "API key, or `${VARIABLE}` for an environment variable. Protect a file that contains an API key",
+        stored="api_key",
+        section=Section.CONNECTION,
+    ),
+    BackendField(
+        "headers",
+        "headers",
+        Headers(),
+        "extra headers by name. `${VARIABLE}` works here too, and errors never contain a value of more than five characters",
+        stored="headers",
+        section=Section.CONNECTION,
+    ),
+    BackendField(
+        "verify_ssl",
+        "verifySsl",
+        Flag(),
+        "`false` accepts any certificate",
+        stored="verify_ssl",
+        section=Section.CONNECTION_ADVANCED,
+    ),
+)
+_ROUTING = (
+    BackendField("enabled", "enabled", Flag(), "`false` disables the provider", stored="enabled"),
+    BackendField(
+        "is_default", "isDefault", Flag(), "`true`, for one provider: it goes first, as with priority 0", stored="is_default"
+    ),
+    BackendField(
+        "priority",
+        "priority",
+        Whole(0, 65535),
+        "lower values go first",
+        stored="priority",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField(
+        "weight",
+        "weight",
+        Whole(1, 1000),
+        "share of the requests among providers of equal rank",
+        stored="weight",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField("tags", "tags", Texts("list its tags, or delete the line"), "custom tags", stored="tags"),
+)
+_LIMITS = (
+    BackendField(
+        "max_concurrent",
+        "maxConcurrent",
+        Whole(1, _MAX_REQUESTS),
+        "concurrent requests",
+        stored="max_concurrent",
+        section=Section.DETAILS_ADVANCED,
+        default="no limit",
+    ),
+    BackendField(
+        "queue_length",
+        "queueLength",
+        Whole(0, _MAX_REQUESTS),
+        "requests that wait while `maxConcurrent` are running; additional requests go to another provider or are rejected",
+        stored="queue_length",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField(
+        "requests_per_minute",
+        "requestsPerMinute",
+        Whole(1, _MAX_PER_MINUTE),
+        "rate limit, also without `--keys` ([limits](accounting.md#limits))",
+        stored="requests_per_minute",
+        default="no limit",
+    ),
+    BackendField(
+        "tokens_per_minute",
+        "tokensPerMinute",
+        Whole(1, _MAX_PER_MINUTE),
+        "rate limit, also without `--keys`",
+        stored="tokens_per_minute",
+        default="no limit",
+    ),
+)
+_COSTS = (
+    BackendField(
+        "cost",
+        "cost",
+        Choice(Cost, "this kind of cost is not known."),
+        "`free`, `metered`, `subscription` or `unknown`",
+        stored="cost",
+        section=Section.DETAILS_ADVANCED,
+        default="as usual for the type, and `metered` with prices",
+    ),
+    BackendField(
+        "prices",
+        "prices",
+        ModelPrices(),
+        'per million tokens, by model, or `"*"` for all others: `input`, `output`, and optionally `cached`, `reasoning`, '
+        "`cacheWrite`, `cacheWrite1h`; `currency` (USD)",
+        stored="prices",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField("prices", "costPer1kTokens", PricePer1k(), 'one price per thousand tokens of any kind, instead of `"*"`'),
+    BackendField(
+        "monthly_limit",
+        "monthlyLimit",
+        Money(),
+        "maximum cost per month; then the provider is skipped ([budgets](accounting.md#budgets)). Also without `--keys`: the "
+        "default database then stores only its cost",
+        stored="monthly_limit",
+        section=Section.DETAILS_ADVANCED,
+        default="no limit",
+    ),
+)
+_PER_MODEL = (
+    BackendField(
+        "context_window",
+        "contextWindow",
+        Whole(1, _MAX_TOKENS),
+        "context window of all its models in tokens",
+        stored="context_window",
+        default="the server's value",
+    ),
+    BackendField(
+        "max_output_tokens",
+        "maxTokens",
+        Whole(1, _MAX_TOKENS),
+        "maximum tokens of an answer, and the default if a request has no limit",
+        stored="max_output_tokens",
+        default="no limit",
+    ),
+    BackendField(
+        "capabilities",
+        "capabilities",
+        Choices(
+            Choice(Capability, "this capability is not known."), correction="list what its models can do, or delete the line"
+        ),
+        "capabilities of models for which the server does not report them: "
+        + ", ".join(f"`{capability.value}`" for capability in Capability),
+        stored="capabilities",
+    ),
+)
+_MODELS = (
+    BackendField(
+        "aliases",
+        "aliases",
+        Aliases(),
+        "model aliases: other names for its models. An alias of a model that is not in `models` is listed instead of the model",
+        stored="aliases",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField(
+        "models",
+        "models",
+        AllowedModels(_PER_MODEL),
+        "the only models that are listed and served: IDs, or objects with `id`, `alias`, "
+        + ", ".join(f"`{field.yaml}`" for field in _PER_MODEL)
+        + ", `prices`",
+        stored="models",
+        section=Section.DETAILS,
+        default="all",
+    ),
+    BackendField("overrides", None, ModelOverrides(_PER_MODEL), stored="overrides"),
+    *_PER_MODEL,
+)
+_TIMES = (
+    BackendField(
+        "timeouts.connect",
+        "timeouts.connect",
+        _TIMEOUT,
+        "seconds to connect",
+        stored="connect_timeout",
+    ),
+    BackendField(
+        "timeouts.first_token",
+        "timeouts.firstToken",
+        _TIMEOUT,
+        "seconds to the first token, including the time to load a model",
+        stored="first_token_timeout",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField(
+        "timeouts.answer",
+        "timeouts.answer",
+        _TIMEOUT,
+        "seconds for an answer that is not streamed",
+        stored="answer_timeout",
+        section=Section.DETAILS_ADVANCED,
+    ),
+    BackendField(
+        "timeouts.between_tokens",
+        "timeouts.betweenTokens",
+        _TIMEOUT,
+        "seconds without any data in a stream",
+        stored="between_tokens_timeout",
+    ),
+    BackendField(
+        "timeouts.silence",
+        "timeouts.silence",
+        _TIMEOUT,
+        "seconds in which a stream has only pings and empty chunks",
+        stored="silence_timeout",
+    ),
+    BackendField(
+        "timeouts.probe",
+        "timeouts.probe",
+        _TIMEOUT,
+        "seconds for a health probe",
+        stored="probe_timeout",
+    ),
+    BackendField("timeouts.probe", "health.timeout", ProbeTimeout(0.1), "another name of `timeouts.probe`"),
+    BackendField(
+        "health_interval",
+        "health.interval",
+        Seconds(1),
+        "seconds between health probes",
+        stored="health_interval",
+        default="30",
+    ),
+    BackendField(
+        "health_path",
+        "health.path",
+        HealthPath(),
+        "path of the health probe, for servers with the OpenAI API: relative to the endpoint, or to the server's root with `//`",
+        stored="health_path",
+        default="as usual for the type",
+    ),
+)
+FIELDS: tuple[BackendField, ...] = (*_CONNECTION, *_ROUTING, *_LIMITS, *_COSTS, *_MODELS, *_TIMES)
+"""In the order of forms and documentation, which is the order of reading too: `models` adds to `aliases` and `prices`."""
+STORED: tuple[BackendField, ...] = tuple(field for field in FIELDS if field.stored is not None)
+"""What a subentry stores."""
+YAML_FIELDS: Mapping[str, BackendField] = {field.yaml: field for field in FIELDS if field.yaml is not None}
+"""By the key in a file."""

@@ -1,0 +1,55 @@
+"""Values of every setting of a backend, as a file has them; none is the default."""
+
+from typing import Any
+
+EXAMPLES: dict[str, tuple[Any, ...]] = {
+    "id": ("garage",),
+    "name": ("Büro GPU",),
+    "type": ("litellm",),
+    "endpoint": ("http://192.0.2.21:8000/api/v1",),
+    "authType": ("x-api-key", "header X-Token"),
+    "authSecret": ("another-secret",),
+    "headers": ({"X-Team": "house", "X-Room": "attic"},),
+    "verifySsl": (False,),
+    "enabled": (False,),
+    "isDefault": (True,),
+    "priority": (0, 65535),
+    "weight": (2, 1000),
+    "tags": (["garage", "gpu"],),
+    "maxConcurrent": (1, 100_000),
+    "queueLength": (0, 100_000),
+    "requestsPerMinute": (1, 1_000_000_000),
+    "tokensPerMinute": (1000,),
+    "cost": ("metered", "subscription", "unknown"),
+    "prices": (
+        {"*": {"input": 1, "output": 2, "cached": 3, "reasoning": 4, "cacheWrite": 5, "cacheWrite1h": 6}},
+        {"m": {"input": 0.1, "output": 0.2, "cached": 0.3, "reasoning": 0.4, "cacheWrite": 0.5, "cacheWrite1h": 0.6}},
+        {"m": {"input": 999_999, "output": 0, "currency": "EUR"}, "*": {"input": 0, "output": 0.25, "currency": "EUR"}},
+    ),
+    "costPer1kTokens": (0.5,),
+    "monthlyLimit": (20, 0, 999_999, 12.345678901),
+    "aliases": ({"house": "m", "gpt-4o": "m:8b"},),
+    "models": (["m"], ["b", {"id": "m", "alias": "a", "contextWindow": 1, "maxTokens": 2, "capabilities": ["vision"]}]),
+    "contextWindow": (4096,),
+    "maxTokens": (512,),
+    "capabilities": (["completion", "streaming", "tools", "vision", "audio", "embeddings", "json"],),
+    "timeouts.connect": (0.1,),
+    "timeouts.firstToken": (90.5, 3600),
+    "timeouts.answer": (0.5,),
+    "timeouts.betweenTokens": (1,),
+    "timeouts.silence": (60,),
+    "timeouts.probe": (2,),
+    "health.timeout": (2.5,),
+    "health.interval": (60,),
+    "health.path": ("//ready", "/ready"),
+}
+"""By the key in a file, with a dot for a key in a group."""
+NEEDED = {"id": "attic", "type": "vllm", "endpoint": "http://192.0.2.20:8000/v1", "authSecret": "secret"}
+"""The provider in which the tests set one of them."""
+CASES = [(key, value) for key, values in EXAMPLES.items() for value in values]
+
+
+def provider(key: str, value: Any) -> dict[str, Any]:
+    """The provider with another value of one setting."""
+    group, _, inner = key.partition(".")
+    return NEEDED | {group: {inner: value} if inner else value}
