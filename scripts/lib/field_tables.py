@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Writes the tables of backend types and settings into the documentation; with `check`, fails if they are not up to date.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+import json
+from pathlib import Path
+import re
+import sys
+from typing import Any
+
+from zeroconf_ai.config.backend_fields import STORED, YAML_FIELDS
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
+from zeroconf_ai.config.fields import BackendField
+
+ROOT = Path(__file__).parents[2]
+TEXTS = ROOT / "custom_components/zeroconf_ai/translations/en.json"
+DOCUMENTS = ("docs/cli.md", "docs/home-assistant.md")
+_TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def rendered(document: str) -> str:
+    """The text of a document with all its tables up to date."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{_TABLES[found['name']]()}\n\n{found[3]}", document)
+
+
+def outdated() -> list[str]:
+    """The documents with an outdated table."""
+    return [name for name in DOCUMENTS if (text := (ROOT / name).read_text("utf-8")) != rendered(text)]
+
+
+def _types() -> str:
+    rows = []
+    for declared in BACKEND_TYPES.values():
+        address = f"`{declared.endpoint}`" if declared.endpoint else "–"
+        key = f"required (`{declared.key_variable}`)" if declared.needs_key else "optional"
+        rows.append((f"`{declared.name}`", declared.title, address, key))
+    return _table(("type", "server", "default address", "API key"), rows)
+
+
+def _settings() -> str:
+    rows = [(f"`{key}`", _default(setting), setting.meaning) for key, setting in YAML_FIELDS.items()]
+    return _table(("key", "default", "meaning"), rows)
+
+
+def _form() -> str:
+    """The second form of a backend; names and meanings are those of the form."""
+    details = json.loads(TEXTS.read_text("utf-8"))["config_subentries"]["backend"]["step"]["details"]
+    advanced = details["sections"]["advanced"]
+    settings = {key: setting for setting in STORED for key in setting.stored_keys}
+    meanings: Mapping[str, str] = details["data_description"] | advanced["data_description"]
+    rows = [
+        (label, _default(settings[key]) if key in settings else "–", meanings[key])
+        for key, label in (details["data"] | advanced["data"]).items()
+    ]
+    return _table(("option", "default", "meaning"), rows)
+
+
+_TABLES = {"backend types": _types, "backend settings": _settings, "backend form": _form}
+
+
+def _default(setting: BackendField) -> str:
+    """The default in words, or the value of most types, followed by those of the others."""
+    if setting.needed:
+        return "required"
+    if setting.default:
+        return setting.default
+    values = {name: _shown(setting.default_for(declared)) for name, declared in BACKEND_TYPES.items()}
+    (usual, _), *others = Counter(values.values()).most_common()
+    return "; ".join(
+        [usual, *(f"{value} for {', '.join(f'`{name}`' for name in values if values[name] == value)}" for value, _ in others)]
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"{value:g}" if isinstance(value, int | float) else "–"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    rule = "|" + "---|" * len(head)
+    first, *others = (f"| {' | '.join(row)} |" for row in (head, *rows))
+    return "\n".join((first, rule, *others))
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check. Returns the exit status."""
+    names = outdated()
+    if arguments == ["check"]:
+        for name in names:
+            print(f"{name}: a table is not up to date; run scripts/lib/field_tables.py")
+        return 1 if names else 0
+    for name in names:
+        path = ROOT / name
+        path.write_text(rendered(path.read_text("utf-8")), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
