@@ -158,7 +158,7 @@ async def test_a_tool_that_nobody_offered_is_answered_with_an_error(hass: HomeAs
     assert await generate(hass) == "Then not."
     told = provider.requests[1]["messages"][-1]
     assert told["role"] == "tool"
-    assert "no tools are offered" in told["content"]
+    assert "no tools are available" in told["content"]
 
 
 async def test_any_provider_may_do_a_task(hass: HomeAssistant, provider: FakeProvider) -> None:

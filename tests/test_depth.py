@@ -42,7 +42,7 @@ async def test_depth_of_a_tool_calls_arguments_beyond_the_limit_is_told_to_the_m
 def test_result_of_a_tool_that_is_not_json_is_told_to_the_model(data: dict[str, Any]) -> None:
     item = conversation.ToolResultContent(agent_id="a", tool_call_id="c", tool_name="look", result=llm.ToolResult(data=data))
     (message,) = messages_to_json([item], {})
-    assert "cannot be given as JSON" in json.loads(message["content"])["error"]
+    assert "cannot be converted to JSON" in json.loads(message["content"])["error"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_data_of_another_integrations_task_that_is_not_json_is_an_upstream
 
     monkeypatch.setattr(ai_task, "async_generate_data", generate)
     task = GenerateData(hass, "ai_task.other", "The task", Prompt("Hi"), Structure("x"), Context())
-    with pytest.raises(UpstreamError, match="cannot be given as JSON"):
+    with pytest.raises(UpstreamError, match="cannot be converted to JSON"):
         await task(lambda _: None)
 
 

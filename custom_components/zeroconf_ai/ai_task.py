@@ -1,4 +1,4 @@
-"""A provider's models for AI tasks: texts, and data in a structure that the task asks for."""
+"""AI task entities of providers and of the gateway: text and structured data."""
 
 from typing import override
 
@@ -16,7 +16,7 @@ from .runtime import ZeroconfAIConfigEntry
 PARALLEL_UPDATES = 0
 
 MAX_ROUNDS = 100
-"""A task may use many more tools than a talk before it answers, and nobody waits with a microphone in hand."""
+"""Tasks may call many more tools than conversations, since no person waits for a spoken answer."""
 
 
 async def async_setup_entry(
@@ -28,7 +28,7 @@ async def async_setup_entry(
 
 
 class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
-    """Generates data by a provider's model."""
+    """Generates data with a provider's model."""
 
     _attr_translation_key = "ai_task_data"
     _attr_supported_features = ai_task.AITaskEntityFeature.GENERATE_DATA | ai_task.AITaskEntityFeature.SUPPORT_ATTACHMENTS
@@ -36,9 +36,9 @@ class ProviderAITask(AgentEntity, ai_task.AITaskEntity):
     @override
     async def _async_generate_data(self, task: ai_task.GenDataTask, chat_log: conversation.ChatLog) -> ai_task.GenDataTaskResult:
         """Answer one task."""
-        talker = self.talker(Source.AI_TASK)
+        chat_loop = self.chat_loop(Source.AI_TASK)
         try:
-            data = await talker.talk(chat_log, structure=task.structure, task=task.name, rounds=MAX_ROUNDS)
+            data = await chat_loop.answer(chat_log, structure=task.structure, task=task.name, rounds=MAX_ROUNDS)
         except ApiError as err:
             raise to_home_assistant_error(err, self.entity_id) from err
         return ai_task.GenDataTaskResult(conversation_id=chat_log.conversation_id, data=data)

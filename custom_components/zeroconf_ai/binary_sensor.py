@@ -1,4 +1,4 @@
-"""Whether a provider can be reached or is left alone because requests failed there, and whether budgets and limits are met."""
+"""Binary sensors: connectivity and circuit breaker of providers, budgets and rate limits of usage trackers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderBinarySensorDescription(BinarySensorEntityDescription):
-    """What is read off the pool's picture of the provider."""
+    """`is_on_fn` reads the state from the pool's member."""
 
     is_on_fn: Callable[[Member], bool | None]
 
@@ -34,7 +34,7 @@ BINARY_SENSORS = (
         key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
-        # Even if it only answers that the key is wrong.
+        # A provider that refuses the API key is connected.
         is_on_fn=lambda member: member.state is not ProviderState.OFFLINE if member.known else None,
     ),
     ProviderBinarySensorDescription(
@@ -42,7 +42,7 @@ BINARY_SENSORS = (
         translation_key="circuit_open",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
-        # Half open as well: it is not over before a request has come through.
+        # On while half open, too: the breaker closes with the next successful request.
         is_on_fn=lambda member: member.breaker.state is not BreakerState.CLOSED,
     ),
 )
@@ -73,7 +73,7 @@ class ProviderBinarySensor(ProviderEntity, BinarySensorEntity):
 
 @dataclass(frozen=True, kw_only=True)
 class UsageBinarySensorDescription(BinarySensorEntityDescription):
-    """What is read off an account; None: there is nothing that it could be said of."""
+    """`is_on_fn` reads the state from a usage tracker; None: unknown."""
 
     is_on_fn: Callable[[UsageTracker], bool | None]
 
@@ -84,7 +84,7 @@ def _any(account: UsageTracker, reached: Callable[[BudgetState], bool]) -> bool 
 
 
 def _warned(state: BudgetState) -> bool:
-    """Whether the first of its thresholds is reached, or what is left is too little."""
+    """Whether the lowest threshold is reached or the remaining amount is too small for a request."""
     return state.exceeded or state.percent >= min(state.budget.thresholds, default=100)
 
 
@@ -121,6 +121,6 @@ class UsageBinarySensor(UsageEntity, BinarySensorEntity):
 
 
 def usage_binary_sensors(account: UsageTracker) -> list[UsageBinarySensor]:
-    """All that an account has: an agent of this home has no budget of its own."""
+    """The binary sensors of a usage tracker; Home Assistant's own agents have no budget."""
     wanted = (RATE_LIMITED,) if account.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
     return [UsageBinarySensor(account, description) for description in wanted]

@@ -1,4 +1,4 @@
-"""Asking a provider now instead of at the next check."""
+"""Buttons: immediate health check and update of the model list."""
 
 from dataclasses import dataclass
 from typing import override
@@ -17,9 +17,10 @@ PARALLEL_UPDATES = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderButtonDescription(ButtonEntityDescription):
-    """What a button asks for."""
+    """A button of a provider."""
 
     models: bool
+    """Whether to update the model list."""
 
 
 BUTTONS = (
@@ -35,7 +36,7 @@ BUTTONS = (
 async def async_setup_entry(
     hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """One entity for each description. There is nothing to ask an agent of this Home Assistant."""
+    """Add one entity for each description, but none for agents of this Home Assistant."""
 
     def make(coordinator: MemberCoordinator) -> list[ProviderButton]:
         return [] if coordinator.is_agent else [ProviderButton(coordinator, description) for description in BUTTONS]
@@ -44,7 +45,7 @@ async def async_setup_entry(
 
 
 class ProviderButton(ProviderEntity, ButtonEntity):
-    """Asks the provider. That it does not answer is no failure of the button: the status shows it."""
+    """Checks the provider. If it does not answer, the status shows it; the action does not fail."""
 
     entity_description: ProviderButtonDescription
 

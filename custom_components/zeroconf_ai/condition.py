@@ -26,13 +26,13 @@ class _StatusCondition(EntityStateConditionBase):
 
 
 class OnlineCondition(_StatusCondition):
-    """It can be asked."""
+    """The provider is usable."""
 
     _states = _ONLINE
 
 
 class OfflineCondition(_StatusCondition):
-    """It cannot be asked: nobody answers, or the key is refused."""
+    """The provider is not usable: it does not answer, or it refuses the API key."""
 
     _states = _NOT_ONLINE
 
@@ -41,5 +41,5 @@ CONDITIONS: dict[str, type[Condition]] = {"is_online": OnlineCondition, "is_offl
 
 
 async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
-    """All conditions, by the part of their name behind the dot."""
+    """All conditions, by the part of their name after the dot."""
     return CONDITIONS

@@ -1,4 +1,4 @@
-"""A provider's agents in Assist."""
+"""Conversation agents of providers and of the gateway."""
 
 from collections.abc import AsyncGenerator
 from typing import Literal, override
@@ -34,13 +34,13 @@ async def async_setup_entry(
 
 
 class ProviderAgent(AgentEntity, conversation.ConversationEntity):
-    """An agent that a provider's model speaks for."""
+    """A conversation agent that answers with a provider's model."""
 
     _attr_translation_key = "conversation"
     _attr_supports_streaming = True
 
     def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
-        """An agent with an LLM API can control the home, and says so."""
+        """An agent with an LLM API has the feature CONTROL."""
         super().__init__(entry, subentry)
         if subentry.data.get(CONF_LLM_HASS_API):
             self._attr_supported_features = conversation.ConversationEntityFeature.CONTROL
@@ -48,14 +48,14 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
     @property
     @override
     def supported_languages(self) -> list[str] | Literal["*"]:
-        """Whatever the model speaks."""
+        """All languages: the model decides."""
         return MATCH_ALL
 
     @override
     async def _async_handle_message(
         self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog
     ) -> conversation.ConversationResult:
-        """Answer one message, or have Home Assistant's own agent do so where no model does."""
+        """Answer one message, with Home Assistant's default agent as the fallback."""
         options = self.subentry.data
         try:
             await chat_log.async_provide_llm_data(
@@ -70,11 +70,11 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
         user = await self.hass.auth.async_get_user(user_id) if user_id is not None else None
         begin, progress = len(chat_log.content), AnswerProgress()
         try:
-            answer = await self.talker(Source.ASSIST, user).talk(chat_log, progress=progress)
+            answer = await self.chat_loop(Source.ASSIST, user).answer(chat_log, progress=progress)
         except (ApiError, HomeAssistantError) as err:
             chat_log.async_trace({"error": log_failure(self.entity_id, err)})
             if not progress.begun:
-                del chat_log.content[begin:]  # thoughts that led to nothing
+                del chat_log.content[begin:]  # reasoning without an answer
                 if options.get(CONF_LOCAL_FALLBACK, True) and (
                     result := await async_ask_default_agent(self.hass, user_input, chat_log)
                 ):
@@ -82,26 +82,26 @@ class ProviderAgent(AgentEntity, conversation.ConversationEntity):
             return await self._async_failed(user_input, chat_log, sentence_key(err), begun=progress.begun)
         if not answer:
             done = await async_done(self.hass, user_input.language)
-            async for _ in chat_log.async_add_delta_content_stream(self.entity_id, _said(done)):
+            async for _ in chat_log.async_add_delta_content_stream(self.entity_id, _message(done)):
                 pass
         return conversation.async_get_result_from_chat_log(user_input, chat_log)
 
     async def _async_failed(
         self, user_input: conversation.ConversationInput, chat_log: conversation.ChatLog, key: str, *, begun: bool
     ) -> conversation.ConversationResult:
-        """The result that says in one sentence, in the conversation's language, why there is no answer.
+        """The error result with one sentence in the conversation's language.
 
-        `begun`: a part of it was said, or tools were used.
+        `begun`: a part of the answer was streamed, or tools were called.
         """
         response = intent.IntentResponse(language=user_input.language)
         sentence = await async_sentence(self.hass, key, user_input.language)
         response.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, sentence)
         if begun and chat_log.delta_listener is not None and not is_asked_by_client():
-            # A voice that speaks while the answer comes hears of its end by this alone. A client gets an error instead.
+            # Streaming text-to-speech gets the sentence only this way. Clients of the gateway get an error instead.
             chat_log.delta_listener(chat_log, {"role": "assistant", "content": sentence})
         return conversation.ConversationResult(response, chat_log.conversation_id)
 
 
-async def _said(text: str) -> AsyncGenerator[conversation.AssistantContentDeltaDict]:
+async def _message(text: str) -> AsyncGenerator[conversation.AssistantContentDeltaDict]:
     """A message of one delta."""
     yield {"role": "assistant", "content": text}

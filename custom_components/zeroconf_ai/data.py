@@ -1,4 +1,4 @@
-"""What all config entries share: one engine, one discovery, and how entries are told apart."""
+"""Data shared by all config entries: the engine, the discovery, and functions that distinguish entries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from .core.protocol.record import names_public_host
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all entries share."""
+    """Objects shared by all entries."""
 
     engine: Engine
     discovery: DiscoveryManager
@@ -40,7 +40,7 @@ DATA: HassKey[Shared] = HassKey(DOMAIN)
 
 
 def is_gateway(entry: ConfigEntry) -> bool:
-    """Whether it is the gateway's entry and not a provider's."""
+    """Whether the entry is the gateway's, not a provider's."""
     return entry.data.get(CONF_KIND) == KIND_GATEWAY
 
 
@@ -56,7 +56,7 @@ def provider_entries(hass: HomeAssistant, *, include_ignore: bool = True) -> lis
 
 
 def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
-    """Where an entry's provider is and how it is spoken to; `key` replaces the stored one."""
+    """The endpoint of an entry's provider; `key` replaces the stored API key."""
     ssl: Ssl = bool(data.get(CONF_VERIFY_SSL, True))
     if fingerprint := data.get(CONF_FINGERPRINT):
         ssl = fingerprint_ssl(fingerprint)
@@ -67,7 +67,7 @@ def endpoint_of(data: Mapping[str, Any], *, key: str | None = None) -> Endpoint:
 
 
 def confirmed_of(data: Mapping[str, Any]) -> Confirmed:
-    """What was confirmed of an entry's provider. The entry must name an id."""
+    """The confirmed properties of an entry's provider. The entry must have a provider id."""
     return Confirmed(
         data[CONF_PROVIDER_ID],
         data[CONF_BASE_URL],

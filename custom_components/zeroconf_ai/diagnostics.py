@@ -1,4 +1,4 @@
-"""All that helps to find a fault, and nothing that says whose house it is: no keys, addresses, names or prompts."""
+"""Diagnostics without keys, addresses, names and prompts."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ TO_REDACT = {
     CONF_SERVICE_NAME,
     CONF_WAKE_ACTION,
     CONF_WEBHOOK_URL,
-    "discovery_keys",  # hold the name that it is advertised under
+    "discovery_keys",  # contain the advertised name
     "title",
     "unique_id",
 }
@@ -109,7 +109,7 @@ def _provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> dict[str, Any]
 
 
 def _member(member: Member) -> dict[str, Any]:
-    """The pool's picture. An error's words may hold an address: only whether there was one."""
+    """The state of a member. Error messages may contain addresses, so only their presence is included."""
     health, status, info = member.health, member.status, member.backend.info
     return {
         "state": member.state.value,

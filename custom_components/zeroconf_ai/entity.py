@@ -1,4 +1,4 @@
-"""What the entities of a provider have in common, those of the gateway, and those that are its agents."""
+"""Base classes of entities: providers' and backends', the gateway's, and conversation agents and AI tasks."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, override
@@ -30,7 +30,7 @@ from .usage.coordinators import UsageTracker
 
 
 def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo:
-    """The device that stands for a provider."""
+    """The device of a provider."""
     backend, health = member.backend, member.health
     return dr.DeviceInfo(
         identifiers={(DOMAIN, entry.entry_id)},
@@ -45,7 +45,7 @@ def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo
 
 @callback
 def entities_of_kind(hass: HomeAssistant, entity_ids: Iterable[str], translation_key: str) -> set[str]:
-    """Those of `entity_ids` that are this integration's, of one kind: what a trigger or condition listens to of a device."""
+    """Those of `entity_ids` that this integration provides with the given translation key, for triggers and conditions."""
     registry = er.async_get(hass)
     return {
         entity_id
@@ -60,7 +60,7 @@ def add_provider_entities(
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[MemberCoordinator], Iterable[ProviderEntity]],
 ) -> None:
-    """Add what `make` makes for the entry's provider, or for each backend of the gateway, those included that come later."""
+    """Add the entities that `make` returns for the entry's provider, or for each present and future backend of the gateway."""
 
     @callback
     def add(coordinator: MemberCoordinator) -> None:
@@ -75,7 +75,7 @@ def add_usage_entities(
     async_add_entities: AddConfigEntryEntitiesCallback,
     make: Callable[[UsageTracker], Iterable[Entity]],
 ) -> None:
-    """Add what `make` makes for each account of a gateway, those included that come later; a provider has none."""
+    """Add the entities that `make` returns for each present and future usage tracker of the gateway; a provider has none."""
     gateway = entry.runtime_data.gateway
     if gateway is None:
         return
@@ -88,7 +88,7 @@ def add_usage_entities(
 
 
 class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
-    """An entity that shows or sets something of a provider, which is one with an entry of its own or a backend of the gateway."""
+    """An entity of a provider or of a backend of the gateway."""
 
     _attr_has_entity_name = True
 
@@ -97,12 +97,12 @@ class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
         super().__init__(coordinator)
         self.entity_description = description
         self._attr_unique_id = f"{coordinator.member_id}_{description.key}"
-        # Only which device it is: what the device is like is kept true by the coordinator.
+        # Only the identifiers: the coordinator updates the device's other properties.
         self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, coordinator.member_id)})
 
     @property
     def member(self) -> Member:
-        """What is known of the provider right now. Raises RuntimeError where the entity is not available."""
+        """The member of the pool. Raises RuntimeError if it is not in the pool, in which case the entity is unavailable."""
         member = self.coordinator.member
         if member is None:
             raise RuntimeError(f"{self.coordinator.name} is not in the pool")
@@ -111,12 +111,12 @@ class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        """As long as it is in the pool, unless a subclass says otherwise: that a provider is offline is something to show."""
+        """Whether the member is in the pool. Entities of an offline provider are available, to show that it is offline."""
         return self.coordinator.member is not None
 
 
 class GatewayEntity(CoordinatorEntity[GatewayCoordinator]):
-    """An entity that shows or sets something of the gateway. What it sets is an option of the entry, which applies at once."""
+    """An entity of the gateway. It may set options of the entry, which apply at once."""
 
     _attr_has_entity_name = True
 
@@ -129,34 +129,34 @@ class GatewayEntity(CoordinatorEntity[GatewayCoordinator]):
         self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, entry_id)})
 
     def option(self, key: str, default: Any) -> Any:
-        """An option as it is stored."""
+        """The stored value of an option, or `default`."""
         return self.coordinator.config_entry.options.get(key, default)
 
     @property
     @override
     def available(self) -> bool:
-        """Always: that nobody answers is something to show."""
+        """Always, also without a backend that answers."""
         return True
 
     @callback
     def set_option(self, key: str, value: bool | int | str) -> None:
-        """Store an option; it applies, and is shown, at once."""
+        """Store an option, which applies at once."""
         entry = self.coordinator.config_entry
         self.hass.config_entries.async_update_entry(entry, options={**entry.options, key: value})
 
 
 class AgentEntity(Entity):
-    """An agent or AI task: a subentry of a provider, answered by that, or with model `auto` by any; or one of the gateway's."""
+    """A conversation agent or AI task: a subentry of a provider or of the gateway. Model `auto` may use any backend."""
 
     _attr_has_entity_name = True
     _attr_name = None
     _attr_should_poll = False
 
     def __init__(self, entry: ZeroconfAIConfigEntry, subentry: ConfigSubentry) -> None:
-        """`subentry.data` holds what the owner chose."""
+        """`subentry.data` contains the options."""
         self.entry = entry
         self.subentry = subentry
-        self._talker: ChatLoop | None = None
+        self._chat_loop: ChatLoop | None = None
         self._attr_unique_id = subentry.subentry_id
         self._attr_device_info = dr.DeviceInfo(
             identifiers={(DOMAIN, subentry.subentry_id)},
@@ -175,20 +175,20 @@ class AgentEntity(Entity):
 
     @property
     def is_auto(self) -> bool:
-        """Whether any provider may answer."""
+        """Whether any backend may answer."""
         return self.model == AUTO
 
     @property
     @override
     def available(self) -> bool:
-        """Whether somebody is there to answer, or can be woken to."""
+        """Whether a backend is online or can be woken."""
         if self._only is not None:
             return _may_answer(self._only)
         return any(member.enabled and _may_answer(member) for member in self.hass.data[DATA].engine.pool)
 
     @property
     def _only(self) -> Member | None:
-        """The one provider that may answer; None for any."""
+        """The only backend that may answer; None for any."""
         return None if self.is_auto else self.entry.runtime_data.only_member
 
     @override
@@ -199,7 +199,7 @@ class AgentEntity(Entity):
         )
 
     def _on_providers_changed(self, shown: bool) -> Callable[[], None]:
-        """Write the state only where the availability is another one: this is told of every provider."""
+        """Return a callback that writes the state if the availability changed, since the signal is for all providers."""
 
         @callback
         def changed() -> None:
@@ -211,10 +211,10 @@ class AgentEntity(Entity):
         return changed
 
     @callback
-    def talker(self, source: Source, user: User | None = None) -> ChatLoop:
-        """Who talks for this agent, on behalf of a user where there is one; what it has learned, it knows in all its talks."""
-        if self._talker is None:
-            self._talker = ChatLoop(
+    def chat_loop(self, source: Source, user: User | None = None) -> ChatLoop:
+        """The chat loop of this agent, on behalf of `user`. All calls share the parameters that servers rejected."""
+        if self._chat_loop is None:
+            self._chat_loop = ChatLoop(
                 hass=self.hass,
                 engine=self.hass.data[DATA].engine,
                 caller=Caller(source, self.entity_id),
@@ -224,11 +224,11 @@ class AgentEntity(Entity):
                 options=self.subentry.data,
                 on_prompt=self._check_context,
             )
-        return self._talker if user is None else self._talker.on_behalf_of(user.id, user.name)
+        return self._chat_loop if user is None else self._chat_loop.on_behalf_of(user.id, user.name)
 
     @callback
     def _check_context(self, request: Request) -> None:
-        """A prompt that is too long for its model is a matter for the owner: too many entities are exposed."""
+        """Create or delete the repair issue for a prompt that is too long for the model."""
         models = self._only.models if self._only is not None else ()
         window = next((model.context_window for model in models if model.id == self.model), None)
         issues.check_context(self.hass, self.entry, self.subentry, request.estimated_prompt_tokens, window)

@@ -1,4 +1,4 @@
-"""The engine's errors for a person: one short sentence each, by a translation key; the details go into the log."""
+"""Translation of the engine's errors to short sentences with a translation key; the details are logged."""
 
 import logging
 
@@ -42,14 +42,14 @@ _WITH_MESSAGE: tuple[tuple[type[ApiError], str], ...] = (
     (InvalidRequestError, "request_refused_because"),
     (NotFoundError, "model_not_found"),
 )
-"""What the author of an action's call can correct by the message."""
+"""Errors whose message helps the author of an action call to correct it."""
 
 SENTENCES = frozenset({ALL_FAILED, EMPTY_RESPONSE, *_BY_CODE.values(), *(key for _, key in _BY_TYPE)})
 """The keys of the sentences that are spoken. They have no placeholders, and a translation into each of `spoken.LANGUAGES`."""
 
 
 def sentence_key(err: ApiError | HomeAssistantError) -> str:
-    """The key of the sentence that a person hears for an error. Where several backends failed alike, it says how."""
+    """The translation key of the spoken sentence for an error; the backends' common failure if all failed alike."""
     if isinstance(err, HomeAssistantError):
         known = err.translation_domain == DOMAIN and err.translation_key in SENTENCES
         return err.translation_key if known and err.translation_key else ALL_FAILED
@@ -60,7 +60,7 @@ def sentence_key(err: ApiError | HomeAssistantError) -> str:
 
 
 def to_home_assistant_error(err: ApiError, caller: str) -> HomeAssistantError:
-    """The error that an action or an AI task raises. What went wrong in detail is logged for `caller`."""
+    """The error that an action or AI task raises. The details are logged for `caller`."""
     log_failure(caller, err)
     for kind, key in _WITH_MESSAGE:
         if isinstance(err, kind):
@@ -73,15 +73,15 @@ def to_home_assistant_error(err: ApiError, caller: str) -> HomeAssistantError:
 
 
 def structure_failed(model: str, err: ValueError) -> HomeAssistantError:
-    """The error for an answer that is not the data that was asked for. What is wrong with it is logged."""
-    _LOGGER.warning("%s did not give the data that was asked for: %s", model, err)
+    """The error for an answer that does not match the requested structure. The reason is logged."""
+    _LOGGER.warning("The answer of %s does not match the requested structure: %s", model, err)
     return HomeAssistantError(
         translation_domain=DOMAIN, translation_key="structure_failed", translation_placeholders={"model": model}
     )
 
 
 def log_failure(caller: str, err: ApiError | HomeAssistantError) -> str:
-    """Log why `caller` got no answer, in detail; that is returned."""
+    """Log the details of a failure for `caller` and return them."""
     details = err.log_text if isinstance(err, ApiError) else str(err)
     _LOGGER.warning("%s got no answer: %s", caller, details)
     return details

@@ -1,4 +1,4 @@
-"""What happens to a provider, as it happens: it goes offline, comes back, or another one has to step in."""
+"""Event entities: availability and failovers of providers, budget thresholds."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -37,10 +37,10 @@ async def async_setup_entry(
 
 
 class ProviderEvent(ProviderEntity, EventEntity):
-    """Tells of a provider's events; `reason` says why, `to` names the provider that was asked next.
+    """The events of a provider, with the attributes `reason` and, for a failover, `to` (the next provider).
 
-    Of events of a kind that follow one another within a second, the last one is told, with how many there were (`count`): under
-    load every request may be a failover.
+    Of events of one type within a second, only the first and then the last one are fired, the latter with their number (`count`),
+    because under load each request may be a failover.
     """
 
     _shown_available: bool | None = None
@@ -57,7 +57,7 @@ class ProviderEvent(ProviderEntity, EventEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Its state is the last event: only whether there is a provider is new."""
+        """Write the state only if the availability changed; the state itself is the last event."""
         if self.available is not self._shown_available:
             self._shown_available = self.available
             self.async_write_ha_state()
@@ -105,7 +105,7 @@ BUDGET_EVENT = EventEntityDescription(
 
 
 class BudgetEventEntity(UsageEntity, EventEntity):
-    """Tells of each threshold of an account's budgets, once within a period. The household's tells of users' budgets, too."""
+    """The thresholds of a usage tracker's budgets, each once per period. The household's includes budgets of users."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -115,7 +115,7 @@ class BudgetEventEntity(UsageEntity, EventEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Its state is the last event: figures change nothing of it."""
+        """Nothing to write: the state is the last event."""
 
     @callback
     def _on_threshold(self, event: BudgetEvent) -> None:
@@ -135,5 +135,5 @@ class BudgetEventEntity(UsageEntity, EventEntity):
 
 
 def usage_events(account: UsageTracker) -> list[BudgetEventEntity]:
-    """All that an account has: an agent of this home has no budget of its own."""
+    """The event entities of a usage tracker; Home Assistant's own agents have no budget."""
     return [] if account.is_agent else [BudgetEventEntity(account, BUDGET_EVENT)]

@@ -1,4 +1,4 @@
-"""The repairs that a provider or a budget may need: made when the trouble is seen, taken away when it is gone."""
+"""Creation and deletion of repair issues."""
 
 from collections.abc import Collection
 
@@ -23,16 +23,16 @@ MODEL_VANISHED = "model_vanished"
 IDENTITY_CHANGED = "identity_changed"
 PROVIDER_MOVED = "provider_moved"
 CERTIFICATE_CHANGED = "certificate_changed"
-"""Other questions about a provider's identity. A provider has one of the three at a time: all have an issue id of the first."""
+"""Issues of a provider's identity. A provider has at most one of the three: all use the issue id prefix of the first."""
 CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
 DATABASE_LOST = "database_lost"
-"""The repair for a database that was damaged or is gone; it stays until its owner has confirmed it."""
+"""The issue for a damaged or lost database; it stays until the owner confirms the loss."""
 
 
 @callback
 def check_models(coordinator: MemberCoordinator) -> None:
-    """One repair for each agent whose model its provider no longer serves."""
+    """Create or delete the issue of each agent whose model its provider no longer serves."""
     entry, member = coordinator.config_entry, coordinator.member
     served = {model.id for model in member.models} if member is not None else set()
     for subentry in entry.subentries.values():
@@ -55,7 +55,7 @@ def check_models(coordinator: MemberCoordinator) -> None:
 
 @callback
 def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSubentry, tokens: int, window: int | None) -> None:
-    """A repair where a prompt of about `tokens` tokens does not fit into the model's window of `window`."""
+    """Create or delete the issue for a prompt of about `tokens` tokens that exceeds the context window of `window` tokens."""
     issue_id = f"{CONTEXT_TOO_SMALL}_{subentry.subentry_id}"
     if window is None or tokens <= window:
         ir.async_delete_issue(hass, DOMAIN, issue_id)
@@ -81,7 +81,7 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
 
 @callback
 def identity_changed(coordinator: MemberCoordinator, record: ServiceRecord) -> None:
-    """A repair for a provider that is advertised as, but cannot be shown to be, the one that was confirmed."""
+    """Create the issue for an advertisement that claims to be the confirmed provider without proof."""
     _identity_issue(
         coordinator,
         {
@@ -95,7 +95,7 @@ def identity_changed(coordinator: MemberCoordinator, record: ServiceRecord) -> N
 
 @callback
 def provider_moved(coordinator: MemberCoordinator, record: ServiceRecord, base_url: str | None, question: str) -> None:
-    """A repair for a provider that is advertised elsewhere or with another certificate, where nothing proves that it is the same.
+    """Create the issue for a provider that is advertised at another address or with another certificate, without proof.
 
     `question`: PROVIDER_MOVED or CERTIFICATE_CHANGED.
     """
@@ -113,7 +113,7 @@ def provider_moved(coordinator: MemberCoordinator, record: ServiceRecord, base_u
 
 @callback
 def move_withdrawn(coordinator: MemberCoordinator) -> None:
-    """Nothing is advertised under the provider's id any more: there is no new address to ask about."""
+    """Delete the issue of a move, because the provider's id is no longer advertised elsewhere."""
     issue_id = f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}"
     issue = ir.async_get(coordinator.hass).async_get_issue(DOMAIN, issue_id)
     if issue is not None and issue.translation_key in (PROVIDER_MOVED, CERTIFICATE_CHANGED):
@@ -122,7 +122,7 @@ def move_withdrawn(coordinator: MemberCoordinator) -> None:
 
 @callback
 def another_answers(coordinator: MemberCoordinator, provider_id: str) -> None:
-    """The same repair for another provider that answers where the confirmed one did."""
+    """Create the issue for another provider that answers at the confirmed address."""
     data = coordinator.config_entry.data
     _identity_issue(
         coordinator,
@@ -137,7 +137,7 @@ def another_answers(coordinator: MemberCoordinator, provider_id: str) -> None:
 
 @callback
 def identity_proven(coordinator: MemberCoordinator) -> None:
-    """The confirmed provider answers: there is nothing to repair."""
+    """Delete the issue of the provider's identity, because the confirmed provider answers."""
     ir.async_delete_issue(coordinator.hass, DOMAIN, f"{IDENTITY_CHANGED}_{coordinator.config_entry.entry_id}")
 
 
@@ -157,7 +157,7 @@ def _identity_issue(coordinator: MemberCoordinator, found: dict[str, str | None]
 
 @callback
 def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currency: str) -> None:
-    """A repair for a budget that is spent, until it renews or there is more."""
+    """Create the issue for an exceeded budget."""
     budget = state.budget
     ir.async_create_issue(
         hass,
@@ -180,20 +180,20 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
 
 @callback
 def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
-    """The budget is not spent any more: there is nothing to repair."""
+    """Delete the issue of a budget that is no longer exceeded."""
     ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
 
 
 @callback
 def check_database(hass: HomeAssistant, store: AccountingStore) -> None:
-    """Have a repair as long as a loss of keys and budgets is not confirmed, and none otherwise."""
+    """Create or delete the issue for an unconfirmed loss of keys and budgets."""
     if not store.loss_unconfirmed:
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)
         return
     loss = store.loss
     if loss is None:
         if ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_LOST) is not None:
-            return  # it says what was rescued then
+            return  # it shows what was rescued
         loss = Loss()
     ir.async_create_issue(
         hass,
@@ -217,7 +217,7 @@ def check_database(hass: HomeAssistant, store: AccountingStore) -> None:
 
 @callback
 def keep_budgets(hass: HomeAssistant, budget_ids: Collection[str]) -> None:
-    """Take the repairs of all other budgets away."""
+    """Delete the issues of all other budgets."""
     prefix = f"{BUDGET_EXCEEDED}_"
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and issue_id.startswith(prefix) and issue_id.removeprefix(prefix) not in budget_ids:
@@ -226,7 +226,7 @@ def keep_budgets(hass: HomeAssistant, budget_ids: Collection[str]) -> None:
 
 @callback
 def clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take all repairs of an entry away."""
+    """Delete all issues of an entry."""
     if is_gateway(entry):
         keep_budgets(hass, ())
         ir.async_delete_issue(hass, DOMAIN, DATABASE_LOST)

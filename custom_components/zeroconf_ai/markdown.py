@@ -1,8 +1,8 @@
-"""Texts of others in Home Assistant's Markdown: names, model ids and errors come from the network, and must not become markup.
+"""Escaping of untrusted texts for Home Assistant's Markdown: names, model ids and errors come from the network.
 
-Home Assistant renders descriptions of steps and of repairs, and reasons to abort, as Markdown with HTML in it: a name could put a
-link or a picture of another host into them. What is stored stays as it is; it is escaped here, where it is handed over to be
-rendered. Titles and labels get the same values and are shown as plain text, so nothing is escaped that cannot become markup.
+Home Assistant renders descriptions of steps and repairs and abort reasons as Markdown with HTML, so a name could insert a link or
+an image of another host. Stored values are not changed; they are escaped when they are passed on for rendering. Titles and labels
+show the same values as plain text, so only characters that could become markup are escaped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,22 +18,22 @@ _MARKUP = re.compile(
     r"[\\`*\[\]<~]"  # escapes, code, emphasis, links, HTML and addresses in angle brackets, deletions
     r"|&(?=#?\w+;)"  # entities
     r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis; not within a word
-    r"|(?<=[A-Za-z]):(?=//)|(?<=[Ww]{3})\.|(?<=\w)@(?=\w)"  # what becomes a link by itself
+    r"|(?<=[A-Za-z]):(?=//)|(?<=[Ww]{3})\.|(?<=\w)@(?=\w)"  # automatic links
 )
 _BLOCK = re.compile(r"[>=|]|(?:#{1,6}|[-+])(?=\s|$)|-(?=\s*-)|\d+(?=[.)](?:\s|$))")
-"""What begins a heading, a quotation, a list or a table, at the beginning of a line."""
+"""The beginning of a line that starts a heading, quotation, list or table."""
 _PLAIN_IN_FORMS = frozenset({"reason"})
-"""Placeholders that only the errors of a form have, which are shown as plain text."""
+"""Placeholders that are used only in form errors, which are shown as plain text."""
 
 
 class Markdown(str):
-    """A text that is Markdown already."""
+    """A text that is already Markdown."""
 
     __slots__ = ()
 
 
 def escape(text: str) -> Markdown:
-    """The Markdown that shows exactly this text, on one line."""
+    """Markdown that renders as exactly this text, on one line."""
     if isinstance(text, Markdown):
         return text
     line = _MARKUP.sub(r"\\\g<0>", " ".join(printable(text, _LIMIT).split()))
@@ -44,7 +44,7 @@ def escape(text: str) -> Markdown:
 
 
 def code(text: str) -> Markdown:
-    """A text that stands between the backticks of a translated text."""
+    """A text to be placed between backticks."""
     return Markdown(" ".join(printable(text, _LIMIT).replace("`", "'").split()))
 
 
@@ -54,12 +54,12 @@ def table_row(cells: Iterable[str]) -> Markdown:
 
 
 def escaped(values: Mapping[str, str]) -> dict[str, str]:
-    """The placeholders of a text that is rendered as Markdown."""
+    """Escaped placeholders for a text that is rendered as Markdown."""
     return {name: escape(value) for name, value in values.items()}
 
 
 class MarkdownFlow[Result: FlowResult[Any, Any]](FlowHandler[Any, Result, Any]):
-    """A flow whose placeholders are escaped, but for those that are `Markdown` already."""
+    """A flow that escapes placeholders, except those that are already `Markdown`."""
 
     @override
     def async_show_form(self, *, description_placeholders: Mapping[str, str] | None = None, **options: Any) -> Result:

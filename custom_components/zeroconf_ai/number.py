@@ -1,4 +1,4 @@
-"""A provider's place in the order, how many requests the gateway answers at a time, and what may be spent."""
+"""Number entities: priority of providers, concurrent requests of the gateway, monthly budgets."""
 
 from typing import override
 
@@ -67,7 +67,7 @@ class ProviderPriority(ProviderEntity, NumberEntity):
 
 
 class GatewayConcurrency(GatewayEntity, NumberEntity):
-    """Requests at a time, of all backends together; 0: no limit."""
+    """Maximum number of concurrent requests of all backends together; 0: no limit."""
 
     @property
     @override
@@ -93,7 +93,7 @@ MONTHLY_BUDGET = NumberEntityDescription(
 
 
 class MonthlyBudget(UsageEntity, NumberEntity):
-    """The budget for each month, or the monthly limit in the form of a backend; 0: there is none."""
+    """The monthly budget, or a backend's monthly limit from its options; 0: none."""
 
     @property
     def _budget(self) -> Budget | None:
@@ -102,7 +102,7 @@ class MonthlyBudget(UsageEntity, NumberEntity):
 
     @property
     def _limit(self) -> Budget | None:
-        """The monthly limit in the form of a backend."""
+        """The monthly limit from a backend's options."""
         account = self.coordinator
         return account.store.budgets.limit(account.subject) if account.scope is Scope.BACKEND else None
 
@@ -141,5 +141,5 @@ class MonthlyBudget(UsageEntity, NumberEntity):
 
 
 def usage_numbers(account: UsageTracker) -> list[MonthlyBudget]:
-    """All that an account has: an agent of this home costs nothing."""
+    """The number entities of a usage tracker; Home Assistant's own agents have no budget."""
     return [] if account.is_agent else [MonthlyBudget(account, MONTHLY_BUDGET)]

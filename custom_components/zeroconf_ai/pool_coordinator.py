@@ -1,8 +1,7 @@
-"""What the coordinators share: they hear of every change in the engine's pool, and tell no more of it than anybody can watch.
+"""Base classes of the coordinators: they listen to the engine's pool and notify entities at most once per second.
 
-A request changes the load several times, and there may be hundreds of requests in a second: each change only sets a flag.
-Entities are told of all of it together once a second, except of what somebody waits for: that a provider went away, is back, or
-needs its owner.
+A request changes the load several times, and there may be hundreds of requests per second, so a change only schedules an update.
+Changes of a provider's availability (offline, online, key refused) are reported at once.
 """
 
 from abc import abstractmethod
@@ -27,18 +26,18 @@ from .data import DATA
 _LOGGER = logging.getLogger(__name__)
 
 SHOW_SECONDS = 1.0
-"""Changes of figures within so long are shown together."""
+"""The interval between updates of entities."""
 _BURST = 5
-"""So many times in as many seconds it is told at once that a provider is there or not; more often it comes and goes too fast."""
+"""Maximum number of immediate reports of a provider's availability in as many seconds; later ones wait for the next update."""
 
 
 class PoolCoordinator(DataUpdateCoordinator[None]):
-    """Tells its listeners of changes in the pool, from `start` to `close`."""
+    """Notifies its listeners of changes in the pool, from `start` to `close`."""
 
     config_entry: ConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, name: str, backend_id: str | None = None) -> None:
-        """Of one backend, or of all."""
+        """`backend_id`: the only member to listen to; None for all."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=name)
         self._engine = hass.data[DATA].engine
         self._backend_id = backend_id
@@ -48,13 +47,13 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         pool = self._engine.pool
         self._stop_listening = (pool.listen(self._on_pool, self._backend_id), pool.listen_load(self.note, self._backend_id))
 
     @callback
     def close(self) -> None:
-        """End it. Safe to call twice."""
+        """Stop listening. May be called twice."""
         for stop in self._stop_listening:
             stop()
         self._stop_listening = ()
@@ -67,7 +66,7 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def note(self) -> None:
-        """Something changed that is shown with all else of this second."""
+        """Schedule an update of the entities, within a second."""
         if self._cancel_show is None:
             self._cancel_show = async_call_later(self.hass, SHOW_SECONDS, self._show_job)
 
@@ -94,49 +93,49 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
 
 
 class MemberCoordinator(PoolCoordinator):
-    """Follows one member of the pool: a provider with an entry of its own, or a backend of the gateway."""
+    """Follows one member of the pool: a provider with its own entry, or a backend of the gateway."""
 
     subentry_id: str | None = None
-    """Of a backend."""
+    """The subentry of a backend; None for a provider."""
     is_agent = False
-    """Whether it is an agent of this Home Assistant: it has no address, and nothing to measure."""
+    """Whether it is an agent of this Home Assistant, which has no address, latency and costs."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, name: str, member_id: str) -> None:
-        """`member_id` is the backend's id in the pool, and what its device is known by."""
+        """`member_id` is the backend's id in the pool and the identifier of its device."""
         super().__init__(hass, entry, name, member_id)
         self.member_id = member_id
         self._shown_state: ProviderState | None = None
         self._logged_online = True
-        self._told = deque([float("-inf")] * _BURST, maxlen=_BURST)
-        """When it was told of late, by the loop's clock."""
+        self._reported = deque([float("-inf")] * _BURST, maxlen=_BURST)
+        """Times of the last reports of its availability, by the loop's clock."""
 
     @property
     def member(self) -> Member | None:
-        """What is known of it right now; None while it is not in the pool. A change of its address makes it another object."""
+        """The member; None if it is not in the pool. A change of its address replaces the object."""
         return self._engine.pool.get(self.member_id)
 
     @property
     @abstractmethod
     def routed(self) -> bool:
-        """Whether it may answer what any provider may."""
+        """Whether routing may select it for requests that are not pinned to a backend."""
 
     @property
     @abstractmethod
     def priority(self) -> int | None:
-        """Its place in the order, lower is preferred."""
+        """Its priority; lower values are preferred."""
 
     @abstractmethod
     @callback
     def set_routed(self, routed: bool) -> None:
-        """Store whether it may answer what any provider may; it applies, and is shown, at once."""
+        """Store whether routing may select it, which applies at once."""
 
     @abstractmethod
     @callback
     def set_priority(self, priority: int) -> None:
-        """Store its place in the order; it applies, and is shown, at once."""
+        """Store its priority, which applies at once."""
 
     async def check_now(self, *, models: bool = False) -> None:
-        """Ask it now; `models` asks for its models even where they are fresh. That it does not answer is no error."""
+        """Check its health now; `models` also updates its model list. Raises no error if it does not answer."""
         if (member := self.member) is not None:
             await self._engine.checker.check(member, models=models)
         self.async_update_listeners()
@@ -146,11 +145,11 @@ class MemberCoordinator(PoolCoordinator):
     def _on_pool(self, event: RoutingEvent | None) -> None:
         member = self.member
         state = _reachable(member)
-        if state is self._shown_state or (now := self.hass.loop.time()) - self._told[0] < _BURST * SHOW_SECONDS:
+        if state is self._shown_state or (now := self.hass.loop.time()) - self._reported[0] < _BURST * SHOW_SECONDS:
             self.note()
             return
         self._shown_state = state
-        self._told.append(now)
+        self._reported.append(now)
         self._on_reachable(member, event)
         self.async_update_listeners()
         async_dispatcher_send(self.hass, SIGNAL_PROVIDERS_CHANGED)
@@ -158,19 +157,19 @@ class MemberCoordinator(PoolCoordinator):
     @callback
     @override
     def _show(self, now: datetime) -> None:
-        """One that goes and comes many times in a second is looked at once in each, too."""
+        """Update the entities, and report a change of the availability that was not reported at once."""
         member = self.member
         state = _reachable(member)
         changed, self._shown_state = state is not self._shown_state, state
         if changed:
-            self._told.append(self.hass.loop.time())
+            self._reported.append(self.hass.loop.time())
             self._on_reachable(member, None)
         super()._show(now)
         if changed:
             async_dispatcher_send(self.hass, SIGNAL_PROVIDERS_CHANGED)
 
     def _on_reachable(self, member: Member | None, event: RoutingEvent | None) -> None:
-        """It can be reached, or not, otherwise than before: say so in the log, once each way."""
+        """Log a change of the availability once in each direction."""
         if member is None or not member.known or member.online is self._logged_online:
             return
         self._logged_online = member.online
@@ -181,7 +180,7 @@ class MemberCoordinator(PoolCoordinator):
 
 
 def _reachable(member: Member | None) -> ProviderState | None:
-    """What agents and owners wait for. Slow or not makes no difference; None: nothing is known."""
+    """The state of the availability: HEALTHY includes degraded; None is unknown."""
     if member is None or not member.known:
         return None
     return ProviderState.HEALTHY if member.online else member.state

@@ -1,4 +1,4 @@
-"""When the owner is asked for another key of a provider or of a gateway's backend, and when that is withdrawn."""
+"""Start and end of reauthentication flows, for a provider or a backend of the gateway."""
 
 from typing import cast
 
@@ -12,24 +12,24 @@ _TRANSIENT_REFUSALS = 1
 
 
 def is_certain(member: Member, *, has_key: bool) -> bool:
-    """Whether a refusal is reason enough to ask for a key.
+    """Whether a refusal justifies a reauthentication flow.
 
-    A provider that is used without a key may refuse a single request by mistake: whether it wants one is for a check to say.
+    A provider that is used without a key may refuse a single request by mistake, so a health check must confirm it.
     """
     return has_key or member.refused_requests != _TRANSIENT_REFUSALS
 
 
 def is_over(member: Member) -> bool:
-    """Whether a provider that refused its key takes it now.
+    """Whether a provider that refused its key accepts it now.
 
-    A check alone does not prove that where requests were refused before: many servers list their models without a key.
+    If requests were refused, a successful health check is not sufficient, because many servers list their models without a key.
     """
     return member.known and member.online and member.refused_requests <= _TRANSIENT_REFUSALS
 
 
 @callback
 def start(hass: HomeAssistant, entry: ConfigEntry, backend_id: str | None = None) -> None:
-    """Ask for another key, of the entry's provider or of one of the gateway's backends, unless the entry asks for one already."""
+    """Start a reauthentication flow for the entry's provider or one of the gateway's backends, unless the entry has one."""
     if backend_id is None:
         entry.async_start_reauth(hass)
     else:
@@ -39,7 +39,7 @@ def start(hass: HomeAssistant, entry: ConfigEntry, backend_id: str | None = None
 
 @callback
 def withdraw(hass: HomeAssistant, entry: ConfigEntry, backend_id: str | None = None) -> None:
-    """Ask no longer."""
+    """Abort the reauthentication flow."""
     for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
         if flow["context"].get(CONF_SUBENTRY_ID) == backend_id:
             hass.config_entries.flow.async_abort(flow["flow_id"])

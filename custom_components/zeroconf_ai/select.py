@@ -1,4 +1,4 @@
-"""By what the gateway chooses among backends."""
+"""Select entity: the gateway's routing strategy."""
 
 from typing import override
 
@@ -30,7 +30,7 @@ async def async_setup_entry(
 
 
 class GatewayStrategy(GatewayEntity, SelectEntity):
-    """Holds for every request that is not for a virtual model with a strategy of its own."""
+    """The routing strategy of all requests except those for a model alias with its own strategy."""
 
     @property
     @override

@@ -1,4 +1,4 @@
-"""Whether a provider may answer what any provider may; whether the gateway answers, and whether it says so on the network."""
+"""Switches: use of a provider for routing, gateway on or off, advertisement of the gateway."""
 
 from dataclasses import dataclass
 from typing import Any, override
@@ -19,21 +19,20 @@ ROUTING = SwitchEntityDescription(key="routing", translation_key="routing", enti
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySwitchDescription(SwitchEntityDescription):
-    """An option of the gateway's entry."""
+    """A switch for an option of the gateway's entry."""
 
     option: str
-    usual: bool
-    """What it is where nothing is stored."""
+    default: bool
 
 
 GATEWAY_SWITCHES = (
-    GatewaySwitchDescription(key="enabled", translation_key="gateway", option=CONF_ENABLED, usual=True),
+    GatewaySwitchDescription(key="enabled", translation_key="gateway", option=CONF_ENABLED, default=True),
     GatewaySwitchDescription(
         key="advertise",
         translation_key="advertise",
         entity_category=EntityCategory.CONFIG,
         option=CONF_ADVERTISE,
-        usual=False,
+        default=False,
     ),
 )
 
@@ -48,7 +47,7 @@ async def async_setup_entry(
 
 
 class ProviderRouting(ProviderEntity, SwitchEntity):
-    """Off keeps the provider for agents that ask for it by name."""
+    """If off, only agents of this provider use it."""
 
     @property
     @override
@@ -72,7 +71,7 @@ class GatewaySwitch(GatewayEntity, SwitchEntity):
     @property
     @override
     def is_on(self) -> bool:
-        stored: bool = self.option(self.entity_description.option, self.entity_description.usual)
+        stored: bool = self.option(self.entity_description.option, self.entity_description.default)
         return stored
 
     @override

@@ -1,4 +1,4 @@
-"""What the system information page says of the integration."""
+"""The integration's section of the system information page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Triggers for automations: a provider went offline, is back, or another one had to step in."""
+"""Triggers for automations: a provider went offline, recovered, or a request failed over to another provider."""
 
 from typing import override
 
@@ -25,7 +25,7 @@ _REFUSED: set[str | bool] = {ProviderState.UNAUTHORIZED}
 
 
 class _StatusTrigger(EntityTransitionTriggerBase):
-    """Fires on what the providers' status sensors say."""
+    """Fires on changes of the providers' status sensors."""
 
     _domain_specs = _SENSORS
 
@@ -35,21 +35,21 @@ class _StatusTrigger(EntityTransitionTriggerBase):
 
 
 class WentOfflineTrigger(_StatusTrigger):
-    """Nobody answers any more."""
+    """The provider no longer answers."""
 
     _from_states = _ONLINE | _REFUSED
     _to_states = _OFFLINE
 
 
 class RecoveredTrigger(_StatusTrigger):
-    """It can be asked again."""
+    """The provider is usable again."""
 
     _from_states = _OFFLINE | _REFUSED
     _to_states = _ONLINE
 
 
 class FailedOverTrigger(StatelessEntityTriggerBase):
-    """A request went to the next provider because this one failed."""
+    """A request was sent to the next provider because this one failed."""
 
     _domain_specs = _EVENTS
 
@@ -70,5 +70,5 @@ TRIGGERS: dict[str, type[Trigger]] = {
 
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
-    """All triggers, by the part of their name behind the dot."""
+    """All triggers, by the part of their name after the dot."""
     return TRIGGERS

@@ -184,7 +184,7 @@ async def test_ears_that_fail_are_an_upstream_that_failed(home: HomeAssistant, e
 
 async def test_an_engine_that_takes_no_pcm_is_of_no_use(home: HomeAssistant, ears: Ears) -> None:
     ears.formats = [stt.AudioFormats.OGG]
-    with pytest.raises(UpstreamError, match="16 bit PCM"):
+    with pytest.raises(UpstreamError, match="16-bit PCM"):
         await HomeAudio(home).transcribe(Recording(tone()))
 
 
@@ -193,7 +193,7 @@ async def test_a_language_is_the_engines_nearest(home: HomeAssistant, ears: Ears
     assert (await audio.transcribe(Recording(tone()), language="de")).language == "de-DE"
     home.config.language = "fi"
     assert (await audio.transcribe(Recording(tone()))).language == "de-DE"
-    with pytest.raises(InvalidRequestError, match=r"does not speak 'fr'. It speaks de-DE, en-US"):
+    with pytest.raises(InvalidRequestError, match=r"does not support 'fr'. It supports de-DE, en-US"):
         await audio.transcribe(Recording(tone()), language="fr")
 
 
@@ -268,7 +268,7 @@ async def test_a_voice_is_found_by_its_id_or_name_in_any_language(home: HomeAssi
 
 
 async def test_a_pace_that_the_engine_cannot_keep_is_refused(home: HomeAssistant, mouth: Mouth) -> None:
-    with pytest.raises(InvalidRequestError, match="own pace") as refused:
+    with pytest.raises(InvalidRequestError, match="does not support another speed") as refused:
         await HomeAudio(home).speak("Hello", speed=1.5)
     assert refused.value.param == "speed"
     mouth._attr_supported_options = ["speed"]

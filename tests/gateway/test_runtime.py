@@ -217,7 +217,7 @@ async def test_unloaded_it_answers_503_until_it_is_back(
     assert await hass.config_entries.async_unload(entry.entry_id)
     refused = await client.post(CHAT_PATH, json=CHAT, headers=bearer())
     assert refused.status == 503
-    assert (await refused.json())["error"]["message"].startswith("This Home Assistant has no gateway running")
+    assert (await refused.json())["error"]["message"].startswith("No gateway is running in this Home Assistant")
     assert (await client.get("/v1/health")).status == 503
     assert (await client.post("/v1/messages", json={})).status == 503
     assert await hass.config_entries.async_setup(entry.entry_id)

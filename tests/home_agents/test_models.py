@@ -133,5 +133,5 @@ async def test_a_schema_that_cannot_be_used_is_refused(home: HomeAssistant, prov
 
 
 async def test_a_task_entity_that_is_gone_is_said_to_be_gone(home: HomeAssistant) -> None:
-    with pytest.raises(UpstreamConnectionError, match=r"no ai_task\.nobody"):
+    with pytest.raises(UpstreamConnectionError, match=r"ai_task\.nobody no longer exists"):
         await backend(home, "ai_task.nobody").health()

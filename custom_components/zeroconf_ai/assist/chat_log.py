@@ -1,4 +1,4 @@
-"""Translates between Home Assistant's chat log and the inner language: no I/O but the attachments' files, no state."""
+"""Translation between Home Assistant's chat log and the internal format. No I/O except reading attachments."""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ type Message = dict[str, Any]
 
 
 def tools_to_json(tools: Iterable[llm.Tool], serializer: Callable[[Any], Any] | None) -> list[dict[str, Any]]:
-    """OpenAI's `tools`, sorted by name: another order would make every server's prefix cache worthless."""
+    """OpenAI's `tools`, sorted by name, so that the prompt stays the same for the servers' prefix caches."""
     return [
         {
             "type": "function",
@@ -45,10 +45,10 @@ def tools_to_json(tools: Iterable[llm.Tool], serializer: Callable[[Any], Any] | 
 
 
 def trim_history(content: Sequence[conversation.Content], turns: int) -> list[conversation.Content]:
-    """The system prompt and about the last `turns` turns of the user, with all that belongs to them; 0 keeps everything.
+    """The system prompt and about the last `turns` turns, each from a user message to the next; 0 keeps everything.
 
-    What is left out grows in steps of half of `turns`, so that the beginning of the prompt stays the same for a while and a
-    server's prefix cache keeps working.
+    Turns are dropped in steps of half of `turns`, so that the beginning of the prompt changes rarely and the servers' prefix
+    caches stay useful.
     """
     starts = [index for index, item in enumerate(content) if isinstance(item, conversation.UserContent)]
     surplus = len(starts) - turns
@@ -60,7 +60,7 @@ def trim_history(content: Sequence[conversation.Content], turns: int) -> list[co
 
 
 def messages_to_json(content: Iterable[conversation.Content], files: Mapping[Path, Message]) -> list[Message]:
-    """OpenAI's `messages`. `files` holds the part for each attachment (see `read_attachments`)."""
+    """OpenAI's `messages`. `files` contains the part for each attachment (see `read_attachments`)."""
     return [message for item in content if (message := _message(item, files)) is not None]
 
 
@@ -82,12 +82,12 @@ def _message(item: conversation.Content, files: Mapping[Path, Message]) -> Messa
 
 
 def _dumps(value: Mapping[str, Any]) -> str:
-    """`value`, which other integrations made, as JSON; an error for the model to read where that is not possible."""
+    """Serialize data of other integrations; if it is not valid JSON data, an error for the model."""
     try:
         json.check_depth(value)
         return json_dumps(value)
-    except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
-        return json_dumps({"error": f"This cannot be given as JSON: {err}"})
+    except (json.DepthError, TypeError) as err:  # orjson raises TypeError
+        return json_dumps({"error": f"The data cannot be converted to JSON: {err}"})
 
 
 def has_attachments(content: Iterable[conversation.Content]) -> bool:
@@ -96,9 +96,9 @@ def has_attachments(content: Iterable[conversation.Content]) -> bool:
 
 
 def read_attachments(content: Iterable[conversation.Content]) -> dict[Path, Message]:
-    """Read every attachment into the part that stands for it: pictures and PDF. Blocks: run it in the executor.
+    """Convert attachments (images and PDF files) to message parts, by path. Blocking: run it in the executor.
 
-    Raises HomeAssistantError for a file that is not there or is of another kind.
+    Raises HomeAssistantError for a file that cannot be read or has another type.
     """
     parts: dict[Path, Message] = {}
     for item in content:
@@ -128,16 +128,16 @@ def read_attachments(content: Iterable[conversation.Content]) -> dict[Path, Mess
 
 
 def match_tool_name(name: str, offered: Iterable[str]) -> str:
-    """The offered tool that a model means: small models leave the namespace (`intent__`) out."""
+    """The offered tool for a model's tool name: small models omit the namespace (`intent__`)."""
     known = list(offered)
     if name in known:
         return name
-    meant = [tool for tool in known if tool.endswith(f"__{name}")]
-    return meant[0] if len(meant) == 1 else name
+    matching = [tool for tool in known if tool.endswith(f"__{name}")]
+    return matching[0] if len(matching) == 1 else name
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """A tool call's arguments. Raises ValueError saying what is wrong with them, for the model to read."""
+    """Parse a tool call's arguments. Raises ValueError with a message for the model."""
     value: Any = text.strip() or "{}"
     for _ in range(2):  # some servers encode them twice
         if not isinstance(value, str):
@@ -152,7 +152,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
 
 
 def structure_to_json(structure: vol.Schema, serializer: Callable[[Any], Any]) -> dict[str, Any]:
-    """The JSON schema of a structure, as strict as OpenAI asks: every property required, optional ones nullable, no others."""
+    """The JSON schema of a structure in OpenAI's strict form: all properties required, optional ones nullable, no others."""
     schema: dict[str, Any] = to_openapi(structure, custom_serializer=serializer, openapi_version="3.1.0")
     return _strict(schema)
 
@@ -182,9 +182,9 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_structured(text: str, structure: vol.Schema) -> Any:
-    """The data of a structured answer, checked. Raises ValueError saying what is wrong with it, for the model to read.
+    """Parse and validate a structured answer. Raises ValueError with a message for the model.
 
-    Tolerates what small models add: a code fence, words around the object, null for what is optional.
+    Tolerates deviations of small models: a code fence, text around the object, null for optional values.
     """
     stripped = _FENCE.sub(r"\1", text.strip())
     begin, end = stripped.find("{"), stripped.rfind("}")
@@ -193,7 +193,7 @@ def parse_structured(text: str, structure: vol.Schema) -> Any:
             data = json.loads(candidate)
         except json.JSONDecodeError:
             continue
-        with suppress(vol.Invalid):  # null may be a value that the schema asks for
+        with suppress(vol.Invalid):  # null may be a valid value
             return structure(data)
         try:
             return structure(_without_nulls(data))

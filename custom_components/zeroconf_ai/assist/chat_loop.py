@@ -94,7 +94,7 @@ class ChatLoop:
         """The same chat loop on behalf of a Home Assistant user; rejected parameters are shared."""
         return replace(self, caller=replace(self.caller, user_id=user_id, username=username))
 
-    async def talk(
+    async def answer(
         self,
         chat_log: conversation.ChatLog,
         *,
@@ -103,10 +103,10 @@ class ChatLoop:
         task: str = "",
         rounds: int = MAX_TOOL_ITERATIONS,
     ) -> Any:
-        """Answer the chat log's last message into it. Returns the answer's text, or with a `structure` its data.
+        """Answer the last message of the chat log and add the answer to it. Returns its text, or with a `structure` its data.
 
-        The text is empty where the model did what was asked for with its tools and says nothing about it. Raises an ApiError, or
-        a HomeAssistantError with a translation key, where there is no answer; `progress` says then how far it came.
+        The text is empty if the model only called tools successfully. Raises an ApiError, or a HomeAssistantError with a
+        translation key, if there is no answer; `progress` then tells whether a part was streamed.
         """
         files: dict[Path, dict[str, Any]] = {}
         if has_attachments(chat_log.content):
@@ -157,7 +157,7 @@ class ChatLoop:
                 body[name] = int(options[name]) if name == CONF_MAX_TOKENS else options[name]
         thinking = options.get(CONF_THINKING, THINKING_DEFAULT)
         if thinking != THINKING_DEFAULT:
-            # The two ways that servers of open models know; one that knows neither refuses it and is asked without.
+            # The two parameters of servers of open models; if a server refuses them, the request is repeated without.
             body["reasoning_effort"] = "medium" if thinking == THINKING_ON else "none"
             body["chat_template_kwargs"] = {"enable_thinking": thinking == THINKING_ON}
         if chat_log.llm_api and chat_log.llm_api.tools:
@@ -186,7 +186,7 @@ class ChatLoop:
             sent["messages"] = messages
             if schema is not None:
                 sent |= self._structured(schema, task, messages)
-            session = session_key(chat_log.conversation_id, sent, None)  # one voice through all of a conversation
+            session = session_key(chat_log.conversation_id, sent, None)  # the conversation stays with one backend
             request = Request.parse(Kind.CHAT, sent, pin=self.pin, session=session)
             if first:
                 self.on_prompt(request)
@@ -201,7 +201,7 @@ class ChatLoop:
                 refused = _refused_parameter(err, sent)
                 if refused is None:
                     raise
-                _LOGGER.debug("%s does not take %s, asking without it", self.model, refused)
+                _LOGGER.debug("%s does not accept %s, repeating the request without it", self.model, refused)
                 self._refused.add(refused)
                 continue
             return message
@@ -248,9 +248,9 @@ class ChatLoop:
             try:
                 tool.tool_args = parse_arguments(call.arguments)
                 if not offered:
-                    raise ValueError("no tools are offered here")
+                    raise ValueError("no tools are available")
             except ValueError as err:
-                tool.external = True  # not run here: the model is told what is wrong, and may correct itself
+                tool.external = True  # Home Assistant does not run it; the model gets the error and may correct the call
                 failed.append((tool, str(err)))
             calls.append(tool)
         if calls:
@@ -290,8 +290,8 @@ def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:
 
 def _refused_parameter(err: InvalidRequestError, sent: Mapping[str, Any]) -> str | None:
     """The optional parameter that a server rejected, or None."""
-    words = f"{err.param or ''} {err.message}"
+    text = f"{err.param or ''} {err.message}"
     for name in _DROPPABLE:
-        if name in sent and any(hint in words for hint in _HINTS.get(name, (name,))):
+        if name in sent and any(hint in text for hint in _HINTS.get(name, (name,))):
             return name
     return None

@@ -1,7 +1,7 @@
-"""A new provider's first agent gets an assistant of its own in Assist, so that it can be talked to without any set-up.
+"""Creates an assistant in Assist for a new provider's first conversation agent, so that it can be used without set-up.
 
-It tries Home Assistant's own sentences first, as the dialog for a new assistant suggests: what they can do is done at once, and
-without any model. The preferred assistant stays what it is, and one that the owner deletes is not made again.
+The assistant prefers handling commands locally, the default of Home Assistant's dialog for new assistants. The preferred
+assistant is not changed, and a deleted assistant is not created again.
 """
 
 import logging
@@ -15,12 +15,12 @@ from ..const import CONF_ASSISTANT, DOMAIN, SUBENTRY_CONVERSATION
 
 _LOGGER = logging.getLogger(__name__)
 
-# Assist is imported where it is loaded already: a Home Assistant without it lacks what it needs to be imported.
+# Assist is imported only if it is loaded: without it, its requirements may be missing.
 ASSIST = "assist_pipeline"
 
 
 async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Make the assistant of an entry that never had one, with the default ears and voice of this Home Assistant."""
+    """Create the assistant of an entry that never had one, with the default speech engines."""
     agent = next(iter(entry.get_subentries_of_type(SUBENTRY_CONVERSATION)), None)
     if agent is None or CONF_ASSISTANT in entry.data or ASSIST not in hass.config.components:
         return
@@ -30,18 +30,18 @@ async def async_add_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
     entity_id = er.async_get(hass).async_get_entity_id(conversation.DOMAIN, DOMAIN, agent.subentry_id)
     if entity_id is None:
         return
-    ears, voice = stt.async_default_engine(hass), tts.async_default_engine(hass)
-    # The signature wants both; without an engine there is nothing to name, and None is what an assistant then stores.
-    pipeline = await async_create_default_pipeline(hass, ears, voice, entry.title)  # type: ignore[arg-type]
+    stt_engine, tts_engine = stt.async_default_engine(hass), tts.async_default_engine(hass)
+    # The signature requires both, but assistants without a speech engine store None.
+    pipeline = await async_create_default_pipeline(hass, stt_engine, tts_engine, entry.title)  # type: ignore[arg-type]
     if pipeline is None:
-        _LOGGER.debug("No assistant for %s: the default engines do not speak this Home Assistant's language", entry.title)
+        _LOGGER.debug("No assistant for %s: the default engines do not support this Home Assistant's language", entry.title)
         return
     await async_update_pipeline(hass, pipeline, conversation_engine=entity_id, prefer_local_intents=True)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ASSISTANT: pipeline.id})
 
 
 async def async_remove_assistant(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the assistant of a removed entry away; the preferred one goes on with Home Assistant's own agent."""
+    """Delete the assistant of a removed entry; if it is the preferred one, it changes to Home Assistant's own agent."""
     pipeline_id = entry.data.get(CONF_ASSISTANT)
     if pipeline_id is None or ASSIST not in hass.config.components:
         return

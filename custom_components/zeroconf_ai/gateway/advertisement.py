@@ -47,7 +47,7 @@ class GatewayAdvertisement:
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway, keys: KeyStore, separate_port: SeparatePort
     ) -> None:
-        """Nothing is announced before `start`."""
+        """Nothing is advertised before `start`."""
         self._hass = hass
         self._entry = entry
         self._gateway = gateway
@@ -96,7 +96,7 @@ class GatewayAdvertisement:
         for stop in self._unsubscribes:
             stop()
         self._unsubscribes.clear()
-        async with self._lock:  # an announcement under way cannot be broken off without leaving half of it behind
+        async with self._lock:  # interrupting the advertiser's start could leave records registered
             await self._withdraw()
         self._discovery.own_ids.discard(self._gateway.id)
 
@@ -116,7 +116,7 @@ class GatewayAdvertisement:
             self.refresh()
 
     async def _apply_changes(self) -> None:
-        """Announce, update or withdraw the advertisement, once for all changes so far."""
+        """Start, update or withdraw the advertisement, once for all changes so far."""
         self._has_changes = False
         async with self._lock:
             if self._closed:
@@ -128,7 +128,7 @@ class GatewayAdvertisement:
                 return
             self._priority = self._choose_priority()
             if self._advertiser is None:
-                await self._announce()
+                await self._advertise()
             elif self._advertised_record is not None:
                 self._advertised_record.rebase(self._record())
 
@@ -137,7 +137,7 @@ class GatewayAdvertisement:
             return False
         return not self._gateway.access.required or any(True for _ in self._keys)
 
-    async def _announce(self) -> None:
+    async def _advertise(self) -> None:
         self._name = self._gateway.name
         self._addresses = await self._reachable_at()
         self._fingerprint = await self._hass.async_add_executor_job(_fingerprint, self._hass.http.ssl_certificate)
@@ -165,7 +165,7 @@ class GatewayAdvertisement:
         by_tls = separate_port is None and self._hass.http.ssl_certificate is not None
         return ServiceRecord(
             name=self._name,
-            host=f"zeroconf-ai-{gateway.id.replace('-', '')[:12]}.local.",  # Home Assistant's own name is its own to announce
+            host=f"zeroconf-ai-{gateway.id.replace('-', '')[:12]}.local.",  # Home Assistant advertises its own host name itself
             port=separate_port or self._hass.http.server_port,
             addresses=self._addresses,
             id=gateway.id,
@@ -192,7 +192,7 @@ class GatewayAdvertisement:
         return next((number for number in range(wanted, _HIGHEST + 1) if number not in taken), wanted)
 
     async def _reachable_at(self) -> tuple[Address, ...]:
-        """The addresses that Home Assistant announces and listens on; loopback only if there is no other."""
+        """The addresses that Home Assistant advertises and listens on; loopback only if there is no other."""
         found = [ip_address(text) for text in await network.async_get_announce_addresses(self._hass)]
         hosts = self._hass.http.server_host
         if hosts:
@@ -219,7 +219,7 @@ def _fingerprint(file: str | None) -> str | None:
     try:
         found = _CERTIFICATE.search(Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as err:
-        _LOGGER.warning("Home Assistant's certificate cannot be read, so its fingerprint is not announced: %s", err)
+        _LOGGER.warning("Home Assistant's certificate cannot be read, so its fingerprint is not advertised: %s", err)
         return None
     if found is None:
         return None

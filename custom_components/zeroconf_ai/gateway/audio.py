@@ -44,15 +44,15 @@ class HomeAudio(Audio):
 
     @override
     def models(self) -> Sequence[AudioModel]:
-        ears = [
+        transcribers = [
             AudioModel(engine_id, _name(engine, engine_id), AudioTask.TRANSCRIPTION, tuple(engine.supported_languages))
             for engine_id, engine in self._stt_engines().items()
         ]
-        voices = [
+        speakers = [
             AudioModel(engine_id, _name(engine, engine_id), AudioTask.SPEECH, tuple(engine.supported_languages or ()))
             for engine_id, engine in self._tts_engines().items()
         ]
-        return [*ears, *voices]
+        return [*transcribers, *speakers]
 
     @override
     def voices(self) -> Sequence[Voice]:
@@ -108,12 +108,12 @@ class HomeAudio(Audio):
             options |= {"preferred_sample_rate": _PCM_RATE, "preferred_sample_channels": 1, "preferred_sample_bytes": 2}
         if speed != 1.0:
             if "speed" not in supported:
-                raise InvalidRequestError(f"{engine_id} speaks at its own pace: leave 'speed' out.", param="speed")
+                raise InvalidRequestError(f"{engine_id} does not support another speed: omit 'speed'.", param="speed")
             options["speed"] = speed
         spoken = self._language(engine_id, engine.supported_languages or (), language, engine.default_language)
         if voice is not None:
             if "voice" not in supported:
-                raise InvalidRequestError(f"{engine_id} has one voice: leave 'voice' out, or name 'default'.", param="voice")
+                raise InvalidRequestError(f"{engine_id} has only one voice: omit 'voice' or use 'default'.", param="voice")
             spoken, options["voice"] = _voice(engine_id, engine, spoken, voice)
         return Speech(content_type, self._synthesize(engine_id, text, spoken, options))
 
@@ -135,7 +135,7 @@ class HomeAudio(Audio):
         except HomeAssistantError as err:
             raise _failed(engine_id, err=err) from err
         except OSError as err:
-            raise _failed(engine_id, f"ffmpeg, which converts its sound, cannot be run ({type(err).__name__})") from err
+            raise _failed(engine_id, f"ffmpeg, which converts the audio, cannot be run ({type(err).__name__})") from err
         finally:
             stream.delete()
 
@@ -151,7 +151,7 @@ class HomeAudio(Audio):
         """The text-to-speech engines (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
         if _TTS not in self._hass.config.components:
             return {}
-        # Imported where it is loaded already: a Home Assistant without it lacks what it needs to be imported.
+        # Imported only if it is loaded: without it, its requirements may be missing.
         from homeassistant.components import tts  # noqa: PLC0415
         from homeassistant.components.tts.const import DATA_COMPONENT, DATA_TTS_MANAGER  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ class HomeAudio(Audio):
             return matching[0]
         if wanted is None and (default or supported):
             return default or supported[0]
-        raise InvalidRequestError(f"{engine_id} does not speak '{wanted}'. It speaks {_some(supported)}.", param="language")
+        raise InvalidRequestError(f"{engine_id} does not support '{wanted}'. It supports {_some(supported)}.", param="language")
 
 
 def _first[Engine](engines: dict[str, Engine], default: str | None) -> dict[str, Engine]:
@@ -179,8 +179,8 @@ def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTa
     """The requested engine, or the default. Raises NotFoundError."""
     engine_id = next(iter(engines), None) if model is None else model
     if engine_id is None or engine_id not in engines:
-        told = f"There is no engine {model} for {task}" if model else f"No engine for {task} is set up in this home"
-        raise NotFoundError(f"{told}. Set one up in Home Assistant.", code="model_not_found", param="model")
+        reason = f"There is no engine {model} for {task}" if model else f"No engine for {task} is set up"
+        raise NotFoundError(f"{reason}. Set one up in Home Assistant.", code="model_not_found", param="model")
     return engine_id, engines[engine_id]
 
 
@@ -194,12 +194,12 @@ def _pcm_for(engine_id: str, engine: stt.SpeechToTextEntity | stt.Provider) -> P
     rates = sorted(engine.supported_sample_rates, key=lambda rate: (rate != stt.AudioSampleRates.SAMPLERATE_16000, -rate))
     channels = sorted(engine.supported_channels)
     if not usable or not rates or not channels:
-        raise _failed(engine_id, "it takes no 16 bit PCM, which is all that the gateway can give it")
+        raise _failed(engine_id, "it does not support 16-bit PCM")
     return Pcm(int(rates[0]), int(channels[0]))
 
 
 def _voice(engine_id: str, engine: Any, language: str, wanted: str) -> tuple[str, str]:
-    """(language, voice's id) of a voice by its id or name: of the wanted language, else of any. Raises InvalidRequestError."""
+    """(language, voice id) of a voice by its id or name, preferably of the given language. Raises InvalidRequestError."""
     listed: list[str] = []
     for tag in (language, *(engine.supported_languages or ())):
         for voice in engine.async_get_supported_voices(tag) or ():
@@ -221,7 +221,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _failed(engine_id: str, why: str = "", *, err: Exception | None = None) -> UpstreamError:
-    """The error of an engine that failed, for a reason that may be told; the text of an exception (`err`) is for the log."""
+    """The error of an engine. `why` is shown to the caller; the text of the exception `err` goes only to the log."""
     message = f"{engine_id} failed"
-    told = redact(str(err))[:300] if err is not None else why
-    return UpstreamError(f"{message}: {why}." if why else f"{message}.", log_text=f"{message}: {told or 'it does not say why'}.")
+    details = redact(str(err))[:300] if err is not None else why
+    return UpstreamError(f"{message}: {why}." if why else f"{message}.", log_text=f"{message}: {details or 'no details'}.")

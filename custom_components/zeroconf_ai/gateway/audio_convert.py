@@ -1,7 +1,7 @@
-"""From whatever file a client records to the bare samples that Home Assistant's speech engines take.
+"""Conversion of clients' audio files to the PCM samples that Home Assistant's speech engines accept.
 
-A WAV file that fits is passed on as it is; all else goes through ffmpeg where Home Assistant has it. The file is a stranger's:
-ffmpeg may read that one file alone, and as nothing that could name others (a playlist would make it fetch what it names).
+A WAV file in the right format is passed on unchanged; others are converted with ffmpeg if Home Assistant has it. Files are
+untrusted: ffmpeg may read only this file, and only formats that cannot refer to other files (unlike playlists).
 """
 
 import asyncio
@@ -21,31 +21,31 @@ from ..core.protocol.errors import InvalidRequestError
 from ..core.server.audio import Recording
 
 MAX_SECONDS: Final = 1800
-"""A file of 25 MB may hold many hours; half an hour is more than any speech engine of a home takes at once."""
+"""A file of 25 MB may contain many hours; speech engines at home do not accept more than half an hour at once."""
 _SAMPLE_BYTES: Final = 2
 _CHUNK_BYTES: Final = 4096
-"""128 ms at 16 kHz: what Home Assistant's engines are fed with elsewhere."""
+"""128 ms at 16 kHz mono, the chunk size of Home Assistant's own pipelines."""
 _DEMUXERS: Final = "wav,w64,mp3,ogg,flac,aac,mov,matroska,amr,caf,aiff,au"
-"""Containers that hold sound and name no other files; `mov` is MP4 and M4A too, `matroska` WebM."""
+"""Audio containers that cannot refer to other files; `mov` includes MP4 and M4A, `matroska` WebM."""
 _FFMPEG: Final = "ffmpeg"
 
 
 @dataclass(frozen=True, slots=True)
 class Pcm:
-    """Signed 16 bit samples, little-endian."""
+    """Format of signed 16-bit samples, little-endian."""
 
     rate: int
     channels: int
 
     @property
     def bytes_per_second(self) -> int:
-        """Of all channels."""
+        """Bytes per second of all channels."""
         return self.rate * self.channels * _SAMPLE_BYTES
 
 
 @dataclass(slots=True)
 class Sound:
-    """Samples on their way to an engine."""
+    """A stream of samples for an engine."""
 
     pcm: Pcm
     _source: Callable[[], AsyncIterator[bytes]]
@@ -54,24 +54,24 @@ class Sound:
 
     @property
     def stream(self) -> AsyncGenerator[bytes]:
-        """The samples; never raises, so that an engine in the middle of it is not confused. See `check`."""
+        """The samples. Raises no errors, since engines may not expect them; see `check`."""
         return self._counted()
 
     @property
     def seconds(self) -> float:
-        """How much was read so far."""
+        """Duration in seconds of the samples read so far."""
         return round(self._size / self.pcm.bytes_per_second, 3)
 
     def fail(self, why: str) -> None:
-        """Note that the recording is of no use."""
+        """Record why the recording cannot be used."""
         self._failure.append(why)
 
     def check(self) -> None:
-        """Raises InvalidRequestError for a recording that could not be read, or not to its end."""
+        """Raises InvalidRequestError for a recording that could not be read completely."""
         if self.seconds > MAX_SECONDS:
             self.fail(f"it is longer than {MAX_SECONDS // 60} minutes")
         if not self._size and not self._failure:
-            self.fail("there is no sound in it")
+            self.fail("it contains no audio")
         if self._failure:
             raise InvalidRequestError(f"The recording cannot be used: {self._failure[0]}.", param="file")
 
@@ -85,9 +85,9 @@ class Sound:
 
 @asynccontextmanager
 async def decode(hass: HomeAssistant, recording: Recording, wanted: Pcm) -> AsyncIterator[Sound]:
-    """The sound of a recording, good inside the block.
+    """The samples of a recording, valid inside the block.
 
-    Raises InvalidRequestError for a file that does not fit and cannot be converted either.
+    Raises InvalidRequestError for a file in another format that cannot be converted.
     """
     if (samples := _samples(recording.data, wanted)) is not None:
 
@@ -112,7 +112,7 @@ async def decode(hass: HomeAssistant, recording: Recording, wanted: Pcm) -> Asyn
 
 
 def _samples(data: bytes, wanted: Pcm) -> bytes | None:
-    """The samples of a WAV file that is as wanted already; None for every other file."""
+    """The samples of a WAV file in the wanted format; None for any other file."""
     if data[:4] != b"RIFF":
         return None
     try:
@@ -132,7 +132,7 @@ def _binary(hass: HomeAssistant, wanted: Pcm) -> str:
 
 
 async def _convert(binary: str, path: Path, wanted: Pcm) -> Process:
-    """Ffmpeg at work. Raises InvalidRequestError where it cannot be run."""
+    """Start ffmpeg. Raises InvalidRequestError if it cannot be run."""
     reads = ["-protocol_whitelist", "file", "-format_whitelist", _DEMUXERS, "-i", f"file:{path}", "-vn", "-sn", "-dn"]
     writes = ["-t", str(MAX_SECONDS + 1), "-f", "s16le", "-ar", str(wanted.rate), "-ac", str(wanted.channels), "pipe:1"]
     command = [binary, "-nostdin", "-hide_banner", "-loglevel", "quiet", *reads, *writes]
@@ -143,14 +143,14 @@ async def _convert(binary: str, path: Path, wanted: Pcm) -> Process:
 
 
 def _converted(process: Process, wanted: Pcm) -> Sound:
-    """What ffmpeg makes, as it makes it."""
+    """The output of ffmpeg as a stream."""
 
     async def read() -> AsyncIterator[bytes]:
         assert process.stdout is not None
         while part := await process.stdout.read(_CHUNK_BYTES):
             yield part
         if await process.wait():
-            sound.fail("it is no sound that ffmpeg can read. Send it as WAV, MP3, OGG, FLAC, M4A or WebM")
+            sound.fail("ffmpeg cannot read it. Send it as WAV, MP3, OGG, FLAC, M4A or WebM")
 
     sound = Sound(wanted, read)
     return sound
@@ -159,7 +159,7 @@ def _converted(process: Process, wanted: Pcm) -> Sound:
 def _not_converted(wanted: Pcm) -> InvalidRequestError:
     kind = "mono" if wanted.channels == 1 else f"{wanted.channels} channels"
     needed = f"PCM, {wanted.rate} Hz, 16 bit, {kind}"
-    message = f"This Home Assistant has no ffmpeg to convert the recording with. Send it as a WAV file: {needed}."
+    message = f"This Home Assistant has no ffmpeg to convert the recording. Send it as a WAV file: {needed}."
     return InvalidRequestError(message, param="file")
 
 

@@ -1,4 +1,4 @@
-"""What the entities of the gateway and of its backends follow. Nothing here asks anybody anything: `GatewayBackends` does."""
+"""Coordinators of the gateway and its backends. They only listen; `GatewayMembers` checks the backends' health."""
 
 from collections.abc import Callable, Iterator
 from typing import override
@@ -18,20 +18,20 @@ from ..pool_coordinator import MemberCoordinator, PoolCoordinator
 RUNNING = "running"
 DEGRADED = "degraded"
 NO_BACKEND = "no_backend"
-"""Nobody answers. The protocol's word for it, `unavailable`, has another meaning in Home Assistant."""
+"""No backend answers. `unavailable`, the protocol's value, has another meaning in Home Assistant."""
 OFF = "off"
 GATEWAY_STATES = (RUNNING, DEGRADED, NO_BACKEND, OFF)
 
 
 class Counts(Recorder):
-    """What happened in the engine since it has a gateway. What was used is in the accounts."""
+    """Counts failovers and keeps the last answered request since the gateway's start. Usage trackers count the rest."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        """`changed` is called after each count: several times for each request."""
+        """`changed` is called after each recorded request."""
         self._changed = changed
         self.failovers = 0
         self.last: Generation | None = None
-        """The last one that was answered."""
+        """The last answered request."""
 
     @override
     def record(self, generation: Generation) -> None:
@@ -41,10 +41,10 @@ class Counts(Recorder):
 
 
 class GatewayCoordinator(PoolCoordinator):
-    """The gateway's own."""
+    """The coordinator of the gateway's own entities."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway: Gateway) -> None:
-        """`gateway` is behind all of them."""
+        """`gateway` is the server shared by Home Assistant's port and the separate port."""
         super().__init__(hass, entry, entry.title)
         self.gateway = gateway
         self.counts = Counts(self.note)
@@ -63,7 +63,7 @@ class GatewayCoordinator(PoolCoordinator):
 
     @property
     def state(self) -> str:
-        """Whether requests are answered, and whether all that are switched on could do so."""
+        """One of GATEWAY_STATES: degraded if an enabled backend is not healthy."""
         if not self.gateway.enabled:
             return OFF
         states = {member.state for member in self._engine.pool if member.enabled}
@@ -73,12 +73,12 @@ class GatewayCoordinator(PoolCoordinator):
 
     @property
     def active(self) -> int:
-        """Requests that are being answered, or wait for a backend."""
+        """Number of requests that are running or wait for a backend."""
         return self._engine.limiter.active
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for their turn, at the gateway or at a backend."""
+        """Number of requests in the queues of the gateway and its backends."""
         return self._engine.limiter.waiting + sum(member.limiter.waiting for member in self._engine.pool)
 
     @callback
@@ -90,18 +90,18 @@ class GatewayCoordinator(PoolCoordinator):
 
 
 class BackendCoordinator(MemberCoordinator):
-    """Follows a backend of the gateway: a server, a cloud, or an agent of this Home Assistant."""
+    """Follows a backend of the gateway: a server, a cloud service or an agent of this Home Assistant."""
 
     config_entry: ConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSubentry, device_id: str) -> None:
-        """`device_id` is the device registry's."""
+        """`device_id` is the backend's id in the device registry."""
         super().__init__(hass, entry, subentry.title, subentry.subentry_id)
         self.subentry_id = subentry.subentry_id
         self.is_agent = subentry.subentry_type == SUBENTRY_HOME_AGENT
         self.device_id = device_id
         self.subentry = subentry
-        """As it is shown."""
+        """The subentry, with the current title and options."""
         self._shown_version: str | None = None
 
     @property
@@ -141,10 +141,10 @@ class BackendCoordinator(MemberCoordinator):
 
 
 class BackendCoordinators:
-    """One for each of the gateway's backends, with a device, as the entry's subentries are."""
+    """The coordinators and devices of the gateway's backends, in sync with the entry's subentries."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, gateway_device_id: str) -> None:
-        """None before `apply`."""
+        """There are no coordinators before `apply`."""
         self._hass = hass
         self._entry = entry
         self._gateway_device_id = gateway_device_id
@@ -152,12 +152,12 @@ class BackendCoordinators:
         self._listeners: list[Callable[[BackendCoordinator], None]] = []
 
     def __iter__(self) -> Iterator[BackendCoordinator]:
-        """Those that there are."""
+        """The current coordinators."""
         return iter(tuple(self._running.values()))
 
     @callback
     def listen(self, listener: Callable[[BackendCoordinator], None]) -> Callable[[], None]:
-        """Call `listener` with each that there is, and with each that comes. Returns what ends it."""
+        """Call `listener` with each present and future coordinator; returns a function that unsubscribes."""
         self._listeners.append(listener)
         for coordinator in self:
             listener(coordinator)
@@ -165,7 +165,7 @@ class BackendCoordinators:
 
     @callback
     def apply(self) -> None:
-        """Make it so. What Home Assistant keeps of a subentry that is gone goes with that."""
+        """Add, update and remove coordinators by the subentries. Home Assistant removes a removed subentry's device itself."""
         wanted = {
             key: subentry
             for key, subentry in self._entry.subentries.items()
@@ -181,7 +181,7 @@ class BackendCoordinators:
 
     @callback
     def close(self) -> None:
-        """End them all."""
+        """Close all coordinators."""
         for coordinator in self:
             coordinator.close()
         self._running.clear()

@@ -1,4 +1,4 @@
-"""What the gateway answers with beside the providers that have entries of their own: its subentries' backends and agents."""
+"""`GatewayMembers`: the backends and Home Assistant agents of the gateway's subentries as members of the pool."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,12 +23,12 @@ from .backend_storage import config_of
 from .session import GatewaySession
 
 ASSIST_ID = "assist"
-"""The backend that is Home Assistant's default agent where no subentry is: every home has it, and it needs no LLM."""
+"""Id of the backend for Home Assistant's default agent, which exists without a subentry, since it needs no LLM."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Agent:
-    """An agent as its subentry has it. Equal ones are the same backend."""
+    """An agent by its subentry. Equal values need no new backend."""
 
     info: BackendInfo
     entity_id: str | None
@@ -36,10 +36,10 @@ class _Agent:
 
 
 class GatewayMembers:
-    """Keeps them in the engine, as the entry's subentries want them, until `close`."""
+    """Keeps the members in sync with the entry's subentries, from `apply` to `close`."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, engine: Engine) -> None:
-        """Nothing is in the engine before `apply`."""
+        """The engine has no members before `apply`."""
         self._hass = hass
         self._entry = entry
         self._engine = engine
@@ -50,18 +50,18 @@ class GatewayMembers:
         self._stop: Callable[[], None] | None = None
         self._ids: frozenset[str] = frozenset()
         self._refused: dict[str, None] = {}
-        """Those that refuse their keys, in the order in which the owner is asked for others."""
+        """Ids of the backends that refuse their keys, in the order of their reauthentication flows."""
         self._confirming: set[str] = set()
-        self._watch = HealthLoop(engine.pool, engine.checker, only=self._is_ours)
+        self._health_loop = HealthLoop(engine.pool, engine.checker, only=self._is_ours)
         self._lock = asyncio.Lock()
 
     def start(self) -> None:
-        """Begin to ask them again and again how they are, and the owner for another key where one refuses its own."""
-        self._watch.start()
+        """Start health checks and reauthentication flows."""
+        self._health_loop.start()
         self._stop = self._engine.pool.listen(self._on_pool)
 
     async def apply(self) -> None:
-        """Take over what the subentries say now. What is unchanged, and what is being answered, is not disturbed."""
+        """Add, replace and remove members by the subentries. Unchanged members and running requests are not affected."""
         async with self._lock:
             wanted = [config_of(subentry) for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)]
             agents = self._wanted_agents()
@@ -74,10 +74,10 @@ class GatewayMembers:
             self._energy.apply({backend.subentry_id: EnergyOptions.read(backend.data) for backend in backends})
 
     async def close(self) -> None:
-        """Take them out of the engine."""
+        """Remove all members from the engine."""
         if self._stop is not None:
             self._stop()
-        await self._watch.close()
+        await self._health_loop.close()
         self._energy.close()
         async with self._lock:
             await self._apply_agents({})
@@ -86,7 +86,7 @@ class GatewayMembers:
 
     @callback
     def _on_pool(self, _: object) -> None:
-        """A member changed its state: ask for a key where one of ours refuses its own, or withdraw that."""
+        """Start or abort reauthentication flows after a change of a member's state."""
         for backend_id in self._ids:
             member = self._engine.pool.get(backend_id)
             if member is None:
@@ -98,7 +98,7 @@ class GatewayMembers:
                 self._withdraw(backend_id)
 
     def _on_refusal(self, member: Member) -> None:
-        """Ask for a key, or where it was used without one have a check confirm that it wants one."""
+        """Start a reauthentication flow; for a backend without a key, a health check must confirm the refusal first."""
         subentry = self._entry.subentries.get(member.id)
         if reauth.is_certain(member, has_key=subentry is not None and CONF_API_KEY in subentry.data):
             self._refuse(member.id)
@@ -126,12 +126,12 @@ class GatewayMembers:
         self._ask()
 
     def _ask(self) -> None:
-        """Ask for the key of one after the other: an entry has one such flow at a time."""
+        """Start the flows one after another, since an entry has one reauthentication flow at a time."""
         for backend_id in self._refused:
             reauth.start(self._hass, self._entry, backend_id)
 
     def _is_ours(self, member: Member) -> bool:
-        """Providers with an entry of their own are asked by that."""
+        """Whether the member belongs to the gateway; others are checked by their own entries."""
         return member.id in self._ids
 
     def _wanted_agents(self) -> dict[str, _Agent]:

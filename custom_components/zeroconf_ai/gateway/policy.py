@@ -1,4 +1,4 @@
-"""The gateway's options → the rules of the routing."""
+"""The gateway's options → the routing policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +8,18 @@ from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS, ModelAlias, Policy, St
 
 
 def policy_of(options: Mapping[str, Any]) -> Policy:
-    """The owner's rules for the routing."""
-    usual = Policy()
+    """The routing policy of the gateway's options."""
+    default = Policy()
     return Policy(
-        strategy=_strategy(options.get(CONF_STRATEGY)) or usual.strategy,
+        strategy=_strategy(options.get(CONF_STRATEGY)) or default.strategy,
         virtual_models=virtual_models_of(options),
         cloud_fallback=options.get(CONF_CLOUD_FALLBACK, False),
-        retry_metered_timeouts=options.get(CONF_RETRY_METERED_TIMEOUTS, usual.retry_metered_timeouts),
+        retry_metered_timeouts=options.get(CONF_RETRY_METERED_TIMEOUTS, default.retry_metered_timeouts),
     )
 
 
 def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, ModelAlias]:
-    """The names that stand for others."""
+    """The model aliases, by name."""
     stored = options.get(CONF_VIRTUAL_MODELS)
     if stored is None:
         return DEFAULT_VIRTUAL_MODELS

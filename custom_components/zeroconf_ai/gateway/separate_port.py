@@ -1,4 +1,4 @@
-"""The gateway's own port beside Home Assistant's: the same paths, and Ollama's, for which that has no room."""
+"""The gateway's separate port: the paths of Home Assistant's port, and Ollama's, which conflict with Home Assistant's own."""
 
 import asyncio
 import errno
@@ -16,31 +16,31 @@ from ..core.server.gateway import Gateway
 _LOGGER = logging.getLogger(__name__)
 
 OWN_PORT_CLOSED = "own_port_closed"
-"""The repair for a port that cannot be opened."""
+"""The repair issue for a port that cannot be opened."""
 _RETIRE_SECONDS = 600.0
-"""How long requests that run on a port may go on when another one takes its place."""
+"""How long running requests may continue on a port that is replaced."""
 _CLOSE_SECONDS = 5.0
 _EVERYWHERE: tuple[str | None, ...] = (None,)
 """All addresses of this machine."""
 
 
 class SeparatePort:
-    """Serves a gateway on the port that its owner chose, as long as there is one."""
+    """Serves a gateway on the configured port, if any."""
 
     def __init__(self, hass: HomeAssistant, gateway: Gateway) -> None:
-        """Nothing is served before `apply`."""
+        """No port is open before `apply`."""
         self._hass = hass
         self._gateway = gateway
         self._runner: web.AppRunner | None = None
         self._wanted: int | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self.port: int | None = None
-        """The one that is open."""
+        """The open port, or None."""
 
     async def apply(self, wanted: int | None) -> None:
-        """Serve on that port from now on, or on none. What runs on the former one goes on.
+        """Serve on the port `wanted`, or on none. Requests that run on the former port continue.
 
-        Where it cannot be opened, a repair says so, and the gateway goes on on Home Assistant's own port alone.
+        If the port cannot be opened, a repair issue is created, and the gateway is served on Home Assistant's port only.
         """
         if wanted == self.port == self._wanted:
             return
@@ -62,7 +62,7 @@ class SeparatePort:
         self._runner, self.port = runner, wanted
 
     async def close(self) -> None:
-        """Close it. What still runs is ended after a moment: the gateway is drained before."""
+        """Close the port. Remaining requests are cancelled after a few seconds; the gateway is drained before."""
         self._retire()
         ir.async_delete_issue(self._hass, DOMAIN, OWN_PORT_CLOSED)
         if self._retiring:
@@ -72,7 +72,7 @@ class SeparatePort:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _retire(self) -> None:
-        """Open no new connections there, and let go of it when the last request has ended."""
+        """Accept no new connections, and close the runner when the last request has ended."""
         runner, self._runner, self.port = self._runner, None, None
         if runner is not None:
             task = self._hass.async_create_background_task(runner.cleanup(), name=f"{DOMAIN} close port")
@@ -81,7 +81,7 @@ class SeparatePort:
 
     def _report(self, port: int, err: OSError) -> None:
         reason = "another program uses it" if err.errno == errno.EADDRINUSE else "the system does not allow it"
-        _LOGGER.warning("The gateway's own port %d cannot be opened: %s", port, err)
+        _LOGGER.warning("The gateway's separate port %d cannot be opened: %s", port, err)
         ir.async_create_issue(
             self._hass,
             DOMAIN,

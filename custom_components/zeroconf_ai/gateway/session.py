@@ -1,7 +1,7 @@
-"""The gateway's own connections to its backends.
+"""The gateway's HTTP session for its backends.
 
-Home Assistant's shared session has a hundred for each host: the hundred and first stream of one backend would wait for another to
-end, unseen by the queues that say who goes first and how long it takes.
+Home Assistant's shared session is limited to a hundred connections per host, so further streams of a backend would wait outside
+the gateway's queues, which know priorities and estimated waits.
 """
 
 import aiohttp
@@ -13,15 +13,14 @@ from homeassistant.util.ssl import client_context
 
 
 class GatewaySession:
-    """A session with as many connections as are asked for, and with names resolved as everywhere in Home Assistant."""
+    """A session without a connection limit, with Home Assistant's name resolution."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Nothing is connected yet."""
         self._resolver = HassAsyncDNSResolver(async_zeroconf=zeroconf.async_get_async_zeroconf(hass))
         connector = HomeAssistantTCPConnector(limit=0, ssl=client_context(), resolver=self._resolver)
         self.session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
-        """Cut off what is still connected."""
+        """Close all connections."""
         await self.session.close()
         await self._resolver.real_close()

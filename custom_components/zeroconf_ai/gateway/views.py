@@ -1,11 +1,10 @@
-"""The gateway's paths on Home Assistant's own port.
+"""The gateway's paths on Home Assistant's port.
 
-They are registered once, when a gateway is first set up, and stay: Home Assistant knows no way to take a path back. Which gateway
-answers is looked up with every request; without one, they say so. All errors are returned and none is raised: an HTTPUnauthorized
-would count as a failed login, and ban the caller's address from the whole of Home Assistant.
+They are registered when a gateway is first set up and stay, because Home Assistant cannot unregister paths. Each request looks up
+the running gateway; without one, the answer is an error. Errors are returned, not raised: an HTTPUnauthorized would count as a
+failed login and ban the client's address from Home Assistant.
 
-A request goes through Home Assistant's middlewares, but not through the wrapper of its views, whose answer while it stops is
-empty.
+Requests pass Home Assistant's middlewares, but not the wrapper of its views, which sends empty responses during a shutdown.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +31,9 @@ from ..core.server.gateway import Gateway
 
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")
 _OWN_KEYS: Final = "zai_"
-"""What a key of the gateway begins with, and no token of Home Assistant does."""
+"""The prefix of the gateway's API keys; Home Assistant's tokens begin differently."""
 _RETRY_SECONDS: Final = 60.0
-"""When to come back where no gateway is running."""
+"""`Retry-After` without a running gateway."""
 _ALL_ELSE: Final = ("/v1", "/v1/{path:.*}")
 
 
@@ -57,7 +56,7 @@ class GatewayView(HomeAssistantView):
     cors_allowed = False
 
     def __init__(self, find_gateway: Callable[[], Gateway | None], path: str, routes: Sequence[Route] = ()) -> None:
-        """`routes` share the path; without any, there is nothing."""
+        """`routes` are the routes of the path; without any, the path does not exist (404)."""
         self.url = path
         self.name = f"{DOMAIN}:{path}"
         self._find_gateway = find_gateway
@@ -67,7 +66,7 @@ class GatewayView(HomeAssistantView):
 
     @override
     def register(self, hass: HomeAssistant, app: web.Application, router: web.UrlDispatcher) -> None:
-        """Take every method: those that are none of this path's are to be refused in its own shape."""
+        """Register all methods, so that unsupported ones get an error in the path's error format."""
         router.add_route(hdrs.METH_ANY, self.url or "", self.handle)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -77,7 +76,7 @@ class GatewayView(HomeAssistantView):
         if route is not None and gateway is not None:
             return await dispatch(gateway, route, request)
         if route is not None:
-            message = "This Home Assistant has no gateway running. Ask its owner to set it up, or try again in a minute."
+            message = "No gateway is running in this Home Assistant. Ask its owner to set it up, or try again in a minute."
             return begin(None, request, route.error_format).refuse(UnavailableError(message, retry_after=_RETRY_SECONDS))
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
@@ -85,14 +84,13 @@ class GatewayView(HomeAssistantView):
 
 
 class HomeUsers:
-    """Recognises the users of this Home Assistant by their access tokens, also where its own middlewares have not looked."""
+    """Identifies users of this Home Assistant by their access tokens, also on the separate port."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """The users and their tokens are those of `hass`."""
         self._hass = hass
 
     def __call__(self, request: web.Request) -> HomeUser | None:
-        """Whose token a request carries, if it is one that may be used from where it comes."""
+        """The user whose access token the request has; None without a valid token, or if the user may not log in from there."""
         if request.get(KEY_AUTHENTICATED):
             user = request[KEY_HASS_USER]
             return HomeUser(user.id, user.name or "", user.is_admin)
@@ -106,11 +104,11 @@ class HomeUsers:
 
 
 async def is_active_user(hass: HomeAssistant, user_id: str) -> bool:
-    """Whether there is such a user, who is not deactivated."""
+    """Whether the user exists and is active."""
     user = await hass.auth.async_get_user(user_id)
     return user is not None and user.is_active
 
 
 def came_by_cloud(hass: HomeAssistant, request: web.Request) -> bool:
-    """Whether a request came through Home Assistant Cloud, which makes it look like one of this machine."""
+    """Whether a request came through Home Assistant Cloud, in which case it has a local address."""
     return KEY_AUTHENTICATED in request and is_cloud_connection(hass)

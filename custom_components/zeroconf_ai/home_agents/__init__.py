@@ -1,1 +1,1 @@
-"""Home Assistant's own agents as backends of the gateway."""
+"""Home Assistant's conversation agents and AI tasks as backends of the gateway."""

@@ -1,11 +1,10 @@
-"""Home Assistant's own agents as a backend: any conversation agent or AI task entity is a model of the gateway.
+"""Backends for Home Assistant's agents: a conversation agent or AI task entity is a model of the gateway.
 
-`homeassistant/assist` is the agent that every home has; it needs no LLM. Others are `homeassistant/` and their object id.
+`homeassistant/assist` is Home Assistant's default agent, which needs no LLM. Others are `homeassistant/` and their object id.
 
-An agent acts with the rights of the user on whose behalf it is asked: Home Assistant checks that user's permissions whenever an
-agent calls an action on entities (reading a state it does not check). A request without a user is asked without one, which
-Home Assistant takes for one of its own: it may do everything that the agent may. Keys are made by the home's administrators; one
-that must not do everything needs a user.
+An agent acts with the permissions of the request's user, which Home Assistant checks when an agent calls an action on entities
+(not when it reads a state). A request without a user has all permissions, like requests of Home Assistant itself. API keys are
+created by administrators; a key with fewer permissions needs a user.
 """
 
 import asyncio
@@ -86,7 +85,7 @@ class AgentBackend(Backend):
     ) -> None:
         """`entity_id` is a conversation agent's or an AI task's; None is Home Assistant's default agent.
 
-        Of `timeouts` it takes `answer`, how long an agent may be silent: while its tools work, nothing is heard of it.
+        Of `timeouts`, only `answer` is used: the maximum time without output, which includes the agent's tool calls.
         """
         self._hass = hass
         self._info = info
@@ -118,13 +117,15 @@ class AgentBackend(Backend):
         if request.kind is Kind.EMBEDDINGS:
             raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
         if request.model != self._model.id:
-            message = f"There is no model {request.model} here; there is {self._model.id}."
+            message = f"There is no model {request.model}, only {self._model.id}."
             raise NotFoundError(message, code="model_not_found", param="model")
         call = _current_call.get()
         if call is not None or request.inside:
             if call is not None:
                 call.looped = True
-            raise LoopDetectedError(f"An agent of this home asks for {self._model.id}, which is one too. Choose another model.")
+            raise LoopDetectedError(
+                f"An agent of this Home Assistant requests {self._model.id}, which is another one. Choose another model."
+            )
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))
         return await self._chat(request)
@@ -151,37 +152,39 @@ class AgentBackend(Backend):
             there = async_get_agent(self._hass, self._entity_id) is not None
         if not there:
             raise UpstreamConnectionError(
-                f"There is no {self._entity_id} in this Home Assistant any more. Choose another agent in the gateway's settings."
+                f"{self._entity_id} no longer exists in this Home Assistant. Choose another agent in the gateway's settings."
             )
         state = self._hass.states.get(self._entity_id)
         if state is not None and state.state == STATE_UNAVAILABLE:
-            raise UpstreamConnectionError(f"{self._entity_id} is unavailable. See what its integration says in Home Assistant.")
+            raise UpstreamConnectionError(f"{self._entity_id} is unavailable. Check its integration in Home Assistant.")
 
     async def _context(self, request: Request) -> Context:
         """The context with the user of the request. Raises InvalidRequestError for a deleted or inactive user."""
         if request.user_id is not None:
             user = await self._hass.auth.async_get_user(request.user_id)
             if user is None or not user.is_active:
-                message = "The Home Assistant user in whose name this key asks is gone or not active. Use another key."
+                message = "The Home Assistant user of this API key was deleted or is not active. Use another key."
                 raise InvalidRequestError(message, code="user_inactive")
         return Context(user_id=request.user_id)
 
     def _acquire(self, prompt: Prompt) -> Callable[[], None]:
         """Count a running request; returns its release. Raises LoopDetectedError or UnavailableError at a limit."""
-        words = hash((prompt.text, prompt.earlier))
+        prompt_hash = hash((prompt.text, prompt.earlier))
         if self._running.total() >= MAX_RUNNING:
-            message = f"{self._info.name} answers {MAX_RUNNING} requests already."
+            message = f"{self._info.name} is already running {MAX_RUNNING} requests."
             raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=1.0)
-        own = self._entity_id == conversation.HOME_ASSISTANT_AGENT  # asks nobody
-        if not own and self._running[words] >= MAX_IDENTICAL:
-            message = f"{self._info.name} is asked the same again while it answers: it seems to use this gateway itself."
+        uses_model = self._entity_id != conversation.HOME_ASSISTANT_AGENT
+        if uses_model and self._running[prompt_hash] >= MAX_IDENTICAL:
+            message = (
+                f"{self._info.name} receives the same prompt repeatedly while it answers: it seems to use this gateway itself."
+            )
             raise LoopDetectedError(message)
-        self._running[words] += 1
+        self._running[prompt_hash] += 1
 
         def release() -> None:
-            self._running[words] -= 1
-            if not self._running[words]:
-                del self._running[words]
+            self._running[prompt_hash] -= 1
+            if not self._running[prompt_hash]:
+                del self._running[prompt_hash]
 
         return release
 
@@ -244,7 +247,7 @@ class AgentAnswer(Answer):
                 async with asyncio.timeout(self._silence):
                     delta = await self._deltas_queue.get()
             except TimeoutError:
-                raise UpstreamTimeoutError(f"{self._name} said nothing for {self._silence:g} s") from None
+                raise UpstreamTimeoutError(f"{self._name} sent nothing for {self._silence:g} s") from None
             if delta is None:
                 break
             self._message.add(delta)
@@ -253,17 +256,19 @@ class AgentAnswer(Answer):
             raise UnavailableError("Home Assistant is stopping.", retry_after=60.0)
         failure = self._task.exception()
         if failure is not None and self._call.looped:
-            raise LoopDetectedError(f"{self._name} asked this gateway for an agent of this home in turn.") from failure
+            raise LoopDetectedError(
+                f"{self._name} requested another agent of this Home Assistant from this gateway."
+            ) from failure
         if failure is not None:
             raise failure
 
     def _usage(self) -> Usage:
         """The usage that the agent reported, else an estimate by length."""
-        told = self._task.result()
-        if told is not None:
-            return told
-        said = len(self._message.content) + len(self._message.reasoning)
-        return Usage(self._request.estimated_prompt_tokens, -(-said // CHARACTERS_PER_TOKEN))
+        usage = self._task.result()
+        if usage is not None:
+            return usage
+        characters = len(self._message.content) + len(self._message.reasoning)
+        return Usage(self._request.estimated_prompt_tokens, -(-characters // CHARACTERS_PER_TOKEN))
 
 
 def follow_renames(hass: HomeAssistant, entry: ConfigEntry) -> CALLBACK_TYPE:

@@ -1,7 +1,7 @@
-"""One question to an agent of this Home Assistant, from asking it to its last word.
+"""One call of a conversation agent or AI task of this Home Assistant.
 
-Whatever it does in the home meanwhile it does itself, with the rights of the user for whom it is asked; the caller hears its
-words alone. A question is asked in a task of its own: Home Assistant keeps the chat session in context variables of the task.
+The agent runs its own tools with the permissions of the request's user; the caller receives only its text. Each call runs in its
+own task, because Home Assistant stores the chat session in context variables of the task.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ from .prompt import Prompt, Structure
 
 _LOGGER = logging.getLogger(__name__)
 
-_SEE_LOG = "Home Assistant's log says why"
+_SEE_LOG = "see Home Assistant's log"
 _REASON_CHARACTERS = 300
 """Characters kept of an agent's error message."""
 
@@ -96,7 +96,7 @@ class Converse:
                     result = await agent.async_process(question)
             except HomeAssistantError as err:
                 failure = str(err)
-            except Exception:  # an agent may be of any integration
+            except Exception:  # other integrations may raise anything
                 _LOGGER.exception("%s failed", self.name)
                 failure = _SEE_LOG
             else:
@@ -109,13 +109,15 @@ class Converse:
             if not listener.has_content:
                 listener.add_message(speech)
         elif speech and self.agent_id == conversation.HOME_ASSISTANT_AGENT:
-            listener.add_message(speech)  # Assist says it too
+            listener.add_message(speech)  # as in Assist
         elif acted:
-            # Another one that was asked in its place would do everything twice.
-            _LOGGER.warning("%s failed after it had acted: %s", self.name, _redacted(failure))
+            # A failover to another agent would run the actions twice.
+            _LOGGER.warning("%s failed after it had called tools: %s", self.name, _redacted(failure))
             listener.add_message(await async_sentence(self.hass, STREAM_BROKEN, question.language))
         elif listener.has_content:
-            raise StreamBrokenError(f"{self.name} broke its answer off", log_text=f"{self.name} broke off: {_redacted(failure)}")
+            raise StreamBrokenError(
+                f"{self.name} failed during its answer", log_text=f"{self.name} failed during its answer: {_redacted(failure)}"
+            )
         else:
             raise _failed(self.name, failure)
         return _usage(trace)
@@ -160,8 +162,8 @@ class GenerateData:
         try:
             json.check_depth(data)
             return json_dumps(data)
-        except (json.DepthError, TypeError) as err:  # orjson's error for what is not JSON is a TypeError
-            message = f"{self.name} gave data that cannot be given as JSON"
+        except (json.DepthError, TypeError) as err:  # orjson raises TypeError
+            message = f"{self.name} returned data that cannot be converted to JSON"
             raise UpstreamError(message, log_text=f"{message}: {_redacted(str(err))}") from None
 
 
@@ -193,7 +195,7 @@ class _DeltaListener:
         self._add(text)
 
     def _add(self, content: str) -> None:
-        # What it says after it used a tool is a new message: the two must not run into each other.
+        # The text after a tool call is a new message, so it begins a new paragraph.
         self._on_delta(Delta(content=f"\n\n{content}" if self._paused else content))
         self.has_content, self._paused = True, False
 
@@ -221,7 +223,7 @@ def _end_session(hass: HomeAssistant, conversation_id: str) -> None:
 def _usage(trace: ConversationTrace) -> Usage | None:
     """The tokens that the agent reported to the trace, over all rounds; None if it reported none."""
     used: Usage | None = None
-    # The trace's own way to read it copies every prompt and tool.
+    # The trace's public method copies all prompts and tools.
     for event in getattr(trace, "_events", ()):
         stats = mapping(mapping(event.data).get("stats"))
         if not stats:
@@ -238,4 +240,4 @@ def _failed(name: str, why: str) -> UpstreamError:
 
 def _redacted(text: str) -> str:
     """An agent's error message for the log, without secrets."""
-    return redact(text)[:_REASON_CHARACTERS] or "it does not say why"
+    return redact(text)[:_REASON_CHARACTERS] or "no details"

@@ -1,4 +1,4 @@
-"""What an agent of this Home Assistant is asked: a chat of OpenAI's, read as a sentence with what was said before it."""
+"""Conversion of a chat completion to the prompt of an agent of this Home Assistant: last user message, history, structure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _INSTRUCTIONS = frozenset({"system", "developer"})
 _SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Result of a tool", "function": "Result of a tool"}
 _MAX_DEPTH = 50
 _MAX_NODES = 10_000
-"""Definitions that refer to others twice double the schema with each level."""
+"""Maximum size of an expanded schema, since definitions that contain others twice double it with each level."""
 _JSON_ONLY = "Answer with nothing but a JSON object."
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing that was said. `role` is one of OpenAI's, but none of those that instruct."""
+    """One message. `role` is one of OpenAI's except system and developer."""
 
     role: str
     text: str
@@ -34,7 +34,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked (`text`), what was said before it, and how it is to be answered."""
+    """The last user message (`text`), earlier messages, instructions and language."""
 
     text: str
     earlier: tuple[Turn, ...] = ()
@@ -42,7 +42,7 @@ class Prompt:
     language: str | None = None
 
     def history(self, agent_id: str) -> list[conversation.UserContent | conversation.AssistantContent]:
-        """What was said before, for a chat log. What a client's tools gave is told as the user's words."""
+        """The earlier messages for a chat log. Results of a client's tools become user messages."""
         contents: list[conversation.UserContent | conversation.AssistantContent] = []
         for turn in self.earlier:
             if turn.role == "assistant":
@@ -53,7 +53,7 @@ class Prompt:
         return contents
 
     def instructions(self, *, json_only: bool = False) -> str:
-        """All of it as one text, for a task: those are asked without a history."""
+        """Everything as one text, for AI tasks, which have no history."""
         parts = [self.system] if self.system else []
         if self.earlier:
             parts += [f"{_SPEAKERS[turn.role]}: {turn.text}" for turn in (*self.earlier, Turn("user", self.text))]
@@ -64,19 +64,19 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The data that is asked for: any JSON object where there is no schema."""
+    """The requested structure; without a schema, any JSON object."""
 
     name: str
     schema: vol.Schema | None = None
 
 
 def read_prompt(request: Request) -> Prompt:
-    """Read a chat. Raises InvalidRequestError for what an agent cannot take: tools, media, no last word of a user's."""
+    """Convert a chat. Raises InvalidRequestError for tools, media, or a last message that is not the user's."""
     body = request.body
     if body.get("tools"):
-        raise InvalidRequestError("This agent uses the tools of its home and takes none: leave 'tools' out.", param="tools")
+        raise InvalidRequestError("This agent uses Home Assistant's tools only: omit 'tools'.", param="tools")
     if (body.get("n") or 1) > 1:
-        raise InvalidRequestError("An agent gives one answer to one question: 'n' must be 1.", param="n")
+        raise InvalidRequestError("Agents give one answer per request: 'n' must be 1.", param="n")
     system: list[str] = []
     turns: list[Turn] = []
     for index, message in enumerate(body["messages"]):
@@ -86,14 +86,14 @@ def read_prompt(request: Request) -> Prompt:
         elif text:
             turns.append(Turn(message["role"], text))
     if not turns or turns[-1].role != "user":
-        raise InvalidRequestError("The last message must be a user's, with some text in it.", param="messages")
+        raise InvalidRequestError("The last message must be a user message with text.", param="messages")
     language = mapping(body.get("metadata")).get("language")
     plain = isinstance(language, str) and _LANGUAGE.fullmatch(language) is not None
     return Prompt(turns[-1].text, tuple(turns[:-1]), "\n\n".join(system) or None, language if plain else None)
 
 
 def read_structure(body: Mapping[str, Any]) -> Structure | None:
-    """What `response_format` asks for; None where text will do. Raises InvalidRequestError for a schema that cannot be used."""
+    """Convert `response_format`; None for text. Raises InvalidRequestError for an unsupported schema."""
     wanted = mapping(body.get("response_format"))
     if wanted.get("type") == "json_object":
         return Structure("answer")
@@ -108,12 +108,12 @@ def read_structure(body: Mapping[str, Any]) -> Structure | None:
     try:
         structure = _with_plain_numbers(from_json_schema(_Inliner(mapping(schema.get("$defs"))).inlined(schema, _MAX_DEPTH)))
     except (vol.SchemaError, ValueError) as err:
-        raise InvalidRequestError(f"{where} cannot be used here: {err}.", param="response_format") from None
+        raise InvalidRequestError(f"{where} is not supported: {err}.", param="response_format") from None
     return Structure(name if isinstance(name, str) and name else "answer", structure)
 
 
 class _Inliner:
-    """Puts what a schema refers to in the place of its references. Raises ValueError for a schema that grows too large by it."""
+    """Replaces the references of a schema by their definitions. Raises ValueError if the schema becomes too large."""
 
     def __init__(self, definitions: Mapping[str, Any]) -> None:
         """`definitions` are the schema's `$defs`."""
@@ -138,7 +138,7 @@ class _Inliner:
 
 
 def _with_plain_numbers(node: Any) -> Any:
-    """A schema with the plain types for JSON's numbers: those that were made from JSON are unknown to who makes JSON of them."""
+    """A schema with plain number types, because the converter to JSON does not know those made by the converter from JSON."""
     if isinstance(node, vol.Schema):
         return vol.Schema(_with_plain_numbers(node.schema), extra=node.extra)
     if isinstance(node, dict):
@@ -153,7 +153,7 @@ def _with_plain_numbers(node: Any) -> Any:
 
 
 def _text(content: object, where: str) -> str:
-    """A message's text, its parts joined. Raises InvalidRequestError for parts of another kind."""
+    """A message's text, its parts joined. Raises InvalidRequestError for parts that are not text."""
     if isinstance(content, str):
         return content.strip()
     return "\n".join(_texts(content if isinstance(content, list) else (), where)).strip()
@@ -162,6 +162,6 @@ def _text(content: object, where: str) -> str:
 def _texts(parts: Iterable[Mapping[str, Any]], where: str) -> Iterable[str]:
     for part in parts:
         if part["type"] not in ("text", "refusal"):
-            raise InvalidRequestError(f"{where}: agents of this home read text, no {part['type']}.", param="messages")
+            raise InvalidRequestError(f"{where}: agents accept only text, not {part['type']}.", param="messages")
         if isinstance(text := part.get(part["type"]), str):
             yield text

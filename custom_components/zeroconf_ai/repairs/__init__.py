@@ -26,7 +26,7 @@ type IssueData = dict[str, str | int | float | None]
 
 
 async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueData | None) -> RepairsFlow:
-    """The flow that mends an issue; only those whose issue carries data are fixable."""
+    """The fix flow of an issue; only issues with data are fixable."""
     if issue_id.startswith(IDENTITY_CHANGED):
         moved = (data or {}).get("question") in (PROVIDER_MOVED, CERTIFICATE_CHANGED)
         return ProviderMovedFlow(data or {}) if moved else IdentityChangedFlow(data or {})
@@ -38,7 +38,7 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: IssueD
 
 
 class ModelVanishedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Lets the owner choose another model for an agent whose model is gone."""
+    """Offers another model for an agent whose model no longer exists."""
 
     def __init__(self, issue: IssueData) -> None:
         """`issue`: `entry_id`, `subentry_id`."""
@@ -46,7 +46,7 @@ class ModelVanishedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         self._issue = issue
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Choose one."""
+        """Choose a model."""
         entry = _entry(self.hass, self._issue)
         subentry = entry.subentries.get(str(self._issue["subentry_id"])) if entry else None
         if entry is None or subentry is None:
@@ -67,19 +67,19 @@ class ModelVanishedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
 
 
 class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Lets the owner confirm that the provider which answers now is the one of the entry."""
+    """Asks for confirmation that the provider at the address replaces the entry's."""
 
     def __init__(self, issue: IssueData) -> None:
-        """`issue`: `entry_id` and what the entry takes over: `provider_id`, `service_name`, `base_url`, `fingerprint`."""
+        """`issue`: `entry_id` and the new data of the entry: `provider_id`, `service_name`, `base_url`, `fingerprint`."""
         super().__init__()
         self._issue = issue
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Go straight to the question."""
+        """Show the confirmation."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Ask, and whether the stored key may be shown to the new provider."""
+        """Ask for confirmation, and whether the stored key may be sent to the new provider."""
         entry, provider_id = _entry(self.hass, self._issue), str(self._issue["provider_id"])
         if entry is None:
             return self.async_abort(reason="gone")
@@ -92,7 +92,7 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             key = user_input.get(CONF_API_KEY)
             if key is None and user_input.get(CONF_KEEP_KEY):
                 key = entry.data.get(CONF_API_KEY)
-            data = self._taken_over(entry, key)
+            data = self._new_data(entry, key)
             endpoint = endpoint_of(data)
             try:
                 await survey(
@@ -111,14 +111,14 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             description_placeholders=placeholders,
         )
 
-    def _taken_over(self, entry: ProviderConfigEntry, key: str | None) -> dict[str, Any]:
-        """The entry's data with the new identity, and with no other key than this one."""
-        taken = (CONF_PROVIDER_ID, CONF_SERVICE_NAME, CONF_BASE_URL, CONF_FINGERPRINT)
-        data = {**entry.data, **{name: self._issue.get(name) for name in taken}, CONF_API_KEY: key}
+    def _new_data(self, entry: ProviderConfigEntry, key: str | None) -> dict[str, Any]:
+        """The entry's data with the new identity and `key`."""
+        identity = (CONF_PROVIDER_ID, CONF_SERVICE_NAME, CONF_BASE_URL, CONF_FINGERPRINT)
+        data = {**entry.data, **{name: self._issue.get(name) for name in identity}, CONF_API_KEY: key}
         return {name: value for name, value in data.items() if value is not None}
 
     def _dismiss_discovery(self, provider_id: str) -> None:
-        """It is no longer something new that was discovered."""
+        """Abort the discovery flows of the provider."""
         flows = self.hass.config_entries.flow
         for flow in flows.async_progress_by_handler(DOMAIN, match_context={"unique_id": provider_id}):
             flows.async_abort(flow["flow_id"])

@@ -1,4 +1,4 @@
-"""The ways out where a budget is spent: more money, a new start, or waiting until it renews."""
+"""Fix flow for an exceeded budget: raise it, reset it, or wait until it renews."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ _AMOUNT = NumberSelector(NumberSelectorConfig(min=0, max=LARGEST_BUDGET, step="a
 
 
 class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Lets the owner decide about a budget that is spent."""
+    """Offers to raise or reset an exceeded budget, or to wait."""
 
     def __init__(self, issue: dict[str, str | int | float | None]) -> None:
         """`issue`: `budget_id`."""
@@ -35,7 +35,7 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
 
     @property
     def _budgets(self) -> BudgetStore:
-        """Raises AbortFlow while there is no gateway."""
+        """The budget store. Raises AbortFlow without a gateway."""
         runtime = gateway_runtime(self.hass)
         if runtime is None:
             raise AbortFlow("gone")
@@ -43,7 +43,7 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
 
     @property
     def _state(self) -> BudgetState:
-        """Raises AbortFlow where the budget is no more."""
+        """The state of the budget. Raises AbortFlow if the budget was deleted."""
         try:
             return self._budgets.state(self._budget_id)
         except KeyError:
@@ -56,7 +56,7 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         return {name: Markdown(value) for name, value in shown.items()}
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """What to do."""
+        """Show the menu."""
         _ = self._state
         return self.async_show_menu(
             step_id="init", menu_options=["more", "reset", "wait"], description_placeholders=self._placeholders
@@ -86,15 +86,15 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         )
 
     async def _raise_to(self, budget: Budget, amount: int) -> None:
-        """Raises DatabaseError."""
+        """Set the budget's amount, in nano-units. Raises DatabaseError."""
         entry = gateway_entry(self.hass)
-        if self._budgets.get(budget.id) is None and entry is not None:  # the monthly limit in a backend's form
+        if self._budgets.get(budget.id) is None and entry is not None:  # the monthly limit in a backend's options
             store_monthly_limit(self.hass, entry, budget.subject, amount / NANO)
         else:
             await self._budgets.set(budget.scope, budget.subject or None, amount, budget.period)
 
     async def async_step_reset(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin anew within this period."""
+        """Reset the spent amount of this period."""
         _ = self._state
         try:
             await self._budgets.reset(self._budget_id)
@@ -105,7 +105,7 @@ class BudgetExceededFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         return self.async_create_entry(data={})
 
     async def async_step_wait(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Leave it as it is; that is not shown again until the next time that it is spent."""
+        """Ignore the issue until the budget is exceeded again."""
         ir.async_ignore_issue(self.hass, DOMAIN, self.issue_id, True)
         return self.async_abort(reason="waiting")
 

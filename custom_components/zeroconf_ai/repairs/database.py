@@ -1,4 +1,4 @@
-"""The way out where the gateway's database was lost: the owner confirms the loss."""
+"""Fix flow for a lost database: confirmation of the loss."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from ..markdown import Markdown, MarkdownFlow
 
 
 class DatabaseLostFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Says what is lost and what was rescued; then backends that cost money answer again."""
+    """Shows what was lost and rescued. After the confirmation, backends with costs are used again."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Go straight to the question."""
+        """Show the confirmation."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Ask for the confirmation."""
+        """Ask for confirmation."""
         runtime = gateway_runtime(self.hass)
         if runtime is None:
             return self.async_abort(reason="gone")

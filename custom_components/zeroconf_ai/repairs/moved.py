@@ -1,4 +1,4 @@
-"""The ways out where a provider is advertised at another address or with another certificate, and does not prove its identity."""
+"""Fix flow for a provider that is advertised at another address or with another certificate without proof of its identity."""
 
 from typing import Any
 
@@ -16,21 +16,21 @@ from ..flows.probe import Known, Problem, survey
 from ..markdown import MarkdownFlow, code
 
 MOST_REFUSED = 8
-"""Refused addresses that are kept of one provider."""
+"""Maximum number of refused addresses stored per provider."""
 
 
 class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
-    """Lets the owner accept what is advertised, or keep what was confirmed."""
+    """Offers to accept the advertised address or to keep the confirmed one."""
 
     def __init__(self, issue: dict[str, str | int | float | None]) -> None:
-        """`issue`: `entry_id` and what is advertised: `provider_id`, `service_name`, `base_url`, `fingerprint`."""
+        """`issue`: `entry_id` and the advertised data: `provider_id`, `service_name`, `base_url`, `fingerprint`."""
         super().__init__()
         self._issue = issue
         self._base_url = str(issue[CONF_BASE_URL])
 
     @property
     def _entry(self) -> ConfigEntry:
-        """Raises AbortFlow where the provider is no longer set up, or has another identity by now."""
+        """The provider's entry. Raises AbortFlow if it was removed or has another identity now."""
         entry = self.hass.config_entries.async_get_entry(str(self._issue["entry_id"]))
         if entry is None or entry.data.get(CONF_PROVIDER_ID) != self._issue[CONF_PROVIDER_ID]:
             raise AbortFlow("gone")
@@ -42,11 +42,11 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         return {"provider": entry.title, "address": code(self._base_url), "former": code(entry.data[CONF_BASE_URL])}
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """What to do."""
+        """Show the menu."""
         return self.async_show_menu(step_id="init", menu_options=["accept", "keep"], description_placeholders=self._placeholders)
 
     async def async_step_accept(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Use the advertised address. The stored key is sent there from now on: that is what the owner confirms."""
+        """Use the advertised address, to which the stored key will be sent."""
         entry, placeholders = self._entry, self._placeholders | {"reason": ""}
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -65,7 +65,7 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         )
 
     async def async_step_keep(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Keep what was confirmed, and do not ask about this address again."""
+        """Keep the confirmed address and store the advertised one as refused."""
         entry = self._entry
         refused = [url for url in entry.data.get(CONF_REFUSED, ()) if url != self._base_url]
         data = {**entry.data, CONF_REFUSED: [*refused, self._base_url][-MOST_REFUSED:]}
@@ -73,9 +73,9 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         return self.async_create_entry(data={})
 
     def _accepted(self, entry: ConfigEntry) -> dict[str, Any]:
-        """The entry's data with what is advertised."""
-        taken = {name: self._issue.get(name) for name in (CONF_BASE_URL, CONF_SERVICE_NAME, CONF_FINGERPRINT)}
+        """The entry's data with the advertised address."""
+        accepted = {name: self._issue.get(name) for name in (CONF_BASE_URL, CONF_SERVICE_NAME, CONF_FINGERPRINT)}
         refused = [url for url in entry.data.get(CONF_REFUSED, ()) if url != self._base_url]
-        advertised = names_public_host(self._base_url) or None  # the owner accepts the host, not an address of this home
-        data = {**entry.data, **taken, CONF_REFUSED: refused or None, CONF_ADVERTISED: advertised}
+        advertised = names_public_host(self._base_url) or None  # a public host must not resolve to a private address
+        data = {**entry.data, **accepted, CONF_REFUSED: refused or None, CONF_ADVERTISED: advertised}
         return {name: value for name, value in data.items() if value is not None}
