@@ -33,7 +33,7 @@ class Tool(llm.Tool):
         raise AssertionError("not called here")
 
 
-def test_tools_are_sorted_whatever_order_they_come_in() -> None:
+def test_tools_in_any_order_are_sorted_by_name() -> None:
     tools = [Tool("light__b"), Tool("light__a"), Tool("a__z")]
     listed = tools_to_json(tools, None)
     assert listed == tools_to_json(reversed(tools), None)
@@ -50,7 +50,7 @@ def test_tools_are_sorted_whatever_order_they_come_in() -> None:
         ("Nothing", "Nothing"),
     ],
 )
-def test_a_name_without_its_namespace_is_matched_only_where_it_is_clear(said: str, meant: str) -> None:
+def test_tool_name_without_namespace_is_matched_only_if_unambiguous(said: str, meant: str) -> None:
     assert match_tool_name(said, ["intent__HassTurnOn", "a__Get", "b__Get"]) == meant
 
 
@@ -64,18 +64,18 @@ def test_a_name_without_its_namespace_is_matched_only_where_it_is_clear(said: st
         ('```json\n{"a": 1}\n```', {"a": 1}),
     ],
 )
-def test_arguments_are_read_as_they_are_meant(written: str, meant: dict[str, int]) -> None:
+def test_arguments_in_tolerated_formats_are_parsed(written: str, meant: dict[str, int]) -> None:
     assert parse_arguments(written) == meant
 
 
 @pytest.mark.parametrize("written", ["{", "[1]", "7", "null", "turn it on"])
-def test_arguments_that_are_none_say_why(written: str) -> None:
+def test_arguments_that_are_invalid_raise_with_the_reason(written: str) -> None:
     with pytest.raises(ValueError, match="the arguments"):
         parse_arguments(written)
 
 
 @given(st.text())
-def test_no_text_makes_reading_arguments_or_data_fail_otherwise(text: str) -> None:
+def test_arguments_and_data_of_any_text_raise_only_value_errors(text: str) -> None:
     for read in (parse_arguments, lambda text: parse_structured(text, vol.Schema({}))):
         with suppress(ValueError):
             read(text)
@@ -97,7 +97,7 @@ def talk(turns: int) -> list[conversation.Content]:
 
 
 @given(turns=st.integers(1, 60), limit=st.integers(0, 25))
-def test_trimming_keeps_the_system_prompt_whole_turns_and_the_last_one(turns: int, limit: int) -> None:
+def test_history_trimmed_keeps_the_system_prompt_and_complete_turns(turns: int, limit: int) -> None:
     content = talk(turns)
     kept = trim_history(content, limit)
     assert kept[0] is content[0]
@@ -107,23 +107,23 @@ def test_trimming_keeps_the_system_prompt_whole_turns_and_the_last_one(turns: in
     assert users == turns if limit == 0 else 1 <= users <= max(1, limit)
 
 
-def test_trimming_leaves_the_beginning_alone_for_several_turns() -> None:
+def test_history_trimmed_keeps_its_beginning_for_several_turns() -> None:
     firsts = [trim_history(talk(turns), 10)[1] for turns in range(11, 16)]
     assert {first.content for first in firsts if isinstance(first, conversation.UserContent)} == {"Question 5"}
 
 
-def test_messages_are_in_openais_shape() -> None:
+def test_messages_of_a_chat_log_have_openais_format() -> None:
     messages = messages_to_json(talk(1), {})
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "assistant"]
     assert messages[2]["tool_calls"] == [{"id": "c0", "type": "function", "function": {"name": "look", "arguments": '{"at":0}'}}]
     assert messages[3] == {"role": "tool", "tool_call_id": "c0", "content": '{"data":{"seen":0},"error":false}'}
 
 
-def test_an_empty_system_prompt_is_left_out() -> None:
+def test_messages_empty_system_prompt_is_omitted() -> None:
     assert messages_to_json([conversation.SystemContent("")], {}) == []
 
 
-def test_a_nested_structure_is_strict_all_the_way_down() -> None:
+def test_structure_nested_is_strict_on_all_levels() -> None:
     structure = vol.Schema({vol.Required("rooms"): [vol.Schema({vol.Required("name"): str, vol.Optional("floor"): int})]})
     schema = structure_to_json(structure, llm.selector_serializer)
     room = schema["properties"]["rooms"]["items"]

@@ -112,7 +112,7 @@ def is_short_and_safe(run: Run, provider: FakeProvider) -> bool:
 
 
 @pytest.mark.parametrize("local_first", [True, False], ids=["local first", "model first"])
-async def test_voice_light_is_switched_off_while_every_model_is_down(
+async def test_voice_command_without_any_model_turns_the_light_off(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, assist: Ears, mouth: Mouth, words: Words, local_first: bool
 ) -> None:
     entry = await set_up_down(hass, provider, local_first=local_first)
@@ -124,7 +124,7 @@ async def test_voice_light_is_switched_off_while_every_model_is_down(
     assert [said for said, _, _ in mouth.asked] == [run.speech]
 
 
-async def test_voice_question_about_a_state_is_answered_while_every_model_is_down(
+async def test_voice_question_without_any_model_is_answered(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, assist: Ears, mouth: Mouth, words: Words
 ) -> None:
     entry = await set_up_down(hass, provider, local_first=True)
@@ -135,7 +135,7 @@ async def test_voice_question_about_a_state_is_answered_while_every_model_is_dow
     assert not kitchen.calls
 
 
-async def test_voice_what_nobody_understands_is_one_short_sentence_in_the_pipelines_language(
+async def test_voice_unrecognized_sentence_gets_one_sentence_in_the_pipelines_language(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, assist: Ears, mouth: Mouth, words: Words
 ) -> None:
     entry = await set_up_down(hass, provider)
@@ -146,7 +146,7 @@ async def test_voice_what_nobody_understands_is_one_short_sentence_in_the_pipeli
     assert [said for said, _, _ in mouth.asked] == [words.nobody]
 
 
-async def test_voice_answer_that_breaks_off_is_not_begun_anew_by_the_own_agent(
+async def test_voice_interrupted_answer_is_not_repeated_by_the_default_agent(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, assist: Ears, mouth: Mouth, words: Words
 ) -> None:
     async def dies(request: Any) -> Any:
@@ -163,7 +163,7 @@ async def test_voice_answer_that_breaks_off_is_not_begun_anew_by_the_own_agent(
     assert kitchen.state == "on"
 
 
-async def test_voice_that_spoke_already_says_that_the_answer_broke_off(
+async def test_voice_interrupted_answer_ends_with_the_error_sentence(
     hass: HomeAssistant, provider: FakeProvider, assist: Ears, mouth: Mouth, words: Words
 ) -> None:
     async def dies(request: Any) -> Any:
@@ -186,7 +186,7 @@ async def no_local_first(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await assist_pipeline.async_update_pipeline(hass, pipeline, prefer_local_intents=False)
 
 
-async def test_text_light_is_switched_off_and_the_trace_and_the_log_say_why_and_by_whom(
+async def test_text_command_without_any_model_is_traced_and_logged_with_the_reason(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await set_up_down(hass, provider)
@@ -202,7 +202,7 @@ async def test_text_light_is_switched_off_and_the_trace_and_the_log_say_why_and_
     assert f"{AGENT} got no answer" in caplog.text
 
 
-async def test_text_conversation_goes_on_with_the_model_after_the_own_agent_answered(
+async def test_text_conversation_after_a_fallback_continues_with_the_model(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
     entry = await set_up_down(hass, provider)
@@ -224,7 +224,7 @@ def conversation_id_of(run: Run) -> str:
     return found
 
 
-async def test_text_light_is_switched_off_by_an_agent_whose_provider_was_never_there(
+async def test_text_command_for_a_provider_that_never_answered_turns_the_light_off(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
     await provider.stop()
@@ -235,7 +235,7 @@ async def test_text_light_is_switched_off_by_an_agent_whose_provider_was_never_t
     assert (await by_text(hass, entry, words.question)).speech == words.nobody
 
 
-async def test_text_agent_with_the_option_off_asks_nobody_else(
+async def test_text_agent_with_the_fallback_disabled_returns_the_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
     entry = await set_up_down(hass, provider, local_fallback=False)
@@ -245,7 +245,7 @@ async def test_text_agent_with_the_option_off_asks_nobody_else(
     assert kitchen.state == "on"
 
 
-async def test_text_after_a_tool_ran_the_own_agent_is_not_asked(
+async def test_text_failure_after_a_tool_call_is_not_handed_to_the_default_agent(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
@@ -279,7 +279,7 @@ async def test_text_after_a_tool_ran_the_own_agent_is_not_asked(
     ],
 )
 @pytest.mark.parametrize("words", [SPOKEN["en"]], ids=["en"])
-async def test_text_every_failure_is_its_own_short_sentence_and_hands_over(
+async def test_text_failure_of_each_kind_has_a_sentence_and_falls_back(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words, answer: Any, sentence: str
 ) -> None:
     entry = make_entry(provider, subentries=[agent_data()], options={"first_token_timeout": 1})
@@ -294,7 +294,7 @@ async def test_text_every_failure_is_its_own_short_sentence_and_hands_over(
 
 
 @pytest.mark.parametrize("words", [SPOKEN["de"]], ids=["de"])
-async def test_service_answers_in_the_language_that_it_is_asked_in(
+async def test_service_with_a_language_answers_in_this_language(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:
     await set_up_down(hass, provider)

@@ -25,7 +25,7 @@ async def assist(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.usefixtures("assist")
-async def test_a_new_provider_can_be_talked_to_without_any_set_up(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_of_a_new_provider_is_created(hass: HomeAssistant, provider: FakeProvider) -> None:
     preferred = assist_pipeline.async_get_pipelines(hass)[0].id
     await set_up(hass, make_entry(provider))
     assert assistants(hass)["Test provider"] == AGENT
@@ -33,7 +33,7 @@ async def test_a_new_provider_can_be_talked_to_without_any_set_up(hass: HomeAssi
 
 
 @pytest.mark.usefixtures("assist")
-async def test_there_is_one_and_a_deleted_one_is_not_made_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_deleted_is_not_created_again(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     before = assistants(hass)
     await hass.config_entries.async_reload(entry.entry_id)
@@ -47,16 +47,14 @@ async def test_there_is_one_and_a_deleted_one_is_not_made_again(hass: HomeAssist
 
 
 @pytest.mark.usefixtures("assist")
-async def test_it_goes_with_its_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_of_a_removed_provider_is_deleted(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await hass.config_entries.async_remove(entry.entry_id)
     assert "Test provider" not in assistants(hass)
 
 
 @pytest.mark.usefixtures("assist")
-async def test_the_preferred_one_stays_and_goes_on_with_home_assistants_own_agent(
-    hass: HomeAssistant, provider: FakeProvider
-) -> None:
+async def test_assistant_preferred_changes_to_the_default_agent(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     hass.data[KEY_ASSIST_PIPELINE].pipeline_store.async_set_preferred_item(entry.data[CONF_ASSISTANT])
     await hass.config_entries.async_remove(entry.entry_id)
@@ -64,14 +62,14 @@ async def test_the_preferred_one_stays_and_goes_on_with_home_assistants_own_agen
 
 
 @pytest.mark.usefixtures("assist")
-async def test_a_provider_without_an_agent_gets_none(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_of_a_provider_without_agent_is_not_created(hass: HomeAssistant, provider: FakeProvider) -> None:
     before = assistants(hass)
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     assert assistants(hass) == before
     assert CONF_ASSISTANT not in entry.data
 
 
-async def test_without_assist_nothing_is_made(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_without_assist_is_not_created(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert CONF_ASSISTANT not in entry.data
     assert await hass.config_entries.async_remove(entry.entry_id)

@@ -59,7 +59,7 @@ async def kitchen(hass: HomeAssistant, provider: FakeProvider) -> Kitchen:
 @pytest.mark.parametrize(
     ("language", "done"), [("en", "Done."), ("de-AT", "Erledigt."), ("nb", "Ferdig."), ("zh-TW", "已完成。")]
 )
-async def test_agent_that_is_silent_after_its_tool_succeeded_has_done_it(
+async def test_agent_empty_answer_after_a_successful_tool_says_done(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, silence: list[dict[str, Any]], language: str, done: str
 ) -> None:
     provider.answers = [SWITCH, silence]
@@ -79,7 +79,7 @@ async def test_agent_that_is_silent_after_its_tool_succeeded_has_done_it(
     assert heard[-1] == {"role": "assistant", "content": done}, "a voice that speaks as it comes says it too"
 
 
-async def test_agent_goes_on_with_its_conversation_after_a_silent_answer(
+async def test_agent_conversation_after_an_empty_answer_continues(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [SWITCH, text(""), text("You are welcome.")]
@@ -89,7 +89,7 @@ async def test_agent_goes_on_with_its_conversation_after_a_silent_answer(
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
-async def test_agent_that_is_silent_after_its_tool_failed_has_not_done_it(
+async def test_agent_empty_answer_after_a_failed_tool_is_an_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [tool_call("intent__HassTurnOff", '{"name": "Attic light"}'), text("")]
@@ -99,7 +99,7 @@ async def test_agent_that_is_silent_after_its_tool_failed_has_not_done_it(
     assert len(provider.requests) == 2
 
 
-async def test_agent_that_corrected_its_call_and_is_silent_has_done_it(
+async def test_agent_empty_answer_after_a_corrected_call_says_done(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [tool_call("intent__HassTurnOff", '{"name": "Kit'), SWITCH, text("")]
@@ -107,7 +107,7 @@ async def test_agent_that_corrected_its_call_and_is_silent_has_done_it(
     assert (kitchen.state, len(provider.requests)) == ("off", 3)
 
 
-async def test_agent_that_is_silent_after_it_only_looked_has_not_answered(
+async def test_agent_empty_answer_after_a_read_only_tool_is_an_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [tool_call("homeassistant__GetLiveContext", "{}"), text("")]
@@ -116,7 +116,7 @@ async def test_agent_that_is_silent_after_it_only_looked_has_not_answered(
     assert len(provider.requests) == 2
 
 
-async def test_agent_whose_answer_was_cut_off_in_its_thoughts_is_not_taken_for_silent(
+async def test_agent_answer_truncated_during_reasoning_is_an_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [SWITCH, [delta(reasoning_content="And now"), delta(finish="length")]]
@@ -126,7 +126,7 @@ async def test_agent_whose_answer_was_cut_off_in_its_thoughts_is_not_taken_for_s
     assert len(provider.requests) == 2
 
 
-async def test_agent_that_spoke_before_its_tool_and_is_silent_after_it_confirms(
+async def test_agent_text_before_a_tool_and_an_empty_answer_says_done(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [[delta("I turn it off."), *SWITCH], text("")]
@@ -135,7 +135,7 @@ async def test_agent_that_spoke_before_its_tool_and_is_silent_after_it_confirms(
     assert len(provider.requests) == 2
 
 
-async def test_agent_streams_its_words_before_a_failure_and_the_failure_is_returned(
+async def test_agent_text_before_a_failure_is_streamed_and_the_failure_returned(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     async def dies(request: Any) -> Any:
@@ -151,7 +151,7 @@ async def test_agent_streams_its_words_before_a_failure_and_the_failure_is_retur
 
 
 @silences
-async def test_task_that_is_silent_after_its_tool_succeeded_has_an_empty_text(
+async def test_task_empty_answer_after_a_successful_tool_has_an_empty_text(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, silence: list[dict[str, Any]]
 ) -> None:
     provider.answers = [tool_call("test__lock", "{}"), silence]
@@ -164,7 +164,7 @@ async def test_task_that_is_silent_after_its_tool_succeeded_has_an_empty_text(
 
 
 @silences
-async def test_task_that_is_silent_without_having_done_anything_is_an_error(
+async def test_task_empty_answer_without_a_tool_is_an_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, silence: list[dict[str, Any]]
 ) -> None:
     provider.answers = [silence]
@@ -174,7 +174,7 @@ async def test_task_that_is_silent_without_having_done_anything_is_an_error(
     assert len(provider.requests) == 1
 
 
-async def test_task_that_is_silent_instead_of_giving_its_data_is_asked_once_more(
+async def test_task_empty_answer_instead_of_data_is_requested_again(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen
 ) -> None:
     provider.answers = [text(""), text('{"room": "Kitchen", "lamps": 3}')]
@@ -182,7 +182,7 @@ async def test_task_that_is_silent_instead_of_giving_its_data_is_asked_once_more
     assert len(provider.requests) == 2
 
 
-async def test_agent_without_tools_that_is_silent_is_asked_once(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_empty_answer_without_tools_is_requested_once(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[agent_data(llm_hass_api=[])]))
     provider.answers = [text("")]
     result = await say(hass, "Why is the sky blue?", agent=AGENT)

@@ -14,12 +14,12 @@ from homeassistant.core import HomeAssistant
 FILES = Path(spoken.__file__).parents[1] / "translations"
 
 
-def test_languages_are_those_that_have_a_file() -> None:
+def test_languages_equal_the_translation_files() -> None:
     assert sorted(path.stem for path in FILES.glob("*.json")) == sorted(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_file_of_each_language_has_every_sentence(language: str) -> None:
+def test_translation_of_each_language_has_every_sentence(language: str) -> None:
     texts = json.loads((FILES / f"{language}.json").read_text(encoding="utf-8"))
     sentences = {key: texts["exceptions"][key]["message"] for key in SENTENCES}
     assert len(set(sentences.values())) == len(SENTENCES)
@@ -56,11 +56,11 @@ def test_file_of_each_language_has_every_sentence(language: str) -> None:
         (None, None, "en"),
     ],
 )
-def test_nearest_language_of_a_tag(tag: str | None, country: str | None, nearest: str) -> None:
+def test_language_tag_is_matched_to_the_nearest_language(tag: str | None, country: str | None, nearest: str) -> None:
     assert nearest_language(tag, country) == nearest
 
 
-async def test_sentence_is_in_the_homes_language_where_none_is_named(hass: HomeAssistant) -> None:
+async def test_sentence_without_a_language_is_in_home_assistants(hass: HomeAssistant) -> None:
     hass.config.language = "sv"
     assert await async_done(hass, None) == "Klart."
     assert await async_sentence(hass, "all_failed", "fi") == "Valitettavasti tekoäly ei vastaa juuri nyt."

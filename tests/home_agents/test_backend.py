@@ -61,13 +61,13 @@ async def light(home: HomeAssistant) -> Lamp:
     return lamp
 
 
-def test_the_default_agent_is_called_assist_and_others_by_their_object_id() -> None:
+def test_agent_model_id_is_assist_or_the_object_id() -> None:
     assert model_of(None) == model_of("conversation.home_assistant") == "homeassistant/assist"
     assert model_of("ai_task.google_ai") == "homeassistant/google_ai"
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_assist_turns_the_light_on_without_any_llm(home: HomeAssistant, light: Lamp, stream: bool) -> None:
+async def test_assist_command_turns_the_light_on_without_an_llm(home: HomeAssistant, light: Lamp, stream: bool) -> None:
     agent = backend(home, None)
     message = await ask(agent, chat("Turn on the kitchen light", model="homeassistant/assist", stream=stream))
     assert light.is_on
@@ -75,12 +75,12 @@ async def test_assist_turns_the_light_on_without_any_llm(home: HomeAssistant, li
     assert message.finish_reason == "stop"
 
 
-async def test_what_assist_does_not_understand_is_said_as_assist_says_it(home: HomeAssistant) -> None:
+async def test_assist_unrecognized_command_returns_assists_sentence(home: HomeAssistant) -> None:
     message = await ask(backend(home, None), chat("Xyzzy", model="homeassistant/assist"))
     assert message.content == "Sorry, I couldn't understand that"
 
 
-async def test_a_user_who_may_only_look_cannot_switch_by_the_gateway(
+async def test_agent_request_of_a_read_only_user_cannot_control_entities(
     home: HomeAssistant, light: Lamp, hass_read_only_user: MockUser
 ) -> None:
     request = chat("Turn on the kitchen light", model="homeassistant/assist", user_id=hass_read_only_user.id)
@@ -89,9 +89,7 @@ async def test_a_user_who_may_only_look_cannot_switch_by_the_gateway(
     assert message.content != "Turned on the light"
 
 
-async def test_the_light_knows_in_whose_name_it_was_turned_on(
-    home: HomeAssistant, light: Lamp, hass_admin_user: MockUser
-) -> None:
+async def test_agent_request_of_a_user_sets_the_context(home: HomeAssistant, light: Lamp, hass_admin_user: MockUser) -> None:
     request = chat("Turn on the kitchen light", model="homeassistant/assist", user_id=hass_admin_user.id)
     await ask(backend(home, None), request)
     assert light.is_on
@@ -99,7 +97,7 @@ async def test_the_light_knows_in_whose_name_it_was_turned_on(
 
 
 @pytest.mark.parametrize("gone", [True, False])
-async def test_a_user_who_is_gone_or_deactivated_is_refused(
+async def test_agent_request_of_a_deleted_or_inactive_user_is_refused(
     home: HomeAssistant, tester: ScriptedAgent, hass_read_only_user: MockUser, gone: bool
 ) -> None:
     user_id = "11111111111111111111111111111111" if gone else hass_read_only_user.id
@@ -110,7 +108,7 @@ async def test_a_user_who_is_gone_or_deactivated_is_refused(
     assert tester.inputs == []
 
 
-async def test_the_agent_sees_the_conversation_and_the_instructions(
+async def test_agent_request_contains_history_and_instructions(
     home: HomeAssistant, tester: ScriptedAgent, hass_admin_user: MockUser
 ) -> None:
     tester.behave = says({"role": "assistant", "content": "Blue."})
@@ -140,13 +138,13 @@ async def test_the_agent_sees_the_conversation_and_the_instructions(
     ]
 
 
-async def test_a_language_that_is_none_is_not_taken(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_request_with_an_invalid_language_uses_the_default(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
     await ask(backend(home), chat(metadata={"language": "de; rm -rf"}))
     assert tester.inputs[0].language == home.config.language
 
 
-async def test_nothing_of_a_conversation_is_kept(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_request_leaves_no_chat_session(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
     agent = backend(home)
     await ask(agent, chat())
@@ -157,7 +155,7 @@ async def test_nothing_of_a_conversation_is_kept(home: HomeAssistant, tester: Sc
     assert home.data[conversation.chat_log.DATA_CHAT_LOGS] == {}
 
 
-async def test_words_and_thoughts_are_streamed_when_they_are_said(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_text_and_reasoning_are_streamed_immediately(home: HomeAssistant, tester: ScriptedAgent) -> None:
     go_on = asyncio.Event()
     tester.behave = says({"role": "assistant"}, {"thinking_content": "Hm."}, {"content": "First"}, go_on, {"content": " second"})
     answer = await backend(home).send(chat(stream=True, stream_options={"include_usage": True}))
@@ -181,7 +179,7 @@ async def test_words_and_thoughts_are_streamed_when_they_are_said(home: HomeAssi
     assert tail[0]["usage"]["total_tokens"] > 0
 
 
-async def test_what_the_agent_tells_of_its_tokens_is_the_usage(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_reported_tokens_are_the_usage(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
     tester.stats = {"input_tokens": 700, "output_tokens": 30, "cached_input_tokens": 600}
     used = (await ask(backend(home), chat())).usage
@@ -189,7 +187,7 @@ async def test_what_the_agent_tells_of_its_tokens_is_the_usage(home: HomeAssista
     assert (used.prompt_tokens, used.completion_tokens, used.cached_tokens) == (700, 30, 600)
 
 
-async def test_without_it_the_usage_is_estimated_by_length(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_without_reported_tokens_has_an_estimated_usage(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "y" * 41})
     used = (await ask(backend(home), chat("x" * 400))).usage
     assert used is not None
@@ -197,7 +195,7 @@ async def test_without_it_the_usage_is_estimated_by_length(home: HomeAssistant, 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_tools_of_the_agent_are_its_own_affair(home: HomeAssistant, tester: ScriptedAgent, stream: bool) -> None:
+async def test_agent_tool_calls_are_not_sent_to_the_client(home: HomeAssistant, tester: ScriptedAgent, stream: bool) -> None:
     tester.behave = uses_tool({"content": "It is on."})
     message = await ask(backend(home), chat(stream=stream))
     assert message.content == "Let me look.\n\nIt is on."
@@ -205,9 +203,7 @@ async def test_the_tools_of_the_agent_are_its_own_affair(home: HomeAssistant, te
     assert message.finish_reason == "stop"
 
 
-async def test_an_agent_that_failed_before_it_said_or_did_anything_is_an_upstream_that_failed(
-    home: HomeAssistant, tester: ScriptedAgent
-) -> None:
+async def test_agent_failure_before_any_output_is_an_upstream_error(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(failure=HomeAssistantError("The cloud wants sk-1234567890abcdef"))
     with pytest.raises(UpstreamError, match="The agent could not answer") as failed:
         await ask(backend(home), chat(stream=True))
@@ -215,7 +211,7 @@ async def test_an_agent_that_failed_before_it_said_or_did_anything_is_an_upstrea
     assert failed.value.log_text == "The agent failed: The cloud wants ***"
 
 
-async def test_an_agent_that_fails_in_mid_sentence_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_failure_during_the_answer_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "It"}, failure=HomeAssistantError("gone"))
     with pytest.raises(StreamBrokenError, match="failed during its answer") as failed:
         await ask(backend(home), chat(stream=True))
@@ -227,7 +223,7 @@ async def test_an_agent_that_fails_in_mid_sentence_breaks_the_stream(home: HomeA
 @pytest.mark.parametrize(
     ("language", "sentence"), [("en", "Sorry, the answer broke off."), ("de", "Die Antwort ist leider abgebrochen.")]
 )
-async def test_after_an_agent_has_acted_its_failure_is_said_so_that_nobody_acts_again(
+async def test_agent_failure_after_a_tool_call_is_a_sentence_without_failover(
     home: HomeAssistant, tester: ScriptedAgent, stream: bool, language: str, sentence: str
 ) -> None:
     tester.behave = uses_tool(failure=HomeAssistantError("The cloud is gone."))
@@ -235,14 +231,14 @@ async def test_after_an_agent_has_acted_its_failure_is_said_so_that_nobody_acts_
     assert message.content == f"Let me look.\n\n{sentence}"
 
 
-async def test_agent_that_returns_an_error_in_mid_sentence_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_error_result_during_the_answer_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "It"})
     tester.fails = intent.IntentResponseErrorCode.UNKNOWN
     with pytest.raises(StreamBrokenError, match="failed during its answer"):
         await ask(backend(home), chat(stream=True))
 
 
-async def test_a_mistake_in_an_agent_is_told_without_its_details(
+async def test_agent_exception_is_reported_without_details(
     home: HomeAssistant, tester: ScriptedAgent, caplog: pytest.LogCaptureFixture
 ) -> None:
     tester.behave = says(failure=ZeroDivisionError("secret"))
@@ -252,7 +248,7 @@ async def test_a_mistake_in_an_agent_is_told_without_its_details(
     assert "ZeroDivisionError: secret" in caplog.text
 
 
-async def test_an_error_that_the_agent_returns_is_a_failure(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_error_result_is_an_upstream_error(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.returns = intent.IntentResponse(language="en")
     tester.returns.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, "Error preparing LLM API")
     with pytest.raises(UpstreamError, match="could not answer") as failed:
@@ -260,7 +256,7 @@ async def test_an_error_that_the_agent_returns_is_a_failure(home: HomeAssistant,
     assert failed.value.log_text == "The agent failed: Error preparing LLM API"
 
 
-async def test_closing_the_answer_cancels_the_agents_work(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_answer_closed_cancels_the_agent(home: HomeAssistant, tester: ScriptedAgent) -> None:
     cancelled = asyncio.Event()
 
     async def works(_: conversation.ConversationInput, __: conversation.ChatLog) -> AsyncGenerator[Any]:
@@ -280,7 +276,7 @@ async def test_closing_the_answer_cancels_the_agents_work(home: HomeAssistant, t
     await answer.close()
 
 
-async def test_an_agent_that_stays_silent_is_given_up(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_without_output_times_out(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(asyncio.Event())
     with pytest.raises(UpstreamTimeoutError):
         await ask(backend(home, timeouts=Timeouts(answer=0.01)), chat())
@@ -296,7 +292,7 @@ async def test_an_agent_that_stays_silent_is_given_up(home: HomeAssistant, teste
         (chat({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}), "not image_url"),
     ],
 )
-async def test_what_an_agent_cannot_take_is_refused(
+async def test_agent_request_with_unsupported_content_is_refused(
     home: HomeAssistant, tester: ScriptedAgent, request_: Request, words: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=words):
@@ -304,21 +300,21 @@ async def test_what_an_agent_cannot_take_is_refused(
     assert tester.inputs == []
 
 
-async def test_a_legacy_completion_is_answered_as_text(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_text_completion_is_answered_as_text(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Blue"})
     answer = await backend(home).send(Request.parse(Kind.COMPLETION, {"model": MODEL, "prompt": "The sky is"}))
     assert json.loads(await answer.body())["choices"][0]["text"] == "Blue"
     await answer.close()
 
 
-async def test_neither_embeddings_nor_other_models_are_had_from_an_agent(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_request_for_embeddings_or_another_model_is_refused(home: HomeAssistant, tester: ScriptedAgent) -> None:
     with pytest.raises(NotFoundError):
         await backend(home).send(Request.parse(Kind.EMBEDDINGS, {"model": MODEL, "input": "x"}))
     with pytest.raises(NotFoundError, match=MODEL):
         await backend(home).send(chat(model="gpt"))
 
 
-async def test_health_follows_the_entity(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_health_follows_the_entity(home: HomeAssistant, tester: ScriptedAgent) -> None:
     agent = backend(home)
     assert (await agent.health()).status == "ok"
     (model,) = await agent.models()
@@ -338,7 +334,7 @@ async def test_health_follows_the_entity(home: HomeAssistant, tester: ScriptedAg
         await agent.send(chat())
 
 
-async def test_a_renamed_entity_is_followed(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_renamed_entity_is_followed(home: HomeAssistant, tester: ScriptedAgent) -> None:
     subentries = [
         ConfigSubentryData(data={CONF_ENTITY_ID: entity_id}, subentry_type=SUBENTRY_HOME_AGENT, title="A", unique_id=None)
         for entity_id in (ENTITY, "conversation.other")
@@ -355,7 +351,7 @@ async def test_a_renamed_entity_is_followed(home: HomeAssistant, tester: Scripte
     assert {item.data[CONF_ENTITY_ID] for item in entry.subentries.values()} == {"conversation.renamed", "conversation.other"}
 
 
-async def test_an_agent_that_asks_for_itself_is_told_of_the_loop(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_that_requests_itself_gets_a_loop_error(home: HomeAssistant, tester: ScriptedAgent) -> None:
     agent = backend(home)
     seen: list[ApiError] = []
 
@@ -376,12 +372,12 @@ async def test_an_agent_that_asks_for_itself_is_told_of_the_loop(home: HomeAssis
     assert len(seen) == len(tester.inputs) == 1
 
 
-async def test_a_request_of_the_homes_own_agents_is_not_for_an_agent(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_request_of_another_agent_is_refused(home: HomeAssistant, tester: ScriptedAgent) -> None:
     with pytest.raises(LoopDetectedError):
         await backend(home).send(chat(inside=True))
 
 
-async def test_an_agent_that_asks_this_gateway_by_a_detour_is_stopped(home: HomeAssistant, tester: ScriptedAgent) -> None:
+async def test_agent_that_uses_the_gateway_indirectly_is_stopped(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(asyncio.Event())
     agent = backend(home)
     answers = [await agent.send(chat("Hello")) for _ in range(MAX_IDENTICAL)]

@@ -28,7 +28,7 @@ async def home(hass: HomeAssistant, ready: None) -> HomeAssistant:
     return hass
 
 
-async def test_an_agent_of_this_integration_streams_through_the_engine(home: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_of_this_integration_streams_through_the_engine(home: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(home, make_entry(provider))
     provider.answers = [text("The sky", " is", " blue.")]
     engine = Engine(own_id="gateway")
@@ -44,7 +44,7 @@ async def test_an_agent_of_this_integration_streams_through_the_engine(home: Hom
     await engine.close()
 
 
-async def test_an_agent_of_this_integration_is_not_sent_back_to_the_agents(home: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_of_this_integration_is_not_routed_to_agents(home: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(home, make_entry(provider, subentries=[agent_data(model="auto")]))
     provider.answers = [text("From the model.")]
     engine = home.data[DATA].engine
@@ -65,9 +65,7 @@ SCHEMA = {
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_ai_task_gives_data_in_the_structure_that_is_asked_for(
-    home: HomeAssistant, provider: FakeProvider, stream: bool
-) -> None:
+async def test_ai_task_returns_data_in_the_requested_structure(home: HomeAssistant, provider: FakeProvider, stream: bool) -> None:
     await set_up(home, make_entry(provider))
     provider.answers = [[*text('{"lamps": 3, "rooms": [{"size": 7.5}]}')[:-1], usage(40, 9)]]
     wanted = {"type": "json_schema", "json_schema": {"name": "count_lamps", "schema": SCHEMA}}
@@ -86,7 +84,7 @@ async def test_an_ai_task_gives_data_in_the_structure_that_is_asked_for(
     assert home.data[chat_session.DATA_CHAT_SESSION] == {}
 
 
-async def test_an_ai_task_is_told_the_whole_conversation(home: HomeAssistant, provider: FakeProvider) -> None:
+async def test_ai_task_prompt_contains_the_conversation(home: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(home, make_entry(provider))
     provider.answers = [text('{"a": 1}')]
     request = chat(
@@ -103,7 +101,7 @@ async def test_an_ai_task_is_told_the_whole_conversation(home: HomeAssistant, pr
     )
 
 
-async def test_a_task_that_fails_is_an_upstream_that_failed(home: HomeAssistant, provider: FakeProvider) -> None:
+async def test_ai_task_failure_is_an_upstream_error(home: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(home, make_entry(provider))
     provider.answers = [[{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]]
     with pytest.raises(UpstreamError, match="The agent could not answer"):
@@ -125,13 +123,13 @@ DOUBLING = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range
         {"$ref": "#/$defs/0", "$defs": DOUBLING},
     ],
 )
-async def test_a_schema_that_cannot_be_used_is_refused(home: HomeAssistant, provider: FakeProvider, schema: Any) -> None:
+async def test_ai_task_unsupported_schema_is_refused(home: HomeAssistant, provider: FakeProvider, schema: Any) -> None:
     await set_up(home, make_entry(provider))
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     with pytest.raises(InvalidRequestError, match="schema"):
         await backend(home, TASK).send(chat(model=model_of(TASK), response_format=wanted))
 
 
-async def test_a_task_entity_that_is_gone_is_said_to_be_gone(home: HomeAssistant) -> None:
+async def test_ai_task_missing_entity_is_reported(home: HomeAssistant) -> None:
     with pytest.raises(UpstreamConnectionError, match=r"ai_task\.nobody no longer exists"):
         await backend(home, "ai_task.nobody").health()

@@ -85,7 +85,7 @@ async def test_vanished_model_is_replaced(hass: HomeAssistant, provider: FakePro
     assert issue_of(hass, issues.MODEL_VANISHED) is None
 
 
-async def test_vanished_model_of_an_unloaded_provider(
+async def test_vanished_model_of_an_unloaded_provider_offers_auto(
     hass: HomeAssistant, provider: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry = await vanish(hass, provider)
@@ -97,7 +97,7 @@ async def test_vanished_model_of_an_unloaded_provider(
     assert agent.data[CONF_MODEL] == "auto"
 
 
-async def test_vanished_model_of_an_agent_that_is_gone(
+async def test_vanished_model_of_a_removed_agent_aborts(
     hass: HomeAssistant, provider: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry = await vanish(hass, provider)
@@ -118,7 +118,7 @@ async def replaced(
     return entry, issue_of(hass, issues.IDENTITY_CHANGED)
 
 
-async def test_new_identity_is_taken_over_without_the_key(
+async def test_new_identity_is_accepted_without_the_key(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry, issue_id = await replaced(hass, provider, successor, **{CONF_API_KEY: "old", CONF_FINGERPRINT: "A" * 43})
@@ -146,7 +146,7 @@ async def test_new_identity_is_taken_over_without_the_key(
 
 
 @pytest.mark.parametrize(("fields", "key"), [({"keep_key": True}, "old"), ({"api_key": "new"}, "new")])
-async def test_key_of_a_new_identity_is_the_owners_choice(
+async def test_new_identity_with_the_stored_key_only_by_choice(
     hass: HomeAssistant,
     provider: FakeProvider,
     successor: FakeProvider,
@@ -167,7 +167,7 @@ async def test_key_of_a_new_identity_is_the_owners_choice(
     assert entry.data[CONF_API_KEY] == key
 
 
-async def test_yet_another_identity_is_refused(
+async def test_new_identity_with_another_id_is_refused(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry, issue_id = await replaced(hass, provider, successor)
@@ -184,7 +184,7 @@ async def test_yet_another_identity_is_refused(
     assert entry.unique_id == OTHER_ID
 
 
-async def test_identity_that_has_an_entry_of_its_own_is_not_taken_over(
+async def test_new_identity_with_its_own_entry_aborts(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry, issue_id = await replaced(hass, provider, successor)
@@ -194,7 +194,7 @@ async def test_identity_that_has_an_entry_of_its_own_is_not_taken_over(
     assert entry.unique_id == provider.id
 
 
-async def test_identity_of_an_entry_that_is_gone(
+async def test_new_identity_of_a_removed_entry_aborts(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry, issue_id = await replaced(hass, provider, successor)

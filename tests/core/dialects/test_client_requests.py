@@ -9,7 +9,7 @@ from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.dialects.responses import client_request as responses_client_request
 
 
-def test_only_sealed_thoughts_go_back() -> None:
+def test_thinking_blocks_only_signed_ones_are_translated() -> None:
     content = [
         {"type": "thinking", "thinking": "Another model's.", "signature": ""},
         {"type": "thinking", "thinking": "Hm.", "signature": "seal"},
@@ -24,7 +24,7 @@ def test_only_sealed_thoughts_go_back() -> None:
     assert back["messages"] == [{"role": "assistant", "content": "Yes", "reasoning_details": details}]
 
 
-def test_what_a_tool_shows_follows_in_the_users_message() -> None:
+def test_tool_result_media_follow_in_the_user_message() -> None:
     """Tool messages hold text alone at OpenAI, and follow the call at once."""
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
     content = [
@@ -45,7 +45,7 @@ def test_what_a_tool_shows_follows_in_the_users_message() -> None:
     ]
 
 
-def test_documents_are_files_or_text() -> None:
+def test_documents_become_files_or_text() -> None:
     content = [
         {"type": "document", "title": "Bill", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}},
         {"type": "document", "title": "Note", "source": {"type": "text", "media_type": "text/plain", "data": "Buy milk"}},
@@ -81,7 +81,7 @@ def test_documents_are_files_or_text() -> None:
         ({"tool_choice": {"type": "any"}}, {}),
     ],
 )
-def test_parameters_of_a_message_in_the_inner_language(asked: Any, chat: Any) -> None:
+def test_messages_request_parameters_are_translated(asked: Any, chat: Any) -> None:
     messages = [{"role": "user", "content": "Hi"}]
     assert anthropic_client_request.to_chat({"messages": messages, **asked}) == {"messages": messages, **chat}
 
@@ -95,7 +95,7 @@ def test_parameters_of_a_message_in_the_inner_language(asked: Any, chat: Any) ->
         ({"type": "auto", "disable_parallel_tool_use": True}, {"parallel_tool_calls": False}),
     ],
 )
-def test_the_choice_of_a_tool_in_the_inner_language(choice: Any, chat: Any) -> None:
+def test_messages_request_tool_choice_is_translated(choice: Any, chat: Any) -> None:
     tool = {"name": "lamp", "description": "Lights.", "input_schema": {"type": "object"}, "strict": True}
     asked = {"messages": [{"role": "user", "content": "Hi"}], "tools": [tool], "tool_choice": choice}
     function = {"name": "lamp", "description": "Lights.", "parameters": {"type": "object"}, "strict": True}
@@ -105,7 +105,7 @@ def test_the_choice_of_a_tool_in_the_inner_language(choice: Any, chat: Any) -> N
     assert found == chat
 
 
-def test_items_of_one_turn_are_one_message() -> None:
+def test_responses_request_items_of_one_turn_become_one_message() -> None:
     items = [
         {"role": "user", "content": "Look"},
         {"type": "reasoning", "id": "rs_1", "summary": []},
@@ -126,7 +126,7 @@ def test_items_of_one_turn_are_one_message() -> None:
     assert messages[5]["content"][1]["image_url"]["url"] == "data:image/png;base64,A"
 
 
-def test_parameters_of_a_response_in_the_inner_language() -> None:
+def test_responses_request_parameters_are_translated() -> None:
     schema = {"type": "object"}
     tool = {"type": "function", "name": "lamp", "parameters": schema, "strict": True}
     found = responses_client_request.to_chat(

@@ -70,7 +70,7 @@ BY_TURNS = [
 """A text, two calls whose arguments come by turns, and a text again."""
 
 
-def test_calls_that_come_by_turns_are_told_apart_for_claudes_clients() -> None:
+def test_interleaved_tool_calls_are_separated_for_anthropic_clients() -> None:
     events = streamed(claude(), *BY_TURNS)
     said = {}
     opened: list[int] = []
@@ -88,7 +88,7 @@ def test_calls_that_come_by_turns_are_told_apart_for_claudes_clients() -> None:
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
 
 
-def test_calls_that_come_by_turns_are_told_apart_for_openais_clients() -> None:
+def test_interleaved_tool_calls_are_separated_for_responses_clients() -> None:
     events = streamed(ResponsesWriter({}, "m"), *BY_TURNS)
     done = {event["output_index"]: event["item"] for event in events if event["type"] == "response.output_item.done"}
     assert [done[index] for index in sorted(done)] == events[-1]["response"]["output"]
@@ -97,7 +97,7 @@ def test_calls_that_come_by_turns_are_told_apart_for_openais_clients() -> None:
     assert {item["status"] for item in done.values()} == {"completed"}
 
 
-def test_a_call_that_a_limit_cut_off_is_not_taken_for_a_whole_one() -> None:
+def test_truncated_tool_call_is_not_reported_as_complete() -> None:
     calls = {"tool_calls": [piece(0, '{"a":1}', "lamp"), piece(1, '{"b', "fan")]}
     message = whole(claude(), calls, finish="length")
     response = whole(ResponsesWriter({}, "m"), calls, finish="length")
@@ -106,7 +106,7 @@ def test_a_call_that_a_limit_cut_off_is_not_taken_for_a_whole_one() -> None:
     assert [item["status"] for item in response["output"]] == ["completed", "incomplete"]
 
 
-def test_claudes_sealed_thoughts_reach_its_clients() -> None:
+def test_signed_reasoning_reaches_anthropic_clients() -> None:
     sealed = {"index": 0, "format": SIGNED_FORMAT, "type": "reasoning.text", "text": "Hm.", "signature": "seal"}
     hidden = {"index": 1, "format": SIGNED_FORMAT, "type": "reasoning.encrypted", "data": "hidden"}
     blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "seal"}, {"type": "redacted_thinking", "data": "hidden"}]
@@ -129,7 +129,7 @@ def test_claudes_sealed_thoughts_reach_its_clients() -> None:
     ]
 
 
-def test_usage_is_counted_as_each_dialect_counts() -> None:
+def test_usage_is_translated_to_each_dialects_counts() -> None:
     counts = {
         "prompt_tokens": 100,
         "completion_tokens": 20,
@@ -166,18 +166,18 @@ def test_usage_is_counted_as_each_dialect_counts() -> None:
         ("eos", {}, "end_turn"),
     ],
 )
-def test_the_reason_of_the_end_in_claudes_words(finish: str, fields: Any, reason: str) -> None:
+def test_finish_reason_is_translated_to_anthropics(finish: str, fields: Any, reason: str) -> None:
     message = whole(claude("END"), {"content": "x"}, finish=finish, **fields)
     assert message["stop_reason"] == reason
     assert message["stop_sequence"] == ("END" if reason == "stop_sequence" else None)
 
 
-def test_a_call_is_the_reason_of_the_end_whatever_the_server_says() -> None:
+def test_finish_reason_with_a_tool_call_is_tool_use() -> None:
     message = whole(claude(), {"tool_calls": [piece(0, "", "lamp")]}, finish="stop")
     assert (message["stop_reason"], message["content"][0]["input"]) == ("tool_use", {})
 
 
-def test_a_refusal_is_said_and_named() -> None:
+def test_refusal_is_reported_with_its_text() -> None:
     message = whole(claude(), {"content": None, "refusal": "I may not."})
     assert message["content"] == [{"type": "text", "text": "I may not."}]
     assert (message["stop_reason"], message["stop_details"]["explanation"]) == ("refusal", "I may not.")
@@ -196,11 +196,11 @@ def test_a_refusal_is_said_and_named() -> None:
         (UpstreamTimeoutError("x"), "timeout_error"),
     ],
 )
-def test_errors_in_claudes_words(error: ApiError, kind: str) -> None:
+def test_errors_have_anthropics_types(error: ApiError, kind: str) -> None:
     assert error_body(error, "req_1") == {"type": "error", "error": {"type": kind, "message": "x"}, "request_id": "req_1"}
 
 
-def test_a_rate_limit_in_mid_stream_keeps_its_name_for_openais_clients() -> None:
+def test_rate_limit_during_a_stream_keeps_its_code_for_responses_clients() -> None:
     writer = ResponsesWriter({}, "m")
     writer.events([Chunk.of(delta("Once"))])
     event = json.loads(writer.failure(RateLimitError("slow down")).decode().split("data: ")[1])

@@ -18,7 +18,7 @@ streamed_or_not = pytest.mark.parametrize("stream", [True, False])
 
 @every_dialect
 @streamed_or_not
-async def test_legacy_completions_are_answered_as_text(name: str, stream: bool) -> None:
+async def test_text_completion_of_a_chat_is_converted_to_text(name: str, stream: bool) -> None:
     dialect = DIALECTS[name]
     model = "gpt-3.5-turbo-instruct" if name == "openai" else dialect.model
     body: dict[str, Any] = {"model": model, "prompt": "Say hello", "stream": stream, "max_tokens": 50}
@@ -45,7 +45,7 @@ async def test_legacy_completions_are_answered_as_text(name: str, stream: bool) 
     ("param", "value"),
     [("prompt", ["a", "b"]), ("prompt", [1, 2]), ("suffix", "!"), ("logprobs", 3), ("best_of", 2), ("echo", True), ("n", 2)],
 )
-async def test_what_a_chat_cannot_do_for_a_legacy_completion_is_refused_by_name(name: str, param: str, value: Any) -> None:
+async def test_text_completion_parameters_without_counterpart_are_refused_by_name(name: str, param: str, value: Any) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake()
     async with before(name, fake) as backend:
@@ -71,7 +71,7 @@ async def test_what_a_chat_cannot_do_for_a_legacy_completion_is_refused_by_name(
         ("tool_choice", {"type": "function"}),
     ],
 )
-async def test_what_would_change_the_meaning_is_refused_by_name(name: str, param: str, value: Any) -> None:
+async def test_parameters_that_change_the_meaning_are_refused_by_name(name: str, param: str, value: Any) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake()
     async with before(name, fake) as backend:
@@ -82,7 +82,7 @@ async def test_what_would_change_the_meaning_is_refused_by_name(name: str, param
 
 
 @pytest.mark.parametrize("name", ["anthropic", "ollama"])
-async def test_what_is_harmless_to_drop_is_dropped(name: str) -> None:
+async def test_parameters_without_effect_are_dropped(name: str) -> None:
     dialect = DIALECTS[name]
     harmless: dict[str, Any] = {
         "user": "anna",
@@ -100,7 +100,7 @@ async def test_what_is_harmless_to_drop_is_dropped(name: str) -> None:
 
 
 @every_dialect
-async def test_an_image_by_value_arrives_by_value(name: str) -> None:
+async def test_image_as_data_url_is_passed_as_data(name: str) -> None:
     dialect = DIALECTS[name]
     model = "gemma3:4b" if name == "ollama" else dialect.model
     content = [
@@ -117,7 +117,7 @@ async def test_an_image_by_value_arrives_by_value(name: str) -> None:
 @pytest.mark.parametrize(
     "url", ["data:image/png;base64,????", "data:image/png;base64,aGVsbG8=", "data:text/plain,hello", "ftp://x/y.png", ""]
 )
-async def test_an_image_that_is_none_is_refused_with_its_place(name: str, url: str) -> None:
+async def test_image_that_is_invalid_is_refused_with_its_path(name: str, url: str) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake()
     async with before(name, fake) as backend:
@@ -138,7 +138,7 @@ async def test_an_image_that_is_none_is_refused_with_its_place(name: str, url: s
         ({"role": "user", "content": [{"type": "image_url"}]}, "messages[1].content[0]"),
     ],
 )
-async def test_a_message_that_cannot_be_told_is_refused_by_its_place(name: str, message: Any, param: str) -> None:
+async def test_message_that_is_unsupported_is_refused_with_its_path(name: str, message: Any, param: str) -> None:
     fake = DIALECTS[name].fake()
     async with before(name, fake) as backend:
         err = await error_of(backend.send(chat(DIALECTS[name].model, messages=[{"role": "user", "content": "Hi"}, message])))
@@ -149,7 +149,7 @@ async def test_a_message_that_cannot_be_told_is_refused_by_its_place(name: str, 
 
 @pytest.mark.parametrize("name", ["anthropic", "ollama"])
 @pytest.mark.parametrize("tool", [{}, {"type": "function", "function": {}}, {"type": "web_search", "function": {"name": "x"}}])
-async def test_a_tool_that_is_no_function_is_refused_by_its_place(name: str, tool: Any) -> None:
+async def test_tool_that_is_not_a_function_is_refused_with_its_path(name: str, tool: Any) -> None:
     fake = DIALECTS[name].fake()
     async with before(name, fake) as backend:
         err = await error_of(backend.send(chat(DIALECTS[name].model, tools=[*TOOLS, tool])))

@@ -27,7 +27,7 @@ class Table(Advertisements):
         return displaced and displaced[1]
 
 
-def test_table_full_of_fakes_keeps_those_that_answered_and_takes_new_ones_in() -> None:
+def test_advertisements_full_of_fakes_keep_known_providers_and_accept_new_ones() -> None:
     table = Table()
     table.hear(advert(0))
     table.answered.add("id-0")
@@ -38,7 +38,7 @@ def test_table_full_of_fakes_keeps_those_that_answered_and_takes_new_ones_in() -
     assert {"P0", "P2000"} <= names, "the answering one and the newest"
 
 
-def test_table_full_displaces_the_most_crowded_address_first() -> None:
+def test_advertisements_full_displace_the_most_frequent_address_first() -> None:
     table = Table()
     for number in range(MAX_ADVERTISEMENTS - 3):
         table.hear(advert(number))
@@ -50,7 +50,7 @@ def test_table_full_displaces_the_most_crowded_address_first() -> None:
     assert table.hear(advert(2002)) == "P0", "the oldest of those that are alike"
 
 
-def test_table_one_host_that_answers_under_many_names_keeps_no_more_than_its_share() -> None:
+def test_advertisements_of_one_host_with_many_names_keep_only_its_share() -> None:
     table = Table()
     same = (ip_address("10.9.9.9"),)
     for number in range(MAX_ADVERTISEMENTS):
@@ -68,7 +68,7 @@ def test_table_one_host_that_answers_under_many_names_keeps_no_more_than_its_sha
         table.hear(advert(5000))
 
 
-def test_table_known_name_is_updated_when_it_is_full() -> None:
+def test_advertisements_full_update_a_stored_name() -> None:
     table = Table()
     for number in range(MAX_ADVERTISEMENTS):
         table.hear(advert(number))

@@ -111,7 +111,7 @@ async def advertised(instance: AsyncZeroconf, of: ServiceRecord, **options: Any)
         await advertiser.close()
 
 
-async def test_both_dialects_are_announced_with_what_they_need(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_registers_both_service_types_with_their_records(network: AsyncZeroconf, listener: Listener) -> None:
     of = record(priority=42, auth=Auth.TOKEN)
     async with advertised(network, of):
         ours, saturn = f"{of.name}.{SERVICE_TYPE}", f"{of.name}.{SATURN_TYPE}"
@@ -125,7 +125,7 @@ async def test_both_dialects_are_announced_with_what_they_need(network: AsyncZer
         assert other.priority == 42
 
 
-async def test_records_live_for_two_minutes(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_records_have_a_ttl_of_two_minutes(network: AsyncZeroconf, listener: Listener) -> None:
     of = record()
     async with advertised(network, of):
         await listener.until(lambda: bool(listener.changes))
@@ -134,7 +134,7 @@ async def test_records_live_for_two_minutes(network: AsyncZeroconf, listener: Li
         assert {entry.ttl for entry in cached} == {120}
 
 
-async def test_saturn_can_be_left_out(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_without_saturn_registers_one_service_type(network: AsyncZeroconf, listener: Listener) -> None:
     of = record()
     async with advertised(network, of, saturn=False):
         await listener.until(lambda: bool(listener.changes))
@@ -142,7 +142,7 @@ async def test_saturn_can_be_left_out(network: AsyncZeroconf, listener: Listener
         assert {name for name, _, _ in listener.changes} == {f"{of.name}.{SERVICE_TYPE}"}
 
 
-async def test_a_goodbye_takes_both_away_at_once(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_closed_sends_goodbyes_for_both_types(network: AsyncZeroconf, listener: Listener) -> None:
     of = record()
     ours, saturn = f"{of.name}.{SERVICE_TYPE}", f"{of.name}.{SATURN_TYPE}"
     async with advertised(network, of) as advertiser:
@@ -157,7 +157,7 @@ async def test_a_goodbye_takes_both_away_at_once(network: AsyncZeroconf, listene
 
 
 @pytest.mark.usefixtures("patience")
-async def test_a_taken_name_gets_a_number_under_both_types(network: AsyncZeroconf) -> None:
+async def test_advertiser_name_in_use_gets_a_number_under_both_types(network: AsyncZeroconf) -> None:
     of = record()
     async with (
         zeroconf() as second,
@@ -173,7 +173,7 @@ async def test_a_taken_name_gets_a_number_under_both_types(network: AsyncZerocon
 
 
 @pytest.mark.usefixtures("patience")
-async def test_a_name_that_only_saturn_has_taken_is_taken(network: AsyncZeroconf) -> None:
+async def test_advertiser_name_in_use_as_saturn_only_gets_a_number(network: AsyncZeroconf) -> None:
     of = record()
     taken = AsyncServiceInfo(
         SATURN_TYPE,
@@ -189,7 +189,7 @@ async def test_a_name_that_only_saturn_has_taken_is_taken(network: AsyncZeroconf
 
 
 @pytest.mark.usefixtures("patience")
-async def test_a_name_that_has_been_taken_for_long_is_taken(network: AsyncZeroconf) -> None:
+async def test_advertiser_name_in_use_for_long_gets_a_number(network: AsyncZeroconf) -> None:
     of = record()
     async with advertised(network, of):
         await asyncio.sleep(2)  # no announcement is under way any more: only asking tells
@@ -197,7 +197,7 @@ async def test_a_name_that_has_been_taken_for_long_is_taken(network: AsyncZeroco
             assert renamed.record.name == f"{of.name} (2)"
 
 
-async def test_its_own_name_is_free_again_at_once(network: AsyncZeroconf) -> None:
+async def test_advertiser_closed_frees_its_name(network: AsyncZeroconf) -> None:
     of = record()
     async with advertised(network, of):
         pass
@@ -205,13 +205,13 @@ async def test_its_own_name_is_free_again_at_once(network: AsyncZeroconf) -> Non
         assert again.record.name == of.name
 
 
-async def test_the_same_program_may_advertise_two_of_one_name(network: AsyncZeroconf) -> None:
+async def test_advertiser_second_with_the_same_name_gets_a_number(network: AsyncZeroconf) -> None:
     of = record()
     async with advertised(network, of), advertised(network, replace(of, host="b.local.", id="b", port=9)) as second:
         assert second.record.name == f"{of.name} (2)"
 
 
-async def test_two_of_one_program_that_begin_at_the_same_moment_get_two_names(network: AsyncZeroconf) -> None:
+async def test_advertisers_of_one_program_starting_together_get_two_names(network: AsyncZeroconf) -> None:
     of = record()
     first, second = Advertiser(network, of), Advertiser(network, replace(of, host="b.local.", id="b"))
     try:
@@ -223,7 +223,7 @@ async def test_two_of_one_program_that_begin_at_the_same_moment_get_two_names(ne
 
 
 @pytest.mark.usefixtures("patience")
-async def test_two_that_begin_at_the_same_moment_end_up_with_two_names() -> None:
+async def test_advertisers_of_two_hosts_starting_together_get_two_names() -> None:
     of = record(host="aaa.local.")
     async with zeroconf() as one, zeroconf() as two:
         first, second = Advertiser(one, of), Advertiser(two, replace(of, host="bbb.local.", id="other"))
@@ -245,7 +245,7 @@ async def test_two_that_begin_at_the_same_moment_end_up_with_two_names() -> None
             await second.close()
 
 
-async def test_a_change_is_announced_at_once_and_under_the_same_name(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_change_is_sent_immediately_under_the_same_name(network: AsyncZeroconf, listener: Listener) -> None:
     of = record()
     ours = f"{of.name}.{SERVICE_TYPE}"
     async with advertised(network, of) as advertiser:
@@ -263,7 +263,7 @@ async def test_a_change_is_announced_at_once_and_under_the_same_name(network: As
         assert advertiser.record.name == of.name
 
 
-async def test_many_changes_are_announced_as_one_with_the_last_state(
+async def test_advertiser_many_changes_are_sent_as_one(
     network: AsyncZeroconf, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advertise, "COALESCE_SECONDS", 1.0)
@@ -291,7 +291,7 @@ async def test_many_changes_are_announced_as_one_with_the_last_state(
         assert len([info for info in announced if info.type == SERVICE_TYPE]) == len(texts)
 
 
-async def test_the_records_are_announced_again_before_they_run_out(
+async def test_advertiser_records_are_refreshed_before_they_expire(
     network: AsyncZeroconf, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advertise, "REFRESH_SECONDS", 0.4)
@@ -308,7 +308,7 @@ async def test_the_records_are_announced_again_before_they_run_out(
         assert created() > first > 0
 
 
-async def test_a_record_that_cannot_be_advertised_is_refused_and_the_former_stays(network: AsyncZeroconf) -> None:
+async def test_advertiser_invalid_record_is_refused_and_the_former_stays(network: AsyncZeroconf) -> None:
     too_long = "x" * 300
     with pytest.raises(RecordError):
         Advertiser(network, record(admin=too_long))
@@ -328,7 +328,7 @@ async def test_a_record_that_cannot_be_advertised_is_refused_and_the_former_stay
         ("Büro 🏠", "Büro 🏠"),
     ],
 )
-async def test_names_are_made_fit_for_dns_labels(network: AsyncZeroconf, name: str, expected: str) -> None:
+async def test_advertiser_names_are_converted_to_dns_labels(network: AsyncZeroconf, name: str, expected: str) -> None:
     async with advertised(network, record(name=name)) as advertiser:
         assert advertiser.record.name == expected
         info = AsyncServiceInfo(SERVICE_TYPE, f"{expected}.{SERVICE_TYPE}")
@@ -336,7 +336,7 @@ async def test_names_are_made_fit_for_dns_labels(network: AsyncZeroconf, name: s
             assert await info.async_request(other.zeroconf, 3000)
 
 
-async def test_what_is_changed_before_the_start_is_announced_by_it(network: AsyncZeroconf, listener: Listener) -> None:
+async def test_advertiser_change_before_the_start_is_part_of_the_first_record(network: AsyncZeroconf, listener: Listener) -> None:
     of = record()
     advertiser = Advertiser(network, of)
     advertiser.update(replace(of, models=("late",)))
@@ -346,5 +346,5 @@ async def test_what_is_changed_before_the_start_is_announced_by_it(network: Asyn
     await advertiser.close()
 
 
-async def test_closing_before_the_start_is_harmless(network: AsyncZeroconf) -> None:
+async def test_advertiser_closed_before_the_start_does_nothing(network: AsyncZeroconf) -> None:
     await Advertiser(network, record()).close()

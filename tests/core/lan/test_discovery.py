@@ -114,7 +114,7 @@ async def watch() -> AsyncIterator[Watch]:
         yield Watch(manager)
 
 
-async def test_a_provider_is_found_changed_and_gone(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_reports_a_provider_added_updated_moved_and_removed(network: AsyncZeroconf, watch: Watch) -> None:
     first = record()
     async with advertised(network, info(first)):
         found = (await watch.until(ChangeKind.ADDED, first.id)).provider
@@ -132,7 +132,7 @@ async def test_a_provider_is_found_changed_and_gone(network: AsyncZeroconf, watc
     assert watch.manager.get(first.id) is None
 
 
-async def test_a_load_alone_is_no_other_provider(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_change_of_the_load_only_is_heard(network: AsyncZeroconf, watch: Watch) -> None:
     first = replace(record(), load=Load.IDLE)
     async with advertised(network, info(first)):
         await watch.until(ChangeKind.ADDED, first.id)
@@ -145,7 +145,7 @@ async def test_a_load_alone_is_no_other_provider(network: AsyncZeroconf, watch: 
         assert {change.kind for change in watch.changes} == {ChangeKind.HEARD}
 
 
-async def test_both_service_types_are_one_provider_until_both_are_gone(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_both_service_types_are_one_provider_until_both_end(network: AsyncZeroconf, watch: Watch) -> None:
     both = record(admin="owner@example.com", cost=Cost.METERED)
     saturn = info(both, saturn=True)
     async with advertised(network, info(both)):
@@ -162,7 +162,7 @@ async def test_both_service_types_are_one_provider_until_both_are_gone(network: 
     await watch.until(ChangeKind.REMOVED, both.id)
 
 
-async def test_who_crashed_and_came_back_unchanged_is_heard(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_unchanged_advertisement_after_a_crash_is_heard(network: AsyncZeroconf, watch: Watch) -> None:
     of = record()
     service = info(of)
     async with advertised(network, service):
@@ -175,7 +175,7 @@ async def test_who_crashed_and_came_back_unchanged_is_heard(network: AsyncZeroco
         assert {change.kind for change in watch.changes} == {ChangeKind.HEARD}
 
 
-async def test_a_scan_waits_no_longer_than_it_must_and_is_remembered(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_scan_ends_when_quiet_and_is_cached(network: AsyncZeroconf, watch: Watch) -> None:
     one, two = record(priority=5), record(priority=1)
     async with advertised(network, info(one), info(two)):
         started = asyncio.get_running_loop().time()
@@ -187,7 +187,7 @@ async def test_a_scan_waits_no_longer_than_it_must_and_is_remembered(network: As
         assert asyncio.get_running_loop().time() - started < 0.1
 
 
-async def test_what_a_program_advertises_itself_is_not_reported(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_own_advertisement_is_not_reported(network: AsyncZeroconf, watch: Watch) -> None:
     own, other = record(), record()
     watch.manager.own_ids.add(own.id)
     async with advertised(network, info(own), info(other)):
@@ -196,7 +196,7 @@ async def test_what_a_program_advertises_itself_is_not_reported(network: AsyncZe
 
 
 @pytest.mark.parametrize("txt", [{"version": "2.0"}, {"version": "one"}], ids=["newer major", "no version"])
-async def test_an_advertisement_that_must_not_be_used_is_left_out(
+async def test_discovery_invalid_advertisement_is_ignored(
     network: AsyncZeroconf, watch: Watch, txt: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = record(), record()
@@ -206,7 +206,7 @@ async def test_an_advertisement_that_must_not_be_used_is_left_out(
         assert bad.name in caplog.text
 
 
-async def test_health_is_asked_for_and_a_dead_provider_is_not_selected(network: AsyncZeroconf) -> None:
+async def test_discovery_probes_health_and_does_not_select_offline_providers(network: AsyncZeroconf) -> None:
     async with (
         running(FakeProvider()) as alive,
         running(FakeProvider(key="zai_example-secret", open_health=False)) as locked,
@@ -241,7 +241,7 @@ async def test_health_is_asked_for_and_a_dead_provider_is_not_selected(network: 
             assert manager.select_best_provider() is None
 
 
-async def test_who_dies_without_a_goodbye_stays_in_the_cache_but_is_told_dead(network: AsyncZeroconf) -> None:
+async def test_discovery_provider_without_a_goodbye_is_reported_offline_by_probes(network: AsyncZeroconf) -> None:
     changes: list[Change] = []
     async with (
         running(FakeProvider()) as fake,
@@ -259,7 +259,7 @@ async def test_who_dies_without_a_goodbye_stays_in_the_cache_but_is_told_dead(ne
             assert [(change.kind, change.provider.state) for change in changes] == [(ChangeKind.STATE, ProviderState.OFFLINE)]
 
 
-async def test_selection_follows_capabilities_model_cost_and_place(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_selection_uses_capabilities_model_cost_and_placement(network: AsyncZeroconf, watch: Watch) -> None:
     sees = record(priority=3, capabilities=frozenset({Capability.COMPLETION, Capability.VISION}), cost=Cost.METERED)
     local = record(priority=2, models=("small",), placement=Placement.LOCAL)
     relay = record(priority=1, models=("large",), placement=Placement.PROXY)
@@ -279,7 +279,7 @@ async def test_selection_follows_capabilities_model_cost_and_place(network: Asyn
         assert best(model="nobody has it") is None
 
 
-async def test_a_known_name_under_another_id_is_never_selected(network: AsyncZeroconf, tmp_path: Path) -> None:
+async def test_selection_of_a_confirmed_name_with_another_id_is_excluded(network: AsyncZeroconf, tmp_path: Path) -> None:
     real, impostor = record(), record()
     impostor = replace(impostor, name=real.name)
     store = TrustStore(tmp_path / "trust.json")
@@ -295,7 +295,7 @@ async def test_a_known_name_under_another_id_is_never_selected(network: AsyncZer
             assert manager.select_best_provider() is None
 
 
-async def test_two_hosts_that_claim_one_id_the_first_is_believed(
+async def test_discovery_two_hosts_with_one_id_uses_the_first(
     network: AsyncZeroconf, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = record()
@@ -310,7 +310,7 @@ async def test_two_hosts_that_claim_one_id_the_first_is_believed(
     assert "Several hosts advertise the same id" in caplog.text
 
 
-async def test_rival_for_an_id_at_another_address_is_told_and_kept_beside_the_first() -> None:
+async def test_registry_rival_at_another_address_is_reported_and_stored_as_rival() -> None:
     manager = DiscoveryManager()
     changes: list[Change] = []
     manager.watch_for_changes(changes.append)
@@ -330,7 +330,7 @@ async def test_rival_for_an_id_at_another_address_is_told_and_kept_beside_the_fi
     assert rival not in provider.records
 
 
-async def test_an_announcement_that_does_not_say_where_it_is_makes_no_provider(network: AsyncZeroconf, watch: Watch) -> None:
+async def test_discovery_advertisement_without_an_address_adds_no_provider(network: AsyncZeroconf, watch: Watch) -> None:
     out = DNSOutgoing(const._FLAGS_QR_RESPONSE | const._FLAGS_AA)
     pointer = DNSPointer(SERVICE_TYPE, const._TYPE_PTR, const._CLASS_IN, 120, f"Ghost.{SERVICE_TYPE}")
     out.add_answer_at_time(pointer, 0)
@@ -339,7 +339,7 @@ async def test_an_announcement_that_does_not_say_where_it_is_makes_no_provider(n
     assert watch.manager.providers == []
 
 
-async def test_a_listener_that_fails_does_not_disturb_the_others(
+async def test_discovery_failing_listener_does_not_affect_others(
     network: AsyncZeroconf, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_: Change) -> None:
@@ -355,7 +355,7 @@ async def test_a_listener_that_fails_does_not_disturb_the_others(
     stop()
 
 
-async def test_closing_leaves_no_task_behind_and_a_given_zeroconf_open(network: AsyncZeroconf) -> None:
+async def test_discovery_closed_leaves_no_task_and_the_given_zeroconf_open(network: AsyncZeroconf) -> None:
     before = asyncio.all_tasks()
     manager = DiscoveryManager(network)
     await manager.start()

@@ -54,7 +54,7 @@ async def decide(record: ServiceRecord, known: Confirmed, **replies: Reply) -> I
         (GENERATED, Reply.WANTS_KEY, Verdict.MOVED_UNPROVEN, False),
     ],
 )
-async def test_new_address_is_followed_only_by_proof_or_where_there_is_no_key(
+async def test_identity_new_address_is_followed_only_with_proof_or_without_a_key(
     known: Confirmed, new: Reply, verdict: Verdict, *, follow: bool
 ) -> None:
     found = await decide(RECORD, known, new=new)
@@ -62,37 +62,37 @@ async def test_new_address_is_followed_only_by_proof_or_where_there_is_no_key(
     assert found.base_url == (None if verdict is Verdict.UNREACHABLE else NEW)
 
 
-async def test_provider_without_any_id_of_its_own_is_followed_where_none_is_named() -> None:
+async def test_identity_provider_with_a_derived_id_is_followed_to_a_server_without_id() -> None:
     assert (await decide(replace(RECORD, id_derived=True), KEYLESS, new=Reply.UNNAMED)).follow
 
 
 @pytest.mark.parametrize("known", [KEYLESS, CHOSEN, GENERATED])
-async def test_confirmed_address_that_still_answers_as_the_provider_is_kept(known: Confirmed) -> None:
+async def test_identity_confirmed_address_that_answers_is_kept(known: Confirmed) -> None:
     for old in (Reply.KNOWN, Reply.UNNAMED, Reply.WANTS_KEY):
         network = Network(old=old, new=Reply.KNOWN)
         assert (await identify(RECORD, known, network)).verdict is Verdict.SAME
 
 
-async def test_proof_at_a_new_address_counts_more_than_a_former_one_that_names_no_provider() -> None:
+async def test_identity_proof_at_a_new_address_wins_over_a_former_one_without_id() -> None:
     assert (await decide(RECORD, GENERATED, old=Reply.WANTS_KEY, new=Reply.PROVEN)).verdict is Verdict.MOVED_PROVEN
 
 
-async def test_former_address_that_another_provider_has_now_is_no_obstacle() -> None:
+async def test_identity_former_address_of_another_provider_does_not_prevent_the_move() -> None:
     assert (await decide(RECORD, GENERATED, old=Reply.OTHER, new=Reply.PROVEN)).follow
 
 
-async def test_record_of_the_confirmed_address_asks_nobody() -> None:
+async def test_identity_record_of_the_confirmed_address_is_not_probed() -> None:
     network = Network()
     found = await identify(replace(RECORD, addresses=(ip_address("192.0.2.1"), ip_address("192.0.2.2"))), GENERATED, network)
     assert (found.verdict, network.asked) == (Verdict.SAME, [])
 
 
-async def test_another_id_is_a_change() -> None:
+async def test_identity_another_id_is_changed() -> None:
     assert (await decide(replace(RECORD, id="id-2"), KEYLESS, new=Reply.KNOWN)).verdict is Verdict.CHANGED
 
 
 @pytest.mark.parametrize(("new", "follow"), [(Reply.KNOWN, True), (Reply.WANTS_KEY, True), (Reply.OTHER, False)])
-async def test_pinned_certificate_at_a_new_address_is_the_proof(new: Reply, *, follow: bool) -> None:
+async def test_identity_pinned_certificate_at_a_new_address_is_a_proof(new: Reply, *, follow: bool) -> None:
     network = Network(new=new)
     assert (await identify(TLS, PINNED, network)).follow is follow
     assert {(target.fingerprint, target.prove) for target in network.asked} == {("abc", False)}
@@ -111,7 +111,7 @@ async def test_pinned_certificate_at_a_new_address_is_the_proof(new: Reply, *, f
     ],
     ids=["tls off", "tls and certificate off", "another", "keyless", "verified", "first certificate", "first, keyless"],
 )
-async def test_certificate_or_encryption_that_changed_is_never_followed(known: Confirmed, record: ServiceRecord) -> None:
+async def test_identity_changed_certificate_or_encryption_is_never_followed(known: Confirmed, record: ServiceRecord) -> None:
     """Not by a proof either: one who is between both could have it made by the provider itself."""
     network = Network(new=Reply.PROVEN)
     found = await identify(record, known, network)
@@ -120,12 +120,12 @@ async def test_certificate_or_encryption_that_changed_is_never_followed(known: C
     assert (await decide(record, known, old=Reply.KNOWN)).verdict is Verdict.SAME
 
 
-async def test_certificate_that_changed_at_the_same_address_is_for_the_owner() -> None:
+async def test_identity_changed_certificate_at_the_same_address_needs_confirmation() -> None:
     record = replace(TLS, addresses=(ip_address("192.0.2.1"),), fingerprint="other")
     assert (await decide(record, PINNED)).verdict is Verdict.CHANGED
 
 
-async def test_all_addresses_of_a_record_are_tried_and_the_proven_one_is_taken() -> None:
+async def test_identity_all_addresses_are_probed_and_the_proven_one_is_used() -> None:
     addresses = tuple(ip_address(text) for text in ("192.0.2.3", "192.0.2.4", "2001:db8::5"))
     replies = {"192.0.2.4": Reply.KNOWN, "[2001:db8::5]": Reply.PROVEN}
 
@@ -139,7 +139,7 @@ async def test_all_addresses_of_a_record_are_tried_and_the_proven_one_is_taken()
     assert (found.verdict, found.base_url) == (Verdict.MOVED_UNPROVEN, "http://192.0.2.4:8000/v1")
 
 
-async def test_other_addresses_of_the_record_are_looked_at_where_the_confirmed_one_is_dead() -> None:
+async def test_identity_offline_confirmed_address_leads_to_the_records_other_addresses() -> None:
     record = replace(RECORD, addresses=(ip_address("192.0.2.1"), ip_address("192.0.2.2")))
     found = await identify_any([record], GENERATED, Network(new=Reply.PROVEN), beyond_confirmed=True)
     assert (found.verdict, found.base_url) == (Verdict.MOVED_PROVEN, NEW)
@@ -147,7 +147,7 @@ async def test_other_addresses_of_the_record_are_looked_at_where_the_confirmed_o
     assert alive.verdict is Verdict.SAME
 
 
-async def test_upstream_of_a_cloud_beacon_is_never_followed() -> None:
+async def test_identity_new_upstream_of_a_cloud_record_is_never_followed() -> None:
     record = replace(RECORD, placement=Placement.CLOUD, api_base="https://ai.example.net/v1")
     for known in (replace(KEYLESS, ephemeral=True), KEYLESS, GENERATED):
         found = await decide(record, known, new=Reply.PROVEN)
@@ -157,7 +157,7 @@ async def test_upstream_of_a_cloud_beacon_is_never_followed() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-async def test_impostors_advertisement_hides_no_other(order: int) -> None:
+async def test_identity_impostors_advertisement_does_not_hide_others(order: int) -> None:
     impostor = replace(RECORD, addresses=(ip_address("192.0.2.66"),), host="evil.local.")
 
     async def probe(target: Target) -> Reply:

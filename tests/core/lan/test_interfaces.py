@@ -33,12 +33,14 @@ LO6 = ("lo", "::1")
         ([], []),
     ],
 )
-def test_the_best_kind_there_is_and_ipv4_first(found: list[tuple[str, str]], expected: list[tuple[str, str]]) -> None:
+def test_interfaces_best_kind_of_address_is_selected_with_ipv4_first(
+    found: list[tuple[str, str]], expected: list[tuple[str, str]]
+) -> None:
     addresses = reachable_addresses(InterfaceAddress(name, ip_address(text)) for name, text in found)
     assert addresses == tuple(ip_address(text) for _, text in expected)
 
 
-def test_addresses_are_read_with_their_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interfaces_addresses_are_listed_with_their_interface(monkeypatch: pytest.MonkeyPatch) -> None:
     ips = [ifaddr.IP("192.0.2.10", 24, "eth0"), ifaddr.IP(("fe80::1", 0, 2), 64, "eth0")]
     monkeypatch.setattr(ifaddr, "get_adapters", lambda: [ifaddr.Adapter("eth0", "eth0", ips, 2)])
     assert interface_addresses() == [

@@ -50,15 +50,15 @@ async def advertised() -> AsyncIterator[None]:
     ],
     ids=["own", "own by IPv6", "another port", "another name", "no address"],
 )
-async def test_loopback_advertisement_is_used_only_if_it_is_this_hosts_own(record: ServiceRecord, *, own: bool) -> None:
+async def test_loopback_advertisement_of_this_host_is_used(record: ServiceRecord, *, own: bool) -> None:
     assert await without_foreign_loopback(record) == (record if own else None)
 
 
-async def test_loopback_advertisement_nobody_here_answers_for_is_not_used() -> None:
+async def test_loopback_advertisement_of_another_host_is_not_used() -> None:
     assert await without_foreign_loopback(HERE) is None
 
 
-async def test_loopback_address_beside_another_one_is_left_out() -> None:
+async def test_loopback_address_beside_another_one_is_removed() -> None:
     both = advert(1, addresses=(ip_address("10.0.0.5"), ip_address("127.0.0.1"), ip_address("::ffff:127.0.0.1")))
     found = await without_foreign_loopback(both)
     assert found is not None

@@ -52,7 +52,7 @@ async def asked() -> AsyncIterator[Asked]:
     await found.reprober.close()
 
 
-async def test_reprober_unanswered_provider_is_asked_at_most_two_seconds_apart_in_the_first_minute(asked: Asked) -> None:
+async def test_reprober_unanswered_provider_is_probed_at_most_two_seconds_apart_in_the_first_minute(asked: Asked) -> None:
     asked.reprober.add(advert(1))
     await asked.clock.run(MINUTE)
     times = asked.times["id-1"]
@@ -62,7 +62,7 @@ async def test_reprober_unanswered_provider_is_asked_at_most_two_seconds_apart_i
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1, 5, 30, 59])
-async def test_reprober_provider_that_begins_to_listen_is_heard_within_two_seconds(asked: Asked, seconds: float) -> None:
+async def test_reprober_provider_that_starts_listening_is_found_within_two_seconds(asked: Asked, seconds: float) -> None:
     asked.reprober.add(advert(1))
     await asked.clock.run(seconds)
     asked.answering.add("id-1")
@@ -73,7 +73,7 @@ async def test_reprober_provider_that_begins_to_listen_is_heard_within_two_secon
     assert len(asked.times["id-1"]) == count, "one that has answered is not asked again"
 
 
-async def test_reprober_unanswered_provider_is_asked_with_backoff_as_long_as_it_is_advertised(asked: Asked) -> None:
+async def test_reprober_unanswered_provider_is_probed_with_backoff_while_it_is_advertised(asked: Asked) -> None:
     asked.reprober.add(advert(1))
     await asked.clock.run(DAY)
     later = [time for time in asked.times["id-1"] if time > 1000.0 + MINUTE]
@@ -96,7 +96,7 @@ async def test_reprober_overdue_provider_is_reported_once_after_a_minute(asked: 
     assert asked.overdue == ["id-1"]
 
 
-async def test_reprober_provider_advertised_elsewhere_is_asked_there_at_once(asked: Asked) -> None:
+async def test_reprober_provider_advertised_elsewhere_is_probed_there_immediately(asked: Asked) -> None:
     asked.reprober.add(advert(1))
     await asked.clock.run(DAY)
     count = len(asked.times["id-1"])
@@ -108,7 +108,7 @@ async def test_reprober_provider_advertised_elsewhere_is_asked_there_at_once(ask
     assert len(asked.times["id-1"]) > count + 25
 
 
-async def test_reprober_repeated_announcement_starts_another_minute(asked: Asked) -> None:
+async def test_reprober_repeated_advertisement_starts_another_minute(asked: Asked) -> None:
     asked.reprober.add(advert(1))
     await asked.clock.run(DAY)
     asked.answering.add("id-1")
@@ -117,7 +117,7 @@ async def test_reprober_repeated_announcement_starts_another_minute(asked: Asked
     assert "id-1" not in asked.reprober
 
 
-async def test_reprober_record_changed_while_it_was_asked_is_asked_again(asked: Asked) -> None:
+async def test_reprober_record_changed_during_a_probe_is_probed_again(asked: Asked) -> None:
     asked.takes = 5
     asked.answering.add("id-1")
     asked.reprober.add(advert(1))
@@ -156,7 +156,7 @@ async def test_reprober_flood_is_bounded_and_does_not_delay_a_new_provider(asked
     assert "real" not in asked.reprober
 
 
-async def test_reprober_refusing_providers_are_asked_at_a_bounded_rate(asked: Asked) -> None:
+async def test_reprober_refusing_providers_are_probed_at_a_bounded_rate(asked: Asked) -> None:
     for number in range(MAX_TARGETS):
         asked.reprober.add(advert(number))
     await asked.clock.run(MINUTE)
@@ -166,7 +166,7 @@ async def test_reprober_refusing_providers_are_asked_at_a_bounded_rate(asked: As
         assert len(within) <= 2 * RATE + 1
 
 
-async def test_reprober_unexpected_error_is_logged_and_asked_again(asked: Asked, caplog: pytest.LogCaptureFixture) -> None:
+async def test_reprober_unexpected_error_is_logged_and_retried(asked: Asked, caplog: pytest.LogCaptureFixture) -> None:
     calls = 0
 
     async def fail(_: ServiceRecord) -> bool:

@@ -11,7 +11,7 @@ from zeroconf_ai.protocol.record import ServiceRecord
 RECORD = ServiceRecord(name="Gaming PC", host="pc.local.", port=8000, id="id-1", tls=True, fingerprint="abc")
 
 
-def test_the_first_one_is_new_and_then_known() -> None:
+def test_trust_first_provider_is_new_and_known_after_confirmation() -> None:
     store = TrustStore()
     assert store.judge(RECORD) is Trust.NEW
     store.confirm(RECORD)
@@ -22,13 +22,13 @@ def test_the_first_one_is_new_and_then_known() -> None:
 @pytest.mark.parametrize(
     "changed", [replace(RECORD, id="id-2"), replace(RECORD, fingerprint="xyz"), replace(RECORD, fingerprint=None)]
 )
-def test_another_id_under_the_name_or_another_certificate_is_a_change(changed: ServiceRecord) -> None:
+def test_trust_another_id_or_certificate_is_changed(changed: ServiceRecord) -> None:
     store = TrustStore()
     store.confirm(RECORD)
     assert store.judge(changed) is Trust.CHANGED
 
 
-def test_address_counts_where_no_certificate_is_pinned(tmp_path: Path) -> None:
+def test_trust_without_a_pinned_certificate_depends_on_the_address(tmp_path: Path) -> None:
     file = tmp_path / "trust.json"
     plain = replace(RECORD, tls=False, fingerprint=None)
     TrustStore(file).confirm(plain)
@@ -41,7 +41,7 @@ def test_address_counts_where_no_certificate_is_pinned(tmp_path: Path) -> None:
     assert TrustStore(file).judge(plain) is Trust.MOVED
 
 
-def test_confirming_anew_replaces_and_forgetting_makes_it_new(tmp_path: Path) -> None:
+def test_trust_confirmed_again_is_replaced_and_forgotten_is_new(tmp_path: Path) -> None:
     file = tmp_path / "state" / "trust.json"
     store = TrustStore(file)
     store.confirm(RECORD)
@@ -55,7 +55,7 @@ def test_confirming_anew_replaces_and_forgetting_makes_it_new(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[{}]", b"7", b'[{"id": 1}]'])
-def test_a_file_that_cannot_be_read_is_kept_aside(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_trust_unreadable_file_is_renamed(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "trust.json"
     file.write_bytes(content)
     assert TrustStore(file).judge(RECORD) is Trust.NEW

@@ -56,7 +56,7 @@ chunk_like = st.recursive(
         ),
     )
 )
-def test_odd_shapes_are_read_without_complaint(data: dict[str, Any]) -> None:
+def test_delta_of_unexpected_types_is_parsed_without_error(data: dict[str, Any]) -> None:
     delta = Delta.parse(data)
     message = Message()
     message.add(delta)
@@ -71,7 +71,7 @@ def test_odd_shapes_are_read_without_complaint(data: dict[str, Any]) -> None:
         assert piece.name is None or isinstance(piece.name, str)
 
 
-def test_nesting_without_end_is_no_recursion_without_end() -> None:
+def test_chunk_nested_endlessly_is_parsed_without_recursion_error() -> None:
     content: object = "deep"
     for _ in range(400):
         content = [{"text": content}]
@@ -93,7 +93,7 @@ def test_nesting_without_end_is_no_recursion_without_end() -> None:
         ({}, "", ""),
     ],
 )
-def test_text_and_thoughts_are_found_where_servers_put_them(data: dict[str, Any], content: str, reasoning: str) -> None:
+def test_delta_text_and_reasoning_are_found_in_each_servers_field(data: dict[str, Any], content: str, reasoning: str) -> None:
     delta = Delta.parse(data)
     assert (delta.content, delta.reasoning) == (content, reasoning)
 
@@ -108,24 +108,24 @@ def test_text_and_thoughts_are_found_where_servers_put_them(data: dict[str, Any]
         ({"tool_calls": [call("f")]}, True),
     ],
 )
-def test_an_early_role_is_no_token(delta: dict[str, Any], has_token: bool) -> None:
+def test_delta_with_a_role_only_has_no_token(delta: dict[str, Any], has_token: bool) -> None:
     assert Delta.parse({"choices": [{"delta": delta}]}).has_token is has_token
 
 
-def test_a_finish_counts_as_a_token() -> None:
+def test_delta_with_a_finish_reason_has_a_token() -> None:
     assert Delta.parse({"choices": [{"delta": {}, "finish_reason": "stop"}]}).has_token
     assert not Delta.parse({"choices": [{"delta": {}, "finish_reason": ""}]}).has_token
 
 
 @given(st.lists(st.integers(0, len(ARGUMENTS)), max_size=8))
-def test_a_call_cut_anywhere_is_put_together(places: list[int]) -> None:
+def test_tool_call_split_anywhere_is_assembled(places: list[int]) -> None:
     edges = [0, *sorted(places), len(ARGUMENTS)]
     pieces = [ARGUMENTS[begin:end] for begin, end in pairwise(edges)]
     calls = assembled(chunk(call("light", "", index=0, id="a")), *(chunk(call(arguments=piece, index=0)) for piece in pieces))
     assert calls == [ToolCall("a", "light", ARGUMENTS)]
 
 
-def test_parallel_calls_are_told_apart_by_their_index() -> None:
+def test_tool_calls_in_parallel_are_separated_by_index() -> None:
     calls = assembled(
         chunk(call("f", "", index=0, id="a"), call("g", "", index=1, id="b")),
         chunk(call(arguments="{1", index=1)),
@@ -135,7 +135,7 @@ def test_parallel_calls_are_told_apart_by_their_index() -> None:
     assert calls == [ToolCall("a", "f", "{0}"), ToolCall("b", "g", "{1}")]
 
 
-def test_calls_come_in_the_models_order() -> None:
+def test_tool_calls_are_in_the_models_order() -> None:
     assert [
         c.name for c in assembled(chunk(call("second", "{}", index=1, id="b")), chunk(call("first", "{}", index=0, id="a")))
     ] == [
@@ -144,7 +144,7 @@ def test_calls_come_in_the_models_order() -> None:
     ]
 
 
-def test_calls_all_numbered_0_are_told_apart_by_their_ids() -> None:
+def test_tool_calls_all_numbered_0_are_separated_by_id() -> None:
     calls = assembled(
         chunk(call("f", "", index=0, id="a")),
         chunk(call(arguments="{1}", index=0)),
@@ -155,61 +155,61 @@ def test_calls_all_numbered_0_are_told_apart_by_their_ids() -> None:
     assert calls == [ToolCall("a", "f", "{1}"), ToolCall("b", "g", "{2}")]
 
 
-def test_calls_without_index_and_id_are_told_apart_by_their_names() -> None:
+def test_tool_calls_without_index_and_id_are_separated_by_name() -> None:
     calls = assembled(chunk(call("f", '{"a":1}')), chunk(call("g", '{"a":2}')))
     assert [(c.name, c.arguments) for c in calls] == [("f", '{"a":1}'), ("g", '{"a":2}')]
 
 
-def test_two_complete_calls_of_one_tool_stay_two() -> None:
+def test_tool_calls_complete_of_one_tool_are_not_merged() -> None:
     calls = assembled(chunk(call("f", '{"a":1}')), chunk(call("f", '{"a":2}')))
     assert [c.arguments for c in calls] == ['{"a":1}', '{"a":2}']
     assert calls[0].id != calls[1].id
 
 
-def test_calls_in_one_list_without_index_are_numbered_by_their_place() -> None:
+def test_tool_calls_without_index_are_numbered_by_position() -> None:
     calls = assembled(chunk(call("f", "{}", id="a"), call("f", "{}", id="b")))
     assert [c.id for c in calls] == ["a", "b"]
 
 
-def test_a_name_repeated_with_every_piece_is_one_call() -> None:
+def test_tool_call_with_a_repeated_name_is_one_call() -> None:
     calls = assembled(chunk(call("f", '{"a"', index=0, id="a")), chunk(call("f", ":1}", index=0, id="a")))
     assert calls == [ToolCall("a", "f", '{"a":1}')]
     (one,) = assembled(chunk(call("f", '{"a"', index=0)), chunk(call("f", ":1}", index=0)))
     assert one.arguments == '{"a":1}'
 
 
-def test_a_missing_id_is_made_up() -> None:
+def test_tool_call_without_id_gets_one() -> None:
     (made,) = assembled(chunk(call("f", "{}", index=0)))
     assert made.id.startswith("call_")
 
 
-def test_arguments_may_be_an_object() -> None:
+def test_tool_call_arguments_as_object_are_serialized() -> None:
     (one,) = assembled(chunk(call("f", {"name": "ä"}, index=0, id="a")))
     assert json.loads(one.arguments) == {"name": "ä"}
 
 
-def test_a_call_without_a_name_is_dropped() -> None:
+def test_tool_call_without_a_name_is_dropped() -> None:
     assert assembled(chunk(call(arguments="{}", index=3))) == []
 
 
-def test_a_name_may_come_after_the_id() -> None:
+def test_tool_call_name_after_the_id_is_accepted() -> None:
     assert assembled(chunk(call(index=0, id="a")), chunk(call("f", "{}", index=0))) == [ToolCall("a", "f", "{}")]
 
 
 @pytest.mark.parametrize("odd", [5, {"a": 1}, ["x"], "", None, True])
-def test_odd_ids_and_names_do_not_count(odd: object) -> None:
+def test_tool_call_ids_and_names_of_other_types_are_ignored(odd: object) -> None:
     (piece,) = Delta.parse(chunk({"index": 0, "id": odd, "function": {"name": odd, "arguments": odd}})).tool_calls
     assert (piece.id, piece.name) == (None, None)
 
 
-def test_a_message_takes_the_last_finish_and_usage() -> None:
+def test_message_has_the_last_finish_reason_and_usage() -> None:
     message = Message()
     for delta in (Delta("He"), Delta("llo", "hm"), Delta(finish_reason="stop"), Delta(usage=Usage(3, 2))):
         message.add(delta)
     assert (message.content, message.reasoning, message.finish_reason, message.usage) == ("Hello", "hm", "stop", Usage(3, 2))
 
 
-def test_usage_is_picked_out_of_the_chunk_that_has_one() -> None:
+def test_chunk_usage_is_parsed_from_the_chunk_with_usage() -> None:
     assert Chunk(b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}').usage == Usage(3, 2)
     assert Chunk(b'{"choices":[],"usage":null}').usage is None
     assert Chunk(b'{"choices":[]}').usage is None
@@ -223,7 +223,7 @@ def test_usage_is_picked_out_of_the_chunk_that_has_one() -> None:
         b'{"usage"\t:\n null, "choices": [{"delta": {"content": "the key \\"usage\\":{} of it"}}]}',
     ],
 )
-def test_usage_null_is_found_without_parsing_the_chunk(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunk_usage_null_is_detected_without_parsing(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     parse = Mock(wraps=orjson.loads)
     monkeypatch.setattr("zeroconf_ai.protocol.chunks.json.loads", parse)
     assert Chunk(raw).usage is None
@@ -239,21 +239,21 @@ def test_usage_null_is_found_without_parsing_the_chunk(raw: bytes, monkeypatch: 
         b'{"model":"usage","usage":{"prompt_tokens":3,"completion_tokens":2}}',
     ],
 )
-def test_usage_null_elsewhere_in_the_chunk_hides_no_usage(raw: bytes) -> None:
+def test_chunk_usage_null_elsewhere_does_not_hide_usage(raw: bytes) -> None:
     assert Chunk(raw).usage == Usage(3, 2)
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"[]", b"null", b'"a"', b"\xff", b"[" * 5000])
-def test_bytes_that_are_no_object_read_as_an_empty_one(raw: bytes) -> None:
+def test_chunk_that_is_not_an_object_has_empty_data(raw: bytes) -> None:
     assert Chunk(raw).data == {}
     assert completion_as_chunk(Chunk(raw)).raw == raw
 
 
-def test_a_chunks_repr_tells_nothing_that_was_said() -> None:
+def test_chunk_repr_contains_no_text() -> None:
     assert "secret" not in repr(Chunk(b'{"choices":[{"delta":{"content":"secret"}}]}'))
 
 
-def test_a_whole_completion_becomes_one_chunk() -> None:
+def test_completion_is_converted_to_one_chunk() -> None:
     message = {"role": "assistant", "content": "Hi", "tool_calls": [call("f", "{}", id="a"), call("g", "{}", id="b")]}
     whole = {
         "id": "x",
@@ -269,12 +269,12 @@ def test_a_whole_completion_becomes_one_chunk() -> None:
     assert [piece.index for piece in delta.tool_calls] == [0, 1]
 
 
-def test_a_whole_legacy_completion_stays_what_it_is() -> None:
+def test_text_completion_is_not_converted() -> None:
     raw = b'{"object":"text_completion","choices":[{"text":"Hi","finish_reason":"stop"}]}'
     assert completion_as_chunk(Chunk(raw)).raw == raw
 
 
-def test_a_writers_chunks_belong_together_and_are_read_back() -> None:
+def test_chunk_writer_chunks_share_the_id_and_are_parsed_back() -> None:
     writer = ChunkWriter("demo")
     chunks = [
         writer.chunk({"role": "assistant"}),
@@ -291,7 +291,7 @@ def test_a_writers_chunks_belong_together_and_are_read_back() -> None:
     assert (message.content, message.finish_reason, message.usage) == ("Hi", "stop", Usage(3, 2))
 
 
-def test_a_writers_completion_is_openais() -> None:
+def test_chunk_writer_completion_has_openais_format() -> None:
     message = Message("Hi", "hm", "tool_calls", Usage(3, 2))
     message.add(Delta(tool_calls=(ToolCallDelta(0, "a", "f", "{}"),)))
     body = ChunkWriter("demo").completion(message)

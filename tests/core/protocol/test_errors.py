@@ -56,7 +56,7 @@ CANARY = "canary/Key+with=odd.characters"
         (307, UpstreamConnectionError, 502),
     ],
 )
-def test_each_status_means_one_reason(status: int, error_class: type[ApiError], answered: int) -> None:
+def test_error_status_has_one_class(status: int, error_class: type[ApiError], answered: int) -> None:
     error = error_from_response(status, b'{"error":{"message":"why"}}', {})
     assert type(error) is error_class
     assert (error.status, error.upstream_status) == (answered, status)
@@ -88,7 +88,7 @@ def test_each_status_means_one_reason(status: int, error_class: type[ApiError], 
         (7, "the provider answered with an error (HTTP 400)"),
     ],
 )
-def test_the_upstreams_words_are_found_in_any_shape(body: object, message: str) -> None:
+def test_error_message_in_each_format_is_found(body: object, message: str) -> None:
     assert error_from_response(400, orjson.dumps(body), {}).message == message
 
 
@@ -102,7 +102,7 @@ def test_the_upstreams_words_are_found_in_any_shape(body: object, message: str) 
         (b"line\r\none\x00", "line  one "),
     ],
 )
-def test_words_that_are_not_json_are_kept_unless_they_are_a_page(body: bytes, message: str) -> None:
+def test_error_message_that_is_not_json_is_kept_unless_it_is_html(body: bytes, message: str) -> None:
     standard = "the provider answered with an error (HTTP 500)"
     assert error_from_response(500, body, {}).log_text == (f"{standard}: {message}" if message else standard)
 
@@ -118,7 +118,7 @@ anything = st.recursive(
 
 
 @given(st.integers(300, 599), anything.map(orjson.dumps) | st.binary())
-def test_any_body_makes_an_error_that_can_be_sent_on(status: int, body: bytes) -> None:
+def test_error_of_any_body_can_be_serialized(status: int, body: bytes) -> None:
     error = error_from_response(status, body, {})
     sent = error.to_json()["error"]
     orjson.dumps(sent)
@@ -127,7 +127,7 @@ def test_any_body_makes_an_error_that_can_be_sent_on(status: int, body: bytes) -
     assert all(sent[name] is None or (isinstance(sent[name], str) and len(sent[name]) <= 100) for name in ("code", "param"))
 
 
-def test_a_body_nested_without_end_is_read_to_a_depth() -> None:
+def test_error_message_nested_endlessly_is_searched_to_a_depth() -> None:
     assert (
         error_from_response(500, b'{"error":' * 900 + b"1" + b"}" * 900, {}).log_text
         == "the provider answered with an error (HTTP 500)"
@@ -145,20 +145,20 @@ def test_a_body_nested_without_end_is_read_to_a_depth() -> None:
         {"error": {"message": "gone", "code": "model_not_found"}},
     ],
 )
-def test_a_model_that_is_not_there_is_told_from_a_path_that_is_not(body: object) -> None:
+def test_error_of_a_missing_model_differs_from_a_missing_path(body: object) -> None:
     assert error_from_response(404, orjson.dumps(body), {}).code == "model_not_found"
     assert error_from_response(404, b'{"detail":"Not Found"}', {}).code == "not_found"
 
 
 @pytest.mark.parametrize("name", ["code", "type"])
-def test_spent_money_is_told_from_haste(name: str) -> None:
+def test_error_of_an_exhausted_quota_differs_from_a_rate_limit(name: str) -> None:
     body = orjson.dumps({"error": {"message": "pay", name: "insufficient_quota"}})
     error = error_from_response(429, body, {"Retry-After": "60"})
     assert isinstance(error, QuotaError)
     assert (error.code, error.retry_after) == ("budget_exceeded", 60)
 
 
-def test_no_part_of_an_error_holds_a_secret() -> None:
+def test_error_contains_no_secret() -> None:
     words = f"key {CANARY} refused"
     body = orjson.dumps({"error": {"message": words, "code": words, "param": words, "type": words}})
     error = error_from_response(400, body, {}, secrets=[None, "", CANARY])
@@ -180,17 +180,17 @@ def test_no_part_of_an_error_holds_a_secret() -> None:
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
     ],
 )
-def test_what_is_shaped_like_a_key_is_not_repeated(secret: str) -> None:
+def test_redact_text_in_the_form_of_a_key_is_removed(secret: str) -> None:
     assert secret not in redact(f"Incorrect API key provided: {secret}.")
     assert "opaque" not in redact("Authorization: Bearer opaque+token/1==")
 
 
-def test_a_secret_at_the_edge_of_what_is_kept_is_not_cut_in_two() -> None:
+def test_redact_secret_at_the_length_limit_is_removed_completely() -> None:
     body = orjson.dumps({"error": {"message": "x" * (MESSAGE_LIMIT - 5) + CANARY}})
     assert "can" not in error_from_response(500, body, {}, secrets=[CANARY]).log_text
 
 
-def test_ordinary_words_are_left_alone() -> None:
+def test_redact_ordinary_text_is_unchanged() -> None:
     words = "The task sk_1 of the risk-model desk failed at 12:30."
     assert redact(words) == words
 
@@ -212,29 +212,29 @@ def test_ordinary_words_are_left_alone() -> None:
         ({}, None),
     ],
 )
-def test_retry_after_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_of_each_format_is_parsed(headers: dict[str, str], seconds: float | None) -> None:
     assert parse_retry_after(headers) == seconds
 
 
-def test_retry_after_may_be_a_date() -> None:
+def test_retry_after_date_is_parsed() -> None:
     ahead = parse_retry_after({"Retry-After": formatdate(time.time() + 60, usegmt=True)})
     assert ahead == pytest.approx(60, abs=2)
     assert parse_retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
 
 
 @given(st.text() | st.floats().map(str) | st.sampled_from(["Wed, 99 Oct 99999 99:99:99 GMT", "0000", ", ,"]))
-def test_any_retry_after_is_finite_and_can_be_sent_on(value: str) -> None:
+def test_retry_after_of_any_value_is_finite_and_serializable(value: str) -> None:
     seconds = parse_retry_after({"Retry-After": value})
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
     RateLimitError("slow down", retry_after=seconds).headers()
 
 
-def test_a_clients_retry_after_is_whole_seconds_and_milliseconds() -> None:
+def test_retry_after_headers_have_whole_seconds_and_milliseconds() -> None:
     assert RateLimitError("slow", retry_after=0.2).headers() == {"Retry-After": "1", "retry-after-ms": "200"}
     assert RateLimitError("slow").headers() == {}
 
 
-def test_details_are_sent_only_where_there_are_some() -> None:
+def test_error_without_details_omits_them() -> None:
     assert UpstreamError("all failed", details=("a: refused",)).to_json()["error"]["details"] == ["a: refused"]
     error: dict[str, Any] = InvalidRequestError("bad", param="temperature").to_json()["error"]
     assert error == {"message": "bad", "type": "invalid_request_error", "param": "temperature", "code": "invalid_value"}

@@ -39,7 +39,7 @@ def test_loads_beyond_the_limit_raises(shape: Callable[[int], bytes], depth: int
             json.loads(text)
 
 
-def test_loads_brackets_within_a_text_are_no_levels() -> None:
+def test_loads_brackets_inside_a_text_are_not_counted() -> None:
     assert json.loads(orjson.dumps(["[{" * 1000])) == ["[{" * 1000]
 
 

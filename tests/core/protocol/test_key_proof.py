@@ -34,7 +34,7 @@ def test_proof_fields_are_length_prefixed_under_the_hash_of_the_key() -> None:
         {"port": 8001},
     ],
 )
-def test_proof_of_any_other_field_is_another(changed: dict[str, object]) -> None:
+def test_proof_with_any_other_field_differs(changed: dict[str, object]) -> None:
     fields: dict[str, object] = {
         "key_digest": DIGEST, "challenge": CHALLENGE, "provider_id": "id-1", "address": "192.0.2.7", "port": 8000
     }  # fmt: skip
@@ -45,7 +45,7 @@ def test_proof_of_any_other_field_is_another(changed: dict[str, object]) -> None
     ("one", "other"),
     [("192.0.2.7", "::ffff:192.0.2.7"), ("fe80::1", "fe80::1%eth0"), ("2001:db8::1", "2001:0DB8:0:0::1")],
 )
-def test_proof_of_an_address_does_not_depend_on_how_it_is_written(one: str, other: str) -> None:
+def test_proof_of_an_address_does_not_depend_on_its_notation(one: str, other: str) -> None:
     assert key_proof.prove(DIGEST, CHALLENGE, "id", one, 1) == key_proof.prove(DIGEST, CHALLENGE, "id", other, 1)
 
 
@@ -54,13 +54,13 @@ def test_proof_of_a_host_name_is_refused() -> None:
         key_proof.prove(DIGEST, CHALLENGE, "id", "localhost", 1)
 
 
-def test_generated_keys_are_told_from_chosen_ones() -> None:
+def test_key_generated_is_distinguished_from_others() -> None:
     assert key_proof.is_generated(new_secret())
     for chosen in ("", "secret", "zai_secret", f"{KEY}0", KEY.replace("zai_", "zay_"), KEY.replace("-", "!"), f"{KEY}\n"):
         assert not key_proof.is_generated(chosen)
 
 
-def test_text_of_bytes_is_read_back_strictly() -> None:
+def test_decode_of_encoded_bytes_is_strict() -> None:
     text = key_proof.encode(CHALLENGE)
     assert key_proof.decode(text, 32) == CHALLENGE
     padded = base64.urlsafe_b64encode(CHALLENGE).decode()

@@ -24,12 +24,12 @@ from zeroconf_ai.protocol.record import Capability
         [{"id": "a"}, None, 5, {}, {"id": ""}, {"id": "\x00"}, "", {"id": "b"}],
     ],
 )
-def test_every_shape_of_list_is_read(body: object) -> None:
+def test_models_list_of_each_format_is_parsed(body: object) -> None:
     assert [model.id for model in parse_models(body)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("body", [None, {}, [], {"data": {}}, {"data": "a"}, "a", 5, {"models": None}])
-def test_what_is_no_list_holds_no_models(body: object) -> None:
+def test_models_list_that_is_invalid_is_empty(body: object) -> None:
     assert parse_models(body) == ()
 
 
@@ -44,13 +44,13 @@ anything = st.recursive(
 
 
 @given(anything | st.lists(anything) | st.fixed_dictionaries({"data": st.lists(anything)}))
-def test_any_list_is_read_and_can_be_sent_on(body: object) -> None:
+def test_models_list_of_any_content_is_parsed_and_serializable(body: object) -> None:
     for model in parse_models(body):
         assert model.id
         orjson.dumps(model.to_json(provider="p"))
 
 
-def test_a_list_without_end_is_cut() -> None:
+def test_models_list_too_long_is_truncated() -> None:
     assert len(parse_models([str(number) for number in range(MAX_MODELS + 5)])) == MAX_MODELS
 
 
@@ -68,7 +68,7 @@ def test_a_list_without_end_is_cut() -> None:
         ({}, None),
     ],
 )
-def test_the_context_window_is_found_under_its_many_names(entry: dict[str, Any], window: int | None) -> None:
+def test_model_context_window_is_found_in_each_field(entry: dict[str, Any], window: int | None) -> None:
     (model,) = parse_models([{"id": "a"} | entry])
     assert model.context_window == window
 
@@ -87,17 +87,17 @@ def test_the_context_window_is_found_under_its_many_names(entry: dict[str, Any],
         (None, None),
     ],
 )
-def test_capabilities_are_read_in_others_words(named: object, known: set[Capability] | None) -> None:
+def test_model_capabilities_with_synonyms_are_parsed(named: object, known: set[Capability] | None) -> None:
     (model,) = parse_models([{"id": "a", "capabilities": named}])
     assert model.capabilities == known
 
 
-def test_what_a_provider_does_not_say_is_not_held_against_its_model() -> None:
+def test_model_without_capabilities_supports_everything() -> None:
     assert ModelInfo("a").supports([Capability.VISION])
     assert not ModelInfo("a", capabilities=frozenset({Capability.COMPLETION})).supports([Capability.VISION])
 
 
-def test_models_that_do_not_chat_are_known_by_capability_or_name() -> None:
+def test_model_for_chat_is_detected_by_capability_or_name() -> None:
     assert not ModelInfo("nomic-embed-text").for_chat
     assert not ModelInfo("Whisper-large").for_chat
     assert ModelInfo("qwen3:8b").for_chat
@@ -105,7 +105,7 @@ def test_models_that_do_not_chat_are_known_by_capability_or_name() -> None:
     assert not ModelInfo("e5", capabilities=frozenset({Capability.EMBEDDINGS})).for_chat
 
 
-def test_what_is_written_is_what_is_read() -> None:
+def test_models_list_serialized_is_parsed_back() -> None:
     models = (
         ModelInfo("a", 8192, 1024, frozenset({Capability.COMPLETION, Capability.TOOLS}), True, "me", {"currency": "USD"}),
         ModelInfo("b", owned_by="me"),
@@ -113,7 +113,7 @@ def test_what_is_written_is_what_is_read() -> None:
     assert parse_models(orjson.loads(orjson.dumps(models_to_json(models, provider="p")))) == models
 
 
-def test_a_client_that_takes_the_first_gets_a_chat_model_under_both_names() -> None:
+def test_models_list_starts_with_a_chat_model_under_both_keys() -> None:
     body = models_to_json([ModelInfo("nomic-embed"), ModelInfo("chat")], provider="p")
     assert [model["id"] for model in body["data"]] == ["chat", "nomic-embed"]
     assert body["models"] == body["data"]
@@ -130,6 +130,6 @@ def test_a_client_that_takes_the_first_gets_a_chat_model_under_both_names() -> N
         ([], None),
     ],
 )
-def test_the_best_model_chats_uses_tools_and_is_loaded(models: list[ModelInfo], best: str | None) -> None:
+def test_best_model_is_a_loaded_chat_model_with_tools(models: list[ModelInfo], best: str | None) -> None:
     found = best_model(models)
     assert (found.id if found else None) == best

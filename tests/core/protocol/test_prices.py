@@ -34,20 +34,20 @@ EACH = Prices(10, 20, cached=1, reasoning=40, cache_write=12, cache_write_1h=16)
         (Prices(0, 0), Usage(M, M), 0),
     ],
 )
-def test_each_class_has_its_own_rate(prices: Prices, usage: Usage, cost: int) -> None:
+def test_prices_each_class_of_tokens_has_its_rate(prices: Prices, usage: Usage, cost: int) -> None:
     assert prices.cost(usage) == cost
 
 
 @pytest.mark.parametrize("prices", [PLAIN, EACH, Prices(0, 0, currency="EUR")])
-def test_what_is_written_is_what_is_read(prices: Prices) -> None:
+def test_prices_serialized_are_parsed_back(prices: Prices) -> None:
     assert Prices.parse(prices.to_json()) == prices
 
 
-def test_money_by_the_million() -> None:
+def test_prices_per_million_tokens_give_the_cost() -> None:
     found = Prices.parse({"input_cost_per_1m": "0.15", "output_cost_per_1m": 0.6, "cached_cost_per_1m": 0.075, "currency": "eur"})
     assert found == Prices(150_000_000, 600_000_000, 75_000_000, currency="EUR")
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"input_cost_per_1m": 1}, {"input_cost_per_1m": -1, "output_cost_per_1m": 1}])
-def test_no_prices_are_none(data: object) -> None:
+def test_prices_missing_are_none(data: object) -> None:
     assert Prices.parse(data) is None

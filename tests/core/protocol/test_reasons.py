@@ -26,12 +26,12 @@ from zeroconf_ai.protocol.reasons import connection_reason, status_reason, witho
         ("version 0.6.2 does not know it", "version 0.6.2 does not know it"),
     ],
 )
-def test_text_without_addresses(text: str, told: str) -> None:
+def test_without_addresses_replaces_addresses_only(text: str, told: str) -> None:
     assert without_addresses(text) == told
 
 
 @given(st.ip_addresses(), st.integers(1, 65535))
-def test_text_without_addresses_holds_no_address(address: object, port: int) -> None:
+def test_without_addresses_of_any_text_leaves_no_address(address: object, port: int) -> None:
     shown = f"[{address}]" if ":" in str(address) else str(address)
     assert str(address) not in without_addresses(f"refused by {shown}:{port}, was {address}")
 
@@ -44,7 +44,7 @@ async def reason(url: str) -> str:
     return connection_reason(raised.value)
 
 
-async def test_reason_of_a_connection_is_what_happened() -> None:
+async def test_connection_reason_of_each_error_is_standard() -> None:
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"What?")
         writer.close()
@@ -66,7 +66,7 @@ async def test_reason_of_a_connection_is_what_happened() -> None:
         (ValueError("header of 10.0.0.7"), "the connection failed"),
     ],
 )
-def test_reason_of_an_error_is_a_standard_one(err: Exception, told: str) -> None:
+def test_connection_reason_of_any_error_is_standard(err: Exception, told: str) -> None:
     assert connection_reason(err) == told
 
 
@@ -79,5 +79,5 @@ def test_reason_of_an_error_is_a_standard_one(err: Exception, told: str) -> None
         (418, "answered with an error (HTTP 418)"),
     ],
 )
-def test_reason_of_a_status(status: int, told: str) -> None:
+def test_status_reason_of_each_status_is_standard(status: int, told: str) -> None:
     assert status_reason(status) == told

@@ -66,7 +66,7 @@ records = st.builds(
 
 
 @given(records)
-def test_what_is_advertised_is_what_is_read(record: ServiceRecord) -> None:
+def test_record_serialized_is_parsed_back(record: ServiceRecord) -> None:
     found = ServiceRecord.from_txt(record.to_txt(), name=record.name, host=record.host, port=record.port)
     assert record.models[: len(found.models)] == found.models
     assert found.models_truncated == (len(found.models) < len(record.models))
@@ -74,7 +74,7 @@ def test_what_is_advertised_is_what_is_read(record: ServiceRecord) -> None:
 
 
 @given(records)
-def test_saturns_clients_read_the_same(record: ServiceRecord) -> None:
+def test_record_for_saturn_is_parsed_back(record: ServiceRecord) -> None:
     txt = record.to_saturn_txt()
     found = ServiceRecord.from_txt(txt, name=record.name, host=record.host, port=record.port, service_type=SATURN_TYPE)
     assert record.models[: len(found.models)] == found.models
@@ -90,13 +90,13 @@ def test_saturns_clients_read_the_same(record: ServiceRecord) -> None:
 
 
 @given(records)
-def test_no_record_is_larger_than_its_ceiling(record: ServiceRecord) -> None:
+def test_record_of_any_content_fits_the_maximum_size(record: ServiceRecord) -> None:
     for txt in (record.to_txt(), record.to_saturn_txt()):
         assert all(len(f"{key}={value}".encode()) <= MAX_STRING for key, value in txt.items())
         assert size(txt) <= MAX_TXT
 
 
-def test_two_hundred_models_are_cut_at_the_last_that_fits() -> None:
+def test_record_with_many_models_is_truncated_and_marked() -> None:
     record = ServiceRecord("Attic", "attic.local.", 8000, id=ID, models=tuple(f"model-number-{n:03}" for n in range(200)))
     txt = record.to_txt()
     assert txt["mtrunc"] == "1"
@@ -104,19 +104,19 @@ def test_two_hundred_models_are_cut_at_the_last_that_fits() -> None:
     assert MAX_STRING - len("models=") - len(",model-number-000") < len(txt["models"]) <= MAX_STRING - len("models=")
 
 
-def test_a_list_that_was_cut_by_somebody_else_stays_marked() -> None:
+def test_record_with_a_truncated_list_stays_marked() -> None:
     assert read({"models": "a,b", "mtrunc": "1"}).to_txt()["mtrunc"] == "1"
 
 
 @pytest.mark.parametrize("field", ["admin", "sealed_token", "fingerprint"])
-def test_what_does_not_fit_is_refused_and_named(field: str) -> None:
+def test_record_value_too_long_is_refused_by_name(field: str) -> None:
     long: dict[str, Any] = {field: "ä" * 130}
     record = ServiceRecord("Attic", "attic.local.", 8000, id=ID, **long)
     with pytest.raises(RecordError, match="255 bytes"):
         record.to_txt()
 
 
-def test_strings_that_only_together_are_too_long_are_refused() -> None:
+def test_record_strings_too_long_together_are_refused() -> None:
     long = "x" * 240
     record = ServiceRecord("Attic", "a.local.", 1, id=long, provider=long, fingerprint=long, sealed_token=long, admin=long)
     with pytest.raises(RecordError, match=str(MAX_TXT)):
@@ -149,7 +149,7 @@ places = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(keys | st.text(), st.none() | hostile), places)
-def test_no_advertisement_raises_anything_but_a_record_error(txt: dict[str, str | None], where: dict[str, Any]) -> None:
+def test_record_of_any_txt_raises_only_record_errors(txt: dict[str, str | None], where: dict[str, Any]) -> None:
     try:
         record = read(txt, **where)
     except RecordError:
@@ -166,26 +166,26 @@ def test_no_advertisement_raises_anything_but_a_record_error(txt: dict[str, str 
         assert "bytes" in str(err)  # noqa: PT017 - most examples do not raise
 
 
-def test_control_characters_and_direction_marks_are_dropped() -> None:
+def test_record_control_and_direction_characters_are_removed() -> None:
     record = read({"admin": "a\x00b\x1b[31m\u202ec\u2066d\u200f", "models": "one\r\n,t\u200bwo"}, name="At\u202etic\n")
     assert (record.admin, record.models, record.name) == ("ab[31mcd", ("one", "two"), "Attic")
 
 
-def test_long_values_are_cut() -> None:
+def test_record_long_values_are_truncated() -> None:
     record = read({"admin": "x" * 10_000, "id": "y" * 10_000, "provider": "z" * 10_000}, name="n" * 10_000)
     assert (len(record.admin or ""), len(record.id), len(record.provider), len(record.name)) == (255, 64, 32, 63)
 
 
-def test_the_first_of_two_keys_that_differ_in_case_counts() -> None:
+def test_record_of_two_keys_that_differ_in_case_uses_the_first() -> None:
     """RFC 6763, 6.4."""
     assert read({"Cost": "metered", "cost": "free", "COST": "subscription"}).cost is Cost.METERED
 
 
-def test_keys_are_read_in_any_case_and_unknown_ones_ignored() -> None:
+def test_record_keys_of_any_case_are_parsed_and_unknown_ones_ignored() -> None:
     assert read({"PRIORITY": "7", "colour": "red"}).priority == 7
 
 
-def test_an_empty_record_has_the_protocols_defaults() -> None:
+def test_record_empty_has_the_protocols_defaults() -> None:
     record = read({})
     assert record.version == "1.0"
     assert record.capabilities == DEFAULT_CAPABILITIES
@@ -196,7 +196,7 @@ def test_an_empty_record_has_the_protocols_defaults() -> None:
     assert not record.tls
 
 
-def test_a_missing_id_is_derived_and_stays_the_same() -> None:
+def test_record_without_id_gets_a_stable_derived_id() -> None:
     one, again, other = read({}), read({"models": "new"}, addresses=["10.0.0.1"]), read({}, name="Cellar")
     assert one.id_derived
     assert one.id == again.id != other.id
@@ -204,7 +204,7 @@ def test_a_missing_id_is_derived_and_stays_the_same() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "\x00", "   "])
-def test_an_empty_value_counts_as_missing(value: str | None) -> None:
+def test_record_empty_value_counts_as_missing(value: str | None) -> None:
     record = read({"id": value, "cost": value, "version": value})
     assert record.id_derived
     assert record.cost is Cost.FREE
@@ -225,7 +225,7 @@ def test_an_empty_value_counts_as_missing(value: str | None) -> None:
         ("3", SATURN_TYPE, False),
     ],
 )
-def test_an_unknown_major_is_refused_and_any_minor_accepted(version: str, service_type: str, accepted: bool) -> None:
+def test_record_unknown_major_version_is_refused_and_any_minor_accepted(version: str, service_type: str, accepted: bool) -> None:
     if accepted:
         assert read({"version": version}, service_type=service_type).version == version
         return
@@ -234,7 +234,7 @@ def test_an_unknown_major_is_refused_and_any_minor_accepted(version: str, servic
 
 
 @pytest.mark.parametrize("port", [None, 0, -1, 65536, 10**9])
-def test_a_port_that_is_none_is_refused(port: int | None) -> None:
+def test_record_invalid_port_is_refused(port: int | None) -> None:
     with pytest.raises(RecordError):
         read({}, port=port)
 
@@ -250,11 +250,11 @@ def test_a_port_that_is_none_is_refused(port: int | None) -> None:
         *(({"priority": bad}, 0, 100) for bad in ("-1", "1.5", "high", "0x10")),
     ],
 )
-def test_priority_is_the_txt_keys_else_the_srv_records(txt: dict[str, str], srv: int, priority: int) -> None:
+def test_record_priority_is_from_txt_else_srv(txt: dict[str, str], srv: int, priority: int) -> None:
     assert read(txt, srv_priority=srv).priority == priority
 
 
-def test_a_saturn_record_is_understood() -> None:
+def test_record_of_saturn_is_parsed() -> None:
     record = read(
         {
             "v": "2",
@@ -275,7 +275,7 @@ def test_a_saturn_record_is_understood() -> None:
     assert record.ephemeral_key == "sk-short-lived-canary"
 
 
-def test_one_saturn_node_may_serve_several_providers() -> None:
+def test_record_of_a_saturn_node_with_several_providers_has_separate_ids() -> None:
     """Its `id` is the machine's: the same one is advertised with each of its services."""
     txt = {"v": "2", "id": ID}
     first, second = (read(txt, service_type=SATURN_TYPE, name=name) for name in ("ollama", "openrouter"))
@@ -287,24 +287,24 @@ def test_one_saturn_node_may_serve_several_providers() -> None:
 
 
 @pytest.mark.parametrize("txt", [{"capabilities": "chat"}, {"features": "network_proxy,ephemeral_auth"}])
-def test_features_that_are_no_capabilities_state_none(txt: dict[str, str]) -> None:
+def test_record_features_without_capabilities_count_as_unstated(txt: dict[str, str]) -> None:
     record = read(txt, service_type=SATURN_TYPE)
     assert record.capabilities == DEFAULT_CAPABILITIES - (set() if "features" in txt else {Capability.STREAMING})
     assert not record.capabilities_stated
 
 
-def test_a_records_repr_holds_no_secret() -> None:
+def test_record_repr_contains_no_secret() -> None:
     record = read({"tok": "canary-sealed", "ephemeral_key": "canary-key"})
     assert "canary" not in repr(record)
     assert (record.sealed_token, record.ephemeral_key) == ("canary-sealed", "canary-key")
 
 
-def test_a_borrowed_key_is_never_advertised() -> None:
+def test_record_ephemeral_key_is_never_advertised() -> None:
     record = read({"ephemeral_key": "canary-key", "api_base": "https://api.example.com/v1"})
     assert "canary" not in str(record.to_txt() | record.to_saturn_txt())
 
 
-def test_reachable_ipv4_comes_first() -> None:
+def test_record_addresses_start_with_reachable_ipv4() -> None:
     found = read(
         {}, addresses=["127.0.0.1", "fe80::1%2", "fd00::5", "169.254.1.1", "192.168.1.5", "0.0.0.0", "224.0.0.1"]
     ).addresses
@@ -320,25 +320,25 @@ def test_reachable_ipv4_comes_first() -> None:
         ({}, [], "http://attic.local:8000/v1"),
     ],
 )
-def test_the_base_url_is_the_records_own_address(txt: dict[str, str], addresses: list[str], url: str) -> None:
+def test_record_base_url_uses_its_address(txt: dict[str, str], addresses: list[str], url: str) -> None:
     assert read(txt, addresses=addresses).base_url() == url
 
 
-def test_an_address_that_is_none_is_a_record_error() -> None:
+def test_record_invalid_address_is_refused() -> None:
     with pytest.raises(RecordError, match="address"):
         read({}, addresses=["not-an-address"])
 
 
-def test_addresses_may_be_given_parsed() -> None:
+def test_record_parsed_addresses_are_accepted() -> None:
     assert read({}, addresses=[ip_address("192.168.1.9")]).base_url() == "http://192.168.1.9:8000/v1"
 
 
 @pytest.mark.parametrize(("told", "load"), [("idle", Load.IDLE), ("FULL", Load.FULL), ("asleep", None), ("", None), (None, None)])
-def test_load_is_optional(told: str | None, load: Load | None) -> None:
+def test_record_load_is_optional(told: str | None, load: Load | None) -> None:
     assert read({"load": told}).load is load
 
 
-def test_load_is_told_in_both_dialects() -> None:
+def test_record_load_is_serialized_in_both_formats() -> None:
     record = replace(read({"id": ID}), load=Load.BUSY)
     assert record.to_txt()["load"] == record.to_saturn_txt()["load"] == "busy"
     assert "load" not in replace(record, load=None).to_txt()
@@ -353,5 +353,5 @@ def test_record_without_address_and_local_host_name_is_refused(host: str) -> Non
 
 
 @pytest.mark.parametrize("host", ["attic.local.", "gpu_box.attic.local", "büro.local."])
-def test_record_without_address_is_read_where_mdns_knows_its_host(host: str) -> None:
+def test_record_without_address_but_local_host_name_is_accepted(host: str) -> None:
     assert read({}, host=host, addresses=[]).base_url() == f"http://{host.rstrip('.')}:8000/v1"

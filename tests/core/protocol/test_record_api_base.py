@@ -57,26 +57,26 @@ HOSTILE_BASES = [
 
 
 @pytest.mark.parametrize("url", GOOD_BASES)
-def test_an_upstream_of_its_own_or_with_a_public_name_is_believed(url: str) -> None:
+def test_api_base_of_the_own_host_or_a_public_name_is_accepted(url: str) -> None:
     record = read({"deployment": "cloud", "api_base": url}, service_type=SATURN_TYPE)
     assert record.base_url() == url.rstrip("/")
 
 
 @pytest.mark.parametrize("url", HOSTILE_BASES)
-def test_an_advertisement_cannot_point_prompts_at_somebody_else(url: str) -> None:
+def test_api_base_of_another_host_is_ignored(url: str) -> None:
     record = read({"deployment": "cloud", "api_base": url}, service_type=SATURN_TYPE)
     assert record.api_base is None
     assert record.base_url() == "http://192.168.1.5:8000/v1"
 
 
-def test_loopback_is_not_believed_even_of_the_announcing_host() -> None:
+def test_api_base_with_loopback_is_ignored_even_for_the_own_host() -> None:
     assert read({"api_base": "http://127.0.0.1:1/v1"}, addresses=["127.0.0.1"]).api_base is None
 
 
-def test_only_a_cloud_beacon_is_spoken_to_at_its_upstream() -> None:
+def test_api_base_is_used_only_for_cloud_records() -> None:
     assert read({"deployment": "network", "api_base": "https://api.example.com/v1"}).base_url() == "http://192.168.1.5:8000/v1"
 
 
-def test_a_host_that_moved_takes_its_own_upstream_address_with_it() -> None:
+def test_api_base_of_a_moved_host_is_checked_again() -> None:
     record = read({"deployment": "cloud", "api_base": "http://192.168.1.5:9000/v1"}, service_type=SATURN_TYPE)
     assert record.with_addresses(["192.168.1.77"]).base_url() == "http://192.168.1.77:8000/v1"

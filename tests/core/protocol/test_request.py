@@ -49,7 +49,7 @@ def chat(**body: Any) -> Request:
         ("messages", HI * (MAX_MESSAGES + 1)),
     ],
 )
-def test_a_bad_value_is_refused_by_name(param: str, value: object) -> None:
+def test_request_invalid_parameter_is_refused_by_name(param: str, value: object) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         chat(**{param: value})
     assert refused.value.param == param
@@ -73,7 +73,7 @@ def test_a_bad_value_is_refused_by_name(param: str, value: object) -> None:
         ({"role": "user", "content": [{"type": 5}]}, "messages[1].content"),
     ],
 )
-def test_a_bad_message_is_refused_by_its_place(message: object, param: str) -> None:
+def test_request_invalid_message_is_refused_with_its_path(message: object, param: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         chat(messages=[*HI, message])
     assert refused.value.param == param
@@ -93,12 +93,12 @@ def test_a_bad_message_is_refused_by_its_place(message: object, param: str) -> N
         {"messages": [{"role": "developer", "content": [{"type": "text", "text": "x"}]}]},
     ],
 )
-def test_what_is_allowed_passes_unchanged(body: dict[str, Any]) -> None:
+def test_request_valid_is_unchanged(body: dict[str, Any]) -> None:
     assert orjson.loads(chat(**body).dump()) == {"messages": HI} | body
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"a": "\\ud800"}'])
-def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
+def test_request_that_is_not_an_object_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         Request.parse(Kind.CHAT, raw)
     assert refused.value.code == "invalid_json"
@@ -108,7 +108,7 @@ def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "allowed"), [("Hi", True), (["Hi"], True), ([1, 2], True), ("", False), ([], False), (None, False), (5, False)]
 )
-def test_prompt_and_input_are_texts_or_lists(kind: Kind, param: str, value: object, allowed: bool) -> None:
+def test_request_prompt_and_input_must_be_texts_or_lists(kind: Kind, param: str, value: object, allowed: bool) -> None:
     raw = orjson.dumps({param: value})
     if allowed:
         assert Request.parse(kind, raw).body[param] == value
@@ -146,7 +146,7 @@ bodies = st.fixed_dictionaries(
 
 
 @given(st.sampled_from(Kind), bodies)
-def test_any_body_is_refused_at_the_door_or_safe_behind_it(kind: Kind, body: dict[str, Any]) -> None:
+def test_request_of_any_body_is_refused_or_safe_to_use(kind: Kind, body: dict[str, Any]) -> None:
     try:
         request = Request.parse(kind, orjson.dumps(body))
     except InvalidRequestError as refused:
@@ -158,12 +158,12 @@ def test_any_body_is_refused_at_the_door_or_safe_behind_it(kind: Kind, body: dic
     request.dump()
 
 
-def test_a_request_without_a_model_is_for_any() -> None:
+def test_request_without_a_model_is_for_auto() -> None:
     assert chat().model == "auto"
     assert chat(model="m").model == "m"
 
 
-def test_only_true_streams_and_embeddings_never_do() -> None:
+def test_request_streams_only_for_true_and_never_for_embeddings() -> None:
     assert chat(stream=True).stream
     assert not chat(stream=False).stream
     assert not chat().stream
@@ -183,16 +183,16 @@ def test_only_true_streams_and_embeddings_never_do() -> None:
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, {Capability.AUDIO}),
     ],
 )
-def test_a_chats_needs_are_what_it_contains(body: dict[str, Any], needs: set[Capability]) -> None:
+def test_request_chat_needs_follow_from_its_content(body: dict[str, Any], needs: set[Capability]) -> None:
     assert chat(**body).needs == {Capability.COMPLETION} | needs
 
 
-def test_other_kinds_need_what_they_are() -> None:
+def test_request_of_other_kinds_needs_their_capability() -> None:
     assert Request.parse(Kind.EMBEDDINGS, {"input": "Hi"}).needs == {Capability.EMBEDDINGS}
     assert Request.parse(Kind.COMPLETION, {"prompt": "Hi", "messages": 5}).needs == {Capability.COMPLETION}
 
 
-def test_a_prompts_size_is_estimated_from_all_that_is_sent() -> None:
+def test_request_prompt_estimate_includes_all_parts() -> None:
     assert chat(messages=[{"role": "user", "content": "x" * 400}]).estimated_prompt_tokens == 100
     assert chat(messages=[{"role": "user", "content": [{"type": "text", "text": "x" * 400}, IMAGE]}]).estimated_prompt_tokens == (
         100 + TOKENS_PER_IMAGE
@@ -204,7 +204,7 @@ def test_a_prompts_size_is_estimated_from_all_that_is_sent() -> None:
     assert Request.parse(Kind.EMBEDDINGS, {"input": ["x" * 200, "x" * 200]}).estimated_prompt_tokens >= 100
 
 
-def test_a_changed_request_leaves_the_first_as_it_was() -> None:
+def test_request_copy_does_not_change_the_original() -> None:
     first = chat(model="a", temperature=1)
     second = first.with_body(model="b", temperature=None, seed=1)
     assert (first.model, second.model) == ("a", "b")
@@ -212,7 +212,7 @@ def test_a_changed_request_leaves_the_first_as_it_was() -> None:
     assert first.body["temperature"] == 1
 
 
-def test_with_body_of_other_parameters_keeps_what_was_worked_out_of_the_prompt() -> None:
+def test_with_body_of_other_parameters_keeps_the_prompts_estimates() -> None:
     first = chat(model="a", tools=[{"type": "function"}])
     demand, needs = first.prompt_demand, first.needs
     second = first.with_body(model="b", stream_options=None)
@@ -220,7 +220,7 @@ def test_with_body_of_other_parameters_keeps_what_was_worked_out_of_the_prompt()
     assert second.needs is needs
 
 
-def test_with_body_of_another_prompt_works_out_its_size_and_needs_anew() -> None:
+def test_with_body_of_another_prompt_computes_its_estimates_again() -> None:
     first = chat(tools=[{"type": "function"}])
     assert (first.estimated_prompt_tokens, first.needs) == (5, frozenset({Capability.COMPLETION, Capability.TOOLS}))
     second = first.with_body(messages=[{"role": "user", "content": "x" * 400}], tools=None)
@@ -228,11 +228,11 @@ def test_with_body_of_another_prompt_works_out_its_size_and_needs_anew() -> None
     assert first.prompt_demand != second.prompt_demand
 
 
-def test_changing_the_model_keeps_every_other_byte_in_its_place() -> None:
+def test_of_model_keeps_all_other_bytes() -> None:
     """Prefix caches of providers work on bytes."""
     first = chat(model="a", tools=[{"z": 1, "a": 2}], seed=1)
     assert first.with_body(model="b").dump() == first.dump().replace(b'"model":"a"', b'"model":"b"')
 
 
-def test_a_requests_repr_tells_nothing_that_was_said() -> None:
+def test_request_repr_contains_no_text() -> None:
     assert "secret" not in repr(chat(messages=[{"role": "user", "content": "secret"}]))

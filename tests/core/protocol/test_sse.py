@@ -34,18 +34,18 @@ places = st.lists(st.integers(0, 10_000), max_size=20)
 
 
 @given(streams, places)
-def test_any_split_gives_the_events_of_the_whole(stream: bytes, where: list[int]) -> None:
+def test_sse_split_anywhere_gives_the_same_events(stream: bytes, where: list[int]) -> None:
     assert decode(*cut(stream, where)) == decode(stream)
 
 
 @example(b"\xef\xbb\xbfdata: a\r\n\r\ndata: b\r\rdata: c\n\n")
 @given(streams)
-def test_byte_by_byte_gives_the_events_of_the_whole(stream: bytes) -> None:
+def test_sse_fed_byte_by_byte_gives_the_same_events(stream: bytes) -> None:
     assert decode(*(stream[at : at + 1] for at in range(len(stream)))) == decode(stream)
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text()), max_size=8), st.sampled_from([b"\n", b"\r\n", b"\r"]), places)
-def test_what_is_written_is_what_is_read(objects: list[dict[str, str]], newline: bytes, where: list[int]) -> None:
+def test_sse_encoded_events_are_decoded_back(objects: list[dict[str, str]], newline: bytes, where: list[int]) -> None:
     stream = b"".join(encode(json.dumps(item, ensure_ascii=False).encode()) for item in objects).replace(b"\n", newline)
     assert [json.loads(event.data) for event in decode(*cut(stream, where))] == objects
 
@@ -76,26 +76,26 @@ def test_what_is_written_is_what_is_read(objects: list[dict[str, str]], newline:
         (DONE, [b"[DONE]"]),
     ],
 )
-def test_every_way_that_servers_write_events_is_read(stream: bytes, events: list[bytes]) -> None:
+def test_sse_of_each_server_format_is_decoded(stream: bytes, events: list[bytes]) -> None:
     assert [event.data for event in decode(stream)] == events
 
 
-def test_an_event_may_have_a_name() -> None:
+def test_sse_event_name_is_decoded() -> None:
     assert decode(encode(b"{}", "error")) == [SSEEvent(b"{}", "error")]
 
 
-def test_a_character_that_the_network_cut_comes_whole() -> None:
+def test_sse_split_character_is_decoded() -> None:
     stream = "data: Grüße 🏠\n\n".encode()
     assert decode(stream[:9], stream[9:16], stream[16:])[0].data.decode() == "Grüße 🏠"
 
 
-def test_events_come_out_as_soon_as_they_are_whole() -> None:
+def test_sse_event_is_returned_when_it_is_complete() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"data: a\n") == []
     assert [event.data for event in decoder.feed(b"\ndata: b")] == [b"a"]
 
 
-def test_a_line_of_a_megabyte_in_small_pieces_takes_no_time() -> None:
+def test_sse_long_line_in_small_pieces_is_decoded_in_linear_time() -> None:
     stream = b"data: " + b"x" * 1024 * 1024 + b"\n\n"
     started = time.perf_counter()
     (event,) = decode(*(stream[at : at + 64] for at in range(0, len(stream), 64)))
@@ -116,16 +116,16 @@ def feed_until_refused(decoder: SSEDecoder, pieces: Iterable[bytes]) -> int:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 10_000])
-def test_memory_is_bounded(piece: int) -> None:
+def test_sse_event_beyond_the_limit_raises(piece: int) -> None:
     head, stream = b"data: ok\n\n", b"data: " + b"x" * 2000 + b"\n\n"
     pieces = [head, *(stream[at : at + piece] for at in range(0, len(stream), piece))]
     assert 0 <= feed_until_refused(SSEDecoder(max_event_bytes=1000), pieces) <= 1000 + len(head)
 
 
-def test_comments_without_end_are_bounded_too() -> None:
+def test_sse_endless_comment_raises() -> None:
     assert 0 <= feed_until_refused(SSEDecoder(max_event_bytes=1000), [b": ping\n"] * 1000) <= 1000
 
 
-def test_the_refusal_names_the_limit() -> None:
+def test_sse_error_names_the_limit() -> None:
     with pytest.raises(ValueError, match="1000 bytes"):
         SSEDecoder(max_event_bytes=1000).feed(b"x" * 1001)

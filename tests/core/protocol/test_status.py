@@ -24,14 +24,14 @@ anything = st.recursive(
 
 
 @given(anything)
-def test_any_health_is_read_and_can_be_sent_on(data: object) -> None:
+def test_health_of_any_content_is_parsed_and_serializable(data: object) -> None:
     health = Health.parse(data)
     assert health.status in ("ok", "degraded", "unavailable")
     orjson.dumps(health.to_json())
 
 
 @given(anything)
-def test_any_status_that_is_an_object_is_read_and_can_be_sent_on(data: object) -> None:
+def test_status_of_any_object_is_parsed_and_serializable(data: object) -> None:
     if not isinstance(data, dict):
         with pytest.raises(TypeError):
             ProviderStatus.parse(data)
@@ -51,16 +51,16 @@ def test_any_status_that_is_an_object_is_read_and_can_be_sent_on(data: object) -
         ([], "ok"),
     ],
 )
-def test_a_server_that_answers_at_all_is_well_unless_it_says_otherwise(data: object, status: str) -> None:
+def test_health_of_any_answer_is_ok_unless_stated(data: object, status: str) -> None:
     assert Health.parse(data).status == status
 
 
-def test_health_says_who_answers() -> None:
+def test_health_contains_the_identity() -> None:
     health = Health("degraded", "ollama", "1.2", 12.5, "some-id")
     assert Health.parse(orjson.loads(orjson.dumps(health.to_json()))) == health
 
 
-def test_a_whole_status_is_written_as_it_is_read() -> None:
+def test_status_complete_is_serialized_and_parsed_back() -> None:
     status = ProviderStatus(
         "some-id",
         "1.0",
@@ -74,7 +74,7 @@ def test_a_whole_status_is_written_as_it_is_read() -> None:
     assert ProviderStatus.parse(orjson.loads(orjson.dumps(status.to_json()))) == status
 
 
-def test_the_protocols_example_is_understood() -> None:
+def test_status_example_of_the_protocol_is_parsed() -> None:
     status = ProviderStatus.parse(
         {
             "object": "status",
@@ -92,13 +92,13 @@ def test_the_protocols_example_is_understood() -> None:
 
 
 @pytest.mark.parametrize("currency", ["", "EURO", "1$", None, 5])
-def test_a_currency_that_is_none_reads_as_dollars(currency: object) -> None:
+def test_status_invalid_currency_becomes_usd(currency: object) -> None:
     period = Period.parse({"currency": currency})
     assert period is not None
     assert period.currency == "USD"
 
 
-def test_usage_and_queue_of_odd_values_count_as_nothing() -> None:
+def test_status_invalid_usage_and_queue_are_ignored() -> None:
     assert Queue.parse({"depth": -1, "active": "2", "max_concurrent": 1e99, "estimated_wait_seconds": -4}) == Queue()
     assert Queue.parse([]) is None
     assert Period.parse("x") is None

@@ -29,13 +29,13 @@ texts = st.lists(
 
 
 @given(texts, st.lists(st.integers(0, 500), max_size=10))
-def test_any_split_gives_the_pieces_of_the_whole(text: str, places: list[int]) -> None:
+def test_thinking_split_anywhere_gives_the_same_pieces(text: str, places: list[int]) -> None:
     edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
     assert split(*(text[begin:end] for begin, end in pairwise(edges))) == split(text)
 
 
 @given(texts)
-def test_character_by_character_gives_the_pieces_of_the_whole(text: str) -> None:
+def test_thinking_fed_by_characters_gives_the_same_pieces(text: str) -> None:
     assert split(*text) == split(text)
 
 
@@ -43,12 +43,12 @@ TAGS = ["<think>", "</think>", "<thinking>", "</THINK>"]
 
 
 @given(st.lists(st.sampled_from(TAGS) | st.text(st.characters(exclude_characters="<"), max_size=4)))
-def test_no_tag_is_ever_spoken(parts: list[str]) -> None:
+def test_thinking_tags_are_never_in_the_text(parts: list[str]) -> None:
     assert all(tag.lower() not in piece.text.lower() for piece in split("".join(parts)) for tag in TAGS)
 
 
 @given(st.text(st.characters(exclude_characters="<")))
-def test_text_without_tags_is_only_stripped_at_its_beginning(text: str) -> None:
+def test_thinking_text_without_tags_is_only_stripped_at_the_beginning(text: str) -> None:
     assert "".join(piece.text for piece in split(text)) == text.lstrip()
 
 
@@ -70,18 +70,18 @@ def test_text_without_tags_is_only_stripped_at_its_beginning(text: str) -> None:
         ("<think>  ", []),
     ],
 )
-def test_tags_separate_thought_from_answer(text: str, pieces: list[tuple[str, bool]]) -> None:
+def test_thinking_tags_separate_reasoning_from_the_answer(text: str, pieces: list[tuple[str, bool]]) -> None:
     assert split(text) == pieces
 
 
-def test_what_can_be_said_for_sure_is_said_at_once() -> None:
+def test_thinking_unambiguous_text_is_returned_immediately() -> None:
     splitter = ThinkSplitter()
     assert splitter.feed("Hello <") == [("Hello ", False)]
     assert splitter.feed("b>") == [("<b>", False)]
 
 
 @pytest.mark.parametrize("unit", ["<", "<thin", "<think>a", "<think>a</think>b"])
-def test_a_hostile_text_takes_no_time(unit: str) -> None:
+def test_thinking_hostile_text_is_split_in_linear_time(unit: str) -> None:
     started = time.perf_counter()
     split(unit * (1_000_000 // len(unit)))
     assert time.perf_counter() - started < 10  # quadratic work would take minutes

@@ -11,13 +11,13 @@ usages = st.builds(Usage, counts, counts, counts, counts, st.none() | counts, co
 
 
 @given(usages)
-def test_what_is_written_is_what_is_read(usage: Usage) -> None:
+def test_usage_serialized_is_parsed_back(usage: Usage) -> None:
     found = Usage.parse(orjson.loads(orjson.dumps(usage.to_json())))
     assert found == usage
 
 
 @given(st.lists(usages, max_size=5))
-def test_a_sum_is_the_sum_of_each_and_never_forgets_a_cost(parts: list[Usage]) -> None:
+def test_usage_sum_adds_all_fields_and_keeps_costs(parts: list[Usage]) -> None:
     total = sum(parts, Usage())
     assert total.total_tokens == sum(part.total_tokens for part in parts)
     assert total.cache_write_tokens == sum(part.cache_write_tokens for part in parts)
@@ -26,7 +26,7 @@ def test_a_sum_is_the_sum_of_each_and_never_forgets_a_cost(parts: list[Usage]) -
     assert total.cost == (sum(costs) if costs else None)
 
 
-def test_openais_usage_is_understood() -> None:
+def test_usage_of_openai_is_parsed() -> None:
     found = Usage.parse(
         {
             "prompt_tokens": 100,
@@ -40,7 +40,7 @@ def test_openais_usage_is_understood() -> None:
     assert found == Usage(100, 20, 80, 15, 20)
 
 
-def test_what_was_put_into_a_cache_is_told_where_anything_was() -> None:
+def test_usage_cache_writes_are_serialized_if_there_are_any() -> None:
     assert Usage(9, 1).to_json()["prompt_tokens_details"] == {"cached_tokens": 0}
     written = Usage(9, 1, cache_write_tokens=5).to_json()
     assert written["prompt_tokens_details"] == {"cached_tokens": 0, "cache_write_tokens": 5}
@@ -48,9 +48,9 @@ def test_what_was_put_into_a_cache_is_told_where_anything_was() -> None:
 
 
 @pytest.mark.parametrize("data", [None, {}, [], "x", 5])
-def test_no_usage_is_none(data: object) -> None:
+def test_usage_missing_is_none(data: object) -> None:
     assert Usage.parse(data) is None
 
 
-def test_odd_counts_read_as_zero() -> None:
+def test_usage_invalid_counts_are_zero() -> None:
     assert Usage.parse({"prompt_tokens": -5, "completion_tokens": "9", "prompt_tokens_details": [], "cost": "x"}) == Usage()

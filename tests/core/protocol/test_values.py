@@ -14,7 +14,7 @@ anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() |
 
 
 @given(anything)
-def test_nothing_makes_a_reader_fail(value: object) -> None:
+def test_values_of_any_type_are_parsed_without_error(value: object) -> None:
     assert 0 <= parse_count(value) <= 10**15
     amount = money(value)
     assert amount is None or 0 <= amount <= 10**9 * NANO
@@ -22,7 +22,7 @@ def test_nothing_makes_a_reader_fail(value: object) -> None:
 
 
 @given(st.text(), st.integers(0, 300))
-def test_clean_text_is_short_and_shows_what_it_holds(text: str, limit: int) -> None:
+def test_clean_text_is_short_and_visible(text: str, limit: int) -> None:
     found = clean(text, limit)
     assert len(found) <= limit
     assert found == found.strip()
@@ -43,17 +43,17 @@ def test_clean_text_is_short_and_shows_what_it_holds(text: str, limit: int) -> N
         (10**400, None),
     ],
 )
-def test_money_is_counted_in_nano_units(value: object, amount: int | None) -> None:
+def test_money_is_parsed_in_nano_units(value: object, amount: int | None) -> None:
     assert money(value) == amount
 
 
 @pytest.mark.parametrize(("value", "count"), [(5, 5), (5.9, 5), (-1, 0), (True, 0), ("5", 0), (float("nan"), 0), (10**16, 0)])
-def test_counts_are_whole_and_never_negative(value: object, count: int) -> None:
+def test_counts_are_integers_and_never_negative(value: object, count: int) -> None:
     assert parse_count(value) == count
 
 
 @given(st.text(st.characters()) | st.just("caf\udce9 \ud83d"))
-def test_encodable_text_has_a_form_in_utf8_and_keeps_all_else(text: str) -> None:
+def test_encodable_text_can_be_encoded_and_keeps_other_characters(text: str) -> None:
     made = encodable(text)
     assert len(made.encode().decode()) == len(text)
     assert [new for old, new in zip(text, made, strict=True) if old != new] == ["?"] * sum(
@@ -61,6 +61,6 @@ def test_encodable_text_has_a_form_in_utf8_and_keeps_all_else(text: str) -> None
     )
 
 
-def test_error_with_a_lone_surrogate_has_a_form_in_json() -> None:
+def test_error_with_a_lone_surrogate_is_serializable() -> None:
     error = InvalidRequestError("no \udcff", param="\udcff", details=("\udcff",))
     assert json.loads(orjson.dumps(error.to_json()))["error"]["message"] == "no ?"

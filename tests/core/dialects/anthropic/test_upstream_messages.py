@@ -44,20 +44,20 @@ def body(**parameters: Any) -> dict[str, Any]:
     return translate(chat("claude-opus-4-1", **parameters), Traits.by_name("claude-opus-4-1"), OLD).body
 
 
-def test_system_and_developer_messages_stand_beside_the_turns_wherever_they_were() -> None:
+def test_system_and_developer_messages_anywhere_become_the_system_prompt() -> None:
     messages = [{"role": "system", "content": "Be brief."}, user("Hi"), {"role": "developer", "content": [text("Be kind.")]}]
     assert body(messages=messages)["system"] == [text("Be brief."), text("Be kind.")]
     assert body(messages=messages[:2])["system"] == "Be brief."
     assert body(messages=messages)["messages"] == [{"role": "user", "content": [text("Hi")]}]
 
 
-def test_an_instruction_alone_is_what_the_user_says() -> None:
+def test_system_message_alone_becomes_a_user_turn() -> None:
     translated = body(messages=[{"role": "system", "content": "Greet me."}])
     assert translated["messages"] == [{"role": "user", "content": [text("Greet me.")]}]
     assert "system" not in translated
 
 
-def test_results_of_parallel_tools_share_one_turn_before_what_the_user_says() -> None:
+def test_tool_results_of_parallel_calls_share_a_turn_before_the_users_text() -> None:
     said = assistant("Looking.", tool_calls=[call(), call("stop", "", "c2")])
     assert turns(user("How warm?"), said, tool("21"), tool("ok", "c2"), user("And?")) == [
         ("user", [text("How warm?")]),
@@ -80,41 +80,41 @@ def test_results_of_parallel_tools_share_one_turn_before_what_the_user_says() ->
     ]
 
 
-def test_results_come_first_even_where_the_user_spoke_before_them() -> None:
+def test_tool_results_after_a_user_text_come_first_in_the_turn() -> None:
     found = turns(user("Hi"), assistant(tool_calls=[call()]), user("Hurry"), tool(""))
     assert found[-1] == ("user", [{"type": "tool_result", "tool_use_id": "c1"}, text("Hurry")])
 
 
 @pytest.mark.parametrize("arguments", ["", None, "{}", "  ", {}])
-def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
+def test_tool_call_without_arguments_has_an_empty_object(arguments: Any) -> None:
     assert turns(user("Hi"), assistant(tool_calls=[call(arguments=arguments)]))[1][1][0]["input"] == {}
 
 
 @pytest.mark.parametrize("arguments", ['{"a"', "[1]", '"x"', 7])
-def test_arguments_that_are_no_object_are_refused_by_their_place(arguments: Any) -> None:
+def test_tool_call_arguments_that_are_not_an_object_are_refused_with_their_path(arguments: Any) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         turns(user("Hi"), assistant(tool_calls=[call(), call(arguments=arguments)]))
     assert refused.value.param == "messages[1].tool_calls[1].function.arguments"
 
 
-def test_ids_of_other_models_are_put_in_allowed_characters_on_both_sides() -> None:
+def test_tool_call_ids_of_other_models_are_sanitized_consistently() -> None:
     found = turns(user("Hi"), assistant(tool_calls=[call(call_id="functions.read:0")]), tool("21", "functions.read:0"))
     assert found[1][1][0]["id"] == found[2][1][0]["tool_use_id"] == "functions_read_0"
 
 
-def test_empty_texts_and_turns_are_left_out() -> None:
+def test_messages_empty_texts_and_turns_are_omitted() -> None:
     assert turns(user("Hi"), assistant(""), user([text(" "), text("Yes?")])) == [("user", [text("Hi"), text("Yes?")])]
 
 
-def test_a_talk_that_begins_with_the_assistant_gets_a_users_turn() -> None:
+def test_messages_beginning_with_the_assistant_get_a_user_turn() -> None:
     assert [role for role, _ in turns(assistant("Hello!"), user("Hi"))] == ["user", "assistant", "user"]
 
 
-def test_what_the_model_is_to_go_on_from_ends_without_white_space() -> None:
+def test_messages_prefill_is_stripped_of_trailing_white_space() -> None:
     assert turns(user("Name one."), assistant("The best is "))[-1] == ("assistant", [text("The best is")])
 
 
-def test_images_go_by_value_or_by_https_address_and_fetched_ones_by_value() -> None:
+def test_images_are_sent_as_data_or_https_url_and_fetched_ones_as_data() -> None:
     urls = [f"data:image/jpeg;base64,{PNG}", "https://example.org/a.png", "http://example.org/b.png"]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     found = turns(user(parts), images={urls[2]: Image("image/webp", "UklG")})
@@ -125,13 +125,13 @@ def test_images_go_by_value_or_by_https_address_and_fetched_ones_by_value() -> N
     ]
 
 
-def test_a_tools_result_may_hold_an_image() -> None:
+def test_tool_result_with_an_image_keeps_it() -> None:
     content = [text("A dot"), {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}]
     found = turns(user("Look"), assistant(tool_calls=[call()]), tool(content))
     assert [block["type"] for block in found[-1][1][0]["content"]] == ["text", "image"]
 
 
-def test_a_pdf_is_a_document_and_other_files_and_sounds_are_refused() -> None:
+def test_files_pdf_becomes_a_document_and_others_are_refused() -> None:
     pdf = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE"}}
     source = {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}
     assert turns(user([pdf])) == [("user", [{"type": "document", "source": source, "title": "a.pdf"}])]
@@ -141,7 +141,7 @@ def test_a_pdf_is_a_document_and_other_files_and_sounds_are_refused() -> None:
         assert refused.value.param == "messages[0].content[1]"
 
 
-def test_marks_for_the_cache_are_kept() -> None:
+def test_cache_control_of_parts_is_kept() -> None:
     mark = {"cache_control": {"type": "ephemeral"}}
     assert turns(user([text("Hi") | mark])) == [("user", [text("Hi") | mark])]
     assert body(messages=[{"role": "system", "content": [text("Long.") | mark]}, user("Hi")])["system"] == [text("Long.") | mark]
@@ -161,7 +161,7 @@ def test_marks_for_the_cache_are_kept() -> None:
         {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]},
     ],
 )
-def test_sealed_thoughts_come_back_however_the_client_kept_them(fields: Any) -> None:
+def test_signed_reasoning_in_each_client_format_is_sent_back(fields: Any) -> None:
     found = turns(user("Hi"), assistant("Yes.", **fields))
     assert found[1] == ("assistant", [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, text("Yes.")])
 
@@ -175,11 +175,11 @@ def test_sealed_thoughts_come_back_however_the_client_kept_them(fields: Any) -> 
         "Hm.",
     ],
 )
-def test_thoughts_without_this_vendors_seal_are_left_out(detail: Any) -> None:
+def test_unsigned_reasoning_is_omitted(detail: Any) -> None:
     assert turns(user("Hi"), assistant("Yes.", reasoning_details=[detail]))[1] == ("assistant", [text("Yes.")])
 
 
-def test_encrypted_thoughts_come_back_as_they_were() -> None:
+def test_encrypted_reasoning_is_sent_back_unchanged() -> None:
     detail = {"type": "reasoning.encrypted", "data": "EncQ", "format": SIGNED_FORMAT, "index": 0}
     assert turns(user("Hi"), assistant("Yes.", reasoning_details=[detail]))[1][1][0] == {
         "type": "redacted_thinking",
@@ -187,13 +187,13 @@ def test_encrypted_thoughts_come_back_as_they_were() -> None:
     }
 
 
-def test_the_old_function_messages_are_refused() -> None:
+def test_messages_of_role_function_are_refused() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         turns(user("Hi"), {"role": "function", "name": "x", "content": "1"})
     assert refused.value.param == "messages[1].role"
 
 
-def test_messages_that_hold_nothing_are_refused() -> None:
+def test_messages_without_content_are_refused() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         body(messages=[user("")])
     assert refused.value.param == "messages"
@@ -205,7 +205,7 @@ TOOL = {
 }
 
 
-def test_a_tool_is_its_name_description_and_schema() -> None:
+def test_tool_is_translated_with_name_description_and_schema() -> None:
     turned = {"name": "read", "description": "Reads.", "strict": True, "input_schema": {"type": "object", "properties": {}}}
     assert body(tools=[TOOL])["tools"] == [turned]
     bare = {"type": "function", "function": {"name": "stop"}}
@@ -213,7 +213,7 @@ def test_a_tool_is_its_name_description_and_schema() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, {"type": "web_search"}, {"type": "function", "function": {}}])
-def test_a_tool_without_a_name_is_refused_by_its_place(wrong: Any) -> None:
+def test_tool_without_a_name_is_refused_with_its_path(wrong: Any) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         body(tools=[TOOL, wrong])
     assert refused.value.param == "tools[1]"
@@ -234,14 +234,14 @@ def test_a_tool_without_a_name_is_refused_by_its_place(wrong: Any) -> None:
         ),
     ],
 )
-def test_every_tool_choice_has_its_counterpart(choice: Any, parallel: Any, turned: Any) -> None:
+def test_tool_choice_of_each_kind_is_translated(choice: Any, parallel: Any, turned: Any) -> None:
     assert body(tools=[TOOL], tool_choice=choice, parallel_tool_calls=parallel).get("tool_choice") == turned
 
 
 @pytest.mark.parametrize(
     ("stop", "sequences"), [("END", ["END"]), (["a", " ", ""], ["a"]), ("\n", None), (None, None), ([], None)]
 )
-def test_blank_stop_sequences_are_left_out(stop: Any, sequences: Any) -> None:
+def test_stop_sequences_blank_are_omitted(stop: Any, sequences: Any) -> None:
     assert body(stop=stop).get("stop_sequences") == sequences
 
 
@@ -262,12 +262,12 @@ def test_blank_stop_sequences_are_left_out(stop: Any, sequences: Any) -> None:
         ("some-other-model", True, False),
     ],
 )
-def test_a_name_tells_what_a_model_takes(model: str, sampling: bool, structured: bool) -> None:
+def test_model_traits_without_a_list_are_derived_from_the_name(model: str, sampling: bool, structured: bool) -> None:
     traits = Traits.by_name(model)
     assert (traits.sampling, traits.structured) == (sampling, structured)
 
 
-def test_of_temperature_and_top_p_only_the_first_is_sent_and_it_ends_at_one() -> None:
+def test_sampling_temperature_excludes_top_p_and_is_at_most_one() -> None:
     assert {key: body(temperature=1.7, top_p=0.5).get(key) for key in ("temperature", "top_p")} == {
         "temperature": 1,
         "top_p": None,

@@ -41,7 +41,7 @@ def marked() -> Request:
     return Request.parse(Kind.CHAT, to_chat(ASKED))
 
 
-def test_a_claude_model_gets_every_mark_where_it_was() -> None:
+def test_cache_control_for_a_claude_model_is_kept_everywhere() -> None:
     body = translate(marked(), Traits.by_name("claude-opus-4-1"), CONSERVATIVE_VERSION).body
     assert {name: body[name] for name in ("system", "messages", "cache_control")} == {
         name: ASKED[name] for name in ("system", "messages", "cache_control")
@@ -49,7 +49,7 @@ def test_a_claude_model_gets_every_mark_where_it_was() -> None:
     assert body["tools"] == ASKED["tools"]
 
 
-def test_without_marks_it_is_as_if_there_had_been_none() -> None:
+def test_cache_control_removed_leaves_the_same_request_as_without_it() -> None:
     def bare(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: bare(inner) for key, inner in value.items() if key != "cache_control"}
@@ -58,7 +58,7 @@ def test_without_marks_it_is_as_if_there_had_been_none() -> None:
     assert without_cache_marks(marked()).body == to_chat(bare(ASKED))
 
 
-def test_what_has_no_marks_is_not_touched() -> None:
+def test_request_without_cache_control_is_not_copied() -> None:
     parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "https://192.0.2.1/cat.png"}}]
     embeddings = Request.parse(Kind.EMBEDDINGS, {"input": "x"})
     for request in (plain_chat(), plain_chat(messages=[{"role": "user", "content": parts}]), embeddings):
@@ -68,7 +68,7 @@ def test_what_has_no_marks_is_not_touched() -> None:
 @pytest.mark.parametrize(
     ("name", "kept"), [("openai", False), ("vllm", False), ("openai_compatible", False), ("openrouter", True), ("litellm", True)]
 )
-async def test_only_servers_that_know_them_get_them(name: str, kept: bool) -> None:
+async def test_cache_control_is_sent_only_to_supporting_servers(name: str, kept: bool) -> None:
     fake = FakeOpenRouter() if name == "openrouter" else FakeOpenAI()
     body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi", **MINUTES}]}]}
     async with before(name, fake) as backend:
