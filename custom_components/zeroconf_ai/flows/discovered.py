@@ -1,0 +1,167 @@
+"""The steps of a discovered provider: it is probed, shown, and confirmed with its API key."""
+
+from typing import Any, Self, override
+
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_API_KEY
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from ..core.protocol.record import ServiceRecord
+from ..markdown import MarkdownFlow
+from .agents import first_subentries
+from .entry_data import entry_data
+from .known import former_of
+from .offers import OFFERS, async_get_offers
+from .placeholders import provider_placeholders, provider_title
+from .probe import MOVED, NEEDS_KEY, Found, Problem, find_record
+from .provider_schemas import KEY, NO_FIELDS, model_ids
+
+
+class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+    """The steps of a discovered provider within the integration's flow."""
+
+    _record: ServiceRecord | None = None
+    """The newest advertisement of the provider that the flow is about."""
+    _shown: tuple[str, ...] = ()
+    """The base URLs that the owner was shown and asked about."""
+    _found: Found | None = None
+    """Who answers at it; None where it first wants a key."""
+    _unanswered: Problem | None = None
+    """Why the provider that is offered has not answered yet."""
+    _answered_at: str | None = None
+    """The base URL at which it answered, be it only to ask for a key."""
+    _wants_key = False
+    _former: ConfigEntry | None = None
+    """The entry of another provider that was confirmed under the same name."""
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """The flow has ended: another provider may have its card."""
+        if (offers := self.hass.data.get(OFFERS)) is not None:
+            offers.release_card(self.flow_id)
+
+    async def _find(self, record: ServiceRecord) -> None:
+        """Ask an advertised provider. Raises Problem where it cannot be used."""
+        try:
+            self._found = await find_record(async_get_clientsession(self.hass), record)
+        except Problem as problem:
+            if problem.key != NEEDS_KEY:
+                raise
+            self._wants_key, self._answered_at = True, problem.base_url
+
+    async def _find_discovered(self, record: ServiceRecord) -> None:
+        """The same for a provider that was discovered: it is asked again later where it does not answer."""
+        offers = await async_get_offers(self.hass)
+        outcome = await offers.outcome(record)
+        if outcome is None:
+            raise AbortFlow("too_many_cards")
+        self._found = outcome.found
+        if outcome.problem is not None:
+            if not outcome.answered and not outcome.overdue:
+                raise outcome.problem
+            self._wants_key, self._answered_at = self._wants_key or outcome.answered, outcome.base_url
+            self._unanswered = None if outcome.answered else outcome.problem
+        offers.claim_card(self.flow_id, record, answered=outcome.answered)
+
+    async def _show(self, record: ServiceRecord) -> ConfigFlowResult:
+        self._former = former_of(self.hass, record)
+        answers = self._unanswered is None
+        self.context["title_placeholders"] = {
+            "name": await provider_title(self.hass, record, self._models(record), answers=answers)
+        }
+        self.context["configuration_url"] = self._address(record).removesuffix("/v1")
+        if not answers:
+            return await self.async_step_unanswered_confirm()
+        if self._former is not None:
+            return await self.async_step_identity_confirm()
+        return await self.async_step_discovery_confirm()
+
+    @override
+    def is_matching(self, other_flow: Self) -> bool:
+        """Whether the other flow is about the same advertised provider; it then gets this newer advertisement."""
+        shown = other_flow._record
+        if shown is None or self._record is None or shown.id != self._record.id:
+            return False
+        if shown.service_type == self._record.service_type:
+            other_flow._record = self._record
+        return True
+
+    async def async_step_unanswered_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask an announced provider that has not answered so far again, and show it once it does."""
+        record = self._record
+        assert record is not None  # all ways here set it
+        errors: dict[str, str] = {}
+        reason = "" if self._unanswered is None else self._unanswered.placeholders["reason"]
+        if user_input is not None:
+            try:
+                await self._find(record)
+            except Problem as problem:
+                errors, reason = {"base": problem.key}, problem.placeholders["reason"]
+            else:
+                self._unanswered = None
+                return await self._show(record)
+        return self.async_show_form(
+            step_id="unanswered_confirm",
+            data_schema=NO_FIELDS,
+            errors=errors,
+            description_placeholders={"name": record.name, "address": self._address(record), "reason": reason},
+        )
+
+    async def async_step_discovery_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether an announced provider shall be used, and for its key where it wants one."""
+        return await self._confirm("discovery_confirm", user_input)
+
+    async def async_step_identity_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """The same for one that has the name of a provider that is set up, but is not that one."""
+        return await self._confirm("identity_confirm", user_input)
+
+    async def _confirm(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
+        record = self._record
+        assert record is not None  # all ways here set it
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            key = user_input.get(CONF_API_KEY)
+            try:  # again, because the card may have been there for days
+                self._found = await self._find_shown(record, key)
+            except Problem as problem:
+                errors, placeholders = {"base": problem.key}, problem.placeholders
+                self._wants_key = self._wants_key or problem.key == NEEDS_KEY
+            else:
+                return self.async_create_entry(
+                    title=record.name,
+                    data=entry_data(self._found, record, key, names_host=True),
+                    subentries=first_subentries(record.name, self._found.best),
+                )
+        if not self._wants_key:
+            self._set_confirm_only()
+        else:
+            self.context.pop("confirm_only", None)
+        self._shown = record.urls()
+        placeholders |= await provider_placeholders(self.hass, record, self._models(record), self._address(record))
+        if self._former is not None:
+            placeholders["former"] = self._former.title
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=KEY if self._wants_key else NO_FIELDS,
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    async def _find_shown(self, record: ServiceRecord, key: str | None) -> Found:
+        """Who answers now, where the owner was told. Raises Problem, before it shows the key anywhere else."""
+        if not set(record.urls()) <= set(self._shown):
+            self._found = None
+            raise Problem(MOVED)
+        return await find_record(async_get_clientsession(self.hass), record, key)
+
+    def _models(self, record: ServiceRecord) -> list[str]:
+        return list(record.models) if self._found is None else model_ids(self._found.models)
+
+    def _address(self, record: ServiceRecord) -> str:
+        if self._found is not None:
+            return self._found.endpoint.base_url
+        return self._answered_at if self._answered_at in record.urls() else record.base_url()
