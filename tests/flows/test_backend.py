@@ -1,6 +1,5 @@
-"""Backends of the gateway are added and changed: each is asked before it is saved, and no key goes where it does not belong."""
+"""Backends of the gateway are added and changed: each is probed before it is saved, and no secret goes to another server."""
 
-from collections.abc import Mapping
 import json
 from pathlib import Path
 import ssl
@@ -10,21 +9,19 @@ from aiohttp import web
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.zeroconf_ai.const import SUBENTRY_BACKEND, SUBENTRY_CONVERSATION, SUBENTRY_HOME_AGENT
 from custom_components.zeroconf_ai.core.config.backend_types import BACKEND_TYPES
 from custom_components.zeroconf_ai.flows.backend import TYPES
 from custom_components.zeroconf_ai.gateway.backend_storage import config_of
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import entity_registry as er
 
 from ..support.clouds.anthropic import FakeAnthropic
 from ..support.clouds.ollama import FakeOllama
 from ..support.clouds.openai import FakeOpenAI
 from ..support.fakes.provider import FakeProvider, running, serving
+from ..support.home_assistant.backend_flow import at, backends, begin, change, details, offered, submit
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway_entry import backend_data, home_agent_data, make_gateway
+from ..support.home_assistant.gateway_entry import backend_data, make_gateway
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -36,52 +33,6 @@ TLS_ON = {"verify_ssl": True}
 async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
     """A gateway that knows but its own home."""
     return await set_up(hass, make_gateway(tmp_path))
-
-
-async def add(hass: HomeAssistant, entry: MockConfigEntry, subentry_type: str) -> Mapping[str, Any]:
-    """Open the flow for a new subentry."""
-    handler = (entry.entry_id, subentry_type)
-    return await hass.config_entries.subentries.async_init(handler, context=SubentryFlowContext(source=SOURCE_USER))
-
-
-async def change(hass: HomeAssistant, entry: MockConfigEntry, subentry: ConfigSubentry) -> Mapping[str, Any]:
-    """Open the flow that changes a subentry."""
-    return await entry.start_subentry_reconfigure_flow(hass, subentry.subentry_id)
-
-
-async def begin(hass: HomeAssistant, entry: MockConfigEntry, kind: str) -> Mapping[str, Any]:
-    """Open the flow for a new backend of a type."""
-    result = await add(hass, entry, SUBENTRY_BACKEND)
-    assert (result["type"], result["menu_options"]) == (FlowResultType.MENU, list(TYPES))
-    return await submit(hass, result, {"next_step_id": kind})
-
-
-async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any]) -> Mapping[str, Any]:
-    """Fill in what is shown."""
-    return await hass.config_entries.subentries.async_configure(result["flow_id"], fields)
-
-
-def at(url: str, key: str | None = None, *, verify: bool = True, **fields: Any) -> dict[str, Any]:
-    """The filled-in first form."""
-    keyed = {} if key is None else {"api_key": key}
-    return {"base_url": url, **keyed, **fields, "advanced": {"verify_ssl": verify}}
-
-
-def details(name: str = "Attic", models: list[str] | None = None, **advanced: Any) -> dict[str, Any]:
-    """The filled-in second form."""
-    usual = {"priority": 50, "weight": 1, "queue_length": 32, "first_token_timeout": 30, "answer_timeout": 300}
-    return {"name": name, "models": models or [], "advanced": usual | advanced}
-
-
-def offered(result: Mapping[str, Any], field: str) -> list[str]:
-    """What a choice offers."""
-    options: list[str] = result["data_schema"].schema[field].config["options"]
-    return options
-
-
-def backends(entry: MockConfigEntry) -> list[ConfigSubentry]:
-    """The entry's backends."""
-    return entry.get_subentries_of_type(SUBENTRY_BACKEND)
 
 
 async def test_ollama_in_two_forms(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
@@ -225,98 +176,6 @@ async def test_second_of_a_type_is_welcome_and_the_same_twice_is_not(hass: HomeA
     assert len(backends(gateway)) == 2
 
 
-async def test_aliases_that_cannot_be_read(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
-    async with FakeOllama() as ollama:
-        result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
-        for wrong, line in (("a = b\nc", "2"), ("a = b\n\na = c", "3"), ("= b", "1")):
-            result = await submit(hass, result, details(aliases=wrong))
-            assert (result["errors"], result["description_placeholders"]["reason"]) == ({"base": "alias_invalid"}, line)
-        assert (await submit(hass, result, details()))["type"] is FlowResultType.CREATE_ENTRY
-
-
-@pytest.mark.parametrize(
-    ("typed", "stored", "shown"),
-    [
-        (
-            "a = 2.5 / 10\n\nb=0.1/0.2/0.05/0.3",
-            {
-                "a": {"input_price": 2.5, "output_price": 10},
-                "b": {"input_price": 0.1, "output_price": 0.2, "cached_price": 0.05, "reasoning_price": 0.3},
-            },
-            "a = 2.5 / 10\nb = 0.1 / 0.2 / 0.05 / 0.3",
-        ),
-        ("a = 0.002 per 1k", {"a": {"input_price": 2, "output_price": 2}}, "a = 2 / 2"),
-        (
-            "x=y = 1 / 2 / - / 0 EUR",
-            {"x=y": {"input_price": 1, "output_price": 2, "reasoning_price": 0, "currency": "EUR"}},
-            "x=y = 1 / 2 / - / 0 EUR",
-        ),
-        ("tiny = 0.00000002 / 0", {"tiny": {"input_price": 2e-8, "output_price": 0}}, "tiny = 0.00000002 / 0"),
-    ],
-)
-async def test_prices_of_single_models_are_lines(
-    hass: HomeAssistant, gateway: MockConfigEntry, typed: str, stored: dict[str, Any], shown: str
-) -> None:
-    async with FakeOllama() as ollama:
-        result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
-        result = await submit(hass, result, details(prices=typed))
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        (subentry,) = backends(gateway)
-        assert subentry.data["prices"] == stored
-        prices = config_of(subentry).prices
-        assert {model: (rates.input, rates.output) for model, rates in prices.items()} == {
-            model: (round(rates["input_price"] * 10**9), round(rates["output_price"] * 10**9)) for model, rates in stored.items()
-        }
-        result = await submit(hass, await change(hass, gateway, subentry), at(ollama.root))
-        form = result["data_schema"].schema["advanced"].schema.schema
-        (field,) = [field for field in form if field == "prices"]
-        assert field.description["suggested_value"] == shown
-        await submit(hass, result, details(prices=shown))
-        await hass.async_block_till_done()
-    assert gateway.subentries[subentry.subentry_id].data["prices"] == stored
-
-
-async def test_prices_that_cannot_be_read(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
-    wrong = [
-        ("a = 1 / 2\nb", "2"),
-        ("a = 1", "1"),
-        ("a = 1 / 2\n\na = 1 / 2", "3"),
-        ("a = 1 / -2", "1"),
-        ("a = 1 / 2 / 3 / 4 / 5 / 6 / 7", "1"),
-        ("a = - / 2", "1"),
-        ("a = 1e9 / 2", "1"),
-        ("a = 1 / nan", "1"),
-        ("a = 1000000 / 1", "1"),
-        ("a = x per 1k", "1"),
-        ("* = 1 / 2", "1"),
-        ("= 1 / 2", "1"),
-        ("a = 1 / 2 euro", "1"),
-    ]
-    async with FakeOllama() as ollama:
-        result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
-        for typed, line in wrong:
-            result = await submit(hass, result, details(prices=typed))
-            assert (result["errors"], result["description_placeholders"]["reason"]) == ({"base": "prices_invalid"}, line), typed
-        assert (await submit(hass, result, details()))["type"] is FlowResultType.CREATE_ENTRY
-
-
-async def test_machine_at_home_can_be_measured_and_a_cloud_cannot(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
-    fields: dict[str, Any] = {"power_sensor": "sensor.attic_power", "idle_power": 40, "electricity_price": 0.3}
-    async with FakeOpenAI(key=KEY) as cloud:
-        result = await submit(hass, await begin(hass, gateway, "openai"), at(cloud.base_url, KEY))
-        assert "power_sensor" not in result["data_schema"].schema["advanced"].schema.schema
-    async with FakeOllama() as ollama:
-        result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
-        result = await submit(hass, result, details(**fields))
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        (subentry,) = backends(gateway)
-        assert fields.items() <= subentry.data.items()
-        result = await submit(hass, await change(hass, gateway, subentry), at(ollama.root))
-        await submit(hass, result, details())  # all of it taken out again
-        await hass.async_block_till_done()
-    assert not fields.keys() & gateway.subentries[subentry.subentry_id].data.keys()
-
-
 async def test_reconfigure_keeps_the_key_and_what_no_form_asks_for(hass: HomeAssistant, tmp_path: Path) -> None:
     async with FakeOpenAI(key=KEY) as cloud:
         stored: dict[str, Any] = {
@@ -373,46 +232,3 @@ async def test_unverified_certificate_only_where_the_owner_says_so(
     (subentry,) = backends(entry)
     assert subentry.data["verify_ssl"] is False
     assert config_of(subentry).verify_ssl is False
-
-
-async def test_agent_of_this_home_is_shared_once(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
-    registry = er.async_get(hass)
-    other = registry.async_get_or_create("conversation", "other", "butler", suggested_object_id="butler")
-    registry.async_get_or_create("conversation", "zeroconf_ai", "own", suggested_object_id="own")
-    hass.states.async_set(other.entity_id, "idle", {"friendly_name": "Butler"})
-    result = await add(hass, gateway, SUBENTRY_HOME_AGENT)
-    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
-    assert "conversation.own" in result["data_schema"].schema["entity_id"].config["exclude_entities"]
-    result = await submit(hass, result, {"priority": 50})
-    assert result["errors"] == {"base": "already_chosen"}  # Assist, which every gateway begins with
-    result = await submit(hass, result, {"entity_id": "conversation.home_assistant", "priority": 50})
-    assert result["errors"] == {"base": "already_chosen"}
-    result = await submit(hass, result, {"entity_id": other.entity_id, "priority": 20})
-    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Butler")
-    await hass.async_block_till_done()
-    butler = next(item for item in gateway.get_subentries_of_type(SUBENTRY_HOME_AGENT) if item.title == "Butler")
-    assert butler.data == {"entity_id": other.entity_id, "priority": 20}
-
-    result = await change(hass, gateway, butler)
-    assert result["step_id"] == "reconfigure"
-    result = await submit(hass, result, {"entity_id": other.entity_id, "priority": 5})
-    assert result["reason"] == "reconfigure_successful"
-    assert gateway.subentries[butler.subentry_id].data["priority"] == 5
-
-
-async def test_agents_of_the_gateway_choose_among_all_models(hass: HomeAssistant, tmp_path: Path) -> None:
-    async with FakeOllama() as ollama:
-        entry = await set_up(hass, make_gateway(tmp_path, backend_data("ollama", ollama.root), home_agent_data()))
-        result = await add(hass, entry, SUBENTRY_CONVERSATION)
-        models = [option["value"] for option in result["data_schema"].schema["model"].config["options"]]
-        assert models[:3] == ["auto", "fast", "cheap"]
-        assert {"qwen3:8b", "homeassistant/assist"} <= set(models)
-        assert "nomic-embed-text:latest" not in models
-        result = await submit(
-            hass,
-            result,
-            {"name": "Butler", "model": "fast", "advanced": {"thinking": "default", "max_history": 20}},
-        )
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        await hass.async_block_till_done()
-        assert "Butler" in {subentry.title for subentry in entry.subentries.values()}

@@ -1,80 +1,31 @@
-"""Providers that announce themselves: who is offered, with what words, and what happens to those that are set up already."""
+"""Providers that advertise themselves: which are offered, with which texts, and how one is set up."""
 
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from ipaddress import ip_address
 import socket
 from typing import Any
 from unittest.mock import patch
 
 from aiohttp import web
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
-from custom_components.zeroconf_ai.const import (
-    CONF_BASE_URL,
-    CONF_EPHEMERAL,
-    CONF_FINGERPRINT,
-    CONF_PROVIDER_ID,
-    CONF_SERVICE_NAME,
-    DOMAIN,
-)
+from custom_components.zeroconf_ai.const import CONF_BASE_URL, CONF_EPHEMERAL, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
 from custom_components.zeroconf_ai.core.backends.egress import Egress
-from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, SERVICE_TYPE, Placement, ServiceRecord
+from custom_components.zeroconf_ai.core.protocol.record import SATURN_TYPE, Placement, ServiceRecord
 from custom_components.zeroconf_ai.data import DATA, endpoint_of
-from homeassistant.config_entries import SOURCE_IGNORE, SOURCE_USER, SOURCE_ZEROCONF, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.setup import async_setup_component
 
-from ..support.fakes.provider import FakeProvider, running, serving
+from ..support.fakes.provider import FakeProvider, serving
+from ..support.home_assistant.discovery import announced, discover, submit
 from ..support.home_assistant.entries import announce, make_entry, record_of, set_up
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
 OTHER_ID = "22222222-2222-4222-8222-222222222222"
-
-
-@pytest.fixture
-async def moved(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
-    """The same provider at another address; both answer until the test stops one."""
-    async with running(FakeProvider(id=provider.id)) as fake:
-        yield fake
-
-
-def announced(
-    provider: FakeProvider,
-    name: str = "GPU box",
-    *,
-    service_type: str = SERVICE_TYPE,
-    addresses: tuple[str, ...] = ("127.0.0.1",),
-    txt: Mapping[str, str] | None = None,
-) -> ZeroconfServiceInfo:
-    """What Home Assistant's zeroconf hands over; `txt` adds to the record, an empty value takes a key out."""
-    properties = {"id": provider.id or "", "models": "test-model", **(txt or {})}
-    return ZeroconfServiceInfo(
-        ip_address=ip_address(addresses[0]),
-        ip_addresses=[ip_address(address) for address in addresses],
-        port=provider.port,
-        hostname="gpu-box.local.",
-        type=service_type,
-        name=f"{name}.{service_type}",
-        properties={key: value for key, value in properties.items() if value},
-    )
-
-
-async def discover(hass: HomeAssistant, info: ZeroconfServiceInfo) -> ConfigFlowResult:
-    """Let Home Assistant discover it."""
-    return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_ZEROCONF}, data=info)
-
-
-async def submit(hass: HomeAssistant, result: ConfigFlowResult, fields: dict[str, Any] | None = None) -> ConfigFlowResult:
-    """Confirm what is shown."""
-    return await hass.config_entries.flow.async_configure(result["flow_id"], fields or {})
 
 
 async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -323,141 +274,6 @@ async def test_provider_of_the_home_is_not_followed_to_the_internet(hass: HomeAs
         await hass.async_block_till_done()
     resolve.assert_not_called()
     assert entry.data[CONF_BASE_URL] == provider.base_url
-
-
-async def test_ignored_provider_stays_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:
-    MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, unique_id=provider.id).add_to_hass(hass)
-    result = await discover(hass, announced(provider))
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert not provider.paths
-
-
-async def test_known_provider_at_its_known_address(hass: HomeAssistant, provider: FakeProvider) -> None:
-    entry = make_entry(provider)
-    entry.add_to_hass(hass)
-    result = await discover(hass, announced(provider))
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert not provider.paths
-
-
-async def test_moved_provider_is_followed(hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider) -> None:
-    moved.key, moved.proves = "zai_example-key-of-the-tests-0000000", True
-    entry = make_entry(provider, api_key=moved.key)
-    entry.add_to_hass(hass)
-    await provider.stop()
-    result = await discover(hass, announced(moved))
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert entry.data[CONF_BASE_URL] == moved.base_url
-    assert set(moved.keys) == {None}
-
-
-async def test_moved_provider_that_proves_nothing_is_not_followed(
-    hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider
-) -> None:
-    entry = make_entry(provider, api_key="secret")
-    entry.add_to_hass(hass)
-    await provider.stop()
-    await discover(hass, announced(moved))
-    assert entry.data[CONF_BASE_URL] == provider.base_url
-    assert set(moved.keys) == {None}
-    assert moved.challenged == 0  # the public id of a chosen key would help to guess it
-
-
-async def test_typed_provider_that_names_no_id_takes_over_none(hass: HomeAssistant, provider: FakeProvider) -> None:
-    typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
-    typed.add_to_hass(hass)
-    info = announced(provider)
-    provider.id = None
-    result = await discover(hass, info)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert typed.unique_id is None
-    assert CONF_PROVIDER_ID not in typed.data
-
-
-async def test_copycat_is_not_followed_while_the_provider_answers(
-    hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider
-) -> None:
-    entry = make_entry(provider)
-    entry.add_to_hass(hass)
-    await discover(hass, announced(moved))
-    assert entry.data[CONF_BASE_URL] == provider.base_url
-
-
-@pytest.mark.parametrize("identity", [OTHER_ID, None])
-async def test_another_one_at_the_new_address_is_not_followed(
-    hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, identity: str | None
-) -> None:
-    entry = make_entry(provider)
-    entry.add_to_hass(hass)
-    await provider.stop()
-    info = announced(moved)
-    moved.id = identity
-    result = await discover(hass, info)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert entry.data[CONF_BASE_URL] == provider.base_url
-
-
-@pytest.mark.parametrize("changes", [{CONF_FINGERPRINT: "A" * 43}, {CONF_EPHEMERAL: True}])
-async def test_another_certificate_or_a_beacon_is_not_followed_here(
-    hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, changes: dict[str, Any]
-) -> None:
-    entry = make_entry(provider, **changes)
-    entry.add_to_hass(hass)
-    await provider.stop()
-    await discover(hass, announced(moved))
-    assert entry.data[CONF_BASE_URL] == provider.base_url
-    assert not moved.paths
-
-
-async def test_typed_provider_is_adopted(hass: HomeAssistant, provider: FakeProvider) -> None:
-    far = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: "http://192.0.2.1:8000/v1"})
-    far.add_to_hass(hass)
-    typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
-    typed.add_to_hass(hass)
-    result = await discover(hass, announced(provider))
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert typed.unique_id == provider.id
-    assert typed.data == {
-        CONF_BASE_URL: provider.base_url,
-        CONF_PROVIDER_ID: provider.id,
-        CONF_SERVICE_NAME: "GPU box",
-    }
-    assert far.unique_id is None
-
-
-async def test_typed_provider_that_is_another_one_is_not_adopted(hass: HomeAssistant, provider: FakeProvider) -> None:
-    typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
-    typed.add_to_hass(hass)
-    result = await discover(hass, announced(provider, txt={"id": OTHER_ID}))
-    assert result["reason"] == "identity_mismatch"
-    assert typed.unique_id is None
-
-
-async def test_same_name_with_another_identity_is_said_plainly(hass: HomeAssistant, provider: FakeProvider) -> None:
-    entry = await set_up(hass, make_entry(provider, title="GPU box"))
-    async with running(FakeProvider(id=OTHER_ID)) as other:
-        result = await discover(hass, announced(other))
-        assert result["step_id"] == "identity_confirm"
-        assert result["description_placeholders"] is not None
-        assert result["description_placeholders"]["former"] == "GPU box"
-        issue_id = f"identity_changed_{entry.entry_id}"
-        assert ir.async_get(hass).async_get_issue(DOMAIN, issue_id) is None
-        result = await submit(hass, result)
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.unique_id == provider.id
-
-
-async def test_same_name_in_place_of_an_offline_provider_is_a_repair(hass: HomeAssistant, provider: FakeProvider) -> None:
-    entry = await set_up(hass, make_entry(provider, title="GPU box"))
-    await provider.stop()
-    for _ in range(3):
-        await entry.runtime_data.coordinator.async_refresh()
-    async with running(FakeProvider(id=OTHER_ID)) as other:
-        await discover(hass, announced(other))
-    issue = ir.async_get(hass).async_get_issue(DOMAIN, f"identity_changed_{entry.entry_id}")
-    assert issue is not None
-    assert issue.data is not None
-    assert issue.data["provider_id"] == OTHER_ID
 
 
 async def test_announced_page_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
