@@ -64,7 +64,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """A provider was announced, under either service type."""
+        """Home Assistant discovered an advertisement, of either service type."""
         name = discovery_info.name.removesuffix(f".{discovery_info.type}")
         try:
             record = ServiceRecord.from_txt(
@@ -85,7 +85,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
 
     @override
     async def async_step_integration_discovery(self, discovery_info: DiscoveryInfoType) -> ConfigFlowResult:
-        """An advertised provider answered after Home Assistant's own flow had ended, or has not answered for a minute."""
+        """An advertised provider answered after the zeroconf flow had ended, or has not answered for a minute."""
         offers = await async_get_offers(self.hass)
         outcome = offers.latest(discovery_info[CONF_PROVIDER_ID])
         return self.async_abort(reason="gone") if outcome is None else await self._offer_discovered(outcome.record)
@@ -97,7 +97,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
             return self.async_abort(reason=problem.key, description_placeholders={"name": record.name, **problem.placeholders})
 
     async def _offer(self, record: ServiceRecord) -> ConfigFlowResult:
-        """Ask the owner about an advertised provider, unless it is set up already. Raises Problem where it cannot be used."""
+        """Show an advertised provider unless it is configured already. Raises Problem if it cannot be used."""
         if is_own(self.hass, record.id):
             raise AbortFlow("own_advertisement")
         self._record = record
@@ -118,23 +118,23 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner adds a provider by its address, or first chooses what to add."""
+        """Add a provider by its address, or choose between the provider and the gateway."""
         if user_input is not None:
             return await self._ask_address("user", user_input)
         return await (self.async_step_add() if gateway_entry(self.hass) is None else self.async_step_provider())
 
     async def async_step_add(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose between a provider and the gateway, of which there is but one."""
+        """Choose between a provider and the gateway, which exists at most once."""
         return self.async_show_menu(step_id="add", menu_options=["provider", "gateway"])
 
     async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Add a provider: one that was found on the network, or an address."""
+        """Add a discovered provider, or one by its address."""
         if unconfigured(self.hass):
             return await self.async_step_found()
         return await self._ask_address("user", None)
 
     async def async_step_found(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose one of the providers that were found, or to enter an address."""
+        """Choose one of the discovered providers, or enter an address."""
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
         providers = unconfigured(self.hass)
@@ -154,7 +154,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
         )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner gives a provider another address or key, or changes the gateway."""
+        """Change the address or API key of a provider, or the access to the gateway."""
         entry = self._get_reconfigure_entry()
         if is_gateway(entry):
             return await self.async_step_reconfigure_gateway(user_input)
@@ -163,7 +163,7 @@ class ZeroconfAIConfigFlow(DiscoveredFlow, AddressFlow, ProviderReauthFlow, Gate
         return await self._ask_address("reconfigure", user_input)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """The provider, or a backend of the gateway, no longer takes its key."""
+        """The provider, or a backend of the gateway, rejects its API key."""
         if CONF_SUBENTRY_ID in entry_data:
             self._backend_id = entry_data[CONF_SUBENTRY_ID]
             return await self.async_step_reauth_backend()

@@ -5,22 +5,20 @@ from typing import Any
 
 from yarl import URL
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY, CONF_HOST, CONF_PORT, CONF_SSL, CONF_VERIFY_SSL
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID
 from ..data import endpoint_of
-from ..markdown import MarkdownFlow
-from .agents import first_subentries
-from .entry_data import entry_data
 from .known import is_own, unconfigured
+from .new_entry import NewEntryFlow
 from .probe import Known, Problem, base_urls, find
 from .provider_schemas import ADDRESS, flatten, suggest
 
 
-class AddressFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+class AddressFlow(NewEntryFlow):
     """The form for an address within the integration's flow."""
 
     async def _ask_address(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
@@ -48,7 +46,7 @@ class AddressFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
     async def _add(self, values: Mapping[str, Any]) -> ConfigFlowResult:
-        """Add what answers at a typed address. Raises Problem."""
+        """Add the provider at an entered address. Raises Problem."""
         found = await find(
             async_get_clientsession(self.hass),
             base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
@@ -67,20 +65,14 @@ class AddressFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         self._async_abort_entries_match({CONF_BASE_URL: url})
         host = URL(url).host or url
         title = f"{found.health.provider} ({host})" if found.health.provider else host
-        if record is not None:
-            title = record.name
         verify = None if values[CONF_VERIFY_SSL] else False
-        return self.async_create_entry(
-            title=title,
-            data=entry_data(found, record, values.get(CONF_API_KEY), verify=verify),
-            subentries=first_subentries(title, found.best),
-        )
+        return self._create(record.name if record else title, found, record, values.get(CONF_API_KEY), verify=verify)
 
     async def _move(self, entry: ConfigEntry, values: Mapping[str, Any]) -> ConfigFlowResult:
-        """Speak to the same provider at a typed address, or with another key. Raises Problem."""
+        """Change the address or API key of a provider, which must be the same one. Raises Problem."""
         verify: bool = values[CONF_VERIFY_SSL]
         known = Known(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY))
-        # A pinned certificate stays pinned until the owner switches the verification off.
+        # A pinned certificate stays pinned until its verification is turned off.
         pinned = endpoint_of(entry.data).ssl if verify and entry.data.get(CONF_FINGERPRINT) else verify
         found = await find(
             async_get_clientsession(self.hass),

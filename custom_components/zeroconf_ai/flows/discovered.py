@@ -2,36 +2,34 @@
 
 from typing import Any, Self, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..core.protocol.record import ServiceRecord
-from ..markdown import MarkdownFlow
-from .agents import first_subentries
-from .entry_data import entry_data
 from .known import former_of
+from .new_entry import NewEntryFlow
 from .offers import OFFERS, async_get_offers
 from .placeholders import provider_placeholders, provider_title
 from .probe import MOVED, NEEDS_KEY, Found, Problem, find_record
 from .provider_schemas import KEY, NO_FIELDS, model_ids
 
 
-class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+class DiscoveredFlow(NewEntryFlow):
     """The steps of a discovered provider within the integration's flow."""
 
     _record: ServiceRecord | None = None
     """The newest advertisement of the provider that the flow is about."""
     _shown: tuple[str, ...] = ()
-    """The base URLs that the owner was shown and asked about."""
+    """The base URLs in the form that is shown."""
     _found: Found | None = None
-    """Who answers at it; None where it first wants a key."""
+    """The provider that answered; None if it requires an API key."""
     _unanswered: Problem | None = None
-    """Why the provider that is offered has not answered yet."""
+    """Why the shown provider has not answered yet; None if it has."""
     _answered_at: str | None = None
-    """The base URL at which it answered, be it only to ask for a key."""
+    """The base URL that answered, if only with a 401."""
     _wants_key = False
     _former: ConfigEntry | None = None
     """The entry of another provider that was confirmed under the same name."""
@@ -39,12 +37,12 @@ class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
     @callback
     @override
     def async_remove(self) -> None:
-        """The flow has ended: another provider may have its card."""
+        """Free the card of this flow for another provider."""
         if (offers := self.hass.data.get(OFFERS)) is not None:
             offers.release_card(self.flow_id)
 
     async def _find(self, record: ServiceRecord) -> None:
-        """Ask an advertised provider. Raises Problem where it cannot be used."""
+        """Probe an advertised provider. Raises Problem if it cannot be used."""
         try:
             self._found = await find_record(async_get_clientsession(self.hass), record)
         except Problem as problem:
@@ -53,7 +51,7 @@ class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
             self._wants_key, self._answered_at = True, problem.base_url
 
     async def _find_discovered(self, record: ServiceRecord) -> None:
-        """The same for a provider that was discovered: it is asked again later where it does not answer."""
+        """The same for a discovered provider, which is probed again later if it does not answer."""
         offers = await async_get_offers(self.hass)
         outcome = await offers.outcome(record)
         if outcome is None:
@@ -90,9 +88,9 @@ class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         return True
 
     async def async_step_unanswered_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask an announced provider that has not answered so far again, and show it once it does."""
+        """Probe an advertised provider that has not answered yet once more, and show it if it answers."""
         record = self._record
-        assert record is not None  # all ways here set it
+        assert record is not None  # every way to this step sets it
         errors: dict[str, str] = {}
         reason = "" if self._unanswered is None else self._unanswered.placeholders["reason"]
         if user_input is not None:
@@ -111,31 +109,27 @@ class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
     async def async_step_discovery_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask whether an announced provider shall be used, and for its key where it wants one."""
+        """Confirm an advertised provider, with its API key if it requires one."""
         return await self._confirm("discovery_confirm", user_input)
 
     async def async_step_identity_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The same for one that has the name of a provider that is set up, but is not that one."""
+        """The same for a provider with the name of a configured one and another identity."""
         return await self._confirm("identity_confirm", user_input)
 
     async def _confirm(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         record = self._record
-        assert record is not None  # all ways here set it
+        assert record is not None  # every way to this step sets it
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
         if user_input is not None:
             key = user_input.get(CONF_API_KEY)
-            try:  # again, because the card may have been there for days
+            try:  # once more: the card may be days old
                 self._found = await self._find_shown(record, key)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, problem.placeholders
                 self._wants_key = self._wants_key or problem.key == NEEDS_KEY
             else:
-                return self.async_create_entry(
-                    title=record.name,
-                    data=entry_data(self._found, record, key, names_host=True),
-                    subentries=first_subentries(record.name, self._found.best),
-                )
+                return self._create(record.name, self._found, record, key, names_host=True)
         if not self._wants_key:
             self._set_confirm_only()
         else:
@@ -152,7 +146,7 @@ class DiscoveredFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
     async def _find_shown(self, record: ServiceRecord, key: str | None) -> Found:
-        """Who answers now, where the owner was told. Raises Problem, before it shows the key anywhere else."""
+        """Probe the addresses that were shown. Raises Problem for other addresses, before the API key is sent anywhere."""
         if not set(record.urls()) <= set(self._shown):
             self._found = None
             raise Problem(MOVED)

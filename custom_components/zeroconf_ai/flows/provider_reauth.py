@@ -17,7 +17,7 @@ class ProviderReauthFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
     """The reauthentication of a provider within the integration's flow."""
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for another key."""
+        """Ask for a new API key."""
         entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
         placeholders = {"reason": "", "name": entry.title}  # not left to Home Assistant, which would not escape it

@@ -1,0 +1,48 @@
+"""`NewEntryFlow`: creates the config entry of a provider that was probed."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_API_KEY, CONF_VERIFY_SSL
+
+from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_EPHEMERAL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME
+from ..core.protocol.record import ServiceRecord
+from ..markdown import MarkdownFlow
+from ..provider.first_check import keep_check
+from .agents import first_subentries
+from .probe import Found
+
+
+class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
+    """The last step of all flows that add a provider."""
+
+    def _create(
+        self,
+        title: str,
+        found: Found,
+        record: ServiceRecord | None,
+        key: str | None,
+        *,
+        verify: bool | None = None,
+        names_host: bool = False,
+    ) -> ConfigFlowResult:
+        """Create the entry with its first conversation agent and AI task. An API key in an advertisement is never stored.
+
+        `record`: the provider's advertisement, if it has one; `names_host`: only the advertisement names the host.
+        """
+        data: dict[str, Any] = {
+            CONF_BASE_URL: found.endpoint.base_url,
+            CONF_PROVIDER_ID: record.id if record else found.id,
+            CONF_SERVICE_NAME: record.name if record else None,
+            CONF_ADVERTISED: (names_host and record is not None and record.names_public_host) or None,
+            CONF_FINGERPRINT: record.fingerprint if record and record.tls else None,
+            CONF_EPHEMERAL: bool(record and record.ephemeral_key) or None,
+            CONF_API_KEY: key,
+            CONF_VERIFY_SSL: verify,
+        }
+        keep_check(self.hass, found.endpoint, found.check)
+        return self.async_create_entry(
+            title=title,
+            data={name: value for name, value in data.items() if value is not None},
+            subentries=first_subentries(title, found.best),
+        )
