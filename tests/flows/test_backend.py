@@ -29,12 +29,6 @@ KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
 
 
-@pytest.fixture
-async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
-    """A gateway that knows but its own home."""
-    return await set_up(hass, make_gateway(tmp_path))
-
-
 async def test_ollama_in_two_forms(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         result = await begin(hass, gateway, "ollama")

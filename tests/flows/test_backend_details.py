@@ -1,6 +1,5 @@
 """The settings of a backend that are entered in the second form."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +12,11 @@ from homeassistant.data_entry_flow import FlowResultType
 from ..support.clouds.ollama import FakeOllama
 from ..support.clouds.openai import FakeOpenAI
 from ..support.home_assistant.backend_flow import at, backends, begin, change, details, submit
-from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway_entry import make_gateway
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
 KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
-
-
-@pytest.fixture
-async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
-    """A gateway that knows but its own home."""
-    return await set_up(hass, make_gateway(tmp_path))
 
 
 async def test_aliases_that_cannot_be_read(hass: HomeAssistant, gateway: MockConfigEntry) -> None:

@@ -21,12 +21,6 @@ KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
 
 
-@pytest.fixture
-async def gateway(hass: HomeAssistant, tmp_path: Path) -> MockConfigEntry:
-    """A gateway that knows but its own home."""
-    return await set_up(hass, make_gateway(tmp_path))
-
-
 async def test_agent_of_this_home_is_shared_once(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     registry = er.async_get(hass)
     other = registry.async_get_or_create("conversation", "other", "butler", suggested_object_id="butler")

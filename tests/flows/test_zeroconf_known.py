@@ -1,6 +1,5 @@
 """Advertisements of providers that are set up: ignored, unchanged, moved, adopted, or with another identity."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,13 +25,6 @@ from ..support.home_assistant.entries import make_entry, set_up
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
 OTHER_ID = "22222222-2222-4222-8222-222222222222"
-
-
-@pytest.fixture
-async def moved(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
-    """The same provider at another address; both answer until the test stops one."""
-    async with running(FakeProvider(id=provider.id)) as fake:
-        yield fake
 
 
 async def test_ignored_provider_stays_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:
