@@ -9,7 +9,19 @@ import orjson
 import pytest
 
 from tests.support.clouds.anthropic import FakeAnthropic
-from tests.support.clouds.asking import DIALECTS, KEY, QUICK, TOOLS, before, chat, error_of, read, say, whole
+from tests.support.clouds.asking import (
+    CONTRACT_ONLY,
+    DIALECTS as COMPLETE,
+    KEY,
+    QUICK,
+    TOOLS,
+    before,
+    chat,
+    error_of,
+    read,
+    say,
+    whole,
+)
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.server import Call, Fault, Refusal, Reply
 from zeroconf_ai.backends.base import Answer, Backend
@@ -36,6 +48,7 @@ SPEECH = Reply(
     "It is 21 °C in the attic.", "Let me look.", "sealed", (Call("read", {"room": "attic"}), Call("stop", {}, "toolu_02B"))
 )
 
+DIALECTS = COMPLETE | CONTRACT_ONLY
 every_dialect = pytest.mark.parametrize("name", DIALECTS)
 streamed_or_not = pytest.mark.parametrize("stream", [True, False])
 
@@ -61,6 +74,36 @@ async def test_the_same_speech_is_the_same_answer_in_every_dialect(name: str, st
     assert message.finish_reason == "tool_calls"
     assert message.usage is not None
     assert (message.usage.prompt_tokens, message.usage.completion_tokens) == (21, 8)
+
+
+@every_dialect
+@streamed_or_not
+async def test_conversation_with_a_tool_call_and_its_result_reaches_every_backend(name: str, stream: bool) -> None:
+    dialect = DIALECTS[name]
+    call = {"id": "toolu_01A", "type": "function", "function": {"name": "read", "arguments": '{"room": "attic"}'}}
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "How warm is it?"}]},
+        {"role": "assistant", "content": "I will look.", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "toolu_01A", "content": "21 degrees"},
+    ]
+    fake = dialect.fake(Reply("It is 21 °C."))
+    async with before(name, fake) as backend:
+        message = await say(backend, chat(dialect.model, messages=messages, tools=TOOLS, max_tokens=50, stream=stream))
+    assert message.content == "It is 21 °C."
+    assert fake.last.path == dialect.path
+    sent = orjson.dumps(fake.last.body).decode()
+    texts = ("Be brief.", "How warm is it?", "I will look.", "toolu_01A", "read", "attic", "21 degrees", "stop", dialect.model)
+    assert [text for text in texts if text not in sent] == []
+    assert sent.index("I will look.") < sent.index("21 degrees")
+    assert 50 in _leaves(fake.last.body)
+
+
+def _leaves(value: object) -> list[object]:
+    """All leaves of a JSON value."""
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, list) else [value]
 
 
 @every_dialect
@@ -121,7 +164,7 @@ async def test_a_slow_stream_may_take_longer_than_its_first_token_may(name: str)
     assert asyncio.get_running_loop().time() - started > 0.6
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "ollama", "template"])
 async def test_a_stream_of_something_else_is_an_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault("garbage")), timeouts=QUICK) as backend:
@@ -170,7 +213,7 @@ async def test_a_refusal_is_the_error_that_the_router_knows(
     assert err.retry_after == (7.0 if refusal.headers else None)
 
 
-@pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic"])
+@pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic", "template"])
 async def test_a_wrong_key_is_an_authentication_error_for_health_and_chat(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(), key="a canary of no known shape") as backend:

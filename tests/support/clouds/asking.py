@@ -20,6 +20,8 @@ from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.request import Kind, Request
 
+from ..template.backend import TemplateBackend, template_info
+from ..template.fake import MODEL as TEMPLATE_MODEL, FakeTemplate
 from .anthropic import BOTH, FakeAnthropic
 from .ollama import THINKER, FakeOllama
 from .openai import FakeOpenAI, FakeOpenRouter
@@ -40,6 +42,8 @@ class Dialect:
     path: str
 
 
+CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}
+"""The template of new dialects, which keeps what the contract tests ask for and no more."""
 DIALECTS = {
     "openai": Dialect(FakeOpenAI, "gpt-4.1", "/v1/chat/completions"),
     "openrouter": Dialect(FakeOpenRouter, "vendor/large", "/api/v1/chat/completions"),
@@ -63,7 +67,9 @@ async def before(
     async with fake, aiohttp.ClientSession() as session:
         endpoint = Endpoint(fake.base_url, fake.key if key is None else key, headers=headers or {})
         backend: Backend
-        if name == "anthropic":
+        if name == "template":
+            backend = TemplateBackend(session, template_info(name, "Attic", **(info or {})), endpoint, timeouts=timeouts, **more)
+        elif name == "anthropic":
             backend = AnthropicBackend(
                 session, anthropic_info(name, "Claude", **(info or {})), endpoint, timeouts=timeouts, **more
             )
