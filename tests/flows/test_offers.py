@@ -25,8 +25,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, running, serving
+from ..support.home_assistant.discovery import announced, discover, submit
 from ..support.home_assistant.entries import make_entry
-from .test_zeroconf import announced, discover, submit
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 

@@ -23,8 +23,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from ..flows.test_zeroconf import announced, discover
 from ..support.fakes.provider import FakeProvider, running
+from ..support.home_assistant.discovery import announced, discover
 from ..support.home_assistant.entries import agent_data, make_entry, record_of, set_up
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
