@@ -105,7 +105,9 @@ async def change(hass: HomeAssistant, entry: MockConfigEntry, **options: Any) ->
     await settled(hass, entry)
 
 
-async def test_it_tells_what_it_is_and_where(hass: HomeAssistant, provider: FakeProvider, network: Network) -> None:
+async def test_advertisement_contains_the_gateways_properties_and_addresses(
+    hass: HomeAssistant, provider: FakeProvider, network: Network
+) -> None:
     await set_up(hass, gateway_with(box(provider), options={CONF_ADVERTISE: True, CONF_PRIORITY: 20}))
     await network.until(("test-model", "homeassistant/assist"), ("homeassistant/assist", "test-model"), what="models")
     told = network.now
@@ -117,7 +119,7 @@ async def test_it_tells_what_it_is_and_where(hass: HomeAssistant, provider: Fake
     assert is_own(hass, GATEWAY_ID)
 
 
-async def test_it_is_quiet_until_its_owner_wants_it_and_a_key_exists(hass: HomeAssistant, network: Network) -> None:
+async def test_advertisement_starts_when_it_is_enabled_and_a_key_exists(hass: HomeAssistant, network: Network) -> None:
     entry = await set_up(hass, gateway_with(key=None))
     await settled(hass, entry)
     await change(hass, entry, **{CONF_ADVERTISE: True})
@@ -133,7 +135,7 @@ async def test_it_is_quiet_until_its_owner_wants_it_and_a_key_exists(hass: HomeA
     assert network.now is None
 
 
-async def test_it_goes_when_it_is_switched_off_or_unloaded(hass: HomeAssistant, network: Network) -> None:
+async def test_advertisement_ends_when_the_gateway_is_turned_off_or_unloaded(hass: HomeAssistant, network: Network) -> None:
     entry = await set_up(hass, gateway_with(options={CONF_ADVERTISE: True}))
     await network.until(GATEWAY_ID, what="id")
     await change(hass, entry, **{CONF_ENABLED: False})
@@ -145,7 +147,9 @@ async def test_it_goes_when_it_is_switched_off_or_unloaded(hass: HomeAssistant, 
     assert not is_own(hass, GATEWAY_ID)
 
 
-async def test_it_begins_when_home_assistant_runs_and_ends_before_its_zeroconf(hass: HomeAssistant, network: Network) -> None:
+async def test_advertisement_starts_with_home_assistant_and_ends_before_its_zeroconf(
+    hass: HomeAssistant, network: Network
+) -> None:
     hass.set_state(CoreState.starting)
     entry = await set_up(hass, gateway_with(options={CONF_ADVERTISE: True}))
     await settled(hass, entry)
@@ -158,7 +162,7 @@ async def test_it_begins_when_home_assistant_runs_and_ends_before_its_zeroconf(h
     assert network.now is None
 
 
-async def test_changes_are_told_without_a_goodbye_but_another_name_is_another_service(
+async def test_advertisement_changes_are_sent_without_goodbye_except_for_the_name(
     hass: HomeAssistant, provider: FakeProvider, network: Network
 ) -> None:
     port = free_port()
@@ -175,7 +179,7 @@ async def test_changes_are_told_without_a_goodbye_but_another_name_is_another_se
     assert network.told.count(None) == 1
 
 
-async def test_the_load_is_told(hass: HomeAssistant, provider: FakeProvider, network: Network) -> None:
+async def test_advertisement_contains_the_load(hass: HomeAssistant, provider: FakeProvider, network: Network) -> None:
     await set_up(hass, gateway_with(box(provider), options={CONF_ADVERTISE: True, CONF_CONCURRENCY: 1}))
     await network.until(Load.IDLE, what="load")
     engine = hass.data[DATA].engine
@@ -191,7 +195,7 @@ async def test_the_load_is_told(hass: HomeAssistant, provider: FakeProvider, net
     await network.until(Load.IDLE, what="load")
 
 
-async def test_a_free_priority_is_taken_where_the_owner_allows_that(
+async def test_advertisement_with_negotiation_uses_a_free_priority(
     hass: HomeAssistant, provider: FakeProvider, network: Network
 ) -> None:
     provider.id = "99999999-9999-4999-8999-999999999999"
@@ -213,7 +217,7 @@ async def test_a_free_priority_is_taken_where_the_owner_allows_that(
     await network.until(101, what="priority")
 
 
-async def test_what_cannot_be_announced_is_logged_and_tried_again_with_the_next_change(
+async def test_advertisement_failure_is_logged_and_retried_with_the_next_change(
     hass: HomeAssistant, network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     network.refuses = RecordError("too long")
@@ -225,7 +229,7 @@ async def test_what_cannot_be_announced_is_logged_and_tried_again_with_the_next_
     await network.until(1, what="priority")
 
 
-async def test_by_tls_the_certificate_is_told_too(hass: HomeAssistant, network: Network, tmp_path: Any) -> None:
+async def test_advertisement_with_tls_contains_the_fingerprint(hass: HomeAssistant, network: Network, tmp_path: Any) -> None:
     body = "MIIB" + "A" * 60
     (tmp_path / "both.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
     hass.http.ssl_certificate = str(tmp_path / "both.pem")

@@ -82,7 +82,7 @@ async def spoken(audio: HomeAudio, text: str = "Hello", **options: Any) -> tuple
     return speech.content_type, b"".join([part async for part in speech.stream])
 
 
-async def test_a_wav_file_that_fits_is_passed_on_as_its_samples(home: HomeAssistant, ears: Ears) -> None:
+async def test_recording_as_matching_wav_is_passed_on_as_samples(home: HomeAssistant, ears: Ears) -> None:
     home.config.components.remove("ffmpeg")  # it is not needed
     told = await HomeAudio(home).transcribe(Recording(tone(seconds=0.5), "audio/wav", "a.wav"))
     assert (told.text, told.language, told.duration) == ("Turn on the light.", "en-US", 0.5)
@@ -111,7 +111,7 @@ async def test_a_wav_file_that_fits_is_passed_on_as_its_samples(home: HomeAssist
     ],
     ids=lambda options: options[1],
 )
-async def test_what_clients_record_is_converted(
+async def test_recording_of_each_format_is_converted(
     home: HomeAssistant, ears: Ears, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     told = await HomeAudio(home).transcribe(Recording(await encoded(tmp_path / "recording", *options)))
@@ -122,7 +122,7 @@ async def test_what_clients_record_is_converted(
     assert names_in(tmp_path / "temporary") == []
 
 
-async def test_an_engine_that_wants_another_rate_gets_it(home: HomeAssistant, ears: Ears) -> None:
+async def test_recording_is_converted_to_the_engines_sample_rate(home: HomeAssistant, ears: Ears) -> None:
     ears.rates = [stt.AudioSampleRates.SAMPLERATE_8000, stt.AudioSampleRates.SAMPLERATE_48000]
     told = await HomeAudio(home).transcribe(Recording(tone()))
     assert told.duration == pytest.approx(1.0, abs=0.05)
@@ -130,14 +130,14 @@ async def test_an_engine_that_wants_another_rate_gets_it(home: HomeAssistant, ea
     assert len(ears.heard[0][1]) == pytest.approx(96_000, rel=0.05)
 
 
-async def test_without_ffmpeg_the_client_is_told_what_to_send(home: HomeAssistant, ears: Ears) -> None:
+async def test_recording_without_ffmpeg_is_refused_with_the_required_format(home: HomeAssistant, ears: Ears) -> None:
     home.config.components.remove("ffmpeg")
     with pytest.raises(InvalidRequestError, match="WAV file: PCM, 16000 Hz, 16 bit, mono"):
         await HomeAudio(home).transcribe(Recording(b"ID3 nothing"))
     assert ears.heard == []
 
 
-async def test_an_ffmpeg_that_is_not_installed_is_said_to_be_missing(
+async def test_recording_with_a_missing_ffmpeg_binary_is_refused(
     home: HomeAssistant, ears: Ears, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("homeassistant.components.ffmpeg.FFmpegManager.binary", str(tmp_path / "none"))
@@ -147,20 +147,20 @@ async def test_an_ffmpeg_that_is_not_installed_is_said_to_be_missing(
 
 
 @pytest.mark.parametrize("data", [b"This is no sound.", b"RIFF\0\0\0\0WAVEjunk", tone(seconds=0)])
-async def test_a_file_without_sound_is_the_clients_mistake(home: HomeAssistant, ears: Ears, data: bytes) -> None:
+async def test_recording_without_audio_is_refused(home: HomeAssistant, ears: Ears, data: bytes) -> None:
     with pytest.raises(InvalidRequestError, match="The recording cannot be used") as refused:
         await HomeAudio(home).transcribe(Recording(data))
     assert refused.value.param == "file"
 
 
-async def test_a_file_that_names_others_does_not_make_ffmpeg_read_them(home: HomeAssistant, ears: Ears, tmp_path: Path) -> None:
+async def test_recording_that_refers_to_other_files_does_not_open_them(home: HomeAssistant, ears: Ears, tmp_path: Path) -> None:
     (tmp_path / "temporary" / "secret.wav").write_bytes(tone())
     with pytest.raises(InvalidRequestError):
         await HomeAudio(home).transcribe(Recording(b"ffconcat version 1.0\nfile 'secret.wav'\n"))
     assert b"".join(heard for _, heard in ears.heard) == b""
 
 
-async def test_a_recording_that_never_ends_is_cut() -> None:
+async def test_recording_too_long_is_refused() -> None:
     async def endless() -> AsyncGenerator[bytes]:
         while True:
             yield bytes(10 * 32_000)
@@ -176,19 +176,19 @@ async def test_a_recording_that_never_ends_is_cut() -> None:
     "result",
     [HomeAssistantError("the server is away"), stt.SpeechResult(None, stt.SpeechResultState.ERROR)],
 )
-async def test_ears_that_fail_are_an_upstream_that_failed(home: HomeAssistant, ears: Ears, result: Any) -> None:
+async def test_speech_to_text_failure_is_an_upstream_error(home: HomeAssistant, ears: Ears, result: Any) -> None:
     ears.result = result
     with pytest.raises(UpstreamError, match=r"stt\.ears failed"):
         await HomeAudio(home).transcribe(Recording(tone()))
 
 
-async def test_an_engine_that_takes_no_pcm_is_of_no_use(home: HomeAssistant, ears: Ears) -> None:
+async def test_speech_to_text_engine_without_pcm_is_an_upstream_error(home: HomeAssistant, ears: Ears) -> None:
     ears.formats = [stt.AudioFormats.OGG]
     with pytest.raises(UpstreamError, match="16-bit PCM"):
         await HomeAudio(home).transcribe(Recording(tone()))
 
 
-async def test_a_language_is_the_engines_nearest(home: HomeAssistant, ears: Ears) -> None:
+async def test_speech_language_is_matched_to_the_engines(home: HomeAssistant, ears: Ears) -> None:
     audio = HomeAudio(home)
     assert (await audio.transcribe(Recording(tone()), language="de")).language == "de-DE"
     home.config.language = "fi"
@@ -197,7 +197,7 @@ async def test_a_language_is_the_engines_nearest(home: HomeAssistant, ears: Ears
         await audio.transcribe(Recording(tone()), language="fr")
 
 
-async def test_without_engines_there_is_nothing_to_ask(home: HomeAssistant) -> None:
+async def test_speech_without_engines_is_not_found(home: HomeAssistant) -> None:
     audio = HomeAudio(home)
     assert (audio.models(), audio.voices()) == ([], [])
     with pytest.raises(NotFoundError, match="No engine for transcription"):
@@ -206,11 +206,11 @@ async def test_without_engines_there_is_nothing_to_ask(home: HomeAssistant) -> N
         await audio.speak("Hello")
 
 
-async def test_a_home_without_the_components_has_neither(hass: HomeAssistant, ready: None) -> None:
+async def test_speech_without_the_components_has_no_models(hass: HomeAssistant, ready: None) -> None:
     assert HomeAudio(hass).models() == []
 
 
-async def test_what_is_there_is_listed(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
+async def test_speech_models_and_voices_are_listed(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
     audio = HomeAudio(home)
     assert [(model.id, model.name, model.task) for model in audio.models()] == [
         ("stt.ears", "Ears", AudioTask.TRANSCRIPTION),
@@ -234,7 +234,7 @@ async def test_what_is_there_is_listed(home: HomeAssistant, ears: Ears, mouth: M
         (AudioFormat.WAV, "audio/wav", b"RIFF"),
     ],
 )
-async def test_speech_comes_in_the_format_that_is_asked_for(
+async def test_speech_is_returned_in_the_requested_format(
     home: HomeAssistant, mouth: Mouth, tmp_path: Path, audio_format: AudioFormat, content_type: str, begin: bytes
 ) -> None:
     kind, sound = await spoken(HomeAudio(home), audio_format=audio_format)
@@ -244,13 +244,13 @@ async def test_speech_comes_in_the_format_that_is_asked_for(
     assert len(decoded) == pytest.approx(16_000, rel=0.15)
 
 
-async def test_pcm_is_as_openais(home: HomeAssistant, mouth: Mouth) -> None:
+async def test_speech_as_pcm_has_openais_format(home: HomeAssistant, mouth: Mouth) -> None:
     kind, sound = await spoken(HomeAudio(home), audio_format=AudioFormat.PCM)
     assert kind == "audio/pcm"
     assert len(sound) == pytest.approx(48_000, rel=0.02)
 
 
-async def test_a_voice_is_found_by_its_id_or_name_in_any_language(home: HomeAssistant, mouth: Mouth) -> None:
+async def test_speech_voice_is_found_by_id_or_name_in_any_language(home: HomeAssistant, mouth: Mouth) -> None:
     audio = HomeAudio(home)
     await spoken(audio, "One", voice="Amy", audio_format=AudioFormat.WAV)
     await spoken(audio, "Two", voice="eva_k", audio_format=AudioFormat.WAV)
@@ -267,7 +267,7 @@ async def test_a_voice_is_found_by_its_id_or_name_in_any_language(home: HomeAssi
         await audio.speak("Hello", voice="amy")
 
 
-async def test_a_pace_that_the_engine_cannot_keep_is_refused(home: HomeAssistant, mouth: Mouth) -> None:
+async def test_speech_speed_unsupported_by_the_engine_is_refused(home: HomeAssistant, mouth: Mouth) -> None:
     with pytest.raises(InvalidRequestError, match="does not support another speed") as refused:
         await HomeAudio(home).speak("Hello", speed=1.5)
     assert refused.value.param == "speed"
@@ -276,7 +276,7 @@ async def test_a_pace_that_the_engine_cannot_keep_is_refused(home: HomeAssistant
     assert mouth.asked[0][2]["speed"] == 1.5
 
 
-async def test_speech_is_heard_while_it_is_made_and_not_left_on_disk(home: HomeAssistant, mouth: Mouth, tmp_path: Path) -> None:
+async def test_speech_is_streamed_and_not_stored(home: HomeAssistant, mouth: Mouth, tmp_path: Path) -> None:
     mouth.go_on = asyncio.Event()
     speech = await HomeAudio(home).speak("A secret", audio_format=AudioFormat.WAV)
     first = await anext(speech.stream)
@@ -288,13 +288,13 @@ async def test_speech_is_heard_while_it_is_made_and_not_left_on_disk(home: HomeA
     assert names_in(tmp_path) == ["temporary"]
 
 
-async def test_a_voice_that_fails_is_an_upstream_that_failed(home: HomeAssistant, mouth: Mouth) -> None:
+async def test_text_to_speech_failure_is_an_upstream_error(home: HomeAssistant, mouth: Mouth) -> None:
     mouth.failure = HomeAssistantError("the server is away")
     with pytest.raises(UpstreamError, match=r"tts\.mouth failed\.$"):
         await spoken(HomeAudio(home))
 
 
-async def test_openais_client_hears_and_is_heard(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
+async def test_openai_sdk_transcribes_and_speaks(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
     engine = Engine()
     gateway = Gateway(engine, provider_id="gateway-id", name="Home", audio=HomeAudio(home))
     runner = create_runner(create_app(gateway, drain_seconds=0.1))

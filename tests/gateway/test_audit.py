@@ -59,7 +59,7 @@ async def refuse_key(keys: KeyStore, key: ClientKey, how: str) -> None:
 
 
 @pytest.mark.parametrize(("how", "status"), [("revoked", 401), ("disabled", 403), ("expired", 403)])
-async def test_a_key_out_of_use_is_refused_by_the_next_request_on_every_path_of_both_ports(
+async def test_key_revoked_disabled_or_expired_is_refused_on_all_paths_of_both_ports(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, how: str, status: int
 ) -> None:
     hass.http.server_host = ["127.0.0.1"]
@@ -87,7 +87,7 @@ async def test_a_key_out_of_use_is_refused_by_the_next_request_on_every_path_of_
     assert provider.requests == []
 
 
-async def test_every_path_but_health_needs_a_key_and_none_counts_as_a_failed_login(
+async def test_paths_except_health_require_a_key_without_counting_failed_logins(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -103,7 +103,7 @@ async def test_every_path_but_health_needs_a_key_and_none_counts_as_a_failed_log
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"", b"\xff\xfe", b'{"model": 7}'], ids=["cut", "list", "empty", "bytes", "number"]
 )
-async def test_a_body_that_is_none_is_a_400_on_every_path(
+async def test_body_that_is_invalid_is_a_400_on_all_paths(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, path: str, body: bytes
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -119,7 +119,7 @@ async def test_a_body_that_is_none_is_a_400_on_every_path(
 @pytest.mark.parametrize(
     "name", ["org/name", "org%2Fname", "org%2Fname%3Atag", "org/name:tag", "org/name%20b", "name%2B1", "%C3%A4%2Fb"]
 )
-async def test_a_model_is_found_by_its_id_however_it_is_encoded(
+async def test_model_id_in_each_encoding_is_found(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, name: str
 ) -> None:
     provider.models = [{"id": model} for model in ("org/name", "org/name:tag", "org/name b", "name+1", "ä/b")]
@@ -131,7 +131,7 @@ async def test_a_model_is_found_by_its_id_however_it_is_encoded(
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/models/", "/v1/chat/completions/", "/v1/nothing"])
-async def test_a_wrong_path_below_v1_is_a_404_in_openais_shape(
+async def test_path_unknown_below_v1_is_a_404_in_openais_format(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, path: str
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -141,7 +141,7 @@ async def test_a_wrong_path_below_v1_is_a_404_in_openais_shape(
     assert (await answer.json())["error"]["code"] == "not_found"
 
 
-async def test_a_chunked_body_over_the_limit_is_a_413(
+async def test_body_chunked_beyond_the_limit_is_a_413(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -155,7 +155,7 @@ async def test_a_chunked_body_over_the_limit_is_a_413(
     assert (answer.status, (await answer.json())["error"]["code"]) == (413, "request_too_large")
 
 
-async def test_every_candidate_that_was_passed_over_is_named_with_its_reason(
+async def test_error_names_each_skipped_candidate_with_its_reason(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     provider.answers = [refuse(503, "warming up")]
@@ -169,7 +169,7 @@ async def test_every_candidate_that_was_passed_over_is_named_with_its_reason(
     assert all(name in message for name in ("Attic", "Cellar", "Shed"))
 
 
-async def test_an_alias_and_an_allow_list_of_a_backend_hold_for_clients(
+async def test_backend_alias_and_model_list_apply_to_clients(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     provider.models = [{"id": "test-model"}, {"id": "hidden"}]
@@ -183,7 +183,7 @@ async def test_an_alias_and_an_allow_list_of_a_backend_hold_for_clients(
     assert (await client.post(CHAT_PATH, json=CHAT | {"model": "hidden"}, headers=bearer())).status == 404
 
 
-async def test_two_backends_of_a_type_share_by_weight(
+async def test_backends_of_equal_priority_share_requests_by_weight(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     async with running(FakeProvider(id=None)) as second:
@@ -195,7 +195,7 @@ async def test_two_backends_of_a_type_share_by_weight(
         assert (len(provider.requests), len(second.requests)) == (12, 4)
 
 
-async def test_sessions_stay_with_their_backends_over_a_restart(
+async def test_sessions_keep_their_backend_over_a_restart(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     async with running(FakeProvider(id=None)) as second:
@@ -217,7 +217,7 @@ async def test_sessions_stay_with_their_backends_over_a_restart(
     assert after == before
 
 
-async def test_a_backend_that_is_removed_ends_its_stream_in_peace(
+async def test_backend_removed_completes_its_running_stream(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     paused = Paused()
@@ -236,7 +236,7 @@ async def test_a_backend_that_is_removed_ends_its_stream_in_peace(
     assert rest.endswith("data: [DONE]\n\n")
 
 
-async def test_the_switch_closes_and_opens_the_gateway(
+async def test_gateway_switch_stops_and_resumes_answers(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -261,7 +261,7 @@ async def lamp_of(hass: HomeAssistant) -> Lamp:
 
 @pytest.mark.parametrize("by", ["token", "key"])
 @pytest.mark.parametrize("may", [True, False], ids=["admin", "read-only"])
-async def test_assist_has_the_rights_of_the_user_whose_key_or_token_it_is(
+async def test_assist_request_has_the_permissions_of_the_keys_or_tokens_user(
     hass: HomeAssistant,
     hass_client_no_auth: ClientSessionGenerator,
     hass_admin_user: MockUser,
@@ -284,7 +284,7 @@ async def test_assist_has_the_rights_of_the_user_whose_key_or_token_it_is(
     assert lamp.user_id == (user.id if may else None)
 
 
-async def test_a_deleted_token_is_refused_by_the_next_request(
+async def test_token_deleted_is_refused_by_the_next_request(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,

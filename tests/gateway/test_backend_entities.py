@@ -26,7 +26,7 @@ from .test_entities import member_called, pool_of, use, value, values
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
 
-async def test_a_backend_is_switched_off_and_put_in_its_place(
+async def test_backend_switch_and_priority_change_the_routing(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -45,7 +45,7 @@ async def test_a_backend_is_switched_off_and_put_in_its_place(
     assert (entry.runtime_data, member_called(hass, "Box")) == (runtime, member)  # at once, without a reload
 
 
-async def test_an_agent_of_the_home_has_what_it_can_have(hass: HomeAssistant) -> None:
+async def test_agent_backend_has_only_applicable_entities(hass: HomeAssistant) -> None:
     entry = await set_up(hass, gateway_with(home_agent_data(title="House")))
     assert values(hass, "house", "status", "models", "requests") == ["healthy", "1", "0"]
     assert value(hass, "sensor.house_latency") is value(hass, "button.house_check_now") is None
@@ -60,7 +60,7 @@ async def test_an_agent_of_the_home_has_what_it_can_have(hass: HomeAssistant) ->
     assert next(iter(entry.subentries.values())).data == {"priority": 3, "enabled": False}
 
 
-async def test_a_backend_comes_goes_and_is_renamed_while_it_runs(
+async def test_backend_entities_follow_adding_removing_and_renaming(
     hass: HomeAssistant, provider: FakeProvider, device_registry: dr.DeviceRegistry, entity_registry: er.EntityRegistry
 ) -> None:
     entry = await set_up(hass, gateway_with())
@@ -95,7 +95,7 @@ async def test_a_backend_comes_goes_and_is_renamed_while_it_runs(
     assert entry.runtime_data is runtime
 
 
-async def test_a_refused_key_is_shown_and_asks_for_the_backends_own(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_refusing_its_key_shows_it_and_starts_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "right"
     entry = await set_up(hass, gateway_with(box(provider, **{CONF_API_KEY: "wrong"})))
     assert value(hass, "sensor.box_status") == "unauthorized"
@@ -108,7 +108,7 @@ async def test_a_refused_key_is_shown_and_asks_for_the_backends_own(hass: HomeAs
     assert value(hass, "sensor.box_status") == "healthy"
 
 
-async def test_a_backend_that_fails_again_and_again_shows_an_open_circuit(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_failing_repeatedly_is_shown_as_temporarily_skipped(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, gateway_with(box(provider)))
     member = member_called(hass, "Box")
     assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
@@ -123,14 +123,14 @@ async def test_a_backend_that_fails_again_and_again_shows_an_open_circuit(hass: 
     assert value(hass, "binary_sensor.box_temporarily_skipped") == STATE_OFF
 
 
-async def test_a_button_asks_the_backend(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_button_checks_the_backend(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, gateway_with(box(provider)))
     provider.models.append({"id": "second-model"})
     await use(hass, "press", "button.box_refresh_models")
     assert value(hass, "sensor.box_models") == "2"
 
 
-async def test_a_backend_that_is_not_in_the_engine_yet_has_no_states(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_not_in_the_pool_has_unavailable_entities(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     member = member_called(hass, "Box")
     pool_of(hass).remove(member.id)
@@ -148,7 +148,7 @@ async def test_a_backend_that_is_not_in_the_engine_yet_has_no_states(hass: HomeA
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_storm_of_requests_writes_each_state_once_a_second(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entities_under_many_requests_are_written_once_per_second(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, gateway_with(box(provider)))
     await settle(hass)
     written = async_capture_events(hass, EVENT_STATE_CHANGED)
@@ -165,7 +165,7 @@ async def test_a_storm_of_requests_writes_each_state_once_a_second(hass: HomeAss
     assert value(hass, "sensor.box_requests") == "100"
 
 
-async def test_one_that_comes_and_goes_too_fast_is_told_once_a_second(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_alternating_quickly_is_reported_once_per_second(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     await settle(hass)
     member = member_called(hass, "Box")

@@ -42,14 +42,14 @@ def filled_in(schema: vol.Schema, data: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("key", "value"), STORED_CASES)
-def test_setting_of_a_file_in_a_subentry_is_read_back_unchanged(key: str, value: Any) -> None:
+def test_setting_of_a_file_stored_in_a_subentry_is_unchanged(key: str, value: Any) -> None:
     config = read(key, value)
     data = json.loads(json.dumps(data_of(config)))
     assert load_config(config.id, config.name, data) == config
 
 
 @pytest.mark.parametrize(("key", "value"), STORED_CASES)
-def test_setting_of_a_file_is_shown_and_kept_by_the_forms(key: str, value: Any) -> None:
+def test_setting_of_a_file_is_shown_and_kept_by_the_form(key: str, value: Any) -> None:
     """The forms take what a file may have, whether or not they ask for it."""
     config = read(key, value)
     data = data_of(config)
@@ -77,7 +77,7 @@ def test_form_every_field_has_a_label_and_a_description(name: str) -> None:
             assert keys <= texts["data"].keys() & texts["data_description"].keys()
 
 
-def test_subentry_of_the_first_version_is_read_as_before() -> None:
+def test_subentry_of_the_first_version_is_loaded_unchanged() -> None:
     """The literal data of every key that a version of before the field table stored."""
     data = {
         "type": "vllm",
@@ -172,7 +172,7 @@ def test_subentry_of_an_unknown_type_is_an_error() -> None:
         load_config("a", "A", {"type": "telepathy", "base_url": "http://192.0.2.20:1"})
 
 
-def test_secrets_of_a_configuration_are_in_no_repr() -> None:
+def test_secrets_of_a_configuration_are_not_in_its_repr() -> None:
     config = load_config(
         "a",
         "A",

@@ -93,7 +93,7 @@ async def load(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     ],
     ids=["deleted", "emptied", "no database", "first page zeroed"],
 )
-async def test_lost_database_metered_backends_closed_until_the_repair_is_confirmed(
+async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirmed(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,
@@ -140,7 +140,7 @@ async def test_lost_database_free_backends_answer(
     assert await asked(await hass_client_no_auth()) == (200, None)
 
 
-async def test_lost_database_of_an_installation_from_before_databases_were_remembered_closed(
+async def test_lost_database_of_an_older_installation_blocks_metered_backends(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = gateway_with(box(provider, **PAID), options=OPEN, key=None)
@@ -153,7 +153,7 @@ async def test_lost_database_of_an_installation_from_before_databases_were_remem
     assert await asked(await hass_client_no_auth()) == (503, "budgets_lost")
 
 
-async def test_new_installation_is_not_asked(
+async def test_new_installation_needs_no_confirmation_of_a_loss(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, tmp_path: Path
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
@@ -170,7 +170,7 @@ async def test_new_installation_is_not_asked(
     assert (issue(hass), await asked(client)) == (None, (200, None))
 
 
-async def test_confirmation_that_cannot_be_stored_is_said(
+async def test_confirmation_of_a_loss_that_cannot_be_stored_shows_the_reason(
     hass: HomeAssistant,
     provider: FakeProvider,
     repairs: RepairsFlowManager,
@@ -274,7 +274,7 @@ async def test_database_deleted_while_in_use_is_written_again(
     assert [budget.id for budget in runtime_of(entry).store.budgets] == ["household:month"]
 
 
-async def test_gateway_that_cannot_be_set_up_leaves_metered_backends_closed(
+async def test_gateway_set_up_failure_keeps_metered_backends_blocked(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

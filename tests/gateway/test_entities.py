@@ -108,7 +108,7 @@ async def test_all_entities(
         await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_what_goes_through_it_is_counted(
+async def test_gateway_requests_tokens_and_errors_are_counted(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -128,7 +128,7 @@ async def test_what_goes_through_it_is_counted(
     assert (last.state, last.attributes["model"]) == ("Box", "test-model")
 
 
-async def test_a_failover_is_counted_and_told(
+async def test_gateway_failover_is_counted_and_an_event(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     provider.answers = [refuse(429, "too busy")]
@@ -145,7 +145,7 @@ async def test_a_failover_is_counted_and_told(
         assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_what_runs_and_what_waits_is_shown(
+async def test_gateway_running_and_waiting_requests_are_shown(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     paused = Paused()
@@ -168,7 +168,7 @@ async def test_what_runs_and_what_waits_is_shown(
     assert values(hass, "box", *load) == ["0", "0"]
 
 
-async def test_what_waits_for_the_gateway_itself_is_shown(
+async def test_gateway_requests_waiting_for_its_own_limit_are_shown(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     paused = Paused()
@@ -187,7 +187,7 @@ async def test_what_waits_for_the_gateway_itself_is_shown(
         await (await second).read()
 
 
-async def test_counts_go_on_over_a_reload_and_a_new_address(
+async def test_gateway_totals_continue_after_a_reload_and_a_new_address(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -232,7 +232,7 @@ async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakePr
     assert value(hass, "sensor.test_gateway_failovers") == value(hass, "sensor.box_errors") == "41"
 
 
-async def test_the_status_says_whether_requests_are_answered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_gateway_status_follows_its_backends(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     pool, status = pool_of(hass), "sensor.test_gateway_status"
     assert value(hass, status) == "running"
@@ -255,7 +255,7 @@ async def test_the_status_says_whether_requests_are_answered(hass: HomeAssistant
     assert value(hass, status) == "off"
 
 
-async def test_switched_off_it_answers_nobody_and_is_no_longer_advertised(
+async def test_gateway_turned_off_refuses_requests_and_is_not_advertised(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,
@@ -282,7 +282,7 @@ async def test_switched_off_it_answers_nobody_and_is_no_longer_advertised(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_strategy_and_concurrency_apply_at_once(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_gateway_strategy_and_concurrency_apply_immediately(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     runtime, engine = runtime_of(entry), hass.data[DATA].engine
     assert value(hass, "select.test_gateway_routing_strategy") == "priority"

@@ -55,7 +55,7 @@ async def ask(client: Any, model: str, words: str, *, stream: bool) -> tuple[int
 
 
 @pytest.mark.parametrize("action", ["refuse", "free_only"])
-async def test_agent_whose_budget_is_spent_switches_the_light(
+async def test_agent_with_an_exhausted_budget_falls_back_to_the_default_agent(
     hass: HomeAssistant, provider: FakeProvider, entry: MockConfigEntry, kitchen: Kitchen, action: str
 ) -> None:
     budget = {"scope": "household", "amount": 1, "period": "month", "action": action}
@@ -71,7 +71,7 @@ async def test_agent_whose_budget_is_spent_switches_the_light(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", ["homeassistant/butler", "homeassistant/assist", "auto"])
-async def test_client_of_a_homes_agent_gets_the_own_agents_answer_once(
+async def test_client_of_an_agent_gets_the_default_agents_answer_once(
     hass: HomeAssistant,
     provider: FakeProvider,
     entry: MockConfigEntry,
@@ -89,7 +89,7 @@ async def test_client_of_a_homes_agent_gets_the_own_agents_answer_once(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_client_of_a_homes_agent_that_nobody_understands_learns_no_address(
+async def test_client_of_an_agent_without_answer_gets_an_error_without_addresses(
     hass: HomeAssistant,
     provider: FakeProvider,
     entry: MockConfigEntry,
@@ -107,7 +107,7 @@ async def test_client_of_a_homes_agent_that_nobody_understands_learns_no_address
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_client_of_a_homes_agent_whose_model_is_silent_after_its_tool_is_told_that_it_is_done(
+async def test_client_of_an_agent_with_an_empty_answer_after_a_tool_gets_done(
     hass: HomeAssistant,
     provider: FakeProvider,
     entry: MockConfigEntry,
@@ -124,7 +124,7 @@ async def test_client_of_a_homes_agent_whose_model_is_silent_after_its_tool_is_t
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_client_of_assist_that_has_nothing_to_say_gets_an_empty_answer(
+async def test_client_of_assist_without_speech_gets_an_empty_answer(
     hass: HomeAssistant,
     provider: FakeProvider,
     entry: MockConfigEntry,

@@ -20,7 +20,7 @@ from .test_runtime import free_port
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
 
-async def test_gateway_on_both_ports_proves_its_keys_and_no_token(
+async def test_key_proof_on_both_ports_works_for_keys_but_not_tokens(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, hass_access_token: str
 ) -> None:
     port = free_port()

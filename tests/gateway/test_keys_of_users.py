@@ -75,7 +75,7 @@ async def doors(
         yield Doors(await hass_client_no_auth(), session, port, secret)
 
 
-async def test_key_of_a_deactivated_user_is_refused_on_every_route_until_he_is_active_again(
+async def test_key_of_a_deactivated_user_is_refused_on_all_routes_until_reactivation(
     hass: HomeAssistant, doors: Doors, user: User
 ) -> None:
     let_in = await doors.statuses()
@@ -90,13 +90,13 @@ async def test_key_of_a_deactivated_user_is_refused_on_every_route_until_he_is_a
     assert await doors.statuses() == let_in
 
 
-async def test_key_of_a_deleted_user_is_refused_on_every_route(hass: HomeAssistant, doors: Doors, user: User) -> None:
+async def test_key_of_a_deleted_user_is_refused_on_all_routes(hass: HomeAssistant, doors: Doors, user: User) -> None:
     assert not {401, 403} & set((await doors.statuses()).values())
     await hass.auth.async_remove_user(user)
     assert set((await doors.statuses()).values()) == {403}
 
 
-async def test_signed_path_and_token_of_a_user_who_is_no_longer_active_are_refused(
+async def test_signed_path_and_token_of_an_inactive_user_are_refused(
     hass: HomeAssistant, provider: FakeProvider, user: User, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -112,7 +112,7 @@ async def test_signed_path_and_token_of_a_user_who_is_no_longer_active_are_refus
     assert (await client.get("/v1/models", headers=bearer(token))).status == 401
 
 
-async def test_key_without_a_user_is_good_whoever_is_deactivated(
+async def test_key_without_a_user_is_accepted_independent_of_users(
     hass: HomeAssistant, provider: FakeProvider, user: User, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))

@@ -80,7 +80,7 @@ async def second(socket_enabled: None) -> AsyncIterator[FakeProvider]:
         yield fake
 
 
-async def test_it_gives_the_engine_what_only_a_gateway_has_and_takes_it_back(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_attaches_accounting_and_detaches_it(hass: HomeAssistant, provider: FakeProvider) -> None:
     options = {CONF_STRATEGY: "cost", CONF_CONCURRENCY: 3, CONF_VIRTUAL_MODELS: {"quick": {"targets": ["test-model"]}}}
     entry = await set_up(hass, gateway_with(box(provider), options=options))
     engine = hass.data[DATA].engine
@@ -99,7 +99,7 @@ async def test_it_gives_the_engine_what_only_a_gateway_has_and_takes_it_back(has
     assert [member.name for member in engine.pool] == ["Assist", "Box"]
 
 
-async def test_the_first_key_is_taken_into_the_books_once(hass: HomeAssistant) -> None:
+async def test_runtime_first_key_is_stored_once(hass: HomeAssistant) -> None:
     entry = await set_up(hass, gateway_with())
     assert CONF_FIRST_KEY not in entry.data
     assert [(key.name, key.prefix) for key in runtime_of(entry).store.keys] == [("First key", KEY[:8])]
@@ -107,7 +107,7 @@ async def test_the_first_key_is_taken_into_the_books_once(hass: HomeAssistant) -
     assert runtime_of(entry).store.keys.verify(KEY).name == "First key"
 
 
-async def test_the_device_is_named_for_the_gateway(hass: HomeAssistant) -> None:
+async def test_runtime_device_has_the_gateways_name(hass: HomeAssistant) -> None:
     entry = await set_up(hass, gateway_with())
     hass.config_entries.async_update_entry(entry, title="Kitchen")
     await hass.async_block_till_done()
@@ -116,7 +116,7 @@ async def test_the_device_is_named_for_the_gateway(hass: HomeAssistant) -> None:
     assert (device.name, runtime_of(entry).server.name) == ("Kitchen", "Kitchen")
 
 
-async def test_a_start_does_not_wait_for_a_backend_that_is_silent(hass: HomeAssistant, socket_enabled: None) -> None:
+async def test_runtime_start_does_not_wait_for_a_backend_without_answer(hass: HomeAssistant, socket_enabled: None) -> None:
     hass.set_state(CoreState.starting)
     asked = asyncio.Event()
 
@@ -143,7 +143,7 @@ async def test_a_start_does_not_wait_for_a_backend_that_is_silent(hass: HomeAssi
         assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_database_that_cannot_be_opened_is_said_and_tried_again(hass: HomeAssistant, tmp_path: Any) -> None:
+async def test_runtime_database_that_cannot_be_opened_is_reported_and_retried(hass: HomeAssistant, tmp_path: Any) -> None:
     (tmp_path / "file").touch()
     url = f"sqlite:///{tmp_path}/file/zeroconf_ai.db"
     entry = gateway_with(options={"database_url": url})
@@ -155,7 +155,7 @@ async def test_a_database_that_cannot_be_opened_is_said_and_tried_again(hass: Ho
     assert hass.data[DATA].engine.own_id is None
 
 
-async def test_options_apply_to_the_next_request_and_leave_the_running_one_alone(
+async def test_runtime_options_apply_to_the_next_request_only(
     hass: HomeAssistant, provider: FakeProvider, second: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     paused = Paused()
@@ -186,14 +186,14 @@ async def test_options_apply_to_the_next_request_and_leave_the_running_one_alone
     assert answer.status == 200
 
 
-async def test_a_backend_that_is_removed_is_not_asked_any_more(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_removed_backend_gets_no_health_checks(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     hass.config_entries.async_remove_subentry(entry, next(iter(entry.subentries)))
     await hass.async_block_till_done()
     assert [member.name for member in hass.data[DATA].engine.pool] == ["Assist"]
 
 
-async def test_switched_off_it_refuses_all_and_says_so(
+async def test_runtime_turned_off_refuses_requests_with_the_reason(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_ENABLED: False}))
@@ -209,7 +209,7 @@ async def test_switched_off_it_refuses_all_and_says_so(
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
 
 
-async def test_unloaded_it_answers_503_until_it_is_back(
+async def test_runtime_unloaded_answers_503_until_it_is_loaded(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -224,7 +224,7 @@ async def test_unloaded_it_answers_503_until_it_is_back(
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
 
 
-async def test_when_home_assistant_stops_new_requests_are_refused_and_running_ones_ended(
+async def test_runtime_stop_of_home_assistant_refuses_new_and_ends_running_requests(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)
@@ -241,7 +241,7 @@ async def test_when_home_assistant_stops_new_requests_are_refused_and_running_on
     assert refused.status == 503
 
 
-async def test_providers_with_entries_of_their_own_are_behind_it_too(
+async def test_runtime_providers_with_their_own_entries_are_backends(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -253,7 +253,7 @@ async def test_providers_with_entries_of_their_own_are_behind_it_too(
     assert (await ask(hass))["text"] == "Hello there."
 
 
-async def test_every_request_is_in_the_books_whoever_asked(
+async def test_runtime_requests_of_all_sources_are_recorded(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -265,7 +265,7 @@ async def test_every_request_is_in_the_books_whoever_asked(
     assert b'provider="Test provider"' in runtime_of(entry).metrics.render()
 
 
-async def test_agents_of_the_gateway_are_answered_by_whoever_can(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_agents_of_the_gateway_use_any_backend(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider), agent_data("Gateway agent", model="auto")))
     state = hass.states.get("conversation.gateway_agent")
     assert state is not None
@@ -282,7 +282,7 @@ async def test_agents_of_the_gateway_are_answered_by_whoever_can(hass: HomeAssis
     assert entry.runtime_data is not runtime  # entities are made anew
 
 
-async def test_a_backend_that_refuses_its_key_asks_its_owner_for_another(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_backend_refusing_its_key_starts_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "right"
     entry = await set_up(hass, gateway_with(box(provider, **{CONF_API_KEY: "wrong"})))
     await hass.async_block_till_done()
@@ -290,9 +290,7 @@ async def test_a_backend_that_refuses_its_key_asks_its_owner_for_another(hass: H
     assert [(flow["context"]["source"], flow["context"]["entry_id"]) for flow in flows] == [("reauth", entry.entry_id)]
 
 
-async def test_the_own_port_serves_what_home_assistants_does_and_ollamas_paths(
-    hass: HomeAssistant, provider: FakeProvider
-) -> None:
+async def test_separate_port_serves_the_gateways_and_ollamas_paths(hass: HomeAssistant, provider: FakeProvider) -> None:
     port = free_port()
     hass.http.server_host = ["127.0.0.1"]
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_OWN_PORT: port}))
@@ -309,7 +307,7 @@ async def test_the_own_port_serves_what_home_assistants_does_and_ollamas_paths(
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_another_own_port_does_not_break_what_runs_on_the_former(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_separate_port_changed_completes_requests_on_the_former(hass: HomeAssistant, provider: FakeProvider) -> None:
     paused = Paused()
     provider.answers = [paused]
     former, latter = free_port(), free_port()
@@ -327,7 +325,7 @@ async def test_another_own_port_does_not_break_what_runs_on_the_former(hass: Hom
         assert b"two" in await response.read()
 
 
-async def test_an_own_port_that_is_taken_is_a_repair_and_no_failure(
+async def test_separate_port_in_use_is_a_repair(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     hass.http.server_host = ["127.0.0.1"]
@@ -344,7 +342,7 @@ async def test_an_own_port_that_is_taken_is_a_repair_and_no_failure(
     assert ir.async_get(hass).async_get_issue(DOMAIN, OWN_PORT_CLOSED) is None
 
 
-async def test_unloading_ends_what_runs_after_a_moment(
+async def test_separate_port_unloaded_ends_running_requests_after_a_delay(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)

@@ -30,7 +30,7 @@ async def error_of(response: Any) -> dict[str, Any]:
     return error
 
 
-async def test_a_key_is_needed_and_a_wrong_one_is_refused_without_a_ban(
+async def test_views_require_a_key_and_refuse_a_wrong_one_without_a_ban(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -49,7 +49,7 @@ async def test_a_key_is_needed_and_a_wrong_one_is_refused_without_a_ban(
     assert provider.keys[-1] is None  # the client's key goes no further
 
 
-async def test_an_address_that_guesses_is_slowed_down_and_a_right_key_from_there_is_not(
+async def test_views_throttle_wrong_keys_but_not_valid_ones(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -60,7 +60,7 @@ async def test_an_address_that_guesses_is_slowed_down_and_a_right_key_from_there
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/test-model", "/v1/status"])
-async def test_a_revoked_key_is_refused_on_the_very_next_request(
+async def test_views_refuse_a_revoked_key_with_the_next_request(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, path: str
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -74,7 +74,7 @@ async def test_a_revoked_key_is_refused_on_the_very_next_request(
 
 
 @pytest.mark.parametrize("header", ["Authorization", "x-api-key"])
-async def test_a_token_of_home_assistant_is_let_in_as_its_user(
+async def test_views_accept_a_home_assistant_token_as_its_user(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,
@@ -95,7 +95,7 @@ async def test_a_token_of_home_assistant_is_let_in_as_its_user(
     assert (await client.post(CHAT_PATH, json=CHAT, headers={header: value})).status == 401
 
 
-async def test_without_keys_only_the_networks_that_may_are_answered(
+async def test_views_without_keys_accept_only_allowed_networks(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: "none"}))
@@ -114,7 +114,7 @@ async def test_without_keys_only_the_networks_that_may_are_answered(
     assert (outside.status, (await error_of(outside))["code"]) == (403, "network_not_allowed")
 
 
-async def test_without_keys_nobody_is_answered_through_the_cloud(
+async def test_views_without_keys_refuse_requests_through_the_cloud(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,
@@ -128,7 +128,7 @@ async def test_without_keys_nobody_is_answered_through_the_cloud(
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
 
 
-async def test_a_stream_comes_chunk_by_chunk(
+async def test_views_stream_chunk_by_chunk(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     paused = Paused()
@@ -145,7 +145,7 @@ async def test_a_stream_comes_chunk_by_chunk(
     assert rest.endswith("data: [DONE]\n\n")
 
 
-async def test_what_no_path_takes_is_refused_in_the_shape_of_the_path(
+async def test_views_refuse_unknown_methods_in_the_paths_error_format(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -165,7 +165,7 @@ async def test_what_no_path_takes_is_refused_in_the_shape_of_the_path(
     assert (await client.get("/api/tags")).status == 404  # Ollama's paths are none of Home Assistant's port
 
 
-async def test_errors_are_in_the_shape_of_the_dialect(
+async def test_views_errors_have_the_dialects_format(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -178,7 +178,7 @@ async def test_errors_are_in_the_shape_of_the_dialect(
     assert (unknown.status, (await error_of(unknown))["code"]) == (404, "model_not_found")
 
 
-async def test_web_pages_may_ask_where_their_origin_is_allowed(
+async def test_views_answer_web_pages_of_allowed_origins(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_CORS_ORIGINS: [ORIGIN]}))
@@ -195,7 +195,7 @@ async def test_web_pages_may_ask_where_their_origin_is_allowed(
     assert (await client.options(CHAT_PATH, headers=asked)).status == 405
 
 
-async def test_a_body_may_be_larger_than_home_assistants_own_limit(
+async def test_views_accept_bodies_beyond_home_assistants_limit(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -207,7 +207,7 @@ async def test_a_body_may_be_larger_than_home_assistants_own_limit(
     assert (refused.status, (await error_of(refused))["code"]) == (413, "request_too_large")
 
 
-async def test_health_needs_no_key_and_head_is_answered_as_get(
+async def test_views_health_requires_no_key_and_head_is_like_get(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -217,7 +217,7 @@ async def test_health_needs_no_key_and_head_is_answered_as_get(
     assert (named.status, named.headers["X-Request-ID"]) == (200, "mine")
 
 
-async def test_two_requests_at_once_are_two_requests(
+async def test_views_two_concurrent_requests_are_separate(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """Somebody clicks twice: each gets an answer of its own, and one that goes away takes nothing from the other."""
@@ -233,7 +233,7 @@ async def test_two_requests_at_once_are_two_requests(
         assert b"two" in await first.read()
 
 
-async def test_a_key_reaches_only_what_it_may(
+async def test_views_key_reaches_only_its_endpoints(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -244,7 +244,7 @@ async def test_a_key_reaches_only_what_it_may(
     assert (refused.status, (await error_of(refused))["code"]) == (403, "endpoint_not_allowed")
 
 
-async def test_the_key_that_a_client_sends_is_in_no_log(
+async def test_views_client_key_is_not_logged(
     hass: HomeAssistant,
     provider: FakeProvider,
     hass_client_no_auth: ClientSessionGenerator,

@@ -31,7 +31,7 @@ async def behind(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) ->
     ("forwarded", "status"),
     [(HOME, 200), (ABROAD, 403), (f"{HOME}, {ABROAD}", 403), (f"{ABROAD}, 127.0.0.2", 403), (f"{HOME}, 127.0.0.2", 200)],
 )
-async def test_the_address_that_the_proxy_tells_counts(
+async def test_proxy_forwarded_address_is_the_clients(
     behind: HomeAssistant, hass_client_no_auth: ClientSessionGenerator, forwarded: str, status: int
 ) -> None:
     client = await hass_client_no_auth()
@@ -41,7 +41,7 @@ async def test_the_address_that_the_proxy_tells_counts(
         assert (await answer.json())["error"]["code"] == "network_not_allowed"
 
 
-async def test_the_proxy_itself_is_nobody_and_a_key_is_good_from_everywhere(
+async def test_proxy_address_has_no_access_but_a_key_works_from_everywhere(
     behind: HomeAssistant, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     client = await hass_client_no_auth()

@@ -27,7 +27,7 @@ async def other_address(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
         yield fake
 
 
-async def test_provider_whose_address_is_dead_is_used_at_its_other_address(
+async def test_provider_with_an_offline_address_is_used_at_its_other_address(
     hass: HomeAssistant, provider: FakeProvider, other_address: FakeProvider
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -42,7 +42,7 @@ async def test_provider_whose_address_is_dead_is_used_at_its_other_address(
     assert entry.data[CONF_BASE_URL] == other_address.base_url
 
 
-async def test_provider_with_a_key_is_not_used_at_another_address_without_proof(
+async def test_provider_with_a_key_at_another_address_needs_proof(
     hass: HomeAssistant, provider: FakeProvider, other_address: FakeProvider, issue_registry: ir.IssueRegistry
 ) -> None:
     provider.key = other_address.key = "a chosen key"
@@ -60,7 +60,7 @@ async def test_provider_with_a_key_is_not_used_at_another_address_without_proof(
     assert question.translation_key == issues.PROVIDER_MOVED
 
 
-async def test_provider_that_announces_itself_before_it_listens_is_online_as_soon_as_it_does(
+async def test_provider_advertised_before_it_listens_is_online_when_it_listens(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
     entry = await set_up(hass, make_entry(provider))

@@ -51,7 +51,7 @@ async def elsewhere(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
         yield moved
 
 
-async def test_it_is_asked_at_the_interval_that_the_owner_set(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_checks_health_at_the_configured_interval(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, options={CONF_HEALTH_INTERVAL: 120}))
 
     async def asked_after(seconds: float) -> bool:
@@ -68,7 +68,7 @@ async def test_it_is_asked_at_the_interval_that_the_owner_set(hass: HomeAssistan
     assert await asked_after(12)
 
 
-async def test_options_apply_without_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_options_apply_without_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     backend = entry.runtime_data.backend
     assert backend.timeouts.first_token == 30
@@ -78,7 +78,7 @@ async def test_options_apply_without_a_reload(hass: HomeAssistant, provider: Fak
     assert backend.timeouts.first_token == 7
 
 
-async def test_the_device_shows_who_answers_and_where(
+async def test_coordinator_device_shows_provider_and_address(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider, device_registry: dr.DeviceRegistry
 ) -> None:
     await provider.stop()
@@ -95,7 +95,9 @@ async def test_the_device_shows_who_answers_and_where(
     assert device().configuration_url == elsewhere.base_url.removesuffix("/v1")
 
 
-async def test_it_follows_a_provider_that_moved(hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider) -> None:
+async def test_coordinator_moved_provider_is_followed(
+    hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider
+) -> None:
     entry = await set_up(hass, make_entry(provider))
     await provider.stop()
     await heard(hass, elsewhere)
@@ -104,7 +106,7 @@ async def test_it_follows_a_provider_that_moved(hass: HomeAssistant, provider: F
     assert len(elsewhere.requests) == 1
 
 
-async def test_it_stays_where_the_provider_still_answers(
+async def test_coordinator_provider_that_answers_is_not_moved(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider
 ) -> None:
     """Somebody else may advertise the same id: as long as the confirmed one lives, nobody takes its place."""
@@ -117,7 +119,7 @@ async def test_it_stays_where_the_provider_still_answers(
     assert elsewhere.paths == []
 
 
-async def test_it_follows_where_another_provider_got_its_old_address(
+async def test_coordinator_moved_provider_with_a_reused_address_is_followed(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider
 ) -> None:
     provider.key = elsewhere.key = GENERATED_KEY
@@ -131,7 +133,7 @@ async def test_it_follows_where_another_provider_got_its_old_address(
     assert (await ask(hass))["text"] == "Hello there."
 
 
-async def test_it_stays_where_nobody_answers_at_the_new_address(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_new_address_without_answer_is_not_used(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await provider.stop()
     nobody = FakeProvider(id=provider.id, port=9)
@@ -144,7 +146,7 @@ async def test_it_stays_where_nobody_answers_at_the_new_address(hass: HomeAssist
     [FakeProvider(id=SECOND_ID), FakeProvider(id=None), FakeProvider(key="give me your key", open_health=False)],
     ids=["another id", "no id", "asks for the key"],
 )
-async def test_who_cannot_prove_to_be_the_provider_never_sees_the_key(
+async def test_coordinator_unproven_server_never_gets_the_key(
     hass: HomeAssistant, provider: FakeProvider, issue_registry: ir.IssueRegistry, impostor: FakeProvider
 ) -> None:
     provider.key = "secret"
@@ -158,7 +160,7 @@ async def test_who_cannot_prove_to_be_the_provider_never_sees_the_key(
         assert set(impostor.keys) == {None}
 
 
-async def test_another_certificate_than_the_confirmed_one_is_not_followed(
+async def test_coordinator_changed_certificate_is_not_followed(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -168,7 +170,7 @@ async def test_another_certificate_than_the_confirmed_one_is_not_followed(
     assert issue_registry.async_get_issue(DOMAIN, f"{issues.IDENTITY_CHANGED}_{entry.entry_id}") is not None
 
 
-async def test_a_fingerprint_that_is_none_is_not_used(
+async def test_coordinator_invalid_fingerprint_is_not_used(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -178,7 +180,7 @@ async def test_a_fingerprint_that_is_none_is_not_used(
     assert entry.data[CONF_BASE_URL] == provider.base_url
 
 
-async def test_an_ephemeral_key_comes_with_each_advertisement_and_is_never_stored(
+async def test_coordinator_ephemeral_key_is_updated_and_never_stored(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider
 ) -> None:
     elsewhere.key = "rotated"
@@ -198,14 +200,14 @@ async def test_an_ephemeral_key_comes_with_each_advertisement_and_is_never_store
     await ask(hass)
 
 
-async def test_a_refused_ephemeral_key_is_nothing_that_the_owner_could_mend(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_refused_ephemeral_key_starts_no_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key, provider.open_health = "rotated", False
     entry = await set_up(hass, make_entry(provider, ephemeral=True, api_key="wrong"))
     assert entry.runtime_data.member.state is ProviderState.UNAUTHORIZED
     assert hass.config_entries.flow.async_progress() == []
 
 
-async def test_a_refused_key_calls_the_owner_once(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_refused_key_starts_one_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "right"
     await set_up(hass, make_entry(provider))
     assert hass.config_entries.flow.async_progress() == []
@@ -217,7 +219,7 @@ async def test_a_refused_key_calls_the_owner_once(hass: HomeAssistant, provider:
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
 
 
-async def test_a_probe_of_the_network_is_no_news(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_probe_of_discovery_is_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
     coordinator_of(entry)._on_change(Change(ChangeKind.STATE, Provider(record_of(provider))))
@@ -225,7 +227,7 @@ async def test_a_probe_of_the_network_is_no_news(hass: HomeAssistant, provider: 
     assert provider.paths == []
 
 
-async def test_new_models_are_seen_at_once(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_new_models_are_shown_immediately(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     provider.models = [{"id": "test-model"}, {"id": "second-model"}]
@@ -235,7 +237,7 @@ async def test_new_models_are_seen_at_once(hass: HomeAssistant, provider: FakePr
     assert len(entry.runtime_data.member.models) == 2
 
 
-async def test_a_vanished_model_is_a_repair_until_it_is_back(
+async def test_coordinator_vanished_model_is_a_repair_until_it_returns(
     hass: HomeAssistant, provider: FakeProvider, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -252,9 +254,7 @@ async def test_a_vanished_model_is_a_repair_until_it_is_back(
     assert repairs() == 0
 
 
-async def test_refreshing_the_models_is_not_answered_by_a_check_that_is_past_them(
-    hass: HomeAssistant, provider: FakeProvider
-) -> None:
+async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = {"object": "status"}
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
@@ -274,7 +274,7 @@ async def sleeping(hass: HomeAssistant, provider: FakeProvider, actions: list[di
     return await set_up(hass, make_entry(provider, options={CONF_WAKE_ACTION: actions, CONF_WAKE_WAIT: 10}))
 
 
-async def test_a_request_wakes_a_provider_that_sleeps(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_request_wakes_a_sleeping_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
     woken: list[str] = []
 
     async def wake(call: ServiceCall) -> None:
@@ -297,7 +297,7 @@ async def test_a_request_wakes_a_provider_that_sleeps(hass: HomeAssistant, provi
         {"wrong": 1},
     ],
 )
-async def test_a_wake_action_that_fails_lets_the_next_provider_answer_at_once(
+async def test_coordinator_failed_wake_action_leads_to_the_next_provider(
     hass: HomeAssistant, provider: FakeProvider, caplog: pytest.LogCaptureFixture, action: dict[str, Any]
 ) -> None:
     entry = await sleeping(hass, provider, [action])
@@ -314,7 +314,7 @@ async def test_a_wake_action_that_fails_lets_the_next_provider_answer_at_once(
     assert entry.runtime_data.member.wake is None
 
 
-async def test_after_a_goodbye_an_answer_brings_it_back(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_answer_after_a_goodbye_is_online(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     say_goodbye(hass, record_of(provider))
@@ -324,14 +324,16 @@ async def test_after_a_goodbye_an_answer_brings_it_back(hass: HomeAssistant, pro
     assert entry.runtime_data.member.state is ProviderState.HEALTHY
 
 
-async def test_a_provider_whose_certificate_is_pinned_is_asked_by_it_alone(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_pinned_certificate_is_required(hass: HomeAssistant, provider: FakeProvider) -> None:
     url = provider.base_url.replace("http:", "https:")
     entry = await set_up(hass, make_entry(provider, base_url=url, fingerprint="A" * 43))
     assert entry.runtime_data.member.state is ProviderState.OFFLINE  # it speaks no TLS at all
     assert provider.paths == []
 
 
-async def test_debug_logs_hold_no_key(hass: HomeAssistant, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+async def test_coordinator_debug_logs_contain_no_key(
+    hass: HomeAssistant, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     provider.key = "sesame-open-up"
     entry = await set_up(hass, make_entry(provider))

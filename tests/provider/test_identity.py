@@ -87,7 +87,7 @@ async def assert_untouched(hass: HomeAssistant, entry: MockConfigEntry, confirme
 
 
 @pytest.mark.parametrize("key", [GENERATED_KEY, "chosen secret"])
-async def test_impostor_with_the_same_id_gets_nothing_and_the_owner_is_asked(
+async def test_impostor_with_the_same_id_gets_nothing_and_creates_a_repair(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider, key: str
 ) -> None:
     provider.key = key
@@ -176,7 +176,7 @@ async def begin_repair(repairs: RepairsFlowManager, entry: MockConfigEntry) -> s
     return flow_id
 
 
-async def test_saturn_that_moved_is_followed_after_the_owners_yes(
+async def test_saturn_moved_is_followed_after_confirmation(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry = await saturn_moved(hass, provider, impostor)
@@ -195,7 +195,7 @@ async def test_saturn_that_moved_is_followed_after_the_owners_yes(
     assert impostor.keys[-1] == "saturn's key"
 
 
-async def test_address_that_the_owner_refused_is_not_asked_about_again(
+async def test_address_refused_by_the_owner_creates_no_further_repair(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry = await saturn_moved(hass, provider, impostor)
@@ -220,7 +220,7 @@ async def test_address_that_the_owner_refused_is_not_asked_about_again(
         assert set(third.keys) == {None}
 
 
-async def test_question_is_withdrawn_with_the_advertisement_and_its_flow_ends_with_the_entry(
+async def test_repair_of_a_move_ends_with_the_advertisement_and_the_entry(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry = await saturn_moved(hass, provider, impostor)
@@ -234,7 +234,7 @@ async def test_question_is_withdrawn_with_the_advertisement_and_its_flow_ends_wi
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "gone")
 
 
-async def test_keyless_provider_that_moved_is_followed_by_its_id(
+async def test_keyless_provider_moved_is_followed_by_its_id(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -248,7 +248,7 @@ async def test_keyless_provider_that_moved_is_followed_by_its_id(
 
 
 @pytest.mark.parametrize("changes", [{"id": None}, {"key": "give me one", "open_health": False}], ids=["no id", "wants a key"])
-async def test_keyless_provider_is_not_followed_to_a_server_that_does_not_say_its_id(
+async def test_keyless_provider_is_not_followed_to_a_server_without_id(
     hass: HomeAssistant, provider: FakeProvider, changes: dict[str, Any]
 ) -> None:
     """One that suddenly wants a key would have the owner enter it for a stranger."""
@@ -267,7 +267,7 @@ def fingerprint_of(provider: FakeProvider) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest()).decode().rstrip("=")
 
 
-async def test_encryption_that_is_switched_off_is_not_followed_even_with_a_proof(
+async def test_encryption_turned_off_is_not_followed_even_with_a_proof(
     hass: HomeAssistant, provider: FakeProvider, certificate: ssl.SSLContext, repairs: RepairsFlowManager
 ) -> None:
     async with running(FakeProvider(id=provider.id, key=GENERATED_KEY, ssl=certificate)) as secure:
@@ -297,7 +297,7 @@ async def test_encryption_that_is_switched_off_is_not_followed_even_with_a_proof
         assert (entry.data[CONF_BASE_URL], entry.data.get(CONF_FINGERPRINT)) == (provider.base_url, None)
 
 
-async def test_only_the_proven_address_of_a_record_is_taken(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_record_with_several_addresses_is_used_at_the_proven_one(hass: HomeAssistant, provider: FakeProvider) -> None:
     """An impostor's address in front of the provider's own, on the same port."""
     pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.2"])
     provider.key = GENERATED_KEY
@@ -313,7 +313,7 @@ async def test_only_the_proven_address_of_a_record_is_taken(hass: HomeAssistant,
             assert set(wrong.keys) == {None}
 
 
-async def test_cloud_beacon_that_points_elsewhere_is_for_the_owner(
+async def test_cloud_record_with_another_upstream_needs_confirmation(
     hass: HomeAssistant, provider: FakeProvider, impostor: FakeProvider
 ) -> None:
     provider.key = "first"

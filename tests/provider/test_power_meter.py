@@ -73,7 +73,7 @@ async def work(hass: HomeAssistant, clock: Clock, meter: EnergyMeter, watts: obj
     return cost
 
 
-async def test_energy_over_idle_is_what_a_request_costs(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
+async def test_energy_above_idle_is_the_cost_of_a_request(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
     await hass.config.async_update(currency="EUR")
     hass.states.async_set(POWER, "50", WATTS)
     async with FakeOllama() as ollama:
@@ -102,7 +102,7 @@ async def test_energy_over_idle_is_what_a_request_costs(hass: HomeAssistant, tmp
         ("0.3", "EUR/parsec", None),
     ],
 )
-async def test_price_that_changes_is_that_of_its_sensor(
+async def test_price_sensor_change_changes_the_cost(
     hass: HomeAssistant, tmp_path: Path, clock: Clock, price: str, unit: str | None, cost: int | None
 ) -> None:
     hass.states.async_set(POWER, "50", WATTS)
@@ -114,14 +114,14 @@ async def test_price_that_changes_is_that_of_its_sensor(
         assert await work(hass, clock, meter_of(member), 250) == cost
 
 
-async def test_sensor_that_says_the_same_again_is_heard(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
+async def test_power_sensor_repeating_its_value_is_measured(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
     hass.states.async_set(POWER, "250", {"unit_of_measurement": "W"})
     async with FakeOllama() as ollama:
         _, member = await measured(hass, tmp_path, ollama, electricity_price=0.3)
         assert await work(hass, clock, meter_of(member), 250) == 60_000_000
 
 
-async def test_without_its_sensor_a_machine_is_free_as_before(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
+async def test_power_sensor_unavailable_leaves_the_machine_free(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
     async with FakeOllama() as ollama:
         _, member = await measured(hass, tmp_path, ollama, electricity_price=0.3)
         cost = await work(hass, clock, meter_of(member), "unavailable")
@@ -129,7 +129,7 @@ async def test_without_its_sensor_a_machine_is_free_as_before(hass: HomeAssistan
     assert quote(member, "m").charge(Usage(10, 10), None) == Charge(0, CostSource.FREE)
 
 
-async def test_change_of_the_backend_keeps_what_was_learnt_and_a_change_of_the_sensor_does_not(
+async def test_power_measurements_are_kept_for_a_changed_backend_but_not_sensor(
     hass: HomeAssistant, tmp_path: Path, clock: Clock
 ) -> None:
     hass.states.async_set(POWER, "50", WATTS)
@@ -152,7 +152,7 @@ async def test_change_of_the_backend_keeps_what_was_learnt_and_a_change_of_the_s
         assert await change(power_sensor=None) is None
 
 
-async def test_provider_with_an_entry_of_its_own_can_be_measured_too(hass: HomeAssistant, clock: Clock) -> None:
+async def test_power_of_a_provider_with_its_own_entry_is_measured(hass: HomeAssistant, clock: Clock) -> None:
     hass.states.async_set(POWER, "50", WATTS)
     async with running(FakeProvider()) as provider:
         entry = make_entry(provider, options={"power_sensor": POWER, "idle_power": 50, "electricity_price": 0.3})

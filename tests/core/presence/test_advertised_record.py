@@ -32,7 +32,7 @@ def backend(name: str, *models: ModelInfo | str, provider: str = "", **info: Any
     return stub
 
 
-async def test_models_come_once_and_those_for_chat_first() -> None:
+async def test_advertised_models_are_unique_with_chat_models_first() -> None:
     seer = ModelInfo("seer", 32_000, capabilities=SEES)
     engine = await engine_of(backend("a", "nomic-embed-text", "m"), backend("b", ModelInfo("m", 9), seer, priority=1))
     found = describe_engine(RECORD, engine)
@@ -41,7 +41,7 @@ async def test_models_come_once_and_those_for_chat_first() -> None:
     assert (found.name, found.port, found.id) == ("AI", 8000, "x")
 
 
-async def test_it_costs_what_the_dearest_costs_and_is_here_only_if_all_are() -> None:
+async def test_advertised_cost_is_the_highest_and_placement_local_only_if_all_are() -> None:
     free = backend("a")
     metered = backend("b", cost=Cost.METERED, placement=Placement.CLOUD)
     assert (describe_engine(RECORD, await engine_of(free)).cost, describe_engine(RECORD, await engine_of(free)).placement) == (
@@ -52,7 +52,7 @@ async def test_it_costs_what_the_dearest_costs_and_is_here_only_if_all_are() -> 
     assert (both.cost, both.placement) == (Cost.METERED, Placement.PROXY)
 
 
-async def test_it_can_do_what_one_of_them_can() -> None:
+async def test_advertised_capabilities_are_those_of_all_backends() -> None:
     talks, embeds = frozenset({Capability.COMPLETION}), frozenset({Capability.EMBEDDINGS})
     precise = backend("a", ModelInfo("seer", capabilities=SEES), ModelInfo("e", capabilities=embeds), capabilities=talks)
     assert describe_engine(RECORD, await engine_of(precise)).capabilities == SEES | embeds | {Capability.STREAMING}
@@ -65,12 +65,12 @@ async def test_it_can_do_what_one_of_them_can() -> None:
     ("providers", "told"),
     [(["vllm"], "vllm"), (["vllm", "vllm"], "vllm"), (["vllm", "ollama"], "custom"), (["Living room"], "custom"), ([], "custom")],
 )
-async def test_servers_of_one_kind_are_named(providers: list[str], told: str) -> None:
+async def test_advertised_provider_of_backends_of_one_type_is_this_type(providers: list[str], told: str) -> None:
     engine = await engine_of(*(backend(f"b{number}", provider=word) for number, word in enumerate(providers)))
     assert describe_engine(RECORD, engine).provider == told
 
 
-async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_advertised_models_of_an_offline_backend_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
     seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
     engine = await engine_of(backend("a", "m"), seer)
@@ -98,7 +98,7 @@ async def test_who_is_gone_is_not_promised(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(told) == 1
 
 
-async def test_what_cannot_be_advertised_changes_nothing(
+async def test_advertised_record_that_is_invalid_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
@@ -115,14 +115,14 @@ async def test_what_cannot_be_advertised_changes_nothing(
     assert "The advertisement was not updated: too long" in caplog.text
 
 
-async def test_its_own_word_for_itself_and_its_voice_stay() -> None:
+async def test_advertised_provider_and_audio_of_the_base_record_stay() -> None:
     record = replace(RECORD, provider="homeassistant", capabilities=RECORD.capabilities | {Capability.AUDIO})
     found = describe_engine(record, await engine_of(backend("a", ModelInfo("m", capabilities=SEES), provider="vllm")))
     assert found.provider == "homeassistant"
     assert found.capabilities == SEES | {Capability.STREAMING, Capability.AUDIO}
 
 
-async def test_it_is_full_when_a_request_would_wait() -> None:
+async def test_advertised_load_is_full_if_a_request_would_wait() -> None:
     engine = await engine_of(backend("a", "m"), backend("b", "m"))
     one, other = engine.pool
     assert describe_engine(RECORD, engine).load is Load.IDLE
@@ -139,7 +139,7 @@ async def test_it_is_full_when_a_request_would_wait() -> None:
     assert describe_engine(RECORD, await engine_of()).load is Load.IDLE
 
 
-async def test_another_record_is_told_at_once() -> None:
+async def test_advertised_base_record_changed_is_sent_immediately() -> None:
     told: list[ServiceRecord] = []
     description = AdvertisedRecord(RECORD, await engine_of(backend("a", "m")), told.append)
     description.start()

@@ -56,7 +56,7 @@ def record(number: int, upstream: Upstream, **changes: object) -> ServiceRecord:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-async def test_they_come_move_and_go(engine: Engine) -> None:
+async def test_discovered_members_are_added_moved_and_removed(engine: Engine) -> None:
     manager = DiscoveryManager(own_ids=("own",))
     async with Upstream() as here, Upstream() as there, aiohttp.ClientSession() as session:
         provider(1, here)
@@ -90,7 +90,7 @@ async def test_they_come_move_and_go(engine: Engine) -> None:
         assert not list(engine.pool)
 
 
-async def test_who_wants_a_key_or_took_a_name_is_left_out(engine: Engine) -> None:
+async def test_discovered_provider_with_a_key_or_another_providers_name_is_ignored(engine: Engine) -> None:
     trust = TrustStore()
     manager = DiscoveryManager(trust=trust)
     async with Upstream() as upstream, aiohttp.ClientSession() as session:
@@ -108,7 +108,7 @@ async def test_who_wants_a_key_or_took_a_name_is_left_out(engine: Engine) -> Non
         await neighbours.close()
 
 
-async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
+async def test_discovered_address_of_another_provider_gets_no_request(engine: Engine) -> None:
     manager = DiscoveryManager()
     async with Upstream() as upstream, aiohttp.ClientSession() as session:
         provider(1, upstream)
@@ -123,7 +123,7 @@ async def test_another_one_at_its_address_is_not_asked(engine: Engine) -> None:
         await neighbours.close()
 
 
-async def test_one_that_was_there_before_is_offered_without_being_heard(engine: Engine, tmp_path: Path) -> None:
+async def test_cached_provider_is_added_without_an_advertisement(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "state" / "providers.json"
     async with Upstream() as here, Upstream() as gone, aiohttp.ClientSession() as session:
         provider(1, here)
@@ -148,7 +148,7 @@ async def test_one_that_was_there_before_is_offered_without_being_heard(engine: 
         assert not list(engine.pool)
 
 
-async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp_path: Path) -> None:
+async def test_cached_provider_that_requires_a_key_now_is_removed(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "providers.json"
     async with Upstream() as here, aiohttp.ClientSession() as session:
         provider(1, here)
@@ -163,7 +163,7 @@ async def test_one_that_wants_a_key_by_now_is_not_remembered(engine: Engine, tmp
     assert ProviderCache(file).providers == ()
 
 
-async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Path) -> None:
+async def test_provider_cache_is_bounded_and_tolerates_any_file(tmp_path: Path) -> None:
     file = tmp_path / "providers.json"
     remembered = ProviderCache(file)
     for number in range(MAX_PROVIDERS + 5):
@@ -183,7 +183,7 @@ async def test_what_is_remembered_is_bounded_and_survives_any_file(tmp_path: Pat
         assert ProviderCache(file).providers == ()
 
 
-async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: Engine) -> None:
+async def test_discovered_provider_with_an_offline_first_address_is_used_at_the_other(engine: Engine) -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.9"], allow_unix_socket=True)
     manager = DiscoveryManager()
     async with Upstream() as here, aiohttp.ClientSession() as session:
@@ -203,7 +203,7 @@ async def test_neighbour_dead_first_address_is_served_at_the_other_one(engine: E
         await neighbours.close()
 
 
-async def test_neighbour_that_announces_itself_before_it_listens_is_served_as_soon_as_it_does(engine: Engine) -> None:
+async def test_discovered_provider_advertised_before_it_listens_is_used_when_it_listens(engine: Engine) -> None:
     manager = DiscoveryManager()
     async with running(FakeProvider(id="id-1")) as late, aiohttp.ClientSession() as session:
         await late.stop()
