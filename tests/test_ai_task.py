@@ -34,13 +34,13 @@ async def generate(hass: HomeAssistant, structure: vol.Schema | None = None, **k
     return result.data
 
 
-async def test_a_task_without_a_structure_gives_text(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_without_a_structure_returns_text(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("Three", " lamps.")]
     assert await generate(hass) == "Three lamps."
 
 
-async def test_a_structure_is_asked_for_by_a_strict_schema(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_structure_is_requested_by_a_strict_schema(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text('{"room": "Kitchen", "lamps": 3, "note": null}')]
     assert await generate(hass, STRUCTURE) == {"room": "Kitchen", "lamps": 3}
@@ -64,13 +64,15 @@ async def test_a_structure_is_asked_for_by_a_strict_schema(hass: HomeAssistant, 
     ],
     ids=["fence", "words around", "thoughts"],
 )
-async def test_what_small_models_add_is_taken_off(hass: HomeAssistant, provider: FakeProvider, answer: str) -> None:
+async def test_task_answer_with_additions_of_small_models_is_parsed(
+    hass: HomeAssistant, provider: FakeProvider, answer: str
+) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text(answer)]
     assert await generate(hass, STRUCTURE) == {"room": "Kitchen", "lamps": 3}
 
 
-async def test_a_wrong_answer_is_sent_back_once_with_what_is_wrong(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_invalid_answer_is_sent_back_once_with_the_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text('{"room": "Kitchen"}'), text('{"room": "Kitchen", "lamps": 2}')]
     assert await generate(hass, STRUCTURE) == {"room": "Kitchen", "lamps": 2}
@@ -79,7 +81,7 @@ async def test_a_wrong_answer_is_sent_back_once_with_what_is_wrong(hass: HomeAss
     assert "lamps" in told["content"]
 
 
-async def test_a_second_wrong_answer_is_an_error_that_says_what_to_do(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_second_invalid_answer_is_an_error_with_a_solution(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("I cannot do that.")]
     with pytest.raises(HomeAssistantError, match="Choose a model") as caught:
@@ -89,7 +91,7 @@ async def test_a_second_wrong_answer_is_an_error_that_says_what_to_do(hass: Home
     assert len(provider.requests) == 2
 
 
-async def test_a_server_without_schemas_is_asked_in_words(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_for_a_server_without_schemas_has_instructions(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [
         refuse(400, "response_format json_schema is not supported", param="response_format"),
@@ -103,7 +105,7 @@ async def test_a_server_without_schemas_is_asked_in_words(hass: HomeAssistant, p
     assert schema["required"] == ["room", "lamps", "note"]
 
 
-async def test_pictures_and_pdf_are_sent_along(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_task_images_and_pdf_files_are_sent(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
     await set_up(hass, make_entry(provider))
     picture, paper = tmp_path / "lamp.png", tmp_path / "manual.pdf"
     picture.write_bytes(b"\x89PNG example")
@@ -129,7 +131,7 @@ async def test_pictures_and_pdf_are_sent_along(hass: HomeAssistant, provider: Fa
     ("name", "kind", "key"),
     [("gone.png", "image/png", "attachment_not_readable"), ("song.mp3", "audio/mpeg", "unsupported_attachment")],
 )
-async def test_an_attachment_that_cannot_be_sent_is_an_error(
+async def test_task_unsupported_attachment_is_an_error(
     hass: HomeAssistant, provider: FakeProvider, tmp_path: Path, name: str, kind: str, key: str
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -144,7 +146,7 @@ async def test_an_attachment_that_cannot_be_sent_is_an_error(
     assert not provider.requests
 
 
-async def test_an_answer_of_nothing_is_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_empty_answer_is_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("")]
     with pytest.raises(HomeAssistantError) as caught:
@@ -152,7 +154,7 @@ async def test_an_answer_of_nothing_is_an_error(hass: HomeAssistant, provider: F
     assert caught.value.translation_key == "empty_response"
 
 
-async def test_a_tool_that_nobody_offered_is_answered_with_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_unknown_tool_is_answered_with_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[task_data()]))
     provider.answers = [tool_call("open_door", "{}"), text("Then not.")]
     assert await generate(hass) == "Then not."
@@ -161,7 +163,7 @@ async def test_a_tool_that_nobody_offered_is_answered_with_an_error(hass: HomeAs
     assert "no tools are available" in told["content"]
 
 
-async def test_any_provider_may_do_a_task(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_for_any_provider_fails_over(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[task_data(model="auto")]))
     assert await generate(hass) == "Hello there."
     assert provider.requests[0]["model"] == "test-model"

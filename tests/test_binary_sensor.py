@@ -23,9 +23,7 @@ async def test_entity(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_a_provider_that_refuses_the_key_is_connected_one_that_is_gone_is_not(
-    hass: HomeAssistant, provider: FakeProvider
-) -> None:
+async def test_connectivity_is_on_for_a_refused_key_and_off_when_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
     def shown() -> str:
         state = hass.states.get(CONNECTIVITY)
         assert state is not None

@@ -91,7 +91,7 @@ def state(hass: HomeAssistant, entity_id: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_can_be_imported_from_where_it_says(name: str) -> None:
+def test_blueprint_of_each_file_is_importable_from_its_url(name: str) -> None:
     data = ha_yaml.load_yaml_dict(str(FOLDER / name))
     blueprint = models.Blueprint(
         data, path=name, expected_domain="automation", schema=automation_config.AUTOMATION_BLUEPRINT_SCHEMA
@@ -150,7 +150,7 @@ def buttons(call: ServiceCall) -> list[str]:
     return [button["action"] for button in call.data["data"]["actions"]]
 
 
-async def test_cost_alert_prefers_what_is_at_home_until_midnight(
+async def test_cost_alert_prefers_local_providers_until_midnight(
     hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
 ) -> None:
     pushed = await cost_alert(hass, provider)
@@ -222,7 +222,7 @@ async def wake_provider(hass: HomeAssistant, provider: FakeProvider, **inputs: A
     return entry
 
 
-async def test_wake_provider_asks_it_until_it_answers(
+async def test_wake_provider_checks_until_it_answers(
     hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
 ) -> None:
     woken, failed = async_mock_service(hass, "test", "wake"), async_mock_service(hass, "test", "failed")
@@ -241,7 +241,7 @@ async def test_wake_provider_asks_it_until_it_answers(
     assert (len(woken), failed) == (1, [])
 
 
-async def test_wake_provider_tells_where_it_stays_offline(
+async def test_wake_provider_staying_offline_runs_the_actions(
     hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
 ) -> None:
     woken, failed = async_mock_service(hass, "test", "wake"), async_mock_service(hass, "test", "failed")
@@ -254,7 +254,9 @@ async def test_wake_provider_tells_where_it_stays_offline(
     assert (len(woken), len(failed)) == (1, 1)
 
 
-async def test_wake_provider_only_if_wanted(hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory) -> None:
+async def test_wake_provider_with_unmet_conditions_does_nothing(
+    hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
+) -> None:
     woken = async_mock_service(hass, "test", "wake")
     hass.states.async_set("person.ada", "not_home")
     await wake_provider(hass, provider, wanted=[{"condition": "state", "entity_id": "person.ada", "state": "home"}])
@@ -283,14 +285,14 @@ async def left(hass: HomeAssistant, percent: str) -> str | None:
     return state(hass, STRATEGY)
 
 
-async def test_save_budget_prefers_what_is_at_home_until_the_budget_renews(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_save_budget_prefers_local_providers_until_the_budget_renews(hass: HomeAssistant, provider: FakeProvider) -> None:
     told = await save_budget(hass, provider)
     seen = [await left(hass, percent) for percent in ("25", "19", "5", "0", "unavailable", "0", "100", "90")]
     assert seen == ["priority", *["local_first"] * 5, "priority", "priority"]
     assert [call.data["sparing"] for call in told] == [True, False]
 
 
-async def test_save_budget_leaves_a_strategy_that_somebody_chose(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_save_budget_keeps_a_strategy_that_was_changed(hass: HomeAssistant, provider: FakeProvider) -> None:
     told = await save_budget(hass, provider, sparing="cost")
     assert await left(hass, "10") == "cost"
     await hass.services.async_call("select", "select_option", {"entity_id": STRATEGY, "option": "latency"}, blocking=True)
@@ -299,7 +301,7 @@ async def test_save_budget_leaves_a_strategy_that_somebody_chose(hass: HomeAssis
     assert len(told) == 1
 
 
-async def test_save_budget_sees_at_the_start_what_it_missed(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_save_budget_at_the_start_catches_up(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.set_state(CoreState.not_running)
     hass.states.async_set(LEFT, "5", {"unit_of_measurement": "%"})
     await save_budget(hass, provider)

@@ -27,7 +27,7 @@ async def test_entities(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_check_now_asks_how_it_is_and_refresh_models_what_it_serves(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_buttons_check_the_health_and_refresh_the_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.paths.clear()
     provider.models = [{"id": "new-model"}]
@@ -43,7 +43,7 @@ async def test_check_now_asks_how_it_is_and_refresh_models_what_it_serves(hass: 
     assert state.attributes["models"] == ["new-model"]
 
 
-async def test_pressing_for_a_provider_that_is_gone_shows_that_it_is_gone(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_button_for_an_offline_provider_shows_it_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     await provider.stop()
     for _ in range(3):

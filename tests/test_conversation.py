@@ -65,7 +65,7 @@ async def kitchen(hass: HomeAssistant) -> list[ServiceCall]:
     return calls
 
 
-async def test_answers_in_the_words_of_the_model(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_answer_is_the_models_text(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("The sky", " is", " blue.")]
     result = await say(hass, "What colour is the sky?")
@@ -78,7 +78,7 @@ async def test_answers_in_the_words_of_the_model(hass: HomeAssistant, provider: 
     assert [message["role"] for message in asked["messages"]] == ["system", "user"]
 
 
-async def test_what_is_used_is_put_down_to_who_spoke(
+async def test_conversation_usage_is_recorded_for_the_user(
     hass: HomeAssistant, hass_admin_user: MockUser, hass_read_only_user: MockUser, provider: FakeProvider
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -96,7 +96,7 @@ async def test_what_is_used_is_put_down_to_who_spoke(
     assert noted == [(hass_admin_user.id, "assist"), (hass_read_only_user.id, "assist"), (None, "assist")]
 
 
-async def test_each_word_reaches_the_listener_when_it_is_said(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_text_is_streamed_immediately(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     heard: list[dict[str, Any]] = []
     go_on = asyncio.Event()
@@ -122,7 +122,7 @@ async def test_each_word_reaches_the_listener_when_it_is_said(hass: HomeAssistan
     assert heard == [{"role": "assistant"}, {"content": "First"}, {"content": " second"}]
 
 
-async def test_a_tool_call_turns_the_light_on_and_its_result_goes_back(
+async def test_conversation_tool_call_turns_the_light_on_and_returns_its_result(
     hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -139,7 +139,7 @@ async def test_a_tool_call_turns_the_light_on_and_its_result_goes_back(
     assert json.loads(answered["content"])["error"] is False
 
 
-async def test_a_tool_named_without_its_namespace_is_understood(
+async def test_conversation_tool_name_without_namespace_is_matched(
     hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -149,7 +149,7 @@ async def test_a_tool_named_without_its_namespace_is_understood(
     assert len(kitchen) == 1
 
 
-async def test_malformed_arguments_are_answered_so_that_the_model_corrects_itself(
+async def test_conversation_malformed_arguments_are_returned_to_the_model(
     hass: HomeAssistant, provider: FakeProvider, kitchen: list[ServiceCall]
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -166,7 +166,7 @@ async def test_malformed_arguments_are_answered_so_that_the_model_corrects_itsel
     assert len(kitchen) == 1
 
 
-async def test_the_last_round_forces_an_answer(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_last_round_forces_an_answer(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [*(tool_call("intent__HassNevermind", "{}", call_id=f"c{i}") for i in range(9)), text("Enough.")]
     assert speech(await say(hass)) == "Enough."
@@ -176,7 +176,7 @@ async def test_the_last_round_forces_an_answer(hass: HomeAssistant, provider: Fa
     assert "tool_choice" not in provider.requests[-2]
 
 
-async def test_a_model_that_never_stops_calling_tools_ends_with_a_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_endless_tool_calls_end_with_a_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [tool_call("intent__HassNevermind", "{}")]
     result = await say(hass)
@@ -194,7 +194,9 @@ async def test_a_model_that_never_stops_calling_tools_ends_with_a_sentence(hass:
     ],
     ids=["tags", "reasoning_content", "reasoning"],
 )
-async def test_thoughts_are_not_spoken(hass: HomeAssistant, provider: FakeProvider, chunks: list[dict[str, Any]]) -> None:
+async def test_conversation_reasoning_is_not_spoken(
+    hass: HomeAssistant, provider: FakeProvider, chunks: list[dict[str, Any]]
+) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [[delta(role="assistant"), *chunks, delta(finish="stop")]]
     with (
@@ -208,7 +210,7 @@ async def test_thoughts_are_not_spoken(hass: HomeAssistant, provider: FakeProvid
     assert answer.thinking_content == "secret plan"
 
 
-async def test_usage_goes_into_the_trace(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_usage_is_in_the_trace(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [[delta("Hi"), delta(finish="stop"), usage(100, 7, prompt_tokens_details={"cached_tokens": 64})]]
     trace.async_clear_traces()
@@ -221,7 +223,7 @@ async def test_usage_goes_into_the_trace(hass: HomeAssistant, provider: FakeProv
     assert stats["model"] == "test-model"
 
 
-async def test_the_beginning_of_the_prompt_stays_the_same_from_turn_to_turn(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_prompt_beginning_is_the_same_in_each_turn(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     first = await say(hass, "One")
     await say(hass, "Two", conversation_id=first.conversation_id)
@@ -230,7 +232,7 @@ async def test_the_beginning_of_the_prompt_stays_the_same_from_turn_to_turn(hass
     assert provider.requests[0]["tools"] == provider.requests[1]["tools"]
 
 
-async def test_options_reach_the_server(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_options_are_sent(hass: HomeAssistant, provider: FakeProvider) -> None:
     agent = agent_data(
         temperature=0.2, top_p=0.5, max_tokens=77.0, thinking="off", extra_body='{"seed": 7}', llm_hass_api=[], prompt="Be brief."
     )
@@ -244,7 +246,7 @@ async def test_options_reach_the_server(hass: HomeAssistant, provider: FakeProvi
     assert asked["messages"][0]["content"].startswith("Be brief.")
 
 
-async def test_a_parameter_that_the_server_refuses_is_left_out_from_then_on(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_refused_parameter_is_omitted_later(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[agent_data(temperature=0.2)]))
     provider.answers = [
         refuse(400, "Unsupported value: temperature", param="temperature"),
@@ -256,7 +258,7 @@ async def test_a_parameter_that_the_server_refuses_is_left_out_from_then_on(hass
     assert [("temperature" in request) for request in provider.requests] == [True, False, False]
 
 
-async def test_an_agent_for_any_provider_goes_on_with_the_next_one(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_for_any_provider_fails_over(hass: HomeAssistant, provider: FakeProvider) -> None:
     other = FakeProvider(id="22222222-2222-4222-8222-222222222222", models=["other-model"])
     async with running(other):
         await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")], options={"priority": 1}))
@@ -269,7 +271,7 @@ async def test_an_agent_for_any_provider_goes_on_with_the_next_one(hass: HomeAss
         assert other.requests[-1]["model"] == "other-model"
 
 
-async def test_nothing_is_said_twice_when_a_provider_dies_in_mid_sentence(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_interrupted_answer_is_not_repeated(hass: HomeAssistant, provider: FakeProvider) -> None:
     other = FakeProvider(id="22222222-2222-4222-8222-222222222222")
 
     async def dies(request: Any) -> Any:
@@ -287,7 +289,7 @@ async def test_nothing_is_said_twice_when_a_provider_dies_in_mid_sentence(hass: 
     assert not other.requests
 
 
-async def test_an_offline_agent_is_unavailable_and_comes_back(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_agent_offline_is_unavailable_until_it_recovers(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert state_of(hass) != STATE_UNAVAILABLE
     await provider.stop()
@@ -299,7 +301,7 @@ async def test_an_offline_agent_is_unavailable_and_comes_back(hass: HomeAssistan
     assert state_of(hass) != STATE_UNAVAILABLE
 
 
-async def test_a_sleeping_provider_is_woken_and_the_request_waits_for_it(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_with_a_sleeping_provider_wakes_it(hass: HomeAssistant, provider: FakeProvider) -> None:
     woken: list[ServiceCall] = []
 
     async def wake(call: ServiceCall) -> None:
@@ -316,7 +318,7 @@ async def test_a_sleeping_provider_is_woken_and_the_request_waits_for_it(hass: H
     assert len(woken) == 1
 
 
-async def test_a_prompt_that_is_too_long_for_its_model_is_a_repair_with_numbers(
+async def test_conversation_prompt_too_long_is_a_repair_with_both_numbers(
     hass: HomeAssistant, provider: FakeProvider, issue_registry: ir.IssueRegistry
 ) -> None:
     provider.models = [{"id": "test-model", "context_window": 50}]
@@ -331,7 +333,7 @@ async def test_a_prompt_that_is_too_long_for_its_model_is_a_repair_with_numbers(
     assert issue.translation_placeholders["window"] == "50"
 
 
-async def test_a_long_talk_is_trimmed_in_steps(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_long_history_is_trimmed_in_steps(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[agent_data(max_history=4, llm_hass_api=[])]))
     talk = None
     for turn in range(9):
@@ -341,7 +343,7 @@ async def test_a_long_talk_is_trimmed_in_steps(hass: HomeAssistant, provider: Fa
     assert firsts == ["Turn 0"] * 4 + ["Turn 2"] * 2 + ["Turn 4"] * 2 + ["Turn 6"]
 
 
-async def test_a_refused_key_is_told_and_asked_for_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_refused_key_is_reported_and_requested(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "zai_example-right-key"
     await set_up(hass, make_entry(provider, api_key="zai_example-wrong-key"))
     result = await say(hass, QUESTION)
@@ -351,7 +353,7 @@ async def test_a_refused_key_is_told_and_asked_for_again(hass: HomeAssistant, pr
     assert [flow["context"]["source"] for flow in flows] == ["reauth"]
 
 
-async def test_cancelling_the_talk_closes_the_connection(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conversation_cancelled_closes_the_connection(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     closed = asyncio.Event()
     begun = asyncio.Event()

@@ -27,7 +27,7 @@ from .test_conversation import say, speech
 DEEP = nested(MAX_DEPTH)
 
 
-async def test_depth_of_a_tool_calls_arguments_beyond_the_limit_is_told_to_the_model(
+async def test_depth_of_tool_arguments_beyond_the_limit_is_reported_to_the_model(
     hass: HomeAssistant, ready: None, provider: FakeProvider
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -39,7 +39,7 @@ async def test_depth_of_a_tool_calls_arguments_beyond_the_limit_is_told_to_the_m
 
 
 @pytest.mark.parametrize("data", [{"found": DEEP}, {"found": 2**70}, {"found": object()}], ids=["deep", "huge", "no JSON"])
-def test_result_of_a_tool_that_is_not_json_is_told_to_the_model(data: dict[str, Any]) -> None:
+def test_tool_result_that_is_not_json_is_reported_to_the_model(data: dict[str, Any]) -> None:
     item = conversation.ToolResultContent(agent_id="a", tool_call_id="c", tool_name="look", result=llm.ToolResult(data=data))
     (message,) = messages_to_json([item], {})
     assert "cannot be converted to JSON" in json.loads(message["content"])["error"]
@@ -56,7 +56,7 @@ def test_result_of_a_tool_that_is_not_json_is_told_to_the_model(data: dict[str, 
     ],
     ids=["messages", "extra", "huge", "surrogate", "json_schema"],
 )
-async def test_chat_action_what_is_not_json_is_refused(
+async def test_chat_action_with_values_that_are_not_json_is_refused(
     hass: HomeAssistant, ready: None, provider: FakeProvider, data: dict[str, Any]
 ) -> None:
     await set_up(hass, make_entry(provider))

@@ -55,7 +55,7 @@ async def test_diagnostics(
     assert found == snapshot(exclude=paths(*moments, "provider.latency_seconds", "provider.last_seen"))
 
 
-async def test_diagnostics_of_a_provider_that_was_never_reached(
+async def test_diagnostics_of_a_provider_never_reached_are_complete(
     hass: HomeAssistant, provider: FakeProvider, hass_client: ClientSessionGenerator
 ) -> None:
     await provider.stop()
@@ -70,7 +70,7 @@ async def test_diagnostics_of_a_provider_that_was_never_reached(
 
 
 @pytest.mark.usefixtures("ready_to_serve")
-async def test_the_gateways_say_nothing_of_the_household_either(
+async def test_diagnostics_of_the_gateway_contain_no_private_data(
     hass: HomeAssistant, provider: FakeProvider, hass_client: ClientSessionGenerator
 ) -> None:
     provider.key = KEY

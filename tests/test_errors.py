@@ -39,7 +39,7 @@ def test_sentence_that_is_spoken_is_short_and_has_no_placeholder(key: str) -> No
     assert "{" not in message
 
 
-def test_error_of_wrong_input_is_the_callers_fault() -> None:
+def test_error_of_invalid_input_is_a_validation_error() -> None:
     assert isinstance(to_home_assistant_error(InvalidRequestError("no"), "test"), ServiceValidationError)
     assert type(to_home_assistant_error(RateLimitError("slow down"), "test")) is HomeAssistantError
 
@@ -53,13 +53,13 @@ def test_error_of_wrong_input_is_the_callers_fault() -> None:
         ([], "all_failed"),
     ],
 )
-def test_sentence_names_the_cause_where_all_backends_failed_alike(causes: list[ApiError], key: str) -> None:
+def test_sentence_of_equal_failures_of_all_backends_names_the_cause(causes: list[ApiError], key: str) -> None:
     err = UpstreamError("No provider could answer.")
     err.causes = tuple(causes)
     assert sentence_key(err) == key
 
 
-def test_sentence_of_a_long_prompt_and_of_a_full_queue_is_their_own() -> None:
+def test_sentence_of_a_long_prompt_and_a_full_queue_is_specific() -> None:
     assert sentence_key(InvalidRequestError("long", code="context_length_exceeded")) == "request_too_long"
     assert sentence_key(UpstreamError("full", code="provider_capacity_exceeded")) == "busy"
 

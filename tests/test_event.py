@@ -31,7 +31,7 @@ async def test_entity(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_going_offline_and_coming_back_are_events(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_availability_offline_and_recovered_are_events(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert shown(hass).attributes["event_type"] is None
     await provider.stop()
@@ -50,7 +50,7 @@ async def test_going_offline_and_coming_back_are_events(hass: HomeAssistant, pro
     assert "reason" not in shown(hass).attributes
 
 
-async def test_a_failover_says_why_and_to_whom(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_availability_failover_has_reason_and_next_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.answers = [refuse(429, "too busy")]
     await set_up(hass, make_entry(provider))
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:
@@ -64,7 +64,7 @@ async def test_a_failover_says_why_and_to_whom(hass: HomeAssistant, provider: Fa
         assert await hass.config_entries.async_unload(other.entry_id)
 
 
-async def test_failovers_that_follow_one_another_are_told_together(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_availability_failovers_in_a_second_are_one_event(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     pool, member_id = hass.data[DATA].engine.pool, entry.runtime_data.member.id
     written = async_capture_events(hass, EVENT_STATE_CHANGED)

@@ -67,7 +67,7 @@ async def black_hole() -> AsyncIterator[int]:
         await server.wait_closed()
 
 
-async def test_a_provider_is_a_device_and_so_is_each_agent(
+async def test_set_up_creates_a_device_for_provider_and_agents(
     hass: HomeAssistant, provider: FakeProvider, device_registry: dr.DeviceRegistry
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -81,7 +81,7 @@ async def test_a_provider_is_a_device_and_so_is_each_agent(
     assert len(agents) == len(entry.subentries) == 2
 
 
-async def test_an_offline_provider_is_set_up_and_comes_back_by_itself(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_set_up_of_an_offline_provider_succeeds_and_recovers(hass: HomeAssistant, provider: FakeProvider) -> None:
     await provider.stop()
     entry = await set_up(hass, make_entry(provider))
     assert entry.state is ConfigEntryState.LOADED
@@ -99,7 +99,7 @@ async def test_an_offline_provider_is_set_up_and_comes_back_by_itself(hass: Home
     assert agent.state != STATE_UNAVAILABLE
 
 
-async def test_start_up_does_not_wait_for_a_black_hole(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_set_up_does_not_wait_for_a_provider_without_answer(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.set_state(CoreState.not_running)
     async with black_hole() as port:
         entry = make_entry(provider, base_url=f"http://127.0.0.1:{port}/v1")
@@ -115,7 +115,7 @@ async def test_start_up_does_not_wait_for_a_black_hole(hass: HomeAssistant, prov
     assert time.perf_counter() - started < 4
 
 
-async def test_reloading_leaves_no_listener_behind(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reload_leaves_no_listener(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     before = watchers(hass)
     # In the pool the coordinator listens, and the event entity; to the network the coordinator, and what offers providers.
@@ -128,7 +128,7 @@ async def test_reloading_leaves_no_listener_behind(hass: HomeAssistant, provider
     assert watchers(hass) == (0, 0, 1, *before[3:])
 
 
-async def test_a_failed_set_up_leaves_nothing_behind_and_may_be_tried_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_set_up_failure_leaves_nothing_and_can_be_retried(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, "homeassistant", {})
     await async_setup_component(hass, DOMAIN, {})
     before = watchers(hass)
@@ -143,9 +143,7 @@ async def test_a_failed_set_up_leaves_nothing_behind_and_may_be_tried_again(hass
     assert (await ask(hass))["provider"] == "Test provider"
 
 
-async def test_at_the_end_it_stops_listening_first_and_lets_the_providers_go_last(
-    hass: HomeAssistant, provider: FakeProvider
-) -> None:
+async def test_shutdown_stops_discovery_first_and_removes_providers_last(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     shared = hass.data[DATA]
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
@@ -157,7 +155,7 @@ async def test_at_the_end_it_stops_listening_first_and_lets_the_providers_go_las
     assert list(shared.engine.pool) == []
 
 
-async def test_a_reload_does_not_cut_off_a_request_that_runs(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reload_does_not_interrupt_a_running_request(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     asked, go_on = asyncio.Event(), asyncio.Event()
 
@@ -176,7 +174,7 @@ async def test_a_reload_does_not_cut_off_a_request_that_runs(hass: HomeAssistant
     assert entry.runtime_data.member.active == 0
 
 
-async def test_removed_and_added_again_it_works_as_at_first(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_removed_and_added_again_works(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
@@ -190,7 +188,7 @@ async def test_removed_and_added_again_it_works_as_at_first(hass: HomeAssistant,
     assert again.runtime_data.member.state is ProviderState.OFFLINE
 
 
-async def test_removed_while_it_is_being_checked(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_removed_during_a_check_leaves_no_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     coordinator = entry.runtime_data.coordinator
     async with black_hole() as port:
@@ -207,7 +205,7 @@ async def test_removed_while_it_is_being_checked(hass: HomeAssistant, provider: 
     assert list(hass.data[DATA].engine.pool) == []
 
 
-async def test_an_announcement_during_the_set_up_is_heard(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisement_during_the_set_up_is_used(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, "homeassistant", {})
     await async_setup_component(hass, DOMAIN, {})
     record = record_of(provider, priority=3)
@@ -227,7 +225,7 @@ async def test_an_announcement_during_the_set_up_is_heard(hass: HomeAssistant, p
         assert entry.runtime_data.member.priority == 3
 
 
-async def test_what_was_announced_before_the_set_up_counts(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisement_before_the_set_up_is_used(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, "homeassistant", {})
     await async_setup_component(hass, DOMAIN, {})
     async with running(FakeProvider(id=provider.id)) as moved:
@@ -239,7 +237,7 @@ async def test_what_was_announced_before_the_set_up_counts(hass: HomeAssistant, 
         assert status(hass) == "healthy"
 
 
-async def test_goodbye_is_offline_within_a_second_and_a_new_announcement_back_at_once(
+async def test_goodbye_is_offline_within_a_second_and_an_advertisement_online(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -256,7 +254,7 @@ async def test_goodbye_is_offline_within_a_second_and_a_new_announcement_back_at
     assert status(hass) == "healthy"
 
 
-async def test_another_providers_goodbye_is_none_of_its_business(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_goodbye_of_another_provider_is_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     other = record_of(FakeProvider(id="22222222-2222-4222-8222-222222222222", port=9), "Another")
     announce(hass, other)
@@ -265,7 +263,7 @@ async def test_another_providers_goodbye_is_none_of_its_business(hass: HomeAssis
     assert status(hass) == "healthy"
 
 
-async def test_a_hundred_announcements_leave_no_task_behind(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisements_in_great_number_leave_no_task(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     before = watchers(hass)
     for number in range(100):
@@ -277,7 +275,7 @@ async def test_a_hundred_announcements_leave_no_task_behind(hass: HomeAssistant,
     assert not hass.data[DATA].engine.checker._running
 
 
-async def test_a_new_key_is_used_at_once_without_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_new_key_is_used_without_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key, provider.open_health = "new", False
     entry = await set_up(hass, make_entry(provider, api_key="old"))
     member = entry.runtime_data.member
@@ -289,7 +287,7 @@ async def test_a_new_key_is_used_at_once_without_a_reload(hass: HomeAssistant, p
     assert entry.runtime_data.member is member
 
 
-async def test_the_log_says_once_that_it_is_gone_and_once_that_it_is_back(
+async def test_log_offline_and_recovered_are_each_logged_once(
     hass: HomeAssistant, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -304,7 +302,7 @@ async def test_the_log_says_once_that_it_is_gone_and_once_that_it_is_back(
     assert caplog.text.count("Test provider is offline: ") == 1
 
 
-async def test_the_log_says_that_it_was_never_there(
+async def test_log_provider_never_reached_is_logged(
     hass: HomeAssistant, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     await provider.stop()
@@ -313,7 +311,7 @@ async def test_the_log_says_that_it_was_never_there(
     assert caplog.text.count("Test provider is offline: ") == 1
 
 
-async def test_another_agent_or_name_takes_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_new_agent_or_name_reloads(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
     member = entry.runtime_data.member
     subentry = next(iter(entry.subentries.values()))
@@ -327,7 +325,7 @@ async def test_another_agent_or_name_takes_a_reload(hass: HomeAssistant, provide
     assert entry.runtime_data.member.name == "New name"
 
 
-async def test_a_removed_agent_takes_its_device_along_and_no_other_can_be_removed_by_hand(
+async def test_device_is_removed_with_its_agent_and_not_manually(
     hass: HomeAssistant,
     provider: FakeProvider,
     device_registry: dr.DeviceRegistry,
@@ -349,7 +347,7 @@ async def test_a_removed_agent_takes_its_device_along_and_no_other_can_be_remove
     assert (await client.remove_device(left_over.id))["success"]
 
 
-async def test_the_repairs_of_a_removed_provider_go_with_it(
+async def test_entry_removed_deletes_its_repairs(
     hass: HomeAssistant, provider: FakeProvider, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data(model="vanished")]))
@@ -359,7 +357,7 @@ async def test_the_repairs_of_a_removed_provider_go_with_it(
     assert not [issue for (domain, _), issue in issue_registry.issues.items() if domain == DOMAIN and issue.active]
 
 
-async def test_unloading_says_goodbye_to_agents_of_other_entries(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_unload_makes_agents_of_other_entries_unavailable(hass: HomeAssistant, provider: FakeProvider) -> None:
     """An `auto` agent of a provider that is offline lives on the others."""
     await provider.stop()
     await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")]))
@@ -379,7 +377,7 @@ async def test_unloading_says_goodbye_to_agents_of_other_entries(hass: HomeAssis
 
 
 @pytest.mark.parametrize("apis", [["assist"], []])
-async def test_an_agent_says_that_it_controls_the_house_exactly_where_it_may(
+async def test_agent_with_an_llm_api_has_the_control_feature(
     hass: HomeAssistant, provider: FakeProvider, apis: list[str]
 ) -> None:
     await set_up(hass, make_entry(provider, subentries=[agent_data(llm_hass_api=apis)]))
@@ -390,7 +388,7 @@ async def test_an_agent_says_that_it_controls_the_house_exactly_where_it_may(
     assert says is bool(apis) is ("tools" in provider.requests[0])
 
 
-async def test_a_disabled_entry_can_be_enabled_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_disabled_can_be_enabled_again(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
     assert list(hass.data[DATA].engine.pool) == []

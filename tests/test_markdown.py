@@ -64,13 +64,13 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("template", ["{}", "Add {} now", "a ({})", "{}(b)", "[{}"])
-def test_escape_markup_of_others_is_shown_as_text(template: str, text: str) -> None:
+def test_escape_markup_is_shown_as_text(template: str, text: str) -> None:
     wanted = template.format(" ".join(text.split()))
     assert shown(template.replace("[", "\\[").format(escape(text))) == wanted
 
 
 @given(st.text(max_size=60), st.text(st.sampled_from("[]()!<>*_`~\\#+-=|&;:/@.w1a \n"), max_size=30))
-def test_escape_any_text_is_shown_as_it_is(one: str, other: str) -> None:
+def test_escape_any_text_is_shown_unchanged(one: str, other: str) -> None:
     for text in (one, other):
         wanted = " ".join(printable(text).split())
         assert not wanted or shown(escape(text)) == wanted
@@ -79,7 +79,7 @@ def test_escape_any_text_is_shown_as_it_is(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     "text", ["http://evil.example", "HTTPS://evil.example/x", "www.evil.example", "WWW.evil.example", "a@evil.example"]
 )
-def test_escape_address_is_not_made_a_link(text: str) -> None:
+def test_escape_address_does_not_become_a_link(text: str) -> None:
     told = escape(text)
     assert not re.search(r"(?i)https?://|www\.|\w@\w", told)
     assert shown(told) == text
@@ -100,17 +100,17 @@ def test_escape_address_is_not_made_a_link(text: str) -> None:
         "3 GPUs",
     ],
 )
-def test_escape_usual_name_stays_as_it_is_in_a_title(name: str) -> None:
+def test_escape_common_name_is_unchanged(name: str) -> None:
     assert escape(name) == name
     assert shown(name) == name
 
 
-def test_escape_is_done_once() -> None:
+def test_escape_of_markdown_is_not_repeated() -> None:
     assert escape(escape("[x]")) == "\\[x\\]"
     assert escaped({"name": "[x]", "table": Markdown("| a |")}) == {"name": "\\[x\\]", "table": "| a |"}
 
 
-def test_code_cannot_be_left() -> None:
+def test_code_cannot_be_ended_by_the_text() -> None:
     assert code("http://x/`](http://evil.example)\n\n# a") == "http://x/'](http://evil.example) # a"
 
 
@@ -122,7 +122,7 @@ def test_table_row_cell_stays_within_its_cell() -> None:
     assert "<a" not in rendered
 
 
-def test_every_flow_of_the_integration_escapes_its_placeholders() -> None:
+def test_flows_of_the_integration_escape_placeholders() -> None:
     flows = {
         member
         for module in modules(integration)

@@ -39,7 +39,7 @@ async def test_entity(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_it_shows_the_advertised_priority_until_the_owner_sets_one(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_priority_is_the_advertised_one_until_it_is_set(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert shown(hass) == "100"
     announce(hass, record_of(provider, priority=7))
@@ -55,7 +55,7 @@ async def test_it_shows_the_advertised_priority_until_the_owner_sets_one(hass: H
         await set_priority(hass, 65536)
 
 
-async def test_the_preferred_provider_answers_first(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_priority_lowest_answers_first(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     member = entry.runtime_data.member
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:

@@ -55,14 +55,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_wheel_contains_only_the_package(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "zeroconf_ai/py.typed" in names
     assert "zeroconf_ai/engine.py" in names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"zeroconf_ai"}
 
 
-def test_it_works_where_there_is_no_home_assistant(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_without_home_assistant_works(wheel: Path, tmp_path: Path) -> None:
     run(UV, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env"))
     python = str(tmp_path / "env" / "bin" / "python")
     run(UV, "pip", "install", "--quiet", "--python", python, str(wheel))

@@ -39,7 +39,7 @@ async def done(hass: HomeAssistant) -> None:
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def test_one_refusal_of_a_provider_without_key_asks_for_none(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_refusal_of_one_request_without_key_starts_no_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     provider.answers = [unauthorized, text("Hello")]
     await ask(hass, fails=True)
@@ -50,7 +50,7 @@ async def test_one_refusal_of_a_provider_without_key_asks_for_none(hass: HomeAss
     assert entry.runtime_data.member.refused_requests == 0
 
 
-async def test_provider_that_wants_a_key_for_a_while_is_asked_for_and_withdrawn(
+async def test_provider_temporarily_requiring_a_key_starts_and_ends_reauthentication(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -65,7 +65,7 @@ async def test_provider_that_wants_a_key_for_a_while_is_asked_for_and_withdrawn(
     assert (flows(hass), repair(hass, entry)) == ([], None)
 
 
-async def test_provider_that_lists_models_and_refuses_requests_is_asked_for_until_one_is_answered(
+async def test_provider_refusing_requests_needs_an_answered_request_to_end_reauthentication(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -84,7 +84,7 @@ async def test_provider_that_lists_models_and_refuses_requests_is_asked_for_unti
     assert (flows(hass), repair(hass, entry)) == ([], None)
 
 
-async def test_new_key_ends_the_asking_also_where_it_is_entered_elsewhere(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_key_entered_elsewhere_ends_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "new"
     entry = await set_up(hass, make_entry(provider, api_key="old"))
     await done(hass)
@@ -94,7 +94,7 @@ async def test_new_key_ends_the_asking_also_where_it_is_entered_elsewhere(hass: 
     assert (flows(hass), repair(hass, entry)) == ([], None)
 
 
-async def test_one_refusal_of_a_backend_without_key_asks_for_none(
+async def test_refusal_of_one_backend_request_without_key_starts_no_reauthentication(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
@@ -106,7 +106,7 @@ async def test_one_refusal_of_a_backend_without_key_asks_for_none(
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
 
 
-async def test_backends_are_asked_for_one_after_the_other_and_withdrawn(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backends_refusing_keys_are_reauthenticated_one_after_another(hass: HomeAssistant, provider: FakeProvider) -> None:
     async with running(FakeProvider(key="second")) as second:
         provider.key = "first"
         entry = await set_up(hass, gateway_with(box(provider, api_key="wrong"), box(second, "Second", api_key="wrong")))
@@ -130,7 +130,7 @@ async def test_backends_are_asked_for_one_after_the_other_and_withdrawn(hass: Ho
         assert (flows(hass), repair(hass, entry)) == ([], None)
 
 
-async def test_key_that_is_entered_where_it_is_asked_for_ends_it(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_key_entered_in_reauthentication_ends_it(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "right"
     entry = await set_up(hass, gateway_with(box(provider, api_key="wrong")))
     await done(hass)

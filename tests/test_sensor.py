@@ -58,7 +58,7 @@ async def test_all_sensors_of_a_provider_that_says_everything(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_what_a_provider_does_not_say_has_no_sensor_until_it_says_it(
+async def test_sensor_of_unreported_data_is_added_when_it_is_reported(
     hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -100,7 +100,7 @@ async def test_status_follows_the_provider(hass: HomeAssistant, provider: FakePr
     assert value(hass, "status") == "offline"
 
 
-async def test_load_is_not_shown_while_the_provider_is_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_load_of_an_offline_provider_is_unavailable(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = STATUS
     entry = await set_up(hass, make_entry(provider))
     assert float(value(hass, "latency") or 0) > 0
@@ -116,7 +116,7 @@ async def test_load_is_not_shown_while_the_provider_is_offline(hass: HomeAssista
     assert "127.0.0.1" in (value(hass, "last_error") or "")
 
 
-async def test_nothing_is_claimed_before_the_first_check(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_sensors_before_the_first_check_are_unknown(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.set_state(CoreState.not_running)
     await set_up(hass, make_entry(provider))
     assert value(hass, "status") == STATE_UNKNOWN
@@ -127,7 +127,7 @@ async def test_nothing_is_claimed_before_the_first_check(hass: HomeAssistant, pr
     assert value(hass, "status") == "healthy"
 
 
-async def test_models_are_counted_and_listed(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_models_sensor_counts_and_lists_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "one"}, {"id": "two"}]
     await set_up(hass, make_entry(provider))
     state = hass.states.get("sensor.test_provider_models")
@@ -135,7 +135,7 @@ async def test_models_are_counted_and_listed(hass: HomeAssistant, provider: Fake
     assert (state.state, state.attributes["models"]) == ("2", ["one", "two"])
 
 
-async def test_requests_tokens_and_errors_are_counted(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_counters_of_requests_tokens_and_errors_increase(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     details = {"prompt_tokens_details": {"cached_tokens": 5}}
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, **details)]]
@@ -148,7 +148,7 @@ async def test_requests_tokens_and_errors_are_counted(hass: HomeAssistant, provi
     assert counted == ["2", "20", "8", "1", "0"]
 
 
-async def test_counts_go_on_over_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_counters_continue_after_a_reload(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await ask(hass)
     await settle(hass)
@@ -162,7 +162,7 @@ async def test_counts_go_on_over_a_reload(hass: HomeAssistant, provider: FakePro
     assert (value(hass, "tokens_in"), value(hass, "requests")) == ("24", "2")
 
 
-async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_counters_continue_after_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
     restored: list[tuple[State, dict[str, Any]]] = [
         (State("sensor.test_provider_requests", "41"), {"native_value": 41, "native_unit_of_measurement": None}),
         (State("sensor.test_provider_errors", STATE_UNAVAILABLE), {"native_value": 3, "native_unit_of_measurement": None}),
@@ -177,7 +177,7 @@ async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakePr
 
 
 @pytest.mark.parametrize(("key", "counted"), [("requests", "1"), ("cost_total", "0.5")])
-async def test_a_renamed_counter_does_not_count_twice(
+async def test_counter_renamed_does_not_count_twice(
     hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry, key: str, counted: str
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -191,7 +191,7 @@ async def test_a_renamed_counter_does_not_count_twice(
     assert value(hass, key) == counted
 
 
-async def test_the_cost_named_in_answers_is_summed_up_and_goes_on(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_cost_in_answers_is_summed_and_continues(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert value(hass, "cost_total") is None
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.00002)]]
@@ -209,7 +209,7 @@ async def test_the_cost_named_in_answers_is_summed_up_and_goes_on(hass: HomeAssi
     assert float(value(hass, "cost_total") or 0) == pytest.approx(0.00006)
 
 
-async def test_the_total_goes_on_from_what_the_provider_last_reported(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_cost_total_continues_from_the_last_report(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = STATUS
     entry = await set_up(hass, make_entry(provider))
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
@@ -226,7 +226,7 @@ async def test_the_total_goes_on_from_what_the_provider_last_reported(hass: Home
     assert state.attributes[ATTR_UNIT_OF_MEASUREMENT] == "EUR"
 
 
-async def test_periods_begin_in_home_assistants_time_zone(
+async def test_periods_start_in_home_assistants_time_zone(
     hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
 ) -> None:
     provider.status = STATUS
@@ -241,7 +241,7 @@ async def test_periods_begin_in_home_assistants_time_zone(
     assert month.attributes[ATTR_LAST_RESET] == "2026-11-01T00:00:00+01:00"
 
 
-async def test_a_key_never_shows_in_the_last_error(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_last_error_contains_no_key(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "sesame-open-up"
     await set_up(hass, make_entry(provider))
     provider.answers = [refuse(500, f"the key {provider.key} made a {'very ' * 100}long error")]
@@ -253,7 +253,7 @@ async def test_a_key_never_shows_in_the_last_error(hass: HomeAssistant, provider
     assert provider.key not in shown
 
 
-async def test_it_is_asked_again_at_the_interval_even_with_no_entity_left(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_without_entities_is_checked_at_the_interval(hass: HomeAssistant, provider: FakeProvider) -> None:
     with patch("custom_components.zeroconf_ai.PLATFORMS", []):
         entry = await set_up(hass, make_entry(provider))
     asked = provider.paths.count("/v1/health")

@@ -33,7 +33,7 @@ async def test_entity(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_a_provider_that_is_switched_off_only_answers_by_name(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_switched_off_answers_only_pinned_requests(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")]))
     member = entry.runtime_data.member
 

@@ -34,7 +34,7 @@ async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> Non
 
 
 @pytest.mark.usefixtures("ready_to_serve")
-async def test_system_health_of_a_gateway(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_system_health_of_a_gateway_has_its_state(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     assert await async_setup_component(hass, "system_health", {})
     await hass.async_block_till_done()

@@ -97,7 +97,7 @@ async def test_failed_over(hass: HomeAssistant, provider: FakeProvider, service_
     assert service_calls == []
 
 
-async def test_a_trigger_without_a_target_is_refused(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_trigger_without_a_target_is_refused(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     with pytest.raises(vol.Invalid):
         await trigger.async_validate_trigger_config(hass, [{"platform": f"{DOMAIN}.went_offline"}])
