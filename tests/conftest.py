@@ -33,8 +33,9 @@ hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
-def custom_integrations(enable_custom_integrations: None) -> None:
-    """Let Home Assistant load this integration in every test."""
+def custom_integrations(hass: HomeAssistant, enable_custom_integrations: None, tmp_path: Path) -> None:
+    """Let Home Assistant load this integration in every test, and store its files in a folder of the test's own."""
+    hass.config.config_dir = str(tmp_path)
 
 
 @pytest.fixture
@@ -67,9 +68,8 @@ async def ready(hass: HomeAssistant, socket_enabled: None, quiet_network: None) 
 
 
 @pytest.fixture
-async def ready_to_serve(hass: HomeAssistant, socket_enabled: None, quiet_network: None, tmp_path: Path) -> None:
-    """Home Assistant with its HTTP server, and a folder of its own for what it stores; no network but 127.0.0.1."""
-    hass.config.config_dir = str(tmp_path)
+async def ready_to_serve(hass: HomeAssistant, socket_enabled: None, quiet_network: None) -> None:
+    """Home Assistant with its HTTP server; no network but 127.0.0.1."""
     assert await async_setup_component(hass, "homeassistant", {})
     assert await async_setup_component(hass, "http", {})
 

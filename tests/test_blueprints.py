@@ -39,8 +39,9 @@ PUSHED = "mobile_app_phone"
 
 
 @pytest.fixture(autouse=True)
-def custom_integrations(recorder_db_url: str, enable_custom_integrations: None) -> None:
-    """The recorder wants to be there before Home Assistant is."""
+def custom_integrations(recorder_db_url: str, hass: HomeAssistant, enable_custom_integrations: None, tmp_path: Path) -> None:
+    """The recorder must be set up before Home Assistant."""
+    hass.config.config_dir = str(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """ZeroConf AI: finds LLM providers on the local network, uses them, and is one itself."""
 
+from functools import partial
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
 from homeassistant.core import Event, HomeAssistant
@@ -25,6 +27,7 @@ from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
+from .usage.shared_store import SHARED_STORE, SharedStore
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -45,6 +48,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     offers = await async_get_offers(hass)
     shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
+    hass.data[SHARED_STORE] = store = SharedStore(hass, shared.engine)
     await async_close_metered_backends(hass)
     async_setup_services(hass)
     async_setup_key_services(hass)
@@ -52,6 +56,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
     async def close(_: Event) -> None:
         await shared.engine.close()
+        await store.stop()
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
     return True
@@ -64,7 +69,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bool:
     """Set up one provider. One that is offline is set up as well: it may be woken, or come back by itself."""
-    shared = hass.data[DATA]
+    shared, store = hass.data[DATA], hass.data[SHARED_STORE]
+    entry.async_on_unload(partial(store.release, entry.entry_id))
+    store.add(entry.entry_id)
     backend = ZeroconfAIBackend(async_get_clientsession(hass), BackendInfo(entry.entry_id, entry.title), endpoint_of(entry.data))
     member = shared.engine.add(backend)
     entry.async_on_unload(lambda: _let_go(hass, entry, shared.engine))
@@ -76,6 +83,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     coordinator = ProviderCoordinator(hass, entry, backend, member)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **provider_device(entry, member))
     entry.runtime_data = ProviderRuntime(backend, member, coordinator, device.id)
+    await store.wait()
     coordinator.start()
     if hass.is_running:
         await coordinator.first_check(take_check(hass, backend.endpoint))
@@ -102,9 +110,12 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the repairs and the assistant of a removed entry away; of the gateway, what it kept as well."""
-    if is_gateway(entry):
-        await async_remove_files(hass)
+    """Delete the repairs and the assistant of a removed entry, and with the gateway or the last entry the database."""
+    if is_gateway(entry) or not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
+        if (store := hass.data.get(SHARED_STORE)) is not None:
+            await store.remove()
+        else:  # no entry was ever set up
+            await async_remove_files(hass)
     issues.clear(hass, entry)
     await async_remove_assistant(hass, entry)
 

@@ -1,6 +1,7 @@
 """Cost sensors have one unit for good: none before the first real cost, then that of the first currency that was paid in."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +30,9 @@ PROVIDER = [f"sensor.test_provider_cost_{part}" for part in ("today", "this_mont
 
 
 @pytest.fixture(autouse=True)
-def custom_integrations(recorder_db_url: str, enable_custom_integrations: None) -> None:
-    """The recorder wants to be there before Home Assistant is."""
+def custom_integrations(recorder_db_url: str, hass: HomeAssistant, enable_custom_integrations: None, tmp_path: Path) -> None:
+    """The recorder must be set up before Home Assistant."""
+    hass.config.config_dir = str(tmp_path)
 
 
 def shown(hass: HomeAssistant, entity_ids: list[str]) -> set[tuple[str, str | None]]:

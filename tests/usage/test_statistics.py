@@ -1,5 +1,7 @@
 """The recorder takes the sensors of the accounts for long-term statistics."""
 
+from pathlib import Path
+
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
@@ -15,8 +17,9 @@ from ..support.home_assistant.usage import only_key, spend
 
 
 @pytest.fixture(autouse=True)
-def custom_integrations(recorder_db_url: str, enable_custom_integrations: None) -> None:
-    """The recorder wants to be there before Home Assistant is."""
+def custom_integrations(recorder_db_url: str, hass: HomeAssistant, enable_custom_integrations: None, tmp_path: Path) -> None:
+    """The recorder must be set up before Home Assistant."""
+    hass.config.config_dir = str(tmp_path)
 
 
 @pytest.mark.usefixtures("all_entities_enabled")

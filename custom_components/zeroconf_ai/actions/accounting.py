@@ -1,4 +1,4 @@
-"""The actions of the gateway's owner about money and traces: export, budgets, forgetting. They are for administrators alone."""
+"""Actions on recorded usage and budgets: export, budgets, deletion of personal data. For administrators only."""
 
 from collections.abc import Callable, Coroutine
 from datetime import date
@@ -23,6 +23,7 @@ from ..core.accounting.usage.rollups import Group
 from ..core.protocol.values import NANO
 from ..gateway.runtime import gateway_runtime
 from ..usage.display_names import backend_names, user_names
+from ..usage.shared_store import SHARED_STORE
 
 ACTION_EXPORT_USAGE: Final = "export_usage"
 ACTION_FORGET: Final = "forget"
@@ -97,8 +98,8 @@ def async_setup_accounting_services(hass: HomeAssistant) -> None:
 
 
 async def _export_usage(call: ServiceCall) -> ServiceResponse:
-    """What was used, as the answer or as a file in a folder that Home Assistant may write to."""
-    store, data = _store(call.hass), call.data
+    """Return the usage, or write it to a file in a folder that Home Assistant may write to."""
+    store, data = _usage_store(call.hass), call.data
     end: date = data.get(ATTR_TO) or store.totals.date
     start: date = data.get(ATTR_FROM) or end.replace(day=1)
     if start > end:
@@ -165,8 +166,8 @@ async def _reset_budget(call: ServiceCall) -> ServiceResponse:
 
 
 async def _forget(call: ServiceCall) -> ServiceResponse:
-    """Delete everything of a key or of a user, and revoke the key or the user's keys."""
-    store = _store(call.hass)
+    """Delete all data of a key or of a user, and revoke the key or the user's keys."""
+    store = _usage_store(call.hass)
     try:
         if (key := call.data.get(ATTR_KEY)) is not None:
             found = _named({key.id: key.name for key in store.keys}, key, "key", unknown_is_id=True)
@@ -228,7 +229,16 @@ def _find_budget(store: AccountingStore, scope: Scope, subject: str, period: Per
     return budget
 
 
+def _usage_store(hass: HomeAssistant) -> AccountingStore:
+    """The accounting store, which records usage with and without a gateway."""
+    shared = hass.data[SHARED_STORE]
+    if shared.store is not None:
+        return shared.store
+    raise _wrong("no_gateway") if shared.error is None else _failed(shared.error)
+
+
 def _store(hass: HomeAssistant) -> AccountingStore:
+    """The accounting store of the gateway, to which budgets belong."""
     runtime = gateway_runtime(hass)
     if runtime is None:
         raise _wrong("no_gateway")

@@ -19,7 +19,6 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.network import NoURLAvailableError, get_url
-from homeassistant.util import dt as dt_util
 
 from .. import issues
 from ..const import (
@@ -44,6 +43,7 @@ from ..core import __version__
 from ..core.accounting.admission_control import MeteredClosed
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
+from ..core.accounting.usage.generation import Recorders
 from ..core.protocol.record import Auth
 from ..core.protocol.values import money
 from ..core.routing.accounting import Accounting
@@ -57,8 +57,9 @@ from ..data import DATA, gateway_entry
 from ..home_agents.backend import follow_renames
 from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
-from ..usage.database import STORE_OPTIONS as DATABASE_OPTIONS, async_open_store
+from ..usage.database import StoreOptions
 from ..usage.display_names import DeviceNames
+from ..usage.shared_store import SHARED_STORE
 from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
@@ -90,7 +91,7 @@ class GatewayRuntime:
     """What the gateway's entry has while it is loaded: from `start` to `close`."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, device_id: str) -> None:
-        """`books` are open, and are closed with the rest. `device_id` is the device registry's, of the gateway's device."""
+        """`store` stays open until `close` has returned. `device_id` is the id of the gateway's device in the device registry."""
         self._hass = hass
         self._entry = entry
         self._engine = hass.data[DATA].engine
@@ -138,12 +139,13 @@ class GatewayRuntime:
 
     async def start(self) -> None:
         """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
-        self._stack.push_async_callback(self.store.close)
         self._stack.callback(self.metrics.close)
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.store)
         self._engine.own_id = self.server.id
-        accounting = Accounting.of(self.store, self.metrics, self.coordinator.counts, self.accounts)
+        recorders = Recorders(self.metrics, self.coordinator.counts, self.accounts)
+        store = self.store
+        accounting = Accounting(recorders, store.admission_control, store.bodies, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)
@@ -183,11 +185,6 @@ class GatewayRuntime:
         engine.limiter.queue_length = options.get(CONF_QUEUE_LENGTH, DEFAULT_QUEUE_LENGTH)
         await self.separate_port.apply(options.get(CONF_OWN_PORT))
         self.presence.refresh()
-
-    @callback
-    def apply_zone(self) -> None:
-        """Take over the home's time zone, by which days and budgets are told apart."""
-        self.store.zone = dt_util.get_default_time_zone()
 
     @callback
     def apply_limits(self) -> None:
@@ -263,8 +260,10 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
     """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
     async_register_views(hass, partial(_find_server, hass))  # what asks while the database cannot be opened is told so, too
+    shared = hass.data[SHARED_STORE]
+    entry.async_on_unload(partial(shared.release, entry.entry_id))
     try:
-        store = await async_open_store(hass, entry)
+        store = await shared.open(entry.entry_id)
         entry.runtime_data = runtime = GatewayRuntime(hass, entry, store, device.id)
         try:
             await runtime.start()
@@ -333,11 +332,11 @@ def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRunt
 
     async def close(_: Event) -> None:
         await runtime.close()
+        await hass.data[SHARED_STORE].release(entry.entry_id)
 
     @callback
     def reconfigured(_: Event) -> None:
         runtime.apply_access()
-        runtime.apply_zone()
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close))
@@ -368,11 +367,11 @@ class _Updater:
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 
-def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], list[Any]]:
+def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], StoreOptions]:
     """What of the subentries makes entities, and which database is opened."""
     entities = {
         key: (subentry.title, dict(subentry.data))
         for key, subentry in entry.subentries.items()
         if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK)
     }
-    return entities, [entry.options.get(name) for name in DATABASE_OPTIONS]
+    return entities, StoreOptions.read(entry.options)

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Self
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_DATABASES, CONF_FIRST_KEY, DOMAIN
 from ..core.accounting.storage.database import Database, DatabaseError, address_digest
 from ..core.accounting.store import AccountingStore
+from ..data import gateway_entry
 
 DATABASE_FILE = "zeroconf_ai.db"
 CONF_DATABASE_URL = "database_url"
@@ -22,8 +24,6 @@ CONF_KEEP_DAYS = "keep_days"
 CONF_KEEP_BODIES = "keep_bodies"
 """Whether prompts and answers are stored as long as the records."""
 DEFAULT_KEEP_DAYS = 7
-STORE_OPTIONS = (CONF_DATABASE_URL, CONF_KEEP_DAYS, CONF_KEEP_BODIES)
-"""Options that require a reload of the gateway."""
 
 _FILE = "file"
 """Identifies the file in the configuration folder, whatever its path."""
@@ -31,29 +31,74 @@ _DRIVER = "psycopg[binary]>=3.2,<4"
 _DAY = 86_400.0
 
 
-async def async_open_store(hass: HomeAssistant, entry: ConfigEntry) -> AccountingStore:
-    """Open the accounting store with the entry's options. Raises DatabaseError with a message that says what to do.
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """The options with which the store is opened. They are stored in the gateway's entry."""
 
-    The entry stores the id of the database, so that a lost database can be told from a new one.
+    url: str | None = field(default=None, repr=False)
+    """None: the file in the configuration folder."""
+    keep_days: int = DEFAULT_KEEP_DAYS
+    keep_bodies: bool = False
+
+    @classmethod
+    def of(cls, hass: HomeAssistant) -> Self:
+        """The gateway's options, loaded or not; the defaults without a gateway."""
+        entry = gateway_entry(hass)
+        return cls() if entry is None else cls.read(entry.options)
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> Self:
+        """Read the options of the gateway's entry."""
+        return cls(
+            options.get(CONF_DATABASE_URL),
+            options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS),
+            options.get(CONF_KEEP_BODIES, False),
+        )
+
+    @property
+    def address(self) -> str:
+        """Identifies the database in `CONF_DATABASES`. Raises DatabaseError."""
+        return _FILE if self.url is None else address_digest(self.url)
+
+
+async def async_open_store(hass: HomeAssistant, options: StoreOptions) -> AccountingStore:
+    """Open the accounting store. Raises DatabaseError with a message that says what to do.
+
+    The gateway's entry stores the id of the database, so that a lost database can be told from a new one. Without a gateway there
+    are no keys and budgets whose loss the owner must know of.
     """
-    options = entry.options
-    url = options.get(CONF_DATABASE_URL)
-    await _ensure_driver(hass, url)
-    address = _FILE if url is None else address_digest(url)
-    known: Mapping[str, str] | None = entry.data.get(CONF_DATABASES)
+    await _ensure_driver(hass, options.url)
+    entry = gateway_entry(hass)
+    known: Mapping[str, str] | None = None if entry is None else entry.data.get(CONF_DATABASES)
+    address = options.address
     store = await AccountingStore.open(
-        url or f"sqlite:///{hass.config.path(DATABASE_FILE)}",
+        options.url or f"sqlite:///{hass.config.path(DATABASE_FILE)}",
         zone=dt_util.get_default_time_zone(),
-        keep=options.get(CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS) * _DAY,
-        keep_bodies=options.get(CONF_KEEP_BODIES, False),
+        keep=options.keep_days * _DAY,
+        keep_bodies=options.keep_bodies,
         known_id=None if known is None else known.get(address),
         # Entries of older versions have no stored id, and have CONF_FIRST_KEY only until they are first loaded.
-        used_before=known is None and CONF_FIRST_KEY not in entry.data,
+        used_before=entry is not None and known is None and CONF_FIRST_KEY not in entry.data,
     )
-    if known is None or known.get(address) != store.id:
-        databases = {**(known or {}), address: store.id}
-        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_DATABASES: databases})
+    if entry is None and store.loss_unconfirmed:
+        try:
+            await store.confirm_loss()
+        except BaseException:
+            await store.close()
+            raise
     return store
+
+
+@callback
+def remember_database(hass: HomeAssistant, store: AccountingStore, options: StoreOptions) -> None:
+    """Store the id of the database in the gateway's entry."""
+    entry = gateway_entry(hass)
+    if entry is None:
+        return
+    known: Mapping[str, str] = entry.data.get(CONF_DATABASES) or {}
+    if CONF_DATABASES not in entry.data or known.get(options.address) != store.id:
+        databases = {**known, options.address: store.id}
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_DATABASES: databases})
 
 
 async def async_test_database(hass: HomeAssistant, url: str) -> None:

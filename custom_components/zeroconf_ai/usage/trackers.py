@@ -9,7 +9,6 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_time_change
-from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..core.accounting.budget import BudgetEvent, Scope
@@ -193,5 +192,4 @@ class UsageTrackers(Recorder):
     @callback
     def _on_midnight(self, _: datetime) -> None:
         """Midnight in the home's time zone: totals and budget periods may have changed."""
-        self._store.zone = dt_util.get_default_time_zone()
         self.update_all()
