@@ -31,6 +31,7 @@ from .gateway.runtime import GatewayConfigEntry
 from .provider.runtime import ProviderConfigEntry
 from .usage.alerts import CONF_WEBHOOK_URL
 from .usage.database import CONF_DATABASE_URL
+from .usage.shared_store import SHARED_STORE
 
 TO_REDACT = {
     CONF_API_KEY,
@@ -82,7 +83,7 @@ def _gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> dict[str, Any]:
             "of_users": sum(key.user_id is not None for key in keys),
         },
         "advertisement": {"port": record.port, "tls": record.tls, "priority": record.priority} if record else None,
-        "backends": [_member(member) for member in engine.pool],
+        "backends": [_member(hass, member) for member in engine.pool],
     }
 
 
@@ -92,7 +93,7 @@ def _provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> dict[str, Any]
     error = runtime.coordinator.last_exception
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
-        "provider": _member(runtime.member),
+        "provider": _member(hass, runtime.member),
         "coordinator": {
             "update_interval_seconds": entry.options.get(CONF_HEALTH_INTERVAL, DEFAULT_HEALTH_INTERVAL),
             "last_update_success": runtime.coordinator.last_update_success,
@@ -108,9 +109,10 @@ def _provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> dict[str, Any]
     }
 
 
-def _member(member: Member) -> dict[str, Any]:
+def _member(hass: HomeAssistant, member: Member) -> dict[str, Any]:
     """The state of a member. Error messages may contain addresses, so only their presence is included."""
     health, status, info = member.health, member.status, member.backend.info
+    total = hass.data[SHARED_STORE].total(member.id)
     return {
         "state": member.state.value,
         "known": member.known,
@@ -129,11 +131,9 @@ def _member(member: Member) -> dict[str, Any]:
         "circuit": member.breaker.state.value,
         "resting": member.resting(),
         "wakes": member.wake is not None,
-        "tally": {
-            "requests": member.tally.requests,
-            "errors": member.tally.errors,
-            "usage": member.tally.usage.to_json(),
-        },
+        "usage": None
+        if total is None
+        else {"requests": total.requests, "failed_attempts": total.failed_attempts, **total.usage.to_json()},
         "health": {
             "status": health.status,
             "provider": health.provider,

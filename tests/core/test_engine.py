@@ -83,7 +83,7 @@ async def test_a_request_goes_all_the_way_and_back(engine: Engine, upstream: Ups
     async with engine.run(chat(stream=True, model="auto"), CALLER) as reply:
         text = [chunk.data async for chunk in reply.chunks()]
     assert "".join(data["choices"][0]["delta"].get("content", "") for data in text if data["choices"]) == "Hello"
-    assert member.tally.usage == Usage(3, 2)
+    assert reply.used == Usage(3, 2)
     assert member.active == 0
 
 
@@ -312,6 +312,8 @@ OUTCOMES: list[Any] = [
 @pytest.mark.parametrize("seed", range(5))
 async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engine: Engine, seed: int) -> None:
     chance = random.Random(seed)
+    totals = Totals(UTC)
+    await engine.attach(Accounting(recorder=totals))
     backends = [StubBackend(name, *chance.choices(OUTCOMES, k=300)) for name in "abc"]
     members = [engine.add(backend) for backend in backends]
     for member in members:
@@ -341,7 +343,7 @@ async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engin
     await asyncio.sleep(0.1)  # the last cancellation may have come too late
     assert lowest == 0
     assert [(member.active, backend.open) for member, backend in zip(members, backends, strict=True)] == [(0, 0)] * 3
-    assert sum(member.tally.requests for member in members) > 20
+    assert sum(totals.of(Subject.BACKEND, member.id).total.requests for member in members) > 20
 
 
 async def test_a_whole_answer_is_read_in_the_block(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:

@@ -150,7 +150,6 @@ async def test_in_the_middle_of_a_stream(engine: Engine, member: Member, upstrea
     assert (entry.outcome, entry.usage, entry.estimated) == (Outcome.CANCELLED, Usage(prompt, 6), True)
     assert (entry.backend_id, entry.model, entry.key_id) == ("attic", "m", "k1")
     assert entry.first_token is not None
-    assert member.tally.usage == entry.usage
     assert member.breaker.failures == 0
 
 

@@ -11,14 +11,16 @@ from ..pool_coordinator import MemberCoordinator
 from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
 from .costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
-from .counters import COUNTERS, ERRORS, GATEWAY_COUNTERS, GatewayCounter, ProviderCounter
+from .counters import GATEWAY_COUNTERS, GatewayCounter
+from .counts import COUNTS, FAILED_ATTEMPTS
 from .gateway import GATEWAY_SENSORS, GatewaySensor
 from .provider import SENSORS, ProviderSensor
+from .totals import BackendCount
 from .usage import usage_sensors
 
 PARALLEL_UPDATES = 0
 
-type _Sensor = ProviderSensor | ProviderCounter | ProviderCost | ProviderTotalCost
+type _Sensor = ProviderSensor | BackendCount | ProviderCost | ProviderTotalCost
 
 
 async def async_setup_entry(
@@ -54,13 +56,15 @@ async def async_setup_entry(
 
 
 def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
-    """The sensors of a member. A gateway's backend has usage sensors instead of counters and costs, except for errors."""
+    """The sensors of a member. A gateway's backend has the sensors of its usage tracker instead of counts and costs."""
+    failed_attempts = BackendCount(coordinator, FAILED_ATTEMPTS)
     if coordinator.subentry_id is not None:
-        return [*(ProviderSensor(coordinator, description) for description in SENSORS), ProviderCounter(coordinator, ERRORS)]
+        return [*(ProviderSensor(coordinator, description) for description in SENSORS), failed_attempts]
     currency = CostCurrency(coordinator.hass, [f"{coordinator.member_id}_{key}" for key in COST_KEYS])
     return [
         *(ProviderSensor(coordinator, description) for description in SENSORS),
-        *(ProviderCounter(coordinator, description) for description in COUNTERS),
+        *(BackendCount(coordinator, description) for description in COUNTS),
+        failed_attempts,
         *(ProviderCost(coordinator, description, currency) for description in COSTS),
         ProviderTotalCost(coordinator, COST_TOTAL, currency),
     ]

@@ -1,4 +1,4 @@
-"""Cost sensors of a provider, from its status and from the costs in its answers."""
+"""Cost sensors of a provider: as its status reports them, else from the ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from datetime import datetime
 from typing import override
 
 from homeassistant.components.sensor import (
-    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
+    SensorExtraStoredData,
     SensorStateClass,
 )
-from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
+from ..core.accounting.usage.opening_balances import OpeningBalance
+from ..core.accounting.usage.summary import Aggregate
+from ..core.protocol.prices import DEFAULT_CURRENCY
 from ..core.protocol.status import Period, ProviderStatus
 from ..core.protocol.values import NANO, money
-from ..core.routing.pool.pool import Tally
 from ..entity import ProviderEntity
 from ..pool_coordinator import MemberCoordinator
 from ..usage.currency import CostCurrency
-
-DEFAULT_CURRENCY = "USD"
-"""The currency of costs in answers, which OpenRouter and LiteLLM report without one."""
+from ..usage.shared_store import SHARED_STORE
+from .totals import BackendTotal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,56 +112,21 @@ class ProviderCost(_Cost):
         return self.entity_description.last_reset_fn()
 
 
-class ProviderTotalCost(_Cost, RestoreSensor):
-    """The total cost: reported by the provider, else the sum of the costs in its answers, restored after restarts."""
+class ProviderTotalCost(_Cost, BackendTotal):
+    """The total cost: reported by the provider, else the ledger's total with its opening balance."""
 
-    _base: int | None = None
-    """Nano-units in addition to the tally."""
     _restored_currency: str | None = None
-    _tally: Tally | None = None
-    _before = 0
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        if self._base is None:  # a renamed entity is added again and keeps its value
-            restored = await self.async_get_last_sensor_data()
-            self._base = (money(restored.native_value) if restored else None) or 0
-            self._restored_currency = restored.native_unit_of_measurement if restored else None
-        self._follow_report()
-        await super().async_added_to_hass()
 
     @property
     def offered(self) -> bool:
-        """Whether the provider reports costs in its status or answers."""
-        member = self.coordinator.member
-        return self._reported is not None or (member is not None and member.tally.usage.cost is not None)
+        """Whether the provider reports costs, or its requests had a cost."""
+        total = self.coordinator.hass.data[SHARED_STORE].total(self.coordinator.member_id)
+        return self._reported is not None or (total is not None and any(total.costs.values()))
 
     @property
-    def _reported(self) -> Period | None:
-        status = _status(self)
-        total = status.total if status else None
-        return None if total is None or total.usage.cost is None else total
-
-    @callback
     @override
-    def _handle_coordinator_update(self) -> None:
-        self._follow_report()
-        super()._handle_coordinator_update()
-
-    def _follow_report(self) -> None:
-        """Align the sum with the reported total, so that it continues from there if the reports end."""
-        if (total := self._reported) is not None and total.currency == self.native_unit_of_measurement:
-            self._base = (total.usage.cost or 0) - self._tallied
-
-    @property
-    def _tallied(self) -> int:
-        """The cost of the current and all former tallies: a backend added to the pool again gets a new tally."""
-        member = self.coordinator.member
-        tally = self._tally if member is None else member.tally
-        if tally is not self._tally:
-            self._before += _cost(self._tally)
-            self._tally = tally
-        return self._before + _cost(tally)
+    def is_known(self) -> bool:
+        return super().is_known or self._report is not None
 
     @property
     @override
@@ -169,13 +134,61 @@ class ProviderTotalCost(_Cost, RestoreSensor):
         """None before the first cost."""
         if self.native_unit_of_measurement is None:
             return None
-        return ((self._base or 0) + self._tallied) / NANO
+        total = self.total if self._report is None else self._report
+        return None if total is None else total / NANO
 
     @property
     @override
     def native_unit_of_measurement(self) -> str | None:
-        costs = {self._restored_currency or DEFAULT_CURRENCY: (self._base or 0) + self._tallied}
-        return self._currency.of(_reported_costs(_status(self)) or costs)
+        costs = _reported_costs(_status(self))
+        if not costs and self._added:
+            costs = self._ledger_costs
+            if self._shown:
+                costs.setdefault(self._restored_currency or DEFAULT_CURRENCY, self._shown)
+        return self._currency.of(costs, self._restored_currency or DEFAULT_CURRENCY)
+
+    @property
+    @override
+    def currency(self) -> str:
+        return self.native_unit_of_measurement or ""
+
+    @override
+    def restore(self, restored: SensorExtraStoredData) -> None:
+        self._shown = money(restored.native_value)
+        self._restored_currency = restored.native_unit_of_measurement
+
+    @override
+    def of(self, aggregate: Aggregate) -> int:
+        """Costs in answers name no currency, and the ledger uses the default one: they are in the provider's currency."""
+        return sum(aggregate.costs.get(currency, 0) for currency in {self.currency, DEFAULT_CURRENCY})
+
+    @override
+    def _follow_store(self) -> None:
+        super()._follow_store()
+        self._follow_report()
+
+    def _follow_report(self) -> None:
+        """Align the opening balance with the reported total, so that the total continues from there if the reports end."""
+        if self._store is not None and (reported := self._report) is not None:
+            self._opening = OpeningBalance(reported - self._counted(self._store), self.currency)
+            self._store.opening_balances.put(self.coordinator.member_id, self.entity_description.key, self._opening)
+
+    @property
+    def _reported(self) -> Period | None:
+        status = _status(self)
+        total = status.total if status else None
+        return None if total is None or total.usage.cost is None else total
+
+    @property
+    def _report(self) -> int | None:
+        """The reported total in nano-units of the sensor's currency; None if none is reported in it."""
+        total = self._reported
+        return None if total is None or total.currency != self.native_unit_of_measurement else total.usage.cost
+
+    @property
+    def _ledger_costs(self) -> dict[str, int]:
+        total = self.coordinator.hass.data[SHARED_STORE].total(self.coordinator.member_id)
+        return {} if total is None else total.costs
 
 
 def _reported_costs(status: ProviderStatus | None) -> dict[str, int]:
@@ -186,7 +199,3 @@ def _reported_costs(status: ProviderStatus | None) -> dict[str, int]:
 
 def _status(entity: ProviderEntity) -> ProviderStatus | None:
     return entity.coordinator.member.status if entity.coordinator.member is not None else None
-
-
-def _cost(tally: Tally | None) -> int:
-    return 0 if tally is None else tally.usage.cost or 0

@@ -17,8 +17,8 @@ from ..core.accounting.usage.totals import UsageSummary
 from ..core.protocol.values import NANO
 from ..usage.coordinators import UsageTracker
 from ..usage.entity import UsageEntity, budget_attributes
+from .counts import COUNTS, FAILED_REQUESTS, TOKENS, UsageCount
 
-_TOTAL = SensorStateClass.TOTAL_INCREASING
 _MEASUREMENT = SensorStateClass.MEASUREMENT
 _DIAGNOSTIC = EntityCategory.DIAGNOSTIC
 
@@ -61,51 +61,6 @@ class CostDescription(SensorEntityDescription):
     aggregate_fn: Callable[[UsageSummary], Aggregate]
     last_reset_fn: Callable[[], datetime | None]
 
-
-COUNTS = (
-    UsageSensorDescription(
-        key="requests",
-        translation_key="requests",
-        state_class=_TOTAL,
-        value_fn=lambda tracker: tracker.summary.total.requests,
-    ),
-    UsageSensorDescription(
-        key="tokens_in",
-        translation_key="tokens_in",
-        state_class=_TOTAL,
-        value_fn=lambda tracker: tracker.summary.total.prompt_tokens,
-    ),
-    UsageSensorDescription(
-        key="tokens_out",
-        translation_key="tokens_out",
-        state_class=_TOTAL,
-        value_fn=lambda tracker: tracker.summary.total.completion_tokens,
-    ),
-    UsageSensorDescription(
-        key="tokens_cached",
-        translation_key="tokens_cached",
-        entity_category=_DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        state_class=_TOTAL,
-        value_fn=lambda tracker: tracker.summary.total.cached_tokens,
-    ),
-)
-
-ERRORS = UsageSensorDescription(
-    key="errors",
-    translation_key="errors",
-    entity_category=_DIAGNOSTIC,
-    state_class=_TOTAL,
-    value_fn=lambda tracker: tracker.summary.total.errors,
-)
-"""Not for backends, whose failed attempts are in the member's tally."""
-
-TOKENS = UsageSensorDescription(
-    key="tokens",
-    translation_key="tokens",
-    state_class=_TOTAL,
-    value_fn=lambda tracker: tracker.summary.total.prompt_tokens + tracker.summary.total.completion_tokens,
-)
 
 LAST_USED = UsageSensorDescription(
     key="last_used", translation_key="last_used", device_class=SensorDeviceClass.TIMESTAMP, value_fn=_last_used
@@ -151,7 +106,7 @@ RECENT = (
         native_unit_of_measurement=PERCENTAGE,
         state_class=_MEASUREMENT,
         suggested_display_precision=1,
-        value_fn=lambda tracker: tracker.error_rate,
+        value_fn=lambda tracker: tracker.recent.error_rate,
     ),
 )
 
@@ -286,17 +241,14 @@ class BudgetLeftSensor(_BudgetSensor):
 def usage_sensors(tracker: UsageTracker) -> list[SensorEntity]:
     """Create the sensors of a usage tracker."""
     of_key = tracker.scope is Scope.KEY
-    figures = [*COUNTS, *RECENT]
-    if tracker.scope is not Scope.BACKEND:
-        figures.append(ERRORS)
+    sensors: list[SensorEntity] = [UsageCount(tracker, count) for count in COUNTS]
+    sensors += [UsageSensor(tracker, figure) for figure in RECENT]
+    if tracker.scope is not Scope.BACKEND:  # a backend has a sensor of its failed attempts instead
+        sensors.append(UsageCount(tracker, replace(FAILED_REQUESTS, entity_registry_enabled_default=not of_key)))
     if tracker.scope is Scope.HOUSEHOLD:
-        figures.append(TOKENS)
+        sensors.append(UsageCount(tracker, TOKENS))
     if of_key:
-        figures.append(LAST_USED)
-        figures = [
-            replace(figure, entity_registry_enabled_default=False) if figure.key == "errors" else figure for figure in figures
-        ]
-    sensors: list[SensorEntity] = [UsageSensor(tracker, figure) for figure in figures]
+        sensors.append(UsageSensor(tracker, LAST_USED))
     if not tracker.is_agent:
         sensors += [CostSensor(tracker, cost) for cost in COSTS]
         sensors.append(CostPerRequest(tracker, COST_PER_REQUEST))

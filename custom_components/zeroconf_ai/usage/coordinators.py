@@ -28,7 +28,7 @@ from .currency import COST_KEYS, CostCurrency
 _LOGGER = logging.getLogger(__name__)
 
 RECENT_REQUESTS = 100
-"""The number of requests that speed, latency and error rate are computed from."""
+"""The number of requests (for a backend: attempts) that speed, latency and error rate are computed from."""
 RATE_LIMITED_SECONDS = 60.0
 """How long the rate-limited state is shown after a rejected request."""
 
@@ -51,10 +51,14 @@ class RecentRequests:
         self._seen: deque[_RecentRequest] = deque(maxlen=RECENT_REQUESTS)
 
     def add(self, generation: Generation) -> None:
-        """Add a request."""
+        """Add a request, or an attempt that was answered."""
         tokens, first = generation.usage.completion_tokens, generation.first_token
         seconds = generation.duration - (first if generation.stream and first is not None else 0.0)
         self._seen.append(_RecentRequest(generation.outcome, first, tokens, max(0.0, seconds)))
+
+    def add_failed_attempt(self) -> None:
+        """Add a failed attempt."""
+        self._seen.append(_RecentRequest(Outcome.ERROR, None, 0, 0.0))
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -139,21 +143,19 @@ class UsageTracker(DataUpdateCoordinator[None]):
         """Whether a rate limit rejected a request in the last minute; for a backend, whether it is rate limited upstream."""
         return self._cancel_limited is not None
 
-    @property
-    def error_rate(self) -> float | None:
-        """Per cent; for a backend, of all attempts since the start, including those before a failover."""
-        if self.scope is not Scope.BACKEND:
-            return self.recent.error_rate
-        member = self.hass.data[DATA].engine.pool.get(self.subject)
-        attempts = 0 if member is None else member.tally.requests + member.tally.errors
-        return None if member is None or not attempts else 100.0 * member.tally.errors / attempts
-
     @callback
     def add(self, generation: Generation) -> None:
         """Record a request. Must be cheap: it runs for every request."""
-        self.recent.add(generation)
+        if self.scope is not Scope.BACKEND or generation.outcome is not Outcome.ERROR:  # else it is among the failed attempts
+            self.recent.add(generation)
         if generation.error_code == RateLimitError.default_code and self.scope is not Scope.BACKEND:
             self._show_rate_limited(RATE_LIMITED_SECONDS)
+        self.note()
+
+    @callback
+    def add_failed_attempt(self) -> None:
+        """Record a failed attempt of the backend."""
+        self.recent.add_failed_attempt()
         self.note()
 
     @callback

@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat, delta
+from zeroconf_ai.accounting.usage.generation import FailedAttempt
 from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import (
     ApiError,
@@ -64,8 +65,8 @@ async def test_a_stream_comes_through_whole_and_is_counted(router: Router, add: 
     message = await read(reply)
     assert (message.content, message.finish_reason) == ("Hello", "stop")
     assert (reply.backend_id, reply.backend_name, reply.model) == ("attic", "Attic", "m")
-    assert reply.usage == member.tally.usage == Usage(3, 2)
-    assert (member.tally.requests, member.tally.errors) == (1, 0)
+    assert reply.usage == reply.used == Usage(3, 2)
+    assert member.active == 0
 
 
 async def test_a_whole_answer_comes_through_and_is_counted(router: Router, add: Add) -> None:
@@ -74,8 +75,8 @@ async def test_a_whole_answer_comes_through_and_is_counted(router: Router, add: 
     assert orjson.loads(reply.body) == COMPLETION
     await reply.close()
     await reply.close()
-    assert member.tally.usage == Usage(3, 2)
-    assert member.tally.requests == 1
+    assert reply.used == Usage(3, 2)
+    assert member.active == 0
 
 
 async def test_a_stream_has_no_body(router: Router, add: Add) -> None:
@@ -164,11 +165,12 @@ async def test_what_another_may_do_better_goes_to_the_next_at_once(
 ) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 60)
     first, second = add("a", error), add("b")
-    reply = await asyncio.wait_for(router.route(chat()), 1)
+    failures: list[FailedAttempt] = []
+    reply = await asyncio.wait_for(router.route(chat(), failures=failures), 1)
     await reply.close()
     assert sent(first, second) == [1, 1]
     assert reply.backend_id == "b"
-    assert first.tally.errors == 1
+    assert failures == [FailedAttempt("a", "A", "m")]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ async def test_a_failure_after_the_first_token_is_the_streams_end(router: Router
     await reply.close()
     assert heard == ["Hel"]
     assert sent(first, second) == [1, 0]
-    assert (first.breaker.failures, first.tally.errors) == (1, 1)
+    assert (first.breaker.failures, reply.failure) == (1, error)
 
 
 async def test_nothing_said_before_the_choice_is_lost(router: Router, add: Add) -> None:

@@ -128,7 +128,6 @@ class Reply:
             self.bill.finished = True
         except ApiError as err:
             self.failure = err
-            self._member.tally.errors += 1
             self._pool.record_request_failure(self._member, err)
             raise
 
@@ -194,8 +193,6 @@ class Reply:
         if self.failure is None:
             member.breaker.succeed()
         member.active -= 1
-        member.tally.requests += 1
-        member.tally.usage += self.used
         self.bill.close(None if self.migration is None else self.migration.usage)
         try:
             await self._answer.close()

@@ -199,7 +199,6 @@ class Router:
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
-                member.tally.errors += 1
                 journey.failures.append(FailedAttempt(member.id, member.name, candidate.model))
             self._pool.notify_load(member.id)
             if bill is not None:

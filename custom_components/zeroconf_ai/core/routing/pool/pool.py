@@ -24,7 +24,6 @@ from ...protocol.errors import (
 )
 from ...protocol.models import ModelInfo
 from ...protocol.status import Health, ProviderState, ProviderStatus
-from ...protocol.usage import Usage
 from ..policy import Terms
 from .circuit_breaker import Breaker
 from .concurrency import ConcurrencyLimiter
@@ -51,15 +50,6 @@ class Wake:
 
     run: Callable[[], Awaitable[None]]
     wait: float
-
-
-@dataclass(slots=True)
-class Tally:
-    """What went through a backend since it was added."""
-
-    requests: int = 0
-    errors: int = 0
-    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(eq=False, slots=True)
@@ -96,7 +86,6 @@ class Member:
     """Number of the turn in which it was asked last."""
     share: float = 0.0
     """Requests of late divided by its weight, as of that turn."""
-    tally: Tally = field(default_factory=Tally)
     first_token_seconds: float | None = None
     """From sending a request to the first token of its stream, on the average of late; None before the first."""
     month_cost: int = 0
@@ -216,7 +205,6 @@ class Pool:
         member.limiter.limit, member.limiter.queue_length = former_slots.limit, former_slots.queue_length
         member.meter = member.meter or former.meter
         member.usual_cost = former.usual_cost
-        member.tally = former.tally  # it is counted on, and what those requests will have used belongs to it
         self._enter(member)
         self.notify_state(member.id)
         return former
