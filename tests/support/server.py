@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC
 import json
 from typing import Any
 
@@ -11,10 +12,12 @@ import aiohttp
 from aiohttp import web
 from openai import AsyncOpenAI
 
+from zeroconf_ai.accounting.usage.totals import Totals
 from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
+from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
@@ -67,6 +70,9 @@ async def served(
         stack.push_async_callback(engine.close)
         for backend in backends or (DemoBackend(word_seconds=0.0),):
             await engine.checker.check(engine.add(backend))
+        totals = Totals(UTC)
+        stack.callback(await engine.attach(Accounting(recorder=totals)))
+        options = {"totals": None if "ledger" in options else totals, **options}
         gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
         runner = create_runner(create_app(gateway, drain_seconds=drain_seconds))
         await runner.setup()

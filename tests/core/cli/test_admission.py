@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+import time
 from typing import Any
 
 import click
@@ -14,12 +15,13 @@ from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import address_digest
 from zeroconf_ai.accounting.store import AccountingStore
-from zeroconf_ai.accounting.usage.generation import Recorders
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorders
 from zeroconf_ai.cli import admission, state
-from zeroconf_ai.cli.admission import Admission, keep_records
+from zeroconf_ai.cli.admission import Admission, record_requests
 from zeroconf_ai.cli.keys import command as keys_command
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.record import Auth
+from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 
 SECRET = "zai_an-example-key"
@@ -84,8 +86,9 @@ async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
     async with AsyncExitStack() as stack:
         store = await admitted.open_books(stack)
         assert isinstance(store, AccountingStore)
-        await keep_records(stack, engine, store)
+        _, totals = await record_requests(stack, engine, store)
         assert isinstance(engine.recorder, Recorders)
+        assert totals is store.totals
         assert admitted.guard(store).required
     assert "There is no API key yet" in capsys.readouterr().err
     await engine.close()
@@ -95,7 +98,7 @@ async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         store = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
         assert store is not None
-        metrics = await keep_records(stack, Engine(), store)
+        metrics, _ = await record_requests(stack, Engine(), store)
         await store.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
         text = metrics.render().decode()
     assert 'local_ai_budget_left{period="month",provider="none",scope="household"} 4.0' in text
@@ -109,7 +112,7 @@ async def test_limits_of_addresses_and_users_and_the_keeping_of_words_reach_the_
             store = await Admission(**where, **rates, keep_bodies=keeps).open_books(stack)
             assert store is not None
             engine = Engine()
-            await keep_records(stack, engine, store)
+            await record_requests(stack, engine, store)
             assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
             assert engine.bodies is store.bodies
             assert store.bodies.keep is keeps
@@ -120,7 +123,11 @@ async def test_without_keys_there_are_no_books() -> None:
     async with AsyncExitStack() as stack:
         store = await Admission().open_books(stack)
         assert store is None
-        assert await keep_records(stack, engine, store) is engine.recorder
+        _, totals = await record_requests(stack, engine, store)
+        assert engine.recorder is not None
+        engine.recorder.record(Generation("gen", time.time(), "http", "chat", "auto", Outcome.OK, usage=Usage(3, 2)))
+        today = totals.household.today
+        assert (today.requests, today.usage) == (1, Usage(3, 2))
         assert not Admission().guard(store).required
     await engine.close()
 

@@ -1,5 +1,6 @@
 """Who may use what `serve` serves: the options that say so, and the guard and the books that they make."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ from click.core import ParameterSource
 
 from ..accounting.admission import RateLimits
 from ..accounting.keys.key_store import LARGEST_RATE
+from ..accounting.periods import local_zone
 from ..accounting.storage.database import DatabaseError, address_digest
 from ..accounting.store import AccountingStore
+from ..accounting.usage.generation import Recorders
+from ..accounting.usage.totals import Totals
 from ..engine import Engine
 from ..protocol.record import Auth
 from ..routing.accounting import Accounting
@@ -209,12 +213,17 @@ def _lost(store: AccountingStore, database: str | None) -> str:
     )
 
 
-async def keep_records(stack: AsyncExitStack, engine: Engine, store: AccountingStore | None) -> Metrics:
-    """Have the engine leave its records with the metrics, which are returned, and in the books where there are any."""
+async def record_requests(stack: AsyncExitStack, engine: Engine, store: AccountingStore | None) -> tuple[Metrics, Totals]:
+    """Record the engine's requests in the metrics and totals, and in the accounting store if there is one.
+
+    Without an accounting store, the totals are in memory and begin at 0.
+    """
     metrics = Metrics(engine.pool, engine.limiter)
     stack.callback(metrics.close)
-    accounting = Accounting(metrics) if store is None else Accounting.of(store, metrics)
-    stack.callback(await engine.attach(accounting))
-    if store is not None:
-        metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])
-    return metrics
+    if store is None:
+        totals = Totals(await asyncio.to_thread(local_zone))
+        stack.callback(await engine.attach(Accounting(Recorders(totals, metrics))))
+        return metrics, totals
+    stack.callback(await engine.attach(Accounting.of(store, metrics)))
+    metrics.watch_budgets(lambda: [store.budgets.state(budget.id) for budget in store.budgets])
+    return metrics, store.totals

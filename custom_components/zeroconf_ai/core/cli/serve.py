@@ -28,7 +28,7 @@ from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
-from .admission import Admission, keep_records
+from .admission import Admission, record_requests
 from .presence import Presence, reachable_at
 from .upstreams import Sources, Supply
 
@@ -136,7 +136,7 @@ async def _serve(options: Options, provider_id: str) -> None:
         later = await stack.enter_async_context(AsyncExitStack())  # what is opened while it serves is closed when that is over
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
-        metrics = await keep_records(stack, engine, store)
+        metrics, totals = await record_requests(stack, engine, store)
         hold_limits = partial(options.admission.hold_limits, later, engine)
         supply = await _supply(stack, engine, options, store, hold_limits)
         gateway = Gateway(
@@ -145,6 +145,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             name=options.name,
             access=options.admission.guard(store),
             ledger=store.ledger if store is not None else None,
+            totals=totals,
             metrics=metrics,
             cors_origins=options.admission.origins,
         )

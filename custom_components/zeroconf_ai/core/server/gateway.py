@@ -7,6 +7,7 @@ from functools import partial
 import time
 
 from ..accounting.usage.ledger import Ledger
+from ..accounting.usage.totals import Totals
 from ..engine import Engine
 from ..protocol.errors import UnavailableError
 from .access.auth import Access, KeyCheck
@@ -14,7 +15,6 @@ from .access.cors import Origins
 from .access.key_proofs import KeyProofs
 from .audio import Audio
 from .metrics import Metrics
-from .statistics import Statistics
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A few photos as base64. The inner limit of most models is far lower."""
@@ -33,14 +33,16 @@ class Gateway:
         access: Access | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         ledger: Ledger | None = None,
+        totals: Totals | None = None,
         metrics: Metrics | None = None,
         audio: Audio | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
         """`provider_id` and `name` are those that are advertised. Without `access`, everybody who reaches it is answered.
 
-        `ledger` and `metrics` are read here; the engine's recorder fills them. `audio` is what listens and speaks. Web pages of
-        `cors_origins` may read the answers.
+        `ledger`, `totals` and `metrics` are read here; the engine's recorder fills them. `totals` default to those of the ledger;
+        without both, `/v1/status` reports no usage. `audio` is what listens and speaks. Web pages of `cors_origins` may read the
+        answers.
         """
         self.engine = engine
         self.id = provider_id
@@ -48,14 +50,13 @@ class Gateway:
         self.access = access or KeyCheck(None)
         self.max_body_bytes = max_body_bytes
         self.ledger = ledger
+        self.totals = ledger.totals if totals is None and ledger is not None else totals
         self.metrics = metrics
         self.audio = audio
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
         self.enabled = True
         """False: it is switched off, and refuses all but what is public."""
-        self.statistics = Statistics()
-        """What was served, where there is no ledger."""
         self._started = time.monotonic()
         self._running = 0
         self._idle = asyncio.Event()

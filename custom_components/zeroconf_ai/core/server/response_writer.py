@@ -36,11 +36,7 @@ async def answer(
         async with gateway.engine.run(request, call.caller) as reply:
             # The first token, or the whole answer, is there: until now a failure was still a plain error.
             let_finish()
-            try:
-                return await _say(gateway, call, request, reply, make_writer(reply.model))
-            finally:
-                if gateway.ledger is None:  # else its books count
-                    gateway.statistics.count(reply.usage)
+            return await _say(gateway, call, request, reply, make_writer(reply.model))
 
 
 async def _say(

@@ -5,7 +5,9 @@ from itertools import islice
 from aiohttp import web
 
 from ... import __version__
+from ...accounting.usage.summary import Aggregate
 from ...engine import Caller
+from ...protocol.prices import DEFAULT_CURRENCY
 from ...protocol.record import PROTOCOL_VERSION
 from ...protocol.status import Health, Period, ProviderState, ProviderStatus, Queue, RateLimit, Waiting
 from ...routing.pool.concurrency import ConcurrencyLimiter
@@ -28,15 +30,15 @@ async def health(gateway: Gateway, call: RequestContext) -> web.Response:
 
 async def status(gateway: Gateway, call: RequestContext) -> web.Response:
     """Load and use. Where a key is asked for, only who has it gets here; where none is, the network is trusted with it."""
-    today, month, total = _periods(gateway)
+    usage = None if gateway.totals is None else gateway.totals.household
     report = ProviderStatus(
         id=gateway.id,
         version=PROTOCOL_VERSION,
         uptime_seconds=gateway.uptime,
         queue=_queue(gateway, call.caller),
-        today=today,
-        month=month,
-        total=total,
+        today=None if usage is None else _period(usage.today),
+        month=None if usage is None else _period(usage.month),
+        total=None if usage is None else _period(usage.total),
         warm_models=frozenset(model.id for _, model in gateway.engine.models() if model.warm),
         rate_limits=await _rate_limits(gateway, call.caller),
     )
@@ -52,13 +54,9 @@ async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]
     return {name: RateLimit(rate.limit, rate.remaining, rate.reset) for name, rate in found.items() if rate is not None}
 
 
-def _periods(gateway: Gateway) -> tuple[Period, Period, Period]:
-    """Today, this month and all: by the books where there are any, else of what was answered since the start."""
-    if gateway.ledger is None:
-        return gateway.statistics.periods
-    used = gateway.ledger.totals.household
-    today, month, total = (Period(sums.requests, sums.usage) for sums in (used.today, used.month, used.total))
-    return today, month, total
+def _period(sums: Aggregate) -> Period:
+    """The usage of a period. Its cost is reported if all of it is in one currency."""
+    return Period(sums.requests, sums.usage, next(iter(sums.costs), DEFAULT_CURRENCY))
 
 
 def _queue(gateway: Gateway, caller: Caller) -> Queue:
