@@ -49,9 +49,11 @@ class SharedStore(Recorder):
         self._gateways: set[str] = set()
         """Entries that use the store to their very end, when Home Assistant stops."""
         self._options = StoreOptions()
+        self._stopping = False
         self._lock = asyncio.Lock()
         self._attempted = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._detach: Callable[[], None] | None = None
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._on_core_config)
@@ -91,6 +93,7 @@ class SharedStore(Recorder):
 
     async def stop(self) -> None:
         """Home Assistant stops: close the store unless the gateway still uses it, which then releases it."""
+        self._stopping = True
         self._entries &= self._gateways
         await self._close_if_unused()
 
@@ -121,7 +124,7 @@ class SharedStore(Recorder):
                 listener()
 
     def _start_opening(self) -> None:
-        if self.store is None and self._opening is None:
+        if self.store is None and self._opening is None and not self._stopping:
             self._attempted.clear()
             self._opening = self._hass.async_create_background_task(self._open_in_background(), f"{DOMAIN} open database")
 
@@ -169,7 +172,10 @@ class SharedStore(Recorder):
         if store is not None:
             if self._entries:
                 self._notify_all()
-            await store.close()
+            self._closing = asyncio.create_task(store.close(), name=f"{DOMAIN} close database")
+        if self._closing is not None:  # Home Assistant cancels an unload when it stops; `stop` then waits here
+            await asyncio.shield(self._closing)
+            self._closing = None
 
     async def _close_if_unused(self) -> None:
         if self._entries:
