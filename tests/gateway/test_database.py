@@ -234,7 +234,7 @@ async def test_database_that_cannot_be_opened_answers_503_in_the_paths_format(
         assert (answer.status, answer.content_type) == (503, "application/json")
         assert answer.headers["Retry-After"]
         data = await answer.json()
-        assert "no gateway running" in data["error"]["message"]
+        assert "No gateway is running" in data["error"]["message"]
         assert data.get("type") == kind
     assert (await client.get("/v1/models")).status == 503
     # Providers with entries of their own go on: without budgets, only those that cost nothing.
