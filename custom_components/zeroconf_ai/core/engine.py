@@ -25,6 +25,7 @@ from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
 from .protocol.request import Kind, Request
 from .protocol.status import Located
+from .protocol.values import NOTHING
 from .routing.accounting import Accounting, combined
 from .routing.caller import Caller, Source
 from .routing.execution.plan import Plan
@@ -49,6 +50,8 @@ def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awai
     """What a `DiscoveryManager` asks providers with: `/v1/health` at each advertised address, without any key."""
     return partial(locate, session)
 
+
+_NO_COSTS = WorstCase()
 
 _ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of", default=None)
 """Who asked for a request that has its place already, on whose behalf this runs: an agent of the home asks in turn."""
@@ -169,7 +172,7 @@ class Engine:
                 plan = self._plan(admission_control, request)
                 admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=first is not None)
                 if barred or admission.allowances:
-                    request = request.with_meta(barred=barred, allowances=admission.allowances or {})
+                    request = request.with_meta(barred=barred, allowances=admission.allowances or NOTHING)
             if first is None:
                 place = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
             reply = await self._route(request, first or caller, bills, plan, failures)
@@ -250,7 +253,7 @@ class Engine:
         nested: bool,
     ) -> tuple[Admission, frozenset[str]]:
         """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
-        known = WorstCase()
+        known = _NO_COSTS
         if plan is not None:
             known = worst_case(plan.possible, request, again=self.policy.retry_metered_timeouts)
         limit = answer_limit(request.body)
@@ -320,11 +323,7 @@ class Engine:
         """The request as it is routed. Raises LoopDetectedError for one that came through here before."""
         if self.own_id is not None and self.own_id in request.via:
             raise LoopDetectedError("This request came through this gateway before: two gateways route to each other.")
-        body = request.body
-        if request.stream:
-            body = {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
         return request.with_meta(
-            body=body,
             via=(*request.via, self.own_id) if self.own_id is not None else request.via,
             models=caller.models,
             user_id=caller.user_id,

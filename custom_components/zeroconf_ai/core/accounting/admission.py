@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import time
 
+from ..protocol.values import NOTHING
 from .usage.generation import Generation
 
 
@@ -54,19 +55,19 @@ class AdmissionRequest:
     """Estimated from the prompt's length."""
     answer_tokens: int = 0
     """The most that may be answered with: the request's own limit, or what is usual."""
-    worst_costs: Mapping[str, int] = field(default_factory=dict)
+    worst_costs: Mapping[str, int] = NOTHING
     """What must be set aside for it at each backend that may answer, by the backend's id."""
-    ample_costs: Mapping[str, int] = field(default_factory=dict)
+    ample_costs: Mapping[str, int] = NOTHING
     """What is set aside in their place where there is so much."""
-    unpriced: Mapping[str, str] = field(default_factory=dict)
+    unpriced: Mapping[str, str] = NOTHING
     """The field of the request whose cost is not known before, by the ids of the backends where it would cost something."""
     limits_answer: bool = True
     """Whether the request itself says how long its answer may be."""
     created: float = field(default_factory=time.time)
     """When it came (`Generation.created`): what it costs counts for the day, week and month of then."""
-    backend_rates: Mapping[str, RateLimits] = field(default_factory=dict)
+    backend_rates: Mapping[str, RateLimits] = NOTHING
     """The owner's limits of backends that may answer, by id."""
-    monthly_limits: Mapping[str, int] = field(default_factory=dict)
+    monthly_limits: Mapping[str, int] = NOTHING
     """What backends that may answer may cost in a month, by id."""
     nested: bool = False
     """Whether it is asked on behalf of another request: that one has passed the limits already, and money alone counts."""

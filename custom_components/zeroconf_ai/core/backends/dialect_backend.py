@@ -10,7 +10,7 @@ import orjson
 from ..dialects.base import Translator
 from ..protocol import json
 from ..protocol.chunks import Chunk, completion_as_chunk
-from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
+from ..protocol.errors import StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpUpstream
@@ -23,20 +23,6 @@ _JSON = {"Content-Type": "application/json"}
 
 class DialectUpstream(HttpUpstream):
     """An upstream with what the other dialects need beyond JSON: plain text, and answers that are translated."""
-
-    def error(self, err: ApiError) -> ApiError:
-        """What an error of this upstream means, where its status alone says too little. Made to be overridden."""
-        return err
-
-    @override
-    async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
-        try:
-            return await super()._open(method, path, **options)
-        except ApiError as err:
-            better = self.error(err)
-            if better is err:
-                raise
-            raise better from None
 
     async def get_text(self, path: str, *, secret: bool = True) -> str:
         """The text that `get` gives."""
@@ -71,7 +57,7 @@ class DialectUpstream(HttpUpstream):
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(started + limit):
-                response = await self._open("POST", path, data=orjson.dumps(body), headers=self.headers(_JSON))
+                response = await self._open("POST", path, orjson.dumps(body), self.headers(_JSON))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, override
 
 import aiohttp
@@ -82,7 +82,7 @@ class HttpUpstream:
         """
         try:
             async with asyncio.timeout(self.timeouts.probe):
-                response = await self._open("GET", path, headers=self.headers(secret=secret))
+                response = await self._open("GET", path, None, self.headers(secret=secret))
                 try:
                     return await read_limited(response, limit or MAX_BODY_BYTES)
                 finally:
@@ -110,7 +110,7 @@ class HttpUpstream:
         deadline = started + limit
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._open("POST", path, data=body, headers=self.headers({**_JSON, **(headers or {})}))
+                response = await self._open("POST", path, body, self.headers({**_JSON, **headers} if headers else _JSON))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
         if stream and "json" in response.content_type:
@@ -127,23 +127,32 @@ class HttpUpstream:
         found = {"Accept": "application/json, text/event-stream", **self._headers, **(more or {})}
         if not secret:
             return found
-        return merged(found | (self.credentials(self.key) if self.key else {}), self.endpoint.headers)
+        if self.key:
+            found |= self.credentials(self.key)
+        return merged(found, self.endpoint.headers)
 
     def credentials(self, key: str) -> dict[str, str]:
         """The headers that show the key. Made to be overridden."""
         return {"Authorization": f"Bearer {key}"}
 
-    async def _open(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
-        """A response with a 2xx status, open. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
+    def error(self, err: ApiError) -> ApiError:
+        """The meaning of an error response of this upstream, where its status alone says too little. Made to be overridden."""
+        return err
+
+    async def _open(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> aiohttp.ClientResponse:
+        """An open response with a 2xx status. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
         url = f"{self.base_url}{path}"
-        options |= {
-            "ssl": self.endpoint.ssl, "timeout": _connect_timeout(self.timeouts.connect), "allow_redirects": False
-        }  # fmt: skip
+        request = partial(self._egress.request, self.session) if self.endpoint.public_only else self.session.request
         try:
-            if self.endpoint.public_only:
-                response = await self._egress.request(self.session, method, url, **options)
-            else:
-                response = await self.session.request(method, url, **options)
+            response = await request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                ssl=self.endpoint.ssl,
+                timeout=_connect_timeout(self.timeouts.connect),
+                allow_redirects=False,
+            )
         except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: a header or an address that is none
             raise self.unreachable(err) from None  # aiohttp's own error holds the request's headers, and so the key
         if 200 <= response.status < 300:
@@ -154,7 +163,7 @@ class HttpUpstream:
             raise self.unreachable(err) from None
         finally:
             response.close()
-        raise error_from_response(response.status, body, response.headers, secrets=self.secrets)
+        raise self.error(error_from_response(response.status, body, response.headers, secrets=self.secrets))
 
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that could not be made, or was lost before an answer."""

@@ -13,6 +13,7 @@ from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .models import AUTO
 from .record import Capability
+from .values import NOTHING
 
 CHARACTERS_PER_TOKEN = 4
 """Rule of thumb for English text with the byte-pair vocabularies in use; only for estimates."""
@@ -66,7 +67,7 @@ class Request:
     """Whether it comes from Home Assistant's own agents, which then must not answer it themselves."""
     barred: frozenset[str] = frozenset()
     """Ids of the backends that must not answer it because a budget or rate limit for them is exhausted."""
-    allowances: Mapping[str, int] = field(default_factory=dict)
+    allowances: Mapping[str, int] = NOTHING
     """Maximum cost in nano-units by backend id, for the backends with a budget."""
     answer_bytes: int | None = None
     """Maximum size of an answer that is not streamed, in bytes; None: the backend's general limit."""

@@ -1,11 +1,16 @@
 """Parsing and sanitizing of untrusted values."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 import unicodedata
 
 NANO = 1_000_000_000
 """Nano-units in one unit of money. Single tokens cost down to 20 nano-dollars: micro-dollars would lose them."""
+
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""An empty mapping to share: an empty dictionary for each request would be one more object for the garbage collector."""
 
 
 def parse_count(value: object, *, largest: int = 10**15) -> int:

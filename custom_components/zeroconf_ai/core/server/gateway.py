@@ -1,10 +1,11 @@
 """What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import Iterable
+from contextlib import suppress
 import time
+from types import TracebackType
+from typing import Self
 
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.totals import Totals
@@ -19,6 +20,45 @@ from .metrics import Metrics
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A few photos as base64. The inner limit of most models is far lower."""
 DRAIN_SECONDS = 5.0
+
+
+class Guard:
+    """A block that the gateway may interrupt, as an asynchronous context manager."""
+
+    __slots__ = ("_gateway", "_timeout")
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Made by `Gateway.interruptible`."""
+        self._gateway = gateway
+        self._timeout = asyncio.timeout(None)
+
+    async def __aenter__(self) -> Self:
+        """Raises UnavailableError if the server is ending."""
+        if self._gateway.ending:
+            raise _stopping()
+        await self._timeout.__aenter__()
+        self._gateway.guards.add(self)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
+        """Raises UnavailableError if the block was interrupted."""
+        self._gateway.guards.discard(self)
+        try:
+            await self._timeout.__aexit__(kind, err, trace)
+        except TimeoutError:
+            if not self._timeout.expired():
+                raise
+            raise _stopping() from None
+
+    def exempt(self) -> None:
+        """Let the rest of the block finish. Raises UnavailableError if it is too late."""
+        if self._gateway.ending:
+            raise _stopping()
+        self._gateway.guards.discard(self)
+
+    def interrupt(self) -> None:
+        """End the block now."""
+        self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
 class Gateway:
@@ -61,9 +101,11 @@ class Gateway:
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._guards: set[asyncio.Timeout] = set()
+        self.guards: set[Guard] = set()
+        """The blocks that are interrupted when the server ends."""
         self._draining = False
-        self._ending = False
+        self.ending = False
+        """Whether nothing is waited for any more."""
 
     @property
     def uptime(self) -> float:
@@ -90,30 +132,12 @@ class Gateway:
         if not self._running:
             self._idle.set()
 
-    @asynccontextmanager
-    async def interruptible(self) -> AsyncIterator[Callable[[], None]]:
-        """What runs inside is ended with an UnavailableError when the server cannot wait for it any longer.
+    def interruptible(self) -> Guard:
+        """A block that ends with an UnavailableError when the server cannot wait for it any longer.
 
-        Gives what exempts the rest of the block, or raises that error where it is too late for it. Does not nest before that.
+        Raises that error at once if it is too late. Does not nest before `Guard.exempt`.
         """
-        if self._ending:
-            raise _stopping()
-        guard = asyncio.timeout(None)
-        try:
-            async with guard:
-                self._guards.add(guard)
-                yield partial(self._exempt, guard)
-        except TimeoutError:
-            if not guard.expired():
-                raise
-            raise _stopping() from None
-        finally:
-            self._guards.discard(guard)
-
-    def _exempt(self, guard: asyncio.Timeout) -> None:
-        if self._ending:
-            raise _stopping()
-        self._guards.discard(guard)
+        return Guard(self)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing new, give what runs so many seconds, then end it: streams with an error event, the rest with a 503."""
@@ -121,9 +145,9 @@ class Gateway:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
-        self._ending = True
-        for guard in tuple(self._guards):
-            guard.reschedule(asyncio.get_running_loop().time())
+        self.ending = True
+        for guard in tuple(self.guards):
+            guard.interrupt()
 
 
 def _stopping() -> UnavailableError:

@@ -22,20 +22,20 @@ PING_SECONDS = 15.0
 
 
 async def answer(
-    gateway: Gateway, call: RequestContext, understand: Callable[[bytes], ParsedRequest], *, raw: bytes | None = None
+    gateway: Gateway, call: RequestContext, parse: Callable[[RequestContext, bytes], ParsedRequest], *, raw: bytes | None = None
 ) -> web.StreamResponse:
-    """The answer to a request that `understand` reads from the body (`raw`, where that was read already).
+    """The answer to a request that `parse` reads from the body (`raw`, if it was read already).
 
     Raises an ApiError before the first token.
     """
-    async with gateway.interruptible() as let_finish:
-        request, make_writer = understand(await call.read(gateway.max_body_bytes) if raw is None else raw)
+    async with gateway.interruptible() as guard:
+        request, make_writer = parse(call, await call.read(gateway.max_body_bytes) if raw is None else raw)
         if request.kind is Kind.CHAT:
             named = call.http.headers.get("X-Session-ID")
             request = request.with_meta(session=session_key(named, request.body, call.caller.key_id))
         async with gateway.engine.run(request, call.caller) as reply:
             # The first token, or the whole answer, is there: until now a failure was still a plain error.
-            let_finish()
+            guard.exempt()
             return await _say(gateway, call, request, reply, make_writer(reply.model))
 
 

@@ -1,12 +1,13 @@
 """How many requests and tokens within a minute, and how many requests at a time (docs/accounting.md, "Limits")."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import math
 from typing import NamedTuple
 
 from ...protocol.addresses import subscriber
 from ...protocol.errors import RateLimitError
+from ...protocol.values import NOTHING
 from ..admission import AdmissionRequest, RateLimits, RateLimitState, RateLimitStatus
 from ..keys.key_store import KeyStore
 from ..storage.database import Database
@@ -38,11 +39,11 @@ class AcquiredLimits:
     """Tokens."""
     own: tuple[BucketDraw, ...] = ()
     """Of the caller's buckets."""
-    of_backends: dict[str, tuple[BucketDraw, ...]] = field(default_factory=dict)
+    of_backends: Mapping[str, tuple[BucketDraw, ...]] = NOTHING
     place: str | None = None
     barred: frozenset[str] = frozenset()
     """Ids of the backends that were asked as often as their owner allows."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
 
 
 class RateLimiter:
@@ -132,13 +133,15 @@ class RateLimiter:
 
     async def _draw_backends(self, entry: AcquiredLimits, asked: AdmissionRequest) -> None:
         short: dict[str, BucketShortfall] = {}
+        drawn: dict[str, tuple[BucketDraw, ...]] = {}
         for backend_id, rates in asked.backend_rates.items():
             draws = tuple(_draws(LimitScope(f"backend:{backend_id}", "", rates), entry.estimate))
             levels = await self.buckets.draw(draws) if draws else {}
             if isinstance(levels, BucketShortfall):
                 short[backend_id] = levels
             else:
-                entry.of_backends[backend_id] = draws
+                drawn[backend_id] = draws
+                entry.of_backends = drawn
         entry.barred = frozenset(short)
         if short and asked.worst_costs and short.keys() >= asked.worst_costs.keys():
             raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))

@@ -173,16 +173,17 @@ class OpenAIBackend(Backend):
             request = _without(request, param)
 
     def _fitted(self, request: Request) -> Request:
-        """The request with what this flavor, and this model as far as it was seen, takes."""
+        """The request with what this flavor, and this model as far as is known, accepts."""
         if not self._flavor.cache_marks:
             request = without_cache_marks(request)
         body = request.body
-        for param in self._flavor.drops & body.keys():
-            request = request.with_body(**{param: None})
+        changes: dict[str, Any] = dict.fromkeys(self._flavor.drops & body.keys())
         if request.kind is Kind.CHAT:
             for old, new in self._flavor.renames.items():
                 if body.get(old) is not None:
-                    request = request.with_body(**{old: None, new: body.get(new) or body[old]})
+                    changes |= {old: None, new: body.get(new) or body[old]}
+        if changes:
+            request = request.with_body(**changes)
         for param in self._refused.get(request.model, frozenset()) & body.keys():
             request = _without(request, param)
         return request

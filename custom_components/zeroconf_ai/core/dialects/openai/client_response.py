@@ -1,6 +1,6 @@
 """Answers in OpenAI's format, which is the internal format, so that chunks keep their bytes."""
 
-from typing import override
+from typing import Self, override
 
 import orjson
 
@@ -21,6 +21,10 @@ class OpenAIWriter(ResponseWriter):
         """`request` tells whether the client requests usage at the end of a stream."""
         self._wants_usage = (request.body.get("stream_options") or {}).get("include_usage") is True
         self._named_provider = False
+
+    def for_model(self, _model: str) -> Self:
+        """This writer: the chunks themselves name the model."""
+        return self
 
     @override
     def body(self, completion: Chunk) -> bytes:

@@ -1,6 +1,6 @@
 """`RequestAttempts`: one request on its way to its backend, what became of it so far, and who is tried next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 import time
 from typing import NoReturn
@@ -20,6 +20,7 @@ from ...protocol.errors import (
 from ...protocol.models import AUTO, same_model
 from ...protocol.request import Request
 from ...protocol.usage import Usage
+from ...protocol.values import NOTHING
 from ..policy import Policy
 from ..pool.circuit_breaker import BreakerState
 from ..pool.pool import Member
@@ -42,13 +43,13 @@ class RequestAttempts:
     """Of every sending that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
     """Every sending that failed, repeated ones included."""
-    attempts: list[Attempt] = field(default_factory=list)
-    errors: list[ApiError] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)
+    attempts: tuple[Attempt, ...] = ()
+    errors: tuple[ApiError, ...] = ()
+    busy: tuple[str, ...] = ()
     """Who had no place for it, in words."""
-    waits: list[float] = field(default_factory=list)
+    waits: tuple[float, ...] = ()
     """After how many seconds those may have one."""
-    shortened: dict[Candidate, tuple[Request, int, Usage]] = field(default_factory=dict)
+    shortened: Mapping[Candidate, tuple[Request, int, Usage]] = NOTHING
     """The request as it was made to fit, how many messages that took out, and what it used."""
     knocked: bool = False
     """Whether it waited already for its session's backend to come back."""
@@ -111,7 +112,7 @@ class RequestAttempts:
         details = (*tried, *self.busy, *passed_over)
         told = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
         log_text = f"No provider could answer. {'; '.join((*told, *self.busy, *passed_over))}."
-        waits = [err.retry_after for err in self.errors if err.retry_after is not None] + self.waits
+        waits = [*(err.retry_after for err in self.errors if err.retry_after is not None), *self.waits]
         wait = min(waits) if waits else None
         if not self.errors:
             message = f"Every provider that could answer is busy. {'; '.join(details)}."

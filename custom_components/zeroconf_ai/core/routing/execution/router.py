@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import time
+from typing import Any
 
 from ...accounting.usage.generation import FailedAttempt
 from ...backends.base import Answer
@@ -153,8 +154,8 @@ class Router:
                 request.urgency, seconds=seconds, request_id=request.request_id, key_id=request.key_id
             )
         except UnavailableError as err:
-            journey.busy.append(f"{member.name}: {err.message}")
-            journey.waits.append(err.retry_after or 1.0)
+            journey.busy += (f"{member.name}: {err.message}",)
+            journey.waits += (err.retry_after or 1.0,)
             return None
         return Turn(member, place)
 
@@ -186,7 +187,7 @@ class Router:
         bill: Bill | None = None
         try:
             request, summarized, used = await self._fit(candidate, journey)
-            sent = request if request.body.get("model") == candidate.model else request.of_model(candidate.model)
+            sent = _as_sent(request, candidate.model)
             ceiling: Ceiling | None = None
             if (allowance := request.allowances.get(member.id)) is not None:
                 sent, ceiling = bounded(member, candidate.model, sent, allowance - journey.spent)
@@ -223,7 +224,7 @@ class Router:
         if candidate not in journey.shortened:  # a second try takes no second summary
             # A summary costs money of its own, which was not set aside.
             backend = None if candidate.member.id in request.allowances else candidate.member.backend
-            journey.shortened[candidate] = await shorten(request, window, backend, candidate.model)
+            journey.shortened = {**journey.shortened, candidate: await shorten(request, window, backend, candidate.model)}
         return journey.shortened[candidate]
 
     # Sessions.
@@ -308,8 +309,8 @@ class Router:
                 may_bill = member.backend.info.cost in (Cost.METERED, Cost.UNKNOWN)
                 if may_bill and not journey.policy.retry_metered_timeouts:
                     raise err
-        journey.errors.append(err)
-        journey.attempts.append(Attempt(member.id, member.name, err.message))
+        journey.errors += (err,)
+        journey.attempts += (Attempt(member.id, member.name, err.message),)
 
     def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
         _LOGGER.info("%s did not answer (%s); next: %s", member.name, err.log_text, following and following.name)
@@ -317,6 +318,15 @@ class Router:
             self._pool.notify_state(
                 member.id, RoutingEvent(EventKind.FAILOVER, member.id, err.message, following.id, err.log_text)
             )
+
+
+def _as_sent(request: Request, model: str) -> Request:
+    """The request for a model; the usage of a stream is always requested. Copies the body at most once."""
+    body = request.body
+    changes: dict[str, Any] = {} if body.get("model") == model else {"model": model}
+    if request.stream:
+        changes["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return request.with_meta(body={**body, **changes}) if changes else request
 
 
 def _context_window(candidate: Candidate) -> int | None:

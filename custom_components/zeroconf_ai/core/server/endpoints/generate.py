@@ -1,5 +1,8 @@
 """`POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`, streaming and not."""
 
+from collections.abc import Awaitable
+from functools import partial
+
 from aiohttp import web
 
 from ...dialects.base import ParsedRequest
@@ -10,24 +13,26 @@ from ..gateway import Gateway
 from ..response_writer import answer
 
 
-async def chat(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
-    """OpenAI's chat completions."""
-    return await _generate(gateway, call, Kind.CHAT)
+def chat(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle OpenAI's chat completions."""
+    return answer(gateway, call, _parse_chat)
 
 
-async def completions(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
-    """OpenAI's legacy completions."""
-    return await _generate(gateway, call, Kind.COMPLETION)
+def completions(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle OpenAI's text completions."""
+    return answer(gateway, call, _parse_completion)
 
 
-async def embeddings(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
-    """OpenAI's embeddings, which know no streams."""
-    return await _generate(gateway, call, Kind.EMBEDDINGS)
+def embeddings(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle OpenAI's embeddings, which are not streamed."""
+    return answer(gateway, call, _parse_embeddings)
 
 
-async def _generate(gateway: Gateway, call: RequestContext, kind: Kind) -> web.StreamResponse:
-    def understand(raw: bytes) -> ParsedRequest:
-        request = Request.parse(kind, raw, request_id=call.id, via=call.via)
-        return ParsedRequest(request, lambda _: OpenAIWriter(request))
+def _parse(kind: Kind, call: RequestContext, raw: bytes) -> ParsedRequest:
+    request = Request.parse(kind, raw, request_id=call.id, via=call.via)
+    return ParsedRequest(request, OpenAIWriter(request).for_model)
 
-    return await answer(gateway, call, understand)
+
+_parse_chat, _parse_completion, _parse_embeddings = (
+    partial(_parse, kind) for kind in (Kind.CHAT, Kind.COMPLETION, Kind.EMBEDDINGS)
+)

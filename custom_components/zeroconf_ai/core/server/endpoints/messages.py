@@ -1,5 +1,7 @@
 """`POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's Messages, for clients of its SDKs."""
 
+from collections.abc import Awaitable
+
 from aiohttp import web
 
 from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_reasoning
@@ -13,16 +15,16 @@ from ..response_writer import answer
 ANTHROPIC = ErrorFormat(error_body, ("X-Request-ID", "request-id"))
 
 
-async def messages(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
-    """A message, whole or as a stream."""
+def messages(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle a message, complete or as a stream."""
+    return answer(gateway, call, _parse)
 
-    def understand(raw: bytes) -> ParsedRequest:
-        asked = parse_object(raw)
-        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
-        thoughts, stops = wants_reasoning(asked), stop_sequences(asked)
-        return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, reasoning=thoughts, stop_sequences=stops))
 
-    return await answer(gateway, call, understand)
+def _parse(call: RequestContext, raw: bytes) -> ParsedRequest:
+    asked = parse_object(raw)
+    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+    reasoning, stops = wants_reasoning(asked), stop_sequences(asked)
+    return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, reasoning=reasoning, stop_sequences=stops))
 
 
 async def count_tokens(gateway: Gateway, call: RequestContext) -> web.Response:

@@ -88,7 +88,7 @@ async def _generate(
     to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
     words: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
 ) -> web.StreamResponse:
-    """The answer to what `to_chat` understands, in the path's `words`. Without `param`, it is only a wish to load a model."""
+    """The answer to what `to_chat` translates, in the path's `words`. Without `param`, it is only a wish to load a model."""
     started = time.monotonic()
     raw = await call.read(gateway.max_body_bytes)
     asked = parse_object(raw)
@@ -100,12 +100,12 @@ async def _generate(
         head = {"model": model, "created_at": now()}
         return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
 
-    def understand(_: bytes) -> ParsedRequest:
+    def parse(_: RequestContext, __: bytes) -> ParsedRequest:
         request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
         thoughts = wants_reasoning(asked)
         return ParsedRequest(request, lambda model: OllamaWriter(model, words, reasoning=thoughts, started=started))
 
-    return await answer(gateway, call, understand, raw=raw)
+    return await answer(gateway, call, parse, raw=raw)
 
 
 def _models(gateway: Gateway, call: RequestContext) -> dict[str, ModelInfo]:

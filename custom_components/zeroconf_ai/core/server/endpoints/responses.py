@@ -1,5 +1,7 @@
 """`POST /v1/responses`: OpenAI's Responses. Nothing is stored: each request holds the whole conversation."""
 
+from collections.abc import Awaitable
+
 from aiohttp import web
 
 from ...dialects.base import ParsedRequest
@@ -11,12 +13,12 @@ from ..gateway import Gateway
 from ..response_writer import answer
 
 
-async def responses(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
-    """A response, whole or as a stream."""
+def responses(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+    """Handle a response, complete or as a stream."""
+    return answer(gateway, call, _parse)
 
-    def understand(raw: bytes) -> ParsedRequest:
-        asked = parse_object(raw)
-        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
-        return ParsedRequest(request, lambda model: ResponsesWriter(asked, model))
 
-    return await answer(gateway, call, understand)
+def _parse(call: RequestContext, raw: bytes) -> ParsedRequest:
+    asked = parse_object(raw)
+    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+    return ParsedRequest(request, lambda model: ResponsesWriter(asked, model))
