@@ -138,7 +138,7 @@ def _response(reply: Reply, schema: vol.Schema | None) -> dict[str, Any]:
     message.add(Delta.parse(reply.whole.data))
     splitter = ThinkSplitter()
     pieces = [*splitter.feed(message.content), *splitter.flush()]
-    text = "".join(piece.text for piece in pieces if not piece.thought).strip()
+    text = "".join(piece.text for piece in pieces if not piece.is_reasoning).strip()
     calls = [call.to_json() for call in message.tool_calls]
     if not text and not calls:
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="empty_response")

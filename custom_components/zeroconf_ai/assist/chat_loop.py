@@ -226,17 +226,17 @@ class ChatLoop:
             if delta.reasoning:
                 yield {"thinking_content": delta.reasoning}
             for piece in splitter.feed(delta.content) if delta.content else ():
-                if piece.thought:
+                if piece.is_reasoning:
                     yield {"thinking_content": piece.text}
                 else:
                     content.append(piece.text)
                     progress.begun = progress.begun or not piece.text.isspace()
                     yield {"content": piece.text}
         for piece in splitter.flush():
-            if not piece.thought:
+            if not piece.is_reasoning:
                 content.append(piece.text)
                 progress.begun = True
-            yield {"thinking_content": piece.text} if piece.thought else {"content": piece.text}
+            yield {"thinking_content": piece.text} if piece.is_reasoning else {"content": piece.text}
         message.content = "".join(content)
         if force_answer:
             return

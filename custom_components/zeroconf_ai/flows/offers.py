@@ -104,7 +104,7 @@ class ProviderOffers:
             if known.overdue or (known.answered and time.monotonic() - known.at < FRESH_SECONDS):
                 return known
         self._reprober.add(record)
-        await self._reprober.asked(record.id)
+        await self._reprober.attempted(record.id)
         return self._outcomes.get(record.id)
 
     @callback

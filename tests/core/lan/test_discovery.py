@@ -220,7 +220,7 @@ async def test_discovery_probes_health_and_does_not_select_offline_providers(net
         }
         async with (
             advertised(network, *map(info, records.values())),
-            DiscoveryManager(zeroconf, ask=ask_health(session)) as manager,
+            DiscoveryManager(zeroconf, health_probe=ask_health(session)) as manager,
         ):
             await manager.scan_network()
             states = {name: provider for name, of in records.items() if (provider := manager.get(of.id))}
@@ -247,7 +247,7 @@ async def test_discovery_provider_without_a_goodbye_is_reported_offline_by_probe
         running(FakeProvider()) as fake,
         aiohttp.ClientSession() as session,
         AsyncZeroconf(interfaces=["127.0.0.1"]) as zeroconf,
-        DiscoveryManager(zeroconf, ask=ask_health(session)) as manager,
+        DiscoveryManager(zeroconf, health_probe=ask_health(session)) as manager,
     ):
         of = record(port=fake.port, id=fake.id)
         async with advertised(network, info(of)):

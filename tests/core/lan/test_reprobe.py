@@ -133,7 +133,7 @@ async def test_reprober_first_attempt_can_be_awaited(asked: Asked) -> None:
     asked.takes = 3
     asked.reprober.add(advert(1))
     asked.reprober.add(advert(2))
-    waiting = [asyncio.create_task(asked.reprober.asked(f"id-{number}")) for number in (1, 2, 3)]
+    waiting = [asyncio.create_task(asked.reprober.attempted(f"id-{number}")) for number in (1, 2, 3)]
     await asked.clock.run(1)
     assert [task.done() for task in waiting] == [False, False, True]
     asked.reprober.discard("id-2")

@@ -14,8 +14,8 @@ def split(*parts: str) -> list[Piece]:
     splitter = ThinkSplitter()
     joined: list[Piece] = []
     for piece in [piece for part in parts for piece in splitter.feed(part)] + splitter.flush():
-        if joined and joined[-1].thought == piece.thought:
-            joined[-1] = Piece(joined[-1].text + piece.text, piece.thought)
+        if joined and joined[-1].is_reasoning == piece.is_reasoning:
+            joined[-1] = Piece(joined[-1].text + piece.text, piece.is_reasoning)
         else:
             joined.append(piece)
     return joined

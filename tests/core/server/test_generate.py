@@ -381,7 +381,7 @@ async def test_two_gateways_that_route_to_each_other_refuse_with_508(session: ai
             status, body, _ = await first.ask("POST", "chat/completions", json=CHAT)
             looped, refused, _ = await first.ask("POST", "chat/completions", json=CHAT, headers={"Via": "1.1 other, 1.1 first"})
     assert (status, body["error"]["code"]) == (508, "loop_detected")
-    assert "goes in a circle" in body["error"]["message"]
+    assert "detected a request loop" in body["error"]["message"]
     assert (looped, refused["error"]["code"]) == (508, "loop_detected")
 
 

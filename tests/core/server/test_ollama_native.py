@@ -228,7 +228,7 @@ async def test_a_call_with_broken_arguments_is_an_error_and_never_run() -> None:
     async with asked(steps) as (_, _, gateway):
         told = await lines(gateway, "/api/chat", {"model": "test-model", "messages": HELLO, "tools": [TOOL]})
     assert [list(line) for line in told] == [["error"]]
-    assert "no JSON object" in told[0]["error"]
+    assert "not a JSON object" in told[0]["error"]
 
 
 async def test_a_call_that_was_cut_off_is_left_out_and_the_reason_says_so() -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
-from ..dialects.base import reported
+from ..dialects.base import reported_error
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import StreamBrokenError, UpstreamError, UpstreamTimeoutError, error_message, redact
@@ -132,7 +132,7 @@ class HttpAnswer(Answer):
         self._response.close()
 
     def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
-        return reported(self._upstream.name, redact(error_message(data), self._upstream.secrets))
+        return reported_error(self._upstream.name, redact(error_message(data), self._upstream.secrets))
 
 
 class OpenAIAnswer(HttpAnswer):

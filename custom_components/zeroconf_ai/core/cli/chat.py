@@ -296,7 +296,7 @@ def _show(pieces: list[Piece]) -> str:
     """Print pieces of an answer; thoughts only on a terminal, dimmed. Returns what was answered."""
     answer = ""
     for piece in pieces:
-        if not piece.thought:
+        if not piece.is_reasoning:
             answer += piece.text
             click.echo(terminal_text(piece.text), nl=False)
         elif sys.stdout.isatty():

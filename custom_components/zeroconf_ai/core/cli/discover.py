@@ -58,7 +58,7 @@ async def _discover(*, as_json: bool, timeout: float, watch: bool, interfaces: t
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         zeroconf = await stack.enter_async_context(open_zeroconf(interfaces))
-        manager = DiscoveryManager(zeroconf, ask=ask_health(session), trust=TrustStore(trust_file()))
+        manager = DiscoveryManager(zeroconf, health_probe=ask_health(session), trust=TrustStore(trust_file()))
         await stack.enter_async_context(manager)
         if watch:
             manager.watch_for_changes(lambda change: click.echo(_change_line(change, as_json=as_json)))

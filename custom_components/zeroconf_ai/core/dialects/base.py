@@ -54,14 +54,14 @@ def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[st
     return choice, mapping(choice.get("delta") or choice.get("message"))
 
 
-def refusal_of(said: Mapping[str, Any]) -> str:
+def refusal_of(message: Mapping[str, Any]) -> str:
     """The text of a refusal, which OpenAI separates from the content; "" if there is none."""
-    return refusal if isinstance(refusal := said.get("refusal"), str) else ""
+    return refusal if isinstance(refusal := message.get("refusal"), str) else ""
 
 
-def signed_reasoning(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def signed_reasoning(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The `reasoning_details` with a Claude model's signed or encrypted reasoning."""
-    details = said.get("reasoning_details")
+    details = message.get("reasoning_details")
     found = (mapping(detail) for detail in (details if isinstance(details, list) else ()))
     claude = (detail for detail in found if detail.get("format") == SIGNED_FORMAT)
     return [detail for detail in claude if detail.get("signature") or detail.get("data")]
@@ -82,7 +82,7 @@ def parse_arguments(call: ToolCall) -> dict[str, Any]:
         return {}
     parsed = json.loads(call.arguments) if is_complete(call.arguments) else None
     if not isinstance(parsed, dict):
-        raise UpstreamError(f"The model called {call.name} with arguments that are no JSON object.")
+        raise UpstreamError(f"The model called {call.name} with arguments that are not a JSON object.")
     return parsed
 
 
@@ -113,8 +113,8 @@ class Translator(ABC):
         """Translate an answer that is not streamed. Raises StreamBrokenError or ValueError as `feed` does."""
 
 
-def reported(name: str, words: str) -> StreamBrokenError:
-    """The exception for an error inside an answer; `words` is the provider's message without secrets."""
+def reported_error(name: str, details: str) -> StreamBrokenError:
+    """The exception for an error inside an answer; `details` is the provider's message without secrets."""
     message = f"{name} reported an error instead of an answer"
-    log_text = f"{message}: {words[:MESSAGE_LIMIT] or 'no details'}"
+    log_text = f"{message}: {details[:MESSAGE_LIMIT] or 'no details'}"
     return StreamBrokenError(message, log_text=log_text, reported=True)

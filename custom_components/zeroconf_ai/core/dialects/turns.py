@@ -9,7 +9,7 @@ type Part = dict[str, Any]
 _TEXT = ("type", "text")
 
 
-def wrong(param: str, wanted: str) -> InvalidRequestError:
+def invalid(param: str, wanted: str) -> InvalidRequestError:
     """The error for an invalid parameter; `wanted` describes valid values."""
     return InvalidRequestError(f"Invalid value for '{param}': it must be {wanted}.", param=param)
 
@@ -22,17 +22,17 @@ def unsupported(param: str, why: str) -> InvalidRequestError:
 def objects(value: object, param: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(path, object) of each item of a list. Raises InvalidRequestError for anything else."""
     if not isinstance(value, list):
-        raise wrong(param, "a list of objects")
+        raise invalid(param, "a list of objects")
     for index, item in enumerate(value):
         if not isinstance(item, Mapping):
-            raise wrong(f"{param}[{index}]", "an object")
+            raise invalid(f"{param}[{index}]", "an object")
         yield f"{param}[{index}]", item
 
 
 def text_of(holder: Mapping[str, Any], name: str, where: str) -> str:
     """A required text. Raises InvalidRequestError if it is missing."""
     if not isinstance(value := holder.get(name), str):
-        raise wrong(f"{where}.{name}" if where else name, "a text")
+        raise invalid(f"{where}.{name}" if where else name, "a text")
     return value
 
 
@@ -56,14 +56,14 @@ class Turns:
         self._messages: list[dict[str, Any]] = []
         self._media: list[Part] = []
 
-    def say(self, role: str, parts: list[Part]) -> None:
+    def add_message(self, role: str, parts: list[Part]) -> None:
         """Add a message of the user or the system. Plain text parts are joined, because all servers accept one text."""
         if role == "user":
             parts, self._media = self._media + parts, []
         if parts:
             self._messages.append({"role": role, "content": _content(parts, "\n\n")})
 
-    def answer(self, parts: list[Part], calls: Iterable[Part] = (), **fields: Any) -> None:
+    def add_assistant(self, parts: list[Part], calls: Iterable[Part] = (), **fields: Any) -> None:
         """Add an assistant message. Several items with tool calls of one turn are merged to one message."""
         self._flush()
         calls = list(calls)
@@ -80,7 +80,7 @@ class Turns:
             message = {"role": "assistant", "content": _content(parts, "") if parts else None, **fields}
             self._messages.append(message | ({"tool_calls": calls} if calls else {}))
 
-    def result(self, call_id: str, parts: list[Part], **fields: Any) -> None:
+    def add_tool_result(self, call_id: str, parts: list[Part], **fields: Any) -> None:
         """Add the result of a tool call."""
         texts = [part for part in parts if part["type"] == "text"]
         media = [part for part in parts if part["type"] != "text"]
@@ -89,14 +89,14 @@ class Turns:
             texts = texts or [text_part("The result follows in the next message.")]
         self._messages.append({"role": "tool", "tool_call_id": call_id, "content": _content(texts, "\n\n"), **fields})
 
-    def finish(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Any]]:
         """Return all messages."""
         self._flush()
         return self._messages
 
     def _flush(self) -> None:
         if self._media:
-            self.say("user", [])
+            self.add_message("user", [])
 
 
 def _content(parts: list[Part], between: str) -> str | list[Part]:

@@ -1,6 +1,6 @@
 """`DiscoveryManager`: finds providers on the network and keeps the list up to date.
 
-    async with DiscoveryManager(ask=ask_health(session)) as discovery:  # `ask_health` is the engine's
+    async with DiscoveryManager(health_probe=ask_health(session)) as discovery:  # `ask_health` is the engine's
         for provider in await discovery.scan_network():
             print(provider.record.name, provider.base_url, provider.state)
 
@@ -57,11 +57,11 @@ class DiscoveryManager:
         self,
         zeroconf: AsyncZeroconf | None = None,
         *,
-        ask: HealthProbe | None = None,
+        health_probe: HealthProbe | None = None,
         trust: TrustStore | None = None,
         own_ids: Iterable[str] = (),
     ) -> None:
-        """A given `zeroconf` stays open; without one, a new one is created. With `ask`, providers are probed for their health.
+        """A given `zeroconf` stays open; without one, a new one is created. Without `health_probe`, providers are not probed.
 
         `own_ids` are advertised by this program and not reported.
         """
@@ -69,7 +69,7 @@ class DiscoveryManager:
         self._browser = AdvertisementBrowser(
             zeroconf, found=self.registry.put, lost=self.registry.remove, repeated=self.registry.repeated
         )
-        self._health_probe = ask
+        self._health_probe = health_probe
         self._limit = asyncio.Semaphore(MAX_PARALLEL)
         self._probing: asyncio.Task[None] | None = None
         self._scanned_at: float | None = None
@@ -128,7 +128,7 @@ class DiscoveryManager:
         return self.registry.subscribe(callback)
 
     async def scan_network(self, seconds: float = SCAN_SECONDS, *, force: bool = False) -> list[Provider]:
-        """Return the providers on the network, probed for their health if `ask` was given.
+        """Return the providers on the network, probed for their health if `health_probe` was given.
 
         Without `force`, the result of a scan in the last five minutes is reused; advertisements keep it up to date.
         """
@@ -175,7 +175,7 @@ class DiscoveryManager:
         return await self._browser.usable(record)
 
     async def probe(self, provider_id: str) -> Provider | None:
-        """Probe one provider now. None for an unknown provider; unchanged without `ask`."""
+        """Probe one provider now. None for an unknown provider; unchanged without `health_probe`."""
         provider = self.registry.get(provider_id)
         if provider is None or self._health_probe is None:
             return provider

@@ -24,7 +24,7 @@ MAX_TARGETS = 256
 JITTER = 0.1
 """The maximum random reduction of a pause, as a fraction."""
 
-type Ask = Callable[[ServiceRecord], Awaitable[bool]]
+type Probe = Callable[[ServiceRecord], Awaitable[bool]]
 """Probes the provider of a record once; True ends the probing."""
 
 
@@ -45,7 +45,7 @@ class _Target:
     attempts: int = 0
     overdue: bool = False
     task: asyncio.Task[None] | None = None
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    attempted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set after the first attempt, or when the target is discarded."""
 
 
@@ -57,14 +57,14 @@ class Reprober:
 
     def __init__(
         self,
-        ask: Ask,
+        probe: Probe,
         overdue: Callable[[ServiceRecord], None],
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`overdue` is called once for a provider that has not answered within OVERDUE_SECONDS."""
-        self._ask = ask
+        self._probe = probe
         self._overdue = overdue
         self._clock = clock
         self._sleep = sleep
@@ -104,15 +104,15 @@ class Reprober:
         """Stop probing a provider, if it is being probed."""
         target = self._targets.pop(provider_id, None)
         if target is not None:
-            target.asked.set()
+            target.attempted.set()
             if target.task is not None:
                 target.task.cancel()
 
-    async def asked(self, provider_id: str) -> None:
+    async def attempted(self, provider_id: str) -> None:
         """Wait for the first attempt at the provider, or until it is discarded."""
         target = self._targets.get(provider_id)
         if target is not None:
-            await target.asked.wait()
+            await target.attempted.wait()
 
     async def close(self) -> None:
         """Stop all probing."""
@@ -157,7 +157,7 @@ class Reprober:
                 return 1 / RATE
             self._allowance -= 1
             task = asyncio.get_running_loop().create_task(
-                self._attempt(target, now), name=f"zeroconf_ai ask {target.record.name}"
+                self._attempt(target, now), name=f"zeroconf_ai probe {target.record.name}"
             )
             target.task = task
             self._running.add(task)
@@ -172,14 +172,14 @@ class Reprober:
     async def _attempt(self, target: _Target, started: float) -> None:
         record = target.record
         try:
-            answered = await self._ask(record)
+            answered = await self._probe(record)
         except Exception:
             _LOGGER.exception("Probing %s failed", record.name)
             answered = False
         finally:
             target.task = None
             target.attempts += 1
-            target.asked.set()
+            target.attempted.set()
         if self._targets.get(record.id) is not target:
             return
         now = self._clock()

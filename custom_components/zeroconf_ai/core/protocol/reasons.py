@@ -35,7 +35,7 @@ _BY_STATUS = {
     429: "has reached its rate limit",
     503: "has no capacity right now",
     504: "timed out",
-    508: "says that the request goes in a circle",
+    508: "detected a request loop",
     529: "has no capacity right now",
 }
 _CAUSES = 4

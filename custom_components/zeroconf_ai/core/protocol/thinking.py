@@ -15,7 +15,7 @@ class Piece(NamedTuple):
     """A piece of text, and whether it is reasoning."""
 
     text: str
-    thought: bool
+    is_reasoning: bool
 
 
 class ThinkSplitter:
@@ -67,5 +67,6 @@ class ThinkSplitter:
 def _joined(pieces: list[Piece]) -> list[Piece]:
     """Join adjacent pieces of the same kind."""
     return [
-        Piece("".join(piece.text for piece in group), thought) for thought, group in groupby(pieces, lambda piece: piece.thought)
+        Piece("".join(piece.text for piece in group), is_reasoning)
+        for is_reasoning, group in groupby(pieces, lambda piece: piece.is_reasoning)
     ]

@@ -11,7 +11,7 @@ import orjson
 
 from ...protocol.values import mapping
 from ..reasoning import SIGNED_FORMAT
-from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
+from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _REFUSED: Mapping[str, str] = {
@@ -23,28 +23,28 @@ _BUDGETS = ((2_048, "low"), (8_192, "medium"))
 """Maximum thinking tokens of each effort; above them it is high. The translation towards backends uses similar values."""
 
 
-def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
     for param, why in _REFUSED.items():
-        if asked.get(param):
+        if request.get(param):
             raise unsupported(param, why)
-    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None} | _cache_control(asked)
+    chat = {name: request[name] for name in _PASSED if request.get(name) is not None} | _cache_control(request)
     if not isinstance(chat.get("top_k", 0), int):
-        raise wrong("top_k", "a whole number")
+        raise invalid("top_k", "a whole number")
     turns = Turns()
-    if asked.get("system"):
-        turns.say("system", [_text(where, block) for where, block in _blocks(asked["system"], "system")])
-    for where, message in objects(asked.get("messages"), "messages"):
+    if request.get("system"):
+        turns.add_message("system", [_text(where, block) for where, block in _blocks(request["system"], "system")])
+    for where, message in objects(request.get("messages"), "messages"):
         _add(turns, message, where)
-    chat["messages"] = turns.finish()
-    if stops := stop_sequences(asked):
+    chat["messages"] = turns.messages()
+    if stops := stop_sequences(request):
         chat["stop"] = stops
-    _add_tools(chat, asked)
-    _add_thinking(chat, asked)
-    if wanted := mapping(asked.get("output_config")).get("format"):
+    _add_tools(chat, request)
+    _add_thinking(chat, request)
+    if wanted := mapping(request.get("output_config")).get("format"):
         schema = mapping(wanted).get("schema")
         if not isinstance(schema, Mapping):
-            raise wrong("output_config.format", "of type json_schema, with a schema")
+            raise invalid("output_config.format", "of type json_schema, with a schema")
         chat["response_format"] = {
             "type": "json_schema",
             "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
@@ -52,17 +52,17 @@ def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
     return chat
 
 
-def stop_sequences(asked: Mapping[str, Any]) -> list[str]:
+def stop_sequences(request: Mapping[str, Any]) -> list[str]:
     """The validated stop sequences. Raises InvalidRequestError."""
-    stops = asked.get("stop_sequences") or []
+    stops = request.get("stop_sequences") or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        raise wrong("stop_sequences", "a list of texts")
+        raise invalid("stop_sequences", "a list of texts")
     return stops
 
 
-def wants_reasoning(asked: Mapping[str, Any]) -> bool:
+def wants_reasoning(request: Mapping[str, Any]) -> bool:
     """Whether the client requests thinking. Others would treat a thinking block, which comes first, as the answer."""
-    return mapping(asked.get("thinking")).get("type") in _THINKS
+    return mapping(request.get("thinking")).get("type") in _THINKS
 
 
 def _blocks(content: object, where: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -79,13 +79,13 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
     elif role == "user":
         for place, block in blocks:
             if block.get("type") == "tool_result":
-                turns.result(text_of(block, "tool_use_id", place), _result(block, place), **_cache_control(block))
+                turns.add_tool_result(text_of(block, "tool_use_id", place), _result(block, place), **_cache_control(block))
         others = ((place, block) for place, block in blocks if block.get("type") != "tool_result")
-        turns.say("user", [part for place, block in others for part in _parts(place, block)])
+        turns.add_message("user", [part for place, block in others for part in _parts(place, block)])
     elif role == "system":
-        turns.say("system", [_text(place, block) for place, block in blocks])
+        turns.add_message("system", [_text(place, block) for place, block in blocks])
     else:
-        raise wrong(f"{where}.role", "user, assistant or system")
+        raise invalid(f"{where}.role", "user, assistant or system")
 
 
 def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) -> None:
@@ -98,19 +98,19 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
         if kind == "tool_use":
             arguments = block.get("input")
             if not isinstance(arguments, Mapping):
-                raise wrong(f"{where}.input", "an object")
+                raise invalid(f"{where}.input", "an object")
             name, call_id = text_of(block, "name", where), text_of(block, "id", where)
             calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _cache_control(block))
         elif kind == "thinking":
             if signature := block.get("signature"):
-                told = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": signature}
-                reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **told})
+                signed = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": signature}
+                reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **signed})
         elif kind == "redacted_thinking":
             hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
             reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **hidden})
         else:
             texts.append(_text(where, block))
-    turns.answer(texts, calls, **({"reasoning_details": reasoning} if reasoning else {}))
+    turns.add_assistant(texts, calls, **({"reasoning_details": reasoning} if reasoning else {}))
 
 
 def _cache_control(block: Mapping[str, Any]) -> Part:
@@ -172,19 +172,19 @@ def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -
     raise unsupported(f"{where}.source", "must be of type base64, text or content: files are not stored or fetched")
 
 
-def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+def _add_tools(chat: dict[str, Any], request: Mapping[str, Any]) -> None:
     tools = []
-    for where, tool in objects(asked.get("tools") or [], "tools"):
+    for where, tool in objects(request.get("tools") or [], "tools"):
         if tool.get("type") not in (None, "custom"):
             raise unsupported(f"{where}.type", f"is {tool['type']!r}, which is not supported: only tools that the client runs")
         schema = tool.get("input_schema")
         if not isinstance(schema, Mapping):
-            raise wrong(f"{where}.input_schema", "an object")
+            raise invalid(f"{where}.input_schema", "an object")
         tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _cache_control(tool))
     if not tools:
         return
     chat["tools"] = tools
-    choice = mapping(asked.get("tool_choice"))
+    choice = mapping(request.get("tool_choice"))
     match choice.get("type"):
         case None | "auto":
             pass
@@ -195,18 +195,18 @@ def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
         case "tool":
             chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
         case _:
-            raise wrong("tool_choice.type", "auto, any, tool or none")
+            raise invalid("tool_choice.type", "auto, any, tool or none")
     if choice.get("disable_parallel_tool_use") is True:
         chat["parallel_tool_calls"] = False
 
 
-def _add_thinking(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+def _add_thinking(chat: dict[str, Any], request: Mapping[str, Any]) -> None:
     """Add `thinking`, which Claude models need, and `reasoning_effort` for all others."""
-    thinking = mapping(asked.get("thinking"))
+    thinking = mapping(request.get("thinking"))
     kind = thinking.get("type")
-    effort = mapping(asked.get("output_config")).get("effort")
+    effort = mapping(request.get("output_config")).get("effort")
     if kind not in (None, "disabled", *_THINKS):
-        raise wrong("thinking.type", "enabled, adaptive, between_tools or disabled")
+        raise invalid("thinking.type", "enabled, adaptive, between_tools or disabled")
     if kind is not None and not (kind == "adaptive" and effort):  # for those models, an effort alone implies adaptive thinking
         chat["thinking"] = dict(thinking)
     if kind == "disabled":
@@ -214,7 +214,7 @@ def _add_thinking(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
     elif kind == "enabled" and effort is None:
         budget = thinking.get("budget_tokens")
         if not isinstance(budget, int):
-            raise wrong("thinking.budget_tokens", "a whole number")
+            raise invalid("thinking.budget_tokens", "a whole number")
         effort = next((word for most, word in _BUDGETS if budget <= most), "high")
     elif kind is not None:
         effort = effort or "medium"

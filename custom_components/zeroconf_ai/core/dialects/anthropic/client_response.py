@@ -117,21 +117,21 @@ class MessagesWriter(ResponseWriter):
     def _add(self, data: Mapping[str, Any]) -> Delta:
         delta = Delta.parse(data)
         self._message.add(delta)
-        choice, said = first_choice(data)
-        self._refusal += refusal_of(said)
+        choice, part = first_choice(data)
+        self._refusal += refusal_of(part)
         if (matched := choice.get("stop_reason")) in self._stops:  # vLLM reports the matched stop sequence here
             self._stopped_at = matched
         return delta
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
         delta = self._add(data)
-        _, said = first_choice(data)
+        _, part = first_choice(data)
         if self._reasoning:
             if delta.reasoning:
                 self._delta("thinking", {"type": "thinking_delta", "thinking": delta.reasoning})
-            for detail in signed_reasoning(said):
+            for detail in signed_reasoning(part):
                 self._signature(detail)
-        if text := delta.content + refusal_of(said):
+        if text := delta.content + refusal_of(part):
             self._delta("text", {"type": "text_delta", "text": text})
         if delta.tool_calls:
             self._argument_deltas()

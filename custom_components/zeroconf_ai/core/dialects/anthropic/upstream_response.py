@@ -14,7 +14,7 @@ from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
 from ...protocol.errors import StreamBrokenError, error_message, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator, reported
+from ..base import Translator, reported_error
 from ..reasoning import SIGNED_FORMAT
 from .upstream_request import JSON_TOOL
 
@@ -226,8 +226,8 @@ class AnthropicTranslator(Translator):
 
     def _error(self, body: Mapping[str, Any]) -> StreamBrokenError:
         kind = mapping(body.get("error")).get("type")
-        words = redact(f"{_text(kind)} {error_message(body)}", self._secrets)
-        return reported("Anthropic", words.strip())
+        message = redact(f"{_text(kind)} {error_message(body)}", self._secrets)
+        return reported_error("Anthropic", message.strip())
 
 
 class _Block:

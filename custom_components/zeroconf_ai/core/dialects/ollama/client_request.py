@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ..turns import Part, Turns, function_call, image_part, objects, text_of, text_part, unsupported, wrong
+from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
 
 _OPTIONS: Mapping[str, str] = {
     "temperature": "temperature",
@@ -27,65 +27,65 @@ _IMAGE_HEADS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif
 _LEVELS = ("low", "medium", "high", "max")
 
 
-def chat_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+def chat_to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     """Translate a request of `/api/chat`. Raises InvalidRequestError, which names the invalid parameter."""
     turns = Turns()
     pending: list[tuple[str, str]] = []
     calls = 0
-    for where, message in objects(asked.get("messages"), "messages"):
+    for where, message in objects(request.get("messages"), "messages"):
         role = message.get("role")
         text = text_of(message, "content", where) if message.get("content") is not None else ""
         parts = [*([text_part(text)] if text else []), *_images(message, where)]
         if role in ("system", "user"):
-            turns.say(role, parts or [text_part("")])
+            turns.add_message(role, parts or [text_part("")])
         elif role == "assistant":
             made = _calls(message, where, calls)
             calls += len(made)
             pending += [(call["id"], call["function"]["name"]) for call in made]
             thinking = message.get("thinking")
             fields = {"reasoning_content": thinking} if isinstance(thinking, str) and thinking else {}
-            turns.answer(parts, made, **fields)
+            turns.add_assistant(parts, made, **fields)
         elif role == "tool":
-            turns.result(_answered(message, pending, where), parts or [text_part("")])
+            turns.add_tool_result(_answered(message, pending, where), parts or [text_part("")])
         else:
-            raise wrong(f"{where}.role", "system, user, assistant or tool")
-    chat = _common(asked) | {"messages": turns.finish()}
-    if tools := asked.get("tools"):
+            raise invalid(f"{where}.role", "system, user, assistant or tool")
+    chat = _common(request) | {"messages": turns.messages()}
+    if tools := request.get("tools"):
         chat["tools"] = tools
     return chat
 
 
-def generate_to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+def generate_to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     """Translate a request of `/api/generate` to a chat. Raises InvalidRequestError, which names the invalid parameter."""
     for param in ("suffix", "raw"):
-        if asked.get(param):
+        if request.get(param):
             raise unsupported(param, "is not supported: the prompt is sent as a chat message")
     turns = Turns()
-    if asked.get("system"):
-        turns.say("system", [text_part(text_of(asked, "system", ""))])
-    turns.say("user", [text_part(text_of(asked, "prompt", "")), *_images(asked, "")])
-    return _common(asked) | {"messages": turns.finish()}
+    if request.get("system"):
+        turns.add_message("system", [text_part(text_of(request, "system", ""))])
+    turns.add_message("user", [text_part(text_of(request, "prompt", "")), *_images(request, "")])
+    return _common(request) | {"messages": turns.messages()}
 
 
-def wants_reasoning(asked: Mapping[str, Any]) -> bool:
+def wants_reasoning(request: Mapping[str, Any]) -> bool:
     """Whether the answer is to include reasoning."""
-    return asked.get("think") is not False
+    return request.get("think") is not False
 
 
-def _common(asked: Mapping[str, Any]) -> dict[str, Any]:
-    stream = asked.get("stream")
-    chat: dict[str, Any] = {"model": asked.get("model"), "stream": True if stream is None else stream}
-    options = asked.get("options") or {}
+def _common(request: Mapping[str, Any]) -> dict[str, Any]:
+    stream = request.get("stream")
+    chat: dict[str, Any] = {"model": request.get("model"), "stream": True if stream is None else stream}
+    options = request.get("options") or {}
     if not isinstance(options, Mapping):
-        raise wrong("options", "an object")
+        raise invalid("options", "an object")
     chat |= {param: options[name] for name, param in _OPTIONS.items() if options.get(name) is not None}
     limit = options.get("num_predict")
     if isinstance(limit, int) and limit > 0:  # other values mean no limit
         chat["max_tokens"] = limit
-    if (keep_alive := asked.get("keep_alive")) is not None:
+    if (keep_alive := request.get("keep_alive")) is not None:
         chat["keep_alive"] = keep_alive
-    _add_format(chat, asked.get("format"))
-    _add_thinking(chat, asked.get("think"))
+    _add_format(chat, request.get("format"))
+    _add_thinking(chat, request.get("think"))
     return chat
 
 
@@ -97,7 +97,7 @@ def _add_format(chat: dict[str, Any], wanted: object) -> None:
     elif isinstance(wanted, Mapping):
         chat["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}
     else:
-        raise wrong("format", "json, or a JSON schema")
+        raise invalid("format", "json, or a JSON schema")
 
 
 def _add_thinking(chat: dict[str, Any], think: object) -> None:
@@ -108,7 +108,7 @@ def _add_thinking(chat: dict[str, Any], think: object) -> None:
     if think is None:
         return
     if not (isinstance(think, bool) or think in _LEVELS):
-        raise wrong("think", "true, false, low, medium, high or max")
+        raise invalid("think", "true, false, low, medium, high or max")
     chat["think"] = think
     if think is not False:
         chat["reasoning_effort"] = "medium" if think is True else "high" if think == "max" else think
@@ -118,7 +118,7 @@ def _images(holder: Mapping[str, Any], where: str) -> list[Part]:
     images = holder.get("images") or []
     param = f"{where}.images" if where else "images"
     if not isinstance(images, list) or not all(isinstance(image, str) and image for image in images):
-        raise wrong(param, "a list of images as base64")
+        raise invalid(param, "a list of images as base64")
     return [image_part(_data_url(image)) for image in images]
 
 
@@ -136,7 +136,7 @@ def _calls(message: Mapping[str, Any], where: str, count: int) -> list[Part]:
     for place, call in objects(listed, f"{where}.tool_calls"):
         function = call.get("function")
         if not isinstance(function, Mapping):
-            raise wrong(f"{place}.function", "an object with name and arguments")
+            raise invalid(f"{place}.function", "an object with name and arguments")
         given = call.get("id")
         call_id = given if isinstance(given, str) and given else f"call_{count + len(made)}"
         arguments = function.get("arguments")
@@ -154,4 +154,4 @@ def _answered(message: Mapping[str, Any], pending: list[tuple[str, str]], where:
         if found is not None:
             pending.remove(found)
             return found[0]
-    raise wrong(where, "the result of a tool that was called before")
+    raise invalid(where, "the result of a tool that was called before")

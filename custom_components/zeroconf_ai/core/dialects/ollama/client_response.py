@@ -32,22 +32,22 @@ class OllamaWriter(ResponseWriter):
     def __init__(
         self,
         model: str,
-        said: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
+        fields: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
         *,
         reasoning: bool,
         started: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`said` builds the path's fields of (text, reasoning, tool calls); `started` is the request's arrival by `clock`."""
+        """`fields` builds the path's fields of (text, reasoning, tool calls); `started` is the request's arrival by `clock`."""
         self._model = model
-        self._said = said
+        self._fields = fields
         self._reasoning = reasoning
         self._clock = clock
         self._started = started
         self._first = clock()
         """Time of the first token, with which a writer is created."""
         self._message = Message()
-        self.ping = self._line(said("", "", []))
+        self.ping = self._line(fields("", "", []))
 
     @override
     def body(self, completion: Chunk) -> bytes:
@@ -56,7 +56,7 @@ class OllamaWriter(ResponseWriter):
         message = self._message
         text = message.content + refusal_of(first_choice(data)[1])
         reasoning = message.reasoning if self._reasoning else ""
-        return orjson.dumps(self._head() | self._said(text, reasoning, self._calls()) | self._closing())
+        return orjson.dumps(self._head() | self._fields(text, reasoning, self._calls()) | self._closing())
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
@@ -67,7 +67,7 @@ class OllamaWriter(ResponseWriter):
             text = delta.content + refusal_of(first_choice(chunk.data)[1])
             reasoning = delta.reasoning if self._reasoning else ""
             if text or reasoning:
-                lines.append(self._line(self._said(text, reasoning, [])))
+                lines.append(self._line(self._fields(text, reasoning, [])))
         return b"".join(lines)
 
     @override
@@ -76,8 +76,8 @@ class OllamaWriter(ResponseWriter):
             calls = self._calls()
         except UpstreamError as err:
             return self.failure(err)
-        told = self._line(self._said("", "", calls)) if calls else b""
-        return told + self._line(self._said("", "", []) | self._closing())
+        tool_calls = self._line(self._fields("", "", calls)) if calls else b""
+        return tool_calls + self._line(self._fields("", "", []) | self._closing())
 
     @override
     def failure(self, error: ApiError) -> bytes:
@@ -95,8 +95,8 @@ class OllamaWriter(ResponseWriter):
     def _head(self) -> dict[str, Any]:
         return {"model": self._model, "created_at": now()}
 
-    def _line(self, said: Mapping[str, Any]) -> bytes:
-        return orjson.dumps(self._head() | {"done": False} | dict(said)) + b"\n"
+    def _line(self, fields: Mapping[str, Any]) -> bytes:
+        return orjson.dumps(self._head() | {"done": False} | dict(fields)) + b"\n"
 
     def _closing(self) -> dict[str, Any]:
         usage, end = self._message.usage or Usage(), self._clock()

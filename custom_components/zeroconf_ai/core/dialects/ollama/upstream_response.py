@@ -15,7 +15,7 @@ from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ...protocol.errors import error_message, redact
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator, reported
+from ..base import Translator, reported_error
 from .ndjson import LineDecoder
 
 
@@ -160,7 +160,7 @@ class OllamaTranslator(Translator):
 
     def _raise_error(self, body: Mapping[str, Any]) -> None:
         if body.get("error"):
-            raise reported("Ollama", redact(error_message(body), self._secrets))
+            raise reported_error("Ollama", redact(error_message(body), self._secrets))
 
 
 def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...protocol.values import mapping
-from ..turns import Part, Turns, function_call, function_tool, image_part, objects, text_of, text_part, unsupported, wrong
+from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")
 _REFUSED: Mapping[str, str] = {
@@ -21,29 +21,29 @@ _REFUSED: Mapping[str, str] = {
 _ROLES = ("user", "assistant", "system", "developer")
 
 
-def to_chat(asked: Mapping[str, Any]) -> dict[str, Any]:
+def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
     for param, why in _REFUSED.items():
-        if asked.get(param):
+        if request.get(param):
             raise unsupported(param, why)
-    chat = {name: asked[name] for name in _PASSED if asked.get(name) is not None}
-    if (most := asked.get("max_output_tokens")) is not None:
+    chat = {name: request[name] for name in _PASSED if request.get(name) is not None}
+    if (most := request.get("max_output_tokens")) is not None:
         if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-            raise wrong("max_output_tokens", "a whole number of at least 1")
+            raise invalid("max_output_tokens", "a whole number of at least 1")
         chat["max_tokens"] = most
     turns = Turns()
-    if asked.get("instructions"):
-        turns.say("system", [text_part(text_of(asked, "instructions", ""))])
-    if isinstance(given := asked.get("input"), str):
-        turns.say("user", [text_part(given)])
+    if request.get("instructions"):
+        turns.add_message("system", [text_part(text_of(request, "instructions", ""))])
+    if isinstance(given := request.get("input"), str):
+        turns.add_message("user", [text_part(given)])
     else:
         _add_items(turns, given, "input")
-    chat["messages"] = turns.finish()
+    chat["messages"] = turns.messages()
     if not chat["messages"]:
-        raise wrong("input", "a text, or a list with at least one message")
-    _add_tools(chat, asked)
-    _add_text(chat, mapping(asked.get("text")))
-    if effort := mapping(asked.get("reasoning")).get("effort"):
+        raise invalid("input", "a text, or a list with at least one message")
+    _add_tools(chat, request)
+    _add_text(chat, mapping(request.get("text")))
+    if effort := mapping(request.get("reasoning")).get("effort"):
         chat["reasoning_effort"] = effort
     return chat
 
@@ -55,9 +55,9 @@ def _add_items(turns: Turns, items: object, param: str) -> None:
                 _add_message(turns, item, where)
             case "function_call":
                 name, call_id = text_of(item, "name", where), text_of(item, "call_id", where)
-                turns.answer([], [function_call(call_id, name, text_of(item, "arguments", where))])
+                turns.add_assistant([], [function_call(call_id, name, text_of(item, "arguments", where))])
             case "function_call_output":
-                turns.result(text_of(item, "call_id", where), _parts(item.get("output"), f"{where}.output"))
+                turns.add_tool_result(text_of(item, "call_id", where), _parts(item.get("output"), f"{where}.output"))
             case "reasoning":
                 pass  # chat completions have no field for it
             case other:
@@ -67,12 +67,12 @@ def _add_items(turns: Turns, items: object, param: str) -> None:
 def _add_message(turns: Turns, item: Mapping[str, Any], where: str) -> None:
     role = item.get("role")
     if role not in _ROLES:
-        raise wrong(f"{where}.role", "one of " + ", ".join(_ROLES))
+        raise invalid(f"{where}.role", "one of " + ", ".join(_ROLES))
     parts = _parts(item.get("content"), f"{where}.content")
     if role == "assistant":
-        turns.answer(parts)
+        turns.add_assistant(parts)
     else:
-        turns.say("user" if role == "user" else "system", parts)
+        turns.add_message("user" if role == "user" else "system", parts)
 
 
 def _parts(content: object, where: str) -> list[Part]:
@@ -102,13 +102,13 @@ def _part(part: Mapping[str, Any], where: str) -> Part:
             raise unsupported(f"{where}.type", f"is {other!r}, which is not supported")
 
 
-def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
+def _add_tools(chat: dict[str, Any], request: Mapping[str, Any]) -> None:
     tools = []
-    for where, tool in objects(asked.get("tools") or [], "tools"):
+    for where, tool in objects(request.get("tools") or [], "tools"):
         if tool.get("type") != "function":
             raise unsupported(f"{where}.type", f"is {tool.get('type')!r}, which is not supported: only functions are")
         tools.append(function_tool(text_of(tool, "name", where), tool, tool.get("parameters")))
-    choice = asked.get("tool_choice")
+    choice = request.get("tool_choice")
     if not tools:
         chat.pop("parallel_tool_calls", None)  # OpenAI refuses it without tools
         return
@@ -118,7 +118,7 @@ def _add_tools(chat: dict[str, Any], asked: Mapping[str, Any]) -> None:
             raise unsupported("tool_choice.type", f"is {choice.get('type')!r}, which is not supported: only functions are")
         chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
     elif choice not in (None, "auto", "none", "required"):
-        raise wrong("tool_choice", "auto, none, required or a function")
+        raise invalid("tool_choice", "auto, none, required or a function")
     elif choice is not None:
         chat["tool_choice"] = choice
 
@@ -134,9 +134,9 @@ def _add_text(chat: dict[str, Any], text: Mapping[str, Any]) -> None:
             chat["response_format"] = {"type": "json_object"}
         case "json_schema":
             if not isinstance(wanted.get("schema"), Mapping):
-                raise wrong("text.format.schema", "an object")
+                raise invalid("text.format.schema", "an object")
             named = ("name", "description", "schema", "strict")
             described = {name: wanted[name] for name in named if wanted.get(name) is not None}
             chat["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", **described}}
         case _:
-            raise wrong("text.format.type", "text, json_object or json_schema")
+            raise invalid("text.format.type", "text, json_object or json_schema")

@@ -43,9 +43,9 @@ _ECHOED: Mapping[str, Any] = {
 class ResponsesWriter(ResponseWriter):
     """Writes one response."""
 
-    def __init__(self, asked: Mapping[str, Any], model: str) -> None:
-        """`asked` is the client's request, some parameters of which the response repeats."""
-        self._asked = asked
+    def __init__(self, request: Mapping[str, Any], model: str) -> None:
+        """`request` is the client's request, some parameters of which the response repeats."""
+        self._request = request
         self._model = model
         self._id = f"resp_{uuid4().hex}"
         self._created = int(time.time())
@@ -86,8 +86,8 @@ class ResponsesWriter(ResponseWriter):
             if item["status"] == "in_progress":
                 item["status"] = "incomplete"
         code = "rate_limit_exceeded" if isinstance(error, RateLimitError) else "server_error"
-        told = {"code": code, "message": error.message}
-        self._emit("response.failed", response=self._response("failed") | {"error": told})
+        error_fields = {"code": code, "message": error.message}
+        self._emit("response.failed", response=self._response("failed") | {"error": error_fields})
         return self._flush()
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
@@ -163,8 +163,8 @@ class ResponsesWriter(ResponseWriter):
     def _done(self, place: int, status: str) -> None:
         item = self._items[place]
         if item["type"] == "function_call":
-            told = {"name": item["name"], "arguments": item["arguments"]}
-            self._emit("response.function_call_arguments.done", item_id=item["id"], output_index=place, **told)
+            call = {"name": item["name"], "arguments": item["arguments"]}
+            self._emit("response.function_call_arguments.done", item_id=item["id"], output_index=place, **call)
         else:
             self._part_done(place)
         item["status"] = status
@@ -193,7 +193,7 @@ class ResponsesWriter(ResponseWriter):
         return "incomplete" if self._message.finish_reason in _INCOMPLETE else "completed"
 
     def _response(self, status: str) -> dict[str, Any]:
-        echoed = {name: default if (value := self._asked.get(name)) is None else value for name, default in _ECHOED.items()}
+        echoed = {name: default if (value := self._request.get(name)) is None else value for name, default in _ECHOED.items()}
         echoed["text"] = {"format": {"type": "text"}, **mapping(echoed["text"])}
         reason = _INCOMPLETE.get(self._message.finish_reason or "") if status == "incomplete" else None
         return echoed | {

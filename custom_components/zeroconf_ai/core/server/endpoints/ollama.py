@@ -11,7 +11,7 @@ from aiohttp import web
 from ...dialects.base import ParsedRequest
 from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_reasoning
 from ...dialects.ollama.client_response import OllamaWriter, chat_fields, error_body, generate_fields, now
-from ...dialects.turns import wrong
+from ...dialects.turns import invalid
 from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request, parse_object
@@ -96,7 +96,7 @@ async def _generate(
         reason = "unload" if asked.get("keep_alive") == 0 else "load"
         model = asked.get("model") or AUTO
         if not isinstance(model, str):
-            raise wrong("model", "a model's id, or left out")
+            raise invalid("model", "a model's id, or left out")
         head = {"model": model, "created_at": now()}
         return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
 
