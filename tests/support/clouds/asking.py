@@ -1,8 +1,8 @@
 """Backends before the fakes, and what they are asked."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 import traceback
 from typing import Any
@@ -11,16 +11,13 @@ import aiohttp
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 import pytest
 
-from zeroconf_ai.backends.anthropic.backend import AnthropicBackend, anthropic_info
 from zeroconf_ai.backends.base import Answer, Backend, Endpoint, Timeouts
-from zeroconf_ai.backends.ollama.backend import OllamaBackend, ollama_info
-from zeroconf_ai.backends.openai.backend import OpenAIBackend
-from zeroconf_ai.backends.openai.flavors import FLAVORS
+from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import ApiError
 from zeroconf_ai.protocol.request import Kind, Request
 
-from ..template.backend import TemplateBackend, template_info
+from ..template.declaration import TEMPLATE
 from ..template.fake import MODEL as TEMPLATE_MODEL, FakeTemplate
 from .anthropic import BOTH, FakeAnthropic
 from .ollama import THINKER, FakeOllama
@@ -42,14 +39,15 @@ class Dialect:
     path: str
 
 
-CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}
-"""The template of new dialects, which keeps what the contract tests ask for and no more."""
 DIALECTS = {
     "openai": Dialect(FakeOpenAI, "gpt-4.1", "/v1/chat/completions"),
     "openrouter": Dialect(FakeOpenRouter, "vendor/large", "/api/v1/chat/completions"),
     "anthropic": Dialect(FakeAnthropic, BOTH, "/v1/messages"),
     "ollama": Dialect(FakeOllama, THINKER, "/api/chat"),
 }
+CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}
+"""The template of new dialects, which keeps what the contract tests ask for and no more."""
+_TYPES = {**BACKEND_TYPES, TEMPLATE.name: TEMPLATE}
 
 
 @asynccontextmanager
@@ -63,23 +61,13 @@ async def before(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> AsyncIterator[Any]:
-    """The backend of a dialect or an OpenAI flavor, before a fake that is started and stopped with it."""
+    """The backend of a type, as it is declared, before a fake that is started and stopped with it."""
+    declared = _TYPES[name]
+    make: Callable[..., Backend] = declared.make
     async with fake, aiohttp.ClientSession() as session:
         endpoint = Endpoint(fake.base_url, fake.key if key is None else key, headers=headers or {})
-        backend: Backend
-        if name == "template":
-            backend = TemplateBackend(session, template_info(name, "Attic", **(info or {})), endpoint, timeouts=timeouts, **more)
-        elif name == "anthropic":
-            backend = AnthropicBackend(
-                session, anthropic_info(name, "Claude", **(info or {})), endpoint, timeouts=timeouts, **more
-            )
-        elif name == "ollama":
-            backend = OllamaBackend(session, ollama_info(name, "Attic", **(info or {})), endpoint, timeouts=timeouts, **more)
-        else:
-            flavor = FLAVORS[name]
-            backend = OpenAIBackend(
-                session, flavor.info(name, flavor.title, **(info or {})), endpoint, flavor, timeouts=timeouts, **more
-            )
+        described = replace(declared.info(name, declared.title), **(info or {}))
+        backend = make(session, described, endpoint, timeouts=timeouts, **more)
         yield backend
         await backend.close()
 

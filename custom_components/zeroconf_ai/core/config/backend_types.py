@@ -73,20 +73,14 @@ class BackendType:
         if self.flavor is None:
             raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
         flavor = self.flavor.with_health_path(path)
-        return replace(self, make=partial(_make_openai, flavor), flavor=flavor)
-
-
-def _make_openai(
-    flavor: Flavor, session: aiohttp.ClientSession, info: BackendInfo, endpoint: Endpoint, *, timeouts: Timeouts
-) -> Backend:
-    return OpenAIBackend(session, info, endpoint, flavor, timeouts=timeouts)
+        return replace(self, make=partial(OpenAIBackend, flavor=flavor), flavor=flavor)
 
 
 def _openai(flavor: Flavor, *, price_list: PriceList | None = None, headers_in_form: bool = False) -> BackendType:
     return BackendType(
         flavor.name,
         flavor.title,
-        partial(_make_openai, flavor),
+        partial(OpenAIBackend, flavor=flavor),
         flavor.info,
         flavor.provider,
         flavor.base_url,
