@@ -1,6 +1,6 @@
-"""Reads every JSON, YAML and TOML file of the repository and says which are broken, for scripts/lint.
+"""Parses all JSON, YAML and TOML files of the repository and reports invalid ones, for scripts/lint.
 
-Stricter than the parsers by themselves: a key that stands twice in one object or mapping is an error too.
+Unlike the parsers, it also reports a key that occurs twice in an object or mapping.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def refuse_doubled(keys: Iterable[str]) -> None:
-    """Raise `ValueError` that names the keys which stand more than once."""
+    """Raise `ValueError` with the keys that occur more than once."""
     if doubled := [key for key, count in Counter(keys).items() if count > 1]:
         raise ValueError(f"more than once: {', '.join(doubled)}")
 
@@ -36,7 +36,7 @@ def read_json(text: str) -> None:
 def read_yaml(text: str) -> None:
     """Raise `ValueError` or `yaml.YAMLError` unless this is YAML with unique keys.
 
-    Nodes are looked at and no values are made of them, so Home Assistant's own tags such as `!input` may stand.
+    Nodes are checked without building values, so Home Assistant's tags such as `!input` are accepted.
     """
     nodes = [node for node in yaml.compose_all(text, yaml.SafeLoader) if node is not None]
     while nodes:

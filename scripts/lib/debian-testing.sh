@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Debian testing's packages, each set unpacked into a private folder of its own: nothing of the system changes.
+# Debian testing's packages, each set unpacked into a separate private folder: the system is not changed.
 #
-# A program that was unpacked is told (patchelf) to use the libc and the libraries beside it, so it runs on an older Debian
-# whose own libc stays as it is. Sourced by scripts/setup; needs apt, dpkg and a `patchelf` on PATH.
+# patchelf makes an unpacked program use the libc and libraries beside it, so that it runs on an older Debian
+# with another libc. Sourced by scripts/setup; needs apt, dpkg and a `patchelf` on PATH.
 
-# multiarch_name: Debian's name for this machine's kind, as in /usr/lib. Fails where there is no recipe.
+# multiarch_name: Debian's name of this machine's architecture, as in /usr/lib. Fails for unsupported ones.
 multiarch_name() {
   case $(dpkg --print-architecture) in
     amd64) echo x86_64-linux-gnu ;;
@@ -13,7 +13,7 @@ multiarch_name() {
   esac
 }
 
-# unpack_debian FOLDER PACKAGE...: unpack these packages of Debian testing into FOLDER, which is made anew.
+# unpack_debian FOLDER PACKAGE...: unpack these packages of Debian testing into FOLDER, which is created again.
 unpack_debian() {
   local folder=$1 suite=forky mirror work deb
   shift
@@ -47,8 +47,8 @@ CONF
   rm -rf "$work"
 }
 
-# settle_program FOLDER PROGRAM LIBRARIES...: make FOLDER/PROGRAM use the libc in FOLDER and the libraries in these folders of it.
-settle_program() {
+# patch_program FOLDER PROGRAM LIBRARIES...: make FOLDER/PROGRAM use the libc in FOLDER and the libraries in these folders of it.
+patch_program() {
   local folder=$1 program=$1/$2 loader library path=
   shift 2
   loader=$(find "$folder" -name 'ld-linux-*.so.*' -not -type d | head -n 1)
@@ -67,7 +67,7 @@ debian_python() {
     python3.14 python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14-dev \
     libc6 libssl3t64 libffi8 libsqlite3-0 zlib1g libexpat1 libbz2-1.0 liblzma5 \
     libncursesw6 libtinfo6 libreadline8t64 libuuid1 libzstd1 libdb5.3t64 || return 1
-  settle_program "$folder" usr/bin/python3.14 "usr/lib/$multiarch" "lib/$multiarch" || return 1
+  patch_program "$folder" usr/bin/python3.14 "usr/lib/$multiarch" "lib/$multiarch" || return 1
   "$python" -c 'import ctypes, hashlib, sqlite3, ssl, sys; assert sys.version_info >= (3, 14, 2), sys.version'
 }
 
@@ -76,7 +76,7 @@ debian_llama() {
   local folder=$1 multiarch library
   multiarch=$(multiarch_name) || return 1
   unpack_debian "$folder" llama.cpp-tools libllama0 libggml0 libgomp1 libstdc++6 libgcc-s1 libc6 libssl3t64 libzstd1 zlib1g || return 1
-  settle_program "$folder" usr/bin/llama-server "usr/lib/$multiarch" "usr/lib/$multiarch/llama" || return 1
+  patch_program "$folder" usr/bin/llama-server "usr/lib/$multiarch" "usr/lib/$multiarch/llama" || return 1
   for library in "$folder/usr/lib/$multiarch"/lib{llama,mtmd}*.so.* "$folder/usr/lib/$multiarch"/llama/*.so; do
     # A library that has a search path of its own does not use the program's.
     patchelf --remove-rpath "$library" || return 1

@@ -1,4 +1,4 @@
-"""What a release needs to know: that the version is the same everywhere, and what CHANGELOG.md says of it.
+"""Checks for a release: the version is the same everywhere, and CHANGELOG.md has its section.
 
 `release.py check [TAG]` compares pyproject.toml, the integration's manifest, the package's `__version__` and, if given,
 the tag (`v0.1.0`). `release.py notes` prints this version's section of the changelog. Standard library only, so that it
@@ -16,7 +16,7 @@ INTEGRATION = ROOT / "custom_components" / "zeroconf_ai"
 
 
 def versions() -> dict[str, str]:
-    """The version by the file that says it; an empty string where a file does not."""
+    """The version by file; empty if a file has none."""
     package = re.search(r'^__version__ = "(.+)"$', (INTEGRATION / "core" / "__init__.py").read_text(), re.MULTILINE)
     return {
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
             return 2
     if len(set(found.values())) == 1:
         return 0
-    print("the version differs: " + ", ".join(f"{where} says {version!r}" for where, version in found.items()))
+    print("the versions differ: " + ", ".join(f"{where} has {version!r}" for where, version in found.items()))
     return 1
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Puts another Home Assistant into .venv, for a test: `minimum` (what hacs.json promises), `newest` or `pre-release`.
+# Installs another Home Assistant into .venv for a test: `minimum` (the minimum of hacs.json), `newest` or `pre-release`.
 #
-# The locked one comes back with: rm .venv/.setup-done && scripts/setup
+# To restore the locked version: rm .venv/.setup-done && scripts/setup
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 scripts/setup
@@ -21,7 +21,7 @@ case ${1-} in
   *) echo "usage: scripts/lib/use-home-assistant.sh minimum|newest|pre-release" >&2; exit 2 ;;
 esac
 
-# The test plugin is made for one version each; the resolver finds the pair.
+# Each version of the test plugin supports one version; the resolver finds the pair.
 .venv/bin/uv pip install "${options[@]}" --upgrade-package homeassistant --upgrade-package pytest-homeassistant-custom-component \
   "$requirement" pytest-homeassistant-custom-component
 # What its components pin: the packages of pyproject's group `home`, in this Home Assistant's versions.

@@ -165,7 +165,7 @@ async def test_a_restart_from_the_user_interface_brings_the_home_back(tmp_path: 
             with suppress(DevHomeError):
                 await client.call_service("homeassistant", "restart")
         assert process.stderr is not None
-        while b"runs again" not in (line := await asyncio.wait_for(process.stderr.readline(), READY_TIMEOUT)):
+        while b"is running again" not in (line := await asyncio.wait_for(process.stderr.readline(), READY_TIMEOUT)):
             assert line, "it ended instead"
         async with HomeClient(facts["url"], facts["token"]) as client:
             assert await client.state("light.kitchen_light") == "off"

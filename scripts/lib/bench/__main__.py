@@ -18,16 +18,20 @@ from .targets import TARGETS, chosen
 
 
 def main() -> int:
-    """Measure and print; 1 where it could not be measured."""
+    """Measure and print; returns 1 if that failed."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=about)
     what = parser.add_subparsers(dest="what", required=True)
-    small = what.add_parser("engine", help="the engine beside a bare client, in one process")
-    small.add_argument("--rounds", type=int, default=9, help="rounds whose median is taken (default: %(default)s)")
-    large = what.add_parser("gateway", help="the gateway beside a bare proxy, nginx and others, each in its own process")
-    large.add_argument("--rounds", type=int, default=3, help="rounds whose median is taken (default: %(default)s)")
-    large.add_argument("--seconds", type=float, default=2.0, help="seconds of each turn (default: %(default)s)")
+    small = what.add_parser("engine", help="the engine and a bare client, in one process")
+    small.add_argument(
+        "--rounds", type=int, default=9, help="number of rounds, of which the median is printed (default: %(default)s)"
+    )
+    large = what.add_parser("gateway", help="the gateway, a bare proxy, nginx and others, each in a separate process")
+    large.add_argument(
+        "--rounds", type=int, default=3, help="number of rounds, of which the median is printed (default: %(default)s)"
+    )
+    large.add_argument("--seconds", type=float, default=2.0, help="seconds of each measurement (default: %(default)s)")
     large.add_argument("--target", action="append", default=[], help=f"one of: {', '.join(kind.name for kind in TARGETS)}")
-    large.add_argument("--scenario", default="", metavar="WORDS", help="only those whose names hold these words")
+    large.add_argument("--scenario", default="", metavar="WORDS", help="only scenarios whose names contain these words")
     kept = what.add_parser("accounting", help="records, keys, budgets and reports with many of each")
     kept.add_argument("--rows", type=int, default=1_000_000, help="records in the database (default: %(default)s)")
     kept.add_argument("--keys", type=int, default=10_000, help="keys in the database (default: %(default)s)")
@@ -44,7 +48,7 @@ def main() -> int:
         return 0
     try:
         with ExitStack() as stack:
-            if os.geteuid() == 0:  # a network of its own: nothing that starts here is announced to the machine's
+            if os.geteuid() == 0:  # a separate network namespace, so that nothing is advertised on the machine's network
                 remove_leftovers()
                 stack.enter_context(stack.enter_context(loopback_host("bench")).namespace.entered())
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))

@@ -254,7 +254,7 @@ async def _admission(store: AccountingStore) -> Figure:
 
 
 async def _reports(store: AccountingStore, today: date) -> list[Figure]:
-    """What `/v1/usage` asks the ledger for."""
+    """The query of `/v1/usage`."""
     start = today - timedelta(days=DAYS - 1)
     found = []
     for what, since, group_by, own in (
@@ -270,7 +270,7 @@ async def _reports(store: AccountingStore, today: date) -> list[Figure]:
 
 
 async def _median(work: Callable[[], Awaitable[object]]) -> float:
-    """Seconds that it takes, of five times."""
+    """Seconds that it takes, over five repetitions."""
     times = []
     for _ in range(5):
         begun = time.perf_counter()

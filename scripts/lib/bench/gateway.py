@@ -79,7 +79,7 @@ class Result:
 
 
 async def measure(kinds: Sequence[type[Target]], folder: Path, *, rounds: int, seconds: float, only: str) -> Result:
-    """Start all, take turns, stop all."""
+    """Start all targets, measure them in turn, and stop them."""
     result = Result()
     scenarios = [scenario for scenario in SCENARIOS if only in scenario.name]
     context = get_context("spawn")

@@ -1,4 +1,4 @@
-"""Who stands between the clients and the model: nobody, plain proxies, other gateways, and ours."""
+"""What is between the clients and the model: nothing, plain proxies, other gateways, and this gateway."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ class Direct(Target):
 
 
 class Program(Target):
-    """One that is a program of its own."""
+    """A target that is a separate program."""
 
     needs = ""
     ready = "/v1/models"
@@ -265,7 +265,7 @@ class InHome(Target):
 
 
 class BareHome(InHome):
-    """A Home Assistant without the gateway: what its memory is measured against. Answers nothing."""
+    """A Home Assistant without the gateway, for comparing memory. Answers no requests."""
 
     name = "Home Assistant without it"
 
@@ -282,7 +282,7 @@ TARGETS: tuple[type[Target], ...] = (Direct, Bare, Nginx, InHome, Standalone, Li
 
 
 def chosen(names: Sequence[str]) -> list[type[Target]]:
-    """The targets of these names, all for none. Raises DevHomeError for a name that is none."""
+    """The targets with these names; all if there are none. Raises DevHomeError for an unknown name."""
     known = {target.name: target for target in TARGETS}
     for name in names:
         if name not in known:

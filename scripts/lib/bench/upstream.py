@@ -53,7 +53,7 @@ _PIECES = {
     counted: [_chunked(_chunk({"content": f"word{number} "}, None, counted=counted)) for number in range(TOKENS)]
     for counted in (False, True)
 }
-"""By whether the usage is asked for."""
+"""By whether usage is requested."""
 _STOP = {counted: _chunk({}, "stop", counted=counted) for counted in (False, True)}
 _COUNT = _event(_HEAD | {"choices": [], "usage": _USAGE})
 _DONE = b"data: [DONE]\n\n"

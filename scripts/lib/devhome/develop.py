@@ -1,4 +1,4 @@
-"""What scripts/develop runs: a furnished Home Assistant, and a demo provider for it to find, until Ctrl-C."""
+"""scripts/develop: runs a Home Assistant with demo entities, and a demo provider to discover, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ from .process import free_port, require_free_port
 from .provider import MODEL, DemoProvider
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""What means all addresses, and one of them that reaches this machine from itself."""
+"""The notations of all addresses, each with an address that reaches this machine from itself."""
 
 ASSIST_MODEL = "homeassistant/assist"
 GATEWAY_FILE = "gateway.json"
@@ -30,7 +30,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/develop",
         description="Starts a real Home Assistant with this checkout's integration, a few demo lights and an owner to log"
-        " in as, and beside it a demo provider for it to find. Ctrl-C stops both.",
+        " in as, and a demo provider to discover. Ctrl-C stops both.",
     )
     parser.add_argument("--port", type=port, default=8123, help="Home Assistant's port (default: %(default)s)")
     parser.add_argument(
@@ -38,28 +38,28 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=Path,
         default=REPOSITORY / ".develop" / "config",
         metavar="DIR",
-        help="the home's configuration folder, kept from run to run (default: .develop/config in the checkout)",
+        help="the configuration folder, which is kept (default: .develop/config in the checkout)",
     )
     parser.add_argument(
         "--host",
         help="the address that Home Assistant's web server listens on (default: 127.0.0.1; 0.0.0.0 for the whole network)",
     )
-    parser.add_argument("--no-demo", action="store_true", help="no demo provider")
+    parser.add_argument("--no-demo", action="store_true", help="start no demo provider")
     parser.add_argument(
         "--json",
         action="store_true",
-        help="when ready, print one line of JSON and nothing else: url, user, password, token, base_url, key, model,"
+        help="when ready, print only one line of JSON: url, user, password, token, base_url, key, model,"
         " demo_base_url, namespace",
     )
     parser.add_argument(
         "--isolated",
         action="store_true",
-        help="run all of it in a network namespace that only this machine reaches, so that nothing is announced on its"
+        help="run everything in a separate network namespace, so that nothing is advertised on this machine's"
         " network; needs root",
     )
     options = parser.parse_args(arguments)
     if options.isolated and options.host not in {None, *EVERY_ADDRESS}:
-        parser.error("--isolated chooses the address itself: leave out --host")
+        parser.error("--isolated chooses the address itself: omit --host")
     return options
 
 
@@ -71,14 +71,14 @@ def port(text: str) -> int:
 
 
 def main() -> int:
-    """Run until a signal comes; 0 then, 1 if something did not work."""
+    """Run until a signal arrives; returns 0, or 1 after an error."""
     options = parse(sys.argv[1:])
     try:
         if options.isolated:
             try:
                 require_root()
             except DevHomeError:
-                raise DevHomeError("--isolated makes a network namespace, which needs root: run it with sudo") from None
+                raise DevHomeError("--isolated creates a network namespace, which needs root: run it with sudo") from None
             remove_leftovers()
         with Lan("develop", opened=True) if options.isolated else nullcontext() as lan:
             return asyncio.run(develop(options, lan.host("home") if lan else None))
@@ -88,7 +88,7 @@ def main() -> int:
 
 
 async def develop(options: argparse.Namespace, host: Host | None) -> int:
-    """Start everything, say where it is, and stop everything on a signal."""
+    """Start everything, print the addresses, and stop everything on a signal."""
     home = make_home(options, host)
     provider = None if options.no_demo else make_provider(options, host)
     parts = [part for part in (provider, home) if part is not None]
@@ -96,7 +96,7 @@ async def develop(options: argparse.Namespace, host: Host | None) -> int:
 
     def on_signal() -> None:
         if stop.is_set():
-            say("killing both")
+            say("killing Home Assistant and the provider")
             for part in parts:
                 part.process.kill()
         stop.set()
@@ -105,7 +105,7 @@ async def develop(options: argparse.Namespace, host: Host | None) -> int:
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     try:
         if await until_stopped(stop, start(home, provider)):
-            # Announced only where others could reach it.
+            # Advertised only if others can reach it.
             gateway = await share(home, advertise=host is not None or options.host in EVERY_ADDRESS)
             if options.json:
                 print(json.dumps(facts(home, gateway, provider, host)), flush=True)
@@ -152,7 +152,7 @@ async def share(home: Home, *, advertise: bool) -> Gateway:
 
 
 async def watch(home: Home, provider: DemoProvider | None) -> None:
-    """Start Home Assistant again whenever it was asked to restart. Raises DevHomeError if one of both ends by itself."""
+    """Start Home Assistant again after a requested restart. Raises DevHomeError if Home Assistant or the provider ends."""
     while True:
         waits = {part.process: asyncio.create_task(part.process.wait()) for part in (home, provider) if part is not None}
         try:
@@ -163,9 +163,9 @@ async def watch(home: Home, provider: DemoProvider | None) -> None:
         ended = next(process for process, task in waits.items() if task.done() and not task.cancelled())
         if ended is not home.process or ended.returncode != RESTART_CODE:
             raise ended.failure(f"ended by itself with status {ended.returncode}")
-        say("Home Assistant was asked to restart")
+        say("restarting Home Assistant")
         await home.start()
-        say("Home Assistant runs again")
+        say("Home Assistant is running again")
 
 
 async def until_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
@@ -237,7 +237,7 @@ def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None) ->
 
 
 def say(text: str) -> None:
-    """What happens, for whoever watches; standard output is for what was asked for."""
+    """Print progress to stderr; stdout is for results."""
     print(f"develop: {text}", file=sys.stderr, flush=True)
 
 

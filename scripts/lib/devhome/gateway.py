@@ -41,23 +41,23 @@ async def kept_gateway(client: HomeClient, file: Path, *, advertise: bool) -> Ga
 
 
 def kept_key(file: Path) -> str:
-    """The key in the file, or an empty text where there is none."""
+    """The key in the file; empty if there is none."""
     return str(json.loads(file.read_text(encoding="utf-8"))["key"]) if file.exists() else ""
 
 
 async def is_taken(gateway: Gateway) -> bool:
-    """Whether the gateway takes the key."""
+    """Whether the gateway accepts the key."""
     headers = {"Authorization": f"Bearer {gateway.key}"}
     async with aiohttp.ClientSession() as session, session.get(f"{gateway.base_url}/models", headers=headers) as response:
         return response.status == 200
 
 
 async def add_gateway(client: HomeClient, *, name: str = "Demo home AI", **settings: Any) -> Gateway:
-    """Add the gateway; `settings` are fields of its form. Raises DevHomeError where there is one already."""
+    """Add the gateway; `settings` are fields of its form. Raises DevHomeError if there is already one."""
     step = await client.start_flow(DOMAIN)
     if step["step_id"] != "add":
         await client.rest("DELETE", f"/api/config/config_entries/flow/{step['flow_id']}")
-        raise DevHomeError(f"{client.url} has a gateway already")
+        raise DevHomeError(f"{client.url} already has a gateway")
     flow = step["flow_id"]
     await client.continue_flow(flow, {"next_step_id": "gateway"})
     shown = expect(await client.continue_flow(flow, {"name": name, **settings}), "gateway_key")["description_placeholders"]
@@ -78,7 +78,7 @@ async def add_backend(
 
 
 def expect(step: Json, step_id: str | None) -> Json:
-    """The step, if it is the form of that name, or, for None, the end. Raises DevHomeError with what it is instead."""
+    """The step, if it is the form with this name, or for None the end of the flow. Raises DevHomeError for any other step."""
     if step["type"] == "create_entry" if step_id is None else step.get("step_id") == step_id and not step.get("errors"):
         return step
     raise DevHomeError(f"expected {step_id or 'the end of the flow'}, but it is {step}")

@@ -15,10 +15,10 @@ from .process import ManagedProcess
 # The first start compiles every module that it loads, on a small machine next to others.
 START_TIMEOUT = 180.0
 RESTART_CODE = 100
-"""What Home Assistant ends with when it was asked to restart: whoever started it is to do so again."""
+"""Home Assistant's exit code after a requested restart: its parent process must start it again."""
 
 HARMLESS = (
-    "has not been tested by Home Assistant",  # said of every custom integration
+    "has not been tested by Home Assistant",  # logged for each custom integration
     "zlib_ng and isal are not available",  # faster compression, which only Home Assistant's container brings
 )
 
@@ -38,7 +38,7 @@ class Home:
     def __init__(
         self, folder: Path, *, port: int = 8123, listen: Sequence[str] = (), address: str = "127.0.0.1", host: Host | None = None
     ) -> None:
-        """`listen`: the addresses to take requests on, all if empty; `address`: the one that requests here are sent to.
+        """`listen`: the addresses to listen on, all if empty; `address`: the one that requests here are sent to.
 
         With a `host`, it runs there, and `address` is that host's.
         """
@@ -110,7 +110,7 @@ class Home:
             registry = {entry["entity_id"]: entry for entry in await home.call("config/entity_registry/list")}
             for room, entity_ids in ROOMS.items():
                 for entity_id in entity_ids:
-                    # A folder may have a configuration of its own, without these.
+                    # A folder may have another configuration without these.
                     if (entry := registry.get(entity_id)) is not None and entry["area_id"] is None and room in areas:
                         await home.call("config/entity_registry/update", entity_id=entity_id, area_id=areas[room])
                     if entity_id in states and states[entity_id]["state"] == "unknown":

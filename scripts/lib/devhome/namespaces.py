@@ -34,12 +34,12 @@ LABEL = re.compile(r"[a-z0-9]+")
 
 # ip(8) gives a process a network but no host name, and two hosts that announce their addresses under the same name are one.
 RENAMED = ("unshare", "--uts", "sh", "-c", 'echo "$0" >/proc/sys/kernel/hostname; exec "$@"')
-# Addresses are usable at once: there is nobody here to collide with, and the wait would be a second per host.
+# Without duplicate address detection, which would take a second per host; there are no other hosts.
 NO_ADDRESS_DETECTION = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad"
 
 
 def ip(*arguments: str) -> str:
-    """Run ip(8) and return what it prints. Raises DevHomeError with its complaint."""
+    """Run ip(8) and return its output. Raises DevHomeError with its error message."""
     result = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         raise DevHomeError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
@@ -58,7 +58,7 @@ def configure(namespace: str, *lines: str) -> None:
 def require_root() -> None:
     """Raise DevHomeError unless this process may make network namespaces."""
     if os.geteuid() != 0:
-        raise DevHomeError("a network namespace can only be made by root")
+        raise DevHomeError("creating a network namespace needs root")
 
 
 class Namespace:
@@ -83,7 +83,7 @@ class Namespace:
         return ["ip", "netns", "exec", self.name, *command]
 
     def run(self, *command: str) -> str:
-        """Run a short command in here and return what it prints."""
+        """Run a short command in the namespace and return its output."""
         result = subprocess.run(self.command(*command), capture_output=True, text=True, check=False)
         if result.returncode:
             raise DevHomeError(f"{' '.join(command)} in {self.name}: {result.stderr.strip()}")
@@ -150,7 +150,7 @@ class Lan:
         self.close()
 
     def host(self, name: str) -> Host:
-        """The host of this name, lower-case letters and digits; connected when it is first asked for."""
+        """The host of this name, lower-case letters and digits; connected with the first access."""
         if (known := self._hosts.get(name)) is not None:
             return known
         index = len(self._hosts) + 2

@@ -42,7 +42,7 @@ async def log_in(url: str, folder: Path) -> Login:
     async with aiohttp.ClientSession(timeout=timeout) as session:
         if await has_owner(session, url):
             if known is None:
-                raise DevHomeError(f"{folder} belongs to somebody: {FILE} is not there. Take another folder")
+                raise DevHomeError(f"{folder} is the folder of another Home Assistant: it has no {FILE}. Choose another folder")
             if await accepted(session, url, known.token):
                 return known
             login = await renewed(session, url, known)

@@ -21,13 +21,13 @@ POLL_INTERVAL = 0.05
 
 
 class ManagedProcess:
-    """A child process in a session of its own, so that Ctrl-C in the terminal reaches only its maker.
+    """A child process in a separate session, so that Ctrl-C in the terminal reaches only the parent.
 
     Not tied to an event loop: it may be started in one and stopped in another.
     """
 
     def __init__(self, name: str, command: Sequence[str], log: Path, *, host: Host | None = None) -> None:
-        """`name` is for messages. With a `host`, the program runs there; `log` takes both of its output streams."""
+        """`name` is for messages. With a `host`, the program runs there; both output streams are written to `log`."""
         self.name = name
         self.log = log.resolve()
         self._command = [*command] if host is None else host.command(*command)
@@ -82,12 +82,12 @@ class ManagedProcess:
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def failure(self, what: str) -> DevHomeError:
-        """An error that says what went wrong and shows the end of the log."""
+        """An error with the reason and the end of the log."""
         tail = "".join(f"  {line}\n" for line in self.output().splitlines()[-30:]) or "  (nothing)\n"
         return DevHomeError(f"{self.name} {what}. The end of {self.log}:\n{tail}".rstrip())
 
     async def until(self, ready: Callable[[], Awaitable[bool]], timeout: float) -> None:
-        """Wait until `ready` answers true. Raises DevHomeError if it takes longer than `timeout` s or the program ends."""
+        """Wait until `ready` returns true. Raises DevHomeError if it takes longer than `timeout` s or the program ends."""
         give_up = time.monotonic() + timeout
         while not await ready():
             if not self.running:
@@ -125,7 +125,7 @@ class ManagedProcess:
 
 def child_environment() -> dict[str, str]:
     """This process's environment without what is meant for its own Python alone."""
-    # Without compiled modules kept on disk, every start of Home Assistant takes twice as long.
+    # Without a cache of compiled modules, Home Assistant takes twice as long to start.
     return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}}
 
 

@@ -25,7 +25,7 @@ class DemoProvider:
         host: Host | None = None,
         id_file: Path | None = None,
     ) -> None:
-        """`log` takes its output. `name` is what it is advertised as. With a `key`, requests need it.
+        """Output is written to `log`. `name` is the advertised name. With a `key`, requests need it.
 
         `id_file` says who it is: another provider's makes this that provider, elsewhere.
         """
@@ -36,7 +36,7 @@ class DemoProvider:
         self.base_url = f"http://{address}:{port}/v1"
         # Home Assistant reaches it at the address of its announcement, so it listens on all.
         command = [str(COMMAND), "serve", "--demo", "--name", name, "--host", "0.0.0.0", "--port", str(port)]
-        # Several may run on one machine, each as somebody of its own, and the same one again after a restart.
+        # Several may run on one machine, each with its own id, which a restart does not change.
         self.id_file = id_file or log.resolve().with_suffix(".id")
         command += ["--id-file", str(self.id_file)]
         if key is not None:
