@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+import gc
 import socket
 from types import MappingProxyType
 from typing import Any, override
@@ -23,6 +24,7 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.engine import Engine
 from custom_components.zeroconf_ai.core.routing.policy import Policy, Strategy
+from custom_components.zeroconf_ai.core.server.garbage_collection import THRESHOLD
 from custom_components.zeroconf_ai.data import DATA, gateway_entry
 from custom_components.zeroconf_ai.gateway.runtime import gateway_runtime
 from custom_components.zeroconf_ai.gateway.separate_port import OWN_PORT_CLOSED
@@ -90,7 +92,9 @@ async def test_runtime_attaches_accounting_and_detaches_it(hass: HomeAssistant, 
     assert engine.policy.strategy is Strategy.COST
     assert list(engine.policy.virtual_models) == ["quick"]
     assert {model.id for _, model in engine.models()} == {"homeassistant/assist", "test-model"}
+    assert gc.get_threshold()[0] == THRESHOLD
     assert await hass.config_entries.async_unload(entry.entry_id)
+    assert gc.get_threshold()[0] < THRESHOLD
     assert gateway_runtime(hass) is None
     assert given(engine) == (None, None, [])
     assert engine.recorder is None

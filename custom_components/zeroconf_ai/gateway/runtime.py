@@ -51,6 +51,7 @@ from ..core.routing.policy import Policy
 from ..core.routing.pool.concurrency import QUEUE_LENGTH
 from ..core.server.access.cors import Origins
 from ..core.server.access.guard import PRIVATE_NETWORKS, Guard
+from ..core.server.garbage_collection import raise_threshold
 from ..core.server.gateway import DRAIN_SECONDS, Gateway
 from ..core.server.metrics import Metrics
 from ..data import DATA, gateway_entry
@@ -139,6 +140,7 @@ class GatewayRuntime:
 
     async def start(self) -> None:
         """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
+        self._stack.callback(raise_threshold())
         self._stack.callback(self.metrics.close)
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.store)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from zeroconf_ai.cli import process
+from zeroconf_ai.server.garbage_collection import THRESHOLD
 
 from ...support.command import line_of, started
 
@@ -28,7 +29,7 @@ def test_serve_once_ready_collects_none_of_the_heap_of_its_start_up_again(tmp_pa
         served.terminate()
         frozen, threshold = line_of(served).split()
         assert int(frozen) > 20_000
-        assert int(threshold) == process.THRESHOLDS[0] > gc.get_threshold()[0]
+        assert int(threshold) == THRESHOLD > gc.get_threshold()[0]
         assert served.wait(20) == 0
 
 

@@ -5,12 +5,7 @@ from collections.abc import Callable, Coroutine
 import gc
 from typing import Any
 
-THRESHOLDS = (20_000, 10, 10)
-"""New containers after which the youngest generation is collected, and collections of a generation before the next is too.
-
-With Python's 2,000, containers of requests in flight reach the oldest generation while they are still in use, which then is
-collected time and again.
-"""
+from ..server.garbage_collection import raise_threshold
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -26,7 +21,7 @@ def freeze_heap() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    raise_threshold()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
