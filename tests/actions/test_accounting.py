@@ -39,7 +39,7 @@ async def refused(hass: HomeAssistant, action: str, /, **data: Any) -> str | Non
     return raised.value.translation_key
 
 
-async def test_usage_is_told_by_what_one_likes(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_export_usage_groups_by_each_criterion(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
     await spend(hass, entry, 0.25, key_id=key.id, model="=cmd")
     await spend(hass, entry, 0.5)
@@ -57,7 +57,9 @@ async def test_usage_is_told_by_what_one_likes(hass: HomeAssistant, entry: MockC
     assert len(nothing["csv"].splitlines()) == 1
 
 
-async def test_usage_goes_into_a_file_of_an_allowed_folder(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:
+async def test_export_usage_writes_a_file_in_an_allowed_folder(
+    hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path
+) -> None:
     await spend(hass, entry, 0.5)
     (tmp_path / "www").mkdir()
     hass.config.allowlist_external_dirs = {str(tmp_path / "www")}
@@ -78,7 +80,7 @@ async def test_usage_goes_into_a_file_of_an_allowed_folder(hass: HomeAssistant, 
         await do(hass, "export_usage", file="www/taken.csv")
 
 
-async def test_an_answer_is_no_longer_than_anybody_reads(
+async def test_export_usage_response_has_a_maximum_of_rows(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.actions.accounting.MOST_ROWS", 1)
@@ -90,7 +92,9 @@ async def test_an_answer_is_no_longer_than_anybody_reads(
     assert raised.value.translation_key == "too_many_rows"
 
 
-async def test_a_budget_is_made_changed_and_reset(hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser) -> None:
+async def test_budget_action_creates_changes_and_resets(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser
+) -> None:
     budgets = runtime_of(entry).store.budgets
     await do(hass, "set_budget", scope="household", amount=5)
     await do(hass, "set_budget", scope="key", subject="first key", amount=1, period="week", action="free_only", thresholds=[50])
@@ -113,7 +117,7 @@ async def test_a_budget_is_made_changed_and_reset(hass: HomeAssistant, entry: Mo
     assert (act.act, act.actor, act.subject) == ("budget.reset", hass_admin_user.id, "household:month")
 
 
-async def test_what_is_wrong_with_a_budget_is_said(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_budget_action_with_invalid_data_reports_the_error(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await runtime_of(entry).store.keys.create("First key")
     assert await refused(hass, "set_budget", scope="household", subject="me", amount=1) == "household_needs_no_name"
     assert await refused(hass, "set_budget", scope="key", amount=1) == "name_needed"
@@ -125,7 +129,7 @@ async def test_what_is_wrong_with_a_budget_is_said(hass: HomeAssistant, entry: M
             await do(hass, "set_budget", scope="household", **wrong)
 
 
-async def test_a_key_is_forgotten(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_forget_action_deletes_the_data_of_a_key(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     store, key = runtime_of(entry).store, only_key(entry)
     await do(hass, "set_budget", scope="key", subject="First key", amount=1)
     await spend(hass, entry, 0.5, key_id=key.id)
@@ -139,7 +143,7 @@ async def test_a_key_is_forgotten(hass: HomeAssistant, entry: MockConfigEntry) -
     await do(hass, "forget", key=key.id)  # again, by its id: what came in since
 
 
-async def test_a_user_is_forgotten_with_their_keys(
+async def test_forget_action_deletes_the_data_of_a_user_and_the_keys(
     hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: MockUser
 ) -> None:
     store = runtime_of(entry).store
@@ -154,7 +158,7 @@ async def test_a_user_is_forgotten_with_their_keys(
             await do(hass, "forget", **wrong)
 
 
-async def test_they_are_for_administrators_and_a_running_gateway(
+async def test_accounting_actions_need_an_administrator_and_a_gateway(
     hass: HomeAssistant, entry: MockConfigEntry, hass_read_only_user: MockUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: dict[str, dict[str, Any]] = {

@@ -30,7 +30,7 @@ async def call(hass: HomeAssistant, action: str) -> dict[str, Any]:
     return answer
 
 
-async def test_chat_answers_with_all_that_is_known_of_the_answer(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_chat_action_response_contains_all_fields(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     answer = await ask(
         hass, prompt="Is it warm?", system_prompt="Be brief.", temperature=0.5, max_tokens=20, extra={"seed": 1, "stream": True}
@@ -62,7 +62,7 @@ async def test_chat_answers_with_all_that_is_known_of_the_answer(hass: HomeAssis
     ]
 
 
-async def test_chat_takes_a_whole_conversation(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_chat_action_accepts_a_conversation(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."}]
     await ask(hass, messages=messages, prompt="Three?")
@@ -72,7 +72,7 @@ async def test_chat_takes_a_whole_conversation(hass: HomeAssistant, provider: Fa
     assert provider.requests[1]["messages"] == messages
 
 
-async def test_chat_leaves_thoughts_out_and_hands_tool_calls_on(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_chat_action_omits_reasoning_and_returns_tool_calls(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("<think>Hm, ", "well.</think>", "\nIt is warm.")]
     assert (await ask(hass))["text"] == "It is warm."
@@ -96,7 +96,7 @@ async def test_chat_leaves_thoughts_out_and_hands_tool_calls_on(hass: HomeAssist
         'Here it is: {"room": "kitchen", "degrees": null}. Anything else?',
     ],
 )
-async def test_chat_gives_the_data_that_a_schema_asks_for(hass: HomeAssistant, provider: FakeProvider, said: str) -> None:
+async def test_chat_action_with_a_schema_returns_data(hass: HomeAssistant, provider: FakeProvider, said: str) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text(said)]
     answer = await ask(hass, json_schema=SCHEMA)
@@ -107,7 +107,9 @@ async def test_chat_gives_the_data_that_a_schema_asks_for(hass: HomeAssistant, p
     }
 
 
-async def test_a_server_that_knows_no_response_format_is_asked_in_words(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_chat_action_for_a_server_without_response_format_sends_instructions(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [
         refuse(400, "response_format is not supported", param="response_format"),
@@ -120,7 +122,9 @@ async def test_a_server_that_knows_no_response_format_is_asked_in_words(hass: Ho
 
 
 @pytest.mark.parametrize("said", ["I do not know.", '{"room": 7, "degrees": 1}', '{"degrees": 1}'])
-async def test_data_that_does_not_fit_is_an_error(hass: HomeAssistant, provider: FakeProvider, said: str) -> None:
+async def test_chat_action_data_that_violates_the_schema_is_an_error(
+    hass: HomeAssistant, provider: FakeProvider, said: str
+) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text(said)]
     with pytest.raises(HomeAssistantError) as caught:
@@ -144,7 +148,7 @@ async def test_data_that_does_not_fit_is_an_error(hass: HomeAssistant, provider:
         ({}, [refuse(500, "broken")], HomeAssistantError, "all_failed"),
     ],
 )
-async def test_each_failure_has_its_own_words(
+async def test_chat_action_failure_of_each_kind_has_its_message(
     hass: HomeAssistant,
     provider: FakeProvider,
     data: dict[str, Any],
@@ -160,7 +164,7 @@ async def test_each_failure_has_its_own_words(
     assert "{" not in str(caught.value)  # every placeholder of the text is filled
 
 
-async def test_without_a_provider_the_log_says_what_to_do(
+async def test_chat_action_without_a_provider_logs_a_solution(
     hass: HomeAssistant, quiet_network: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await async_setup_component(hass, "homeassistant", {})
@@ -175,12 +179,12 @@ async def test_without_a_provider_the_log_says_what_to_do(
     "data",
     [{}, {"system_prompt": "only"}, {"prompt": "a", "temperature": 2.1}, {"prompt": "a", "what": 1}, {"messages": ["text"]}],
 )
-def test_chat_refuses_what_makes_no_sense(data: dict[str, Any]) -> None:
+def test_chat_action_with_invalid_fields_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(vol.Invalid):
         CHAT_SCHEMA(data)
 
 
-async def test_chat_fails_over_and_says_so(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_chat_action_after_a_failover_reports_the_attempts(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:
         other = await set_up(hass, make_entry(second, title="The other one", subentries=[]))
@@ -223,13 +227,13 @@ async def test_list_providers(hass: HomeAssistant, provider: FakeProvider) -> No
     assert "secret" not in json.dumps(answer)
 
 
-async def test_a_provider_that_was_typed_in_is_recognised_by_its_address(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_list_providers_entered_provider_is_matched_by_address(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, provider_id=None))
     announce(hass, record_of(provider))
     assert (await call(hass, "list_providers"))["discovered"] == []
 
 
-async def test_a_provider_without_status_has_no_load_but_our_own(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_list_providers_without_status_reports_our_load(hass: HomeAssistant, provider: FakeProvider) -> None:
     await provider.stop()
     await set_up(hass, make_entry(provider))
     known = (await call(hass, "list_providers"))["providers"][0]
@@ -239,7 +243,7 @@ async def test_a_provider_without_status_has_no_load_but_our_own(hass: HomeAssis
     assert known["load"] == {"active": 0, "queue_depth": None, "capacity": None, "estimated_wait_seconds": None}
 
 
-async def test_scan_listens_and_says_what_is_set_up(
+async def test_scan_action_returns_providers_and_whether_they_are_set_up(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.discovery.QUIET_SECONDS", 0.05)
@@ -258,7 +262,7 @@ async def test_scan_listens_and_says_what_is_set_up(
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def test_the_actions_outlive_the_entry(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_actions_remain_after_the_entry_is_unloaded(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(ServiceValidationError) as caught:

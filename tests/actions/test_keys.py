@@ -40,7 +40,7 @@ async def do(hass: HomeAssistant, action: str, context: Context | None = None, /
     await hass.services.async_call(DOMAIN, action, data, blocking=True, context=context)
 
 
-async def test_a_new_key_is_told_once_and_works(
+async def test_key_action_created_key_is_returned_once_and_works(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, hass_admin_user: MockUser
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))
@@ -81,7 +81,7 @@ async def test_a_new_key_is_told_once_and_works(
 
 
 @pytest.mark.parametrize("by", ["key_id", "name"])
-async def test_a_revoked_key_is_not_known_any_more(hass: HomeAssistant, entry: MockConfigEntry, by: str) -> None:
+async def test_key_action_revoked_key_is_invalid(hass: HomeAssistant, entry: MockConfigEntry, by: str) -> None:
     made = await call(hass, "create_key", name="Laptop")
     await do(hass, "revoke_key", key_id=made[by])
     with pytest.raises(AuthenticationError):
@@ -91,7 +91,9 @@ async def test_a_revoked_key_is_not_known_any_more(hass: HomeAssistant, entry: M
     assert caught.value.translation_key == "unknown_key"
 
 
-async def test_a_rotated_key_has_a_new_secret_and_the_former_for_a_while(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_key_action_rotated_key_accepts_both_secrets_during_the_overlap(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
     keys = runtime_of(entry).store.keys
     rotated = await call(hass, "rotate_key", key_id="First key", overlap={"minutes": 5})
     assert keys.verify(rotated["key"]).id == keys.verify(KEY).id == rotated["key_id"]
@@ -103,7 +105,7 @@ async def test_a_rotated_key_has_a_new_secret_and_the_former_for_a_while(hass: H
             keys.verify(former)
 
 
-async def test_a_name_that_two_keys_have_names_neither(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_key_action_with_an_ambiguous_name_is_refused(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await call(hass, "create_key", name="Laptop")
     await call(hass, "create_key", name="Laptop")
     with pytest.raises(ServiceValidationError) as caught:
@@ -112,16 +114,14 @@ async def test_a_name_that_two_keys_have_names_neither(hass: HomeAssistant, entr
     assert len(runtime_of(entry).store.keys) == 3
 
 
-async def test_a_key_of_an_unknown_user_is_not_made(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_key_action_for_an_unknown_user_is_refused(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     with pytest.raises(ServiceValidationError) as caught:
         await call(hass, "create_key", name="Laptop", user_id="nobody")
     assert caught.value.translation_key == "unknown_user"
     assert len(runtime_of(entry).store.keys) == 1
 
 
-async def test_a_name_stands_for_models_at_once_and_no_more_when_it_is_removed(
-    hass: HomeAssistant, entry: MockConfigEntry
-) -> None:
+async def test_alias_action_applies_immediately_and_can_be_removed(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     engine, runtime = hass.data[DATA].engine, entry.runtime_data
     await do(hass, "set_model_alias", name="smart", targets=["big-model", "auto"], strategy="latency")
     await hass.async_block_till_done()
@@ -149,7 +149,7 @@ async def test_a_name_stands_for_models_at_once_and_no_more_when_it_is_removed(
         ("set_model_alias", {"name": "x", "targets": ["y"]}, False),
     ],
 )
-async def test_only_administrators_may(
+async def test_key_actions_need_an_administrator(
     hass: HomeAssistant, entry: MockConfigEntry, hass_read_only_user: MockUser, action: str, data: dict[str, Any], answers: bool
 ) -> None:
     with pytest.raises(Unauthorized):
@@ -171,7 +171,7 @@ async def test_only_administrators_may(
         ("set_model_alias", {"name": "x", "targets": ["y"], "strategy": "luck"}),
     ],
 )
-async def test_what_cannot_be_meant_is_refused(
+async def test_key_actions_with_invalid_data_are_refused(
     hass: HomeAssistant, entry: MockConfigEntry, action: str, data: dict[str, Any]
 ) -> None:
     with pytest.raises(vol.Invalid):

@@ -142,7 +142,7 @@ async def test_detach_the_older_one_leaves_the_newer_one_attached(engine: Engine
     assert engine.admission_control is newer
 
 
-async def test_detach_while_a_request_runs_settles_it_with_what_admitted_it(engine: Engine) -> None:
+async def test_detach_during_a_request_reconciles_it_with_its_admission_control(engine: Engine) -> None:
     go_on = asyncio.Event()
     written: list[tuple[str, str]] = []
     await engine.checker.check(engine.add(StubBackend("one", [delta("Hel"), go_on, delta("lo"), STOP, USAGE])))
@@ -161,7 +161,7 @@ async def test_detach_while_a_request_runs_settles_it_with_what_admitted_it(engi
     assert written == [("next", "a")]
 
 
-async def test_detach_while_a_request_runs_gives_its_reservation_back(engine: Engine, tmp_path: Path) -> None:
+async def test_detach_during_a_request_releases_its_reservation(engine: Engine, tmp_path: Path) -> None:
     go_on = asyncio.Event()
     cloud = StubBackend("cloud", [delta("Hel"), go_on, delta("lo"), STOP, USAGE], models=[PRICED], cost=Cost.METERED)
     await engine.checker.check(engine.add(cloud), models=True)

@@ -78,7 +78,7 @@ def issue(hass: HomeAssistant) -> ir.IssueEntry | None:
     return ir.async_get(hass).async_get_issue(DOMAIN, ISSUE)
 
 
-async def test_each_threshold_is_told_once(hass: HomeAssistant, hook: Hook) -> None:
+async def test_alert_of_each_threshold_is_sent_once(hass: HomeAssistant, hook: Hook) -> None:
     sent: list[ServiceCall] = async_mock_service(hass, "notify", "send_message")
     phone: list[ServiceCall] = async_mock_service(hass, "notify", "mobile_app_phone")
     entry = await with_alerts(
@@ -103,21 +103,21 @@ async def test_each_threshold_is_told_once(hass: HomeAssistant, hook: Hook) -> N
     assert (len(sent), len(hook.got)) == (2, 2)  # nor after a restart
 
 
-async def test_of_thresholds_that_are_reached_at_once_the_highest_is_told(hass: HomeAssistant, hook: Hook) -> None:
+async def test_alert_of_several_thresholds_is_sent_for_the_highest(hass: HomeAssistant, hook: Hook) -> None:
     entry = await with_alerts(hass, webhook_url=hook.url)
     await spend(hass, entry, 3.0)
     await done(hass)
     assert [facts["threshold"] for facts in hook.got] == [100]
 
 
-async def test_low_thresholds_are_not_told(hass: HomeAssistant, hook: Hook) -> None:
+async def test_alert_below_the_minimum_threshold_is_not_sent(hass: HomeAssistant, hook: Hook) -> None:
     entry = await with_alerts(hass, webhook_url=hook.url, alert_from=100)
     await spend(hass, entry, 0.9)
     await done(hass)
     assert hook.got == []
 
 
-async def test_an_alert_that_fails_is_logged_and_stops_no_other(
+async def test_alert_failure_is_logged_and_does_not_affect_others(
     hass: HomeAssistant, hook: Hook, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(_: ServiceCall) -> None:
@@ -145,7 +145,7 @@ async def test_an_alert_that_fails_is_logged_and_stops_no_other(
     assert "secret" not in caplog.text
 
 
-def test_only_addresses_at_home_are_posted_to_without_tls() -> None:
+def test_alert_webhook_without_tls_must_be_local() -> None:
     for good in (
         "https://hooks.example.net/x",
         "http://192.168.1.5:8080/",
@@ -158,7 +158,7 @@ def test_only_addresses_at_home_are_posted_to_without_tls() -> None:
         assert not is_webhook(wrong)
 
 
-async def test_a_spent_budget_is_a_repair_until_it_renews(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+async def test_budget_exhausted_is_a_repair_until_it_renews(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
     await hass.config.async_set_time_zone("Europe/Berlin")
     freezer.move_to("2026-10-31T20:00:00+00:00")
     entry = await set_up(hass, gateway_with())
@@ -200,7 +200,7 @@ async def choose(repairs: RepairsFlowManager, step: str) -> Any:
     return await repairs.async_configure(result["flow_id"], {"next_step_id": step})
 
 
-async def test_the_owner_gives_more(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
+async def test_budget_repair_raises_the_budget(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
     entry = await exceed(hass)
     result = await choose(repairs, "more")
     result = await repairs.async_configure(result["flow_id"], {"amount": 2})
@@ -215,7 +215,7 @@ async def test_the_owner_gives_more(hass: HomeAssistant, repairs: RepairsFlowMan
     assert issue(hass) is not None
 
 
-async def test_the_owner_begins_anew(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
+async def test_budget_repair_resets_the_budget(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
     entry = await exceed(hass)
     result = await choose(repairs, "reset")
     await done(hass)
@@ -223,7 +223,7 @@ async def test_the_owner_begins_anew(hass: HomeAssistant, repairs: RepairsFlowMa
     assert runtime_of(entry).store.budgets.state("household:month").spent == 0
 
 
-async def test_the_owner_waits(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
+async def test_budget_repair_waits_until_it_renews(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
     entry = await exceed(hass)
     result = await choose(repairs, "wait")
     assert result["reason"] == "waiting"
@@ -234,7 +234,7 @@ async def test_the_owner_waits(hass: HomeAssistant, repairs: RepairsFlowManager)
     assert found.dismissed_version is not None
 
 
-async def test_what_cannot_be_mended_is_said(
+async def test_budget_repair_failure_is_reported(
     hass: HomeAssistant, repairs: RepairsFlowManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await exceed(hass)
@@ -256,7 +256,7 @@ async def test_what_cannot_be_mended_is_said(
     assert (await repairs.async_configure(opened["flow_id"], {"next_step_id": "reset"}))["reason"] == "gone"
 
 
-async def test_nothing_stays_behind(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
+async def test_budget_repair_is_removed_with_the_gateway(hass: HomeAssistant, repairs: RepairsFlowManager) -> None:
     entry = await exceed(hass)
     await runtime_of(entry).store.budgets.set(Scope.KEY, only_key(entry).id, 0, Period.DAY)
     await done(hass)

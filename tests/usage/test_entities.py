@@ -64,7 +64,7 @@ async def midnight(hass: HomeAssistant, freezer: FrozenDateTimeFactory, local: s
     await hass.async_block_till_done()
 
 
-async def test_what_a_request_costs_is_shown_where_it_belongs(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_usage_cost_of_a_request_is_shown_by_its_trackers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
     assert values(hass, "test_gateway", "cost_today", "requests", "budget_left") == [STATE_UNKNOWN, "0", STATE_UNKNOWN]
     await spend(hass, entry, 0.25, key_id=key.id, backend_id=backend_of(entry))
@@ -84,7 +84,7 @@ async def test_what_a_request_costs_is_shown_where_it_belongs(hass: HomeAssistan
     assert state_of(hass, "sensor.box_cost_total").attributes.get("last_reset") is None
 
 
-async def test_figures_are_the_same_after_a_restart(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_usage_figures_are_the_same_after_a_restart(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
     await spend(hass, entry, 0.25, key_id=key.id, backend_id=backend_of(entry))
     await settle(hass)
@@ -106,7 +106,7 @@ async def test_figures_are_the_same_after_a_restart(hass: HomeAssistant, entry: 
     assert set(seen) <= {"0.25", "unavailable"}
 
 
-async def test_a_day_and_a_month_end_by_the_clock_of_the_home(
+async def test_usage_periods_end_in_home_assistants_time_zone(
     hass: HomeAssistant, provider: FakeProvider, freezer: FrozenDateTimeFactory
 ) -> None:
     await hass.config.async_set_time_zone("Europe/Berlin")
@@ -127,14 +127,14 @@ async def test_a_day_and_a_month_end_by_the_clock_of_the_home(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_another_time_zone_applies_at_once(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_usage_time_zone_change_applies_immediately(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.config.async_update(time_zone="Asia/Tokyo")
     await hass.async_block_till_done()
     store = runtime_of(entry).store
     assert str(store.totals.zone) == str(store.budgets.zone) == "Asia/Tokyo"
 
 
-async def test_keys_come_are_renamed_and_go(
+async def test_key_devices_are_added_renamed_and_removed(
     hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry, entity_registry: er.EntityRegistry
 ) -> None:
     keys, budgets = runtime_of(entry).store.keys, runtime_of(entry).store.budgets
@@ -158,7 +158,7 @@ async def test_keys_come_are_renamed_and_go(
     assert budgets.of(Scope.KEY, key.id) == ()
 
 
-async def test_a_key_that_was_revoked_elsewhere_has_no_device_after_a_restart(
+async def test_key_revoked_elsewhere_has_no_device_after_a_restart(
     hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     gone = device_registry.async_get_or_create(config_entry_id=entry.entry_id, identifiers={(DOMAIN, "key_gone")})
@@ -167,7 +167,7 @@ async def test_a_key_that_was_revoked_elsewhere_has_no_device_after_a_restart(
     assert device_registry.async_get_device_by_identifier(key_of(entry), entry.entry_id) is not None
 
 
-async def test_no_more_keys_have_a_device_than_home_assistant_can_bear(
+async def test_key_devices_have_a_maximum_number(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trackers, "MAX_KEY_DEVICES", 1)
@@ -179,7 +179,7 @@ async def test_no_more_keys_have_a_device_than_home_assistant_can_bear(
     assert value(hass, "sensor.laptop_requests") == "0"
 
 
-async def test_a_budget_is_set_warned_of_exceeded_and_removed(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_budget_entities_show_warning_exceeded_and_removal(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key, budgets = only_key(entry), runtime_of(entry).store.budgets
     number = f"number.{KEY_DEVICE}_monthly_budget"
     assert value(hass, number) == "0.0"
@@ -209,7 +209,7 @@ async def test_a_budget_is_set_warned_of_exceeded_and_removed(hass: HomeAssistan
     assert [value(hass, flag) for flag in flags] == [STATE_UNKNOWN] * 2
 
 
-async def test_a_users_budget_is_told_by_the_household(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_budget_of_a_user_is_an_event_of_the_household(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await runtime_of(entry).store.budgets.set(Scope.USER, "somebody", NANO, Period.DAY)
     await spend(hass, entry, 0.9, user_id="somebody")
     await settle(hass)
@@ -217,7 +217,7 @@ async def test_a_users_budget_is_told_by_the_household(hass: HomeAssistant, entr
     assert (told["scope"], told["subject"], told["threshold"], told["period"]) == ("user", "somebody", 80, "day")
 
 
-async def test_costs_are_shown_in_one_currency(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_costs_of_several_currencies_are_shown_in_one(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.config.currency = "EUR"
     entry = await set_up(hass, gateway_with(box(provider)))
     await spend(hass, entry, 2.0, currency="USD")
@@ -233,7 +233,7 @@ async def test_costs_are_shown_in_one_currency(hass: HomeAssistant, provider: Fa
     assert cost.attributes["other_currencies"] == {"EUR": 3.0}
 
 
-async def test_a_limit_that_was_met_is_shown_for_a_minute(
+async def test_rate_limited_sensor_is_on_for_a_minute(
     hass: HomeAssistant, entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     flag = f"binary_sensor.{KEY_DEVICE}_rate_limited"
@@ -251,7 +251,7 @@ async def test_a_limit_that_was_met_is_shown_for_a_minute(
     assert (value(hass, flag), value(hass, "binary_sensor.test_gateway_rate_limited")) == (STATE_OFF, STATE_OFF)
 
 
-async def test_a_backend_that_asks_for_a_rest_is_shown_so(
+async def test_rate_limited_sensor_of_a_backend_follows_retry_after(
     hass: HomeAssistant, provider: FakeProvider, entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     flag = "binary_sensor.box_rate_limited"
@@ -266,7 +266,7 @@ async def test_a_backend_that_asks_for_a_rest_is_shown_so(
     assert value(hass, flag) == STATE_OFF
 
 
-async def test_a_spent_budget_refuses_over_http(
+async def test_budget_exhausted_refuses_http_requests(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, input_price=1.0, output_price=1.0, cost="metered")))
@@ -278,7 +278,7 @@ async def test_a_spent_budget_refuses_over_http(
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
-async def test_what_is_disabled_at_first_shows_the_last_requests(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_statistics_sensors_disabled_by_default_show_the_last_requests(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
     await spend(hass, entry, 0.5, key_id=key.id)
     await spend(hass, entry, 0.1, key_id=key.id, outcome=Outcome.ERROR, first_token=None)
@@ -288,7 +288,7 @@ async def test_what_is_disabled_at_first_shows_the_last_requests(hass: HomeAssis
     assert value(hass, f"sensor.{KEY_DEVICE}_cached_tokens") == "20"
 
 
-def test_only_the_last_requests_count() -> None:
+def test_statistics_sensors_use_only_the_last_requests() -> None:
     recent = RecentRequests()
     assert (recent.tokens_per_second, recent.error_rate, recent.first_token(50)) == (None, None, None)
 
@@ -306,7 +306,7 @@ def test_only_the_last_requests_count() -> None:
     assert recent.error_rate == 0.0
 
 
-async def test_who_asks_without_a_key_is_known_by_the_name_of_the_device(
+async def test_client_without_a_key_has_the_name_of_its_device(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, device_registry: dr.DeviceRegistry
 ) -> None:
     options = {CONF_AUTH: "none", "networks": ["127.0.0.0/8"]}
@@ -326,7 +326,7 @@ async def test_who_asks_without_a_key_is_known_by_the_name_of_the_device(
     assert (last.caller, last.address) == ("Kitchen tablet", "127.0.0.1")
 
 
-async def test_a_key_in_use_keeps_its_device(
+async def test_key_in_use_keeps_its_device(
     hass: HomeAssistant, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     device = device_registry.async_get_device_by_identifier(key_of(entry), entry.entry_id)

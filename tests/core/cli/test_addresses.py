@@ -43,14 +43,14 @@ async def provider() -> AsyncIterator[FakeProvider]:
         yield fake
 
 
-async def test_discover_dead_addresses_the_provider_is_healthy_at_the_living_one(provider: FakeProvider, tmp_path: Path) -> None:
+async def test_discover_with_offline_addresses_finds_the_online_one(provider: FakeProvider, tmp_path: Path) -> None:
     done = await asyncio.to_thread(run, tmp_path, "discover", "--json", *LO)
     [found] = [entry for entry in json.loads(done.stdout) if entry["name"] == NAME]
     assert (found["url"], found["state"]) == (provider.base_url, "healthy")
     assert sorted(found["addresses"]) == ["127.0.0.1", *DEAD]
 
 
-async def test_chat_dead_addresses_the_living_one_answers(provider: FakeProvider, tmp_path: Path) -> None:
+async def test_chat_with_offline_addresses_uses_the_online_one(provider: FakeProvider, tmp_path: Path) -> None:
     done = await asyncio.to_thread(run, tmp_path, "chat", "--provider", NAME, "hello", *LO)
     assert (done.returncode, done.stdout) == (0, "here\n")
     assert provider.requests

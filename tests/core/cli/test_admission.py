@@ -47,14 +47,14 @@ def probe(**said: Any) -> None:
         (["--key", ""], Auth.NONE),
     ],
 )
-def test_a_key_is_needed_where_there_is_one_unless_the_owner_says_otherwise(arguments: list[str], mode: Auth) -> None:
+def test_admission_key_is_required_if_set_unless_auth_is_none(arguments: list[str], mode: Auth) -> None:
     done = CliRunner().invoke(probe, arguments)
     assert done.exit_code == 0, done.output
     assert done.output.split()[0] == mode
     assert SECRET not in done.output
 
 
-def test_networks_names_and_origins_are_taken_as_written() -> None:
+def test_admission_networks_names_and_origins_are_used() -> None:
     arguments = ["--allow-network", "192.168.1.7/24", "--allow-network", "fd00::/8", "--host-name", "ai.example.net"]
     done = CliRunner().invoke(probe, [*arguments, "--cors-origin", "https://chat.example.net"])
     assert done.output.startswith("none ('192.168.1.0/24', 'fd00::/8') ('ai.example.net',) ('https://chat.example.net',)")
@@ -72,15 +72,13 @@ def test_networks_names_and_origins_are_taken_as_written() -> None:
         (["--cors-origin", "chat.example.net"], "no web page's origin"),
     ],
 )
-def test_what_does_not_go_together_is_said(arguments: list[str], words: str) -> None:
+def test_admission_conflicting_options_are_refused(arguments: list[str], words: str) -> None:
     done = CliRunner().invoke(probe, arguments)
     assert done.exit_code == 2
     assert words in " ".join(done.output.split())
 
 
-async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_admission_with_keys_records_each_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     admitted = Admission(keys=True, database=str(tmp_path / "books.db"))
     engine = Engine()
     async with AsyncExitStack() as stack:
@@ -94,7 +92,7 @@ async def test_with_keys_the_books_are_open_and_every_request_is_recorded(
     await engine.close()
 
 
-async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
+async def test_admission_metrics_contain_budgets(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         store = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
         assert store is not None
@@ -104,7 +102,7 @@ async def test_metrics_show_the_budgets_of_the_books(tmp_path: Path) -> None:
     assert 'local_ai_budget_left{period="month",provider="none",scope="household"} 4.0' in text
 
 
-async def test_limits_of_addresses_and_users_and_the_keeping_of_words_reach_the_books(tmp_path: Path) -> None:
+async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Path) -> None:
     where: dict[str, Any] = {"keys": True, "database": str(tmp_path / "books.db")}
     rates: dict[str, Any] = {"address_requests_per_minute": 5, "user_requests_per_minute": 6, "user_tokens_per_minute": 7}
     for keeps in (True, False):
@@ -118,7 +116,7 @@ async def test_limits_of_addresses_and_users_and_the_keeping_of_words_reach_the_
             assert store.bodies.keep is keeps
 
 
-async def test_without_keys_there_are_no_books() -> None:
+async def test_admission_without_keys_opens_no_store() -> None:
     engine = Engine()
     async with AsyncExitStack() as stack:
         store = await Admission().open_books(stack)
@@ -132,13 +130,13 @@ async def test_without_keys_there_are_no_books() -> None:
     await engine.close()
 
 
-async def test_a_database_that_cannot_be_opened_is_said() -> None:
+async def test_admission_database_that_cannot_be_opened_is_reported() -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(click.ClickException):
             await Admission(keys=True, database="mysql://example").open_books(stack)
 
 
-async def test_lost_database_metered_closed_until_it_is_confirmed_by_the_command(
+async def test_lost_database_blocks_metered_backends_until_confirm_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "books.db"
@@ -171,21 +169,21 @@ def remove(file: Path) -> None:
     file.unlink()
 
 
-async def test_database_is_remembered_whatever_way_its_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_database_is_detected_for_each_notation_of_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for address in ("books.db", str(tmp_path / "books.db"), f"sqlite:///{tmp_path}/books.db"):
         assert address_digest(address) == address_digest(tmp_path / "books.db")
     assert "secret" not in address_digest("sqlite:///secret")
 
 
-def test_state_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(click.ClickException, match="cannot be saved"):
         state.remember_database("address", "1")
 
 
-def test_state_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+def test_state_that_cannot_be_read_is_replaced(tmp_path: Path) -> None:
     state.remember_database("address", "1")
     file = state.state_folder() / "databases.json"
     for content in (b"no JSON", b"[]", b'{"address": 1}'):

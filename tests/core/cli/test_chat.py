@@ -26,63 +26,63 @@ pytestmark = pytest.mark.usefixtures("own_loopback")
 KEY = "zai_an-example-key-of-these-tests"
 
 
-def test_a_prompt_is_answered_by_the_provider_at_a_url(provider: Server, tmp_path: Path) -> None:
+def test_chat_with_a_url_is_answered_by_its_provider(provider: Server, tmp_path: Path) -> None:
     for url in (provider.url, provider.url.removesuffix("/v1"), provider.url.removesuffix("/v1").removeprefix("http://")):
         done = run(tmp_path, "chat", "--provider", url, "count to 5")
         assert (done.returncode, done.stdout, done.stderr) == (0, "1 2 3 4 5\n", "")
 
 
-def test_a_provider_is_found_by_its_name_or_id(provider: Server, tmp_path: Path) -> None:
+def test_chat_with_a_name_or_id_finds_the_provider(provider: Server, tmp_path: Path) -> None:
     for name in (NAME.upper(), provider.ready["id"]):
         done = run(tmp_path, "chat", "--provider", name, "--model", "demo-rules", "count to 3", *LO)
         assert (done.returncode, done.stdout, done.stderr) == (0, "1 2 3\n", "")
 
 
-def test_without_a_provider_the_best_one_answers(tmp_path: Path) -> None:
+def test_chat_without_a_provider_uses_the_best(tmp_path: Path) -> None:
     with serving(tmp_path, "--name", f"Best {os.getpid()}", "--priority", "0"):
         done = run(tmp_path, "chat", "count to 3", *LO)
     assert (done.returncode, done.stdout) == (0, "1 2 3\n")
 
 
-def test_chat_prompt_that_is_no_utf8_is_asked_with_question_marks(provider: Server, tmp_path: Path) -> None:
+def test_chat_prompt_that_is_not_utf8_is_sent_with_question_marks(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, "say caf\udce9")
     assert (done.returncode, done.stdout, done.stderr) == (0, "caf?\n", "")
 
 
 @pytest.mark.parametrize("arguments", [(), ("-",)])
-def test_a_prompt_may_be_piped_in(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_chat_prompt_from_stdin_is_answered(provider: Server, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, *arguments, said="say one\ntwo\n")
     assert (done.returncode, done.stdout) == (0, "one\ntwo\n")
 
 
-def test_nothing_to_ask_is_a_usage_error(provider: Server, tmp_path: Path) -> None:
+def test_chat_without_a_prompt_is_a_usage_error(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url)
     assert done.returncode == 2
     assert "The prompt is empty" in done.stderr
 
 
-def test_a_name_that_nobody_has_is_told_with_those_that_there_are(provider: Server, tmp_path: Path) -> None:
+def test_chat_unknown_name_lists_the_known_ones(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", "Nobody", "hello", *LO)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: No provider named Nobody was found. Found: ")
     assert NAME in done.stderr
 
 
-def test_an_unknown_model_is_told_with_those_that_there_are(provider: Server, tmp_path: Path) -> None:
+def test_chat_unknown_model_lists_the_known_ones(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", provider.url, "--model", "demo-rule", "hello")
     assert done.returncode == 1
     assert "demo-rules" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_nobody_at_a_url_is_told_in_a_line(tmp_path: Path) -> None:
+def test_chat_url_without_answer_is_one_error_line(tmp_path: Path) -> None:
     done = run(tmp_path, "chat", "--provider", "http://127.0.0.1:9", "hello")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: http://127.0.0.1:9/v1 could not be reached: the connection was refused")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_key_is_asked_for_taken_and_kept_to_its_provider(tmp_path: Path) -> None:
+def test_chat_key_is_requested_and_sent_to_its_provider_only(tmp_path: Path) -> None:
     with serving(tmp_path, "--key", KEY, "--no-advertise") as server:
         missing = run(tmp_path, "chat", "--provider", server.url, "count to 2")
         wrong = run(tmp_path, "chat", "--provider", server.url, "--key", "zai_wrong", "count to 2")
@@ -97,7 +97,7 @@ def test_a_key_is_asked_for_taken_and_kept_to_its_provider(tmp_path: Path) -> No
     assert "--provider" in homeless.stderr
 
 
-def test_a_known_name_with_another_identity_is_not_talked_with_unasked(tmp_path: Path) -> None:
+def test_chat_changed_identity_needs_confirmation(tmp_path: Path) -> None:
     name = f"Twin {os.getpid()}"
     ask = ("chat", "--provider", name, "count to 2", *LO)
     with serving(tmp_path, "--name", name) as first:
@@ -114,7 +114,7 @@ def test_a_known_name_with_another_identity_is_not_talked_with_unasked(tmp_path:
         assert run(tmp_path, *ask).stdout == "1 2\n"
 
 
-def test_key_goes_to_a_new_address_only_where_it_is_proven_or_trusted(tmp_path: Path) -> None:
+def test_chat_key_is_sent_to_a_new_address_only_if_proven_or_trusted(tmp_path: Path) -> None:
     name = f"Mover {os.getpid()}"
     secret = run(tmp_path, "keys", "create", "Chat").stdout.strip()
     ask = ("chat", "--provider", name, "--key", secret, "count to 2", *LO)
@@ -185,7 +185,7 @@ class Terminal:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
-def test_on_a_terminal_it_is_a_conversation(tmp_path: Path) -> None:
+def test_chat_on_a_terminal_is_a_conversation(tmp_path: Path) -> None:
     with serving(tmp_path, "--delay", "0.02", "--no-advertise") as server:
         terminal = Terminal(tmp_path, "chat", "--provider", server.url)
         terminal.until("Press Ctrl-D to exit.")
@@ -215,7 +215,7 @@ def test_on_a_terminal_it_is_a_conversation(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of forkpty:DeprecationWarning")
-def test_ctrl_c_between_answers_ends_the_conversation(provider: Server, tmp_path: Path) -> None:
+def test_chat_ctrl_c_between_answers_ends_the_conversation(provider: Server, tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "chat", "--provider", provider.url)
     terminal.until("> ")
     time.sleep(0.5)  # Python's readline misses a signal between the prompt and the wait for a key
@@ -227,7 +227,7 @@ def found(name: str, *, trust: Trust = Trust.NEW, auth: Auth = Auth.NONE) -> Pro
     return Provider(ServiceRecord(name, f"{name}.local.", 8000, id=f"id-{name}", auth=auth), trust)
 
 
-def test_whom_to_ask_without_a_name() -> None:
+def test_chat_without_a_name_selects_by_state_and_trust() -> None:
     anybody = Options(None, "auto", None, False, ())
     open_one, locked, changed = found("a"), found("b", auth=Auth.TOKEN), found("c", trust=Trust.CHANGED)
     assert _choose([locked, open_one, changed], anybody) == [open_one]
@@ -237,7 +237,7 @@ def test_whom_to_ask_without_a_name() -> None:
         _choose([], anybody)
 
 
-def test_thoughts_are_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chat_reasoning_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [Piece("Hm. ", True), Piece("42", False)]
     assert _show(pieces) == "42"
     assert capsys.readouterr().out == "42"
@@ -262,5 +262,5 @@ def test_thoughts_are_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[st
         ("Demo on gpu (2)", None),
     ],
 )
-def test_urls_are_told_from_names(text: str, expected: str | None) -> None:
+def test_chat_urls_are_distinguished_from_names(text: str, expected: str | None) -> None:
     assert _base_url(text) == expected

@@ -16,7 +16,7 @@ from .conftest import NAME
 pytestmark = pytest.mark.usefixtures("own_loopback")
 
 
-def test_json_is_one_array_with_all_that_is_known(provider: Server, tmp_path: Path) -> None:
+def test_discover_json_is_one_array_with_all_fields(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "discover", "--json", *LO)
     assert (done.returncode, done.stderr) == (0, "")
     [found] = [entry for entry in json.loads(done.stdout) if entry["name"] == NAME]
@@ -29,7 +29,7 @@ def test_json_is_one_array_with_all_that_is_known(provider: Server, tmp_path: Pa
     assert 0 < found["latency_ms"] < 2000
 
 
-def test_the_table_shows_it(provider: Server, tmp_path: Path) -> None:
+def test_discover_table_shows_the_provider(provider: Server, tmp_path: Path) -> None:
     done = run(tmp_path, "discover", *LO)
     assert done.returncode == 0
     [line] = [line for line in done.stdout.splitlines() if NAME in line]
@@ -37,7 +37,7 @@ def test_the_table_shows_it(provider: Server, tmp_path: Path) -> None:
         assert cell in line
 
 
-def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_discover_name_with_markup_is_shown_unchanged(tmp_path: Path) -> None:
     name = f"[red]{os.getpid()}[/nope]"
     with serving(tmp_path, "--name", name):
         done = run(tmp_path, "discover", *LO)
@@ -45,7 +45,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path) -> None
     assert name in done.stdout
 
 
-def test_a_provider_with_a_key_is_found_and_well(tmp_path: Path) -> None:
+def test_discover_provider_with_a_key_is_healthy(tmp_path: Path) -> None:
     name = f"Locked {os.getpid()}"
     with serving(tmp_path, "--name", name, "--key", "zai_example", "--priority", "7"):
         found = json.loads(run(tmp_path, "discover", "--json", *LO).stdout)
@@ -53,7 +53,7 @@ def test_a_provider_with_a_key_is_found_and_well(tmp_path: Path) -> None:
     assert (entry["auth"], entry["state"], entry["priority"]) == ("token", "healthy", 7)
 
 
-def test_watching_tells_of_who_comes_and_goes(tmp_path: Path) -> None:
+def test_discover_watch_json_prints_each_change(tmp_path: Path) -> None:
     name = f"Watched {os.getpid()}"
     command = [*COMMAND, "discover", "--watch", "--json", *LO]
     with started(tmp_path, command) as process:
@@ -71,7 +71,7 @@ def test_watching_tells_of_who_comes_and_goes(tmp_path: Path) -> None:
         process.terminate()
 
 
-def test_watching_prints_lines_until_ctrl_c(provider: Server, tmp_path: Path) -> None:
+def test_discover_watch_prints_lines_until_ctrl_c(provider: Server, tmp_path: Path) -> None:
     with started(tmp_path, [*COMMAND, "discover", "--watch", *LO]) as process:
         line = line_of(process)
         while "healthy" not in line:
@@ -83,14 +83,14 @@ def test_watching_prints_lines_until_ctrl_c(provider: Server, tmp_path: Path) ->
         assert process.communicate()[1] == b""
 
 
-def test_one_that_is_not_who_it_was_is_marked(provider: Server, tmp_path: Path) -> None:
+def test_discover_changed_identity_is_marked(provider: Server, tmp_path: Path) -> None:
     (tmp_path / "zeroconf-ai").mkdir()
     pins = [{"id": "somebody else", "name": NAME, "fingerprint": None}]
     (tmp_path / "zeroconf-ai" / "trusted.json").write_text(json.dumps(pins))
     assert "identity changed" in run(tmp_path, "discover", *LO).stdout
 
 
-def test_nobody_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
+def test_discover_without_providers_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
     code = (
         "import sys; from zeroconf_ai.lan import discovery\n"
         "async def nobody(self, seconds, force=False): return []\n"
@@ -107,7 +107,7 @@ def test_nobody_is_an_empty_list_and_a_hint(tmp_path: Path) -> None:
     assert (json.loads(done[1].stdout), done[1].stderr) == ([], "")
 
 
-def test_an_interface_that_is_not_here_is_said_in_a_line(tmp_path: Path) -> None:
+def test_discover_unknown_interface_is_one_error_line(tmp_path: Path) -> None:
     done = run(tmp_path, "discover", "--interface", "192.0.2.77")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: Multicast DNS is not available")

@@ -48,7 +48,7 @@ def asked(url: str, secret: str) -> int:
             return err.code
 
 
-def test_a_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
+def test_keys_created_secret_is_shown_once_and_not_stored(tmp_path: Path) -> None:
     done = keys(tmp_path, "create", "Phone")
     secret = done.stdout.strip()
     assert (done.returncode, SECRET.fullmatch(secret) is not None) == (0, True)
@@ -62,7 +62,7 @@ def test_a_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
         assert secret[:8] in shown.stdout
 
 
-def test_what_a_key_may_do_is_kept_and_listed(tmp_path: Path) -> None:
+def test_keys_permissions_are_stored_and_listed(tmp_path: Path) -> None:
     made = json.loads(
         keys(
             tmp_path,
@@ -85,7 +85,7 @@ def test_what_a_key_may_do_is_kept_and_listed(tmp_path: Path) -> None:
         assert cell in table
 
 
-def test_it_is_disabled_enabled_rotated_and_revoked_by_its_name_id_or_prefix(tmp_path: Path) -> None:
+def test_keys_are_changed_by_name_id_or_prefix(tmp_path: Path) -> None:
     made = json.loads(keys(tmp_path, "create", "Phone", "--json").stdout)
     assert keys(tmp_path, "disable", "Phone").stdout == f'"Phone" ({made["prefix"]}…) is disabled\n'
     assert listed(tmp_path)[0]["state"] == "disabled"
@@ -100,7 +100,7 @@ def test_it_is_disabled_enabled_rotated_and_revoked_by_its_name_id_or_prefix(tmp
     assert "There is no API key yet" in done.stderr
 
 
-def test_what_is_not_clear_is_not_done(tmp_path: Path) -> None:
+def test_keys_ambiguous_name_is_refused(tmp_path: Path) -> None:
     for name in ("Phone 1", "Phone 2"):
         keys(tmp_path, "create", name)
     assert "More than one API key matches" in refused(keys(tmp_path, "revoke", "Phone"))
@@ -119,36 +119,36 @@ def test_what_is_not_clear_is_not_done(tmp_path: Path) -> None:
         (("rotate", "x", "--overlap", "1 year"), "is not a duration"),
     ],
 )
-def test_wrong_options_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_keys_invalid_options_are_reported(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     done = keys(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 
 
-def test_a_database_that_is_not_there_is_no_gateway_without_keys(tmp_path: Path) -> None:
+def test_keys_missing_database_is_an_error(tmp_path: Path) -> None:
     assert "There is no database" in refused(keys(tmp_path, "list", "--database", str(tmp_path / "typo.db")))
     assert not (tmp_path / "typo.db").exists()
 
 
-def test_a_damaged_database_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_keys_damaged_database_is_reported_and_not_changed(tmp_path: Path) -> None:
     file = tmp_path / "books.db"
     file.write_bytes(b"no database" * 1000)
     assert "Start the gateway" in refused(keys(tmp_path, "list", "--database", str(file)))
     assert file.read_bytes() == b"no database" * 1000
 
 
-def test_a_password_is_never_repeated(tmp_path: Path) -> None:
+def test_keys_database_password_is_never_printed(tmp_path: Path) -> None:
     secret = {"ZEROCONF_AI_DATABASE": "mysql://user:canary-password@192.0.2.1/name"}
     error = refused(keys(tmp_path, "list", env=secret))
     assert "Only SQLite and PostgreSQL" in error
     assert "canary" not in error
 
 
-def test_the_words_for_groups_of_paths_are_those_of_the_server() -> None:
+def test_keys_endpoint_groups_equal_the_servers() -> None:
     assert {route.scope for route in ROUTES if not route.public} <= set(SCOPES)
 
 
-def test_a_running_server_knows_of_changes(tmp_path: Path) -> None:
+def test_keys_changes_reach_a_running_server(tmp_path: Path) -> None:
     def becomes(status: int, secret: str) -> bool:
         # Who asks this often with a key that is not known (yet, or any more) is slowed down, which is not what is waited for.
         wanted = {status, 429} if status == 401 else {status}
@@ -170,7 +170,7 @@ def test_a_running_server_knows_of_changes(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_what_was_asked_is_recorded_under_its_key(tmp_path: Path) -> None:
+def test_keys_requests_are_recorded_for_the_key(tmp_path: Path) -> None:
     file = tmp_path / "other" / "books.db"
     made = json.loads(keys(tmp_path, "create", "Phone", "--database", str(file), "--json").stdout)
     with serving(tmp_path, "--keys", "--database", str(file), "--no-advertise") as server:
@@ -186,7 +186,7 @@ def test_what_was_asked_is_recorded_under_its_key(tmp_path: Path) -> None:
     assert (found, used) == ([(made["id"], "Phone", "ok", 1)], [(1,)])
 
 
-def test_limits_and_budgets_are_set_changed_and_taken_away(tmp_path: Path) -> None:
+def test_keys_limits_and_budgets_are_set_changed_and_removed(tmp_path: Path) -> None:
     file = tmp_path / "books.db"
     where = ("--database", str(file))
     limits = ("--requests-per-minute", "5", "--tokens-per-minute", "1000", "--parallel", "2")

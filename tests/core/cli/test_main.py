@@ -9,12 +9,12 @@ from zeroconf_ai import __version__
 from ...support.command import run
 
 
-def test_it_says_its_version(tmp_path: Path) -> None:
+def test_command_version_is_printed(tmp_path: Path) -> None:
     done = run(tmp_path, "--version")
     assert (done.returncode, done.stdout) == (0, f"zeroconf-ai, version {__version__}\n")
 
 
-def test_help_lists_the_commands_without_loading_them(tmp_path: Path) -> None:
+def test_command_help_lists_commands_without_loading_them(tmp_path: Path) -> None:
     done = run(tmp_path, "--help")
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("chat", "discover", "keys", "serve"))
@@ -27,14 +27,14 @@ def test_help_lists_the_commands_without_loading_them(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_every_command_explains_itself(tmp_path: Path) -> None:
+def test_command_help_of_each_command_is_printed(tmp_path: Path) -> None:
     for command in ("chat", "discover", "keys", "serve"):
         done = run(tmp_path, command, "-h")
         assert done.returncode == 0
         assert "Usage: zeroconf-ai" in done.stdout
 
 
-def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+def test_command_unknown_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "nothing")
     assert done.returncode == 2
     assert "No such command 'nothing'" in done.stderr

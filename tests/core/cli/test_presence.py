@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("own_loopback")
 FIRST, SECOND = (InterfaceAddress("lo", ip_address(f"127.0.0.{number}")) for number in (1, 2))
 
 
-def test_addresses_are_those_that_it_listens_on() -> None:
+def test_presence_addresses_are_those_of_the_listening_host() -> None:
     lan, lan6, lo = ip_address("192.0.2.10"), ip_address("2001:db8::10"), ip_address("127.0.0.1")
     found = [InterfaceAddress("eth0", lan), InterfaceAddress("eth0", lan6), InterfaceAddress("lo", lo)]
     assert reachable_at(["0.0.0.0", "::"], found) == (lan, lan6)
@@ -30,7 +30,7 @@ def test_addresses_are_those_that_it_listens_on() -> None:
     assert reachable_at(["198.51.100.1"], found) == ()
 
 
-async def test_new_addresses_are_announced_even_if_the_network_fails_in_between(
+async def test_presence_new_addresses_are_advertised_after_a_network_failure(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     addresses = [FIRST]
@@ -66,5 +66,5 @@ async def test_new_addresses_are_announced_even_if_the_network_fails_in_between(
         await here.close()
 
 
-async def test_closing_without_a_start_is_harmless() -> None:
+async def test_presence_closed_before_the_start_does_nothing() -> None:
     await Presence(ServiceRecord("x", "x.local.", 1), ["127.0.0.1"], saturn=True, renamed=print).close()

@@ -39,7 +39,7 @@ def get(url: str, key: str | None = None) -> tuple[int, Any]:
             return err.code, json.load(err)
 
 
-def test_one_line_says_that_it_is_ready(tmp_path: Path) -> None:
+def test_serve_ready_prints_one_line(tmp_path: Path) -> None:
     command = [*COMMAND, "serve", "--demo", "--host", "127.0.0.1", "--name", "Büro", *QUIET]
     with started(tmp_path, command) as process:
         line = line_of(process)
@@ -52,7 +52,7 @@ def test_one_line_says_that_it_is_ready(tmp_path: Path) -> None:
         assert (process.returncode, rest) == (0, (b"", b""))
 
 
-def test_the_json_line_tells_all_a_script_needs(tmp_path: Path) -> None:
+def test_serve_json_line_contains_all_fields(tmp_path: Path) -> None:
     with serving(tmp_path, "--name", "Script", *QUIET) as server:
         ready = server.ready
         assert ready == {
@@ -68,7 +68,7 @@ def test_the_json_line_tells_all_a_script_needs(tmp_path: Path) -> None:
         assert get(f"{server.url}/health")[1]["id"] == ready["id"]
 
 
-def test_the_identity_outlives_the_program(tmp_path: Path) -> None:
+def test_serve_identity_is_kept_after_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path, *QUIET) as first:
         assert UUID(first.ready["id"]).version == 5
     with serving(tmp_path, "--name", "Another name", *QUIET) as again:
@@ -76,7 +76,7 @@ def test_the_identity_outlives_the_program(tmp_path: Path) -> None:
     assert (tmp_path / "zeroconf-ai" / "id").read_text() == f"{first.ready['id']}\n"
 
 
-def test_another_file_is_another_identity_and_one_serves_only_once(tmp_path: Path) -> None:
+def test_serve_identity_file_is_separate_and_used_once_at_a_time(tmp_path: Path) -> None:
     with serving(tmp_path, *QUIET) as first:
         with serving(tmp_path, "--id-file", str(tmp_path / "deep" / "second"), *QUIET) as second:
             assert second.ready["id"] != first.ready["id"]
@@ -88,7 +88,7 @@ def test_another_file_is_another_identity_and_one_serves_only_once(tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", ["not a uuid", "\0"])
-def test_an_identity_that_is_none_is_not_served_under(tmp_path: Path, content: str) -> None:
+def test_serve_invalid_identity_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "id"
     file.write_text(content)
     done = run(tmp_path, "serve", "--demo", "--id-file", str(file), "--host", "127.0.0.1", *QUIET)
@@ -97,7 +97,7 @@ def test_an_identity_that_is_none_is_not_served_under(tmp_path: Path, content: s
     assert file.read_text() == content
 
 
-def test_an_identity_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
+def test_serve_identity_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run(tmp_path, "serve", "--demo", "--id-file", str(tmp_path / "file" / "id"), *QUIET)
     assert done.returncode == 1
@@ -105,7 +105,7 @@ def test_an_identity_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_serve_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -115,7 +115,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert done.stderr == f"Error: Port {port} is in use. Set another --port, or none to use the first free port.\n"
 
 
-def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
+def test_serve_unknown_host_is_named(tmp_path: Path) -> None:
     for host in ("192.0.2.77", "no-such-host.invalid"):
         done = run(tmp_path, "serve", "--demo", "--host", host, *QUIET)
         assert (done.returncode, done.stdout) == (1, "")
@@ -125,20 +125,20 @@ def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
         )
 
 
-def test_it_must_be_told_what_to_serve(tmp_path: Path) -> None:
+def test_serve_without_backends_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "serve")
     assert done.returncode == 2
     assert "pass --demo" in done.stderr
 
 
-def test_a_priority_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_serve_invalid_priority_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", "--demo", "--priority", "70000")
     assert done.returncode == 2
     assert "--priority" in done.stderr
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_with_a_key_only_who_has_it_is_answered(tmp_path: Path, way: str) -> None:
+def test_serve_with_a_key_answers_only_its_holder(tmp_path: Path, way: str) -> None:
     options = ("--key", KEY) if way == "option" else ()
     env = {"ZEROCONF_AI_KEY": KEY} if way == "environment" else {}
     with serving(tmp_path, *options, *QUIET, env=env) as server:
@@ -150,7 +150,7 @@ def test_with_a_key_only_who_has_it_is_answered(tmp_path: Path, way: str) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_well_and_a_running_stream_with_an_error(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_signal_ends_running_streams_with_an_error(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path, "--delay", "0.05", *QUIET) as server, ThreadPoolExecutor() as pool:
         body = {"model": "demo-rules", "messages": [{"role": "user", "content": "count to 1000"}], "stream": True}
         asked = json.dumps(body).encode()
@@ -171,14 +171,14 @@ def test_a_signal_ends_it_well_and_a_running_stream_with_an_error(tmp_path: Path
     assert "stopping" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
 
 
-def test_without_running_requests_it_ends_at_once(tmp_path: Path) -> None:
+def test_serve_signal_without_requests_ends_immediately(tmp_path: Path) -> None:
     with serving(tmp_path, "--name", f"Brief {os.getpid()}") as server:
         started = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - started < 3.0
 
 
-def test_where_the_network_allows_no_announcement_it_serves_all_the_same(tmp_path: Path) -> None:
+def test_serve_without_multicast_serves_anyway(tmp_path: Path) -> None:
     code = (
         "import click; from zeroconf_ai.cli import presence, main\n"
         "def fail(interfaces): raise click.ClickException('no multicast here')\n"
@@ -193,7 +193,7 @@ def test_where_the_network_allows_no_announcement_it_serves_all_the_same(tmp_pat
         assert process.communicate(timeout=20)[1] == b"Not advertised on the network: no multicast here\n"
 
 
-async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_serve_without_a_free_port_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
     runner = create_runner(web.Application())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -213,5 +213,5 @@ async def test_when_every_port_is_taken_it_says_so(monkeypatch: pytest.MonkeyPat
         (OSError(errno.EMFILE, "Too many open files"), "Port 80 cannot be opened: Too many open files."),
     ],
 )
-def test_why_a_port_cannot_be_opened_is_said(error: OSError, words: str) -> None:
+def test_serve_port_that_cannot_be_opened_reports_the_reason(error: OSError, words: str) -> None:
     assert serve._why_not(error, None, 80) == words

@@ -39,7 +39,7 @@ async def ask(client: AsyncOpenAI, count: int, **more: Any) -> int:
     return answered
 
 
-async def test_monthly_limit_without_keys_holds_and_outlives_a_restart(tmp_path: Path) -> None:
+async def test_monthly_limit_without_keys_is_enforced_over_a_restart(tmp_path: Path) -> None:
     """A request costs 0.001 (8 tokens of an answer at 125 for a million); a limit of 0.0101 allows ten at most."""
     async with FakeOpenAI(Reply("Hello", prompt_tokens=0), key=SECRET) as fake:
         file = config(tmp_path, fake, "monthlyLimit: 0.0101", "prices: {'*': {input: 0, output: 125}}")
@@ -58,7 +58,7 @@ async def test_monthly_limit_without_keys_holds_and_outlives_a_restart(tmp_path:
 
 
 @pytest.mark.parametrize("line", ["requestsPerMinute: 1", "tokensPerMinute: 1"])
-async def test_rate_of_a_provider_holds_without_keys(tmp_path: Path, line: str) -> None:
+async def test_rate_limit_of_a_provider_without_keys_is_enforced(tmp_path: Path, line: str) -> None:
     async with FakeOpenAI(Reply("Hello", prompt_tokens=12, completion_tokens=8), key=SECRET) as fake:
         file = config(tmp_path, fake, line)
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
@@ -70,7 +70,7 @@ async def test_rate_of_a_provider_holds_without_keys(tmp_path: Path, line: str) 
             assert int(refused.value.response.headers["Retry-After"]) <= (60 if "requests" in line else 20 * 60)
 
 
-async def test_limit_that_is_added_while_it_serves_holds(tmp_path: Path) -> None:
+async def test_limit_added_while_serving_is_enforced(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("Hello"), key=SECRET) as fake:
         file = config(tmp_path, fake)
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
@@ -81,7 +81,7 @@ async def test_limit_that_is_added_while_it_serves_holds(tmp_path: Path) -> None
                     await asyncio.sleep(0.1)
 
 
-async def test_limit_whose_database_cannot_be_opened_is_said(tmp_path: Path) -> None:
+async def test_limit_with_a_database_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     (tmp_path / "zeroconf-ai").mkdir()
     (tmp_path / "zeroconf-ai" / "gateway.db").mkdir()
     file = tmp_path / "providers.yaml"

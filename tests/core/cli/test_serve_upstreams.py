@@ -93,7 +93,7 @@ def write(file: Path, *providers: dict[str, Any]) -> Path:
     return file
 
 
-async def test_one_dies_and_the_other_answers_and_no_key_is_told(tmp_path: Path) -> None:
+async def test_upstreams_one_offline_the_other_answers_without_leaking_keys(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("second")) as second, FakeOpenAI(Reply("first"), key="sk-canary-of-the-first") as first:
         file = write(
             tmp_path / "p.yaml",
@@ -127,7 +127,7 @@ async def test_serve_requests_nested_250_levels_leave_the_process_alive(tmp_path
             await served.stop()
 
 
-async def test_the_quick_form_puts_dialects_behind_one_address(tmp_path: Path) -> None:
+async def test_upstreams_of_several_types_are_served_at_one_address(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("cloud")) as cloud, FakeOllama(Reply("attic")) as attic:
         quick = ("--upstream", f"openai={cloud.root}", "--upstream", f"ollama={attic.root}")
         env = {"PROVIDER_OPENAI_API_KEY": SECRET}
@@ -142,7 +142,7 @@ async def test_the_quick_form_puts_dialects_behind_one_address(tmp_path: Path) -
             assert "gpt-4.1" not in await served.models()
 
 
-async def test_a_changed_file_is_taken_over_and_a_running_stream_goes_on(tmp_path: Path) -> None:
+async def test_upstreams_changed_file_is_applied_without_interrupting_streams(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply(LONG)) as old, FakeOpenAI(Reply("new")) as new:
         old.pause = 0.02
         file = write(tmp_path / "p.yaml", provider("cloud", old, models=["gpt-4.1"]))
@@ -162,7 +162,7 @@ async def test_a_changed_file_is_taken_over_and_a_running_stream_goes_on(tmp_pat
             assert SECRET not in await served.stop()
 
 
-async def test_a_file_that_breaks_changes_nothing_and_is_told(tmp_path: Path) -> None:
+async def test_upstreams_invalid_file_is_reported_and_not_applied(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("still here")) as cloud:
         file = write(tmp_path / "p.yaml", provider("cloud", cloud))
         async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}, verbose=False) as served:
@@ -181,7 +181,7 @@ async def test_a_file_that_breaks_changes_nothing_and_is_told(tmp_path: Path) ->
             assert await served.ask() == "still here"
 
 
-async def test_one_that_does_not_answer_holds_nobody_up_and_is_named(tmp_path: Path) -> None:
+async def test_upstreams_without_answer_is_named_and_delays_nothing(tmp_path: Path) -> None:
     async with FakeOpenAI() as cloud:
         dead = {"id": "dead", "name": "Cellar", "type": "vllm", "endpoint": "http://127.0.0.1:9/v1"}
         file = write(tmp_path / "p.yaml", dead, provider("cloud", cloud))
@@ -192,7 +192,7 @@ async def test_one_that_does_not_answer_holds_nobody_up_and_is_named(tmp_path: P
     assert len(said.splitlines()) == 1
 
 
-async def test_what_it_advertises_is_what_stands_behind_it(tmp_path: Path) -> None:
+async def test_upstreams_advertisement_describes_the_backends(tmp_path: Path) -> None:
     async with FakeOpenAI() as cloud:
         file = write(tmp_path / "p.yaml", provider("cloud", cloud, models=["gpt-4.1"]))
         name = f"Gateway {os.getpid()}"
@@ -223,7 +223,7 @@ async def test_what_it_advertises_is_what_stands_behind_it(tmp_path: Path) -> No
             assert SECRET not in await served.stop()
 
 
-async def test_the_networks_providers_are_offered_after_its_own_and_not_itself(tmp_path: Path) -> None:
+async def test_upstreams_discovered_providers_follow_the_configured_ones(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("own")) as cloud:
         file = write(tmp_path / "p.yaml", provider("cloud", cloud, models=["gpt-4.1"], priority=60000))
         arguments = ("--config", str(file), "--discovered", "--id-file", str(tmp_path / "own"))
@@ -257,7 +257,7 @@ async def test_the_networks_providers_are_offered_after_its_own_and_not_itself(t
         (("--config", "two.yaml", "--upstream", "ollama"), 1, "two.yaml:2:9: the id ollama is used twice"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
+def test_upstreams_invalid_option_is_one_error_line(tmp_path: Path, arguments: tuple[str, ...], code: int, error: str) -> None:
     (tmp_path / "off.yaml").write_text("providers:\n  - {id: a, type: ollama, enabled: false}\n")
     (tmp_path / "bad.yaml").write_text("providers:\n  - id: a\n    type: vlm\n")
     (tmp_path / "two.yaml").write_text("providers:\n  - id: ollama\n    type: vllm\n")

@@ -16,7 +16,7 @@ from zeroconf_ai.cli.state import state_folder
         ("darwin", None, "Library/Application Support/zeroconf-ai"),
     ],
 )
-def test_state_lies_where_the_system_wants_it(
+def test_state_directory_follows_xdg(
     platform: str, variable: str | None, folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
@@ -24,7 +24,7 @@ def test_state_lies_where_the_system_wants_it(
     assert state_folder() == tmp_path / folder
 
 
-def test_without_a_word_of_the_system_it_lies_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_state_directory_without_xdg_is_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("HOME", str(tmp_path))

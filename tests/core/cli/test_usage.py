@@ -41,7 +41,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_table_with_a_total(state: Path) -> None:
+def test_usage_table_has_a_total(state: Path) -> None:
     done = usage(state, *RANGE, "--group-by", "model", "--group-by", "day")
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -50,7 +50,7 @@ def test_a_table_with_a_total(state: Path) -> None:
     assert any(row[:1] == ["Total"] and "3.000000002" in row for row in rows)
 
 
-def test_json_and_csv(state: Path) -> None:
+def test_usage_json_and_csv_are_printed(state: Path) -> None:
     told = json.loads(usage(state, "--from", "2026-10-20", "--to", "2026-10-20", "--format", "json").stdout)
     assert [(row["day"], row["requests"], row["cost"]) for row in told["data"]] == [("2026-10-20", 1, {"USD": 1.500000001})]
     assert told["total"]["requests"] == 1
@@ -59,7 +59,7 @@ def test_json_and_csv(state: Path) -> None:
     assert [(row["model"], row["cost_USD"]) for row in rows] == [("'=m1", "1.500000001"), ("[b]m2", "1.500000001")]
 
 
-def test_it_is_this_month_by_day_unless_asked_otherwise(state: Path) -> None:
+def test_usage_default_is_this_month_by_day(state: Path) -> None:
     told = json.loads(usage(state, "--format", "json").stdout)
     today = datetime.now(UTC).date()
     assert (told["from"], told["to"]) == (today.replace(day=1).isoformat(), today.isoformat())
@@ -76,7 +76,7 @@ def test_it_is_this_month_by_day_unless_asked_otherwise(state: Path) -> None:
         (("--group-by", "address"), "address"),
     ],
 )
-def test_what_is_wrong_is_told(state: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_usage_invalid_options_are_reported(state: Path, arguments: tuple[str, ...], says: str) -> None:
     done = usage(state, *arguments)
     assert done.returncode != 0
     assert done.stdout == ""
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(state: Path, arguments: tuple[str, ...], says: st
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_is_told_as_nothing(state: Path) -> None:
+def test_usage_without_records_is_empty(state: Path) -> None:
     done = usage(state, "--from", "2020-01-01", "--to", "2020-01-02")
     assert (done.returncode, done.stdout) == (0, "")
     assert "There is no usage" in done.stderr

@@ -49,7 +49,7 @@ async def ask(engine: Engine, model: str = "gpt-4.1") -> str:
         return Delta.parse(json.loads(reply.body)).content
 
 
-async def test_they_come_change_and_go(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_members_are_added_changed_and_removed(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI(Reply("one")) as one, FakeOpenAI(Reply("two")) as two:
         first, second = config(one, "first"), replace(config(two, "second"), priority=200)
         await upstreams.apply([first, second])
@@ -69,7 +69,9 @@ async def test_they_come_change_and_go(engine: Engine, upstreams: ConfiguredMemb
         assert not list(engine.pool)
 
 
-async def test_what_runs_goes_on_when_its_backend_changes_or_goes(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_changed_or_removed_completes_running_requests(
+    engine: Engine, upstreams: ConfiguredMembers
+) -> None:
     async with FakeOpenAI(Reply(LONG)) as cloud:
         cloud.pause = 0.01
         for following in ([replace(config(cloud), models=("o4-mini",))], []):
@@ -84,7 +86,7 @@ async def test_what_runs_goes_on_when_its_backend_changes_or_goes(engine: Engine
             assert not cloud.last.cut
 
 
-async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_changed_is_always_available(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         changing = asyncio.create_task(upstreams.apply([replace(config(cloud), priority=7)]))
@@ -98,7 +100,7 @@ async def test_a_change_leaves_no_moment_in_which_nobody_answers(engine: Engine,
         assert [member.priority for member in engine.pool] == [7]
 
 
-async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_other_settings_are_changed_in_place(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         first = config(cloud)
         await upstreams.apply([first])
@@ -141,7 +143,7 @@ async def test_what_is_no_address_changes_in_its_place(engine: Engine, upstreams
         {"health_path": "/models?x"},
     ],
 )
-async def test_what_is_reached_otherwise_is_made_anew(
+async def test_configured_member_with_another_address_is_replaced(
     engine: Engine, upstreams: ConfiguredMembers, change: dict[str, Any]
 ) -> None:
     async with FakeOpenAI() as cloud:
@@ -155,7 +157,7 @@ async def test_what_is_reached_otherwise_is_made_anew(
         assert after.terms.weight == 2
 
 
-async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_disabled_gets_no_requests(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud, FakeOpenAI() as moved:
         off = replace(config(cloud), enabled=False)
         await upstreams.apply([off])
@@ -173,7 +175,7 @@ async def test_one_that_is_switched_off_stays_and_is_not_asked(engine: Engine, u
             await ask(engine)
 
 
-async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_with_a_former_configuration_is_kept(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         member = engine.pool.get("cloud")
@@ -184,7 +186,7 @@ async def test_a_former_configuration_that_comes_again_disturbs_nothing(engine: 
         assert not member.enabled
 
 
-async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_headers_are_sent_to_their_backend_only(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI(key=None) as one, FakeOpenAI() as two:
         headers = {"X-Access": "canary-of-one", "accept-language": "de"}
         with_headers = replace(config(one, "one"), key="canary-key", headers=headers, key_header="X-Token")
@@ -198,7 +200,7 @@ async def test_headers_of_the_owner_go_to_their_backend_alone(engine: Engine, up
         assert "canary" not in repr([(member, member.backend) for member in engine.pool])
 
 
-async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_health_path_is_used(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([replace(config(cloud), health_path="/models?limit=1")])
         assert (cloud.received[0].path, cloud.received[0].query) == ("/v1/models", "limit=1")
@@ -208,13 +210,13 @@ async def test_the_owners_health_path_is_asked(engine: Engine, upstreams: Config
         assert not member.online
 
 
-async def test_an_allow_list_holds(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_model_list_is_enforced(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([replace(config(cloud), models=("o4-mini",))])
         assert [model.id for _, model in engine.models()] == ["o4-mini"]
 
 
-async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_offline_delays_nothing_and_leaks_no_key(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         dead = replace(config(cloud, "dead"), endpoint="http://127.0.0.1:9/v1", priority=1)
         wrong = replace(config(cloud, "wrong"), key="sk-canary-wrong", priority=2)
@@ -225,9 +227,7 @@ async def test_a_dead_one_delays_nobody_and_its_key_is_told_nobody(engine: Engin
         assert "sk-canary" not in told
 
 
-async def test_public_prices_of_a_cloud_hold_for_its_models_and_their_aliases(
-    engine: Engine, upstreams: ConfiguredMembers
-) -> None:
+async def test_configured_cloud_prices_apply_to_models_and_aliases(engine: Engine, upstreams: ConfiguredMembers) -> None:
     public = Prices(2_000_000_000, 8_000_000_000, 500_000_000)
     async with FakeOpenAI() as cloud:
         named = replace(config(cloud), aliases={"big": "gpt-4.1"})

@@ -23,7 +23,7 @@ def read(text: str, **environment: str) -> tuple[BackendConfig, ...]:
     return read_config(text, "p.yaml", environment).upstreams
 
 
-def test_a_full_provider_is_read() -> None:
+def test_providers_file_complete_provider_is_parsed() -> None:
     text = f"""
 providers:
   - id: gpu
@@ -52,7 +52,7 @@ providers:
     assert SECRET not in repr((gpu, cloud))
 
 
-def test_all_that_an_owner_may_say_is_read() -> None:
+def test_providers_file_all_settings_are_parsed() -> None:
     text = f"""
 providers:
   - id: gpu
@@ -120,7 +120,7 @@ providers:
     assert gpu.wishes.priority == 0
 
 
-def test_what_costs_money_is_metered_unless_the_owner_says_otherwise() -> None:
+def test_providers_file_prices_imply_metered_by_default() -> None:
     priced = ATTIC + "    costPer1kTokens: 0.1\n"
     assert read(priced)[0].wishes.cost is Cost.METERED
     assert read(priced + "    cost: free\n")[0].wishes.cost is Cost.FREE
@@ -138,18 +138,18 @@ def test_what_costs_money_is_metered_unless_the_owner_says_otherwise() -> None:
         ("anthropic", "bearer", "Authorization"),
     ],
 )
-def test_where_the_key_goes(kind: str, auth: str, header: str | None) -> None:
+def test_providers_file_auth_type_sets_the_header(kind: str, auth: str, header: str | None) -> None:
     text = ATTIC.replace("ollama", kind) + f"    authType: {auth}\n    authSecret: {SECRET}\n"
     (found,) = read(text)
     assert (found.key, found.key_header) == (SECRET, header)
 
 
-def test_a_provider_may_be_spoken_to_without_any_key() -> None:
+def test_providers_file_auth_type_none_sends_no_key() -> None:
     (found,) = read(ATTIC.replace("ollama", "openai") + "    authType: none\n", PROVIDER_ATTIC_API_KEY=SECRET)
     assert found.key is None
 
 
-def test_the_rules_of_the_routing_are_read() -> None:
+def test_providers_file_routing_is_parsed() -> None:
     text = (
         ATTIC
         + "models:\n  house: [attic/qwen3, gpt-4.1]\n  one: qwen3\n  fast: {strategy: least_busy}\n"
@@ -168,7 +168,7 @@ def test_the_rules_of_the_routing_are_read() -> None:
     assert read_config(ATTIC, "p.yaml", {}).policy == Policy()
 
 
-def test_every_type_has_its_place_and_its_patience() -> None:
+def test_backend_types_have_placement_and_timeouts() -> None:
     for kind in BACKEND_TYPES.values():
         url = "http://192.0.2.20:1" if kind.endpoint is None else None
         (found,) = quick_config([f"{kind.name}={url}" if url else kind.name], {f"PROVIDER_{kind.name.upper()}_API_KEY": "k"})
@@ -282,7 +282,7 @@ def test_every_type_has_its_place_and_its_patience() -> None:
         ("providers:\n  - \x00\n", "p.yaml:2:5: a character that YAML does not allow; delete it."),
     ],
 )
-def test_an_error_names_the_place_and_what_would_be_right(text: str, error: str) -> None:
+def test_providers_file_error_has_position_and_solution(text: str, error: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read(text)
     said = str(raised.value)
@@ -291,7 +291,7 @@ def test_an_error_names_the_place_and_what_would_be_right(text: str, error: str)
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 
 
-def test_the_environment_has_the_last_word() -> None:
+def test_providers_file_environment_overrides_settings() -> None:
     text = ATTIC.replace("attic", "at-tic.2") + "    endpoint: http://192.0.2.20\n    authSecret: ${NOT_SET}\n"
     prefix = "PROVIDER_AT_TIC_2_"
     environment = {f"{prefix}ENDPOINT": "https://198.51.100.1:11434/", f"{prefix}API_KEY": SECRET}
@@ -310,13 +310,13 @@ def test_the_environment_has_the_last_word() -> None:
         ("ENDPOINT", SECRET, "the environment: PROVIDER_ATTIC_ENDPOINT must be a URL such as http://192.0.2.20:8000/v1."),
     ],
 )
-def test_a_variable_that_makes_no_sense_is_named(variable: str, value: str, error: str) -> None:
+def test_providers_file_invalid_variable_is_named(variable: str, value: str, error: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read(ATTIC, **{f"PROVIDER_ATTIC_{variable}": value})
     assert str(raised.value) == error
 
 
-def test_the_quick_form_numbers_what_comes_twice() -> None:
+def test_upstream_option_repeated_type_is_numbered() -> None:
     texts = ["ollama", "vllm=http://localhost:8001", "ollama=http://192.0.2.20:11434"]
     found = quick_config(texts, {"PROVIDER_OLLAMA_2_API_KEY": SECRET})
     assert [(one.id, one.name, one.endpoint, one.key) for one in found] == [
@@ -341,14 +341,14 @@ def test_the_quick_form_numbers_what_comes_twice() -> None:
         ("vllm=localhost", "--upstream vllm: the URL must be a URL such as http://192.0.2.20:8000/v1."),
     ],
 )
-def test_a_quick_form_that_makes_no_sense_says_so(text: str, error: str) -> None:
+def test_upstream_option_invalid_is_reported(text: str, error: str) -> None:
     with pytest.raises(ConfigError) as raised:
         quick_config([text], {})
     assert str(raised.value) == error
 
 
 @pytest.mark.parametrize("word", ["openai", "openrouter", "anthropic"])
-def test_cloud_quick_form_api_key_of_its_sdk_used_at_its_own_address_only(word: str) -> None:
+def test_upstream_option_of_a_cloud_uses_the_sdks_key_at_its_address_only(word: str) -> None:
     environment = {f"{word.upper()}_API_KEY": SECRET}
     assert [found.key for found in quick_config([word], environment)] == [SECRET]
     (first,) = quick_config([word], {**environment, f"PROVIDER_{word.upper()}_API_KEY": "first"})
@@ -359,12 +359,12 @@ def test_cloud_quick_form_api_key_of_its_sdk_used_at_its_own_address_only(word: 
     assert [found.key for found in quick_config(["ollama"], {"OLLAMA_API_KEY": SECRET})] == [None]
 
 
-def test_ids_of_the_command_line_are_taken() -> None:
+def test_providers_file_ids_of_the_command_line_are_reserved() -> None:
     with pytest.raises(ConfigError, match=r"p\.yaml:2:9: the id ollama is used twice"):
         read_config(ATTIC.replace("attic", "ollama"), "p.yaml", {}, ["ollama"])
 
 
-def test_limits_of_addresses_and_users_are_read() -> None:
+def test_providers_file_limits_are_parsed() -> None:
     said = "limits:\n  perAddress: {requestsPerMinute: 5}\n  perUser: {tokensPerMinute: 9}\n"
     read = read_config(f"{ATTIC}\n{said}", "p.yaml", {})
     assert (read.per_address, read.per_user) == (RateLimits(5), RateLimits(None, 9))
@@ -380,6 +380,6 @@ def test_limits_of_addresses_and_users_are_read() -> None:
         ("{perKey: {requestsPerMinute: 1}}", "perKey is unknown"),
     ],
 )
-def test_limits_that_are_none_are_told(text: str, words: str) -> None:
+def test_providers_file_invalid_limits_are_reported(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         read_config(f"{ATTIC}\nlimits: {text}\n", "p.yaml", {})
