@@ -96,7 +96,7 @@ async def refused(gateway: Served, path: str, **options: Any) -> tuple[int, dict
     return status, body["error"]
 
 
-async def test_the_sdk_has_a_recording_transcribed(audio: FakeAudio) -> None:
+async def test_audio_sdk_transcribes_a_recording(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway, gateway.sdk() as client:
         told = await client.audio.transcriptions.create(
             file=("speech.ogg", b"OggS" * 50_000, "audio/ogg"), model="whisper-1", language="en", prompt="lamps"
@@ -110,7 +110,7 @@ async def test_the_sdk_has_a_recording_transcribed(audio: FakeAudio) -> None:
     assert (model, language) == (None, "en")
 
 
-async def test_the_sdk_gets_a_transcript_as_text_and_with_details(audio: FakeAudio) -> None:
+async def test_audio_sdk_gets_a_transcript_in_each_format(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway, gateway.sdk() as client:
         ask = client.audio.transcriptions.create
         assert await ask(file=b"RIFF", model="stt.ears", response_format="text") == "Turn on the light.\n"
@@ -119,7 +119,7 @@ async def test_the_sdk_gets_a_transcript_as_text_and_with_details(audio: FakeAud
     assert audio.heard[0][1] == "stt.ears"
 
 
-async def test_the_sdk_streams_speech(audio: FakeAudio) -> None:
+async def test_audio_sdk_streams_speech(audio: FakeAudio) -> None:
     go_on = asyncio.Event()
     audio.parts = [b"first", go_on, b"second"]
     async with served(audio=audio) as gateway, gateway.sdk() as client:
@@ -137,14 +137,14 @@ async def test_the_sdk_streams_speech(audio: FakeAudio) -> None:
 
 
 @pytest.mark.parametrize("voice", ["alloy", "default", {"id": "shimmer"}])
-async def test_openais_own_models_and_voices_are_the_homes_default(audio: FakeAudio, voice: Any) -> None:
+async def test_audio_models_and_voices_of_openai_use_the_default(audio: FakeAudio, voice: Any) -> None:
     async with served(audio=audio) as gateway, gateway.sdk() as client:
         answer = await client.audio.speech.create(model="gpt-4o-mini-tts", input="Hello", voice=voice)
         assert answer.content == b"ID3sound"
     assert audio.spoken == [{"text": "Hello", "model": None, "voice": None, "format": AudioFormat.MP3, "speed": 1.0}]
 
 
-async def test_the_engines_and_voices_are_listed(audio: FakeAudio) -> None:
+async def test_audio_engines_and_voices_are_listed(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway:
         _, models, _ = await gateway.get("audio/models")
         _, voices, _ = await gateway.get("audio/voices?model=tts.voice")
@@ -162,7 +162,7 @@ async def test_the_engines_and_voices_are_listed(audio: FakeAudio) -> None:
         ({"stream": "true"}, "stream"),
     ],
 )
-async def test_what_no_transcript_can_be_is_refused(audio: FakeAudio, fields: dict[str, str], param: str) -> None:
+async def test_audio_invalid_transcription_parameter_is_refused(audio: FakeAudio, fields: dict[str, str], param: str) -> None:
     async with served(audio=audio) as gateway:
         status, error = await refused(gateway, "audio/transcriptions", data=form(b"RIFF", **fields))
     assert (status, error["param"], error["type"]) == (400, param, "invalid_request_error")
@@ -184,14 +184,14 @@ async def test_what_no_transcript_can_be_is_refused(audio: FakeAudio, fields: di
         {"stream_format": "sse"},
     ],
 )
-async def test_a_wrong_parameter_of_speech_is_named(audio: FakeAudio, changes: dict[str, Any]) -> None:
+async def test_audio_invalid_speech_parameter_is_named(audio: FakeAudio, changes: dict[str, Any]) -> None:
     async with served(audio=audio) as gateway:
         status, error = await refused(gateway, "audio/speech", json=SPEAK | changes)
     assert (status, error["param"]) == (400, next(iter(changes)))
     assert audio.spoken == []
 
 
-async def test_a_form_that_is_none_is_refused(audio: FakeAudio) -> None:
+async def test_audio_invalid_form_is_refused(audio: FakeAudio) -> None:
     no_file = aiohttp.FormData({"model": "whisper-1"}, default_to_multipart=True)
     nested = b'--a\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n--a--\r\n'
     multipart = {"Content-Type": "multipart/form-data; boundary=a"}
@@ -209,7 +209,7 @@ async def test_a_form_that_is_none_is_refused(audio: FakeAudio) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_recording_over_the_limit_is_not_read_to_its_end(audio: FakeAudio, chunked: bool) -> None:
+async def test_audio_recording_beyond_the_limit_is_not_read_completely(audio: FakeAudio, chunked: bool) -> None:
     asked = 0
 
     async def endless() -> AsyncGenerator[bytes]:
@@ -230,14 +230,14 @@ async def test_a_recording_over_the_limit_is_not_read_to_its_end(audio: FakeAudi
     assert audio.heard == []
 
 
-async def test_a_recording_of_the_very_limit_is_taken(audio: FakeAudio) -> None:
+async def test_audio_recording_at_the_limit_is_accepted(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway:
         status, _, _ = await gateway.ask("POST", "audio/transcriptions", data=form(bytes(MAX_FILE_BYTES)))
     assert status == 200
     assert len(audio.heard[0][0].data) == MAX_FILE_BYTES
 
 
-async def test_an_engine_that_is_not_there_is_answered_with_those_that_are(audio: FakeAudio) -> None:
+async def test_audio_unknown_engine_lists_the_known_ones(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway, gateway.sdk() as client:
         with pytest.raises(APIStatusError, match=r"there is stt\.ears") as unknown:
             await client.audio.transcriptions.create(file=b"RIFF", model="stt.nobody")
@@ -247,7 +247,7 @@ async def test_an_engine_that_is_not_there_is_answered_with_those_that_are(audio
     assert (status, error["code"]) == (404, "model_not_found")
 
 
-async def test_without_audio_it_is_not_offered() -> None:
+async def test_audio_without_engines_is_a_404() -> None:
     async with served() as gateway:
         answers = [
             await refused(gateway, "audio/transcriptions", data=form()),
@@ -277,7 +277,7 @@ class Narrow(Access):
         return Caller(Source.HTTP, models=("stt.*",))
 
 
-async def test_a_key_is_held_to_its_models_here_too(audio: FakeAudio) -> None:
+async def test_audio_key_is_limited_to_its_models(audio: FakeAudio) -> None:
     access = Narrow()
     async with served(audio=audio, access=access) as gateway:
         status, error = await refused(gateway, "audio/speech", json=SPEAK)
@@ -288,14 +288,14 @@ async def test_a_key_is_held_to_its_models_here_too(audio: FakeAudio) -> None:
     assert set(access.scopes) == {"audio"}
 
 
-async def test_a_key_is_needed_where_one_is_needed(audio: FakeAudio) -> None:
+async def test_audio_requires_a_key(audio: FakeAudio) -> None:
     async with served(audio=audio, key=KEY) as gateway:
         status, _ = await refused(gateway, "audio/speech", json=SPEAK)
     assert status == 401
     assert audio.spoken == []
 
 
-async def test_a_failure_before_the_first_sound_is_a_plain_error(audio: FakeAudio) -> None:
+async def test_speech_failure_before_the_first_audio_is_an_error_response(audio: FakeAudio) -> None:
     audio.parts = [UpstreamError("The voice is hoarse.")]
     audio.transcript = UpstreamError("The ears are deaf.")
     async with served(audio=audio) as gateway:
@@ -312,7 +312,7 @@ async def test_a_failure_before_the_first_sound_is_a_plain_error(audio: FakeAudi
     ]
 
 
-async def test_speech_that_breaks_off_is_not_taken_for_whole(audio: FakeAudio) -> None:
+async def test_speech_interrupted_closes_the_connection(audio: FakeAudio) -> None:
     audio.parts = [b"first", UpstreamError("hoarse")]
     async with served(audio=audio) as gateway, gateway.session.post(f"{gateway.url}/audio/speech", json=SPEAK) as answer:
         assert answer.status == 200
@@ -320,7 +320,7 @@ async def test_speech_that_breaks_off_is_not_taken_for_whole(audio: FakeAudio) -
             await answer.read()
 
 
-async def test_a_client_that_goes_away_ends_the_work(audio: FakeAudio) -> None:
+async def test_audio_client_disconnect_ends_the_engine(audio: FakeAudio) -> None:
     audio.parts = [b"first", asyncio.Event()]
     async with served(audio=audio) as gateway:
         async with gateway.session.post(f"{gateway.url}/audio/speech", json=SPEAK) as answer:

@@ -55,7 +55,7 @@ async def recorded(store: AccountingStore) -> list[Generation]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_audio_of_a_limited_key_answer_says_what_is_left_and_the_next_is_refused(tmp_path: Path, path: str) -> None:
+async def test_audio_of_a_rate_limited_key_has_headers_and_is_refused_beyond(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path, FakeAudio(), requests_per_minute=1) as (gateway, store, headers):
         status, told = await ask(gateway, path, headers)
         assert (status, told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == (200, "1", "0")
@@ -92,7 +92,7 @@ async def test_audio_that_fails_is_recorded_with_its_error(tmp_path: Path, path:
     assert found == [(Outcome.ERROR, "hoarse"), (Outcome.ERROR, "model_not_found")]
 
 
-async def test_audio_with_an_exhausted_budget_is_answered_since_no_provider_is_paid(tmp_path: Path) -> None:
+async def test_audio_with_an_exhausted_budget_is_answered(tmp_path: Path) -> None:
     async with limited(tmp_path, FakeAudio()) as (gateway, store, headers):
         budget = await store.budgets.set(Scope.HOUSEHOLD, None, 1, Period.MONTH)
         assert (await ask(gateway, "audio/speech", headers))[0] == 200
@@ -100,7 +100,7 @@ async def test_audio_with_an_exhausted_budget_is_answered_since_no_provider_is_p
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_audio_waits_for_its_turn_in_the_queue_of_all_requests(tmp_path: Path, path: str) -> None:
+async def test_audio_waits_in_the_queue_of_all_requests(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path, FakeAudio()) as (gateway, _, headers):
         limiter = gateway.engine.limiter
         limiter.limit = 1
@@ -116,7 +116,7 @@ async def test_audio_waits_for_its_turn_in_the_queue_of_all_requests(tmp_path: P
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_audio_with_a_full_queue_is_refused_and_its_parallel_permit_given_back(tmp_path: Path, path: str) -> None:
+async def test_audio_with_a_full_queue_is_refused_and_releases_its_permit(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path, FakeAudio(), parallel=1) as (gateway, store, headers):
         limiter = gateway.engine.limiter
         limiter.limit, limiter.queue_length = 1, 0
@@ -126,7 +126,7 @@ async def test_audio_with_a_full_queue_is_refused_and_its_parallel_permit_given_
         assert [record.error_code for record in await recorded(store)] == ["provider_capacity_exceeded", None]
 
 
-async def test_speech_whose_client_goes_away_is_recorded_as_cancelled_and_gives_its_permits_back(tmp_path: Path) -> None:
+async def test_speech_client_disconnect_is_recorded_as_cancelled_and_releases_permits(tmp_path: Path) -> None:
     audio = FakeAudio()
     audio.parts = [b"first", asyncio.Event()]
     async with limited(tmp_path, audio, parallel=1) as (gateway, store, headers):
@@ -143,7 +143,7 @@ async def test_speech_whose_client_goes_away_is_recorded_as_cancelled_and_gives_
         assert (await ask(gateway, "audio/speech", headers))[0] == 200
 
 
-async def test_transcription_whose_client_goes_away_is_recorded_as_cancelled(tmp_path: Path) -> None:
+async def test_transcription_client_disconnect_is_recorded_as_cancelled(tmp_path: Path) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeAudio):

@@ -30,7 +30,7 @@ BODIES: dict[str, dict[str, Any]] = {
 NOT_JSON = {"/v1/audio/transcriptions"}
 
 
-def test_depth_every_path_that_reads_a_body_is_tested() -> None:
+def test_depth_tests_cover_all_paths_with_a_body() -> None:
     posts = {route.path for route in (*ROUTES, *OWN_PORT_ROUTES) if route.method == "POST"}
     assert posts == BODIES.keys() | NOT_JSON
 
@@ -70,7 +70,7 @@ async def test_depth_of_any_field_beyond_the_limit_is_a_400(field: str) -> None:
     ids=["text", "object"],
 )
 @pytest.mark.parametrize("backend", ["anthropic", "ollama"])
-async def test_depth_of_a_tool_calls_arguments_beyond_the_limit_is_a_400(backend: str, call: dict[str, Any]) -> None:
+async def test_depth_of_tool_arguments_beyond_the_limit_is_a_400(backend: str, call: dict[str, Any]) -> None:
     dialect = DIALECTS[backend]
     fake = dialect.fake()
     async with before(backend, fake) as upstream, served(upstream) as gateway:

@@ -56,7 +56,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @dialects
 @streams
-async def test_client_of_a_backend_that_is_gone_learns_its_name_and_the_reason(
+async def test_error_of_an_offline_backend_has_its_name_and_reason(
     session: aiohttp.ClientSession, path: str, body: dict[str, Any], stream: bool
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -85,7 +85,7 @@ async def test_client_of_a_backend_that_is_gone_learns_its_name_and_the_reason(
         (503, "has no capacity right now"),
     ],
 )
-async def test_client_of_a_backend_that_refuses_learns_the_standard_reason(
+async def test_error_of_a_refusing_backend_has_the_standard_reason(
     session: aiohttp.ClientSession, path: str, body: dict[str, Any], stream: bool, status: int, reason: str
 ) -> None:
     provider = FakeProvider(answers=[refuse(status, RAW, headers={"Retry-After": "1"})])
@@ -98,7 +98,7 @@ async def test_client_of_a_backend_that_refuses_learns_the_standard_reason(
 
 
 @chats
-async def test_client_of_a_backend_that_breaks_off_learns_that(
+async def test_error_of_an_interrupted_backend_has_the_standard_reason(
     session: aiohttp.ClientSession, path: str, body: dict[str, Any]
 ) -> None:
     async def breaks(request: Any) -> Any:
@@ -114,7 +114,7 @@ async def test_client_of_a_backend_that_breaks_off_learns_that(
     assert "CUDA error" in (member.last_error or "")
 
 
-async def test_client_whose_own_request_is_wrong_learns_what_without_addresses(session: aiohttp.ClientSession) -> None:
+async def test_error_of_an_invalid_request_has_details_without_addresses(session: aiohttp.ClientSession) -> None:
     provider = FakeProvider(answers=[refuse(400, "top_p must be below 1 at http://10.213.1.2:8000", param="top_p")])
     async with upstream(provider, session) as backend, served(backend) as gateway:
         status, answer = await told(gateway, "chat/completions", CHAT, stream=False)
@@ -122,7 +122,7 @@ async def test_client_whose_own_request_is_wrong_learns_what_without_addresses(s
     check(answer, names="top_p must be below 1 at …")
 
 
-async def test_client_whose_body_cannot_be_read_learns_no_exception() -> None:
+async def test_error_of_an_unreadable_body_has_no_exception_text() -> None:
     async with served() as gateway:
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         async with gateway.session.post(f"{gateway.url}/chat/completions", data=b"x", headers=headers) as response:

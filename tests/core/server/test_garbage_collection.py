@@ -15,7 +15,7 @@ def _restored() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_threshold_that_is_raised_is_restored() -> None:
+def test_gc_threshold_raised_is_restored() -> None:
     gc.set_threshold(2_000, 11, 12)
     restore = raise_threshold()
     assert gc.get_threshold() == (THRESHOLD, 11, 12)
@@ -24,13 +24,13 @@ def test_threshold_that_is_raised_is_restored() -> None:
 
 
 @pytest.mark.parametrize("youngest", [0, THRESHOLD, THRESHOLD + 1])
-def test_threshold_that_is_off_or_higher_is_kept(youngest: int) -> None:
+def test_gc_threshold_off_or_higher_is_kept(youngest: int) -> None:
     gc.set_threshold(youngest, 11, 12)
     raise_threshold()()
     assert gc.get_threshold() == (youngest, 11, 12)
 
 
-def test_threshold_that_was_changed_in_between_is_kept() -> None:
+def test_gc_threshold_changed_meanwhile_is_kept() -> None:
     gc.set_threshold(2_000, 11, 12)
     restore = raise_threshold()
     gc.set_threshold(3_000, 11, 12)

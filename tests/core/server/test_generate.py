@@ -49,7 +49,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield client
 
 
-async def test_the_sdk_gets_a_whole_answer(demo: Served) -> None:
+async def test_sdk_gets_an_answer(demo: Served) -> None:
     async with demo.sdk() as client:
         answer = await client.chat.completions.create(model="demo-rules", messages=[{"role": "user", "content": "count to 3"}])
     assert answer.choices[0].message.content == "1 2 3"
@@ -58,7 +58,7 @@ async def test_the_sdk_gets_a_whole_answer(demo: Served) -> None:
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (3, 3)
 
 
-async def test_the_sdk_gets_a_stream_word_by_word_and_no_usage_that_it_did_not_ask_for(demo: Served) -> None:
+async def test_sdk_gets_a_stream_without_unrequested_usage(demo: Served) -> None:
     async with demo.sdk() as client:
         stream = await client.chat.completions.create(
             model="demo-rules", messages=[{"role": "user", "content": "count to 3"}], stream=True
@@ -70,7 +70,7 @@ async def test_the_sdk_gets_a_stream_word_by_word_and_no_usage_that_it_did_not_a
     assert len({chunk.id for chunk in chunks}) == 1
 
 
-async def test_the_sdk_gets_the_usage_that_it_asked_for(demo: Served) -> None:
+async def test_sdk_gets_requested_usage(demo: Served) -> None:
     async with demo.sdk() as client:
         stream = await client.chat.completions.create(
             model="demo-rules",
@@ -84,7 +84,7 @@ async def test_the_sdk_gets_the_usage_that_it_asked_for(demo: Served) -> None:
     assert chunks[-1].usage.completion_tokens == 3
 
 
-async def test_a_stream_ends_with_done_and_may_not_be_buffered(demo: Served) -> None:
+async def test_stream_ends_with_done_and_is_not_buffered(demo: Served) -> None:
     body = {"model": "demo-rules", "messages": [{"role": "user", "content": "count to 2"}], "stream": True}
     async with demo.session.post(f"{demo.url}/chat/completions", json=body) as response:
         assert response.status == 200
@@ -98,7 +98,7 @@ async def test_a_stream_ends_with_done_and_may_not_be_buffered(demo: Served) -> 
         assert (await events(response))[-1] == "[DONE]"
 
 
-async def test_tools_go_round(demo: Served) -> None:
+async def test_tool_call_and_result_complete_a_conversation(demo: Served) -> None:
     messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Turn on the kitchen light"}]
     async with demo.sdk() as client:
         first = await client.chat.completions.create(model="demo-rules", messages=messages, tools=[LIGHT])  # type: ignore[list-item]
@@ -119,7 +119,7 @@ async def test_tools_go_round(demo: Served) -> None:
     assert second.choices[0].message.content == "I turned on Kitchen light."
 
 
-async def test_a_streamed_tool_call_comes_in_pieces_that_fit_together(demo: Served) -> None:
+async def test_tool_call_streamed_is_assembled_by_the_sdk(demo: Served) -> None:
     async with (
         demo.sdk() as client,
         client.chat.completions.stream(
@@ -134,7 +134,7 @@ async def test_a_streamed_tool_call_comes_in_pieces_that_fit_together(demo: Serv
     assert len({call.id for call in calls}) == 2
 
 
-async def test_a_structured_answer_is_valid(demo: Served) -> None:
+async def test_structured_answer_is_valid(demo: Served) -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -163,7 +163,7 @@ async def test_a_structured_answer_is_valid(demo: Served) -> None:
     assert made["rooms"][0]["heating"] == "comfort"
 
 
-async def test_embeddings_reach_the_sdk_as_numbers_whatever_the_encoding(demo: Served) -> None:
+async def test_embeddings_in_each_encoding_reach_the_sdk_as_numbers(demo: Served) -> None:
     async with demo.sdk() as client:
         packed = await client.embeddings.create(model="demo-embed", input=["a lamp", "a dog"])
         plain = await client.embeddings.create(model="demo-embed", input=["a lamp", "a dog"], encoding_format="float")
@@ -172,12 +172,12 @@ async def test_embeddings_reach_the_sdk_as_numbers_whatever_the_encoding(demo: S
     assert packed.data[0].embedding != packed.data[1].embedding
 
 
-async def test_a_stream_flag_on_embeddings_is_ignored(demo: Served) -> None:
+async def test_embeddings_with_stream_ignore_it(demo: Served) -> None:
     status, body, _ = await demo.ask("POST", "embeddings", json={"model": "demo-embed", "input": "x", "stream": True})
     assert (status, body["object"]) == (200, "list")
 
 
-async def test_legacy_completions_answer_whole_and_streamed(demo: Served) -> None:
+async def test_text_completions_are_answered_complete_and_streamed(demo: Served) -> None:
     async with demo.sdk() as client:
         whole = await client.completions.create(model="demo-rules", prompt="count to 4", max_tokens=2)
         stream = await client.completions.create(model="demo-rules", prompt="count to 4", stream=True)
@@ -186,7 +186,7 @@ async def test_legacy_completions_answer_whole_and_streamed(demo: Served) -> Non
     assert "".join(texts) == "1 2 3 4"
 
 
-async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Served) -> None:
+async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     async with demo.sdk() as client:
         with pytest.raises(openai.NotFoundError) as raised:
             await client.chat.completions.create(model="demo-rulez", messages=[{"role": "user", "content": "Hello"}])
@@ -194,7 +194,7 @@ async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Serv
     assert "demo-rules" in raised.value.message
 
 
-async def test_a_wrong_parameter_is_named(demo: Served) -> None:
+async def test_invalid_parameter_is_named(demo: Served) -> None:
     async with demo.sdk() as client:
         with pytest.raises(openai.BadRequestError) as raised:
             await client.chat.completions.create(
@@ -204,13 +204,13 @@ async def test_a_wrong_parameter_is_named(demo: Served) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{not json", b"[]", b"", b'"text"'])
-async def test_a_body_that_is_no_json_object_is_refused(demo: Served, body: bytes) -> None:
+async def test_body_that_is_not_a_json_object_is_refused(demo: Served, body: bytes) -> None:
     status, answer, _ = await demo.ask("POST", "chat/completions", data=body)
     assert status == 400
     assert answer["error"]["code"] == "invalid_json"
 
 
-async def test_the_bytes_of_an_upstreams_stream_pass_unchanged(session: aiohttp.ClientSession) -> None:
+async def test_stream_bytes_of_an_upstream_are_unchanged(session: aiohttp.ClientSession) -> None:
     odd = '{"choices":[{"delta":{"content":"Grüße  🏠"},"index":0}],  "x_vendor": [1.10]}'
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -231,7 +231,7 @@ async def test_the_bytes_of_an_upstreams_stream_pass_unchanged(session: aiohttp.
     assert provider.requests[0]["stream_options"] == {"include_usage": True}
 
 
-async def test_usage_that_shares_a_chunk_with_text_is_not_taken_out(session: aiohttp.ClientSession) -> None:
+async def test_stream_usage_in_a_chunk_with_text_is_kept(session: aiohttp.ClientSession) -> None:
     shared = delta("Hi", finish="stop") | {"usage": {"prompt_tokens": 1, "completion_tokens": 1}}
     provider = FakeProvider(answers=[[shared]])
     async with upstream(provider, session) as backend, served(backend) as gateway:
@@ -239,7 +239,7 @@ async def test_usage_that_shares_a_chunk_with_text_is_not_taken_out(session: aio
     assert [json.loads(found[0]), found[1]] == [shared | {"provider": "Upstream"}, "[DONE]"]
 
 
-async def test_an_error_before_the_first_token_is_a_plain_error(session: aiohttp.ClientSession) -> None:
+async def test_error_before_the_first_token_is_an_error_response(session: aiohttp.ClientSession) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)
 
@@ -251,7 +251,7 @@ async def test_an_error_before_the_first_token_is_a_plain_error(session: aiohttp
     assert "reported an error instead of an answer" in body["error"]["message"]
 
 
-async def test_an_error_in_mid_stream_is_the_last_event_and_no_done_follows(session: aiohttp.ClientSession) -> None:
+async def test_stream_error_is_the_last_event_without_done(session: aiohttp.ClientSession) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Once"), delta(" upon")], done=False)
         await asyncio.sleep(0.1)
@@ -280,7 +280,7 @@ async def test_an_error_in_mid_stream_is_the_last_event_and_no_done_follows(sess
     assert "GPU" not in found[-1]
 
 
-async def test_a_stream_that_breaks_off_ends_with_an_error(session: aiohttp.ClientSession) -> None:
+async def test_stream_interrupted_ends_with_an_error(session: aiohttp.ClientSession) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Once")], done=False)
         await asyncio.sleep(0.1)
@@ -293,7 +293,7 @@ async def test_a_stream_that_breaks_off_ends_with_an_error(session: aiohttp.Clie
     assert "error" in json.loads(found[1])
 
 
-async def test_a_mistake_of_ours_in_mid_stream_tells_nothing_of_the_inside(caplog: pytest.LogCaptureFixture) -> None:
+async def test_stream_internal_error_reveals_no_details(caplog: pytest.LogCaptureFixture) -> None:
     async with served(DemoBackend(word_seconds=0.0)) as gateway:
         member = next(iter(gateway.engine.pool))
         original = member.backend.send
@@ -323,7 +323,7 @@ async def test_a_mistake_of_ours_in_mid_stream_tells_nothing_of_the_inside(caplo
 @pytest.mark.parametrize(
     ("silent", "stream"), [(False, True), (True, True), (True, False)], ids=["mid-stream", "first token", "whole"]
 )
-async def test_a_client_that_goes_away_cancels_the_upstream_within_a_second(
+async def test_client_disconnect_cancels_the_upstream_within_a_second(
     session: aiohttp.ClientSession, silent: bool, stream: bool
 ) -> None:
     script = Endless(silent=silent)
@@ -348,7 +348,7 @@ async def _read(gateway: Served, *, stream: bool) -> None:
             pass
 
 
-async def test_a_silent_stream_is_kept_alive_with_comments(
+async def test_stream_without_output_is_kept_alive_with_comments(
     session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(response_writer, "PING_SECONDS", 0.05)
@@ -371,7 +371,7 @@ async def test_a_silent_stream_is_kept_alive_with_comments(
     assert said == ["Hm", "!"]
 
 
-async def test_two_gateways_that_route_to_each_other_refuse_with_508(session: aiohttp.ClientSession) -> None:
+async def test_loop_of_two_gateways_is_a_508(session: aiohttp.ClientSession) -> None:
     first_provider = FakeProvider()
     async with upstream(first_provider, session) as to_second, served(to_second, provider_id="first") as first:
         second_provider = FakeProvider()
@@ -385,7 +385,7 @@ async def test_two_gateways_that_route_to_each_other_refuse_with_508(session: ai
     assert (looped, refused["error"]["code"]) == (508, "loop_detected")
 
 
-async def test_via_goes_on_to_the_upstream_with_the_own_id_added(session: aiohttp.ClientSession) -> None:
+async def test_via_is_sent_to_the_upstream_with_the_own_id(session: aiohttp.ClientSession) -> None:
     seen: list[str] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -399,7 +399,7 @@ async def test_via_goes_on_to_the_upstream_with_the_own_id_added(session: aiohtt
     assert answered["X-Request-ID"] == "abc-1"
 
 
-async def test_many_streams_at_once_all_arrive_whole(demo: Served) -> None:
+async def test_streams_in_great_number_arrive_completely(demo: Served) -> None:
     async def one(number: int) -> list[str]:
         body = {"model": "demo-rules", "messages": [{"role": "user", "content": f"count to {number}"}], "stream": True}
         async with demo.session.post(f"{demo.url}/chat/completions", json=body) as response:
@@ -411,7 +411,7 @@ async def test_many_streams_at_once_all_arrive_whole(demo: Served) -> None:
         assert "".join(words) == " ".join(str(count) for count in range(1, number + 1))
 
 
-async def test_failover_is_told_in_the_headers(session: aiohttp.ClientSession) -> None:
+async def test_failover_is_reported_in_the_headers(session: aiohttp.ClientSession) -> None:
     good = FakeProvider(answers=[text("Hi")])
     async with (
         upstream(good, session) as backend,

@@ -41,7 +41,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer_names_its_record(store: AccountingStore, path: str, stream: bool) -> None:
+async def test_generation_id_in_the_response_finds_the_record(store: AccountingStore, path: str, stream: bool) -> None:
     _, secret = await store.keys.create("Tablet")
     body = CHAT | {"input": "Hello", "max_tokens": 10, "stream": stream}
     async with kept(store) as gateway:
@@ -63,7 +63,7 @@ async def test_an_answer_names_its_record(store: AccountingStore, path: str, str
     assert secret not in json.dumps(told)
 
 
-async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(store: AccountingStore) -> None:
+async def test_generation_of_another_caller_is_a_404(store: AccountingStore) -> None:
     _, mine = await store.keys.create("Tablet")
     _, other = await store.keys.create("Phone")
     async with kept(store) as gateway:
@@ -76,7 +76,7 @@ async def test_others_do_not_see_it_and_are_not_told_that_it_is_there(store: Acc
 
 
 @pytest.mark.parametrize("written", [False, True], ids=["pending", "written"])
-async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(store: AccountingStore, written: bool) -> None:
+async def test_generation_with_a_shared_request_id_is_separate_by_caller(store: AccountingStore, written: bool) -> None:
     users = {"Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy"), "Bearer admin": HomeUser("a", "Ada", admin=True)}
 
     def home_user(request: web.Request) -> HomeUser | None:
@@ -101,7 +101,7 @@ async def test_request_id_that_others_use_too_hides_no_record_and_shows_none(sto
         assert (await gateway.get("generation?id=same-1", headers=bearer(other)))[0] == 404
 
 
-async def test_an_administrator_sees_all_and_a_user_ones_own(store: AccountingStore) -> None:
+async def test_generation_is_visible_to_administrators_and_its_user(store: AccountingStore) -> None:
     users = {"Bearer admin": HomeUser("a", "Ada", admin=True), "Bearer u1": HomeUser("1", "Bo"), "Bearer u2": HomeUser("2", "Cy")}
 
     def home_user(request: web.Request) -> HomeUser | None:
@@ -114,7 +114,7 @@ async def test_an_administrator_sees_all_and_a_user_ones_own(store: AccountingSt
     assert found == {"admin": 200, "u1": 200, "u2": 404}
 
 
-async def test_without_keys_it_is_for_the_same_address(store: AccountingStore) -> None:
+async def test_generation_without_keys_is_visible_to_its_address(store: AccountingStore) -> None:
     async with kept(store, mode=Auth.NONE) as gateway:
         _, _, headers = await gateway.ask("POST", "chat/completions", json=CHAT)
         path = f"generation?id={headers['X-Generation-ID']}"
@@ -124,7 +124,7 @@ async def test_without_keys_it_is_for_the_same_address(store: AccountingStore) -
             assert response.status == 404
 
 
-async def test_what_went_wrong_is_told_too(store: AccountingStore) -> None:
+async def test_generation_of_a_failure_has_the_error(store: AccountingStore) -> None:
     async with kept(store, mode=Auth.NONE) as gateway:
         await gateway.ask("POST", "chat/completions", json=CHAT | {"model": "nope"}, headers={"X-Request-ID": "mine-1"})
         _, told, _ = await gateway.get("generation?id=mine-1")
@@ -133,13 +133,13 @@ async def test_what_went_wrong_is_told_too(store: AccountingStore) -> None:
     assert (record["model"], record["provider"], record["key"], record["total_cost"]) == (None, None, None, None)
 
 
-async def test_without_an_id_it_says_what_is_missing(store: AccountingStore) -> None:
+async def test_generation_without_id_names_the_parameter(store: AccountingStore) -> None:
     async with kept(store, mode=Auth.NONE) as gateway:
         status, body, _ = await gateway.get("generation")
     assert (status, body["error"]["param"]) == (400, "id")
 
 
-async def test_without_records_they_are_not_offered() -> None:
+async def test_generation_without_records_is_a_404() -> None:
     async with served() as gateway:
         status, body, _ = await gateway.get("generation?id=x")
     assert (status, body["error"]["type"]) == (404, "invalid_request_error")

@@ -8,7 +8,7 @@ from ...support.server import KEY, served
 
 
 @pytest.mark.parametrize(("key", "said"), [(None, "need no key"), (KEY, "YOUR_KEY")])
-async def test_the_root_says_what_this_is_and_nothing_secret(key: str | None, said: str) -> None:
+async def test_landing_page_describes_the_server_without_secrets(key: str | None, said: str) -> None:
     async with served(DemoBackend(), key=key) as server:
         async with server.session.get(f"http://127.0.0.1:{server.port}/") as response:
             text = await response.text()
@@ -20,7 +20,7 @@ async def test_the_root_says_what_this_is_and_nothing_secret(key: str | None, sa
         assert KEY not in text
 
 
-async def test_a_name_is_text_and_not_markup() -> None:
+async def test_landing_page_escapes_the_name() -> None:
     async with served(DemoBackend(), name="<script>alert(1)</script>") as server:
         headers = {"Host": "<b>evil</b>"}
         async with server.session.get(f"http://127.0.0.1:{server.port}/", headers=headers) as response:

@@ -46,7 +46,7 @@ def bearer(secret: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_answers_say_what_is_left(tmp_path: Path, stream: bool) -> None:
+async def test_rate_limit_headers_contain_the_remaining_amount(tmp_path: Path, stream: bool) -> None:
     async with limited(tmp_path / "books.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=60, tokens_per_minute=100_000)
         async with gateway.session.post(
@@ -63,7 +63,7 @@ async def test_answers_say_what_is_left(tmp_path: Path, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "messages", "responses", "embeddings"])
-async def test_every_way_in_is_limited(tmp_path: Path, path: str) -> None:
+async def test_rate_limit_applies_to_all_endpoints(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path / "books.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=1)
         body = {**ASK, "input": "Hello"}
@@ -75,7 +75,7 @@ async def test_every_way_in_is_limited(tmp_path: Path, path: str) -> None:
     assert headers["x-ratelimit-remaining-requests"] == "0"
 
 
-async def test_openais_client_reads_the_limit(tmp_path: Path) -> None:
+async def test_rate_limit_headers_are_parsed_by_the_sdk(tmp_path: Path) -> None:
     async with limited(tmp_path / "books.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=1)
         async with gateway.sdk(secret) as client:
@@ -85,7 +85,7 @@ async def test_openais_client_reads_the_limit(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "rate_limit_error")
 
 
-async def test_status_says_how_the_callers_own_limits_stand(tmp_path: Path) -> None:
+async def test_status_contains_the_callers_rate_limits(tmp_path: Path) -> None:
     async with limited(tmp_path / "books.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=60, parallel=3)
         _, other = await store.keys.create("Other")
@@ -100,7 +100,7 @@ async def test_status_says_how_the_callers_own_limits_stand(tmp_path: Path) -> N
     assert "rate_limits" not in nothing
 
 
-async def test_when_the_money_is_spent_what_costs_nothing_answers(tmp_path: Path) -> None:
+async def test_budget_exhausted_leaves_free_backends(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, placement=Placement.CLOUD, priority=1)
     local = StubBackend("local", priority=2)
     unpriced = StubBackend("unpriced", cost=Cost.METERED, placement=Placement.CLOUD, priority=0)
@@ -117,7 +117,7 @@ async def test_when_the_money_is_spent_what_costs_nothing_answers(tmp_path: Path
     assert (len(cloud.sent), len(unpriced.sent)) == (0, 1)
 
 
-async def test_a_backends_monthly_limit_bars_it_and_is_known_of_it(tmp_path: Path) -> None:
+async def test_budget_of_a_backend_excludes_it_and_is_reported(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, priority=1)
     async with limited(tmp_path / "books.db", cloud, StubBackend("local", priority=2)) as (gateway, store):
         member = gateway.engine.pool.get("cloud")
@@ -132,7 +132,7 @@ async def test_a_backends_monthly_limit_bars_it_and_is_known_of_it(tmp_path: Pat
         assert member.month_cost == 3 * 10_000 + 2 * 100_000
 
 
-async def test_the_home_itself_is_bound_by_its_budgets_too(tmp_path: Path) -> None:
+async def test_budget_applies_to_home_assistants_requests(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
     async with limited(tmp_path / "books.db", cloud) as (gateway, store):
         await store.budgets.set(Scope.USER, "u", 1, Period.DAY)
@@ -145,7 +145,7 @@ async def test_the_home_itself_is_bound_by_its_budgets_too(tmp_path: Path) -> No
     assert len(cloud.sent) == 1
 
 
-async def test_what_an_agent_spends_for_a_key_is_that_keys(tmp_path: Path) -> None:
+async def test_budget_of_a_key_includes_costs_of_agents(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
     async with limited(tmp_path / "books.db", cloud) as (gateway, store):
         key, _ = await store.keys.create("Phone", parallel=1, requests_per_minute=1)

@@ -41,7 +41,7 @@ async def demo() -> AsyncIterator[Served]:
         yield running
 
 
-async def test_the_sdk_gets_a_whole_message(demo: Served) -> None:
+async def test_sdk_gets_a_message(demo: Served) -> None:
     async with claude(demo) as client:
         answer = await client.messages.with_raw_response.create(**ask(system="Be brief.", metadata={"user_id": "x"}))
     message = await answer.parse()
@@ -52,7 +52,7 @@ async def test_the_sdk_gets_a_whole_message(demo: Served) -> None:
     assert answer.headers["request-id"] == answer.headers["X-Request-ID"]
 
 
-async def test_the_sdk_gets_a_stream(demo: Served) -> None:
+async def test_sdk_gets_a_stream(demo: Served) -> None:
     async with claude(demo) as client, client.messages.stream(**ask()) as stream:
         said = [piece async for piece in stream.text_stream]
         message = await stream.get_final_message()
@@ -61,7 +61,7 @@ async def test_the_sdk_gets_a_stream(demo: Served) -> None:
     assert (message.usage.input_tokens, message.usage.output_tokens) == (3, 3)
 
 
-async def test_the_events_of_a_stream_come_in_anthropics_order(demo: Served) -> None:
+async def test_stream_events_are_in_anthropics_order(demo: Served) -> None:
     found = await message_events(demo, ask("count to 2"))
     assert [name for name, _ in found] == [
         "message_start",
@@ -75,7 +75,7 @@ async def test_the_events_of_a_stream_come_in_anthropics_order(demo: Served) -> 
     assert found[0][1]["message"]["content"] == []
 
 
-async def test_an_answer_that_reaches_its_limit_says_so(demo: Served) -> None:
+async def test_answer_at_its_token_limit_has_the_stop_reason(demo: Served) -> None:
     async with claude(demo) as client:
         message = await client.messages.create(**ask(max_tokens=2))
         stopped = await client.messages.create(**ask(stop_sequences=[" 3"]))
@@ -84,7 +84,7 @@ async def test_an_answer_that_reaches_its_limit_says_so(demo: Served) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_two_parallel_tools_go_round(demo: Served, stream: bool) -> None:
+async def test_tool_calls_in_parallel_complete_a_conversation(demo: Served, stream: bool) -> None:
     asked = ask("Turn on the kitchen light and the desk lamp", tools=[LIGHT], tool_choice={"type": "auto"})
     async with claude(demo) as client:
         first = await _message(client, asked, stream=stream)
@@ -120,7 +120,7 @@ def _done(name: str) -> str:
     return json.dumps({"response_type": "action_done", "data": {"success": success, "failed": []}})
 
 
-async def test_a_structured_answer_is_valid(demo: Served) -> None:
+async def test_structured_answer_is_valid(demo: Served) -> None:
     async with claude(demo) as client:
         wanted: Any = {"format": {"type": "json_schema", "schema": ROOM_SCHEMA}}
         message = await client.messages.create(**ask("A room on comfort", output_config=wanted))
@@ -129,7 +129,7 @@ async def test_a_structured_answer_is_valid(demo: Served) -> None:
     jsonschema.validate(json.loads(block.text), ROOM_SCHEMA)
 
 
-async def test_thinking_comes_in_a_block_of_its_own_where_it_was_asked_for() -> None:
+async def test_thinking_requested_is_a_separate_block() -> None:
     thinking = [delta(reasoning_content="Hm, "), delta(reasoning_content="two."), delta("2"), delta(finish="stop"), usage()]
     asked = ask(model="test-model", max_tokens=2000)
     async with scripted(thinking) as (gateway, provider), claude(gateway) as client:
@@ -146,7 +146,7 @@ async def test_thinking_comes_in_a_block_of_its_own_where_it_was_asked_for() -> 
     assert not any("Hm" in event.to_json() for event in plain)
 
 
-async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Served) -> None:
+async def test_image_without_a_vision_model_is_a_clear_error(demo: Served) -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
     async with claude(demo) as client:
         with pytest.raises(anthropic.APIStatusError, match="cannot do vision") as raised:
@@ -154,7 +154,7 @@ async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Ser
     assert (raised.value.status_code, raised.value.type) == (400, "invalid_request_error")
 
 
-async def test_the_key_is_taken_from_either_header() -> None:
+async def test_key_in_each_header_is_accepted() -> None:
     async with served(key=KEY) as gateway:
         async with claude(gateway, KEY) as client:  # by `Authorization: Bearer` since SDK 2
             assert (await client.messages.create(**ask())).stop_reason == "end_turn"
@@ -168,7 +168,7 @@ async def test_the_key_is_taken_from_either_header() -> None:
     assert body["request_id"] == sent["request-id"]
 
 
-async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Served) -> None:
+async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     async with claude(demo) as client:
         with pytest.raises(anthropic.NotFoundError, match="demo-rules") as raised:
             await client.messages.create(**ask(model="demo-rulez"))
@@ -196,19 +196,19 @@ async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Serv
         ({"mcp_servers": [{"url": "https://example.com"}]}, "mcp_servers"),
     ],
 )
-async def test_a_wrong_parameter_is_named(demo: Served, fields: Any, named: str) -> None:
+async def test_invalid_parameter_is_named(demo: Served, fields: Any, named: str) -> None:
     status, body, _ = await demo.ask("POST", "messages", json=ask(**fields))
     assert (status, body["type"], body["error"]["type"]) == (400, "error", "invalid_request_error")
     assert named in body["error"]["message"]
 
 
-async def test_other_methods_and_broken_bodies_are_refused_in_anthropics_shape(demo: Served) -> None:
+async def test_unsupported_methods_and_invalid_bodies_have_anthropics_error_format(demo: Served) -> None:
     for method, options, status in (("GET", {}, 405), ("POST", {"data": b"{"}, 400)):
         found, body, _ = await demo.ask(method, "messages", **options)
         assert (found, body["type"], body["error"]["type"]) == (status, "error", "invalid_request_error")
 
 
-async def test_a_failure_in_mid_stream_reaches_the_sdk_as_an_error() -> None:
+async def test_stream_failure_reaches_the_sdk_as_an_error() -> None:
     async def breaks(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Once"), delta(" upon")], done=False)
         await asyncio.sleep(0.1)
@@ -230,7 +230,7 @@ async def test_a_failure_in_mid_stream_reaches_the_sdk_as_an_error() -> None:
     assert [name for name, _ in found][-2:] == ["content_block_delta", "error"]
 
 
-async def test_an_error_before_the_first_token_is_a_plain_error() -> None:
+async def test_error_before_the_first_token_is_an_error_response() -> None:
     async def fails(request: web.Request) -> web.StreamResponse:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)
 
@@ -239,7 +239,7 @@ async def test_an_error_before_the_first_token_is_a_plain_error() -> None:
     assert (status, body["error"]["type"]) == (502, "api_error")
 
 
-async def test_a_client_that_goes_away_frees_its_place_within_a_second() -> None:
+async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
     endless = Endless()
     heard = asyncio.Event()
     async with scripted(endless) as (gateway, _), claude(gateway) as client:
@@ -261,7 +261,7 @@ async def test_a_client_that_goes_away_frees_its_place_within_a_second() -> None
                 await asyncio.sleep(0.01)
 
 
-async def test_a_silent_stream_is_kept_alive_with_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stream_without_output_is_kept_alive_with_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_writer, "PING_SECONDS", 0.05)
 
     async def pauses(request: web.Request) -> web.StreamResponse:
@@ -276,13 +276,13 @@ async def test_a_silent_stream_is_kept_alive_with_pings(monkeypatch: pytest.Monk
     assert found[-1][0] == "message_stop"
 
 
-async def test_a_loop_is_refused(demo: Served) -> None:
+async def test_loop_is_refused(demo: Served) -> None:
     status, body, _ = await demo.ask("POST", "messages", json=ask(), headers={"Via": "1.1 gateway-id"})
     assert status == 508
     assert "came through this gateway before" in body["error"]["message"]
 
 
-async def test_a_call_with_arguments_that_are_no_object_is_never_passed_on() -> None:
+async def test_tool_call_with_invalid_arguments_is_not_forwarded() -> None:
     async def wrecked(_: web.Request) -> web.StreamResponse:
         call = {"id": "call_1", "type": "function", "function": {"name": "unlock", "arguments": '{"door": '}}
         return web.json_response({"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]})
@@ -293,7 +293,7 @@ async def test_a_call_with_arguments_that_are_no_object_is_never_passed_on() -> 
     assert "unlock" in body["error"]["message"]
 
 
-async def test_tokens_are_counted_roughly_and_nobody_is_asked() -> None:
+async def test_count_tokens_estimates_without_a_model() -> None:
     async with scripted(text("never")) as (gateway, provider), claude(gateway) as client:
         count = await client.messages.count_tokens(model="test-model", messages=[{"role": "user", "content": "a" * 400}])
     assert count.input_tokens == 100

@@ -57,7 +57,7 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_requests_tokens_and_times_are_counted() -> None:
+async def test_metrics_count_requests_tokens_and_durations() -> None:
     async with measured(StubBackend("one", models=["test-model"])) as gateway:
         for stream in (False, True):
             async with gateway.session.post(f"{gateway.url}/chat/completions", json=CHAT | {"stream": stream}) as response:
@@ -75,7 +75,7 @@ async def test_requests_tokens_and_times_are_counted() -> None:
     assert found["local_ai_tokens_total", "test-model", "One", "completion"] > 0
 
 
-async def test_a_failure_and_where_it_went_on_are_counted() -> None:
+async def test_metrics_count_failures_and_failovers() -> None:
     broken = StubBackend("one", UpstreamConnectionError("refused"), models=["test-model"], priority=1)
     other = StubBackend("two", models=["test-model"], priority=2)
     async with measured(broken, other) as gateway:
@@ -85,7 +85,7 @@ async def test_a_failure_and_where_it_went_on_are_counted() -> None:
     assert found["local_ai_requests_total", "chat/completions", "test-model", "Two", "ok"] == 1
 
 
-async def test_the_backends_are_shown_as_they_are_now() -> None:
+async def test_metrics_show_the_backends_current_state() -> None:
     one, off = StubBackend("one"), StubBackend("off")
     async with measured(one, off) as gateway:
         member = gateway.engine.pool.get("off")
@@ -98,7 +98,7 @@ async def test_the_backends_are_shown_as_they_are_now() -> None:
     assert found["local_ai_provider_queue_depth", "One"] == 0
 
 
-async def test_requests_that_wait_at_the_gateway_are_shown() -> None:
+async def test_metrics_show_requests_waiting_at_the_gateway() -> None:
     async with measured(StubBackend("one")) as gateway:
         slots = gateway.engine.limiter
         slots.limit = 1
@@ -110,7 +110,7 @@ async def test_requests_that_wait_at_the_gateway_are_shown() -> None:
         assert (await scraped(gateway))["local_ai_queue_depth",] == 0
 
 
-def test_how_fast_an_answer_came_is_told_from_its_first_token_on() -> None:
+def test_metrics_token_rate_starts_with_the_first_token() -> None:
     metrics = Metrics(Pool())
     metrics.record(_generation(usage=Usage(3, 11), stream=True, first_token=4.0, duration=6.0))  # 10 tokens in 2 s
     metrics.record(_generation(usage=Usage(3, 4), first_token=2.0, duration=2.0))  # 4 tokens in 2 s: all came at once
@@ -120,7 +120,7 @@ def test_how_fast_an_answer_came_is_told_from_its_first_token_on() -> None:
     assert found["local_ai_output_tokens_per_second_count", "m", "B"] == 2
 
 
-def test_errors_are_told_apart_by_codes_that_are_known() -> None:
+def test_metrics_errors_are_separated_by_known_codes() -> None:
     metrics = Metrics(Pool())
     for code in ("rate_limit_exceeded", "budget_exceeded", "budget_exceeded", "made_up_by_an_upstream", None):
         metrics.record(_generation(outcome=Outcome.ERROR, error_code=code))
@@ -128,7 +128,7 @@ def test_errors_are_told_apart_by_codes_that_are_known() -> None:
     assert {key[1]: value for key, value in found.items()} == {"rate_limit_exceeded": 1, "budget_exceeded": 2, "other": 2}
 
 
-async def test_budgets_of_keys_and_users_are_told_without_saying_whose() -> None:
+async def test_metrics_budgets_of_keys_and_users_are_anonymous() -> None:
     engine = Engine()
     engine.add(StubBackend("one"))
     engine.add(StubBackend("two"), Terms(monthly_limit=8 * NANO)).month_cost = 6 * NANO
@@ -158,7 +158,7 @@ async def test_budgets_of_keys_and_users_are_told_without_saying_whose() -> None
     assert not [word for word in ("key-7", "key-8", "user-7") if word in text]
 
 
-async def test_backends_of_one_name_are_one() -> None:
+async def test_metrics_backends_with_one_name_are_merged() -> None:
     engine = Engine()
     for name in ("ONE", "one"):
         engine.add(StubBackend(name))
@@ -169,7 +169,7 @@ async def test_backends_of_one_name_are_one() -> None:
     await engine.close()
 
 
-async def test_a_model_that_nobody_serves_makes_no_new_series() -> None:
+async def test_metrics_unknown_model_adds_no_series() -> None:
     async with measured(StubBackend("one", models=["test-model"])) as gateway:
         for number in range(3):
             status, _, _ = await gateway.ask("POST", "chat/completions", json=CHAT | {"model": f"made-up-{number}"})
@@ -180,7 +180,7 @@ async def test_a_model_that_nobody_serves_makes_no_new_series() -> None:
     assert samples(text)["local_ai_requests_total", "chat/completions", "none", "none", "error"] == 3
 
 
-def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_number_of_labels_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_NAMES", 5)
     metrics = Metrics(Pool())
     for number in range(20):
@@ -190,7 +190,7 @@ def test_the_number_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     assert found["local_ai_requests_total", "chat/completions", "other", "other", "ok"] == 15
 
 
-def test_money_is_told_in_whole_units_and_no_caller_is_named() -> None:
+def test_metrics_cost_is_in_units_without_callers() -> None:
     metrics = Metrics(Pool())
     metrics.record(_generation(cost=1_500_000_000, caller="Ada", key_id="key-7", user_id="user-7", address="192.0.2.7"))
     text = metrics.render().decode()
@@ -198,14 +198,14 @@ def test_money_is_told_in_whole_units_and_no_caller_is_named() -> None:
     assert not [word for word in ("Ada", "key-7", "user-7", "192.0.2.7") if word in text]
 
 
-async def test_it_needs_the_key() -> None:
+async def test_metrics_require_the_key() -> None:
     async with measured(key=KEY) as gateway:
         status, body, _ = await gateway.get("metrics")
         assert (status, body["error"]["code"]) == (401, "missing_api_key")
         assert await scraped(gateway, headers={"Authorization": f"Bearer {KEY}"})
 
 
-async def test_without_metrics_they_are_not_offered() -> None:
+async def test_metrics_disabled_are_a_404() -> None:
     async with served() as gateway:
         status, body, _ = await gateway.get("metrics")
     assert (status, body["error"]["type"]) == (404, "invalid_request_error")

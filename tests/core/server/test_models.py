@@ -47,18 +47,18 @@ async def one(gateway: Served, model: str) -> tuple[int, Any]:
     return status, body
 
 
-async def test_the_first_answers_chats_and_embeddings_come_last() -> None:
+async def test_models_list_starts_with_chat_models() -> None:
     async with served(StubBackend("a", models=["nomic-embed", "qwen3:8b"])) as gateway:
         assert await ids(gateway) == ["auto", "qwen3:8b", "fast", "cheap", "generic-chat", "openrouter/auto", "nomic-embed"]
 
 
-async def test_without_a_model_for_chats_there_is_no_auto() -> None:
+async def test_models_list_without_chat_models_has_no_auto() -> None:
     async with served(StubBackend("a", models=["nomic-embed"])) as gateway:
         gateway.engine.policy = Policy(virtual_models={"fast": ModelAlias(), "embeddings": ModelAlias(("nomic-embed",))})
         assert await ids(gateway) == ["nomic-embed", "embeddings"]
 
 
-async def test_a_name_is_listed_with_its_chain_while_anything_behind_it_answers() -> None:
+async def test_models_list_has_aliases_with_an_available_target() -> None:
     async with served(StubBackend("a", models=["m"]), StubBackend("b", models=["n"])) as gateway:
         chains = {
             "smart": ModelAlias(("B/n", "m"), Strategy.COST),
@@ -84,13 +84,13 @@ async def test_a_name_is_listed_with_its_chain_while_anything_behind_it_answers(
         assert (await one(gateway, "only"))[0] == 404
 
 
-async def test_a_name_hides_a_real_model() -> None:
+async def test_models_list_alias_hides_a_model_of_its_name() -> None:
     async with served(StubBackend("a", models=["m", "fast"])) as gateway:
         listed = (await gateway.get("models"))[1]["data"]
         assert [model.get("virtual") for model in listed if model["id"] == "fast"] == [True]
 
 
-async def test_a_key_sees_what_it_may_use() -> None:
+async def test_models_list_of_a_key_has_its_models() -> None:
     backends = StubBackend("a", models=["m", "secret"]), StubBackend("b", models=["n", "m"])
     async with served(*backends, access=Scoped("m", "secure")) as gateway:
         chains = {"open": ModelAlias(("secret", "m")), "closed": ModelAlias(("secret",)), "secure": ModelAlias(("secret",))}
@@ -105,14 +105,14 @@ async def test_a_key_sees_what_it_may_use() -> None:
         assert (await ids(gateway))[:2] == ["auto", "n"]
 
 
-async def test_a_missing_tag_means_latest() -> None:
+async def test_model_without_a_tag_is_latest() -> None:
     async with served(StubBackend("a", models=["llama3.2:latest"])) as gateway:
         status, body = await one(gateway, "llama3.2")
         assert (status, body["id"]) == (200, "llama3.2:latest")
         assert (await one(gateway, "fast:latest"))[1]["id"] == "fast"
 
 
-async def test_the_owners_prices_are_shown() -> None:
+async def test_models_list_has_the_owners_prices() -> None:
     named = ModelInfo("m", pricing={"input_cost_per_1m": 9.0, "output_cost_per_1m": 9.0, "currency": "USD"})
     async with served(StubBackend("a", models=[named])) as gateway:
         assert (await one(gateway, "m"))[1]["pricing"] == named.pricing
@@ -123,7 +123,7 @@ async def test_the_owners_prices_are_shown() -> None:
         assert (await one(gateway, "m"))[1]["pricing"] == expected
 
 
-async def test_another_gateway_reads_the_names_and_takes_none_for_a_model() -> None:
+async def test_models_list_aliases_are_not_models_for_other_gateways() -> None:
     async with served(StubBackend("a", models=["m"])) as gateway:
         read = parse_models((await gateway.get("models"))[1])
     assert [model.id for model in read if not model.virtual] == ["m"]
@@ -137,7 +137,7 @@ async def test_another_gateway_reads_the_names_and_takes_none_for_a_model() -> N
         assert describe_engine(record, second.engine).models == ("m",)
 
 
-async def test_a_model_says_which_gateways_are_on_its_way_and_none_has_it_from_itself() -> None:
+async def test_models_list_via_prevents_loops_between_gateways() -> None:
     async with served(StubBackend("gpu", models=["m"]), provider_id="first") as first:
         assert (await one(first, "m"))[1]["via"] == ["first"]
         async with served(peer_of(first), provider_id="second") as second:

@@ -68,7 +68,7 @@ async def lines(gateway: Served, path: str, body: dict[str, Any]) -> list[dict[s
         return [json.loads(line) for line in (await response.read()).splitlines()]
 
 
-async def test_a_chat_streams() -> None:
+async def test_ollama_chat_is_streamed() -> None:
     async with asked() as (client, backend, _):
         parts = [part async for part in await client.chat("test-model", HELLO, stream=True)]
     assert [part.message.content for part in parts] == ["Hel", "lo", ""]
@@ -83,13 +83,13 @@ async def test_a_chat_streams() -> None:
     assert backend.sent[0].stream
 
 
-async def test_it_streams_unless_told_otherwise() -> None:
+async def test_ollama_default_is_streaming() -> None:
     async with asked() as (_, _, gateway):
         told = await lines(gateway, "/api/chat", {"model": "test-model", "messages": HELLO})
     assert told[-1]["done"] is True
 
 
-async def test_a_chat_comes_whole() -> None:
+async def test_ollama_chat_without_stream_is_complete() -> None:
     async with asked() as (client, backend, _):
         answer = await client.chat("test-model", HELLO)
     assert answer.message.role == "assistant"
@@ -100,7 +100,7 @@ async def test_a_chat_comes_whole() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_generate_is_a_chat_of_one_message(stream: bool) -> None:
+async def test_ollama_generate_is_a_chat_of_one_message(stream: bool) -> None:
     async with asked() as (client, backend, _):
         if stream:
             parts = [part async for part in await client.generate("test-model", "Hello", system="Be brief.", stream=True)]
@@ -114,7 +114,7 @@ async def test_generate_is_a_chat_of_one_message(stream: bool) -> None:
     ]
 
 
-async def test_options_become_parameters_and_the_machines_own_are_left_out() -> None:
+async def test_ollama_options_are_translated_without_machine_options() -> None:
     options = {"temperature": 0.2, "top_p": 0.9, "top_k": 20, "seed": 7, "stop": ["END"], "num_predict": 50, "num_ctx": 8192}
     async with asked() as (client, backend, _):
         await client.chat("test-model", HELLO, options=options, keep_alive="5m")
@@ -135,7 +135,7 @@ async def test_options_become_parameters_and_the_machines_own_are_left_out() -> 
     assert "max_tokens" not in backend.sent[1].body
 
 
-async def test_a_format_becomes_a_response_format() -> None:
+async def test_ollama_format_becomes_a_response_format() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     async with asked() as (client, backend, _):
         await client.chat("test-model", HELLO, format="json")
@@ -145,7 +145,7 @@ async def test_a_format_becomes_a_response_format() -> None:
 
 
 @pytest.mark.parametrize("api", ["chat", "generate"])
-async def test_images_become_data_urls(api: str) -> None:
+async def test_ollama_images_become_data_urls(api: str) -> None:
     can = frozenset({Capability.COMPLETION, Capability.VISION})
     async with asked(capabilities=can) as (client, backend, _):
         if api == "chat":
@@ -159,7 +159,7 @@ async def test_images_become_data_urls(api: str) -> None:
 
 
 @pytest.mark.parametrize(("think", "effort"), [(True, "medium"), (False, None), ("high", "high"), (None, None)])
-async def test_think_is_understood(think: Any, effort: str | None) -> None:
+async def test_ollama_think_is_translated(think: Any, effort: str | None) -> None:
     thought = [chunk({"reasoning_content": "Hm."}), *ANSWER]
     async with asked(thought) as (client, backend, _):
         parts = [part async for part in await client.chat("test-model", HELLO, think=think, stream=True)]
@@ -169,7 +169,7 @@ async def test_think_is_understood(think: Any, effort: str | None) -> None:
     assert "".join(part.message.content or "" for part in parts) == "Hello"
 
 
-async def test_tools_are_called_in_parallel_and_answered() -> None:
+async def test_ollama_parallel_tool_calls_complete_a_conversation() -> None:
     steps = [
         chunk({"role": "assistant", "tool_calls": [called('{"a":', 0)]}),
         chunk({"tool_calls": [{"index": 0, "function": {"arguments": " 1}"}}]}),
@@ -201,7 +201,7 @@ async def test_tools_are_called_in_parallel_and_answered() -> None:
     ]
 
 
-async def test_results_find_their_calls_by_id_and_by_name() -> None:
+async def test_ollama_tool_results_are_matched_by_id_and_name() -> None:
     calls = [
         {"id": "a", "function": {"name": "first", "arguments": {}}},
         {"id": "b", "function": {"name": "second", "arguments": {}}},
@@ -223,7 +223,7 @@ async def test_results_find_their_calls_by_id_and_by_name() -> None:
     }
 
 
-async def test_a_call_with_broken_arguments_is_an_error_and_never_run() -> None:
+async def test_ollama_tool_call_with_invalid_arguments_is_an_error() -> None:
     steps = [chunk({"tool_calls": [called('{"a": ')]}), chunk({}, "tool_calls")]
     async with asked(steps) as (_, _, gateway):
         told = await lines(gateway, "/api/chat", {"model": "test-model", "messages": HELLO, "tools": [TOOL]})
@@ -231,21 +231,21 @@ async def test_a_call_with_broken_arguments_is_an_error_and_never_run() -> None:
     assert "not a JSON object" in told[0]["error"]
 
 
-async def test_a_call_that_was_cut_off_is_left_out_and_the_reason_says_so() -> None:
+async def test_ollama_truncated_tool_call_is_omitted_with_the_reason() -> None:
     steps = [chunk({"tool_calls": [called('{"a": ')]}), chunk({}, "length")]
     async with asked(steps) as (client, _, _):
         parts = [part async for part in await client.chat("test-model", HELLO, tools=[TOOL], stream=True)]
     assert [(part.done_reason, part.message.tool_calls) for part in parts] == [("length", None)]
 
 
-async def test_a_stream_that_breaks_off_ends_in_an_error() -> None:
+async def test_ollama_interrupted_stream_ends_with_an_error() -> None:
     async with asked([chunk({"content": "Hel"}), StreamBrokenError("cut off")]) as (_, _, gateway):
         first, last = await lines(gateway, "/api/chat", {"model": "test-model", "messages": HELLO})
     assert (first["message"]["content"], first["done"]) == ("Hel", False)
     assert last == {"error": "cut off"}
 
 
-async def test_a_silent_stream_is_kept_alive_with_an_empty_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ollama_stream_without_output_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_writer, "PING_SECONDS", 0.01)
     go_on = asyncio.Event()
     async with asked([chunk({"content": "Hel"}), go_on, chunk({"content": "lo"}), chunk({}, "stop")]) as (client, _, _):
@@ -258,7 +258,7 @@ async def test_a_silent_stream_is_kept_alive_with_an_empty_piece(monkeypatch: py
     assert "".join(part.message.content or "" for part in parts) == "Hello"
 
 
-async def test_the_models_are_listed_as_everywhere() -> None:
+async def test_ollama_models_equal_the_models_list() -> None:
     async with asked(context_window=8192, capabilities=frozenset({Capability.COMPLETION, Capability.TOOLS})) as (
         client,
         _,
@@ -275,14 +275,14 @@ async def test_the_models_are_listed_as_everywhere() -> None:
     assert shown.modelinfo[f"{architecture}.context_length"] == 8192
 
 
-async def test_the_version_is_that_of_an_ollama() -> None:
+async def test_ollama_version_is_reported() -> None:
     async with asked() as (_, _, gateway):
         status, body, _ = await gateway.get("/api/version")
     assert status == 200
     assert [int(part) for part in body["version"].split(".")] >= [0, 6, 4]  # the oldest that editors accept
 
 
-async def test_errors_are_in_ollamas_shape_whatever_is_asked() -> None:
+async def test_ollama_errors_have_ollamas_format() -> None:
     async with asked(key=KEY) as (client, _, gateway):
         with pytest.raises(ollama.ResponseError, match="not known here") as unknown:
             await client.chat("nope", HELLO)
@@ -324,7 +324,7 @@ async def test_errors_are_in_ollamas_shape_whatever_is_asked() -> None:
         ("/api/generate", {"prompt": "x", "raw": True}, "raw"),
     ],
 )
-async def test_what_is_wrong_is_named(path: str, body: dict[str, Any], named: str) -> None:
+async def test_ollama_invalid_parameter_is_named(path: str, body: dict[str, Any], named: str) -> None:
     async with asked() as (_, backend, gateway):
         status, answer, _ = await gateway.ask("POST", path, json={"model": "test-model", **body})
     assert status == 400
@@ -333,7 +333,7 @@ async def test_what_is_wrong_is_named(path: str, body: dict[str, Any], named: st
 
 
 @pytest.mark.parametrize(("keep_alive", "reason"), [("5m", "load"), (0, "unload")])
-async def test_a_wish_to_load_a_model_is_granted_without_asking_anybody(keep_alive: Any, reason: str) -> None:
+async def test_ollama_load_request_is_answered_without_a_backend(keep_alive: Any, reason: str) -> None:
     async with asked() as (client, backend, _):
         answer = await client.generate("test-model", keep_alive=keep_alive)
     assert (answer.done, answer.done_reason, answer.response) == (True, reason, "")

@@ -132,17 +132,17 @@ def described(route: Route) -> str:
     return re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)
 
 
-def test_it_is_a_valid_document() -> None:
+def test_openapi_document_is_valid() -> None:
     SCHEMA.validate()
 
 
-def test_its_paths_and_methods_are_those_that_are_served() -> None:
+def test_openapi_paths_and_methods_equal_the_servers() -> None:
     listed = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert listed == {(route.method, described(route)) for route in (*ROUTES, *OWN_PORT_ROUTES)}
 
 
 @pytest.mark.parametrize("route", [*ROUTES, *OWN_PORT_ROUTES], ids=lambda route: f"{route.method} {route.path}")
-def test_every_path_lists_the_errors_that_its_requests_may_meet(route: Route) -> None:
+def test_openapi_paths_list_their_errors(route: Route) -> None:
     operation = DOCUMENT["paths"][described(route)][route.method.lower()]
     needed = {"500", "503"}
     if not route.public:
@@ -155,7 +155,7 @@ def test_every_path_lists_the_errors_that_its_requests_may_meet(route: Route) ->
 
 
 @pytest.mark.parametrize(("label", "parts"), GOOD, ids=[f"{label}-{index}" for index, (label, _) in enumerate(GOOD)])
-async def test_what_is_right_is_answered_as_described(tmp_path: Path, label: str, parts: Mapping[str, Any]) -> None:
+async def test_openapi_valid_requests_are_answered_as_described(tmp_path: Path, label: str, parts: Mapping[str, Any]) -> None:
     async with complete(tmp_path) as (gateway, secret):
         await gateway.ask("POST", "chat/completions", json=ASK, headers=keyed(secret, **{"X-Request-ID": "req-known"}))
         response = await asyncio.to_thread(
@@ -164,12 +164,12 @@ async def test_what_is_right_is_answered_as_described(tmp_path: Path, label: str
     assert response.status_code == 200
 
 
-def test_something_right_is_sent_everywhere() -> None:
+def test_openapi_tests_cover_all_operations() -> None:
     assert {label for label, _ in GOOD} == OPERATIONS.keys()
 
 
 @pytest.mark.parametrize(("label", "mode"), MADE_UP, ids=[f"{label}-{mode.value}" for label, mode in MADE_UP])
-async def test_nothing_that_is_made_up_is_answered_otherwise(
+async def test_openapi_generated_requests_are_answered_as_described(
     tmp_path: Path, label: str, mode: schemathesis.GenerationMode
 ) -> None:
     operation = OPERATIONS[label]
@@ -185,7 +185,7 @@ async def test_nothing_that_is_made_up_is_answered_otherwise(
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-async def test_who_has_no_key_is_refused_as_described(tmp_path: Path, label: str) -> None:
+async def test_openapi_requests_without_key_are_refused_as_described(tmp_path: Path, label: str) -> None:
     parts = next(parts for known, parts in GOOD if known == label)
     async with complete(tmp_path) as (gateway, _):
         response = await asyncio.to_thread(made(label, parts).call_and_validate, base_url=root(gateway), checks=CONFORMS)

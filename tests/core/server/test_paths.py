@@ -43,7 +43,7 @@ def assert_error(body: object, kind: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"])
-async def test_an_unknown_path_is_a_404_in_openais_shape(demo: Served, path: str) -> None:
+async def test_unknown_path_is_a_404_in_openais_format(demo: Served, path: str) -> None:
     status, body, headers = await demo.ask("GET", path)
     assert status == 404
     assert_error(body, "invalid_request_error", "not_found")
@@ -59,7 +59,7 @@ async def test_an_unknown_path_is_a_404_in_openais_shape(demo: Served, path: str
         ("OPTIONS", "models", "GET,HEAD"),
     ],
 )
-async def test_a_wrong_method_is_a_405_in_openais_shape(demo: Served, method: str, path: str, allowed: str) -> None:
+async def test_unsupported_method_is_a_405_in_openais_format(demo: Served, method: str, path: str, allowed: str) -> None:
     status, body, headers = await demo.ask(method, path)
     assert status == 405
     assert_error(body, "invalid_request_error", "method_not_allowed")
@@ -67,7 +67,7 @@ async def test_a_wrong_method_is_a_405_in_openais_shape(demo: Served, method: st
 
 
 @pytest.mark.parametrize("known_length", [True, False], ids=["content-length", "chunked"])
-async def test_a_body_over_the_limit_is_a_413_in_openais_shape(known_length: bool) -> None:
+async def test_body_beyond_the_limit_is_a_413_in_openais_format(known_length: bool) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 1000
@@ -81,7 +81,7 @@ async def test_a_body_over_the_limit_is_a_413_in_openais_shape(known_length: boo
     assert fits == 200
 
 
-async def test_a_body_that_claims_to_be_too_large_is_not_waited_for() -> None:
+async def test_body_with_a_large_content_length_is_refused_immediately() -> None:
     async with served(max_body_bytes=10_000) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000000\r\n\r\n")
@@ -91,7 +91,7 @@ async def test_a_body_that_claims_to_be_too_large_is_not_waited_for() -> None:
         await writer.wait_closed()
 
 
-async def test_a_compressed_body_counts_at_its_full_size() -> None:
+async def test_compressed_body_counts_at_its_full_size() -> None:
     async with served(max_body_bytes=10_000) as gateway:
         bomb = zlib.compress(b" " * 1_000_000)
         status, body, _ = await gateway.ask("POST", "chat/completions", data=bomb, headers={"Content-Encoding": "deflate"})
@@ -100,13 +100,13 @@ async def test_a_compressed_body_counts_at_its_full_size() -> None:
     assert_error(body, "invalid_request_error", "request_too_large")
 
 
-async def test_a_body_that_claims_a_compression_that_it_has_not_is_the_clients_mistake(demo: Served) -> None:
+async def test_body_with_a_wrong_compression_is_a_400(demo: Served) -> None:
     status, body, _ = await demo.ask("POST", "chat/completions", data=b"not compressed", headers={"Content-Encoding": "gzip"})
     assert status == 400
     assert_error(body, "invalid_request_error", "invalid_body")
 
 
-async def test_a_mistake_of_ours_is_a_500_that_tells_nothing_of_the_inside(
+async def test_internal_error_is_a_500_without_details(
     demo: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -123,7 +123,7 @@ async def test_a_mistake_of_ours_is_a_500_that_tells_nothing_of_the_inside(
 
 
 @pytest.mark.parametrize("authorization", [f"Bearer {KEY}", f"bearer  {KEY} ", KEY])
-async def test_the_right_key_opens(locked: Served, authorization: str) -> None:
+async def test_key_valid_is_accepted(locked: Served, authorization: str) -> None:
     status, _, _ = await locked.get("models", headers={"Authorization": authorization})
     assert status == 200
 
@@ -132,7 +132,7 @@ async def test_the_right_key_opens(locked: Served, authorization: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "models"), ("GET", "status"), ("POST", "chat/completions"), ("GET", "models/x")]
 )
-async def test_a_wrong_key_is_refused_everywhere(locked: Served, method: str, path: str, authorization: str) -> None:
+async def test_key_wrong_is_refused_on_all_paths(locked: Served, method: str, path: str, authorization: str) -> None:
     status, body, headers = await locked.ask(method, path, headers={"Authorization": authorization}, json=CHAT)
     assert status == 401
     assert_error(body, "authentication_error", "invalid_api_key")
@@ -140,20 +140,20 @@ async def test_a_wrong_key_is_refused_everywhere(locked: Served, method: str, pa
     assert KEY not in json.dumps(body)
 
 
-async def test_no_key_is_told_apart_from_a_wrong_one(locked: Served) -> None:
+async def test_key_missing_has_another_code_than_a_wrong_one(locked: Served) -> None:
     for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer "}):
         status, body, _ = await locked.get("models", headers=headers)
         assert status == 401
         assert_error(body, "authentication_error", "missing_api_key")
 
 
-async def test_an_sdk_with_the_key_works(locked: Served) -> None:
+async def test_key_of_the_sdk_is_accepted(locked: Served) -> None:
     async with locked.sdk(KEY) as client:
         models = [model.id async for model in client.models.list()]
     assert (models[:2], models[-1]) == (["auto", "demo-rules"], "demo-embed")
 
 
-def test_only_a_bearer_scheme_is_cut_off() -> None:
+def test_key_only_the_bearer_scheme_is_removed() -> None:
     assert presented_key({"Authorization": "Bearer abc"}) == "abc"
     assert presented_key({"Authorization": "abc"}) == "abc"
     assert presented_key({"Authorization": "bearer"}) is None
@@ -162,14 +162,14 @@ def test_only_a_bearer_scheme_is_cut_off() -> None:
     assert presented_key({}) is None
 
 
-async def test_health_is_open_without_the_key_and_tells_no_secret(locked: Served) -> None:
+async def test_health_without_key_has_no_secrets(locked: Served) -> None:
     status, body, _ = await locked.get("health")
     assert status == 200
     assert set(body) == {"status", "id", "provider", "version", "uptime_seconds"}
     assert (body["status"], body["id"], body["provider"], body["version"]) == ("ok", "gateway-id", "Test gateway", __version__)
 
 
-async def test_health_says_what_state_the_backends_are_in(demo: Served) -> None:
+async def test_health_depends_on_the_backends_state(demo: Served) -> None:
     [member] = demo.engine.pool
     member.state = ProviderState.DEGRADED
     assert (await demo.get("health"))[1]["status"] == "degraded"
@@ -179,7 +179,7 @@ async def test_health_says_what_state_the_backends_are_in(demo: Served) -> None:
     assert (status, body["status"]) == (503, "unavailable")
 
 
-async def test_a_backend_that_is_offline_has_no_part_in_the_load() -> None:
+async def test_status_load_excludes_offline_backends() -> None:
     backends = [DemoBackend(BackendInfo(name, name, CAPABILITIES), word_seconds=0.0, max_concurrent=3) for name in "ab"]
     async with served(*backends) as gateway:
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 6
@@ -189,24 +189,24 @@ async def test_a_backend_that_is_offline_has_no_part_in_the_load() -> None:
         assert (await gateway.get("status"))[1]["queue"]["max_concurrent"] == 0
 
 
-async def test_head_asks_for_health_without_a_body(demo: Served) -> None:
+async def test_health_head_has_no_body(demo: Served) -> None:
     async with demo.session.head(f"{demo.url}/health") as response:
         assert response.status == 200
 
 
 @pytest.mark.parametrize("sane", ["abc", "req_0123", "a.b:c/d+e=f@g-h", "x" * 128])
-async def test_a_sane_request_id_comes_back(demo: Served, sane: str) -> None:
+async def test_request_id_valid_is_returned(demo: Served, sane: str) -> None:
     for path in ("models", "/nothing"):
         assert (await demo.get(path, headers={"X-Request-ID": sane}))[2]["X-Request-ID"] == sane
 
 
 @pytest.mark.parametrize("odd", ["x" * 129, "a b", "é", '"', ""])
-async def test_an_odd_request_id_is_replaced(demo: Served, odd: str) -> None:
+async def test_request_id_invalid_is_replaced(demo: Served, odd: str) -> None:
     found = (await demo.get("models", headers={"X-Request-ID": odd}))[2]["X-Request-ID"]
     assert re.fullmatch(r"req_[0-9a-f]{32}", found)
 
 
-async def test_models_are_listed_once_each_chat_models_first_under_both_names() -> None:
+async def test_models_list_is_unique_with_chat_models_first() -> None:
     first = DemoBackend(BackendInfo("a", "Wohnzimmer", CAPABILITIES, priority=10), word_seconds=0.0)
     second = DemoBackend(BackendInfo("b", "Keller", CAPABILITIES, priority=5), word_seconds=0.0)
     async with served(first, second) as gateway:
@@ -223,7 +223,7 @@ async def test_models_are_listed_once_each_chat_models_first_under_both_names() 
     assert rules["pricing"] == {"input_cost_per_1m": 0.0, "output_cost_per_1m": 0.0, "currency": "USD"}
 
 
-async def test_one_model_is_found_by_an_id_with_slashes_and_colons(demo: Served) -> None:
+async def test_model_id_with_slashes_and_colons_is_found(demo: Served) -> None:
     [member] = demo.engine.pool
     member.models = (type(member.models[0])("acme/tiny:8b"),)
     status, body, _ = await demo.get("models/acme/tiny:8b")
@@ -236,7 +236,7 @@ async def test_one_model_is_found_by_an_id_with_slashes_and_colons(demo: Served)
     assert "acme/tiny:8b" in body["error"]["message"]
 
 
-async def test_status_tells_load_and_use(demo: Served) -> None:
+async def test_status_contains_load_and_usage(demo: Served) -> None:
     for _ in range(2):
         await demo.ask("POST", "chat/completions", json=CHAT)
     await demo.ask("POST", "chat/completions", json=CHAT | {"temperature": 9})
@@ -253,7 +253,7 @@ async def test_status_tells_load_and_use(demo: Served) -> None:
     assert {"id": "demo-rules", "warm": True} in body["models"]
 
 
-async def test_a_streamed_answer_counts_too(demo: Served) -> None:
+async def test_status_usage_includes_streamed_answers(demo: Served) -> None:
     async with demo.session.post(f"{demo.url}/chat/completions", json=CHAT | {"stream": True}) as response:
         await response.read()
     _, body, _ = await demo.get("status")
@@ -261,7 +261,7 @@ async def test_a_streamed_answer_counts_too(demo: Served) -> None:
     assert body["usage"]["total"]["completion_tokens"] > 10
 
 
-async def test_status_tells_who_waits_while_all_places_are_taken() -> None:
+async def test_status_contains_waiting_requests() -> None:
     async with served(DemoBackend(word_seconds=0.05, max_concurrent=2)) as gateway:
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=slow)) for _ in range(5)]
@@ -274,7 +274,7 @@ async def test_status_tells_who_waits_while_all_places_are_taken() -> None:
     assert quiet["usage"]["total"]["requests"] == 5
 
 
-async def test_a_full_queue_says_when_to_come_back() -> None:
+async def test_queue_full_has_retry_after() -> None:
     async with served(DemoBackend(word_seconds=0.05, max_concurrent=1)) as gateway:
         next(iter(gateway.engine.pool)).limiter.queue_length = 1
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
@@ -287,7 +287,7 @@ async def test_a_full_queue_says_when_to_come_back() -> None:
     assert int(headers["Retry-After"]) >= 1
 
 
-async def test_without_any_backend_the_error_says_so() -> None:
+async def test_error_without_backends_has_the_reason() -> None:
     async with served() as gateway:
         await gateway.engine.remove("demo-rules")
         status, body, _ = await gateway.ask("POST", "chat/completions", json=CHAT)
@@ -296,6 +296,6 @@ async def test_without_any_backend_the_error_says_so() -> None:
     assert_error(body, "service_unavailable", "no_provider")
 
 
-def test_a_name_that_is_not_ascii_is_encoded_for_a_header() -> None:
+def test_header_with_a_non_ascii_name_is_encoded() -> None:
     assert header_text("Küche\r\nX-Evil: 1") == "K%C3%BCche%0D%0AX-Evil: 1"
     assert header_text("qwen3:8b (fast)") == "qwen3:8b (fast)"

@@ -35,7 +35,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_each_sees_the_place_of_its_own_requests_and_the_sum_of_all() -> None:
+async def test_status_has_the_callers_positions_and_the_total() -> None:
     go_on = asyncio.Event()
     backend = StubBackend("a", go_on)
     async with served(backend, access=ByName()) as gateway:
@@ -64,7 +64,7 @@ async def test_each_sees_the_place_of_its_own_requests_and_the_sum_of_all() -> N
     }
 
 
-async def test_the_gateways_own_limit_is_its_capacity_and_its_queue_counts() -> None:
+async def test_status_includes_the_gateways_limit_and_queue() -> None:
     go_on = asyncio.Event()
     async with served(StubBackend("a", go_on)) as gateway:
         gateway.engine.limiter.limit = 2
@@ -77,7 +77,7 @@ async def test_the_gateways_own_limit_is_its_capacity_and_its_queue_counts() -> 
     assert len(queue["waiting"]) == 3
 
 
-async def test_a_session_that_moves_is_told_in_a_header() -> None:
+async def test_session_handover_is_reported_in_a_header() -> None:
     first, second = StubBackend("a", priority=1), StubBackend("b", priority=2)
     headers = {"X-Session-ID": "a conversation"}
     async with served(first, second) as gateway:
@@ -91,7 +91,7 @@ async def test_a_session_that_moves_is_told_in_a_header() -> None:
     assert later["X-ZeroconfAI-Provider"] == "B"
 
 
-async def test_a_conversation_without_a_name_stays_where_its_answers_came_from() -> None:
+async def test_session_without_id_keeps_its_backend() -> None:
     backends = [StubBackend(name) for name in "abc"]
     begun = {"model": "auto", "messages": [HI]}
     goes_on = [HI, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "And?"}]

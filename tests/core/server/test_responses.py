@@ -43,7 +43,7 @@ async def demo() -> AsyncIterator[Served]:
         yield running
 
 
-async def test_the_sdk_gets_a_whole_response(demo: Served) -> None:
+async def test_sdk_gets_a_response(demo: Served) -> None:
     async with gpt(demo) as client:
         answer = await client.responses.with_raw_response.create(**ask(instructions="Be brief.", store=True))
     response = answer.parse()
@@ -55,7 +55,7 @@ async def test_the_sdk_gets_a_whole_response(demo: Served) -> None:
     assert answer.headers["X-Request-ID"]
 
 
-async def test_the_sdk_gets_a_stream(demo: Served) -> None:
+async def test_sdk_gets_a_stream(demo: Served) -> None:
     async with gpt(demo) as client, client.responses.stream(**ask()) as stream:
         said = [event.delta async for event in stream if event.type == "response.output_text.delta"]
         response = await stream.get_final_response()
@@ -65,7 +65,7 @@ async def test_the_sdk_gets_a_stream(demo: Served) -> None:
     assert response.usage.output_tokens == 3
 
 
-async def test_the_events_of_a_stream_come_in_openais_order(demo: Served) -> None:
+async def test_stream_events_are_in_openais_order(demo: Served) -> None:
     found = await response_events(demo, ask("count to 2"))
     assert [event["type"].removeprefix("response.") for event in found] == [
         "created",
@@ -82,7 +82,7 @@ async def test_the_events_of_a_stream_come_in_openais_order(demo: Served) -> Non
     assert found[-1]["response"]["output"] == [found[-2]["item"]]
 
 
-async def test_items_of_a_conversation_are_understood(demo: Served) -> None:
+async def test_input_items_of_a_conversation_are_parsed(demo: Served) -> None:
     items: Any = [
         {"role": "developer", "content": "Be brief."},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "count to 2"}]},
@@ -100,7 +100,7 @@ async def test_items_of_a_conversation_are_understood(demo: Served) -> None:
         assert (await client.responses.create(**ask(items))).output_text == "1 2 3 4"
 
 
-async def test_a_response_that_reaches_its_limit_is_incomplete(demo: Served) -> None:
+async def test_response_at_its_token_limit_is_incomplete(demo: Served) -> None:
     async with gpt(demo) as client:
         response = await client.responses.create(**ask(max_output_tokens=2))
     found = await response_events(demo, ask(max_output_tokens=2))
@@ -112,7 +112,7 @@ async def test_a_response_that_reaches_its_limit_is_incomplete(demo: Served) -> 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_two_parallel_tools_go_round(demo: Served, stream: bool) -> None:
+async def test_tool_calls_in_parallel_complete_a_conversation(demo: Served, stream: bool) -> None:
     items: list[Any] = [{"role": "user", "content": "Turn on the kitchen light and the desk lamp"}]
     asked = ask(items, tools=[LIGHT], tool_choice="auto", parallel_tool_calls=True)
     async with gpt(demo) as client:
@@ -137,7 +137,7 @@ async def _response(client: openai.AsyncOpenAI, asked: Any, *, stream: bool) -> 
         return await events.get_final_response()
 
 
-async def test_the_events_of_tool_calls_are_strictly_valid(demo: Served) -> None:
+async def test_tool_call_events_are_valid(demo: Served) -> None:
     found = await response_events(demo, ask("Turn on the kitchen light and the desk lamp", tools=[LIGHT]))
     kinds = [event["type"] for event in found]
     assert kinds.count("response.function_call_arguments.done") == kinds.count("response.output_item.done") == 2
@@ -148,7 +148,7 @@ async def test_the_events_of_tool_calls_are_strictly_valid(demo: Served) -> None
     assert {item["id"]: item["arguments"] for item in found[-1]["response"]["output"]} == said
 
 
-async def test_a_structured_answer_is_parsed_by_the_sdk(demo: Served) -> None:
+async def test_structured_answer_is_parsed_by_the_sdk(demo: Served) -> None:
     async with gpt(demo) as client:
         parsed = await client.responses.parse(model="demo-rules", input="A room", text_format=Room)
         raw = await client.responses.create(**ask("A room", text={"format": {"type": "json_object"}}))
@@ -157,7 +157,7 @@ async def test_a_structured_answer_is_parsed_by_the_sdk(demo: Served) -> None:
     assert isinstance(json.loads(raw.output_text), dict)
 
 
-async def test_thinking_is_an_item_of_its_own() -> None:
+async def test_reasoning_is_a_separate_item() -> None:
     thinking = [delta(reasoning_content="Hm, "), delta(reasoning_content="two."), delta("2"), delta(finish="stop"), usage()]
     asked = ask(model="test-model", reasoning={"effort": "low"})
     async with scripted(thinking) as (gateway, provider), gpt(gateway) as client:
@@ -171,14 +171,14 @@ async def test_thinking_is_an_item_of_its_own() -> None:
     assert [event["delta"] for event in found if event["type"] == "response.reasoning_text.delta"] == ["Hm, ", "two."]
 
 
-async def test_a_refusal_is_a_part_of_its_own() -> None:
+async def test_refusal_is_a_separate_part() -> None:
     refuses = [delta(role="assistant"), delta(refusal="I may "), delta(refusal="not."), delta(finish="stop"), usage()]
     async with scripted(refuses) as (gateway, _):
         found = await response_events(gateway, ask(model="test-model"))
     assert found[-1]["response"]["output"][0]["content"] == [{"type": "refusal", "refusal": "I may not."}]
 
 
-async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Served) -> None:
+async def test_image_without_a_vision_model_is_a_clear_error(demo: Served) -> None:
     content = [{"type": "input_image", "image_url": PIXEL, "detail": "auto"}]
     async with gpt(demo) as client:
         with pytest.raises(openai.APIStatusError, match="cannot do vision") as raised:
@@ -186,7 +186,7 @@ async def test_an_image_for_a_backend_that_cannot_see_is_a_clear_error(demo: Ser
     assert (raised.value.status_code, raised.value.code) == (400, "unsupported_capability")
 
 
-async def test_a_wrong_key_is_refused() -> None:
+async def test_key_wrong_is_refused() -> None:
     async with served(key=KEY) as gateway:
         async with gpt(gateway, KEY) as client:
             assert (await client.responses.create(**ask())).output_text == "1 2 3"
@@ -195,7 +195,7 @@ async def test_a_wrong_key_is_refused() -> None:
                 await client.responses.create(**ask())
 
 
-async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Served) -> None:
+async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     async with gpt(demo) as client:
         with pytest.raises(openai.NotFoundError, match="demo-rules") as raised:
             await client.responses.create(**ask(model="demo-rulez"))
@@ -228,14 +228,14 @@ async def test_a_model_that_is_not_there_is_named_with_those_that_are(demo: Serv
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema", "invalid_value"),
     ],
 )
-async def test_what_cannot_be_followed_is_named(demo: Served, fields: Any, param: str, code: str) -> None:
+async def test_unsupported_parameter_is_named(demo: Served, fields: Any, param: str, code: str) -> None:
     status, body, _ = await demo.ask("POST", "responses", json=ask(**fields))
     assert status == 400
     assert (body["error"]["param"], body["error"]["code"]) == (param, code)
     assert param in body["error"]["message"]
 
 
-async def test_a_failure_in_mid_stream_is_a_failed_response() -> None:
+async def test_stream_failure_is_a_failed_response() -> None:
     async def breaks(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Once"), delta(" upon")], done=False)
         await asyncio.sleep(0.1)
@@ -255,7 +255,7 @@ async def test_a_failure_in_mid_stream_is_a_failed_response() -> None:
     assert (item["status"], item["content"][0]["text"]) == ("incomplete", "Once upon")
 
 
-async def test_an_error_before_the_first_token_is_a_plain_error() -> None:
+async def test_error_before_the_first_token_is_an_error_response() -> None:
     async def fails(request: web.Request) -> web.StreamResponse:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)
 
@@ -264,7 +264,7 @@ async def test_an_error_before_the_first_token_is_a_plain_error() -> None:
     assert (status, body["error"]["type"]) == (502, "upstream_error")
 
 
-async def test_a_client_that_goes_away_frees_its_place_within_a_second() -> None:
+async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
     endless = Endless()
     heard = asyncio.Event()
     async with scripted(endless) as (gateway, _), gpt(gateway) as client:
@@ -286,6 +286,6 @@ async def test_a_client_that_goes_away_frees_its_place_within_a_second() -> None
                 await asyncio.sleep(0.01)
 
 
-async def test_a_loop_is_refused(demo: Served) -> None:
+async def test_loop_is_refused(demo: Served) -> None:
     status, body, _ = await demo.ask("POST", "responses", json=ask(), headers={"Via": "1.1 gateway-id"})
     assert (status, body["error"]["code"]) == (508, "loop_detected")

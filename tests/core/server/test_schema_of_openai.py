@@ -101,7 +101,7 @@ async def chunks_of(gateway: Served, path: str, body: Mapping[str, Any]) -> list
 
 @pytest.mark.parametrize("said", [TEXT, THOUGHT, CALLS, CUT], ids=["text", "thought", "calls", "cut"])
 @pytest.mark.parametrize("cloud", CLOUDS)
-async def test_a_chat(cloud: str, said: Reply) -> None:
+async def test_openai_schema_of_a_chat_is_valid(cloud: str, said: Reply) -> None:
     if said is CUT and cloud == "anthropic":
         said = Reply(CUT.text, stop="max_tokens")
     body = HELLO | {"model": CLOUDS[cloud]} | ({"tools": TOOLS} if said.calls else {})
@@ -118,7 +118,7 @@ async def test_a_chat(cloud: str, said: Reply) -> None:
             assert [choice["finish_reason"] for chunk in chunks for choice in chunk["choices"]][-1]
 
 
-async def test_a_legacy_completion() -> None:
+async def test_openai_schema_of_a_text_completion_is_valid() -> None:
     body = {"model": "gpt-3.5-turbo-instruct", "prompt": "Once"}
     async with over("openai", FakeOpenAI(TEXT)) as gateway:
         _, whole, _ = await gateway.ask("POST", "completions", json=body)
@@ -132,7 +132,7 @@ async def test_a_legacy_completion() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["float", "base64"])
-async def test_embeddings(wanted: str) -> None:
+async def test_openai_schema_of_embeddings_is_valid(wanted: str) -> None:
     async with over("openai", FakeOpenAI()) as gateway:
         body = {"model": "text-embedding-3-small", "input": ["one", "two"], "encoding_format": wanted}
         _, whole, _ = await gateway.ask("POST", "embeddings", json=body)
@@ -144,7 +144,7 @@ async def test_embeddings(wanted: str) -> None:
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-async def test_models(cloud: str) -> None:
+async def test_openai_schema_of_models_is_valid(cloud: str) -> None:
     async with over(cloud, DIALECTS[cloud].fake()) as gateway:
         _, listed, _ = await gateway.get("models")
         assert listed["object"] == "list"
@@ -156,7 +156,7 @@ async def test_models(cloud: str) -> None:
 
 @pytest.mark.parametrize("said", [TEXT, THOUGHT, CALLS], ids=["text", "thought", "calls"])
 @pytest.mark.parametrize("cloud", CLOUDS)
-async def test_a_response(cloud: str, said: Reply) -> None:
+async def test_openai_schema_of_a_response_is_valid(cloud: str, said: Reply) -> None:
     tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in ("read", "stop")]
     body = {"model": CLOUDS[cloud], "input": "Hello"} | ({"tools": tools} if said.calls else {})
     async with over(cloud, DIALECTS[cloud].fake(said)) as gateway:
@@ -173,7 +173,7 @@ async def test_a_response(cloud: str, said: Reply) -> None:
         assert told[-1]["type"] == "response.completed"
 
 
-async def test_a_transcript() -> None:
+async def test_openai_schema_of_a_transcript_is_valid() -> None:
     async with demo(audio=FakeAudio()) as gateway:
         for wanted, kind in (("json", Transcription), ("verbose_json", TranscriptionVerbose)):
             form = aiohttp.FormData({"response_format": wanted})
@@ -200,7 +200,7 @@ ERRORS: list[tuple[str, str, dict[str, Any], int]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "options", "status"), ERRORS)
-async def test_an_error(method: str, path: str, options: dict[str, Any], status: int) -> None:
+async def test_openai_schema_of_an_error_is_valid(method: str, path: str, options: dict[str, Any], status: int) -> None:
     async with demo(max_body_bytes=1000) as gateway:
         got, body, headers = await gateway.ask(method, path, **options)
     assert got == status
@@ -209,7 +209,7 @@ async def test_an_error(method: str, path: str, options: dict[str, Any], status:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
-async def test_a_key_that_is_missing_or_wrong(headers: dict[str, str]) -> None:
+async def test_openai_schema_of_a_key_error_is_valid(headers: dict[str, str]) -> None:
     async with demo(key=KEY) as gateway:
         for path in ("models", "status", "generation?id=a"):
             status, body, _ = await gateway.get(path, headers=headers)
@@ -219,7 +219,7 @@ async def test_a_key_that_is_missing_or_wrong(headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503, 529])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_error_of_the_provider(status: int, stream: bool) -> None:
+async def test_openai_schema_of_a_provider_error_is_valid(status: int, stream: bool) -> None:
     async with over("openai", FakeOpenAI(Refusal(status, "It does not work."))) as gateway:
         body = HELLO | {"model": "gpt-4.1", "stream": stream}
         got, told, _ = await gateway.ask("POST", "chat/completions", json=body)
@@ -228,7 +228,7 @@ async def test_an_error_of_the_provider(status: int, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut", "end", "error"])
-async def test_an_error_in_the_middle_of_a_stream(kind: str) -> None:
+async def test_openai_schema_of_a_stream_error_is_valid(kind: str) -> None:
     async with over("openai", FakeOpenAI(Fault(kind, after=4))) as gateway:
         body = HELLO | {"model": "gpt-4.1", "stream": True}
         async with gateway.session.post(f"{gateway.url}/chat/completions", json=body) as response:

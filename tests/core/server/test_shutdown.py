@@ -24,7 +24,7 @@ async def ask(gateway: Served, body: dict[str, object]) -> tuple[int, list[str]]
         return response.status, [await response.text()]
 
 
-async def test_a_stream_that_ends_in_time_ends_well() -> None:
+async def test_shutdown_stream_that_ends_in_time_is_complete() -> None:
     async with served(DemoBackend(word_seconds=0.02), drain_seconds=3.0) as gateway:
         asking = asyncio.create_task(ask(gateway, counting(20)))
         await asyncio.sleep(0.15)
@@ -35,7 +35,7 @@ async def test_a_stream_that_ends_in_time_ends_well() -> None:
     assert len(found) > 20
 
 
-async def test_a_stream_that_does_not_is_ended_with_an_error_event() -> None:
+async def test_shutdown_stream_that_does_not_end_gets_an_error_event() -> None:
     async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.3) as gateway:
         asking = asyncio.create_task(ask(gateway, counting(1000)))
         await asyncio.sleep(0.15)
@@ -53,7 +53,7 @@ async def test_a_stream_that_does_not_is_ended_with_an_error_event() -> None:
     assert "stopping" in error["message"]
 
 
-async def test_an_answer_that_is_not_streamed_is_ended_with_a_503() -> None:
+async def test_shutdown_answer_that_is_not_streamed_gets_a_503() -> None:
     async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.2) as gateway:
         asking = asyncio.create_task(ask(gateway, counting(1000, stream=False)))
         await asyncio.sleep(0.15)
@@ -63,7 +63,7 @@ async def test_an_answer_that_is_not_streamed_is_ended_with_a_503() -> None:
     assert json.loads(body)["error"]["code"] == "no_provider"
 
 
-async def test_nothing_new_is_taken_while_the_last_streams_run_out() -> None:
+async def test_shutdown_new_requests_are_refused_while_streams_end() -> None:
     async with served(DemoBackend(word_seconds=0.02), drain_seconds=3.0) as gateway:
         asking = asyncio.create_task(ask(gateway, counting(40)))
         await asyncio.sleep(0.15)
@@ -79,7 +79,7 @@ async def test_nothing_new_is_taken_while_the_last_streams_run_out() -> None:
             await draining
 
 
-async def test_a_request_that_was_under_way_to_its_backend_is_ended_too() -> None:
+async def test_shutdown_request_to_a_backend_is_ended() -> None:
     async with served() as gateway:
         await gateway.gateway.drain(0)
         with pytest.raises(UnavailableError):
@@ -87,14 +87,14 @@ async def test_a_request_that_was_under_way_to_its_backend_is_ended_too() -> Non
                 raise AssertionError("nothing runs any more")
 
 
-async def test_a_timeout_of_something_else_is_not_taken_for_the_end() -> None:
+async def test_shutdown_is_not_confused_with_another_timeout() -> None:
     async with served() as gateway:
         with pytest.raises(TimeoutError):
             async with gateway.gateway.interruptible():
                 raise TimeoutError
 
 
-async def test_the_port_is_closed_afterwards() -> None:
+async def test_shutdown_closes_the_port() -> None:
     async with served() as gateway:
         await gateway.runner.cleanup()
         with pytest.raises(aiohttp.ClientConnectorError):

@@ -53,7 +53,7 @@ def used(store: AccountingStore, created: float = NOON, **fields: Any) -> None:
     store.ledger.record(Generation(id="gen", created=created, source="http", kind="chat", requested_model="auto", **given))
 
 
-async def test_everybody_sees_one_s_own_and_nobody_else_s(store: AccountingStore) -> None:
+async def test_usage_of_a_caller_contains_only_its_own(store: AccountingStore) -> None:
     one, first = await store.keys.create("One", user_id="u1")
     two, second = await store.keys.create("Two")
     used(store, key_id=one.id, user_id="u1", caller="One")
@@ -74,7 +74,7 @@ async def test_everybody_sees_one_s_own_and_nobody_else_s(store: AccountingStore
     assert found["admin"] == {"One": 1, "Two": 1, "": 2}
 
 
-async def test_without_keys_only_nameless_use_is_told(store: AccountingStore) -> None:
+async def test_usage_without_keys_contains_only_anonymous_requests(store: AccountingStore) -> None:
     key, _ = await store.keys.create("One")
     used(store, key_id=key.id)
     used(store, user_id="u")
@@ -85,7 +85,7 @@ async def test_without_keys_only_nameless_use_is_told(store: AccountingStore) ->
     assert told["total"]["requests"] == 1
 
 
-async def test_the_numbers_of_a_group(store: AccountingStore) -> None:
+async def test_usage_group_has_all_fields(store: AccountingStore) -> None:
     used(store, first_token=0.5)
     used(store, first_token=1.5, currency="EUR")
     used(store, outcome=Outcome.ERROR, usage=Usage(), cost=None, estimated=True)
@@ -114,7 +114,7 @@ async def test_the_numbers_of_a_group(store: AccountingStore) -> None:
     assert told["total"] == numbers
 
 
-async def test_a_table_for_spreadsheets(store: AccountingStore) -> None:
+async def test_usage_as_csv_is_safe_for_spreadsheets(store: AccountingStore) -> None:
     used(store, model="=1+1")
     async with kept(store, mode=Auth.NONE) as gateway:
         path = f"{gateway.url}/usage?{RANGE}&group_by=model&format=csv"
@@ -128,7 +128,7 @@ async def test_a_table_for_spreadsheets(store: AccountingStore) -> None:
     assert heading.startswith("day,requests,")
 
 
-async def test_it_is_this_month_by_day_unless_asked_otherwise(store: AccountingStore) -> None:
+async def test_usage_default_is_this_month_by_day(store: AccountingStore) -> None:
     used(store, created=time.time())
     used(store, created=time.time() - 40 * 86_400)
     async with kept(store, mode=Auth.NONE) as gateway:
@@ -153,13 +153,13 @@ async def test_it_is_this_month_by_day_unless_asked_otherwise(store: AccountingS
         ("limit=10", "limit"),
     ],
 )
-async def test_a_query_that_is_none_is_told_why(store: AccountingStore, query: str, param: str) -> None:
+async def test_usage_invalid_query_reports_the_reason(store: AccountingStore, query: str, param: str) -> None:
     async with kept(store, mode=Auth.NONE) as gateway:
         status, told, _ = await gateway.get(f"usage?{query}")
     assert (status, told["error"]["param"]) == (400, param)
 
 
-async def test_too_many_rows_are_refused(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_usage_with_too_many_rows_is_refused(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_module, "MAX_ROWS", 2)
     async with kept(store, mode=Auth.NONE) as gateway:
         for model in ("a", "b"):
@@ -171,7 +171,7 @@ async def test_too_many_rows_are_refused(store: AccountingStore, monkeypatch: py
     assert "fewer days" in told["error"]["message"]
 
 
-async def test_what_is_beyond_the_limit_is_added_up(store: AccountingStore) -> None:
+async def test_usage_beyond_the_limit_is_summed_as_other(store: AccountingStore) -> None:
     for key, times in (("d", 1), ("c", 3), ("b", 1), ("a", 2)):
         for _ in range(times):
             used(store, key_id=key, caller=f"Key {key}")
@@ -188,19 +188,19 @@ async def test_what_is_beyond_the_limit_is_added_up(store: AccountingStore) -> N
     assert told[1]["total"] == told[9]["total"]
 
 
-async def test_a_key_for_other_paths_may_not(store: AccountingStore) -> None:
+async def test_usage_with_a_key_for_other_endpoints_is_refused(store: AccountingStore) -> None:
     _, secret = await store.keys.create("Chat", endpoints=("chat",))
     async with kept(store) as gateway:
         status, told, _ = await gateway.get("usage", headers=bearer(secret))
     assert (status, told["error"]["code"]) == (403, "endpoint_not_allowed")
 
 
-async def test_without_records_it_is_not_offered() -> None:
+async def test_usage_without_records_is_a_404() -> None:
     async with served() as gateway:
         assert (await gateway.get("usage"))[0] == 404
 
 
-async def test_the_status_tells_what_the_books_say(store: AccountingStore) -> None:
+async def test_status_usage_equals_the_accounting_store(store: AccountingStore) -> None:
     used(store, created=time.time() - 400 * 86_400)
     used(store, created=time.time())
     async with kept(store, mode=Auth.NONE) as gateway:

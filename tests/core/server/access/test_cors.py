@@ -23,7 +23,7 @@ async def preflight(gateway: Served, path: str, origin: str = PAGE, headers: str
         return response.status, response.headers
 
 
-async def test_by_default_no_page_may_read_anything() -> None:
+async def test_cors_default_allows_no_page() -> None:
     async with served() as gateway:
         status, headers = await preflight(gateway, "/v1/chat/completions")
         assert status == 405
@@ -33,7 +33,7 @@ async def test_by_default_no_page_may_read_anything() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models/demo-rules", "/v1/nothing", "/api/chat", "/metrics"])
-async def test_an_allowed_page_is_told_so_on_every_path_without_a_key(path: str) -> None:
+async def test_cors_preflight_of_an_allowed_page_needs_no_key(path: str) -> None:
     async with served(key=KEY, cors_origins=[PAGE]) as gateway:
         status, headers = await preflight(gateway, path)
     assert status == 204
@@ -45,7 +45,7 @@ async def test_an_allowed_page_is_told_so_on_every_path_without_a_key(path: str)
     assert "Access-Control-Allow-Credentials" not in headers
 
 
-async def test_the_methods_are_those_of_the_path() -> None:
+async def test_cors_methods_are_those_of_the_path() -> None:
     async with served(cors_origins=[PAGE]) as gateway:
         _, chat = await preflight(gateway, "/v1/chat/completions")
         _, models = await preflight(gateway, "/v1/models")
@@ -53,7 +53,7 @@ async def test_the_methods_are_those_of_the_path() -> None:
     assert models["Access-Control-Allow-Methods"] == "GET, HEAD"
 
 
-async def test_the_sdks_headers_are_allowed_and_others_are_not() -> None:
+async def test_cors_headers_of_the_sdks_are_allowed_and_others_are_not() -> None:
     wanted = "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, x-forwarded-for, x-evil"
     async with served(cors_origins=[PAGE]) as gateway:
         _, headers = await preflight(gateway, "/v1/models", headers=wanted)
@@ -62,7 +62,7 @@ async def test_the_sdks_headers_are_allowed_and_others_are_not() -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.net", "http://chat.example.net", f"{PAGE}:8443", "null"])
-async def test_another_page_is_told_nothing(origin: str) -> None:
+async def test_cors_preflight_of_another_page_has_no_headers(origin: str) -> None:
     async with served(cors_origins=[PAGE]) as gateway:
         status, headers = await preflight(gateway, "/v1/models", origin)
         _, _, answered = await gateway.get("models", headers={"Origin": origin})
@@ -71,7 +71,7 @@ async def test_another_page_is_told_nothing(origin: str) -> None:
     assert headers["Vary"] == answered["Vary"] == "Origin"
 
 
-async def test_every_answer_can_be_read_errors_and_streams_too() -> None:
+async def test_cors_headers_are_in_all_responses() -> None:
     async with served(key=KEY, cors_origins=[PAGE]) as gateway:
         own = {"Origin": PAGE, "Authorization": f"Bearer {KEY}"}
         for method, path, options, status in (
@@ -89,14 +89,14 @@ async def test_every_answer_can_be_read_errors_and_streams_too() -> None:
             assert (await stream.read()).endswith(b"[DONE]\n\n")
 
 
-async def test_with_a_star_every_page_may_read() -> None:
+async def test_cors_star_allows_all_pages() -> None:
     async with served(cors_origins=["*"]) as gateway:
         _, headers = await preflight(gateway, "/v1/models", "https://anything.example.net")
         _, _, plain = await gateway.get("models")
     assert headers[ALLOW] == plain[ALLOW] == "*"
 
 
-async def test_an_allowed_page_needs_no_key_where_nobody_does() -> None:
+async def test_cors_allowed_page_without_keys_is_answered() -> None:
     guard = Guard(mode=Auth.NONE, origins=[PAGE])
     async with served(access=guard, cors_origins=[PAGE]) as gateway:
         status, headers = await preflight(gateway, "/v1/chat/completions")
@@ -104,17 +104,17 @@ async def test_an_allowed_page_needs_no_key_where_nobody_does() -> None:
     assert (status, headers[ALLOW], answered) == (204, PAGE, 200)
 
 
-async def test_a_preflight_without_an_origin_is_harmless() -> None:
+async def test_cors_preflight_without_an_origin_is_answered() -> None:
     async with served(cors_origins=[PAGE]) as gateway, gateway.session.options(f"{gateway.url}/models") as response:
         assert response.status == 204
         assert ALLOW not in response.headers
 
 
 @pytest.mark.parametrize("origin", ["chat.example.net", "https://", "https://chat.example.net/path", "ftp://x", "", "**"])
-def test_what_is_no_origin_is_refused(origin: str) -> None:
+def test_cors_invalid_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValueError, match="no web page's origin"):
         Origins([origin])
 
 
-def test_an_origin_is_taken_as_people_write_it() -> None:
+def test_cors_origin_is_normalized() -> None:
     assert Origins([" HTTPS://Chat.Example.net/ "]).allow(PAGE)

@@ -70,7 +70,7 @@ async def get_as(gateway: Served, **headers: str) -> tuple[int, str | None]:
 # Keys
 
 
-async def test_a_key_lets_in_as_whom_it_says(store: AccountingStore) -> None:
+async def test_guard_key_identifies_its_owner(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Tablet", user_id="user-1", models=("demo-*",), background=True)
     guard = Watching(store.keys)
     async with served(access=guard) as gateway:
@@ -84,7 +84,7 @@ async def test_a_key_lets_in_as_whom_it_says(store: AccountingStore) -> None:
     assert guard.required
 
 
-async def test_a_revoked_key_is_refused_by_the_very_next_request(store: AccountingStore) -> None:
+async def test_guard_revoked_key_is_refused_by_the_next_request(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Tablet")
     async with served(access=Guard(store.keys)) as gateway:
         assert (await gateway.get("models", headers=bearer(secret)))[0] == 200
@@ -94,7 +94,7 @@ async def test_a_revoked_key_is_refused_by_the_very_next_request(store: Accounti
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(store: AccountingStore, mode: Auth) -> None:
+async def test_guard_key_of_a_deleted_user_is_refused_in_each_mode(store: AccountingStore, mode: Auth) -> None:
     _, secret = await store.keys.create("Tablet", user_id="user-1")
     _, free = await store.keys.create("Phone")
     active = {"user-1"}
@@ -110,7 +110,7 @@ async def test_key_of_a_user_who_is_gone_is_refused_in_every_mode(store: Account
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_a_disabled_key_is_refused_in_every_mode(store: AccountingStore, mode: Auth) -> None:
+async def test_guard_disabled_key_is_refused_in_each_mode(store: AccountingStore, mode: Auth) -> None:
     key, secret = await store.keys.create("Tablet")
     await store.keys.update(key.id, enabled=False)
     async with served(access=Guard(store.keys, mode=mode)) as gateway:
@@ -119,7 +119,7 @@ async def test_a_disabled_key_is_refused_in_every_mode(store: AccountingStore, m
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_a_key_for_some_paths_opens_no_others(store: AccountingStore, mode: Auth) -> None:
+async def test_guard_key_is_limited_to_its_endpoints(store: AccountingStore, mode: Auth) -> None:
     _, secret = await store.keys.create("Lister", endpoints=("models",))
     async with served(access=Guard(store.keys, mode=mode)) as gateway:
         allowed, _, _ = await gateway.get("models", headers=bearer(secret))
@@ -128,7 +128,7 @@ async def test_a_key_for_some_paths_opens_no_others(store: AccountingStore, mode
     assert (status, body["error"]["type"], body["error"]["code"]) == (403, "permission_error", "endpoint_not_allowed")
 
 
-async def test_the_one_key_of_the_command_works_beside_the_others(store: AccountingStore) -> None:
+async def test_guard_key_of_the_command_works_beside_others(store: AccountingStore) -> None:
     _, secret = await store.keys.create("Tablet")
     async with served(access=Guard(store.keys, key=KEY)) as gateway:
         for known in (KEY, secret):
@@ -137,17 +137,17 @@ async def test_the_one_key_of_the_command_works_beside_the_others(store: Account
     assert (status, body["error"]["code"], headers["WWW-Authenticate"]) == (401, "invalid_api_key", "Bearer")
 
 
-async def test_without_keys_and_users_nobody_gets_in() -> None:
+async def test_guard_without_keys_and_users_refuses_all() -> None:
     async with served(access=Guard()) as gateway:
         assert await get_as(gateway) == (401, "missing_api_key")
         assert await get_as(gateway, Authorization="Bearer x") == (401, "invalid_api_key")
 
 
-def test_a_key_can_be_limited_to_every_group_of_paths() -> None:
+def test_guard_key_can_be_limited_to_each_endpoint_group() -> None:
     assert {route.scope for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public} <= set(SCOPES)
 
 
-async def test_every_path_that_is_not_public_asks_for_the_key() -> None:
+async def test_guard_all_private_paths_require_a_key() -> None:
     async with served(access=Guard(key=KEY)) as gateway:
         for route in (*ROUTES, *OWN_PORT_ROUTES):
             path = route.path.replace("{model:.+}", "demo-rules")
@@ -156,7 +156,7 @@ async def test_every_path_that_is_not_public_asks_for_the_key() -> None:
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_a_user_of_home_assistant_gets_in_as_that_user(mode: Auth) -> None:
+async def test_guard_home_assistant_user_is_identified(mode: Auth) -> None:
     def home_user(request: web.Request) -> HomeUser | None:
         return HomeUser("user-1", "Ada", admin=True) if request.headers.get("Authorization") == "Bearer token" else None
 
@@ -169,7 +169,7 @@ async def test_a_user_of_home_assistant_gets_in_as_that_user(mode: Auth) -> None
 # Wrong keys
 
 
-async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_opens(
+async def test_guard_many_wrong_keys_are_throttled_and_valid_ones_accepted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = 1000.0
@@ -196,7 +196,7 @@ async def test_an_address_with_many_wrong_keys_must_wait_and_a_right_key_still_o
     assert caplog.text.count("127.0.0.1 failed more than 10 times") == 1
 
 
-def test_failures_are_forgiven_with_time() -> None:
+def test_guard_throttle_ends_with_time() -> None:
     now = 0.0
     times = AuthThrottle(lambda: now)
     for _ in range(100):
@@ -204,7 +204,7 @@ def test_failures_are_forgiven_with_time() -> None:
         now += auth_throttle.WINDOW / auth_throttle.FAILURES
 
 
-def test_an_ipv6_network_counts_as_one_address() -> None:
+def test_guard_throttle_counts_an_ipv6_network_as_one_address() -> None:
     times = AuthThrottle(lambda: 0.0)
     waits = [times.failed(f"2001:db8:0:1::{host:x}") for host in range(1, auth_throttle.FAILURES + 2)]
     assert waits[-2:] == [0.0, 2.0]
@@ -212,7 +212,7 @@ def test_an_ipv6_network_counts_as_one_address() -> None:
     assert times.failed("::ffff:192.0.2.1") == 0.0
 
 
-def test_no_more_than_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guard_throttle_stores_a_maximum_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth_throttle, "MAX_ADDRESSES", 3)
     times = AuthThrottle(lambda: 0.0)
     for _ in range(auth_throttle.FAILURES):
@@ -229,7 +229,7 @@ def test_no_more_than_so_many_addresses_are_remembered(monkeypatch: pytest.Monke
 # Without keys
 
 
-async def test_at_home_no_key_is_needed_and_any_will_do() -> None:
+async def test_guard_local_client_without_keys_is_accepted_with_any_key() -> None:
     guard = Watching(mode=Auth.NONE)
     async with served(access=guard) as gateway:
         assert await get_as(gateway) == (200, None)
@@ -241,7 +241,7 @@ async def test_at_home_no_key_is_needed_and_any_will_do() -> None:
     assert {caller.address for caller in guard.seen} == {"127.0.0.1"}
 
 
-async def test_a_key_is_known_where_none_is_needed(store: AccountingStore) -> None:
+async def test_guard_valid_key_without_required_keys_is_identified(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Tablet")
     guard = Watching(store.keys, mode=Auth.NONE, networks=())
     async with served(access=guard) as gateway:
@@ -250,7 +250,7 @@ async def test_a_key_is_known_where_none_is_needed(store: AccountingStore) -> No
     assert [caller.key_id for caller in guard.seen] == [key.id]
 
 
-async def test_other_networks_need_a_key() -> None:
+async def test_guard_other_networks_need_a_key() -> None:
     async with served(access=Guard(mode=Auth.NONE, networks=("127.0.0.2/32",))) as gateway:
         assert await get_as(gateway) == (403, "network_not_allowed")
         connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
@@ -258,12 +258,12 @@ async def test_other_networks_need_a_key() -> None:
             assert answer.status == 200
 
 
-def test_a_network_that_is_none_is_refused() -> None:
+def test_guard_invalid_network_is_refused() -> None:
     with pytest.raises(ValueError, match=r"192\.0\.2\.300"):
         Guard(networks=("192.0.2.300/24",))
 
 
-async def test_remote_access_needs_a_key() -> None:
+async def test_guard_remote_access_needs_a_key() -> None:
     remote = False
     async with served(access=Guard(mode=Auth.NONE, remote=lambda _: remote)) as gateway:
         assert await get_as(gateway) == (200, None)
@@ -272,7 +272,7 @@ async def test_remote_access_needs_a_key() -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
-async def test_what_came_through_an_unknown_proxy_needs_a_key(header: str) -> None:
+async def test_guard_unknown_proxy_needs_a_key(header: str) -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:
         assert await get_as(gateway, **{header: "for=192.168.1.5" if header == "Forwarded" else "192.168.1.5"}) == (
             403,
@@ -294,7 +294,7 @@ async def test_what_came_through_an_unknown_proxy_needs_a_key(header: str) -> No
         ("", 403, None),
     ],
 )
-async def test_a_trusted_proxy_tells_who_asks(forwarded: str, status: int, address: str | None) -> None:
+async def test_guard_trusted_proxy_forwards_the_clients_address(forwarded: str, status: int, address: str | None) -> None:
     guard = Watching(mode=Auth.NONE, proxies=("127.0.0.0/8",))
     async with served(access=guard) as gateway:
         found, _ = await get_as(gateway, X_Forwarded_For=forwarded)
@@ -326,7 +326,7 @@ async def test_a_trusted_proxy_tells_who_asks(forwarded: str, status: int, addre
         "AI.example.net:443",
     ],
 )
-async def test_the_servers_own_names_are_answered(host: str) -> None:
+async def test_guard_host_of_the_server_is_accepted(host: str) -> None:
     async with served(access=Guard(mode=Auth.NONE, host_names=("ai.example.net",))) as gateway:
         status, _ = await raw(gateway.port, "GET /v1/models HTTP/1.1", f"Host: {host}")
     assert status == 200
@@ -350,7 +350,7 @@ async def test_the_servers_own_names_are_answered(host: str) -> None:
         "rebind.example.net, 127.0.0.1",
     ],
 )
-async def test_a_name_that_others_could_own_is_refused(host: str) -> None:
+async def test_guard_host_of_a_public_name_is_refused(host: str) -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:
         status, body = await raw(gateway.port, "GET /v1/models HTTP/1.1", f"Host: {host}")
     assert status in (400, 403)
@@ -358,7 +358,7 @@ async def test_a_name_that_others_could_own_is_refused(host: str) -> None:
         assert body["error"]["code"] == "host_not_allowed"
 
 
-async def test_a_program_too_old_for_host_headers_is_no_browser() -> None:
+async def test_guard_request_without_host_is_accepted() -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:
         status, _ = await raw(gateway.port, "GET /v1/models HTTP/1.0")
     assert status == 200
@@ -367,12 +367,12 @@ async def test_a_program_too_old_for_host_headers_is_no_browser() -> None:
 @pytest.mark.parametrize(
     "origin", ["https://elsewhere.example.net", "null", "http://127.0.0.1", "http://127.0.0.1:1", "http://localhost:{port}", "x"]
 )
-async def test_another_sites_page_is_refused(origin: str) -> None:
+async def test_guard_origin_of_another_site_is_refused(origin: str) -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:
         assert await get_as(gateway, Origin=origin.format(port=gateway.port)) == (403, "origin_not_allowed")
 
 
-async def test_the_servers_own_page_and_allowed_ones_are_answered() -> None:
+async def test_guard_origin_of_the_server_and_allowed_ones_are_accepted() -> None:
     async with served(access=Guard(mode=Auth.NONE, origins=("https://chat.example.net",))) as gateway:
         assert await get_as(gateway, Origin=f"http://127.0.0.1:{gateway.port}") == (200, None)
         assert await get_as(gateway, Origin="https://chat.example.net") == (200, None)
@@ -380,19 +380,19 @@ async def test_the_servers_own_page_and_allowed_ones_are_answered() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
-async def test_a_body_that_any_page_could_send_is_refused(kind: str) -> None:
+async def test_guard_body_type_of_forms_is_refused(kind: str) -> None:
     async with served(access=Guard(mode=Auth.NONE)) as gateway:
         body = json.dumps(DEMO).encode()
         status, answer, _ = await gateway.ask("POST", "chat/completions", data=body, headers={"Content-Type": kind})
     assert (status, answer["error"]["code"]) == (415, "unsupported_media_type")
 
 
-async def test_with_a_key_neither_origin_nor_host_nor_kind_of_body_matters() -> None:
+async def test_guard_valid_key_skips_origin_host_and_body_checks() -> None:
     async with served(access=Guard(mode=Auth.NONE, key=KEY, networks=())) as gateway:
         headers = bearer(KEY) | {"Origin": "https://x.example.net", "Host": "x.example.net", "Content-Type": "text/plain"}
         status, _, _ = await gateway.ask("POST", "chat/completions", data=json.dumps(DEMO).encode(), headers=headers)
     assert status == 200
 
 
-def test_only_private_networks_are_allowed_by_default() -> None:
+def test_guard_default_networks_are_private() -> None:
     assert not {"0.0.0.0/0", "::/0", "100.64.0.0/10"} & set(PRIVATE_NETWORKS)

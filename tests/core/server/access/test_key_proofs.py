@@ -68,7 +68,7 @@ async def relay(gateway: Served) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("mode", [Auth.TOKEN, Auth.NONE])
-async def test_generated_key_is_proven_without_being_sent(store: AccountingStore, mode: Auth) -> None:
+async def test_key_proof_of_a_generated_key_is_valid_without_sending_it(store: AccountingStore, mode: Auth) -> None:
     _, secret = await store.keys.create("Home Assistant")
     async with served(access=Guard(store.keys, mode=mode)) as gateway:
         assert await is_proven(gateway, secret)
@@ -76,7 +76,7 @@ async def test_generated_key_is_proven_without_being_sent(store: AccountingStore
         assert not await is_proven(gateway, UNKNOWN)
 
 
-async def test_plain_health_check_has_no_proof(store: AccountingStore) -> None:
+async def test_key_proof_is_not_in_a_plain_health_check(store: AccountingStore) -> None:
     async with served(access=Guard(store.keys)) as gateway:
         for params in ({}, {"t": "1"}):
             status, body, _ = await gateway.get("health", params=params)
@@ -84,7 +84,7 @@ async def test_plain_health_check_has_no_proof(store: AccountingStore) -> None:
             assert "proof" not in body
 
 
-async def test_proof_that_was_relayed_from_the_provider_is_none(store: AccountingStore) -> None:
+async def test_key_proof_relayed_from_the_provider_is_invalid(store: AccountingStore) -> None:
     _, secret = await store.keys.create("Home Assistant")
     async with served(access=Guard(store.keys)) as gateway, relay(gateway) as impostor:
         probe = IdentityProbe(gateway.session, "It", "gateway-id", secret)
@@ -92,7 +92,7 @@ async def test_proof_that_was_relayed_from_the_provider_is_none(store: Accountin
         assert await probe(Target(gateway.url, prove=True)) is Reply.PROVEN
 
 
-async def test_server_address_is_that_of_its_socket_whatever_headers_say(store: AccountingStore) -> None:
+async def test_key_proof_uses_the_sockets_address_not_headers(store: AccountingStore) -> None:
     _, secret = await store.keys.create("Home Assistant")
     params = query(secret)
     async with served(access=Guard(store.keys)) as gateway:
@@ -109,7 +109,7 @@ async def test_server_address_is_that_of_its_socket_whatever_headers_say(store: 
         assert proof == key_proof.encode(key_proof.prove(digest, challenge, "gateway-id", "127.0.0.1", gateway.port))
 
 
-async def test_former_secret_is_proven_as_long_as_it_is_good(store: AccountingStore) -> None:
+async def test_key_proof_of_a_former_secret_is_valid_during_the_overlap(store: AccountingStore) -> None:
     key, former = await store.keys.create("Home Assistant")
     _, current = await store.keys.rotate(key.id, 3600)
     async with served(access=Guard(store.keys)) as gateway:
@@ -120,7 +120,7 @@ async def test_former_secret_is_proven_as_long_as_it_is_good(store: AccountingSt
         assert await is_proven(gateway, newest)
 
 
-async def test_keys_that_are_not_good_answer_as_unknown_ones_do(store: AccountingStore) -> None:
+async def test_key_proof_of_invalid_keys_is_like_that_of_unknown_ones(store: AccountingStore) -> None:
     """Nothing of the answer tells that a key exists: neither its shape nor whether it is the same when asked again."""
     good_key, good = await store.keys.create("Good")
     disabled_key, disabled = await store.keys.create("Disabled")
@@ -145,14 +145,14 @@ async def test_keys_that_are_not_good_answer_as_unknown_ones_do(store: Accountin
 
 
 @pytest.mark.parametrize("access", [{"key": UNKNOWN}, {"access": Guard(key=UNKNOWN)}], ids=["key check", "guard"])
-async def test_key_that_its_owner_chose_is_never_proven(access: dict[str, Any]) -> None:
+async def test_key_proof_of_a_chosen_key_is_never_given(access: dict[str, Any]) -> None:
     """It might be guessed from its proof, however long it is."""
     async with served(**access) as gateway:
         assert not await is_proven(gateway, UNKNOWN)
         assert await IdentityProbe(gateway.session, "It", "gateway-id", UNKNOWN)(Target(gateway.url, prove=True)) is Reply.KNOWN
 
 
-async def test_id_of_a_chosen_key_is_not_shown_to_anybody() -> None:
+async def test_key_proof_id_of_a_chosen_key_is_not_sent() -> None:
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -193,13 +193,13 @@ GOOD = query(UNKNOWN, bytes(range(32)))
         ([("kid", GOOD["kid"]), ("challenge", GOOD["challenge"]), ("challenge", GOOD["challenge"])], "challenge"),
     ],
 )
-async def test_malformed_parameters_are_refused_by_name(params: list[tuple[str, str]], wrong: str) -> None:
+async def test_key_proof_malformed_parameters_are_refused_by_name(params: list[tuple[str, str]], wrong: str) -> None:
     async with served() as gateway:
         status, body, _ = await gateway.get("health", params=params)
         assert (status, body["error"]["type"], body["error"]["param"]) == (400, "invalid_request_error", wrong)
 
 
-async def test_proofs_are_throttled_and_plain_health_checks_are_not(store: AccountingStore) -> None:
+async def test_key_proofs_are_throttled_and_plain_health_checks_are_not(store: AccountingStore) -> None:
     _, secret = await store.keys.create("Home Assistant")
     async with served(access=Guard(store.keys)) as gateway:
         for number in range(FAILURES):
