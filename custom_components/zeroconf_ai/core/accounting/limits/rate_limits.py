@@ -110,9 +110,9 @@ class RateLimiter:
     def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[LimitScope]:
         """Whom a request counts for, the narrowest first."""
         if key_id is not None:
-            key = self._keys.get(key_id)
-            if key is not None and key.rates:
-                yield LimitScope(f"key:{key_id}", "this key", key.rates)
+            own_rates = self._keys.rates(key_id)
+            if own_rates:
+                yield LimitScope(f"key:{key_id}", "this key", own_rates)
         elif address is not None and self.per_address:
             rates = RateLimits(self.per_address.requests_per_minute, self.per_address.tokens_per_minute)
             yield LimitScope(f"address:{subscriber(address)}", "this address", rates)

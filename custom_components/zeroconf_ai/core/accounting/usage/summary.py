@@ -19,6 +19,9 @@ _MOST_TOKENS = 10**9
 _MOST_COST = 10**15
 """Limit per request (a million of any currency), so that an absurd upstream value cannot spoil a sum."""
 
+type Increments = list[tuple[str, float]]
+"""Fields of an aggregate, and what is added to each."""
+
 
 @dataclass(slots=True)
 class Aggregate:
@@ -50,25 +53,15 @@ class Aggregate:
 
     def add(self, generation: Generation) -> None:
         """Add a request."""
-        self.requests += 1
-        self.errors += generation.outcome is Outcome.ERROR
-        self.cancelled += generation.outcome is Outcome.CANCELLED
-        self.estimated += generation.estimated
-        usage = generation.usage
-        self.prompt_tokens += _within(usage.prompt_tokens, _MOST_TOKENS)
-        self.completion_tokens += _within(usage.completion_tokens, _MOST_TOKENS)
-        self.cached_tokens += _within(usage.cached_tokens, _MOST_TOKENS)
-        self.reasoning_tokens += _within(usage.reasoning_tokens, _MOST_TOKENS)
-        self.cache_write_tokens += _within(usage.cache_write_tokens, _MOST_TOKENS)
-        self.cache_write_1h_tokens += _within(usage.cache_write_1h_tokens, _MOST_TOKENS)
+        self.increase(increments_of(generation), generation)
+
+    def increase(self, increments: Increments, generation: Generation) -> None:
+        """Add a request whose `increments_of` are known: it is added to many aggregates."""
+        for name, increment in increments:
+            setattr(self, name, getattr(self, name) + increment)
         if generation.cost is not None:
-            self.priced += 1
             costs = self.costs
             costs[generation.currency] = costs.get(generation.currency, 0) + _within(generation.cost, _MOST_COST)
-        self.duration += generation.duration
-        if generation.first_token is not None:
-            self.first_token += generation.first_token
-            self.first_tokens += 1
 
     def merge(self, other: Aggregate) -> None:
         """Add another aggregate."""
@@ -91,6 +84,23 @@ class Aggregate:
 
 
 NUMBERS = tuple(part.name for part in fields(Aggregate) if part.name != "costs")
+
+
+def increments_of(generation: Generation) -> Increments:
+    """The fields of an aggregate that a request increases, without the costs."""
+    usage = generation.usage
+    increments = (
+        ("requests", 1),
+        ("errors", generation.outcome is Outcome.ERROR),
+        ("cancelled", generation.outcome is Outcome.CANCELLED),
+        ("estimated", generation.estimated),
+        ("priced", generation.cost is not None),
+        *((name, _within(getattr(usage, name), _MOST_TOKENS)) for name in TOKEN_CLASSES),
+        ("first_tokens", generation.first_token is not None),
+        ("duration", generation.duration),
+        ("first_token", generation.first_token or 0.0),
+    )
+    return [(name, increment) for name, increment in increments if increment]
 
 
 def day_of(moment: float, zone: tzinfo) -> date:

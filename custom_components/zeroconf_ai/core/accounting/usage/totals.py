@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from . import rollups
 from .generation import Generation, Recorder
 from .rollups import FORGOTTEN, OTHER, Group
-from .summary import Aggregate, day_of, month_end
+from .summary import Aggregate, day_of, increments_of, month_end
 
 SUBJECT_LIMIT = 20_000
 """Maximum number of backends, keys and users each; the rest is summed as `OTHER`."""
@@ -95,10 +95,11 @@ class Totals(Recorder):
             self._summary(Subject.USER, generation.user_id),
         )
         periods = _periods_of(day_of(generation.created, self._zone), self._date)
+        increments = increments_of(generation)
         for summary in (*of_caller, self._summary(Subject.BACKEND, generation.backend_id)):
             if summary is not None:
                 for period in periods:
-                    getattr(summary, period).add(generation)
+                    getattr(summary, period).increase(increments, generation)
         for attempt in generation.failed_attempts:
             for summary in (*of_caller, self._summary(Subject.BACKEND, attempt.backend_id)):
                 if summary is not None:

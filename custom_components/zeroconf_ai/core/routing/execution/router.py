@@ -250,7 +250,7 @@ class Router:
         except ApiError:
             return found
         same = [candidate for candidate in named.ordered if journey.stays_with(candidate)]
-        return Candidates((*same, *found.ordered), found.passed_over, found.later)
+        return Candidates((*same, *found.ordered), found.rejections, found.later)
 
     def _smaller(self, journey: RequestAttempts, err: ApiError) -> Candidates | None:
         """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""
@@ -270,7 +270,7 @@ class Router:
             for candidate in found.ordered
             if candidate.member.id not in tried and request.estimated_prompt_tokens > (_context_window(candidate) or 0) > 0
         )
-        return Candidates(more, found.passed_over) if more else None
+        return Candidates(more, found.rejections) if more else None
 
     def _with_less(self, journey: RequestAttempts) -> tuple[Candidate, ...]:
         """The candidates for whom a session's conversation would have to be shortened."""

@@ -28,12 +28,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """In the order to be tried, and for each backend that is not among them the reason, in words."""
+    """The backends in the order of attempts, and why the others are not candidates."""
 
     ordered: tuple[Candidate, ...]
-    passed_over: tuple[str, ...]
+    rejections: tuple[Rejection | str, ...]
+    """A text is the reason why a part of a chain was left out."""
     later: tuple[Candidate, ...] = ()
-    """Those of the latter that cannot answer only right now."""
+    """Backends that cannot answer only at the moment."""
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """The rejections as texts, each once. Formatted on demand: only the errors of few requests show them."""
+        return tuple(dict.fromkeys(map(str, self.rejections)))
 
 
 class _Entry(NamedTuple):
@@ -84,11 +90,9 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
         unlisted = any(refusal.reason is Reason.NOT_ALLOWED for refusal in refusals)
         known = asked.virtual or unlisted or _known(pool, asked)
         raise no_backend_error(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
-    reasons = [*map(str, refusals), *left_out]
-    if ready:
-        reasons += [f"{entry.candidate.member.name}: {entry.not_now}" for entry in kept if entry.not_now is not None]
-    later = tuple(entry.candidate for entry in kept if entry.not_now is not None) if ready else ()
-    return Candidates(ordered, tuple(dict.fromkeys(reasons)), later)
+    waiting = [(entry.candidate, entry.not_now) for entry in kept if entry.not_now is not None] if ready else []
+    not_now_rejections = (Rejection(Reason.NOT_NOW, candidate.member.name, why) for candidate, why in waiting)
+    return Candidates(ordered, (*refusals, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))
 
 
 def settle(candidate: Candidate, request: Request) -> Candidate:
