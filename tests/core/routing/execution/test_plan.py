@@ -93,14 +93,12 @@ async def answered_by(engine: Engine) -> str:
         return reply.backend_id
 
 
-async def test_plan_of_a_request_that_waits_for_nothing_is_made_once(engine: Engine, planned: Mock) -> None:
+async def test_plan_of_a_request_without_waiting_is_made_once(engine: Engine, planned: Mock) -> None:
     assert await answered_by(engine) == "first"
     assert planned.call_count == 1
 
 
-async def test_plan_of_a_request_that_waits_for_its_admission_is_made_anew(
-    engine: Engine, control: Control, planned: Mock
-) -> None:
+async def test_plan_of_a_request_that_waited_for_admission_is_made_again(engine: Engine, control: Control, planned: Mock) -> None:
     def goes_offline() -> None:
         member = engine.pool.get("first")
         assert member is not None
@@ -111,7 +109,7 @@ async def test_plan_of_a_request_that_waits_for_its_admission_is_made_anew(
     assert planned.call_count == 2
 
 
-async def test_plan_of_a_request_that_waits_for_a_permit_is_made_anew(engine: Engine, planned: Mock) -> None:
+async def test_plan_of_a_request_that_waited_for_a_permit_is_made_again(engine: Engine, planned: Mock) -> None:
     engine.limiter.limit = 1
     async with engine.run(chat(), CALLER):
         waiting = asyncio.create_task(answered_by(engine))
@@ -124,21 +122,19 @@ async def test_plan_of_a_request_that_waits_for_a_permit_is_made_anew(engine: En
     assert planned.call_count == 3
 
 
-async def test_plan_whose_candidate_is_barred_by_the_admission_is_made_anew(
-    engine: Engine, control: Control, planned: Mock
-) -> None:
+async def test_plan_with_a_candidate_excluded_by_admission_is_made_again(engine: Engine, control: Control, planned: Mock) -> None:
     control.barred = frozenset({"first"})
     assert await answered_by(engine) == "second"
     assert planned.call_count == 2
 
 
-async def test_plan_where_a_backend_that_is_no_candidate_is_barred_holds(engine: Engine, control: Control, planned: Mock) -> None:
+async def test_plan_with_another_backend_excluded_is_kept(engine: Engine, control: Control, planned: Mock) -> None:
     control.barred = frozenset({"another"})
     assert await answered_by(engine) == "first"
     assert planned.call_count == 1
 
 
-async def test_plan_of_a_policy_that_was_replaced_is_made_anew(engine: Engine, control: Control, planned: Mock) -> None:
+async def test_plan_of_a_replaced_policy_is_made_again(engine: Engine, control: Control, planned: Mock) -> None:
     def replaces_policy() -> None:
         engine.policy = Policy(strategy=Strategy.LATENCY)
 
@@ -147,9 +143,7 @@ async def test_plan_of_a_policy_that_was_replaced_is_made_anew(engine: Engine, c
     assert planned.call_count == 2
 
 
-async def test_plan_whose_candidate_has_reached_its_monthly_limit_is_made_anew(
-    engine: Engine, control: Control, planned: Mock
-) -> None:
+async def test_plan_with_a_candidate_at_its_monthly_limit_is_made_again(engine: Engine, control: Control, planned: Mock) -> None:
     control.spent = {"first": 100}
     assert await answered_by(engine) == "second"
     assert planned.call_count == 2

@@ -58,7 +58,7 @@ async def read(reply: Reply) -> Message:
 # The plain way.
 
 
-async def test_a_stream_comes_through_whole_and_is_counted(router: Router, add: Add) -> None:
+async def test_router_stream_is_complete_and_counted(router: Router, add: Add) -> None:
     member = add("attic", HELLO)
     reply = await router.route(chat(stream=True))
     assert member.active == 1
@@ -69,7 +69,7 @@ async def test_a_stream_comes_through_whole_and_is_counted(router: Router, add: 
     assert member.active == 0
 
 
-async def test_a_whole_answer_comes_through_and_is_counted(router: Router, add: Add) -> None:
+async def test_router_answer_is_complete_and_counted(router: Router, add: Add) -> None:
     member = add("attic")
     reply = await router.route(chat())
     assert orjson.loads(reply.body) == COMPLETION
@@ -79,7 +79,7 @@ async def test_a_whole_answer_comes_through_and_is_counted(router: Router, add: 
     assert member.active == 0
 
 
-async def test_a_stream_has_no_body(router: Router, add: Add) -> None:
+async def test_router_stream_has_no_body(router: Router, add: Add) -> None:
     add("attic")
     reply = await router.route(chat(stream=True))
     with pytest.raises(RuntimeError):
@@ -87,7 +87,7 @@ async def test_a_stream_has_no_body(router: Router, add: Add) -> None:
     await reply.close()
 
 
-async def test_only_the_model_is_rewritten_and_only_where_it_differs(router: Router, add: Add) -> None:
+async def test_router_request_only_a_different_model_is_replaced(router: Router, add: Add) -> None:
     member = add("attic", HELLO)
     for model in ("m", "attic/m", "auto"):
         await (await router.route(chat(model=model, seed=1))).close()
@@ -95,14 +95,14 @@ async def test_only_the_model_is_rewritten_and_only_where_it_differs(router: Rou
     assert all(request.body["seed"] == 1 for request in backend_of(member).sent)
 
 
-async def test_equals_take_turns(router: Router, add: Add) -> None:
+async def test_router_equal_backends_alternate(router: Router, add: Add) -> None:
     members = [add(name) for name in "abc"]
     for _ in range(9):
         await (await router.route(chat())).close()
     assert sent(*members) == [3, 3, 3]
 
 
-async def test_equals_share_what_comes_at_once(router: Router, add: Add) -> None:
+async def test_router_equal_backends_share_concurrent_requests(router: Router, add: Add) -> None:
     members = [add(name) for name in "abc"]
     replies = await asyncio.gather(*(router.route(chat()) for _ in range(9)))
     assert [member.active for member in members] == [3, 3, 3]
@@ -114,7 +114,7 @@ async def test_equals_share_what_comes_at_once(router: Router, add: Add) -> None
 
 
 @pytest.mark.parametrize("error", [UpstreamError("500"), UnavailableError("503")])
-async def test_a_5xx_is_tried_once_more_on_the_same(
+async def test_router_5xx_is_retried_once_on_the_same_backend(
     router: Router, add: Add, events: list[RoutingEvent], error: ApiError
 ) -> None:
     first, second = add("a", error, HELLO), add("b")
@@ -126,7 +126,9 @@ async def test_a_5xx_is_tried_once_more_on_the_same(
 
 
 @pytest.mark.parametrize("error", [UpstreamError("500"), UnavailableError("503")])
-async def test_a_5xx_twice_goes_to_the_next(router: Router, add: Add, events: list[RoutingEvent], error: ApiError) -> None:
+async def test_router_5xx_twice_uses_the_next_backend(
+    router: Router, add: Add, events: list[RoutingEvent], error: ApiError
+) -> None:
     first, second = add("a", error), add("b")
     reply = await router.route(chat())
     await reply.close()
@@ -135,7 +137,7 @@ async def test_a_5xx_twice_goes_to_the_next(router: Router, add: Add, events: li
     assert events == [RoutingEvent(EventKind.FAILOVER, "a", error.message, "b")]
 
 
-async def test_the_second_try_waits_a_second(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_router_retry_waits_a_second(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 0.2)
     add("a", UpstreamError("500"), HELLO)
     started = time.perf_counter()
@@ -160,7 +162,7 @@ async def test_the_second_try_waits_a_second(router: Router, add: Add, monkeypat
         LoopDetectedError("508"),
     ],
 )
-async def test_what_another_may_do_better_goes_to_the_next_at_once(
+async def test_router_backend_failure_uses_the_next_immediately(
     router: Router, add: Add, monkeypatch: pytest.MonkeyPatch, error: ApiError
 ) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 60)
@@ -183,14 +185,16 @@ async def test_what_another_may_do_better_goes_to_the_next_at_once(
         [ROLE],
     ],
 )
-async def test_a_stream_that_fails_before_its_first_token_goes_to_the_next(router: Router, add: Add, steps: list[Any]) -> None:
+async def test_router_stream_failing_before_the_first_token_uses_the_next(router: Router, add: Add, steps: list[Any]) -> None:
     first, second = add("a", steps), add("b", HELLO)
     assert (await read(await router.route(chat(stream=True)))).content == "Hello"
     assert sent(first, second) == [1, 1]
 
 
 @pytest.mark.parametrize("error", [RateLimitError("429", retry_after=60), UnavailableError("503", retry_after=60)])
-async def test_one_that_is_busy_rests_until_it_said(router: Router, checker: HealthChecker, add: Add, error: ApiError) -> None:
+async def test_router_backend_with_retry_after_is_paused(
+    router: Router, checker: HealthChecker, add: Add, error: ApiError
+) -> None:
     first, second = add("a", error), add("b")
     for _ in range(3):
         await (await router.route(chat())).close()
@@ -203,7 +207,7 @@ async def test_one_that_is_busy_rests_until_it_said(router: Router, checker: Hea
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("401"), PermissionDeniedError("403")])
-async def test_one_that_refuses_the_key_needs_its_owner(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_backend_refusing_its_key_is_unauthorized(router: Router, add: Add, error: ApiError) -> None:
     first, second = add("a", error), add("b")
     for _ in range(2):
         await (await router.route(chat())).close()
@@ -214,7 +218,7 @@ async def test_one_that_refuses_the_key_needs_its_owner(router: Router, add: Add
 @pytest.mark.parametrize(
     "error", [InvalidRequestError("bad", param="temperature"), NotFoundError("no path"), RequestTooLargeError("too large")]
 )
-async def test_the_callers_own_error_is_his_and_nobody_else_is_asked(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_client_error_is_returned_without_failover(router: Router, add: Add, error: ApiError) -> None:
     first, second = add("a", error), add("b")
     with pytest.raises(type(error)) as raised:
         await router.route(chat())
@@ -227,7 +231,7 @@ async def test_the_callers_own_error_is_his_and_nobody_else_is_asked(router: Rou
 @pytest.mark.parametrize(
     "error", [MethodNotAllowedError("405"), LoopDetectedError("508"), NotFoundError("x", code="model_not_found")]
 )
-async def test_what_says_nothing_of_its_health_does_not_make_it_offline(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_client_errors_do_not_affect_health(router: Router, add: Add, error: ApiError) -> None:
     first = add("a", error)
     add("b")
     for _ in range(5):
@@ -235,7 +239,7 @@ async def test_what_says_nothing_of_its_health_does_not_make_it_offline(router: 
     assert first.state is ProviderState.HEALTHY
 
 
-async def test_a_model_that_is_gone_refreshes_the_list(router: Router, checker: HealthChecker, add: Add) -> None:
+async def test_router_missing_model_refreshes_the_list(router: Router, checker: HealthChecker, add: Add) -> None:
     first = add("a", NotFoundError("no model", code="model_not_found"), models=["m", "n"])
     add("b")
     await checker.check(first)
@@ -246,7 +250,7 @@ async def test_a_model_that_is_gone_refreshes_the_list(router: Router, checker: 
     assert backend_of(first).asked["models"] == asked + 1
 
 
-async def test_a_model_that_is_gone_everywhere_is_the_callers_404(router: Router, add: Add) -> None:
+async def test_router_model_missing_everywhere_is_a_404(router: Router, add: Add) -> None:
     add("a", NotFoundError("gone", code="model_not_found"))
     add("b", NotFoundError("gone", code="model_not_found"))
     with pytest.raises(NotFoundError) as raised:
@@ -257,7 +261,7 @@ async def test_a_model_that_is_gone_everywhere_is_the_callers_404(router: Router
 @pytest.mark.parametrize(
     ("cost", "tries_next"), [(Cost.FREE, True), (Cost.SUBSCRIPTION, True), (Cost.METERED, False), (Cost.UNKNOWN, False)]
 )
-async def test_a_read_timeout_goes_on_only_where_nobody_bills_twice(
+async def test_router_timeout_is_retried_only_without_double_billing(
     router: Router, add: Add, cost: Cost, tries_next: bool
 ) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=cost), add("b")
@@ -269,21 +273,21 @@ async def test_a_read_timeout_goes_on_only_where_nobody_bills_twice(
     assert sent(first, second) == [1, int(tries_next)]
 
 
-async def test_the_owner_may_allow_a_retry_that_costs(router: Router, add: Add) -> None:
+async def test_router_timeout_of_a_metered_backend_is_retried_if_allowed(router: Router, add: Add) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
     reply = await router.route(chat(), Policy(retry_metered_timeouts=True))
     await reply.close()
     assert sent(first, second) == [1, 1]
 
 
-async def test_embeddings_cost_little_enough_to_ask_another(router: Router, add: Add) -> None:
+async def test_router_timeout_of_embeddings_is_retried(router: Router, add: Add) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
     reply = await router.route(Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "Hi"}))
     await reply.close()
     assert sent(first, second) == [1, 1]
 
 
-async def test_three_requests_refused_make_it_offline_and_are_told_once(
+async def test_router_three_refused_connections_are_one_offline_event(
     router: Router, add: Add, events: list[RoutingEvent]
 ) -> None:
     first, second = add("a", REFUSED, priority=1), add("b", priority=2)
@@ -298,7 +302,7 @@ async def test_three_requests_refused_make_it_offline_and_are_told_once(
 
 
 @pytest.mark.parametrize("error", [StreamBrokenError("cut"), UpstreamTimeoutError("silent")])
-async def test_a_failure_after_the_first_token_is_the_streams_end(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_failure_after_the_first_token_ends_the_stream(router: Router, add: Add, error: ApiError) -> None:
     first, second = add("a", [delta("Hel"), error]), add("b", HELLO)
     reply = await router.route(chat(stream=True))
     heard: list[str] = []
@@ -315,7 +319,7 @@ async def test_a_failure_after_the_first_token_is_the_streams_end(router: Router
     assert (first.breaker.failures, reply.failure) == (1, error)
 
 
-async def test_nothing_said_before_the_choice_is_lost(router: Router, add: Add) -> None:
+async def test_router_chunks_before_the_first_token_are_kept(router: Router, add: Add) -> None:
     add("a", [ROLE, ROLE, delta("Hel"), delta("lo"), STOP])
     reply = await router.route(chat(stream=True))
     batches = [batch async for batch in reply.batches()]
@@ -326,9 +330,7 @@ async def test_nothing_said_before_the_choice_is_lost(router: Router, add: Add) 
 # Rule 9: the last one is tried, and every refusal says why.
 
 
-async def test_the_only_one_is_tried_although_it_rests_or_was_offline(
-    router: Router, add: Add, events: list[RoutingEvent]
-) -> None:
+async def test_router_only_backend_is_tried_while_paused_or_offline(router: Router, add: Add, events: list[RoutingEvent]) -> None:
     member = add("a")
     member.resting_until = time.time() + 60
     await (await router.route(chat())).close()
@@ -339,7 +341,7 @@ async def test_the_only_one_is_tried_although_it_rests_or_was_offline(
     assert [event.kind for event in events] == [EventKind.RECOVERED]
 
 
-async def test_when_all_fail_the_error_says_why_of_each(router: Router, add: Add) -> None:
+async def test_router_all_failed_error_has_each_reason(router: Router, add: Add) -> None:
     add("a", REFUSED, priority=1)
     add("b", AuthenticationError("no key"), priority=2)
     add("c", RateLimitError("busy", retry_after=9), priority=3)
@@ -354,7 +356,7 @@ async def test_when_all_fail_the_error_says_why_of_each(router: Router, add: Add
     assert (raised.value.status, raised.value.code, raised.value.retry_after) == (502, "provider_error", 9)
 
 
-async def test_a_last_resort_that_fails_says_why_the_others_were_passed_over(router: Router, add: Add) -> None:
+async def test_router_failed_last_resort_error_has_the_skipped_backends(router: Router, add: Add) -> None:
     add("a", REFUSED).state = ProviderState.OFFLINE
     add("b").enabled = False
     with pytest.raises(UpstreamError) as raised:
@@ -366,7 +368,7 @@ async def test_a_last_resort_that_fails_says_why_the_others_were_passed_over(rou
     "error",
     [RateLimitError("x", retry_after=3), QuotaError("x"), UnavailableError("x", retry_after=3), UpstreamTimeoutError("x")],
 )
-async def test_the_only_ones_own_error_is_kept(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_only_backends_error_is_kept(router: Router, add: Add, error: ApiError) -> None:
     add("a", error)
     with pytest.raises(type(error)) as raised:
         await router.route(chat())
@@ -374,7 +376,7 @@ async def test_the_only_ones_own_error_is_kept(router: Router, add: Add, error: 
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("no key"), PermissionDeniedError("no")])
-async def test_the_upstreams_key_is_not_the_callers_fault(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_refused_upstream_key_is_not_a_client_error(router: Router, add: Add, error: ApiError) -> None:
     add("a", error)
     with pytest.raises(UpstreamError, match="No provider could answer"):
         await router.route(chat())
@@ -384,7 +386,7 @@ async def test_the_upstreams_key_is_not_the_callers_fault(router: Router, add: A
 
 
 @pytest.mark.parametrize("before", ["the upstream accepts", "the first token"])
-async def test_cancelling_before_the_answer_gives_everything_back(router: Router, pool: Pool, add: Add, before: str) -> None:
+async def test_router_cancelled_before_the_answer_releases_everything(router: Router, pool: Pool, add: Add, before: str) -> None:
     never = asyncio.Event()
     member = add("a", never if before == "the upstream accepts" else [ROLE, never])
     shown: list[int] = []
@@ -399,7 +401,7 @@ async def test_cancelling_before_the_answer_gives_everything_back(router: Router
     assert shown == [1, 0]  # the listeners that show the number are notified
 
 
-async def test_a_mistake_in_a_backend_gives_everything_back(router: Router, add: Add) -> None:
+async def test_router_exception_in_a_backend_releases_everything(router: Router, add: Add) -> None:
     add("a", LookupError("a mistake"))
     with pytest.raises(LookupError):
         await router.route(chat())

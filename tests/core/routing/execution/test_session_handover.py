@@ -75,7 +75,7 @@ class Summarizer(StubBackend):
 # To another one, or back.
 
 
-async def test_a_session_goes_elsewhere_and_says_so(sticky: Router, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+async def test_session_handover_is_reported(sticky: Router, add: Add, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     first = add("a", priority=1)
     second = add("b", priority=2)
@@ -92,7 +92,7 @@ async def test_a_session_goes_elsewhere_and_says_so(sticky: Router, add: Add, ca
     assert sent(second) == [2]
 
 
-async def test_one_that_was_only_just_refused_and_is_back_keeps_its_session(sticky: Router, add: Add) -> None:
+async def test_session_of_a_recovered_backend_stays(sticky: Router, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
     await go(sticky, ask())
@@ -104,7 +104,7 @@ async def test_one_that_was_only_just_refused_and_is_back_keeps_its_session(stic
     assert len(reply.attempts) == 1
 
 
-async def test_one_that_went_offline_just_now_is_waited_for(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_of_a_backend_just_offline_waits(sticky: Router, pool: Pool, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
     await go(sticky, ask())
@@ -114,7 +114,7 @@ async def test_one_that_went_offline_just_now_is_waited_for(sticky: Router, pool
     assert (await go(sticky, ask())).backend_id == "a"
 
 
-async def test_one_that_does_not_come_back_is_left_for_an_equivalent(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_of_a_backend_that_stays_offline_is_handed_over(sticky: Router, pool: Pool, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
     await go(sticky, ask(model="m"))
@@ -125,9 +125,7 @@ async def test_one_that_does_not_come_back_is_left_for_an_equivalent(sticky: Rou
     assert "offline" in reply.migration.reason
 
 
-async def test_nobody_waits_for_one_that_is_gone_for_long_or_for_a_session_that_begins(
-    sticky: Router, pool: Pool, add: Add
-) -> None:
+async def test_session_new_or_with_a_long_offline_backend_does_not_wait(sticky: Router, pool: Pool, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
     pool.record_goodbye(first)
@@ -141,14 +139,14 @@ async def test_nobody_waits_for_one_that_is_gone_for_long_or_for_a_session_that_
     assert backend_of(first).asked["health"] == 0
 
 
-async def test_a_request_for_another_model_is_no_migration(sticky: Router, add: Add) -> None:
+async def test_session_request_for_another_model_is_no_handover(sticky: Router, add: Add) -> None:
     add("a", models=["x"], priority=1)
     add("b", models=["y"], priority=2)
     await go(sticky, ask())
     assert (await go(sticky, ask(model="y"))).migration is None
 
 
-async def test_never_another_model_than_the_one_asked_for(sticky: Router, add: Add) -> None:
+async def test_session_handover_keeps_the_requested_model(sticky: Router, add: Add) -> None:
     first, other = add("a", models=["x"]), add("b", models=["y"])
     add("c", models=["x"]).enabled = False
     sticky._sessions.put("n:s", "a", "x")
@@ -161,7 +159,7 @@ async def test_never_another_model_than_the_one_asked_for(sticky: Router, add: A
 # What goes along.
 
 
-async def test_what_does_not_fit_goes_along_as_a_summary_by_the_new_model(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_handover_beyond_the_context_is_summarized_by_the_new_model(sticky: Router, pool: Pool, add: Add) -> None:
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(window=2000)
     add(small)
@@ -186,7 +184,7 @@ async def test_what_does_not_fit_goes_along_as_a_summary_by_the_new_model(sticky
     assert reply.used == Usage(73, 9)
 
 
-async def test_where_no_summary_comes_a_note_says_what_is_missing(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_handover_without_a_summary_has_a_note(sticky: Router, pool: Pool, add: Add) -> None:
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(fails=UpstreamError("500"))
     add(small)
@@ -197,7 +195,7 @@ async def test_where_no_summary_comes_a_note_says_what_is_missing(sticky: Router
     assert reply.migration.summarized > 30
 
 
-async def test_a_conversation_that_outgrew_its_own_model_is_the_callers_to_shorten(sticky: Router, add: Add) -> None:
+async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: Router, add: Add) -> None:
     small = Summarizer()
     add(small)
     sticky._sessions.put("n:s", "b", "small")
@@ -207,7 +205,7 @@ async def test_a_conversation_that_outgrew_its_own_model_is_the_callers_to_short
     assert small.asked_for_summary == []
 
 
-async def test_a_new_conversation_is_never_shortened(sticky: Router, add: Add) -> None:
+async def test_session_new_is_never_shortened(sticky: Router, add: Add) -> None:
     add(Summarizer())
     with pytest.raises(InvalidRequestError):
         await sticky.route(Request.parse(Kind.CHAT, {"model": "auto", "messages": turns(20)}))
@@ -222,7 +220,7 @@ def calls(number: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("window", range(500, 8000, 375))
-def test_a_tool_call_is_never_parted_from_its_results(window: int) -> None:
+def test_session_handover_keeps_tool_calls_with_results(window: int) -> None:
     messages = [SYSTEM, {"role": "user", "content": "Look around"}]
     for number in range(12):
         messages += calls(number)
@@ -235,7 +233,7 @@ def test_a_tool_call_is_never_parted_from_its_results(window: int) -> None:
     assert called
 
 
-async def test_turns_that_do_not_begin_with_the_user_follow_a_note_that_does() -> None:
+async def test_session_handover_turns_begin_with_a_user_message() -> None:
     messages = [SYSTEM, {"role": "user", "content": "Look around"}]
     for number in range(12):
         messages += calls(number)
@@ -247,21 +245,21 @@ async def test_turns_that_do_not_begin_with_the_user_follow_a_note_that_does() -
     assert replaced == len(messages) - (len(said) - 1)
 
 
-async def test_a_conversation_that_fits_is_left_alone() -> None:
+async def test_session_handover_within_the_context_is_unchanged() -> None:
     request = ask(turns(2))
     small = Summarizer()
     assert await shorten(request, 100_000, small, "small") == (request, 0, Usage())
     assert small.asked_for_summary == []
 
 
-def test_the_shortest_that_a_chat_can_be_is_the_system_and_its_last_words() -> None:
+def test_session_handover_minimum_is_system_prompt_and_last_message() -> None:
     messages = turns(5)
     assert shortest(ask(messages)).body["messages"] == [messages[0], messages[-1]]
     other = Request.parse(Kind.COMPLETION, {"prompt": "Once"})
     assert shortest(other) is other
 
 
-async def test_a_summary_is_made_once_although_the_request_is_tried_twice(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_handover_summary_is_made_once_for_two_attempts(sticky: Router, pool: Pool, add: Add) -> None:
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(UpstreamError("500"), [COMPLETION])
     add(small)

@@ -46,7 +46,7 @@ def ask(key: str | None, messages: list[dict[str, Any]] | None = None, model: st
 # Which requests are one session.
 
 
-def test_the_header_goes_before_the_body_and_the_body_before_the_words() -> None:
+def test_session_id_from_header_precedes_body_and_messages() -> None:
     named = {"messages": TURNS, "session_id": "s"}
     assert session_key("h", named, None) == session_key("h", {"messages": LATER}, None)
     assert session_key(None, named, None) == session_key(None, {"messages": [], "metadata": {"session_id": "s"}}, None)
@@ -63,12 +63,12 @@ def test_the_header_goes_before_the_body_and_the_body_before_the_words() -> None
         {"prompt_cache_key": "c1"},
     ],
 )
-def test_clients_name_their_conversations_in_many_ways(body: dict[str, Any]) -> None:
+def test_session_id_of_each_client_field_is_found(body: dict[str, Any]) -> None:
     key = session_key(None, {"messages": TURNS, **body}, None)
     assert key == session_key("c1", {"messages": LATER}, None)
 
 
-def test_a_conversation_is_known_by_how_it_begins() -> None:
+def test_session_without_id_is_identified_by_its_beginning() -> None:
     key = session_key(None, {"messages": TURNS}, "k")
     assert key == session_key(None, {"messages": LATER}, "k")
     assert key != session_key(None, {"messages": [TURNS[0], {"role": "user", "content": "Ho"}]}, "k")
@@ -76,21 +76,21 @@ def test_a_conversation_is_known_by_how_it_begins() -> None:
 
 
 @pytest.mark.parametrize("header", [None, "named"])
-def test_the_sessions_of_two_keys_never_meet_and_tell_nothing(header: str | None) -> None:
+def test_session_ids_are_separate_by_key_and_hashed(header: str | None) -> None:
     keys = {session_key(header, {"messages": TURNS}, key_id) for key_id in (None, "one", "two")}
     assert len(keys) == 3
     assert not any("named" in str(key) or "Hi" in str(key) for key in keys)
 
 
 @pytest.mark.parametrize("messages", [None, "text", [1]])
-def test_what_is_no_conversation_has_no_session(messages: object) -> None:
+def test_session_of_other_requests_does_not_exist(messages: object) -> None:
     assert session_key(None, {"messages": messages}, None) is None
 
 
 # Where they are.
 
 
-def test_one_that_is_known_by_its_words_alone_goes_on_only_after_an_answer() -> None:
+def test_session_without_id_starts_after_the_first_answer() -> None:
     sessions = Sessions()
     key = session_key(None, {"messages": TURNS}, None)
     named = session_key("h", {}, None)
@@ -105,7 +105,7 @@ def test_one_that_is_known_by_its_words_alone_goes_on_only_after_an_answer() -> 
     assert (found.backend_id, found.model) == ("a", "m")
 
 
-def test_the_longest_unused_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_beyond_the_limit_drop_the_longest_unused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "MAX_SESSIONS", 3)
     sessions = Sessions()
     for key in ("n:1", "n:2", "n:3", "n:1", "n:4"):
@@ -114,7 +114,7 @@ def test_the_longest_unused_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) 
     assert len(sessions) == 3
 
 
-async def test_one_that_nobody_went_on_with_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_unused_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     table = Table()
     sessions = Sessions()
@@ -128,7 +128,7 @@ async def test_one_that_nobody_went_on_with_is_forgotten(monkeypatch: pytest.Mon
     assert list(table.rows) == ["n:3"]
 
 
-async def test_they_outlive_a_restart() -> None:
+async def test_sessions_are_kept_over_a_restart() -> None:
     now = time.time()
     old = SessionRow("n:old", "a", "m", now - IDLE_SECONDS - 1)
     table = Table(SessionRow("n:1", "a", "m", now - 10), SessionRow("n:2", "b", "m", now - 20), old)
@@ -140,7 +140,7 @@ async def test_they_outlive_a_restart() -> None:
     assert "n:old" not in table.rows
 
 
-async def test_a_session_that_stays_is_not_written_with_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_unchanged_is_not_written_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.time()]
     monkeypatch.setattr("zeroconf_ai.routing.execution.sessions.time.time", lambda: now[0])
     table = Table()
@@ -171,7 +171,7 @@ async def went_to(router: Router, request: Request) -> str:
     return reply.backend_id
 
 
-async def test_a_session_stays_where_it_is_although_others_are_less_busy(sticky: Router, add: Add) -> None:
+async def test_session_stays_although_others_are_less_busy(sticky: Router, add: Add) -> None:
     members = [add(name) for name in "abc"]
     first = await went_to(sticky, ask("n:s"))
     assert {await went_to(sticky, ask("n:s")) for _ in range(6)} == {first}
@@ -179,7 +179,7 @@ async def test_a_session_stays_where_it_is_although_others_are_less_busy(sticky:
     assert sum(sent(*members)) == 13
 
 
-async def test_it_stays_with_its_model_too(sticky: Router, add: Add) -> None:
+async def test_session_stays_with_its_model(sticky: Router, add: Add) -> None:
     member = add("a", models=["second"])
     add("b", models=["m"], priority=200)
     assert await went_to(sticky, ask("n:s")) == "a"
@@ -192,7 +192,7 @@ async def test_it_stays_with_its_model_too(sticky: Router, add: Add) -> None:
     assert models == [("a", "first", None), ("a", "second", None)]
 
 
-async def test_the_model_that_is_asked_for_goes_before_the_session(sticky: Router, add: Add) -> None:
+async def test_session_yields_to_a_requested_model(sticky: Router, add: Add) -> None:
     add("a", models=["x"], priority=1)
     add("b", models=["y"], priority=2)
     assert await went_to(sticky, ask("n:s")) == "a"
@@ -201,7 +201,7 @@ async def test_the_model_that_is_asked_for_goes_before_the_session(sticky: Route
     assert (reply.backend_id, reply.migration) == ("b", None)
 
 
-async def test_a_pin_goes_before_the_session(sticky: Router, add: Add) -> None:
+async def test_session_yields_to_a_pin(sticky: Router, add: Add) -> None:
     add("a", priority=1)
     add("b", priority=2)
     assert await went_to(sticky, ask("n:s")) == "a"
@@ -209,7 +209,7 @@ async def test_a_pin_goes_before_the_session(sticky: Router, add: Add) -> None:
     assert await went_to(sticky, replace(ask("n:s"), pin="a")) == "a"
 
 
-async def test_one_that_only_one_could_answer_is_not_kept_in_mind(pool: Pool, checker: HealthChecker, add: Add) -> None:
+async def test_session_with_one_possible_backend_is_not_stored(pool: Pool, checker: HealthChecker, add: Add) -> None:
     sessions = Sessions()
     router = Router(pool, checker, sessions)
     add(StubBackend("a"))

@@ -30,7 +30,7 @@ async def ask(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:
     return await router.route(replace(chat(), urgency=urgency))
 
 
-async def test_a_place_is_held_until_the_reply_is_closed(router: Router, add: Add) -> None:
+async def test_permit_is_held_until_the_reply_is_closed(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
     first = await ask(router)
@@ -43,7 +43,7 @@ async def test_a_place_is_held_until_the_reply_is_closed(router: Router, add: Ad
     assert (sent(member), member.limiter.active) == ([2], 0)
 
 
-async def test_one_that_is_full_is_passed_by_while_another_has_a_place(router: Router, add: Add) -> None:
+async def test_permit_of_another_backend_is_used_if_one_is_full(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = 1
     replies = [await ask(router) for _ in range(3)]
@@ -52,7 +52,7 @@ async def test_one_that_is_full_is_passed_by_while_another_has_a_place(router: R
         await reply.close()
 
 
-async def test_where_all_are_full_it_waits_at_the_best(router: Router, add: Add) -> None:
+async def test_queue_of_the_best_backend_is_used_if_all_are_full(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = other.limiter.limit = 1
     held = [await ask(router) for _ in range(2)]
@@ -68,7 +68,7 @@ async def test_where_all_are_full_it_waits_at_the_best(router: Router, add: Add)
     assert sent(best, other) == [2, 2]
 
 
-async def test_where_every_queue_is_full_the_error_says_so_of_each_and_when_to_come_back(router: Router, add: Add) -> None:
+async def test_queue_full_everywhere_error_has_reasons_and_retry_after(router: Router, add: Add) -> None:
     members = [add("a"), add("b")]
     for member in members:
         member.limiter.limit, member.limiter.queue_length = 1, 0
@@ -83,7 +83,7 @@ async def test_where_every_queue_is_full_the_error_says_so_of_each_and_when_to_c
         await reply.close()
 
 
-async def test_one_that_fails_and_one_that_is_full_are_both_in_the_error(router: Router, add: Add) -> None:
+async def test_queue_full_and_failure_are_both_in_the_error(router: Router, add: Add) -> None:
     add("a", UpstreamError("500"))
     full = add("b")
     full.limiter.limit, full.limiter.queue_length = 1, 0
@@ -94,7 +94,7 @@ async def test_one_that_fails_and_one_that_is_full_are_both_in_the_error(router:
     place.release()
 
 
-async def test_a_wait_that_is_too_long_ends_with_the_next(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queue_wait_too_long_uses_the_next_backend(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.MAX_WAIT", 0.02)
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = other.limiter.limit = 1
@@ -105,7 +105,7 @@ async def test_a_wait_that_is_too_long_ends_with_the_next(router: Router, add: A
         await reply.close()
 
 
-async def test_voice_overtakes_what_waits(router: Router, add: Add) -> None:
+async def test_queue_voice_requests_go_first(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
     held = await ask(router)
@@ -125,7 +125,7 @@ async def test_voice_overtakes_what_waits(router: Router, add: Add) -> None:
     assert order == [Urgency.VOICE, Urgency.NORMAL, Urgency.BACKGROUND]
 
 
-async def test_cancelled_while_it_waits_it_is_gone_at_once_and_never_sent(router: Router, add: Add) -> None:
+async def test_queue_cancelled_request_is_removed_and_never_sent(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
     held = await ask(router)
@@ -138,7 +138,7 @@ async def test_cancelled_while_it_waits_it_is_gone_at_once_and_never_sent(router
     assert (sent(member), member.limiter.active) == ([1], 0)
 
 
-async def test_who_listens_hears_of_each_who_waits(router: Router, pool: Pool, add: Add) -> None:
+async def test_queue_listener_is_notified_of_each_waiting_request(router: Router, pool: Pool, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
     seen: list[int] = []
@@ -156,9 +156,7 @@ class Peer(StubBackend):
     max_concurrent = 5
 
 
-async def test_the_owners_limit_goes_before_the_backends_word_and_that_before_the_usual(
-    pool: Pool, checker: HealthChecker
-) -> None:
+async def test_concurrency_limit_of_the_owner_precedes_report_and_default(pool: Pool, checker: HealthChecker) -> None:
     backend = Peer("a")
     member = Member(backend)
     pool.add(member)
@@ -174,7 +172,7 @@ async def test_the_owners_limit_goes_before_the_backends_word_and_that_before_th
     assert Member(StubBackend("b")).limiter.limit is None
 
 
-async def test_a_backend_that_is_replaced_counts_what_still_runs(router: Router, pool: Pool, add: Add) -> None:
+async def test_concurrency_of_a_replaced_backend_includes_running_requests(router: Router, pool: Pool, add: Add) -> None:
     former = add("a")
     held = await ask(router)
     now = Member(former.backend, Terms(max_concurrent=1, queue_length=3), known=True, models=backend_of(former).listed)

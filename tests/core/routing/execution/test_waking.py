@@ -37,7 +37,7 @@ class Sleeper:
         backend_of(self.member).well = Health()
 
 
-async def test_one_that_sleeps_is_woken_and_answers(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_sleeping_backend_answers(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool)
     other = add("b", priority=2)
     reply = await router.route(chat())
@@ -47,7 +47,7 @@ async def test_one_that_sleeps_is_woken_and_answers(router: Router, pool: Pool, 
     assert sleeper.ran == 1
 
 
-async def test_auto_wakes_one_that_was_never_reached_and_chooses_its_model_then(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_for_auto_selects_the_model_afterwards(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool)
     sleeper.member.models = ()
     reply = await router.route(chat(model="auto"))
@@ -55,7 +55,7 @@ async def test_auto_wakes_one_that_was_never_reached_and_chooses_its_model_then(
     assert (reply.backend_id, reply.model, sleeper.ran) == ("a", "m", 1)
 
 
-async def test_one_that_has_nothing_for_the_request_when_it_is_awake_is_passed_by(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_backend_without_a_suitable_model_is_skipped(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool)
     sleeper.member.models = ()
     backend_of(sleeper.member).listed = (ModelInfo("text-embedding"),)
@@ -66,7 +66,7 @@ async def test_one_that_has_nothing_for_the_request_when_it_is_awake_is_passed_b
     assert "no model that can do this" in reply.attempts[0].failure
 
 
-async def test_many_requests_at_once_wake_it_once(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_for_many_requests_runs_once(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool, after=0.1)
     replies = await asyncio.gather(*(router.route(chat()) for _ in range(10)))
     for reply in replies:
@@ -75,7 +75,7 @@ async def test_many_requests_at_once_wake_it_once(router: Router, pool: Pool, ad
     assert sent(sleeper.member) == [10]
 
 
-async def test_one_that_does_not_wake_up_in_time_is_passed_by(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_too_slow_is_skipped(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool, after=None, wait=0.1)
     add("b", priority=2)
     started = time.perf_counter()
@@ -87,7 +87,7 @@ async def test_one_that_does_not_wake_up_in_time_is_passed_by(router: Router, po
     assert sent(sleeper.member) == [0]
 
 
-async def test_an_action_that_takes_too_long_is_not_waited_for(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_action_too_slow_is_not_awaited(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool)
     hanging = asyncio.Event()
 
@@ -101,7 +101,7 @@ async def test_an_action_that_takes_too_long_is_not_waited_for(router: Router, p
     assert reply.backend_id == "b"
 
 
-async def test_an_action_that_fails_costs_no_request_and_no_time(
+async def test_wake_action_failure_uses_the_next_backend(
     router: Router, pool: Pool, add: Add, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
@@ -116,7 +116,7 @@ async def test_an_action_that_fails_costs_no_request_and_no_time(
     assert "no such script" in caplog.text
 
 
-async def test_one_that_comes_up_by_itself_is_not_waited_for_longer(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_ends_when_the_backend_is_online(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool, after=None, wait=60)
     routing = asyncio.create_task(router.route(chat()))
     await asyncio.sleep(0.03)
@@ -124,14 +124,14 @@ async def test_one_that_comes_up_by_itself_is_not_waited_for_longer(router: Rout
     await (await asyncio.wait_for(routing, 1)).close()
 
 
-async def test_one_whose_key_is_refused_is_not_woken(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_is_not_used_for_a_refused_key(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool)
     sleeper.member.state = ProviderState.UNAUTHORIZED
     await (await router.route(chat())).close()
     assert sleeper.ran == 0
 
 
-async def test_cancelling_one_who_waits_leaves_the_waking_to_the_others(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_cancelled_by_one_request_continues_for_others(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool, after=0.1)
     impatient, patient = (asyncio.create_task(router.route(chat())) for _ in range(2))
     await asyncio.sleep(0.03)
@@ -142,7 +142,7 @@ async def test_cancelling_one_who_waits_leaves_the_waking_to_the_others(router: 
     assert sleeper.ran == 1
 
 
-async def test_closing_ends_the_waking(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_ends_with_close(router: Router, pool: Pool, add: Add) -> None:
     Sleeper(add("a"), pool, after=None, wait=60)
     routing = asyncio.create_task(router.route(chat()))
     await asyncio.sleep(0.03)

@@ -36,13 +36,13 @@ def opened() -> Breaker:
     return breaker
 
 
-def test_three_failures_in_a_row_open_it() -> None:
+def test_breaker_opens_after_three_consecutive_failures() -> None:
     breaker = opened()
     assert (breaker.state, breaker.ready) == (BreakerState.OPEN, False)
     assert breaker.retry_at - time.time() == pytest.approx(FIRST_PAUSE, abs=1)
 
 
-def test_failures_that_are_not_in_a_row_do_not() -> None:
+def test_breaker_stays_closed_after_failures_with_successes_between() -> None:
     breaker = Breaker()
     for _ in range(5):
         breaker.fail()
@@ -51,7 +51,7 @@ def test_failures_that_are_not_in_a_row_do_not() -> None:
     assert breaker.state is BreakerState.CLOSED
 
 
-def test_after_the_pause_one_request_may_try() -> None:
+def test_breaker_after_its_pause_allows_one_trial() -> None:
     breaker = opened()
     breaker.retry_at = time.time() - 1
     assert (breaker.state, breaker.ready) == (BreakerState.HALF_OPEN, True)
@@ -62,7 +62,7 @@ def test_after_the_pause_one_request_may_try() -> None:
     assert breaker.ready
 
 
-def test_each_trial_that_fails_doubles_the_pause_up_to_a_limit_and_success_forgets_it() -> None:
+def test_breaker_pause_doubles_with_each_failed_trial_until_a_success() -> None:
     breaker = opened()
     pauses = []
     for _ in range(6):
@@ -77,14 +77,14 @@ def test_each_trial_that_fails_doubles_the_pause_up_to_a_limit_and_success_forge
     assert round(breaker.retry_at - time.time()) == FIRST_PAUSE
 
 
-def test_one_that_goes_through_as_a_last_resort_and_fails_does_not_lengthen_the_pause() -> None:
+def test_breaker_pause_is_not_extended_by_a_failed_last_resort() -> None:
     breaker = opened()
     until = breaker.retry_at
     assert not breaker.fail()
     assert breaker.retry_at == until
 
 
-def test_after_a_first_token_others_may_go_but_one_failure_opens_it_again() -> None:
+def test_breaker_after_a_first_token_allows_requests_until_a_failure() -> None:
     breaker = opened()
     breaker.retry_at = time.time() - 1
     breaker.answered()
@@ -107,7 +107,7 @@ async def ask(router: Router, times: int = 1) -> None:
         StreamBrokenError("cut"),
     ],
 )
-async def test_who_fails_three_times_is_left_alone_however_well_its_checks_are(
+async def test_breaker_opens_despite_successful_health_checks(
     router: Router, checker: HealthChecker, add: Add, outcome: ApiError
 ) -> None:
     first, second = add("a", outcome, priority=1), add("b", priority=2)
@@ -126,7 +126,7 @@ async def test_who_fails_three_times_is_left_alone_however_well_its_checks_are(
     "error",
     [InvalidRequestError("400"), RateLimitError("429"), UnavailableError("503", retry_after=1), AuthenticationError("401")],
 )
-async def test_what_is_no_failure_of_its_own_does_not_count(router: Router, add: Add, error: ApiError) -> None:
+async def test_breaker_ignores_client_errors(router: Router, add: Add, error: ApiError) -> None:
     member = add("a", error)
     for _ in range(4):
         with pytest.raises(ApiError):
@@ -135,7 +135,7 @@ async def test_what_is_no_failure_of_its_own_does_not_count(router: Router, add:
 
 
 @pytest.mark.parametrize("error", [BROKEN, UpstreamTimeoutError("slow"), StreamBrokenError("cut")])
-async def test_requests_that_fail_do_not_make_one_offline_that_can_be_reached(router: Router, add: Add, error: ApiError) -> None:
+async def test_breaker_failures_do_not_make_a_reachable_backend_offline(router: Router, add: Add, error: ApiError) -> None:
     member = add("a", error)
     for _ in range(5):
         with pytest.raises(ApiError):
@@ -143,7 +143,7 @@ async def test_requests_that_fail_do_not_make_one_offline_that_can_be_reached(ro
     assert (member.state, member.failures) == (ProviderState.HEALTHY, 0)
 
 
-async def test_streams_that_break_after_their_first_token_count(router: Router, add: Add) -> None:
+async def test_breaker_counts_interrupted_streams(router: Router, add: Add) -> None:
     member = add("a", [delta("Hel"), StreamBrokenError("cut")])
     for _ in range(3):
         reply = await router.route(chat(stream=True))
@@ -153,7 +153,7 @@ async def test_streams_that_break_after_their_first_token_count(router: Router, 
     assert member.breaker.state is BreakerState.OPEN
 
 
-async def test_half_open_lets_exactly_one_through(router: Router, add: Add) -> None:
+async def test_breaker_half_open_allows_exactly_one_request(router: Router, add: Add) -> None:
     go_on = asyncio.Event()
     first, second = add("a", BROKEN, priority=1), add("b", priority=2)
     await ask(router, 3)
@@ -172,7 +172,7 @@ async def test_half_open_lets_exactly_one_through(router: Router, add: Add) -> N
     assert sent(first, second) == [2, 8]
 
 
-async def test_a_trial_that_is_given_up_leaves_room_for_another(router: Router, add: Add) -> None:
+async def test_breaker_cancelled_trial_allows_another(router: Router, add: Add) -> None:
     first = add("a", BROKEN, priority=1)
     add("b", priority=2)
     await ask(router, 3)
@@ -186,7 +186,7 @@ async def test_a_trial_that_is_given_up_leaves_room_for_another(router: Router, 
     assert first.breaker.ready
 
 
-async def test_the_last_one_is_asked_although_its_breaker_is_open(router: Router, add: Add) -> None:
+async def test_breaker_open_backend_is_tried_as_the_last_resort(router: Router, add: Add) -> None:
     member = add("a", *[BROKEN] * 6, [delta("Hello")])
     for _ in range(3):
         with pytest.raises(UpstreamError):
@@ -196,7 +196,7 @@ async def test_the_last_one_is_asked_although_its_breaker_is_open(router: Router
     assert member.breaker.state is BreakerState.CLOSED
 
 
-async def test_who_listens_is_told_when_it_opens(router: Router, pool: Pool, add: Add) -> None:
+async def test_breaker_listener_is_notified_when_it_opens(router: Router, pool: Pool, add: Add) -> None:
     states: list[Any] = []
     member = add("a", BROKEN)
     pool.listen(lambda _: states.append(member.breaker.state), "a")

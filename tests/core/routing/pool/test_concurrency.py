@@ -17,7 +17,7 @@ async def settled() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 0])
-async def test_without_a_limit_nobody_waits(limit: int | None) -> None:
+async def test_limiter_without_a_limit_never_waits(limit: int | None) -> None:
     slots = ConcurrencyLimiter(limit)
     places = [await slots.acquire() for _ in range(1000)]
     assert (slots.active, slots.waiting, slots.free, slots.full) == (1000, 0, True, False)
@@ -27,7 +27,7 @@ async def test_without_a_limit_nobody_waits(limit: int | None) -> None:
     assert slots.active == 0
 
 
-async def test_the_urgent_go_first_and_equals_as_they_came() -> None:
+async def test_limiter_queue_is_ordered_by_urgency_and_arrival() -> None:
     slots = ConcurrencyLimiter(1)
     first = await slots.acquire()
     order: list[str] = []
@@ -53,7 +53,7 @@ async def test_the_urgent_go_first_and_equals_as_they_came() -> None:
     assert (slots.active, slots.waiting) == (0, 0)
 
 
-async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
+async def test_limiter_full_queue_refuses_with_retry_after() -> None:
     slots = ConcurrencyLimiter(1, queue_length=1)
     place = await slots.acquire()
     waiting = asyncio.create_task(slots.acquire())
@@ -67,14 +67,14 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
     (await waiting).release()
 
 
-async def test_a_queue_of_length_nought_lets_nobody_wait() -> None:
+async def test_limiter_queue_of_length_zero_refuses() -> None:
     slots = ConcurrencyLimiter(1, queue_length=0)
     with await slots.acquire(), pytest.raises(UnavailableError):
         await slots.acquire()
     (await slots.acquire()).release()
 
 
-async def test_one_who_waited_too_long_is_told_and_leaves_the_queue() -> None:
+async def test_limiter_wait_too_long_raises_and_leaves_the_queue() -> None:
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     with pytest.raises(UnavailableError, match="no place became free"):
@@ -84,7 +84,7 @@ async def test_one_who_waited_too_long_is_told_and_leaves_the_queue() -> None:
     assert slots.active == 0
 
 
-async def test_cancelled_in_the_queue_leaves_it_at_once() -> None:
+async def test_limiter_cancelled_wait_leaves_the_queue() -> None:
     told: list[int] = []
     slots = ConcurrencyLimiter(1)
     slots.changed = lambda: told.append(slots.waiting)
@@ -99,7 +99,7 @@ async def test_cancelled_in_the_queue_leaves_it_at_once() -> None:
     assert told == [1, 2, 1, 0]
 
 
-async def test_a_place_that_is_handed_over_in_the_moment_of_the_cancellation_goes_on() -> None:
+async def test_limiter_permit_granted_during_a_cancellation_is_passed_on() -> None:
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
@@ -111,7 +111,7 @@ async def test_a_place_that_is_handed_over_in_the_moment_of_the_cancellation_goe
     assert (slots.active, slots.waiting) == (1, 0)
 
 
-async def test_the_limit_may_change_while_some_wait() -> None:
+async def test_limiter_limit_may_change_during_waits() -> None:
     slots = ConcurrencyLimiter(1)
     held = [await slots.acquire()]
     waiting = [asyncio.create_task(slots.acquire()) for _ in range(4)]
@@ -130,7 +130,7 @@ async def test_the_limit_may_change_while_some_wait() -> None:
     assert slots.active == 0
 
 
-async def test_the_estimate_follows_how_long_places_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_limiter_estimated_wait_follows_the_duration_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("zeroconf_ai.routing.pool.concurrency.time.monotonic", lambda: now[0])
     slots = ConcurrencyLimiter(2)
@@ -143,7 +143,7 @@ async def test_the_estimate_follows_how_long_places_are_held(monkeypatch: pytest
     assert ConcurrencyLimiter().estimate(3) == 0.0
 
 
-async def test_who_waits_is_told_apart() -> None:
+async def test_limiter_waiting_requests_are_distinguished() -> None:
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     waiting = [
@@ -170,7 +170,7 @@ STEPS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(limit=st.integers(1, 4), queue_length=st.integers(0, 8), steps=STEPS)
-def test_no_order_of_events_exceeds_the_limit_or_loses_a_waiter(
+def test_limiter_any_order_of_events_keeps_the_limit_and_all_waiters(
     limit: int, queue_length: int, steps: list[tuple[str, int]]
 ) -> None:
     with asyncio.Runner() as runner:

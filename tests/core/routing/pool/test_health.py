@@ -37,7 +37,9 @@ def tasks() -> list[str]:
     return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]
 
 
-async def test_a_check_learns_all_there_is_to_know(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_updates_health_status_and_models(
+    checker: HealthChecker, member: Member, backend: StubBackend
+) -> None:
     backend.well = Health("ok", version="1.2")
     backend.says = ProviderStatus(queue=Queue(3, 1, 4))
     await checker.check(member)
@@ -50,7 +52,7 @@ async def test_a_check_learns_all_there_is_to_know(checker: HealthChecker, membe
     assert member.last_seen is not None
 
 
-async def test_models_are_asked_for_when_stale_forced_or_after_a_failure(
+async def test_health_check_updates_models_if_stale_forced_or_after_a_failure(
     checker: HealthChecker, member: Member, backend: StubBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -72,14 +74,16 @@ async def test_models_are_asked_for_when_stale_forced_or_after_a_failure(
     assert backend.asked["models"] == 5
 
 
-async def test_who_asks_during_a_check_shares_it(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_running_is_shared(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     await asyncio.gather(*(checker.check(member) for _ in range(10)))
     assert backend.asked["health"] == 1
     await checker.check(member)
     assert backend.asked["health"] == 2
 
 
-async def test_a_forced_refresh_during_a_check_is_not_lost(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_forced_refresh_during_a_check_is_kept(
+    checker: HealthChecker, member: Member, backend: StubBackend
+) -> None:
     backend.well = asyncio.Event()
     first = asyncio.create_task(checker.check(member))
     await asyncio.sleep(0.01)
@@ -90,7 +94,9 @@ async def test_a_forced_refresh_during_a_check_is_not_lost(checker: HealthChecke
     assert backend.asked["models"] == 2
 
 
-async def test_a_black_hole_delays_nobody_else(pool: Pool, checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_without_answer_does_not_delay_others(
+    pool: Pool, checker: HealthChecker, member: Member, backend: StubBackend
+) -> None:
     backend.well = asyncio.Event()
     other = Member(StubBackend("cellar"))
     pool.add(other)
@@ -103,7 +109,7 @@ async def test_a_black_hole_delays_nobody_else(pool: Pool, checker: HealthChecke
     await stuck
 
 
-async def test_one_who_gives_up_waiting_leaves_the_check_to_the_others(
+async def test_health_check_cancelled_by_one_caller_continues_for_others(
     checker: HealthChecker, member: Member, backend: StubBackend
 ) -> None:
     backend.well = asyncio.Event()
@@ -117,7 +123,7 @@ async def test_one_who_gives_up_waiting_leaves_the_check_to_the_others(
     assert member.known
 
 
-async def test_closing_ends_every_check_and_frees_who_waits(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_checks_end_with_close(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     backend.well = asyncio.Event()
     waiting = asyncio.create_task(checker.check(member))
     await asyncio.sleep(0.01)
@@ -129,7 +135,7 @@ async def test_closing_ends_every_check_and_frees_who_waits(checker: HealthCheck
     await asyncio.wait_for(waiting, 1)
 
 
-async def test_a_member_that_comes_again_is_checked_anew(
+async def test_health_check_of_a_member_added_again_is_new(
     pool: Pool, checker: HealthChecker, member: Member, backend: StubBackend
 ) -> None:
     backend.well = asyncio.Event()
@@ -144,7 +150,7 @@ async def test_a_member_that_comes_again_is_checked_anew(
     await waiting
 
 
-async def test_three_failed_checks_mean_offline_and_a_good_one_healthy(
+async def test_health_is_offline_after_three_failures_and_healthy_after_a_success(
     checker: HealthChecker, member: Member, backend: StubBackend, events: list[RoutingEvent]
 ) -> None:
     states = []
@@ -156,7 +162,7 @@ async def test_three_failed_checks_mean_offline_and_a_good_one_healthy(
     assert [event.kind for event in events] == ["offline", "recovered"]
 
 
-async def test_a_goodbye_during_a_check_is_not_undone_by_its_answer(
+async def test_health_goodbye_during_a_check_is_kept(
     checker: HealthChecker, pool: Pool, member: Member, backend: StubBackend
 ) -> None:
     backend.well = asyncio.Event()
@@ -170,7 +176,7 @@ async def test_a_goodbye_during_a_check_is_not_undone_by_its_answer(
     assert [offline_after_it, member.state] == ["offline", "healthy"]
 
 
-async def test_a_refused_key_is_seen_by_a_check(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_refused_key_is_unauthorized(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     backend.models_error = AuthenticationError("no key")
     for _ in range(2):
         await checker.check(member)
@@ -180,9 +186,7 @@ async def test_a_refused_key_is_seen_by_a_check(checker: HealthChecker, member: 
     assert member.state is ProviderState.HEALTHY
 
 
-async def test_a_check_that_is_rate_limited_does_not_make_a_provider_offline(
-    checker: HealthChecker, member: Member, backend: StubBackend
-) -> None:
+async def test_health_rate_limited_check_is_not_offline(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     await checker.check(member)
     backend.well = RateLimitError("slow down", retry_after=60)
     for _ in range(5):
@@ -191,9 +195,7 @@ async def test_a_check_that_is_rate_limited_does_not_make_a_provider_offline(
     assert member.resting()
 
 
-async def test_a_status_that_fails_does_not_make_a_provider_unwell(
-    checker: HealthChecker, member: Member, backend: StubBackend
-) -> None:
+async def test_health_failed_status_does_not_change_it(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     backend.says = UpstreamError("no status")
     for _ in range(4):
         await checker.check(member)
@@ -201,7 +203,7 @@ async def test_a_status_that_fails_does_not_make_a_provider_unwell(
     assert member.last_error == "no status"
 
 
-async def test_a_check_that_is_no_failure_of_the_backend_is_not_swallowed(checker: HealthChecker, add: Add) -> None:
+async def test_health_check_internal_error_is_raised(checker: HealthChecker, add: Add) -> None:
     class Broken(StubBackend):
         @override
         async def health(self) -> Health:
@@ -211,7 +213,7 @@ async def test_a_check_that_is_no_failure_of_the_backend_is_not_swallowed(checke
         await checker.check(add(Broken("attic")))
 
 
-async def test_an_answer_given_while_it_was_going_does_not_bring_it_back(
+async def test_health_answer_during_a_shutdown_is_not_a_recovery(
     checker: HealthChecker, member: Member, backend: StubBackend, pool: Pool
 ) -> None:
     await checker.check(member)
@@ -227,7 +229,7 @@ async def test_an_answer_given_while_it_was_going_does_not_bring_it_back(
     assert states == [ProviderState.OFFLINE, ProviderState.HEALTHY]
 
 
-async def test_a_status_that_refuses_the_key_means_unauthorized(
+async def test_health_status_refusing_the_key_is_unauthorized(
     checker: HealthChecker, member: Member, backend: StubBackend
 ) -> None:
     backend.says = AuthenticationError("no such key")

@@ -10,7 +10,7 @@ from zeroconf_ai.routing.pool.health_loop import HealthLoop
 from zeroconf_ai.routing.pool.pool import Member, Pool
 
 
-async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None:
+async def test_health_loop_hanging_backend_delays_nothing_and_recovery_is_noticed() -> None:
     pool = Pool()
     checker = HealthChecker(pool)
     hanging, attic = StubBackend("hanging"), StubBackend("attic")
@@ -36,7 +36,7 @@ async def test_one_that_hangs_delays_nobody_and_who_is_back_is_noticed() -> None
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("zeroconf_ai")]
 
 
-async def test_each_is_asked_as_often_as_its_owner_wants_and_only_those_that_are_wanted() -> None:
+async def test_health_loop_uses_each_interval_and_only_enabled_backends() -> None:
     pool = Pool()
     checker = HealthChecker(pool)
     often, rarely, off, others = (StubBackend(name) for name in ("often", "rarely", "off", "others"))

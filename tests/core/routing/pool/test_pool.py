@@ -26,7 +26,7 @@ from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Member, Po
 DOWN = UpstreamConnectionError("refused")
 
 
-def test_three_failures_in_a_row_mean_offline_and_are_told_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+def test_pool_three_consecutive_failures_are_one_offline_event(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
     states = []
     for _ in range(5):
@@ -37,7 +37,7 @@ def test_three_failures_in_a_row_mean_offline_and_are_told_once(pool: Pool, add:
     assert member.last_error == "refused"
 
 
-def test_the_first_success_brings_it_back_and_is_told_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+def test_pool_first_success_is_one_recovered_event(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
     pool.record_goodbye(member)
     pool.record_success(member)
@@ -46,7 +46,7 @@ def test_the_first_success_brings_it_back_and_is_told_once(pool: Pool, add: Add,
     assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
 
 
-def test_failures_that_are_not_in_a_row_do_not_add_up(pool: Pool, add: Add) -> None:
+def test_pool_failures_with_successes_between_do_not_add_up(pool: Pool, add: Add) -> None:
     member = add("attic")
     for _ in range(3):
         pool.record_failure(member, DOWN)
@@ -55,7 +55,7 @@ def test_failures_that_are_not_in_a_row_do_not_add_up(pool: Pool, add: Add) -> N
     assert member.state is ProviderState.HEALTHY
 
 
-def test_a_goodbye_means_offline_at_once(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
+def test_pool_goodbye_is_offline_immediately(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
     pool.record_goodbye(member)
     pool.record_goodbye(member)
@@ -63,14 +63,14 @@ def test_a_goodbye_means_offline_at_once(pool: Pool, add: Add, events: list[Rout
     assert [event.kind for event in events] == [EventKind.OFFLINE]
 
 
-def test_another_provider_at_its_address_means_offline_at_once(pool: Pool, add: Add) -> None:
+def test_pool_another_provider_at_the_address_is_offline_immediately(pool: Pool, add: Add) -> None:
     member = add("attic")
     pool.record_failure(member, IdentityChangedError("another one answers"))
     assert member.state is ProviderState.OFFLINE
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("no"), PermissionDeniedError("no")])
-def test_a_refused_key_means_unauthorized_until_the_next_success(
+def test_pool_refused_key_is_unauthorized_until_a_success(
     pool: Pool, add: Add, events: list[RoutingEvent], error: ApiError
 ) -> None:
     member = add("attic")
@@ -82,9 +82,7 @@ def test_a_refused_key_means_unauthorized_until_the_next_success(
     assert [event.kind for event in events] == [EventKind.OFFLINE, EventKind.RECOVERED]
 
 
-def test_one_that_was_never_heard_of_is_offline_with_its_first_failure_and_nobody_is_told(
-    pool: Pool, events: list[RoutingEvent]
-) -> None:
+def test_pool_unknown_member_is_offline_after_one_failure_without_event(pool: Pool, events: list[RoutingEvent]) -> None:
     member = Member(StubBackend("attic"))
     pool.add(member)
     pool.record_failure(member, DOWN)
@@ -94,7 +92,7 @@ def test_one_that_was_never_heard_of_is_offline_with_its_first_failure_and_nobod
 
 @pytest.mark.parametrize("error_class", [RateLimitError, QuotaError, UnavailableError])
 @pytest.mark.parametrize(("retry_after", "rest"), [(7.0, 7.0), (None, DEFAULT_REST), (1e9, LONGEST_REST)])
-def test_one_that_asks_to_be_left_alone_rests_and_stays_online(
+def test_pool_member_with_retry_after_is_paused_and_online(
     pool: Pool, add: Add, error_class: type[ApiError], retry_after: float | None, rest: float
 ) -> None:
     member = add("attic")
@@ -106,7 +104,7 @@ def test_one_that_asks_to_be_left_alone_rests_and_stays_online(
     assert not member.resting(time.time() + rest + 1)
 
 
-def test_a_success_does_not_end_a_rest(pool: Pool, add: Add) -> None:
+def test_pool_success_does_not_end_a_pause(pool: Pool, add: Add) -> None:
     """A health check every 30 s must not send requests to one that asked for a minute."""
     member = add("attic")
     pool.record_failure(member, RateLimitError("busy", retry_after=60))
@@ -124,7 +122,7 @@ def test_a_success_does_not_end_a_rest(pool: Pool, add: Add) -> None:
         (0.1, Health("unavailable"), ProviderState.DEGRADED),
     ],
 )
-def test_slow_or_unwell_means_degraded_and_online(
+def test_pool_slow_or_degraded_member_is_online(
     pool: Pool, add: Add, latency: float, health: Health, state: ProviderState
 ) -> None:
     member = add("attic")
@@ -133,7 +131,7 @@ def test_slow_or_unwell_means_degraded_and_online(
     assert (member.state, member.online) == (state, True)
 
 
-def test_an_id_is_taken_once(pool: Pool, add: Add) -> None:
+def test_pool_id_is_unique(pool: Pool, add: Add) -> None:
     member = add("attic")
     with pytest.raises(ValueError, match="attic"):
         add("attic")
@@ -144,7 +142,7 @@ def test_an_id_is_taken_once(pool: Pool, add: Add) -> None:
     assert "attic" in pool
 
 
-def test_listeners_hear_one_member_or_all_until_they_stop(pool: Pool, add: Add) -> None:
+def test_pool_listeners_of_one_or_all_members_are_notified_until_they_stop(pool: Pool, add: Add) -> None:
     one, other = add("one"), add("other")
     heard: dict[str, int] = {"one": 0, "all": 0}
 
@@ -209,7 +207,7 @@ async def test_pool_load_listener_that_fails_is_logged(pool: Pool, add: Add, cap
     assert "a listener's mistake" in caplog.text
 
 
-def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+def test_pool_failing_listener_does_not_affect_others(pool: Pool, add: Add, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: RoutingEvent | None) -> None:
         raise RuntimeError("a listener's mistake")
 
@@ -222,13 +220,13 @@ def test_a_listener_that_fails_costs_nobody_else_anything(pool: Pool, add: Add, 
     assert "a listener's mistake" in caplog.text
 
 
-def test_members_may_be_removed_while_they_are_looked_at(pool: Pool, add: Add) -> None:
+def test_pool_members_may_be_removed_during_iteration(pool: Pool, add: Add) -> None:
     add("one")
     add("two")
     assert [pool.remove(member.id) is member for member in pool] == [True, True]
 
 
-async def test_who_waits_for_one_to_come_back_is_told_at_once(pool: Pool, add: Add) -> None:
+async def test_pool_waiting_for_recovery_ends_immediately(pool: Pool, add: Add) -> None:
     member = add("attic")
     pool.record_goodbye(member)
     waiting = [asyncio.create_task(member.wait_online(5)) for _ in range(2)]
@@ -243,20 +241,20 @@ async def test_who_waits_for_one_to_come_back_is_told_at_once(pool: Pool, add: A
     assert not await member.wait_online(0.01)
 
 
-def test_the_owners_priority_goes_before_the_providers(pool: Pool, add: Add) -> None:
+def test_pool_priority_of_the_owner_precedes_the_providers(pool: Pool, add: Add) -> None:
     member = add("attic", priority=7)
     assert member.priority == 7
     member.priority_override = 0
     assert member.priority == 0
 
 
-def test_an_error_of_the_server_counts_as_a_failure(pool: Pool, add: Add) -> None:
+def test_pool_server_error_counts_as_a_failure(pool: Pool, add: Add) -> None:
     member = add("attic")
     pool.record_failure(member, UpstreamError("500"))
     assert member.failures == 1
 
 
-def test_one_that_takes_too_long_is_degraded_before_it_is_offline(pool: Pool, add: Add) -> None:
+def test_pool_timeouts_are_degraded_before_offline(pool: Pool, add: Add) -> None:
     member = add("a")
     pool.record_success(member)
     states = []

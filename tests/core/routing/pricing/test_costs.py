@@ -62,11 +62,11 @@ def member(*, pricing: Any = None, prices: Any = None, public: bool = False, cos
         ),
     ],
 )
-def test_every_class_has_its_rate(usage: Usage, nano: int) -> None:
+def test_cost_each_class_of_tokens_has_its_rate(usage: Usage, nano: int) -> None:
     assert cost_of(member(prices={"m": PRICES}), "m", usage) == Charge(nano, CostSource.OWNER)
 
 
-def test_class_without_a_rate_costs_what_its_kind_costs() -> None:
+def test_cost_class_without_a_rate_uses_input_or_output() -> None:
     plain = Prices(3 * DOLLAR, 15 * DOLLAR)
     usage = Usage(10, 10, 2, 3, cache_write_tokens=4, cache_write_1h_tokens=1)
     assert plain.cost(usage) == 10 * 3000 + 10 * 15_000
@@ -84,7 +84,7 @@ def test_long_prompt_changes_the_price_of_all_its_tokens(tokens: int, rate: int)
     assert Prices.parse(prices.to_json()) == prices
 
 
-def test_tiers_of_a_stranger_are_read_without_believing_them() -> None:
+def test_prices_untrusted_tiers_are_validated() -> None:
     odd = [None, {}, {"above_prompt_tokens": -1}, {"above_prompt_tokens": 5, "input_cost_per_1m": -1, "output_cost_per_1m": 1}]
     assert Prices.parse(LISTED | {"tiers": odd}) == Prices.parse(LISTED | {"tiers": 7}) == Prices(DOLLAR, 2 * DOLLAR)
     many = [{"above_prompt_tokens": above, **LISTED} for above in range(1, 1000)]
@@ -116,22 +116,22 @@ def test_tiers_of_a_stranger_are_read_without_believing_them() -> None:
         ),
     ],
 )
-def test_whose_word_goes_first(usage: Usage, given: dict[str, Any], charge: tuple[int, str] | None) -> None:
+def test_cost_sources_have_their_precedence(usage: Usage, given: dict[str, Any], charge: tuple[int, str] | None) -> None:
     found = cost_of(member(**given), "m", usage)
     assert (None if found is None else (found.nano, found.source)) == charge
 
 
-def test_embeddings_have_no_answer_to_pay_for() -> None:
+def test_cost_of_embeddings_has_no_output() -> None:
     embedding = member(pricing={"input_cost_per_1m": "0.02", "output_cost_per_1m": 0})
     assert cost_of(embedding, "m", Usage(1)) == Charge(20, CostSource.LIST)
 
 
-def test_cost_is_in_the_prices_own_currency() -> None:
+def test_cost_is_in_the_currency_of_the_prices() -> None:
     found = cost_of(member(prices={"m": Prices(DOLLAR, DOLLAR, currency="EUR")}), "m", Usage(1))
     assert found == Charge(1000, CostSource.OWNER, "EUR")
 
 
-def test_meter_goes_before_lists_and_behind_the_owner() -> None:
+def test_cost_measured_precedes_lists_and_follows_the_owner() -> None:
     measured = Charge(5, CostSource.MEASURED, "EUR")
     home = member(cost=Cost.FREE)
     assert quote(home, "m").charge(Usage(10), measured) == measured
@@ -140,14 +140,14 @@ def test_meter_goes_before_lists_and_behind_the_owner() -> None:
     assert quote(home, "m").charge(Usage(10, cost=1), measured) == Charge(1, CostSource.UPSTREAM)
 
 
-def test_model_that_is_not_listed_has_its_public_price() -> None:
+def test_cost_of_an_unlisted_model_uses_public_prices() -> None:
     assert price_of(member(public=True), "unlisted") is None
     unlisted = member(public=True)
     unlisted.models = ()
     assert price_of(unlisted, "m") == PUBLIC
 
 
-def test_worst_case_is_never_below_what_is_charged() -> None:
+def test_cost_worst_case_is_never_below_the_charged_cost() -> None:
     priced = member(prices={"m": PRICES})
     worst = worst_cost(priced, "m", 100, 50)
     assert worst == 100 * 6000 + 50 * 20_000
@@ -161,7 +161,7 @@ def test_worst_case_is_never_below_what_is_charged() -> None:
     assert worst_cost(member(), "m", 100, 50) == 0
 
 
-def test_a_measured_backend_is_taken_to_cost_what_it_usually_does() -> None:
+def test_cost_worst_case_of_a_measured_backend_is_its_mean() -> None:
     measured = member(cost=Cost.FREE)
     measured.meter = EnergyMeter(idle=0.0)
     assert worst_cost(measured, "m", 100, 50) == 0

@@ -34,7 +34,7 @@ async def nothing() -> None:
 # Rule 1: capabilities and context.
 
 
-def test_a_provider_without_tools_is_passed_over_when_tools_are_sent(pool: Pool, add: Add) -> None:
+def test_candidates_without_tools_are_skipped_for_tools(pool: Pool, add: Add) -> None:
     add("plain", capabilities=TEXT_ONLY)
     add("able", capabilities=TEXT_ONLY | {Capability.TOOLS})
     add("silent")
@@ -43,7 +43,7 @@ def test_a_provider_without_tools_is_passed_over_when_tools_are_sent(pool: Pool,
     assert found.passed_over == ("Plain: cannot do tools",)
 
 
-def test_a_model_without_vision_or_tools_is_passed_over_when_they_are_needed(pool: Pool, add: Add) -> None:
+def test_candidates_without_vision_or_tools_are_skipped_if_needed(pool: Pool, add: Add) -> None:
     add("blind", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))])
     add("seeing", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))])
     found = candidates(pool, chat(messages=IMAGE))
@@ -51,7 +51,7 @@ def test_a_model_without_vision_or_tools_is_passed_over_when_they_are_needed(poo
     assert found.passed_over == ("Blind: its model m cannot do vision",)
 
 
-def test_what_no_provider_could_ever_do_is_the_callers_error(pool: Pool, add: Add) -> None:
+def test_candidates_unsupported_by_all_is_a_client_error(pool: Pool, add: Add) -> None:
     blind = ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))
     away = add("away", models=[blind])
     add("plain", capabilities=TEXT_ONLY, models=["m", "other"])
@@ -66,28 +66,28 @@ def test_what_no_provider_could_ever_do_is_the_callers_error(pool: Pool, add: Ad
         candidates(pool, chat(tools=[{"type": "function"}]))
 
 
-def test_one_that_could_and_is_away_is_still_tried(pool: Pool, add: Add) -> None:
+def test_candidates_offline_but_capable_are_tried(pool: Pool, add: Add) -> None:
     add("blind", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))])
     seeing = add("seeing", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))])
     seeing.state = ProviderState.OFFLINE
     assert order(pool, chat(messages=IMAGE)) == ["seeing"]
 
 
-def test_auto_says_when_the_prompt_is_too_long_for_all(pool: Pool, add: Add) -> None:
+def test_candidates_for_auto_report_a_prompt_too_long_for_all(pool: Pool, add: Add) -> None:
     add("a", models=[ModelInfo("m", context_window=100), ModelInfo("n", context_window=200)])
     with pytest.raises(InvalidRequestError, match="about 1000 tokens exceeds its 200") as caught:
         candidates(pool, chat(model="auto", messages=[{"role": "user", "content": "x" * 4000}]))
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_a_prompt_that_is_too_long_for_all_is_the_callers_error(pool: Pool, add: Add) -> None:
+def test_candidates_prompt_too_long_for_all_is_a_client_error(pool: Pool, add: Add) -> None:
     add("short", models=[ModelInfo("m", context_window=100)])
     with pytest.raises(InvalidRequestError, match="Shorten it") as caught:
         candidates(pool, chat(messages=[{"role": "user", "content": "x" * 4000}]))
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, "context_length_exceeded", "messages")
 
 
-def test_a_prompt_longer_than_the_context_is_passed_over_with_numbers(pool: Pool, add: Add) -> None:
+def test_candidates_with_a_small_context_are_skipped_with_numbers(pool: Pool, add: Add) -> None:
     add("short", models=[ModelInfo("m", context_window=100)])
     add("long", models=[ModelInfo("m", context_window=100_000)])
     found = candidates(pool, chat(messages=[{"role": "user", "content": "x" * 4000}]))
@@ -95,12 +95,12 @@ def test_a_prompt_longer_than_the_context_is_passed_over_with_numbers(pool: Pool
     assert found.passed_over == ("Short: the prompt of about 1000 tokens exceeds its 100",)
 
 
-def test_json_is_never_a_reason_to_pass_over(pool: Pool, add: Add) -> None:
+def test_candidates_without_json_are_not_skipped(pool: Pool, add: Add) -> None:
     add("plain", capabilities=TEXT_ONLY, models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))])
     assert order(pool, chat(response_format={"type": "json_object"})) == ["plain"]
 
 
-def test_embeddings_go_to_their_model_only(pool: Pool, add: Add) -> None:
+def test_candidates_for_embeddings_have_their_model_only(pool: Pool, add: Add) -> None:
     add("chat", models=["m"])
     add("embed", models=["nomic-embed"])
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "model": "nomic-embed"})
@@ -120,7 +120,7 @@ def test_embeddings_go_to_their_model_only(pool: Pool, add: Add) -> None:
         (ProviderState.HEALTHY, True, "Bad: asked to be left alone for 60 s"),
     ],
 )
-def test_one_that_cannot_be_asked_now_is_passed_over_with_the_reason(
+def test_candidates_unavailable_are_skipped_with_the_reason(
     pool: Pool, add: Add, state: ProviderState, resting: bool, why: str
 ) -> None:
     bad = add("bad", priority=1)
@@ -132,14 +132,14 @@ def test_one_that_cannot_be_asked_now_is_passed_over_with_the_reason(
     assert found.passed_over == (why,)
 
 
-def test_one_that_is_switched_off_is_not_even_a_last_resort(pool: Pool, add: Add) -> None:
+def test_candidates_disabled_are_no_last_resort(pool: Pool, add: Add) -> None:
     add("attic").enabled = False
     with pytest.raises(UnavailableError, match="Attic: switched off for routing"):
         candidates(pool, chat())
     assert order(pool, pinned("attic")) == ["attic"]
 
 
-def test_one_that_sleeps_and_can_be_woken_is_asked_in_its_turn(pool: Pool, add: Add) -> None:
+def test_candidates_that_can_be_woken_keep_their_order(pool: Pool, add: Add) -> None:
     sleeper, other = add("sleeper", priority=1), add("other", priority=2)
     sleeper.state, sleeper.wake = ProviderState.OFFLINE, Wake(nothing, 1)
     assert order(pool) == ["sleeper", "other"]
@@ -150,7 +150,7 @@ def test_one_that_sleeps_and_can_be_woken_is_asked_in_its_turn(pool: Pool, add: 
 # Rule 3: pins.
 
 
-def test_a_pin_is_the_only_candidate(pool: Pool, add: Add) -> None:
+def test_candidates_of_a_pin_are_one(pool: Pool, add: Add) -> None:
     add("one", priority=1)
     add("two", priority=2)
     assert order(pool, pinned("two")) == ["two"]
@@ -158,13 +158,13 @@ def test_a_pin_is_the_only_candidate(pool: Pool, add: Add) -> None:
         candidates(pool, pinned("gone"))
 
 
-def test_a_pinned_provider_is_asked_for_models_that_it_does_not_list(pool: Pool, add: Add) -> None:
+def test_candidates_of_a_pin_include_unlisted_models(pool: Pool, add: Add) -> None:
     add("one")
     assert candidates(pool, pinned("one", model="hidden")).ordered[0].model == "hidden"
 
 
 @pytest.mark.parametrize("name", ["attic", "Attic"])
-def test_a_model_may_name_its_provider_by_id_or_name(pool: Pool, add: Add, name: str) -> None:
+def test_candidates_with_a_provider_prefix_are_found_by_id_or_name(pool: Pool, add: Add, name: str) -> None:
     add("cellar", models=["m", "org/m"], priority=1)
     add("attic", models=["m", "org/m"])
     for asked, model in ((f"{name}/m", "m"), (f"{name}/org/m", "org/m"), (f"{name}/auto", "m"), (f"{name}/", "m")):
@@ -172,19 +172,19 @@ def test_a_model_may_name_its_provider_by_id_or_name(pool: Pool, add: Add, name:
         assert (candidate.member.id, candidate.model) == ("attic", model)
 
 
-def test_a_name_with_a_slash_can_be_pinned_too(pool: Pool, add: Add) -> None:
+def test_candidates_with_a_slash_in_the_providers_name_can_be_pinned(pool: Pool, add: Add) -> None:
     add("pc/gpu")
     assert order(pool, chat(model="pc/gpu/m")) == ["pc/gpu"]
 
 
-def test_a_models_own_slash_goes_before_a_provider_of_that_name(pool: Pool, add: Add) -> None:
+def test_candidates_model_with_a_slash_precedes_a_provider_prefix(pool: Pool, add: Add) -> None:
     add("meta", models=["llama"])
     add("attic", models=["meta/llama"])
     (candidate,) = candidates(pool, chat(model="meta/llama")).ordered
     assert (candidate.member.id, candidate.model) == ("attic", "meta/llama")
 
 
-def test_a_pinned_provider_that_does_not_serve_the_model_is_not_replaced(pool: Pool, add: Add) -> None:
+def test_candidates_of_a_pin_without_the_model_are_none(pool: Pool, add: Add) -> None:
     add("attic", models=["m"])
     add("cellar", models=["other"])
     with pytest.raises(NotFoundError):
@@ -194,7 +194,7 @@ def test_a_pinned_provider_that_does_not_serve_the_model_is_not_replaced(pool: P
 # A missing tag.
 
 
-def test_a_missing_tag_means_latest(pool: Pool, add: Add) -> None:
+def test_candidates_without_a_tag_include_latest(pool: Pool, add: Add) -> None:
     add("ollama", models=["llama3.2:latest", "qwen3:8b"], priority=1)
     add("other", models=["llama3.2"])
     for asked in ("llama3.2", "llama3.2:latest"):
@@ -207,7 +207,7 @@ def test_a_missing_tag_means_latest(pool: Pool, add: Add) -> None:
         candidates(pool, chat(model="qwen3"))
 
 
-def test_the_exact_tag_goes_before_latest(pool: Pool, add: Add) -> None:
+def test_candidates_with_the_exact_tag_precede_latest(pool: Pool, add: Add) -> None:
     add("a", models=["m:latest", "m"])
     assert candidates(pool, chat(model="m")).ordered[0].model == "m"
     assert candidates(pool, chat(model="m:latest")).ordered[0].model == "m:latest"
@@ -216,7 +216,7 @@ def test_the_exact_tag_goes_before_latest(pool: Pool, add: Add) -> None:
 # Rules 4 and 5: order.
 
 
-def test_lower_priority_numbers_come_first_and_the_owners_count(pool: Pool, add: Add) -> None:
+def test_order_lower_priority_is_first_and_the_owners_applies(pool: Pool, add: Add) -> None:
     add("c", priority=30)
     add("a", priority=10)
     add("b", priority=20)
@@ -227,20 +227,20 @@ def test_lower_priority_numbers_come_first_and_the_owners_count(pool: Pool, add:
     assert order(pool) == ["c", "a", "b"]
 
 
-def test_equals_are_asked_least_busy_first_and_then_in_turn(pool: Pool, add: Add) -> None:
+def test_order_of_equal_backends_is_least_busy_then_round_robin(pool: Pool, add: Add) -> None:
     a, b, c = add("a"), add("b"), add("c")
     a.active, b.last_used, c.last_used = 1, 2, 1
     assert order(pool) == ["c", "b", "a"]
 
 
-def test_busy_is_measured_against_capacity_where_it_is_known(pool: Pool, add: Add) -> None:
+def test_order_load_is_relative_to_known_capacity(pool: Pool, add: Add) -> None:
     small, large = add("small"), add("large")
     small.active, large.active = 1, 2
     large.status = ProviderStatus(queue=Queue(max_concurrent=8))
     assert order(pool) == ["large", "small"]
 
 
-def test_the_healthy_come_before_the_degraded_of_equal_rank_only(pool: Pool, add: Add) -> None:
+def test_order_healthy_precedes_degraded_of_equal_rank(pool: Pool, add: Add) -> None:
     slow, well = add("slow"), add("well")
     slow.state = ProviderState.DEGRADED
     assert order(pool) == ["well", "slow"]
@@ -249,7 +249,7 @@ def test_the_healthy_come_before_the_degraded_of_equal_rank_only(pool: Pool, add
     assert well.online
 
 
-def test_one_whose_places_are_taken_comes_after_those_with_a_free_one_whatever_its_rank(pool: Pool, add: Add) -> None:
+def test_order_backends_without_free_permit_come_later(pool: Pool, add: Add) -> None:
     full, crowded, free = add("full", priority=1), add("crowded", priority=2), add("free", priority=3)
     full.limiter.limit, full.limiter.active = 1, 1
     crowded.limiter.limit, crowded.limiter.active, crowded.limiter.queue_length = 1, 1, 0
@@ -259,7 +259,7 @@ def test_one_whose_places_are_taken_comes_after_those_with_a_free_one_whatever_i
     assert free.limiter.free
 
 
-def test_one_that_has_cost_its_months_limit_comes_last(pool: Pool, add: Add) -> None:
+def test_order_backends_at_their_monthly_limit_come_last(pool: Pool, add: Add) -> None:
     spent, full = add("spent", priority=1), add("full", priority=2)
     spent.terms, spent.month_cost = Terms(monthly_limit=5), 4
     full.limiter.limit, full.limiter.active = 1, 1
@@ -268,7 +268,7 @@ def test_one_that_has_cost_its_months_limit_comes_last(pool: Pool, add: Add) -> 
     assert order(pool) == ["full", "spent"]
 
 
-def test_one_whose_breaker_is_open_is_only_a_last_resort(pool: Pool, add: Add) -> None:
+def test_order_backends_with_an_open_breaker_are_a_last_resort(pool: Pool, add: Add) -> None:
     bad = add("bad", priority=1)
     for _ in range(3):
         bad.breaker.fail()
@@ -282,7 +282,7 @@ def test_one_whose_breaker_is_open_is_only_a_last_resort(pool: Pool, add: Add) -
 # Rule 8: never another model, unless asked for any.
 
 
-def test_nobody_answers_for_a_model_that_he_does_not_serve(pool: Pool, add: Add) -> None:
+def test_candidates_without_the_model_are_skipped(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     add("b", models=["other"])
     found = candidates(pool, chat(model="m"))
@@ -290,21 +290,21 @@ def test_nobody_answers_for_a_model_that_he_does_not_serve(pool: Pool, add: Add)
     assert found.passed_over == ("B: does not serve m",)
 
 
-def test_auto_takes_each_providers_best_model(pool: Pool, add: Add) -> None:
+def test_auto_uses_each_providers_best_model(pool: Pool, add: Add) -> None:
     add("a", models=["nomic-embed", "big"])
     add("b", models=[ModelInfo("cold", warm=False), ModelInfo("warm", warm=True)])
     found = candidates(pool, chat(model="auto"))
     assert [(candidate.member.id, candidate.model) for candidate in found.ordered] == [("a", "big"), ("b", "warm")]
 
 
-def test_auto_takes_a_model_that_fits(pool: Pool, add: Add) -> None:
+def test_auto_uses_a_suitable_model(pool: Pool, add: Add) -> None:
     blind = ModelInfo("blind", capabilities=frozenset({Capability.COMPLETION}))
     small = ModelInfo("small", context_window=10, capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))
     add("a", models=[blind, small, ModelInfo("right", capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))])
     assert candidates(pool, chat(model="auto", messages=IMAGE)).ordered[0].model == "right"
 
 
-def test_auto_passes_over_who_has_nothing_for_it(pool: Pool, add: Add) -> None:
+def test_auto_skips_backends_without_a_suitable_model(pool: Pool, add: Add) -> None:
     add("embed", models=["nomic-embed"])
     add("unknown", models=[])
     with pytest.raises(UnavailableError) as refused:
@@ -312,7 +312,7 @@ def test_auto_passes_over_who_has_nothing_for_it(pool: Pool, add: Add) -> None:
     assert refused.value.details == ("Embed: has no model that can do this", "Unknown: its models are not known yet")
 
 
-def test_one_whose_models_are_not_known_may_have_the_one_asked_for(pool: Pool, add: Add) -> None:
+def test_candidates_with_an_unknown_model_list_may_have_the_model(pool: Pool, add: Add) -> None:
     add("unknown", models=[])
     assert order(pool, chat(model="m")) == ["unknown"]
 
@@ -320,7 +320,7 @@ def test_one_whose_models_are_not_known_may_have_the_one_asked_for(pool: Pool, a
 # Rule 9: the last resort, and reasons.
 
 
-def test_when_nobody_is_ready_the_resting_and_the_dead_are_tried_likeliest_first(pool: Pool, add: Add) -> None:
+def test_last_resorts_are_ordered_by_likelihood(pool: Pool, add: Add) -> None:
     members = [add(name) for name in ("refused", "dead", "slow", "resting")]
     for member, state in zip(
         members, [ProviderState.UNAUTHORIZED, ProviderState.OFFLINE, ProviderState.DEGRADED, ProviderState.HEALTHY], strict=True
@@ -332,12 +332,12 @@ def test_when_nobody_is_ready_the_resting_and_the_dead_are_tried_likeliest_first
     assert found.passed_over == ("Unable: cannot do completion",)
 
 
-def test_without_any_provider_the_error_says_what_to_do(pool: Pool) -> None:
+def test_candidates_without_any_provider_are_an_error_with_a_solution(pool: Pool) -> None:
     with pytest.raises(UnavailableError, match="No provider is set up"):
         candidates(pool, chat())
 
 
-def test_an_unknown_model_is_named_with_those_that_are_near(pool: Pool, add: Add) -> None:
+def test_unknown_model_error_lists_similar_models(pool: Pool, add: Add) -> None:
     add("a", models=["qwen3:8b", "llama3.2"])
     with pytest.raises(NotFoundError, match=r"qwen3 is not known here\. Near: qwen3:8b") as refused:
         candidates(pool, chat(model="qwen3"))
@@ -345,7 +345,7 @@ def test_an_unknown_model_is_named_with_those_that_are_near(pool: Pool, add: Add
     assert refused.value.details == ("A: does not serve qwen3",)
 
 
-def test_a_known_model_that_nobody_may_use_now_is_not_called_unknown(pool: Pool, add: Add) -> None:
+def test_known_model_unavailable_is_not_reported_as_unknown(pool: Pool, add: Add) -> None:
     add("a", models=["m"], capabilities=TEXT_ONLY)
     add("b", models=["other"])
     with pytest.raises(InvalidRequestError) as refused:
@@ -353,13 +353,13 @@ def test_a_known_model_that_nobody_may_use_now_is_not_called_unknown(pool: Pool,
     assert refused.value.details == ("A: cannot do tools", "B: does not serve m")
 
 
-def test_an_unknown_model_stays_unknown_whatever_else_is_wrong(pool: Pool, add: Add) -> None:
+def test_unknown_model_is_reported_before_other_reasons(pool: Pool, add: Add) -> None:
     add("a", models=["m"], capabilities=TEXT_ONLY)
     with pytest.raises(NotFoundError):
         candidates(pool, chat(model="never-heard-of", tools=[{"type": "function"}]))
 
 
-def test_every_backend_is_either_a_candidate_or_has_a_reason(pool: Pool, add: Add) -> None:
+def test_candidates_and_rejections_cover_all_backends(pool: Pool, add: Add) -> None:
     add("fine")
     members: list[Member] = [add(name) for name in ("off", "away", "rest")]
     members[0].enabled = False

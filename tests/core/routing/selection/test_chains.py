@@ -26,7 +26,7 @@ def pairs(found: Candidates) -> list[str]:
     return [f"{candidate.member.id}:{candidate.model}" for candidate in found.ordered]
 
 
-def test_a_chain_is_tried_target_by_target_and_each_in_its_order(pool: Pool, add: Add) -> None:
+def test_chain_is_tried_by_target_and_order(pool: Pool, add: Add) -> None:
     add("a", models=["small", "large"], priority=2)
     add("b", models=["small"], priority=1)
     add("c", models=["large"], priority=0)
@@ -34,14 +34,14 @@ def test_a_chain_is_tried_target_by_target_and_each_in_its_order(pool: Pool, add
     assert pairs(ask(pool, "smart", policy)) == ["c:large", "a:large", "b:small", "a:small"]
 
 
-def test_a_target_may_name_its_backend(pool: Pool, add: Add) -> None:
+def test_chain_target_may_name_its_backend(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"], priority=1)
     add("b", models=["m", "n"], priority=2)
     policy = chains(mine=ModelAlias(("b/n", "m", "B/auto")))
     assert pairs(ask(pool, "mine", policy)) == ["b:n", "a:m", "b:m"]
 
 
-def test_one_who_may_not_be_asked_now_makes_way_for_the_next_target(pool: Pool, add: Add) -> None:
+def test_chain_target_unavailable_yields_to_the_next(pool: Pool, add: Add) -> None:
     add("a", models=["m"]).state = ProviderState.OFFLINE
     add("b", models=["n"])
     found = ask(pool, "v", chains(v=ModelAlias(("m", "n"))))
@@ -49,14 +49,14 @@ def test_one_who_may_not_be_asked_now_makes_way_for_the_next_target(pool: Pool, 
     assert found.passed_over == ("A: offline",)
 
 
-def test_one_whose_places_are_taken_makes_way_for_the_next_target(pool: Pool, add: Add) -> None:
+def test_chain_target_without_free_permit_yields_to_the_next(pool: Pool, add: Add) -> None:
     full = add("a", models=["m"])
     add("b", models=["n"])
     full.limiter.limit, full.limiter.active = 1, 1
     assert pairs(ask(pool, "v", chains(v=ModelAlias(("m", "n"))))) == ["b:n", "a:m"]
 
 
-def test_an_unknown_target_is_left_out_with_a_reason(pool: Pool, add: Add) -> None:
+def test_chain_target_unknown_is_skipped_with_a_reason(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     add("b", models=["n"])
     found = ask(pool, "v", chains(v=ModelAlias(("gone", "m", "b/gone"))))
@@ -64,7 +64,7 @@ def test_an_unknown_target_is_left_out_with_a_reason(pool: Pool, add: Add) -> No
     assert found.passed_over == ("gone: no provider serves it", "B/gone: no provider serves it")
 
 
-def test_a_chain_of_unknown_targets_is_no_unknown_model(pool: Pool, add: Add) -> None:
+def test_chain_of_unknown_targets_is_not_an_unknown_model(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(UnavailableError, match="gone: no provider serves it; lost: no provider serves it"):
         ask(pool, "v", chains(v=ModelAlias(("gone", "lost"))))
@@ -72,7 +72,7 @@ def test_a_chain_of_unknown_targets_is_no_unknown_model(pool: Pool, add: Add) ->
         ask(pool, "v", chains(v=ModelAlias(())))
 
 
-def test_the_names_strategy_replaces_the_owners(pool: Pool, add: Add) -> None:
+def test_alias_strategy_replaces_the_default(pool: Pool, add: Add) -> None:
     add("slow", cost=Cost.FREE, priority=1).first_token_seconds = 3.0
     add("fast", cost=Cost.METERED, priority=2).first_token_seconds = 0.2
     policy = Policy(strategy=Strategy.COST)
@@ -80,7 +80,7 @@ def test_the_names_strategy_replaces_the_owners(pool: Pool, add: Add) -> None:
     assert [candidate.member.id for candidate in ask(pool, "generic-chat", policy).ordered] == ["slow", "fast"]
 
 
-def test_a_name_within_a_chain_is_expanded_and_keeps_its_strategy_unless_the_outer_has_one(pool: Pool, add: Add) -> None:
+def test_alias_within_a_chain_keeps_its_strategy_unless_the_outer_has_one(pool: Pool, add: Add) -> None:
     add("a", models=["m"], placement=Placement.CLOUD, priority=1)
     add("b", models=["m", "n"], priority=2)
     inner = ModelAlias(("m",), Strategy.LOCAL_FIRST)
@@ -89,7 +89,7 @@ def test_a_name_within_a_chain_is_expanded_and_keeps_its_strategy_unless_the_out
     assert pairs(ask(pool, "outer", chains(inner=inner, outer=outer))) == ["a:m", "b:m"]
 
 
-def test_chains_that_name_each_other_end(pool: Pool, add: Add) -> None:
+def test_alias_cycle_is_detected(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(one=ModelAlias(("m", "two")), two=ModelAlias(("one", "n", "two")))
     found = ask(pool, "one", policy)
@@ -99,7 +99,7 @@ def test_chains_that_name_each_other_end(pool: Pool, add: Add) -> None:
         ask(pool, "me", chains(me=ModelAlias(("me",))))
 
 
-def test_a_name_that_two_parts_of_a_chain_share_is_expanded_once(pool: Pool, add: Add) -> None:
+def test_alias_shared_by_two_targets_is_expanded_once(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(base=ModelAlias(("m",)), left=ModelAlias(("base",)), v=ModelAlias(("left", "base", "n")))
     found = ask(pool, "v", policy)
@@ -107,7 +107,7 @@ def test_a_name_that_two_parts_of_a_chain_share_is_expanded_once(pool: Pool, add
     assert found.passed_over == ()
 
 
-def test_auto_may_be_a_chain_and_what_names_it_follows(pool: Pool, add: Add) -> None:
+def test_alias_auto_may_be_a_chain(pool: Pool, add: Add) -> None:
     add("a", models=["first", "m"])
     policy = chains(auto=ModelAlias(("m",)), fast=ModelAlias(("auto",), Strategy.LATENCY))
     assert pairs(ask(pool, "auto", policy)) == ["a:m"]
@@ -117,7 +117,7 @@ def test_auto_may_be_a_chain_and_what_names_it_follows(pool: Pool, add: Add) -> 
     assert pairs(ask(pool, "auto", chains())) == ["a:first"]
 
 
-def test_a_name_hides_a_backends_model_of_that_name_except_when_pinned(pool: Pool, add: Add) -> None:
+def test_alias_hides_a_model_of_its_name_except_when_pinned(pool: Pool, add: Add) -> None:
     add("a", models=["fast", "m"], priority=2)
     add("b", models=["m"], priority=1)
     policy = chains(fast=ModelAlias(("m",)))
@@ -127,7 +127,7 @@ def test_a_name_hides_a_backends_model_of_that_name_except_when_pinned(pool: Poo
     assert pairs(candidates(pool, pinned, policy)) == ["a:fast"]
 
 
-def test_a_name_with_latest_behind_it_is_that_name(pool: Pool, add: Add) -> None:
+def test_alias_with_latest_is_the_alias(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(fast=ModelAlias(("n",)))
     assert pairs(ask(pool, "fast:latest", policy)) == ["a:n"]
@@ -136,18 +136,18 @@ def test_a_name_with_latest_behind_it_is_that_name(pool: Pool, add: Add) -> None
     assert pairs(ask(pool, "fast:latest", policy)) == ["b:fast:latest"]
 
 
-def test_saturns_word_for_any_model_is_known(pool: Pool, add: Add) -> None:
+def test_alias_of_saturn_for_any_model_exists(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     assert pairs(ask(pool, "openrouter/auto", Policy())) == ["a:m"]
 
 
-def test_without_chains_nothing_but_models_is_known(pool: Pool, add: Add) -> None:
+def test_alias_missing_leaves_only_models(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(NotFoundError):
         ask(pool, "fast", chains())
 
 
-def test_another_gateways_names_are_no_models_for_auto_but_can_be_asked_for(pool: Pool, add: Add) -> None:
+def test_alias_of_another_gateway_is_not_used_for_auto_but_can_be_requested(pool: Pool, add: Add) -> None:
     add("peer", models=[ModelInfo("auto", virtual=True), ModelInfo("smart", virtual=True), "m"])
     assert pairs(ask(pool, "auto", Policy())) == ["peer:m"]
     assert pairs(ask(pool, "smart", Policy())) == ["peer:smart"]

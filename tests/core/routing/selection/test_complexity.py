@@ -30,7 +30,7 @@ def said(*texts: str, **body: Any) -> Request:
         "the class of 1984",
     ],
 )
-def test_what_a_home_is_asked_all_day_is_simple(text: str) -> None:
+def test_complexity_of_everyday_requests_is_simple(text: str) -> None:
     assert not complexity(said(text, tools=[{"type": "function"}] * 20)).hard
     assert "code" not in complexity(said(text)).signs
 
@@ -51,7 +51,7 @@ def test_what_a_home_is_asked_all_day_is_simple(text: str) -> None:
         "단계별로 분석해 줘",
     ],
 )
-def test_reasoning_is_recognised_in_several_languages(text: str) -> None:
+def test_complexity_detects_reasoning_in_several_languages(text: str) -> None:
     found = complexity(said(text))
     assert (found.signs, found.points, found.hard) == (("reasoning",), 3, True)
 
@@ -71,7 +71,7 @@ def test_reasoning_is_recognised_in_several_languages(text: str) -> None:
         "const answer = 42",
     ],
 )
-def test_code_is_recognised(text: str) -> None:
+def test_complexity_detects_code(text: str) -> None:
     assert (complexity(said(text)).signs, complexity(said(text)).points) == (("code",), 2)
 
 
@@ -93,22 +93,22 @@ def test_code_is_recognised(text: str) -> None:
         (Request.parse(Kind.EMBEDDINGS, {"input": "Prove it step by step"}), (), 0),
     ],
 )
-def test_each_sign_has_its_points(request_: Request, signs: tuple[str, ...], points: int) -> None:
+def test_complexity_each_criterion_has_its_points(request_: Request, signs: tuple[str, ...], points: int) -> None:
     found = complexity(request_)
     assert (found.signs, found.points, found.hard) == (signs, points, points >= HARD)
 
 
-def test_what_was_said_before_is_not_read_again() -> None:
+def test_complexity_uses_only_the_last_message() -> None:
     earlier = [{"role": "user", "content": "Prove it step by step"}, {"role": "assistant", "content": "```python```"}]
     assert complexity(chat(messages=[*earlier, {"role": "user", "content": "thanks"}])).points == 0
 
 
-def test_both_ends_of_a_long_text_are_read() -> None:
+def test_complexity_reads_both_ends_of_a_long_text() -> None:
     for text in ("Prove it step by step: " + "x " * 50_000, "x " * 50_000 + "Prove it step by step"):
         assert "reasoning" in complexity(said(text)).signs
 
 
-def test_contents_of_any_shape_are_taken() -> None:
+def test_complexity_accepts_any_content() -> None:
     for content in (None, [], [{"type": "text"}], [{"type": "text", "text": 5}]):
         assert complexity(chat(messages=[{"role": "user", "content": content}])).points == 0
     assert complexity(chat(messages=[{"role": "assistant", "content": "Hi"}])).points == 0

@@ -34,12 +34,12 @@ async def nothing() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["m", "m*", "*", "?", "a/m", "A/m", "a/*"])
-def test_a_pattern_names_a_model_or_one_of_a_backend(pool: Pool, add: Add, pattern: str) -> None:
+def test_pattern_matches_a_model_or_a_backends_model(pool: Pool, add: Add, pattern: str) -> None:
     add("a")
     assert pairs(pool, scoped("m", "other", pattern)) == ["a:m"]
 
 
-def test_a_model_that_a_key_may_not_use_is_refused(pool: Pool, add: Add) -> None:
+def test_pattern_other_model_is_refused(pool: Pool, add: Add) -> None:
     add("a")
     add("b", models=["other"])
     with pytest.raises(PermissionDeniedError, match="may not use the model m") as refused:
@@ -48,7 +48,7 @@ def test_a_model_that_a_key_may_not_use_is_refused(pool: Pool, add: Add) -> None
     assert refused.value.details == ("A: this key may not use its model m", "B: does not serve m")
 
 
-def test_a_backend_that_a_key_may_not_use_is_passed_over(pool: Pool, add: Add) -> None:
+def test_pattern_other_backend_is_skipped(pool: Pool, add: Add) -> None:
     add("a", priority=1)
     add("b", priority=2)
     found = candidates(pool, scoped("m", "b/m"))
@@ -58,13 +58,13 @@ def test_a_backend_that_a_key_may_not_use_is_passed_over(pool: Pool, add: Add) -
         candidates(pool, scoped("a/m", "b/m"))
 
 
-def test_a_model_without_a_list_may_not_be_used_either(pool: Pool, add: Add) -> None:
+def test_pattern_unlisted_model_is_refused(pool: Pool, add: Add) -> None:
     add("a", models=[])
     with pytest.raises(PermissionDeniedError):
         candidates(pool, Request.parse(Kind.CHAT, dict(chat().body), models=("n",), pin="a"))
 
 
-def test_auto_is_kept_to_the_models_that_a_key_may_use(pool: Pool, add: Add) -> None:
+def test_pattern_restricts_auto(pool: Pool, add: Add) -> None:
     add("a", models=["large", "small"])
     add("b", models=["large"])
     for name in ("auto", "fast", "a/auto"):
@@ -77,7 +77,7 @@ def test_auto_is_kept_to_the_models_that_a_key_may_use(pool: Pool, add: Add) -> 
     assert refused.value.details[0] == "A: has no model for this that this key may use"
 
 
-def test_who_may_use_a_name_may_use_what_it_stands_for(pool: Pool, add: Add) -> None:
+def test_pattern_of_an_alias_allows_its_targets(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = Policy(virtual_models={"smart": ModelAlias(("m",)), "other": ModelAlias(("n", "m"))})
     assert pairs(pool, scoped("smart", "smart"), policy) == ["a:m"]
@@ -87,7 +87,7 @@ def test_who_may_use_a_name_may_use_what_it_stands_for(pool: Pool, add: Add) -> 
             candidates(pool, scoped(asked, pattern), policy)
 
 
-def test_a_pattern_without_a_tag_means_latest(pool: Pool, add: Add) -> None:
+def test_pattern_without_a_tag_matches_latest(pool: Pool, add: Add) -> None:
     add("a", models=["m:latest", "m:8b"])
     assert pairs(pool, scoped("m:latest", "m")) == ["a:m:latest"]
     assert pairs(pool, scoped("m", "m:latest")) == ["a:m:latest"]
@@ -96,7 +96,7 @@ def test_a_pattern_without_a_tag_means_latest(pool: Pool, add: Add) -> None:
         candidates(pool, scoped("m:8b", "m"))
 
 
-def test_an_unknown_model_is_not_compared_with_those_that_a_key_may_not_use(pool: Pool, add: Add) -> None:
+def test_pattern_unknown_model_error_lists_only_allowed_models(pool: Pool, add: Add) -> None:
     add("a", models=["secret-model", "other-model"])
     with pytest.raises(NotFoundError) as refused:
         candidates(pool, scoped("secret-modl", "other-*"))
@@ -107,7 +107,7 @@ def test_an_unknown_model_is_not_compared_with_those_that_a_key_may_not_use(pool
 
 
 @pytest.mark.parametrize("state", list(ProviderState))
-def test_what_can_be_done_at_home_stays_there_whatever_its_state(pool: Pool, add: Add, state: ProviderState) -> None:
+def test_cloud_fallback_off_keeps_local_requests_local(pool: Pool, add: Add, state: ProviderState) -> None:
     add("home", priority=9).state = state
     add("cloud", placement=Placement.CLOUD)
     add("proxy", placement=Placement.PROXY)
@@ -117,7 +117,7 @@ def test_what_can_be_done_at_home_stays_there_whatever_its_state(pool: Pool, add
     assert "cloud:m" in pairs(pool, chat())
 
 
-def test_what_nobody_at_home_can_do_goes_outside(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_uses_the_cloud_if_no_local_backend_can(pool: Pool, add: Add) -> None:
     add("home", models=[ModelInfo("m", context_window=5)])
     add("off").enabled = False
     add("cloud", placement=Placement.CLOUD, models=["m", "gpt"])
@@ -126,27 +126,27 @@ def test_what_nobody_at_home_can_do_goes_outside(pool: Pool, add: Add) -> None:
     assert pairs(pool, chat(), AT_HOME) == ["home:m"]
 
 
-def test_one_at_home_that_was_never_reached_keeps_only_what_it_announces(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_unreached_local_backend_keeps_its_advertised_models(pool: Pool, add: Add) -> None:
     add("home", models=[], announced_models=("m",))
     add("cloud", placement=Placement.CLOUD, models=["m", "gpt"])
     assert pairs(pool, chat(), AT_HOME) == ["home:m"]
     assert "cloud:gpt" in pairs(pool, chat(model="gpt"), AT_HOME)
 
 
-def test_one_at_home_that_sleeps_keeps_what_is_asked_of_any(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_sleeping_local_backend_keeps_auto(pool: Pool, add: Add) -> None:
     sleeper = add("home", models=[])
     sleeper.state, sleeper.wake = ProviderState.OFFLINE, Wake(nothing, 1)
     add("cloud", placement=Placement.CLOUD)
     assert pairs(pool, chat(model="auto"), AT_HOME) == ["home:auto"]
 
 
-def test_an_agent_keeps_nothing_at_home(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_agents_keep_nothing_local(pool: Pool, add: Add) -> None:
     add("assist", agent=True)
     add("cloud", placement=Placement.CLOUD)
     assert pairs(pool, chat(model="auto"), AT_HOME) == ["cloud:m", "assist:m"]
 
 
-def test_a_chain_stays_at_home_from_its_first_link_there_and_a_pin_goes_where_it_says(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_chain_stays_local_and_a_pin_is_followed(pool: Pool, add: Add) -> None:
     add("home")
     add("cloud", placement=Placement.CLOUD, models=["gpt", "m"])
     first = Policy(virtual_models={"v": ModelAlias(("gpt", "m"))}, cloud_fallback=False)
@@ -157,7 +157,7 @@ def test_a_chain_stays_at_home_from_its_first_link_there_and_a_pin_goes_where_it
     assert pairs(pool, scoped("m", pin="cloud"), last) == ["cloud:m"]
 
 
-def test_what_the_owner_prefers_to_the_home_is_no_fallback(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_preferred_cloud_is_used(pool: Pool, add: Add) -> None:
     add("home", priority=100)
     cloud = add("cloud", placement=Placement.CLOUD, priority=50)
     assert pairs(pool, chat(), AT_HOME) == ["cloud:m", "home:m"]
@@ -168,7 +168,7 @@ def test_what_the_owner_prefers_to_the_home_is_no_fallback(pool: Pool, add: Add)
 # The home's agents.
 
 
-def test_auto_asks_an_agent_after_all_others(pool: Pool, add: Add) -> None:
+def test_agents_come_last_for_auto(pool: Pool, add: Add) -> None:
     add("assist", agent=True, models=["homeassistant/assist"], priority=1)
     full = add("model", priority=9)
     full.limiter.limit, full.limiter.active = 1, 1
@@ -178,14 +178,14 @@ def test_auto_asks_an_agent_after_all_others(pool: Pool, add: Add) -> None:
 
 
 @pytest.mark.parametrize("model", ["auto", "homeassistant/assist", "assist/auto"])
-def test_an_agent_is_not_asked_on_behalf_of_another_one(pool: Pool, add: Add, model: str) -> None:
+def test_agents_are_not_used_for_requests_of_agents(pool: Pool, add: Add, model: str) -> None:
     add("assist", agent=True, models=["homeassistant/assist"])
     with pytest.raises(UnavailableError, match="Assist: an agent of the home is not asked on behalf of another one"):
         candidates(pool, scoped(model, inside=True))
     assert pairs(pool, scoped(model)) == ["assist:homeassistant/assist"]
 
 
-def test_an_agent_makes_no_embeddings(pool: Pool, add: Add) -> None:
+def test_agents_are_not_used_for_embeddings(pool: Pool, add: Add) -> None:
     agent = add("assist", agent=True, models=["embed"])
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "model": "embed"})
     with pytest.raises(InvalidRequestError, match="Assist: an agent makes no embeddings"):

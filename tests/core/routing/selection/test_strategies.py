@@ -34,7 +34,7 @@ def priced(name: str, input_cost: float, output_cost: float) -> ModelInfo:
 # Place.
 
 
-def test_local_first_goes_outside_last_whatever_the_priority(pool: Pool, add: Add) -> None:
+def test_strategy_local_first_precedes_priority(pool: Pool, add: Add) -> None:
     add("cloud", placement=Placement.CLOUD, priority=1)
     add("proxy", placement=Placement.PROXY, priority=2)
     add("attic", priority=90)
@@ -46,7 +46,7 @@ def test_local_first_goes_outside_last_whatever_the_priority(pool: Pool, add: Ad
 # Cost.
 
 
-def test_cost_orders_from_free_over_paid_for_to_dear_and_unknown(pool: Pool, add: Add) -> None:
+def test_strategy_cost_orders_free_subscription_metered_unknown(pool: Pool, add: Add) -> None:
     add("unknown", cost=Cost.METERED, priority=1)
     add("dear", cost=Cost.METERED, models=[priced("m", 10, 30)], priority=2)
     add("cheap", cost=Cost.METERED, models=[priced("m", 1, 2)], priority=3)
@@ -55,7 +55,7 @@ def test_cost_orders_from_free_over_paid_for_to_dear_and_unknown(pool: Pool, add
     assert order(pool, Strategy.COST) == ["home", "flat", "cheap", "dear", "unknown"]
 
 
-def test_the_owners_prices_go_before_those_that_a_backend_names(pool: Pool, add: Add) -> None:
+def test_strategy_cost_uses_the_owners_prices_first(pool: Pool, add: Add) -> None:
     a = add("a", cost=Cost.METERED, models=[priced("m", 1, 1)])
     b = add("b", cost=Cost.METERED, models=[priced("m", 2, 2)])
     a.terms = Terms(prices={"*": Prices(3, 3)})
@@ -66,7 +66,7 @@ def test_the_owners_prices_go_before_those_that_a_backend_names(pool: Pool, add:
     assert order(pool, Strategy.COST) == ["a", "b"]
 
 
-def test_cost_is_that_of_this_very_request(pool: Pool, add: Add) -> None:
+def test_strategy_cost_is_that_of_the_request(pool: Pool, add: Add) -> None:
     add("reads-cheaply", cost=Cost.METERED, models=[priced("m", 1, 10)])
     add("writes-cheaply", cost=Cost.METERED, models=[priced("m", 5, 5)])
     long = [{"role": "user", "content": "word " * 4000}]
@@ -75,7 +75,7 @@ def test_cost_is_that_of_this_very_request(pool: Pool, add: Add) -> None:
     assert order(pool, Strategy.COST)[0] == "writes-cheaply"  # without a limit an answer is taken to be longer than "Hi"
 
 
-def test_what_is_known_of_a_backend_may_change(pool: Pool, add: Add) -> None:
+def test_strategy_cost_follows_changed_prices(pool: Pool, add: Add) -> None:
     backend = StubBackend("b", cost=Cost.METERED)
     a, b = add("a", cost=Cost.SUBSCRIPTION), add(backend)
     assert order(pool, Strategy.COST) == ["a", "b"]
@@ -87,14 +87,14 @@ def test_what_is_known_of_a_backend_may_change(pool: Pool, add: Add) -> None:
     assert a.served.find("m") is None
 
 
-def test_by_cost_auto_is_each_backends_cheapest_model(pool: Pool, add: Add) -> None:
+def test_strategy_cost_for_auto_uses_the_cheapest_model(pool: Pool, add: Add) -> None:
     add("a", cost=Cost.METERED, models=[priced("dear", 9, 9), priced("cheap", 1, 1), ModelInfo("unknown")])
     found = candidates(pool, chat(model="auto"), Policy(strategy=Strategy.COST))
     assert [candidate.model for candidate in found.ordered] == ["cheap"]
     assert candidates(pool, chat(model="auto")).ordered[0].model == "dear"  # the provider's own order
 
 
-def test_embeddings_are_never_moved_to_another_model_for_their_price(pool: Pool, add: Add) -> None:
+def test_strategy_cost_keeps_the_model_of_embeddings(pool: Pool, add: Add) -> None:
     add("a", cost=Cost.METERED, models=[priced("embed-large", 9, 9), priced("embed-small", 1, 1)])
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi"})
     found = candidates(pool, request, Policy(strategy=Strategy.COST))
@@ -104,7 +104,7 @@ def test_embeddings_are_never_moved_to_another_model_for_their_price(pool: Pool,
 # Latency and load.
 
 
-def test_latency_asks_the_unmeasured_once_and_then_the_fastest(pool: Pool, add: Add) -> None:
+def test_strategy_latency_tries_unmeasured_backends_then_the_fastest(pool: Pool, add: Add) -> None:
     slow, fast, new = add("slow", priority=1), add("fast", priority=2), add("new", priority=3)
     slow.first_token_seconds, fast.first_token_seconds = 2.0, 0.3
     assert order(pool, Strategy.LATENCY) == ["new", "fast", "slow"]
@@ -114,7 +114,7 @@ def test_latency_asks_the_unmeasured_once_and_then_the_fastest(pool: Pool, add: 
     assert order(pool, Strategy.LATENCY) == ["fast", "slow", "new"]
 
 
-def test_least_busy_counts_what_others_ask_of_a_backend_too(pool: Pool, add: Add) -> None:
+def test_strategy_least_busy_includes_reported_requests(pool: Pool, add: Add) -> None:
     a, b, c = add("a", priority=1), add("b", priority=2), add("c", priority=3)
     a.active, b.active = 2, 1
     c.status = ProviderStatus(queue=Queue(active=4, depth=2, max_concurrent=4))
@@ -126,7 +126,7 @@ def test_least_busy_counts_what_others_ask_of_a_backend_too(pool: Pool, add: Add
 # Complexity.
 
 
-def test_complexity_keeps_the_simple_at_home_and_gives_the_hard_to_the_strong(pool: Pool, add: Add) -> None:
+def test_strategy_complexity_sends_complex_requests_to_strong_backends(pool: Pool, add: Add) -> None:
     add("cloud", placement=Placement.CLOUD, priority=1)
     add("home", priority=3)
     add("workstation", priority=2).terms = Terms(tags=frozenset({"strong"}))
@@ -135,7 +135,7 @@ def test_complexity_keeps_the_simple_at_home_and_gives_the_hard_to_the_strong(po
     assert order(pool, Strategy.COMPLEXITY, hard) == ["workstation", "cloud", "home"]
 
 
-def test_without_a_tag_price_and_context_say_what_is_strong(pool: Pool, add: Add) -> None:
+def test_strategy_complexity_without_tags_uses_price_and_context(pool: Pool, add: Add) -> None:
     add("small", models=[ModelInfo("s", context_window=8000)])
     add("large", models=[ModelInfo("l", context_window=128_000)])
     add("unknown", cost=Cost.METERED, placement=Placement.CLOUD)
@@ -145,7 +145,7 @@ def test_without_a_tag_price_and_context_say_what_is_strong(pool: Pool, add: Add
     assert order(pool, Strategy.COMPLEXITY, hard) == ["max", "mini", "unknown", "large", "small"]
 
 
-def test_for_a_model_of_ones_own_choice_complexity_changes_nothing(pool: Pool, add: Add) -> None:
+def test_strategy_complexity_does_not_apply_to_a_requested_model(pool: Pool, add: Add) -> None:
     add("home", priority=1)
     add("cloud", placement=Placement.CLOUD, priority=2)
     hard = chat(messages=[{"role": "user", "content": HARD}])
@@ -156,7 +156,7 @@ def test_for_a_model_of_ones_own_choice_complexity_changes_nothing(pool: Pool, a
 
 
 @pytest.mark.parametrize("weights", [(3, 1), (1, 1), (5, 3, 2), (1, 10)])
-def test_equals_share_requests_by_their_weights(pool: Pool, add: Add, weights: tuple[int, ...]) -> None:
+def test_weight_sets_the_share_of_equal_backends(pool: Pool, add: Add, weights: tuple[int, ...]) -> None:
     for number, weight in enumerate(weights):
         add(f"b{number}").terms = Terms(weight=weight)
     asked: Counter[str] = Counter()
@@ -169,7 +169,7 @@ def test_equals_share_requests_by_their_weights(pool: Pool, add: Add, weights: t
         assert asked[f"b{number}"] == pytest.approx(20 * weight, abs=0.05 * turns)
 
 
-def test_one_that_was_away_for_long_is_not_swamped(pool: Pool, add: Add) -> None:
+def test_weight_of_a_recovered_backend_causes_no_overload(pool: Pool, add: Add) -> None:
     stayed, back = add("stayed"), add("back")
     back.state = ProviderState.OFFLINE
     for turn in range(1, 5001):
@@ -184,7 +184,7 @@ def test_one_that_was_away_for_long_is_not_swamped(pool: Pool, add: Add) -> None
     assert 150 < asked["stayed"] <= 200
 
 
-def test_a_heavier_one_may_be_busier(pool: Pool, add: Add) -> None:
+def test_weight_scales_the_load(pool: Pool, add: Add) -> None:
     heavy, light = add("heavy"), add("light")
     heavy.terms = Terms(weight=3)
     heavy.active, light.active = 2, 1
@@ -236,7 +236,7 @@ def pools(draw: st.DrawFn) -> Pool:
     patterns=st.sampled_from([(), ("m",), ("n*",), ("b1/*",), ("embed-*", "n")]),
     inside=st.booleans(),
 )
-def test_an_order_is_the_same_each_time_has_no_doubles_and_breaks_no_rule(
+def test_order_is_deterministic_unique_and_follows_all_rules(
     pool: Pool, asked: str, strategy: Strategy, fallback: bool, patterns: tuple[str, ...], inside: bool
 ) -> None:
     request = Request.parse(Kind.CHAT, dict(chat(model=asked).body), models=patterns, inside=inside)
