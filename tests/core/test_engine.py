@@ -76,7 +76,7 @@ async def gone(upstream: Upstream) -> None:
     assert upstream.received[-1].cut
 
 
-async def test_a_request_goes_all_the_way_and_back(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_engine_request_is_answered(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     member = engine.add(backend)
     await engine.checker.check(member)
     upstream.on(CHAT, streams(ROLE, delta("Hel"), delta("lo"), STOP, USAGE))
@@ -116,7 +116,7 @@ async def test_record_of_a_broken_stream_counts_a_failed_attempt(engine: Engine)
     assert (found.requests, found.errors, found.failed_attempts) == (1, 1, 1)
 
 
-async def test_usage_is_asked_for_in_every_stream(engine: Engine) -> None:
+async def test_engine_usage_is_requested_in_each_stream(engine: Engine) -> None:
     backend = StubBackend("a")
     engine.add(backend)
     for options in (None, {"include_usage": False, "other": 1}):
@@ -132,7 +132,7 @@ async def test_usage_is_asked_for_in_every_stream(engine: Engine) -> None:
         assert "stream_options" not in backend.sent[-1].body
 
 
-async def test_a_request_in_a_circle_is_refused_and_every_hop_leaves_its_name(engine: Engine) -> None:
+async def test_engine_loop_is_refused_and_each_hop_is_in_via(engine: Engine) -> None:
     backend = StubBackend("a")
     engine.add(backend)
     first = Request.parse(Kind.CHAT, dict(chat().body), via=("somebody",))
@@ -145,7 +145,7 @@ async def test_a_request_in_a_circle_is_refused_and_every_hop_leaves_its_name(en
     assert len(backend.sent) == 1
 
 
-async def test_an_engine_that_is_no_gateway_leaves_no_name() -> None:
+async def test_engine_without_own_id_adds_no_via() -> None:
     engine, backend = Engine(), StubBackend("a")
     engine.add(backend)
     async with engine.run(chat(), CALLER):
@@ -153,7 +153,7 @@ async def test_an_engine_that_is_no_gateway_leaves_no_name() -> None:
     await engine.close()
 
 
-async def test_leaving_early_cuts_the_upstream_off(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_engine_left_early_closes_the_upstream(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     member = engine.add(backend)
     upstream.on(CHAT, streams(delta("Hel"), then="stall"))
     async with engine.run(chat(stream=True), CALLER) as reply:
@@ -163,7 +163,7 @@ async def test_leaving_early_cuts_the_upstream_off(engine: Engine, upstream: Ups
     await gone(upstream)
 
 
-async def test_an_exception_in_the_block_cuts_the_upstream_off(
+async def test_engine_exception_in_the_block_closes_the_upstream(
     engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend
 ) -> None:
     member = engine.add(backend)
@@ -177,7 +177,7 @@ async def test_an_exception_in_the_block_cuts_the_upstream_off(
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("behaviour", [stalls, streams(ROLE, then="stall"), streams(delta("Hel"), then="stall")])
-async def test_cancelling_at_any_time_closes_the_upstream_and_gives_the_slot_back(
+async def test_engine_cancelled_at_any_time_closes_the_upstream_and_releases_the_permit(
     engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, stream: bool, behaviour: Any
 ) -> None:
     async def ask() -> None:
@@ -205,7 +205,7 @@ async def test_cancelling_at_any_time_closes_the_upstream_and_gives_the_slot_bac
 
 
 @pytest.mark.parametrize(("told", "at_once"), [(None, MAX_CONNECTIONS), (7, 7), (1, 1)])
-async def test_a_peer_is_given_as_many_at_once_as_it_says_else_five(
+async def test_gateway_concurrency_is_reported_or_five(
     engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, told: int | None, at_once: int
 ) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
@@ -225,9 +225,7 @@ async def test_a_peer_is_given_as_many_at_once_as_it_says_else_five(
     assert (len(upstream.bodies()), upstream.most_at_once) == (10, at_once)
 
 
-async def test_the_next_provider_answers_when_the_first_dies(
-    engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend
-) -> None:
+async def test_engine_failover_uses_the_next_backend(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     first = engine.add(backend)
     second = engine.add(StubBackend("cellar", priority=200))
     for member in (first, second):
@@ -238,13 +236,13 @@ async def test_the_next_provider_answers_when_the_first_dies(
         assert [attempt.backend_id for attempt in reply.attempts] == ["attic", "cellar"]
 
 
-async def test_nobody_to_ask_is_an_error_before_the_block(engine: Engine) -> None:
+async def test_engine_without_backends_is_an_error_before_the_block(engine: Engine) -> None:
     with pytest.raises(UnavailableError, match="No provider is set up"):
         async with engine.run(chat(), CALLER):
             raise AssertionError("not reached")
 
 
-async def test_models_are_listed_of_those_that_are_on_in_order(engine: Engine) -> None:
+async def test_engine_models_of_enabled_backends_are_listed_in_order(engine: Engine) -> None:
     for name, priority in (("b", 20), ("a", 10), ("off", 1), ("away", 2)):
         await engine.checker.check(engine.add(StubBackend(name, models=[f"{name}1", f"{name}2"], priority=priority)))
     off, away = engine.pool.get("off"), engine.pool.get("away")
@@ -254,7 +252,7 @@ async def test_models_are_listed_of_those_that_are_on_in_order(engine: Engine) -
     assert [model.id for _, model in engine.models()] == ["a1", "a2", "b1", "b2"]
 
 
-async def test_a_backend_that_leaves_is_let_go_and_its_requests_end_well(engine: Engine) -> None:
+async def test_engine_removed_backend_completes_its_requests(engine: Engine) -> None:
     backend = StubBackend("a")
     member = engine.add(backend)
     with pytest.raises(ValueError, match="already"):
@@ -268,7 +266,7 @@ async def test_a_backend_that_leaves_is_let_go_and_its_requests_end_well(engine:
     assert engine.add(StubBackend("a")) is not member
 
 
-async def test_closing_lets_everything_go_even_in_the_middle_of_a_check(engine: Engine) -> None:
+async def test_engine_close_during_a_check_releases_everything(engine: Engine) -> None:
     backend = StubBackend("a")
     backend.well = asyncio.Event()
     checking = asyncio.create_task(engine.checker.check(engine.add(backend)))
@@ -279,7 +277,7 @@ async def test_closing_lets_everything_go_even_in_the_middle_of_a_check(engine: 
     assert list(engine.pool) == []
 
 
-async def test_one_that_cannot_be_closed_keeps_no_other_open(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+async def test_engine_backend_failing_to_close_does_not_affect_others(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     class Stuck(StubBackend):
         @override
         async def close(self) -> None:
@@ -310,7 +308,7 @@ OUTCOMES: list[Any] = [
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engine: Engine, seed: int) -> None:
+async def test_engine_counts_are_exact_after_many_random_requests(engine: Engine, seed: int) -> None:
     chance = random.Random(seed)
     totals = Totals(UTC)
     await engine.attach(Accounting(recorder=totals))
@@ -346,7 +344,7 @@ async def test_counts_never_drift_whatever_happens_to_two_hundred_requests(engin
     assert sum(totals.of(Subject.BACKEND, member.id).total.requests for member in members) > 20
 
 
-async def test_a_whole_answer_is_read_in_the_block(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_engine_answer_is_read_inside_the_block(engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     engine.add(backend)
     upstream.on(CHAT, answers(COMPLETION))
     async with engine.run(chat(), CALLER) as reply:

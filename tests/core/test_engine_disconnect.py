@@ -102,7 +102,9 @@ def at_rest(engine: Engine, member: Member) -> bool:
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("where", ["the engine", "the backend"])
-async def test_queued(engine: Engine, member: Member, upstream: Upstream, book: Book, where: str, stream: bool) -> None:
+async def test_cancelled_in_the_queue_is_recorded(
+    engine: Engine, member: Member, upstream: Upstream, book: Book, where: str, stream: bool
+) -> None:
     upstream.on(CHAT, answers(COMPLETION))
     slots = engine.limiter if where == "the engine" else member.limiter
     slots.limit = 1
@@ -118,7 +120,9 @@ async def test_queued(engine: Engine, member: Member, upstream: Upstream, book: 
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_before_the_first_byte(engine: Engine, member: Member, upstream: Upstream, book: Book, stream: bool) -> None:
+async def test_cancelled_before_the_first_byte_is_recorded(
+    engine: Engine, member: Member, upstream: Upstream, book: Book, stream: bool
+) -> None:
     upstream.on(CHAT, stalls)
     engine.limiter.limit = member.limiter.limit = 1
     task = asyncio.create_task(use(engine, chat(stream=stream)))
@@ -130,7 +134,7 @@ async def test_before_the_first_byte(engine: Engine, member: Member, upstream: U
     assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
 
 
-async def test_in_the_middle_of_a_stream(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+async def test_cancelled_during_a_stream_is_recorded(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
     upstream.on(CHAT, streams(ROLE, delta(SAID), delta(SAID), then="stall"))
     heard: list[object] = []
 
@@ -153,7 +157,7 @@ async def test_in_the_middle_of_a_stream(engine: Engine, member: Member, upstrea
     assert member.breaker.failures == 0
 
 
-async def test_in_the_middle_of_a_whole_answer(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+async def test_cancelled_during_an_answer_is_recorded(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
     upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
     task = asyncio.create_task(use(engine, chat()))
     await until(lambda: len(upstream.bodies()) == 1)
@@ -168,7 +172,7 @@ async def test_in_the_middle_of_a_whole_answer(engine: Engine, member: Member, u
 # What was used.
 
 
-async def test_a_stream_that_dies_is_counted_by_what_was_said(engine: Engine, book: Book) -> None:
+async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, book: Book) -> None:
     backend = StubBackend("a", [ROLE, *[delta(SAID)] * 9, StreamBrokenError("cut")])
     engine.add(backend)
     with pytest.raises(StreamBrokenError):
@@ -186,14 +190,14 @@ async def test_a_long_stream_without_usage_is_estimated_from_its_beginning(engin
     assert entry.usage.completion_tokens == pytest.approx(3000, rel=0.01)
 
 
-async def test_calls_of_tools_and_thoughts_are_counted_too(engine: Engine, book: Book) -> None:
+async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, book: Book) -> None:
     call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a": 12}'}}
     engine.add(StubBackend("a", [delta(reasoning_content=SAID), delta(tool_calls=[call]), STOP]))
     await use(engine, chat(stream=True))
     assert book.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
 
 
-async def test_the_backends_own_word_is_no_estimate(engine: Engine, book: Book) -> None:
+async def test_engine_reported_usage_is_not_estimated(engine: Engine, book: Book) -> None:
     engine.add(StubBackend("a", [delta(SAID), STOP, USAGE]))
     for stream in (True, False):
         await use(engine, chat(stream=stream))
@@ -213,7 +217,7 @@ async def test_embeddings_without_usage_count_their_input(engine: Engine, book: 
     assert (book.entries[0].usage, book.entries[0].estimated) == (Usage(10), True)
 
 
-async def test_the_time_to_the_first_token_is_averaged_over_streams(engine: Engine) -> None:
+async def test_engine_time_to_first_token_is_averaged_over_streams(engine: Engine) -> None:
     member = engine.add(StubBackend("a"))
     seen = [member.first_token_seconds]
     for stream in (False, True):
@@ -228,7 +232,7 @@ async def test_the_time_to_the_first_token_is_averaged_over_streams(engine: Engi
 # The engine's own places.
 
 
-async def test_the_engine_takes_no_more_at_a_time_than_it_may(engine: Engine) -> None:
+async def test_engine_concurrency_limit_is_enforced(engine: Engine) -> None:
     engine.limiter.limit, engine.limiter.queue_length = 1, 1
     engine.add(StubBackend("a"))
     async with engine.run(chat(), CALLER):
@@ -242,7 +246,7 @@ async def test_the_engine_takes_no_more_at_a_time_than_it_may(engine: Engine) ->
     assert engine.limiter.active == 0
 
 
-async def test_an_agent_of_the_home_that_asks_in_turn_does_not_wait_for_its_own_request(engine: Engine) -> None:
+async def test_engine_nested_request_of_an_agent_does_not_wait_for_itself(engine: Engine) -> None:
     class Agent(StubBackend):
         @override
         async def send(self, request: Request) -> Answer:
@@ -260,7 +264,7 @@ async def test_an_agent_of_the_home_that_asks_in_turn_does_not_wait_for_its_own_
             await use(engine, chat(model="inner"))
 
 
-async def test_models_are_listed_from_what_is_known_while_a_backend_says_nothing(engine: Engine) -> None:
+async def test_engine_models_are_listed_while_a_backend_does_not_answer(engine: Engine) -> None:
     hole, well = StubBackend("hole", models=["h"]), StubBackend("well", models=["w"])
     members = [engine.add(backend) for backend in (hole, well)]
     for member in members:

@@ -101,7 +101,7 @@ def prompt_of(name: str) -> int:
 
 @CLOUDS
 @pytest.mark.parametrize("stream", [True, False])
-async def test_whole_answer_is_counted_by_the_upstream(name: str, stream: bool) -> None:
+async def test_usage_of_an_answer_is_the_upstreams(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
     async with asking(name, fake) as (engine, _, book):
         await use(engine, ask(name, stream=stream))
@@ -143,7 +143,7 @@ async def test_stream_that_dies(name: str, fault: str) -> None:
 
 
 @CLOUDS
-async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: str) -> None:
+async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, member, book):
         request = ask(name, stream=True)
@@ -159,9 +159,7 @@ async def test_client_that_leaves_before_the_first_word_pays_the_prompt(name: st
 
 @CLOUDS
 @pytest.mark.parametrize(("fields", "billed"), [({"max_tokens": 500}, 500), ({}, USUAL_ANSWER)])
-async def test_whole_answer_that_is_left_early_is_billed_as_the_upstream_will(
-    name: str, fields: dict[str, Any], billed: int
-) -> None:
+async def test_usage_of_an_abandoned_answer_is_billed_like_the_upstream(name: str, fields: dict[str, Any], billed: int) -> None:
     """It makes the whole answer all the same: how long that is, only its limit tells."""
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, _, book):
@@ -174,7 +172,7 @@ async def test_whole_answer_that_is_left_early_is_billed_as_the_upstream_will(
     assert (entry.cost, entry.cost_source) == (PRICES.cost(Usage(request.estimated_prompt_tokens, billed)), "owner")
 
 
-async def test_whole_answer_that_is_left_early_at_home_is_counted_by_its_prompt() -> None:
+async def test_usage_of_an_abandoned_local_answer_is_its_prompt() -> None:
     book, never = Book(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
@@ -190,7 +188,7 @@ async def test_whole_answer_that_is_left_early_at_home_is_counted_by_its_prompt(
 
 
 @CLOUDS
-async def test_whole_answer_that_breaks_off_is_billed(name: str) -> None:
+async def test_usage_of_an_interrupted_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("cut", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, _, book):
         with pytest.raises(ApiError):
@@ -201,7 +199,7 @@ async def test_whole_answer_that_breaks_off_is_billed(name: str) -> None:
 
 @CLOUDS
 @pytest.mark.parametrize("stream", [True, False])
-async def test_client_that_leaves_the_queue_pays_nothing(name: str, stream: bool) -> None:
+async def test_usage_of_a_disconnect_in_the_queue_is_nothing(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
     async with asking(name, fake) as (engine, member, book):
         member.limiter.limit = 1
@@ -217,7 +215,7 @@ async def test_client_that_leaves_the_queue_pays_nothing(name: str, stream: bool
 
 @CLOUDS
 @pytest.mark.parametrize("stream", [True, False])
-async def test_refusal_costs_nothing(name: str, stream: bool) -> None:
+async def test_usage_of_a_refused_request_is_nothing(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Refusal(429, "slowly"))
     async with asking(name, fake) as (engine, _, book):
         with pytest.raises(ApiError):
@@ -226,7 +224,7 @@ async def test_refusal_costs_nothing(name: str, stream: bool) -> None:
 
 
 @CLOUDS
-async def test_answer_that_comes_too_late_is_billed(name: str) -> None:
+async def test_usage_of_a_late_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake, timeouts=HASTY) as (engine, _, book):
         with pytest.raises(ApiError):
@@ -236,7 +234,7 @@ async def test_answer_that_comes_too_late_is_billed(name: str) -> None:
     assert entry.cost == PRICES.cost(entry.usage)
 
 
-async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None:
+async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
     book = Book()
     async with before("openai", FakeOpenAI(Fault("stall", after=0, reply=Reply(WORDS))), timeouts=HASTY) as late:
         engine = Engine(policy=Policy(retry_metered_timeouts=True))
@@ -254,7 +252,7 @@ async def test_both_are_billed_where_a_late_one_is_followed_by_another() -> None
     assert entry.cost == request.estimated_prompt_tokens * 1000
 
 
-async def test_price_at_the_beginning_of_a_request_counts() -> None:
+async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
     book, go = Book(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
@@ -270,7 +268,7 @@ async def test_price_at_the_beginning_of_a_request_counts() -> None:
     assert [entry.cost for entry in book.entries] == [10 * 1000 + 10 * 10_000, 20 * 99_000]
 
 
-async def test_counts_on_the_way_are_not_taken_for_the_last() -> None:
+async def test_usage_intermediate_counts_are_not_final() -> None:
     """Some servers tell what was used so far with every chunk; one that is cut off there has said more since."""
     book = Book()
     engine = Engine()
@@ -283,7 +281,7 @@ async def test_counts_on_the_way_are_not_taken_for_the_last() -> None:
     assert (book.only.usage, book.only.estimated) == (Usage(50, 50), True)
 
 
-async def test_meter_charges_a_request_for_what_its_machine_drew() -> None:
+async def test_usage_cost_is_the_measured_energy() -> None:
     book, go = Book(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
@@ -311,7 +309,7 @@ PATHS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("wants", [None, False, True])
-async def test_usage_is_asked_for_and_shown_only_to_who_wants_it(path: str, wants: bool | None) -> None:
+async def test_usage_is_always_requested_and_returned_only_if_requested(path: str, wants: bool | None) -> None:
     fake, book = FakeOpenAI(Reply(WORDS)), Book()
     async with before("openai", fake) as backend, served(backend) as gateway:
         await gateway.engine.attach(Accounting(book))

@@ -23,7 +23,7 @@ SIGNED_FORMAT = Reply("It is warm.", "Let me look.", "sealed", (Call("read", {"r
 
 
 @pytest.mark.parametrize("page", [1, 3, 1000])
-async def test_the_models_list_is_read_to_its_end_with_limits_and_capabilities(page: int) -> None:
+async def test_anthropic_list_is_read_completely(page: int) -> None:
     async with before("anthropic", FakeAnthropic(page=page)) as backend:
         models = {model.id: model for model in await backend.models()}
     assert tuple(models) == ALL
@@ -33,7 +33,7 @@ async def test_the_models_list_is_read_to_its_end_with_limits_and_capabilities(p
     assert not any(model.supports([Capability.EMBEDDINGS]) for model in models.values())
 
 
-async def test_it_is_metered_in_the_cloud_and_health_asks_for_one_model() -> None:
+async def test_anthropic_backend_is_metered_cloud_and_health_requests_one_model() -> None:
     fake = FakeAnthropic()
     async with before("anthropic", fake) as backend:
         await backend.health()
@@ -47,7 +47,7 @@ async def test_it_is_metered_in_the_cloud_and_health_asks_for_one_model() -> Non
 @pytest.mark.parametrize("version", ["2023-06-01", NEW])
 @pytest.mark.parametrize("listed", ["listed", "by name", "without capabilities"])
 @pytest.mark.parametrize("effort", [None, "none", "minimal", "high", "xhigh"])
-async def test_no_model_is_asked_for_what_it_refuses(model: str, version: str, listed: str, effort: str | None) -> None:
+async def test_parameters_refused_by_a_model_are_not_sent(model: str, version: str, listed: str, effort: str | None) -> None:
     fake = FakeAnthropic(lists_capabilities=listed == "listed")
     body: dict[str, Any] = {"temperature": 1.6, "top_p": 0.9, "top_k": 20, "response_format": FORMAT, "tools": TOOLS}
     if effort is not None:
@@ -75,7 +75,7 @@ async def test_no_model_is_asked_for_what_it_refuses(model: str, version: str, l
         (ADAPTIVE, None, None, None),
     ],
 )
-async def test_reasoning_effort_becomes_the_models_own_way_of_thinking(
+async def test_reasoning_effort_becomes_the_models_thinking_parameter(
     model: str, effort: str | None, thinking: Any, config: Any
 ) -> None:
     fake = FakeAnthropic()
@@ -86,7 +86,7 @@ async def test_reasoning_effort_becomes_the_models_own_way_of_thinking(
     assert fake.last.body.get("output_config") == config
 
 
-async def test_a_budget_for_thinking_stays_below_a_stated_limit() -> None:
+async def test_thinking_budget_stays_below_a_stated_limit() -> None:
     fake = FakeAnthropic()
     async with before("anthropic", fake) as backend:
         await backend.models()
@@ -107,9 +107,7 @@ async def test_a_budget_for_thinking_stays_below_a_stated_limit() -> None:
         (True, False, {"max_tokens": 1_000_000}, 64_000),
     ],
 )
-async def test_max_tokens_is_always_there_and_never_above_the_models(
-    listed: bool, stream: bool, body: Any, expected: int
-) -> None:
+async def test_max_tokens_is_always_sent_and_at_most_the_models(listed: bool, stream: bool, body: Any, expected: int) -> None:
     fake = FakeAnthropic()
     async with before("anthropic", fake) as backend:
         if listed:
@@ -119,7 +117,7 @@ async def test_max_tokens_is_always_there_and_never_above_the_models(
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_thought_goes_back_sealed_with_the_results_of_its_tools(stream: bool) -> None:
+async def test_reasoning_signed_is_sent_back_with_tool_results(stream: bool) -> None:
     fake = FakeAnthropic(SIGNED_FORMAT, Reply("Warm."))
     async with before("anthropic", fake) as backend:
         await backend.models()
@@ -148,7 +146,7 @@ async def test_a_thought_goes_back_sealed_with_the_results_of_its_tools(stream: 
     }
 
 
-async def test_without_its_sealed_thoughts_a_turn_goes_on_unthinking_rather_than_not_at_all() -> None:
+async def test_thinking_is_disabled_if_signed_reasoning_is_missing() -> None:
     call = {"id": "toolu_01A", "type": "function", "function": {"name": "read", "arguments": "{}"}}
     messages = [
         {"role": "user", "content": "How warm is it?"},
@@ -162,7 +160,7 @@ async def test_without_its_sealed_thoughts_a_turn_goes_on_unthinking_rather_than
     assert "thinking" not in fake.last.body
 
 
-async def test_a_forced_tool_matters_more_than_thinking_within_a_budget() -> None:
+async def test_forced_tool_removes_a_thinking_budget() -> None:
     fake = FakeAnthropic(SIGNED_FORMAT)
     async with before("anthropic", fake) as backend:
         await backend.models()
@@ -172,7 +170,7 @@ async def test_a_forced_tool_matters_more_than_thinking_within_a_budget() -> Non
         assert fake.last.body["thinking"]["type"] == "adaptive"
 
 
-async def test_a_schema_is_the_models_own_structured_output_where_it_has_one() -> None:
+async def test_schema_uses_structured_output_if_supported() -> None:
     fake = FakeAnthropic(Reply('{"warm":true}'))
     async with before("anthropic", fake) as backend:
         await backend.models()
@@ -183,7 +181,7 @@ async def test_a_schema_is_the_models_own_structured_output_where_it_has_one() -
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("kind", [FORMAT, {"type": "json_object"}])
-async def test_elsewhere_the_answer_is_the_input_of_a_tool_and_comes_as_text(stream: bool, kind: Any) -> None:
+async def test_schema_without_structured_output_is_a_tools_input_as_text(stream: bool, kind: Any) -> None:
     fake = FakeAnthropic(Reply(calls=(Call(JSON_TOOL, {"warm": True}),)))
     async with before("anthropic", fake) as backend:
         await backend.models()
@@ -193,7 +191,7 @@ async def test_elsewhere_the_answer_is_the_input_of_a_tool_and_comes_as_text(str
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_schema_that_structured_output_refuses_goes_to_a_tool(stream: bool) -> None:
+async def test_schema_refused_as_structured_output_uses_a_tool(stream: bool) -> None:
     fake = FakeAnthropic(Reply(calls=(Call(JSON_TOOL, {"warm": True}),)))
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": OPEN_SCHEMA}}
     async with before("anthropic", fake) as backend:
@@ -204,7 +202,7 @@ async def test_a_schema_that_structured_output_refuses_goes_to_a_tool(stream: bo
     assert fake.last.body["tools"][0]["input_schema"] == OPEN_SCHEMA
 
 
-async def test_a_tool_called_on_the_way_to_a_json_answer_is_a_tool_call() -> None:
+async def test_tool_call_before_a_json_answer_is_a_tool_call() -> None:
     fake = FakeAnthropic(SIGNED_FORMAT)
     async with before("anthropic", fake) as backend:
         message = await say(backend, chat(OLDEST, stream=True, response_format=FORMAT, tools=TOOLS))
@@ -214,7 +212,7 @@ async def test_a_tool_called_on_the_way_to_a_json_answer_is_a_tool_call() -> Non
     assert [tool["name"] for tool in fake.last.body["tools"]] == ["read", "stop", JSON_TOOL]
 
 
-async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again() -> None:
+async def test_refused_parameter_is_dropped_and_not_sent_again() -> None:
     deprecated = Refusal(400, "`temperature` is deprecated for this model.")
     fake = FakeAnthropic(deprecated, Reply("Warm."))
     async with before("anthropic", fake) as backend:
@@ -233,7 +231,7 @@ async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again
         (Refusal(400, "temperature: range: 0..1"), InvalidRequestError, "invalid_value"),
     ],
 )
-async def test_an_error_means_what_its_words_say(refusal: Refusal, error: type[Exception], code: str) -> None:
+async def test_error_message_determines_its_class(refusal: Refusal, error: type[Exception], code: str) -> None:
     fake = FakeAnthropic(refusal)
     async with before("anthropic", fake) as backend:
         err = await error_of(backend.send(chat(BOTH, temperature=0.5)))
@@ -270,7 +268,7 @@ async def test_usage_counts_the_cache_as_part_of_the_prompt(stream: bool) -> Non
     assert usage["completion_tokens_details"] == {"reasoning_tokens": 2}
 
 
-async def test_embeddings_are_not_here_and_another_backend_may_have_the_model() -> None:
+async def test_embeddings_with_anthropic_are_not_found() -> None:
     fake = FakeAnthropic()
     async with before("anthropic", fake) as backend:
         err = await error_of(backend.send(Request.parse(Kind.EMBEDDINGS, {"model": "embed", "input": "x"})))
@@ -279,7 +277,7 @@ async def test_embeddings_are_not_here_and_another_backend_may_have_the_model() 
     assert not fake.received
 
 
-async def test_a_server_that_does_not_stream_is_understood_all_the_same() -> None:
+async def test_stream_from_a_server_without_streaming_is_converted() -> None:
     fake = FakeAnthropic(SIGNED_FORMAT)
     fake.stream = lambda request, frames, fault=None: fake.whole(request, MESSAGE)  # type: ignore[method-assign]
     async with before("anthropic", fake) as backend:
@@ -308,7 +306,7 @@ async def pings(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.05)
 
 
-async def test_pings_alone_are_no_answer() -> None:
+async def test_stream_of_pings_only_is_not_an_answer() -> None:
     fake = FakeAnthropic()
     fake.messages = pings  # type: ignore[method-assign]
     async with before("anthropic", fake, timeouts=QUICK) as backend:

@@ -85,7 +85,7 @@ def deltas(chunks: list[Chunk]) -> list[dict[str, Any]]:
     return [chunk.data["choices"][0]["delta"] for chunk in chunks if chunk.data["choices"]]
 
 
-def test_a_recorded_stream_becomes_these_chunks() -> None:
+def test_recorded_stream_is_translated_to_chunks() -> None:
     chunks = play([RECORDED])
 
     def function(index: int, **fields: Any) -> dict[str, Any]:
@@ -125,14 +125,14 @@ def test_a_recorded_stream_becomes_these_chunks() -> None:
 
 
 @given(st.lists(st.integers(0, len(RECORDED)), max_size=40), st.sampled_from([b"\n", b"\r\n"]))
-def test_wherever_the_network_cuts_a_stream_the_answer_is_the_same(cuts: list[int], newline: bytes) -> None:
+def test_stream_split_anywhere_gives_the_same_answer(cuts: list[int], newline: bytes) -> None:
     recorded = RECORDED.replace(b"\n", newline)
     places = [0, *sorted(min(cut, len(recorded)) for cut in cuts), len(recorded)]
     parts = [recorded[begin:end] for begin, end in itertools.pairwise(places) if begin != end]
     assert deltas(play(parts)) == deltas(play([RECORDED]))
 
 
-def test_nothing_is_begun_by_a_head_or_a_ping_and_all_is_with_the_first_block() -> None:
+def test_stream_begins_with_the_first_block_not_with_pings() -> None:
     translator = AnthropicTranslator("claude")
     translator.feed(START + event("ping"))
     assert not translator.begun
@@ -140,7 +140,7 @@ def test_nothing_is_begun_by_a_head_or_a_ping_and_all_is_with_the_first_block() 
     assert translator.begun
 
 
-def test_an_end_after_the_stop_reason_is_clean_and_one_before_it_is_not() -> None:
+def test_stream_end_after_the_stop_reason_is_complete_and_before_it_an_error() -> None:
     translator = AnthropicTranslator("claude")
     translator.feed(START + begin(0, type="text", text="Hi") + stop(0))
     assert not translator.complete
@@ -155,7 +155,7 @@ def test_an_end_after_the_stop_reason_is_clean_and_one_before_it_is_not() -> Non
         b'data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded sk-secret-123456"}}\n\n',
     ],
 )
-def test_an_error_in_mid_stream_is_raised_without_secrets(raw: bytes) -> None:
+def test_stream_error_contains_no_secrets(raw: bytes) -> None:
     translator = AnthropicTranslator("claude", secrets=("sk-secret-123456",))
     translator.feed(START)
     with pytest.raises(StreamBrokenError) as raised:
@@ -166,12 +166,12 @@ def test_an_error_in_mid_stream_is_raised_without_secrets(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"data: {oops\n\n", b"data: 7\n\n", more(7, type="text_delta", text="x")])
-def test_what_is_no_event_of_anthropics_is_told_apart(raw: bytes) -> None:
+def test_stream_that_is_not_anthropics_is_an_error(raw: bytes) -> None:
     with pytest.raises(ValueError):
         AnthropicTranslator("claude").feed(START + raw)
 
 
-def test_a_refusal_says_why() -> None:
+def test_error_response_has_the_reason() -> None:
     details = {"type": "refusal", "category": "bio", "explanation": "Not this."}
     end = event("message_delta", delta={"stop_reason": "refusal", "stop_details": details}, usage={"output_tokens": 1})
     chunks = play([START + end + event("message_stop")])
@@ -179,7 +179,7 @@ def test_a_refusal_says_why() -> None:
     assert chunks[-2].data["choices"][0]["finish_reason"] == "content_filter"
 
 
-def test_a_whole_message_and_its_stream_say_the_same() -> None:
+def test_message_and_stream_have_the_same_content() -> None:
     content: list[dict[str, Any]] = [
         {"type": "thinking", "thinking": "Hm.", "signature": "s"},
         {"type": "text", "text": "Warm."},

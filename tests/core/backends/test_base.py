@@ -4,7 +4,7 @@ from zeroconf_ai.backends.base import BackendInfo, StaticAnswer
 from zeroconf_ai.protocol.chunks import Chunk
 
 
-async def test_an_answer_that_is_there_is_read_as_body_or_stream_and_closed_twice() -> None:
+async def test_static_answer_is_read_and_closed_twice() -> None:
     chunk = Chunk(b"{}")
     answer = StaticAnswer(Chunk(b"whole"), [chunk])
     assert await answer.body() == b"whole"
@@ -13,6 +13,6 @@ async def test_an_answer_that_is_there_is_read_as_body_or_stream_and_closed_twic
     await answer.close()
 
 
-def test_nothing_is_held_against_a_backend_that_does_not_say() -> None:
+def test_backend_without_capabilities_is_not_excluded() -> None:
     info = BackendInfo("id", "name")
     assert (info.capabilities, info.announced_models, info.priority) == (None, (), 100)

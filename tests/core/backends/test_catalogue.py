@@ -32,7 +32,7 @@ async def shown(**wishes: Any) -> dict[str, ModelInfo]:
     }
 
 
-async def test_only_what_is_allowed_is_shown_and_served() -> None:
+async def test_model_list_of_the_owner_is_enforced() -> None:
     async with before("openai", cloud := FakeOpenAI()) as inner:
         backend = Catalogue(inner, BackendOverrides(100, allowed=("o4-mini", "not-there", "gpt-4.1")))
         assert [model.id for model in await backend.models()] == ["o4-mini", "gpt-4.1"]
@@ -55,7 +55,7 @@ class Listless(FakeOpenAI):
         return self.refusal(Refusal(404, "Not Found"))
 
 
-async def test_of_a_server_without_a_list_all_that_the_owner_names_is_shown() -> None:
+async def test_models_without_a_list_are_the_owners() -> None:
     async with before("openai", Listless()) as inner:
         backend = Catalogue(inner, BackendOverrides(100, allowed=("a", "b", "a"), aliases={"c": "a"}))
         assert [model.id for model in await backend.models()] == ["a", "b", "c"]
@@ -64,13 +64,13 @@ async def test_of_a_server_without_a_list_all_that_the_owner_names_is_shown() ->
             await backend.models()
 
 
-async def test_an_alias_is_shown_beside_its_model_or_instead_of_one_that_is_not_allowed() -> None:
+async def test_alias_is_listed_beside_or_instead_of_its_model() -> None:
     aliases = {"house": "plain", "gone": "not-there"}
     assert list(await shown(aliases=aliases)) == ["known", "plain", "qwen3:latest", "house"]
     assert list(await shown(aliases=aliases, allowed=("known",))) == ["known", "house"]
 
 
-async def test_an_alias_is_asked_for_by_its_models_own_name() -> None:
+async def test_alias_is_sent_as_its_model() -> None:
     async with before("openai", cloud := FakeOpenAI()) as inner:
         backend = Catalogue(inner, BackendOverrides(100, allowed=("o4-mini",), aliases={"house": "gpt-4.1"}))
         await say(backend, chat("house"))
@@ -79,14 +79,14 @@ async def test_an_alias_is_asked_for_by_its_models_own_name() -> None:
     assert [body["model"] for body in cloud.bodies(CHAT)] == ["gpt-4.1"]
 
 
-async def test_a_tag_that_is_left_out_is_latest() -> None:
+async def test_ollama_model_without_tag_is_latest() -> None:
     assert list(await shown(allowed=("qwen3",), aliases={"big": "qwen3"})) == ["qwen3:latest", "big"]
     backend = StubBackend("attic", models=MODELS)
     await Catalogue(backend, BackendOverrides(100, allowed=("qwen3",))).send(chat("qwen3:latest"))
     assert [request.model for request in backend.sent] == ["qwen3:latest"]
 
 
-async def test_the_owners_word_goes_before_the_backends() -> None:
+async def test_backend_settings_of_the_owner_precede_the_backends() -> None:
     vision = frozenset({Capability.COMPLETION, Capability.VISION})
     models = await shown(
         aliases={"house": "known"},
@@ -115,7 +115,7 @@ async def test_the_owners_word_goes_before_the_backends() -> None:
         ("alias", {}, {"max_tokens": 10}),
     ],
 )
-async def test_an_answers_length_has_the_owners_limit(model: str, asked: Any, sent: Any) -> None:
+async def test_answer_length_is_limited_by_the_owner(model: str, asked: Any, sent: Any) -> None:
     backend = StubBackend("attic")
     wishes = BackendOverrides(
         100,
@@ -128,14 +128,14 @@ async def test_an_answers_length_has_the_owners_limit(model: str, asked: Any, se
     assert {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body} == sent
 
 
-async def test_what_has_no_answer_in_words_gets_no_limit() -> None:
+async def test_token_limit_is_not_added_to_embeddings() -> None:
     backend = StubBackend("attic")
     request = Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x"})
     await Catalogue(backend, BackendOverrides(100, general=ModelOverride(max_output_tokens=50))).send(request)
     assert backend.sent == [request]
 
 
-def test_who_it_is_follows_the_owner_and_the_backend() -> None:
+def test_backend_info_combines_owner_and_backend() -> None:
     inner = StubBackend("attic")
     backend = Catalogue(inner, BackendOverrides(7, Cost.SUBSCRIPTION, general=ModelOverride(capabilities=CAN_CHAT)))
     assert (backend.info.priority, backend.info.cost, backend.info.capabilities) == (7, Cost.SUBSCRIPTION, CAN_CHAT)

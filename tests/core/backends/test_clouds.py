@@ -29,7 +29,7 @@ def claude_client(fake: FakeAnthropic) -> anthropic.AsyncAnthropic:
 
 
 @pytest.mark.parametrize("kind", [FakeOpenAI, FakeOpenRouter])
-async def test_openais_sdk_understands_the_fake_openai_and_openrouter(kind: type[FakeOpenAI]) -> None:
+async def test_openai_sdk_parses_the_fake_openai_and_openrouter(kind: type[FakeOpenAI]) -> None:
     async with kind(SPEECH) as fake, openai_client(fake) as client:
         whole = await client.chat.completions.create(model="gpt-4.1", messages=HI)
         assert whole.choices[0].message.content == "It is warm."
@@ -48,7 +48,7 @@ async def test_openais_sdk_understands_the_fake_openai_and_openrouter(kind: type
         assert [tuple(item.embedding) for item in vectors.data] == [gpt.VECTOR] * 2
 
 
-async def test_openais_sdk_lists_the_fakes_models_and_reads_its_errors() -> None:
+async def test_openai_sdk_reads_the_fakes_models_and_errors() -> None:
     async with (
         FakeOpenAI(Refusal(429, "slow down", headers={"retry-after": "7"}), Fault("error")) as fake,
         openai_client(fake) as client,
@@ -65,7 +65,7 @@ async def test_openais_sdk_lists_the_fakes_models_and_reads_its_errors() -> None
 
 
 @pytest.mark.parametrize("model", [claude.ADAPTIVE, claude.BOTH])
-async def test_anthropics_sdk_understands_the_fake(model: str) -> None:
+async def test_anthropic_sdk_parses_the_fake(model: str) -> None:
     async with FakeAnthropic(SPEECH) as fake, claude_client(fake) as client:
         whole = await client.messages.create(model=model, max_tokens=100, messages=HI)
         async with client.messages.stream(model=model, max_tokens=100, messages=HI) as stream:
@@ -80,7 +80,7 @@ async def test_anthropics_sdk_understands_the_fake(model: str) -> None:
         assert (first.input, second.input) == ({"room": "attic"}, {})
 
 
-async def test_anthropics_sdk_lists_the_fakes_models_page_by_page_and_reads_its_errors() -> None:
+async def test_anthropic_sdk_reads_the_fakes_models_and_errors() -> None:
     async with (
         FakeAnthropic(Refusal(529, "Overloaded", "overloaded_error"), Fault("error"), page=2) as fake,
         claude_client(fake) as client,
@@ -110,13 +110,13 @@ async def test_anthropics_sdk_lists_the_fakes_models_page_by_page_and_reads_its_
         ({"tools": [{"name": "x"}]}, "input_schema"),
     ],
 )
-async def test_the_fake_claude_refuses_what_the_real_one_refuses(body: dict[str, Any], why: str) -> None:
+async def test_fake_claude_refuses_like_the_real_api(body: dict[str, Any], why: str) -> None:
     async with FakeAnthropic() as fake, claude_client(fake) as client:
         with pytest.raises(anthropic.BadRequestError, match=why):
             await client.messages.create(**{"model": claude.ADAPTIVE, "max_tokens": 100, "messages": HI, **body})
 
 
-async def test_ollamas_sdk_understands_the_fake() -> None:
+async def test_ollama_sdk_parses_the_fake() -> None:
     async with FakeOllama(SPEECH) as fake, AsyncExitStack() as scope:
         client = await scope.enter_async_context(ollama.AsyncClient(host=fake.root))
         whole = await client.chat(THINKER, HI, think=True)
@@ -135,7 +135,7 @@ async def test_ollamas_sdk_understands_the_fake() -> None:
         assert refused.value.status_code == 404
 
 
-async def test_ollamas_sdk_reads_the_fakes_error_in_mid_stream() -> None:
+async def test_ollama_sdk_reads_the_fakes_stream_error() -> None:
     async with FakeOllama(Fault("error", after=1)) as fake, ollama.AsyncClient(host=fake.root) as client:
         with pytest.raises(ollama.ResponseError, match="runner process"):
             async for _ in await client.chat(THINKER, HI, stream=True):

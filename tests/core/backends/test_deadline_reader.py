@@ -28,13 +28,13 @@ def _after(deadline: float, do: Callable[[], object]) -> None:
     asyncio.get_running_loop().call_at(deadline + SHORT, do)
 
 
-async def test_silence_ends_at_the_deadline() -> None:
+async def test_deadline_ends_silence() -> None:
     reader = DeadlineReader(_stream(), _in(SHORT))
     with pytest.raises(TimeoutError):
         await reader.read()
 
 
-async def test_a_deadline_that_was_moved_is_kept_instead_of_the_first() -> None:
+async def test_deadline_moved_replaces_the_first() -> None:
     stream, first = _stream(), _in(SHORT)
     reader = DeadlineReader(stream, first)
     stream.feed_data(b"one")
@@ -45,7 +45,7 @@ async def test_a_deadline_that_was_moved_is_kept_instead_of_the_first() -> None:
     reader.close()
 
 
-async def test_a_deadline_may_be_moved_to_an_earlier_time() -> None:
+async def test_deadline_moved_earlier_applies() -> None:
     stream = _stream()
     reader = DeadlineReader(stream, _in(LONG))
     stream.feed_data(b"one")
@@ -55,7 +55,7 @@ async def test_a_deadline_may_be_moved_to_an_earlier_time() -> None:
         await reader.read()
 
 
-async def test_the_silence_after_a_timer_that_went_off_too_early_ends_too() -> None:
+async def test_deadline_after_an_early_timer_ends_silence() -> None:
     stream = _stream()
     reader = DeadlineReader(stream, _in(SHORT))
     stream.feed_data(b"one")
@@ -65,7 +65,7 @@ async def test_the_silence_after_a_timer_that_went_off_too_early_ends_too() -> N
         await reader.read()
 
 
-async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None:
+async def test_deadline_data_received_in_time_is_read_later() -> None:
     stream, deadline = _stream(), _in(SHORT)
     reader = DeadlineReader(stream, deadline)
     stream.feed_data(b"one")
@@ -80,7 +80,7 @@ async def test_what_came_in_time_is_read_whenever_there_is_time_for_it() -> None
     reader.close()
 
 
-async def test_stream_that_never_lets_itself_be_waited_for_ends_at_the_deadline() -> None:
+async def test_deadline_ends_a_stream_without_waiting() -> None:
     stream, deadline = _stream(), _in(SHORT)
     reader = DeadlineReader(stream, deadline)
     passed = asyncio.Event()
@@ -94,7 +94,7 @@ async def test_stream_that_never_lets_itself_be_waited_for_ends_at_the_deadline(
     reader.close()
 
 
-async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_for() -> None:
+async def test_deadline_moved_applies_to_a_stream_without_waiting() -> None:
     stream = _stream()
     reader = DeadlineReader(stream, _in(-SHORT))
     for _ in range(3):
@@ -104,7 +104,7 @@ async def test_deadline_that_was_moved_counts_for_a_stream_that_is_never_waited_
     reader.close()
 
 
-async def test_much_that_is_there_at_once_is_read_in_parts() -> None:
+async def test_deadline_reader_large_data_is_read_in_parts() -> None:
     stream = _stream(2**20)
     reader = DeadlineReader(stream, _in(LONG))
     stream.feed_data(b"x" * 1_000_000)
@@ -116,7 +116,7 @@ async def test_much_that_is_there_at_once_is_read_in_parts() -> None:
     reader.close()
 
 
-async def test_a_closed_reader_leaves_no_timer() -> None:
+async def test_deadline_reader_closed_leaves_no_timer() -> None:
     stream, deadline = _stream(), _in(SHORT)
     reader = DeadlineReader(stream, deadline)
     stream.feed_data(b"one")

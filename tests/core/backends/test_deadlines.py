@@ -59,7 +59,7 @@ FLOODS: list[tuple[Make, bytes, bytes]] = [
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["plain", "chunked"])
 @pytest.mark.parametrize(("make", "first", "then"), FLOODS, ids=range(len(FLOODS)))
-async def test_stream_that_floods_without_a_token_ends_at_its_deadline(
+async def test_deadline_ends_a_flood_without_tokens(
     make: Make, first: bytes, then: bytes, chunked: bool, session: aiohttp.ClientSession
 ) -> None:
     head, blank, body = first.partition(b"\r\n\r\n")
@@ -88,7 +88,7 @@ def packed(data: bytes) -> tuple[bytes, bytes]:
     ],
     ids=["comments", "chunks", "pings", "lines"],
 )
-async def test_packed_stream_that_is_never_waited_for_ends_at_its_deadline(
+async def test_deadline_ends_a_compressed_stream_without_waiting(
     make: Make, first: bytes, then: bytes, session: aiohttp.ClientSession
 ) -> None:
     """A few bytes unpack to so many that the reader always finds some: a timer alone never sees it wait."""
@@ -112,7 +112,7 @@ async def test_packed_stream_that_is_never_waited_for_ends_at_its_deadline(
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", JSON], ids=["status", "headers", "body"])
-async def test_answer_that_drips_ends_at_its_deadline(
+async def test_answer_slow_drip_ends_at_its_deadline(
     make: Make, stream: bool, first: bytes, session: aiohttp.ClientSession
 ) -> None:
     """A byte at a time, at each place of an answer: a limit on silence alone would never end it."""
@@ -154,7 +154,7 @@ async def test_interim_responses_without_end_are_ended_at_the_deadline(make: Mak
                 await heard(make(session, url, QUICK), chat(stream=True))
 
 
-async def test_caller_that_takes_longer_than_the_deadline_loses_nothing(session: aiohttp.ClientSession) -> None:
+async def test_deadline_of_a_slow_caller_loses_no_data(session: aiohttp.ClientSession) -> None:
     words = [f"{number} " for number in range(50)]
     async with Upstream() as upstream:
         upstream.on(PATHS[zeroconfai], streams(*(delta(word) for word in words), STOP))

@@ -61,7 +61,7 @@ async def listen(answer: Answer, said: list[str]) -> None:
 
 @every_dialect
 @streamed_or_not
-async def test_the_same_speech_is_the_same_answer_in_every_dialect(name: str, stream: bool) -> None:
+async def test_answer_is_the_same_in_all_dialects(name: str, stream: bool) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(SPEECH)) as backend:
         message = await say(backend, chat(dialect.model, stream=stream, tools=TOOLS))
@@ -108,7 +108,7 @@ def _leaves(value: object) -> list[object]:
 
 @every_dialect
 @streamed_or_not
-async def test_plain_speech_ends_with_stop(name: str, stream: bool) -> None:
+async def test_demo_answer_ends_with_stop(name: str, stream: bool) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Reply("Hello."))) as backend:
         message = await say(backend, chat(dialect.model, stream=stream))
@@ -116,7 +116,7 @@ async def test_plain_speech_ends_with_stop(name: str, stream: bool) -> None:
 
 
 @every_dialect
-async def test_a_stream_begins_with_the_role_keeps_one_id_and_ends_with_its_usage(name: str) -> None:
+async def test_demo_stream_has_role_one_id_and_usage(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Reply("Hello there."))) as backend:
         _, chunks = await read(await backend.send(chat(dialect.model, stream=True)))
@@ -128,7 +128,7 @@ async def test_a_stream_begins_with_the_role_keeps_one_id_and_ends_with_its_usag
 
 
 @every_dialect
-async def test_a_caller_that_did_not_ask_for_usage_gets_no_usage_chunk(name: str) -> None:
+async def test_usage_chunk_is_omitted_if_not_requested(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Reply("Hello there."))) as backend:
         _, chunks = await read(await backend.send(chat(dialect.model, stream=True, stream_options={})))
@@ -145,7 +145,7 @@ async def test_a_caller_that_did_not_ask_for_usage_gets_no_usage_chunk(name: str
         ("stall", UpstreamTimeoutError),
     ],
 )
-async def test_a_stream_that_goes_wrong_is_an_error_and_never_a_clean_end(name: str, kind: str, error: type[ApiError]) -> None:
+async def test_stream_failure_is_an_error_not_an_end(name: str, kind: str, error: type[ApiError]) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault(kind)), timeouts=QUICK) as backend:
         answer = await backend.send(chat(dialect.model, stream=True))
@@ -153,7 +153,7 @@ async def test_a_stream_that_goes_wrong_is_an_error_and_never_a_clean_end(name: 
 
 
 @every_dialect
-async def test_a_slow_stream_may_take_longer_than_its_first_token_may(name: str) -> None:
+async def test_timeout_of_the_first_token_does_not_limit_the_stream(name: str) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake(Reply("It is a quarter past nine, and all is well in the house and the garden."))
     fake.pause = 0.04
@@ -165,7 +165,7 @@ async def test_a_slow_stream_may_take_longer_than_its_first_token_may(name: str)
 
 
 @pytest.mark.parametrize("name", ["anthropic", "ollama", "template"])
-async def test_a_stream_of_something_else_is_an_error(name: str) -> None:
+async def test_stream_of_another_content_type_is_an_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault("garbage")), timeouts=QUICK) as backend:
         err = await error_of(read(await backend.send(chat(dialect.model, stream=True))))
@@ -174,7 +174,7 @@ async def test_a_stream_of_something_else_is_an_error(name: str) -> None:
 
 
 @every_dialect
-async def test_what_was_said_before_the_break_is_there(name: str) -> None:
+async def test_stream_text_before_an_interruption_is_kept(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault("cut", after=5)), timeouts=QUICK) as backend:
         answer = await backend.send(chat(dialect.model, stream=True))
@@ -201,9 +201,7 @@ async def test_what_was_said_before_the_break_is_there(name: str) -> None:
         (Refusal(504, "too slow", "timeout_error"), UpstreamTimeoutError),
     ],
 )
-async def test_a_refusal_is_the_error_that_the_router_knows(
-    name: str, stream: bool, refusal: Refusal, error: type[ApiError]
-) -> None:
+async def test_error_response_has_the_routers_class(name: str, stream: bool, refusal: Refusal, error: type[ApiError]) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(refusal)) as backend:
         err = await error_of(backend.send(chat(dialect.model, stream=stream)))
@@ -214,7 +212,7 @@ async def test_a_refusal_is_the_error_that_the_router_knows(
 
 
 @pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic", "template"])
-async def test_a_wrong_key_is_an_authentication_error_for_health_and_chat(name: str) -> None:
+async def test_key_wrong_is_an_authentication_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(), key="a canary of no known shape") as backend:
         for asked in (backend.health(), backend.send(chat(dialect.model)), backend.send(chat(dialect.model, stream=True))):
@@ -225,7 +223,7 @@ async def test_a_wrong_key_is_an_authentication_error_for_health_and_chat(name: 
 
 
 @every_dialect
-async def test_health_costs_nothing_and_an_unreachable_server_is_said_to_be_so(name: str) -> None:
+async def test_health_is_free_and_reports_an_unreachable_server(name: str) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake()
     async with before(name, fake) as backend:
@@ -237,7 +235,7 @@ async def test_health_costs_nothing_and_an_unreachable_server_is_said_to_be_so(n
 
 
 @every_dialect
-async def test_models_have_what_the_router_needs(name: str) -> None:
+async def test_anthropic_models_have_limits_and_capabilities(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake()) as backend:
         models = {model.id: model for model in await backend.models()}
@@ -247,7 +245,7 @@ async def test_models_have_what_the_router_needs(name: str) -> None:
 
 @every_dialect
 @pytest.mark.parametrize("after", [0, 3])
-async def test_a_caller_that_goes_away_closes_the_stream_upstream_within_a_second(name: str, after: int) -> None:
+async def test_client_disconnect_closes_the_upstream_stream_within_a_second(name: str, after: int) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake(Fault("stall", after))
     async with before(name, fake) as backend:
@@ -261,7 +259,7 @@ async def test_a_caller_that_goes_away_closes_the_stream_upstream_within_a_secon
 
 
 @every_dialect
-async def test_a_caller_that_goes_away_closes_an_answer_that_is_not_streamed_within_a_second(name: str) -> None:
+async def test_client_disconnect_closes_an_answer_within_a_second(name: str) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake(Fault("stall"))
     async with before(name, fake) as backend:
@@ -273,7 +271,7 @@ async def test_a_caller_that_goes_away_closes_an_answer_that_is_not_streamed_wit
 
 
 @every_dialect
-async def test_an_answer_in_one_piece_that_stalls_or_is_cut_is_an_error(name: str) -> None:
+async def test_answer_stalled_or_truncated_is_an_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault("stall"), Fault("cut")), timeouts=QUICK) as backend:
         assert isinstance(await error_of(backend.send(chat(dialect.model))), UpstreamTimeoutError)
@@ -283,7 +281,7 @@ async def test_an_answer_in_one_piece_that_stalls_or_is_cut_is_an_error(name: st
 
 
 @every_dialect
-async def test_the_key_is_in_no_repr_and_no_log(name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_key_is_not_in_reprs_and_logs(name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     dialect = DIALECTS[name]
     fake = dialect.fake(Refusal(400, f"bad key {KEY}"), key=KEY)
@@ -294,7 +292,7 @@ async def test_the_key_is_in_no_repr_and_no_log(name: str, caplog: pytest.LogCap
 
 
 @every_dialect
-async def test_headers_of_the_answer_are_there(name: str) -> None:
+async def test_answer_headers_are_available(name: str) -> None:
     dialect = DIALECTS[name]
     fake = dialect.fake()
     async with before(name, fake) as backend:
@@ -304,9 +302,7 @@ async def test_headers_of_the_answer_are_there(name: str) -> None:
 
 
 @every_dialect
-async def test_a_whole_answer_is_parsed_once_whatever_the_dialects_of_backend_and_client(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_answer_is_parsed_once_for_all_dialects(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parse = Mock(wraps=json.loads)
     request = chat(DIALECTS[name].model)
     writers = (OpenAIWriter(request), MessagesWriter("claude", "req_1", reasoning=False, stop_sequences=[]))
@@ -325,14 +321,14 @@ async def test_a_whole_answer_is_parsed_once_whatever_the_dialects_of_backend_an
 
 
 @every_dialect
-async def test_a_backend_says_who_it_is(name: str) -> None:
+async def test_backend_health_has_the_identity(name: str) -> None:
     async with before(name, DIALECTS[name].fake()) as backend:
         assert isinstance(backend, Backend)
         assert backend.info.id == name
 
 
 @streamed_or_not
-async def test_the_router_goes_on_to_the_next_dialect_and_never_notices(stream: bool) -> None:
+async def test_failover_between_dialects_is_transparent(stream: bool) -> None:
     down = FakeAnthropic(Refusal(529, "Overloaded", "overloaded_error", headers={"retry-after": "9"}))
     async with before("anthropic", down, info={"priority": 1}) as claude, before("ollama", FakeOllama(SPEECH)) as attic:
         engine = Engine()

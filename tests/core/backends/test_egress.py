@@ -153,7 +153,7 @@ async def test_egress_request_next_address_where_one_is_dead(monkeypatch: pytest
         assert await upstream.get_json("/health") == {"status": "ok"}
 
 
-async def test_advertised_upstream_that_resolves_into_the_home_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_advertised_upstream_with_a_private_address_is_not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening() as (port, brought), aiohttp.ClientSession() as session:
         resolves_to(monkeypatch, "127.0.0.1")
         record = beacon(port, ephemeral_key="sk-ephemeral")

@@ -20,7 +20,7 @@ HEADERS = {"X-Access": HELD, "X-Basic": f"Basic {HELD}-too"}
 @pytest.mark.parametrize(
     ("name", "value"), [("X-Team", "house"), ("anthropic-beta", "a,b"), ("Authorization", "Basic abc ="), ("x", "1")]
 )
-def test_a_header_that_may_be_sent(name: str, value: str) -> None:
+def test_header_allowed_is_accepted(name: str, value: str) -> None:
     assert refused_header(name, value) is None
 
 
@@ -31,7 +31,7 @@ def test_a_header_that_may_be_sent(name: str, value: str) -> None:
         *("Trailer", "Proxy-Authorization", "Expect", "", "X Team", "X-T\u00e4m", "X:", "X\r\nY", "x" * 65),
     ],
 )
-def test_a_header_that_may_not(name: str) -> None:
+def test_header_forbidden_is_refused(name: str) -> None:
     assert refused_header(name, "value")
 
 
@@ -42,13 +42,13 @@ def test_a_header_that_may_not(name: str) -> None:
         *(f"{HELD}\u00e9", HELD * LONGEST_VALUE),
     ],
 )
-def test_a_value_that_may_not_and_is_not_repeated(value: str) -> None:
+def test_header_value_forbidden_is_refused_and_not_repeated(value: str) -> None:
     why = refused_header("X-Team", value)
     assert why
     assert HELD not in why
 
 
-async def test_the_owners_win_in_any_capitals(upstream: Upstream, client: Make) -> None:
+async def test_headers_of_the_owner_win_in_any_case(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, streams(delta("Hello"), STOP))
     assert (await said(client(headers={"authorization": "Basic own", "X-Access": HELD}))).content == "Hello"
     (received,) = upstream.received
@@ -57,7 +57,7 @@ async def test_the_owners_win_in_any_capitals(upstream: Upstream, client: Make) 
     assert received.headers["Content-Type"] == "application/json"
 
 
-async def test_they_stay_at_home_with_the_key(upstream: Upstream, client: Make) -> None:
+async def test_headers_of_the_owner_are_sent_only_to_the_keys_host(upstream: Upstream, client: Make) -> None:
     upstream.on("/health", answers({}))
     await client(headers=HEADERS).get("/health", secret=False)
     await client(headers=HEADERS).get("/health")
@@ -68,7 +68,7 @@ async def test_they_stay_at_home_with_the_key(upstream: Upstream, client: Make) 
 
 
 @pytest.mark.parametrize("told", [HELD, f"Basic {HELD}-too", f"{HELD}-too", KEY])
-async def test_no_error_repeats_what_they_hold(upstream: Upstream, client: Make, told: str) -> None:
+async def test_headers_are_not_repeated_in_errors(upstream: Upstream, client: Make, told: str) -> None:
     made = client(headers=HEADERS)
     upstream.on(CHAT, answers({"detail": f"wrong: {told}!"}, 401))
     refused = await error_of(AuthenticationError, ask(made))
@@ -80,7 +80,7 @@ async def test_no_error_repeats_what_they_hold(upstream: Upstream, client: Make,
     assert "canary" not in repr((made, made.endpoint))
 
 
-def test_words_and_numbers_are_no_secrets() -> None:
+def test_headers_short_values_are_not_redacted() -> None:
     assert secrets_in(Endpoint("http://192.0.2.1", "k", headers={"X-A": "1", "X-B": "true", "X-C": "Bearer abcdefgh"})) == (
         "Bearer abcdefgh",
         "abcdefgh",
@@ -88,7 +88,7 @@ def test_words_and_numbers_are_no_secrets() -> None:
     )
 
 
-async def test_a_claude_behind_a_bearer_gets_no_other_key() -> None:
+async def test_auth_bearer_for_a_claude_sends_no_other_key() -> None:
     class Proxied(FakeAnthropic):
         """It stands behind a proxy that wants a bearer."""
 

@@ -47,13 +47,13 @@ from zeroconf_ai.protocol.errors import (
         answers(COMPLETION, kind="application/json; charset=utf-8"),
     ],
 )
-async def test_every_way_to_stream_a_hello_is_understood(upstream: Upstream, client: Make, behaviour: Any) -> None:
+async def test_streams_of_each_format_are_parsed(upstream: Upstream, client: Make, behaviour: Any) -> None:
     upstream.on(CHAT, behaviour)
     message = await said(client())
     assert (message.content, message.finish_reason) == ("Hello", "stop")
 
 
-async def test_a_whole_answer_is_given_as_it_came(upstream: Upstream, client: Make) -> None:
+async def test_answer_without_stream_is_unchanged(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, answers(COMPLETION))
     answer = await ask(client(), stream=False)
     assert orjson.loads(await answer.body()) == COMPLETION
@@ -61,7 +61,7 @@ async def test_a_whole_answer_is_given_as_it_came(upstream: Upstream, client: Ma
     await answer.close()
 
 
-async def test_the_bytes_of_each_chunk_are_passed_through(upstream: Upstream, client: Make) -> None:
+async def test_chunks_keep_their_bytes(upstream: Upstream, client: Make) -> None:
     odd = b'{ "choices" : [{"delta":{"content":"x"} , "finish_reason":"stop"}], "extra":1 }'
     upstream.on(CHAT, streams(b"data: " + odd + b"\n\n"))
     answer = await ask(client())
@@ -97,7 +97,7 @@ async def test_the_bytes_of_each_chunk_are_passed_through(upstream: Upstream, cl
         (answers(b"", 404), NotFoundError, "404"),
     ],
 )
-async def test_every_way_to_fail_has_its_error(
+async def test_failures_of_each_kind_have_their_error(
     upstream: Upstream, client: Make, behaviour: Any, error: type[ApiError], words: str
 ) -> None:
     upstream.on(CHAT, behaviour)
@@ -105,7 +105,7 @@ async def test_every_way_to_fail_has_its_error(
     assert re.search(words, raised.log_text), raised.log_text
 
 
-async def test_what_was_said_before_an_error_is_not_lost(upstream: Upstream, client: Make) -> None:
+async def test_stream_text_before_an_error_is_kept(upstream: Upstream, client: Make) -> None:
     events = (delta("Hel"), delta("lo"), {"error": "gone"})
     upstream.on(CHAT, streams(b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events)))  # in one read
     answer = await ask(client())
@@ -130,7 +130,9 @@ async def test_what_was_said_before_an_error_is_not_lost(upstream: Upstream, cli
         (answers({"error": {"message": "no"}}, 500), UpstreamError),
     ],
 )
-async def test_a_whole_answer_fails_as_clearly(upstream: Upstream, client: Make, behaviour: Any, error: type[ApiError]) -> None:
+async def test_answer_without_stream_fails_with_the_same_errors(
+    upstream: Upstream, client: Make, behaviour: Any, error: type[ApiError]
+) -> None:
     async def whole() -> None:
         answer = await ask(client(), stream=False)
         try:
@@ -142,7 +144,7 @@ async def test_a_whole_answer_fails_as_clearly(upstream: Upstream, client: Make,
     await error_of(error, whole())
 
 
-async def test_a_body_that_never_ends_is_given_up_in_time(upstream: Upstream, client: Make) -> None:
+async def test_answer_body_endless_times_out(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, streams(b'{"choices"', then="stall", kind="application/json"))
     answer = await ask(client(), stream=False)
     raised = await error_of(UpstreamTimeoutError, answer.body())
@@ -150,7 +152,7 @@ async def test_a_body_that_never_ends_is_given_up_in_time(upstream: Upstream, cl
     await answer.close()
 
 
-async def test_a_body_that_breaks_off_is_a_broken_answer(upstream: Upstream, client: Make) -> None:
+async def test_answer_body_interrupted_is_an_error(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, streams(b'{"choices"', then="cut", kind="application/json"))
     answer = await ask(client(), stream=False)
     await error_of(StreamBrokenError, answer.body())
@@ -164,20 +166,20 @@ async def test_bodies_have_a_ceiling(upstream: Upstream, client: Make, monkeypat
     assert "10000 bytes" in raised.log_text
 
 
-async def test_an_endless_error_is_cut(upstream: Upstream, client: Make) -> None:
+async def test_error_body_endless_is_truncated(upstream: Upstream, client: Make) -> None:
     upstream.on("/models", answers(b"x" * 10_000_000, 500))
     raised = await error_of(UpstreamError, client().get_json("/models"))
     assert len(raised.log_text) <= 600
 
 
-async def test_an_event_without_end_is_refused(upstream: Upstream, client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stream_endless_event_is_refused(upstream: Upstream, client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.protocol.sse.SSEDecoder.__init__.__kwdefaults__", {"max_event_bytes": 10_000})
     upstream.on(CHAT, streams(delta("Hi"), b"data: " + b"x" * 20_000, then="stall"))
     raised = await error_of(StreamBrokenError, said(client()))
     assert "10000 bytes" in raised.log_text
 
 
-async def test_a_redirect_is_not_followed_and_the_key_does_not_travel(upstream: Upstream, client: Make) -> None:
+async def test_redirect_is_not_followed_and_gets_no_key(upstream: Upstream, client: Make) -> None:
     async with Upstream() as elsewhere:
         elsewhere.on(CHAT, answers(COMPLETION)).on("/models", answers([]))
         for status in (301, 302, 303, 307, 308):
@@ -189,7 +191,7 @@ async def test_a_redirect_is_not_followed_and_the_key_does_not_travel(upstream: 
     assert elsewhere.received == []
 
 
-async def test_the_key_goes_to_its_own_host_and_only_where_it_is_needed(upstream: Upstream, client: Make) -> None:
+async def test_key_is_sent_to_its_host_only_if_needed(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, answers(COMPLETION)).on("/health", answers({}))
     with_key, without = client(), client(key=None)
     await said(with_key)
@@ -199,11 +201,11 @@ async def test_the_key_goes_to_its_own_host_and_only_where_it_is_needed(upstream
     assert [request.headers.get("Authorization") for request in upstream.received] == [f"Bearer {KEY}"] * 2 + [None] * 2
 
 
-async def test_a_repr_holds_no_key(client: Make) -> None:
+async def test_repr_contains_no_key(client: Make) -> None:
     assert KEY not in repr(client())
 
 
-async def test_nobody_listening_is_told_at_once(client: Make) -> None:
+async def test_connection_refused_is_reported_immediately(client: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     started = time.perf_counter()
@@ -212,7 +214,7 @@ async def test_nobody_listening_is_told_at_once(client: Make) -> None:
     assert raised.message.startswith("Attic could not be reached: the connection was refused")
 
 
-async def test_a_host_that_takes_no_connection_is_given_up_after_the_connect_time(client: Make) -> None:
+async def test_connect_timeout_ends_an_unresponsive_host(client: Make) -> None:
     with socket.socket() as deaf, socket.socket() as one, socket.socket() as two:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
@@ -228,7 +230,7 @@ async def test_a_host_that_takes_no_connection_is_given_up_after_the_connect_tim
 @pytest.mark.parametrize(
     "garbage", [b"", b"\x00\x01\x02", b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
 )
-async def test_something_that_speaks_no_http_is_unreachable(client: Make, garbage: bytes) -> None:
+async def test_server_without_http_is_unreachable(client: Make, garbage: bytes) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(garbage)
@@ -243,26 +245,26 @@ async def test_something_that_speaks_no_http_is_unreachable(client: Make, garbag
 
 
 @pytest.mark.parametrize("key", ["line\nbreak", "null\x00"])
-async def test_a_key_that_is_no_header_is_an_error_and_not_a_crash(client: Make, key: str) -> None:
+async def test_key_invalid_as_header_is_an_error(client: Make, key: str) -> None:
     with pytest.raises(UpstreamConnectionError) as raised:
         await client(key=key).get_json("/health")
     assert key not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "nonsense", "http://127.0.0.1:99999/v1"])
-async def test_an_address_that_is_none_is_an_error_and_not_a_crash(client: Make, url: str) -> None:
+async def test_address_invalid_is_an_error(client: Make, url: str) -> None:
     with pytest.raises(UpstreamConnectionError):
         await client(url).get_json("/health")
 
 
-async def test_a_probe_is_bounded_in_all_that_it_waits_for(upstream: Upstream, client: Make) -> None:
+async def test_probe_is_bounded_in_each_phase(upstream: Upstream, client: Make) -> None:
     upstream.on("/health", stalls, streams(b"{", then="stall", kind="application/json"))
     for _ in range(2):
         raised = await error_of(UpstreamTimeoutError, client().get_json("/health"))
         assert raised.message == "Attic did not answer within 0.3 s"
 
 
-async def test_a_slow_first_token_is_waited_for_longer_than_the_next(upstream: Upstream, client: Make) -> None:
+async def test_timeout_of_the_first_token_is_longer_than_between_tokens(upstream: Upstream, client: Make) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.25)
         return await streams(delta("Hello"), STOP)(request)

@@ -23,7 +23,7 @@ async def arrived(upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_cancelling_before_the_first_byte_closes_the_upstream(upstream: Upstream, client: Make, stream: bool) -> None:
+async def test_cancelled_before_the_first_byte_closes_the_upstream(upstream: Upstream, client: Make, stream: bool) -> None:
     upstream.on(CHAT, stalls)
     asking = asyncio.create_task(ask(client(timeouts=Timeouts()), stream=stream))
     await arrived(upstream)
@@ -33,7 +33,7 @@ async def test_cancelling_before_the_first_byte_closes_the_upstream(upstream: Up
         await asking
 
 
-async def test_cancelling_in_the_middle_of_a_stream_closes_the_upstream(upstream: Upstream, client: Make) -> None:
+async def test_cancelled_during_a_stream_closes_the_upstream(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, streams(delta("Hi"), then="stall"))
     reading = asyncio.create_task(said(client(timeouts=Timeouts())))
     await arrived(upstream)
@@ -44,14 +44,14 @@ async def test_cancelling_in_the_middle_of_a_stream_closes_the_upstream(upstream
         await reading
 
 
-async def test_closing_an_answer_that_was_not_read_closes_the_upstream(upstream: Upstream, client: Make) -> None:
+async def test_answer_closed_unread_closes_the_upstream(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, streams(delta("Hi"), then="stall"))
     answer = await ask(client(timeouts=Timeouts()))
     await answer.close()
     await gone(upstream)
 
 
-async def test_cancelling_while_a_whole_answer_comes_closes_the_upstream(upstream: Upstream, client: Make) -> None:
+async def test_cancelled_during_an_answer_closes_the_upstream(upstream: Upstream, client: Make) -> None:
     async def whole() -> None:
         answer = await ask(client(timeouts=Timeouts()), stream=False)
         try:
@@ -69,7 +69,7 @@ async def test_cancelling_while_a_whole_answer_comes_closes_the_upstream(upstrea
         await reading
 
 
-async def test_a_timeout_closes_the_upstream(upstream: Upstream, client: Make) -> None:
+async def test_timeout_closes_the_upstream(upstream: Upstream, client: Make) -> None:
     upstream.on(CHAT, stalls)
     await error_of(UpstreamTimeoutError, said(client()))
     await gone(upstream)

@@ -60,14 +60,14 @@ async def tls(tmp_path: Path) -> AsyncIterator[tuple[Tls, Upstream]]:
         yield tls, upstream
 
 
-async def test_a_pinned_certificate_is_trusted(tls: tuple[Tls, Upstream], client: Make) -> None:
+async def test_certificate_pinned_is_trusted(tls: tuple[Tls, Upstream], client: Make) -> None:
     certificate, upstream = tls
     fp = base64.urlsafe_b64encode(certificate.digest).rstrip(b"=")  # as in TXT
     pin = aiohttp.Fingerprint(base64.urlsafe_b64decode(fp + b"="))
     assert await client(upstream.base_url, ssl=pin).get_json("/health") == {"status": "ok"}
 
 
-async def test_another_certificate_gets_neither_key_nor_request(tls: tuple[Tls, Upstream], client: Make) -> None:
+async def test_certificate_changed_gets_neither_key_nor_request(tls: tuple[Tls, Upstream], client: Make) -> None:
     _, upstream = tls
     pin = aiohttp.Fingerprint(hashlib.sha256(b"another").digest())
     raised = await error_of(CertificateError, client(upstream.base_url, ssl=pin).get_json("/health"))
@@ -75,14 +75,14 @@ async def test_another_certificate_gets_neither_key_nor_request(tls: tuple[Tls, 
     assert upstream.received == []
 
 
-async def test_a_certificate_that_nobody_vouches_for_gets_nothing(tls: tuple[Tls, Upstream], client: Make) -> None:
+async def test_certificate_untrusted_gets_nothing(tls: tuple[Tls, Upstream], client: Make) -> None:
     _, upstream = tls
     raised = await error_of(CertificateError, client(upstream.base_url).get_json("/health"))
     assert "cannot be verified" in raised.message
     assert upstream.received == []
 
 
-async def test_discovery_asks_a_provider_with_the_certificate_that_it_advertises(tls: tuple[Tls, Upstream]) -> None:
+async def test_discovery_probe_requires_the_advertised_certificate(tls: tuple[Tls, Upstream]) -> None:
     certificate, upstream = tls
     pinned = base64.urlsafe_b64encode(certificate.digest).decode().rstrip("=")
     record = ServiceRecord(

@@ -50,7 +50,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield made
 
 
-async def test_locate_dead_first_address_the_next_one_is_found(session: aiohttp.ClientSession) -> None:
+async def test_locate_offline_first_address_uses_the_next(session: aiohttp.ClientSession) -> None:
     async with running(FakeProvider(host=SECOND)) as provider:
         found = await locate(session, record(provider, FIRST, SECOND))
         assert found.base_url == provider.base_url
@@ -58,13 +58,13 @@ async def test_locate_dead_first_address_the_next_one_is_found(session: aiohttp.
         assert found.health.id == provider.id
 
 
-async def test_locate_silent_first_address_does_not_hold_up_the_next_one(session: aiohttp.ClientSession) -> None:
+async def test_locate_first_address_without_answer_does_not_delay_the_next(session: aiohttp.ClientSession) -> None:
     async with running(FakeProvider(host=SECOND)) as provider, silent(FIRST, provider.port):
         async with asyncio.timeout(4):  # the first one alone would be waited for 5 s
             assert (await locate(session, record(provider, FIRST, SECOND))).base_url == provider.base_url
 
 
-async def test_locate_another_provider_at_the_first_address_is_passed_over(session: aiohttp.ClientSession) -> None:
+async def test_locate_another_provider_at_the_first_address_is_skipped(session: aiohttp.ClientSession) -> None:
     async with (
         running(FakeProvider(host=SECOND)) as provider,
         running(FakeProvider(host=FIRST, port=provider.port, id="another")),
@@ -72,7 +72,7 @@ async def test_locate_another_provider_at_the_first_address_is_passed_over(sessi
         assert (await locate(session, record(provider, FIRST, SECOND))).base_url == provider.base_url
 
 
-async def test_locate_address_that_asks_for_a_key_comes_after_one_that_names_the_id(session: aiohttp.ClientSession) -> None:
+async def test_locate_address_requiring_a_key_comes_after_one_with_the_id(session: aiohttp.ClientSession) -> None:
     async with (
         running(FakeProvider(host=SECOND)) as provider,
         running(FakeProvider(host=FIRST, port=provider.port, key="k", open_health=False)) as locked,
@@ -82,12 +82,12 @@ async def test_locate_address_that_asks_for_a_key_comes_after_one_that_names_the
         assert (only.base_url, only.health) == (locked.base_url, None), "a 401 is an answer"
 
 
-async def test_locate_first_address_is_preferred_where_all_answer(session: aiohttp.ClientSession) -> None:
+async def test_locate_first_address_is_preferred_if_all_answer(session: aiohttp.ClientSession) -> None:
     async with running(FakeProvider(host=FIRST)) as first, running(FakeProvider(host=SECOND, port=first.port)):
         assert (await locate(session, record(first, FIRST, SECOND))).base_url == first.base_url
 
 
-async def test_locate_no_address_answers_the_most_telling_error_is_raised(session: aiohttp.ClientSession) -> None:
+async def test_locate_without_answer_raises_the_most_specific_error(session: aiohttp.ClientSession) -> None:
     async with running(FakeProvider(host=SECOND, id="another")) as other:
         with pytest.raises(IdentityChangedError):
             await locate(session, record(FakeProvider(port=other.port), FIRST, SECOND))
@@ -97,7 +97,7 @@ async def test_locate_no_address_answers_the_most_telling_error_is_raised(sessio
         await locate(session, record(other, FIRST, tls=True, fingerprint="short"))
 
 
-async def test_locate_leaves_no_attempt_behind(session: aiohttp.ClientSession) -> None:
+async def test_locate_ends_all_attempts(session: aiohttp.ClientSession) -> None:
     before = asyncio.all_tasks()
     async with running(FakeProvider(host=SECOND)) as provider, silent(FIRST, provider.port):
         await locate(session, record(provider, FIRST, SECOND))

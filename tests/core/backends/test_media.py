@@ -64,7 +64,7 @@ def test_public_addresses_are_reached(address: str) -> None:
     assert ImageGate().allows(ip_address(address))
 
 
-def test_what_the_owner_opens_is_open_and_nothing_else() -> None:
+def test_egress_allowed_hosts_are_reached_and_no_others() -> None:
     gate = ImageGate([ip_network("192.168.7.0/24")])
     assert gate.allows(ip_address("192.168.7.9"))
     assert gate.allows(ip_address("::ffff:192.168.7.9"))
@@ -80,7 +80,7 @@ def test_what_the_owner_opens_is_open_and_nothing_else() -> None:
         "http://127．0．0．1:{port}/a.png", "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ:{port}/a.png", "http://[::127.0.0.1]:{port}/a.png",
     ],
 )  # fmt: skip
-async def test_no_way_to_write_this_machine_leads_to_it(url: str) -> None:
+async def test_egress_loopback_in_each_notation_is_refused(url: str) -> None:
     asked = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -97,13 +97,13 @@ async def test_no_way_to_write_this_machine_leads_to_it(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://example.org/a.png", "http://user:pw@example.org/a.png", "http://", "x", "http://[::1"]
 )
-async def test_an_address_of_another_kind_is_refused(url: str) -> None:
+async def test_image_url_of_another_scheme_is_refused(url: str) -> None:
     err = await error_of(ImageGate().fetch_all([(url, WHERE)]))
     assert isinstance(err, InvalidRequestError)
     assert err.param == WHERE
 
 
-async def test_one_private_address_among_public_ones_condemns_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_egress_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def resolve(*_: Any, **__: Any) -> Any:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("93.184.216.34", "192.168.1.1")]
 
@@ -112,7 +112,7 @@ async def test_one_private_address_among_public_ones_condemns_a_name(monkeypatch
     assert "public addresses" in err.message
 
 
-async def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_egress_name_is_resolved_once_and_the_checked_address_used(monkeypatch: pytest.MonkeyPatch) -> None:
     resolved = []
 
     async def resolve(host: str, port: int, **_: Any) -> Any:
@@ -168,12 +168,12 @@ async def test_image_that_is_not_fetched_one_text_for_every_reason(monkeypatch: 
     assert "127.0.0.1" not in text
 
 
-async def test_so_many_images_are_too_many() -> None:
+async def test_images_beyond_the_maximum_are_refused() -> None:
     err = await error_of(ImageGate().fetch_all([(f"https://example.org/{number}", WHERE) for number in range(21)]))
     assert err.param == "messages"
 
 
-async def test_no_image_asks_nobody() -> None:
+async def test_images_missing_cause_no_request() -> None:
     assert await ImageGate().fetch_all([]) == {}
 
 
@@ -181,23 +181,23 @@ async def test_no_image_asks_nobody() -> None:
     ("raw", "kind"),
     [(b"\xff\xd8\xff\xe0", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF89a", "gif"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp")],
 )
-def test_an_image_is_what_its_first_bytes_say(raw: bytes, kind: str) -> None:
+def test_image_type_is_detected_by_its_first_bytes(raw: bytes, kind: str) -> None:
     url = "data:application/octet-stream;base64," + b64encode(raw).decode()
     assert image_from_data_url(url, WHERE) == Image(f"image/{kind}", b64encode(raw).decode())
 
 
-def test_the_repr_of_an_image_is_not_the_image() -> None:
+def test_image_repr_is_short() -> None:
     assert repr(Image("image/png", PNG)) == f"<Image image/png of {len(PNG)} characters>"
 
 
-async def test_ollama_is_given_by_value_what_was_asked_for_by_address() -> None:
+async def test_image_url_for_ollama_is_fetched() -> None:
     fake = FakeOllama()
     async with serving(answers(png())) as port, before("ollama", fake, gate=ImageGate([HERE])) as backend:
         await say(backend, chat(SEER, picture(f"http://127.0.0.1:{port}/a.png")))
     assert fake.last.body["messages"][0]["images"] == [PNG]
 
 
-async def test_anthropic_fetches_https_itself_and_is_given_the_rest_by_value() -> None:
+async def test_image_url_for_anthropic_is_https_or_data() -> None:
     fake = FakeAnthropic()
     async with serving(answers(png())) as port, before("anthropic", fake, gate=ImageGate([HERE])) as backend:
         await say(backend, chat(BOTH, picture(f"http://127.0.0.1:{port}/a.png") + picture("https://example.org/b.png")))
@@ -205,7 +205,7 @@ async def test_anthropic_fetches_https_itself_and_is_given_the_rest_by_value() -
 
 
 @pytest.mark.parametrize("flavor", ["llamacpp", "vllm", "lmstudio", "litellm", "openai_compatible"])
-async def test_an_engine_in_the_house_is_given_images_by_value(flavor: str) -> None:
+async def test_image_url_for_a_local_engine_is_fetched(flavor: str) -> None:
     fake = FakeOpenAI()
     async with serving(answers(png())) as port, before(flavor, fake, gate=ImageGate([HERE])) as backend:
         text: Any = {"type": "text", "text": "What is it?"}
@@ -217,7 +217,7 @@ async def test_an_engine_in_the_house_is_given_images_by_value(flavor: str) -> N
     assert fake.last.body["messages"] == [messages[0], {"role": "user", "content": [text, by_value]}]
 
 
-async def test_a_cloud_fetches_its_images_itself() -> None:
+async def test_image_url_for_a_cloud_is_not_fetched() -> None:
     fake = FakeOpenAI()
     async with before("openai", fake) as backend:
         await say(backend, chat("gpt-4.1", picture("https://example.org/a.png")))
@@ -228,14 +228,14 @@ async def test_a_cloud_fetches_its_images_itself() -> None:
     ("name", "fake", "model"),
     [("ollama", FakeOllama(), SEER), ("anthropic", FakeAnthropic(), BOTH), ("llamacpp", FakeOpenAI(), "gpt-4.1")],
 )
-async def test_an_image_inside_the_house_is_not_fetched_for_a_caller(name: str, fake: Any, model: str) -> None:
+async def test_image_url_with_a_private_address_is_not_fetched(name: str, fake: Any, model: str) -> None:
     async with before(name, fake) as backend:
         err = await error_of(backend.send(chat(model, picture("http://192.168.1.1/admin.png"))))
     assert isinstance(err, InvalidRequestError)
     assert not fake.received
 
 
-async def test_lan_provider_is_given_images_by_value() -> None:
+async def test_image_url_for_a_lan_provider_is_fetched() -> None:
     provider = FakeProvider()
     async with running(provider), aiohttp.ClientSession() as session, serving(answers(png())) as port:
         gate = ImageGate([HERE])
@@ -259,9 +259,7 @@ async def test_lan_provider_is_given_images_by_value() -> None:
     ],
 )
 @pytest.mark.parametrize("flavor", ["vllm", "litellm", "openai_compatible"])
-async def test_address_in_another_part_than_an_image_is_refused_for_an_engine_in_the_house(
-    flavor: str, part: dict[str, Any]
-) -> None:
+async def test_url_in_another_part_than_an_image_is_refused_for_local_engines(flavor: str, part: dict[str, Any]) -> None:
     fake = FakeOpenAI()
     async with before(flavor, fake) as backend:
         err = await error_of(backend.send(chat("gpt-4.1", [{"type": "text", "text": "What is it?"}, part])))
@@ -270,7 +268,7 @@ async def test_address_in_another_part_than_an_image_is_refused_for_an_engine_in
     assert not fake.received
 
 
-async def test_address_in_a_text_is_no_address_to_fetch() -> None:
+async def test_image_url_in_a_text_is_not_fetched() -> None:
     fake = FakeOpenAI()
     async with before("vllm", fake) as backend:
         await say(backend, chat("gpt-4.1", [{"type": "text", "text": "http://192.168.1.1 is my router."}]))

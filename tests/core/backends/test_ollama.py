@@ -24,7 +24,7 @@ def sent(fake: FakeOllama) -> dict[str, Any]:
     return body
 
 
-async def test_models_are_told_with_capabilities_context_and_whether_they_are_loaded() -> None:
+async def test_ollama_models_have_capabilities_context_and_state() -> None:
     fake = FakeOllama()
     async with before("ollama", fake) as backend:
         models = {model.id: model for model in await backend.models()}
@@ -40,7 +40,7 @@ async def test_models_are_told_with_capabilities_context_and_whether_they_are_lo
     assert asked == len(fake.bodies("/api/show")) == 4  # what is known of a digest is not asked again
 
 
-async def test_a_model_that_cannot_be_shown_is_listed_all_the_same() -> None:
+async def test_ollama_model_without_details_is_listed() -> None:
     fake = FakeOllama()
 
     async def fail(request: Any) -> Any:
@@ -55,13 +55,13 @@ async def test_a_model_that_cannot_be_shown_is_listed_all_the_same() -> None:
     assert models[SEER].capabilities is not None
 
 
-async def test_it_is_free_and_in_the_house_and_says_its_version() -> None:
+async def test_ollama_backend_is_free_local_and_reports_its_version() -> None:
     async with before("ollama", FakeOllama()) as backend:
         assert (await backend.health()).version == "0.33.0"
         assert (backend.info.cost, backend.info.placement) == (Cost.FREE, Placement.LOCAL)
 
 
-async def test_something_else_at_that_address_is_no_ollama() -> None:
+async def test_health_of_another_server_is_not_ollama() -> None:
     fake = FakeOllama()
     fake.version = fake.tags  # type: ignore[method-assign]
     async with before("ollama", fake) as backend:
@@ -69,7 +69,7 @@ async def test_something_else_at_that_address_is_no_ollama() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/api", "/v1/"])
-async def test_the_address_may_be_given_with_the_path_of_either_api(end: str) -> None:
+async def test_ollama_address_with_each_path_is_accepted(end: str) -> None:
     class Fake(FakeOllama):
         prefix = end
 
@@ -77,7 +77,7 @@ async def test_the_address_may_be_given_with_the_path_of_either_api(end: str) ->
         assert (await say(backend, chat(THINKER))).content == "Hello."
 
 
-async def test_status_tells_loaded_models_and_counts_the_requests_in_work_itself() -> None:
+async def test_ollama_status_has_loaded_models_and_running_requests() -> None:
     fake = FakeOllama(Fault("stall", after=1))
     async with before("ollama", fake, options=OllamaOptions(max_concurrent=2)) as backend:
         answers = [await backend.send(chat(THINKER, stream=True)) for _ in range(3)]
@@ -92,7 +92,7 @@ async def test_status_tells_loaded_models_and_counts_the_requests_in_work_itself
         assert (await backend.status()).queue.active == 0
 
 
-async def test_parameters_become_options_under_ollamas_names() -> None:
+async def test_ollama_parameters_become_options() -> None:
     fake = FakeOllama(HELLO)
     parameters: dict[str, Any] = {
         "temperature": 0.5,
@@ -134,14 +134,14 @@ async def test_parameters_become_options_under_ollamas_names() -> None:
         (OllamaOptions(keep_alive="10m"), {}, "10m"),
     ],
 )
-async def test_keep_alive_is_the_owners_unless_the_caller_has_its_own(options: OllamaOptions, body: Any, keep_alive: Any) -> None:
+async def test_ollama_keep_alive_is_the_callers_else_the_owners(options: OllamaOptions, body: Any, keep_alive: Any) -> None:
     fake = FakeOllama(HELLO)
     async with before("ollama", fake, options=options) as backend:
         await say(backend, chat(THINKER, **body))
     assert sent(fake).get("keep_alive") == keep_alive
 
 
-async def test_a_context_grows_with_the_prompts_and_never_shrinks_again() -> None:
+async def test_ollama_context_grows_with_prompts_and_never_shrinks() -> None:
     fake = FakeOllama(HELLO)
     fake.loaded = {}
     sizes = []
@@ -154,7 +154,7 @@ async def test_a_context_grows_with_the_prompts_and_never_shrinks_again() -> Non
     assert sizes == [None, 8192, 8192, 32_768, 32_768, 32_768]
 
 
-async def test_a_context_is_not_asked_for_where_the_loaded_model_has_it_and_never_above_the_models_own() -> None:
+async def test_ollama_context_is_omitted_if_loaded_and_at_most_the_models() -> None:
     fake = FakeOllama(HELLO)
     fake.loaded = {THINKER: 32_768}
     async with before("ollama", fake) as backend:
@@ -169,7 +169,7 @@ async def test_a_context_is_not_asked_for_where_the_loaded_model_has_it_and_neve
     ("fixed", "body", "size"),
     [(6000, {}, 6000), (100_000, {}, 40_960), (6000, {"num_ctx": 9000}, 9000), (None, {"options": {"num_ctx": 5000}}, 5000)],
 )
-async def test_the_owners_and_the_callers_context_count_before_any_guess(fixed: int | None, body: Any, size: int) -> None:
+async def test_ollama_context_of_owner_and_caller_precede_the_estimate(fixed: int | None, body: Any, size: int) -> None:
     fake = FakeOllama(HELLO)
     async with before("ollama", fake, options=OllamaOptions(num_ctx=fixed)) as backend:
         await backend.models()
@@ -197,7 +197,7 @@ async def test_reasoning_effort_becomes_think(body: Any, think: Any) -> None:
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_a_model_that_cannot_think_answers_without(listed: bool) -> None:
+async def test_ollama_model_without_reasoning_is_requested_again_without_it(listed: bool) -> None:
     fake = FakeOllama(HELLO)
     async with before("ollama", fake) as backend:
         if listed:
@@ -206,7 +206,7 @@ async def test_a_model_that_cannot_think_answers_without(listed: bool) -> None:
     assert len(fake.bodies("/api/chat")) == (1 if listed else 2)
 
 
-async def test_a_talk_with_tools_is_told_in_ollamas_words() -> None:
+async def test_ollama_conversation_with_tools_is_translated() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": '{"room":"attic"}'}}
     messages = [
         {"role": "developer", "content": "Be brief."},
@@ -228,7 +228,7 @@ async def test_a_talk_with_tools_is_told_in_ollamas_words() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_calls_without_an_id_get_one_each(stream: bool) -> None:
+async def test_ollama_tool_calls_without_id_get_one(stream: bool) -> None:
     fake = FakeOllama(Reply(calls=(Call("read"), Call("read"))), gives_ids=False)
     async with before("ollama", fake) as backend:
         message = await say(backend, chat(THINKER, stream=stream, tools=TOOLS))
@@ -238,14 +238,14 @@ async def test_calls_without_an_id_get_one_each(stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_one_call_is_enough_for_a_caller_that_wants_no_parallel_ones(stream: bool) -> None:
+async def test_parallel_tool_calls_off_returns_one_call(stream: bool) -> None:
     fake = FakeOllama(Reply(calls=(Call("read"), Call("stop", id="c2"))))
     async with before("ollama", fake) as backend:
         message = await say(backend, chat(THINKER, stream=stream, tools=TOOLS, parallel_tool_calls=False))
     assert [call.name for call in message.tool_calls] == ["read"]
 
 
-async def test_tools_are_kept_from_a_model_that_is_to_use_none() -> None:
+async def test_ollama_tools_are_omitted_for_tool_choice_none() -> None:
     fake = FakeOllama(HELLO)
     async with before("ollama", fake) as backend:
         await say(backend, chat(THINKER, tools=TOOLS, tool_choice="none"))
@@ -254,7 +254,7 @@ async def test_tools_are_kept_from_a_model_that_is_to_use_none() -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "read"}}])
-async def test_a_forced_tool_is_forced_by_a_schema(stream: bool, choice: Any) -> None:
+async def test_forced_tool_uses_a_schema(stream: bool, choice: Any) -> None:
     fake = FakeOllama(Reply('{"name": "read", "arguments": {"room": "attic"}}'))
     async with before("ollama", fake) as backend:
         message = await say(backend, chat(THINKER, stream=stream, tools=TOOLS, tool_choice=choice))
@@ -268,7 +268,7 @@ async def test_a_forced_tool_is_forced_by_a_schema(stream: bool, choice: Any) ->
     assert "read" in sent(fake)["messages"][-1]["content"]
 
 
-async def test_a_forced_call_that_was_cut_off_is_told_as_it_stands_and_one_that_is_no_call_is_an_error() -> None:
+async def test_forced_tool_call_truncated_is_text_and_an_invalid_one_an_error() -> None:
     fake = FakeOllama(Reply('{"name": "re', stop="length"), Reply("No."))
     async with before("ollama", fake) as backend:
         message = await say(backend, chat(THINKER, stream=True, tools=TOOLS, tool_choice="required"))
@@ -277,7 +277,7 @@ async def test_a_forced_call_that_was_cut_off_is_told_as_it_stands_and_one_that_
         assert isinstance(await error_of(read(answer)), StreamBrokenError)
 
 
-async def test_a_tool_choice_that_is_no_tool_is_refused() -> None:
+async def test_tool_choice_unknown_is_refused() -> None:
     async with before("ollama", FakeOllama()) as backend:
         choice = {"type": "function", "function": {"name": "fly"}}
         err = await error_of(backend.send(chat(THINKER, tools=TOOLS, tool_choice=choice)))
@@ -316,7 +316,7 @@ async def test_images_go_beside_the_text_and_gifs_do_not() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_prompt_that_is_not_counted_is_estimated_and_marked(stream: bool) -> None:
+async def test_ollama_uncounted_prompt_is_estimated_and_marked(stream: bool) -> None:
     fake = FakeOllama(HELLO, counts_prompt=False)
     async with before("ollama", fake) as backend:
         answer = await backend.send(chat(THINKER, "x" * 400, stream=stream))
@@ -331,7 +331,7 @@ async def test_every_done_reason_is_a_finish_reason(stream: bool, stop: str, fin
         assert (await say(backend, chat(THINKER, stream=stream))).finish_reason == finish
 
 
-async def test_a_model_that_is_not_there_is_not_found() -> None:
+async def test_model_unknown_is_not_found() -> None:
     async with before("ollama", FakeOllama()) as backend:
         err = await error_of(backend.send(chat("gone")))
     assert isinstance(err, NotFoundError)
@@ -339,7 +339,7 @@ async def test_a_model_that_is_not_there_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("encoding", [None, "float", "base64"])
-async def test_embeddings_are_what_openai_would_answer(encoding: str | None) -> None:
+async def test_embeddings_have_openais_format(encoding: str | None) -> None:
     fake = FakeOllama()
     body = {"model": EMBEDDER, "input": ["a", "b"], "dimensions": 3} | ({"encoding_format": encoding} if encoding else {})
     async with before("ollama", fake) as backend:
@@ -355,7 +355,7 @@ async def test_embeddings_are_what_openai_would_answer(encoding: str | None) -> 
 
 
 @pytest.mark.parametrize("given", [[1, 2, 3], [[1, 2], [3]]])
-async def test_tokens_are_refused_with_the_way_out(given: Any) -> None:
+async def test_embeddings_of_tokens_are_refused_with_a_solution(given: Any) -> None:
     fake = FakeOllama()
     async with before("ollama", fake) as backend:
         err = await error_of(backend.send(Request.parse(Kind.EMBEDDINGS, {"model": EMBEDDER, "input": given})))
@@ -365,7 +365,7 @@ async def test_tokens_are_refused_with_the_way_out(given: Any) -> None:
 
 
 @pytest.mark.parametrize("vectors", [[], [[0.1]], [["x"], ["y"]], "no", [[1e300], [1e300]]])
-async def test_embeddings_that_are_none_are_an_error(vectors: Any) -> None:
+async def test_embeddings_invalid_are_an_error(vectors: Any) -> None:
     fake = FakeOllama()
 
     async def embed(_: Any) -> Any:

@@ -61,28 +61,28 @@ def test_recorded_lines_become_these_chunks() -> None:
 
 
 @given(st.lists(st.integers(0, len(RECORDED)), max_size=40))
-def test_wherever_the_network_cuts_the_lines_the_answer_is_the_same(cuts: list[int]) -> None:
+def test_lines_split_anywhere_give_the_same_answer(cuts: list[int]) -> None:
     def deltas(parts: list[bytes]) -> list[Any]:
         return [chunk["choices"][0]["delta"] for chunk in play(parts)[:-1]]
 
     assert deltas(cut(RECORDED, cuts)) == deltas([RECORDED])
 
 
-def test_a_last_line_without_its_end_counts() -> None:
+def test_ndjson_last_line_without_newline_is_returned() -> None:
     assert play([RECORDED.rstrip()])[-1]["usage"]["total_tokens"] == 19
 
 
-def test_lines_after_the_last_are_not_read() -> None:
+def test_ollama_lines_after_done_are_not_read() -> None:
     assert len(play([LAST + line({"content": "more"})])) == 2
 
 
 @pytest.mark.parametrize("raw", [b"{oops\n", b"7\n", b'"x"\n'])
-def test_what_is_no_line_of_ollamas_is_told_apart(raw: bytes) -> None:
+def test_stream_that_is_not_ollamas_is_an_error(raw: bytes) -> None:
     with pytest.raises(ValueError):
         OllamaTranslator("m").feed(raw)
 
 
-def test_an_error_in_mid_stream_is_raised_without_secrets() -> None:
+def test_stream_error_contains_no_secrets() -> None:
     translator = OllamaTranslator("m", secrets=("secret-of-the-attic",))
     with pytest.raises(StreamBrokenError) as raised:
         translator.feed(b'{"error":"runner died with secret-of-the-attic"}\n')
@@ -91,17 +91,17 @@ def test_an_error_in_mid_stream_is_raised_without_secrets() -> None:
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"")), max_size=10), st.lists(st.integers(0, 200)))
-def test_lines_come_out_as_they_went_in(lines: list[bytes], cuts: list[int]) -> None:
+def test_ndjson_lines_are_returned_unchanged(lines: list[bytes], cuts: list[int]) -> None:
     decoder = LineDecoder()
     found = [found for part in cut(b"\n".join(lines), cuts) for found in decoder.feed(part)] + decoder.flush()
     assert found == [stripped for raw in lines if (stripped := raw.strip())]
 
 
 @pytest.mark.parametrize("raw", [b"x" * 11, b"x" * 11 + b"\n", b"ok\n" + b"x" * 11])
-def test_a_line_that_grows_over_the_limit_is_refused(raw: bytes) -> None:
+def test_ndjson_line_beyond_the_limit_raises(raw: bytes) -> None:
     with pytest.raises(ValueError, match="more than 10 bytes"):
         LineDecoder(max_line_bytes=10).feed(raw)
 
 
-def test_many_lines_may_be_longer_together_than_one_alone() -> None:
+def test_ndjson_limit_applies_to_single_lines() -> None:
     assert LineDecoder(max_line_bytes=10).feed(b"0123456789\n" * 100) == [b"0123456789"] * 100

@@ -38,7 +38,7 @@ def embedding(given: Any = "x", **body: Any) -> Request:
 
 
 @pytest.mark.parametrize("kind", [FakeOpenAI, FakeOpenRouter])
-async def test_the_chunks_bytes_are_those_of_the_server(kind: type[FakeOpenAI]) -> None:
+async def test_chunks_have_the_servers_bytes(kind: type[FakeOpenAI]) -> None:
     fake = kind(Reply("Hello there.", "Hm."))
     async with before("openrouter", fake) as backend, openai.AsyncOpenAI(base_url=fake.base_url, api_key=fake.key) as direct:
         answer = await backend.send(chat("gpt-4.1", stream=True))
@@ -55,7 +55,7 @@ async def test_the_chunks_bytes_are_those_of_the_server(kind: type[FakeOpenAI]) 
     assert passed == lines[:-1]
 
 
-async def test_openai_itself_is_given_no_parameters_of_others_and_the_newer_name_of_the_limit() -> None:
+async def test_openai_requests_have_only_its_parameters_and_the_newer_token_limit() -> None:
     fake = FakeOpenAI()
     others: dict[str, Any] = {"top_k": 5, "num_ctx": 4096, "keep_alive": "5m", "options": {}, "think": True}
     async with before("openai", fake) as backend:
@@ -64,7 +64,7 @@ async def test_openai_itself_is_given_no_parameters_of_others_and_the_newer_name
     assert fake.last.body["max_completion_tokens"] == 50
 
 
-async def test_the_limits_older_name_is_kept_for_legacy_completions() -> None:
+async def test_token_limit_of_text_completions_keeps_its_name() -> None:
     fake = FakeOpenAI()
     async with before("openai", fake) as backend:
         request = Request.parse(Kind.COMPLETION, {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi", "max_tokens": 50})
@@ -72,7 +72,7 @@ async def test_the_limits_older_name_is_kept_for_legacy_completions() -> None:
     assert fake.last.body["max_tokens"] == 50
 
 
-async def test_lm_studio_is_given_the_limits_older_name() -> None:
+async def test_lmstudio_token_limit_has_the_older_name() -> None:
     fake = FakeOpenAI()
     async with before("lmstudio", fake) as backend:
         await say(backend, chat("gpt-4.1", max_completion_tokens=50))
@@ -81,7 +81,7 @@ async def test_lm_studio_is_given_the_limits_older_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["openai", "openai_compatible"])
-async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again(name: str) -> None:
+async def test_refused_parameter_is_dropped_and_not_sent_again(name: str) -> None:
     fake = FakeOpenAI()
     async with before(name, fake) as backend:
         for _ in range(2):
@@ -93,7 +93,7 @@ async def test_a_parameter_that_a_model_turns_down_is_dropped_and_not_sent_again
     assert fake.bodies("/v1/chat/completions")[-2]["max_completion_tokens"] == 50
 
 
-async def test_limit_whose_two_names_are_turned_down_in_turn_is_the_callers_error() -> None:
+async def test_token_limit_refused_by_both_names_is_a_client_error() -> None:
     refusals = [
         Refusal(400, f"Unsupported parameter: '{name}'", param=name) for name in ("max_tokens", "max_completion_tokens") * 3
     ]
@@ -116,7 +116,9 @@ async def test_limit_whose_two_names_are_turned_down_in_turn_is_the_callers_erro
         ("this model does not support images", None, {"temperature": 0.5}, False),
     ],
 )
-async def test_only_what_an_answer_can_do_without_is_dropped(message: str, param: str | None, body: Any, dropped: bool) -> None:
+async def test_refused_parameters_only_optional_ones_are_dropped(
+    message: str, param: str | None, body: Any, dropped: bool
+) -> None:
     fake = FakeOpenAI(Refusal(400, message, param=param), Reply("Hello."))
     async with before("openai_compatible", fake) as backend:
         if dropped:
@@ -127,7 +129,7 @@ async def test_only_what_an_answer_can_do_without_is_dropped(message: str, param
     assert len(fake.received) == (2 if dropped else 1)
 
 
-async def test_openrouter_is_told_which_program_asks_and_says_what_it_cost() -> None:
+async def test_openrouter_requests_name_the_program_and_answers_have_the_cost() -> None:
     fake = FakeOpenRouter()
     async with before("openrouter", fake) as backend:
         answer = await backend.send(chat("vendor/large", stream=True))
@@ -149,13 +151,13 @@ async def test_openrouter_is_told_which_program_asks_and_says_what_it_cost() -> 
         (Refusal(400, "No connected db.", "no_db_connection", "400"), AuthenticationError),
     ],
 )
-async def test_an_error_means_what_its_words_say(refusal: Refusal, error: type[Exception]) -> None:
+async def test_error_message_determines_its_class(refusal: Refusal, error: type[Exception]) -> None:
     async with before("openai", FakeOpenAI(refusal)) as backend:
         assert type(await error_of(backend.send(chat("gpt-4.1")))) is error
 
 
 @pytest.mark.parametrize("name", ["openai", "openrouter", *LOCAL])
-async def test_hops_are_told_in_the_house_and_to_no_cloud(name: str) -> None:
+async def test_via_is_sent_to_local_backends_only(name: str) -> None:
     fake = FakeOpenRouter() if name == "openrouter" else FakeOpenAI()
     request = Request.parse(Kind.CHAT, dict(chat("gpt-4.1").body), request_id="r1", via=("gateway-1", "gateway-2"))
     async with before(name, fake) as backend:
@@ -165,7 +167,7 @@ async def test_hops_are_told_in_the_house_and_to_no_cloud(name: str) -> None:
     assert fake.last.headers.get("X-Request-ID") == (None if cloud else "r1")
 
 
-async def test_headers_of_the_owners_go_along() -> None:
+async def test_headers_of_the_owner_are_sent() -> None:
     fake = FakeOpenAI()
     async with before("openai_compatible", fake, headers={"X-Team": "house"}) as backend:
         await say(backend, chat("gpt-4.1"))
@@ -173,7 +175,7 @@ async def test_headers_of_the_owners_go_along() -> None:
 
 
 @pytest.mark.parametrize("name", FLAVORS)
-def test_every_flavor_is_told_apart_by_data_alone(name: str) -> None:
+def test_flavors_differ_by_data_only(name: str) -> None:
     flavor = FLAVORS[name]
     info = flavor.info("id", "Name", priority=7)
     assert (info.id, info.name, info.priority, info.cost, info.placement) == ("id", "Name", 7, flavor.cost, flavor.placement)
@@ -183,7 +185,7 @@ def test_every_flavor_is_told_apart_by_data_alone(name: str) -> None:
     assert flavor.timeouts.connect == (10.0 if cloud else 5.0)
 
 
-async def test_base64_is_given_by_the_server_or_packed_here() -> None:
+async def test_embeddings_base64_is_from_the_server_or_converted() -> None:
     packed = "AACAPgAAAL8AAAA+"
     listed = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": list(VECTOR)}], "model": "m"}
     for answer in (None, listed):
@@ -196,7 +198,7 @@ async def test_base64_is_given_by_the_server_or_packed_here() -> None:
     assert struct.unpack("<3f", struct.pack("<3f", *VECTOR)) == VECTOR
 
 
-async def test_embeddings_that_are_none_are_an_error() -> None:
+async def test_embeddings_invalid_are_an_error() -> None:
     fake = FakeOpenAI()
     fake.embeddings = answers({"data": [{"embedding": ["x"]}]})  # type: ignore[method-assign]
     async with before("openai_compatible", fake) as backend:
@@ -205,7 +207,7 @@ async def test_embeddings_that_are_none_are_an_error() -> None:
         await answer.close()
 
 
-async def test_floats_pass_through_and_an_encoding_that_there_is_not_is_refused() -> None:
+async def test_embeddings_floats_are_unchanged_and_unknown_encodings_refused() -> None:
     async with before("openai", FakeOpenAI()) as backend:
         body = orjson.loads(await (await backend.send(embedding(encoding_format="float"))).body())
         assert body["data"][0]["embedding"] == list(VECTOR)
@@ -214,7 +216,7 @@ async def test_floats_pass_through_and_an_encoding_that_there_is_not_is_refused(
     assert err.param == "encoding_format"
 
 
-async def test_a_server_that_knows_no_encodings_is_asked_without_and_packed_for() -> None:
+async def test_embeddings_encoding_refused_is_converted() -> None:
     fake = FakeOpenAI(Refusal(400, "Unknown parameter: 'encoding_format'", param="encoding_format"), Reply())
     async with before("openai_compatible", fake) as backend:
         body = orjson.loads(await (await backend.send(embedding(encoding_format="base64"))).body())
@@ -223,7 +225,7 @@ async def test_a_server_that_knows_no_encodings_is_asked_without_and_packed_for(
 
 
 @pytest.mark.parametrize("given", [[1, 2, 3], [[1, 2], [3]]])
-async def test_tokens_are_embedded_where_the_server_can_and_refused_where_not(given: Any) -> None:
+async def test_embeddings_of_tokens_are_sent_if_supported_else_refused(given: Any) -> None:
     async with before("openai", FakeOpenAI()) as backend:
         assert orjson.loads(await (await backend.send(embedding(given))).body())["data"]
     fake = FakeOpenAI()
@@ -234,7 +236,7 @@ async def test_tokens_are_embedded_where_the_server_can_and_refused_where_not(gi
     assert not fake.received
 
 
-async def test_an_engine_that_is_gone_cannot_be_reached() -> None:
+async def test_engine_offline_is_unreachable() -> None:
     fake = FakeOpenAI()
     async with before("vllm", fake) as backend:
         await fake.__aexit__()
@@ -242,6 +244,6 @@ async def test_an_engine_that_is_gone_cannot_be_reached() -> None:
             assert isinstance(await error_of(asked), UpstreamConnectionError)
 
 
-async def test_the_repr_of_a_backend_is_short_and_says_which_it_is() -> None:
+async def test_backend_repr_is_short_and_has_its_id() -> None:
     async with before("vllm", fake := engine()) as backend:
         assert repr(backend) == f"<OpenAIBackend vllm (vllm) at {fake.root}/v1>"

@@ -25,7 +25,7 @@ vllm:kv_cache_usage_perc{engine="0",model_name="a"} 0.5
 LLAMACPP_METRICS = "llamacpp:requests_processing 2\nllamacpp:requests_deferred 1\n"
 
 
-async def test_openrouters_list_is_read_to_its_end_with_prices_limits_and_capabilities() -> None:
+async def test_openrouter_list_is_read_completely() -> None:
     fake = FakeOpenRouter()
     async with before("openrouter", fake) as backend:
         models = {model.id: model for model in await backend.models()}
@@ -46,14 +46,14 @@ async def test_openrouters_list_is_read_to_its_end_with_prices_limits_and_capabi
     assert models["vendor/embed"].capabilities == {Capability.EMBEDDINGS}
 
 
-async def test_a_page_that_points_elsewhere_is_asked_for_at_the_owners_address() -> None:
+async def test_models_next_page_is_requested_at_the_configured_address() -> None:
     evil = {"data": [{"id": "a"}], "links": {"next": "http://203.0.113.9/models?offset=1"}}
     async with before("openrouter", fake := engine(v1__models=(200, JSON, evil))) as backend:
         assert [model.id for model in await backend.models()] == ["a"]
         assert [received.query for received in fake.received[1:]] == ["offset=1"]
 
 
-async def test_openrouters_health_is_its_key() -> None:
+async def test_openrouter_health_checks_the_key() -> None:
     fake = FakeOpenRouter()
     async with before("openrouter", fake) as backend:
         await backend.health()
@@ -73,13 +73,13 @@ async def test_openrouters_health_is_its_key() -> None:
         ("openai_compatible", "v1__models", ONE_MODEL),
     ],
 )
-async def test_a_local_engines_own_path_tells_its_health(name: str, path: str, answer: Any) -> None:
+async def test_health_path_of_each_local_engine_is_used(name: str, path: str, answer: Any) -> None:
     async with before(name, fake := engine(**{path: answer}), timeouts=QUICK) as backend:
         assert (await backend.health()).status == "ok"
         assert [received.path for received in fake.received] == ["/" + path.replace("__", "/")]
 
 
-async def test_llama_cpp_is_not_well_while_it_loads_and_is_not_told_the_key_for_the_asking() -> None:
+async def test_llamacpp_loading_is_unavailable_and_health_gets_no_key() -> None:
     loading = (503, JSON, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
     async with before("llamacpp", fake := engine(health=loading), key="sk-canary-0123456789") as backend:
         err = await error_of(backend.health())
@@ -106,7 +106,7 @@ async def test_llama_cpp_is_not_well_while_it_loads_and_is_not_told_the_key_for_
         ("openai_compatible", {}, None),
     ],
 )
-async def test_load_is_read_where_a_server_tells_it(name: str, paths: Any, queue: Any) -> None:
+async def test_load_is_read_if_reported(name: str, paths: Any, queue: Any) -> None:
     async with before(name, fake := engine(**paths)) as backend:
         status = await backend.status()
         asked = len(fake.received)
@@ -119,14 +119,14 @@ async def test_load_is_read_where_a_server_tells_it(name: str, paths: Any, queue
             assert len(fake.received) == asked  # what is not offered is not asked for again
 
 
-async def test_a_server_that_fails_to_tell_its_load_is_asked_again() -> None:
+async def test_load_failure_is_retried() -> None:
     async with before("vllm", fake := engine(metrics=(500, JSON, {}))) as backend:
         for _ in range(2):
             await error_of(backend.status())
         assert len(fake.received) == 2
 
 
-async def test_a_server_that_falls_silent_or_says_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answer_without_progress_or_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = engine(metrics=(200, TEXT, VLLM_METRICS))
     async with before("vllm", fake, timeouts=QUICK) as backend:
         monkeypatch.setattr("zeroconf_ai.backends.dialect_backend._MAX_TEXT_BYTES", 100)
@@ -139,7 +139,7 @@ async def test_a_server_that_falls_silent_or_says_too_much_is_an_error(monkeypat
         assert isinstance(await error_of(backend.status()), UpstreamTimeoutError)
 
 
-async def test_llama_cpp_tells_the_context_it_was_started_with() -> None:
+async def test_llamacpp_context_is_read() -> None:
     listed = {"object": "list", "data": [{"id": "tiny", "object": "model", "meta": {"n_ctx_train": 131_072}}]}
     props = {"total_slots": 4, "default_generation_settings": {"n_ctx": 8192}, "modalities": {"vision": True, "audio": False}}
     async with before("llamacpp", engine(v1__models=(200, JSON, listed), props=(200, JSON, props))) as backend:
@@ -149,7 +149,7 @@ async def test_llama_cpp_tells_the_context_it_was_started_with() -> None:
     assert not model.supports([Capability.AUDIO])
 
 
-async def test_lm_studio_tells_what_is_loaded_and_of_which_kind() -> None:
+async def test_lmstudio_models_have_state_and_type() -> None:
     data = [
         {"id": "see", "type": "vlm", "state": "loaded", "max_context_length": 32_768, "loaded_context_length": 4096},
         {"id": "talk", "type": "llm", "state": "not-loaded", "max_context_length": 32_768, "capabilities": ["tool_use"]},
@@ -165,7 +165,7 @@ async def test_lm_studio_tells_what_is_loaded_and_of_which_kind() -> None:
     assert not embed.for_chat
 
 
-async def test_litellm_tells_prices_to_keys_that_may_read_them() -> None:
+async def test_litellm_prices_are_read_with_a_permitted_key() -> None:
     listed = {"data": [{"id": "smart"}, {"id": "vectors"}, {"id": "odd"}]}
     info = {"mode": "chat", "input_cost_per_token": 1.5e-07, "output_cost_per_token": 6e-07, "max_input_tokens": 128_000}
     info |= {"max_output_tokens": 16_384, "supports_vision": False, "supports_function_calling": True}
@@ -189,7 +189,7 @@ async def test_litellm_tells_prices_to_keys_that_may_read_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["vllm", "openai_compatible", "llamacpp", "litellm"])
-async def test_a_plain_list_is_read_wherever_more_is_not_told(name: str) -> None:
+async def test_models_plain_list_is_parsed(name: str) -> None:
     async with before(name, engine(v1__models=ONE_MODEL)) as backend:
         (model,) = await backend.models()
     assert (model.id, model.context_window) == ("m", 4096)

@@ -52,21 +52,19 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_healthy_provider_says_who_it_is(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_health_of_a_provider_has_its_identity(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/health", answers({"status": "degraded", "provider": "ollama", "version": "1.2", "id": "x"}))
     health = await backend.health()
     assert (health.status, health.provider, health.version, health.id) == ("degraded", "ollama", "1.2", "x")
 
 
-async def test_a_plain_openai_server_without_a_health_path_is_asked_for_its_models(
-    upstream: Upstream, backend: ZeroconfAIBackend
-) -> None:
+async def test_health_without_a_path_requests_the_models(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/models", answers({"data": [{"id": "m"}]}))
     assert (await backend.health()).status == "ok"
 
 
 @pytest.mark.parametrize("behaviour", [answers({"detail": "Not Found"}, 404), answers({}, 405), answers({"data": []})])
-async def test_a_server_with_neither_health_nor_models_is_no_provider(
+async def test_health_without_any_path_is_not_a_provider(
     upstream: Upstream, session: aiohttp.ClientSession, behaviour: Any
 ) -> None:
     upstream.on("/models", behaviour)
@@ -74,15 +72,13 @@ async def test_a_server_with_neither_health_nor_models_is_no_provider(
         await probe(session, Endpoint(upstream.base_url), "Attic", QUICK)
 
 
-async def test_a_saturn_server_that_asks_for_a_key_even_here_is_reachable(
-    upstream: Upstream, session: aiohttp.ClientSession
-) -> None:
+async def test_health_of_saturn_requiring_a_key_is_reachable(upstream: Upstream, session: aiohttp.ClientSession) -> None:
     upstream.on("/health", answers({"error": {"message": "missing bearer token"}}, 401))
     with pytest.raises(AuthenticationError):
         await probe(session, Endpoint(upstream.base_url), "Attic", QUICK)
 
 
-async def test_the_key_is_shown_only_after_health_was_asked_without_it(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_key_is_sent_only_after_a_health_check_without_it(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     """Saturn's servers want it even there, and are given it at once from then on; the others never see it there."""
 
     async def saturn(request: web.Request) -> web.StreamResponse:
@@ -96,9 +92,7 @@ async def test_the_key_is_shown_only_after_health_was_asked_without_it(upstream:
     assert shown == [False, False, True, True]
 
 
-async def test_another_provider_at_the_confirmed_ones_address_is_not_taken_for_it(
-    upstream: Upstream, backend: ZeroconfAIBackend
-) -> None:
+async def test_health_of_another_provider_at_the_address_is_an_error(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/health", answers({"id": "confirmed"}), answers({}), answers({"id": "another"}))
     backend.identity = "confirmed"
     await backend.health()
@@ -107,13 +101,13 @@ async def test_another_provider_at_the_confirmed_ones_address_is_not_taken_for_i
         await backend.health()
 
 
-async def test_a_server_that_says_it_cannot_serve_is_not_well(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_health_unavailable_is_an_error(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/health", answers({"status": "unavailable"}, 503))
     with pytest.raises(UnavailableError):
         await backend.health()
 
 
-async def test_a_page_that_answers_200_is_no_health(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_health_html_page_is_an_error(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/health", answers(b"<html>router login</html>", kind="text/html"))
     with pytest.raises(UpstreamError, match="not JSON"):
         await backend.health()
@@ -128,7 +122,7 @@ async def test_a_page_that_answers_200_is_no_health(upstream: Upstream, backend:
         ({"data": []}, ["announced"]),
     ],
 )
-async def test_models_come_in_any_shape_or_from_the_record(
+async def test_models_of_each_format_or_the_record_are_listed(
     upstream: Upstream, backend: ZeroconfAIBackend, body: Any, models: list[str]
 ) -> None:
     backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
@@ -136,21 +130,19 @@ async def test_models_come_in_any_shape_or_from_the_record(
     assert [model.id for model in await backend.models()] == models
 
 
-async def test_without_a_models_path_the_record_is_believed(backend: ZeroconfAIBackend) -> None:
+async def test_models_without_a_path_are_the_records(backend: ZeroconfAIBackend) -> None:
     backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
     assert [model.id for model in await backend.models()] == ["announced"]
 
 
-async def test_a_models_path_that_fails_is_an_error_and_no_empty_list(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_models_failure_is_an_error_not_an_empty_list(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/models", answers({"detail": "oops"}, 500))
     with pytest.raises(UpstreamError):
         await backend.models()
 
 
 @pytest.mark.parametrize("behaviour", [answers({"detail": "Not Found"}, 404), answers({}, 405), answers([])])
-async def test_a_status_that_is_not_offered_is_asked_for_once(
-    upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any
-) -> None:
+async def test_status_unsupported_is_requested_once(upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any) -> None:
     upstream.on("/status", behaviour)
     assert await backend.status() is None
     assert await backend.status() is None
@@ -160,7 +152,7 @@ async def test_a_status_that_is_not_offered_is_asked_for_once(
     assert len(upstream.received) == 2
 
 
-async def test_a_status_is_read(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_status_is_parsed(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/status", answers({"queue": {"depth": 3, "active": 2, "max_concurrent": 4}}))
     status = await backend.status()
     assert status is not None
@@ -168,7 +160,7 @@ async def test_a_status_is_read(upstream: Upstream, backend: ZeroconfAIBackend) 
     assert (status.queue.depth, status.queue.max_concurrent) == (3, 4)
 
 
-async def test_what_is_advertised_is_taken_over_but_not_the_id(backend: ZeroconfAIBackend) -> None:
+async def test_advertised_properties_are_used_except_the_id(backend: ZeroconfAIBackend) -> None:
     record = ServiceRecord(
         "Attic", "attic.local.", 8000, id="other", priority=5, cost=Cost.METERED, placement=Placement.PROXY, models=("m",)
     )
@@ -184,7 +176,7 @@ async def test_what_is_advertised_is_taken_over_but_not_the_id(backend: Zeroconf
     assert info.capabilities == frozenset({Capability.COMPLETION, Capability.STREAMING})
 
 
-async def test_a_request_goes_out_as_it_is(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_request_is_sent_unchanged(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on(CHAT, streams(delta("Hello"), STOP))
     request = Request.parse(Kind.CHAT, dict(chat(stream=True).body), request_id="r-1", via=("one", "two"))
     assert await text_of(await backend.send(request)) == "Hello"
@@ -215,9 +207,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_a_server_that_refuses_stream_options_is_asked_without_from_then_on(
-    upstream: Upstream, backend: ZeroconfAIBackend, refusal: Any
-) -> None:
+async def test_stream_options_refused_are_omitted_later(upstream: Upstream, backend: ZeroconfAIBackend, refusal: Any) -> None:
     upstream.on(CHAT, refusal, streams(delta("Hello"), STOP))
     request = chat(stream=True, stream_options={"include_usage": True})
     for _ in range(2):
@@ -225,14 +215,14 @@ async def test_a_server_that_refuses_stream_options_is_asked_without_from_then_o
     assert ["stream_options" in body for body in upstream.bodies()] == [True, False, False]
 
 
-async def test_another_refusal_is_the_callers_and_is_not_tried_again(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_refused_request_is_not_retried(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on(CHAT, answers({"detail": [{"loc": ["body", "temperature"], "msg": "too hot"}]}, 422))
     with pytest.raises(InvalidRequestError, match="temperature: too hot"):
         await backend.send(chat(stream=True, stream_options={"include_usage": True}))
     assert len(upstream.received) == 1
 
 
-async def test_it_is_spoken_to_at_its_new_address_with_its_new_key(
+async def test_backend_moved_uses_the_new_address_and_key(
     upstream: Upstream, session: aiohttp.ClientSession, backend: ZeroconfAIBackend
 ) -> None:
     async with Upstream() as other:
@@ -244,11 +234,11 @@ async def test_it_is_spoken_to_at_its_new_address_with_its_new_key(
     assert upstream.received == []
 
 
-def test_no_repr_holds_the_key(backend: ZeroconfAIBackend) -> None:
+def test_repr_of_each_type_contains_no_key(backend: ZeroconfAIBackend) -> None:
     assert KEY not in repr(backend) + repr(Endpoint("http://127.0.0.1/v1", KEY)) + str(Endpoint("http://127.0.0.1/v1", KEY))
 
 
-async def test_a_peer_is_given_five_requests_at_a_time(backend: ZeroconfAIBackend) -> None:
+async def test_gateway_concurrency_default_is_five(backend: ZeroconfAIBackend) -> None:
     assert backend.max_concurrent == MAX_CONNECTIONS == 5  # PROTOCOL 3
 
 
@@ -261,7 +251,7 @@ async def test_a_peer_is_given_five_requests_at_a_time(backend: ZeroconfAIBacken
         (answers({"error": "x"}), UpstreamError),
     ],
 )
-async def test_a_failed_request_says_why_and_leaves_room_for_the_next(
+async def test_demo_failed_request_reports_the_reason_and_releases_its_permit(
     upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any, error: Any
 ) -> None:
     if behaviour is stalls:
@@ -272,14 +262,14 @@ async def test_a_failed_request_says_why_and_leaves_room_for_the_next(
             await asyncio.wait_for(backend.send(chat(stream=True)), 30)
 
 
-async def test_usage_chunks_come_through(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
+async def test_usage_chunks_are_forwarded(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on(CHAT, streams(delta("Hi"), STOP, USAGE))
     answer = await backend.send(chat(stream=True))
     assert [chunk.usage for batch in [b async for b in answer.batches()] for chunk in batch][-1] is not None
     await answer.close()
 
 
-async def test_a_provider_that_went_away_is_unreachable(session: aiohttp.ClientSession) -> None:
+async def test_provider_offline_is_unreachable(session: aiohttp.ClientSession) -> None:
     async with Upstream() as upstream:
         backend = ZeroconfAIBackend(session, BackendInfo("a", "Attic"), Endpoint(upstream.base_url), timeouts=QUICK)
     for asked in (backend.health(), backend.models(), backend.status(), backend.send(chat())):

@@ -45,11 +45,11 @@ def quick(**options: Any) -> DemoBackend:
 
 
 @pytest.mark.parametrize("text", ["", " ", "one", " one  two\nthree ", "x" * 100, "naïve 🏠 café"])
-def test_words_put_together_are_the_text(text: str) -> None:
+def test_demo_words_joined_are_the_text(text: str) -> None:
     assert "".join(words(text)) == text
 
 
-async def test_the_same_question_has_the_same_answer_streamed_and_whole() -> None:
+async def test_demo_answer_is_the_same_streamed_and_complete() -> None:
     backend = quick()
     body = await whole(backend, chat("What can you do?"))
     message = await streamed(backend, chat("What can you do?", stream=True, stream_options={"include_usage": True}))
@@ -61,12 +61,12 @@ async def test_the_same_question_has_the_same_answer_streamed_and_whole() -> Non
     assert body["usage"]["completion_tokens"] == len(message.content.split())
 
 
-async def test_no_usage_is_streamed_where_none_was_asked_for() -> None:
+async def test_demo_stream_without_requested_usage_has_none() -> None:
     assert (await streamed(quick(), chat("hello", stream=True))).usage is None
 
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
-async def test_the_token_limit_is_kept(limit: str) -> None:
+async def test_demo_token_limit_is_enforced(limit: str) -> None:
     body = await whole(quick(), chat("count to 9", **{limit: 4}))
     assert body["choices"][0]["message"]["content"] == "1 2 3 4"
     assert body["choices"][0]["finish_reason"] == "length"
@@ -76,19 +76,19 @@ async def test_the_token_limit_is_kept(limit: str) -> None:
 
 
 @pytest.mark.parametrize(("stop", "said"), [(" 4", "1 2 3"), (["x", "3", "2"], "1 "), ("1", None), ([], "1 2 3 4 5")])
-async def test_stop_sequences_end_the_answer(stop: Any, said: str | None) -> None:
+async def test_demo_stop_sequences_end_the_answer(stop: Any, said: str | None) -> None:
     body = await whole(quick(), chat("count to 5", stop=stop))
     assert body["choices"][0]["message"]["content"] == said
     assert body["choices"][0]["finish_reason"] == "stop"
 
 
-async def test_it_says_no_to_several_answers() -> None:
+async def test_demo_several_answers_are_refused() -> None:
     with pytest.raises(InvalidRequestError) as raised:
         await quick().send(chat("hello", n=2))
     assert raised.value.param == "n"
 
 
-async def test_its_two_models_do_what_they_are_for() -> None:
+async def test_demo_models_chat_and_embed() -> None:
     backend = quick()
     with pytest.raises(InvalidRequestError, match="use demo-rules"):
         await backend.send(Request.parse(Kind.CHAT, {"model": "demo-embed", "messages": [{"role": "user", "content": "x"}]}))
@@ -99,7 +99,7 @@ async def test_its_two_models_do_what_they_are_for() -> None:
     assert raised.value.code == "model_not_found"
 
 
-async def test_a_legacy_completion_answers_each_prompt() -> None:
+async def test_demo_text_completion_answers_each_prompt() -> None:
     request = Request.parse(Kind.COMPLETION, {"model": "demo-rules", "prompt": ["count to 2", "say hi"], "echo": True})
     body = await whole(quick(), request)
     assert [choice["text"] for choice in body["choices"]] == ["count to 21 2", "say hihi"]
@@ -110,7 +110,7 @@ async def test_a_legacy_completion_answers_each_prompt() -> None:
     assert raised.value.param == "prompt"
 
 
-async def test_a_streamed_completion_tells_its_usage_when_asked() -> None:
+async def test_demo_text_completion_stream_has_requested_usage() -> None:
     body = {"model": "demo-rules", "prompt": "count to 3", "stream": True, "stream_options": {"include_usage": True}}
     message = await streamed(quick(), Request.parse(Kind.COMPLETION, body))
     assert message.content == "1 2 3"
@@ -118,7 +118,7 @@ async def test_a_streamed_completion_tells_its_usage_when_asked() -> None:
     assert (message.usage.prompt_tokens, message.usage.completion_tokens) == (3, 3)
 
 
-async def test_words_come_one_by_one_at_the_pace_that_was_set() -> None:
+async def test_demo_words_are_streamed_with_the_configured_delay() -> None:
     backend = DemoBackend(word_seconds=0.02)
     answer = await backend.send(chat("count to 10", stream=True))
     times = [time.monotonic() async for _ in answer.batches()]
@@ -131,7 +131,7 @@ async def test_words_come_one_by_one_at_the_pace_that_was_set() -> None:
     assert time.monotonic() - started > 0.18
 
 
-async def test_requests_over_its_capacity_wait_in_turn_and_give_their_places_back() -> None:
+async def test_demo_requests_beyond_capacity_wait_and_release_permits() -> None:
     backend = quick(max_concurrent=1, max_waiting=2)
     first = await backend.send(chat("hello"))
     order: list[int] = []
@@ -156,7 +156,7 @@ async def test_requests_over_its_capacity_wait_in_turn_and_give_their_places_bac
     assert (await backend.status()).queue == type(status.queue)(0, 0, 1)
 
 
-async def test_one_that_stops_waiting_frees_its_place() -> None:
+async def test_demo_cancelled_wait_releases_its_permit() -> None:
     backend = quick(max_concurrent=1, max_waiting=1)
     first = await backend.send(chat("hello"))
     waiting = asyncio.create_task(backend.send(chat("hello")))
@@ -169,7 +169,7 @@ async def test_one_that_stops_waiting_frees_its_place() -> None:
     assert (queue.active, queue.depth) == (0, 0)
 
 
-async def test_it_says_honestly_what_its_models_are() -> None:
+async def test_demo_describes_its_models() -> None:
     rules, embed = await quick().models()
     assert (rules.id, embed.id) == ("demo-rules", "demo-embed")
     assert rules.for_chat

@@ -114,28 +114,28 @@ KITCHEN = {"name": "Kitchen Light", "domain": ["light"]}
         ("set the brightness of the kitchen light to 40", [("HassLightSet", {"brightness": 40, **KITCHEN})]),
     ],
 )
-def test_home_assistants_tools_are_called(sentence: str, expected: list[Any]) -> None:
+def test_demo_home_assistant_tools_are_called(sentence: str, expected: list[Any]) -> None:
     assert calls(ask(sentence)) == expected
 
 
-def test_a_device_that_the_prompt_does_not_list_is_asked_for_all_the_same() -> None:
+def test_demo_unlisted_device_is_passed_to_the_tool() -> None:
     assert calls(ask("turn on the kitchen light", prompt="")) == [("HassTurnOn", {"name": "kitchen light"})]
     assert calls(ask("is the kitchen light on?", prompt="")) == [("GetLiveContext", {})]
 
 
-def test_tools_without_a_namespace_are_found_too() -> None:
+def test_demo_tools_without_namespace_are_found() -> None:
     assert calls(ask("turn on the lamp", [tool("HassTurnOn", "", {"name": {"type": "string"}})], prompt="")) == [
         ("HassTurnOn", {"name": "lamp"})
     ]
 
 
-def test_a_name_that_two_devices_share_is_asked_back() -> None:
+def test_demo_ambiguous_device_asks_back() -> None:
     turn = ask("turn on the ceiling")
     assert not turn.calls
     assert turn.text == "Which one do you mean: Ceiling Fan, Ceiling Lights?"
 
 
-def test_a_media_player_called_kitchen_is_not_the_kitchen_light() -> None:
+def test_demo_media_player_in_the_kitchen_is_not_the_light() -> None:
     prompt = "Context:\n- names: Kitchen\n  domain: media_player\n"
     assert calls(ask("turn on the kitchen light", prompt=prompt)) == [("HassTurnOn", {"name": "kitchen light"})]
 
@@ -143,7 +143,7 @@ def test_a_media_player_called_kitchen_is_not_the_kitchen_light() -> None:
 @pytest.mark.parametrize(
     "sentence", ["what is the capital of France?", "tell me a joke", "I turned on a lamp yesterday", "hello"]
 )
-def test_no_tool_is_called_for_what_asks_for_none(sentence: str) -> None:
+def test_demo_question_without_need_calls_no_tool(sentence: str) -> None:
     assert not ask(sentence).calls
 
 
@@ -157,11 +157,11 @@ def test_no_tool_is_called_for_what_asks_for_none(sentence: str) -> None:
         ("look up the word lamp in the dictionary", [("query", {"word": "lamp"})]),
     ],
 )
-def test_any_other_tool_is_found_by_its_words(sentence: str, expected: list[Any]) -> None:
+def test_demo_other_tool_is_found_by_its_description(sentence: str, expected: list[Any]) -> None:
     assert calls(ask(sentence, OTHER_TOOLS)) == expected
 
 
-def test_a_parameter_that_was_not_said_is_named() -> None:
+def test_demo_missing_tool_argument_is_named() -> None:
     turn = ask("What's the weather?", OTHER_TOOLS)
     assert not turn.calls
     assert turn.text == "I could use get_weather for this, but you did not say: city."
@@ -179,7 +179,7 @@ def test_tool_choice_required_calls_in_any_case() -> None:
     assert (name, set(arguments)) == ("get_weather", {"city"})
 
 
-def test_the_tool_that_is_named_is_called() -> None:
+def test_demo_named_tool_is_called() -> None:
     choice = {"type": "function", "function": {"name": "addNumbers"}}
     [(name, arguments)] = calls(ask("What's the weather in Paris?", OTHER_TOOLS, tool_choice=choice))
     assert name == "addNumbers"
@@ -191,19 +191,19 @@ def test_the_tool_that_is_named_is_called() -> None:
         ask("hello", [], tool_choice="required")
 
 
-def test_arguments_that_nothing_can_be_made_for_are_the_clients_mistake() -> None:
+def test_demo_unsatisfiable_tool_arguments_are_a_client_error() -> None:
     impossible = tool("f", "", {"n": {"type": "integer", "minimum": 2, "maximum": 1}}, ("n",))
     with pytest.raises(InvalidRequestError) as raised:
         ask("call f with 3", [impossible], tool_choice="required")
     assert raised.value.param == "tools"
 
 
-def test_tools_that_are_no_functions_are_passed_over() -> None:
+def test_demo_tools_that_are_not_functions_are_ignored() -> None:
     assert not ask("turn on the kitchen light", [{"type": "web_search"}, {"function": {"name": 5}}, {"function": "x"}]).calls
     assert not ask("turn on", HOME_TOOLS).calls
 
 
-def test_results_without_their_calls_are_told_all_the_same() -> None:
+def test_ollama_tool_results_without_calls_are_translated() -> None:
     messages = [{"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"}]
     assert respond({"messages": messages}).text == "the tool answered: 21 degrees"
 
@@ -271,7 +271,7 @@ SENSOR_RESULT = """Live Context: An overview of the areas and the devices in thi
         ("weather?", "get_weather", "Sunny, 21 degrees", "get_weather answered: Sunny, 21 degrees"),
     ],
 )
-def test_after_a_tools_answer_a_sentence_says_what_happened(sentence: str, name: str, result: Any, expected: str) -> None:
+def test_demo_tool_result_is_summarized_in_a_sentence(sentence: str, name: str, result: Any, expected: str) -> None:
     assert result_of(sentence, name, {"name": "Kitchen Light"}, result) == expected
 
 
@@ -290,17 +290,17 @@ def test_after_a_tools_answer_a_sentence_says_what_happened(sentence: str, name:
         ({"data": {"success": [], "failed": [{"name": "Kitchen Light", "type": "entity"}]}}, "it did not reach Kitchen Light"),
     ],
 )
-def test_a_failure_is_called_a_failure(result: Any, reason: str) -> None:
+def test_demo_tool_failure_is_reported(result: Any, reason: str) -> None:
     said = result_of("turn on the kitchen light", "intent__HassTurnOn", {"name": "Kitchen Light"}, result)
     assert said == f"That failed for Kitchen Light: HassTurnOn says: {reason}."
 
 
-def test_several_results_are_told_one_after_the_other() -> None:
+def test_demo_several_tool_results_are_summarized() -> None:
     said = result_of("turn on both", "intent__HassTurnOn", {"name": "x"}, done("A"), {"error": "broken"})
     assert said == "I turned on A. That failed for x: HassTurnOn says: broken."
 
 
-def test_the_ids_of_calls_are_the_same_for_the_same_conversation_and_differ_otherwise() -> None:
+def test_demo_tool_call_ids_are_deterministic() -> None:
     first, again = ask("turn on the bed light and the kitchen light"), ask("turn on the bed light and the kitchen light")
     assert first == again
     ids = [call.id for call in first.calls] + [call.id for call in ask("turn on the bed light").calls]
@@ -324,29 +324,29 @@ def say(*sentences: str) -> str:
         ("thank you", "You are welcome."),
     ],
 )
-def test_plain_sentences_are_answered(sentence: str, answer: str) -> None:
+def test_demo_plain_sentences_are_answered(sentence: str, answer: str) -> None:
     assert say(sentence) == answer
 
 
 @pytest.mark.parametrize(
     "sentence", ["hello", "who are you?", "what can you do", "Tell me a joke", "Wie spät ist es?", "今何時ですか"]
 )
-def test_it_says_what_it_is(sentence: str) -> None:
+def test_demo_describes_itself(sentence: str) -> None:
     assert "I am demo-rules, a set of rules, not a language model" in say(sentence)
 
 
-def test_another_language_is_met_with_a_word_about_english() -> None:
+def test_demo_other_language_gets_a_hint() -> None:
     assert "only understand English" in say("Schalte bitte das Licht ein")
     assert "only understand English" in say("Включи свет")
     assert "only understand English" not in say("Tell me a joke")
 
 
-def test_it_remembers_what_was_said_before() -> None:
+def test_demo_remembers_earlier_messages() -> None:
     assert say("my cat is called Mia", "what did I just say?") == "Before this, you said: my cat is called Mia"
     assert say("what did I say?") == "You have said nothing before this."
 
 
-def test_it_says_that_it_cannot_see() -> None:
+def test_demo_image_is_declined() -> None:
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
     assert "cannot see" in respond({"messages": [{"role": "user", "content": parts}]}).text
 
@@ -361,7 +361,7 @@ def test_structured_answers_follow_response_format() -> None:
 
 
 @pytest.mark.parametrize("schema", [None, "x", {"type": "integer", "minimum": 2, "maximum": 1}])
-def test_a_schema_that_cannot_be_met_is_the_clients_mistake(schema: Any) -> None:
+def test_demo_unsatisfiable_schema_is_a_client_error(schema: Any) -> None:
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     with pytest.raises(InvalidRequestError) as raised:
         ask("hello", [], response_format=wanted)

@@ -66,7 +66,7 @@ SCHEMAS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_instance_is_valid(name: str) -> None:
+def test_demo_schema_instance_is_valid(name: str) -> None:
     schema = SCHEMAS[name]
     validator = jsonschema.Draft202012Validator(schema)
     validator.check_schema(schema)
@@ -103,12 +103,12 @@ def test_the_instance_is_valid(name: str) -> None:
         },
     ],
 )
-def test_a_schema_that_cannot_be_met_is_refused_and_ends(schema: Any) -> None:
+def test_demo_unsatisfiable_schema_is_refused(schema: Any) -> None:
     with pytest.raises(SchemaError):
         instance(schema)
 
 
-def test_a_schema_with_very_many_branches_ends() -> None:
+def test_demo_schema_with_many_branches_ends() -> None:
     schema = {"type": "object", "properties": {f"p{number}": {"$ref": "#"} for number in range(200)}, "required": []}
     jsonschema.validate(instance(schema), schema)
 
@@ -125,11 +125,11 @@ FORMATS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_formats_are_kept(name: str) -> None:
+def test_demo_schema_formats_are_satisfied(name: str) -> None:
     FORMATS[name](instance({"type": "string", "format": name}))
 
 
-def test_what_the_user_named_is_preferred() -> None:
+def test_demo_named_device_is_preferred() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -203,5 +203,5 @@ def schemas() -> st.SearchStrategy[Any]:
 
 
 @given(schemas(), st.text(max_size=40))
-def test_every_schema_that_can_be_met_is_met(schema: Any, said: str) -> None:
+def test_demo_satisfiable_schema_is_satisfied(schema: Any, said: str) -> None:
     jsonschema.validate(instance(schema, said), schema)
