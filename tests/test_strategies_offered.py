@@ -1,4 +1,4 @@
-"""Every place that lists the routing strategies lists all of them, in one order: texts, icons, actions, blueprints, documentation."""
+"""Every place that lists the routing strategies lists all of them: texts, icons, actions, blueprints, documentation."""
 
 import json
 from pathlib import Path
