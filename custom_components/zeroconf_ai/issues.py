@@ -28,6 +28,8 @@ CONTEXT_TOO_SMALL = "context_too_small"
 BUDGET_EXCEEDED = "budget_exceeded"
 DATABASE_LOST = "database_lost"
 """The issue for a damaged or lost database; it stays until the owner confirms the loss."""
+DATABASE_UNAVAILABLE = "database_unavailable"
+"""The issue for a database that cannot be opened."""
 
 
 @callback
@@ -182,6 +184,26 @@ def budget_exceeded(hass: HomeAssistant, state: BudgetState, owner: str, currenc
 def budget_fine(hass: HomeAssistant, budget_id: str) -> None:
     """Delete the issue of a budget that is no longer exceeded."""
     ir.async_delete_issue(hass, DOMAIN, f"{BUDGET_EXCEEDED}_{budget_id}")
+
+
+@callback
+def database_unavailable(hass: HomeAssistant, error: str) -> None:
+    """Create the issue for a database that cannot be opened; `error` says why."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        DATABASE_UNAVAILABLE,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=DATABASE_UNAVAILABLE,
+        translation_placeholders=escaped({"error": error}),
+    )
+
+
+@callback
+def database_fine(hass: HomeAssistant) -> None:
+    """Delete the issue: the database is open, or not needed."""
+    ir.async_delete_issue(hass, DOMAIN, DATABASE_UNAVAILABLE)
 
 
 @callback

@@ -19,6 +19,7 @@ from custom_components.zeroconf_ai.core.accounting.usage.rollups import Group
 from custom_components.zeroconf_ai.core.accounting.usage.totals import Subject
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.data import DATA
+from custom_components.zeroconf_ai.issues import DATABASE_UNAVAILABLE
 from custom_components.zeroconf_ai.usage import shared_store
 from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE
 from custom_components.zeroconf_ai.usage.shared_store import SHARED_STORE, SharedStore
@@ -26,7 +27,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.restore_state import async_get
 from homeassistant.util import dt as dt_util
 
@@ -205,6 +206,10 @@ async def test_provider_totals_are_unavailable_while_the_database_cannot_be_open
     entry = await set_up(hass, make_entry(provider))
     assert entry.state is ConfigEntryState.LOADED
     assert shown(hass, "requests", "errors", "status") == [STATE_UNAVAILABLE, STATE_UNAVAILABLE, "healthy"]
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_UNAVAILABLE)
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert DATABASE_FILE in issue.translation_placeholders["error"]
     await ask(hass)  # answered all the same
     saved = async_get(hass).async_get_stored_states()
     kept = {one.state.entity_id: one.extra_data.as_dict() for one in saved if one.extra_data is not None}
@@ -213,6 +218,7 @@ async def test_provider_totals_are_unavailable_while_the_database_cannot_be_open
     async_fire_time_changed(hass, dt_util.utcnow())
     await shared(hass).open("test")  # as the next attempt does
     await settle(hass)
+    assert ir.async_get(hass).async_get_issue(DOMAIN, DATABASE_UNAVAILABLE) is None
     assert shown(hass, "requests", "errors") == ["41", "3"]
     await ask(hass)
     await settle(hass)

@@ -16,6 +16,7 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from .. import issues
 from ..const import DOMAIN
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
@@ -153,6 +154,7 @@ class SharedStore(Recorder):
             store = await async_open_store(self._hass, options)
         except DatabaseError as err:
             self.error = err
+            issues.database_unavailable(self._hass, str(err))
             raise
         try:
             self._detach = await self._engine.attach(Accounting(Recorders(store.ledger, self)))
@@ -160,6 +162,7 @@ class SharedStore(Recorder):
             await store.close()
             raise
         self.store, self.error, self._options = store, None, options
+        issues.database_fine(self._hass)
         self._notify_all()
         return store
 
@@ -185,6 +188,7 @@ class SharedStore(Recorder):
             self._opening = None
         async with self._lock:
             if not self._entries:
+                issues.database_fine(self._hass)
                 await self._close()
 
     def _notify_all(self) -> None:
