@@ -177,7 +177,7 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
         await other.budgets.refresh()
         monkeypatch.setattr(leases, "LEASE_SECONDS", -1.0)
         held = await store.admission_control.admit(asked)
-        with pytest.raises(QuotaError, match="set aside"):
+        with pytest.raises(QuotaError, match="reserved for requests in progress"):
             await other.admission_control.admit(asked)
         await other._database.write(leases.expire)
         monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Whether a request may be answered at all: what limits and budgets are asked, and how they are told what came of it."""
+"""The interface of admission control: rate limits and budgets admit a request, and are reconciled when it ends."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .usage.generation import Generation
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The most that may be asked within a minute, and at a time. None: any number."""
+    """The maximum number of requests and tokens per minute, and of concurrent requests. None: unlimited."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -24,17 +24,17 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitState:
-    """How one limit stands."""
+    """The state of one limit."""
 
     limit: int
     remaining: int
     reset: float
-    """Seconds until all of it is there again."""
+    """Seconds until the full limit is available again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """How the limits stand that a caller is nearest to. None: there is no such limit."""
+    """The state of the limits that are closest to being reached for a caller. None: there is no such limit."""
 
     requests: RateLimitState | None = None
     tokens: RateLimitState | None = None
@@ -43,7 +43,7 @@ class RateLimitStatus:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRequest:
-    """What is known of a request before it is routed. Money in nano-units."""
+    """What admission control needs to know of a request. Money is in nano-units."""
 
     source: str
     kind: str
@@ -52,29 +52,29 @@ class AdmissionRequest:
     user_id: str | None = None
     address: str | None = None
     prompt_tokens: int = 0
-    """Estimated from the prompt's length."""
+    """Estimated from the length of the prompt."""
     answer_tokens: int = 0
-    """The most that may be answered with: the request's own limit, or what is usual."""
+    """The maximum tokens of the answer: the request's own limit, or a usual length."""
     worst_costs: Mapping[str, int] = NOTHING
-    """What must be set aside for it at each backend that may answer, by the backend's id."""
+    """The amount that must be reserved for the request, by the id of each backend that may answer."""
     ample_costs: Mapping[str, int] = NOTHING
-    """What is set aside in their place where there is so much."""
+    """The larger amounts that are reserved instead if the budgets allow it."""
     unpriced: Mapping[str, str] = NOTHING
-    """The field of the request whose cost is not known before, by the ids of the backends where it would cost something."""
+    """The request's field whose cost is unknown in advance, by the ids of the backends where it costs something."""
     limits_answer: bool = True
-    """Whether the request itself says how long its answer may be."""
+    """Whether the request itself limits the length of its answer."""
     created: float = field(default_factory=time.time)
-    """When it came (`Generation.created`): what it costs counts for the day, week and month of then."""
+    """The time of its arrival (`Generation.created`), which determines the day, week and month that its cost counts for."""
     backend_rates: Mapping[str, RateLimits] = NOTHING
-    """The owner's limits of backends that may answer, by id."""
+    """The rate limits of the backends that may answer, by id."""
     monthly_limits: Mapping[str, int] = NOTHING
-    """What backends that may answer may cost in a month, by id."""
+    """The monthly limits of the backends that may answer, by id."""
     nested: bool = False
-    """Whether it is asked on behalf of another request: that one has passed the limits already, and money alone counts."""
+    """Whether it is part of another request, which has already passed the rate limits: only budgets apply."""
 
     @property
     def worst_cost(self) -> int:
-        """The most that it can cost."""
+        """The maximum cost."""
         return max(self.worst_costs.values(), default=0)
 
 
@@ -86,23 +86,23 @@ class Admission(ABC):
     @property
     @abstractmethod
     def headers(self) -> Mapping[str, str]:
-        """What the answer says of the limits (`x-ratelimit-*`)."""
+        """The headers of the answer that report the limits (`x-ratelimit-*`)."""
 
     @property
     @abstractmethod
     def barred(self) -> frozenset[str]:
-        """Ids of the backends that must not answer it: their budget, or one that only what is free is left of, is spent."""
+        """Ids of the backends that must not answer, because a budget or a rate limit excludes them."""
 
     @property
     def allowances(self) -> Mapping[str, int] | None:
-        """What it may cost at most, in nano-units by the ids of the backends that a budget concerns; None without any budget."""
+        """The maximum cost in nano-units, by the ids of the backends to which a budget applies; None without any budget."""
         return None
 
     @abstractmethod
     def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        """Take what was used for what was set aside. Never blocks and never raises.
+        """Replace what was reserved by what was used. Never blocks and never raises.
 
-        `costs` are nano-units by the ids of the backends, where more than one was paid for the request.
+        `costs` are nano-units by backend id, if more than one backend charged for the request.
         """
 
 
@@ -111,25 +111,25 @@ class AdmissionControl(ABC):
 
     @abstractmethod
     async def admit(self, asked: AdmissionRequest) -> Admission:
-        """Let a request in, and set aside what it may cost.
+        """Admit a request, and reserve its maximum cost.
 
-        Raises RateLimitError or QuotaError, both with the time to come back, where it must wait.
+        Raises RateLimitError or QuotaError, both with the time after which to try again.
         """
 
     async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
-        """How the limits of a caller stand."""
+        """The state of the limits of a caller."""
         return RateLimitStatus()
 
     @property
     def counts_money(self) -> bool:
-        """Whether it needs to know what requests may cost."""
+        """Whether it needs the maximum costs of requests."""
         return True
 
     @property
     def free_only(self) -> bool:
-        """Whether no backend may answer that costs money, whatever a request asks for."""
+        """Whether only free backends may answer, for all requests."""
         return False
 
     def month_cost(self, backend_id: str) -> int:
-        """What a backend with a monthly limit cost this month, in nano-units, as far as it is known."""
+        """The cost of a backend with a monthly limit in this month, in nano-units."""
         return 0

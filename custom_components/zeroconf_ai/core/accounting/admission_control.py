@@ -1,4 +1,4 @@
-"""`StoreAdmissionControl`: limits first, then budgets; what one let in and the other did not is given back."""
+"""`StoreAdmissionControl`: checks rate limits, then budgets. If the budgets reject a request, its rate limits are released."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -19,20 +19,20 @@ from .usage.generation import Generation
 _LOGGER = logging.getLogger(__name__)
 
 HELD_SECONDS = 5.0
-"""When to come back where the money is only set aside for requests that are being answered."""
+"""The retry delay if the missing amount is reserved for requests in progress."""
 DATABASE_SECONDS = 10.0
-"""When to come back where the shared database cannot be asked."""
+"""The retry delay while the shared database is unavailable."""
 UNWRITTEN_SECONDS = 30.0
-"""So long may the database take nothing: what is spent is in memory alone then, and a restart would forget it."""
+"""How long writing may fail before metered backends are blocked: costs that are in memory only are lost with a restart."""
 CLOSED_SECONDS = 60.0
-"""When to come back where backends that cost money are closed."""
+"""The retry delay while metered backends are blocked."""
 
 
 class MeteredClosed(AdmissionControl):
-    """Lets only backends answer that cost nothing, while there should be budgets and their database cannot be opened."""
+    """Admits requests to free backends only, while there should be budgets but their database cannot be opened."""
 
     def __init__(self, applies: Callable[[], bool]) -> None:
-        """`applies`: whether it is still so."""
+        """`applies`: whether that is still the case."""
         self._applies = applies
 
     @property
@@ -49,12 +49,12 @@ class MeteredClosed(AdmissionControl):
     async def admit(self, asked: AdmissionRequest) -> Admission:
         barred = _metered(asked) if self._applies() else frozenset()
         if barred and barred >= asked.worst_costs.keys():
-            raise _closed("database_unavailable", "The gateway's database cannot be opened, so what may be spent is unknown.")
+            raise _closed("database_unavailable", "The gateway's database cannot be opened, so the remaining budget is unknown.")
         return _Free(barred)
 
 
 class _Free(Admission):
-    """Nothing is set aside for it."""
+    """Admitted without a reservation."""
 
     def __init__(self, barred: frozenset[str]) -> None:
         self._barred = barred
@@ -75,15 +75,15 @@ class _Free(Admission):
 
 
 class StoreAdmissionControl(AdmissionControl):
-    """What the books know of limits and budgets. Lives on one event loop."""
+    """Admission control with the limits and budgets of an accounting store. Used on one event loop."""
 
     def __init__(self, limits: RateLimiter, budgets: BudgetStore, batches: WriteQueue) -> None:
-        """The accounting store owns all of them."""
+        """All three belong to the accounting store."""
         self._limits = limits
         self._budgets = budgets
         self._batches = batches
         self.loss_unconfirmed = False
-        """Whether keys and budgets were lost and their owner has not confirmed that."""
+        """Whether keys and budgets were lost and the owner has not confirmed the loss."""
 
     @property
     @override
@@ -116,17 +116,17 @@ class StoreAdmissionControl(AdmissionControl):
                 self._limits.undo(acquired)
                 raise
         except DatabaseError as err:
-            _LOGGER.warning("Limits and budgets cannot be asked, so a request was refused: %s", err)
-            message = "The gateway's database cannot be asked, so nobody knows what may still be spent. Try again in a moment."
+            _LOGGER.warning("A request was rejected, because limits and budgets cannot be read: %s", err)
+            message = "The gateway's database is unavailable, so the remaining budget is unknown. Try again in a moment."
             raise UnavailableError(message, code="database_unavailable", retry_after=DATABASE_SECONDS) from None
         return _StoreAdmission(self._limits, self._budgets, asked, acquired, reservation, barred)
 
     def _closed(self) -> ApiError:
-        """Why backends that cost money are closed."""
+        """The reason why metered backends are blocked."""
         if self.loss_unconfirmed:
-            message = "The gateway's database was lost or damaged, and its budgets with it."
-            return _closed("budgets_lost", message, " until the gateway's owner confirms that")
-        return _closed("database_unavailable", "The gateway's database cannot be written, so what is spent cannot be recorded.")
+            message = "The gateway's database was lost or damaged, with its budgets."
+            return _closed("budgets_lost", message, " until the gateway's owner confirms the loss")
+        return _closed("database_unavailable", "The gateway's database cannot be written, so costs cannot be recorded.")
 
     @override
     async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
@@ -185,16 +185,16 @@ class _StoreAdmission(Admission):
         cost = generation.usage.cost if generation.cost is None else generation.cost
         try:
             self._budgets.reconcile(self._asked, self._reservation, generation.backend_id, cost or 0, costs)
-        except Exception:  # whatever it is, the rest of the clean-up goes on
-            _LOGGER.exception("What request %s cost could not be charged to its budgets", generation.id)
+        except Exception:  # the rest of the clean-up must run
+            _LOGGER.exception("The cost of request %s could not be charged to its budgets", generation.id)
         try:
             self._limits.reconcile(self._acquired, generation.backend_id, generation.usage.total_tokens)
         except Exception:
-            _LOGGER.exception("What request %s used could not be counted", generation.id)
+            _LOGGER.exception("The tokens of request %s could not be counted for its rate limits", generation.id)
 
 
 def _refused(shortfall: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> ApiError:
-    """The error, which says how much is left and what to do."""
+    """The error for a rejected request: what is left and what to do."""
     budget = shortfall.budget
     renews = datetime.fromtimestamp(shortfall.window.end, zone)
     until = f"until it renews ({renews:%Y-%m-%d %H:%M})"
@@ -208,8 +208,8 @@ def _refused(shortfall: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> Api
     left, needed = format_amount(shortfall.left), format_amount(shortfall.needed)
     if shortfall.held:
         message = (
-            f"{words} has {left} left beside what is set aside for requests that are being answered, and this one may cost up to "
-            f"{needed}. Try again when those are done."
+            f"{words} has {left} left besides what is reserved for requests in progress, and this request may cost up to "
+            f"{needed}. Try again when those are finished."
         )
         return QuotaError(message, retry_after=HELD_SECONDS)
     shorter = asked.limits_answer and asked.answer_tokens > 1
@@ -221,15 +221,15 @@ def _refused(shortfall: Shortfall, asked: AdmissionRequest, zone: tzinfo) -> Api
 
 
 def _metered(asked: AdmissionRequest) -> frozenset[str]:
-    """Ids of the backends that would cost money."""
+    """Ids of the backends that cost money for this request."""
     return frozenset(backend_id for backend_id, cost in asked.worst_costs.items() if cost)
 
 
 def _closed(code: str, reason: str, until: str = "") -> ApiError:
-    message = f"{reason} Providers that cost money are closed{until}, and no other can answer this."
+    message = f"{reason} Providers that cost money are blocked{until}, and no other provider can answer this."
     return UnavailableError(message, code=code, retry_after=CLOSED_SECONDS)
 
 
 def _all_barred() -> ApiError:
-    message = "Every provider that could answer this was asked as often as its owner allows, or its budget is spent."
+    message = "All providers that could answer this have reached their rate limit or their budget."
     return UnavailableError(f"{message} Try again in a minute, or choose another model.", code="no_provider", retry_after=60.0)

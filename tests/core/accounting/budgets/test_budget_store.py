@@ -118,7 +118,7 @@ def test_a_budget_names_whose_it_is() -> None:
 async def test_what_is_set_aside_is_not_there_for_another(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
     first = await store.admission_control.admit(asked(60))
-    with pytest.raises(QuotaError, match="set aside") as caught:
+    with pytest.raises(QuotaError, match="reserved for requests in progress") as caught:
         await store.admission_control.admit(asked(60))
     assert caught.value.retry_after == 5.0
     assert caught.value.headers()["x-should-retry"] == "true"

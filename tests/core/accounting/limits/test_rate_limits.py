@@ -123,7 +123,7 @@ async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make)
     key = await keyed(store, parallel=2)
     first, _second = await ask(store, key), await ask(store, key)
     error = await refused(store, key)
-    assert "at a time" in error.message
+    assert "concurrent requests" in error.message
     assert error.headers()["Retry-After"] == "1"
     standing = (await store.admission_control.standing(key, None, None)).parallel
     assert standing is not None

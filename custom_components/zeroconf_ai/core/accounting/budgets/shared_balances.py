@@ -1,4 +1,4 @@
-"""The accounts of gateways that share a database: every reservation is the database's word, and none is forgotten by all."""
+"""Balances of budgets in a database that gateways share: every reservation is made there, as a lease."""
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -22,10 +22,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class SharedBalances(Balances):
-    """What is spent is written as soon as it is known; what the database does not take at once is tried again."""
+    """Writes charges as soon as they are known, and retries failed writes."""
 
     def __init__(self, database: Database, leases: Leases, notify: Callable[[BudgetEvent], None]) -> None:
-        """Knows nothing until it is asked. `leases` keep the reservations of requests that are being answered."""
+        """Balances are read at their first use. `leases` renew the reservations of requests in progress."""
         super().__init__(notify)
         self._database = database
         self._leases = leases
@@ -42,7 +42,7 @@ class SharedBalances(Balances):
         try:
             reservation = await asyncio.shield(task)
         except asyncio.CancelledError:
-            # The database does it to the end all the same: what it set aside is let go of behind it.
+            # The database completes the reservation anyway: release it afterwards.
             self._queue.add(Settlement(lease, ()))
             raise
         except BaseException:
@@ -94,7 +94,7 @@ class SharedBalances(Balances):
 
     @override
     async def upkeep(self, alive: Container[str]) -> None:
-        """The leases are kept up for budgets and limits together."""
+        """Does nothing: the leases of budgets and limits are renewed together."""
 
     @override
     async def flush(self) -> None:
@@ -131,7 +131,7 @@ class SharedBalances(Balances):
     def _lose(self, taken: Sequence[Settlement], error: DatabaseError | None) -> None:
         self._leases.end(one.reservation for one in taken)
         if error is not None:
-            _LOGGER.error("What %d requests cost could not be charged to their budgets: %s", len(taken), error)
+            _LOGGER.error("The costs of %d requests could not be charged to their budgets: %s", len(taken), error)
         elif not self._losing:
             self._losing = True
-            _LOGGER.error("The database takes nothing: what requests cost is not charged to any budget until it does")
+            _LOGGER.error("The database cannot be written: costs are not charged to budgets until it can")

@@ -1,4 +1,4 @@
-"""Reservations and accounts of gateways that share a database, as rows. A reservation is a lease (`storage.leases`)."""
+"""SQL statements for shared reservations and balances. A reservation is a lease (`storage.leases`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .statements import BalanceKey
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is to be let go of and to be charged for one request."""
+    """The reservation to release and the amounts to charge for one request."""
 
     reservation: str
     charges: tuple[tuple[Budget, Window, int], ...]
@@ -25,7 +25,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Thresholds of a budget that this settlement was the first to reach."""
+    """The thresholds of a budget that a settlement was the first to reach."""
 
     budget: Budget
     window: Window
@@ -57,7 +57,7 @@ def reserve(
 
 
 def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list[Reached]:
-    """Let go of reservations, charge what was spent, and note which thresholds that reached first."""
+    """Release reservations, charge actual costs, and return the thresholds that were reached for the first time."""
     settlements = list(settlements)
     released = leases.take_back(connection, (one.reservation for one in settlements))
     charged: dict[BalanceKey, int] = {}

@@ -1,4 +1,4 @@
-"""How many requests and tokens within a minute, and how many requests at a time (docs/accounting.md, "Limits")."""
+"""`RateLimiter`: limits of requests and tokens per minute, and of concurrent requests (docs/accounting.md, "Limits")."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,57 +18,58 @@ from .token_buckets import MINUTE, BucketDraw, BucketShortfall, MemoryPermits, M
 
 NO_RATES = RateLimits()
 BUSY_SECONDS = 1.0
-"""When to come back where all places of a key are taken: nobody knows when the first is free."""
+"""The retry delay while all permits of a key are in use, since it is unknown when one is released."""
 _REQUESTS, _TOKENS = "requests", "tokens"
 
 
 class LimitScope(NamedTuple):
-    """One whose requests are counted."""
+    """A key, address, user or backend whose requests are counted."""
 
     name: str
-    """What its buckets go by."""
+    """The prefix of the names of its buckets."""
     words: str
+    """Its name in error messages."""
     rates: RateLimits
 
 
 @dataclass(slots=True)
 class AcquiredLimits:
-    """What was taken for one request, until it is settled."""
+    """What one request took from the limits, until it is reconciled."""
 
     estimate: int = 0
-    """Tokens."""
+    """Estimated tokens of prompt and answer."""
     own: tuple[BucketDraw, ...] = ()
-    """Of the caller's buckets."""
+    """Drawn from the caller's buckets."""
     of_backends: Mapping[str, tuple[BucketDraw, ...]] = NOTHING
-    place: str | None = None
+    permit: str | None = None
     barred: frozenset[str] = frozenset()
-    """Ids of the backends that were asked as often as their owner allows."""
+    """Ids of the backends that have reached their rate limit."""
     headers: Mapping[str, str] = NOTHING
 
 
 class RateLimiter:
-    """The limits of keys are kept with them, those of backends come with each request. Lives on one event loop."""
+    """Enforces rate limits: stored with the keys, given with each request for backends. Used on one event loop."""
 
-    def __init__(self, keys: KeyStore, buckets: TokenBuckets, places: Permits) -> None:
-        """No limits but those of keys and backends, until they are set."""
+    def __init__(self, keys: KeyStore, buckets: TokenBuckets, permits: Permits) -> None:
+        """Limits of addresses and users are set afterwards."""
         self._keys = keys
         self.buckets = buckets
-        self._places = places
+        self._permits = permits
         self.per_address = NO_RATES
-        """Of each address that asks without a key. Its `parallel` does not count."""
+        """The limits of each address without a key. `parallel` is ignored."""
         self.per_user = NO_RATES
-        """Of each user. Its `parallel` does not count."""
+        """The limits of each user. `parallel` is ignored."""
 
     async def enter(self, asked: AdmissionRequest) -> AcquiredLimits:
-        """Take what a request needs. Raises RateLimitError saying when to come back, and DatabaseError; then nothing is taken."""
+        """Take what a request needs. Raises RateLimitError with the retry delay, or DatabaseError; then nothing is taken."""
         if asked.nested:
             return AcquiredLimits()
         entry = AcquiredLimits(asked.prompt_tokens + asked.answer_tokens)
         callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
         for whose in callers:
             if (limit := whose.rates.parallel) is not None:
-                entry.place = await self._places.take(f"parallel:{whose.name}", limit)
-                if entry.place is None:
+                entry.permit = await self._permits.acquire(f"parallel:{whose.name}", limit)
+                if entry.permit is None:
                     raise _busy(whose, limit)
         try:
             await self._draw_own(entry, callers)
@@ -79,12 +80,12 @@ class RateLimiter:
         return entry
 
     def undo(self, entry: AcquiredLimits) -> None:
-        """Give everything back: the request is not let in. Never blocks and never raises."""
+        """Give everything back, since the request is not admitted. Never blocks and never raises."""
         draws = [*entry.own, *(draw for theirs in entry.of_backends.values() for draw in theirs)]
         self._leave(entry, {draw.name: draw.amount for draw in draws})
 
     def reconcile(self, entry: AcquiredLimits, backend_id: str | None, tokens: int) -> None:
-        """Take the tokens that were used in the place of the estimate. Never blocks and never raises."""
+        """Replace the estimated tokens by the used ones, and release the permit. Never blocks and never raises."""
         back: dict[str, float] = {draw.name: draw.amount - tokens for draw in entry.own if _is_tokens(draw)}
         for of, draws in entry.of_backends.items():
             for draw in draws:
@@ -95,7 +96,7 @@ class RateLimiter:
         self._leave(entry, back)
 
     async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
-        """How the limits of a caller stand. Raises DatabaseError."""
+        """The state of the limits of a caller. Raises DatabaseError."""
         found: dict[str, RateLimitState] = {}
         for whose in self._callers(key_id, user_id, address):
             for draw in _draws(whose, 0):
@@ -103,12 +104,12 @@ class RateLimiter:
                 if kind not in found:
                     found[kind] = _rate(draw, await self.buckets.level(draw.name, draw.capacity))
             if (limit := whose.rates.parallel) is not None:
-                taken = await self._places.taken(f"parallel:{whose.name}")
+                taken = await self._permits.in_use(f"parallel:{whose.name}")
                 found["parallel"] = RateLimitState(limit, max(0, limit - taken), 0.0)
         return RateLimitStatus(**found)
 
     def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[LimitScope]:
-        """Whom a request counts for, the narrowest first."""
+        """The scopes that a request counts for, the narrowest first."""
         if key_id is not None:
             own_rates = self._keys.rates(key_id)
             if own_rates:
@@ -147,30 +148,30 @@ class RateLimiter:
             raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
 
     async def flush(self) -> None:
-        """Write what waits to be given back."""
-        await self._places.flush()
+        """Write pending releases."""
+        await self._permits.flush()
 
     async def close(self) -> None:
-        """Write what is left."""
-        await self._places.close()
+        """Write pending releases and stop."""
+        await self._permits.close()
 
     def _leave(self, entry: AcquiredLimits, back: Mapping[str, float]) -> None:
         if back:
             self.buckets.give(back)
-        if entry.place is not None:
-            self._places.leave(entry.place)
-            entry.place = None
+        if entry.permit is not None:
+            self._permits.release(entry.permit)
+            entry.permit = None
 
 
 def limits_of(database: Database, batches: WriteQueue, keys: KeyStore, leases: Leases | None) -> RateLimiter:
-    """Limits in memory, or with `leases` in a database that other gateways use too."""
+    """Create the limiter: in memory, or with `leases` in a database that gateways share."""
     if leases is None:
         return RateLimiter(keys, MemoryTokenBuckets(), MemoryPermits())
     return RateLimiter(keys, SharedTokenBuckets(database, batches), SharedPermits(database, leases))
 
 
 def go_duration(seconds: float) -> str:
-    """Seconds as OpenAI writes them, in Go's way: `12ms`, `8.64s`, `6m0s`."""
+    """Format seconds as a Go duration, as OpenAI does: `12ms`, `8.64s`, `6m0s`."""
     milliseconds = math.ceil(seconds * 1000)
     if milliseconds < 1000:
         return f"{milliseconds}ms"
@@ -195,7 +196,7 @@ def _rate(draw: BucketDraw, level: float) -> RateLimitState:
 
 
 def _headers(draws: Sequence[BucketDraw], levels: Mapping[str, float]) -> dict[str, str]:
-    """`x-ratelimit-*`, of the narrowest limit of each kind."""
+    """The `x-ratelimit-*` headers of the narrowest limit of each kind."""
     headers: dict[str, str] = {}
     for draw in draws:
         kind = _TOKENS if _is_tokens(draw) else _REQUESTS
@@ -210,7 +211,9 @@ def _headers(draws: Sequence[BucketDraw], levels: Mapping[str, float]) -> dict[s
 def _too_many(words: str, short: BucketShortfall) -> RateLimitError:
     kind = _TOKENS if _is_tokens(short.draw) else _REQUESTS
     wait = max(0.001, short.wait)
-    message = f"Too many {kind}: {words} has {short.draw.capacity} a minute. Try again in {max(1, math.ceil(wait))} s."
+    message = (
+        f"Too many {kind}: {words} has a limit of {short.draw.capacity} per minute. Try again in {max(1, math.ceil(wait))} s."
+    )
     headers = {
         f"x-ratelimit-limit-{kind}": str(short.draw.capacity),
         f"x-ratelimit-remaining-{kind}": "0",
@@ -220,5 +223,5 @@ def _too_many(words: str, short: BucketShortfall) -> RateLimitError:
 
 
 def _busy(whose: LimitScope, limit: int) -> RateLimitError:
-    message = f"Too many requests at a time: {whose.words} has {limit}. Wait until one of them is answered."
+    message = f"Too many concurrent requests: {whose.words} has a limit of {limit}. Try again when one of them has ended."
     return RateLimitError(message, retry_after=BUSY_SECONDS)

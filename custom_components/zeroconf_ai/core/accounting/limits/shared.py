@@ -1,4 +1,4 @@
-"""Buckets and permits that gateways have together, in the database that they share."""
+"""Token buckets and permits of gateways that share a database."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _KEEP_SECONDS = 2 * MINUTE
 
 
 class _NotEnough(Exception):
-    """Ends a transaction, so that nothing is taken."""
+    """Rolls a transaction back, so that nothing is taken."""
 
     def __init__(self, short: BucketShortfall) -> None:
         super().__init__(short.draw.name)
@@ -30,10 +30,10 @@ class _NotEnough(Exception):
 
 
 class SharedTokenBuckets(TokenBuckets, QueuedWriter):
-    """One atomic statement for each bucket, all of a request in one transaction."""
+    """Token buckets as rows: one atomic statement for each bucket, one transaction for each request."""
 
     def __init__(self, database: Database, batches: WriteQueue) -> None:
-        """What is given back is written with the next batch."""
+        """Amounts that are put back are written with the next batch."""
         self._database = database
         self._batches = batches
         self._given: dict[str, float] = {}
@@ -56,7 +56,7 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
             self._give_again(given)
             return err.short
         except asyncio.CancelledError:
-            raise  # the database does it to the end all the same
+            raise  # the database completes the transaction anyway
         except BaseException:
             self._give_again(given)
             raise
@@ -97,7 +97,7 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
 
 
 class SharedPermits(Permits):
-    """A permit is a lease: that of a gateway that died is free again when its lease is over."""
+    """A permit is a lease: the permit of a gateway that was killed is free again when its lease expires."""
 
     def __init__(self, database: Database, leases: Leases) -> None:
         """The owner of `leases` renews them."""
@@ -106,14 +106,14 @@ class SharedPermits(Permits):
         self._queue = SettlementQueue(database, release, self._released, self._lose)
 
     @override
-    async def take(self, name: str, limit: int) -> str | None:
+    async def acquire(self, name: str, limit: int) -> str | None:
         await self._queue.catch_up()
         lease = self._leases.begin()
         is_held = False
         try:
             is_held = await self._database.write(lambda connection: hold_permit(connection, lease, name, limit))
         except asyncio.CancelledError:
-            self._queue.add(lease)  # the database does it to the end all the same
+            self._queue.add(lease)  # the database completes the transaction anyway
             raise
         finally:
             if not is_held:
@@ -121,11 +121,11 @@ class SharedPermits(Permits):
         return lease if is_held else None
 
     @override
-    def leave(self, place: str) -> None:
-        self._queue.add(place)
+    def release(self, permit: str) -> None:
+        self._queue.add(permit)
 
     @override
-    async def taken(self, name: str) -> int:
+    async def in_use(self, name: str) -> int:
         return await self._database.read(lambda connection: held(connection, name))
 
     @override
@@ -141,8 +141,8 @@ class SharedPermits(Permits):
 
     def _lose(self, leases: Sequence[str], error: DatabaseError | None) -> None:
         self._leases.end(leases)
-        why = error or "the database takes nothing"
-        _LOGGER.warning("%d permits are free only when their leases are over: %s", len(leases), why)
+        reason = error or "the database cannot be written"
+        _LOGGER.warning("%d permits are released only when their leases expire: %s", len(leases), reason)
 
 
 def _draw(connection: Connection, draw: BucketDraw) -> float:

@@ -1,4 +1,4 @@
-"""Token buckets of gateways that share a database, as rows. Each function runs in the database's thread, within a transaction."""
+"""SQL statements for shared token buckets; they run in the database thread within a transaction."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ from ..storage.tables import buckets
 
 
 def draw(connection: Connection, name: str, capacity: int, amount: float) -> float | None:
-    """Take from a bucket that fills to `capacity` within a minute; its level then, or None where it does not hold so much.
+    """Take from a bucket that fills to `capacity` within a minute; returns its new level, or None if it does not contain enough.
 
-    More than it can ever hold is taken from a full one, which then owes the rest. One atomic statement.
+    An amount above the capacity is taken from a full bucket, which is then overdrawn. One atomic statement.
     """
     moment = now(connection)
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
@@ -32,7 +32,7 @@ def draw(connection: Connection, name: str, capacity: int, amount: float) -> flo
 
 
 def level_of(connection: Connection, name: str, capacity: int) -> float:
-    """What is in a bucket."""
+    """The level of a bucket."""
     row = connection.execute(select(buckets.c.level, buckets.c.at).where(buckets.c.name == name)).first()
     if row is None:
         return float(capacity)
@@ -40,7 +40,7 @@ def level_of(connection: Connection, name: str, capacity: int) -> float:
 
 
 def give(connection: Connection, amounts: Mapping[str, float]) -> None:
-    """Put into buckets, or with amounts below nothing take from them without asking."""
+    """Put amounts into buckets; negative amounts are taken, whatever the level."""
     for name, amount in sorted(amounts.items()):
         connection.execute(update(buckets).where(buckets.c.name == name).values(level=buckets.c.level + amount))
 

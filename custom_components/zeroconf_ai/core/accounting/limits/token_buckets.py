@@ -1,4 +1,4 @@
-"""Token buckets and places: the interface, and those of a gateway by itself."""
+"""Token buckets and permits: the interfaces, and the implementations in memory for a gateway with its own database."""
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -8,11 +8,11 @@ from typing import NamedTuple, override
 
 MINUTE = 60.0
 MAX_BUCKETS = 50_000
-"""Of memory: those of whom nothing was heard for longest are forgotten first. One that is not used for a minute is full."""
+"""Maximum number in memory; the least recently used are dropped. A bucket that is unused for a minute is full."""
 
 
 class BucketDraw(NamedTuple):
-    """So much to be taken from a bucket that fills to `capacity` within a minute."""
+    """An amount to take from a bucket that fills to `capacity` within a minute."""
 
     name: str
     capacity: int
@@ -20,40 +20,40 @@ class BucketDraw(NamedTuple):
 
 
 class BucketShortfall(NamedTuple):
-    """A bucket that does not hold enough, and the seconds until it does."""
+    """A bucket that does not contain enough, and the seconds until it does."""
 
     draw: BucketDraw
     wait: float
 
 
 class TokenBuckets(ABC):
-    """Token buckets: a minute's worth may be used at once, and comes back evenly. Lives on one event loop."""
+    """Token buckets: the amount of a minute may be used at once, and is refilled evenly. Used on one event loop."""
 
     @abstractmethod
     async def draw(self, draws: Sequence[BucketDraw]) -> BucketShortfall | Mapping[str, float]:
-        """Take from all, or from none where one of them does not hold enough; the levels after that. May raise DatabaseError.
+        """Take from all buckets, or from none if one does not contain enough; returns the new levels. May raise DatabaseError.
 
-        What exceeds a bucket's capacity is taken from a full one, which owes the rest then.
+        An amount above the capacity is taken from a full bucket, which is then overdrawn.
         """
 
     @abstractmethod
     def give(self, amounts: Mapping[str, float]) -> None:
-        """Put back what was not used, or with amounts below nothing take what was used beyond. Never blocks, never raises."""
+        """Put unused amounts back; negative amounts are taken in addition. Never blocks and never raises."""
 
     @abstractmethod
     async def level(self, name: str, capacity: int) -> float:
-        """What a bucket holds. May raise DatabaseError."""
+        """The level of a bucket. May raise DatabaseError."""
 
     @abstractmethod
     async def upkeep(self) -> None:
-        """What is to be done every now and then. May raise DatabaseError."""
+        """Periodic maintenance. May raise DatabaseError."""
 
 
 class MemoryTokenBuckets(TokenBuckets):
-    """The buckets of a gateway by itself."""
+    """Token buckets in memory."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` tells seconds, and never goes back."""
+        """`clock` is a monotonic clock in seconds."""
         self._clock = clock
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -85,7 +85,7 @@ class MemoryTokenBuckets(TokenBuckets):
 
     @override
     async def upkeep(self) -> None:
-        """Nothing: there is a bound to the buckets."""
+        """Does nothing: the number of buckets is limited."""
 
     def _level(self, name: str, capacity: int, now: float) -> float:
         found = self._levels.get(name)
@@ -96,60 +96,60 @@ class MemoryTokenBuckets(TokenBuckets):
 
 
 class Permits(ABC):
-    """So many at a time. Lives on one event loop."""
+    """Limits of concurrent requests. Used on one event loop."""
 
     @abstractmethod
-    async def take(self, name: str, limit: int) -> str | None:
-        """Take a place; what it is left by, None where all are taken. May raise DatabaseError."""
+    async def acquire(self, name: str, limit: int) -> str | None:
+        """Acquire one of `limit` permits; returns its id, or None if all are in use. May raise DatabaseError."""
 
     @abstractmethod
-    def leave(self, place: str) -> None:
-        """Give a place back. Never blocks, never raises."""
+    def release(self, permit: str) -> None:
+        """Release a permit. Never blocks and never raises."""
 
     @abstractmethod
-    async def taken(self, name: str) -> int:
-        """How many are taken. May raise DatabaseError."""
+    async def in_use(self, name: str) -> int:
+        """The number of permits in use. May raise DatabaseError."""
 
     @abstractmethod
     async def flush(self) -> None:
-        """Write what waits to be given back."""
+        """Write pending releases."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Write what is left."""
+        """Write pending releases and stop."""
 
 
 class MemoryPermits(Permits):
-    """The places of a gateway by itself."""
+    """Permits in memory."""
 
     def __init__(self) -> None:
-        """None is taken."""
-        self._taken: dict[str, int] = {}
+        """Starts with all permits free."""
+        self._in_use: dict[str, int] = {}
 
     @override
-    async def take(self, name: str, limit: int) -> str | None:
-        taken = self._taken.get(name, 0)
-        if taken >= limit:
+    async def acquire(self, name: str, limit: int) -> str | None:
+        in_use = self._in_use.get(name, 0)
+        if in_use >= limit:
             return None
-        self._taken[name] = taken + 1
+        self._in_use[name] = in_use + 1
         return name
 
     @override
-    def leave(self, place: str) -> None:
-        left = self._taken.get(place, 0) - 1
+    def release(self, permit: str) -> None:
+        left = self._in_use.get(permit, 0) - 1
         if left > 0:
-            self._taken[place] = left
+            self._in_use[permit] = left
         else:
-            self._taken.pop(place, None)
+            self._in_use.pop(permit, None)
 
     @override
-    async def taken(self, name: str) -> int:
-        return self._taken.get(name, 0)
+    async def in_use(self, name: str) -> int:
+        return self._in_use.get(name, 0)
 
     @override
     async def flush(self) -> None:
-        """Nothing is written."""
+        """Does nothing: nothing is written."""
 
     @override
     async def close(self) -> None:
-        """Nothing is written."""
+        """Does nothing: nothing is written."""
