@@ -125,7 +125,8 @@ class SharedStore(Recorder):
                 listener()
 
     def _start_opening(self) -> None:
-        if self.store is None and self._opening is None and not self._stopping:
+        is_opening = self._opening is not None and not self._opening.done()
+        if self.store is None and not is_opening and not self._stopping:
             self._attempted.clear()
             self._opening = self._hass.async_create_background_task(self._open_in_background(), f"{DOMAIN} open database")
 
@@ -144,8 +145,6 @@ class SharedStore(Recorder):
                 failing = True
             finally:
                 self._attempted.set()
-                if self.store is not None:
-                    self._opening = None
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _open(self) -> AccountingStore:
@@ -188,6 +187,7 @@ class SharedStore(Recorder):
             self._opening = None
         async with self._lock:
             if not self._entries:
+                self.error = None
                 issues.database_fine(self._hass)
                 await self._close()
 
