@@ -142,7 +142,7 @@ async def test_database_new_metered_backends_are_open(fresh_database: FreshDatab
         pytest.param(lambda content: content[: len(content) - PAGE // 2], id="cut off within a page"),
     ],
 )
-async def test_database_damaged_keys_budgets_and_spending_rescued_and_metered_closed(
+async def test_database_damaged_is_rescued_and_blocks_metered_backends(
     file: Path, make: Make, change: Callable[[bytearray], bytes | bytearray]
 ) -> None:
     await fill(file, make)
@@ -161,7 +161,7 @@ async def test_database_damaged_keys_budgets_and_spending_rescued_and_metered_cl
     assert [part.name for part in file.parent.iterdir() if part.name.endswith((".copy", ".restoring"))] == []
 
 
-async def test_database_with_garbage_among_the_keys_keeps_those_before_and_behind(file: Path, make: Make) -> None:
+async def test_database_with_garbage_among_keys_rescues_the_others(file: Path, make: Make) -> None:
     await fill(file, make)
     leaves = pages_of(file, "keys")
     assert len(leaves) > 4
@@ -184,7 +184,9 @@ async def test_database_with_garbage_among_the_keys_keeps_those_before_and_behin
     [b"\x89PNG\r\n\x1a\n" + bytes(20_000), b"this is no database" * 1000, b"{}", bytes(PAGE * 20)],
     ids=["image", "text", "short", "zeros"],
 )
-async def test_database_of_wrong_file_type_begun_anew_and_metered_closed(file: Path, make: Make, content: bytes) -> None:
+async def test_database_of_another_file_type_is_replaced_and_blocks_metered_backends(
+    file: Path, make: Make, content: bytes
+) -> None:
     await fill(file, make)
     write(file, content)
     store = await AccountingStore.open(file)
@@ -197,7 +199,7 @@ async def test_database_of_wrong_file_type_begun_anew_and_metered_closed(file: P
 
 
 @pytest.mark.parametrize("how", ["unlinked", "emptied"])
-async def test_database_gone_known_by_its_id_metered_closed(file: Path, make: Make, how: str) -> None:
+async def test_database_missing_with_a_known_id_blocks_metered_backends(file: Path, make: Make, how: str) -> None:
     known = await fill(file, make)
     remove(file)
     if how == "emptied":
@@ -214,20 +216,20 @@ async def test_database_gone_known_by_its_id_metered_closed(file: Path, make: Ma
         await store.close()
 
 
-async def test_database_gone_where_one_was_used_before_metered_closed(fresh_database: FreshDatabase) -> None:
+async def test_database_missing_after_earlier_use_blocks_metered_backends(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url, used_before=True)
     assert await is_closed(store)
     await store.close()
 
 
-async def test_database_gone_beside_a_damaged_one_metered_closed(file: Path) -> None:
+async def test_database_missing_beside_a_damaged_one_blocks_metered_backends(file: Path) -> None:
     file.with_name(f"{file.name}.corrupt-20260101T000000000000Z").write_bytes(b"")
     store = await AccountingStore.open(file)
     assert await is_closed(store)
     await store.close()
 
 
-async def test_database_emptied_on_the_server_metered_closed(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_database_emptied_on_the_server_blocks_metered_backends(fresh_database: FreshDatabase, make: Make) -> None:
     known = await fill(fresh_database.url, make)
     tables = [
         name for (name,) in fresh_database.run(_TABLE_NAMES["postgresql" if "postgresql" in fresh_database.url else "sqlite"])
@@ -246,7 +248,7 @@ _TABLE_NAMES = {
 }
 
 
-async def test_loss_confirmed_metered_open_in_every_process_and_after_a_restart(fresh_database: FreshDatabase) -> None:
+async def test_loss_confirmed_allows_metered_backends_in_all_processes(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url, used_before=True)
     other = await AccountingStore.open(fresh_database.url)
     assert await is_closed(other)
@@ -276,7 +278,7 @@ async def test_loss_confirmed_metered_open_in_every_process_and_after_a_restart(
         "DROP TABLE key_rollups",
     ],
 )
-async def test_database_with_an_unreadable_row_set_aside_and_the_others_rescued(file: Path, make: Make, statement: str) -> None:
+async def test_database_with_an_unreadable_row_is_renamed_and_others_rescued(file: Path, make: Make, statement: str) -> None:
     await fill(file, make)
     run(file, statement)
     with pytest.raises(DatabaseError):
@@ -289,7 +291,7 @@ async def test_database_with_an_unreadable_row_set_aside_and_the_others_rescued(
     await store.close()
 
 
-async def test_revoked_key_is_not_rescued(file: Path, make: Make) -> None:
+async def test_rescue_revoked_key_is_not_restored(file: Path, make: Make) -> None:
     await fill(file, make)
     store = await AccountingStore.open(file)
     stolen, _ = await store.keys.create("stolen")
@@ -302,7 +304,7 @@ async def test_revoked_key_is_not_rescued(file: Path, make: Make) -> None:
     await store.close()
 
 
-async def test_database_of_another_program_is_left_alone(file: Path) -> None:
+async def test_database_of_another_program_is_not_changed(file: Path) -> None:
     run(file, "CREATE TABLE states (id INTEGER)")
     before = content_of(file)
     with pytest.raises(DatabaseError, match="another program"):
@@ -311,7 +313,7 @@ async def test_database_of_another_program_is_left_alone(file: Path) -> None:
     assert [part.name for part in file.parent.iterdir()] == [file.name]
 
 
-async def test_database_that_is_a_fifo_or_folder_cannot_be_opened(tmp_path: Path) -> None:
+async def test_database_as_fifo_or_folder_cannot_be_opened(tmp_path: Path) -> None:
     fifo, folder = tmp_path / "fifo", tmp_path / "folder"
     os.mkfifo(fifo)
     folder.mkdir()
@@ -320,7 +322,7 @@ async def test_database_that_is_a_fifo_or_folder_cannot_be_opened(tmp_path: Path
             await AccountingStore.open(path)
 
 
-async def test_database_locked_at_start_is_an_error_and_left_alone(
+async def test_database_locked_at_the_start_is_an_error_without_changes(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = await fill(file, make)
@@ -337,7 +339,7 @@ async def test_database_locked_at_start_is_an_error_and_left_alone(
     await store.close()
 
 
-async def test_damaged_database_without_the_leave_to_set_it_aside_is_an_error(file: Path, make: Make) -> None:
+async def test_database_damaged_without_permission_to_rename_is_an_error(file: Path, make: Make) -> None:
     await fill(file, make)
     damage(file, zero(0, PAGE))
     with pytest.raises(DatabaseError):
@@ -365,7 +367,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("how", ["deleted", "deleted with its log", "folder deleted", "replaced", "replaced by a folder"])
-async def test_file_gone_while_in_use_written_again_without_loss(
+async def test_database_file_deleted_during_use_is_written_again(
     tmp_path: Path, make: Make, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "folder" / "books.db"
@@ -404,9 +406,7 @@ async def test_file_gone_while_in_use_written_again_without_loss(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_file_replaced_by_a_copy_of_itself_is_used_from_then_on(
-    file: Path, make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_database_file_replaced_by_its_copy_is_used(file: Path, make: Make, caplog: pytest.LogCaptureFixture) -> None:
     known = await fill(file, make)
     copy = file.with_name("copy")
     write(copy, content_of(file))
@@ -423,7 +423,7 @@ async def test_file_replaced_by_a_copy_of_itself_is_used_from_then_on(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_file_gone_while_two_use_it_both_go_on_with_one_file(
+async def test_database_file_deleted_during_use_by_two_is_shared_again(
     file: Path, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     await fill(file, make)
@@ -441,7 +441,7 @@ async def test_file_gone_while_two_use_it_both_go_on_with_one_file(
     assert run(file, "SELECT count(*) FROM keys") == [(KEYS + 2,)]
 
 
-async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_database_file_is_checked_by_time_not_by_request(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(file, make)
     store = await AccountingStore.open(file)
     looks = 0
@@ -462,7 +462,7 @@ async def test_file_is_looked_at_by_time_and_not_by_request(file: Path, make: Ma
 # What cannot be written.
 
 
-async def test_database_that_takes_nothing_for_long_closes_metered_until_it_does(
+async def test_database_unwritable_for_long_blocks_metered_backends_until_it_is_writable(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_queue, "FLUSH_SECONDS", 0.02)

@@ -56,7 +56,7 @@ async def total(store: AccountingStore, budget_id: str) -> int:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_fifty_requests_at_once_spend_at_most_one_cent(store: AccountingStore, cloud: StubBackend, stream: bool) -> None:
+async def test_budget_fifty_parallel_requests_never_overspent(store: AccountingStore, cloud: StubBackend, stream: bool) -> None:
     _, secret = await store.keys.create("Phone")
     budget = await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     go_on = asyncio.Event()
@@ -90,9 +90,7 @@ async def test_fifty_requests_at_once_spend_at_most_one_cent(store: AccountingSt
         assert len(cloud.sent) == answered
 
 
-async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_before(
-    store: AccountingStore, cloud: StubBackend
-) -> None:
+async def test_budget_refusal_is_not_retried_by_the_openai_sdk(store: AccountingStore, cloud: StubBackend) -> None:
     key, secret = await store.keys.create("Phone")
     await store.budgets.set(Scope.KEY, key.id, CENT, Period.MONTH)
     async with served(cloud, access=Guard(store.keys)) as gateway:
@@ -112,7 +110,7 @@ async def test_openais_own_client_is_told_when_to_come_back_and_does_not_come_be
         assert len(refused) <= 1  # one call, not four
 
 
-async def test_a_request_that_is_given_up_is_charged_what_was_said(store: AccountingStore, cloud: StubBackend) -> None:
+async def test_budget_cancelled_request_is_charged_for_its_output(store: AccountingStore, cloud: StubBackend) -> None:
     budget = await store.budgets.set(Scope.HOUSEHOLD, None, CENT, Period.MONTH)
     never = asyncio.Event()
     cloud.outcomes = [[delta("four words of text"), never, STOP]]
@@ -131,7 +129,7 @@ async def test_a_request_that_is_given_up_is_charged_what_was_said(store: Accoun
                 await store.budgets.refresh()
 
 
-async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+async def test_budget_two_gateways_on_postgresql_never_overspent(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     server = request.getfixturevalue("postgresql")
     with server.database() as name:
         url = server.url(name)
@@ -167,7 +165,7 @@ async def test_two_gateways_with_one_postgresql_spend_at_most_one_cent(request: 
 
 
 @pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
-async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
+async def test_budget_reservations_of_a_killed_gateway_are_released(
     fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
     asked = AdmissionRequest("http", "chat", "m", key_id="k", worst_costs={"cloud": CENT})
@@ -192,7 +190,7 @@ async def test_what_a_gateway_that_died_had_set_aside_is_free_again(
         await other.close()
 
 
-async def test_settlement_after_one_that_was_written_at_once_is_written_too() -> None:
+async def test_reconciliation_after_an_immediate_one_is_written() -> None:
     """The database's thread may be done before the event loop's looks whether it is."""
     written: list[int] = []
 

@@ -70,13 +70,13 @@ async def spent(store: AccountingStore, budget_id: str) -> int:
         (Period.MONTH, "2028-02-29T12:00", "2028-02-01T00:00", "2028-03-01T00:00"),
     ],
 )
-def test_a_period_is_of_the_homes_calendar(period: Period, moment: str, start: str, end: str) -> None:
+def test_period_follows_the_time_zone(period: Period, moment: str, start: str, end: str) -> None:
     found = window(period, at(moment), BERLIN)
     assert (found.start, found.end) == (at(start), at(end))
     assert found.label == start[:10]
 
 
-def test_a_day_of_a_changing_clock_is_as_long_as_it_is() -> None:
+def test_period_day_of_a_clock_change_has_its_length() -> None:
     lengths = [window(Period.DAY, at(f"2026-{day}T12:00"), BERLIN) for day in ("03-28", "03-29", "10-25")]
     assert [(found.end - found.start) / 3600 for found in lengths] == [24, 23, 25]
     gone = window(Period.DAY, at("2026-09-06T12:00", ZoneInfo("America/Santiago")), ZoneInfo("America/Santiago"))
@@ -85,7 +85,7 @@ def test_a_day_of_a_changing_clock_is_as_long_as_it_is() -> None:
 
 @given(moment=st.floats(0, 4e9), zone=st.sampled_from(["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe", "Asia/Gaza"]))
 @pytest.mark.parametrize("period", list(Period))
-def test_every_moment_is_in_one_period_and_they_follow_each_other(period: Period, moment: float, zone: str) -> None:
+def test_period_each_moment_is_in_exactly_one(period: Period, moment: float, zone: str) -> None:
     windows = Windows(ZoneInfo(zone))
     found = windows.at(period, moment)
     assert moment in found
@@ -94,17 +94,17 @@ def test_every_moment_is_in_one_period_and_they_follow_each_other(period: Period
 
 
 @pytest.mark.parametrize(("text", "amount"), [("5/month", 5 * NANO), ("0.000000001/month", 1), (" 2.50 / Month ", 2_500_000_000)])
-def test_a_budget_is_read_as_people_write_it(text: str, amount: int) -> None:
+def test_budget_notation_is_parsed(text: str, amount: int) -> None:
     assert parse_amount(text) == (amount, Period.MONTH)
 
 
 @pytest.mark.parametrize("text", ["5", "5/year", "/month", "-1/day", "nan/day", "1e99/day", "inf/day"])
-def test_what_is_no_budget_is_said_to_be_none(text: str) -> None:
+def test_budget_invalid_notation_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="Write an amount and a period"):
         parse_amount(text)
 
 
-def test_a_budget_names_whose_it_is() -> None:
+def test_budget_has_a_scope_and_subject() -> None:
     for scope, subject in ((Scope.KEY, None), (Scope.HOUSEHOLD, "k")):
         with pytest.raises(ValueError, match="needs its id"):
             make_budget(scope, subject, 1, Period.DAY)
@@ -115,7 +115,7 @@ def test_a_budget_names_whose_it_is() -> None:
 # Setting aside and charging.
 
 
-async def test_what_is_set_aside_is_not_there_for_another(store: AccountingStore, make: Make) -> None:
+async def test_budget_reservation_is_not_available_to_others(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
     first = await store.admission_control.admit(asked(60))
     with pytest.raises(QuotaError, match="reserved for requests in progress") as caught:
@@ -128,9 +128,7 @@ async def test_what_is_set_aside_is_not_there_for_another(store: AccountingStore
     assert await spent(store, "key:k:month") == 10
 
 
-async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself_is_not(
-    store: AccountingStore, make: Make
-) -> None:
+async def test_budget_refuses_a_request_beyond_it_but_not_a_limited_one(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.USER, "u", NANO, Period.MONTH)
     with pytest.raises(QuotaError, match=r"1\.00 left, and this request may cost up to 2\.00.*max_tokens below 100") as caught:
         await store.admission_control.admit(asked(2 * NANO, user_id="u"))
@@ -141,7 +139,7 @@ async def test_a_request_that_does_not_fit_is_refused_and_one_that_limits_itself
     (await store.admission_control.admit(asked(NANO, user_id="u"))).reconcile(make("g"))
 
 
-async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(store: AccountingStore, make: Make) -> None:
+async def test_budget_exhausted_refuses_or_leaves_free_backends(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.FREE_ONLY)
     await spend(store, make, 100)
     costs = {"cloud": 1, "local": 0}
@@ -154,7 +152,7 @@ async def test_a_budget_that_is_spent_refuses_everything_or_bars_what_costs(stor
         await store.admission_control.admit(asked({"local": 0}))
 
 
-async def test_a_backends_budget_bars_that_backend_alone(store: AccountingStore, make: Make) -> None:
+async def test_budget_of_a_backend_excludes_only_this_backend(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.BACKEND, "cloud", 100, Period.MONTH)
     limits = {"other": 50}
     costs = {"cloud": 101, "other": 50, "third": 1_000}
@@ -169,7 +167,7 @@ async def test_a_backends_budget_bars_that_backend_alone(store: AccountingStore,
     assert store.budgets.month_cost("other") == 50
 
 
-async def test_all_budgets_of_a_request_are_charged_and_no_others(store: AccountingStore, make: Make) -> None:
+async def test_budgets_of_a_request_are_charged_and_no_others(store: AccountingStore, make: Make) -> None:
     whose = [(Scope.KEY, "k"), (Scope.USER, "u"), (Scope.BACKEND, "cloud"), (Scope.HOUSEHOLD, None)]
     others = [(Scope.KEY, "x"), (Scope.USER, "x"), (Scope.BACKEND, "x")]
     budgets = [await store.budgets.set(scope, subject, NANO, period) for scope, subject in whose + others for period in Period]
@@ -178,16 +176,14 @@ async def test_all_budgets_of_a_request_are_charged_and_no_others(store: Account
     assert found == {budget.id: 0 if budget.subject == "x" else 7 for budget in budgets}
 
 
-async def test_what_was_cancelled_costs_what_its_record_says(store: AccountingStore, make: Make) -> None:
+async def test_budget_cancelled_request_is_charged_its_recorded_cost(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
     admission = await store.admission_control.admit(asked(90))
     admission.reconcile(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
     assert await spent(store, "key:k:month") == 31
 
 
-async def test_what_is_spent_is_what_the_ledger_says_also_of_before_there_was_a_budget(
-    store: AccountingStore, make: Make
-) -> None:
+async def test_budget_spent_equals_the_ledger_including_earlier_costs(store: AccountingStore, make: Make) -> None:
     for cost in (3, 4):
         await spend(store, make, cost)
     await store.budgets.set(Scope.KEY, "k", NANO, Period.MONTH)
@@ -199,7 +195,7 @@ async def test_what_is_spent_is_what_the_ledger_says_also_of_before_there_was_a_
     assert await spent(store, "household:day") == store.ledger.totals.household.today.usage.cost == 118
 
 
-async def test_what_is_spent_outlives_a_restart_and_is_told_once(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_budget_spent_is_kept_after_a_restart_with_one_event(fresh_database: FreshDatabase, make: Make) -> None:
     told: list[int] = []
     for _ in range(3):
         store = await AccountingStore.open(fresh_database.url)
@@ -217,7 +213,7 @@ async def test_what_is_spent_outlives_a_restart_and_is_told_once(fresh_database:
     assert told == [80, 100]
 
 
-async def test_each_threshold_is_told_once_with_what_belongs_to_it(store: AccountingStore, make: Make) -> None:
+async def test_budget_threshold_is_one_event_with_its_data(store: AccountingStore, make: Make) -> None:
     events: list[BudgetEvent] = []
     store.budgets.listen(lambda _: 1 / 0)  # type: ignore[arg-type]
     stop = store.budgets.listen(events.append)
@@ -234,7 +230,7 @@ async def test_each_threshold_is_told_once_with_what_belongs_to_it(store: Accoun
     assert len(events) == 3
 
 
-async def test_a_budget_changes_while_it_is_used(store: AccountingStore, make: Make) -> None:
+async def test_budget_changed_during_requests_applies(store: AccountingStore, make: Make) -> None:
     events: list[int] = []
     store.budgets.listen(lambda event: events.append(event.threshold))
     changes: list[int] = []
@@ -266,7 +262,7 @@ async def test_a_budget_changes_while_it_is_used(store: AccountingStore, make: M
         await store.budgets.reset(budget.id)
 
 
-async def test_another_process_sees_what_was_changed(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_key_changes_reach_another_process(fresh_database: FreshDatabase, make: Make) -> None:
     here, there = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
         budget = await there.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
@@ -294,9 +290,7 @@ async def timed(fresh_database: FreshDatabase, moment: list[float]) -> AsyncIter
     await store.close()
 
 
-async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_forgets_nothing(
-    fresh_database: FreshDatabase, make: Make
-) -> None:
+async def test_budget_period_end_resets_and_a_clock_going_back_does_not(fresh_database: FreshDatabase, make: Make) -> None:
     before, after = at("2026-10-31T23:59:59"), at("2026-11-01T00:00:01")
     now = [before]
     async with timed(fresh_database, now) as store:
@@ -328,7 +322,7 @@ async def test_a_period_that_is_over_leaves_nothing_and_a_clock_that_goes_back_f
         assert sorted(events) == ["2026-10-01", "2026-10-01", "2026-11-01", "2026-11-01", "2031-05-01", "2031-05-01"]
 
 
-def test_days_of_a_year_follow_each_other_without_a_gap() -> None:
+def test_period_days_of_a_year_have_no_gaps() -> None:
     windows = Windows(BERLIN)
     found = [windows.at(Period.DAY, at("2026-01-01T12:00", UTC) + day * 86_400) for day in range(365)]
     assert all(one.end == following.start for one, following in pairwise(found))
@@ -349,7 +343,7 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 @pytest.mark.parametrize("shared", [False, True], ids=["memory", "database"])
-def test_no_order_of_events_spends_more_than_the_budget(
+def test_budget_any_order_of_events_never_overspent(
     tmp_path: Path, make: Make, shared: bool, steps: list[tuple[str, int, float]]
 ) -> None:
     async def run() -> None:

@@ -31,9 +31,7 @@ async def told(store: AccountingStore, events: list[BudgetEvent]) -> list[tuple[
 
 
 @pytest.mark.parametrize("action", list(Action))
-async def test_budget_first_refusal_exceeds_it_once_in_its_period(
-    fresh_database: FreshDatabase, make: Make, action: Action
-) -> None:
+async def test_budget_first_refusal_exceeds_it_once_per_period(fresh_database: FreshDatabase, make: Make, action: Action) -> None:
     store = await AccountingStore.open(fresh_database.url)
     events: list[BudgetEvent] = []
     store.budgets.listen(events.append)
@@ -67,7 +65,7 @@ async def test_budget_first_refusal_exceeds_it_once_in_its_period(
     await store.close()
 
 
-async def test_budget_that_bars_what_costs_money_is_exceeded_though_a_free_backend_answers(store: AccountingStore) -> None:
+async def test_budget_that_excludes_metered_backends_is_exceeded_despite_a_free_answer(store: AccountingStore) -> None:
     events: list[BudgetEvent] = []
     store.budgets.listen(events.append)
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
@@ -84,7 +82,7 @@ async def test_budget_with_enough_for_a_cheaper_backend_is_not_exceeded(store: A
     assert not store.budgets.state("household:month").exceeded
 
 
-async def test_budget_set_aside_for_requests_that_are_answered_is_not_exceeded(store: AccountingStore, make: Make) -> None:
+async def test_budget_reserved_for_running_requests_is_not_exceeded(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
     running = await store.admission_control.admit(asked(80))
     with pytest.raises(QuotaError):
@@ -95,7 +93,7 @@ async def test_budget_set_aside_for_requests_that_are_answered_is_not_exceeded(s
     assert not store.budgets.state("household:month").exceeded
 
 
-async def test_budget_without_its_last_threshold_is_exceeded_and_not_told(store: AccountingStore) -> None:
+async def test_budget_without_the_last_threshold_is_exceeded_without_event(store: AccountingStore) -> None:
     events: list[BudgetEvent] = []
     store.budgets.listen(events.append)
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH, thresholds=(50,))
@@ -105,7 +103,7 @@ async def test_budget_without_its_last_threshold_is_exceeded_and_not_told(store:
     assert store.budgets.state("household:month").exceeded
 
 
-async def test_budget_exceeded_for_many_at_once_is_told_once(fresh_database: FreshDatabase) -> None:
+async def test_budget_exceeded_by_many_requests_is_one_event(fresh_database: FreshDatabase) -> None:
     several = [await AccountingStore.open(fresh_database.url) for _ in range(2)]
     events: list[BudgetEvent] = []
     for store in several:
@@ -121,7 +119,7 @@ async def test_budget_exceeded_for_many_at_once_is_told_once(fresh_database: Fre
         await store.close()
 
 
-async def test_monthly_limit_of_a_backend_is_a_budget_to_look_at(store: AccountingStore, make: Make) -> None:
+async def test_monthly_limit_of_a_backend_is_listed_as_a_budget(store: AccountingStore, make: Make) -> None:
     events: list[BudgetEvent] = []
     seen = 0
 
@@ -155,7 +153,7 @@ async def test_monthly_limit_of_a_backend_is_a_budget_to_look_at(store: Accounti
         store.budgets.state(limit.id)
 
 
-async def test_budget_new_leaves_what_is_free_and_a_known_one_keeps_what_it_does(store: AccountingStore) -> None:
+async def test_budget_new_allows_free_backends_and_an_existing_one_keeps_its_action(store: AccountingStore) -> None:
     made = await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
     assert made.action is Action.FREE_ONLY
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH, action=Action.REFUSE, thresholds=(50,))

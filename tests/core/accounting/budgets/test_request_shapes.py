@@ -213,7 +213,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_request_that_may_cost_more_than_is_left_is_not_sent(store: AccountingStore, shape: str) -> None:
+async def test_budget_request_beyond_the_remaining_amount_is_not_sent(store: AccountingStore, shape: str) -> None:
     path, body = SHAPES[shape]
     cloud = Cloud(most=100_000)
     if path == "embeddings":
@@ -230,7 +230,7 @@ async def test_request_that_may_cost_more_than_is_left_is_not_sent(store: Accoun
     assert await spent(store) == 0
 
 
-async def test_only_fields_that_were_reckoned_with_are_forwarded(store: AccountingStore) -> None:
+async def test_request_fields_only_priced_ones_are_forwarded(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud) as engine:
         body = {
@@ -243,7 +243,7 @@ async def test_only_fields_that_were_reckoned_with_are_forwarded(store: Accounti
     assert sent == {"max_completion_tokens": 20, "temperature": 0.5, "top_k": 3, "options": {"mirostat": 1}}
 
 
-async def test_backend_that_costs_nothing_gets_every_field(store: AccountingStore) -> None:
+async def test_request_fields_for_a_free_backend_are_all_sent(store: AccountingStore) -> None:
     home = StubBackend("home")
     async with spending(store, home, amount=1) as engine:
         body = {"model": "m", "messages": HI, "surprise": 1, "web_search_options": {}, "n": 2, "plugins": [{"id": "web"}]}
@@ -251,7 +251,7 @@ async def test_backend_that_costs_nothing_gets_every_field(store: AccountingStor
     assert home.sent[0].body == body
 
 
-async def test_field_without_a_price_goes_where_it_costs_nothing(store: AccountingStore) -> None:
+async def test_request_field_without_a_price_uses_free_backends(store: AccountingStore) -> None:
     cloud, home = Cloud(), StubBackend("home", priority=200)
     async with spending(store, cloud, home) as engine:
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "plugins": [{"id": "web"}], "max_tokens": 1}))
@@ -263,7 +263,7 @@ async def test_field_without_a_price_goes_where_it_costs_nothing(store: Accounti
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("most", "sent"), [(None, None), (300, 300), (50_000, None)])
-async def test_request_without_a_limit_gets_one_that_fits_the_budget(
+async def test_budget_request_without_a_limit_gets_a_fitting_one(
     store: AccountingStore, stream: bool, most: int | None, sent: int | None
 ) -> None:
     cloud = Cloud(most=most)
@@ -280,7 +280,7 @@ async def test_request_without_a_limit_gets_one_that_fits_the_budget(
         assert cloud.billed == await spent(store) <= CENT
 
 
-async def test_limit_of_a_request_is_not_lowered_but_refused(store: AccountingStore) -> None:
+async def test_budget_request_limit_is_refused_not_lowered(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud) as engine:
         with pytest.raises(QuotaError, match="max_tokens below 2000"):
@@ -291,7 +291,7 @@ async def test_limit_of_a_request_is_not_lowered_but_refused(store: AccountingSt
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 60}, {"n": 3}], ids=str)
-async def test_fifty_requests_at_once_whose_answers_are_as_long_as_they_may_be(
+async def test_budget_fifty_parallel_requests_of_maximum_length_never_overspent(
     store: AccountingStore, stream: bool, fields: dict[str, Any]
 ) -> None:
     cloud = Cloud()
@@ -308,9 +308,7 @@ async def test_fifty_requests_at_once_whose_answers_are_as_long_as_they_may_be(
 
 
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 100}], ids=str)
-async def test_stream_that_goes_beyond_its_limit_is_cut_off_at_the_reservation(
-    store: AccountingStore, fields: dict[str, Any]
-) -> None:
+async def test_stream_beyond_its_limit_ends_at_the_reservation(store: AccountingStore, fields: dict[str, Any]) -> None:
     cloud = Cloud(obeys=False)
     async with spending(store, cloud) as engine:
         request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, **fields})
@@ -323,16 +321,14 @@ async def test_stream_that_goes_beyond_its_limit_is_cut_off_at_the_reservation(
         assert store.budgets.state("household:month").reserved == 0
 
 
-async def test_stream_that_keeps_its_limit_is_not_cut_off(store: AccountingStore) -> None:
+async def test_stream_within_its_limit_is_complete(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud, amount=100 * CENT) as engine:
         said = await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 500}))
     assert said == "word " * 500
 
 
-async def test_stream_of_a_backend_without_a_budget_is_not_looked_into(
-    store: AccountingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stream_without_a_budget_is_not_inspected(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     home = StubBackend("home", [delta("Hello "), *[delta("you ")] * 1000, delta(finish="stop")])
     async with spending(store, home) as engine:
         monkeypatch.setattr(Bill, "_measure", lambda *_: pytest.fail("a chunk was read"))
@@ -340,7 +336,7 @@ async def test_stream_of_a_backend_without_a_budget_is_not_looked_into(
         assert len(said) == 6 + 4000
 
 
-async def test_whole_answer_is_bounded_by_what_was_set_aside(store: AccountingStore) -> None:
+async def test_answer_without_stream_is_limited_by_the_reservation(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud) as engine:
         await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 100}))
@@ -353,7 +349,7 @@ async def test_whole_answer_is_bounded_by_what_was_set_aside(store: AccountingSt
 
 
 @pytest.mark.parametrize("fields", [{}, {"max_tokens": 90}], ids=str)
-async def test_whole_answers_that_are_left_early_use_the_budget_up(store: AccountingStore, fields: dict[str, Any]) -> None:
+async def test_answers_abandoned_without_stream_are_charged(store: AccountingStore, fields: dict[str, Any]) -> None:
     """The upstream makes and bills them to the end."""
     cloud = Cloud()
     real = cloud.send
@@ -395,7 +391,7 @@ def named(cloud: Cloud, name: str, priority: int) -> Cloud:
 
 
 @pytest.mark.parametrize(("amount", "answered"), [(CENT, False), (3 * CENT, True)])
-async def test_failover_after_a_late_answer_spends_no_more_than_was_set_aside(
+async def test_budget_failover_after_a_late_answer_stays_within_the_reservation(
     store: AccountingStore, amount: int, answered: bool
 ) -> None:
     """Both upstreams bill; each one's own budget is charged with its part."""
@@ -538,7 +534,7 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_no_shape_of_a_request_makes_an_upstream_bill_more_than_the_budget(file: Path, name: str) -> None:
+def test_budget_any_request_never_overspent(file: Path, name: str) -> None:
     with asyncio.Runner() as runner:
         store = runner.run(AccountingStore.open(file))
         try:

@@ -33,9 +33,7 @@ def body(generation_id: str, **fields: str) -> StoredExchange:
     return StoredExchange(generation_id, time.time(), **{**given, **fields})
 
 
-async def test_acts_are_noted_with_who_and_when_and_without_secrets(
-    store: AccountingStore, fresh_database: FreshDatabase
-) -> None:
+async def test_audit_entries_have_actor_and_time_without_secrets(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     began = time.time()
     key, secret = await store.keys.create("Phone", actor="anna")
     await store.keys.update(key.id, name="Tablet", actor="anna")
@@ -56,7 +54,7 @@ async def test_acts_are_noted_with_who_and_when_and_without_secrets(
     assert not [each for each in (secret, rotated) if each[4:] in stored]
 
 
-async def test_old_acts_go(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_audit_old_entries_are_deleted(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     store.audit.record("anna", "key.create", "k")
     await store.flush()
     fresh_database.run("UPDATE audit SET at = 5")
@@ -66,7 +64,7 @@ async def test_old_acts_go(store: AccountingStore, fresh_database: FreshDatabase
     assert [act.act for act in await store.audit.list()] == ["key.revoke"]
 
 
-async def test_by_default_no_word_is_stored(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_conversations_are_not_stored_by_default(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     engine = Engine()
     await engine.attach(Accounting(recorder=store.ledger, sessions=store.sessions))
     said = [[delta(f"{CANARY} answered"), STOP, USAGE]]
@@ -85,7 +83,7 @@ async def test_by_default_no_word_is_stored(store: AccountingStore, fresh_databa
     await engine.close()
 
 
-async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_when_forgotten(
+async def test_conversations_are_stored_if_enabled_and_deleted_by_forget(
     fresh_database: FreshDatabase,
 ) -> None:
     for keeps, whole in ((None, False), (True, False), (True, True), (False, False)):
@@ -114,7 +112,7 @@ async def test_what_passes_the_engine_is_kept_where_the_owner_wants_it_and_gone_
         await store.close()
 
 
-async def test_words_are_kept_where_the_owner_wants_it_and_deleted_when_not_any_more(
+async def test_conversations_are_stored_if_enabled_and_deleted_when_disabled(
     fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies_module, "BODY_LIMIT", 10)
@@ -134,7 +132,7 @@ async def test_words_are_kept_where_the_owner_wants_it_and_deleted_when_not_any_
     assert (fresh_database.count("bodies"), fresh_database.count("conversations")) == (0, 0)
 
 
-async def test_words_go_with_the_records(fresh_database: FreshDatabase) -> None:
+async def test_conversations_are_deleted_with_their_records(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True, keep=1000.0)
     store.bodies.put(body("old"))
     await store.flush()
@@ -149,7 +147,7 @@ async def test_words_go_with_the_records(fresh_database: FreshDatabase) -> None:
     await store.close()
 
 
-async def test_words_that_wait_are_bounded(fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_conversations_queue_is_bounded(fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies_module, "PENDING_LIMIT", 5)
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
     for number in range(20):
@@ -159,7 +157,7 @@ async def test_words_that_wait_are_bounded(fresh_database: FreshDatabase, monkey
 
 
 @pytest.mark.parametrize("whose", ["key", "user"])
-async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
+async def test_forget_removes_the_name_and_keeps_totals(
     fresh_database: FreshDatabase, make: Make, whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "DELETE_ROWS", 10)
@@ -201,13 +199,13 @@ async def test_a_forgotten_one_is_named_nowhere_and_the_sums_stay(
     await store.close()
 
 
-async def test_one_is_forgotten_at_a_time(store: AccountingStore) -> None:
+async def test_forget_runs_one_at_a_time(store: AccountingStore) -> None:
     for whose in ({}, {"key_id": "k", "user_id": "u"}):
         with pytest.raises(TypeError, match="key_id or user_id"):
             await store.forget(**whose)
 
 
-async def test_a_key_of_which_nothing_is_known_is_forgotten_all_the_same(store: AccountingStore, make: Make) -> None:
+async def test_forget_of_an_unknown_key_succeeds(store: AccountingStore, make: Make) -> None:
     store.ledger.record(make("1", key_id="gone"))
     await asyncio.gather(store.forget(key_id="gone"), store.forget(key_id="never"))
     assert await store.ledger.get("1") is None

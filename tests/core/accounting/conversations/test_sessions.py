@@ -13,7 +13,7 @@ def row(key: str, last_used: float, model: str = "m") -> SessionRow:
     return SessionRow(key, "b", model, last_used)
 
 
-async def test_the_newest_are_loaded_first(fresh_database: FreshDatabase) -> None:
+async def test_sessions_newest_are_loaded_first(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url)
     for at in range(5):
         store.sessions.put(row(f"s{at}", at))
@@ -23,7 +23,7 @@ async def test_the_newest_are_loaded_first(fresh_database: FreshDatabase) -> Non
     await store.close()
 
 
-async def test_the_last_word_on_a_session_counts(store: AccountingStore) -> None:
+async def test_sessions_last_write_wins(store: AccountingStore) -> None:
     store.sessions.put(row("moved", 1, "old"))
     store.sessions.put(row("gone", 1))
     assert len(await store.sessions.load(10)) == 2
@@ -35,14 +35,14 @@ async def test_the_last_word_on_a_session_counts(store: AccountingStore) -> None
     assert await store.sessions.load(10) == [row("moved", 2, "new"), row("back", 1)]
 
 
-async def test_what_waits_is_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ledger_queue_is_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "PENDING_LIMIT", 3)
     for at in range(5):
         store.sessions.put(row(f"s{at}", at))
     assert [found.key for found in await store.sessions.load(10)] == ["s4", "s3", "s2"]
 
 
-async def test_what_is_kept_is_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_audit_entries_are_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "ROW_LIMIT", 3)
     for at in range(5):
         store.sessions.put(row(f"s{at}", at))
@@ -51,7 +51,7 @@ async def test_what_is_kept_is_bounded(store: AccountingStore, monkeypatch: pyte
     assert [found.key for found in await store.sessions.load(10)] == ["s4", "s3", "s2"]
 
 
-async def test_odd_keys_do_no_harm(store: AccountingStore) -> None:
+async def test_rate_limits_any_subject_is_accepted(store: AccountingStore) -> None:
     for key in ("\0a", "a", "\ud800", "x" * 5000, "x" * 5001):
         store.sessions.put(row(key, 1))
     store.sessions.drop("\0")

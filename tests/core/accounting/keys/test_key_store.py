@@ -37,12 +37,12 @@ def hold(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def test_a_secret_is_one_of_its_own() -> None:
+def test_key_secrets_are_unique() -> None:
     assert re.fullmatch(r"zai_[A-Za-z0-9_-]{32}", new_secret())
     assert len({new_secret() for _ in range(100)}) == 100
 
 
-async def test_a_key_is_known_by_its_secret_alone(store: AccountingStore) -> None:
+async def test_key_is_identified_by_its_secret_only(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Phone", user_id="u1", models=("qwen*",), endpoints=("chat",), background=True)
     assert store.keys.verify(secret) == key
     assert (key.prefix, key.name, key.user_id, key.models, key.endpoints, key.background, key.enabled) == (
@@ -58,7 +58,7 @@ async def test_a_key_is_known_by_its_secret_alone(store: AccountingStore) -> Non
         assert refused(store.keys, wrong) == "invalid_api_key"
 
 
-async def test_keys_are_there_again_after_a_restart(fresh_database: FreshDatabase) -> None:
+async def test_keys_are_kept_after_a_restart(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url)
     key, secret = await store.keys.create("Phone", device="phone", models=("a", "b"), expires=time.time() + 1000)
     store.keys.verify(secret)
@@ -72,7 +72,7 @@ async def test_keys_are_there_again_after_a_restart(fresh_database: FreshDatabas
     await store.close()
 
 
-async def test_no_secret_and_no_hash_of_one_is_shown_and_no_secret_kept(
+async def test_key_secrets_and_hashes_are_not_shown_and_secrets_not_stored(
     store: AccountingStore, fresh_database: FreshDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -94,7 +94,7 @@ async def test_no_secret_and_no_hash_of_one_is_shown_and_no_secret_kept(
         assert hashlib.sha256(each.encode()).hexdigest() in stored
 
 
-async def test_a_disabled_and_an_expired_key_are_refused_each_by_its_name(store: AccountingStore) -> None:
+async def test_key_disabled_or_expired_has_its_error_code(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Phone")
     await store.keys.update(key.id, enabled=False)
     assert refused(store.keys, secret) == "key_disabled"
@@ -104,7 +104,7 @@ async def test_a_disabled_and_an_expired_key_are_refused_each_by_its_name(store:
     assert store.keys.verify(secret).id == key.id
 
 
-async def test_only_what_may_change_changes(store: AccountingStore) -> None:
+async def test_key_update_changes_only_the_given_fields(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Phone")
     changed = await store.keys.update(key.id, name="  Tab\nlet ", models=["x"], endpoints=["chat"], background=True)
     assert (changed.name, changed.models, changed.endpoints, changed.background) == ("Tablet", ("x",), ("chat",), True)
@@ -115,7 +115,7 @@ async def test_only_what_may_change_changes(store: AccountingStore) -> None:
         await store.keys.update("nobody", name="x")
 
 
-async def test_a_revoked_key_is_refused_from_the_call_on(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_key_revoked_is_refused_immediately(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     key, secret = await store.keys.create("Phone")
     _, other = await store.keys.create("Tablet")
     revoking = asyncio.ensure_future(store.keys.revoke(key.id))
@@ -128,9 +128,7 @@ async def test_a_revoked_key_is_refused_from_the_call_on(store: AccountingStore,
     assert store.keys.verify(other).name == "Tablet"
 
 
-async def test_a_key_whose_revocation_cannot_be_written_stays_revoked_and_is_written_later(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_key_revocation_that_cannot_be_written_applies_and_is_retried(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     store = await AccountingStore.open(file)
     key, secret = await store.keys.create("Phone")
@@ -146,7 +144,7 @@ async def test_a_key_whose_revocation_cannot_be_written_stays_revoked_and_is_wri
     await store.close()
 
 
-async def test_a_key_revoked_while_it_is_changed_does_not_come_back(store: AccountingStore) -> None:
+async def test_key_revoked_during_a_change_stays_revoked(store: AccountingStore) -> None:
     key, secret = await store.keys.create("Phone")
     hold = threading.Event()
     busy = asyncio.ensure_future(store._database.read(lambda _: hold.wait()))
@@ -165,7 +163,7 @@ async def test_a_key_revoked_while_it_is_changed_does_not_come_back(store: Accou
     assert list(store.keys) == []
 
 
-async def test_another_process_s_changes_are_seen(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_budget_changes_of_another_process_are_seen(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     other = await AccountingStore.open(fresh_database.url)
     seen = asyncio.Event()
     stop = other.keys.listen(seen.set)
@@ -182,9 +180,7 @@ async def test_another_process_s_changes_are_seen(store: AccountingStore, fresh_
     await other.close()
 
 
-async def test_changes_of_two_processes_at_once_are_all_seen_by_both(
-    store: AccountingStore, fresh_database: FreshDatabase
-) -> None:
+async def test_changes_of_two_processes_are_seen_by_both(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     other = await AccountingStore.open(fresh_database.url)
     made = await asyncio.gather(*(keys.create(f"{at}") for at in range(10) for keys in (store.keys, other.keys)))
     for keys in (store.keys, other.keys):
@@ -193,9 +189,7 @@ async def test_changes_of_two_processes_at_once_are_all_seen_by_both(
     await other.close()
 
 
-async def test_what_another_process_revoked_cannot_be_changed_or_rotated(
-    store: AccountingStore, fresh_database: FreshDatabase
-) -> None:
+async def test_key_revoked_by_another_process_cannot_be_changed(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     key, _ = await store.keys.create("Phone")
     fresh_database.run("DELETE FROM keys")
     with pytest.raises(KeyError):
@@ -204,7 +198,7 @@ async def test_what_another_process_revoked_cannot_be_changed_or_rotated(
         await store.keys.rotate(key.id)
 
 
-async def test_after_a_rotation_both_secrets_are_good_for_a_while(
+async def test_key_rotated_accepts_both_secrets_during_the_overlap(
     store: AccountingStore, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, first = await store.keys.create("Phone")
@@ -225,7 +219,7 @@ async def test_after_a_rotation_both_secrets_are_good_for_a_while(
     await store.close()
 
 
-async def test_a_secret_made_elsewhere_is_taken_in_once(store: AccountingStore) -> None:
+async def test_key_secret_created_elsewhere_is_stored_once(store: AccountingStore) -> None:
     secret = "zai_example_example_example"
     key = await store.keys.adopt("First", digest(secret), secret[:8], device="phone")
     assert store.keys.verify(secret) == key
@@ -233,7 +227,7 @@ async def test_a_secret_made_elsewhere_is_taken_in_once(store: AccountingStore) 
     assert len(store.keys) == 1
 
 
-async def test_ten_thousand_keys_are_told_apart(store: AccountingStore) -> None:
+async def test_keys_in_great_number_are_distinguished(store: AccountingStore) -> None:
     secrets = [new_secret() for _ in range(10_000)]
 
     def fill(connection: object) -> None:
@@ -249,7 +243,7 @@ async def test_ten_thousand_keys_are_told_apart(store: AccountingStore) -> None:
     assert len(store.keys) == 9_999
 
 
-async def test_uses_are_noted_at_once_here_and_once_a_minute_in_the_database(
+async def test_key_last_use_is_updated_immediately_and_stored_each_minute(
     store: AccountingStore, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stored() -> float | None:
@@ -268,7 +262,7 @@ async def test_uses_are_noted_at_once_here_and_once_a_minute_in_the_database(
         assert stored() == now + expected
 
 
-async def test_listeners_are_told_until_they_stop(store: AccountingStore) -> None:
+async def test_key_listeners_are_notified_until_they_stop(store: AccountingStore) -> None:
     told: list[int] = []
     stop = store.keys.listen(lambda: told.append(len(store.keys)))
     key, _ = await store.keys.create("Phone")

@@ -43,7 +43,7 @@ def test_durations_are_written_as_openai_writes_them(seconds: float, words: str)
     assert go_duration(seconds) == words
 
 
-async def test_a_bucket_fills_evenly_and_owes_what_was_more_than_it_holds() -> None:
+async def test_token_bucket_refills_evenly_and_can_be_overdrawn() -> None:
     now = [0.0]
     buckets = MemoryTokenBuckets(lambda: now[0])
     assert await buckets.draw([BucketDraw("a", 60, 60)]) == {"a": 0}
@@ -61,7 +61,7 @@ async def test_a_bucket_fills_evenly_and_owes_what_was_more_than_it_holds() -> N
     assert await buckets.level("a", 60) == 60
 
 
-async def test_buckets_are_bounded_and_the_busy_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_token_buckets_are_bounded_and_used_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets_module, "MAX_BUCKETS", 10)
     buckets = MemoryTokenBuckets(lambda: 0.0)
     await buckets.draw([BucketDraw("busy", 10, 5)])
@@ -72,7 +72,7 @@ async def test_buckets_are_bounded_and_the_busy_ones_stay(monkeypatch: pytest.Mo
     assert await buckets.level("busy", 10) == 5
 
 
-async def test_requests_of_a_key_are_counted_and_told(store: AccountingStore) -> None:
+async def test_rate_limit_of_a_key_is_counted_and_reported(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=3)
     told = [(await ask(store, key)).headers for _ in range(3)]
     assert [headers["x-ratelimit-remaining-requests"] for headers in told] == ["2", "1", "0"]
@@ -110,7 +110,7 @@ async def wait_for_tokens(store: AccountingStore, key: str, least: int) -> int:
     return standing.tokens.remaining
 
 
-async def test_more_tokens_than_a_minute_holds_are_let_in_when_nothing_was_used(store: AccountingStore, make: Make) -> None:
+async def test_token_bucket_full_admits_a_larger_request(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, tokens_per_minute=100)
     admission = await ask(store, key, tokens=4_000)
     assert (await refused(store, key, tokens=1)).retry_after
@@ -119,7 +119,7 @@ async def test_more_tokens_than_a_minute_holds_are_let_in_when_nothing_was_used(
     await ask(store, key, tokens=50)
 
 
-async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make) -> None:
+async def test_parallel_limit_is_enforced(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, parallel=2)
     first, _second = await ask(store, key), await ask(store, key)
     error = await refused(store, key)
@@ -137,7 +137,7 @@ async def test_so_many_at_a_time_and_no_more(store: AccountingStore, make: Make)
     await refused(store, key)
 
 
-async def test_what_a_later_limit_refuses_the_earlier_ones_do_not_keep(store: AccountingStore) -> None:
+async def test_rate_limit_refusal_returns_the_earlier_limits(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=5, parallel=1, tokens_per_minute=100)
     await ask(store, key, tokens=100, nested=True)
     await store.budgets.set(Scope.KEY, key, 0, Period.DAY, action=Action.REFUSE)
@@ -152,7 +152,7 @@ async def test_what_a_later_limit_refuses_the_earlier_ones_do_not_keep(store: Ac
     assert (standing.requests.remaining, standing.tokens.remaining, standing.parallel.remaining) == (5, 100, 1)
 
 
-async def test_addresses_without_a_key_and_users_have_their_own(store: AccountingStore) -> None:
+async def test_rate_limits_of_addresses_and_users_are_separate(store: AccountingStore) -> None:
     store.limits.per_address = RateLimits(requests_per_minute=1)
     store.limits.per_user = RateLimits(requests_per_minute=2)
     key = await keyed(store)
@@ -165,7 +165,7 @@ async def test_addresses_without_a_key_and_users_have_their_own(store: Accountin
     assert "this user" in (await refused(store, key, user_id="u")).message
 
 
-async def test_a_backend_that_is_asked_enough_is_left_out(store: AccountingStore, make: Make) -> None:
+async def test_rate_limited_backend_is_skipped(store: AccountingStore, make: Make) -> None:
     fields: dict[str, Any] = {"worst_costs": {"a": 0, "b": 0}, "backend_rates": {"a": RateLimits(requests_per_minute=1)}}
     first = await ask(store, **fields)
     assert first.barred == frozenset()
@@ -177,7 +177,7 @@ async def test_a_backend_that_is_asked_enough_is_left_out(store: AccountingStore
     assert 50 < (error.retry_after or 0) <= 60
 
 
-async def test_a_limit_that_changes_holds_at_once(store: AccountingStore) -> None:
+async def test_rate_limit_changed_applies_immediately(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=100)
     await ask(store, key)
     await store.keys.update(key, requests_per_minute=2)
@@ -191,7 +191,7 @@ async def test_a_limit_that_changes_holds_at_once(store: AccountingStore) -> Non
 
 
 @pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
-async def test_gateways_of_one_database_count_together(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_rate_limits_of_gateways_sharing_a_database_are_shared(fresh_database: FreshDatabase, make: Make) -> None:
     one, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
         key = await keyed(one, requests_per_minute=10, parallel=6)

@@ -26,7 +26,7 @@ def metered(*, idle: float | None = 50.0, tariff: int | None = TARIFF) -> Energy
     return meter
 
 
-def test_one_request_pays_what_was_drawn_over_idle() -> None:
+def test_power_of_one_request_is_the_energy_above_idle() -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(250, 100)
@@ -34,7 +34,7 @@ def test_one_request_pays_what_was_drawn_over_idle() -> None:
     assert meter.end(run, 120) == cost(200 * 10 + 100 * 10)
 
 
-def test_requests_at_the_same_time_share() -> None:
+def test_power_of_concurrent_requests_is_shared() -> None:
     meter = metered()
     first = meter.begin(100)
     meter.sample(250, 100)
@@ -43,14 +43,14 @@ def test_requests_at_the_same_time_share() -> None:
     assert meter.end(second, 140) == cost(200 * 20 / 2 + 200 * 10)
 
 
-def test_before_the_first_sample_of_the_work_the_power_is_not_that_of_idle() -> None:
+def test_power_before_the_first_sample_is_not_idle() -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(250, 110)
     assert meter.end(run, 120) == cost(200 * 20)
 
 
-def test_short_request_without_a_sample_pays_the_usual() -> None:
+def test_power_of_a_short_request_without_a_sample_is_the_usual() -> None:
     meter = metered()
     unknown = meter.begin(100)
     assert meter.end(unknown, 101) is None  # nobody knows yet what it draws: not nothing
@@ -63,7 +63,7 @@ def test_short_request_without_a_sample_pays_the_usual() -> None:
 
 
 @pytest.mark.parametrize("lost_at", [105, 110])
-def test_sensor_that_is_lost_makes_it_unknown_and_not_free(lost_at: int) -> None:
+def test_power_sensor_lost_makes_the_cost_unknown(lost_at: int) -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(250, 101)
@@ -76,20 +76,20 @@ def test_sensor_that_is_lost_makes_it_unknown_and_not_free(lost_at: int) -> None
 
 
 @pytest.mark.parametrize("watts", [None, float("nan"), float("inf")])
-def test_sensor_that_never_said_anything(watts: float | None) -> None:
+def test_power_sensor_without_a_value_makes_the_cost_unknown(watts: float | None) -> None:
     meter = EnergyMeter(idle=10, tariff=TARIFF)
     meter.sample(watts, 0)
     assert meter.end(meter.begin(1), 5) is None
 
 
-def test_unknown_price_of_electricity_makes_it_unknown() -> None:
+def test_electricity_price_unknown_makes_the_cost_unknown() -> None:
     meter = metered(tariff=None)
     run = meter.begin(100)
     meter.sample(250, 100)
     assert meter.end(run, 110) is None
 
 
-def test_price_that_changes_counts_for_its_own_time() -> None:
+def test_electricity_price_change_applies_from_then_on() -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(250, 100)
@@ -101,21 +101,21 @@ def test_price_that_changes_counts_for_its_own_time() -> None:
     assert meter.end(waiting, 220) == cost(200 * 10, 2 * TARIFF) + cost(200 * 10)
 
 
-def test_nobody_is_paid_for_asking() -> None:
+def test_cost_negative_is_not_accepted() -> None:
     meter = metered(tariff=-TARIFF)
     run = meter.begin(100)
     meter.sample(250, 100)
     assert meter.end(run, 200) == 0
 
 
-def test_machine_that_draws_less_than_idle_costs_nothing() -> None:
+def test_power_below_idle_costs_nothing() -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(30, 100)
     assert meter.end(run, 200) == 0
 
 
-def test_idle_is_learnt_while_nobody_asks() -> None:
+def test_power_idle_is_measured_without_requests() -> None:
     meter = EnergyMeter(tariff=TARIFF)
     known = [meter.idle]
     for second in range(100):
@@ -126,7 +126,7 @@ def test_idle_is_learnt_while_nobody_asks() -> None:
     assert meter.end(run, 1010) == cost(200 * 10)
 
 
-def test_machine_that_has_only_just_worked_is_not_idle() -> None:
+def test_power_just_after_work_is_not_idle() -> None:
     meter = EnergyMeter(tariff=TARIFF)
     meter.sample(40, 0)
     meter.end(meter.begin(1), 2)
@@ -138,7 +138,7 @@ def test_machine_that_has_only_just_worked_is_not_idle() -> None:
     assert meter.idle == 200
 
 
-def test_clock_that_goes_back_charges_nothing_twice() -> None:
+def test_power_clock_going_back_charges_nothing_twice() -> None:
     meter = metered()
     run = meter.begin(100)
     meter.sample(250, 100)
@@ -147,7 +147,7 @@ def test_clock_that_goes_back_charges_nothing_twice() -> None:
     assert meter.end(run, 110) == cost(200 * 10)
 
 
-def test_tiny_share_is_not_free() -> None:
+def test_power_tiny_share_is_not_free() -> None:
     meter = metered(tariff=1)
     run = meter.begin(100)
     meter.sample(51, 100)
@@ -162,7 +162,7 @@ _TIMES = st.floats(0, 3600, allow_nan=False)
     st.lists(st.tuples(_TIMES, st.floats(0, 2000)), max_size=30),
     st.integers(1, NANO),
 )
-def test_shares_add_up_to_the_energy_over_idle_while_it_worked(
+def test_power_shares_add_up_to_the_energy_above_idle(
     spans: list[list[float]], samples: list[tuple[float, float]], tariff: int
 ) -> None:
     meter = EnergyMeter(idle=100, tariff=tariff)

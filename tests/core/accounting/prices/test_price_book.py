@@ -31,7 +31,7 @@ def dollars(amount: float) -> int:
 
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001", "Claude-Haiku-4-5"])
-async def test_dated_and_aliased_ids_are_the_same_model(book: PriceBook, model: str) -> None:
+async def test_public_prices_of_dated_and_aliased_ids_are_the_models(book: PriceBook, model: str) -> None:
     expected = Prices(dollars(1), dollars(5), dollars(0.1), cache_write=dollars(1.25), cache_write_1h=dollars(2))
     assert book.prices(ANTHROPIC, model) == expected
 
@@ -66,18 +66,18 @@ async def test_embedding_costs_its_input(book: PriceBook) -> None:
         ("openai_compatible", "gpt-4o", ""),
     ],
 )
-async def test_what_nobody_lists_has_no_price_and_never_zero(book: PriceBook, kind: str, model: str, url: str) -> None:
+async def test_public_prices_of_unlisted_models_are_unknown_not_zero(book: PriceBook, kind: str, model: str, url: str) -> None:
     assert book.prices(BACKEND_TYPES[kind].price_list, model, url) is None
 
 
-async def test_cloud_behind_a_general_kind_is_known_by_its_address(book: PriceBook) -> None:
+async def test_public_prices_of_a_cloud_are_found_by_its_address(book: PriceBook) -> None:
     url = "https://api.groq.com/openai/v1"
     assert (found := await book.lookup(BY_ADDRESS, url)) is not None
     assert found("llama-3.3-70b-versatile") == book.prices(BY_ADDRESS, "llama-3.3-70b-versatile", url) is not None
     assert await book.lookup(BY_ADDRESS, "https://llm.example.net/v1") is None
 
 
-async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_public_prices_by_time_of_day_apply_at_that_time(book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock(datetime):
         hour_now = 12
 
@@ -96,7 +96,7 @@ async def test_price_for_a_time_of_the_day_holds_then_alone(book: PriceBook, mon
     assert day.input > night.input > 0
 
 
-async def test_home_without_a_cloud_never_reads_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_public_prices_without_a_cloud_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_book, "_read", lambda: pytest.fail("it was read"))
     book = PriceBook()
     for kind, url in (("ollama", "http://192.0.2.20:11434"), ("openai_compatible", "http://192.0.2.20:8000/v1"), ("vllm", "")):
@@ -104,7 +104,7 @@ async def test_home_without_a_cloud_never_reads_the_list(monkeypatch: pytest.Mon
     assert book.prices(OPENAI, "gpt-4o") is None
 
 
-async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_public_prices_are_loaded_once_outside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bool] = []
 
     def reads() -> dict[str, Any]:
@@ -120,7 +120,7 @@ async def test_list_is_read_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatc
     assert read == [True]
 
 
-async def test_missing_package_costs_the_prices_and_nothing_else(
+async def test_public_prices_without_the_package_are_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
@@ -129,7 +129,7 @@ async def test_missing_package_costs_the_prices_and_nothing_else(
     assert "public price list cannot be loaded" in caplog.text
 
 
-async def test_what_is_kept_at_hand_is_bounded(book: PriceBook) -> None:
+async def test_ledger_cache_is_bounded(book: PriceBook) -> None:
     for number in range(price_book._KEPT + 10):
         book._listed["openai", f"m{number}"] = price_book._UNKNOWN
         if len(book._listed) == price_book._KEPT:

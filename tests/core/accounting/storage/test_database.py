@@ -104,7 +104,7 @@ def started(code: str, file: Path) -> subprocess.Popen[str]:
     )
 
 
-async def test_a_path_and_its_url_are_the_same(tmp_path: Path) -> None:
+async def test_database_path_and_url_are_equivalent(tmp_path: Path) -> None:
     file = tmp_path / "a folder" / "100 % odd.db"
     for address in (file, str(file), f"sqlite:///{file}"):
         store = await AccountingStore.open(address)
@@ -113,7 +113,7 @@ async def test_a_path_and_its_url_are_the_same(tmp_path: Path) -> None:
     assert rows(file, "SELECT count(*) FROM keys") == [(3,)]
 
 
-async def test_only_the_owner_may_read_it(file: Path) -> None:
+async def test_database_file_is_readable_by_its_owner_only(file: Path) -> None:
     write(file, b"", 0o644)
     store = await AccountingStore.open(file)
     await store.keys.create("Phone")
@@ -121,7 +121,7 @@ async def test_only_the_owner_may_read_it(file: Path) -> None:
     await store.close()
 
 
-async def test_it_has_one_thread_of_its_own_that_ends_with_it(file: Path) -> None:
+async def test_database_thread_ends_with_it(file: Path) -> None:
     before = set(threading.enumerate())
     database = await Database.open(file)
     threads = {await database.read(lambda _: threading.current_thread()) for _ in range(5)}
@@ -134,7 +134,7 @@ async def test_it_has_one_thread_of_its_own_that_ends_with_it(file: Path) -> Non
         await database.read(lambda _: None)
 
 
-async def test_a_write_that_nobody_waits_for_any_more_is_done_all_the_same(file: Path) -> None:
+async def test_database_cancelled_write_is_completed(file: Path) -> None:
     database = await Database.open(file)
     hold = threading.Event()
     blocking = asyncio.ensure_future(database.read(lambda _: hold.wait()))
@@ -149,7 +149,7 @@ async def test_a_write_that_nobody_waits_for_any_more_is_done_all_the_same(file:
     assert rows(file, "SELECT value FROM counters WHERE name = 'keys'") == [(7,)]
 
 
-async def test_what_fails_halfway_changes_nothing(file: Path) -> None:
+async def test_database_failed_transaction_changes_nothing(file: Path) -> None:
     database = await Database.open(file)
 
     def work(connection: object) -> None:
@@ -163,7 +163,7 @@ async def test_what_fails_halfway_changes_nothing(file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["no database", "damaged page", "damaged header"])
-async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(file: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_database_damaged_file_is_renamed_and_replaced(file: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     store = await AccountingStore.open(file)
     for number in range(200):
         await store.keys.create(f"{number}")
@@ -196,7 +196,7 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(file: Path, kind:
     await store.close()
 
 
-async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+async def test_database_folder_without_write_permission_is_reported(tmp_path: Path) -> None:
     blocking = tmp_path / "file"
     blocking.touch()
     with pytest.raises(DatabaseError, match="cannot be used"):
@@ -217,7 +217,7 @@ async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         "sqlite:///:memory:",
     ],
 )
-async def test_a_wrong_address_is_told_without_its_password(
+async def test_database_wrong_url_error_has_no_password(
     url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "find_spec", lambda _: None)
@@ -226,7 +226,7 @@ async def test_a_wrong_address_is_told_without_its_password(
     assert CANARY not in f"{caught.value!r}{caught.value.__cause__!r}{caplog.text}"
 
 
-async def test_the_password_is_in_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_database_display_name_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "find_spec", lambda _: object())
     url = parse_url(f"postgres://user:{CANARY}@192.0.2.1/name?sslmode=require")
     assert url.drivername == "postgresql+psycopg"
@@ -236,7 +236,7 @@ async def test_the_password_is_in_no_name(monkeypatch: pytest.MonkeyPatch) -> No
     await database.close()
 
 
-async def test_a_later_version_s_database_is_left_as_it_is(file: Path) -> None:
+async def test_database_of_a_later_version_is_not_changed(file: Path) -> None:
     await (await AccountingStore.open(file)).close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -247,7 +247,7 @@ async def test_a_later_version_s_database_is_left_as_it_is(file: Path) -> None:
     assert modes_in(file.parent).keys() == {file.name}
 
 
-def test_a_killed_process_loses_only_what_was_not_written_yet(file: Path) -> None:
+def test_ledger_of_a_killed_process_loses_only_unwritten_records(file: Path) -> None:
     with started(WRITER, file) as process:
         assert process.stdout is not None
         said = 0
@@ -267,7 +267,7 @@ def test_a_killed_process_loses_only_what_was_not_written_yet(file: Path) -> Non
         assert rows(file, f"SELECT sum(requests) FROM {table}") == [(count,)]  # noqa: S608
 
 
-def test_a_killed_process_loses_only_the_last_second_of_what_was_charged(file: Path) -> None:
+def test_budget_of_a_killed_process_loses_at_most_a_second(file: Path) -> None:
     with started(SPENDER, file) as process:
         assert process.stdout is not None
         told: list[tuple[float, int]] = []
@@ -287,7 +287,7 @@ def test_a_killed_process_loses_only_the_last_second_of_what_was_charged(file: P
     assert 0 < spent <= told[-1][1] + 7
 
 
-def test_processes_that_begin_with_one_new_file_share_it(file: Path) -> None:
+def test_database_processes_starting_with_a_new_file_share_it(file: Path) -> None:
     processes = [started(SHARER, file) for _ in range(4)]
     for process in processes:
         assert process.stdin is not None

@@ -22,7 +22,7 @@ shared_only = pytest.mark.parametrize("fresh_database", ["postgresql"], indirect
 
 
 @shared_only
-async def test_permit_of_a_gateway_that_died_is_free_again_when_its_lease_is_over(
+async def test_permit_of_a_killed_gateway_is_released_after_its_lease(
     fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, make: Make
 ) -> None:
     store, other = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
@@ -48,7 +48,7 @@ async def test_permit_of_a_gateway_that_died_is_free_again_when_its_lease_is_ove
 
 
 @shared_only
-async def test_upkeep_renews_leases_of_requests_that_run_and_no_others(fresh_database: FreshDatabase) -> None:
+async def test_leases_of_running_requests_only_are_renewed(fresh_database: FreshDatabase) -> None:
     database = await Database.open(fresh_database.url)
     try:
         mine = Leases(database)
@@ -96,7 +96,7 @@ class Ends:
         self.lost += items
 
 
-async def test_settlement_that_the_database_does_not_take_at_once_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reconciliation_refused_by_the_database_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlements, "RETRY_SECONDS", 0.001)
     ends = Ends(DatabaseError("busy", passing=True), DatabaseError("busy", passing=True))
     ends.queue.add(1)
@@ -105,7 +105,7 @@ async def test_settlement_that_the_database_does_not_take_at_once_is_written_lat
     assert (ends.written, ends.lost) == ([1, 2], [])
 
 
-async def test_settlement_that_is_at_fault_itself_is_lost_and_the_next_is_written() -> None:
+async def test_reconciliation_invalid_is_dropped_and_the_next_written() -> None:
     ends = Ends(DatabaseError("wrong"))
     ends.queue.add(1)
     await ends.queue.flush()
@@ -114,14 +114,14 @@ async def test_settlement_that_is_at_fault_itself_is_lost_and_the_next_is_writte
     assert (ends.written, ends.lost) == ([2], [1])
 
 
-async def test_settlements_that_are_not_taken_until_the_end_are_lost() -> None:
+async def test_reconciliations_refused_until_the_end_are_dropped() -> None:
     ends = Ends(*[DatabaseError("busy", passing=True)] * 3)
     ends.queue.add(1)
     await ends.queue.close()
     assert (ends.written, ends.lost) == ([], [1])
 
 
-async def test_settlements_beyond_the_bound_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reconciliations_beyond_the_bound_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlements, "PENDING_LIMIT", 2)
     ends = Ends(*[DatabaseError("busy", passing=True)] * 3)
     for number in range(4):
@@ -130,7 +130,7 @@ async def test_settlements_beyond_the_bound_are_lost(monkeypatch: pytest.MonkeyP
     await ends.queue.close()
 
 
-async def test_catch_up_with_a_database_that_fails_keeps_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_write_queue_with_a_failing_database_keeps_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlements, "RETRY_SECONDS", 0.001)
     ends = Ends(DatabaseError("busy", passing=True), DatabaseError("busy", passing=True))
     ends.queue.add(1)

@@ -70,13 +70,13 @@ def with_next(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> 
     monkeypatch.setattr(migrate, "FOLDER", folder)
 
 
-def test_the_newest_version_is_what_the_code_knows(engine: Engine) -> None:
+def test_database_newest_migration_equals_the_tables(engine: Engine) -> None:
     migrate.upgrade(engine, before=nothing)
     assert different(engine) == []
 
 
 @pytest.mark.parametrize("revision", [*migrate.revisions()[:-1], "base"])
-def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
+def test_database_migrations_of_each_version_upgrade_and_downgrade(engine: Engine, revision: str) -> None:
     migrate.upgrade(engine, before=nothing)
     migrate.downgrade(engine, revision)
     migrate.upgrade(engine, before=nothing)
@@ -87,7 +87,9 @@ def test_from_every_version_up_and_back(engine: Engine, revision: str) -> None:
     assert set(left.tables) == {"alembic_version"}
 
 
-def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine: Engine, fresh_database: FreshDatabase) -> None:
+def test_database_data_of_an_earlier_version_survives_upgrade_and_downgrade(
+    engine: Engine, fresh_database: FreshDatabase
+) -> None:
     migrate.upgrade(engine, before=nothing)
     migrate.downgrade(engine, "0001")
     counts = "0, 1, 2, 3, 4, 5"
@@ -107,7 +109,7 @@ def test_what_an_earlier_version_kept_is_there_after_an_upgrade_and_back(engine:
     assert fresh_database.run("SELECT id, completion_tokens FROM generations") == [("gen_1", 1)]
 
 
-async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, fresh_database: FreshDatabase, make: Make) -> None:
+async def test_usage_months_of_an_earlier_version_are_computed(engine: Engine, fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url, zone=UTC)
     for at, (month, day) in enumerate(((1, 31), (2, 1), (2, 28), (12, 31), (12, 1), (12, 1))):
         created = datetime(2026, month, day, 12, tzinfo=UTC).timestamp()
@@ -125,9 +127,7 @@ async def test_the_months_of_an_earlier_version_are_summed_up(engine: Engine, fr
     assert fresh_database.run(statement) == written
 
 
-async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_database_upgrade_keeps_data_and_a_copy(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await AccountingStore.open(file)
     key, secret = await store.keys.create("Phone")
     await store.close()
@@ -149,9 +149,7 @@ async def test_an_upgrade_keeps_what_is_there_and_a_copy_of_it(
     engine.dispose()
 
 
-async def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_database_failed_upgrade_changes_nothing(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await AccountingStore.open(file)
     _, secret = await store.keys.create("Phone")
     await store.close()

@@ -50,7 +50,7 @@ def content(file: Path) -> str:
     return file.read_bytes().decode()
 
 
-async def test_requests_are_written_line_by_line(filled: AccountingStore, tmp_path: Path) -> None:
+async def test_export_file_is_written_by_lines(filled: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.jsonl"
     first, last = date(2026, 11, 20), date(2026, 11, 21)
     assert await filled.export(file, first, last, written=Format.JSON_LINES) == 10
@@ -63,7 +63,7 @@ async def test_requests_are_written_line_by_line(filled: AccountingStore, tmp_pa
     assert names_in(tmp_path) == {"export.jsonl"}
 
 
-async def test_a_spreadsheet_gets_no_formula_and_no_rounded_money(filled: AccountingStore, tmp_path: Path) -> None:
+async def test_export_csv_has_no_formulas_and_exact_costs(filled: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.csv"
     assert await filled.export(file, date(2026, 11, 1), date(2026, 11, 30), group_by=[Group.DAY, Group.MODEL]) == 3
     rows = list(csv.DictReader(io.StringIO(content(file), newline="")))
@@ -75,7 +75,7 @@ async def test_a_spreadsheet_gets_no_formula_and_no_rounded_money(filled: Accoun
     ]
 
 
-async def test_nothing_has_a_heading(store: AccountingStore, tmp_path: Path) -> None:
+async def test_export_csv_without_rows_has_a_heading(store: AccountingStore, tmp_path: Path) -> None:
     file = tmp_path / "export.csv"
     for group_by in (None, [Group.KEY]):
         assert await store.export(file, date(2026, 1, 1), date(2026, 1, 2), group_by=group_by) == 0
@@ -83,7 +83,7 @@ async def test_nothing_has_a_heading(store: AccountingStore, tmp_path: Path) -> 
         assert ("key_name" if group_by else "key_id") in heading
 
 
-async def test_where_it_cannot_be_written_nothing_is_left(filled: AccountingStore, tmp_path: Path) -> None:
+async def test_export_that_cannot_be_written_leaves_no_file(filled: AccountingStore, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         await filled.export(tmp_path / "folder", date(2026, 1, 1), date(2026, 12, 31))
@@ -91,7 +91,7 @@ async def test_where_it_cannot_be_written_nothing_is_left(filled: AccountingStor
 
 
 @given(st.text(max_size=8), st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", "\n"]))
-def test_no_text_begins_a_formula(text: str, before: str) -> None:
+def test_export_csv_text_is_never_a_formula(text: str, before: str) -> None:
     written = export.csv_text(["a"], [{"a": before + text}])
     [_, [cell]] = list(csv.reader(io.StringIO(written, newline=""))) if (before + text) else [[], [""]]
     assert not cell.startswith(("=", "@", "\t", "\r", "\n"))
@@ -101,11 +101,11 @@ def test_no_text_begins_a_formula(text: str, before: str) -> None:
 
 
 @given(st.integers(-(2**62), 2**62))
-def test_money_is_exact(nano: int) -> None:
+def test_costs_are_exact(nano: int) -> None:
     assert Fraction(Decimal(export.decimal(nano))) == Fraction(nano, NANO)
 
 
-async def test_the_file_gives_back_the_room_of_what_was_deleted(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_database_file_shrinks_after_deletions(file: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.accounting.store._PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(sqlite, "_STEP_PAGES", 50)
     store = await AccountingStore.open(file, keep=1000.0)
@@ -123,7 +123,7 @@ async def test_the_file_gives_back_the_room_of_what_was_deleted(file: Path, make
     await store.close()
 
 
-async def test_a_file_from_before_can_shrink_too(file: Path) -> None:
+async def test_database_older_file_can_shrink(file: Path) -> None:
     await (await AccountingStore.open(file)).close()
     assert unable_to_shrink(file) == 0
     await (await AccountingStore.open(file)).close()

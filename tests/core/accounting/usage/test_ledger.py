@@ -52,7 +52,7 @@ def full(make: Make) -> Generation:
     return record
 
 
-async def test_a_record_is_found_while_it_waits_and_after(store: AccountingStore, full: Generation) -> None:
+async def test_ledger_record_is_found_before_and_after_it_is_written(store: AccountingStore, full: Generation) -> None:
     store.ledger.record(full)
     assert await store.ledger.get("gen_1") == full
     await store.flush()
@@ -60,7 +60,7 @@ async def test_a_record_is_found_while_it_waits_and_after(store: AccountingStore
     assert await store.ledger.get("gen_2") is None
 
 
-async def test_a_record_is_found_in_the_moment_it_is_written(store: AccountingStore, full: Generation) -> None:
+async def test_ledger_record_is_found_while_it_is_written(store: AccountingStore, full: Generation) -> None:
     store.ledger.record(full)
     flushing = asyncio.ensure_future(store.flush())
     while not flushing.done():
@@ -69,13 +69,13 @@ async def test_a_record_is_found_in_the_moment_it_is_written(store: AccountingSt
     await flushing
 
 
-async def test_it_is_written_without_anybody_asking(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
+async def test_ledger_is_written_periodically(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
     store.ledger.record(make("gen_1"))
     while not fresh_database.count("generations"):
         await asyncio.sleep(0.01)
 
 
-async def test_what_waits_is_written_at_the_end(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_ledger_queue_is_written_at_close(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url)
     for at in range(500):
         store.ledger.record(make(f"gen_{at}"))
@@ -84,7 +84,7 @@ async def test_what_waits_is_written_at_the_end(fresh_database: FreshDatabase, m
     assert fresh_database.count("generations") == 500
 
 
-async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(store: AccountingStore, make: Make) -> None:
+async def test_cost_without_prices_is_the_upstreams(store: AccountingStore, make: Make) -> None:
     store.ledger.record(make("named", usage=Usage(1, 1, cost=5)))
     store.ledger.record(make("reckoned", usage=Usage(1, 1, cost=5), cost=7))
     store.ledger.record(make("unknown", usage=Usage(1, 1)))
@@ -97,7 +97,7 @@ async def test_the_cost_is_what_the_upstream_named_where_nobody_reckoned(store: 
     assert costs == {"named": (5, 5), "reckoned": (7, 5), "unknown": (None, None)}
 
 
-async def test_the_last_one_of_an_id_is_found_and_both_are_kept(
+async def test_ledger_repeated_id_finds_the_last_record(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make
 ) -> None:
     store.ledger.record(make("same", model="one"))
@@ -110,9 +110,7 @@ async def test_the_last_one_of_an_id_is_found_and_both_are_kept(
     assert fresh_database.count("generations") == 2
 
 
-async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(
-    store: AccountingStore, fresh_database: FreshDatabase, make: Make
-) -> None:
+async def test_ledger_any_text_or_number_is_written(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
     bad = ["\0", "\ud800", "x" * 1_000_000, "'; DROP TABLE generations; --", "💡"]
     for text in bad:
         store.ledger.record(make(text, requested_model=text, model=text, caller=text, address=text, finish_reason=text))
@@ -124,7 +122,7 @@ async def test_no_text_and_no_number_of_a_client_or_upstream_spoils_a_batch(
     assert found.model == "x" * statements.TEXT_LIMIT
 
 
-async def test_a_locked_database_delays_records_and_loses_none(
+async def test_ledger_locked_database_delays_records_without_loss(
     file: Path, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
@@ -143,7 +141,7 @@ async def test_a_locked_database_delays_records_and_loses_none(
     await store.close()
 
 
-async def test_too_many_records_are_counted_and_told_once(
+async def test_ledger_dropped_records_are_counted_and_logged_once(
     fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(ledger_module, "PENDING_LIMIT", 10)
@@ -156,7 +154,7 @@ async def test_too_many_records_are_counted_and_told_once(
     assert fresh_database.count("generations") == 10
 
 
-async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
+async def test_write_queue_unwritable_batch_does_not_stop_the_next(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.ledger.record(make("bad", attempts="many"))
@@ -169,7 +167,7 @@ async def test_a_batch_that_can_never_be_written_does_not_stop_the_next(
     assert "lost" in caplog.text
 
 
-async def test_old_records_go_in_small_batches(
+async def test_ledger_old_records_are_deleted_in_batches(
     fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "DELETE_ROWS", 10)
@@ -185,7 +183,7 @@ async def test_old_records_go_in_small_batches(
     await store.close()
 
 
-def test_every_field_has_a_column() -> None:
+def test_ledger_each_field_has_a_column() -> None:
     names = {field.name for field in fields(Generation)} - {"usage", "failed_attempts"} | {field.name for field in fields(Usage)}
     names |= {"row_id", "upstream_cost"}
     assert set(tables.generations.columns.keys()) == names

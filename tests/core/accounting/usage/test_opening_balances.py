@@ -31,7 +31,7 @@ async def test_opening_balance_is_raised_when_a_part_of_the_ledger_is_lost(file:
     await store.close()
 
 
-async def test_opening_balance_is_no_usage(file: Path) -> None:
+async def test_opening_balance_does_not_count_as_usage(file: Path) -> None:
     store = await AccountingStore.open(file)
     store.opening_balances.put("a", "cost_total", OpeningBalance(5, "USD"))
     await store.flush()
@@ -39,7 +39,7 @@ async def test_opening_balance_is_no_usage(file: Path) -> None:
     await store.close()
 
 
-async def test_opening_balance_put_while_one_is_being_written_is_the_one_that_stays(file: Path) -> None:
+async def test_opening_balance_put_during_a_write_is_kept(file: Path) -> None:
     store = await AccountingStore.open(file)
     for amount in range(50):
         store.opening_balances.put("a", "requests", OpeningBalance(amount))

@@ -62,7 +62,7 @@ def summed(generations: Sequence[Generation]) -> Aggregate:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(batches=st.lists(st.lists(records, max_size=12), min_size=1, max_size=4), zone=st.sampled_from(["UTC", "Asia/Kolkata"]))
-def test_every_way_to_group_adds_up_to_what_was_recorded(batches: list[list[Generation]], zone: str) -> None:
+def test_usage_groups_of_each_kind_equal_the_records(batches: list[list[Generation]], zone: str) -> None:
     async def check() -> None:
         with tempfile.TemporaryDirectory() as folder:
             store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo(zone))
@@ -96,7 +96,7 @@ def test_every_way_to_group_adds_up_to_what_was_recorded(batches: list[list[Gene
     "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "UTC"]
 )
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 10, 4), date(2026, 12, 31)])
-async def test_a_day_is_the_home_s_whatever_its_hours(file: Path, make: Make, zone: str, day: date) -> None:
+async def test_period_day_has_the_time_zones_hours(file: Path, make: Make, zone: str, day: date) -> None:
     home = ZoneInfo(zone)
     midnight, following = (datetime(*at.timetuple()[:3], tzinfo=home).timestamp() for at in (day, day + timedelta(days=1)))
     store = await AccountingStore.open(file, zone=home)
@@ -110,7 +110,7 @@ async def test_a_day_is_the_home_s_whatever_its_hours(file: Path, make: Make, zo
     await store.close()
 
 
-async def test_failed_attempts_are_in_the_sums_of_the_backends_that_failed(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_usage_failed_attempts_count_for_their_backends(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url)
     failed = [FailedAttempt("a", "Attic", "small"), FailedAttempt("a", "Attic", "small"), FailedAttempt("c", "Cellar", "large")]
     store.ledger.record(make("1", backend_id="b", backend_name="Box", model="m", key_id="k", failed_attempts=failed))
@@ -133,7 +133,7 @@ async def test_failed_attempts_are_in_the_sums_of_the_backends_that_failed(fresh
     await store.close()
 
 
-async def test_the_sums_are_kept_when_the_records_go(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_usage_totals_are_kept_after_records_are_deleted(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url, keep=1000.0)
     store.ledger.record(make("old", created=time.time() - 2000, usage=Usage(5, 7), cost=11))
     await store.flush()
@@ -147,7 +147,7 @@ async def test_the_sums_are_kept_when_the_records_go(fresh_database: FreshDataba
     await store.close()
 
 
-async def test_old_days_go_where_the_owner_wants_that(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_usage_old_days_are_deleted_if_configured(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url, keep_rollups=10 * 86_400.0)
     for days in (0, 5, 20):
         store.ledger.record(make(f"{days}", created=time.time() - days * 86_400))
@@ -160,7 +160,7 @@ async def test_old_days_go_where_the_owner_wants_that(fresh_database: FreshDatab
     await store.close()
 
 
-async def test_no_upstream_and_no_client_spoils_the_sums(store: AccountingStore, make: Make) -> None:
+async def test_usage_any_value_keeps_the_totals_valid(store: AccountingStore, make: Make) -> None:
     long = "💡" * 600
     for number in range(3):
         store.ledger.record(
@@ -176,7 +176,7 @@ async def test_no_upstream_and_no_client_spoils_the_sums(store: AccountingStore,
     assert use.aggregate.costs["USD"] == 3 * 10**15
 
 
-async def test_models_that_an_upstream_invents_are_others(
+async def test_usage_of_invented_models_is_merged_as_other(
     store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups_module, "MODEL_LIMIT", 3)
@@ -186,7 +186,7 @@ async def test_models_that_an_upstream_invents_are_others(
     assert {use.group[Group.MODEL]: use.aggregate.requests for use in uses} == {"m0": 1, "m1": 1, "m2": 1, OTHER: 7}
 
 
-async def test_names_are_the_latest(store: AccountingStore, make: Make) -> None:
+async def test_usage_names_of_keys_are_the_latest(store: AccountingStore, make: Make) -> None:
     for name in ("Old", "New"):
         store.ledger.record(make(name, backend_id="b", backend_name=name, key_id="k", caller=name))
         await store.flush()
@@ -195,7 +195,7 @@ async def test_names_are_the_latest(store: AccountingStore, make: Make) -> None:
     assert (use.labels, use.aggregate.requests) == ({Group.BACKEND: "New", Group.KEY: "New"}, 3)
 
 
-async def test_two_gateways_add_up_in_one_database(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_usage_of_two_gateways_in_one_database_adds_up(fresh_database: FreshDatabase, make: Make) -> None:
     gateways = [await AccountingStore.open(fresh_database.url) for _ in range(2)]
     for round_ in range(20):
         for store in gateways:
@@ -211,7 +211,7 @@ async def test_two_gateways_add_up_in_one_database(fresh_database: FreshDatabase
         await store.close()
 
 
-async def test_one_s_own_is_left_alone(store: AccountingStore, make: Make) -> None:
+async def test_rescue_own_database_is_not_changed(store: AccountingStore, make: Make) -> None:
     for key, user in (("k1", None), ("k1", "u"), ("k2", "u"), (None, "u"), (None, None)):
         store.ledger.record(make("gen", key_id=key, user_id=user))
 
@@ -223,7 +223,7 @@ async def test_one_s_own_is_left_alone(store: AccountingStore, make: Make) -> No
     assert (await requests(key_id="k3"), await requests()) == (0, 5)
 
 
-def test_all_numbers_are_summed() -> None:
+def test_usage_all_fields_are_summed() -> None:
     others = {"cost", "day", "source", "model", "backend_id", "currency", "backend_name"}
     assert set(tables.rollups.columns.keys()) == set(NUMBERS) | others
     whose = {"key_id", "user_id", "key_name"}
@@ -240,7 +240,7 @@ def test_all_numbers_are_summed() -> None:
     key_id=st.sampled_from([None, "", "a"]),
     user_id=st.sampled_from([None, "", "a"]),
 )
-def test_months_say_what_days_say(
+def test_usage_monthly_totals_equal_daily_totals(
     recorded: list[Generation],
     start: date | None,
     end: date | None,
@@ -266,7 +266,7 @@ def test_months_say_what_days_say(
     asyncio.run(check())
 
 
-async def test_a_month_by_key_is_read_from_the_months_alone(
+async def test_usage_of_a_month_by_key_uses_monthly_totals(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make
 ) -> None:
     """And by key and anything else, or for a part of what was used in it, from the days."""
@@ -286,7 +286,7 @@ async def test_a_month_by_key_is_read_from_the_months_alone(
 
 
 @pytest.mark.parametrize("until", [date(2026, 9, 1), date(2026, 9, 10), date(2026, 9, 30), date(2026, 10, 1)])
-async def test_old_days_are_taken_out_of_their_month(
+async def test_usage_deleted_days_are_subtracted_from_their_month(
     store: AccountingStore, fresh_database: FreshDatabase, make: Make, until: date
 ) -> None:
     store.zone = ZoneInfo("UTC")

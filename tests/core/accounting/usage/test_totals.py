@@ -48,7 +48,7 @@ async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
     return store
 
 
-async def test_they_are_the_same_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_sessions_stored_are_kept_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
     key, _ = await store.keys.create("Phone")
     for number in range(3):
@@ -63,9 +63,7 @@ async def test_they_are_the_same_after_a_restart(fresh_database: FreshDatabase, 
     await store.close()
 
 
-async def test_a_reading_in_the_midst_of_writing_counts_nothing_twice_and_misses_nothing(
-    store: AccountingStore, make: Make
-) -> None:
+async def test_usage_read_during_writes_is_exact(store: AccountingStore, make: Make) -> None:
     async def record() -> None:
         for number in range(300):
             store.ledger.record(make(f"{number}"))
@@ -80,7 +78,7 @@ async def test_a_reading_in_the_midst_of_writing_counts_nothing_twice_and_misses
     assert counted(store.totals) == (300, 300, 300)
 
 
-async def test_midnight_and_the_end_of_a_month_begin_anew(file: Path, make: Make) -> None:
+async def test_budget_periods_start_at_midnight_and_month_end(file: Path, make: Make) -> None:
     clock = Clock("2026-10-24T23:59:00")
     store = await opened(file, clock)
     store.ledger.record(make("1", created=clock.time.timestamp()))
@@ -100,7 +98,7 @@ async def test_midnight_and_the_end_of_a_month_begin_anew(file: Path, make: Make
     await store.close()
 
 
-async def test_a_clock_that_jumps_ahead_and_back_loses_nothing(file: Path, make: Make) -> None:
+async def test_ledger_clock_jump_loses_no_record(file: Path, make: Make) -> None:
     clock = Clock("2026-11-20T12:00:00")
     store = await opened(file, clock)
     store.ledger.record(make("1", created=clock.time.timestamp()))
@@ -116,7 +114,7 @@ async def test_a_clock_that_jumps_ahead_and_back_loses_nothing(file: Path, make:
     await store.close()
 
 
-async def test_another_time_zone_counts_from_its_own_midnight(file: Path, make: Make) -> None:
+async def test_usage_of_another_time_zone_starts_at_its_midnight(file: Path, make: Make) -> None:
     clock = Clock("2026-11-20T00:30:00")
     store = await opened(file, clock)
     store.ledger.record(make("1", created=clock.time.timestamp()))
@@ -130,7 +128,7 @@ async def test_another_time_zone_counts_from_its_own_midnight(file: Path, make: 
     await store.close()
 
 
-async def test_a_revoked_key_s_use_is_others_and_no_more_told_apart(store: AccountingStore, make: Make) -> None:
+async def test_usage_of_revoked_keys_is_merged_as_other(store: AccountingStore, make: Make) -> None:
     key, _ = await store.keys.create("Phone")
     store.ledger.record(make("1", key_id=key.id))
     await store.keys.revoke(key.id)
@@ -140,7 +138,7 @@ async def test_a_revoked_key_s_use_is_others_and_no_more_told_apart(store: Accou
     assert counted(store.totals) == (1, 1, 1)
 
 
-async def test_they_are_bounded(store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sessions_stored_are_bounded(store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals_module, "SUBJECT_LIMIT", 5)
     for number in range(50):
         store.ledger.record(make(f"{number}", user_id=f"u{number}"))
@@ -148,7 +146,7 @@ async def test_they_are_bounded(store: AccountingStore, make: Make, monkeypatch:
     assert store.totals.of(Subject.USER, OTHER).total.requests == 45
 
 
-async def test_what_is_read_is_nobody_else_s(store: AccountingStore, make: Make) -> None:
+async def test_conversations_are_separate_by_caller(store: AccountingStore, make: Make) -> None:
     standing = store.totals.household
     standing.total.costs["USD"] = 5
     standing.total.requests = 5
