@@ -210,17 +210,17 @@ async def test_words_are_kept_only_where_the_owner_wants_that(
         assert last is not None
         return last.id
 
-    assert await runtime_of(entry).store.bodies.get(await ask(stream=True)) is None
+    assert await runtime_of(entry).store.conversations.get(await ask(stream=True)) is None
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": True})
     await hass.async_block_till_done()
     whole, streamed = await ask(stream=False), await ask(stream=True)
-    kept = await runtime_of(entry).store.bodies.get(streamed)
+    kept = await runtime_of(entry).store.conversations.get(streamed)
     assert kept is not None
     assert "Hello" in kept[0]
-    found = await runtime_of(entry).store.bodies.get(whole)
+    found = await runtime_of(entry).store.conversations.get(whole)
     assert found is not None
     assert kept[1]
     assert json.loads(found[1])["choices"][0]["message"]["content"] == kept[1]
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": False})
     await hass.async_block_till_done()
-    assert await runtime_of(entry).store.bodies.get(streamed) is None  # what was kept is deleted
+    assert await runtime_of(entry).store.conversations.get(streamed) is None  # what was kept is deleted

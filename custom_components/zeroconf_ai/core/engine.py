@@ -95,9 +95,9 @@ class Engine:
         return self._accounting.admission_control
 
     @property
-    def bodies(self) -> ConversationStore | None:
+    def conversations(self) -> ConversationStore | None:
         """Stores prompts and answers; None: they are not stored."""
-        return self._accounting.bodies
+        return self._accounting.conversations
 
     async def attach(self, accounting: Accounting) -> Callable[[], None]:
         """Add accounting; returns the function that detaches it, which may be called in any order and more than once.
@@ -162,7 +162,7 @@ class Engine:
         failures: list[FailedAttempt] = []
         plan: Plan | None = None
         admission: Admission | None = None
-        admission_control, bodies = self.admission_control, None
+        admission_control, conversations = self.admission_control, None
         first = _ON_BEHALF_OF.get()
         if first is not None:  # what an agent spends on behalf of a key is that key's to pay
             caller = replace(caller, key_id=caller.key_id or first.key_id, user_id=caller.user_id or first.user_id)
@@ -178,8 +178,8 @@ class Engine:
             reply = await self._route(request, first or caller, bills, plan, failures)
             if admission is not None:
                 reply.headers = admission.headers
-            if self.bodies is not None and self.bodies.keep:
-                bodies = self.bodies
+            if self.conversations is not None and self.conversations.keep:
+                conversations = self.conversations
                 reply.listen(BODY_LIMIT)
             yield reply
         except ApiError as err:
@@ -196,11 +196,11 @@ class Engine:
                 if self.recorder is not None or admission is not None:
                     generation = record_of(request, caller, reply, bills, failures, refusal, created, started)
                     if admission_control is not None and admission is not None:
-                        self._settle(admission_control, admission, generation, bills)
+                        self._reconcile(admission_control, admission, generation, bills)
                     if self.recorder is not None:
                         self.recorder.record(generation)
-                    if reply is not None and bodies is not None and bodies is self.bodies and bodies.keep:
-                        self._keep(bodies, generation, request, reply, caller.username)
+                    if reply is not None and conversations is not None and conversations is self.conversations:
+                        self._keep(conversations, generation, request, reply, caller.username)
 
     @asynccontextmanager
     async def run_local(self, kind: str, caller: Caller, request_id: str, requested_model: str) -> AsyncIterator[LocalRun]:
@@ -285,7 +285,7 @@ class Engine:
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
         return admission, admission.barred | others
 
-    def _settle(
+    def _reconcile(
         self, admission_control: AdmissionControl, admission: Admission, generation: Generation, bills: Sequence[Bill]
     ) -> None:
         """Give the reservation back for what was used."""
@@ -294,10 +294,12 @@ class Engine:
             self._follow_cost(admission_control, generation.backend_id)
 
     def _keep(
-        self, bodies: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
+        self, store: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
+        if not store.keep:
+            return  # switched off in the meantime
         try:
-            bodies.put(exchange_of(generation, request, reply, username))
+            store.put(exchange_of(generation, request, reply, username))
         except Exception:  # whatever is in it, the rest of the clean-up goes on
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 

@@ -147,7 +147,7 @@ class GatewayRuntime:
         self._engine.own_id = self.server.id
         recorders = Recorders(self.metrics, self.coordinator.counts, self.accounts)
         store = self.store
-        accounting = Accounting(recorders, store.admission_control, store.bodies, store.sessions)
+        accounting = Accounting(recorders, store.admission_control, store.conversations, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)

@@ -112,8 +112,8 @@ async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Pat
             engine = Engine()
             await record_requests(stack, engine, store)
             assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
-            assert engine.bodies is store.bodies
-            assert store.bodies.keep is keeps
+            assert engine.conversations is store.conversations
+            assert store.conversations.keep is keeps
 
 
 async def test_admission_without_keys_opens_no_store() -> None:

@@ -62,7 +62,7 @@ class AccountingStore:
         self.ledger = Ledger(database, self._write_queue, self.totals)
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
-        self.bodies = ConversationStore(database, self._write_queue, keep=keep_bodies)
+        self.conversations = ConversationStore(database, self._write_queue, keep=keep_bodies)
         self.sessions = SessionTable(database, self._write_queue)
         self._leases = Leases(database) if database.shared else None
         self.budgets = BudgetStore(database, self._write_queue, zone, self._leases)

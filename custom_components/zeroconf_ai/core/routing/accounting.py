@@ -18,7 +18,7 @@ class Accounting:
     """Records every request."""
     admission_control: AdmissionControl | None = None
     """Checks limits and budgets before a request runs."""
-    bodies: ConversationStore | None = None
+    conversations: ConversationStore | None = None
     """Stores prompts and answers, where the owner wants that."""
     sessions: SessionBackend | None = None
     """Stores which backend and model a session is with."""
@@ -26,18 +26,18 @@ class Accounting:
     @classmethod
     def of(cls, store: AccountingStore, *recorders: Recorder) -> Accounting:
         """All that an accounting store keeps; `recorders` get the same records as its ledger, after it."""
-        return cls(Recorders(store.ledger, *recorders), store.admission_control, store.bodies, store.sessions)
+        return cls(Recorders(store.ledger, *recorders), store.admission_control, store.conversations, store.sessions)
 
 
 def combined(attached: Iterable[Accounting]) -> Accounting:
     """Several as one: all recorders, in the order in which they were attached; of each other part, the newest."""
     recorders: list[Recorder] = []
-    control, bodies, sessions = None, None, None
+    control, conversations, sessions = None, None, None
     for one in attached:
         if one.recorder is not None:
             recorders.append(one.recorder)
         control = one.admission_control or control
-        bodies = one.bodies or bodies
+        conversations = one.conversations or conversations
         sessions = one.sessions or sessions
     recorder = recorders[0] if len(recorders) == 1 else Recorders(*recorders) if recorders else None
-    return Accounting(recorder, control, bodies, sessions)
+    return Accounting(recorder, control, conversations, sessions)

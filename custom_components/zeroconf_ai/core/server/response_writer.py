@@ -49,7 +49,7 @@ async def _say(
         "X-Generation-ID": call.id,
         **reply.headers,
     }
-    if (moved := reply.migration) is not None:
+    if (moved := reply.handover) is not None:
         origin, target = header_text(moved.origin), header_text(moved.target)
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     writer.provider = reply.backend_name

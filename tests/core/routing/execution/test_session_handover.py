@@ -79,16 +79,16 @@ async def test_session_handover_is_reported(sticky: Router, add: Add, caplog: py
     caplog.set_level(logging.INFO)
     first = add("a", priority=1)
     second = add("b", priority=2)
-    assert (await go(sticky, ask())).migration is None
+    assert (await go(sticky, ask())).handover is None
     backend_of(first).outcomes = [UpstreamError("500")]
     reply = await go(sticky, ask())
-    moved = reply.migration
+    moved = reply.handover
     assert (moved.origin, moved.target, moved.reason, moved.summarized) == ("A", "B", "500", 0)
     assert "A session moved from A to B: 500" in caplog.text
     backend_of(first).outcomes = [[delta("Hello")]]
     first.breaker.succeed()
     again = await go(sticky, ask())
-    assert (again.backend_id, again.migration) == ("b", None)
+    assert (again.backend_id, again.handover) == ("b", None)
     assert sent(second) == [2]
 
 
@@ -100,7 +100,7 @@ async def test_session_of_a_recovered_backend_stays(sticky: Router, add: Add) ->
     backend_of(first).well = REFUSED
     asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
     reply = await go(sticky, ask())
-    assert (reply.backend_id, reply.migration) == ("a", None)
+    assert (reply.backend_id, reply.handover) == ("a", None)
     assert len(reply.attempts) == 1
 
 
@@ -121,8 +121,8 @@ async def test_session_of_a_backend_that_stays_offline_is_handed_over(sticky: Ro
     backend_of(first).well = REFUSED
     pool.record_goodbye(first)
     reply = await go(sticky, ask(model="m"))
-    assert (reply.backend_id, reply.model, reply.migration.origin) == ("b", "m", "A")
-    assert "offline" in reply.migration.reason
+    assert (reply.backend_id, reply.model, reply.handover.origin) == ("b", "m", "A")
+    assert "offline" in reply.handover.reason
 
 
 async def test_session_new_or_with_a_long_offline_backend_does_not_wait(sticky: Router, pool: Pool, add: Add) -> None:
@@ -143,7 +143,7 @@ async def test_session_request_for_another_model_is_no_handover(sticky: Router, 
     add("a", models=["x"], priority=1)
     add("b", models=["y"], priority=2)
     await go(sticky, ask())
-    assert (await go(sticky, ask(model="y"))).migration is None
+    assert (await go(sticky, ask(model="y"))).handover is None
 
 
 async def test_session_handover_keeps_the_requested_model(sticky: Router, add: Add) -> None:
@@ -176,8 +176,8 @@ async def test_session_handover_beyond_the_context_is_summarized_by_the_new_mode
     assert "They spoke of the cellar." in said[0]["content"]
     assert said[1]["role"] == "user"
     assert said[1:] == messages[-len(said[1:]) :]
-    assert reply.migration.summarized == len(messages) - len(said)
-    assert reply.migration.summarized > 30
+    assert reply.handover.summarized == len(messages) - len(said)
+    assert reply.handover.summarized > 30
     (summary,) = small.asked_for_summary
     assert not summary.stream
     assert summary.estimated_prompt_tokens <= 2000 * FILL
@@ -192,7 +192,7 @@ async def test_session_handover_without_a_summary_has_a_note(sticky: Router, poo
     backend_of(large).outcomes = [UpstreamError("500")]
     reply = await go(sticky, ask(turns(20)))
     assert "there is no summary" in small.sent[0].body["messages"][0]["content"]
-    assert reply.migration.summarized > 30
+    assert reply.handover.summarized > 30
 
 
 async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: Router, add: Add) -> None:

@@ -188,7 +188,7 @@ async def test_session_stays_with_its_model(sticky: Router, add: Add) -> None:
     for key in (None, "n:s"):
         reply = await sticky.route(ask(key))
         await reply.close()
-        models.append((reply.backend_id, reply.model, reply.migration))
+        models.append((reply.backend_id, reply.model, reply.handover))
     assert models == [("a", "first", None), ("a", "second", None)]
 
 
@@ -198,7 +198,7 @@ async def test_session_yields_to_a_requested_model(sticky: Router, add: Add) -> 
     assert await went_to(sticky, ask("n:s")) == "a"
     reply = await sticky.route(ask("n:s", model="y"))
     await reply.close()
-    assert (reply.backend_id, reply.migration) == ("b", None)
+    assert (reply.backend_id, reply.handover) == ("b", None)
 
 
 async def test_session_yields_to_a_pin(sticky: Router, add: Add) -> None:

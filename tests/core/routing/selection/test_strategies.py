@@ -163,7 +163,7 @@ def test_weight_sets_the_share_of_equal_backends(pool: Pool, add: Add, weights: 
     turns = 20 * sum(weights)
     for turn in range(1, turns + 1):
         member = candidates(pool, chat()).ordered[0].member
-        member.take_turn(turn)
+        member.record_use(turn)
         asked[member.id] += 1
     for number, weight in enumerate(weights):
         assert asked[f"b{number}"] == pytest.approx(20 * weight, abs=0.05 * turns)
@@ -173,13 +173,13 @@ def test_weight_of_a_recovered_backend_causes_no_overload(pool: Pool, add: Add) 
     stayed, back = add("stayed"), add("back")
     back.state = ProviderState.OFFLINE
     for turn in range(1, 5001):
-        candidates(pool, chat()).ordered[0].member.take_turn(turn)
+        candidates(pool, chat()).ordered[0].member.record_use(turn)
     assert stayed.last_used == 5000
     back.state = ProviderState.HEALTHY
     asked: Counter[str] = Counter()
     for turn in range(5001, 5401):
         member = candidates(pool, chat()).ordered[0].member
-        member.take_turn(turn)
+        member.record_use(turn)
         asked[member.id] += 1
     assert 150 < asked["stayed"] <= 200
 

@@ -35,7 +35,7 @@ class RequestAttempts:
 
     request: Request
     policy: Policy
-    stay: SessionRow | None
+    previous: SessionRow | None
     """Where its session was before."""
     until: float
     """`time.monotonic()` until which it waits for its turn."""
@@ -51,7 +51,7 @@ class RequestAttempts:
     """After how many seconds those may have one."""
     shortened: Mapping[Candidate, tuple[Request, int, Usage]] = NOTHING
     """The request as it was made to fit, how many messages that took out, and what it used."""
-    knocked: bool = False
+    waited: bool = False
     """Whether it waited already for its session's backend to come back."""
     had_choice: bool = False
     """Whether another backend or model could have been asked for the same."""
@@ -73,22 +73,22 @@ class RequestAttempts:
         return AUTO in virtual.targets if virtual is not None else self.request.model == AUTO
 
     @property
-    def may_stay(self) -> bool:
+    def may_continue(self) -> bool:
         """Whether the request may go where its session was: it names neither another model nor another backend."""
-        if self.stay is None or self.request.pin not in (None, self.stay.backend_id):
+        if self.previous is None or self.request.pin not in (None, self.previous.backend_id):
             return False
-        return not self.names_model or self.request.model in (self.stay.model, same_model(self.stay.model))
+        return not self.names_model or self.request.model in (self.previous.model, same_model(self.previous.model))
 
-    def stays_with(self, candidate: Candidate) -> bool:
+    def continues_with(self, candidate: Candidate) -> bool:
         """Whether the request's session was with that backend, and may go on there."""
-        return self.may_stay and self.stay is not None and candidate.member.id == self.stay.backend_id
+        return self.may_continue and self.previous is not None and candidate.member.id == self.previous.backend_id
 
     def own_first(self, ordered: Iterable[Candidate]) -> list[Candidate]:
         """The candidates, the session's own before the others while it is well (PROTOCOL 3, rule 3)."""
-        model = self.stay.model if self.stay is not None else None
+        model = self.previous.model if self.previous is not None else None
 
         def strangeness(candidate: Candidate) -> int:
-            if not (self.stays_with(candidate) and is_well(candidate.member)):
+            if not (self.continues_with(candidate) and is_well(candidate.member)):
                 return 2
             return 0 if candidate.model == model else 1
 
@@ -97,7 +97,7 @@ class RequestAttempts:
     def next_of(self, left: list[Candidate]) -> Candidate:
         """Who is tried next: the session's own, else the first with a free place, else the first that lets a request wait."""
         ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
-        if self.stays_with(ready[0]):
+        if self.continues_with(ready[0]):
             return ready[0]
         free = next((candidate for candidate in ready if candidate.member.limiter.free), None)
         return free or next((candidate for candidate in ready if not candidate.member.limiter.full), ready[0])

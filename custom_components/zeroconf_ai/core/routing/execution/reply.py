@@ -36,7 +36,7 @@ class Attempt:
     failure: str = ""
 
 
-class Turn:
+class HeldPermit:
     """What a request holds of a backend while it is there: a place, and maybe the one trial of a breaker that is half open."""
 
     def __init__(self, member: Member, place: Permit) -> None:
@@ -56,14 +56,14 @@ class Turn:
 class Reply:
     """What the chosen backend answers. The choice is final: nothing here goes to another one."""
 
-    def __init__(self, pool: Pool, bill: Bill, answer: Answer, attempts: tuple[Attempt, ...], turn: Turn) -> None:
+    def __init__(self, pool: Pool, bill: Bill, answer: Answer, attempts: tuple[Attempt, ...], turn: HeldPermit) -> None:
         """Made by the router; `close` must be called."""
         self.backend_id = bill.member.id
         self.backend_name = bill.member.name
         self.model = bill.model
         self.attempts = attempts
         self.bill = bill
-        self.migration: SessionHandover | None = None
+        self.handover: SessionHandover | None = None
         """That the session was with another backend or model before, or None."""
         self.failure: ApiError | None = None
         """Why the stream ended before its end."""
@@ -182,7 +182,7 @@ class Reply:
         A summary that the session's migration took is counted in.
         """
         used = self.bill.used
-        return used if self.migration is None else used + self.migration.usage
+        return used if self.handover is None else used + self.handover.usage
 
     async def close(self) -> None:
         """Let go of the upstream and record what was used. Safe to call twice."""
@@ -193,7 +193,7 @@ class Reply:
         if self.failure is None:
             member.breaker.succeed()
         member.active -= 1
-        self.bill.close(None if self.migration is None else self.migration.usage)
+        self.bill.close(None if self.handover is None else self.handover.usage)
         try:
             await self._answer.close()
         finally:  # not before the upstream has been let go: it may be as busy as it can be with this one

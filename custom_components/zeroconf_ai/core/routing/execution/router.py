@@ -36,10 +36,10 @@ from ..pool.health import HealthChecker
 from ..pool.pool import Member, Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
-from ..selection.candidates import Candidate, Candidates, candidates, settle
+from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from .attempts import RequestAttempts, is_well, why_not
 from .plan import Plan
-from .reply import Attempt, Reply, Turn
+from .reply import Attempt, HeldPermit, Reply
 from .session_handover import SessionHandover, shorten, shortest
 from .sessions import Sessions
 from .waking import Waker
@@ -66,7 +66,7 @@ class Router:
         self._checker = checker
         self._sessions = sessions or Sessions()
         self._waker = Waker(checker)
-        self._turn = itertools.count(1)
+        self._uses = itertools.count(1)
 
     async def route(
         self,
@@ -81,190 +81,190 @@ class Router:
         `bills` takes the bill of every sending that a backend may charge for, also where it never answered. `plan` is that of
         the request's admission. `failures` takes every attempt that fails before an answer begins.
         """
-        stay = self._sessions.find(request)
-        journey = RequestAttempts(
+        previous = self._sessions.find(request)
+        routing = RequestAttempts(
             request,
             policy or Policy(),
-            stay,
+            previous,
             time.monotonic() + MAX_WAIT,
             [] if bills is None else bills,
             [] if failures is None else failures,
         )
-        await self._wait_for_its_own(journey)
+        await self._wait_for_its_own(routing)
         try:
-            found = None if plan is None else plan.candidates(request, journey.policy)
-            reply = await self._go(journey, found or self._candidates(journey))
+            found = None if plan is None else plan.candidates(request, routing.policy)
+            reply = await self._go(routing, found or self._candidates(routing))
         except ApiError as err:
-            smaller = self._smaller(journey, err)
+            smaller = self._smaller(routing, err)
             if smaller is None:
                 raise
-            reply = await self._go(journey, smaller)
-        if request.session is not None and (stay is not None or journey.had_choice or not journey.names_model):
+            reply = await self._go(routing, smaller)
+        if request.session is not None and (previous is not None or routing.had_choice or not routing.names_model):
             self._sessions.put(request.session, reply.backend_id, reply.model)
         return reply
 
     def plan(self, request: Request, policy: Policy) -> Plan | None:
         """The plan of a request; None where it cannot be answered at all, for which `route` raises the reason."""
-        journey = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
+        routing = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         try:
-            found = self._candidates(journey)
+            found = self._candidates(routing)
         except ApiError:
             return None
-        return Plan(policy, found, self._with_less(journey))
+        return Plan(policy, found, self._with_less(routing))
 
     async def close(self, backend_id: str | None = None) -> None:
         """End the waking of one member, or of all."""
         await self._waker.close(backend_id)
 
-    async def _go(self, journey: RequestAttempts, found: Candidates) -> Reply:
+    async def _go(self, routing: RequestAttempts, found: Candidates) -> Reply:
         """Try candidates until one answers or none is left."""
-        left = journey.own_first(found.ordered)
-        journey.had_choice = journey.had_choice or len(left) > 1
+        left = routing.own_first(found.ordered)
+        routing.had_choice = routing.had_choice or len(left) > 1
         while left:
-            candidate = journey.next_of(left)
+            candidate = routing.next_of(left)
             left.remove(candidate)
-            turn = await self._take_turn(candidate, journey, alone=not left)
-            if turn is None:
+            held = await self._acquire(candidate, routing, alone=not left)
+            if held is None:
                 continue
             try:
-                reply = await self._attempt(candidate, journey, turn)
+                reply = await self._attempt(candidate, routing, held)
             except ApiError as err:
-                turn.release()
-                self._note(err, candidate, journey)
+                held.release()
+                self._note(err, candidate, routing)
                 if isinstance(err, _OF_ALL_ITS_MODELS):
                     left = [other for other in left if other.member is not candidate.member]
-                self._tell_failover(candidate.member, err, journey.next_of(left).member if left else None)
+                self._tell_failover(candidate.member, err, routing.next_of(left).member if left else None)
                 continue
             except BaseException:
-                turn.release()
+                held.release()
                 raise
             candidate.member.breaker.answered()
             self._pool.record_success(candidate.member)
             return reply
-        journey.fail(found.passed_over)
+        routing.fail(found.passed_over)
 
-    async def _take_turn(self, candidate: Candidate, journey: RequestAttempts, *, alone: bool) -> Turn | None:
+    async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
         """Wait for a place at a backend; None where it has none in time."""
-        member, request = candidate.member, journey.request
-        seconds = max(0.0, journey.until - time.monotonic())
-        if journey.stays_with(candidate) and not alone:
+        member, request = candidate.member, routing.request
+        seconds = max(0.0, routing.until - time.monotonic())
+        if routing.continues_with(candidate) and not alone:
             seconds = min(seconds, SESSION_SECONDS)
         try:
             place = await member.limiter.acquire(
                 request.urgency, seconds=seconds, request_id=request.request_id, key_id=request.key_id
             )
         except UnavailableError as err:
-            journey.busy += (f"{member.name}: {err.message}",)
-            journey.waits += (err.retry_after or 1.0,)
+            routing.busy += (f"{member.name}: {err.message}",)
+            routing.waits += (err.retry_after or 1.0,)
             return None
-        return Turn(member, place)
+        return HeldPermit(member, place)
 
-    async def _attempt(self, candidate: Candidate, journey: RequestAttempts, turn: Turn) -> Reply:
+    async def _attempt(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
         """One candidate's reply, started; a 5xx is tried once more, and a session's own backend when it is back."""
         member = candidate.member
         await self._waker.wake(member)
-        candidate = settle(candidate, journey.request)
-        member.take_turn(next(self._turn))
+        candidate = resolve_model(candidate, routing.request)
+        member.record_use(next(self._uses))
         try:
-            return await self._send(candidate, journey, turn)
+            return await self._send(candidate, routing, held)
         except (UpstreamError, UnavailableError) as err:
             if isinstance(err, UpstreamConnectionError):
-                may_return = journey.stays_with(candidate) and not isinstance(err, CertificateError | IdentityChangedError)
-                if not may_return or journey.knocked or not await self._waker.comes_back(member, SESSION_SECONDS):
+                may_return = routing.continues_with(candidate) and not isinstance(err, CertificateError | IdentityChangedError)
+                if not may_return or routing.waited or not await self._waker.comes_back(member, SESSION_SECONDS):
                     raise
-                return await self._send(candidate, journey, turn)
+                return await self._send(candidate, routing, held)
             # One that says when to come back (503 with Retry-After) is not asked before.
             if isinstance(err, StreamBrokenError) or err.retry_after is not None:
                 raise
         await asyncio.sleep(RETRY_SECONDS)
-        return await self._send(candidate, journey, turn)
+        return await self._send(candidate, routing, held)
 
-    async def _send(self, candidate: Candidate, journey: RequestAttempts, turn: Turn) -> Reply:
+    async def _send(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
         member = candidate.member
         member.active += 1
         self._pool.notify_load(member.id)
         answer: Answer | None = None
         bill: Bill | None = None
         try:
-            request, summarized, used = await self._fit(candidate, journey)
+            request, summarized, used = await self._fit(candidate, routing)
             sent = _as_sent(request, candidate.model)
             ceiling: Ceiling | None = None
             if (allowance := request.allowances.get(member.id)) is not None:
-                sent, ceiling = bounded(member, candidate.model, sent, allowance - journey.spent)
+                sent, ceiling = bounded(member, candidate.model, sent, allowance - routing.spent)
             sent_at = time.perf_counter()
             bill = Bill(member, candidate.model, sent, ceiling)
             bill.answer = answer = await member.backend.send(sent)
-            attempted = (*journey.attempts, Attempt(member.id, member.name))
-            reply = Reply(self._pool, bill, answer, attempted, turn)
+            attempted = (*routing.attempts, Attempt(member.id, member.name))
+            reply = Reply(self._pool, bill, answer, attempted, held)
             await reply.start(sent_at)
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
-                journey.failures.append(FailedAttempt(member.id, member.name, candidate.model))
+                routing.failures.append(FailedAttempt(member.id, member.name, candidate.model))
             self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()
                 # One that refuses bills nothing; one that began to answer, or is left alone in the midst of its work, does.
                 begun = answer is not None and isinstance(err, UpstreamError) and not getattr(err, "reported", False)
                 if begun or isinstance(err, UpstreamTimeoutError) or not isinstance(err, Exception):
-                    journey.bills.append(bill)
+                    routing.bills.append(bill)
             if answer is not None:
                 await answer.close()
             raise
-        journey.bills.append(bill)
-        reply.migration = self._migration(candidate, journey, summarized, used)
+        routing.bills.append(bill)
+        reply.handover = self._handover(candidate, routing, summarized, used)
         return reply
 
-    async def _fit(self, candidate: Candidate, journey: RequestAttempts) -> tuple[Request, int, Usage]:
+    async def _fit(self, candidate: Candidate, routing: RequestAttempts) -> tuple[Request, int, Usage]:
         """The request as it fits into the model's context, where it comes from a larger one: see `_smaller`."""
-        request = journey.request
+        request = routing.request
         window = _context_window(candidate)
-        if journey.stay is None or window is None or request.estimated_prompt_tokens <= window:
+        if routing.previous is None or window is None or request.estimated_prompt_tokens <= window:
             return request, 0, Usage()
-        if candidate not in journey.shortened:  # a second try takes no second summary
+        if candidate not in routing.shortened:  # a second try takes no second summary
             # A summary costs money of its own, which was not set aside.
             backend = None if candidate.member.id in request.allowances else candidate.member.backend
-            journey.shortened = {**journey.shortened, candidate: await shorten(request, window, backend, candidate.model)}
-        return journey.shortened[candidate]
+            routing.shortened = {**routing.shortened, candidate: await shorten(request, window, backend, candidate.model)}
+        return routing.shortened[candidate]
 
     # Sessions.
 
-    async def _wait_for_its_own(self, journey: RequestAttempts) -> None:
+    async def _wait_for_its_own(self, routing: RequestAttempts) -> None:
         """Wait a little for the backend of the request's session where it has only just gone."""
-        member = self._pool.get(journey.stay.backend_id) if journey.stay is not None and journey.may_stay else None
+        member = self._pool.get(routing.previous.backend_id) if routing.previous is not None and routing.may_continue else None
         if member is None or member.online or member.wake is not None or not member.enabled:
             return
         if time.monotonic() - member.offline_since < _JUST_NOW:
-            journey.knocked = True
+            routing.waited = True
             await self._waker.comes_back(member, SESSION_SECONDS)
 
-    def _candidates(self, journey: RequestAttempts) -> Candidates:
+    def _candidates(self, routing: RequestAttempts) -> Candidates:
         """Who may answer; of a session's own backend the session's own model, where any will do."""
-        stay, request = journey.stay, journey.request
-        found = candidates(self._pool, request, journey.policy)
-        own = [candidate for candidate in found.ordered if journey.stays_with(candidate)]
-        if stay is None or not own or not journey.takes_any_model or stay.model in (candidate.model for candidate in own):
+        previous, request = routing.previous, routing.request
+        found = candidates(self._pool, request, routing.policy)
+        own = [candidate for candidate in found.ordered if routing.continues_with(candidate)]
+        if previous is None or not own or not routing.takes_any_model or previous.model in (candidate.model for candidate in own):
             return found
         try:
-            named = candidates(self._pool, request.with_body(model=stay.model), journey.policy)
+            named = candidates(self._pool, request.with_body(model=previous.model), routing.policy)
         except ApiError:
             return found
-        same = [candidate for candidate in named.ordered if journey.stays_with(candidate)]
+        same = [candidate for candidate in named.ordered if routing.continues_with(candidate)]
         return Candidates((*same, *found.ordered), found.rejections, found.later)
 
-    def _smaller(self, journey: RequestAttempts, err: ApiError) -> Candidates | None:
+    def _smaller(self, routing: RequestAttempts, err: ApiError) -> Candidates | None:
         """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""
-        stay, request = journey.stay, journey.request
-        if stay is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
+        previous, request = routing.previous, routing.request
+        if previous is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
             return None
-        own = self._pool.get(stay.backend_id)
-        if own is not None and is_well(own) and journey.failure_of(own.id) is None:
+        own = self._pool.get(previous.backend_id)
+        if own is not None and is_well(own) and routing.failure_of(own.id) is None:
             return None  # it is too long for the model that it is with: the caller's to shorten
         try:
-            found = candidates(self._pool, shortest(request), journey.policy)
+            found = candidates(self._pool, shortest(request), routing.policy)
         except ApiError:
             return None
-        tried = {attempt.backend_id for attempt in journey.attempts}
+        tried = {attempt.backend_id for attempt in routing.attempts}
         more = tuple(
             candidate
             for candidate in found.ordered
@@ -272,31 +272,31 @@ class Router:
         )
         return Candidates(more, found.rejections) if more else None
 
-    def _with_less(self, journey: RequestAttempts) -> tuple[Candidate, ...]:
+    def _with_less(self, routing: RequestAttempts) -> tuple[Candidate, ...]:
         """The candidates for whom a session's conversation would have to be shortened."""
-        tokens = journey.request.estimated_prompt_tokens
+        tokens = routing.request.estimated_prompt_tokens
         windows = (model.context_window or tokens for member in self._pool for model in member.models)
-        if journey.stay is None or all(window >= tokens for window in windows):
+        if routing.previous is None or all(window >= tokens for window in windows):
             return ()
         try:
-            return candidates(self._pool, shortest(journey.request), journey.policy).ordered
+            return candidates(self._pool, shortest(routing.request), routing.policy).ordered
         except ApiError:
             return ()
 
-    def _migration(self, candidate: Candidate, journey: RequestAttempts, summarized: int, used: Usage) -> SessionHandover | None:
+    def _handover(self, candidate: Candidate, routing: RequestAttempts, summarized: int, used: Usage) -> SessionHandover | None:
         """What became of the session, or None where it stayed or the caller asked for another model himself."""
-        stay, member = journey.stay, candidate.member
-        if stay is None or not journey.may_stay or (stay.backend_id, stay.model) == (member.id, candidate.model):
+        previous, member = routing.previous, candidate.member
+        if previous is None or not routing.may_continue or (previous.backend_id, previous.model) == (member.id, candidate.model):
             return None
-        own = self._pool.get(stay.backend_id)
-        origin = stay.backend_id if own is None else own.name
-        reason = journey.failure_of(stay.backend_id) or why_not(own)
+        own = self._pool.get(previous.backend_id)
+        origin = previous.backend_id if own is None else own.name
+        reason = routing.failure_of(previous.backend_id) or why_not(own)
         _LOGGER.info("A session moved from %s to %s: %s", origin, member.name, reason)
         return SessionHandover(origin, member.name, reason, summarized, used)
 
     # Failures.
 
-    def _note(self, err: ApiError, candidate: Candidate, journey: RequestAttempts) -> None:
+    def _note(self, err: ApiError, candidate: Candidate, routing: RequestAttempts) -> None:
         """Note what a failure says of the backend. Raises where another one must not be tried."""
         member = candidate.member
         if err.code == "model_not_found":
@@ -305,12 +305,12 @@ class Router:
             if isinstance(err, _CALLERS_OWN):
                 raise err
             self._pool.record_request_failure(member, err)
-            if isinstance(err, UpstreamTimeoutError) and journey.request.kind is not Kind.EMBEDDINGS:
+            if isinstance(err, UpstreamTimeoutError) and routing.request.kind is not Kind.EMBEDDINGS:
                 may_bill = member.backend.info.cost in (Cost.METERED, Cost.UNKNOWN)
-                if may_bill and not journey.policy.retry_metered_timeouts:
+                if may_bill and not routing.policy.retry_metered_timeouts:
                     raise err
-        journey.errors += (err,)
-        journey.attempts += (Attempt(member.id, member.name, err.message),)
+        routing.errors += (err,)
+        routing.attempts += (Attempt(member.id, member.name, err.message),)
 
     def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
         _LOGGER.info("%s did not answer (%s); next: %s", member.name, err.log_text, following and following.name)

@@ -135,7 +135,7 @@ class Member:
             found = self._served = ModelIndex(info, self.models, self.terms)
         return found
 
-    def take_turn(self, turn: int) -> None:
+    def record_use(self, turn: int) -> None:
         """It is asked now; turns are numbered over all members."""
         self.share = self.share_at(turn) + 1 / max(1, self.terms.weight)
         self.last_used = turn

@@ -95,7 +95,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     return Candidates(ordered, (*refusals, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))
 
 
-def settle(candidate: Candidate, request: Request) -> Candidate:
+def resolve_model(candidate: Candidate, request: Request) -> Candidate:
     """The candidate with its model chosen, now that its backend is awake. Raises UnavailableError where it has none for this."""
     if candidate.model != AUTO:
         return candidate

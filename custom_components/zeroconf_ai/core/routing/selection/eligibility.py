@@ -119,7 +119,7 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
     if windows:
         return _too_long(member, request, windows)
     if not member.models:
-        # It sleeps and was never asked: `settle` chooses when it is awake.
+        # It sleeps and was never asked: `resolve_model` chooses when it is awake.
         asleep = not member.online and member.wake is not None
         return AUTO if asleep else Rejection(Reason.NOT_KNOWN, member.name, "its models are not known yet")
     if patterns and member.served.ranked(needs):
