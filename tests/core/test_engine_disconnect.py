@@ -182,7 +182,7 @@ async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, 
     assert entry.usage.completion_tokens == 27
 
 
-async def test_a_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: Book) -> None:
+async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: Book) -> None:
     engine.add(StubBackend("a", [*[delta(SAID)] * 1000, STOP]))
     await use(engine, chat(stream=True))
     (entry,) = book.entries

@@ -20,7 +20,9 @@ async def say(page: Page, words: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def test_two_clicks_and_it_talks_in_assist(home: Home, client: HomeClient, start_provider: StartProvider) -> None:
+async def test_discovered_provider_is_added_with_two_clicks_and_answers_in_assist(
+    home: Home, client: HomeClient, start_provider: StartProvider
+) -> None:
     await start_provider(name="Gaming PC")
     async with open_browser(home.url, home.login.token) as page:
         await show(page, f"{home.url}/config/integrations/dashboard")
@@ -56,7 +58,7 @@ async def test_two_clicks_and_it_talks_in_assist(home: Home, client: HomeClient,
         await screenshot(page, IMAGES / "assist.png")
 
 
-async def test_the_forms_of_options_and_agents_open(home: Home, client: HomeClient, start_provider: StartProvider) -> None:
+async def test_browser_forms_of_options_and_agents_open(home: Home, client: HomeClient, start_provider: StartProvider) -> None:
     await start_provider(name="Gaming PC")
     async with open_browser(home.url, home.login.token, dark=True) as page:
         await show(page, f"{home.url}/config/integrations/dashboard")

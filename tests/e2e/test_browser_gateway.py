@@ -13,7 +13,7 @@ from .steps import state_is
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "gateway.png"
 
 
-async def test_a_few_clicks_share_the_home(home: Home, client: HomeClient) -> None:
+async def test_gateway_is_set_up_with_a_few_clicks(home: Home, client: HomeClient) -> None:
     async with open_browser(home.url, home.login.token) as page:
         await show(page, f"{home.url}/config/integrations/dashboard/add?domain=zeroconf_ai")
         confirm = page.get_by_role("button", name="OK")

@@ -163,7 +163,7 @@ async def test_markup_of_a_provider_is_text_in_every_dialog(
         assert fetched == []
 
 
-async def test_every_form_and_menu_has_all_its_texts(
+async def test_flow_forms_and_menus_have_all_texts(
     home: Home, client: HomeClient, lan: Lan, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
     walk = Walk(client)

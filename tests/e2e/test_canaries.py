@@ -153,19 +153,19 @@ def leaks(secrets: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
     return [f"{name} in {where}" for name, secret in secrets.items() for where, text in texts.items() if secret in text]
 
 
-async def test_no_answer_and_no_report_tells_a_secret(told: Told) -> None:
+async def test_secrets_are_in_no_answer_and_no_report(told: Told) -> None:
     assert ANSWER in told.heard["an answer"], "something was there to be told"
     assert OTHER_MODEL in told.heard["diagnostics"]
     assert leaks(told.secrets, told.heard) == []
 
 
-async def test_no_report_tells_what_people_said(told: Told) -> None:
+async def test_prompts_are_in_no_report(told: Told) -> None:
     reports = {where: text for where, text in told.heard.items() if not where.startswith("a")}
     assert "diagnostics" in reports
     assert leaks(told.words, reports) == []
 
 
-async def test_no_log_tells_a_secret_or_what_people_said(told: Told) -> None:
+async def test_secrets_and_prompts_are_in_no_log(told: Told) -> None:
     logs = {path.name: path.read_text(errors="replace") for path in told.folder.glob("*.log*")}
     assert any("DEBUG" in text and "custom_components.zeroconf_ai" in text for text in logs.values())
     assert leaks({**told.secrets, **told.words}, logs) == []

@@ -57,13 +57,13 @@ async def test_serve_without_any_option_is_found_where_it_says(lan: Lan, tmp_pat
         assert await server.stop() == 0
 
 
-async def test_chat_asks_whoever_is_there(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+async def test_chat_uses_any_discovered_provider(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     await start_provider("gpu", name="Gaming PC")
     answer = await run(lan, tmp_path / "chat.log", "chat", "Who are you?")
     assert "demo-rules" in answer
 
 
-async def test_avahi_sees_what_we_announce_and_we_see_what_avahi_announces(
+async def test_advertisement_is_exchanged_with_avahi(
     lan: Lan, tmp_path: Path, start_provider: StartProvider, started: list[ManagedProcess]
 ) -> None:
     provider = await start_provider("gpu", name="Gaming PC")

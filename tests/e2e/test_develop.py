@@ -52,7 +52,7 @@ def namespaces() -> set[str]:
     return {line.split()[0] for line in subprocess.check_output(["ip", "netns"], text=True).splitlines() if "-develop-" in line}
 
 
-async def test_the_line_of_json_is_all_that_a_script_needs(tmp_path: Path) -> None:
+async def test_develop_json_line_contains_all_fields(tmp_path: Path) -> None:
     async with develop("--isolated", "--json", folder=tmp_path) as process:
         facts = await ready(process)
         async with HomeClient(facts["url"], facts["token"]) as client, aiohttp.ClientSession() as session:
@@ -77,7 +77,7 @@ async def run(*command: str) -> str:
     return stdout.decode()
 
 
-async def test_the_lines_that_it_prints_work_as_they_stand(tmp_path: Path) -> None:
+async def test_develop_printed_commands_work(tmp_path: Path) -> None:
     async with develop("--isolated", folder=tmp_path) as process:
         assert process.stdout is not None
         said = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C stops everything."), READY_TIMEOUT)).decode()
@@ -89,7 +89,7 @@ async def test_the_lines_that_it_prints_work_as_they_stand(tmp_path: Path) -> No
         assert "light" in await run(sys.executable, "-c", python), "the kitchen light is on"
 
 
-async def test_others_find_the_gateway(tmp_path: Path) -> None:
+async def test_gateway_is_discovered_by_others(tmp_path: Path) -> None:
     async with develop("--isolated", "--no-demo", "--json", folder=tmp_path / "home") as process:
         facts = await ready(process)
         inside = ("ip", "netns", "exec", facts["namespace"], "env", f"HOME={tmp_path}")
@@ -98,7 +98,7 @@ async def test_others_find_the_gateway(tmp_path: Path) -> None:
             assert "Demo home AI" in found
 
 
-async def test_a_second_start_keeps_the_gateway_and_its_key(tmp_path: Path) -> None:
+async def test_develop_second_start_keeps_the_gateway_and_its_key(tmp_path: Path) -> None:
     kept = []
     for _ in range(2):
         async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
@@ -113,7 +113,7 @@ async def test_a_second_start_keeps_the_gateway_and_its_key(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_stops_everything_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+async def test_develop_signal_stops_everything(number: signal.Signals, tmp_path: Path) -> None:
     before = namespaces()
     async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
         facts = await ready(process)
@@ -128,7 +128,7 @@ async def test_a_signal_stops_everything_cleanly(number: signal.Signals, tmp_pat
             await session.get(facts["url"], timeout=aiohttp.ClientTimeout(2))
 
 
-async def test_a_signal_in_the_middle_of_the_start_stops_it_too(tmp_path: Path) -> None:
+async def test_develop_signal_during_the_start_stops_it(tmp_path: Path) -> None:
     before = namespaces()
     async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
 
@@ -142,7 +142,7 @@ async def test_a_signal_in_the_middle_of_the_start_stops_it_too(tmp_path: Path) 
     assert namespaces() == before
 
 
-async def test_home_assistant_does_not_outlive_a_killed_developer(lan: Lan, tmp_path: Path) -> None:
+async def test_develop_killed_ends_home_assistant(lan: Lan, tmp_path: Path) -> None:
     async with develop("--no-demo", "--json", folder=tmp_path) as process:
         facts = await ready(process)
         process.kill()
@@ -156,7 +156,7 @@ async def test_home_assistant_does_not_outlive_a_killed_developer(lan: Lan, tmp_
     assert facts["url"] == "http://127.0.0.1:8123"
 
 
-async def test_a_restart_from_the_user_interface_brings_the_home_back(tmp_path: Path) -> None:
+async def test_develop_restart_from_the_ui_starts_home_assistant_again(tmp_path: Path) -> None:
     async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
         facts = await ready(process)
         first = (tmp_path / ".ha_run.lock").read_text()
@@ -172,7 +172,7 @@ async def test_a_restart_from_the_user_interface_brings_the_home_back(tmp_path: 
         assert (tmp_path / ".ha_run.lock").read_text() != first
 
 
-async def test_a_person_is_told_where_to_click_and_what_to_type(tmp_path: Path) -> None:
+async def test_develop_prints_the_next_steps(tmp_path: Path) -> None:
     async with develop("--isolated", "--port", "8222", folder=tmp_path) as process:
         assert process.stdout is not None
         text = ""
@@ -190,7 +190,7 @@ async def test_a_person_is_told_where_to_click_and_what_to_type(tmp_path: Path) 
         assert json.loads(answer)["choices"][0]["message"]["content"]
 
 
-async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+async def test_develop_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 8333)):
         async with develop("--no-demo", "--port", "8333", folder=tmp_path) as process:
             _, stderr = await asyncio.wait_for(process.communicate(), 60)

@@ -92,7 +92,9 @@ async def still_works(session: aiohttp.ClientSession, site: GatewayHome) -> None
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-async def test_before_the_first_byte(site: GatewayHome, session: aiohttp.ClientSession, stream: bool) -> None:
+async def test_disconnect_before_the_first_byte_ends_the_provider_within_a_second(
+    site: GatewayHome, session: aiohttp.ClientSession, stream: bool
+) -> None:
     site.openai.outcomes = [Fault("stall", after=0)]
     request_id = f"req-first-{stream}"
     task = ask(session, request_id, stream=stream)
@@ -107,7 +109,9 @@ async def test_before_the_first_byte(site: GatewayHome, session: aiohttp.ClientS
     await still_works(session, site)
 
 
-async def test_in_the_middle_of_a_stream(site: GatewayHome, session: aiohttp.ClientSession) -> None:
+async def test_disconnect_during_a_stream_ends_the_provider_within_a_second(
+    site: GatewayHome, session: aiohttp.ClientSession
+) -> None:
     site.openai.outcomes = [LONG]
     site.openai.pause = 0.02
     body = {"model": CHAT_MODEL, "messages": [QUESTION], "stream": True}
@@ -124,7 +128,7 @@ async def test_in_the_middle_of_a_stream(site: GatewayHome, session: aiohttp.Cli
     await still_works(session, site)
 
 
-async def test_while_it_waits_for_its_turn(site: GatewayHome, session: aiohttp.ClientSession) -> None:
+async def test_disconnect_in_the_queue_leaves_it_within_a_second(site: GatewayHome, session: aiohttp.ClientSession) -> None:
     site.openai.outcomes = [Fault("stall", after=0)]
     first = ask(session, "req-ahead", stream=True)
     await at_the_provider(site)

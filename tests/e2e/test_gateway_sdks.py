@@ -45,7 +45,7 @@ async def test_models_are_listed(site: GatewayHome, sdk: Sdk) -> None:
 
 
 @having("chat")
-async def test_a_chat_is_answered_and_counted(site: GatewayHome, sdk: Sdk) -> None:
+async def test_chat_is_answered_and_counted(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "chat")
     assert told["text"] == HELLO.text
     assert (told["prompt"], told["completion"]) == (HELLO.prompt_tokens, HELLO.completion_tokens)
@@ -53,7 +53,7 @@ async def test_a_chat_is_answered_and_counted(site: GatewayHome, sdk: Sdk) -> No
 
 
 @having("stream")
-async def test_a_stream_comes_in_pieces_with_its_usage(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_stream_has_chunks_and_usage(site: GatewayHome, sdk: Sdk) -> None:
     site.openai.pause = 0.01
     told = await sdk.ask(site.address, "stream")
     assert told["text"] == HELLO.text
@@ -62,7 +62,7 @@ async def test_a_stream_comes_in_pieces_with_its_usage(site: GatewayHome, sdk: S
 
 
 @having("tools")
-async def test_a_tool_is_called_and_its_result_is_used(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_tool_call_and_result_complete_a_conversation(site: GatewayHome, sdk: Sdk) -> None:
     call = Call("read_meter", {"room": "Kitchen"}, id="call_kitchen")
     site.openai.outcomes = [Reply(calls=(call,)), Reply("It is warm enough.")]
     told = await sdk.ask(site.address, "tools")
@@ -77,7 +77,7 @@ async def test_a_tool_is_called_and_its_result_is_used(site: GatewayHome, sdk: S
 
 
 @having("structured")
-async def test_an_answer_has_the_structure_that_was_asked_for(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_answer_has_the_requested_structure(site: GatewayHome, sdk: Sdk) -> None:
     site.openai.outcomes = [Reply('{"room": "Kitchen", "celsius": 21.5}')]
     told = await sdk.ask(site.address, "structured")
     assert told["object"] == {"room": "Kitchen", "celsius": 21.5}
@@ -87,7 +87,7 @@ async def test_an_answer_has_the_structure_that_was_asked_for(site: GatewayHome,
 
 
 @having("vision")
-async def test_a_picture_reaches_a_model_that_sees(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_image_reaches_a_vision_model(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "vision")
     assert told["text"] == HELLO.text
     (message,) = site.ollama.bodies("/api/chat")[-1]["messages"]
@@ -96,13 +96,13 @@ async def test_a_picture_reaches_a_model_that_sees(site: GatewayHome, sdk: Sdk) 
 
 
 @having("embeddings")
-async def test_texts_become_vectors(site: GatewayHome, sdk: Sdk) -> None:
+async def test_embeddings_of_texts_are_returned(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "embeddings")
     assert told["vectors"] == [list(VECTOR)] * 2
 
 
 @having("wrong_key")
-async def test_a_wrong_key_is_refused(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_wrong_key_is_refused(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(replace(site.address, key="zai_example-of-a-wrong-key-0123456789"), "wrong_key")
     assert told["error"] == sdk.errors[401]
     assert told["status"] == 401
@@ -110,7 +110,7 @@ async def test_a_wrong_key_is_refused(site: GatewayHome, sdk: Sdk) -> None:
 
 
 @having("unknown_model")
-async def test_a_model_that_is_not_there_is_refused(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_unknown_model_is_refused(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "unknown_model")
     assert told["error"] == sdk.errors[404]
     assert told["status"] == 404
@@ -118,7 +118,7 @@ async def test_a_model_that_is_not_there_is_refused(site: GatewayHome, sdk: Sdk)
 
 
 @having("bad_parameter")
-async def test_a_parameter_that_is_wrong_is_named(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_invalid_parameter_is_named(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "bad_parameter")
     assert told["error"] == sdk.errors[400]
     assert told["status"] == 400
@@ -126,7 +126,7 @@ async def test_a_parameter_that_is_wrong_is_named(site: GatewayHome, sdk: Sdk) -
 
 
 @having("rate_limited")
-async def test_a_limit_is_waited_for_and_then_answered(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_rate_limit_is_waited_for_and_answered(site: GatewayHome, sdk: Sdk) -> None:
     site.openai.outcomes = [Refusal(429, "Slow down.", "rate_limit_error", headers={"Retry-After": "1"}), HELLO]
     begun = time.monotonic()
     told = await sdk.ask(site.address, "rate_limited")
@@ -136,7 +136,7 @@ async def test_a_limit_is_waited_for_and_then_answered(site: GatewayHome, sdk: S
 
 
 @having("cancel")
-async def test_what_its_user_stops_is_stopped_at_the_provider_within_a_second(site: GatewayHome, sdk: Sdk) -> None:
+async def test_client_stop_ends_the_provider_within_a_second(site: GatewayHome, sdk: Sdk) -> None:
     site.openai.outcomes = [Reply("word " * 1000)]
     site.openai.pause = 0.02
     async with sdk.doing(site.address, "cancel") as told:

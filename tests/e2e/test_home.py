@@ -22,9 +22,7 @@ DEMO_STATES = {
 }
 
 
-async def test_a_first_start_is_furnished_installs_nothing_and_has_nothing_to_complain_about(
-    home: Home, client: HomeClient
-) -> None:
+async def test_home_first_start_has_demo_entities_and_no_warnings(home: Home, client: HomeClient) -> None:
     states = await client.states()
     assert {entity_id: states[entity_id]["state"] for entity_id in DEMO_STATES} == DEMO_STATES
     exposed = (await client.call("homeassistant/expose_entity/list"))["exposed_entities"]
@@ -34,7 +32,7 @@ async def test_a_first_start_is_furnished_installs_nothing_and_has_nothing_to_co
     assert home.complaints() == []
 
 
-async def test_assist_turns_on_a_light_by_its_name(client: HomeClient) -> None:
+async def test_assist_turns_a_named_light_on(client: HomeClient) -> None:
     async with client.subscribe("subscribe_events", event_type="state_changed") as changes:
         run = await client.assist("turn on the kitchen light")
         async for change in changes:
@@ -44,7 +42,7 @@ async def test_assist_turns_on_a_light_by_its_name(client: HomeClient) -> None:
     assert run.speech == "Turned on the light"
 
 
-async def test_a_home_keeps_its_owner_its_areas_and_its_lights_over_a_restart(home: Home, start_home: StartHome) -> None:
+async def test_home_restart_keeps_owner_areas_and_lights(home: Home, start_home: StartHome) -> None:
     async with home.client() as client:
         await client.call_service("light", "turn_on", {"entity_id": "light.bedroom_light", "brightness_pct": 40})
     assert await home.stop() == 0
@@ -59,7 +57,7 @@ async def test_a_home_keeps_its_owner_its_areas_and_its_lights_over_a_restart(ho
         assert entry["area_id"] == "bedroom"
 
 
-async def test_a_revoked_token_is_replaced_with_the_help_of_the_password(home: Home, start_home: StartHome) -> None:
+async def test_home_revoked_token_is_replaced_by_the_password(home: Home, start_home: StartHome) -> None:
     async with home.client() as client:
 
         async def revoked() -> bool:
@@ -82,7 +80,7 @@ async def test_a_revoked_token_is_replaced_with_the_help_of_the_password(home: H
         assert await client.state("light.kitchen_light") == "off"
 
 
-async def test_a_home_that_cannot_start_says_why(start_home: StartHome, tmp_path: Path) -> None:
+async def test_home_that_cannot_start_reports_the_reason(start_home: StartHome, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "configuration.yaml").write_text("frontend: [")
@@ -90,14 +88,14 @@ async def test_a_home_that_cannot_start_says_why(start_home: StartHome, tmp_path
         await start_home(folder=folder)
 
 
-async def test_the_user_interface_opens_logged_in(home: Home) -> None:
+async def test_browser_opens_the_ui_logged_in(home: Home) -> None:
     async with open_browser(home.url, home.login.token) as page:
         await show(page, home.url)
         await page.get_by_text("Welcome Developer").wait_for()
         await page.get_by_text("Kitchen", exact=True).wait_for()
 
 
-async def test_two_homes_live_side_by_side_each_at_the_address_of_its_host(lan: Lan, start_home: StartHome) -> None:
+async def test_home_two_instances_run_on_their_hosts(lan: Lan, start_home: StartHome) -> None:
     first, second = await start_home("one"), await start_home("two", port=8400)
     assert first.url == f"http://{lan.host('one').ipv4}:8123"
     assert second.url == f"http://{lan.host('two').ipv4}:8400"

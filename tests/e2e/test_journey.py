@@ -44,9 +44,7 @@ async def test_found_confirmed_and_talking(client: HomeClient, home: Home, start
     assert home.complaints() == []
 
 
-async def test_an_ai_task_gives_data_in_the_structure_that_was_asked_for(
-    client: HomeClient, start_provider: StartProvider
-) -> None:
+async def test_ai_task_returns_data_in_the_requested_structure(client: HomeClient, start_provider: StartProvider) -> None:
     await start_provider(name="Gaming PC")
     await add(client, "Gaming PC")
     await state_is(client, "sensor.gaming_pc_status", "healthy")
@@ -60,7 +58,7 @@ async def test_an_ai_task_gives_data_in_the_structure_that_was_asked_for(
     assert 1 <= answer["data"]["lamps"] <= 9
 
 
-async def test_the_next_provider_answers_when_the_first_is_killed(client: HomeClient, start_provider: StartProvider) -> None:
+async def test_failover_first_provider_killed_uses_the_next(client: HomeClient, start_provider: StartProvider) -> None:
     first = await start_provider("gpu", name="First")
     await start_provider("pi", name="Second")
     entry = await add(client, "First")
@@ -83,7 +81,7 @@ async def test_the_next_provider_answers_when_the_first_is_killed(client: HomeCl
     assert event["attributes"]["to"] == "Second"
 
 
-async def test_a_goodbye_is_offline_within_a_second_and_coming_back_is_seen_at_once(
+async def test_goodbye_is_offline_within_a_second_and_a_return_seen_immediately(
     client: HomeClient, start_provider: StartProvider
 ) -> None:
     provider = await start_provider(name="Gaming PC")
@@ -101,7 +99,7 @@ async def test_a_goodbye_is_offline_within_a_second_and_coming_back_is_seen_at_o
     assert await client.state("conversation.gaming_pc_agent") == "unknown"
 
 
-async def test_who_is_killed_without_a_goodbye_is_found_out_by_asking(client: HomeClient, start_provider: StartProvider) -> None:
+async def test_provider_killed_without_goodbye_is_detected_by_probes(client: HomeClient, start_provider: StartProvider) -> None:
     provider = await start_provider(name="Gaming PC")
     await add(client, "Gaming PC")
     await state_is(client, "sensor.gaming_pc_status", "healthy")
@@ -114,7 +112,7 @@ async def test_who_is_killed_without_a_goodbye_is_found_out_by_asking(client: Ho
     await state_is(client, "sensor.gaming_pc_status", "healthy", seconds=3)
 
 
-async def test_a_provider_that_moves_is_followed(client: HomeClient, lan: Lan, start_provider: StartProvider) -> None:
+async def test_provider_moved_is_followed(client: HomeClient, lan: Lan, start_provider: StartProvider) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
     await add(client, "Gaming PC")
     await state_is(client, "sensor.gaming_pc_status", "healthy")
@@ -128,7 +126,7 @@ async def test_a_provider_that_moves_is_followed(client: HomeClient, lan: Lan, s
     assert await client.flows_in_progress("zeroconf_ai") == []
 
 
-async def test_a_provider_with_a_key_asks_for_it_and_a_wrong_one_can_be_mended(
+async def test_provider_with_a_key_requests_it_and_a_wrong_one_can_be_corrected(
     client: HomeClient, start_provider: StartProvider
 ) -> None:
     await start_provider(name="Locked", key="zai_example-right-key")
@@ -143,9 +141,7 @@ async def test_a_provider_with_a_key_asks_for_it_and_a_wrong_one_can_be_mended(
     assert "kitchen light" in run.speech.lower()
 
 
-async def test_no_card_is_left_when_a_provider_goes_before_it_was_added(
-    client: HomeClient, start_provider: StartProvider
-) -> None:
+async def test_discovered_card_disappears_with_its_provider(client: HomeClient, start_provider: StartProvider) -> None:
     provider = await start_provider(name="Passing by")
     await discovered(client, "Passing by")
     await provider.stop()

@@ -53,7 +53,7 @@ def announce(host: Host, words: bytes, destination: tuple[str, int] = MDNS) -> N
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_hosts_reach_each_other_and_this_process_reaches_them(lan: Lan, family: socket.AddressFamily) -> None:
+def test_namespace_hosts_are_reachable(lan: Lan, family: socket.AddressFamily) -> None:
     server_host, other = lan.host("one"), lan.host("two")
     address = server_host.ipv4 if family == socket.AF_INET else server_host.ipv6
     with server_host.namespace.entered(), socket.create_server((address, 8000), family=family) as server:
@@ -73,7 +73,7 @@ def test_multicast_dns_reaches_the_other_hosts(lan: Lan) -> None:
     assert (words, sender[0]) == (b"hello", lan.host("one").ipv4)
 
 
-def test_an_opened_lan_is_reached_from_outside_but_its_multicast_stays_inside() -> None:
+def test_namespace_opened_lan_is_reachable_and_keeps_its_multicast() -> None:
     with Lan("opened", opened=True) as opened:
         home, inside = opened.host("home"), opened.host("inside")
         (cable,) = (name for _, name in socket.if_nameindex() if name.startswith("zai-lan"))
@@ -106,7 +106,7 @@ def test_two_opened_lans_at_once_have_different_addresses() -> None:
         assert len(addresses) == 4
 
 
-def test_a_host_with_its_cable_pulled_is_gone_until_it_is_put_in_again(lan: Lan) -> None:
+def test_namespace_host_without_its_cable_is_unreachable(lan: Lan) -> None:
     host = lan.host("one")
     with host.namespace.entered():
         server = socket.create_server((host.ipv4, 8000))
@@ -121,19 +121,19 @@ def test_a_host_with_its_cable_pulled_is_gone_until_it_is_put_in_again(lan: Lan)
             assert listener.recv(100) == b"back"
 
 
-def test_a_host_with_nothing_but_loopback_hears_its_own_multicast() -> None:
+def test_namespace_host_with_loopback_only_receives_its_multicast() -> None:
     with loopback_host("alone") as host, mdns_listener(host) as listener:
         announce(host, b"hello")
         assert listener.recv(100) == b"hello"
 
 
-def test_every_host_has_a_name_of_its_own(lan: Lan) -> None:
+def test_namespace_hosts_have_unique_names(lan: Lan) -> None:
     names = [subprocess.check_output(lan.host(name).command("hostname"), text=True).strip() for name in ("one", "two")]
     assert names == ["one", "two"]
     assert socket.gethostname() not in names
 
 
-async def test_what_a_killed_maker_left_behind_is_removed_with_its_processes() -> None:
+async def test_namespace_leftovers_are_removed_with_their_processes() -> None:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts" / "lib")}
     command = (sys.executable, "-c", MAKER)
     maker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)

@@ -140,7 +140,7 @@ async def watched(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> As
             await process.stop()
 
 
-async def test_every_panel_and_every_alert_has_something_to_show(monitored: Monitored) -> None:
+async def test_prometheus_panels_and_alerts_have_data(monitored: Monitored) -> None:
     # The first ones make the series, the next ones are what Prometheus sees them grow by.
     for _ in range(2):
         assert await monitored.chat() == 200
@@ -243,7 +243,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("trouble", [None, *TROUBLE])
-def test_each_alert_fires_on_its_trouble_and_no_other_does(tmp_path: Path, trouble: str | None) -> None:
+def test_prometheus_alert_of_each_problem_fires_alone(tmp_path: Path, trouble: str | None) -> None:
     assert set(TROUBLE) == {rule["alert"] for rule in rules()}
     series = CALM | (TROUBLE[trouble] if trouble else {})
     expected = 'count by (alertname) (ALERTS{alertstate="firing"})'
@@ -269,7 +269,7 @@ def test_each_alert_fires_on_its_trouble_and_no_other_does(tmp_path: Path, troub
     promtool("test", "rules", str(file))
 
 
-def test_the_dashboard_is_one_that_grafana_takes() -> None:
+def test_prometheus_dashboard_is_valid_for_grafana() -> None:
     assert DASHBOARD["schemaVersion"] >= 36
     assert DASHBOARD["uid"]
     assert DASHBOARD["title"]

@@ -58,7 +58,7 @@ def info(record: ServiceRecord, service_type: str = SERVICE_TYPE, **txt: str) ->
     )
 
 
-async def test_a_changed_record_is_seen_within_a_second(
+async def test_advertisement_change_is_seen_within_a_second(
     client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
     record = record_of(provider)
@@ -82,7 +82,9 @@ async def test_both_service_types_make_one_card(client: HomeClient, provider: Fa
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
 
-async def test_a_newer_major_version_makes_no_card(client: HomeClient, provider: FakeProvider, network: AsyncZeroconf) -> None:
+async def test_discovered_newer_major_version_has_no_card(
+    client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
+) -> None:
     newer = replace(record_of(provider), name="Newer", id="newer")
     await (await network.async_register_service(info(newer, version="2.0")))
     await (await network.async_register_service(info(record_of(provider))))
@@ -90,7 +92,7 @@ async def test_a_newer_major_version_makes_no_card(client: HomeClient, provider:
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
 
-async def test_an_impostor_with_a_known_id_does_not_get_the_key(
+async def test_impostor_with_a_known_id_does_not_get_the_key(
     client: HomeClient, lan: Lan, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
     provider.key = "zai_example-household-key"

@@ -51,7 +51,7 @@ async def test_saturn_is_found_asks_for_its_token_and_answers_in_assist(client: 
     assert run.speech
 
 
-async def test_saturns_clients_find_our_provider(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+async def test_saturn_clients_find_the_provider(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
     command = ("env", f"HOME={tmp_path}", str(PROGRAM), "discover")
     looking = ManagedProcess("saturn discover", command, tmp_path / "discover.log", host=lan.host("saturn")).start()

@@ -79,7 +79,7 @@ async def requests_of(gateway: Gateway) -> int:
         return int((await response.json())["usage"]["total"]["requests"])
 
 
-async def test_both_answer_by_each_other_and_a_request_never_goes_round(
+async def test_gateways_using_each_other_answer_without_loops(
     client: HomeClient, start_provider: StartProvider, relay: Relay
 ) -> None:
     gpu = await start_provider("gpu", name="Gaming PC")
@@ -115,7 +115,7 @@ async def test_both_answer_by_each_other_and_a_request_never_goes_round(
     assert all(now - then <= MOST for now, then in zip(after, before, strict=True))
 
 
-async def test_a_request_that_was_here_before_is_refused(client: HomeClient, relay: Relay) -> None:
+async def test_sdk_request_loop_is_refused(client: HomeClient, relay: Relay) -> None:
     house = await open_gateway(client)
     await add(client, "Relay")
     await until_served(relay.gateway, "homeassistant/assist")

@@ -46,7 +46,7 @@ async def open_budget(hass: HomeAssistant, entry: MockConfigEntry, choice: str) 
     return await submit(hass, await begin(hass, entry, "budgets"), {"id": choice})
 
 
-async def test_a_budget_is_made_for_whom_one_likes(
+async def test_budget_form_creates_budgets_of_each_scope(
     hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore, hass_admin_user: MockUser
 ) -> None:
     result = await open_budget(hass, entry, "new")
@@ -73,7 +73,7 @@ async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEnt
     assert [budget.thresholds for budget in budgets] == [(5, 75)]
 
 
-async def test_a_budget_is_listed_changed_reset_and_removed(
+async def test_budget_form_lists_changes_resets_and_removes(
     hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore
 ) -> None:
     result = await begin(hass, entry, "budgets")
@@ -98,7 +98,7 @@ async def test_a_budget_is_listed_changed_reset_and_removed(
     assert list(budgets) == []
 
 
-async def test_what_goes_wrong_meanwhile_is_said(
+async def test_budget_form_concurrent_changes_are_reported(
     hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = await budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
@@ -118,7 +118,7 @@ async def test_what_goes_wrong_meanwhile_is_said(
     assert (await begin(hass, entry, "budgets"))["reason"] == "entry_not_loaded"
 
 
-async def test_a_key_has_limits_and_a_budget(hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore) -> None:
+async def test_key_form_sets_limits_and_a_budget(hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore) -> None:
     key = only_key(entry)
     fields = {"name": "First key", "background": False, "enabled": True}
     limits = {"requests_per_minute": 10, "tokens_per_minute": 2000, "parallel": 2, "monthly_budget": 3}
@@ -159,7 +159,7 @@ async def test_alerts_are_chosen(hass: HomeAssistant, entry: MockConfigEntry) ->
     assert entry.options["alerts"] == {"alert_from": 80}
 
 
-async def test_another_database_is_tried_first(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:
+async def test_database_form_tests_another_database_first(hass: HomeAssistant, entry: MockConfigEntry, tmp_path: Path) -> None:
     store = runtime_of(entry).store
     result = await begin(hass, entry, "database")
     kept = {"keep_days": 30, "keep_bodies": False}
@@ -197,7 +197,7 @@ async def test_only_the_file_of_our_own_goes_with_the_entry(hass: HomeAssistant,
     assert not (tmp_path / f"{DATABASE_FILE}.before-0001").exists()
 
 
-async def test_words_are_kept_only_where_the_owner_wants_that(
+async def test_database_form_stores_prompts_only_if_enabled(
     hass: HomeAssistant, entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     client = await hass_client_no_auth()

@@ -63,7 +63,7 @@ async def test_ollama_in_two_forms(hass: HomeAssistant, gateway: MockConfigEntry
 
 
 @pytest.mark.parametrize(("kind", "fake"), [("openai", FakeOpenAI), ("anthropic", FakeAnthropic)])
-async def test_cloud_wants_its_key(
+async def test_backend_form_cloud_requires_a_key(
     hass: HomeAssistant, gateway: MockConfigEntry, caplog: pytest.LogCaptureFixture, kind: str, fake: Any
 ) -> None:
     caplog.set_level("DEBUG")
@@ -83,7 +83,7 @@ async def test_cloud_wants_its_key(
     assert "canary" not in caplog.text
 
 
-async def test_every_type_has_a_form_that_begins_where_it_usually_is(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_of_each_type_has_its_default_address(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     for kind in TYPES:
         result = await begin(hass, gateway, kind)
         assert (result["type"], result["step_id"]) == (FlowResultType.FORM, kind)
@@ -134,14 +134,16 @@ async def _locked(_: web.BaseRequest) -> web.Response:
     ("answer", "error"),
     [(_page, "not_a_provider"), (_missing, "not_a_provider"), (_forbidden, "not_allowed"), (_locked, "needs_key")],
 )
-async def test_what_answers_is_no_such_server(hass: HomeAssistant, gateway: MockConfigEntry, answer: Any, error: str) -> None:
+async def test_backend_form_another_server_shows_an_error(
+    hass: HomeAssistant, gateway: MockConfigEntry, answer: Any, error: str
+) -> None:
     async with serving(answer) as port, FakeOpenAI(key=None) as good:
         result = await submit(hass, await begin(hass, gateway, "openai_compatible"), at(f"http://127.0.0.1:{port}/v1"))
         assert result["errors"] == {"base": error}
         assert (await submit(hass, result, at(good.base_url)))["step_id"] == "details"
 
 
-async def test_nobody_there_nothing_typed_and_no_tls(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_connection_errors_are_shown(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         result = await submit(hass, await begin(hass, gateway, "ollama"), at("http://"))
         assert result["errors"] == {"base": "invalid_url"}
@@ -153,7 +155,9 @@ async def test_nobody_there_nothing_typed_and_no_tls(hass: HomeAssistant, gatewa
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/api", "/v1", "/v1/models"])
-async def test_any_form_of_ollamas_address_is_understood(hass: HomeAssistant, gateway: MockConfigEntry, ending: str) -> None:
+async def test_backend_form_ollama_address_in_each_form_is_accepted(
+    hass: HomeAssistant, gateway: MockConfigEntry, ending: str
+) -> None:
     async with FakeOllama() as ollama:
         result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root + ending))
         assert result["step_id"] == "details"

@@ -117,7 +117,7 @@ async def test_first_key_works_and_is_kept_nowhere(hass: HomeAssistant, caplog: 
     assert not await hass.async_add_executor_job(files_with, tmp_path, secret)
 
 
-async def test_what_is_stored_of_the_first_key_is_its_hash(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_gateway_first_key_is_stored_as_a_hash(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
     async def leave(_: HomeAssistant, __: ConfigEntry) -> bool:
         return True
 
@@ -145,7 +145,7 @@ async def test_home_without_an_address_still_gets_a_snippet(hass: HomeAssistant,
     assert shown["base_url"] == "http://homeassistant.local:8123/v1"
 
 
-async def test_no_key_is_said_plainly_and_confirmed(hass: HomeAssistant) -> None:
+async def test_gateway_without_key_needs_a_confirmation(hass: HomeAssistant) -> None:
     result = await submit(hass, await begin(hass), form(**OPEN))
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "gateway_open")
     assert result["description_placeholders"] == {"networks": "`192.168.1.0/24`, `fd00::/8`"}
@@ -169,9 +169,7 @@ async def test_no_key_is_said_plainly_and_confirmed(hass: HomeAssistant) -> None
         ({CONF_OWN_PORT: 8123}, "port_taken", "8123"),
     ],
 )
-async def test_what_cannot_be_is_said_and_can_be_mended(
-    hass: HomeAssistant, fields: dict[str, Any], error: str, reason: str
-) -> None:
+async def test_key_form_errors_can_be_corrected(hass: HomeAssistant, fields: dict[str, Any], error: str, reason: str) -> None:
     class Api:
         port = 8123
         use_ssl = False
@@ -184,7 +182,7 @@ async def test_what_cannot_be_is_said_and_can_be_mended(
     assert result["step_id"] == "gateway_key"
 
 
-async def test_there_is_one_gateway(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_gateway_second_set_up_aborts(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
     first = await begin(hass)
     await set_up(hass, make_gateway(tmp_path))
     assert (await submit(hass, first, form()))["reason"] == "gateway_exists"
@@ -195,7 +193,7 @@ async def test_there_is_one_gateway(hass: HomeAssistant, provider: FakeProvider,
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_reconfigure_changes_who_may_ask(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_reconfigure_changes_the_access(hass: HomeAssistant, tmp_path: Path) -> None:
     entry = await set_up(hass, make_gateway(tmp_path, options={CONF_STRATEGY: "cost"}))
     result: Mapping[str, Any] = await entry.start_reconfigure_flow(hass)
     assert result["step_id"] == "reconfigure_gateway"

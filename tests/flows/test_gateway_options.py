@@ -104,16 +104,14 @@ async def test_settings_apply_and_leave_the_rest(hass: HomeAssistant, gateway: M
 
 
 @pytest.mark.parametrize("origin", ["chat.example.net", "https://chat.example.net/", "ftp://chat.example.net", "https://", "["])
-async def test_what_is_no_origin_is_refused(hass: HomeAssistant, gateway: MockConfigEntry, origin: str) -> None:
+async def test_options_invalid_origin_is_refused(hass: HomeAssistant, gateway: MockConfigEntry, origin: str) -> None:
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_CORS_ORIGINS: [origin]})
     assert (result["errors"], result["description_placeholders"]) == ({"base": "origin_invalid"}, {"reason": origin})
     result = await submit(hass, result, SETTINGS | {CONF_CORS_ORIGINS: ["*", "http://192.0.2.1:3000"]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_gateway_that_nobody_can_use_is_not_advertised(
-    hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore
-) -> None:
+async def test_gateway_without_access_is_not_advertised(hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore) -> None:
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_ADVERTISE: True})
     assert result["errors"] == {CONF_ADVERTISE: "advertise_without_key"}
     result = await submit(hass, result, SETTINGS)
@@ -156,7 +154,7 @@ async def test_names_for_models_are_added_changed_and_removed(hass: HomeAssistan
         assert entry.options[CONF_VIRTUAL_MODELS]["auto"]["targets"] == ["qwen3:8b", "auto"]
 
 
-async def test_new_key_is_shown_once_and_works_at_once(
+async def test_new_key_is_shown_once_and_works_immediately(
     hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -316,7 +314,7 @@ async def test_backends_come_from_a_file_and_are_updated_by_their_id(
     assert "canary" not in caplog.text
 
 
-async def test_virtual_models_of_a_file_join_the_others(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_imported_model_aliases_are_added(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         text = YAML.format(attic=ollama.root, enabled="false") + "models:\n  gpt-4o: [qwen3:8b, auto]\n"
         result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": text})

@@ -140,7 +140,7 @@ async def test_offer_slow_provider_is_offered_once_it_answers_in_time(
 
 
 @pytest.mark.parametrize("key", [None, "secret"])
-async def test_offer_dead_first_address_the_living_one_is_shown(
+async def test_offer_offline_first_address_shows_the_online_one(
     hass: HomeAssistant, provider: FakeProvider, key: str | None
 ) -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.9"])
@@ -170,7 +170,7 @@ async def test_offer_unanswered_provider_is_offered_after_a_minute_and_shown_aga
     await until(lambda: titles(hass) == ["GPU box (test-model; free)"])
 
 
-async def test_offer_unanswered_provider_can_be_asked_by_hand(
+async def test_offer_unanswered_provider_can_be_probed_manually(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reprobe, "OVERDUE_SECONDS", 0.2)
@@ -199,7 +199,7 @@ async def test_offer_wrong_provider_at_the_address_is_never_offered_as_silent(
     assert cards(hass) == []
 
 
-async def test_offer_provider_that_says_goodbye_is_not_asked_any_more_and_its_card_goes(
+async def test_offer_provider_with_a_goodbye_is_not_probed_and_loses_its_card(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
     record = advert(provider)
@@ -228,7 +228,7 @@ async def test_offer_card_stays_while_one_of_two_advertisements_is_there(hass: H
     await until(lambda: cards(hass))
 
 
-async def test_offer_one_provider_heard_in_both_ways_has_one_card(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_offer_provider_with_both_service_types_has_one_card(hass: HomeAssistant, provider: FakeProvider) -> None:
     await hear(hass, advert(provider))
     await asyncio.gather(discover(hass, announced(provider)), discover(hass, announced(provider, service_type=SATURN_TYPE)))
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -236,7 +236,7 @@ async def test_offer_one_provider_heard_in_both_ways_has_one_card(hass: HomeAssi
 
 
 @pytest.mark.parametrize("source", [None, SOURCE_IGNORE])
-async def test_offer_provider_that_is_set_up_or_ignored_is_not_asked(
+async def test_offer_provider_set_up_or_ignored_is_not_probed(
     hass: HomeAssistant, provider: FakeProvider, source: str | None
 ) -> None:
     entry = make_entry(provider)
@@ -301,7 +301,7 @@ async def test_offer_real_provider_is_offered_in_spite_of_a_flood_of_fakes(hass:
         assert (await async_get_offers(hass)).discovery.get(provider.id or "") is not None
 
 
-async def test_offer_foreign_loopback_advertisement_is_never_asked(
+async def test_offer_foreign_loopback_advertisement_is_never_probed(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     foreign = AsyncMock(return_value=False)

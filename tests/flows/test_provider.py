@@ -94,7 +94,7 @@ async def test_agent_of_a_model_without_tools_only_talks(hass: HomeAssistant, pr
         "127.0.0.1:{port}/v1/models",
     ],
 )
-async def test_any_form_of_the_address_finds_the_provider(hass: HomeAssistant, provider: FakeProvider, form: str) -> None:
+async def test_address_in_each_form_finds_the_provider(hass: HomeAssistant, provider: FakeProvider, form: str) -> None:
     result = await submit(hass, await begin(hass), address(form.format(port=provider.port)))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_BASE_URL] == provider.base_url
@@ -115,7 +115,7 @@ async def test_no_address(hass: HomeAssistant, provider: FakeProvider, wrong: st
     await assert_recovers(hass, result, provider)
 
 
-async def test_nobody_there(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_address_without_a_server_shows_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     port = free_port()
     result = await submit(hass, await begin(hass), address("127.0.0.1", port=port))
     assert result["errors"] == {"base": "cannot_connect"}
@@ -161,7 +161,7 @@ async def _bad_request(_: web.BaseRequest) -> web.Response:
 
 
 @pytest.mark.parametrize("answer", [_page, _nothing, _elsewhere, _bad_request])
-async def test_something_else_listens_there(hass: HomeAssistant, provider: FakeProvider, answer: Any) -> None:
+async def test_address_of_another_server_shows_an_error(hass: HomeAssistant, provider: FakeProvider, answer: Any) -> None:
     async with serving(answer) as port:
         result = await submit(hass, await begin(hass), address(f"127.0.0.1:{port}"))
     assert result["errors"] == {"base": "not_a_provider"}
@@ -195,7 +195,7 @@ async def test_no_model_to_talk_to(hass: HomeAssistant, provider: FakeProvider) 
     await assert_recovers(hass, result, provider)
 
 
-async def test_broken_status_is_no_obstacle(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_status_invalid_does_not_prevent_the_set_up(hass: HomeAssistant, provider: FakeProvider) -> None:
     async def answer(request: web.BaseRequest) -> web.Response:
         if request.path == "/v1/models":
             return web.json_response({"data": [{"id": "m"}]})

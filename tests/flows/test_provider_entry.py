@@ -67,7 +67,7 @@ async def test_rejected_key_leads_to_a_new_one(hass: HomeAssistant, provider: Fa
     assert entry.runtime_data.member.state is ProviderState.HEALTHY
 
 
-async def test_new_key_is_not_shown_to_somebody_else(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_new_key_is_not_sent_to_another_server(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "old"
     entry = make_entry(provider)
     entry.add_to_hass(hass)

@@ -34,7 +34,7 @@ OF_A_BACKEND = {
 }
 
 
-def test_each_problem_has_a_text_wherever_it_can_come_up() -> None:
+def test_flow_error_of_each_problem_has_a_text() -> None:
     assert len(PROBLEMS) > 10
     texts = TEXTS["config"]
     assert set(texts["error"]) == PROBLEMS | OF_THE_GATEWAY | {"gone"}

@@ -109,7 +109,7 @@ async def test_both_service_types_are_one_provider(hass: HomeAssistant, provider
     assert (second["type"], second["reason"]) == (FlowResultType.ABORT, "already_in_progress")
 
 
-async def test_the_first_address_that_answers_is_taken(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_first_answering_address_is_used(hass: HomeAssistant, provider: FakeProvider) -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.2"])  # nobody listens at the latter
     result = await discover(hass, announced(provider, addresses=("127.0.0.2", "127.0.0.1")))
     assert result["description_placeholders"] is not None
@@ -142,13 +142,13 @@ async def test_advertisement_without_a_port(hass: HomeAssistant, provider: FakeP
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "invalid_record")
 
 
-async def test_dead_advertisement_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisement_without_answer_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
     await provider.stop()
     result = await discover(hass, announced(provider))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "cannot_connect")
 
 
-async def test_somebody_else_at_the_announced_address_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_another_provider_at_the_advertised_address_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
     result = await discover(hass, announced(provider, txt={"id": OTHER_ID}))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "identity_mismatch")
 
@@ -175,14 +175,14 @@ async def test_key_is_asked_for(hass: HomeAssistant, provider: FakeProvider, *, 
     assert result["data"][CONF_API_KEY] == "right"
 
 
-async def test_models_that_nobody_named_yet(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_models_unknown_are_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key, provider.open_health = "right", False
     await discover(hass, announced(provider, txt={"models": ""}))
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["context"]["title_placeholders"] == {"name": "GPU box (models not known yet; free)"}
 
 
-async def test_what_changes_until_the_confirmation_can_be_mended(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_change_before_the_confirmation_can_be_corrected(hass: HomeAssistant, provider: FakeProvider) -> None:
     result = await discover(hass, announced(provider))
     await provider.stop()
     result = await submit(hass, result)

@@ -76,7 +76,7 @@ async def test_typed_provider_that_names_no_id_takes_over_none(hass: HomeAssista
     assert CONF_PROVIDER_ID not in typed.data
 
 
-async def test_copycat_is_not_followed_while_the_provider_answers(
+async def test_copy_of_an_id_is_not_followed_while_the_provider_answers(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider
 ) -> None:
     entry = make_entry(provider)
@@ -86,7 +86,7 @@ async def test_copycat_is_not_followed_while_the_provider_answers(
 
 
 @pytest.mark.parametrize("identity", [OTHER_ID, None])
-async def test_another_one_at_the_new_address_is_not_followed(
+async def test_provider_replaced_at_the_new_address_is_not_followed(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, identity: str | None
 ) -> None:
     entry = make_entry(provider)
@@ -100,7 +100,7 @@ async def test_another_one_at_the_new_address_is_not_followed(
 
 
 @pytest.mark.parametrize("changes", [{CONF_FINGERPRINT: "A" * 43}, {CONF_EPHEMERAL: True}])
-async def test_another_certificate_or_a_beacon_is_not_followed_here(
+async def test_reconfigure_changed_certificate_or_cloud_record_is_not_followed(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, changes: dict[str, Any]
 ) -> None:
     entry = make_entry(provider, **changes)
@@ -135,7 +135,7 @@ async def test_typed_provider_that_is_another_one_is_not_adopted(hass: HomeAssis
     assert typed.unique_id is None
 
 
-async def test_same_name_with_another_identity_is_said_plainly(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_same_name_with_another_identity_is_shown_clearly(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, title="GPU box"))
     async with running(FakeProvider(id=OTHER_ID)) as other:
         result = await discover(hass, announced(other))

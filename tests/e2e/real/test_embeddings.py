@@ -39,7 +39,7 @@ async def embed(gateway: Gateway, given: Any, **options: Any) -> list[Any]:
     return [entry["embedding"] for entry in answered.body["data"]]
 
 
-async def test_what_means_the_same_is_near(llama: LlamaServer, start_gateway: StartGateway) -> None:
+async def test_embeddings_of_similar_texts_are_near(llama: LlamaServer, start_gateway: StartGateway) -> None:
     gateway = await start_gateway(sources=("--upstream", f"llamacpp={llama.url}"))
     async with AsyncOpenAI(base_url=gateway.url, api_key=KEY, max_retries=0) as client:  # asks for base64 by itself
         answer = await client.embeddings.create(model=MODEL, input=[CAT, KITTEN, STOCKS, SHARES])
@@ -66,7 +66,7 @@ async def test_floats_base64_and_tokens_are_the_same_vectors(llama: LlamaServer,
     assert of_list == pytest.approx(of_tokens, abs=1e-6)
 
 
-async def test_another_model_never_answers_but_the_same_one_elsewhere_does(
+async def test_failover_uses_the_same_model_only(
     llama: LlamaServer, start_llama: StartLlama, start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:
     demo = await start_provider("pi")

@@ -40,7 +40,7 @@ async def follow(gateway: Gateway, stream: Stream) -> None:
                 stream.begun.set()
 
 
-async def test_a_backend_killed_under_load_loses_nothing_that_had_not_begun(
+async def test_failover_backend_killed_under_load_loses_no_unstarted_request(
     start_llama: StartLlama, start_gateway: StartGateway
 ) -> None:
     doomed, spare = await start_llama("gpu"), await start_llama("attic")
@@ -73,7 +73,7 @@ async def black_hole(server: LlamaServer) -> None:
     server.process.signal(signal.SIGSTOP)
 
 
-async def test_a_black_hole_delays_nobody_else(start_llama: StartLlama, start_gateway: StartGateway) -> None:
+async def test_provider_without_answer_delays_no_other(start_llama: StartLlama, start_gateway: StartGateway) -> None:
     hole, well = await start_llama("gpu", alias="lost"), await start_llama("attic")
     timeouts = {"firstToken": 30, "answer": 30, "probe": 30}
     gateway = await start_gateway(provider(hole, timeouts=timeouts), provider(well, "attic"))
@@ -95,7 +95,7 @@ async def test_a_black_hole_delays_nobody_else(start_llama: StartLlama, start_ga
     await hole.is_idle()
 
 
-async def test_what_a_black_hole_swallows_is_answered_by_the_next(start_llama: StartLlama, start_gateway: StartGateway) -> None:
+async def test_failover_from_a_backend_without_answer_uses_the_next(start_llama: StartLlama, start_gateway: StartGateway) -> None:
     hole, well = await start_llama("gpu"), await start_llama("attic")
     gateway = await start_gateway(provider(hole, priority=1, timeouts={"firstToken": 1, "answer": 1}), provider(well, "attic"))
     assert (await gateway.ask(BRIEF)).provider == "gpu"

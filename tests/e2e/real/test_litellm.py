@@ -117,7 +117,7 @@ async def test_chats_streams_and_tools(proxy: Proxy, openai: AsyncOpenAI, model:
     assert done.choices[0].message.content == "It is on."
 
 
-async def test_its_models_come_with_its_prices_and_limits(gateway: Gateway) -> None:
+async def test_litellm_models_have_prices_and_limits(gateway: Gateway) -> None:
     models = await gateway.models()
     assert models.keys() == {GPT, CLAUDE, LOCKED}
     assert models[GPT]["pricing"]["input_cost_per_1m"] == 2
@@ -127,7 +127,7 @@ async def test_its_models_come_with_its_prices_and_limits(gateway: Gateway) -> N
     assert "tools" in models[CLAUDE]["capabilities"]
 
 
-async def test_who_asks_too_often_is_told_so(proxy: Proxy, gateway: Gateway) -> None:
+async def test_sdk_rate_limit_is_an_error(proxy: Proxy, gateway: Gateway) -> None:
     say(proxy.gpt, Refusal(429, "Rate limit reached", "rate_limit_error", "rate_limit_exceeded", headers={"Retry-After": "7"}))
     refused = await gateway.ask({"model": GPT, "messages": HELLO})
     assert refused.status == 429
@@ -135,14 +135,14 @@ async def test_who_asks_too_often_is_told_so(proxy: Proxy, gateway: Gateway) -> 
     assert len(proxy.gpt.bodies("/v1/chat/completions")) == 1, "nobody asked again at once"
 
 
-async def test_a_key_that_litellm_lacks_is_not_the_callers_fault(proxy: Proxy, gateway: Gateway) -> None:
+async def test_litellm_missing_upstream_key_is_not_a_client_error(proxy: Proxy, gateway: Gateway) -> None:
     refused = await gateway.ask({"model": LOCKED, "messages": HELLO})
     assert refused.status == 502
     assert "sk-not-the-key" not in json.dumps(refused.body)
     assert KEY not in json.dumps(refused.body)
 
 
-async def test_a_key_that_litellm_refuses_is_told_to_the_owner_and_not_shown(proxy: Proxy, start_gateway: StartGateway) -> None:
+async def test_litellm_refused_key_is_reported_without_showing_it(proxy: Proxy, start_gateway: StartGateway) -> None:
     gateway = await start_gateway(proxy.provider("sk-canary-wrong-key"))
     refused = await gateway.ask({"model": GPT, "messages": HELLO})
     assert refused.status in (502, 503)
@@ -150,7 +150,7 @@ async def test_a_key_that_litellm_refuses_is_told_to_the_owner_and_not_shown(pro
     assert not proxy.gpt.received
 
 
-async def test_its_backlog_counts(proxy: Proxy, start_gateway: StartGateway) -> None:
+async def test_llama_backlog_is_reported(proxy: Proxy, start_gateway: StartGateway) -> None:
     async with FakeOpenAI() as other:
         spare = {"id": "spare", "name": "spare", "type": "openai_compatible", "endpoint": other.base_url, "authSecret": other.key}
         gateway = await start_gateway(proxy.provider(), spare, host="tester", routing={"strategy": "least_busy"})

@@ -133,7 +133,7 @@ async def test_messages_of_anthropics_client(gateway: Gateway) -> None:
             check_call(block.name, block.input)
 
 
-async def test_its_model_its_context_and_its_slots_are_known(gateway: Gateway) -> None:
+async def test_llama_model_context_and_slots_are_read(gateway: Gateway) -> None:
     models = await gateway.models()
     assert models.keys() == {"tiny"}
     assert models["tiny"]["context_window"] == 65536 // SLOTS
@@ -141,16 +141,14 @@ async def test_its_model_its_context_and_its_slots_are_known(gateway: Gateway) -
     assert (await gateway.get("/status"))["queue"]["max_concurrent"] == SLOTS
 
 
-async def test_a_client_that_leaves_frees_the_slot(gateway: Gateway, llama: LlamaServer) -> None:
+async def test_client_disconnect_releases_the_slot(gateway: Gateway, llama: LlamaServer) -> None:
     async with post(f"{gateway.url}/chat/completions", LONG) as response, aclosing(events(response)) as stream:
         await anext(stream)
         assert any(await llama.slots())
     await llama.is_idle(seconds=2)
 
 
-async def test_who_is_busy_with_others_requests_is_spared(
-    llama: LlamaServer, start_llama: StartLlama, start_gateway: StartGateway
-) -> None:
+async def test_routing_busy_backend_is_spared(llama: LlamaServer, start_llama: StartLlama, start_gateway: StartGateway) -> None:
     other = await start_llama("attic")
     gateway = await start_gateway(provider(llama), provider(other, "attic"), routing={"strategy": "least_busy"})
     short = {"model": "tiny", "messages": HELLO, "max_tokens": 2}
@@ -169,7 +167,7 @@ async def test_who_is_busy_with_others_requests_is_spared(
         assert any(await llama.slots())
 
 
-async def test_while_it_loads_its_model_it_is_not_asked(
+async def test_llama_loading_gets_no_requests(
     start_llama: StartLlama, start_gateway: StartGateway, tiny: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copy(tiny, tmp_path / "loading.gguf"))
@@ -187,7 +185,7 @@ async def test_while_it_loads_its_model_it_is_not_asked(
     await eventually(loaded, timeout=10)
 
 
-async def test_behind_a_real_home_assistant(client: HomeClient, llama: LlamaServer) -> None:
+async def test_sdk_against_a_real_home_assistant_works(client: HomeClient, llama: LlamaServer) -> None:
     gateway = await add_gateway(client)
     await add_backend(client, gateway.entry_id, "llamacpp", {"base_url": llama.url}, name="Tiny")
     await state_is(client, "sensor.tiny_status", "healthy")
