@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
+import logging
 from pathlib import Path
 import ssl
 from typing import Any
@@ -30,6 +31,9 @@ from .support.home_assistant.flow_texts import check_result
 # A shared machine may be slow for a moment: the time one example takes says nothing about the code.
 hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("steady")
+
+# Every statement would be formatted and kept for a report that shows it only if its test fails.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

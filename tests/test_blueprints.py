@@ -75,8 +75,7 @@ async def turns() -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let everybody have turns until it is so."""
-    while not condition():
-        await asyncio.sleep(0)
+    await until(lambda: condition())
 
 
 async def later(hass: HomeAssistant, freezer: FrozenDateTimeFactory, **time: float) -> None:

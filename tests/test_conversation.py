@@ -20,6 +20,7 @@ from homeassistant.helpers import chat_session, intent, issue_registry as ir
 
 from .support.fakes.provider import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
 from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
+from .support.waiting import until
 
 QUESTION = "Why is the sky blue?"
 """What Home Assistant's own agent does not understand."""
@@ -114,8 +115,7 @@ async def test_conversation_text_is_streamed_immediately(hass: HomeAssistant, pr
         conversation.async_get_chat_log(hass, session, chat_log_delta_listener=lambda _, part: heard.append(part)) as chat_log,
     ):
         answer = hass.async_create_task(say(hass, conversation_id=chat_log.conversation_id))
-        while {"content": "First"} not in heard:
-            await asyncio.sleep(0.01)
+        await until(lambda: not ({"content": "First"} not in heard))
         assert not answer.done()
         go_on.set()
         await answer

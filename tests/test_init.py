@@ -26,6 +26,7 @@ from homeassistant.setup import async_setup_component
 
 from .support.fakes.provider import FakeProvider, delta, running
 from .support.home_assistant.entries import AGENT, TASK, agent_data, announce, ask, make_entry, record_of, say_goodbye, set_up
+from .support.waiting import until
 
 STATUS = "sensor.test_provider_status"
 
@@ -214,8 +215,7 @@ async def test_advertisement_during_the_set_up_is_used(hass: HomeAssistant, prov
         entry = make_entry(provider)
         entry.add_to_hass(hass)
         setting_up = hass.async_create_task(hass.config_entries.async_setup(entry.entry_id))
-        while not hasattr(entry, "runtime_data"):
-            await asyncio.sleep(0)
+        await until(lambda: hasattr(entry, "runtime_data"))
         assert entry.state is ConfigEntryState.SETUP_IN_PROGRESS
         announce(hass, record_of(moved, priority=3))
         assert await setting_up

@@ -44,6 +44,7 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.execution import router as router_module
+from tests.support.waiting import until
 
 CALLER = Caller(Source.ASSIST, "test")
 CHAT = "/chat/completions"
@@ -190,9 +191,7 @@ async def test_engine_cancelled_at_any_time_closes_the_upstream_and_releases_the
     for _ in range(2):
         asking = [asyncio.create_task(ask()) for _ in range(MAX_CONNECTIONS + 2)]
         upstream.received.clear()
-        async with asyncio.timeout(2):
-            while len(upstream.received) < MAX_CONNECTIONS:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(upstream.received) >= MAX_CONNECTIONS)
         await asyncio.sleep(0.05)
         for task in asking:
             task.cancel()

@@ -76,9 +76,7 @@ async def member(engine: Engine, upstream: Upstream) -> AsyncIterator[Member]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
+    await until(lambda: condition())
 
 
 async def use(engine: Engine, request: Request) -> None:

@@ -25,6 +25,7 @@ from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Terms
 from zeroconf_ai.routing.pool.pool import Member
 from zeroconf_ai.routing.pricing.bounds import USUAL_ANSWER
+from tests.support.waiting import until
 
 CALLER = Caller(Source.HTTP)
 DOLLAR = 10**9
@@ -84,9 +85,7 @@ async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] 
 
 
 async def arrived(fake: FakeCloud, name: str) -> None:
-    async with asyncio.timeout(5):
-        while not fake.bodies(DIALECTS[name].path):
-            await asyncio.sleep(0.001)
+    await until(lambda: fake.bodies(DIALECTS[name].path))
 
 
 async def give_up(task: asyncio.Task[None]) -> None:
@@ -179,9 +178,7 @@ async def test_usage_of_an_abandoned_local_answer_is_its_prompt() -> None:
     home = StubBackend("home", never)
     engine.add(home)
     task = asyncio.create_task(use(engine, chat(max_tokens=500)))
-    async with asyncio.timeout(5):
-        while not home.sent:
-            await asyncio.sleep(0)
+    await until(lambda: home.sent)
     await give_up(task)
     await engine.close()
     assert (book.only.outcome, book.only.usage.completion_tokens, book.only.cost) == (Outcome.CANCELLED, 0, 0)
@@ -205,9 +202,7 @@ async def test_usage_of_a_disconnect_in_the_queue_is_nothing(name: str, stream: 
         member.limiter.limit = 1
         async with _held(member):
             task = asyncio.create_task(use(engine, ask(name, stream=stream)))
-            async with asyncio.timeout(5):
-                while not member.limiter.waiting:
-                    await asyncio.sleep(0.001)
+            await until(lambda: member.limiter.waiting)
             await give_up(task)
     assert fake.bodies(DIALECTS[name].path) == []
     assert (book.only.outcome, book.only.usage, book.only.cost, book.only.estimated) == (Outcome.CANCELLED, Usage(), None, False)

@@ -76,9 +76,7 @@ async def use(hass: HomeAssistant, service: str, entity_id: str, **data: Any) ->
 
 async def until(hass: HomeAssistant, condition: Callable[[], bool]) -> None:
     """Let the other side of the wire have its turns until it is so."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
+    await until(lambda: condition())
     await hass.async_block_till_done()
 
 

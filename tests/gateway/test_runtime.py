@@ -39,6 +39,7 @@ from ..support.fakes.provider import FakeProvider, delta, running, stall
 from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
+from ..support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
@@ -354,7 +355,6 @@ async def test_separate_port_unloaded_ends_running_requests_after_a_delay(
     entry = await set_up(hass, gateway_with(box(provider)))
     client = await hass_client_no_auth()
     request = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT, headers=bearer()))
-    while not provider.requests:
-        await asyncio.sleep(0.01)
+    await until(lambda: provider.requests)
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert (await request).status == 503

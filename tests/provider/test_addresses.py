@@ -15,6 +15,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from ..support.fakes.provider import FakeProvider, running
 from ..support.home_assistant.entries import announce, make_entry, record_of, say_goodbye, set_up
+from ..support.waiting import until
 
 BOTH = (ip_address("127.0.0.1"), ip_address("127.0.0.2"))
 
@@ -72,5 +73,4 @@ async def test_provider_advertised_before_it_listens_is_online_when_it_listens(
     assert entry.runtime_data.member.state is ProviderState.OFFLINE
     await provider.start()
     async with asyncio.timeout(10):  # the interval is 30 s
-        while not entry.runtime_data.member.online:
-            await asyncio.sleep(0.02)
+        await until(lambda: entry.runtime_data.member.online)

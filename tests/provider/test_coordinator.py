@@ -28,6 +28,7 @@ from homeassistant.util import dt as dt_util
 
 from ..support.fakes.provider import FakeProvider, running
 from ..support.home_assistant.entries import announce, ask, make_entry, record_of, say_goodbye, set_up
+from ..support.waiting import until
 
 SECOND_ID = "22222222-2222-4222-8222-222222222222"
 GENERATED_KEY = "zai_example-key-of-the-tests-0000000"
@@ -259,8 +260,7 @@ async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeA
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
     checking = asyncio.create_task(coordinator_of(entry).check_now())
-    while "/v1/status" not in provider.paths:
-        await asyncio.sleep(0)
+    await until(lambda: not ("/v1/status" not in provider.paths))
     assert not checking.done()
     provider.models = [{"id": "new-model"}]
     await coordinator_of(entry).check_now(models=True)

@@ -8,6 +8,7 @@ from tests.core.backends.conftest import CHAT, Make, ask, error_of, said
 from tests.support.fakes.upstream import Upstream, delta, stalls, streams
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import UpstreamTimeoutError
+from tests.support.waiting import until
 
 
 async def gone(upstream: Upstream) -> None:
@@ -17,9 +18,7 @@ async def gone(upstream: Upstream) -> None:
 
 
 async def arrived(upstream: Upstream) -> None:
-    async with asyncio.timeout(2):
-        while not upstream.received:
-            await asyncio.sleep(0.01)
+    await until(lambda: upstream.received)
 
 
 @pytest.mark.parametrize("stream", [True, False])

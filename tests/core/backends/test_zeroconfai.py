@@ -47,9 +47,7 @@ async def text_of(answer: Answer) -> str:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(2):
-        while not condition():
-            await asyncio.sleep(0.01)
+    await until(lambda: condition())
 
 
 async def test_health_of_a_provider_has_its_identity(upstream: Upstream, backend: ZeroconfAIBackend) -> None:

@@ -16,6 +16,7 @@ from zeroconf_ai.server import response_writer
 
 from ...support.fakes.provider import FakeProvider, delta, send_stream, text, usage
 from ...support.server import CHAT, Endless, Served, events, served, upstream
+from ...support.waiting import until
 
 LIGHT = {
     "type": "function",
@@ -336,9 +337,7 @@ async def test_client_disconnect_cancels_the_upstream_within_a_second(
         async with asyncio.timeout(1):
             await script.gone.wait()
         member = next(iter(gateway.engine.pool))
-        async with asyncio.timeout(1):
-            while member.active:
-                await asyncio.sleep(0.01)
+        await until(lambda: not (member.active))
         assert gateway.gateway._running == 0
 
 

@@ -16,6 +16,7 @@ from zeroconf_ai.server import response_writer
 from ...support.fakes.provider import delta, send_stream, text, usage
 from ...support.sdks import claude, message_events, scripted
 from ...support.server import KEY, Endless, Served, served
+from ...support.waiting import until
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LIGHT: Any = {
@@ -257,8 +258,7 @@ async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
         listening.cancel()
         async with asyncio.timeout(1):
             await endless.gone.wait()
-            while member.active:
-                await asyncio.sleep(0.01)
+            await until(lambda: not (member.active))
 
 
 async def test_stream_without_output_is_kept_alive_with_pings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,7 @@ class ByName(Access):
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
+    await until(lambda: condition())
 
 
 async def test_status_has_the_callers_positions_and_the_total() -> None:

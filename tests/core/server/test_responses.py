@@ -15,6 +15,7 @@ import pytest
 from ...support.fakes.provider import delta, send_stream, usage
 from ...support.sdks import gpt, response_events, scripted
 from ...support.server import KEY, Endless, Served, served
+from ...support.waiting import until
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LIGHT: Any = {
@@ -282,8 +283,7 @@ async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
         listening.cancel()
         async with asyncio.timeout(1):
             await endless.gone.wait()
-            while member.active:
-                await asyncio.sleep(0.01)
+            await until(lambda: not (member.active))
 
 
 async def test_loop_is_refused(demo: Served) -> None:

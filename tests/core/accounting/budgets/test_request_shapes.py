@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-import logging
 from pathlib import Path
 from typing import Any, override
 
@@ -33,16 +32,11 @@ from zeroconf_ai.routing.pricing.billing import Bill
 
 from ....support.fakes.upstream import StubBackend, delta
 from ....support.server import served
+from ....support.waiting import until
 
 CENT = NANO // 100
 PRICES = Prices(NANO, 10 * NANO)
 """1,000 nano-units for a token of the prompt, 10,000 for one of the answer: a cent is 1,000 tokens of an answer."""
-
-
-@pytest.fixture(autouse=True)
-def no_statements(caplog: pytest.LogCaptureFixture) -> None:
-    """What is said to the database is not logged here: it is much."""
-    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
 
 
 CALLER = Caller(Source.HTTP)
@@ -365,9 +359,7 @@ async def test_answers_abandoned_without_stream_are_charged(store: AccountingSto
         for _ in range(20):
             before = len(cloud.sent)
             task = asyncio.create_task(use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, **fields})))
-            async with asyncio.timeout(10):
-                while len(cloud.sent) == before and not task.done():
-                    await asyncio.sleep(0)
+            await until(lambda: not (len(cloud.sent) == before and not task.done()))
             task.cancel()
             (ended,) = await asyncio.gather(task, return_exceptions=True)
             refused += isinstance(ended, QuotaError)

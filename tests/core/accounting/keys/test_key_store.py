@@ -75,7 +75,8 @@ async def test_keys_are_kept_after_a_restart(fresh_database: FreshDatabase) -> N
 async def test_key_secrets_and_hashes_are_not_shown_and_secrets_not_stored(
     store: AccountingStore, fresh_database: FreshDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for logger in (None, "sqlalchemy.engine"):
+        caplog.set_level(logging.DEBUG, logger)
     key, secret = await store.keys.create("Phone")
     _, rotated = await store.keys.rotate(key.id)
     store.keys.verify(secret)

@@ -220,6 +220,7 @@ async def test_database_folder_without_write_permission_is_reported(tmp_path: Pa
 async def test_database_wrong_url_error_has_no_password(
     url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     monkeypatch.setattr(database_module, "find_spec", lambda _: None)
     with pytest.raises(DatabaseError) as caught:
         await AccountingStore.open(url)

@@ -16,6 +16,7 @@ from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
 from ..conftest import FreshDatabase, Make, run
+from ....support.waiting import until
 
 
 def count(file: Path) -> int:
@@ -71,8 +72,7 @@ async def test_ledger_record_is_found_while_it_is_written(store: AccountingStore
 
 async def test_ledger_is_written_periodically(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
     store.ledger.record(make("gen_1"))
-    while not fresh_database.count("generations"):
-        await asyncio.sleep(0.01)
+    await until(lambda: fresh_database.count("generations"))
 
 
 async def test_ledger_queue_is_written_at_close(fresh_database: FreshDatabase, make: Make) -> None:

@@ -14,6 +14,7 @@ from zeroconf_ai.accounting.usage.summary import Aggregate
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 
 from ..conftest import FreshDatabase, Make
+from ....support.waiting import until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -108,8 +109,7 @@ async def test_ledger_clock_jump_loses_no_record(file: Path, make: Make) -> None
     clock.set("2026-11-20T12:00:10")
     store.ledger.record(make("3", created=clock.time.timestamp()))
     assert store.totals.household.total.requests == 3
-    while store.totals.stale:
-        await asyncio.sleep(0.01)
+    await until(lambda: not (store.totals.stale))
     assert counted(store.totals) == (2, 2, 3)
     await store.close()
 

@@ -15,6 +15,7 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Strategy, Terms
 from zeroconf_ai.routing.selection.candidates import candidates
+from tests.support.waiting import until
 
 CALLER = Caller(Source.HTTP, "test")
 
@@ -113,8 +114,7 @@ async def test_plan_of_a_request_that_waited_for_a_permit_is_made_again(engine: 
     engine.limiter.limit = 1
     async with engine.run(chat(), CALLER):
         waiting = asyncio.create_task(answered_by(engine))
-        while planned.call_count < 2:
-            await asyncio.sleep(0)
+        await until(lambda: not (planned.call_count < 2))
         member = engine.pool.get("first")
         assert member is not None
         member.enabled = False

@@ -21,9 +21,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
+    await until(lambda: condition())
 
 
 async def ask(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:

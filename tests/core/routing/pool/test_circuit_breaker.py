@@ -24,6 +24,7 @@ from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.pool.circuit_breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker, BreakerState
 from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.pool import Pool
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -161,8 +162,7 @@ async def test_breaker_half_open_allows_exactly_one_request(router: Router, add:
     backend_of(first).outcomes = [go_on]
     first.breaker.retry_at = time.time() - 1
     trial = asyncio.create_task(router.route(chat()))
-    while not backend_of(first).sent:
-        await asyncio.sleep(0)
+    await until(lambda: backend_of(first).sent)
     await ask(router, 5)
     assert sent(first, second) == [1, 8]
     go_on.set()

@@ -8,6 +8,7 @@ from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.health_loop import HealthLoop
 from zeroconf_ai.routing.pool.pool import Member, Pool
+from tests.support.waiting import until
 
 
 async def test_health_loop_hanging_backend_delays_nothing_and_recovery_is_noticed() -> None:
@@ -23,8 +24,7 @@ async def test_health_loop_hanging_backend_delays_nothing_and_recovery_is_notice
     member = pool.get("attic")
     assert member is not None
     async with asyncio.timeout(5):
-        while attic.asked["health"] < 4 or member.online:
-            await asyncio.sleep(0.01)
+        await until(lambda: not (attic.asked["health"] < 4 or member.online))
         attic.well = StubBackend("x").well
         assert await member.wait_online(5)
     assert hanging.asked["health"] == 1
@@ -46,9 +46,7 @@ async def test_health_loop_uses_each_interval_and_only_enabled_backends() -> Non
     pool.add(Member(others))
     watch = HealthLoop(pool, checker, interval=300.0, only=lambda member: member.id != "others")
     watch.start()
-    async with asyncio.timeout(5):
-        while often.asked["health"] < 5:
-            await asyncio.sleep(0.005)
+    await until(lambda: not (often.asked["health"] < 5))
     await watch.close()
     await checker.close()
     assert [backend.asked["health"] for backend in (rarely, off, others)] == [1, 0, 0]
