@@ -52,7 +52,8 @@ class Bill:
         self._chunks = 0
         self._interim = False
         self._guessed = False
-        self._closed = False
+        self._final: Usage | None = None
+        """What was used, once it is closed: an estimate by the time that has passed must not grow after it was charged."""
 
     def count(self, batch: list[Chunk]) -> None:
         """Take note of what came."""
@@ -83,7 +84,9 @@ class Bill:
 
     @property
     def used(self) -> Usage:
-        """What was used: by the backend's word, else estimated from the prompt and from what was said so far."""
+        """What was used: by the backend's word, else estimated from the prompt and from what was said until it was closed."""
+        if self._final is not None:
+            return self._final
         if self.usage is not None and not self._so_far:
             return self.usage
         told = self.usage or (None if self.answer is None else self.answer.usage)
@@ -93,16 +96,16 @@ class Bill:
 
     def close(self, extra: Usage | None = None) -> None:
         """No more will come. `extra` is what was used beside it at the same backend and model. Safe to call twice."""
-        if self._closed:
+        if self._final is not None:
             return
-        self._closed = True
+        self._final = self.used
         measured: Charge | None = None
         if self._meter is not None and self._run is not None:
             cost = self._meter.end(self._run, time.monotonic())
             if cost is not None:
                 measured = Charge(cost, CostSource.MEASURED, self._meter.currency)
                 note_measured(self.member, cost)
-        self.charge = self._quote.charge(self.used, measured)
+        self.charge = self._quote.charge(self._final, measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
             self.charge = self.charge._replace(nano=self.charge.nano + (0 if more is None else more.nano))
