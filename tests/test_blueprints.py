@@ -1,7 +1,6 @@
 """The automation blueprints, as an owner's automations: made from the file, set off by what happens, seen by what they do."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 import json
 from pathlib import Path
@@ -25,6 +24,7 @@ from homeassistant.util import dt as dt_util, yaml as ha_yaml
 from .support.fakes.provider import FakeProvider, text
 from .support.home_assistant.entries import TASK, make_entry, set_up
 from .support.home_assistant.gateway import box, gateway_with
+from .support.waiting import run_pending_tasks, until
 
 FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / "zeroconf_ai"
 FILES = sorted(file.name for file in FOLDER.glob("*.yaml"))
@@ -69,13 +69,7 @@ async def automate(hass: HomeAssistant, blueprint: str, **inputs: Any) -> None:
 
 async def turns() -> None:
     """Let everybody have a turn. An automation that waits is a task that is not done: `async_block_till_done` would wait too."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let everybody have turns until it is so."""
-    await until(lambda: condition())
+    await run_pending_tasks(200)
 
 
 async def later(hass: HomeAssistant, freezer: FrozenDateTimeFactory, **time: float) -> None:

@@ -20,7 +20,7 @@ from homeassistant.helpers import chat_session, intent, issue_registry as ir
 
 from .support.fakes.provider import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
 from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
-from .support.waiting import until
+from .support.waiting import never_answer, until
 
 QUESTION = "Why is the sky blue?"
 """What Home Assistant's own agent does not understand."""
@@ -115,7 +115,7 @@ async def test_conversation_text_is_streamed_immediately(hass: HomeAssistant, pr
         conversation.async_get_chat_log(hass, session, chat_log_delta_listener=lambda _, part: heard.append(part)) as chat_log,
     ):
         answer = hass.async_create_task(say(hass, conversation_id=chat_log.conversation_id))
-        await until(lambda: not ({"content": "First"} not in heard))
+        await until(lambda: not {"content": "First"} not in heard)
         assert not answer.done()
         go_on.set()
         await answer
@@ -359,13 +359,12 @@ async def test_conversation_cancelled_closes_the_connection(hass: HomeAssistant,
     begun = asyncio.Event()
 
     async def endless(request: Any) -> Any:
-        response = await send_stream(request, [delta("Once")], done=False)
+        await send_stream(request, [delta("Once")], done=False)
         begun.set()
         try:
-            await asyncio.sleep(60)
+            await never_answer()
         finally:
             closed.set()
-        return response
 
     provider.answers = [endless]
     task = hass.async_create_task(say(hass))

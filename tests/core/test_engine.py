@@ -23,6 +23,7 @@ from tests.support.fakes.upstream import (
     stalls,
     streams,
 )
+from tests.support.waiting import pause_fake, run_pending_tasks, until
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
@@ -44,7 +45,6 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.execution import router as router_module
-from tests.support.waiting import until
 
 CALLER = Caller(Source.ASSIST, "test")
 CHAT = "/chat/completions"
@@ -192,7 +192,7 @@ async def test_engine_cancelled_at_any_time_closes_the_upstream_and_releases_the
         asking = [asyncio.create_task(ask()) for _ in range(MAX_CONNECTIONS + 2)]
         upstream.received.clear()
         await until(lambda: len(upstream.received) >= MAX_CONNECTIONS)
-        await asyncio.sleep(0.05)
+        await run_pending_tasks(50)
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
@@ -208,7 +208,8 @@ async def test_gateway_concurrency_is_reported_or_five(
     engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, told: int | None, at_once: int
 ) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.05)
+        await until(lambda: upstream.most_at_once >= at_once)
+        await pause_fake(0.02)  # time for one too many
         return await answers(COMPLETION)(request)
 
     async def ask() -> None:
@@ -269,7 +270,7 @@ async def test_engine_close_during_a_check_releases_everything(engine: Engine) -
     backend = StubBackend("a")
     backend.well = asyncio.Event()
     checking = asyncio.create_task(engine.checker.check(engine.add(backend)))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     await engine.close()
     await asyncio.wait_for(checking, 1)
     assert backend.closed
@@ -324,7 +325,7 @@ async def test_engine_counts_are_exact_after_many_random_requests(engine: Engine
     engine.pool.listen_load(watch)
 
     async def one(number: int) -> None:
-        await asyncio.sleep(chance.random() * 0.05)
+        await run_pending_tasks(chance.randrange(60))
         try:
             async with engine.run(chat(stream=number % 3 != 0), CALLER) as reply:
                 async for _ in reply.chunks():
@@ -334,10 +335,14 @@ async def test_engine_counts_are_exact_after_many_random_requests(engine: Engine
             pass
 
     asking = [asyncio.create_task(one(number)) for number in range(200)]
-    for task in chance.sample(asking, 60):
-        asyncio.get_running_loop().call_later(chance.random() * 0.06, task.cancel)
-    await asyncio.gather(*asking, return_exceptions=True)
-    await asyncio.sleep(0.1)  # the last cancellation may have come too late
+
+    async def cancel(task: asyncio.Task[None]) -> None:
+        await run_pending_tasks(chance.randrange(80))
+        task.cancel()
+
+    cancelling = [asyncio.create_task(cancel(task)) for task in chance.sample(asking, 60)]
+    await asyncio.gather(*asking, *cancelling, return_exceptions=True)
+    await run_pending_tasks()
     assert lowest == 0
     assert [(member.active, backend.open) for member, backend in zip(members, backends, strict=True)] == [(0, 0)] * 3
     assert sum(totals.of(Subject.BACKEND, member.id).total.requests for member in members) > 20

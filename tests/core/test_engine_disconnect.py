@@ -1,7 +1,7 @@
 """Whoever goes away, and whenever: the upstream is let go, the places are free, and what was used is on record."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import override
 
 import aiohttp
@@ -20,6 +20,7 @@ from tests.support.fakes.upstream import (
     stalls,
     streams,
 )
+from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
@@ -73,10 +74,6 @@ async def member(engine: Engine, upstream: Upstream) -> AsyncIterator[Member]:
         member = engine.add(ZeroconfAIBackend(session, BackendInfo("attic", "Attic"), Endpoint(upstream.base_url)))
         await engine.checker.check(member)
         yield member
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    await until(lambda: condition())
 
 
 async def use(engine: Engine, request: Request) -> None:
@@ -159,7 +156,7 @@ async def test_cancelled_during_an_answer_is_recorded(engine: Engine, member: Me
     upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
     task = asyncio.create_task(use(engine, chat()))
     await until(lambda: len(upstream.bodies()) == 1)
-    await asyncio.sleep(0.02)
+    await run_pending_tasks(50)
     await go_away(task)
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)

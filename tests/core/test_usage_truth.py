@@ -12,6 +12,7 @@ from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import FakeCloud, Fault, Refusal, Reply
 from tests.support.fakes.upstream import ROLE, STOP, StubBackend, chat, delta
 from tests.support.server import Served, events, served
+from tests.support.waiting import until
 from zeroconf_ai.accounting.prices.energy import EnergyMeter
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
 from zeroconf_ai.backends.base import Timeouts
@@ -25,7 +26,6 @@ from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Terms
 from zeroconf_ai.routing.pool.pool import Member
 from zeroconf_ai.routing.pricing.bounds import USUAL_ANSWER
-from tests.support.waiting import until
 
 CALLER = Caller(Source.HTTP)
 DOLLAR = 10**9

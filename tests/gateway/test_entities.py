@@ -35,6 +35,7 @@ from ..support.fakes.provider import FakeProvider, refuse, running
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import home_agent_data
+from ..support.waiting import until
 from .test_advertisement import Network
 from .test_runtime import Paused, free_port
 
@@ -74,9 +75,9 @@ async def use(hass: HomeAssistant, service: str, entity_id: str, **data: Any) ->
     await hass.async_block_till_done()
 
 
-async def until(hass: HomeAssistant, condition: Callable[[], bool]) -> None:
-    """Let the other side of the wire have its turns until it is so."""
-    await until(lambda: condition())
+async def until_done(hass: HomeAssistant, condition: Callable[[], bool]) -> None:
+    """Wait for the other side of the wire, and for Home Assistant to process what it did."""
+    await until(condition)
     await hass.async_block_till_done()
 
 
@@ -154,7 +155,7 @@ async def test_gateway_running_and_waiting_requests_are_shown(
     async with streaming(client) as first:
         await paused.begun.wait()
         second = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer()))
-        await until(hass, lambda: runtime_of(entry).coordinator.waiting == 1)
+        await until_done(hass, lambda: runtime_of(entry).coordinator.waiting == 1)
         await settle(hass)
         assert values(hass, "test_gateway", *load) == ["2", "1"]
         assert values(hass, "box", *load) == ["1", "1"]
@@ -177,7 +178,7 @@ async def test_gateway_requests_waiting_for_its_own_limit_are_shown(
         await paused.begun.wait()
         await settle(hass)
         second = asyncio.ensure_future(client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer()))
-        await until(hass, lambda: hass.data[DATA].engine.limiter.waiting == 1)
+        await until_done(hass, lambda: hass.data[DATA].engine.limiter.waiting == 1)
         await settle(hass)
         assert values(hass, "test_gateway", "active_requests", "waiting_requests") == ["1", "1"]
         paused.go.set()
@@ -266,16 +267,16 @@ async def test_gateway_turned_off_refuses_requests_and_is_not_advertised(
     client = await hass_client_no_auth()
     assert value(hass, "switch.test_gateway_advertise_on_the_network") == STATE_OFF
     await use(hass, "turn_on", "switch.test_gateway_advertise_on_the_network")
-    await until(hass, lambda: network.now is not None)
+    await until_done(hass, lambda: network.now is not None)
     assert entry.options[CONF_ADVERTISE] is True
     assert value(hass, "switch.test_gateway_advertise_on_the_network") == STATE_ON
     await use(hass, "turn_off", "switch.test_gateway_answer_requests")
     assert value(hass, "switch.test_gateway_answer_requests") == STATE_OFF
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 503
-    await until(hass, lambda: network.now is None)
+    await until_done(hass, lambda: network.now is None)
     await use(hass, "turn_on", "switch.test_gateway_answer_requests")
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
-    await until(hass, lambda: network.now is not None)
+    await until_done(hass, lambda: network.now is not None)
     assert entry.runtime_data is runtime  # all of it without a reload
     assert await hass.config_entries.async_unload(entry.entry_id)
 

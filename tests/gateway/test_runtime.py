@@ -39,7 +39,7 @@ from ..support.fakes.provider import FakeProvider, delta, running, stall
 from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
-from ..support.waiting import until
+from ..support.waiting import never_answer, until
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
@@ -129,14 +129,12 @@ async def test_runtime_start_does_not_wait_for_a_backend_without_answer(hass: Ho
         @override
         async def _health(self, request: web.Request) -> web.Response:
             asked.set()
-            await asyncio.sleep(60)
-            return await super()._health(request)
+            await never_answer()
 
         @override
         async def _models(self, request: web.Request) -> web.Response:
             asked.set()
-            await asyncio.sleep(60)
-            return await super()._models(request)
+            await never_answer()
 
     async with running(Silent()) as silent:
         entry = gateway_with(box(silent))

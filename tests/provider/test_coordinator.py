@@ -260,7 +260,7 @@ async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeA
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
     checking = asyncio.create_task(coordinator_of(entry).check_now())
-    await until(lambda: not ("/v1/status" not in provider.paths))
+    await until(lambda: not "/v1/status" not in provider.paths)
     assert not checking.done()
     provider.models = [{"id": "new-model"}]
     await coordinator_of(entry).check_now(models=True)

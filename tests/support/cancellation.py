@@ -50,7 +50,7 @@ class CancelledAt:
             point += 1
             try:
                 yield awaited
-            except BaseException as err:  # a cancellation goes where the coroutine waits
+            except BaseException as err:  # noqa: BLE001 - a cancellation goes where the coroutine waits
                 resume = partial(coroutine.throw, err)
             else:
                 resume = partial(coroutine.send, None)

@@ -9,15 +9,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
+from .waiting import until_in_thread
+
 _DEBIAN = Path("/usr/lib/postgresql")
-_START_SECONDS = 30.0
 # Nothing of it must outlive the tests, so nothing is forced to the disk.
 _SETTINGS = ("listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB")
 
@@ -88,12 +88,12 @@ def program(name: str) -> str:
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
+    def answers() -> bool:
         try:
             server.run("postgres", "SELECT 1")
-            return
         except psycopg.OperationalError:
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+            return False
+        return True
+
+    until_in_thread(answers)

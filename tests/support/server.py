@@ -23,6 +23,7 @@ from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
 
 from .fakes.provider import FakeProvider, delta
+from .waiting import never_answer, pause_fake
 
 KEY = "zai_an-example-key-of-these-tests"
 CHAT = {"model": "test-model", "messages": [{"role": "user", "content": "Hello"}]}
@@ -113,11 +114,11 @@ class Endless:
         self.begun.set()
         try:
             if self.silent:
-                await asyncio.sleep(60)
+                await never_answer()
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             while True:
                 await response.write(b"data: " + json.dumps(delta("word ")).encode() + b"\n\n")
-                await asyncio.sleep(0.02)
+                await pause_fake(0.02)
         finally:
             self.gone.set()

@@ -1,12 +1,16 @@
 """Waits of tests: for a condition, for the tasks that can run, and the pauses that a fake makes on purpose."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 import inspect
 import time
+from typing import NoReturn
 
 GIVE_UP_SECONDS = 60.0
 """When a condition has failed. Much longer than the slowest machine needs: a wait ends as soon as its condition is true."""
+AT_ONCE = 10.0
+"""When something that happens at once has not happened; less than 15 s, after which a ping would have found it out."""
 _POLL_SECONDS = 0.002
 
 
@@ -34,19 +38,45 @@ def until_in_thread(condition: Callable[[], object], *, seconds: float = GIVE_UP
 async def run_pending_tasks(turns: int = 20) -> None:
     """Let every task run until it waits for something other than the event loop."""
     for _ in range(turns):
-        await asyncio.sleep(0)
+        await next_turn()
 
 
-async def delay_answer(seconds: float) -> None:
-    """The delay of a fake that answers late on purpose."""
+async def next_turn() -> None:
+    """Let the event loop run once, as a real server's input and output would."""
+    await asyncio.sleep(0)
+
+
+async def pause_fake(seconds: float) -> None:
+    """The pause of a fake that is slow on purpose: no test may need it to be exact."""
     await asyncio.sleep(seconds)
 
 
-async def never_answer() -> None:
+async def never_answer() -> NoReturn:
     """The silence of a fake that takes a request and does not answer before it is cancelled."""
     await asyncio.Event().wait()
+    raise AssertionError("nothing sets this event")
 
 
 async def observe(seconds: float) -> None:
     """Give something that must not happen the time in which it would, where no event tells that it did not."""
     await asyncio.sleep(seconds)
+
+
+async def advance_loop_time(seconds: float) -> None:
+    """Make every timer of the event loop due that is due within so many seconds, and let what waits for them run."""
+    loop = asyncio.get_running_loop()
+    current = loop.time
+    loop.time = lambda: current() + seconds  # type: ignore[method-assign]
+    await run_pending_tasks()
+
+
+@contextmanager
+def stopped_loop_clock() -> Iterator[None]:
+    """No timer of the event loop becomes due inside the block, so what ends there did not wait for its timeout."""
+    loop = asyncio.get_running_loop()
+    current, stopped_at = loop.time, loop.time()
+    loop.time = lambda: stopped_at  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        loop.time = current  # type: ignore[method-assign]

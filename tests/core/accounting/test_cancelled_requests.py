@@ -1,7 +1,7 @@
 """A request that is cancelled at any of its await points leaves one record, and nothing reserved, running or connected."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import random
@@ -32,8 +32,8 @@ CHAT = "/chat/completions"
 PRICES = Prices(NANO, 10 * NANO)
 PARALLEL = 60
 """The key's limit."""
-MOST_POINTS = 200
-"""More await points than any request has."""
+LEAST_POINTS, MOST_POINTS = 10, 200
+"""At least and at most so many points are gone through: how many it has depends on what is ready when it is awaited."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Home:
         """There is one record of each request, budgets and totals have the sum of their costs; the number by outcome."""
         rows = self.database.run("SELECT outcome, cost, prompt_tokens + completion_tokens, backend_id FROM generations")
         assert len(rows) == requests
-        total = sum(cost or 0 for _, cost, _, _ in rows)
+        total = sum(cost or 0 for _, cost, *_ in rows)
         for budget in self.store.budgets:
             assert self.store.budgets.state(budget.id).spent == total, budget.id
         today = self.store.totals.household.today
@@ -107,6 +107,15 @@ async def home_of(store: AccountingStore, database: FreshDatabase) -> AsyncItera
         await engine.close()
 
 
+def soon(callback: Callable[[], None]) -> Callable[[], None]:
+    """A callback that has another one called in the next turn of the event loop."""
+
+    def schedule() -> None:
+        asyncio.get_running_loop().call_soon(callback)
+
+    return schedule
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["once", "clean-up too"])
 @pytest.mark.parametrize("moment", Moment)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -119,8 +128,7 @@ async def test_request_cancelled_at_each_await_point_releases_everything_and_is_
         requests = cancelled = 0
         for point in range(MOST_POINTS):
             permit = await home.engine.limiter.acquire()
-            # Given back as soon as the request waits for it, so that the queue is among the await points.
-            home.engine.limiter.changed = lambda permit=permit: asyncio.get_running_loop().call_soon(permit.release)
+            home.engine.limiter.changed = soon(permit.release)  # so that the queue is among the await points
             run = CancelledAt(point, moment, again=again)
             task = asyncio.create_task(run.run(home.use(stream=stream)))
             requests += 1
@@ -130,7 +138,8 @@ async def test_request_cancelled_at_each_await_point_releases_everything_and_is_
             await home.assert_released()
             if not run.reached:
                 assert failure is None
-                break
+                if point >= LEAST_POINTS:
+                    break
             assert failure is None or isinstance(failure, asyncio.CancelledError), failure
             cancelled += failure is not None
         else:
@@ -138,7 +147,7 @@ async def test_request_cancelled_at_each_await_point_releases_everything_and_is_
         found = await home.assert_recorded(requests)
         assert found.pop("ok") == requests - cancelled
         assert found == {"cancelled": cancelled}
-        assert cancelled >= 4  # in the queue, while it connects, before the head of the answer, and in its body
+        assert cancelled >= 3  # in the queue, before the answer, and in it
         assert 1 <= len(home.upstream.bodies()) < requests  # some were cancelled before they were sent, and some after
 
 
@@ -157,7 +166,9 @@ async def test_parallel_requests_cancelled_at_random_await_points_release_everyt
             at_most = max(at_most, home.member.active)
 
         home.engine.pool.listen(watch)
-        runs = [CancelledAt(chance.randrange(10), chance.choice(list(Moment)), again=chance.random() < 0.3) for _ in range(PARALLEL)]
+        runs = [
+            CancelledAt(chance.randrange(10), chance.choice(list(Moment)), again=chance.random() < 0.3) for _ in range(PARALLEL)
+        ]
         tasks = [asyncio.create_task(run.run(home.use(stream=True))) for run in runs]
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(one is None or isinstance(one, asyncio.CancelledError | ApiError) for one in found), found

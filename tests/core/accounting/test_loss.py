@@ -1,7 +1,7 @@
 """A database that is damaged or gone: what is rescued, what stays closed, and how its owner opens that again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -26,6 +26,7 @@ from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.usage import Usage
 
+from ...support.waiting import until
 from .conftest import FreshDatabase, Make, run
 
 PAGE = 4096
@@ -354,15 +355,6 @@ async def test_database_damaged_without_permission_to_rename_is_an_error(file: P
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is looked at often."""
     monkeypatch.setattr(store_module, "REFRESH_SECONDS", 0.02)
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            found = condition()
-            if found if isinstance(found, bool) else await found:
-                return
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.usefixtures("quick")

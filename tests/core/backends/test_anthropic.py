@@ -1,6 +1,5 @@
 """Claude models: models and versions, thinking and its seal, structured answers, refused parameters, the events of a stream."""
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +9,7 @@ import pytest
 from tests.support.clouds.anthropic import ADAPTIVE, BOTH, MANUAL, NEW, OLDEST, FakeAnthropic
 from tests.support.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
 from tests.support.clouds.server import Call, Refusal, Reply
+from tests.support.waiting import pause_fake
 from zeroconf_ai.dialects.anthropic.upstream_request import JSON_TOOL
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, QuotaError, UpstreamTimeoutError
 from zeroconf_ai.protocol.record import Capability, Cost, Placement
@@ -303,7 +303,7 @@ async def pings(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     while True:
         await response.write(b'event: ping\ndata: {"type": "ping"}\n\n')
-        await asyncio.sleep(0.05)
+        await pause_fake(0.05)
 
 
 async def test_stream_of_pings_only_is_not_an_answer() -> None:

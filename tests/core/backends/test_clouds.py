@@ -1,6 +1,5 @@
 """Each fake is held to its provider's own SDK, in its strict mode: a fake that drifts from the real thing fails here."""
 
-import asyncio
 from contextlib import AsyncExitStack
 import gc
 from typing import Any
@@ -15,6 +14,7 @@ from ...support.clouds.anthropic import FakeAnthropic
 from ...support.clouds.ollama import EMBEDDER, THINKER, FakeOllama
 from ...support.clouds.openai import FakeOpenAI, FakeOpenRouter
 from ...support.clouds.server import Call, Fault, Refusal, Reply
+from ...support.waiting import run_pending_tasks
 
 HI: Any = [{"role": "user", "content": "Hi"}]
 SPEECH = Reply("It is warm.", "Let me look.", "sealed", (Call("read", {"room": "attic"}), Call("stop", id="toolu_02B")))
@@ -141,4 +141,4 @@ async def test_ollama_sdk_reads_the_fakes_stream_error() -> None:
             async for _ in await client.chat(THINKER, HI, stream=True):
                 pass
         gc.collect()  # the SDK leaves its reader of lines to the garbage collector, which leaves it to the loop
-        await asyncio.sleep(0.05)
+        await run_pending_tasks()

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.support.fakes.upstream import ROLE, STOP, Upstream, chat, delta, streams
+from tests.support.waiting import pause_fake
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 
@@ -98,7 +99,7 @@ async def test_deadline_ends_a_compressed_stream_without_waiting(
     async def turn() -> None:
         nonlocal turns
         while True:
-            await asyncio.sleep(0.02)
+            await pause_fake(0.02)
             turns += 1
 
     others = asyncio.create_task(turn())
@@ -163,6 +164,6 @@ async def test_deadline_of_a_slow_caller_loses_no_data(session: aiohttp.ClientSe
         async for batch in answer.batches():
             said += [chunk.data["choices"][0]["delta"].get("content", "") for chunk in batch]
             if len(said) < 5:
-                await asyncio.sleep(2 * QUICK.between_tokens)
+                await pause_fake(2 * QUICK.between_tokens)
         await answer.close()
     assert "".join(said) == "".join(words)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.core.backends.conftest import CHAT, KEY, QUICK, Make, ask, error_of, said
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
+from tests.support.waiting import pause_fake
 from zeroconf_ai.backends import http
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.chunks import Delta
@@ -266,8 +267,8 @@ async def test_probe_is_bounded_in_each_phase(upstream: Upstream, client: Make) 
 
 async def test_timeout_of_the_first_token_is_longer_than_between_tokens(upstream: Upstream, client: Make) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.25)
+        await pause_fake(0.25)
         return await streams(delta("Hello"), STOP)(request)
 
     upstream.on(CHAT, slow)
-    assert (await said(client(timeouts=Timeouts(first_token=2, between_tokens=0.1)))).content == "Hello"
+    assert (await said(client(timeouts=Timeouts(first_token=60, between_tokens=0.1)))).content == "Hello"

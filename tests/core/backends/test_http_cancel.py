@@ -6,9 +6,9 @@ import pytest
 
 from tests.core.backends.conftest import CHAT, Make, ask, error_of, said
 from tests.support.fakes.upstream import Upstream, delta, stalls, streams
+from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import UpstreamTimeoutError
-from tests.support.waiting import until
 
 
 async def gone(upstream: Upstream) -> None:
@@ -36,7 +36,7 @@ async def test_cancelled_during_a_stream_closes_the_upstream(upstream: Upstream,
     upstream.on(CHAT, streams(delta("Hi"), then="stall"))
     reading = asyncio.create_task(said(client(timeouts=Timeouts())))
     await arrived(upstream)
-    await asyncio.sleep(0.05)
+    await run_pending_tasks(50)
     reading.cancel()
     await gone(upstream)
     with pytest.raises(asyncio.CancelledError):
@@ -61,7 +61,7 @@ async def test_cancelled_during_an_answer_closes_the_upstream(upstream: Upstream
     upstream.on(CHAT, streams(b"{", then="stall", kind="application/json"))
     reading = asyncio.create_task(whole())
     await arrived(upstream)
-    await asyncio.sleep(0.05)
+    await run_pending_tasks(50)
     reading.cancel()
     await gone(upstream)
     with pytest.raises(asyncio.CancelledError):

@@ -1,6 +1,5 @@
 """Ollama's native API: what its OpenAI-compatible one ignores, and how it says what it can do and what it is doing."""
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +9,7 @@ import pytest
 from tests.support.clouds.asking import QUICK, TOOLS, before, chat, error_of, read, say, whole
 from tests.support.clouds.ollama import EMBEDDER, PLAIN, SEER, THINKER, FakeOllama
 from tests.support.clouds.server import PNG, Call, Fault, Refusal, Reply
+from tests.support.waiting import never_answer
 from zeroconf_ai.backends.ollama.backend import OllamaOptions
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, StreamBrokenError, UpstreamError
 from zeroconf_ai.protocol.record import Capability, Cost, Placement
@@ -45,7 +45,7 @@ async def test_ollama_model_without_details_is_listed() -> None:
 
     async def fail(request: Any) -> Any:
         if (await request.json())["model"] == PLAIN:
-            await asyncio.sleep(60)
+            await never_answer()
         return await FakeOllama.show(fake, request)
 
     fake.show = fail  # type: ignore[method-assign]

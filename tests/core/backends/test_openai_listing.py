@@ -1,6 +1,5 @@
 """What servers of OpenAI's language tell of themselves: health, load, models, limits and prices."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from tests.support.clouds.asking import QUICK, before, error_of
 from tests.support.clouds.openai import FakeOpenRouter
 from tests.support.clouds.server import engine
+from tests.support.waiting import never_answer
 from zeroconf_ai.protocol.errors import AuthenticationError, UpstreamError, UpstreamTimeoutError
 from zeroconf_ai.protocol.record import Capability
 
@@ -133,7 +133,7 @@ async def test_answer_without_progress_or_too_large_is_an_error(monkeypatch: pyt
         assert "more than 100 bytes" in (await error_of(backend.status())).message
 
         async def stall(_: Any) -> Any:
-            await asyncio.sleep(60)
+            await never_answer()
 
         monkeypatch.setattr(fake, "routes", lambda: {("GET", "/metrics"): stall})
         assert isinstance(await error_of(backend.status()), UpstreamTimeoutError)

@@ -46,10 +46,6 @@ async def text_of(answer: Answer) -> str:
         await answer.close()
 
 
-async def until(condition: Any) -> None:
-    await until(lambda: condition())
-
-
 async def test_health_of_a_provider_has_its_identity(upstream: Upstream, backend: ZeroconfAIBackend) -> None:
     upstream.on("/health", answers({"status": "degraded", "provider": "ollama", "version": "1.2", "id": "x"}))
     health = await backend.health()

@@ -16,7 +16,7 @@ from zeroconf_ai.server import response_writer
 from ...support.fakes.provider import delta, send_stream, text, usage
 from ...support.sdks import claude, message_events, scripted
 from ...support.server import KEY, Endless, Served, served
-from ...support.waiting import until
+from ...support.waiting import AT_ONCE, pause_fake, until
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LIGHT: Any = {
@@ -212,7 +212,7 @@ async def test_unsupported_methods_and_invalid_bodies_have_anthropics_error_form
 async def test_stream_failure_reaches_the_sdk_as_an_error() -> None:
     async def breaks(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Once"), delta(" upon")], done=False)
-        await asyncio.sleep(0.1)
+        await pause_fake(0.1)
         await response.write(b'data: {"error": {"message": "the GPU fell off; key sk-secret12345"}}\n\n')
         return response
 
@@ -240,7 +240,7 @@ async def test_error_before_the_first_token_is_an_error_response() -> None:
     assert (status, body["error"]["type"]) == (502, "api_error")
 
 
-async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
+async def test_client_disconnect_releases_its_permit_at_once() -> None:
     endless = Endless()
     heard = asyncio.Event()
     async with scripted(endless) as (gateway, _), claude(gateway) as client:
@@ -251,22 +251,19 @@ async def test_client_disconnect_releases_its_permit_within_a_second() -> None:
                     heard.set()
 
         listening = asyncio.create_task(listen())
-        async with asyncio.timeout(5):
-            await heard.wait()
+        await heard.wait()
         member = next(iter(gateway.engine.pool))
         assert member.active == 1
         listening.cancel()
-        async with asyncio.timeout(1):
-            await endless.gone.wait()
-            await until(lambda: not (member.active))
+        await until(lambda: endless.gone.is_set() and not member.active, seconds=AT_ONCE)
 
 
 async def test_stream_without_output_is_kept_alive_with_pings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response_writer, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(response_writer, "PING_SECONDS", 0.01)
 
     async def pauses(request: web.Request) -> web.StreamResponse:
         response = await send_stream(request, [delta("Hm")], done=False)
-        await asyncio.sleep(0.3)
+        await pause_fake(0.5)
         await response.write(b"data: " + json.dumps(delta("!", finish="stop")).encode() + b"\n\ndata: [DONE]\n\n")
         return response
 

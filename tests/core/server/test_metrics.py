@@ -27,6 +27,7 @@ from zeroconf_ai.server.metrics import Metrics
 
 from ...support.fakes.upstream import StubBackend
 from ...support.server import CHAT, KEY, Served, served
+from ...support.waiting import next_turn
 
 
 @asynccontextmanager
@@ -104,7 +105,7 @@ async def test_metrics_show_requests_waiting_at_the_gateway() -> None:
         slots.limit = 1
         with await slots.acquire(Urgency.NORMAL):
             waiting = asyncio.create_task(slots.acquire(Urgency.NORMAL))
-            await asyncio.sleep(0)
+            await next_turn()
             assert (await scraped(gateway))["local_ai_queue_depth",] == 1
         (await waiting).release()
         assert (await scraped(gateway))["local_ai_queue_depth",] == 0

@@ -17,6 +17,7 @@ from zeroconf_ai.server.access.auth import presented_key
 from zeroconf_ai.server.dispatch import header_text
 
 from ...support.server import KEY, Served, served
+from ...support.waiting import until
 
 CHAT = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -262,10 +263,10 @@ async def test_status_usage_includes_streamed_answers(demo: Served) -> None:
 
 
 async def test_status_contains_waiting_requests() -> None:
-    async with served(DemoBackend(word_seconds=0.05, max_concurrent=2)) as gateway:
+    async with served(DemoBackend(word_seconds=0.1, max_concurrent=2)) as gateway:
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=slow)) for _ in range(5)]
-        await asyncio.sleep(0.4)
+        await until(lambda: _depth(gateway, 3))
         _, busy, _ = await gateway.get("status")
         await asyncio.gather(*asking)
         _, quiet, _ = await gateway.get("status")
@@ -274,12 +275,17 @@ async def test_status_contains_waiting_requests() -> None:
     assert quiet["usage"]["total"]["requests"] == 5
 
 
+async def _depth(gateway: Served, depth: int) -> bool:
+    _, status, _ = await gateway.get("status")
+    return bool(status["queue"]["depth"] == depth)
+
+
 async def test_queue_full_has_retry_after() -> None:
-    async with served(DemoBackend(word_seconds=0.05, max_concurrent=1)) as gateway:
+    async with served(DemoBackend(word_seconds=0.1, max_concurrent=1)) as gateway:
         next(iter(gateway.engine.pool)).limiter.queue_length = 1
         slow = CHAT | {"messages": [{"role": "user", "content": "count to 20"}]}
         asking = [asyncio.create_task(gateway.ask("POST", "chat/completions", json=slow)) for _ in range(2)]
-        await asyncio.sleep(0.2)
+        await until(lambda: _depth(gateway, 1))
         status, body, headers = await gateway.ask("POST", "chat/completions", json=slow)
         await asyncio.gather(*asking)
     assert status == 503

@@ -7,6 +7,8 @@ import pytest
 
 from zeroconf_ai.server.response_writer import PING_SECONDS, Pulse
 
+from ...support.waiting import next_turn
+
 
 async def test_pulse_of_a_stream_pings_only_after_a_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
@@ -19,7 +21,7 @@ async def test_pulse_of_a_stream_pings_only_after_a_silence(monkeypatch: pytest.
         nonlocal now
         now += seconds
         for _ in range(5):  # the timer, and the task that it may begin
-            await asyncio.sleep(0)
+            await next_turn()
 
     for _ in range(5):
         await passes(0.9 * PING_SECONDS)

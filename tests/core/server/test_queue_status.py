@@ -1,13 +1,13 @@
 """`/v1/status` on load: how many run and wait, and where one's own requests stand; and the headers of sessions."""
 
 import asyncio
-from collections.abc import Callable
 from typing import override
 
 from aiohttp import web
 
 from tests.support.fakes.upstream import StubBackend
 from tests.support.server import CHAT, served
+from tests.support.waiting import until
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import UpstreamError
 from zeroconf_ai.server.access.auth import Access
@@ -27,10 +27,6 @@ class ByName(Access):
     @override
     async def admit(self, request: web.Request, scope: str) -> Caller:
         return Caller(Source.HTTP, key_id=request.headers.get("X-Name"))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    await until(lambda: condition())
 
 
 async def test_status_has_the_callers_positions_and_the_total() -> None:

@@ -9,7 +9,8 @@ from typing import Any, Self, override
 
 from aiohttp import web
 
-FOREVER = 3600
+from ..waiting import never_answer, pause_fake
+
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 """One pixel."""
 
@@ -184,7 +185,7 @@ class FakeCloud(ABC):
                 return await self._go_wrong(request, response, fault)
             for part in (frame[: len(frame) // 2], frame[len(frame) // 2 :]):
                 await response.write(part)
-                await asyncio.sleep(self.pause)
+                await pause_fake(self.pause)
         return response
 
     async def whole(self, request: web.Request, data: Mapping[str, Any], fault: Fault | None = None) -> web.StreamResponse:
@@ -192,7 +193,7 @@ class FakeCloud(ABC):
         if fault is None:
             return web.json_response(data, headers=self.answer_headers())
         if fault.kind == "stall":
-            await asyncio.sleep(FOREVER)
+            await never_answer()
         raw = json.dumps(data).encode()
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(raw))})
         await response.prepare(request)
@@ -209,9 +210,9 @@ class FakeCloud(ABC):
         elif fault.kind == "garbage":
             await response.write(b"data: {not json\n\n" if "event" in self.content_type else b"{not json\n")
         elif fault.kind == "stall":
-            await asyncio.sleep(FOREVER)
+            await never_answer()
         elif fault.kind == "cut":
-            await asyncio.sleep(0.02)
+            await pause_fake(0.02)
             assert request.transport is not None
             request.transport.abort()
         return response

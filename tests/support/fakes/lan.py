@@ -8,6 +8,8 @@ from typing import Any
 
 from zeroconf_ai.protocol.record import ServiceRecord
 
+from ..waiting import next_turn
+
 
 class Clock:
     """Time that passes in `run` alone."""
@@ -44,7 +46,7 @@ class Clock:
 async def _settle() -> None:
     """Let tasks go on until they wait for time."""
     for _ in range(12):
-        await asyncio.sleep(0)
+        await next_turn()
 
 
 def advert(number: int, **changes: Any) -> ServiceRecord:

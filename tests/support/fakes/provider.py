@@ -1,6 +1,5 @@
 """A provider for tests: a real HTTP server on 127.0.0.1 whose answers are scripted and whose requests are kept."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +11,8 @@ from ssl import SSLContext
 from typing import Any
 
 from aiohttp import web
+
+from ..waiting import pause_fake
 
 type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -164,7 +165,7 @@ def stall(seconds: float = 60) -> Script:
     """A script that takes the request and says nothing."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(seconds)
+        await pause_fake(seconds)
         return web.json_response({})
 
     return answer

@@ -16,9 +16,9 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import Health, ProviderStatus
 
-type Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from ..waiting import never_answer, next_turn, pause_fake
 
-FOREVER = 3600
+type Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def chat(*, stream: bool = False, model: str = "m", **body: Any) -> Request:
@@ -70,14 +70,14 @@ def streams(*events: object, done: bool = True, then: str = "end", kind: str = "
         await response.prepare(request)
         for event in events:
             await response.write(event if isinstance(event, bytes) else f"data: {json.dumps(event)}\n\n".encode())
-            await asyncio.sleep(0)
+            await next_turn()
         if then == "stall":
-            await asyncio.sleep(FOREVER)
+            await never_answer()
         while then == "ping":
             await response.write(b": ping\n\n")
-            await asyncio.sleep(0.02)
+            await pause_fake(0.02)
         if then == "cut":
-            await asyncio.sleep(0.02)
+            await pause_fake(0.02)
             assert request.transport is not None
             request.transport.abort()
             return response
@@ -90,7 +90,7 @@ def streams(*events: object, done: bool = True, then: str = "end", kind: str = "
 
 async def stalls(_: web.Request) -> web.StreamResponse:
     """Take the request and say nothing."""
-    await asyncio.sleep(FOREVER)
+    await never_answer()
     raise AssertionError("nobody waits that long")
 
 
@@ -225,7 +225,7 @@ class StubBackend(Backend):
     @override
     async def health(self) -> Health:
         self.asked["health"] += 1
-        await asyncio.sleep(0)
+        await next_turn()
         if isinstance(self.well, asyncio.Event):
             await self.well.wait()
             return Health()
@@ -251,7 +251,7 @@ class StubBackend(Backend):
     async def send(self, request: Request) -> Answer:
         self.sent.append(request)
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
-        await asyncio.sleep(0)
+        await next_turn()
         if isinstance(outcome, asyncio.Event):
             await outcome.wait()
             outcome = [COMPLETION if not request.stream else STOP]

@@ -23,6 +23,7 @@ from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
 
+from ....support.waiting import next_turn
 from ..conftest import FreshDatabase, Make
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -365,7 +366,7 @@ def test_budget_any_order_of_events_never_overspent(
                     total += real
                     admission.reconcile(make("g", cost=real, backend_id="cloud"))
                 elif step == "reset":
-                    await asyncio.sleep(0)
+                    await next_turn()
                     await store.budgets.reset("key:k:month")
                     total = 0
                 elif step == "flush":

@@ -32,7 +32,7 @@ from zeroconf_ai.routing.pricing.billing import Bill
 
 from ....support.fakes.upstream import StubBackend, delta
 from ....support.server import served
-from ....support.waiting import until
+from ....support.waiting import next_turn, until
 
 CENT = NANO // 100
 PRICES = Prices(NANO, 10 * NANO)
@@ -60,7 +60,7 @@ class Cloud(StubBackend):
     @override
     async def send(self, request: Request) -> Answer:
         self.sent.append(request)
-        await asyncio.sleep(0)
+        await next_turn()
         body = request.body
         prompt, answer = prompt_of(body), 0
         if request.kind is not Kind.EMBEDDINGS:
@@ -157,14 +157,14 @@ async def use(engine: Engine, request: Request) -> str:
 
 async def spent(store: AccountingStore) -> int:
     """What is spent, when nothing is set aside any more."""
-    async with asyncio.timeout(20):
-        while True:
-            await store.flush()
-            await store.budgets.refresh()
-            state = store.budgets.state("household:month")
-            if not state.reserved:
-                return state.spent
-            await asyncio.sleep(0.01)
+
+    async def reconciled() -> bool:
+        await store.flush()
+        await store.budgets.refresh()
+        return not store.budgets.state("household:month").reserved
+
+    await until(reconciled)
+    return store.budgets.state("household:month").spent
 
 
 # The shapes, one by one.
@@ -359,7 +359,7 @@ async def test_answers_abandoned_without_stream_are_charged(store: AccountingSto
         for _ in range(20):
             before = len(cloud.sent)
             task = asyncio.create_task(use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, **fields})))
-            await until(lambda: not (len(cloud.sent) == before and not task.done()))
+            await until(lambda before=before, task=task: len(cloud.sent) > before or task.done())  # type: ignore[misc]
             task.cancel()
             (ended,) = await asyncio.gather(task, return_exceptions=True)
             refused += isinstance(ended, QuotaError)

@@ -21,6 +21,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
 from zeroconf_ai.protocol.key_proof import digest
 
+from ....support.waiting import next_turn
 from ..conftest import FreshDatabase, content
 
 
@@ -75,8 +76,8 @@ async def test_keys_are_kept_after_a_restart(fresh_database: FreshDatabase) -> N
 async def test_key_secrets_and_hashes_are_not_shown_and_secrets_not_stored(
     store: AccountingStore, fresh_database: FreshDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for logger in (None, "sqlalchemy.engine"):
-        caplog.set_level(logging.DEBUG, logger)
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, "sqlalchemy.engine")
     key, secret = await store.keys.create("Phone")
     _, rotated = await store.keys.rotate(key.id)
     store.keys.verify(secret)
@@ -120,7 +121,7 @@ async def test_key_revoked_is_refused_immediately(store: AccountingStore, fresh_
     key, secret = await store.keys.create("Phone")
     _, other = await store.keys.create("Tablet")
     revoking = asyncio.ensure_future(store.keys.revoke(key.id))
-    await asyncio.sleep(0)
+    await next_turn()
     assert refused(store.keys, secret) == "invalid_api_key"
     await revoking
     assert fresh_database.run("SELECT name FROM keys") == [("Tablet",)]
@@ -151,9 +152,9 @@ async def test_key_revoked_during_a_change_stays_revoked(store: AccountingStore)
     busy = asyncio.ensure_future(store._database.read(lambda _: hold.wait()))
     changing = asyncio.ensure_future(store.keys.update(key.id, name="x"))
     rotating = asyncio.ensure_future(store.keys.rotate(key.id))
-    await asyncio.sleep(0)
+    await next_turn()
     revoking = asyncio.ensure_future(store.keys.revoke(key.id))
-    await asyncio.sleep(0)
+    await next_turn()
     hold.set()
     await asyncio.gather(busy, revoking)
     for task in (changing, rotating):

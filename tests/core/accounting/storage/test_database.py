@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+import logging
 import os
 from pathlib import Path
 import signal
@@ -16,6 +17,8 @@ from sqlalchemy import text
 from zeroconf_ai.accounting.storage import database as database_module
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError, parse_url
 from zeroconf_ai.accounting.store import AccountingStore
+
+from ....support.waiting import next_turn
 
 CANARY = "canary-password"
 
@@ -139,7 +142,7 @@ async def test_database_cancelled_write_is_completed(file: Path) -> None:
     hold = threading.Event()
     blocking = asyncio.ensure_future(database.read(lambda _: hold.wait()))
     writing = asyncio.ensure_future(database.write(lambda connection: connection.execute(text("UPDATE counters SET value = 7"))))
-    await asyncio.sleep(0)
+    await next_turn()
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing

@@ -15,8 +15,8 @@ from zeroconf_ai.accounting.usage import ledger as ledger_module
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.usage import Usage
 
+from ....support.waiting import next_turn, until
 from ..conftest import FreshDatabase, Make, run
-from ....support.waiting import until
 
 
 def count(file: Path) -> int:
@@ -66,7 +66,7 @@ async def test_ledger_record_is_found_while_it_is_written(store: AccountingStore
     flushing = asyncio.ensure_future(store.flush())
     while not flushing.done():
         assert await store.ledger.get("gen_1") == full
-        await asyncio.sleep(0)
+        await next_turn()
     await flushing
 
 

@@ -13,8 +13,8 @@ from zeroconf_ai.accounting.usage.rollups import OTHER
 from zeroconf_ai.accounting.usage.summary import Aggregate
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 
+from ....support.waiting import next_turn, until
 from ..conftest import FreshDatabase, Make
-from ....support.waiting import until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -68,7 +68,7 @@ async def test_usage_read_during_writes_is_exact(store: AccountingStore, make: M
     async def record() -> None:
         for number in range(300):
             store.ledger.record(make(f"{number}"))
-            await asyncio.sleep(0)
+            await next_turn()
 
     recording = asyncio.ensure_future(record())
     while not recording.done():
@@ -109,7 +109,7 @@ async def test_ledger_clock_jump_loses_no_record(file: Path, make: Make) -> None
     clock.set("2026-11-20T12:00:10")
     store.ledger.record(make("3", created=clock.time.timestamp()))
     assert store.totals.household.total.requests == 3
-    await until(lambda: not (store.totals.stale))
+    await until(lambda: not store.totals.stale)
     assert counted(store.totals) == (2, 2, 3)
     await store.close()
 

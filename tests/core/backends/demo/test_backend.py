@@ -13,6 +13,8 @@ from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import InvalidRequestError, NotFoundError, UnavailableError
 from zeroconf_ai.protocol.request import Kind, Request
 
+from ....support.waiting import next_turn
+
 
 def chat(sentence: str, **body: Any) -> Request:
     full = {"model": "demo-rules", "messages": [{"role": "user", "content": sentence}], **body}
@@ -143,7 +145,7 @@ async def test_demo_requests_beyond_capacity_wait_and_release_permits() -> None:
         await answer.close()
 
     waiting = [asyncio.create_task(later(number)) for number in range(2)]
-    await asyncio.sleep(0)
+    await next_turn()
     status = await backend.status()
     assert status.queue is not None
     assert (status.queue.active, status.queue.depth, status.queue.max_concurrent) == (1, 2, 1)
@@ -160,7 +162,7 @@ async def test_demo_cancelled_wait_releases_its_permit() -> None:
     backend = quick(max_concurrent=1, max_waiting=1)
     first = await backend.send(chat("hello"))
     waiting = asyncio.create_task(backend.send(chat("hello")))
-    await asyncio.sleep(0)
+    await next_turn()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     await first.close()

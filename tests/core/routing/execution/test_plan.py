@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.support.fakes.upstream import COMPLETION, StubBackend, chat
+from tests.support.waiting import next_turn, until
 from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
 from zeroconf_ai.accounting.usage.generation import Generation
 from zeroconf_ai.engine import Caller, Engine, Source
@@ -15,7 +16,6 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Strategy, Terms
 from zeroconf_ai.routing.selection.candidates import candidates
-from tests.support.waiting import until
 
 CALLER = Caller(Source.HTTP, "test")
 
@@ -53,7 +53,7 @@ class Control(AdmissionControl):
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         if self.waits:
-            await asyncio.sleep(0)
+            await next_turn()
         if self.meanwhile is not None:
             self.meanwhile()
         return Admitted(self.barred)
@@ -114,7 +114,7 @@ async def test_plan_of_a_request_that_waited_for_a_permit_is_made_again(engine: 
     engine.limiter.limit = 1
     async with engine.run(chat(), CALLER):
         waiting = asyncio.create_task(answered_by(engine))
-        await until(lambda: not (planned.call_count < 2))
+        await until(lambda: planned.call_count >= 2)
         member = engine.pool.get("first")
         assert member is not None
         member.enabled = False

@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat, delta
+from tests.support.waiting import next_turn, run_pending_tasks
 from zeroconf_ai.accounting.usage.generation import FailedAttempt
 from zeroconf_ai.protocol.chunks import Delta, Message
 from zeroconf_ai.protocol.errors import (
@@ -392,12 +393,12 @@ async def test_router_cancelled_before_the_answer_releases_everything(router: Ro
     shown: list[int] = []
     pool.listen_load(lambda: shown.append(member.active))
     routing = asyncio.create_task(router.route(chat(stream=True)))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     assert shown == [1]
     routing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await routing
-    await asyncio.sleep(0)
+    await next_turn()
     assert shown == [1, 0]  # the listeners that show the number are notified
 
 

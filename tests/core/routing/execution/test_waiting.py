@@ -1,13 +1,13 @@
 """Requests that wait for their turn at a backend."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.upstream import StubBackend, chat
+from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.protocol.errors import UnavailableError, UpstreamError
 from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.protocol.status import ProviderStatus, Queue
@@ -18,10 +18,6 @@ from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.pool import Member, Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    await until(lambda: condition())
 
 
 async def ask(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:
@@ -146,7 +142,7 @@ async def test_queue_listener_is_notified_of_each_waiting_request(router: Router
     await until(lambda: 1 in seen)
     await held.close()
     await (await waiting).close()
-    await asyncio.sleep(0)
+    await run_pending_tasks()
     assert seen[-1] == 0
 
 

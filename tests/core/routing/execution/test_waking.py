@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.upstream import chat
+from tests.support.waiting import until
 from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.status import Health, ProviderState
@@ -27,6 +28,11 @@ class Sleeper:
         member.wake = Wake(self.run, wait)
         member.models = backend_of(member).listed
         pool.record_goodbye(member)
+
+    @property
+    def checks(self) -> int:
+        """How often it was asked whether it is up."""
+        return backend_of(self.member).asked["health"]
 
     async def run(self) -> None:
         self.ran += 1
@@ -119,7 +125,7 @@ async def test_wake_action_failure_uses_the_next_backend(
 async def test_wake_ends_when_the_backend_is_online(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool, after=None, wait=60)
     routing = asyncio.create_task(router.route(chat()))
-    await asyncio.sleep(0.03)
+    await until(lambda: sleeper.checks >= 2)
     pool.record_success(sleeper.member)
     await (await asyncio.wait_for(routing, 1)).close()
 
@@ -134,7 +140,7 @@ async def test_wake_is_not_used_for_a_refused_key(router: Router, pool: Pool, ad
 async def test_wake_cancelled_by_one_request_continues_for_others(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool, after=0.1)
     impatient, patient = (asyncio.create_task(router.route(chat())) for _ in range(2))
-    await asyncio.sleep(0.03)
+    await until(lambda: sleeper.checks >= 1)
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
         await impatient
@@ -143,9 +149,9 @@ async def test_wake_cancelled_by_one_request_continues_for_others(router: Router
 
 
 async def test_wake_ends_with_close(router: Router, pool: Pool, add: Add) -> None:
-    Sleeper(add("a"), pool, after=None, wait=60)
+    sleeper = Sleeper(add("a"), pool, after=None, wait=60)
     routing = asyncio.create_task(router.route(chat()))
-    await asyncio.sleep(0.03)
+    await until(lambda: sleeper.checks >= 2)
     await router.close("another")
     assert not routing.done()
     await router.close()

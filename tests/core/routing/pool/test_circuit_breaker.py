@@ -8,6 +8,7 @@ import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
 from tests.support.fakes.upstream import chat, delta
+from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -24,7 +25,6 @@ from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.pool.circuit_breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker, BreakerState
 from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.pool import Pool
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
@@ -179,7 +179,7 @@ async def test_breaker_cancelled_trial_allows_another(router: Router, add: Add) 
     backend_of(first).outcomes = [asyncio.Event()]
     first.breaker.retry_at = time.time() - 1
     trial = asyncio.create_task(router.route(chat()))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     assert not first.breaker.ready
     trial.cancel()
     await asyncio.gather(trial, return_exceptions=True)

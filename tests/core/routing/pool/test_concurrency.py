@@ -9,11 +9,7 @@ from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.routing.pool.concurrency import ConcurrencyLimiter, Permit
 
-
-async def settled() -> None:
-    """Let everything run that can."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+from ....support.waiting import run_pending_tasks
 
 
 @pytest.mark.parametrize("limit", [None, 0])
@@ -46,7 +42,7 @@ async def test_limiter_queue_is_ordered_by_urgency_and_arrival() -> None:
         ("voice 2", Urgency.VOICE),
     ):
         waiting.append(asyncio.create_task(wait(name, urgency)))
-        await settled()
+        await run_pending_tasks()
     first.release()
     await asyncio.gather(*waiting)
     assert order == ["voice 1", "voice 2", "normal 1", "normal 2", "background 1", "background 2"]
@@ -57,7 +53,7 @@ async def test_limiter_full_queue_refuses_with_retry_after() -> None:
     slots = ConcurrencyLimiter(1, queue_length=1)
     place = await slots.acquire()
     waiting = asyncio.create_task(slots.acquire())
-    await settled()
+    await run_pending_tasks()
     assert slots.full
     with pytest.raises(UnavailableError) as raised:
         await slots.acquire(Urgency.VOICE)
@@ -90,9 +86,9 @@ async def test_limiter_cancelled_wait_leaves_the_queue() -> None:
     slots.changed = lambda: told.append(slots.waiting)
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
-    await settled()
+    await run_pending_tasks()
     gone.cancel()
-    await settled()
+    await run_pending_tasks()
     assert slots.waiting == 1
     place.release()
     (await stays).release()
@@ -103,7 +99,7 @@ async def test_limiter_permit_granted_during_a_cancellation_is_passed_on() -> No
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
-    await settled()
+    await run_pending_tasks()
     place.release()  # it is the first one's now, who has not run yet
     gone.cancel()
     assert (await asyncio.wait_for(stays, 1)) is not None
@@ -115,13 +111,13 @@ async def test_limiter_limit_may_change_during_waits() -> None:
     slots = ConcurrencyLimiter(1)
     held = [await slots.acquire()]
     waiting = [asyncio.create_task(slots.acquire()) for _ in range(4)]
-    await settled()
+    await run_pending_tasks()
     slots.limit = 3
-    await settled()
+    await run_pending_tasks()
     assert (slots.active, slots.waiting) == (3, 2)
     slots.limit = 1
     held[0].release()
-    await settled()
+    await run_pending_tasks()
     assert (slots.active, slots.waiting) == (2, 2)  # who holds a place keeps it, and nobody follows
     slots.limit = None
     places = await asyncio.wait_for(asyncio.gather(*waiting), 1)
@@ -150,7 +146,7 @@ async def test_limiter_waiting_requests_are_distinguished() -> None:
         asyncio.create_task(slots.acquire(Urgency.BACKGROUND, request_id="late", key_id="k1")),
         asyncio.create_task(slots.acquire(Urgency.VOICE, request_id="soon", key_id="k2")),
     ]
-    await settled()
+    await run_pending_tasks()
     assert [(waiter.request_id, waiter.key_id) for waiter in slots.waiters()] == [("soon", "k2"), ("late", "k1")]
     place.release()
     (await waiting[1]).release()
@@ -200,12 +196,12 @@ async def _play(slots: ConcurrencyLimiter, steps: list[tuple[str, int]]) -> None
             lowered = lowered or (number != 0 and (slots.limit is None or number < slots.limit))
             slots.limit = number
         if what == "run":
-            await settled()
+            await run_pending_tasks()
         assert lowered or slots.limit is None or slots.active <= slots.limit
         assert slots.waiting <= slots.queue_length
         assert not (slots.waiting and slots.free)  # a place that is free while somebody waits is a lost wake-up
     while asking or held:
-        await settled()
+        await run_pending_tasks()
         collect()
         while held:
             held.pop().release()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.routing.conftest import Add
 from tests.support.fakes.upstream import StubBackend
+from tests.support.waiting import run_pending_tasks
 from zeroconf_ai.protocol.errors import (
     AuthenticationError,
     RateLimitError,
@@ -86,9 +87,9 @@ async def test_health_check_forced_refresh_during_a_check_is_kept(
 ) -> None:
     backend.well = asyncio.Event()
     first = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     forced = [asyncio.create_task(checker.check(member, models=True)) for _ in range(2)]
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     backend.well.set()
     await asyncio.gather(first, *forced)
     assert backend.asked["models"] == 2
@@ -101,7 +102,7 @@ async def test_health_check_without_answer_does_not_delay_others(
     other = Member(StubBackend("cellar"))
     pool.add(other)
     stuck = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     await asyncio.wait_for(checker.check(other), 0.5)
     assert other.known
     assert not stuck.done()
@@ -114,7 +115,7 @@ async def test_health_check_cancelled_by_one_caller_continues_for_others(
 ) -> None:
     backend.well = asyncio.Event()
     impatient, patient = (asyncio.create_task(checker.check(member)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
         await impatient
@@ -126,7 +127,7 @@ async def test_health_check_cancelled_by_one_caller_continues_for_others(
 async def test_health_checks_end_with_close(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     backend.well = asyncio.Event()
     waiting = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     assert tasks() == ["zeroconf_ai health attic"]
     await checker.close("cellar")
     assert tasks() == ["zeroconf_ai health attic"]
@@ -140,7 +141,7 @@ async def test_health_check_of_a_member_added_again_is_new(
 ) -> None:
     backend.well = asyncio.Event()
     waiting = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     await checker.close(member.id)
     pool.remove(member.id)
     again = Member(StubBackend("attic"))
@@ -167,7 +168,7 @@ async def test_health_goodbye_during_a_check_is_kept(
 ) -> None:
     backend.well = asyncio.Event()
     checking = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     pool.record_goodbye(member)
     backend.well.set()
     await checking
@@ -219,7 +220,7 @@ async def test_health_answer_during_a_shutdown_is_not_a_recovery(
     await checker.check(member)
     backend.well = asyncio.Event()
     running = asyncio.create_task(checker.check(member))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     pool.record_goodbye(member)
     backend.well.set()
     await running

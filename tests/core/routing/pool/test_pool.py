@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.routing.conftest import Add
 from tests.support.fakes.upstream import StubBackend
+from tests.support.waiting import next_turn, run_pending_tasks
 from zeroconf_ai.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -181,14 +182,14 @@ async def test_pool_load_changes_of_one_turn_are_notified_together(pool: Pool, a
         pool.notify_load(one.id)
     pool.record_success(one)
     assert heard == []
-    await asyncio.sleep(0)
+    await next_turn()
     assert heard == ["one", "all"]
     pool.notify_load(other.id)
-    await asyncio.sleep(0)
+    await next_turn()
     assert heard == ["one", "all", "all"]
     stop()
     pool.notify_load(one.id)
-    await asyncio.sleep(0)
+    await next_turn()
     assert heard == ["one", "all", "all", "all"]
 
 
@@ -202,7 +203,7 @@ async def test_pool_load_listener_that_fails_is_logged(pool: Pool, add: Add, cap
     pool.listen_load(fail)
     pool.listen_load(lambda: heard.append(None))
     pool.notify_load(member.id)
-    await asyncio.sleep(0)
+    await next_turn()
     assert heard == [None]
     assert "a listener's mistake" in caplog.text
 
@@ -230,10 +231,10 @@ async def test_pool_waiting_for_recovery_ends_immediately(pool: Pool, add: Add) 
     member = add("attic")
     pool.record_goodbye(member)
     waiting = [asyncio.create_task(member.wait_online(5)) for _ in range(2)]
-    await asyncio.sleep(0)
+    await next_turn()
     pool.record_failure(member, DOWN)
     pool.record_failure(member, AuthenticationError("no"))
-    await asyncio.sleep(0.01)
+    await run_pending_tasks()
     assert not any(task.done() for task in waiting)
     pool.record_success(member)
     assert await asyncio.wait_for(asyncio.gather(*waiting), 1) == [True, True]
