@@ -175,7 +175,7 @@ async def test_key_is_asked_for(hass: HomeAssistant, provider: FakeProvider, *, 
     assert result["data"][CONF_API_KEY] == "right"
 
 
-async def test_models_unknown_are_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_unknown_models_are_shown_as_unknown(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key, provider.open_health = "right", False
     await discover(hass, announced(provider, txt={"models": ""}))
     (flow,) = hass.config_entries.flow.async_progress()

@@ -79,7 +79,7 @@ async def test_alias_is_sent_as_its_model() -> None:
     assert [body["model"] for body in cloud.bodies(CHAT)] == ["gpt-4.1"]
 
 
-async def test_ollama_model_without_tag_is_latest() -> None:
+async def test_model_without_tag_is_latest() -> None:
     assert list(await shown(allowed=("qwen3",), aliases={"big": "qwen3"})) == ["qwen3:latest", "big"]
     backend = StubBackend("attic", models=MODELS)
     await Catalogue(backend, BackendOverrides(100, allowed=("qwen3",))).send(chat("qwen3:latest"))

@@ -108,7 +108,7 @@ def _leaves(value: object) -> list[object]:
 
 @every_dialect
 @streamed_or_not
-async def test_demo_answer_ends_with_stop(name: str, stream: bool) -> None:
+async def test_answer_without_tools_ends_with_stop(name: str, stream: bool) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Reply("Hello."))) as backend:
         message = await say(backend, chat(dialect.model, stream=stream))
@@ -116,7 +116,7 @@ async def test_demo_answer_ends_with_stop(name: str, stream: bool) -> None:
 
 
 @every_dialect
-async def test_demo_stream_has_role_one_id_and_usage(name: str) -> None:
+async def test_stream_has_role_one_id_and_usage(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Reply("Hello there."))) as backend:
         _, chunks = await read(await backend.send(chat(dialect.model, stream=True)))
@@ -235,7 +235,7 @@ async def test_health_is_free_and_reports_an_unreachable_server(name: str) -> No
 
 
 @every_dialect
-async def test_anthropic_models_have_limits_and_capabilities(name: str) -> None:
+async def test_models_have_limits_and_capabilities(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake()) as backend:
         models = {model.id: model for model in await backend.models()}

@@ -245,7 +245,7 @@ async def test_gateway_concurrency_default_is_five(backend: ZeroconfAIBackend) -
         (answers({"error": "x"}), UpstreamError),
     ],
 )
-async def test_demo_failed_request_reports_the_reason_and_releases_its_permit(
+async def test_failed_request_reports_the_reason_and_releases_its_connection(
     upstream: Upstream, backend: ZeroconfAIBackend, behaviour: Any, error: Any
 ) -> None:
     if behaviour is stalls:

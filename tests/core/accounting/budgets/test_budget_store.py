@@ -263,7 +263,7 @@ async def test_budget_changed_during_requests_applies(store: AccountingStore, ma
         await store.budgets.reset(budget.id)
 
 
-async def test_key_changes_reach_another_process(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_budget_changes_reach_another_process(fresh_database: FreshDatabase, make: Make) -> None:
     here, there = await AccountingStore.open(fresh_database.url), await AccountingStore.open(fresh_database.url)
     try:
         budget = await there.budgets.set(Scope.KEY, "k", 100, Period.MONTH)

@@ -199,7 +199,7 @@ async def test_forget_removes_the_name_and_keeps_totals(
     await store.close()
 
 
-async def test_forget_runs_one_at_a_time(store: AccountingStore) -> None:
+async def test_forget_of_both_or_no_subject_is_refused(store: AccountingStore) -> None:
     for whose in ({}, {"key_id": "k", "user_id": "u"}):
         with pytest.raises(TypeError, match="key_id or user_id"):
             await store.forget(**whose)

@@ -35,14 +35,14 @@ async def test_sessions_last_write_wins(store: AccountingStore) -> None:
     assert await store.sessions.load(10) == [row("moved", 2, "new"), row("back", 1)]
 
 
-async def test_ledger_queue_is_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sessions_waiting_to_be_written_are_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "PENDING_LIMIT", 3)
     for at in range(5):
         store.sessions.put(row(f"s{at}", at))
     assert [found.key for found in await store.sessions.load(10)] == ["s4", "s3", "s2"]
 
 
-async def test_audit_entries_are_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sessions_stored_are_bounded(store: AccountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions_module, "ROW_LIMIT", 3)
     for at in range(5):
         store.sessions.put(row(f"s{at}", at))
@@ -51,7 +51,7 @@ async def test_audit_entries_are_bounded(store: AccountingStore, monkeypatch: py
     assert [found.key for found in await store.sessions.load(10)] == ["s4", "s3", "s2"]
 
 
-async def test_rate_limits_any_subject_is_accepted(store: AccountingStore) -> None:
+async def test_sessions_with_unusual_keys_are_stored(store: AccountingStore) -> None:
     for key in ("\0a", "a", "\ud800", "x" * 5000, "x" * 5001):
         store.sessions.put(row(key, 1))
     store.sessions.drop("\0")

@@ -165,7 +165,7 @@ async def test_key_revoked_during_a_change_stays_revoked(store: AccountingStore)
     assert list(store.keys) == []
 
 
-async def test_budget_changes_of_another_process_are_seen(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_key_changes_of_another_process_are_seen(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     other = await AccountingStore.open(fresh_database.url)
     seen = asyncio.Event()
     stop = other.keys.listen(seen.set)
@@ -182,7 +182,7 @@ async def test_budget_changes_of_another_process_are_seen(store: AccountingStore
     await other.close()
 
 
-async def test_changes_of_two_processes_are_seen_by_both(store: AccountingStore, fresh_database: FreshDatabase) -> None:
+async def test_key_changes_of_two_processes_are_seen_by_both(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     other = await AccountingStore.open(fresh_database.url)
     made = await asyncio.gather(*(keys.create(f"{at}") for at in range(10) for keys in (store.keys, other.keys)))
     for keys in (store.keys, other.keys):

@@ -101,7 +101,7 @@ def test_electricity_price_change_applies_from_then_on() -> None:
     assert meter.end(waiting, 220) == cost(200 * 10, 2 * TARIFF) + cost(200 * 10)
 
 
-def test_cost_negative_is_not_accepted() -> None:
+def test_electricity_price_negative_costs_nothing() -> None:
     meter = metered(tariff=-TARIFF)
     run = meter.begin(100)
     meter.sample(250, 100)

@@ -129,7 +129,7 @@ async def test_public_prices_without_the_package_are_unknown(
     assert "public price list cannot be loaded" in caplog.text
 
 
-async def test_ledger_cache_is_bounded(book: PriceBook) -> None:
+async def test_public_prices_cache_is_bounded(book: PriceBook) -> None:
     for number in range(price_book._KEPT + 10):
         book._listed["openai", f"m{number}"] = price_book._UNKNOWN
         if len(book._listed) == price_book._KEPT:

@@ -96,7 +96,7 @@ def test_usage_groups_of_each_kind_equal_the_records(batches: list[list[Generati
     "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "UTC"]
 )
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 10, 4), date(2026, 12, 31)])
-async def test_period_day_has_the_time_zones_hours(file: Path, make: Make, zone: str, day: date) -> None:
+async def test_usage_day_follows_the_time_zone(file: Path, make: Make, zone: str, day: date) -> None:
     home = ZoneInfo(zone)
     midnight, following = (datetime(*at.timetuple()[:3], tzinfo=home).timestamp() for at in (day, day + timedelta(days=1)))
     store = await AccountingStore.open(file, zone=home)
@@ -211,7 +211,7 @@ async def test_usage_of_two_gateways_in_one_database_adds_up(fresh_database: Fre
         await store.close()
 
 
-async def test_rescue_own_database_is_not_changed(store: AccountingStore, make: Make) -> None:
+async def test_usage_of_a_key_or_user_contains_only_its_own(store: AccountingStore, make: Make) -> None:
     for key, user in (("k1", None), ("k1", "u"), ("k2", "u"), (None, "u"), (None, None)):
         store.ledger.record(make("gen", key_id=key, user_id=user))
 

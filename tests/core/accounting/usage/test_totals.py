@@ -49,7 +49,7 @@ async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
     return store
 
 
-async def test_sessions_stored_are_kept_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
+async def test_totals_are_kept_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
     store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
     key, _ = await store.keys.create("Phone")
     for number in range(3):
@@ -79,7 +79,7 @@ async def test_usage_read_during_writes_is_exact(store: AccountingStore, make: M
     assert counted(store.totals) == (300, 300, 300)
 
 
-async def test_budget_periods_start_at_midnight_and_month_end(file: Path, make: Make) -> None:
+async def test_totals_periods_start_at_midnight_and_month_end(file: Path, make: Make) -> None:
     clock = Clock("2026-10-24T23:59:00")
     store = await opened(file, clock)
     store.ledger.record(make("1", created=clock.time.timestamp()))
@@ -99,7 +99,7 @@ async def test_budget_periods_start_at_midnight_and_month_end(file: Path, make: 
     await store.close()
 
 
-async def test_ledger_clock_jump_loses_no_record(file: Path, make: Make) -> None:
+async def test_totals_clock_jump_loses_nothing(file: Path, make: Make) -> None:
     clock = Clock("2026-11-20T12:00:00")
     store = await opened(file, clock)
     store.ledger.record(make("1", created=clock.time.timestamp()))
@@ -138,7 +138,7 @@ async def test_usage_of_revoked_keys_is_merged_as_other(store: AccountingStore, 
     assert counted(store.totals) == (1, 1, 1)
 
 
-async def test_sessions_stored_are_bounded(store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_totals_are_bounded(store: AccountingStore, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals_module, "SUBJECT_LIMIT", 5)
     for number in range(50):
         store.ledger.record(make(f"{number}", user_id=f"u{number}"))
@@ -146,7 +146,7 @@ async def test_sessions_stored_are_bounded(store: AccountingStore, make: Make, m
     assert store.totals.of(Subject.USER, OTHER).total.requests == 45
 
 
-async def test_conversations_are_separate_by_caller(store: AccountingStore, make: Make) -> None:
+async def test_totals_read_are_copies(store: AccountingStore, make: Make) -> None:
     standing = store.totals.household
     standing.total.costs["USD"] = 5
     standing.total.requests = 5

@@ -203,7 +203,7 @@ def test_demo_tools_that_are_not_functions_are_ignored() -> None:
     assert not ask("turn on", HOME_TOOLS).calls
 
 
-def test_ollama_tool_results_without_calls_are_translated() -> None:
+def test_demo_tool_results_without_calls_are_summarized() -> None:
     messages = [{"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"}]
     assert respond({"messages": messages}).text == "the tool answered: 21 degrees"
 

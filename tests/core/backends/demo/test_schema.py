@@ -129,7 +129,7 @@ def test_demo_schema_formats_are_satisfied(name: str) -> None:
     FORMATS[name](instance({"type": "string", "format": name}))
 
 
-def test_demo_named_device_is_preferred() -> None:
+def test_demo_schema_values_named_by_the_user_are_preferred() -> None:
     schema = {
         "type": "object",
         "properties": {

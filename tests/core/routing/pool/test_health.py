@@ -214,7 +214,7 @@ async def test_health_check_internal_error_is_raised(checker: HealthChecker, add
         await checker.check(add(Broken("attic")))
 
 
-async def test_health_answer_during_a_shutdown_is_not_a_recovery(
+async def test_health_answer_after_a_goodbye_during_a_check_is_not_a_recovery(
     checker: HealthChecker, member: Member, backend: StubBackend, pool: Pool
 ) -> None:
     await checker.check(member)
