@@ -1,4 +1,4 @@
-"""`RequestAttempts`: one request on its way to its backend, what became of it so far, and who is tried next."""
+"""`RequestAttempts`: the attempts to answer one request, their failures, and the next candidate."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,66 +36,66 @@ class RequestAttempts:
     request: Request
     policy: Policy
     previous: SessionRow | None
-    """Where its session was before."""
+    """The backend and model that its session was on before."""
     until: float
-    """`time.monotonic()` until which it waits for its turn."""
+    """`time.monotonic()` until which it waits for permits."""
     bills: list[Bill] = field(default_factory=list)
-    """Of every sending that a backend may charge for."""
+    """Of every attempt that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
     """Every sending that failed, repeated ones included."""
     attempts: tuple[Attempt, ...] = ()
     errors: tuple[ApiError, ...] = ()
     busy: tuple[str, ...] = ()
-    """Who had no place for it, in words."""
+    """Backends without a free permit, with the reason."""
     waits: tuple[float, ...] = ()
-    """After how many seconds those may have one."""
+    """Seconds until they may have one."""
     shortened: Mapping[Candidate, tuple[Request, int, Usage]] = NOTHING
-    """The request as it was made to fit, how many messages that took out, and what it used."""
+    """The shortened request, the number of messages removed from it, and the usage of the summary."""
     waited: bool = False
-    """Whether it waited already for its session's backend to come back."""
+    """Whether it has waited for its session's backend to come back."""
     had_choice: bool = False
-    """Whether another backend or model could have been asked for the same."""
+    """Whether there were several candidates."""
 
     @property
     def spent(self) -> int:
-        """Nano-units that the sendings so far cost."""
+        """Cost of the attempts so far, in nano-units."""
         return sum(bill.charge.nano for bill in self.bills if bill.charge is not None)
 
     @property
     def names_model(self) -> bool:
-        """Whether one model alone is wanted."""
+        """Whether one model is requested by its name."""
         return self.request.model != AUTO and self.request.model not in self.policy.virtual_models
 
     @property
     def takes_any_model(self) -> bool:
-        """Whether any model will do that can answer it."""
+        """Whether any model may answer."""
         virtual = self.policy.virtual_models.get(self.request.model)
         return AUTO in virtual.targets if virtual is not None else self.request.model == AUTO
 
     @property
     def may_continue(self) -> bool:
-        """Whether the request may go where its session was: it names neither another model nor another backend."""
+        """Whether the session may continue where it was: the request names neither another model nor another backend."""
         if self.previous is None or self.request.pin not in (None, self.previous.backend_id):
             return False
         return not self.names_model or self.request.model in (self.previous.model, same_model(self.previous.model))
 
     def continues_with(self, candidate: Candidate) -> bool:
-        """Whether the request's session was with that backend, and may go on there."""
+        """Whether the request's session was on that backend and may continue there."""
         return self.may_continue and self.previous is not None and candidate.member.id == self.previous.backend_id
 
     def own_first(self, ordered: Iterable[Candidate]) -> list[Candidate]:
-        """The candidates, the session's own before the others while it is well (PROTOCOL 3, rule 3)."""
+        """The candidates, the session's own first while it is healthy (PROTOCOL 3, rule 3)."""
         model = self.previous.model if self.previous is not None else None
 
-        def strangeness(candidate: Candidate) -> int:
+        def rank(candidate: Candidate) -> int:
             if not (self.continues_with(candidate) and is_well(candidate.member)):
                 return 2
             return 0 if candidate.model == model else 1
 
-        return sorted(ordered, key=strangeness)
+        return sorted(ordered, key=rank)
 
     def next_of(self, left: list[Candidate]) -> Candidate:
-        """Who is tried next: the session's own, else the first with a free place, else the first that lets a request wait."""
+        """The next candidate: the session's own, else the first with a free permit, else the first with room in its queue."""
         ready = [candidate for candidate in left if candidate.member.breaker.ready] or left
         if self.continues_with(ready[0]):
             return ready[0]
@@ -103,11 +103,11 @@ class RequestAttempts:
         return free or next((candidate for candidate in ready if not candidate.member.limiter.full), ready[0])
 
     def failure_of(self, backend_id: str) -> str | None:
-        """Why a backend did not answer, where it was tried."""
+        """Why a backend did not answer; None if it was not tried."""
         return next((attempt.failure for attempt in self.attempts if attempt.backend_id == backend_id), None)
 
     def fail(self, passed_over: tuple[str, ...]) -> NoReturn:
-        """Raise what the caller is told when nobody answered: the one candidate's own error, or all of them in words."""
+        """Raise the error for a request that no candidate answered: a single candidate's own, or one that lists all."""
         tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
         details = (*tried, *self.busy, *passed_over)
         told = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
@@ -129,12 +129,12 @@ class RequestAttempts:
 
 
 def is_well(member: Member) -> bool:
-    """Whether nothing speaks against asking it now."""
+    """Whether it is enabled, online, not resting, and its circuit breaker is closed."""
     return member.enabled and member.online and not member.resting() and member.breaker.state is BreakerState.CLOSED
 
 
 def why_not(member: Member | None) -> str:
-    """Why a session did not go on with the backend that it was with, in words."""
+    """Why a session did not continue on its backend."""
     if member is None:
         return "it is not set up any more"
     if not member.enabled:

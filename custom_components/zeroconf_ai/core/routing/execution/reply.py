@@ -1,4 +1,4 @@
-"""`Reply`: what the chosen backend answers, and what is learned of that backend on the way."""
+"""`Reply`: the answer of the selected backend; reading it updates what is known of that backend."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -22,14 +22,14 @@ _LOGGER = logging.getLogger(__name__)
 _LATEST = 3
 """Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
 _EARLY_BYTES = 1024 * 1024
-"""Of chunks without a token, which are kept until the first one comes."""
+"""Limit of the chunks without a token that are buffered until the first token."""
 _WEIGHT = 0.3
-"""Of the newest in a running mean."""
+"""Weight of the newest value in a running mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A backend that was tried, and why it did not answer; empty for the one that did."""
+    """A backend that was tried; `failure` is empty for the one that answered."""
 
     backend_id: str
     backend_name: str
@@ -37,16 +37,16 @@ class Attempt:
 
 
 class HeldPermit:
-    """What a request holds of a backend while it is there: a place, and maybe the one trial of a breaker that is half open."""
+    """A backend's permit, and possibly the one trial request of its half-open circuit breaker."""
 
     def __init__(self, member: Member, place: Permit) -> None:
-        """Takes note of the request that goes through."""
+        """The request counts as the trial if the circuit breaker is half open."""
         self.member = member
         self._place = place
         self._trial = member.breaker.begin()
 
     def release(self) -> None:
-        """Give it all back. Safe to call twice."""
+        """Release both. Safe to call twice."""
         self._place.release()
         if self._trial:
             self._trial = False
@@ -54,7 +54,7 @@ class HeldPermit:
 
 
 class Reply:
-    """What the chosen backend answers. The choice is final: nothing here goes to another one."""
+    """The answer of the selected backend. The selection is final."""
 
     def __init__(self, pool: Pool, bill: Bill, answer: Answer, attempts: tuple[Attempt, ...], turn: HeldPermit) -> None:
         """Made by the router; `close` must be called."""
@@ -64,11 +64,11 @@ class Reply:
         self.attempts = attempts
         self.bill = bill
         self.handover: SessionHandover | None = None
-        """That the session was with another backend or model before, or None."""
+        """The handover of the session from another backend or model, or None."""
         self.failure: ApiError | None = None
-        """Why the stream ended before its end."""
+        """Why the stream broke off."""
         self.headers: Mapping[str, str] = {}
-        """What the answer is to say of the caller's limits."""
+        """Response headers with the caller's rate limits."""
         self.first_token_at: float | None = None
         """`time.perf_counter()` of the first token."""
         self._heard: list[str] | None = None
@@ -85,9 +85,9 @@ class Reply:
         self._closed = False
 
     async def start(self, sent_at: float) -> None:
-        """Wait for the first token, or for a whole body. Raises an ApiError where it does not come.
+        """Wait for the first token, or for a complete body. Raises an ApiError if it does not arrive.
 
-        `sent_at` is the `time.perf_counter()` of the sending.
+        `sent_at` is `time.perf_counter()` when the request was sent.
         """
         if not self._request.stream:
             self._whole = await self._answer.whole()
@@ -109,7 +109,7 @@ class Reply:
         raise StreamBrokenError(f"{self.backend_name} ended the stream without an answer")
 
     async def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks in the groups that they came in. Raises StreamBrokenError or UpstreamTimeoutError in mid-stream."""
+        """The chunks in the groups in which they arrived. Raises StreamBrokenError or UpstreamTimeoutError."""
         early, self._early = self._early, []
         for batch in early:
             self._hear(batch)
@@ -132,14 +132,14 @@ class Reply:
             raise
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """The chunks one by one."""
+        """The chunks, each on its own."""
         async for batch in self.batches():
             for chunk in batch:
                 yield chunk
 
     @property
     def whole(self) -> Chunk:
-        """The whole answer to a request that was not for a stream."""
+        """The complete answer to a request without streaming."""
         if self._whole is None:
             raise RuntimeError("a stream has no body")
         return self._whole
@@ -150,42 +150,42 @@ class Reply:
         return self.whole.raw
 
     def listen(self, limit: int) -> None:
-        """Have the words of a stream kept, up to so many characters, for `said`."""
+        """Keep the text of a stream for `said`, up to `limit` characters."""
         self._heard, self._heard_limit = [], limit
 
     @property
     def said(self) -> str:
-        """The words of a stream that was listened to, as far as they were read; else the whole body."""
+        """The text of a stream, as far as it was read after `listen`; else the complete body."""
         if self._whole is not None:
             return self._whole.raw.decode(errors="replace")
         return "".join(self._heard or ())
 
     @property
     def finished(self) -> bool:
-        """Whether all of it was read."""
+        """Whether it was read to its end."""
         return self.bill.finished
 
     @property
     def usage(self) -> Usage | None:
-        """What the backend says that was used; None until it does, and where it never does."""
+        """The usage that the backend reported; None if it has not."""
         return self.bill.usage
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the model stopped, as far as it has said so."""
+        """Why the model stopped; None if it has not reported that."""
         return next((reason for chunk in reversed(self._latest) if (reason := chunk.finish_reason)), None)
 
     @property
     def used(self) -> Usage:
-        """What was used: by the backend's word, else estimated from the prompt and from what was said so far.
+        """The usage that the backend reported, else an estimate from the prompt and the answer so far.
 
-        A summary that the session's migration took is counted in.
+        Includes the summary of a session's handover.
         """
         used = self.bill.used
         return used if self.handover is None else used + self.handover.usage
 
     async def close(self) -> None:
-        """Let go of the upstream and record what was used. Safe to call twice."""
+        """Close the upstream connection and record the usage. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
@@ -196,16 +196,16 @@ class Reply:
         self.bill.close(None if self.handover is None else self.handover.usage)
         try:
             await self._answer.close()
-        finally:  # not before the upstream has been let go: it may be as busy as it can be with this one
+        finally:  # only after the upstream was closed: this request may use its last slot
             self._turn.release()
             self._pool.notify_load(member.id)
 
     def _goes_too_far(self) -> bool:
-        """Whether the answer is to be cut off: it is longer than was reckoned with, and does not end by itself."""
+        """Whether to cut the answer off: it exceeds what was reserved, and does not end by itself."""
         return self.bill.overrun and (self.finish_reason is None or self.bill.late > _LATEST)
 
     def _cut_off(self) -> list[Chunk]:
-        """The end of an answer that went beyond its limit: what is due for it is all that the budget has for it."""
+        """The final chunks of an answer that exceeded its limit: the budget covers no more."""
         _LOGGER.warning("%s went beyond the limit of an answer, which was cut off there", self.backend_name)
         head = {name: value for name, value in self._latest[-1].data.items() if name not in ("choices", "usage")}
         said: dict[str, Any] = {"text": ""} if self._request.kind is Kind.COMPLETION else {"delta": {}}

@@ -1,4 +1,4 @@
-"""Sees a request to its first token: tries candidates, waits for their turn, and keeps sessions where they are."""
+"""The router: tries candidates until the first token, waits for permits, and keeps sessions on their backends."""
 
 import asyncio
 import itertools
@@ -49,19 +49,19 @@ _LOGGER = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 """Pause before a 5xx is tried once more on the same backend (PROTOCOL 3, rule 6)."""
 SESSION_SECONDS = 5.0
-"""How long a session waits for its own backend, be it busy or only just gone, before it goes to another one."""
+"""How long a session waits for its own backend that is busy or has just gone offline, before it continues on another one."""
 _JUST_NOW = 60.0
-"""Seconds for which a backend is taken to be only just gone."""
+"""Seconds after going offline in which a backend may be back soon."""
 _CALLERS_OWN = (InvalidRequestError, NotFoundError, RequestTooLargeError)
 _OF_ALL_ITS_MODELS = (UpstreamConnectionError, AuthenticationError, PermissionDeniedError)
-"""Failures after which no other model of the same backend need be tried."""
+"""Failures after which the other models of the same backend are not tried."""
 
 
 class Router:
-    """Tries candidates in turn (PROTOCOL 3, rules 3 and 6 to 9)."""
+    """Tries candidates one after the other (PROTOCOL 3, rules 3 and 6 to 9)."""
 
     def __init__(self, pool: Pool, checker: HealthChecker, sessions: Sessions | None = None) -> None:
-        """`sessions` are kept by whoever opens them."""
+        """`sessions` may be opened and closed by the caller at any time."""
         self._pool = pool
         self._checker = checker
         self._sessions = sessions or Sessions()
@@ -76,7 +76,9 @@ class Router:
         plan: Plan | None = None,
         failures: list[FailedAttempt] | None = None,
     ) -> Reply:
-        """The reply of the first candidate that answers. Raises the caller's own error, or one that names every candidate's.
+        """Return the reply of the first candidate that answers.
+
+        Raises the error of the request itself, or one that lists all failures.
 
         `bills` takes the bill of every sending that a backend may charge for, also where it never answered. `plan` is that of
         the request's admission. `failures` takes every attempt that fails before an answer begins.
@@ -113,11 +115,11 @@ class Router:
         return Plan(policy, found, self._with_less(routing))
 
     async def close(self, backend_id: str | None = None) -> None:
-        """End the waking of one member, or of all."""
+        """Cancel waking one member, or all."""
         await self._waker.close(backend_id)
 
     async def _go(self, routing: RequestAttempts, found: Candidates) -> Reply:
-        """Try candidates until one answers or none is left."""
+        """Try candidates until one answers. Raises an ApiError if none does."""
         left = routing.own_first(found.ordered)
         routing.had_choice = routing.had_choice or len(left) > 1
         while left:
@@ -144,7 +146,7 @@ class Router:
         routing.fail(found.passed_over)
 
     async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
-        """Wait for a place at a backend; None where it has none in time."""
+        """Wait for a permit of a backend; None if there is none in time."""
         member, request = candidate.member, routing.request
         seconds = max(0.0, routing.until - time.monotonic())
         if routing.continues_with(candidate) and not alone:
@@ -160,7 +162,7 @@ class Router:
         return HeldPermit(member, place)
 
     async def _attempt(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
-        """One candidate's reply, started; a 5xx is tried once more, and a session's own backend when it is back."""
+        """Return the started reply of a candidate. Retried once after a 5xx, and when a session's own backend is back."""
         member = candidate.member
         await self._waker.wake(member)
         candidate = resolve_model(candidate, routing.request)
@@ -173,7 +175,7 @@ class Router:
                 if not may_return or routing.waited or not await self._waker.comes_back(member, SESSION_SECONDS):
                     raise
                 return await self._send(candidate, routing, held)
-            # One that says when to come back (503 with Retry-After) is not asked before.
+            # A backend that names a time (503 with Retry-After) is not asked before it.
             if isinstance(err, StreamBrokenError) or err.retry_after is not None:
                 raise
         await asyncio.sleep(RETRY_SECONDS)
@@ -204,7 +206,7 @@ class Router:
             self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()
-                # One that refuses bills nothing; one that began to answer, or is left alone in the midst of its work, does.
+                # A rejected request costs nothing; one that was answered in part, or was cancelled during the work, may.
                 begun = answer is not None and isinstance(err, UpstreamError) and not getattr(err, "reported", False)
                 if begun or isinstance(err, UpstreamTimeoutError) or not isinstance(err, Exception):
                     routing.bills.append(bill)
@@ -216,13 +218,13 @@ class Router:
         return reply
 
     async def _fit(self, candidate: Candidate, routing: RequestAttempts) -> tuple[Request, int, Usage]:
-        """The request as it fits into the model's context, where it comes from a larger one: see `_smaller`."""
+        """The request, shortened to the model's context window if its session was on a larger one (`_smaller`)."""
         request = routing.request
         window = _context_window(candidate)
         if routing.previous is None or window is None or request.estimated_prompt_tokens <= window:
             return request, 0, Usage()
-        if candidate not in routing.shortened:  # a second try takes no second summary
-            # A summary costs money of its own, which was not set aside.
+        if candidate not in routing.shortened:  # a retry does not summarize again
+            # A summary costs money too, which was not reserved.
             backend = None if candidate.member.id in request.allowances else candidate.member.backend
             routing.shortened = {**routing.shortened, candidate: await shorten(request, window, backend, candidate.model)}
         return routing.shortened[candidate]
@@ -230,7 +232,7 @@ class Router:
     # Sessions.
 
     async def _wait_for_its_own(self, routing: RequestAttempts) -> None:
-        """Wait a little for the backend of the request's session where it has only just gone."""
+        """Wait shortly for the backend of the request's session if it has just gone offline."""
         member = self._pool.get(routing.previous.backend_id) if routing.previous is not None and routing.may_continue else None
         if member is None or member.online or member.wake is not None or not member.enabled:
             return
@@ -239,7 +241,7 @@ class Router:
             await self._waker.comes_back(member, SESSION_SECONDS)
 
     def _candidates(self, routing: RequestAttempts) -> Candidates:
-        """Who may answer; of a session's own backend the session's own model, where any will do."""
+        """The candidates; on the session's own backend with the session's own model, if any model may answer."""
         previous, request = routing.previous, routing.request
         found = candidates(self._pool, request, routing.policy)
         own = [candidate for candidate in found.ordered if routing.continues_with(candidate)]
@@ -253,13 +255,13 @@ class Router:
         return Candidates((*same, *found.ordered), found.rejections, found.later)
 
     def _smaller(self, routing: RequestAttempts, err: ApiError) -> Candidates | None:
-        """Who could go on with a session that lost its backend if its conversation were shortened; None where it need not be."""
+        """The candidates that could continue a session with a shortened conversation after its backend was lost; None if none."""
         previous, request = routing.previous, routing.request
         if previous is None or (isinstance(err, _CALLERS_OWN) and err.code != "context_length_exceeded"):
             return None
         own = self._pool.get(previous.backend_id)
         if own is not None and is_well(own) and routing.failure_of(own.id) is None:
-            return None  # it is too long for the model that it is with: the caller's to shorten
+            return None  # too long for the session's own model: the caller has to shorten it
         try:
             found = candidates(self._pool, shortest(request), routing.policy)
         except ApiError:
@@ -273,7 +275,7 @@ class Router:
         return Candidates(more, found.rejections) if more else None
 
     def _with_less(self, routing: RequestAttempts) -> tuple[Candidate, ...]:
-        """The candidates for whom a session's conversation would have to be shortened."""
+        """The candidates for which a session's conversation would have to be shortened."""
         tokens = routing.request.estimated_prompt_tokens
         windows = (model.context_window or tokens for member in self._pool for model in member.models)
         if routing.previous is None or all(window >= tokens for window in windows):
@@ -284,7 +286,7 @@ class Router:
             return ()
 
     def _handover(self, candidate: Candidate, routing: RequestAttempts, summarized: int, used: Usage) -> SessionHandover | None:
-        """What became of the session, or None where it stayed or the caller asked for another model himself."""
+        """The handover of the session; None if it stayed, or if the caller requested another model."""
         previous, member = routing.previous, candidate.member
         if previous is None or not routing.may_continue or (previous.backend_id, previous.model) == (member.id, candidate.model):
             return None
@@ -297,11 +299,11 @@ class Router:
     # Failures.
 
     def _note(self, err: ApiError, candidate: Candidate, routing: RequestAttempts) -> None:
-        """Note what a failure says of the backend. Raises where another one must not be tried."""
+        """Record a failure. Raises it if no other backend may be tried."""
         member = candidate.member
         if err.code == "model_not_found":
             self._checker.forget_models(member)
-        elif not isinstance(err, MethodNotAllowedError | LoopDetectedError | BudgetShortError):  # well, only not for this request
+        elif not isinstance(err, MethodNotAllowedError | LoopDetectedError | BudgetShortError):  # healthy, not for this request
             if isinstance(err, _CALLERS_OWN):
                 raise err
             self._pool.record_request_failure(member, err)

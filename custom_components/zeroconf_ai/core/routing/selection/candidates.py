@@ -1,4 +1,4 @@
-"""Who may answer a request, in which order, and why the others may not (docs/routing.md)."""
+"""Which backends may answer a request, in which order, and why the others may not (docs/routing.md)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,9 +43,9 @@ class Candidates:
 
 
 class _Entry(NamedTuple):
-    """A candidate, its place (lower comes first), and why it is only a last resort, or None.
+    """A candidate, its sort key (lower comes first), and why it is only a last resort, or None.
 
-    `wanted` is its place by the owner's order alone, however busy anybody is right now.
+    `wanted` is its sort key by the owner's order alone, without the current load.
     """
 
     place: Key
@@ -57,8 +57,8 @@ class _Entry(NamedTuple):
 def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candidates:
     """Rules 1 to 5, 8 and 9 of PROTOCOL 3.
 
-    Raises where nobody is left: NotFoundError for a model that nobody serves, PermissionDeniedError for one that the caller may
-    not use, InvalidRequestError for what none could ever do, else UnavailableError.
+    Raises if no candidate is left: NotFoundError for a model that no backend serves, PermissionDeniedError for one that the
+    caller may not use, InvalidRequestError for a request that no backend can ever answer, else UnavailableError.
     """
     asked = resolve(pool, request, policy)
     turn = max((member.last_used for member in pool), default=0)
@@ -81,7 +81,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
         fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
         refusals += [Rejection(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
         kept = [entry for entry in kept if entry not in fallbacks]
-    if asked.virtual and len(asked.targets) > 1:  # who serves none of them is no news: most serve one
+    if asked.virtual and len(asked.targets) > 1:  # most backends serve only one of them
         refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
     refusals = list(dict.fromkeys(refusals))
     ready = [entry for entry in kept if entry.not_now is None]
@@ -96,21 +96,21 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
 
 
 def resolve_model(candidate: Candidate, request: Request) -> Candidate:
-    """The candidate with its model chosen, now that its backend is awake. Raises UnavailableError where it has none for this."""
+    """The candidate with its model selected, now that its backend is awake. Raises UnavailableError if it has none for this."""
     if candidate.model != AUTO:
         return candidate
     chosen = choose_model(candidate.member, AUTO, request)
     if isinstance(chosen, Rejection):
         raise UnavailableError(f"{candidate.member.name} {chosen.words}")
     if chosen == AUTO:
-        raise UnavailableError(f"{candidate.member.name} does not say what it serves")
+        raise UnavailableError(f"{candidate.member.name} does not list its models")
     return Candidate(candidate.member, chosen)
 
 
 def _of_target(
     pool: Pool, target: Target, request: Request, refusals: list[Rejection], position: int, turn: int
 ) -> Iterator[_Entry]:
-    """The candidates for one target; why others are none is added to `refusals`."""
+    """The candidates for one target; the reasons against the others are added to `refusals`."""
     any_model = target.model == AUTO
     rank = ranking(target.strategy, request, any_model=any_model)
     cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
@@ -121,7 +121,7 @@ def _of_target(
         elif not member.enabled and target.member is None:
             refusals.append(Rejection(Reason.OFF, member.name, "switched off for routing"))
         elif member.id in request.barred:
-            refusals.append(Rejection(Reason.NOT_NOW, member.name, "what may be spent there, or asked of it, is used up for now"))
+            refusals.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
         else:
             last = any_model and target.member is None and member.backend.info.agent
             wanted = (position, *rank(member, chosen))
@@ -130,7 +130,7 @@ def _of_target(
 
 
 def _tier(member: Member, *, last: bool) -> Key:
-    """What goes before any strategy: the owner's limit, the home's agents behind all models, who has a free place."""
+    """The sort key before any strategy: the monthly limit, the home's agents behind all models, free permits."""
     limit = member.terms.monthly_limit
     busy = 0 if member.limiter.free else 2 if member.limiter.full else 1
     return limit is not None and member.month_cost >= limit, last, busy
@@ -145,7 +145,7 @@ def _unknown(refusals: Sequence[Rejection]) -> bool:
 
 
 def _known(pool: Pool, asked: ResolvedModel) -> bool:
-    """Whether somebody who was asked serves any of it, for whatever reason not now."""
+    """Whether any requested backend serves any of the targets, even if it cannot answer now."""
     for target in asked.targets:
         members = pool if target.member is None else (target.member,)
         if target.model == AUTO or any(member.served.find(target.model) for member in members):
