@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 import hypothesis
 import pytest
-from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
 # Home Assistant's test plugin brings a `custom_components` package of its own, which would hide the repository's from
@@ -27,6 +26,7 @@ from homeassistant.util import dt as dt_util
 
 from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.flow_texts import check_result
+from .support.home_assistant.snapshots import PlatformSnapshots
 
 # A shared machine may be slow for a moment: the time one example takes says nothing about the code.
 hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)
@@ -94,8 +94,8 @@ def checked_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Snapshots in Home Assistant's form, which leaves out ids and times."""
-    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+    """Snapshots in Home Assistant's form, in a file for each platform where a test has them as a parameter."""
+    return snapshot.use_extension(PlatformSnapshots)
 
 
 @pytest.fixture
