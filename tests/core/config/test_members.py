@@ -175,7 +175,7 @@ async def test_configured_member_disabled_gets_no_requests(engine: Engine, upstr
             await ask(engine)
 
 
-async def test_configured_member_with_a_former_configuration_is_kept(engine: Engine, upstreams: ConfiguredMembers) -> None:
+async def test_configured_member_unchanged_keeps_its_state(engine: Engine, upstreams: ConfiguredMembers) -> None:
     async with FakeOpenAI() as cloud:
         await upstreams.apply([config(cloud)])
         member = engine.pool.get("cloud")

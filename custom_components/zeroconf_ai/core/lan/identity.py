@@ -106,7 +106,7 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
     same_certificate = _keeps_certificate(record, known)
     if same_address and same_certificate:
         return Identification(Verdict.SAME, record)
-    if known.ephemeral and _is_upstream(record):  # anyone may run another upstream, and the former one answers anyone
+    if known.ephemeral and _is_upstream(record):  # any host may advertise an upstream, and the former answers all clients
         return Identification(Verdict.MOVED_UNPROVEN, record, record.base_url())
     former = Reply.SILENT
     if known.base_url:
@@ -116,7 +116,7 @@ async def identify(record: ServiceRecord, known: Confirmed, probe: Probe) -> Ide
         return Identification(Verdict.SAME, record)
     if not same_certificate:
         return Identification(Verdict.SAME if may_be_former else Verdict.CHANGED, record, record.base_url())
-    if _is_upstream(record):  # anyone may run another host, so it is not even probed
+    if _is_upstream(record):  # any host may advertise another upstream, so it is not even probed
         return Identification(Verdict.SAME if may_be_former else Verdict.MOVED_UNPROVEN, record, record.base_url())
     found = await _probe_all(record, known, probe)
     if may_be_former and found.verdict is not Verdict.MOVED_PROVEN:
@@ -139,7 +139,7 @@ async def identify_any(
 async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> Identification:
     """Probe the advertised addresses in turn, up to the first that may be used."""
     pinned = known.fingerprint is not None
-    asked: str | None = None
+    answering: str | None = None
     for base_url in record.urls():
         reply = await probe(Target(base_url, known.fingerprint, known.verify, prove=known.provable and not pinned))
         if reply is Reply.SILENT:
@@ -149,10 +149,10 @@ async def _probe_all(record: ServiceRecord, known: Confirmed, probe: Probe) -> I
         named = reply is Reply.KNOWN or (reply is Reply.UNNAMED and record.id_derived)
         if named and not known.keyed and not pinned:
             return Identification(Verdict.MOVED_UNPROVEN, record, base_url, follow=True)
-        asked = asked or base_url
-    if asked is None:
+        answering = answering or base_url
+    if answering is None:
         return Identification(Verdict.UNREACHABLE, record)
-    return Identification(Verdict.MOVED_UNPROVEN, record, asked)
+    return Identification(Verdict.MOVED_UNPROVEN, record, answering)
 
 
 def _without(record: ServiceRecord, base_url: str) -> ServiceRecord:
@@ -175,8 +175,8 @@ def _is_upstream(record: ServiceRecord) -> bool:
 class _Strength(IntEnum):
     """The precedence of identifications if several hosts advertise one id."""
 
-    NOTHING = 0
-    ASK = 1
+    UNREACHABLE = 0
+    UNPROVEN = 1
     BY_ID = 2
     SAME = 3
     PROVEN = 4
@@ -189,4 +189,4 @@ def _strength(found: Identification) -> _Strength:
         return _Strength.SAME
     if found.follow:
         return _Strength.BY_ID
-    return _Strength.NOTHING if found.verdict is Verdict.UNREACHABLE else _Strength.ASK
+    return _Strength.UNREACHABLE if found.verdict is Verdict.UNREACHABLE else _Strength.UNPROVEN
