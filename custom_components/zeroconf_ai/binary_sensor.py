@@ -13,7 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .core.accounting.budgets.budget_store import BudgetState
 from .core.protocol.status import ProviderState
 from .core.routing.pool.circuit_breaker import BreakerState
-from .core.routing.pool.pool import Member
+from .core.routing.pool.member import Member
 from .entity import ProviderEntity, add_provider_entities, add_usage_entities
 from .runtime import ZeroconfAIConfigEntry
 from .usage.coordinators import UsageTracker

@@ -25,7 +25,7 @@ from .const import (
 )
 from .core.lan.providers import Provider
 from .core.protocol.models import ModelInfo
-from .core.routing.pool.pool import Member
+from .core.routing.pool.member import Member
 from .data import DATA, is_gateway, provider_entries
 from .gateway.runtime import GatewayConfigEntry
 from .provider.runtime import ProviderConfigEntry

@@ -20,7 +20,7 @@ from .core.backends.zeroconfai import ZeroconfAIBackend
 from .core.engine import Caller, Source
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
-from .core.routing.pool.pool import Member
+from .core.routing.pool.member import Member
 from .data import DATA
 from .gateway.coordinators import GatewayCoordinator
 from .pool_coordinator import MemberCoordinator

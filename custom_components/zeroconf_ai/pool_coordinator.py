@@ -20,7 +20,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from .const import SIGNAL_PROVIDERS_CHANGED
 from .core.protocol.status import ProviderState
 from .core.routing.pool.events import RoutingEvent
-from .core.routing.pool.pool import Member
+from .core.routing.pool.member import Member
 from .data import DATA
 
 _LOGGER = logging.getLogger(__name__)

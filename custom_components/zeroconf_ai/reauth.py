@@ -6,7 +6,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigFlowC
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_SUBENTRY_ID
-from .core.routing.pool.pool import Member
+from .core.routing.pool.member import Member
 
 _TRANSIENT_REFUSALS = 1
 

@@ -29,7 +29,7 @@ from zeroconf_ai.protocol.errors import StreamBrokenError, UnavailableError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.accounting import Accounting
-from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pool.member import Member
 
 CALLER = Caller(Source.HTTP, "test", key_id="k1")
 CHAT = "/chat/completions"

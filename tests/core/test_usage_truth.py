@@ -24,7 +24,7 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Policy, Terms
-from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pool.member import Member
 from zeroconf_ai.routing.pricing.bounds import USUAL_ANSWER
 
 CALLER = Caller(Source.HTTP)

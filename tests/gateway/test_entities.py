@@ -22,7 +22,8 @@ from custom_components.zeroconf_ai.const import (
 )
 from custom_components.zeroconf_ai.core.protocol.errors import UpstreamConnectionError
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
-from custom_components.zeroconf_ai.core.routing.pool.pool import Member, Pool
+from custom_components.zeroconf_ai.core.routing.pool.member import Member
+from custom_components.zeroconf_ai.core.routing.pool.pool import Pool
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway import advertisement
 from custom_components.zeroconf_ai.gateway.runtime import PLATFORMS

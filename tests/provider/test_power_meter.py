@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.zeroconf_ai.core.accounting.prices.energy import EnergyMeter
 from custom_components.zeroconf_ai.core.protocol.usage import Usage
-from custom_components.zeroconf_ai.core.routing.pool.pool import Member
+from custom_components.zeroconf_ai.core.routing.pool.member import Member
 from custom_components.zeroconf_ai.core.routing.pricing.costs import Charge, CostSource, quote
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.provider import power_meter

@@ -24,7 +24,7 @@ from ..core.protocol.models import AUTO
 from ..core.protocol.request import Kind, Request
 from ..core.protocol.thinking import ThinkSplitter
 from ..core.routing.execution.reply import Reply
-from ..core.routing.pool.pool import Member
+from ..core.routing.pool.member import Member
 from ..data import DATA
 from ..errors import structure_failed, to_home_assistant_error
 

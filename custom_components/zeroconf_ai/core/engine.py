@@ -35,7 +35,8 @@ from .routing.execution.sessions import Sessions
 from .routing.policy import Policy, Terms
 from .routing.pool.concurrency import ConcurrencyLimiter, Permit
 from .routing.pool.health import HealthChecker
-from .routing.pool.pool import Member, Pool
+from .routing.pool.member import Member
+from .routing.pool.pool import Pool
 from .routing.pricing.billing import Bill, costs_by_backend
 from .routing.pricing.bounds import USUAL_ANSWER
 from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case

@@ -19,7 +19,7 @@ from homeassistant.helpers import llm
 from ..const import CONF_EXTRA_BODY, CONF_LOCAL_FALLBACK, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
 from ..core.protocol.models import AUTO, ModelInfo, best_model
 from ..core.protocol.record import Capability
-from ..core.routing.pool.pool import Member
+from ..core.routing.pool.member import Member
 from ..data import DATA, is_gateway
 from ..markdown import MarkdownFlow
 from .model_aliases import virtual_models

@@ -16,7 +16,7 @@ from ..core.engine import Engine
 from ..core.protocol.record import DEFAULT_PRIORITY
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.health_loop import HealthLoop
-from ..core.routing.pool.pool import Member
+from ..core.routing.pool.member import Member
 from ..home_agents.backend import ASSIST_MODEL, AgentBackend, model_of
 from ..provider.power_meter import EnergyFeeds, EnergyOptions
 from .backend_storage import config_of

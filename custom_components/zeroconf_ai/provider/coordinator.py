@@ -40,7 +40,7 @@ from ..core.protocol.record import ServiceRecord
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import RoutingEvent
 from ..core.routing.pool.health import CheckResult
-from ..core.routing.pool.pool import Member, Wake
+from ..core.routing.pool.member import Member, Wake
 from ..data import DATA, confirmed_of, endpoint_of
 from ..pool_coordinator import MemberCoordinator
 from .power_meter import EnergyFeeds, EnergyOptions

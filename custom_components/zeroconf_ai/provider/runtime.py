@@ -7,7 +7,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 
 from ..core.backends.zeroconfai import ZeroconfAIBackend
-from ..core.routing.pool.pool import Member
+from ..core.routing.pool.member import Member
 from ..pool_coordinator import MemberCoordinator
 from .coordinator import ProviderCoordinator
 

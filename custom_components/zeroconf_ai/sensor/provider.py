@@ -11,7 +11,7 @@ from homeassistant.helpers.typing import StateType
 
 from ..core.protocol.status import ProviderState, Queue
 from ..core.protocol.values import clean
-from ..core.routing.pool.pool import Member
+from ..core.routing.pool.member import Member
 from ..entity import ProviderEntity
 
 MAX_STATE_CHARACTERS = 255

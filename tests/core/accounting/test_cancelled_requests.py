@@ -21,7 +21,7 @@ from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pool.member import Member
 
 from ...support.cancellation import CancelledAt, Moment
 from ...support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, chat, delta, streams

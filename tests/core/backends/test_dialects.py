@@ -42,7 +42,7 @@ from zeroconf_ai.protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pool.member import Member
 
 SPEECH = Reply(
     "It is 21 °C in the attic.", "Let me look.", "sealed", (Call("read", {"room": "attic"}), Call("stop", {}, "toolu_02B"))

@@ -10,7 +10,8 @@ from zeroconf_ai.routing.execution import router as router_module, waking as wak
 from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.pool.events import RoutingEvent
 from zeroconf_ai.routing.pool.health import HealthChecker
-from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.pool.member import Member
+from zeroconf_ai.routing.pool.pool import Pool
 
 type Add = Callable[..., Member]
 

@@ -27,7 +27,7 @@ from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
 from ..protocol.thinking import Piece, ThinkSplitter
 from ..protocol.values import encodable, terminal_text
-from ..routing.pool.pool import Member
+from ..routing.pool.member import Member
 from .network import interface_option, open_zeroconf
 from .state import trust_file
 

@@ -11,7 +11,7 @@ from ..backends.base import Endpoint
 from ..backends.catalogue import Catalogue
 from ..engine import Engine
 from ..routing.policy import Terms
-from ..routing.pool.pool import Member
+from ..routing.pool.member import Member
 from .backend_config import BackendConfig
 
 

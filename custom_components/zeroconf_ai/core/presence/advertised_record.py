@@ -9,7 +9,7 @@ from ..config.backend_types import ADVERTISED_PROVIDERS, CUSTOM
 from ..engine import Engine
 from ..protocol.models import ModelInfo
 from ..protocol.record import Capability, Cost, Load, Placement, RecordError, ServiceRecord
-from ..routing.pool.pool import Member
+from ..routing.pool.member import Member
 
 _LOGGER = logging.getLogger(__name__)
 

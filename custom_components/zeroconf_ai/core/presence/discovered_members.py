@@ -21,7 +21,7 @@ from ..lan.reprobe import Reprober
 from ..lan.trust import Trust
 from ..protocol.errors import ApiError
 from ..protocol.record import Auth, ServiceRecord, names_public_host
-from ..routing.pool.pool import Member
+from ..routing.pool.member import Member
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from ..protocol.status import ProviderState
 from ..protocol.values import NANO
 from ..routing.pool.concurrency import ConcurrencyLimiter
 from ..routing.pool.events import EventKind, RoutingEvent
-from ..routing.pool.pool import Member, Pool
+from ..routing.pool.member import Member
+from ..routing.pool.pool import Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"

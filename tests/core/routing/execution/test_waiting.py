@@ -15,7 +15,8 @@ from zeroconf_ai.routing.execution.reply import Reply
 from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.health import HealthChecker
-from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.pool.member import Member
+from zeroconf_ai.routing.pool.pool import Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

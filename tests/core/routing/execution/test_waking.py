@@ -12,7 +12,8 @@ from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.status import Health, ProviderState
 from zeroconf_ai.routing.execution.router import Router
-from zeroconf_ai.routing.pool.pool import Member, Pool, Wake
+from zeroconf_ai.routing.pool.member import Member, Wake
+from zeroconf_ai.routing.pool.pool import Pool
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 

@@ -19,7 +19,8 @@ from zeroconf_ai.protocol.status import Health, ProviderState, ProviderStatus, Q
 from zeroconf_ai.routing.pool import health as health_module
 from zeroconf_ai.routing.pool.events import RoutingEvent
 from zeroconf_ai.routing.pool.health import HealthChecker
-from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.pool.member import Member
+from zeroconf_ai.routing.pool.pool import Pool
 
 
 @pytest.fixture

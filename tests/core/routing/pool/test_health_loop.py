@@ -8,7 +8,8 @@ from zeroconf_ai.protocol.errors import UpstreamConnectionError
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.health_loop import HealthLoop
-from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.pool.member import Member
+from zeroconf_ai.routing.pool.pool import Pool
 
 
 async def test_health_loop_hanging_backend_delays_nothing_and_recovery_is_noticed() -> None:

@@ -22,7 +22,8 @@ from zeroconf_ai.protocol.errors import (
 )
 from zeroconf_ai.protocol.status import Health, ProviderState
 from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
-from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Member, Pool
+from zeroconf_ai.routing.pool.member import Member
+from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Pool
 
 DOWN = UpstreamConnectionError("refused")
 

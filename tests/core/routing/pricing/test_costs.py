@@ -11,7 +11,7 @@ from zeroconf_ai.protocol.prices import Prices, Tier
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool.pool import Member
+from zeroconf_ai.routing.pool.member import Member
 from zeroconf_ai.routing.pricing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
 
 DOLLAR = 10**9

@@ -12,7 +12,8 @@ from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState, ProviderStatus, Queue
 from zeroconf_ai.routing.policy import Terms
-from zeroconf_ai.routing.pool.pool import Member, Pool, Wake
+from zeroconf_ai.routing.pool.member import Member, Wake
+from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.routing.selection.candidates import candidates
 
 TEXT_ONLY = frozenset({Capability.COMPLETION, Capability.STREAMING})

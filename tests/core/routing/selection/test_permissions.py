@@ -10,7 +10,8 @@ from zeroconf_ai.protocol.record import Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.policy import ModelAlias, Policy, Strategy
-from zeroconf_ai.routing.pool.pool import Pool, Wake
+from zeroconf_ai.routing.pool.member import Wake
+from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.routing.selection.candidates import candidates
 from zeroconf_ai.routing.selection.eligibility import Reason, Rejection, choose_model
 

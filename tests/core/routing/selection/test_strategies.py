@@ -15,8 +15,9 @@ from zeroconf_ai.protocol.record import Capability, Cost, Placement
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import ProviderState, ProviderStatus, Queue
 from zeroconf_ai.routing.policy import Policy, Strategy, Terms
+from zeroconf_ai.routing.pool.member import Member
 from zeroconf_ai.routing.pool.model_index import may_use
-from zeroconf_ai.routing.pool.pool import Member, Pool
+from zeroconf_ai.routing.pool.pool import Pool
 from zeroconf_ai.routing.selection.candidates import candidates
 
 HARD = "Analyse the trade-offs of both designs step by step."

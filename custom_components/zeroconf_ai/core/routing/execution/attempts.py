@@ -23,7 +23,7 @@ from ...protocol.usage import Usage
 from ...protocol.values import NOTHING
 from ..policy import Policy
 from ..pool.circuit_breaker import BreakerState
-from ..pool.pool import Member
+from ..pool.member import Member
 from ..pricing.billing import Bill
 from ..selection.candidates import Candidate
 from .reply import Attempt

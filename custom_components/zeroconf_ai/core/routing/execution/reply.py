@@ -13,7 +13,8 @@ from ...protocol.errors import ApiError, StreamBrokenError
 from ...protocol.request import Kind
 from ...protocol.usage import Usage
 from ..pool.concurrency import Permit
-from ..pool.pool import Member, Pool
+from ..pool.member import Member
+from ..pool.pool import Pool
 from ..pricing.billing import Bill
 from .session_handover import SessionHandover
 

@@ -33,7 +33,8 @@ from ..policy import Policy
 from ..pool.concurrency import MAX_WAIT
 from ..pool.events import EventKind, RoutingEvent
 from ..pool.health import HealthChecker
-from ..pool.pool import Member, Pool
+from ..pool.member import Member
+from ..pool.pool import Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model

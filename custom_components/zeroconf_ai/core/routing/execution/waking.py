@@ -6,7 +6,7 @@ import logging
 from ...protocol.errors import UpstreamConnectionError
 from ...protocol.status import ProviderState
 from ..pool.health import HealthChecker
-from ..pool.pool import Member, Wake
+from ..pool.member import Member, Wake
 
 _LOGGER = logging.getLogger(__name__)
 

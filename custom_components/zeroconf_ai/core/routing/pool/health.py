@@ -7,7 +7,8 @@ import time
 from ...protocol.errors import ApiError, AuthenticationError, UnavailableError, UpstreamError
 from ...protocol.models import ModelInfo
 from ...protocol.status import Health, ProviderStatus
-from .pool import Member, Pool
+from .member import Member
+from .pool import Pool
 
 MODELS_SECONDS = 300.0
 """A model list is read again after this time, when the provider advertises other models, and when it is back online."""

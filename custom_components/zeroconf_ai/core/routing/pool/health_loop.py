@@ -6,7 +6,8 @@ import random
 import time
 
 from .health import HealthChecker
-from .pool import Member, Pool
+from .member import Member
+from .pool import Pool
 
 INTERVAL = 30.0
 """Seconds (PROTOCOL 3)."""

@@ -10,7 +10,7 @@ from ...protocol.demand import answer_count
 from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
-from ..pool.pool import Member
+from ..pool.member import Member
 from .bounds import Ceiling, answer_tokens
 from .costs import Charge, CostSource, note_measured, quote
 

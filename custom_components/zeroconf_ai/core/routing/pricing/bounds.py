@@ -14,7 +14,7 @@ from ...protocol.models import ModelInfo
 from ...protocol.prices import MILLION, Prices
 from ...protocol.request import Kind, Request
 from ...protocol.values import mapping
-from ..pool.pool import Member
+from ..pool.member import Member
 from .costs import UNSURE, is_measured, price_of, worst_cost
 
 USUAL_ANSWER = 4096

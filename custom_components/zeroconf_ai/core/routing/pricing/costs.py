@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...protocol.prices import DEFAULT_CURRENCY, Prices
 from ...protocol.record import Cost
 from ...protocol.usage import Usage
-from ..pool.pool import Member
+from ..pool.member import Member
 
 UNSURE = 2
 """By how much more tokens than estimated a prompt is taken to have where the tier of its prices is chosen for the worst case."""

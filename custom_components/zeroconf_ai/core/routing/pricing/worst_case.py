@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ...accounting.admission import RateLimits
 from ...protocol.record import Cost
 from ...protocol.request import Request
-from ..pool.pool import Member
+from ..pool.member import Member
 from ..selection.candidates import Candidate
 from ..selection.strategies import outside
 from .bounds import CostBounds, cost_bounds, unpriced_field

@@ -8,7 +8,8 @@ from ...protocol.errors import UnavailableError
 from ...protocol.models import AUTO
 from ...protocol.request import Kind, Request
 from ..policy import Policy, Strategy
-from ..pool.pool import Member, Pool
+from ..pool.member import Member
+from ..pool.pool import Pool
 from .chains import ResolvedModel, Target, resolve
 from .eligibility import Reason, Rejection, choose_model, could_at_home, not_now
 from .routing_errors import no_backend_error

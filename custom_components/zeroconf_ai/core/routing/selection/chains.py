@@ -7,7 +7,8 @@ from ...protocol.errors import UnavailableError
 from ...protocol.models import AUTO, same_model
 from ...protocol.request import Request
 from ..policy import ModelAlias, Policy, Strategy
-from ..pool.pool import Member, Pool
+from ..pool.member import Member
+from ..pool.pool import Pool
 
 _ANY = ModelAlias()
 """What `auto` means unless the owner says otherwise."""

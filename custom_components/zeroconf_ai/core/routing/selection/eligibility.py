@@ -8,7 +8,7 @@ from ...protocol.models import AUTO
 from ...protocol.record import Capability, Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import ProviderState
-from ..pool.pool import Member
+from ..pool.member import Member
 
 _MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO})
 """Needs that a provider's record may leave out although one of its models has them."""

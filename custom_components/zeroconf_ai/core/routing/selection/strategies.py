@@ -7,8 +7,8 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import ProviderState
 from ...protocol.usage import Usage
 from ..policy import Strategy
+from ..pool.member import Member
 from ..pool.model_index import DEAREST
-from ..pool.pool import Member
 from .complexity import complexity
 
 EXPECTED_ANSWER = 1000

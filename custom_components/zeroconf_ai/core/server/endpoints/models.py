@@ -9,7 +9,7 @@ from aiohttp import web
 from ...engine import Engine
 from ...protocol.models import AUTO, ModelInfo, same_model
 from ...protocol.record import Capability
-from ...routing.pool.pool import Member
+from ...routing.pool.member import Member
 from ...routing.pricing.costs import price_of
 from ...routing.selection.chains import Target, expand, virtual_model
 from ...routing.selection.routing_errors import unknown_model
