@@ -1,4 +1,4 @@
-"""Connectivity: on while somebody answers at the provider's address."""
+"""Connectivity: on while the provider's address answers."""
 
 from unittest.mock import patch
 

@@ -1,4 +1,4 @@
-"""Agents in Assist: talk, tools, thoughts, failover, waking, and what is said when nobody answers."""
+"""Conversation agents: answers, tools, reasoning, failover, wake-up, and errors."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Diagnostics help, and say nothing that is the household's own."""
+"""Diagnostics are complete and contain no private data."""
 
 import json
 from typing import Any

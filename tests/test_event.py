@@ -1,4 +1,4 @@
-"""The event entity: what happened to a provider, why, and who stepped in."""
+"""The event entity: events of a provider with reason and next provider."""
 
 from unittest.mock import patch
 

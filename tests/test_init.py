@@ -51,7 +51,7 @@ def watchers(hass: HomeAssistant) -> tuple[int, ...]:
 
 @asynccontextmanager
 async def black_hole() -> AsyncIterator[int]:
-    """A port where connections are taken and nothing is ever said."""
+    """A port that accepts connections and never answers."""
     connections: list[asyncio.StreamWriter] = []
 
     async def swallow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The owner is asked for a key where one is wanted, and no longer than that: by providers and by backends of the gateway."""
+"""Reauthentication flows of providers and of backends of the gateway start and end when needed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Sensors: what they show of a provider, when they show nothing, and what they keep over restarts."""
+"""Sensors of a provider: values, unavailability, and restored totals."""
 
 from datetime import timedelta
 from typing import Any
@@ -65,7 +65,7 @@ async def test_sensor_of_unreported_data_is_added_when_it_is_reported(
     for key in ("queue_depth", "cost_today", "cost_this_month", "cost_total"):
         assert value(hass, key) is None
     provider.status = STATUS
-    announce(hass, record_of(provider))  # whoever announces itself anew may offer more
+    announce(hass, record_of(provider))  # a provider that advertises itself again may have new models
     await hass.async_block_till_done(wait_background_tasks=True)
     assert value(hass, "queue_depth") == "2"
     assert value(hass, "cost_today") == "0.0131"

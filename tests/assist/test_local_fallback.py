@@ -24,7 +24,7 @@ from ..support.home_assistant.entries import AGENT, add_entity, agent_data, make
 
 
 class Words(NamedTuple):
-    """What is said in a language, and what is heard."""
+    """A sentence in a language and the expected answer."""
 
     light: str
     off: str
@@ -106,7 +106,7 @@ async def set_up_down(
 
 
 def is_short_and_safe(run: Run, provider: FakeProvider) -> bool:
-    """Whether what is said is one short sentence without an address or an exception's text."""
+    """Whether the answer is one short sentence without addresses and exception texts."""
     told = f"{run.response}"
     return len(run.speech) < 70 and not any(part in told for part in ("127.0.0.1", str(provider.port), "Connect", "Error"))
 

@@ -1,4 +1,4 @@
-"""A model that used its tools and says nothing about it: done is done, and the person hears so."""
+"""Empty answers after tool calls: the agent says "Done." if the tools succeeded."""
 
 from typing import Any, override
 

@@ -77,7 +77,7 @@ async def mouth(home: HomeAssistant) -> Mouth:
 
 
 async def spoken(audio: HomeAudio, text: str = "Hello", **options: Any) -> tuple[str, bytes]:
-    """The type and the whole of what is said."""
+    """The content type and the complete audio."""
     speech = await audio.speak(text, **options)
     return speech.content_type, b"".join([part async for part in speech.stream])
 

@@ -1,4 +1,4 @@
-"""The gateway's database is damaged, gone or cannot be opened: nothing that costs money is asked until the owner says so."""
+"""A damaged, missing or unavailable database: metered backends are blocked until the owner confirms the loss."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -112,7 +112,7 @@ async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirm
     assert (found.is_fixable, found.is_persistent) == (True, True)
     assert found.translation_placeholders is not None
     assert (found.translation_placeholders["keys"], found.translation_placeholders["budgets"]) == (kept, kept)
-    # Neither a reload nor a new start of the gateway opens it, and what was rescued is still said.
+    # Metered backends stay blocked after a reload and a restart, and the repair still shows what was rescued.
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert await asked(client) == (503, "budgets_lost")
     again = issue(hass)

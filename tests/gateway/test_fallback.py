@@ -1,4 +1,4 @@
-"""A home whose gateway has the home's agents in its route: the light obeys whatever is down or spent, and nothing loops."""
+"""Agents as backends of the gateway: commands work without models and budget, and requests do not loop."""
 
 from collections.abc import AsyncIterator
 import json

@@ -1,4 +1,4 @@
-"""The gateway proves its keys on Home Assistant's own port and on one of its own, each with its own address."""
+"""Key proofs on Home Assistant's port and on the separate port, each with its address."""
 
 import secrets
 

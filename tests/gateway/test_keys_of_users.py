@@ -1,4 +1,4 @@
-"""Keys do not outlive their users: keys and sessions of a user who was deactivated or deleted are refused everywhere."""
+"""Keys and tokens of deactivated or deleted users are refused everywhere."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -66,7 +66,7 @@ async def doors(
     hass_client_no_auth: ClientSessionGenerator,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Doors]:
-    """A gateway on both ports, asked with a key of the user."""
+    """A gateway on both ports, with a key of the user."""
     port = free_port()
     hass.http.server_host = ["127.0.0.1"]
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: request.param, CONF_OWN_PORT: port}))

@@ -51,12 +51,12 @@ def free_port() -> int:
 
 
 def given(engine: Engine) -> tuple[str | None, int | None, list[str]]:
-    """What the engine has of a gateway: identity, limit, and who is in the pool."""
+    """The engine's data from a gateway: id, limit and members."""
     return engine.own_id, engine.limiter.limit, [member.name for member in engine.pool]
 
 
 class Paused:
-    """A stream of two words, the second of which waits until it is let go."""
+    """A stream of two words, the second of which waits for an event."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -282,7 +282,7 @@ async def test_runtime_agents_of_the_gateway_use_any_backend(hass: HomeAssistant
     runtime = entry.runtime_data
     hass.config_entries.async_update_subentry(entry, agent, title="Renamed")
     await hass.async_block_till_done()
-    assert entry.runtime_data is not runtime  # entities are made anew
+    assert entry.runtime_data is not runtime  # entities are created again
 
 
 async def test_runtime_backend_refusing_its_key_starts_reauthentication(hass: HomeAssistant, provider: FakeProvider) -> None:

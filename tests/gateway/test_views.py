@@ -1,4 +1,4 @@
-"""The gateway's paths on Home Assistant's own port: who is let in, what errors look like, and what passes through."""
+"""The gateway's paths on Home Assistant's port: access, error formats and streaming."""
 
 import json
 from typing import Any
@@ -220,7 +220,7 @@ async def test_views_health_requires_no_key_and_head_is_like_get(
 async def test_views_two_concurrent_requests_are_separate(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
-    """Somebody clicks twice: each gets an answer of its own, and one that goes away takes nothing from the other."""
+    """Each of two equal requests gets its own answer, and a cancelled one does not affect the other."""
     paused = Paused()
     provider.answers = [paused, text("Second")]
     await set_up(hass, gateway_with(box(provider)))

@@ -1,4 +1,4 @@
-"""The gateway behind a reverse proxy that Home Assistant trusts: who asks is who the proxy says."""
+"""The gateway behind a trusted reverse proxy: the forwarded address is the client's."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ HOME, ABROAD = "192.0.2.7", "203.0.113.9"
 
 @pytest.fixture
 async def behind(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> HomeAssistant:
-    """A home whose gateway asks no key of 192.0.2.0/24, and which a proxy at 127.0.0.1 leads to."""
+    """A Home Assistant behind a proxy at 127.0.0.1, with a gateway that requires no key in 192.0.2.0/24."""
     hass.config.config_dir = str(tmp_path)
     believed = {"use_x_forwarded_for": True, "trusted_proxies": ["127.0.0.0/8"]}
     assert await async_setup_component(hass, "http", {"http": believed})

@@ -1,4 +1,4 @@
-"""Agents of this Home Assistant as models: what they are asked, what is heard of them, and in whose name they act."""
+"""Agents of this Home Assistant as backends: prompts, answers and permissions."""
 
 import asyncio
 from collections.abc import AsyncGenerator

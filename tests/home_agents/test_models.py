@@ -1,4 +1,4 @@
-"""Agents and AI tasks with a model behind them: this integration's own, asked by the engine and by the gateway's backend."""
+"""Agents and AI tasks of this integration as backends of the gateway."""
 
 import json
 from typing import Any

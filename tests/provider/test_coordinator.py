@@ -110,7 +110,7 @@ async def test_coordinator_moved_provider_is_followed(
 async def test_coordinator_provider_that_answers_is_not_moved(
     hass: HomeAssistant, provider: FakeProvider, elsewhere: FakeProvider
 ) -> None:
-    """Somebody else may advertise the same id: as long as the confirmed one lives, nobody takes its place."""
+    """Another host may advertise the same id, but while the confirmed provider answers, it is not replaced."""
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, elsewhere)
     assert entry.data[CONF_BASE_URL] == provider.base_url
@@ -130,7 +130,7 @@ async def test_coordinator_moved_provider_with_a_reused_address_is_followed(
     provider.keys.clear()
     await heard(hass, elsewhere, id=moved_id)
     assert entry.data[CONF_BASE_URL] == elsewhere.base_url
-    assert set(provider.keys) == {None}  # the other one is asked who it is, and not shown the key
+    assert set(provider.keys) == {None}  # the other server is probed without the key
     assert (await ask(hass))["text"] == "Hello there."
 
 

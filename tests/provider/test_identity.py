@@ -50,7 +50,7 @@ class Relay(FakeProvider):
 
 @pytest.fixture
 async def impostor(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
-    """Another server that says the provider's public id. It takes any key."""
+    """Another server with the provider's public id, which accepts any key."""
     async with running(FakeProvider(id=provider.id)) as fake:
         yield fake
 
@@ -71,7 +71,7 @@ async def hear(hass: HomeAssistant, record: ServiceRecord) -> None:
 
 
 def question_of(hass: HomeAssistant, entry: MockConfigEntry) -> str | None:
-    """What the owner is asked about the provider's identity, if anything."""
+    """The repair issue of the provider's identity, or None."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, f"{issues.IDENTITY_CHANGED}_{entry.entry_id}")
     return issue.translation_key if issue is not None else None
 

@@ -1,4 +1,4 @@
-"""The meters of backends: what sensors say reaches them in watts and in money for a kilowatt-hour."""
+"""Power meters of backends: sensor values are converted to watts and to a price per kilowatt-hour."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def measured(hass: HomeAssistant, folder: Path, ollama: FakeOllama, **options: Any) -> tuple[MockConfigEntry, Member]:
-    """A gateway before one server whose machine has a power sensor."""
+    """A gateway with one backend whose machine has a power sensor."""
     data = {"power_sensor": POWER, "idle_power": 50, **options}
     entry = await set_up(hass, make_gateway(folder, backend_data("ollama", ollama.root, **data)))
     (subentry,) = entry.get_subentries_of_type("backend")
@@ -62,7 +62,7 @@ def meter_of(member: Member) -> EnergyMeter:
 
 
 async def work(hass: HomeAssistant, clock: Clock, meter: EnergyMeter, watts: object, unit: str | None = "W") -> int | None:
-    """What a request of an hour costs while the sensor says so."""
+    """The cost of a request of one hour with this sensor value."""
     run = meter.begin(clock.now)
     hass.states.async_set(POWER, str(watts), {"unit_of_measurement": unit} if unit else {})
     await hass.async_block_till_done()
@@ -146,7 +146,7 @@ async def test_power_measurements_are_kept_for_a_changed_backend_but_not_sensor(
             return found.meter
 
         assert await change(weight=3) is first
-        assert await change(verify_ssl=False) is first  # it is reached anew
+        assert await change(verify_ssl=False) is first  # the connection is replaced
         second = await change(idle_power=60)
         assert second not in (None, first)
         assert await change(power_sensor=None) is None

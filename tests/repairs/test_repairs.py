@@ -62,7 +62,7 @@ async def mend(repairs: RepairsFlowManager, issue_id: str | None) -> RepairsFlow
 
 
 async def vanish(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
-    """An entry whose agent's model is gone."""
+    """An entry with an agent whose model no longer exists."""
     provider.models = [{"id": "embed"}, {"id": "new-model"}]
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data("Butler")]))
     assert issue_of(hass, issues.MODEL_VANISHED) is not None
@@ -111,7 +111,7 @@ async def test_vanished_model_of_a_removed_agent_aborts(
 async def replaced(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, **data: Any
 ) -> tuple[MockConfigEntry, str | None]:
-    """An entry whose provider is gone while another one announces itself under its name; and the issue."""
+    """An entry whose provider is offline while another one advertises its name, and the issue."""
     entry = await set_up(hass, make_entry(provider, **data))
     await provider.stop()
     issues.identity_changed(entry.runtime_data.coordinator, record_of(successor, "GPU box"))

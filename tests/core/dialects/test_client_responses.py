@@ -67,7 +67,7 @@ BY_TURNS = [
     delta("Done."),
     delta(finish="tool_calls"),
 ]
-"""A text, two calls whose arguments come by turns, and a text again."""
+"""A text, two tool calls with interleaved arguments, and another text."""
 
 
 def test_interleaved_tool_calls_are_separated_for_anthropic_clients() -> None:

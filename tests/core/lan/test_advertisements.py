@@ -1,4 +1,4 @@
-"""`Advertisements`: a flood of them does not keep real providers out."""
+"""`Advertisements`: a flood of records does not displace real providers."""
 
 from ipaddress import ip_address
 

@@ -24,7 +24,7 @@ _NUMBER = itertools.count()
 
 
 def record(**fields: Any) -> ServiceRecord:
-    """A record under a name of its own: what one test announced must not be in the way of the next."""
+    """A record with a unique name, so that tests do not affect each other."""
     number = next(_NUMBER)
     base: dict[str, Any] = {
         "name": f"Advertised {os.getpid()} {number}",
@@ -192,7 +192,7 @@ async def test_advertiser_name_in_use_as_saturn_only_gets_a_number(network: Asyn
 async def test_advertiser_name_in_use_for_long_gets_a_number(network: AsyncZeroconf) -> None:
     of = record()
     async with advertised(network, of):
-        await asyncio.sleep(2)  # no announcement is under way any more: only asking tells
+        await asyncio.sleep(2)  # no advertisement is in transit: only a query finds the name
         async with zeroconf() as second, advertised(second, replace(of, host="b.local.", id="b")) as renamed:
             assert renamed.record.name == f"{of.name} (2)"
 

@@ -32,7 +32,7 @@ LOOPBACK = ip_address("127.0.0.1")
 
 
 def record(**fields: Any) -> ServiceRecord:
-    """An advertisement under a name of its own."""
+    """An advertisement with a unique name."""
     number = next(_NUMBER)
     base: dict[str, Any] = {
         "name": f"Test {number}",
@@ -84,7 +84,7 @@ async def advertised(network: AsyncZeroconf, *services: AsyncServiceInfo) -> Asy
 
 
 class Watch:
-    """A manager, and the changes that it told of."""
+    """A discovery manager and the changes that it reported."""
 
     def __init__(self, manager: DiscoveryManager) -> None:
         self.manager = manager

@@ -20,7 +20,7 @@ TLS = replace(RECORD, tls=True, fingerprint="abc")
 
 
 class Network:
-    """What answers where, and what was asked."""
+    """The replies by address, and the probed targets."""
 
     def __init__(self, **replies: Reply) -> None:
         self.replies = replies
@@ -112,7 +112,7 @@ async def test_identity_pinned_certificate_at_a_new_address_is_a_proof(new: Repl
     ids=["tls off", "tls and certificate off", "another", "keyless", "verified", "first certificate", "first, keyless"],
 )
 async def test_identity_changed_certificate_or_encryption_is_never_followed(known: Confirmed, record: ServiceRecord) -> None:
-    """Not by a proof either: one who is between both could have it made by the provider itself."""
+    """Also not with a proof: an attacker between both could relay the provider's."""
     network = Network(new=Reply.PROVEN)
     found = await identify(record, known, network)
     assert (found.verdict, found.follow) == (Verdict.CHANGED, False)

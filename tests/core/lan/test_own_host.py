@@ -1,4 +1,4 @@
-"""Loopback addresses in advertisements: asked only where a program on this host advertises them."""
+"""Loopback addresses in advertisements: used only if a program on this host advertises them."""
 
 from collections.abc import AsyncIterator
 from ipaddress import ip_address

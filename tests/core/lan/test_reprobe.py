@@ -1,4 +1,4 @@
-"""`Reprober`: a provider that announces itself before it listens is asked until it answers."""
+"""`Reprober`: a provider that is advertised before it listens is probed until it answers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ DAY = 86400.0
 
 
 class Asked:
-    """A reprober on a clock of its own, what it asked when, and who answers."""
+    """A reprober with a fake clock, its probes with their times, and the providers that answer."""
 
     def __init__(self) -> None:
         self.clock = Clock()

@@ -1,4 +1,4 @@
-"""What a server says of itself: the sum of what stands behind it."""
+"""The advertised record of a server: the combination of its backends."""
 
 import asyncio
 from dataclasses import replace

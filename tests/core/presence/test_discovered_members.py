@@ -1,4 +1,4 @@
-"""`DiscoveredMembers`: who is on the network is offered too, after one's own, and only if it is who it was."""
+"""`DiscoveredMembers`: discovered providers come after configured backends, and only with an unchanged identity."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Saturn's `api_base`: an advertisement must not send a household's prompts to somebody else."""
+"""Saturn's `api_base`: an advertisement must not direct prompts to other hosts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Thoughts and answers are told apart wherever the stream is cut."""
+"""Reasoning and answers are separated wherever the stream is split."""
 
 from itertools import pairwise
 import time

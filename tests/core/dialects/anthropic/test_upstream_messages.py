@@ -1,4 +1,4 @@
-"""OpenAI's messages and tools in Anthropic's words, rule by rule."""
+"""Translation of OpenAI's messages and tools to Anthropic's format."""
 
 from typing import Any
 
