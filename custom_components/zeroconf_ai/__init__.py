@@ -44,7 +44,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Make the one engine, begin to browse on Home Assistant's own zeroconf, and register the actions."""
+    """Create the shared engine and accounting store, start browsing with Home Assistant's zeroconf, and register the actions."""
     offers = await async_get_offers(hass)
     shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
@@ -68,7 +68,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 
 async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bool:
-    """Set up one provider. One that is offline is set up as well: it may be woken, or come back by itself."""
+    """Set up one provider, also if it is offline: a request may wake it, and it may return by itself."""
     shared, store = hass.data[DATA], hass.data[SHARED_STORE]
     entry.async_on_unload(partial(store.release, entry.entry_id))
     store.add(entry.entry_id)
@@ -97,13 +97,13 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
 
 
 def _let_go(hass: HomeAssistant, entry: ProviderConfigEntry, engine: Engine) -> None:
-    """Take the backend out of the pool; requests that it is answering go on to their end."""
+    """Remove the backend from the pool; its requests in progress continue."""
     entry.async_create_task(hass, engine.remove(entry.entry_id), name=f"{DOMAIN} remove {entry.title}")
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Unload the entities first; what they borrow is let go after them."""
+    """Unload the entities, then what they use."""
     if is_gateway(entry):
         return await async_unload_gateway(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
@@ -121,15 +121,15 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 
 async def async_remove_config_entry_device(hass: HomeAssistant, entry: ConfigEntry, device: dr.DeviceEntry) -> bool:
-    """Whether a device may be removed by hand: one whose agent or key is no more."""
+    """Whether the user may remove a device: only if its agent or API key no longer exists."""
     current = {(DOMAIN, key) for key in (entry.entry_id, *entry.subentries)}
     if is_gateway(entry) and (runtime := gateway_runtime(hass)) is not None:
-        current |= {(DOMAIN, account.device) for account in runtime.accounts}
+        current |= {(DOMAIN, tracker.device) for tracker in runtime.trackers}
     return not device.identifiers & current
 
 
 class _Updater:
-    """Applies a changed entry: address, key and options at once, other subentries by a reload."""
+    """Applies a changed entry: address, API key and options immediately, changed subentries with a reload."""
 
     def __init__(self, entry: ConfigEntry) -> None:
         self._subentries = _snapshot(entry)
@@ -150,5 +150,5 @@ class _Updater:
 
 
 def _snapshot(entry: ConfigEntry) -> dict[str, tuple[str, dict[str, object]]]:
-    """What of the subentries makes entities."""
+    """The parts of the subentries that require a reload."""
     return {key: (subentry.title, dict(subentry.data)) for key, subentry in entry.subentries.items()}

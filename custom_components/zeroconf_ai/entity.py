@@ -84,7 +84,7 @@ def add_usage_entities(
     def add(tracker: UsageTracker) -> None:
         async_add_entities(make(tracker), config_subentry_id=tracker.subentry_id)
 
-    entry.async_on_unload(gateway.accounts.listen(add))
+    entry.async_on_unload(gateway.trackers.listen(add))
 
 
 class ProviderEntity(CoordinatorEntity[MemberCoordinator]):

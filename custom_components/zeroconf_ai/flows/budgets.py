@@ -155,7 +155,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     @property
     def _currency(self) -> str:
-        currency: str = self.config_entry.runtime_data.accounts.household.currency
+        currency: str = self.config_entry.runtime_data.trackers.household.currency
         return currency
 
     def _budget(self, key: str) -> Budget:

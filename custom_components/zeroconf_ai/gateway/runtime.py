@@ -1,8 +1,7 @@
-"""The gateway's entry: other programs at home use, by one address and one key each, whatever AI Home Assistant knows of.
+"""The gateway's entry: programs on the local network use the providers of Home Assistant at one address, each with its API key.
 
-It gives the engine, which all entries share, what only a gateway has: an identity, the owner's rules, books, backends without
-entries of their own, and doors: Home Assistant's port, a port of its own, an advertisement. All of that is taken back when it is
-unloaded.
+While it is loaded, the shared engine has an identity, routing options, admission control, the gateway's backends, HTTP endpoints
+on Home Assistant's port and optionally on a separate port, and an advertisement.
 """
 
 import asyncio
@@ -83,13 +82,13 @@ PLATFORMS = [
 ]
 
 _NOT_LOADED = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY, ConfigEntryState.SETUP_ERROR})
-"""While an entry that is switched on is not loaded: its budgets are not known."""
+"""The states of an enabled entry that is not loaded: its budgets are unknown."""
 _FIRST_CHECK_SECONDS = 5.0
-"""How long the set-up of a running Home Assistant waits for the backends to answer."""
+"""How long the set-up waits for the first check of the backends, if Home Assistant is running."""
 
 
 class GatewayRuntime:
-    """What the gateway's entry has while it is loaded: from `start` to `close`."""
+    """The runtime data of the gateway's entry, from `start` to `close`."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, device_id: str) -> None:
         """`store` stays open until `close` has returned. `device_id` is the id of the gateway's device in the device registry."""
@@ -113,8 +112,8 @@ class GatewayRuntime:
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayMembers(hass, entry, self._engine)
-        self.accounts = UsageTrackers(hass, entry, store, self.backend_coordinators, device_id)
-        self._alerts = Alerts(hass, entry, store, self.accounts)
+        self.trackers = UsageTrackers(hass, entry, store, self.backend_coordinators, device_id)
+        self._alerts = Alerts(hass, entry, store, self.trackers)
         self.separate_port = SeparatePort(hass, self.server)
         self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
 
@@ -135,17 +134,17 @@ class GatewayRuntime:
 
     @property
     def enabled(self) -> bool:
-        """Whether its owner has it switched on; `async_update_entry` with the option `enabled` changes that."""
+        """Whether requests are answered; changed by `async_update_entry` with the option `enabled`."""
         return self.server.enabled
 
     async def start(self) -> None:
-        """Begin to answer. Raises DatabaseError; `close` is to be called then, too."""
+        """Start answering requests. Raises DatabaseError, after which `close` must be called as well."""
         self._stack.callback(raise_threshold())
         self._stack.callback(self.metrics.close)
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.store)
         self._engine.own_id = self.server.id
-        recorders = Recorders(self.metrics, self.coordinator.counts, self.accounts)
+        recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers)
         store = self.store
         accounting = Accounting(recorders, store.admission_control, store.conversations, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
@@ -155,8 +154,8 @@ class GatewayRuntime:
         self._stack.callback(self.backend_coordinators.close)
         self.apply_limits()
         await self.store.budgets.refresh()
-        self.accounts.start()
-        self._stack.callback(self.accounts.close)
+        self.trackers.start()
+        self._stack.callback(self.trackers.close)
         self._alerts.start()
         self._stack.callback(self._alerts.close)
         issues.check_database(self._hass, self.store)
@@ -176,7 +175,7 @@ class GatewayRuntime:
         self.presence.start()
 
     async def apply_options(self) -> None:
-        """Take over title and options. Requests that run go on as they began."""
+        """Apply title and options. Requests in progress are not affected."""
         options, engine = self._entry.options, self._engine
         self.server.name = self._entry.title
         self.server.enabled = options.get(CONF_ENABLED, True)
@@ -190,7 +189,7 @@ class GatewayRuntime:
 
     @callback
     def apply_limits(self) -> None:
-        """Take over the monthly limits of the backends."""
+        """Apply the monthly limits of the backends."""
         limits = {
             subentry.subentry_id: money(subentry.data.get(CONF_MONTHLY_LIMIT))
             for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)
@@ -199,7 +198,7 @@ class GatewayRuntime:
 
     @callback
     def apply_access(self) -> None:
-        """Take over who may ask, and the names that this Home Assistant has."""
+        """Apply the access options and the host names of this Home Assistant."""
         options = self._entry.options
         self.server.access = Guard(
             self.store.keys,
@@ -215,12 +214,12 @@ class GatewayRuntime:
         )
 
     async def stop(self) -> None:
-        """Take nothing new and end what runs, as long as others can still be told that."""
+        """Withdraw the advertisement, reject new requests, and end those in progress."""
         await self.presence.close()
         await self._drain()
 
     async def close(self) -> None:
-        """Take everything back. Safe to call twice."""
+        """Undo `start`. May be called twice."""
         await self._stack.aclose()
 
     async def _drain(self) -> None:
@@ -249,7 +248,7 @@ def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
 
 
 async def async_close_metered_backends(hass: HomeAssistant) -> None:
-    """Let backends that cost money answer nobody while the gateway should be loaded and is not: nobody knows the budgets then."""
+    """Block metered backends while the gateway is enabled but not loaded, since the budgets are unknown."""
 
     def is_due() -> bool:
         entry = gateway_entry(hass)
@@ -259,9 +258,9 @@ async def async_close_metered_backends(hass: HomeAssistant) -> None:
 
 
 async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
-    """Set the gateway up. Raises ConfigEntryNotReady where its database cannot be used."""
+    """Set the gateway up. Raises ConfigEntryNotReady if the database cannot be opened."""
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
-    async_register_views(hass, partial(_find_server, hass))  # what asks while the database cannot be opened is told so, too
+    async_register_views(hass, partial(_find_server, hass))  # requests get a 503 while the database cannot be opened
     shared = hass.data[SHARED_STORE]
     entry.async_on_unload(partial(shared.release, entry.entry_id))
     try:
@@ -285,7 +284,7 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
 
 
 async def async_unload_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
-    """Unload the entities first; what they borrow is let go after them."""
+    """Unload the entities, then close the runtime."""
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     await entry.runtime_data.close()
@@ -294,7 +293,7 @@ async def async_unload_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -
 
 
 def gateway_device(entry: GatewayConfigEntry) -> dr.DeviceInfo:
-    """The device that stands for the gateway."""
+    """The device of the gateway."""
     return dr.DeviceInfo(
         identifiers={(DOMAIN, entry.entry_id)},
         name=entry.title,
@@ -306,7 +305,7 @@ def gateway_device(entry: GatewayConfigEntry) -> dr.DeviceInfo:
 
 
 async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, store: AccountingStore) -> None:
-    """Take the key that was shown when the gateway was added into the books, once."""
+    """Store the API key that was shown when the gateway was added, once."""
     first = entry.data.get(CONF_FIRST_KEY)
     if first is None:
         return
@@ -316,7 +315,7 @@ async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, store
 
 
 def _host_names(hass: HomeAssistant) -> list[str]:
-    """The names in the addresses that this Home Assistant is known to have."""
+    """The host names in the URLs of this Home Assistant."""
     urls = [hass.config.internal_url, hass.config.external_url]
     for internal in (True, False):
         try:
@@ -327,7 +326,7 @@ def _host_names(hass: HomeAssistant) -> list[str]:
 
 
 def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRuntime) -> None:
-    """What else the gateway has to hear of, until it is unloaded."""
+    """Listen to the stop of Home Assistant and to changes of its configuration, until the entry is unloaded."""
 
     async def stop(_: Event) -> None:
         await runtime.stop()
@@ -346,7 +345,7 @@ def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRunt
 
 
 class _Updater:
-    """Applies a changed entry: all at once and live, except the database, and agents and AI tasks, which are entities."""
+    """Applies a changed entry immediately; another database and changed agents or AI tasks require a reload."""
 
     def __init__(self, entry: GatewayConfigEntry) -> None:
         self._at_load = _at_load(entry)
@@ -364,13 +363,13 @@ class _Updater:
         runtime.coordinator.async_update_listeners()
         runtime.backend_coordinators.apply()
         runtime.apply_limits()
-        runtime.accounts.apply()
+        runtime.trackers.apply()
         await runtime.backends.apply()
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
 
 
 def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], StoreOptions]:
-    """What of the subentries makes entities, and which database is opened."""
+    """The parts of the entry that require a reload: subentries of entities, and the options of the database."""
     entities = {
         key: (subentry.title, dict(subentry.data))
         for key, subentry in entry.subentries.items()
