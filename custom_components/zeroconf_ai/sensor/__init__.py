@@ -10,11 +10,11 @@ from ..entity import add_usage_entities
 from ..pool_coordinator import MemberCoordinator
 from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
-from .costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
 from .counters import GATEWAY_COUNTERS, GatewayCounter
 from .counts import COUNTS, FAILED_ATTEMPTS
 from .gateway import GATEWAY_SENSORS, GatewaySensor
 from .provider import SENSORS, ProviderSensor
+from .provider_costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
 from .totals import BackendCount
 from .usage import usage_sensors
 
