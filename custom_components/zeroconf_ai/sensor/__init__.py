@@ -10,11 +10,12 @@ from ..entity import add_usage_entities
 from ..pool_coordinator import MemberCoordinator
 from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
+from .costs import COST_MONTH, COST_TODAY, COST_TOTAL
 from .counters import GATEWAY_COUNTERS, GatewayCounter
 from .counts import COUNTS, FAILED_ATTEMPTS
 from .gateway import GATEWAY_SENSORS, GatewaySensor
 from .provider import SENSORS, ProviderSensor
-from .provider_costs import COST_TOTAL, COSTS, ProviderCost, ProviderTotalCost
+from .provider_costs import ProviderCost, ProviderTotalCost
 from .totals import BackendCount
 from .usage import usage_sensors
 
@@ -65,6 +66,7 @@ def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
         *(ProviderSensor(coordinator, description) for description in SENSORS),
         *(BackendCount(coordinator, description) for description in COUNTS),
         failed_attempts,
-        *(ProviderCost(coordinator, description, currency) for description in COSTS),
+        ProviderCost(coordinator, COST_TODAY, currency),
+        ProviderCost(coordinator, COST_MONTH, currency),
         ProviderTotalCost(coordinator, COST_TOTAL, currency),
     ]

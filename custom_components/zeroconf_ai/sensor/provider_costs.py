@@ -1,18 +1,9 @@
 """Cost sensors of a provider: as its status reports them, else from the ledger."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorExtraStoredData,
-    SensorStateClass,
-)
-from homeassistant.util import dt as dt_util
+from homeassistant.components.sensor import SensorEntity, SensorEntityDescription, SensorExtraStoredData
 
 from ..core.accounting.usage.opening_balances import OpeningBalance
 from ..core.accounting.usage.summary import Aggregate
@@ -23,42 +14,8 @@ from ..entity import ProviderEntity
 from ..pool_coordinator import MemberCoordinator
 from ..usage.currency import CostCurrency
 from ..usage.shared_store import SHARED_STORE
+from .costs import CostDescription
 from .totals import BackendTotal
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProviderCostDescription(SensorEntityDescription):
-    """A cost that the provider reports for a period."""
-
-    period_fn: Callable[[ProviderStatus], Period | None]
-    last_reset_fn: Callable[[], datetime]
-
-
-COSTS = (
-    ProviderCostDescription(
-        key="cost_today",
-        translation_key="cost_today",
-        device_class=SensorDeviceClass.MONETARY,
-        state_class=SensorStateClass.TOTAL,
-        period_fn=lambda status: status.today,
-        last_reset_fn=dt_util.start_of_local_day,
-    ),
-    ProviderCostDescription(
-        key="cost_month",
-        translation_key="cost_month",
-        device_class=SensorDeviceClass.MONETARY,
-        state_class=SensorStateClass.TOTAL,
-        period_fn=lambda status: status.month,
-        last_reset_fn=lambda: dt_util.start_of_local_day(dt_util.now().replace(day=1)),
-    ),
-)
-
-COST_TOTAL = SensorEntityDescription(
-    key="cost_total",
-    translation_key="cost_total",
-    device_class=SensorDeviceClass.MONETARY,
-    state_class=SensorStateClass.TOTAL,
-)
 
 
 class _Cost(ProviderEntity, SensorEntity):
@@ -78,12 +35,12 @@ class _Cost(ProviderEntity, SensorEntity):
 class ProviderCost(_Cost):
     """The cost of today or this month as reported by the provider."""
 
-    entity_description: ProviderCostDescription
+    entity_description: CostDescription
 
     @property
     def _period(self) -> Period | None:
         status = _status(self)
-        return self.entity_description.period_fn(status) if status else None
+        return self.entity_description.reported_fn(status) if status else None
 
     @property
     def offered(self) -> bool:
@@ -107,7 +64,7 @@ class ProviderCost(_Cost):
 
     @property
     @override
-    def last_reset(self) -> datetime:
+    def last_reset(self) -> datetime | None:
         """When the period began, in Home Assistant's time zone."""
         return self.entity_description.last_reset_fn()
 
