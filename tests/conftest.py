@@ -28,7 +28,7 @@ from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.flow_texts import check_result
 from .support.home_assistant.snapshots import PlatformSnapshots
 
-# A shared machine may be slow for a moment: the time one example takes says nothing about the code.
+# On a shared machine, the duration of one example is not meaningful.
 hypothesis.settings.register_profile("steady", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("steady")
 
@@ -67,7 +67,7 @@ def all_entities_enabled() -> Iterator[None]:
 
 @pytest.fixture
 async def ready(hass: HomeAssistant, socket_enabled: None, quiet_network: None) -> None:
-    """What Home Assistant has set up before anybody adds an integration, and no network but 127.0.0.1."""
+    """The integrations that Home Assistant sets up by default, with no network except 127.0.0.1."""
     await async_setup_component(hass, "homeassistant", {})
 
 

@@ -1,4 +1,4 @@
-"""The actions about money and traces: what they say and do, and to whom."""
+"""The actions of accounting: usage export, budgets, deletion of personal data."""
 
 import json
 from pathlib import Path

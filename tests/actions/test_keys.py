@@ -29,7 +29,7 @@ async def entry(hass: HomeAssistant) -> MockConfigEntry:
 
 
 async def call(hass: HomeAssistant, action: str, context: Context | None = None, /, **data: Any) -> dict[str, Any]:
-    """What an action that answers says."""
+    """The response of an action."""
     answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True, context=context)
     assert answer is not None
     return answer

@@ -71,7 +71,7 @@ def ask(name: str, *, stream: bool, **fields: Any) -> Request:
 
 
 async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] = lambda _: False) -> None:
-    """A caller who reads to the end, or goes away as soon as enough was said."""
+    """A caller that reads to the end or disconnects after some output."""
     said = ""
     async with engine.run(request, CALLER) as reply:
         if not request.stream:
@@ -94,7 +94,7 @@ async def give_up(task: asyncio.Task[None]) -> None:
 
 
 def prompt_of(name: str) -> int:
-    """The prompt's tokens as they are known before the answer is complete: Anthropic tells them at once."""
+    """The prompt's tokens as known before the answer is complete: Anthropic reports them at the start."""
     return 21 if name == "anthropic" else ask(name, stream=True).estimated_prompt_tokens
 
 
@@ -159,7 +159,7 @@ async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: 
 @CLOUDS
 @pytest.mark.parametrize(("fields", "billed"), [({"max_tokens": 500}, 500), ({}, USUAL_ANSWER)])
 async def test_usage_of_an_abandoned_answer_is_billed_like_the_upstream(name: str, fields: dict[str, Any], billed: int) -> None:
-    """It makes the whole answer all the same: how long that is, only its limit tells."""
+    """The upstream completes the answer anyway; only its limit bounds the length."""
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, _, book):
         request = ask(name, stream=False, **fields)
@@ -264,7 +264,7 @@ async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
 
 
 async def test_usage_intermediate_counts_are_not_final() -> None:
-    """Some servers tell what was used so far with every chunk; one that is cut off there has said more since."""
+    """Some servers report intermediate usage in each chunk, which is too low for an interrupted stream."""
     book = Book()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))

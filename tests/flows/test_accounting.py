@@ -177,7 +177,7 @@ async def test_database_form_tests_another_database_first(hass: HomeAssistant, e
     await hass.async_block_till_done()
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert (entry.options[CONF_DATABASE_URL], entry.options["keep_days"]) == (url, 30)
-    assert runtime_of(entry).store is not store  # loaded anew
+    assert runtime_of(entry).store is not store  # loaded again
     assert (tmp_path / "other.db").exists()
     assert list(runtime_of(entry).store.keys) == []
     await submit(hass, await begin(hass, entry, "database"), kept)

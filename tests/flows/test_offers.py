@@ -249,7 +249,7 @@ async def test_offer_provider_set_up_or_ignored_is_not_probed(
 
 
 async def test_offer_two_thousand_advertisements_of_one_server_make_one_card(hass: HomeAssistant, provider: FakeProvider) -> None:
-    provider.id = None  # it may be anybody's
+    provider.id = None  # any provider may answer there
     for number in range(2000):
         await hear(hass, replace(advert(provider, f"Box {number}"), id=f"id-{number}"))
     await until(lambda: cards(hass))

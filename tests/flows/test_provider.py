@@ -53,7 +53,7 @@ async def assert_recovers(hass: HomeAssistant, result: Mapping[str, Any], provid
 
 
 def free_port() -> int:
-    """A port at which nobody listens."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

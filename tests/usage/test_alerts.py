@@ -1,4 +1,4 @@
-"""Who is told that a budget nears its end, and the repair of one that is spent."""
+"""Alerts of budgets, and the repair of an exhausted budget."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime

@@ -43,7 +43,7 @@ def shown(hass: HomeAssistant, entity_ids: list[str]) -> set[tuple[str, str | No
 
 
 async def complaints(hass: HomeAssistant) -> dict[str, list[Any]]:
-    """What the recorder has to say of the units, after it has taken what there is."""
+    """The recorder's issues about units, after it has processed all states."""
     await async_wait_recording_done(hass)
     start = dt_util.utcnow().replace(second=0, microsecond=0)
     do_adhoc_statistics(hass, start=start - timedelta(minutes=start.minute % 5))

@@ -57,7 +57,7 @@ def state_of(hass: HomeAssistant, entity_id: str) -> State:
 
 
 async def midnight(hass: HomeAssistant, freezer: FrozenDateTimeFactory, local: str) -> None:
-    """Let the clock on the wall of the home say so."""
+    """Set Home Assistant's clock."""
     moment = datetime.fromisoformat(local).replace(tzinfo=dt_util.get_default_time_zone())
     freezer.move_to(moment)
     async_fire_time_changed(hass, moment)

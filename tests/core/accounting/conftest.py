@@ -1,4 +1,4 @@
-"""A database of its own for each test: a real SQLite file, and a database of a real PostgreSQL server."""
+"""A separate database for each test: a real SQLite file, or a database of a real PostgreSQL server."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -77,7 +77,7 @@ async def store(fresh_database: FreshDatabase) -> AsyncIterator[AccountingStore]
 
 @pytest.fixture
 def make() -> Make:
-    """A record of a request, of which a test says what it is about."""
+    """A record of a request with the given fields."""
 
     def make(generation_id: str, **fields: Any) -> Generation:
         given = {"created": time.time(), "source": "http", "kind": "chat", "requested_model": "auto", "outcome": Outcome.OK}

@@ -1,4 +1,4 @@
-"""One gateway of several, in a process of its own: asks as often as it can at once, and says what that cost."""
+"""One of several gateways, in a separate process: sends many concurrent requests and prints their cost."""
 
 import asyncio
 import sys

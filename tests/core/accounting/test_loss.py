@@ -109,7 +109,7 @@ def pages_of(file: Path, name: str) -> list[int]:
 
 
 async def is_closed(store: AccountingStore) -> bool:
-    """Whether a backend that costs money answers nobody, while one that is free does."""
+    """Whether a metered backend is blocked while a free one answers."""
     admission = await store.admission_control.admit(metered(worst_costs={"cloud": 10, "local": 0}))
     closed = "cloud" in admission.barred
     assert "local" not in admission.barred

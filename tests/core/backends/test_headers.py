@@ -1,4 +1,4 @@
-"""Headers of an owner's own: which may be sent, over which they win, and that nobody is told what they hold."""
+"""Extra headers of the owner: validation, precedence and confidentiality."""
 
 from typing import override
 

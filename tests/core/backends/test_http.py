@@ -1,4 +1,4 @@
-"""One HTTP upstream that acts up in every way seen, and what its caller is told."""
+"""Failures of an HTTP upstream and the resulting errors."""
 
 import asyncio
 import re
@@ -219,7 +219,7 @@ async def test_connect_timeout_ends_an_unresponsive_host(client: Make) -> None:
     with socket.socket() as deaf, socket.socket() as one, socket.socket() as two:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
-        for filler in (one, two):  # the queue of connections that nobody accepts is full
+        for filler in (one, two):  # the listen queue is full
             filler.setblocking(False)
             filler.connect_ex(deaf.getsockname())
         raised = await error_of(

@@ -1,4 +1,4 @@
-"""Ollama's native API: what its OpenAI-compatible one ignores, and how it says what it can do and what it is doing."""
+"""Ollama's native API: requests, models, status and health."""
 
 from typing import Any
 

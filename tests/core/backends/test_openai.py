@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's language: what tells the flavors apart, and that their bytes pass through."""
+"""OpenAI-compatible servers: differences of the flavors, and unchanged bytes."""
 
 import struct
 from typing import Any

@@ -1,4 +1,4 @@
-"""What servers of OpenAI's language tell of themselves: health, load, models, limits and prices."""
+"""Health, load, models, limits and prices of OpenAI-compatible servers."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ async def test_openrouter_list_is_read_completely() -> None:
     }
     assert tiny.pricing is not None
     assert (tiny.pricing["input_cost_per_1m"], tiny.pricing["output_cost_per_1m"]) == (0.02, 0.04)
-    assert models["openrouter/auto"].pricing is None  # -1: it depends on who answers
+    assert models["openrouter/auto"].pricing is None  # -1: depends on the model that answers
     assert large.supports([Capability.TOOLS, Capability.VISION, Capability.JSON])
     assert not tiny.supports([Capability.TOOLS])
     assert (large.context_window, large.max_output_tokens) == (200_000, 64_000)

@@ -1,4 +1,4 @@
-"""Who may use what `serve` serves, by what its command line says."""
+"""Access, limits and records of `serve` by its options."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -38,7 +38,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def asked(url: str, secret: str) -> int:
-    """What the server answers to who asks with that secret."""
+    """The server's answer to a request with this secret."""
     request = Request(f"{url}/models", headers={"Authorization": f"Bearer {secret}"})
     try:
         with urlopen(request, timeout=20) as response:

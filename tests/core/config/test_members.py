@@ -1,4 +1,4 @@
-"""`ConfiguredMembers`: an engine's backends become what a configuration says, and no request is dropped for it."""
+"""`ConfiguredMembers`: an engine's backends follow the configuration without dropping requests."""
 
 import asyncio
 from collections.abc import AsyncIterator

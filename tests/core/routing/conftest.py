@@ -72,7 +72,7 @@ async def router(pool: Pool, checker: HealthChecker, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def nothing_is_left_open(pool: Pool) -> Iterator[None]:
-    """After every test: no answer is open, nobody counts as active."""
+    """Check after each test that no answer is open and no request active."""
     yield
     for member in pool:
         assert (backend_of(member).open, member.active) == (0, 0), member.name

@@ -21,7 +21,7 @@ SPEAK = {"model": "tts-1", "input": "Hello", "voice": "alloy"}
 
 
 class FakeAudio(Audio):
-    """Notes what it is asked; `parts` are what it says: bytes, errors to raise, events to wait for."""
+    """Records its calls; `parts` is its output: bytes, errors to raise, events to wait for."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[Recording, str | None, str | None]] = []

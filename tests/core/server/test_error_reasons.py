@@ -42,7 +42,7 @@ async def told(gateway: Served, path: str, body: dict[str, Any], *, stream: bool
 
 
 def check(answer: str, *, names: str) -> None:
-    """Fail for an answer that tells too much, or too little."""
+    """Fail for an error with too many or too few details."""
     assert not [leak for leak in LEAKS if leak in answer], answer
     assert names in answer, answer
 

@@ -1,4 +1,4 @@
-"""`/v1/generation`: what became of a request, told to who made it and to nobody else."""
+"""`/v1/generation`: the record of a request, for its caller only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What limits say over HTTP: headers, refusals, `/v1/status`, in every dialect."""
+"""Limits over HTTP: headers, refusals and `/v1/status`, in all dialects."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""`/v1/metrics`: what Prometheus reads of requests and backends; bounded, and without anybody's secrets or words."""
+"""`/v1/metrics`: bounded metrics of requests and backends without private data."""
 
 import asyncio
 from collections.abc import AsyncIterator

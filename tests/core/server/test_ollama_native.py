@@ -1,4 +1,4 @@
-"""Ollama's native API, asked by Ollama's own SDK: streams, tools, images, formats, thoughts, lists and errors."""
+"""Ollama's native API with Ollama's SDK: streams, tools, images, formats, reasoning, lists and errors."""
 
 import asyncio
 from base64 import b64encode

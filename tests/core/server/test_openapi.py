@@ -1,4 +1,4 @@
-"""docs/openapi.yaml says what the gateway answers: its paths, and the shape of every answer to what schemathesis makes up."""
+"""docs/openapi.yaml describes the gateway: its paths, and the responses to requests that schemathesis generates."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

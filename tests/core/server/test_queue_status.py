@@ -17,7 +17,7 @@ ASK = CHAT | {"model": "m"}
 
 
 class ByName(Access):
-    """Whoever says so is that key."""
+    """Accepts the key that a header names."""
 
     @property
     @override

@@ -41,11 +41,11 @@ OURS = {
     ChatCompletionChunk: {"provider"},
     Completion: {"provider"},
     CreateEmbeddingResponse: {"provider"},
-    TranscriptionVerbose: {"task"},  # the API says it, and its type leaves it out
+    TranscriptionVerbose: {"task"},  # missing in the SDK's type
 }
-"""What we say beyond OpenAI's fields; docs/openapi.yaml describes it."""
+"""Our fields beyond OpenAI's, which docs/openapi.yaml describes."""
 UPSTREAMS = frozenset({"reasoning_content", "reasoning_details", "provider", "cost", "cache_write_1h_tokens"})
-"""What thinking models, OpenRouter and Anthropic say beyond them, which is passed on."""
+"""Further fields of reasoning models, OpenRouter and Anthropic, which are forwarded."""
 
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
@@ -136,7 +136,7 @@ async def test_openai_schema_of_embeddings_is_valid(wanted: str) -> None:
     async with over("openai", FakeOpenAI()) as gateway:
         body = {"model": "text-embedding-3-small", "input": ["one", "two"], "encoding_format": wanted}
         _, whole, _ = await gateway.ask("POST", "embeddings", json=body)
-    if wanted == "base64":  # for which the type has no field of its own
+    if wanted == "base64":  # for which the type has no field
         for item in whole["data"]:
             assert isinstance(item["embedding"], str)
             item["embedding"] = [0.0]

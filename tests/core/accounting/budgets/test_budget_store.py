@@ -1,4 +1,4 @@
-"""`Budgets`: what is set aside before and charged after, by which clock, and who is told."""
+"""`BudgetStore`: reservations, charges, periods and threshold events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -160,7 +160,7 @@ async def test_budget_of_a_backend_excludes_only_this_backend(store: AccountingS
     admission = await store.admission_control.admit(asked(costs, monthly_limits=limits))
     assert admission.barred == {"cloud"}
     admission.reconcile(make("g", cost=50, backend_id="other"))
-    assert store.budgets.month_cost("other") in (0, 50)  # a shared database says so a moment later
+    assert store.budgets.month_cost("other") in (0, 50)  # a shared database updates it a moment later
     admission = await store.admission_control.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
     assert admission.barred == {"other"}
     assert await spent(store, "backend:cloud:month") == 0
@@ -284,7 +284,7 @@ async def test_budget_changes_reach_another_process(fresh_database: FreshDatabas
 
 @asynccontextmanager
 async def timed(fresh_database: FreshDatabase, moment: list[float]) -> AsyncIterator[AccountingStore]:
-    """Books whose budgets live at a time that a test chooses."""
+    """An accounting store whose budgets use a fake clock."""
     store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
     store.budgets._clock = lambda: moment[0]
     yield store

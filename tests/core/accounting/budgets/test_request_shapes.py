@@ -47,10 +47,10 @@ ENDLESS = 30_000
 
 
 class Cloud(StubBackend):
-    """An upstream that says and bills as much as a request lets it. It counts by itself, from what it was sent."""
+    """An upstream that answers and bills as much as a request allows, by its own counts."""
 
     def __init__(self, *, tells: bool = True, obeys: bool = True, most: int | None = None) -> None:
-        """`tells` what was used; `obeys` the limit of a stream; `most`: the model's own limit, as its list says it."""
+        """`tells`: report usage; `obeys`: respect the limit of a stream; `most`: the model's limit in the models list."""
         super().__init__("cloud", models=[ModelInfo("m", 200_000, most, pricing=PRICES.to_json())], cost=Cost.METERED)
         self.tells = tells
         self.obeys = obeys
@@ -137,7 +137,7 @@ def text_size(value: object) -> int:
 
 @asynccontextmanager
 async def spending(store: AccountingStore, *clouds: StubBackend, amount: int = CENT) -> AsyncIterator[Engine]:
-    """An engine whose household may spend so much."""
+    """An engine with a household budget."""
     await store.budgets.set(Scope.HOUSEHOLD, None, amount, Period.MONTH)
     engine = Engine()
     await engine.attach(Accounting.of(store))

@@ -1,4 +1,4 @@
-"""What is stored of people: no word of what they say unless the owner wants it, and nothing once they are forgotten."""
+"""Personal data: prompts and answers are stored only if enabled, and deleted by `forget`."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`KeyStore`: who is let in, and that a revoked key is out at once and for good."""
+"""`KeyStore`: verification of keys, and immediate revocation."""
 
 import asyncio
 from contextlib import closing

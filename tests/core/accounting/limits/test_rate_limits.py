@@ -101,7 +101,7 @@ async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingSt
 
 
 async def wait_for_tokens(store: AccountingStore, key: str, least: int) -> int:
-    """What is left, once a shared database has been told."""
+    """The remaining amounts, after a shared database is updated."""
     await store.flush()
     standing = await store.admission_control.standing(key, None, None)
     assert standing.tokens is not None

@@ -20,7 +20,7 @@ def cost(watt_seconds: float, tariff: int = TARIFF) -> int:
 
 
 def metered(*, idle: float | None = 50.0, tariff: int | None = TARIFF) -> EnergyMeter:
-    """A meter whose sensor said 50 W a while ago."""
+    """A meter whose sensor reported 50 W some time ago."""
     meter = EnergyMeter(idle=idle, tariff=tariff, currency="EUR")
     meter.sample(50.0, 0.0)
     return meter
@@ -53,7 +53,7 @@ def test_power_before_the_first_sample_is_not_idle() -> None:
 def test_power_of_a_short_request_without_a_sample_is_the_usual() -> None:
     meter = metered()
     unknown = meter.begin(100)
-    assert meter.end(unknown, 101) is None  # nobody knows yet what it draws: not nothing
+    assert meter.end(unknown, 101) is None  # the power is unknown, not zero
     known = meter.begin(200)
     meter.sample(250, 201)
     meter.end(known, 210)

@@ -65,7 +65,7 @@ async def test_leases_of_running_requests_only_are_renewed(fresh_database: Fresh
 
 
 class Flaky:
-    """A database that fails as often as it is told."""
+    """A database that fails a given number of times."""
 
     def __init__(self, *errors: DatabaseError) -> None:
         self.errors = list(errors)

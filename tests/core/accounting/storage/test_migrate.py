@@ -30,7 +30,7 @@ down_revision = "{before}"
 
 
 def upgrade() -> None:
-    """Add a column, and fail where the test says so."""
+    """Add a column, and fail at the given point."""
     with op.batch_alter_table("keys") as keys:
         keys.add_column(sa.Column("colour", sa.Text, nullable=False, server_default="red"))
     if {fails}:

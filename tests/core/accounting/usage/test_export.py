@@ -131,7 +131,7 @@ async def test_database_older_file_can_shrink(file: Path) -> None:
 
 
 def unable_to_shrink(file: Path) -> int:
-    """Make the file one that cannot shrink; what it says of that."""
+    """Disable shrinking of the file; returns its auto_vacuum value."""
     with closing(connect(file, isolation_level=None)) as connection:
         for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA auto_vacuum = NONE", "VACUUM"):
             connection.execute(statement).fetchall()

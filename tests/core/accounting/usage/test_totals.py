@@ -20,7 +20,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class Clock:
-    """A clock that goes as the test says."""
+    """A fake clock."""
 
     def __init__(self, text: str) -> None:
         """The time in Berlin, ISO 8601."""
@@ -41,7 +41,7 @@ def counted(totals: Totals) -> tuple[int, int, int]:
 
 
 async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
-    """Books whose totals go by that clock."""
+    """An accounting store whose totals use the fake clock."""
     store = await AccountingStore.open(store_url, zone=BERLIN)
     store.totals._now = clock.now
     store.totals._roll_over()

@@ -328,7 +328,7 @@ async def test_router_chunks_before_the_first_token_are_kept(router: Router, add
     assert [Delta.parse(chunk.data).content for batch in batches for chunk in batch] == ["", "", "Hel", "lo", ""]
 
 
-# Rule 9: the last one is tried, and every refusal says why.
+# Rule 9: the last candidate is tried, and each error has the reasons.
 
 
 async def test_router_only_backend_is_tried_while_paused_or_offline(router: Router, add: Add, events: list[RoutingEvent]) -> None:

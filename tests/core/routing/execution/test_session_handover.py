@@ -1,4 +1,4 @@
-"""A session whose backend is gone: it comes back, or the session goes elsewhere, with what fits of its conversation."""
+"""A session whose backend is offline: it recovers, or the session is handed over with a conversation that fits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -212,7 +212,7 @@ async def test_session_new_is_never_shortened(sticky: Router, add: Add) -> None:
 
 
 def calls(number: int) -> list[dict[str, Any]]:
-    """A call of two tools, and what they say."""
+    """Two tool calls and their results."""
     ids = [f"{number}a", f"{number}b"]
     called = [{"id": call, "type": "function", "function": {"name": "look", "arguments": "{}"}} for call in ids]
     results = [{"role": "tool", "tool_call_id": call, "content": WORDS} for call in ids]

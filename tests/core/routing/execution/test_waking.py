@@ -1,4 +1,4 @@
-"""Backends that sleep: woken once for all who ask, and never waited for longer than their owner allows."""
+"""Sleeping backends: woken once for all requests, with a maximum wait."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
 class Sleeper:
-    """A machine that is up a moment after it was told to wake, or never."""
+    """A machine that is online shortly after its wake-up action, or never."""
 
     def __init__(self, member: Member, pool: Pool, *, after: float | None = 0.03, wait: float = 2.0) -> None:
         self.member = member

@@ -1,4 +1,4 @@
-"""Places and their queue: never more than the limit, the urgent first, and nobody is forgotten."""
+"""Permits and their queue: limit, order by urgency, and no lost request."""
 
 import asyncio
 
@@ -100,7 +100,7 @@ async def test_limiter_permit_granted_during_a_cancellation_is_passed_on() -> No
     place = await slots.acquire()
     gone, stays = (asyncio.create_task(slots.acquire()) for _ in range(2))
     await run_pending_tasks()
-    place.release()  # it is the first one's now, who has not run yet
+    place.release()  # the first waiting request has the permit, but has not run yet
     gone.cancel()
     assert (await asyncio.wait_for(stays, 1)) is not None
     assert gone.cancelled()
@@ -118,7 +118,7 @@ async def test_limiter_limit_may_change_during_waits() -> None:
     slots.limit = 1
     held[0].release()
     await run_pending_tasks()
-    assert (slots.active, slots.waiting) == (2, 2)  # who holds a place keeps it, and nobody follows
+    assert (slots.active, slots.waiting) == (2, 2)  # held permits are kept, and none is granted
     slots.limit = None
     places = await asyncio.wait_for(asyncio.gather(*waiting), 1)
     for place in places:
@@ -199,7 +199,7 @@ async def _play(slots: ConcurrencyLimiter, steps: list[tuple[str, int]]) -> None
             await run_pending_tasks()
         assert lowered or slots.limit is None or slots.active <= slots.limit
         assert slots.waiting <= slots.queue_length
-        assert not (slots.waiting and slots.free)  # a place that is free while somebody waits is a lost wake-up
+        assert not (slots.waiting and slots.free)  # a free permit while a request waits is a lost wake-up
     while asking or held:
         await run_pending_tasks()
         collect()

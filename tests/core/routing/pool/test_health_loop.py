@@ -1,4 +1,4 @@
-"""`HealthLoop`: everybody is asked again and again, and nobody waits for another."""
+"""`HealthLoop`: all members are checked periodically and independently."""
 
 import asyncio
 

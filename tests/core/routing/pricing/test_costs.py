@@ -1,4 +1,4 @@
-"""What a request costs, class by class, and whose word goes before whose."""
+"""The cost of a request by class of tokens, and the precedence of its sources."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""PROTOCOL 3, rules 1 to 5, 8 and 9: who may answer, in which order, and why the others may not."""
+"""Candidates, their order and rejection reasons (docs/protocol.md, section 3, rules 1 to 5, 8 and 9)."""
 
 import time
 
@@ -110,7 +110,7 @@ def test_candidates_for_embeddings_have_their_model_only(pool: Pool, add: Add) -
     assert [(candidate.member.id, candidate.model) for candidate in found.ordered] == [("embed", "nomic-embed")]
 
 
-# Rule 2: who may not be asked now.
+# Rule 2: unavailable backends.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names that stand for others: an owner's chains, each with a strategy of its own."""
+"""Model aliases: chains with their own strategies."""
 
 import pytest
 

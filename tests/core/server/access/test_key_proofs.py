@@ -121,7 +121,7 @@ async def test_key_proof_of_a_former_secret_is_valid_during_the_overlap(store: A
 
 
 async def test_key_proof_of_invalid_keys_is_like_that_of_unknown_ones(store: AccountingStore) -> None:
-    """Nothing of the answer tells that a key exists: neither its shape nor whether it is the same when asked again."""
+    """The answer does not reveal whether a key exists, neither by its format nor by repetition."""
     good_key, good = await store.keys.create("Good")
     disabled_key, disabled = await store.keys.create("Disabled")
     revoked_key, revoked = await store.keys.create("Revoked")
