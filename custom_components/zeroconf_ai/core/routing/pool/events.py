@@ -1,4 +1,4 @@
-"""What happens to backends while requests are routed, for whoever wants to know."""
+"""Events of backends during routing."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,11 +14,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoutingEvent:
-    """Something that happened to the backend `backend_id`; for a failover, `to` names the one that was tried next."""
+    """An event of the backend `backend_id`; for a failover, `to` is the id of the backend that is tried next."""
 
     kind: EventKind
     backend_id: str
     reason: str = ""
     to: str | None = None
     log_text: str = field(default="", compare=False)
-    """The reason for the log, with the system's or the backend's own words, which `reason` leaves out."""
+    """The reason for the log, with the wording of the system or the backend, which `reason` omits."""

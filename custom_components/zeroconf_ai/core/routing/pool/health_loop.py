@@ -1,4 +1,4 @@
-"""Asks all backends how they are, again and again. Home Assistant asks by intervals of its own."""
+"""Checks backends periodically. Providers with an entry in Home Assistant are checked by their coordinators."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from .pool import Pool
 INTERVAL = 30.0
 """Seconds (PROTOCOL 3)."""
 JITTER = 0.1
-"""Share of the interval by which rounds vary, so that gateways that started together do not ask together."""
+"""Share of the interval by which rounds vary, so that gateways that started together do not check together."""
 
 
 class HealthLoop:
-    """Checks every member that is enabled once per interval, from `start` to `close`. No member waits for another."""
+    """Checks every enabled member once per interval, from `start` to `close`, independently of each other."""
 
     def __init__(
         self,
@@ -26,22 +26,22 @@ class HealthLoop:
         interval: float = INTERVAL,
         only: Callable[[Member], bool] | None = None,
     ) -> None:
-        """`interval` in seconds, for members whose terms name none. `only` says whom to ask; None: all."""
+        """`interval` in seconds, for members whose terms name none. `only` selects the members; None: all."""
         self._pool = pool
         self._only = only
         self._checker = checker
         self._interval = interval
         self._loop: asyncio.Task[None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
-        self._asked: dict[str, float] = {}
-        """When each was asked last, by `time.monotonic()`."""
+        self._checked_at: dict[str, float] = {}
+        """When each was checked last, by `time.monotonic()`."""
 
     def start(self) -> None:
-        """Begin; the first round is one interval away."""
-        self._loop = asyncio.create_task(self._run(), name="zeroconf_ai health watch")
+        """Start; the first round is after one interval."""
+        self._loop = asyncio.create_task(self._run(), name="zeroconf_ai health loop")
 
     async def close(self) -> None:
-        """End it, checks under way included."""
+        """Stop, and cancel running checks."""
         tasks = [*self._checks] if self._loop is None else [self._loop, *self._checks]
         for task in tasks:
             task.cancel()
@@ -59,15 +59,17 @@ class HealthLoop:
         return [member for member in self._pool if member.enabled and (self._only is None or self._only(member))]
 
     def _pause(self) -> float:
-        """The usual interval, or the shortest that anybody wants."""
+        """The default interval, or the shortest of a member."""
         return min([self._interval, *map(self._every, self._members())])
 
     def _due(self, now: float) -> list[Member]:
-        """Whose interval has passed, in the round that is nearest to that."""
+        """The members whose interval has passed, rounded to the nearest round."""
         members = self._members()
-        asked = {member.id: self._asked[member.id] for member in members if member.id in self._asked}
-        due = [member for member in members if now - asked.get(member.id, float("-inf")) >= self._every(member) * (1 - JITTER)]
-        self._asked = asked | dict.fromkeys((member.id for member in due), now)
+        checked_at = {member.id: self._checked_at[member.id] for member in members if member.id in self._checked_at}
+        due = [
+            member for member in members if now - checked_at.get(member.id, float("-inf")) >= self._every(member) * (1 - JITTER)
+        ]
+        self._checked_at = checked_at | dict.fromkeys((member.id for member in due), now)
         return due
 
     def _every(self, member: Member) -> float:

@@ -1,4 +1,4 @@
-"""The backends and what is known of each right now: state, load, models, failures, and when it may be asked again."""
+"""`Pool`: all backends with their current state, and the listeners to its changes."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ _LOGGER = logging.getLogger(__name__)
 FAILURES_UNTIL_OFFLINE = 3
 DEGRADED_SECONDS = 5.0
 DEFAULT_REST = 10.0
-"""Seconds that a backend rests after a 429 or a 503 that names no time."""
+"""Seconds without requests after a 429 or 503 that names no time."""
 LONGEST_REST = 600.0
 
 type Listener = Callable[[RoutingEvent | None], None]
@@ -42,9 +42,9 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        """An empty pool."""
+        """Create an empty pool."""
         self.own_id: str | None = None
-        """The id of the gateway that the pool is behind, if there is one."""
+        """The id of the gateway that uses the pool; None without a gateway."""
         self._members: dict[str, Member] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
         self._load_listeners: dict[str | None, list[LoadListener]] = {}
@@ -52,30 +52,30 @@ class Pool:
         """Ids of the members whose load changed in this turn of the event loop."""
 
     def __iter__(self) -> Iterator[Member]:
-        """The members in the order they were added."""
+        """The members in the order in which they were added."""
         return iter(tuple(self._members.values()))
 
     def __contains__(self, backend_id: object) -> bool:
-        """Whether there is such a member."""
+        """Whether there is a member with that id."""
         return backend_id in self._members
 
     def get(self, backend_id: str) -> Member | None:
-        """The member with that id."""
+        """The member with that id, or None."""
         return self._members.get(backend_id)
 
     def add(self, member: Member) -> None:
-        """Add a member. Raises ValueError where its id is taken."""
+        """Add a member. Raises ValueError if there is one with its id."""
         if member.id in self._members:
             raise ValueError(f"there is a backend with the id {member.id} already")
         self._enter(member)
 
     def replace(self, member: Member) -> Member:
-        """Put a member in the place of the one with its id, which is returned and goes on with its requests.
+        """Replace the member with the same id, which is returned and finishes its requests.
 
-        Raises KeyError where there is none.
+        Raises KeyError if there is none.
         """
         former = self._members[member.id]
-        member.limiter, former_slots = former.limiter, member.limiter  # those of its requests that go on are taken
+        member.limiter, former_slots = former.limiter, member.limiter  # the permits of its running requests stay in use
         member.limiter.limit, member.limiter.queue_length = former_slots.limit, former_slots.queue_length
         member.meter = member.meter or former.meter
         member.usual_cost = former.usual_cost
@@ -84,7 +84,7 @@ class Pool:
         return former
 
     def remove(self, backend_id: str) -> Member | None:
-        """Take a member out; requests that it is answering go on."""
+        """Remove and return a member, or None; its running requests finish."""
         return self._members.pop(backend_id, None)
 
     def listen(self, listener: Listener, backend_id: str | None = None) -> Callable[[], None]:
@@ -148,9 +148,9 @@ class Pool:
             self.notify_load(member.id)
 
     def record_failure(self, member: Member, error: ApiError) -> None:
-        """It could not be reached, or a check failed: offline after three in a row (at once if never heard of).
+        """Record a failed check or connection: the member is offline after three in a row (at once if it never answered).
 
-        Where it answered that it wants to be left alone, it rests; where it refuses the key, it needs its owner.
+        After a 429 or 503 it rests instead; after a rejected API key it is unauthorized.
         """
         if self._record_refusal(member, error):
             return
@@ -159,14 +159,14 @@ class Pool:
         if member.failures >= FAILURES_UNTIL_OFFLINE or final:
             self._set_state(member, ProviderState.OFFLINE, error.message, error.log_text)
         elif isinstance(error, UpstreamTimeoutError) and member.online:
-            self._set_state(member, ProviderState.DEGRADED)  # it takes longer than it may, but it is there
+            self._set_state(member, ProviderState.DEGRADED)  # slow, but reachable
         else:
             self.notify_state(member.id)
 
     def record_request_failure(self, member: Member, error: ApiError) -> None:
-        """A request failed there. That counts for its breaker; for being offline only where it could not be reached."""
+        """Record a failed request: it counts for the circuit breaker, and as offline only if the member was unreachable."""
         if isinstance(error, UpstreamError | UpstreamTimeoutError) and member.breaker.fail():
-            _LOGGER.info("%s failed %s requests in a row and is left alone for a while", member.name, member.breaker.failures)
+            _LOGGER.info("%s failed %s requests in a row and is skipped for a while", member.name, member.breaker.failures)
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             member.refused_requests += 1
         if isinstance(error, UpstreamConnectionError):
@@ -175,7 +175,7 @@ class Pool:
             self.notify_state(member.id)
 
     def _record_refusal(self, member: Member, error: ApiError) -> bool:
-        """Whether an error is an answer of one that is there and will not: then it is taken at its word."""
+        """Whether the error is a rejection by a reachable member, which is then recorded: no API key, or too many requests."""
         member.last_error, member.last_reason = error.log_text, error.message
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self._set_state(member, ProviderState.UNAUTHORIZED, error.message, error.log_text)
@@ -188,7 +188,7 @@ class Pool:
         return False
 
     def record_goodbye(self, member: Member) -> None:
-        """It said that it goes. The next success brings it back, but not that of a check that was under way by then."""
+        """Record a goodbye. The next success brings the member back, except one of a check that was running at that time."""
         member.left_at = time.monotonic()
         self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
 
