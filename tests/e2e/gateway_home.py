@@ -74,4 +74,4 @@ async def gateway_home(lan: Lan, folder: Path, **details: Any) -> AsyncIterator[
             await until_served(gateway, CHAT_MODEL, VISION_MODEL)
             yield GatewayHome(home, client, gateway, openai, ollama)
     finally:
-        await home.stop()
+        home.kill()

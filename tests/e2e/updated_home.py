@@ -236,7 +236,7 @@ async def updated_home(lan: Lan, config: Path, former: Installation) -> AsyncIte
         await stack.enter_async_context(running(Attic()))
         await stack.enter_async_context(Cloud(HELLO, key="sk-example-openai"))
         await stack.enter_async_context(Basement(HELLO))
-        stack.push_async_callback(home.stop)
+        stack.callback(home.kill)
         now = datetime.now(UTC)
         await home.start()
         client = await stack.enter_async_context(home.client())

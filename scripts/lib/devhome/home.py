@@ -75,6 +75,10 @@ class Home:
         """Stop it as a service manager would; its return code, 0 if all went well. Safe to call twice."""
         return await self.process.stop()
 
+    def kill(self) -> None:
+        """End it at once, as a power cut would. Safe to call twice."""
+        self.process.kill()
+
     def client(self) -> HomeClient:
         """A connection to it, to be used with `async with`."""
         return HomeClient(self.url, self.login.token)

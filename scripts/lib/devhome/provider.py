@@ -56,5 +56,9 @@ class DemoProvider:
         """Stop it as Ctrl-C would, with a goodbye; its return code. Safe to call twice."""
         return await self.process.stop()
 
+    def kill(self) -> None:
+        """End it at once, without a goodbye. Safe to call twice."""
+        self.process.kill()
+
     async def _healthy(self) -> bool:
         return await status_of(f"{self.base_url}/health") == 200
