@@ -1,10 +1,16 @@
 """What a person does with a provider, step by step, by the same API that Home Assistant's pages use."""
 
+import os
 from typing import Any
 
 from devhome.client import HomeClient, eventually
 
 DOMAIN = "zeroconf_ai"
+
+
+def machine_is_busy() -> bool:
+    """Whether more programs want to run than there are cores: then a time that people feel says nothing about the product."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 async def discovered(client: HomeClient, name: str, seconds: float = 10) -> dict[str, Any]:
