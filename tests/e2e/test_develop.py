@@ -4,6 +4,7 @@ import asyncio
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 import json
 import os
 from pathlib import Path
@@ -15,10 +16,13 @@ import textwrap
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from devhome import REPOSITORY, DevHomeError
 from devhome.client import HomeClient, eventually
 from devhome.namespaces import Lan
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DEVELOP = str(REPOSITORY / "scripts" / "develop")
 READY_TIMEOUT = 120
@@ -45,6 +49,31 @@ async def ready(process: Process) -> dict[str, str]:
         pytest.fail((await process.stderr.read()).decode())
     facts: dict[str, str] = json.loads(line)
     return facts
+
+
+@dataclass(frozen=True)
+class Running:
+    """A start that has said that it is ready."""
+
+    process: Process
+    folder: Path
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a start has printed, and the owner whom it made."""
+
+    text: str
+    login: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The folder of a home, and the gateway's keys at all of its starts."""
+
+    folder: Path
+    keys: set[str] = field(default_factory=set)
 
 
 def namespaces() -> set[str]:
@@ -77,52 +106,60 @@ async def run(*command: str) -> str:
     return stdout.decode()
 
 
-async def test_develop_printed_commands_work(tmp_path: Path) -> None:
-    async with develop("--isolated", folder=tmp_path) as process:
-        assert process.stdout is not None
-        said = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C stops everything."), READY_TIMEOUT)).decode()
-        blocks = textwrap.dedent(said[said.index("  Gateway ") :]).split("\n\n")
-        curl = blocks[0][blocks[0].index("curl ") :]
-        python = textwrap.dedent(next(block for block in blocks if "from openai" in block))
-        answer = json.loads(await run("sh", "-c", curl))
-        assert answer["model"] == "homeassistant/assist"
-        assert "light" in await run(sys.executable, "-c", python), "the kitchen light is on"
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Running]:
+    """A start with `--json` and without the demo provider, for tests that leave it running."""
+    folder = tmp_path_factory.mktemp("running")
+    async with develop("--isolated", "--no-demo", "--json", folder=folder) as process:
+        yield Running(process, folder, await ready(process))
 
 
-async def test_gateway_is_discovered_by_others(tmp_path: Path) -> None:
-    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path / "home") as process:
-        facts = await ready(process)
-        inside = ("ip", "netns", "exec", facts["namespace"], "env", f"HOME={tmp_path}")
-        for program in (REPOSITORY / ".venv" / "bin" / "zeroconf-ai", REPOSITORY / ".venv-saturn" / "bin" / "saturn"):
-            found = await run(*inside, str(program), "discover")
-            assert "Demo home AI" in found
+async def test_gateway_is_discovered_by_others(running: Running, tmp_path: Path) -> None:
+    inside = ("ip", "netns", "exec", running.facts["namespace"], "env", f"HOME={tmp_path}")
+    for program in (REPOSITORY / ".venv" / "bin" / "zeroconf-ai", REPOSITORY / ".venv-saturn" / "bin" / "saturn"):
+        found = await run(*inside, str(program), "discover")
+        assert "Demo home AI" in found
 
 
-async def test_develop_second_start_keeps_the_gateway_and_its_key(tmp_path: Path) -> None:
-    kept = []
-    for _ in range(2):
-        async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
-            facts = await ready(process)
-            headers = {"Authorization": f"Bearer {facts['key']}"}
-            async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{facts['base_url']}/models") as response:
-                assert facts["model"] in [model["id"] for model in (await response.json())["data"]]
-            kept.append(facts["key"])
-            process.terminate()
-            await process.communicate()
-    assert kept[0] == kept[1]
+async def test_develop_restart_from_the_ui_starts_home_assistant_again(running: Running) -> None:
+    facts, lock = running.facts, running.folder / ".ha_run.lock"
+    first = lock.read_text()
+    async with HomeClient(facts["url"], facts["token"]) as client:
+        # The connection may close before the answer is there.
+        with suppress(DevHomeError):
+            await client.call_service("homeassistant", "restart")
+    assert running.process.stderr is not None
+    while b"is running again" not in (line := await asyncio.wait_for(running.process.stderr.readline(), READY_TIMEOUT)):
+        assert line, "it ended instead"
+    async with HomeClient(facts["url"], facts["token"]) as client:
+        assert await client.state("light.kitchen_light") == "off"
+    assert lock.read_text() != first
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A home that is started once for each signal."""
+    return Kept(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_develop_signal_stops_everything(number: signal.Signals, tmp_path: Path) -> None:
+async def test_develop_signal_stops_everything_and_the_next_start_keeps_the_gateway_and_its_key(
+    number: signal.Signals, kept: Kept
+) -> None:
     before = namespaces()
-    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
+    async with develop("--isolated", "--no-demo", "--json", folder=kept.folder) as process:
         facts = await ready(process)
-        assert (tmp_path / "home-assistant_v2.db-wal").exists(), "the recorder's database is open"
+        headers = {"Authorization": f"Bearer {facts['key']}"}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{facts['base_url']}/models") as response:
+            assert facts["model"] in [model["id"] for model in (await response.json())["data"]]
+        kept.keys.add(facts["key"])
+        assert kept.keys == {facts["key"]}
+        assert (kept.folder / "home-assistant_v2.db-wal").exists(), "the recorder's database is open"
         process.send_signal(number)
         _, stderr = await process.communicate()
     assert process.returncode == 0, stderr
     assert namespaces() == before
-    assert not (tmp_path / "home-assistant_v2.db-wal").exists(), "the recorder was not allowed to close its database"
+    assert not (kept.folder / "home-assistant_v2.db-wal").exists(), "the recorder was not allowed to close its database"
     with pytest.raises(aiohttp.ClientError):
         async with aiohttp.ClientSession() as session:
             await session.get(facts["url"], timeout=aiohttp.ClientTimeout(2))
@@ -156,38 +193,31 @@ async def test_develop_killed_ends_home_assistant(lan: Lan, tmp_path: Path) -> N
     assert facts["url"] == "http://127.0.0.1:8123"
 
 
-async def test_develop_restart_from_the_ui_starts_home_assistant_again(tmp_path: Path) -> None:
-    async with develop("--isolated", "--no-demo", "--json", folder=tmp_path) as process:
-        facts = await ready(process)
-        first = (tmp_path / ".ha_run.lock").read_text()
-        async with HomeClient(facts["url"], facts["token"]) as client:
-            # The connection may close before the answer is there.
-            with suppress(DevHomeError):
-                await client.call_service("homeassistant", "restart")
-        assert process.stderr is not None
-        while b"is running again" not in (line := await asyncio.wait_for(process.stderr.readline(), READY_TIMEOUT)):
-            assert line, "it ended instead"
-        async with HomeClient(facts["url"], facts["token"]) as client:
-            assert await client.state("light.kitchen_light") == "off"
-        assert (tmp_path / ".ha_run.lock").read_text() != first
-
-
-async def test_develop_prints_the_next_steps(tmp_path: Path) -> None:
-    async with develop("--isolated", "--port", "8222", folder=tmp_path) as process:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Told]:
+    """What a start without `--json` prints; it runs meanwhile."""
+    folder = tmp_path_factory.mktemp("told")
+    async with develop("--isolated", "--port", "8222", folder=folder) as process:
         assert process.stdout is not None
-        text = ""
-        while "Ctrl-C" not in text:
-            line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT)
-            assert line, "it ended instead"
-            text += line.decode()
-        login = json.loads((tmp_path / "developer-login.json").read_text())
-        for words in (":8222\n", login["user"], login["password"], "Devices & services", "ZeroConf AI", "Assist"):
-            assert words in text
-        assert login["token"] not in text
-        curl = next(line for line in text.splitlines() if line.strip().startswith("curl "))
-        shell = await asyncio.create_subprocess_shell(curl, stdout=PIPE, stderr=PIPE)
-        answer, _ = await shell.communicate()
-        assert json.loads(answer)["choices"][0]["message"]["content"]
+        text = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C stops everything."), READY_TIMEOUT)).decode()
+        yield Told(text, json.loads((folder / "developer-login.json").read_text()))
+
+
+async def test_develop_prints_the_next_steps(told: Told) -> None:
+    login = told.login
+    for words in (":8222\n", login["user"], login["password"], "Devices & services", "ZeroConf AI", "Assist"):
+        assert words in told.text
+    assert login["token"] not in told.text
+
+
+async def test_develop_printed_commands_work(told: Told) -> None:
+    blocks = textwrap.dedent(told.text[told.text.index("  Gateway ") :]).split("\n\n")
+    curl = blocks[0][blocks[0].index("curl ") :]
+    python = textwrap.dedent(next(block for block in blocks if "from openai" in block))
+    answer = json.loads(await run("sh", "-c", curl))
+    assert answer["model"] == "homeassistant/assist"
+    assert answer["choices"][0]["message"]["content"]
+    assert "light" in await run(sys.executable, "-c", python), "the kitchen light is on"
 
 
 async def test_develop_port_in_use_is_named(tmp_path: Path) -> None:
