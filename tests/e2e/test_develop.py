@@ -236,4 +236,4 @@ async def test_isolation_without_root_is_refused_in_plain_words(tmp_path: Path) 
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
     _, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
-    assert stderr.decode().splitlines()[-1].startswith("develop: --isolated makes a network namespace, which needs root")
+    assert stderr.decode().splitlines()[-1].startswith("develop: --isolated creates a network namespace, which needs root")
