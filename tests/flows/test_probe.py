@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.zeroconf_ai.flows.probe import Known, Problem, base_urls
+from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, base_urls
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_not_addresses(address: str) -> None:
 
 
 def test_known_does_not_show_its_key() -> None:
-    assert "secret" not in repr(Known("id", "http://gpu", "secret"))
+    assert "secret" not in repr(KnownProvider("id", "http://gpu", "secret"))

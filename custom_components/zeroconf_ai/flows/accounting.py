@@ -1,4 +1,4 @@
-"""Alerts, and what is kept where, in the gateway's options."""
+"""The gateway's options for alerts and for the accounting database."""
 
 from typing import Any
 
@@ -40,15 +40,15 @@ _URL = TextSelector(TextSelectorConfig(type=TextSelectorType.URL))
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 _NOTIFIERS = EntitySelector(EntitySelectorConfig(domain=NOTIFY_DOMAIN, multiple=True))
 _NO_TARGET = frozenset({SERVICE_SEND_MESSAGE, "notify"})
-"""Actions that name nobody to tell."""
+"""Notify actions that need a target, which an alert does not have."""
 _LONGEST_DAYS = 3650
 
 
 class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
-    """The steps of what is told and what is kept."""
+    """The steps of alerts and of the database."""
 
     async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Who is told when a budget nears its end."""
+        """Choose who is notified about budgets."""
         errors: dict[str, str] = {}
         options = self.config_entry.options
         if user_input is not None:
@@ -67,7 +67,7 @@ class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         )
 
     async def async_step_database(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Where it is kept, for how long, and whether what was said is kept. It is tried before it is stored."""
+        """Choose database, retention and stored conversations. The database is tested before it is saved."""
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
         options = self.config_entry.options

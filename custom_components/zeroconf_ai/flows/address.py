@@ -14,7 +14,7 @@ from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVI
 from ..data import endpoint_of
 from .known import is_own, unconfigured
 from .new_entry import NewEntryFlow
-from .probe import Known, Problem, base_urls, find
+from .probe import KnownProvider, Problem, base_urls, probe_urls
 from .provider_schemas import ADDRESS, flatten, suggest
 
 
@@ -47,7 +47,7 @@ class AddressFlow(NewEntryFlow):
 
     async def _add(self, values: Mapping[str, Any]) -> ConfigFlowResult:
         """Add the provider at an entered address. Raises Problem."""
-        found = await find(
+        found = await probe_urls(
             async_get_clientsession(self.hass),
             base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
             key=values.get(CONF_API_KEY),
@@ -71,10 +71,10 @@ class AddressFlow(NewEntryFlow):
     async def _move(self, entry: ConfigEntry, values: Mapping[str, Any]) -> ConfigFlowResult:
         """Change the address or API key of a provider, which must be the same one. Raises Problem."""
         verify: bool = values[CONF_VERIFY_SSL]
-        known = Known(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY))
+        known = KnownProvider(entry.unique_id, entry.data[CONF_BASE_URL], entry.data.get(CONF_API_KEY))
         # A pinned certificate stays pinned until its verification is turned off.
         pinned = endpoint_of(entry.data).ssl if verify and entry.data.get(CONF_FINGERPRINT) else verify
-        found = await find(
+        found = await probe_urls(
             async_get_clientsession(self.hass),
             base_urls(values[CONF_HOST], values.get(CONF_PORT), tls=values[CONF_SSL]),
             key=values.get(CONF_API_KEY),

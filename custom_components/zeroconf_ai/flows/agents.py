@@ -1,4 +1,4 @@
-"""The flows of agents and AI tasks, which are subentries of a provider."""
+"""The flows of conversation agents and AI tasks, which are subentries of a provider or the gateway."""
 
 from collections.abc import Mapping
 import json
@@ -29,12 +29,12 @@ _TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provid
 
 
 def default_title(subentry_type: str, provider: str) -> str:
-    """What a provider's agent or AI task is called until somebody names it."""
+    """The default title of an agent or AI task."""
     return _TITLES[subentry_type].format(provider=provider)
 
 
 def default_data(subentry_type: str, model: ModelInfo | None) -> dict[str, Any]:
-    """What a new one starts with; without a model, any provider answers for it."""
+    """The data of a new agent or AI task; without a model, any provider may answer."""
     data: dict[str, Any] = {CONF_MODEL: model.id if model else AUTO}
     if subentry_type == SUBENTRY_CONVERSATION and (model is None or model.supports((Capability.TOOLS,))):
         data[CONF_LLM_HASS_API] = [llm.LLM_API_ASSIST]
@@ -42,7 +42,7 @@ def default_data(subentry_type: str, model: ModelInfo | None) -> dict[str, Any]:
 
 
 def first_subentries(provider: str, model: ModelInfo) -> list[ConfigSubentryData]:
-    """The agent and the AI task that a new provider comes with."""
+    """The agent and the AI task of a new provider."""
     return [
         ConfigSubentryData(
             data=default_data(kind, model), subentry_type=kind, title=default_title(kind, provider), unique_id=None
@@ -55,11 +55,11 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
     """Adds or changes an agent or an AI task."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add one."""
+        """Add an agent or AI task."""
         return self._step("user", user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change one."""
+        """Change an agent or AI task."""
         return self._step("reconfigure", user_input)
 
     def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
@@ -72,7 +72,7 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
             try:
                 title, data = _read(user_input)
             except ValueError as err:
-                # Not at the field itself: it may be in a section that is folded.
+                # Not at the field itself: its section may be folded.
                 errors, placeholders = {"base": "invalid_extra_body"}, placeholders | {"reason": str(err)}
             else:
                 if self.source == SOURCE_USER:
@@ -85,7 +85,7 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         else:
             subentry = self._get_reconfigure_subentry()
             title, current = subentry.title, dict(subentry.data)
-        # A model that is gone stays on offer.
+        # A missing model can still be chosen.
         schema = agent_schema(self.hass, self._subentry_type, [*models, current.get(CONF_MODEL, AUTO)], title)
         values = suggest(self._shown(current)) if user_input is None else user_input
         return self.async_show_form(
@@ -96,7 +96,7 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         )
 
     def _shown(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Stored data as the form shows them: the default prompt, APIs that still exist, JSON as text."""
+        """Stored data for the form: with the default prompt, the APIs that still exist, and JSON as text."""
         shown = {CONF_PROMPT: llm.DEFAULT_INSTRUCTIONS_PROMPT, CONF_LOCAL_FALLBACK: True, **data}
         if CONF_LLM_HASS_API in shown:
             known = {api.id for api in llm.async_get_apis(self.hass)}
@@ -107,17 +107,17 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
 
 
 def _models(hass: HomeAssistant, entry: ConfigEntry) -> tuple[list[str], ModelInfo | None]:
-    """The models that an agent may have, and the one that a new one starts with; None: any of any provider."""
+    """The models that can be chosen, and the default one; None: any model of any provider."""
     if is_gateway(entry):
         listed = [model for member in hass.data[DATA].engine.pool for model in member.models]
         return [*virtual_models(entry.options), *model_ids(listed)], None
     member: Member = entry.runtime_data.member
-    # A provider that is offline still said in its advertisement what it serves.
+    # The advertisement of an offline provider names its models.
     return model_ids(member.models) or list(member.backend.info.announced_models), best_model(member.models)
 
 
 def _read(user_input: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Title and data of a filled-in form; what was left empty is left out. Raises ValueError for an extra body that is none."""
+    """Title and data of a filled-in form without empty values. Raises ValueError for invalid extra request fields."""
     data = {key: value for key, value in flatten(user_input).items() if value not in (None, "", [])}
     title: str = data.pop(CONF_NAME)
     if CONF_EXTRA_BODY in data:

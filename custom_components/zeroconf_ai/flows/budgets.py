@@ -1,4 +1,4 @@
-"""The budgets in the gateway's options: listed, made, changed, reset and removed. They apply at once."""
+"""The steps of budgets in the gateway's options. Changes apply immediately."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -52,14 +52,14 @@ _THRESHOLDS = SelectSelector(
 
 
 class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
-    """The steps that change budgets."""
+    """The steps that list, add, change, reset and remove budgets."""
 
     _budget_id: str
-    """Which one is changed."""
+    """The id of the budget that is changed."""
 
     @property
     def _store(self) -> AccountingStore:
-        """Raises AbortFlow while the gateway is not loaded."""
+        """The accounting store. Raises AbortFlow while the gateway is not loaded."""
         entry = self.config_entry
         if entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
@@ -68,11 +68,11 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     @property
     def _actor(self) -> str:
-        """Who changes it, for the log of acts; flows do not always know."""
+        """The user for the audit log; flows do not always have one."""
         return str(self.context.get("user_id") or "")
 
     async def async_step_budgets(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """List the budgets, and choose one or a new one."""
+        """List the budgets, and choose one or add one."""
         if user_input is not None:
             if user_input[CONF_ID] == NEW:
                 return await self.async_step_budget_new()
@@ -89,7 +89,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         )
 
     async def async_step_budget_new(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Make a budget."""
+        """Add a budget."""
         errors: dict[str, str] = {}
         if user_input is not None:
             scope_name, _, subject = user_input[CONF_WHOSE].partition(":")
@@ -165,7 +165,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return budget
 
     async def _set(self, scope: Scope, subject: str, period: Period, user_input: Mapping[str, Any]) -> None:
-        """Raises ValueError with the error's key."""
+        """Save a budget of a filled-in form. Raises ValueError with the key of the flow error."""
         thresholds = _thresholds(user_input.get(CONF_THRESHOLDS, ()))
         amount = round(user_input[CONF_AMOUNT] * NANO)
         try:
@@ -182,7 +182,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             raise _not_saved(err) from err
 
     async def _owners(self) -> SelectSelector:
-        """Whose a budget can be."""
+        """The scopes that a budget can have."""
         whose = {Scope.HOUSEHOLD.value: self.config_entry.title}
         whose |= {f"{Scope.BACKEND}:{key}": name for key, name in backend_names(self.hass).items()}
         whose |= {f"{Scope.KEY}:{key.id}": f"{key.name} ({key.prefix}…)" for key in self._store.keys}
@@ -191,14 +191,14 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN))
 
     def _row(self, key: str, owner: str) -> str:
-        """A row of the table: whose it is, amount, period, what is spent, when it renews."""
+        """A row of the table: scope, amount, period, balance, renewal."""
         state = self._store.budgets.state(key)
         renews = dt_util.as_local(dt_util.utc_from_timestamp(state.period.end))
         spent = f"{format_amount(state.spent)} ({state.percent:.0f} %)"
         return table_row([owner, format_amount(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
 
     def _end(self) -> ConfigFlowResult:
-        """Budgets are no options, and those stay as they are."""
+        """End the flow with unchanged options: budgets are in the database."""
         return self.async_create_entry(data=dict(self.config_entry.options))
 
 
@@ -211,7 +211,7 @@ def _fields() -> dict[vol.Marker, Any]:
 
 
 def _thresholds(words: Iterable[str]) -> tuple[int, ...]:
-    """Raises ValueError with the error's key."""
+    """Percentages without duplicates, in order. Raises ValueError with the key of the flow error."""
     found = [word.strip().removesuffix("%").strip() for word in words]
     if not all(word.isdecimal() and 1 <= int(word) <= 100 for word in found):
         raise ValueError(THRESHOLD_INVALID)

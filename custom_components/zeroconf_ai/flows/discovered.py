@@ -13,7 +13,7 @@ from .known import former_of
 from .new_entry import NewEntryFlow
 from .offers import OFFERS, async_get_offers
 from .placeholders import provider_placeholders, provider_title
-from .probe import MOVED, NEEDS_KEY, Found, Problem, find_record
+from .probe import MOVED, NEEDS_KEY, ProbedProvider, Problem, probe_record
 from .provider_schemas import KEY, NO_FIELDS, model_ids
 
 
@@ -24,7 +24,7 @@ class DiscoveredFlow(NewEntryFlow):
     """The newest advertisement of the provider that the flow is about."""
     _shown: tuple[str, ...] = ()
     """The base URLs in the form that is shown."""
-    _found: Found | None = None
+    _found: ProbedProvider | None = None
     """The provider that answered; None if it requires an API key."""
     _unanswered: Problem | None = None
     """Why the shown provider has not answered yet; None if it has."""
@@ -44,7 +44,7 @@ class DiscoveredFlow(NewEntryFlow):
     async def _find(self, record: ServiceRecord) -> None:
         """Probe an advertised provider. Raises Problem if it cannot be used."""
         try:
-            self._found = await find_record(async_get_clientsession(self.hass), record)
+            self._found = await probe_record(async_get_clientsession(self.hass), record)
         except Problem as problem:
             if problem.key != NEEDS_KEY:
                 raise
@@ -145,12 +145,12 @@ class DiscoveredFlow(NewEntryFlow):
             description_placeholders=placeholders,
         )
 
-    async def _find_shown(self, record: ServiceRecord, key: str | None) -> Found:
+    async def _find_shown(self, record: ServiceRecord, key: str | None) -> ProbedProvider:
         """Probe the addresses that were shown. Raises Problem for other addresses, before the API key is sent anywhere."""
         if not set(record.urls()) <= set(self._shown):
             self._found = None
             raise Problem(MOVED)
-        return await find_record(async_get_clientsession(self.hass), record, key)
+        return await probe_record(async_get_clientsession(self.hass), record, key)
 
     def _models(self, record: ServiceRecord) -> list[str]:
         return list(record.models) if self._found is None else model_ids(self._found.models)

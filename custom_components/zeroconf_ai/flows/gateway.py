@@ -1,4 +1,4 @@
-"""Sets up the gateway, by which other programs at home use Home Assistant's AI, and gives its backends new keys."""
+"""The steps of the gateway in the config flow: set-up, access, and new API keys of its backends."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,14 +41,14 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
     """The steps of the gateway within the integration's flow."""
 
     _gateway: dict[str, Any]
-    """The name and the options of the gateway, as far as they were asked for."""
+    """Name and options, as far as they were entered."""
     _secret: str | None = None
-    """The first key, from when it is shown until the flow ends. It is stored nowhere."""
+    """The first API key while it is shown. It is not stored."""
     _backend_id: str
-    """The subentry of the backend whose key is asked for."""
+    """The subentry of the backend that needs a new API key."""
 
     async def async_step_gateway(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner shares Home Assistant's AI."""
+        """Add the gateway."""
         await self.async_set_unique_id(KIND_GATEWAY, raise_on_progress=False)
         self._abort_if_unique_id_configured(error="gateway_exists")
         errors: dict[str, str] = {}
@@ -71,7 +71,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
     async def async_step_gateway_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the first key, this once."""
+        """Show the first API key, once."""
         if self._secret is None:
             self._secret = new_secret()
         if user_input is None:
@@ -85,7 +85,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         return self._create_gateway({CONF_FIRST_KEY: first})
 
     async def async_step_gateway_open(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Say what it means that no key is needed, and do it only when that is confirmed."""
+        """Confirm access without API keys."""
         if user_input is None:
             networks = Markdown(", ".join(f"`{code(network)}`" for network in self._gateway[CONF_NETWORKS]))
             return self.async_show_form(
@@ -94,7 +94,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         return self._update_gateway() if self.source == SOURCE_RECONFIGURE else self._create_gateway({})
 
     def _create_gateway(self, data: Mapping[str, Any]) -> ConfigFlowResult:
-        """The entry; it begins with Home Assistant's own agent, which needs no model of anybody."""
+        """Create the entry, with Home Assistant's default agent, which needs no LLM, as its first backend."""
         options = dict(self._gateway)
         agent = ConfigSubentryData(data={}, subentry_type=SUBENTRY_HOME_AGENT, title=DEFAULT_AGENT_TITLE, unique_id=None)
         return self.async_create_entry(
@@ -105,7 +105,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         )
 
     async def async_step_reconfigure_gateway(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The owner changes where the gateway is, or who may ask it."""
+        """Change the access to the gateway."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
@@ -134,7 +134,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
         return self.async_update_and_abort(entry, title=changed.pop(CONF_NAME), options=kept | changed)
 
     async def async_step_reauth_backend(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """A backend no longer takes its key: ask for another one."""
+        """Ask for a new API key of a backend that rejects its key."""
         entry = self._get_reauth_entry()
         subentry = entry.subentries.get(self._backend_id)
         if subentry is None:
@@ -160,7 +160,7 @@ class GatewayFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
 
 
 def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Name and options of a filled-in form. Raises Problem."""
+    """Name and options in a filled-in form. Raises Problem."""
     read = dict(user_input)
     read[CONF_NETWORKS] = read_networks(read.get(CONF_NETWORKS, ()), needed=read[CONF_AUTH] == Auth.NONE)
     if (port := read.get(CONF_OWN_PORT)) is not None and port == _own_http_port(hass):
@@ -169,5 +169,5 @@ def _read(hass: HomeAssistant, user_input: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_http_port(hass: HomeAssistant) -> int | None:
-    """Home Assistant's own port."""
+    """The port of Home Assistant's web server."""
     return hass.config.api.port if hass.config.api is not None else None

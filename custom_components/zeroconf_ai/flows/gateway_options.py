@@ -1,4 +1,4 @@
-"""The options of the gateway: its settings, virtual models, keys, budgets, alerts, what is kept, and backends from a file."""
+"""The options of the gateway: settings, model aliases, API keys, budgets, alerts, database, and the import of backends."""
 
 from types import MappingProxyType
 from typing import Any
@@ -34,17 +34,17 @@ ORIGIN_INVALID = "origin_invalid"
 ADVERTISE_WITHOUT_KEY = "advertise_without_key"
 CONFIG_INVALID = "config_invalid"
 _SOURCE = "YAML"
-"""What errors call the text that was pasted; line and column follow."""
+"""The name of the pasted text in errors; line and column follow."""
 _ANY_ORIGIN = "*"
 _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
-"""Options that are fields of a policy."""
+"""Options that are attributes of a routing policy."""
 
 
 class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow):
-    """All of it applies at once; requests that are running go on."""
+    """Changes apply immediately, except to running requests."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """What to change."""
+        """The menu."""
         return self.async_show_menu(
             step_id="init",
             menu_options=["settings", "models", "keys", "budgets", "alerts", "database", "import"],
@@ -52,7 +52,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         )
 
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Advertisement, routing and limits."""
+        """Change advertisement, routing and limits."""
         errors: dict[str, str] = {}
         options = self.config_entry.options
         placeholders = {"reason": ""}
@@ -73,12 +73,12 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         )
 
     async def async_step_import(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Backends from the text of a file."""
+        """Import backends from the text of a file."""
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
         if user_input is not None:
             try:
-                # Without the environment: a text from elsewhere must not carry this system's secrets off.
+                # Without environment variables: a foreign text must not read secrets of this system.
                 configuration = read_config(user_input[CONF_YAML], _SOURCE, {})
             except ConfigError as err:
                 errors, placeholders = {"base": CONFIG_INVALID}, {"reason": str(err)}
@@ -96,7 +96,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         )
 
     def _import(self, configs: tuple[BackendConfig, ...]) -> tuple[int, int]:
-        """Add those that are new, and make those that are known by their id what the text says. How many of each."""
+        """Add new backends and replace those with a known id. Returns the number of each."""
         entry = self.config_entry
         known = {subentry.unique_id: subentry for subentry in entry.get_subentries_of_type(SUBENTRY_BACKEND)}
         entries = self.hass.config_entries
@@ -114,7 +114,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         return len(configs) - updated, updated
 
     def _import_policy(self, policy: Policy) -> None:
-        """Take over the rules that the text names; what is as usual there may be unnamed, and changes nothing."""
+        """Apply the routing rules of a file; rules with their default value may be omitted in it, and are not applied."""
         usual = Policy()
         named = {option: getattr(policy, option) for option in _RULES if getattr(policy, option) != getattr(usual, option)}
         models = {
@@ -129,7 +129,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
 
 
 def _is_origin(text: str) -> bool:
-    """Whether it is what a browser sends as `Origin`: scheme, host and port, and nothing behind."""
+    """Whether it is a value of the `Origin` header, scheme, host and port, or `*`."""
     if text == _ANY_ORIGIN:
         return True
     try:

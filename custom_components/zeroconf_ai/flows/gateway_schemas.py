@@ -56,9 +56,9 @@ CONF_REQUESTS_PER_MINUTE = "requests_per_minute"
 CONF_TOKENS_PER_MINUTE = "tokens_per_minute"
 CONF_PARALLEL = "parallel"
 CONF_MONTHLY_BUDGET = "monthly_budget"
-"""Money; none: no budget."""
+"""An amount of money; without it there is no budget."""
 NEW = "new"
-"""Instead of one of those that are there."""
+"""The option for a new item in a list."""
 
 DEFAULT_OVERLAP_HOURS = 24
 LONGEST_OVERLAP_HOURS = 24 * 30
@@ -73,7 +73,7 @@ _STRATEGY = SelectSelector(
 
 
 def gateway_schema(name: str, networks: list[str]) -> vol.Schema:
-    """A new gateway."""
+    """The form for a new gateway."""
     return vol.Schema(
         {
             vol.Required(CONF_NAME, default=name): TextSelector(),
@@ -87,7 +87,7 @@ def gateway_schema(name: str, networks: list[str]) -> vol.Schema:
 
 
 def access_schema() -> vol.Schema:
-    """Where the gateway is, and who may ask it."""
+    """The form for the name and the access."""
     return vol.Schema(
         {
             vol.Required(CONF_NAME): TextSelector(),
@@ -99,7 +99,7 @@ def access_schema() -> vol.Schema:
 
 
 def settings_schema() -> vol.Schema:
-    """What of the gateway applies at once."""
+    """The form for the settings."""
     return vol.Schema(
         {
             vol.Required(CONF_ADVERTISE, default=False): BooleanSelector(),
@@ -116,7 +116,7 @@ def settings_schema() -> vol.Schema:
 
 
 def choice_schema(labels: Mapping[str, str], translation_key: str) -> vol.Schema:
-    """The choice of one of those that are there (id → label), or of a new one."""
+    """The choice of an existing item (id → label), or of a new one."""
     options = [SelectOptionDict(value=key, label=label) for key, label in labels.items()]
     options.append(SelectOptionDict(value=NEW, label=NEW))
     config = SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST, translation_key=translation_key)
@@ -124,7 +124,7 @@ def choice_schema(labels: Mapping[str, str], translation_key: str) -> vol.Schema
 
 
 def virtual_model_schema(targets: Iterable[str], *, new: bool, removable: bool) -> vol.Schema:
-    """A name that stands for others."""
+    """The form for a model alias."""
     config = SelectSelectorConfig(options=list(targets), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     fields: dict[vol.Marker, Any] = {vol.Required(CONF_NAME): TextSelector()} if new else {}
     fields[vol.Required(CONF_TARGETS)] = SelectSelector(config)
@@ -135,7 +135,7 @@ def virtual_model_schema(targets: Iterable[str], *, new: bool, removable: bool) 
 
 
 def key_schema(users: Mapping[str, str], models: Iterable[str], scopes: Iterable[str], *, new: bool) -> vol.Schema:
-    """A client's key; `users` are ids and names."""
+    """The form for an API key; `users` maps ids to names."""
     owners = [SelectOptionDict(value=key, label=name) for key, name in users.items()]
     patterns = SelectSelectorConfig(options=list(models), multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
     endpoints = SelectSelectorConfig(options=list(scopes), multiple=True, mode=SelectSelectorMode.DROPDOWN)

@@ -1,4 +1,4 @@
-"""The flow of the home's own agents: conversation agents and AI tasks of Home Assistant that the gateway offers as models."""
+"""The flow of Home Assistant agents: conversation agents and AI tasks that the gateway serves as models."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ _DOMAINS = (Platform.CONVERSATION.value, Platform.AI_TASK.value)
 
 
 class HomeAgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
-    """Adds or changes an agent of the home. Left empty, it is Home Assistant's own, which needs no model of anybody."""
+    """Adds or changes a Home Assistant agent. An empty field stands for Home Assistant's default agent, which needs no LLM."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Add one."""
+        """Add an agent."""
         return self._step("user", user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change one."""
+        """Change an agent."""
         return self._step("reconfigure", user_input)
 
     def _step(self, step_id: str, user_input: dict[str, Any] | None) -> SubentryFlowResult:
@@ -50,7 +50,7 @@ class HomeAgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow
         )
 
     def _taken(self, former: ConfigSubentry | None) -> set[str | None]:
-        """The agents that are offered already; None is Home Assistant's own."""
+        """The agents that are chosen already; None stands for Home Assistant's default agent."""
         others = self._get_entry().get_subentries_of_type(SUBENTRY_HOME_AGENT)
         return {other.data.get(CONF_ENTITY_ID) for other in others if former is None or other.subentry_id != former.subentry_id}
 
@@ -67,7 +67,7 @@ class HomeAgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow
 
 
 def _schema(excluded: list[str]) -> vol.Schema:
-    """The choice of an agent."""
+    """The form."""
     entities = EntitySelector(EntitySelectorConfig(filter=[{"domain": list(_DOMAINS)}], exclude_entities=excluded))
     return vol.Schema(
         {
@@ -78,7 +78,7 @@ def _schema(excluded: list[str]) -> vol.Schema:
 
 
 def _own_entities(hass: HomeAssistant) -> list[str]:
-    """This integration's own agents: they ask the engine, and offering them to it would ask in a circle."""
+    """The agents of this integration, which send requests to the engine: as its backends they would cause request loops."""
     return [
         entity.entity_id
         for entity in er.async_get(hass).entities.values()

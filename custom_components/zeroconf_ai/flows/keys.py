@@ -1,4 +1,4 @@
-"""The keys of the gateway's clients: listed, made, changed, rotated and revoked. A secret is shown once and kept nowhere."""
+"""The steps of API keys in the gateway's options. A secret is shown once and not stored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,16 +45,16 @@ _NOTHING = "–"
 
 
 class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
-    """The steps that change keys. They apply at once: the very next request sees them."""
+    """The steps that list, add, change, rotate and revoke API keys. Changes apply to the next request."""
 
     _key_id: str
-    """Which one is changed."""
+    """The id of the API key that is changed."""
     _secret: str
-    """What is shown; only in this flow, until it ends."""
+    """The secret that is shown; kept until the flow ends."""
 
     @property
     def _keys(self) -> KeyStore:
-        """Raises AbortFlow while the gateway is not loaded."""
+        """The API keys. Raises AbortFlow while the gateway is not loaded."""
         entry = self.config_entry
         if entry.state is not ConfigEntryState.LOADED:
             raise AbortFlow("entry_not_loaded")
@@ -63,14 +63,14 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     @property
     def _key(self) -> ClientKey:
-        """The key that is changed. Raises AbortFlow where it is no more."""
+        """The API key that is changed. Raises AbortFlow if it no longer exists."""
         key = self._keys.get(self._key_id)
         if key is None:
             raise AbortFlow("key_gone")
         return key
 
     async def async_step_keys(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """List the keys, and choose one or a new one."""
+        """List the API keys, and choose one or add one."""
         keys = list(self._keys)
         if user_input is not None:
             if user_input[CONF_ID] == NEW:
@@ -86,7 +86,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         )
 
     async def async_step_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """What to do with a key."""
+        """The menu of an API key."""
         key = self._key
         return self.async_show_menu(
             step_id="key",
@@ -95,7 +95,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         )
 
     async def async_step_key_new(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Make a key."""
+        """Add an API key."""
         keys = self._keys
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -113,7 +113,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return await self._ask("key_new", errors, user_input, {"name": ""})
 
     async def async_step_key_edit(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change what a key may be used for, or disable it."""
+        """Change the limits of an API key, or disable it."""
         key = self._key
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -146,7 +146,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return await self._ask("key_edit", errors, shown, {"name": key.name})
 
     async def async_step_key_rotate(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Give a key a new secret."""
+        """Rotate an API key: it gets a new secret."""
         key = self._key
         if user_input is None:
             return self.async_show_form(
@@ -161,7 +161,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return await self.async_step_key_shown()
 
     async def async_step_key_revoke(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Take a key out of use for good."""
+        """Revoke an API key."""
         key = self._key
         if user_input is None:
             return self.async_show_form(
@@ -176,7 +176,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return self._done()
 
     async def async_step_key_shown(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show a new secret, this once."""
+        """Show a new secret, once."""
         if user_input is not None:
             return self._done()
         shown = snippets(gateway_url(self.hass, self.config_entry.options), self._secret)
@@ -199,13 +199,13 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         )
 
     def _monthly_budget(self, key_id: str) -> Budget | None:
-        """The key's monthly budget."""
+        """The monthly budget of the API key."""
         budgets = self.config_entry.runtime_data.store.budgets
         found: Budget | None = budgets.get(budget_id(Scope.KEY, key_id, Period.MONTH))
         return found
 
     async def _set_budget(self, key_id: str, user_input: Mapping[str, Any]) -> None:
-        """Make the key's monthly budget what was filled in; what happens then stays as it is. Raises DatabaseError."""
+        """Set the monthly budget of the API key; its action when exceeded is kept. Raises DatabaseError."""
         known, amount = self._monthly_budget(key_id), user_input.get(CONF_MONTHLY_BUDGET)
         budgets = self.config_entry.runtime_data.store.budgets
         if amount is None:
@@ -215,17 +215,17 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             await budgets.set(Scope.KEY, key_id, round(amount * NANO), Period.MONTH)
 
     async def _users(self) -> dict[str, str]:
-        """Who can own a key: id → name."""
+        """The users that can own an API key: id → name."""
         users = await self.hass.auth.async_get_users()
         return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
 
     def _done(self) -> ConfigFlowResult:
-        """The end: keys are no options, and those stay as they are."""
+        """End the flow with unchanged options: API keys are in the database."""
         return self.async_create_entry(data=dict(self.config_entry.options))
 
 
 def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[str, dict[str, Any]]:
-    """The name and the limits of a filled-in form; `before` is when it expires so far. Raises ValueError with the error's key."""
+    """Name and limits in a filled-in form; `before` is the former expiry. Raises ValueError with the key of the flow error."""
     name = user_input[CONF_NAME].strip()
     if not name:
         raise ValueError(NAME_NEEDED)
@@ -246,7 +246,7 @@ def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[s
 
 
 def _row(key: ClientKey | None, users: Mapping[str, str]) -> str:
-    """A row of the table: name, first characters, owner, last use, expiry. An empty one for no key."""
+    """A row of the table: name, first characters, owner, last use, expiry; an empty row if there is no API key."""
     if key is None:
         cells = [_NOTHING] * 5
     else:

@@ -1,4 +1,4 @@
-"""What an advertisement has to do with the providers that are set up already."""
+"""Compares advertisements with the configured providers."""
 
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_API_KEY
@@ -13,17 +13,17 @@ from ..core.lan.providers import Provider
 from ..core.protocol.record import ServiceRecord
 from ..data import DATA, confirmed_of, endpoint_of, provider_entries
 from ..provider.runtime import ProviderConfigEntry
-from .probe import answers_as
+from .probe import has_id
 
 
 def is_own(hass: HomeAssistant, provider_id: str) -> bool:
-    """Whether this Home Assistant itself advertises it."""
+    """Whether the advertisement is one of this Home Assistant."""
     shared = hass.data.get(DATA)
     return shared is not None and provider_id in shared.discovery.own_ids
 
 
 def unconfigured(hass: HomeAssistant) -> dict[str, Provider]:
-    """The providers on the network that are not set up, by id, in the order of preference."""
+    """The discovered providers that are not configured, by id, in the order of preference."""
     shared = hass.data.get(DATA)
     if shared is None:
         return {}
@@ -38,9 +38,9 @@ def unconfigured(hass: HomeAssistant) -> dict[str, Provider]:
 
 
 async def new_address(hass: HomeAssistant, entry: ConfigEntry, record: ServiceRecord) -> str | None:
-    """Where a provider that is set up has moved to, where that may be followed without asking its owner.
+    """The new address of a configured provider, if it may be followed without a confirmation.
 
-    One that is loaded is looked after by its coordinator, which also asks the owner.
+    A loaded entry is followed by its coordinator, which also creates the repair.
     """
     if entry.source == SOURCE_IGNORE or entry.data.get(CONF_EPHEMERAL) or entry.state is ConfigEntryState.LOADED:
         return None
@@ -52,15 +52,15 @@ async def new_address(hass: HomeAssistant, entry: ConfigEntry, record: ServiceRe
 
 
 async def adopt(hass: HomeAssistant, record: ServiceRecord) -> bool:
-    """Whether an entry was typed in with the advertised address, and no other id answers there.
+    """Whether an entry without an id has the advertised address, and no other id answers there.
 
-    The entry takes over the id where it answers as that. A server that names none leaves open whose advertisement it is.
+    If the provider answers with the advertised id, the entry gets it. A server without an id cannot be identified.
     """
     session = async_get_clientsession(hass)
     for entry in _entries(hass):
         if entry.unique_id is not None or entry.data[CONF_BASE_URL] not in record.base_urls():
             continue
-        same = await answers_as(session, endpoint_of(entry.data), entry.title, record.id)
+        same = await has_id(session, endpoint_of(entry.data), entry.title, record.id)
         if same is False:
             continue
         if same:
@@ -71,7 +71,7 @@ async def adopt(hass: HomeAssistant, record: ServiceRecord) -> bool:
 
 
 def former_of(hass: HomeAssistant, record: ServiceRecord) -> ProviderConfigEntry | None:
-    """The provider that was confirmed under the same name with another identity. Its owner is asked where it is offline."""
+    """The configured provider with the same name and another identity. If it is offline, a repair is created."""
     for entry in _entries(hass):
         former_id = entry.data.get(CONF_PROVIDER_ID)
         if entry.data.get(CONF_SERVICE_NAME) != record.name or former_id in (None, record.id):

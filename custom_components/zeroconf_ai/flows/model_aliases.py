@@ -1,4 +1,4 @@
-"""The gateway's virtual models: names that stand for chains of others, listed, added, changed and removed."""
+"""The steps of model aliases in the gateway's options."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ OWN_TARGET = "own_target"
 
 
 def virtual_models(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Name → `targets` and `strategy`, as they are stored; those that the engine begins with until the owner changes one."""
+    """Name → stored `targets` and `strategy`; the default aliases until one is changed."""
     stored = options.get(CONF_VIRTUAL_MODELS)
     if stored is not None:
         return {name: dict(model) for name, model in stored.items()}
@@ -30,19 +30,19 @@ def virtual_models(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def known_models(hass: HomeAssistant) -> list[str]:
-    """The ids of all models of all backends that are online, each once."""
+    """The ids of all models of the available backends, without duplicates."""
     shared = hass.data.get(DATA)
     return [] if shared is None else list(dict.fromkeys(model.id for member in shared.engine.pool for model in member.models))
 
 
 class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
-    """The steps that change virtual models."""
+    """The steps that list, add, change and remove model aliases."""
 
     _name: str | None = None
-    """Which one is changed; None: a new one."""
+    """The alias that is changed; None for a new one."""
 
     async def async_step_models(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose one."""
+        """List the aliases, and choose one or add one."""
         models = virtual_models(self.config_entry.options)
         if user_input is not None:
             chosen = user_input[CONF_ID]
@@ -52,7 +52,7 @@ class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         return self.async_show_form(step_id="models", data_schema=choice_schema(labels, "virtual_model"))
 
     async def async_step_model(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change or add one, or remove it."""
+        """Add, change or remove an alias."""
         models = virtual_models(self.config_entry.options)
         errors: dict[str, str] = {}
         if user_input is not None:

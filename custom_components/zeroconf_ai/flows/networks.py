@@ -1,4 +1,4 @@
-"""The networks that may ask without a key: what is typed in, and what is suggested."""
+"""The networks that need no API key: entered ones and the suggestion."""
 
 from collections.abc import Iterable
 from ipaddress import ip_network
@@ -14,7 +14,7 @@ NETWORK_NOT_PRIVATE = "network_not_private"
 
 
 def read_networks(texts: Iterable[str], *, needed: bool) -> list[str]:
-    """Networks in CIDR notation, each once. Raises Problem for what is none, or belongs to the world."""
+    """Networks in CIDR notation without duplicates. Raises Problem for an invalid or public one."""
     found = []
     for text in texts:
         if not text.strip():
@@ -32,7 +32,7 @@ def read_networks(texts: Iterable[str], *, needed: bool) -> list[str]:
 
 
 async def home_networks(hass: HomeAssistant) -> list[str]:
-    """The private networks that Home Assistant is in."""
+    """The private networks of this machine."""
     found = [
         ip_network(f"{address['address']}/{address['network_prefix']}", strict=False)
         for adapter in await network.async_get_adapters(hass)

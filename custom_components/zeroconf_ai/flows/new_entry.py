@@ -10,7 +10,7 @@ from ..core.protocol.record import ServiceRecord
 from ..markdown import MarkdownFlow
 from ..provider.first_check import keep_check
 from .agents import first_subentries
-from .probe import Found
+from .probe import ProbedProvider
 
 
 class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
@@ -19,7 +19,7 @@ class NewEntryFlow(MarkdownFlow[ConfigFlowResult], ConfigFlow):
     def _create(
         self,
         title: str,
-        found: Found,
+        found: ProbedProvider,
         record: ServiceRecord | None,
         key: str | None,
         *,

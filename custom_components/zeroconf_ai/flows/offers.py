@@ -1,4 +1,4 @@
-"""Offers the providers that the network advertises: one card for each that answers, or has not answered for a minute."""
+"""Shows discovered providers: a card for each provider that answers, or has not answered for a minute."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,53 +19,53 @@ from ..core.lan.discovery import DiscoveryManager
 from ..core.lan.providers import Change, ChangeKind
 from ..core.lan.reprobe import MAX_TARGETS, Reprober
 from ..core.protocol.record import ServiceRecord
-from .probe import CANNOT_CONNECT, NEEDS_KEY, NO_MODELS, Found, Problem, find_record
+from .probe import CANNOT_CONNECT, NEEDS_KEY, NO_MODELS, ProbedProvider, Problem, probe_record
 
 MAX_CARDS = 32
-"""Discovered providers that are shown at a time."""
+"""The maximum number of cards."""
 MAX_OUTCOMES = 2 * MAX_TARGETS
 FRESH_SECONDS = 10.0
-"""An answer that is older is asked for again before the provider is offered."""
+"""A provider with an older answer is probed again before it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last attempt at a provider gave."""
+    """The result of the last probe of a provider."""
 
     record: ServiceRecord
-    found: Found | None
-    """Who answered; None where nobody did, or only to ask for a key."""
+    found: ProbedProvider | None
+    """The provider that answered; None if none did, or if it requires an API key."""
     problem: Problem | None
     at: float
     """`time.monotonic()`."""
     overdue: bool = False
-    """It has not answered for so long that it is offered without an answer."""
+    """Whether it is shown without an answer, after a minute without one."""
 
     @property
     def base_url(self) -> str | None:
-        """The address that answered, be it only to ask for a key."""
+        """The address that answered, if only with a 401."""
         if self.found is not None:
             return self.found.endpoint.base_url
         return None if self.problem is None else self.problem.base_url
 
     @property
     def answered(self) -> bool:
-        """Whether it can be offered as one that answers."""
+        """Whether the provider answered, if only with a 401."""
         return self.found is not None or (self.problem is not None and self.problem.key == NEEDS_KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """A card that is shown, or about to be."""
+    """A card that is shown or will be."""
 
     record: ServiceRecord
     answered: bool
 
 
 class ProviderOffers:
-    """Starts a flow for each advertised provider that is not set up, as soon as it answers. Lives as long as Home Assistant.
+    """Starts a flow for each discovered provider that is not configured, as soon as it answers. Runs until Home Assistant stops.
 
-    Home Assistant starts a flow once per advertisement; that of a provider which does not listen yet ends without a card.
+    Home Assistant starts one flow per advertisement; without an answer this flow ends without a card.
     """
 
     def __init__(self, hass: HomeAssistant, discovery: DiscoveryManager) -> None:
@@ -79,25 +79,25 @@ class ProviderOffers:
         self._stop: Callable[[], None] | None = None
 
     async def start(self) -> None:
-        """Browse, and offer what is found."""
+        """Start discovery."""
         self._stop = self.discovery.watch_for_changes(self._on_change)
         await self.discovery.start()
 
     async def close(self) -> None:
-        """Browse and ask no more."""
+        """Stop discovery and probes."""
         if self._stop is not None:
             self._stop()
         await self._reprober.close()
         await self.discovery.close()
 
     def latest(self, provider_id: str) -> Outcome | None:
-        """The last outcome of a provider that is advertised."""
+        """The last outcome for a provider."""
         return self._outcomes.get(provider_id)
 
     async def outcome(self, record: ServiceRecord) -> Outcome | None:
-        """What the provider answers; asks it where that is not known. None where too many are asked already.
+        """The recent outcome for a provider, which is probed if there is none. None if too many are probed already.
 
-        A provider that does not answer is asked again from then on.
+        A provider that does not answer is probed again later.
         """
         known = self._outcomes.get(record.id)
         if known is not None and known.record.urls() == record.urls():
@@ -109,13 +109,13 @@ class ProviderOffers:
 
     @callback
     def claim_card(self, flow_id: str, record: ServiceRecord, *, answered: bool) -> None:
-        """Claim a card for a flow. Raises AbortFlow where it gets none.
+        """Claim a card for a flow. Raises AbortFlow if there is none for it.
 
-        There is one card per address and port. Where there are too many, a provider that answers displaces one that does not.
+        There is one card per address and port. At the maximum, a provider that answers replaces one that does not.
         """
         in_progress = self._hass.config_entries.flow.async_progress_by_handler(DOMAIN, include_uninitialized=True)
         if not any(flow["flow_id"] == flow_id for flow in in_progress):
-            raise AbortFlow("gone")  # it was ended while its provider was asked
+            raise AbortFlow("gone")  # it was aborted during the probe
         urls = set(record.urls())
         for other_id, card in list(self._cards.items()):
             if other_id != flow_id and urls & set(card.record.urls()):
@@ -132,16 +132,16 @@ class ProviderOffers:
 
     @callback
     def release_card(self, flow_id: str) -> None:
-        """The flow has ended."""
+        """Free the card of a flow that ended."""
         self._cards.pop(flow_id, None)
 
     async def _ask(self, record: ServiceRecord) -> bool:
-        """Ask a provider once, and offer it if it answers. Returns whether to stop asking."""
+        """Probe a provider, and show it if it answers. Returns whether to stop probing."""
         if not self._is_wanted(record):
             return True
         found, problem = None, None
         try:
-            found = await find_record(async_get_clientsession(self._hass), record)
+            found = await probe_record(async_get_clientsession(self._hass), record)
         except Problem as err:
             problem = err
         former = self._outcomes.get(record.id)
@@ -158,11 +158,11 @@ class ProviderOffers:
 
     @callback
     def _offer(self, record: ServiceRecord) -> bool:
-        """Start a flow for a provider that has answered. Returns False where there is no room for its card."""
+        """Start a flow for a provider that answered. Returns False if there is no card for it."""
         for flow in self._flows(record.id):
             card = self._cards.get(flow["flow_id"])
             if card is None or card.answered or flow["context"].get("dismiss_protected"):
-                return True  # its flow is under way, or its owner is looking at it
+                return True  # its flow is running, or its card is open
             self._abort(flow["flow_id"])
         if len(self._cards) >= MAX_CARDS and all(card.answered for card in self._cards.values()):
             return False
@@ -171,7 +171,7 @@ class ProviderOffers:
 
     @callback
     def _on_overdue(self, record: ServiceRecord) -> None:
-        """Offer a provider that does not answer, unless what answers in its place cannot be offered at all."""
+        """Show a provider that does not answer, unless another kind of server answers at its address."""
         outcome = self._outcomes.get(record.id)
         if outcome is None or outcome.problem is None or outcome.problem.key not in (CANNOT_CONNECT, NO_MODELS):
             return
@@ -187,13 +187,13 @@ class ProviderOffers:
             DOMAIN,
             {"source": SOURCE_INTEGRATION_DISCOVERY},
             {CONF_PROVIDER_ID: record.id},
-            # Home Assistant discovers the advertisement again when the entry that comes of it is removed.
+            # With this key, Home Assistant discovers the advertisement again when its entry is removed.
             discovery_key=discovery_flow.DiscoveryKey(domain=ZEROCONF_DOMAIN, key=(record.service_type, name), version=1),
         )
 
     @callback
     def _on_change(self, change: Change) -> None:
-        """The network said something of a provider."""
+        """Handle a change of the discovered providers."""
         record = change.provider.record
         if change.kind is ChangeKind.REMOVED:
             self._reprober.discard(record.id)
@@ -207,12 +207,12 @@ class ProviderOffers:
                 self._reprober.add(record)
 
     def _is_wanted(self, record: ServiceRecord) -> bool:
-        """Whether the provider is neither this program, nor set up, nor ignored."""
+        """Whether the provider is neither this Home Assistant, nor configured, nor ignored."""
         entry = self._hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, record.id)
         return entry is None and record.id not in self.discovery.own_ids
 
     def _flows(self, provider_id: str) -> list[ConfigFlowResult]:
-        """The flows that were started for a discovered provider."""
+        """The discovery flows of a provider."""
         flows = self._hass.config_entries.flow.async_progress_by_handler(
             DOMAIN, include_uninitialized=True, match_context={"unique_id": provider_id}
         )
@@ -220,7 +220,7 @@ class ProviderOffers:
 
     @callback
     def _abort(self, flow_id: str) -> None:
-        """End a flow; it gives its card back."""
+        """Abort a flow, which frees its card."""
         self._hass.config_entries.flow.async_abort(flow_id)
 
 
@@ -228,7 +228,7 @@ OFFERS: HassKey[ProviderOffers] = HassKey(f"{DOMAIN}_offers")
 
 
 async def async_get_offers(hass: HomeAssistant) -> ProviderOffers:
-    """The one instance, started when it is first asked for: by a discovered provider or by the first entry."""
+    """The shared instance, started by the first caller: a discovered provider or the first entry."""
     if (offers := hass.data.get(OFFERS)) is not None:
         return offers
     instance = await zeroconf.async_get_async_instance(hass)

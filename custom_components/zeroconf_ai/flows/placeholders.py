@@ -1,4 +1,4 @@
-"""What the flows say of a provider, in the words of Home Assistant's language."""
+"""Descriptions of a provider in the language of Home Assistant."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _IN_FORM = 6
 
 
 async def provider_title(hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], *, answers: bool = True) -> str:
-    """What a provider that was found is called in lists: with some of its models and the cost."""
+    """The title of a discovered provider in lists, with some of its models and its cost."""
     words = await _Words.load(hass)
     if not answers:
         return f"{record.name} ({words.of('models', 'unanswered')})"
@@ -24,7 +24,7 @@ async def provider_title(hass: HomeAssistant, record: ServiceRecord, models: Seq
 async def provider_placeholders(
     hass: HomeAssistant, record: ServiceRecord, models: Sequence[str], address: str
 ) -> dict[str, str]:
-    """The placeholders of the form that asks whether a discovered provider shall be used."""
+    """The placeholders of the form that confirms a discovered provider."""
     words = await _Words.load(hass)
     capabilities = sorted(words.of("capability", capability) for capability in record.capabilities)
     return {
@@ -38,7 +38,7 @@ async def provider_placeholders(
 
 
 class _Words:
-    """The translated names of the protocol's values."""
+    """Translations of the protocol's values."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self._texts = texts
@@ -51,7 +51,7 @@ class _Words:
         return self._texts.get(f"component.{DOMAIN}.selector.{kind}.options.{value}", value)
 
     def models(self, models: Sequence[str], shown: int) -> str:
-        """The first of them, and how many more there are."""
+        """The first models and the number of the others."""
         if not models:
             return self.of("models", "unknown")
         more = f" (+{len(models) - shown})" if len(models) > shown else ""

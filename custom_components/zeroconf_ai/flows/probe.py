@@ -1,4 +1,4 @@
-"""Asks an address who is there, for the flows, and says in their words what is wrong where nobody fit is."""
+"""Probes the addresses of a provider, and maps failures to flow errors."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ from ..core.protocol.status import Health, ProviderStatus
 from ..core.routing.pool.health import CheckResult
 
 DEFAULT_PORT = 8000
-"""The first port of the range that the protocol recommends: tried where an address names none."""
+"""The first port of the range that the protocol recommends, tried for addresses without a port."""
 
 _HOST = re.compile(r"[\w.:%-]+")
 _ENDINGS = ("/chat/completions", "/completions", "/embeddings", "/models", "/health", "/status")
@@ -48,36 +48,36 @@ NOT_A_PROVIDER = "not_a_provider"
 UNIQUE_ID_MISMATCH = "unique_id_mismatch"
 UNSUPPORTED_VERSION = "unsupported_version"
 
-_TRY_THE_NEXT = (NO_MODELS, NOT_A_PROVIDER, CANNOT_CONNECT)
-"""What leaves open that another address of the same provider is right; who said more comes first."""
+_TRY_NEXT_ADDRESS = (NO_MODELS, NOT_A_PROVIDER, CANNOT_CONNECT)
+"""Errors after which another address of the provider is tried; the most informative one comes first."""
 
 
 class Problem(Exception):
-    """Why a provider cannot be used: `key` is the flows' error, `reason` the placeholder in its text."""
+    """A provider cannot be used. `key` is the flow error, `reason` its placeholder."""
 
     def __init__(self, key: str, reason: str = "") -> None:
-        """`reason` holds no secret: it is shown."""
+        """`reason` is shown, so it must not contain secrets."""
         super().__init__(f"{key}: {reason}")
         self.key = key
         self.placeholders = {"reason": reason}
         self.base_url: str | None = None
-        """The address that asks for a key."""
+        """The address that requires an API key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProbedProvider:
     """A provider that answered and can be used."""
 
     endpoint: Endpoint
     health: Health
     models: tuple[ModelInfo, ...]
     best: ModelInfo
-    """The model that a new agent starts with."""
+    """The default model of a new agent."""
     id: str | None
-    """Who it says it is; None for a server that names no identity."""
+    """The reported id; None if the server reports none."""
     status: ProviderStatus | None
     latency: float
-    """Seconds that the health check took."""
+    """Duration of the health check in seconds."""
 
     @property
     def check(self) -> CheckResult:
@@ -86,8 +86,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is stored of a provider that is looked at again: its key goes only to who is proven to be the same."""
+class KnownProvider:
+    """A configured provider that is probed again. Its API key is sent only to the same address or a proven identity."""
 
     id: str | None
     base_url: str
@@ -95,7 +95,7 @@ class Known:
 
 
 def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tuple[str, ...]:
-    """The base URLs that a typed address may mean, the likeliest first. Raises Problem for one that means none.
+    """The base URLs that an entered address may stand for, most likely first. Raises Problem for an invalid one.
 
     A host name, an IP address or a URL, with or without port and path; `port` overrides the one in it, a scheme in it overrides
     `tls`. The path of an endpoint (`/v1/models`) is cut off.
@@ -130,23 +130,23 @@ def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tu
     )
 
 
-async def survey(
+async def probe_endpoint(
     session: aiohttp.ClientSession,
     endpoint: Endpoint,
     name: str,
     *,
     announced: tuple[str, ...] = (),
-    known: Known | None = None,
-) -> Found:
-    """Ask one address who is there and what it serves. Raises Problem.
+    known: KnownProvider | None = None,
+) -> ProbedProvider:
+    """Probe one address. Raises Problem.
 
-    With `known`, whoever says to be somebody else is refused before any key is shown, and the stored key is used where none was
-    given and it is the same address or provably the same provider.
+    With `known`, a server with another id is rejected before an API key is sent. Without a new key, the stored one is sent to
+    the known address, and to the known id.
     """
     if known is not None:
-        who = await _identity(session, endpoint, name)
-        _compare(who, known.id)
-        same = endpoint.base_url == known.base_url or (who is not None and who == known.id)
+        reported = await _reported_id(session, endpoint, name)
+        _compare(reported, known.id)
+        same = endpoint.base_url == known.base_url or (reported is not None and reported == known.id)
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
     backend = ZeroconfAIBackend(session, BackendInfo(name, name, announced_models=announced), endpoint)
@@ -159,7 +159,7 @@ async def survey(
         raise problem_of(err, keyed=endpoint.key is not None) from err
     try:
         status = await backend.status()
-    except ApiError:  # optional, and what it adds is not worth a refusal
+    except ApiError:  # the status is optional
         status = None
     identity = health.id or (status.id if status else None)
     if status and status.id and status.version:
@@ -169,10 +169,10 @@ async def survey(
     best = best_model(models)
     if best is None:
         raise Problem(NO_MODELS)
-    return Found(endpoint, health, models, best, identity, status, latency)
+    return ProbedProvider(endpoint, health, models, best, identity, status, latency)
 
 
-async def find(
+async def probe_urls(
     session: aiohttp.ClientSession,
     urls: Iterable[str],
     *,
@@ -180,9 +180,9 @@ async def find(
     ssl: Ssl = True,
     name: str | None = None,
     announced: tuple[str, ...] = (),
-    known: Known | None = None,
-) -> Found:
-    """The first of `urls` at which a provider answers. Raises the Problem that says most where none does."""
+    known: KnownProvider | None = None,
+) -> ProbedProvider:
+    """The provider at the first of `urls` that answers. Raises the most informative Problem if none does."""
     problems: list[Problem] = []
     dead: set[str] = set()
     for url in urls:
@@ -191,18 +191,18 @@ async def find(
             continue
         try:
             endpoint = Endpoint(url, key, ssl)
-            return await survey(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
+            return await probe_endpoint(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
         except Problem as problem:
-            if problem.key not in _TRY_THE_NEXT:
+            if problem.key not in _TRY_NEXT_ADDRESS:
                 raise
             problems.append(problem)
             if problem.key == CANNOT_CONNECT:
                 dead.add(parts.netloc)
-    raise min(problems, key=lambda problem: _TRY_THE_NEXT.index(problem.key))
+    raise min(problems, key=lambda problem: _TRY_NEXT_ADDRESS.index(problem.key))
 
 
-async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key: str | None = None) -> Found:
-    """An advertised provider, at the first of its addresses that answers. Raises Problem."""
+async def probe_record(session: aiohttp.ClientSession, record: ServiceRecord, key: str | None = None) -> ProbedProvider:
+    """Probe an advertised provider, at the first of its addresses that answers. Raises Problem."""
     try:
         endpoint = endpoint_of_record(record, key=key)
     except ValueError as err:
@@ -214,7 +214,7 @@ async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key
     except ApiError as err:
         raise problem_of(err, keyed=False) from err
     try:
-        found = await survey(session, replace(endpoint, base_url=located.base_url), record.name, announced=record.models)
+        found = await probe_endpoint(session, replace(endpoint, base_url=located.base_url), record.name, announced=record.models)
     except Problem as problem:
         problem.base_url = located.base_url
         raise
@@ -223,20 +223,20 @@ async def find_record(session: aiohttp.ClientSession, record: ServiceRecord, key
     return found
 
 
-async def answers_as(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, provider_id: str) -> bool | None:
-    """Whether somebody answers, asked without a key, and as whom: True as `provider_id`, False as nobody or as another.
+async def has_id(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, provider_id: str) -> bool | None:
+    """Whether the server reports `provider_id`, without the API key: True, or False for another id or no answer.
 
-    None: somebody answers and does not say who it is.
+    None: a server without an id answers.
     """
     try:
-        who = await _identity(session, endpoint, name)
+        reported = await _reported_id(session, endpoint, name)
     except Problem:
         return False
-    return None if who is None else who == provider_id
+    return None if reported is None else reported == provider_id
 
 
-async def _identity(session: aiohttp.ClientSession, endpoint: Endpoint, name: str) -> str | None:
-    """Who answers there, asked without a key; None where it does not say. Raises Problem where nobody does."""
+async def _reported_id(session: aiohttp.ClientSession, endpoint: Endpoint, name: str) -> str | None:
+    """The id that the server reports without the API key; None if it reports none. Raises Problem if it does not answer."""
     try:
         return (await probe(session, replace(endpoint, key=None), name)).id
     except AuthenticationError:
@@ -251,7 +251,7 @@ def _compare(identity: str | None, expected: str | None) -> None:
 
 
 def problem_of(err: ApiError, *, keyed: bool) -> Problem:
-    """What an error of the wire means to the owner; `keyed`: a key was sent."""
+    """The flow error of a failed request; `keyed`: an API key was sent."""
     if isinstance(err, AuthenticationError):
         return Problem(INVALID_AUTH if keyed else NEEDS_KEY)
     if isinstance(err, PermissionDeniedError):
@@ -266,13 +266,13 @@ def problem_of(err: ApiError, *, keyed: bool) -> Problem:
 
 
 def reason_of(err: ApiError) -> str:
-    """A standard reason for a form. What the server itself said is not shown."""
+    """A standard reason for a form; texts of the server are not shown."""
     status = err.upstream_status
     return err.message if status is None or 300 <= status < 400 else f"the provider {status_reason(status)}"
 
 
 def _check_version(version: str) -> None:
-    """Raise Problem for a protocol version whose major this integration does not know."""
+    """Raise Problem for an unknown major version of the protocol."""
     major = version.partition(".")[0]
     if major.isdecimal() and int(major) > PROTOCOL_MAJOR:
         raise Problem(UNSUPPORTED_VERSION, f"It speaks protocol version {version}, this integration {PROTOCOL_MAJOR}.x.")

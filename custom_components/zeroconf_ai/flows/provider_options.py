@@ -1,4 +1,4 @@
-"""The options of a provider: how often it is asked, how long it may take, and how it is woken."""
+"""The options of a provider: health checks, time limits and wake-up."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ _SET_BY_ENTITIES = (CONF_PRIORITY, CONF_ROUTING)
 
 
 class ProviderOptionsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
-    """All of it applies at once; the entry is not reloaded."""
+    """Changes apply immediately, without a reload of the entry."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show and take the options."""
+        """Show and save the options."""
         errors: dict[str, str] = {}
         reason = ""
         if user_input is not None:
@@ -43,5 +43,5 @@ class ProviderOptionsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
 
 async def _check_actions(hass: HomeAssistant, actions: list[Any]) -> None:
-    """Raise vol.Invalid or HomeAssistantError for actions that could not be run; they are stored as they were written."""
+    """Raise vol.Invalid or HomeAssistantError for invalid actions; valid ones are stored as entered."""
     await async_validate_actions_config(hass, cv.SCRIPT_SCHEMA(actions))

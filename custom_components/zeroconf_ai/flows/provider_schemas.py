@@ -1,4 +1,4 @@
-"""The forms of the flows."""
+"""The forms of providers, agents and AI tasks, and the fields that forms share."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -60,11 +60,11 @@ from ..core.protocol.models import AUTO, ModelInfo
 from ..provider.power_meter import energy_fields
 
 ADVANCED = "advanced"
-"""The collapsed section of a form; what is in it is stored beside the rest."""
+"""The folded section of a form; its values are stored on the same level as the others."""
 CONF_PROVIDER = "provider"
 CONF_KEEP_KEY = "keep_key"
 ENTER_ADDRESS = "enter_address"
-"""Instead of one of the providers that were found."""
+"""The option to enter an address instead of a discovered provider."""
 
 SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
 
@@ -86,14 +86,14 @@ ADDRESS = vol.Schema(
         ),
     }
 )
-"""Where a provider is, typed in."""
+"""The form for an address."""
 
 KEY = vol.Schema({vol.Required(CONF_API_KEY): SECRET})
 NO_FIELDS = vol.Schema({})
 
 
 def found_schema(providers: Mapping[str, str]) -> vol.Schema:
-    """The choice among providers that were found (id → what to call it), or an address instead."""
+    """The choice of a discovered provider (id → label), or of an address."""
     options = [SelectOptionDict(value=key, label=label) for key, label in providers.items()]
     options.append(SelectOptionDict(value=ENTER_ADDRESS, label=ENTER_ADDRESS))
     selector = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST, translation_key=CONF_PROVIDER))
@@ -101,7 +101,7 @@ def found_schema(providers: Mapping[str, str]) -> vol.Schema:
 
 
 def identity_schema(*, has_key: bool) -> vol.Schema:
-    """The confirmation of a new identity: with which key it is to be spoken to."""
+    """The confirmation of a new identity, with its API key."""
     fields: dict[vol.Marker, Any] = {vol.Optional(CONF_API_KEY): SECRET}
     if has_key:
         fields[vol.Required(CONF_KEEP_KEY, default=False)] = BooleanSelector()
@@ -109,7 +109,7 @@ def identity_schema(*, has_key: bool) -> vol.Schema:
 
 
 def options_schema() -> vol.Schema:
-    """A provider's options."""
+    """The form for a provider's options."""
     return vol.Schema(
         {
             vol.Required(CONF_HEALTH_INTERVAL, default=DEFAULT_HEALTH_INTERVAL): seconds(5, 3600),
@@ -122,7 +122,7 @@ def options_schema() -> vol.Schema:
 
 
 def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str], default_name: str) -> vol.Schema:
-    """An agent, or an AI task: which has no prompt, tools or history of its own."""
+    """The form for an agent, or an AI task, which has no prompt, tools or history."""
     advanced: dict[vol.Marker, Any] = {
         vol.Optional(CONF_TEMPERATURE): number(0, 2, 0.05),
         vol.Optional(CONF_TOP_P): number(0, 1, 0.05),
@@ -147,7 +147,7 @@ def agent_schema(hass: HomeAssistant, subentry_type: str, models: Iterable[str],
 
 
 def model_selector(models: Iterable[str]) -> SelectSelector:
-    """The choice of a model: any provider's, one of these, or one that is typed in."""
+    """The choice of a model: any, one of these, or an entered one."""
     options = [SelectOptionDict(value=model, label=model) for model in dict.fromkeys([AUTO, *models])]
     return SelectSelector(
         SelectSelectorConfig(options=options, custom_value=True, mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_MODEL)
@@ -155,17 +155,17 @@ def model_selector(models: Iterable[str]) -> SelectSelector:
 
 
 def model_ids(models: Iterable[ModelInfo]) -> list[str]:
-    """Those that answer chats; a gateway's names for a choice among them are not offered, as they stand beside one's own."""
+    """The chat models, without the model aliases of another gateway, since this one has its own."""
     return [model.id for model in models if model.for_chat and not model.virtual]
 
 
 def flatten(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """A form's fields without the section around the advanced ones."""
+    """The values of a form, on one level."""
     return {**{key: value for key, value in user_input.items() if key != ADVANCED}, **user_input.get(ADVANCED, {})}
 
 
 def suggest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values in the form's shape: the fields of the section in it as well."""
+    """Stored values as suggested values of a form, for the fields inside and outside the folded section."""
     return {**values, ADVANCED: dict(values)}
 
 
@@ -173,7 +173,7 @@ _RESERVED = ("messages", "model", "stream", "tools", "tool_choice")
 
 
 def parse_extra_body(text: str) -> dict[str, Any]:
-    """The object of a JSON text. Raises ValueError saying what is wrong with it, and where."""
+    """Parse a JSON object. Raises ValueError with the error and its position."""
     try:
         body = json.loads(text)
     except json.JSONDecodeError as err:
@@ -186,17 +186,17 @@ def parse_extra_body(text: str) -> dict[str, Any]:
 
 
 def number(smallest: float, largest: float, step: float) -> NumberSelector:
-    """A number that is typed in."""
+    """A number field."""
     return NumberSelector(NumberSelectorConfig(min=smallest, max=largest, step=step, mode=NumberSelectorMode.BOX))
 
 
 def whole(smallest: int, largest: int) -> vol.All[Any]:
-    """A whole number that is typed in."""
+    """A field for a whole number."""
     return vol.All(number(smallest, largest, 1), vol.Coerce(int))
 
 
 def seconds(smallest: int, largest: int) -> vol.All[Any]:
-    """Whole seconds that are typed in."""
+    """A field for whole seconds."""
     selector = NumberSelector(
         NumberSelectorConfig(min=smallest, max=largest, mode=NumberSelectorMode.BOX, unit_of_measurement="s")
     )

@@ -1,4 +1,4 @@
-"""How the gateway is spoken to, ready to be copied: what is shown together with a new key."""
+"""Examples with the address of the gateway, shown together with a new API key."""
 
 from collections.abc import Mapping
 import json
@@ -14,12 +14,12 @@ from ..core.protocol.models import AUTO
 from ..markdown import Markdown
 
 FIRST_MODEL = "homeassistant/assist"
-"""What a new gateway can answer with before it has any backend: Home Assistant's own agent."""
+"""The model of a gateway without LLM backends: Home Assistant's default agent."""
 _USUAL_URL = "http://homeassistant.local:8123"
 
 
 def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
-    """The base URL that a client at home is given."""
+    """The base URL for clients on the local network."""
     try:
         url = URL(get_url(hass, allow_external=False, allow_cloud=False))
     except NoURLAvailableError:
@@ -30,7 +30,7 @@ def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
 
 
 def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
-    """The placeholders of the form that shows a new key: the key, and how to use it at this very address."""
+    """The placeholders of the form with a new API key: the key and examples."""
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Which lights are on?"}]})
     curl = (
         f"curl {base_url}/chat/completions \\\n"
@@ -50,4 +50,4 @@ def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
         '    print(chunk.choices[0].delta.content or "", end="", flush=True)'
     )
     shown = {"key": secret, "base_url": base_url, "curl": curl, "python": python}
-    return {name: Markdown(text) for name, text in shown.items()}  # each within a block or span of code
+    return {name: Markdown(text) for name, text in shown.items()}  # each is inside a code block or span

@@ -13,7 +13,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from ..const import CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_SERVICE_NAME, DOMAIN
 from ..core.protocol.models import AUTO
 from ..data import endpoint_of
-from ..flows.probe import Known, Problem, survey
+from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..flows.provider_schemas import CONF_KEEP_KEY, identity_schema, model_ids, model_selector
 from ..issues import BUDGET_EXCEEDED, CERTIFICATE_CHANGED, DATABASE_LOST, IDENTITY_CHANGED, PROVIDER_MOVED
 from ..markdown import MarkdownFlow, code
@@ -95,8 +95,8 @@ class IdentityChangedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
             data = self._new_data(entry, key)
             endpoint = endpoint_of(data)
             try:
-                await survey(
-                    async_get_clientsession(self.hass), endpoint, entry.title, known=Known(provider_id, endpoint.base_url)
+                await probe_endpoint(
+                    async_get_clientsession(self.hass), endpoint, entry.title, known=KnownProvider(provider_id, endpoint.base_url)
                 )
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders

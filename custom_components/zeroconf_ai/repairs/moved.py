@@ -12,7 +12,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from ..const import CONF_ADVERTISED, CONF_BASE_URL, CONF_FINGERPRINT, CONF_PROVIDER_ID, CONF_REFUSED, CONF_SERVICE_NAME
 from ..core.protocol.record import names_public_host
 from ..data import endpoint_of
-from ..flows.probe import Known, Problem, survey
+from ..flows.probe import KnownProvider, Problem, probe_endpoint
 from ..markdown import MarkdownFlow, code
 
 MOST_REFUSED = 8
@@ -52,9 +52,9 @@ class ProviderMovedFlow(MarkdownFlow[RepairsFlowResult], RepairsFlow):
         if user_input is not None:
             data = self._accepted(entry)
             endpoint = endpoint_of(data)
-            known = Known(data[CONF_PROVIDER_ID], endpoint.base_url)
+            known = KnownProvider(data[CONF_PROVIDER_ID], endpoint.base_url)
             try:
-                await survey(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
+                await probe_endpoint(async_get_clientsession(self.hass), endpoint, entry.title, known=known)
             except Problem as problem:
                 errors, placeholders = {"base": problem.key}, placeholders | problem.placeholders
             else:
