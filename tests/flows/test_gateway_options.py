@@ -29,6 +29,7 @@ from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationErr
 from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway.backend_storage import config_of
+from custom_components.zeroconf_ai.markdown import escape
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
@@ -248,7 +249,7 @@ async def test_revoked_key_is_gone_for_good(hass: HomeAssistant, gateway: MockCo
     key, secret = await keys.create("Laptop")
     other = await with_key(hass, gateway, key.id, "key_edit")
     result = await with_key(hass, gateway, key.id, "key_revoke")
-    assert result["description_placeholders"] == {"name": "Laptop", "prefix": secret[:8]}
+    assert result["description_placeholders"] == {"name": "Laptop", "prefix": escape(secret[:8])}
     assert keys.verify(secret).id == key.id  # until it is confirmed
     assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
     with pytest.raises(AuthenticationError):
