@@ -25,10 +25,10 @@ KNOWN = ModelInfo("known", 8192, 1024, CAN_CHAT, pricing={"input_cost_per_1m": 9
 MODELS = (KNOWN, "plain", "qwen3:latest")
 
 
-async def shown(**wishes: Any) -> dict[str, ModelInfo]:
+async def shown(**overrides: Any) -> dict[str, ModelInfo]:
     return {
         model.id: model
-        for model in await Catalogue(StubBackend("attic", models=MODELS), BackendOverrides(100, **wishes)).models()
+        for model in await Catalogue(StubBackend("attic", models=MODELS), BackendOverrides(100, **overrides)).models()
     }
 
 
@@ -59,7 +59,7 @@ async def test_models_without_a_list_are_the_owners() -> None:
     async with before("openai", Listless()) as inner:
         backend = Catalogue(inner, BackendOverrides(100, allowed=("a", "b", "a"), aliases={"c": "a"}))
         assert [model.id for model in await backend.models()] == ["a", "b", "c"]
-        backend.wishes = BackendOverrides(100)
+        backend.overrides = BackendOverrides(100)
         with pytest.raises(NotFoundError):
             await backend.models()
 
@@ -91,7 +91,7 @@ async def test_backend_settings_of_the_owner_precede_the_backends() -> None:
     models = await shown(
         aliases={"house": "known"},
         general=ModelOverride(context_window=4096, capabilities=vision),
-        overrides={"known": ModelOverride(max_output_tokens=99), "house": ModelOverride(2048, capabilities=vision)},
+        models={"known": ModelOverride(max_output_tokens=99), "house": ModelOverride(2048, capabilities=vision)},
         prices={"known": Prices(2_000_000_000, 3_000_000_000), "*": Prices(0, 1)},
     )
     known, plain, house = models["known"], models["plain"], models["house"]
@@ -117,13 +117,13 @@ async def test_backend_settings_of_the_owner_precede_the_backends() -> None:
 )
 async def test_answer_length_is_limited_by_the_owner(model: str, asked: Any, sent: Any) -> None:
     backend = StubBackend("attic")
-    wishes = BackendOverrides(
+    overrides = BackendOverrides(
         100,
         aliases={"alias": "small"},
         general=ModelOverride(max_output_tokens=50),
-        overrides={"small": ModelOverride(max_output_tokens=10)},
+        models={"small": ModelOverride(max_output_tokens=10)},
     )
-    await Catalogue(backend, wishes).send(chat(model, **asked))
+    await Catalogue(backend, overrides).send(chat(model, **asked))
     body = backend.sent[0].body
     assert {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body} == sent
 
@@ -140,7 +140,7 @@ def test_backend_info_combines_owner_and_backend() -> None:
     backend = Catalogue(inner, BackendOverrides(7, Cost.SUBSCRIPTION, general=ModelOverride(capabilities=CAN_CHAT)))
     assert (backend.info.priority, backend.info.cost, backend.info.capabilities) == (7, Cost.SUBSCRIPTION, CAN_CHAT)
     assert backend.info is backend.info
-    backend.wishes = BackendOverrides(8, allowed=("a",))
+    backend.overrides = BackendOverrides(8, allowed=("a",))
     inner._info = replace(inner.info, name="Renamed", announced_models=("a", "b"))
     assert (backend.info.priority, backend.info.cost, backend.info.name) == (8, inner.info.cost, "Renamed")
     assert backend.info.announced_models == ("a",)

@@ -117,15 +117,15 @@ providers:
     assert gpu.terms.prices["fast-one"] == small
     assert gpu.terms.prices["house"] == gpu.prices["strong"]
     assert (gpu.terms.max_concurrent, gpu.terms.queue_length, gpu.terms.check_every) == (4, 0, 10.0)
-    assert gpu.wishes.priority == 0
+    assert gpu.backend_overrides.priority == 0
 
 
 def test_providers_file_prices_imply_metered_by_default() -> None:
     priced = ATTIC + "    costPer1kTokens: 0.1\n"
-    assert read(priced)[0].wishes.cost is Cost.METERED
-    assert read(priced + "    cost: free\n")[0].wishes.cost is Cost.FREE
-    assert read(ATTIC + "    costPer1kTokens: 0\n")[0].wishes.cost is None
-    assert read(ATTIC)[0].wishes.cost is None
+    assert read(priced)[0].backend_overrides.cost is Cost.METERED
+    assert read(priced + "    cost: free\n")[0].backend_overrides.cost is Cost.FREE
+    assert read(ATTIC + "    costPer1kTokens: 0\n")[0].backend_overrides.cost is None
+    assert read(ATTIC)[0].backend_overrides.cost is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`Catalogue`: a backend with its owner's word on which models it has, what they are called, and what they can do and cost."""
+"""`Catalogue`: a backend with configured models, aliases, prices and capabilities."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,75 +13,75 @@ from ..protocol.status import Health, ProviderStatus
 from .base import Answer, Backend, BackendInfo
 
 ALL_MODELS = "*"
-"""Stands for every model that is not named."""
+"""The key of settings for all models that are not named."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOverride:
-    """What an owner says of a model, whatever its backend does. None: nothing."""
+    """Configured values of a model, which replace those that the backend reports. None: not configured."""
 
     context_window: int | None = None
     max_output_tokens: int | None = None
-    """What an answer may have at most, and has where a request names no limit."""
+    """The maximum tokens of an answer, and the default limit of a request."""
     capabilities: frozenset[Capability] | None = None
 
 
-_NOTHING_SAID = ModelOverride()
+_NO_OVERRIDE = ModelOverride()
 
 
 @dataclass(frozen=True, slots=True)
 class BackendOverrides:
-    """What an owner says of a backend and its models."""
+    """Configured values of a backend and its models, which replace those that it reports."""
 
     priority: int
     cost: Cost | None = None
-    """None: what the backend says."""
+    """None: not configured."""
     allowed: tuple[str, ...] = ()
-    """The only models that may be used, beside the aliases, in the order to be preferred; empty: all."""
+    """The allowed models besides the aliases, in the order of preference; empty: all."""
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names → the models they stand for."""
+    """Alias → model."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model or alias; `*` for all others."""
-    general: ModelOverride = _NOTHING_SAID
-    """Of all models; its capabilities only of those of which the backend does not say."""
-    overrides: Mapping[str, ModelOverride] = field(default_factory=dict)
-    """Of single models, by model or alias."""
+    general: ModelOverride = _NO_OVERRIDE
+    """For all models; its capabilities apply to models without reported ones."""
+    models: Mapping[str, ModelOverride] = field(default_factory=dict)
+    """For single models, by model or alias."""
 
 
 class Catalogue(Backend):
-    """Another backend as its owner wants it: what is not wanted is neither shown nor served."""
+    """Another backend with overrides. Models that are not allowed are neither listed nor served."""
 
-    def __init__(self, backend: Backend, wishes: BackendOverrides) -> None:
+    def __init__(self, backend: Backend, overrides: BackendOverrides) -> None:
         """`backend` is closed with this one."""
         self._backend = backend
-        self._wishes = wishes
+        self._overrides = overrides
         self._info = (backend.info, self._described(backend.info))
 
     @override
     def __repr__(self) -> str:
-        """The backend, and how much is said of it."""
-        wishes = self._wishes
-        return f"<Catalogue of {self._backend!r}: {len(wishes.allowed) or 'all'} models, {len(wishes.aliases)} aliases>"
+        """The backend, and the number of models and aliases."""
+        overrides = self._overrides
+        return f"<Catalogue of {self._backend!r}: {len(overrides.allowed) or 'all'} models, {len(overrides.aliases)} aliases>"
 
     @property
-    def wishes(self) -> BackendOverrides:
-        """What is wanted. May be set at any time: it holds from the next request, and the next `models`, on."""
-        return self._wishes
+    def overrides(self) -> BackendOverrides:
+        """The overrides. A new value applies to the next request and the next call of `models`."""
+        return self._overrides
 
-    @wishes.setter
-    def wishes(self, wishes: BackendOverrides) -> None:
-        self._wishes = wishes
+    @overrides.setter
+    def overrides(self, overrides: BackendOverrides) -> None:
+        self._overrides = overrides
         self._info = (self._backend.info, self._described(self._backend.info))
 
     @property
     @override
     def info(self) -> BackendInfo:
-        told, found = self._info
-        if (now := self._backend.info) is not told:
-            found = self._described(now)
-            self._info = (now, found)
-        return found
+        reported, info = self._info
+        if (current := self._backend.info) is not reported:
+            info = self._described(current)
+            self._info = (current, info)
+        return info
 
     @override
     async def health(self) -> Health:
@@ -89,14 +89,14 @@ class Catalogue(Backend):
 
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
-        """Those that are wanted and there; of a server that lists none, all that the owner names."""
+        """The allowed models that the backend lists; all configured ones if it has no list."""
         try:
             listed = await self._backend.models()
         except NotFoundError, MethodNotAllowedError:
-            if not self._wishes.allowed and not self._wishes.aliases:
+            if not self._overrides.allowed and not self._overrides.aliases:
                 raise
             listed = ()
-        return tuple({model.id: self._overridden(model, target) for model, target in self._wanted(listed)}.values())
+        return tuple({model.id: self._overridden(model, target) for model, target in self._allowed(listed)}.values())
 
     @override
     async def status(self) -> ProviderStatus | None:
@@ -104,15 +104,15 @@ class Catalogue(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
-        wishes, asked = self._wishes, request.model
-        target = wishes.aliases.get(asked, asked)
-        if target is asked and wishes.allowed and not {asked, same_model(asked)} & {*wishes.allowed}:
-            message = f"{self.info.name} does not serve {asked} here."  # asked for before its list was known
+        overrides, name = self._overrides, request.model
+        target = overrides.aliases.get(name, name)
+        if target is name and overrides.allowed and not {name, same_model(name)} & {*overrides.allowed}:
+            message = f"{self.info.name} does not serve {name} here."  # requested before its list was known
             raise NotFoundError(message, code="model_not_found", param="model")
-        changes: dict[str, Any] = {} if target is asked else {"model": target}
-        if request.kind is not Kind.EMBEDDINGS and (most := self._said(asked, target).max_output_tokens) is not None:
-            given = {name: request.body[name] for name in _LIMITS if request.body.get(name) is not None}
-            changes |= {name: min(limit, most) for name, limit in given.items()} or {"max_tokens": most}
+        changes: dict[str, Any] = {} if target is name else {"model": target}
+        if request.kind is not Kind.EMBEDDINGS and (most := self._override(name, target).max_output_tokens) is not None:
+            given = {param: request.body[param] for param in _LIMITS if request.body.get(param) is not None}
+            changes |= {param: min(limit, most) for param, limit in given.items()} or {"max_tokens": most}
         return await self._backend.send(request.with_body(**changes) if changes else request)
 
     @override
@@ -120,19 +120,19 @@ class Catalogue(Backend):
         await self._backend.close()
 
     def _described(self, info: BackendInfo) -> BackendInfo:
-        wishes = self._wishes
-        announced = tuple(model for model in info.announced_models if not wishes.allowed or model in wishes.allowed)
+        overrides = self._overrides
+        announced = tuple(model for model in info.announced_models if not overrides.allowed or model in overrides.allowed)
         return replace(
             info,
-            priority=wishes.priority,
-            cost=wishes.cost or info.cost,
-            capabilities=info.capabilities if wishes.general.capabilities is None else wishes.general.capabilities,
+            priority=overrides.priority,
+            cost=overrides.cost or info.cost,
+            capabilities=info.capabilities if overrides.general.capabilities is None else overrides.general.capabilities,
             announced_models=announced,
         )
 
-    def _wanted(self, listed: tuple[ModelInfo, ...]) -> Iterator[tuple[ModelInfo, str]]:
-        """(model under the name that it is shown by, the id that its backend knows it by)."""
-        wishes = self._wishes
+    def _allowed(self, listed: tuple[ModelInfo, ...]) -> Iterator[tuple[ModelInfo, str]]:
+        """(model under its listed name, its id at the backend)."""
+        overrides = self._overrides
         by_id = {model.id: model for model in listed}
 
         def find(model_id: str) -> ModelInfo | None:
@@ -140,33 +140,33 @@ class Catalogue(Backend):
                 return ModelInfo(model_id)
             return by_id.get(model_id) or by_id.get(same_model(model_id))
 
-        if wishes.allowed:
-            yield from ((model, model.id) for model in map(find, wishes.allowed) if model is not None)
+        if overrides.allowed:
+            yield from ((model, model.id) for model in map(find, overrides.allowed) if model is not None)
         else:
             yield from ((model, model.id) for model in listed)
-        for alias, target in wishes.aliases.items():
+        for alias, target in overrides.aliases.items():
             if (model := find(target)) is not None:
                 yield replace(model, id=alias), target
 
     def _overridden(self, model: ModelInfo, target: str) -> ModelInfo:
-        said = self._said(model.id, target)
-        known = self._wishes.general.capabilities if model.capabilities is None else model.capabilities
-        prices = self._wishes.prices
-        owners = prices.get(model.id) or prices.get(target) or prices.get(ALL_MODELS)
+        found = self._override(model.id, target)
+        known = self._overrides.general.capabilities if model.capabilities is None else model.capabilities
+        prices = self._overrides.prices
+        configured = prices.get(model.id) or prices.get(target) or prices.get(ALL_MODELS)
         return replace(
             model,
-            context_window=said.context_window or model.context_window,
-            max_output_tokens=said.max_output_tokens or model.max_output_tokens,
-            capabilities=known if said.capabilities is None else said.capabilities,
-            pricing=model.pricing if owners is None else owners.to_json(),
+            context_window=found.context_window or model.context_window,
+            max_output_tokens=found.max_output_tokens or model.max_output_tokens,
+            capabilities=known if found.capabilities is None else found.capabilities,
+            pricing=model.pricing if configured is None else configured.to_json(),
         )
 
-    def _said(self, name: str, target: str) -> ModelOverride:
-        """What the owner says of a model: under its alias, else of itself, else of all; of its capabilities only by name."""
-        wishes = self._wishes
-        alias, own = wishes.overrides.get(name, _NOTHING_SAID), wishes.overrides.get(target, _NOTHING_SAID)
+    def _override(self, name: str, target: str) -> ModelOverride:
+        """The override of a model: of its alias, else of itself, else of all models; capabilities only by name."""
+        overrides = self._overrides
+        alias, own = overrides.models.get(name, _NO_OVERRIDE), overrides.models.get(target, _NO_OVERRIDE)
         return ModelOverride(
-            alias.context_window or own.context_window or wishes.general.context_window,
-            alias.max_output_tokens or own.max_output_tokens or wishes.general.max_output_tokens,
+            alias.context_window or own.context_window or overrides.general.context_window,
+            alias.max_output_tokens or own.max_output_tokens or overrides.general.max_output_tokens,
             own.capabilities if alias.capabilities is None else alias.capabilities,
         )

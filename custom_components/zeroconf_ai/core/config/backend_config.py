@@ -97,7 +97,7 @@ class BackendConfig:
         )
 
     @property
-    def wishes(self) -> BackendOverrides:
+    def backend_overrides(self) -> BackendOverrides:
         """The overrides for the backend's own information."""
         priced = any(rate.input or rate.output for rate in self.prices.values())
         free = self.type.info(self.id, self.name).cost in (Cost.FREE, Cost.UNKNOWN)
@@ -108,5 +108,5 @@ class BackendConfig:
             aliases=self.aliases,
             prices=self.prices,
             general=ModelOverride(self.context_window, self.max_output_tokens, self.capabilities),
-            overrides=self.overrides,
+            models=self.overrides,
         )

@@ -15,16 +15,16 @@ from ..routing.pool.member import Member
 from .backend_config import BackendConfig
 
 
-def make_backend(upstream: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
+def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
-    backend_type = upstream.type if upstream.health_path is None else upstream.type.with_health_path(upstream.health_path)
-    key, headers = upstream.key, dict(upstream.headers)
-    if upstream.key_header is not None and key is not None:
-        scheme = "Bearer " if upstream.key_header.lower() == "authorization" else ""
-        headers[upstream.key_header], key = f"{scheme}{key}", None
-    endpoint = Endpoint(upstream.endpoint, key, upstream.verify_ssl, headers)
-    info = backend_type.info(upstream.id, upstream.name)
-    return Catalogue(backend_type.make(session, info, endpoint, timeouts=upstream.timeouts), upstream.wishes)
+    backend_type = config.type if config.health_path is None else config.type.with_health_path(config.health_path)
+    key, headers = config.key, dict(config.headers)
+    if config.key_header is not None and key is not None:
+        scheme = "Bearer " if config.key_header.lower() == "authorization" else ""
+        headers[config.key_header], key = f"{scheme}{key}", None
+    endpoint = Endpoint(config.endpoint, key, config.verify_ssl, headers)
+    info = backend_type.info(config.id, config.name)
+    return Catalogue(backend_type.make(session, info, endpoint, timeouts=config.timeouts), config.backend_overrides)
 
 
 class ConfiguredMembers:
@@ -44,56 +44,56 @@ class ConfiguredMembers:
         A backend is recreated only if its connection settings change; all other settings are updated in place.
         """
         async with self._lock:
-            by_id = {upstream.id: upstream for upstream in wanted}
+            by_id = {config.id: config for config in wanted}
             for backend_id in self._running.keys() - by_id.keys():
                 await self._remove(backend_id)
-            await asyncio.gather(*(self._put(upstream) for upstream in by_id.values()))
+            await asyncio.gather(*(self._put(config) for config in by_id.values()))
 
-    async def _put(self, upstream: BackendConfig) -> None:
-        former, backend = self._running.get(upstream.id, (None, None))
-        member = self._engine.pool.get(upstream.id)
+    async def _put(self, config: BackendConfig) -> None:
+        former, backend = self._running.get(config.id, (None, None))
+        member = self._engine.pool.get(config.id)
         if former is None or backend is None or member is None:
-            await self._add(upstream)
-        elif former == upstream:
+            await self._add(config)
+        elif former == config:
             if member.enabled:
                 await self._engine.checker.check(member, models=True)
-        elif _connection_settings(former) == _connection_settings(upstream):
-            self._running[upstream.id] = upstream, backend
-            await self._update_in_place(member, upstream, backend)
-        elif upstream.enabled:
-            backend = make_backend(upstream, self._session)
-            self._running[upstream.id] = upstream, backend
-            await self._engine.replace(backend, await self._terms(upstream))
+        elif _connection_settings(former) == _connection_settings(config):
+            self._running[config.id] = config, backend
+            await self._update_in_place(member, config, backend)
+        elif config.enabled:
+            backend = make_backend(config, self._session)
+            self._running[config.id] = config, backend
+            await self._engine.replace(backend, await self._terms(config))
         else:  # `replace` would check a disabled backend
-            await self._remove(upstream.id)
-            await self._add(upstream)
+            await self._remove(config.id)
+            await self._add(config)
 
-    async def _add(self, upstream: BackendConfig) -> None:
-        backend = make_backend(upstream, self._session)
-        self._running[upstream.id] = upstream, backend
-        member = self._engine.add(backend, await self._terms(upstream))
-        member.enabled = upstream.enabled
+    async def _add(self, config: BackendConfig) -> None:
+        backend = make_backend(config, self._session)
+        self._running[config.id] = config, backend
+        member = self._engine.add(backend, await self._terms(config))
+        member.enabled = config.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
 
-    async def _update_in_place(self, member: Member, upstream: BackendConfig, backend: Catalogue) -> None:
-        terms = await self._terms(upstream)
-        backend.wishes = upstream.wishes
+    async def _update_in_place(self, member: Member, config: BackendConfig, backend: Catalogue) -> None:
+        terms = await self._terms(config)
+        backend.overrides = config.backend_overrides
         member.terms = terms
         member.limiter.queue_length = member.terms.queue_length
         member.update_slots()
-        member.enabled = upstream.enabled
+        member.enabled = config.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
-        self._engine.pool.notify_state(upstream.id)
+        self._engine.pool.notify_state(config.id)
 
-    async def _terms(self, upstream: BackendConfig) -> Terms:
+    async def _terms(self, config: BackendConfig) -> Terms:
         """The routing terms, with the list prices if there are any."""
-        listed = await self._prices.lookup(upstream.type.price_list, upstream.endpoint)
+        listed = await self._prices.lookup(config.type.price_list, config.endpoint)
         if listed is None:
-            return upstream.terms
-        aliases = upstream.aliases
-        return replace(upstream.terms, listed=lambda model: listed(aliases.get(model, model)))
+            return config.terms
+        aliases = config.aliases
+        return replace(config.terms, listed=lambda model: listed(aliases.get(model, model)))
 
     async def _remove(self, backend_id: str) -> None:
         del self._running[backend_id]
@@ -101,13 +101,13 @@ class ConfiguredMembers:
         self._engine.pool.notify_state(backend_id)
 
 
-def _connection_settings(upstream: BackendConfig) -> BackendConfig:
+def _connection_settings(config: BackendConfig) -> BackendConfig:
     """The configuration reduced to its connection settings."""
     return replace(
-        BackendConfig(upstream.id, upstream.name, upstream.type, upstream.endpoint, upstream.key),
-        timeouts=upstream.timeouts,
-        headers=upstream.headers,
-        key_header=upstream.key_header,
-        verify_ssl=upstream.verify_ssl,
-        health_path=upstream.health_path,
+        BackendConfig(config.id, config.name, config.type, config.endpoint, config.key),
+        timeouts=config.timeouts,
+        headers=config.headers,
+        key_header=config.key_header,
+        verify_ssl=config.verify_ssl,
+        health_path=config.health_path,
     )
