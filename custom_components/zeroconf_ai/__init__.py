@@ -22,7 +22,8 @@ from .core.engine import Engine
 from .data import DATA, Shared, endpoint_of, is_gateway
 from .entity import provider_device
 from .flows.offers import async_get_offers
-from .gateway.runtime import async_close_metered_backends, async_setup_gateway, async_unload_gateway, gateway_runtime
+from .gateway.entry import async_close_metered_backends, async_setup_gateway, async_unload_gateway
+from .gateway.runtime import gateway_runtime
 from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime

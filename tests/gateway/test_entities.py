@@ -26,7 +26,7 @@ from custom_components.zeroconf_ai.core.routing.pool.member import Member
 from custom_components.zeroconf_ai.core.routing.pool.pool import Pool
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway import advertisement
-from custom_components.zeroconf_ai.gateway.runtime import PLATFORMS
+from custom_components.zeroconf_ai.gateway.entry import PLATFORMS
 from homeassistant.config_entries import ConfigSubentryData, ConfigSubentryDataWithId
 from homeassistant.const import ATTR_ENTITY_ID, CONF_API_KEY, STATE_OFF, STATE_ON, STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant, State
@@ -96,7 +96,7 @@ async def test_all_entities(
     backend = numbered(box(provider, max_concurrent=2), "01BOX")
     agent = numbered(home_agent_data(title="House"), "01HOUSE")
     with (
-        patch("custom_components.zeroconf_ai.gateway.runtime.PLATFORMS", [platform]),
+        patch("custom_components.zeroconf_ai.gateway.entry.PLATFORMS", [platform]),
         patch(
             "custom_components.zeroconf_ai.core.accounting.keys.key_store.uuid4", return_value=UUID(int=1)
         ),  # unique ids hold it

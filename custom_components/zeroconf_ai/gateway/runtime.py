@@ -8,15 +8,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP, Platform
-from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from .. import issues
@@ -33,14 +29,8 @@ from ..const import (
     CONF_QUEUE_LENGTH,
     DEFAULT_QUEUE_LENGTH,
     DOMAIN,
-    SIGNAL_PROVIDERS_CHANGED,
-    SUBENTRY_AI_TASK,
     SUBENTRY_BACKEND,
-    SUBENTRY_CONVERSATION,
 )
-from ..core import __version__
-from ..core.accounting.admission_control import MeteredClosed
-from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Recorders
 from ..core.protocol.record import Auth
@@ -54,12 +44,9 @@ from ..core.server.garbage_collection import raise_threshold
 from ..core.server.gateway import DRAIN_SECONDS, Gateway
 from ..core.server.metrics import Metrics
 from ..data import DATA, gateway_entry
-from ..home_agents.backend import follow_renames
 from ..pool_coordinator import MemberCoordinator
 from ..usage.alerts import Alerts
-from ..usage.database import StoreOptions
 from ..usage.display_names import DeviceNames
-from ..usage.shared_store import SHARED_STORE
 from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement
 from .audio import HomeAudio
@@ -67,22 +54,8 @@ from .coordinators import BackendCoordinators, GatewayCoordinator
 from .members import GatewayMembers
 from .policy import policy_of
 from .separate_port import SeparatePort
-from .views import HomeUsers, async_register_views, came_by_cloud, is_active_user
+from .views import HomeUsers, came_by_cloud, is_active_user
 
-PLATFORMS = [
-    Platform.AI_TASK,
-    Platform.BINARY_SENSOR,
-    Platform.BUTTON,
-    Platform.CONVERSATION,
-    Platform.EVENT,
-    Platform.NUMBER,
-    Platform.SELECT,
-    Platform.SENSOR,
-    Platform.SWITCH,
-]
-
-_NOT_LOADED = frozenset({ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.SETUP_RETRY, ConfigEntryState.SETUP_ERROR})
-"""The states of an enabled entry that is not loaded: its budgets are unknown."""
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up waits for the first check of the backends, if Home Assistant is running."""
 
@@ -235,73 +208,11 @@ class GatewayRuntime:
 type GatewayConfigEntry = ConfigEntry[GatewayRuntime]
 
 
-def _find_server(hass: HomeAssistant) -> Gateway | None:
-    runtime = gateway_runtime(hass)
-    return runtime.server if runtime is not None else None
-
-
 @callback
 def gateway_runtime(hass: HomeAssistant) -> GatewayRuntime | None:
     """Return the gateway's runtime; None while the gateway is not loaded."""
     entry: GatewayConfigEntry | None = gateway_entry(hass)
     return entry.runtime_data if entry is not None and entry.state is ConfigEntryState.LOADED else None
-
-
-async def async_close_metered_backends(hass: HomeAssistant) -> None:
-    """Block metered backends while the gateway is enabled but not loaded, since the budgets are unknown."""
-
-    def is_due() -> bool:
-        entry = gateway_entry(hass)
-        return entry is not None and entry.state in _NOT_LOADED
-
-    await hass.data[DATA].engine.attach(Accounting(admission_control=MeteredClosed(is_due)))
-
-
-async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
-    """Set the gateway up. Raises ConfigEntryNotReady if the database cannot be opened."""
-    device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **gateway_device(entry))
-    async_register_views(hass, partial(_find_server, hass))  # requests get a 503 while the database cannot be opened
-    shared = hass.data[SHARED_STORE]
-    entry.async_on_unload(partial(shared.release, entry.entry_id))
-    try:
-        store = await shared.open(entry.entry_id)
-        entry.runtime_data = runtime = GatewayRuntime(hass, entry, store, device.id)
-        try:
-            await runtime.start()
-            await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-        except BaseException:
-            await runtime.close()
-            raise
-    except DatabaseError as err:
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
-        ) from err
-    entry.async_on_unload(follow_renames(hass, entry))
-    entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
-    _listen(hass, entry, runtime)
-    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
-    return True
-
-
-async def async_unload_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) -> bool:
-    """Unload the entities, then close the runtime."""
-    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
-        return False
-    await entry.runtime_data.close()
-    async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
-    return True
-
-
-def gateway_device(entry: GatewayConfigEntry) -> dr.DeviceInfo:
-    """The device of the gateway."""
-    return dr.DeviceInfo(
-        identifiers={(DOMAIN, entry.entry_id)},
-        name=entry.title,
-        manufacturer="ZeroConf AI",
-        model="Gateway",
-        sw_version=__version__,
-        entry_type=dr.DeviceEntryType.SERVICE,
-    )
 
 
 async def _adopt_first_key(hass: HomeAssistant, entry: GatewayConfigEntry, store: AccountingStore) -> None:
@@ -323,56 +234,3 @@ def _host_names(hass: HomeAssistant) -> list[str]:
         except NoURLAvailableError:
             continue
     return [host for url in urls if url and (host := urlsplit(url).hostname)]
-
-
-def _listen(hass: HomeAssistant, entry: GatewayConfigEntry, runtime: GatewayRuntime) -> None:
-    """Listen to the stop of Home Assistant and to changes of its configuration, until the entry is unloaded."""
-
-    async def stop(_: Event) -> None:
-        await runtime.stop()
-
-    async def close(_: Event) -> None:
-        await runtime.close()
-        await hass.data[SHARED_STORE].release(entry.entry_id)
-
-    @callback
-    def reconfigured(_: Event) -> None:
-        runtime.apply_access()
-
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close))
-    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, reconfigured))
-
-
-class _Updater:
-    """Applies a changed entry immediately; another database and changed agents or AI tasks require a reload."""
-
-    def __init__(self, entry: GatewayConfigEntry) -> None:
-        self._at_load = _at_load(entry)
-        self._title = entry.title
-
-    async def __call__(self, hass: HomeAssistant, entry: GatewayConfigEntry) -> None:
-        if _at_load(entry) != self._at_load:
-            hass.config_entries.async_schedule_reload(entry.entry_id)
-            return
-        runtime = entry.runtime_data
-        if entry.title != self._title:
-            self._title = entry.title
-            dr.async_get(hass).async_update_device(runtime.device_id, name=entry.title)
-        await runtime.apply_options()
-        runtime.coordinator.async_update_listeners()
-        runtime.backend_coordinators.apply()
-        runtime.apply_limits()
-        runtime.trackers.apply()
-        await runtime.backends.apply()
-        async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
-
-
-def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], StoreOptions]:
-    """The parts of the entry that require a reload: subentries of entities, and the options of the database."""
-    entities = {
-        key: (subentry.title, dict(subentry.data))
-        for key, subentry in entry.subentries.items()
-        if subentry.subentry_type in (SUBENTRY_CONVERSATION, SUBENTRY_AI_TASK)
-    }
-    return entities, StoreOptions.read(entry.options)
