@@ -77,7 +77,7 @@ class GatewayView(HomeAssistantView):
             return await dispatch(gateway, route, request)
         if route is not None:
             message = "No gateway is running in this Home Assistant. Ask its owner to set it up, or try again in a minute."
-            return begin(None, request, route.error_format).refuse(UnavailableError(message, retry_after=_RETRY_SECONDS))
+            return begin(None, request, route.error_format).error_response(UnavailableError(message, retry_after=_RETRY_SECONDS))
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
         return method_not_allowed(gateway, request, self._routes) if self._routes else not_found(gateway, request)

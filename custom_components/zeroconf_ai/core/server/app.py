@@ -1,4 +1,4 @@
-"""The server on a port of its own."""
+"""The server on a separate port."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,7 +14,7 @@ from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 
 _CANCEL_SECONDS = 2.0
-"""How long aiohttp waits for handlers that were told to end before it cancels them."""
+"""How long aiohttp waits for interrupted handlers before it cancels them."""
 
 
 def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS) -> web.Application:
@@ -48,7 +48,7 @@ def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECON
 
 
 def _unrouted(gateway: Gateway) -> Middleware:
-    """Answers what no route takes."""
+    """A middleware that answers requests without a route."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:

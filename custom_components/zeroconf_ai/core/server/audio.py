@@ -1,4 +1,4 @@
-"""Ears and a voice for the gateway: what turns speech into text and text into speech, whoever does it."""
+"""The interface of speech-to-text and text-to-speech engines of the gateway."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
@@ -19,7 +19,7 @@ class AudioFormat(StrEnum):
 
 
 class AudioTask(StrEnum):
-    """What an engine does."""
+    """The task of an engine."""
 
     TRANSCRIPTION = "transcription"
     SPEECH = "speech"
@@ -27,7 +27,7 @@ class AudioTask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AudioModel:
-    """An engine that does one of the two."""
+    """An engine for one of the tasks."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file with speech in it. What the client calls it may be wrong."""
+    """An audio file with speech. The name given by the client may be wrong."""
 
     data: bytes = field(repr=False)
     content_type: str = ""
@@ -56,7 +56,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was understood, in which language, of how many seconds; None where nobody measured."""
+    """The text, its language and the seconds of audio; None: unknown."""
 
     text: str = field(repr=False)
     language: str
@@ -65,27 +65,27 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Speech as it comes."""
+    """Speech as a stream of audio."""
 
     content_type: str
     stream: AsyncGenerator[bytes]
-    """Raises an ApiError where it cannot be made; closing it ends the work."""
+    """The audio. Raises an ApiError on failure; closing it cancels the work."""
 
 
 class Audio(ABC):
-    """Listens and speaks."""
+    """Transcribes and synthesizes speech."""
 
     @abstractmethod
     def models(self) -> Sequence[AudioModel]:
-        """The engines that are there, those first that are taken where a client names none."""
+        """The available engines, the default ones first."""
 
     @abstractmethod
     def voices(self) -> Sequence[Voice]:
-        """The voices of all engines that tell."""
+        """The voices of all engines that list theirs."""
 
     @abstractmethod
     async def transcribe(self, recording: Recording, *, model: str | None = None, language: str | None = None) -> Transcript:
-        """Listen. None is the default engine, and the home's language.
+        """Transcribe speech. None: the default engine, and the home's language.
 
         Raises NotFoundError for an engine that is not there, InvalidRequestError for a language or a recording that it cannot
         take, UpstreamError where it fails.
@@ -102,7 +102,7 @@ class Audio(ABC):
         speed: float = 1.0,
         language: str | None = None,
     ) -> Speech:
-        """Speak. None is the default engine, its default voice, and the home's language. Raises as `transcribe` does."""
+        """Synthesize speech. None: the default engine, its default voice, the home's language. Raises as `transcribe` does."""
 
 
 _OPENAI_MODELS = ("auto", "whisper-*", "tts-*", "gpt-*transcribe*", "gpt-*tts*")

@@ -15,16 +15,18 @@ from .gateway import Gateway
 
 
 def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
-    """404 for a path that is none."""
+    """404 for an unknown path."""
     message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
-    return _begun(gateway, request).refuse(NotFoundError(message))
+    return _begun(gateway, request).error_response(NotFoundError(message))
 
 
 def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
-    """405 for a path that takes the methods `allowed`."""
+    """405 for a path with the methods `allowed`."""
     methods = sorted(allowed)
     words = " or ".join(method for method in methods if method != hdrs.METH_HEAD)
-    answer = _begun(gateway, request).refuse(MethodNotAllowedError(f"{request.path} takes {words}, not {request.method}."))
+    answer = _begun(gateway, request).error_response(
+        MethodNotAllowedError(f"{request.path} takes {words}, not {request.method}.")
+    )
     answer.headers[hdrs.ALLOW] = ",".join(methods)
     return answer
 
@@ -34,10 +36,10 @@ def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
     methods = _methods(request.path)
     if gateway is None or not gateway.origins:
         return method_not_allowed(gateway, request, methods) if methods else not_found(gateway, request)
-    call = _begun(gateway, request)
+    context = _begun(gateway, request)
     asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
     headers = gateway.origins.preflight(request.headers.get(hdrs.ORIGIN), methods, asked)
-    return web.Response(status=204, headers=call.headers | headers)
+    return web.Response(status=204, headers=context.headers | headers)
 
 
 def _begun(gateway: Gateway | None, request: web.Request) -> RequestContext:
@@ -45,7 +47,7 @@ def _begun(gateway: Gateway | None, request: web.Request) -> RequestContext:
 
 
 def _manners(path: str) -> ErrorFormat:
-    """Those of the route that is there, or above it."""
+    """The error format of the route at the path, or above it."""
     if path.startswith("/api/"):
         return OLLAMA
     found = (route.error_format for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))

@@ -1,4 +1,4 @@
-"""What all requests over HTTP share: the engine behind them, who they are answered as, and how they end when the server does."""
+"""`Gateway`: what all HTTP requests share: engine, access, and how they end when the server stops."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ from .audio import Audio
 from .metrics import Metrics
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""A few photos as base64. The inner limit of most models is far lower."""
+"""A few photos as base64. Most models accept far less."""
 DRAIN_SECONDS = 5.0
 
 
-class Guard:
+class InterruptibleBlock:
     """A block that the gateway may interrupt, as an asynchronous context manager."""
 
     __slots__ = ("_gateway", "_timeout")
@@ -37,12 +37,12 @@ class Guard:
         if self._gateway.ending:
             raise _stopping()
         await self._timeout.__aenter__()
-        self._gateway.guards.add(self)
+        self._gateway.interruptible_blocks.add(self)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
         """Raises UnavailableError if the block was interrupted."""
-        self._gateway.guards.discard(self)
+        self._gateway.interruptible_blocks.discard(self)
         try:
             await self._timeout.__aexit__(kind, err, trace)
         except TimeoutError:
@@ -54,7 +54,7 @@ class Guard:
         """Let the rest of the block finish. Raises UnavailableError if it is too late."""
         if self._gateway.ending:
             raise _stopping()
-        self._gateway.guards.discard(self)
+        self._gateway.interruptible_blocks.discard(self)
 
     def interrupt(self) -> None:
         """End the block now."""
@@ -62,7 +62,7 @@ class Guard:
 
 
 class Gateway:
-    """The engine with an HTTP face. Handlers get it with every request; it belongs to one event loop."""
+    """The engine with HTTP endpoints. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Gateway:
         audio: Audio | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
-        """`provider_id` and `name` are those that are advertised. Without `access`, everybody who reaches it is answered.
+        """`provider_id` and `name` are the advertised ones. Without `access`, every client is accepted.
 
         `ledger`, `totals` and `metrics` are read here; the engine's recorder fills them. `totals` default to those of the ledger;
         without both, `/v1/status` reports no usage. `audio` is what listens and speaks. Web pages of `cors_origins` may read the
@@ -96,16 +96,16 @@ class Gateway:
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
         self.enabled = True
-        """False: it is switched off, and refuses all but what is public."""
+        """False: the gateway is switched off and answers public paths only."""
         self._started = time.monotonic()
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.guards: set[Guard] = set()
+        self.interruptible_blocks: set[InterruptibleBlock] = set()
         """The blocks that are interrupted when the server ends."""
         self._draining = False
         self.ending = False
-        """Whether nothing is waited for any more."""
+        """Whether running requests are being interrupted."""
 
     @property
     def uptime(self) -> float:
@@ -114,11 +114,11 @@ class Gateway:
 
     @property
     def draining(self) -> bool:
-        """Whether it takes no new requests any more."""
+        """Whether new requests are rejected because the server is stopping."""
         return self._draining
 
     def begin(self) -> None:
-        """Count a request in; it must `end`. Raises UnavailableError where no new ones are taken."""
+        """Count a new request, which must `end`. Raises UnavailableError if the gateway is stopping or switched off."""
         if self._draining:
             raise _stopping()
         if not self.enabled:
@@ -127,27 +127,27 @@ class Gateway:
         self._idle.clear()
 
     def end(self) -> None:
-        """Count a request out."""
+        """Count the end of a request."""
         self._running -= 1
         if not self._running:
             self._idle.set()
 
-    def interruptible(self) -> Guard:
+    def interruptible(self) -> InterruptibleBlock:
         """A block that ends with an UnavailableError when the server cannot wait for it any longer.
 
-        Raises that error at once if it is too late. Does not nest before `Guard.exempt`.
+        Raises that error at once if it is too late. Does not nest before `exempt`.
         """
-        return Guard(self)
+        return InterruptibleBlock(self)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Take nothing new, give what runs so many seconds, then end it: streams with an error event, the rest with a 503."""
+        """Reject new requests, wait `seconds` for running ones, then end streams with an error event and others with a 503."""
         self._draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         self.ending = True
-        for guard in tuple(self.guards):
-            guard.interrupt()
+        for block in tuple(self.interruptible_blocks):
+            block.interrupt()
 
 
 def _stopping() -> UnavailableError:

@@ -1,4 +1,4 @@
-"""From a client's request to its answer through the engine: the same for every dialect, whole and streamed."""
+"""Answers a client's request through the engine: the same for every dialect, complete or streamed."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,35 +18,39 @@ from .gateway import Gateway
 _LOGGER = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
-"""A stream that is silent for so long gets a sign of life: proxies give up on silent connections, mostly after 60 s."""
+"""Seconds of silence after which a stream is pinged: proxies close silent connections, mostly after 60 s."""
 
 
 async def answer(
-    gateway: Gateway, call: RequestContext, parse: Callable[[RequestContext, bytes], ParsedRequest], *, raw: bytes | None = None
+    gateway: Gateway,
+    context: RequestContext,
+    parse: Callable[[RequestContext, bytes], ParsedRequest],
+    *,
+    raw: bytes | None = None,
 ) -> web.StreamResponse:
     """The answer to a request that `parse` reads from the body (`raw`, if it was read already).
 
     Raises an ApiError before the first token.
     """
-    async with gateway.interruptible() as guard:
-        request, make_writer = parse(call, await call.read(gateway.max_body_bytes) if raw is None else raw)
+    async with gateway.interruptible() as block:
+        request, make_writer = parse(context, await context.read(gateway.max_body_bytes) if raw is None else raw)
         if request.kind is Kind.CHAT:
-            named = call.http.headers.get("X-Session-ID")
-            request = request.with_meta(session=session_key(named, request.body, call.caller.key_id))
-        async with gateway.engine.run(request, call.caller) as reply:
-            # The first token, or the whole answer, is there: until now a failure was still a plain error.
-            guard.exempt()
-            return await _say(gateway, call, request, reply, make_writer(reply.model))
+            named = context.http.headers.get("X-Session-ID")
+            request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
+        async with gateway.engine.run(request, context.caller) as reply:
+            # The first token, or the complete answer, has arrived: a failure before it was an error response.
+            block.exempt()
+            return await _respond(gateway, context, request, reply, make_writer(reply.model))
 
 
-async def _say(
-    gateway: Gateway, call: RequestContext, request: Request, reply: Reply, writer: ResponseWriter
+async def _respond(
+    gateway: Gateway, context: RequestContext, request: Request, reply: Reply, writer: ResponseWriter
 ) -> web.StreamResponse:
     headers = {
         "X-ZeroconfAI-Provider": header_text(reply.backend_name),
         "X-ZeroconfAI-Model": header_text(reply.model),
         "X-ZeroconfAI-Attempts": str(len(reply.attempts)),
-        "X-Generation-ID": call.id,
+        "X-Generation-ID": context.id,
         **reply.headers,
     }
     if (moved := reply.handover) is not None:
@@ -54,18 +58,18 @@ async def _say(
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     writer.provider = reply.backend_name
     if not request.stream:
-        return call.json(writer.body(reply.whole), headers=headers)
-    return await _relay(gateway, call, reply, writer, headers)
+        return context.json(writer.body(reply.whole), headers=headers)
+    return await _stream(gateway, context, reply, writer, headers)
 
 
-async def _relay(
-    gateway: Gateway, call: RequestContext, reply: Reply, writer: ResponseWriter, headers: dict[str, str]
+async def _stream(
+    gateway: Gateway, context: RequestContext, reply: Reply, writer: ResponseWriter, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Pass the stream on: one write for each batch. A failure is said in the dialect's own way, and ends it."""
-    response = web.StreamResponse(headers={**call.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+    """Forward the stream, with one write for each batch. A failure ends it with the dialect's error event."""
+    response = web.StreamResponse(headers={**context.headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
     response.content_type = writer.content_type
     response.charset = "utf-8"
-    await response.prepare(call.http)
+    await response.prepare(context.http)
     pulse = Pulse(response, writer.ping)
     try:
         async with gateway.interruptible():
@@ -79,8 +83,8 @@ async def _relay(
     except ConnectionResetError:
         raise
     except Exception:
-        _LOGGER.exception("The stream of request %s failed", call.id)
-        end = writer.failure(internal_error(call.id))
+        _LOGGER.exception("The stream of request %s failed", context.id)
+        end = writer.failure(internal_error(context.id))
     finally:
         await pulse.stop()
     await response.write(end)
@@ -89,10 +93,10 @@ async def _relay(
 
 
 class Pulse:
-    """Writes a sign of life whenever a stream was silent for PING_SECONDS: one timer, and a task only for the writing."""
+    """Pings a stream whenever it was silent for PING_SECONDS, with one timer, and a task only to write."""
 
     def __init__(self, response: web.StreamResponse, ping: bytes) -> None:
-        """Begins at once; `stop` must be called."""
+        """Starts at once; `stop` must be called."""
         self._response = response
         self._ping = ping
         self._loop = asyncio.get_running_loop()
@@ -101,11 +105,11 @@ class Pulse:
         self._timer = self._loop.call_later(PING_SECONDS, self._look)
 
     def wrote(self) -> None:
-        """Something else was written."""
+        """Record that something else was written."""
         self._wrote_at = self._loop.time()
 
     async def stop(self) -> None:
-        """Write no more; returns when nothing is being written."""
+        """Stop, and wait until a running write has ended."""
         self._timer.cancel()
         if self._writing is not None:
             self._writing.cancel()

@@ -37,11 +37,11 @@ _MAX_SPEECH_BODY_BYTES = 256 * 1024
 _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 
-async def transcriptions(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def transcriptions(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """OpenAI's transcription of a recording."""
     audio = _offered(gateway)
     async with gateway.interruptible():
-        form = await _read_form(call)
+        form = await _read_form(context)
         wanted = form.fields.get("response_format") or "json"
         if wanted not in _TRANSCRIPT_FORMATS:
             raise _refuse("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
@@ -54,38 +54,38 @@ async def transcriptions(gateway: Gateway, call: RequestContext) -> web.StreamRe
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
         model = own_model(asked or None)
-        async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, call.caller, call.id, asked) as run:
-            run.model = _check_model(audio, call, AudioTask.TRANSCRIPTION, model)
+        async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
+            run.model = _check_model(audio, context, AudioTask.TRANSCRIPTION, model)
             heard = await audio.transcribe(form.file, model=model, language=language)
-    headers = _headers(call, run)
+    headers = _headers(context, run)
     if wanted == "text":
-        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=call.headers | headers)
+        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=context.headers | headers)
     body: dict[str, Any] = {"text": heard.text}
     if wanted == "verbose_json":
         body |= {"task": "transcribe", "language": heard.language, "duration": heard.duration or 0.0, "segments": []}
     if heard.duration is not None:
         body["usage"] = {"type": "duration", "seconds": heard.duration}
-    return call.json(body, headers=headers)
+    return context.json(body, headers=headers)
 
 
-async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def speech(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """OpenAI's speech from a text. The bytes are passed on as they come."""
     audio = _offered(gateway)
     response: web.StreamResponse | None = None
     try:
         async with gateway.interruptible():
-            order = _Order.parse(await call.read(_MAX_SPEECH_BODY_BYTES))
-            async with gateway.engine.run_local(AudioTask.SPEECH, call.caller, call.id, order.asked) as run:
-                run.model = _check_model(audio, call, AudioTask.SPEECH, order.model)
+            order = _Order.parse(await context.read(_MAX_SPEECH_BODY_BYTES))
+            async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
+                run.model = _check_model(audio, context, AudioTask.SPEECH, order.model)
                 spoken = await audio.speak(
                     order.text, model=order.model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
                 )
                 async with aclosing(spoken.stream) as parts:
                     async for part in parts:
                         if response is None:
-                            response = web.StreamResponse(headers=call.headers | _headers(call, run))
+                            response = web.StreamResponse(headers=context.headers | _headers(context, run))
                             response.content_type = spoken.content_type
-                            await response.prepare(call.http)
+                            await response.prepare(context.http)
                         await response.write(part)
                 if response is None:
                     raise UpstreamError("The engine gave no sound.")
@@ -94,25 +94,25 @@ async def speech(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
         if response is None:
             raise
         # What has begun as sound cannot end as an error: the connection is cut, so that nobody takes it for the whole.
-        _LOGGER.warning("The speech of request %s broke off: %s", call.id, err.log_text)
-        if call.http.transport is not None:
-            call.http.transport.abort()
+        _LOGGER.warning("The speech of request %s broke off: %s", context.id, err.log_text)
+        if context.http.transport is not None:
+            context.http.transport.abort()
         return response
     return response
 
 
-async def list_models(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """What listens and what speaks."""
     models = [
         {"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)}
         for model in _offered(gateway).models()
     ]
-    return call.json({"models": models})
+    return context.json({"models": models})
 
 
-async def list_voices(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """The voices, of one engine with `?model=`."""
-    model = own_model(call.http.query.get("model"))
+    model = own_model(context.http.query.get("model"))
     audio = _offered(gateway)
     if model is not None and all(known.id != model for known in audio.models() if known.task is AudioTask.SPEECH):
         raise NotFoundError(f"There is no engine {model} that speaks.", code="model_not_found", param="model")
@@ -121,7 +121,7 @@ async def list_voices(gateway: Gateway, call: RequestContext) -> web.StreamRespo
         for voice in audio.voices()
         if model in (None, voice.model)
     ]
-    return call.json({"voices": voices})
+    return context.json({"voices": voices})
 
 
 def _offered(gateway: Gateway) -> Audio:
@@ -131,12 +131,12 @@ def _offered(gateway: Gateway) -> Audio:
     return gateway.audio
 
 
-def _headers(call: RequestContext, run: LocalRun) -> dict[str, str]:
+def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
     """What the answer says of its record and of the caller's limits."""
-    return {"X-Generation-ID": call.id, **run.headers}
+    return {"X-Generation-ID": context.id, **run.headers}
 
 
-def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str | None) -> str:
+def _check_model(audio: Audio, context: RequestContext, task: AudioTask, model: str | None) -> str:
     """The id of the engine that does it: the one that was named, else the first.
 
     Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use.
@@ -147,7 +147,7 @@ def _check_model(audio: Audio, call: RequestContext, task: AudioTask, model: str
     if model is not None and model not in known:
         message = f"There is no engine {model} for {task}; there is {', '.join(known)}."
         raise NotFoundError(message, code="model_not_found", param="model")
-    allowed = call.caller.models
+    allowed = context.caller.models
     if allowed and not any(fnmatchcase(model or known[0], pattern) for pattern in allowed):
         raise PermissionDeniedError(f"This key may not use {model or known[0]}.", code="model_not_allowed")
     return model or known[0]
@@ -165,9 +165,9 @@ class _Form:
     file: Recording | None = None
 
 
-async def _read_form(call: RequestContext) -> _Form:
+async def _read_form(context: RequestContext) -> _Form:
     """Read the form of a transcription. Raises InvalidRequestError for what is none, RequestTooLargeError."""
-    http = call.http
+    http = context.http
     if http.content_type != "multipart/form-data":
         raise InvalidRequestError("Send the recording as 'file' of a form (multipart/form-data).", code="invalid_body")
     if (http.content_length or 0) > MAX_FILE_BYTES + _MAX_OVERHEAD_BYTES:

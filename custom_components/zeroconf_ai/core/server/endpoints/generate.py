@@ -13,23 +13,23 @@ from ..gateway import Gateway
 from ..response_writer import answer
 
 
-def chat(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+def chat(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
     """Handle OpenAI's chat completions."""
-    return answer(gateway, call, _parse_chat)
+    return answer(gateway, context, _parse_chat)
 
 
-def completions(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+def completions(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
     """Handle OpenAI's text completions."""
-    return answer(gateway, call, _parse_completion)
+    return answer(gateway, context, _parse_completion)
 
 
-def embeddings(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+def embeddings(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
     """Handle OpenAI's embeddings, which are not streamed."""
-    return answer(gateway, call, _parse_embeddings)
+    return answer(gateway, context, _parse_embeddings)
 
 
-def _parse(kind: Kind, call: RequestContext, raw: bytes) -> ParsedRequest:
-    request = Request.parse(kind, raw, request_id=call.id, via=call.via)
+def _parse(kind: Kind, context: RequestContext, raw: bytes) -> ParsedRequest:
+    request = Request.parse(kind, raw, request_id=context.id, via=context.via)
     return ParsedRequest(request, OpenAIWriter(request).for_model)
 
 

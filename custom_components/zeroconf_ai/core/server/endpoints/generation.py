@@ -11,19 +11,19 @@ from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 
-async def generation(gateway: Gateway, call: RequestContext) -> web.Response:
+async def generation(gateway: Gateway, context: RequestContext) -> web.Response:
     """The record by its request's id (`X-Generation-ID`). Raises NotFoundError for others' as for those that are none."""
     if gateway.ledger is None:
         raise NotFoundError("Records of requests are not offered here.")
-    wanted = call.http.query.get("id", "")
+    wanted = context.http.query.get("id", "")
     if not wanted:
         raise InvalidRequestError("Name the request: ?id= and the X-Generation-ID of its answer.", param="id")
-    caller = call.caller
+    caller = context.caller
     viewer = None if caller.admin else Viewer(caller.key_id, caller.user_id, caller.source, caller.address)
     found = await gateway.ledger.get(wanted, viewer)
     if found is None:
         raise NotFoundError(f"There is no record of {wanted}. They are kept for some days, for who made the request.", param="id")
-    return call.json({"data": _told(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
+    return context.json({"data": _told(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
 
 
 def _told(record: Generation, key: str | None) -> dict[str, Any]:

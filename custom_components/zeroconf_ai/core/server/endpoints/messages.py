@@ -15,20 +15,20 @@ from ..response_writer import answer
 ANTHROPIC = ErrorFormat(error_body, ("X-Request-ID", "request-id"))
 
 
-def messages(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+def messages(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
     """Handle a message, complete or as a stream."""
-    return answer(gateway, call, _parse)
+    return answer(gateway, context, _parse)
 
 
-def _parse(call: RequestContext, raw: bytes) -> ParsedRequest:
+def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
     asked = parse_object(raw)
-    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
     reasoning, stops = wants_reasoning(asked), stop_sequences(asked)
-    return ParsedRequest(request, lambda model: MessagesWriter(model, call.id, reasoning=reasoning, stop_sequences=stops))
+    return ParsedRequest(request, lambda model: MessagesWriter(model, context.id, reasoning=reasoning, stop_sequences=stops))
 
 
-async def count_tokens(gateway: Gateway, call: RequestContext) -> web.Response:
+async def count_tokens(gateway: Gateway, context: RequestContext) -> web.Response:
     """About how long a prompt is, from its characters: models count differently, and none is asked."""
-    asked = parse_object(await call.read(gateway.max_body_bytes))
+    asked = parse_object(await context.read(gateway.max_body_bytes))
     request = Request.parse(Kind.CHAT, to_chat(asked))
-    return call.json({"input_tokens": max(1, request.estimated_prompt_tokens)})
+    return context.json({"input_tokens": max(1, request.estimated_prompt_tokens)})

@@ -21,20 +21,20 @@ OWNER = "zeroconf-ai"
 _CHAT = frozenset({Capability.COMPLETION})
 
 
-async def list_models(gateway: Gateway, call: RequestContext) -> web.Response:
+async def list_models(gateway: Gateway, context: RequestContext) -> web.Response:
     """OpenAI's list, and the same under `models` for the origin's clients."""
-    found = listed(gateway.engine, call.caller.models)
-    return call.json({"object": "list", "data": found, "models": found})
+    found = listed(gateway.engine, context.caller.models)
+    return context.json({"object": "list", "data": found, "models": found})
 
 
-async def get_model(gateway: Gateway, call: RequestContext) -> web.Response:
+async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
     """One model. Raises NotFoundError naming those that are near."""
-    wanted = call.http.match_info["model"]
-    found = {model["id"]: model for model in listed(gateway.engine, call.caller.models)}
+    wanted = context.http.match_info["model"]
+    found = {model["id"]: model for model in listed(gateway.engine, context.caller.models)}
     model = found.get(wanted) or found.get(same_model(wanted))
     if model is None:
-        raise unknown_model(gateway.engine.pool, wanted, patterns=call.caller.models)
-    return call.json(model)
+        raise unknown_model(gateway.engine.pool, wanted, patterns=context.caller.models)
+    return context.json(model)
 
 
 def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]:

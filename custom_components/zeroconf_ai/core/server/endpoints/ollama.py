@@ -35,35 +35,35 @@ _CAPABILITIES = {
 }
 
 
-async def chat(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def chat(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """`POST /api/chat`."""
-    return await _generate(gateway, call, "messages", chat_to_chat, chat_fields)
+    return await _generate(gateway, context, "messages", chat_to_chat, chat_fields)
 
 
-async def generate(gateway: Gateway, call: RequestContext) -> web.StreamResponse:
+async def generate(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
     """`POST /api/generate`."""
-    return await _generate(gateway, call, "prompt", generate_to_chat, generate_fields)
+    return await _generate(gateway, context, "prompt", generate_to_chat, generate_fields)
 
 
-async def tags(gateway: Gateway, call: RequestContext) -> web.Response:
+async def tags(gateway: Gateway, context: RequestContext) -> web.Response:
     """`GET /api/tags`: the models."""
-    return call.json({"models": [_listed(gateway, model) for model in _models(gateway, call).values()]})
+    return context.json({"models": [_listed(gateway, model) for model in _models(gateway, context).values()]})
 
 
-async def show(gateway: Gateway, call: RequestContext) -> web.Response:
+async def show(gateway: Gateway, context: RequestContext) -> web.Response:
     """`POST /api/show`: what is known of a model. Raises NotFoundError naming those that are near."""
-    asked = parse_object(await call.read(gateway.max_body_bytes))
+    asked = parse_object(await context.read(gateway.max_body_bytes))
     name = str(asked.get("model") or asked.get("name") or "")
-    found = _models(gateway, call)
+    found = _models(gateway, context)
     model = found.get(name) or found.get(same_model(name))
     if model is None:
-        raise unknown_model(gateway.engine.pool, name, patterns=call.caller.models)
+        raise unknown_model(gateway.engine.pool, name, patterns=context.caller.models)
     known = model.capabilities or ({Capability.COMPLETION} if model.for_chat else {Capability.EMBEDDINGS})
     info: dict[str, Any] = {"general.architecture": _ARCHITECTURE}
     if model.context_window:
         info[f"{_ARCHITECTURE}.context_length"] = model.context_window
     listed = _listed(gateway, model)
-    return call.json(
+    return context.json(
         {
             "modelfile": "",
             "parameters": "",
@@ -76,21 +76,21 @@ async def show(gateway: Gateway, call: RequestContext) -> web.Response:
     )
 
 
-async def version(_: Gateway, call: RequestContext) -> web.Response:
+async def version(_: Gateway, context: RequestContext) -> web.Response:
     """`GET /api/version`."""
-    return call.json({"version": API_VERSION})
+    return context.json({"version": API_VERSION})
 
 
 async def _generate(
     gateway: Gateway,
-    call: RequestContext,
+    context: RequestContext,
     param: str,
     to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
     words: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
 ) -> web.StreamResponse:
     """The answer to what `to_chat` translates, in the path's `words`. Without `param`, it is only a wish to load a model."""
     started = time.monotonic()
-    raw = await call.read(gateway.max_body_bytes)
+    raw = await context.read(gateway.max_body_bytes)
     asked = parse_object(raw)
     if not asked.get(param):
         reason = "unload" if asked.get("keep_alive") == 0 else "load"
@@ -98,19 +98,19 @@ async def _generate(
         if not isinstance(model, str):
             raise invalid("model", "a model's id, or left out")
         head = {"model": model, "created_at": now()}
-        return call.json(head | words("", "", []) | {"done": True, "done_reason": reason})
+        return context.json(head | words("", "", []) | {"done": True, "done_reason": reason})
 
     def parse(_: RequestContext, __: bytes) -> ParsedRequest:
-        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
         thoughts = wants_reasoning(asked)
         return ParsedRequest(request, lambda model: OllamaWriter(model, words, reasoning=thoughts, started=started))
 
-    return await answer(gateway, call, parse, raw=raw)
+    return await answer(gateway, context, parse, raw=raw)
 
 
-def _models(gateway: Gateway, call: RequestContext) -> dict[str, ModelInfo]:
+def _models(gateway: Gateway, context: RequestContext) -> dict[str, ModelInfo]:
     """Those of `/v1/models`, by id."""
-    return {model.id: model for model in parse_models(listed(gateway.engine, call.caller.models))}
+    return {model.id: model for model in parse_models(listed(gateway.engine, context.caller.models))}
 
 
 def _listed(gateway: Gateway, model: ModelInfo) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from ..gateway import Gateway
 from ..response_writer import answer
 
 
-def responses(gateway: Gateway, call: RequestContext) -> Awaitable[web.StreamResponse]:
+def responses(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
     """Handle a response, complete or as a stream."""
-    return answer(gateway, call, _parse)
+    return answer(gateway, context, _parse)
 
 
-def _parse(call: RequestContext, raw: bytes) -> ParsedRequest:
+def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
     asked = parse_object(raw)
-    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=call.id, via=call.via)
+    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
     return ParsedRequest(request, lambda model: ResponsesWriter(asked, model))

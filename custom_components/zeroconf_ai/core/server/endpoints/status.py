@@ -18,31 +18,31 @@ MAX_WAITING = 100
 """Of the caller's requests that wait, so many are listed."""
 
 
-async def health(gateway: Gateway, call: RequestContext) -> web.Response:
+async def health(gateway: Gateway, context: RequestContext) -> web.Response:
     """Whether requests are answered, from what is known already: no backend is asked for it. With `kid`, the proof of a key."""
-    proof = gateway.key_proofs.answer(call.http, gateway.id, gateway.access)
+    proof = gateway.key_proofs.answer(context.http, gateway.id, gateway.access)
     states = {member.state for member in gateway.engine.pool if member.enabled}
     if gateway.draining or not gateway.enabled or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
-        return call.json(Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id).to_json(), status=503)
+        return context.json(Health("unavailable", gateway.name, __version__, gateway.uptime, gateway.id).to_json(), status=503)
     word = "ok" if ProviderState.HEALTHY in states else "degraded"
-    return call.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof).to_json())
+    return context.json(Health(word, gateway.name, __version__, gateway.uptime, gateway.id, proof).to_json())
 
 
-async def status(gateway: Gateway, call: RequestContext) -> web.Response:
+async def status(gateway: Gateway, context: RequestContext) -> web.Response:
     """Load and use. Where a key is asked for, only who has it gets here; where none is, the network is trusted with it."""
     usage = None if gateway.totals is None else gateway.totals.household
     report = ProviderStatus(
         id=gateway.id,
         version=PROTOCOL_VERSION,
         uptime_seconds=gateway.uptime,
-        queue=_queue(gateway, call.caller),
+        queue=_queue(gateway, context.caller),
         today=None if usage is None else _period(usage.today),
         month=None if usage is None else _period(usage.month),
         total=None if usage is None else _period(usage.total),
         warm_models=frozenset(model.id for _, model in gateway.engine.models() if model.warm),
-        rate_limits=await _rate_limits(gateway, call.caller),
+        rate_limits=await _rate_limits(gateway, context.caller),
     )
-    return call.json(report.to_json())
+    return context.json(report.to_json())
 
 
 async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]:

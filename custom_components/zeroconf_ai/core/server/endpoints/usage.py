@@ -21,11 +21,11 @@ _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _ALIASES = {"provider": Group.BACKEND, "client": Group.KEY}
 
 
-async def usage(gateway: Gateway, call: RequestContext) -> web.Response:
+async def usage(gateway: Gateway, context: RequestContext) -> web.Response:
     """The sums of some days, per group. Raises NotFoundError where none are kept, InvalidRequestError."""
     if gateway.ledger is None:
         raise NotFoundError("Records of requests are not offered here.")
-    query = call.http.query
+    query = context.http.query
     written = query.get("format", "json")
     if written not in _FORMATS:
         raise InvalidRequestError("Write format=json or format=csv.", param="format")
@@ -35,16 +35,16 @@ async def usage(gateway: Gateway, call: RequestContext) -> web.Response:
         raise InvalidRequestError("The range ends before it begins: 'from' must be 'to' or before.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
     limit = _limit(query.get("limit"), group_by)
-    uses = await gateway.ledger.usage(start, end, group_by, **_whose(call.caller), limit=MAX_ROWS + 1)
+    uses = await gateway.ledger.usage(start, end, group_by, **_whose(context.caller), limit=MAX_ROWS + 1)
     if len(uses) > MAX_ROWS:
         raise InvalidRequestError(f"These are more than {MAX_ROWS} rows. Ask for fewer days, or group by less.", param="group_by")
     uses = export.largest_groups(uses, limit)
     if written == "csv":
         cells = export.usage_cells(uses)
         text = export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells)
-        named = {**call.headers, "Content-Disposition": f'attachment; filename="usage-{start}-{end}.csv"'}
+        named = {**context.headers, "Content-Disposition": f'attachment; filename="usage-{start}-{end}.csv"'}
         return web.Response(text=text, headers=named, content_type="text/csv", charset="utf-8")
-    return call.json(_body(gateway, start, end, group_by, uses))
+    return context.json(_body(gateway, start, end, group_by, uses))
 
 
 def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses: list[UsageRow]) -> dict[str, Any]:
