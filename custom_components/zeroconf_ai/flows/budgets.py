@@ -183,11 +183,11 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
 
     async def _owners(self) -> SelectSelector:
         """The scopes that a budget can have."""
-        whose = {Scope.HOUSEHOLD.value: self.config_entry.title}
-        whose |= {f"{Scope.BACKEND}:{key}": name for key, name in backend_names(self.hass).items()}
-        whose |= {f"{Scope.KEY}:{key.id}": f"{key.name} ({key.prefix}…)" for key in self._store.keys}
-        whose |= {f"{Scope.USER}:{key}": name for key, name in (await user_names(self.hass)).items()}
-        options = [SelectOptionDict(value=key, label=name) for key, name in whose.items()]
+        subjects = {Scope.HOUSEHOLD.value: self.config_entry.title}
+        subjects |= {f"{Scope.BACKEND}:{key}": name for key, name in backend_names(self.hass).items()}
+        subjects |= {f"{Scope.KEY}:{key.id}": f"{key.name} ({key.prefix}…)" for key in self._store.keys}
+        subjects |= {f"{Scope.USER}:{key}": name for key, name in (await user_names(self.hass)).items()}
+        options = [SelectOptionDict(value=key, label=name) for key, name in subjects.items()]
         return SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN))
 
     def _row(self, key: str, owner: str) -> str:

@@ -29,8 +29,8 @@ def read_prices(text: str) -> dict[str, dict[str, Any]]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        model, equals, said = (part.strip() for part in line.rpartition("="))
-        rates = _read(said)
+        model, equals, rates_text = (part.strip() for part in line.rpartition("="))
+        rates = _read(rates_text)
         if not (equals and model and rates) or model == ALL_MODELS or model in found:
             raise ValueError(str(number))
         found[model] = rates
@@ -42,15 +42,15 @@ def show_prices(prices: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(f"{model} = {_shown(rates)}" for model, rates in prices.items())
 
 
-def _read(said: str) -> dict[str, Any] | None:
+def _read(text: str) -> dict[str, Any] | None:
     """One model's rates; None for an invalid text."""
     more: dict[str, Any] = {}
-    if (named := _CURRENCY.fullmatch(said)) is not None:
-        said, more[CURRENCY] = named["rates"], named["currency"]
-    if (per_1k := _PER_1K.fullmatch(said)) is not None:
+    if (named := _CURRENCY.fullmatch(text)) is not None:
+        text, more[CURRENCY] = named["rates"], named["currency"]
+    if (per_1k := _PER_1K.fullmatch(text)) is not None:
         rate = _amount(per_1k["rate"])
         return None if rate is None else {_INPUT: rate * 1000, _OUTPUT: rate * 1000, **more}
-    parts = [part.strip() for part in said.split("/")]
+    parts = [part.strip() for part in text.split("/")]
     if not 2 <= len(parts) <= len(_RATES):
         return None
     found: dict[str, Any] = {}
@@ -69,8 +69,8 @@ def _amount(text: str) -> float | None:
 
 def _shown(rates: Mapping[str, Any]) -> str:
     last = max(position for position, name in enumerate(_RATES) if name in rates or name == _OUTPUT)
-    said = [_number(rates.get(name, 0 if position < 2 else None)) for position, name in enumerate(_RATES[: last + 1])]
-    return " ".join([" / ".join(said), *([rates[CURRENCY]] if CURRENCY in rates else [])])
+    shown = [_number(rates.get(name, 0 if position < 2 else None)) for position, name in enumerate(_RATES[: last + 1])]
+    return " ".join([" / ".join(shown), *([rates[CURRENCY]] if CURRENCY in rates else [])])
 
 
 def _number(amount: float | None) -> str:

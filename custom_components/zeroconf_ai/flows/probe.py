@@ -206,7 +206,7 @@ async def probe_record(session: aiohttp.ClientSession, record: ServiceRecord, ke
     try:
         endpoint = endpoint_of_record(record, key=key)
     except ValueError as err:
-        raise Problem(INVALID_RECORD, "its certificate fingerprint is none") from err
+        raise Problem(INVALID_RECORD, "its certificate fingerprint is invalid") from err
     try:
         located = await locate(session, record)
     except IdentityChangedError as err:

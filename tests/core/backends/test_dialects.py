@@ -15,6 +15,7 @@ from tests.support.clouds.asking import (
     KEY,
     QUICK,
     TOOLS,
+    TYPES,
     before,
     chat,
     error_of,
@@ -318,6 +319,12 @@ async def test_answer_is_parsed_once_for_all_dialects(name: str, monkeypatch: py
     assert reply.usage is not None
     assert reply.finish_reason == "stop"
     assert sum(b"Hello in the attic." in call.args[0] for call in parse.call_args_list) == 1
+
+
+@every_dialect
+async def test_backend_health_names_the_provider_that_its_type_declares(name: str) -> None:
+    async with before(name, DIALECTS[name].fake()) as backend:
+        assert (await backend.health()).provider == TYPES[name].provider
 
 
 @every_dialect

@@ -47,7 +47,7 @@ DIALECTS = {
 }
 CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}
 """The template of new dialects, which keeps what the contract tests ask for and no more."""
-_TYPES = {**BACKEND_TYPES, TEMPLATE.name: TEMPLATE}
+TYPES = {**BACKEND_TYPES, TEMPLATE.name: TEMPLATE}
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def before(
     **more: Any,
 ) -> AsyncIterator[Any]:
     """The backend of a type, as it is declared, before a fake that is started and stopped with it."""
-    declared = _TYPES[name]
+    declared = TYPES[name]
     make: Callable[..., Backend] = declared.make
     async with fake, aiohttp.ClientSession() as session:
         endpoint = Endpoint(fake.base_url, fake.key if key is None else key, headers=headers or {})

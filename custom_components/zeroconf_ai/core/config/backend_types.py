@@ -71,7 +71,7 @@ class BackendType:
     def with_health_path(self, path: str) -> BackendType:
         """The same type with another path of the health probe. Raises ValueError if the type has none."""
         if self.flavor is None:
-            raise ValueError(f"a backend of type {self.name} is asked for its health in its own way")
+            raise ValueError(f"a backend of type {self.name} has no health path")
         flavor = self.flavor.with_health_path(path)
         return replace(self, make=partial(OpenAIBackend, flavor=flavor), flavor=flavor)
 

@@ -124,11 +124,11 @@ class Value:
             )
         return str(self._node.value).strip()
 
-    def texts(self, meant: str) -> tuple[str, ...]:
-        """The texts of a non-empty list; `meant` is the correction suggested for an empty one."""
+    def texts(self, correction: str) -> tuple[str, ...]:
+        """The texts of a non-empty list; `correction` is suggested for an empty one."""
         found = tuple(item.text() for item in self.items())
         if not found:
-            raise self.error(f"{self.name} is empty; {meant}.")
+            raise self.error(f"{self.name} is empty; {correction}.")
         return found
 
     def whole(self, low: int, high: int) -> int:

@@ -116,9 +116,9 @@ class AllowedModels(FieldKind[tuple[str, ...]]):
                 if model in prices:
                     raise given["prices"].error("the prices of this model are set twice; keep one of them.")
                 prices[model] = ModelPrices().rates(given["prices"], draft)
-            said = {field.name: field.kind.read(given[key], draft) for key, field in keys.items() if key in given}
-            if said:
-                overrides[model] = ModelOverride(**said)
+            found = {field.name: field.kind.read(given[key], draft) for key, field in keys.items() if key in given}
+            if found:
+                overrides[model] = ModelOverride(**found)
         if not allowed:
             raise value.error("models is empty; list those that may be used, or delete the line to allow all.")
         return tuple(dict.fromkeys(allowed))
@@ -147,8 +147,8 @@ class ModelOverrides(FieldKind[Mapping[str, ModelOverride]]):
         return {model: self._decode_one(data) for model, data in stored.items()}
 
     def _encode_one(self, override: ModelOverride) -> dict[str, Any]:
-        said = {field: getattr(override, field.name) for field in self.overrides}
-        return {field.name: field.kind.encode(value) for field, value in said.items() if value is not None}
+        found = {field: getattr(override, field.name) for field in self.overrides}
+        return {field.name: field.kind.encode(value) for field, value in found.items() if value is not None}
 
     def _decode_one(self, data: Mapping[str, Any]) -> ModelOverride:
         return ModelOverride(**{field.name: field.kind.load(data, field.name) for field in self.overrides})

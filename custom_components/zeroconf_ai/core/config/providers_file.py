@@ -43,12 +43,12 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
     `source` is the file name in errors, `taken` are ids in use elsewhere. Raises ConfigError.
     """
     document = Value.parse(text, source)
-    said = document.fields(("providers", *ROUTING_KEYS))
-    if "providers" not in said:
+    sections = document.fields(("providers", *ROUTING_KEYS))
+    if "providers" not in sections:
         raise document.error("the file must contain a list of `providers:`.")
     ids = {variable_prefix(other): other for other in taken}
     found: list[BackendConfig] = []
-    for entry in said["providers"].items():
+    for entry in sections["providers"].items():
         entry.name = "a provider"
         given = _by_key(entry)
         for key, setting in YAML_FIELDS.items():
@@ -59,8 +59,8 @@ def read_config(text: str, source: str, environment: Mapping[str, str], taken: I
             if provider.is_default and (others := [other.id for other in found if other.is_default]):
                 raise given["isDefault"].error(f"{others[0]} is already the default; only one provider can be.")
             found.append(provider)
-    limits = read_limits(said)
-    return Configuration(tuple(found), read_policy(said), limits.get("perAddress"), limits.get("perUser"))
+    limits = read_limits(sections)
+    return Configuration(tuple(found), read_policy(sections), limits.get("perAddress"), limits.get("perUser"))
 
 
 def quick_config(texts: Iterable[str], environment: Mapping[str, str]) -> tuple[BackendConfig, ...]:

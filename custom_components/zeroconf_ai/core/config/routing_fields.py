@@ -17,10 +17,10 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
     """Read the routing policy; omitted keys have their defaults. Raises ConfigError."""
     found: dict[str, Any] = {}
     if "routing" in given:
-        said = given["routing"].fields(("strategy", "cloudFallback", "retryMeteredTimeouts"))
-        found |= {"strategy": _strategy(said["strategy"])} if "strategy" in said else {}
-        found |= {"cloud_fallback": said["cloudFallback"].flag()} if "cloudFallback" in said else {}
-        found |= {"retry_metered_timeouts": said["retryMeteredTimeouts"].flag()} if "retryMeteredTimeouts" in said else {}
+        rules = given["routing"].fields(("strategy", "cloudFallback", "retryMeteredTimeouts"))
+        found |= {"strategy": _strategy(rules["strategy"])} if "strategy" in rules else {}
+        found |= {"cloud_fallback": rules["cloudFallback"].flag()} if "cloudFallback" in rules else {}
+        found |= {"retry_metered_timeouts": rules["retryMeteredTimeouts"].flag()} if "retryMeteredTimeouts" in rules else {}
     if "models" in given:
         found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **dict(map(_virtual_model, given["models"].entries()))}
     return Policy(**found)
@@ -34,10 +34,10 @@ def read_limits(given: Mapping[str, Value]) -> Mapping[str, RateLimits]:
 
 
 def _rates(value: Value) -> RateLimits:
-    said = value.fields(("requestsPerMinute", "tokensPerMinute"))
-    if not said:
+    limits = value.fields(("requestsPerMinute", "tokensPerMinute"))
+    if not limits:
         raise value.error(f"{value.name} needs `requestsPerMinute:`, `tokensPerMinute:`, or both.")
-    numbers = {name: number.whole(1, LARGEST_RATE) for name, number in said.items()}
+    numbers = {name: number.whole(1, LARGEST_RATE) for name, number in limits.items()}
     return RateLimits(numbers.get("requestsPerMinute"), numbers.get("tokensPerMinute"))
 
 
