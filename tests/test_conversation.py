@@ -312,7 +312,7 @@ async def test_conversation_with_a_sleeping_provider_wakes_it(hass: HomeAssistan
     options = {"wake_action": [{"action": "test.wake"}], "wake_wait": 10}
     entry = await set_up(hass, make_entry(provider, options=options))
     await provider.stop()
-    entry.runtime_data.coordinator._engine.pool.record_goodbye(entry.runtime_data.member)
+    hass.data[DATA].engine.pool.record_goodbye(entry.runtime_data.member)
     assert state_of(hass) != STATE_UNAVAILABLE, "it can be woken"
     assert speech(await say(hass)) == "Hello there."
     assert len(woken) == 1

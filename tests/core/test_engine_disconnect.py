@@ -12,6 +12,7 @@ from tests.support.fakes.upstream import (
     ROLE,
     STOP,
     USAGE,
+    StubAnswer,
     StubBackend,
     Upstream,
     answers,
@@ -203,9 +204,7 @@ async def test_embeddings_without_usage_count_their_input(engine: Engine, book: 
     class Silent(StubBackend):
         @override
         async def send(self, request: Request) -> Answer:
-            answer = await super().send(request)
-            answer._steps = [{"data": [{"embedding": [0.1] * 100}]}]  # type: ignore[attr-defined]
-            return answer
+            return StubAnswer(self, [{"data": [{"embedding": [0.1] * 100}]}])
 
     engine.add(Silent("a"))
     await use(engine, Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x" * 40}))

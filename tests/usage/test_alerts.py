@@ -29,7 +29,7 @@ from homeassistant.util import dt as dt_util
 from ..repairs.test_repairs import mend, repairs
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import gateway_with, runtime_of
-from ..support.home_assistant.usage import follow_the_clock, only_key, spend
+from ..support.home_assistant.usage import only_key, spend
 
 __all__ = ["repairs"]
 
@@ -162,7 +162,6 @@ async def test_budget_exhausted_is_a_repair_until_it_renews(hass: HomeAssistant,
     await hass.config.async_set_time_zone("Europe/Berlin")
     freezer.move_to("2026-10-31T20:00:00+00:00")
     entry = await set_up(hass, gateway_with())
-    follow_the_clock(entry)
     await runtime_of(entry).store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
     await spend(hass, entry, 0.9)
     await done(hass)

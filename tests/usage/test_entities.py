@@ -27,7 +27,7 @@ from ..gateway.test_entities import use, value, values
 from ..support.fakes.provider import FakeProvider, refuse
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
-from ..support.home_assistant.usage import follow_the_clock, only_key, spend
+from ..support.home_assistant.usage import only_key, spend
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
@@ -112,7 +112,6 @@ async def test_usage_periods_end_in_home_assistants_time_zone(
     await hass.config.async_set_time_zone("Europe/Berlin")
     freezer.move_to("2026-11-30T22:30:00+00:00")  # half an hour before midnight there
     entry = await set_up(hass, gateway_with(box(provider)))
-    follow_the_clock(entry)
     await use(hass, "set_value", "number.test_gateway_monthly_budget", value=1)
     await spend(hass, entry, 1.5)
     await settle(hass)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from zeroconf_ai.accounting.storage import leases
+from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 
@@ -73,6 +75,13 @@ async def store(fresh_database: FreshDatabase) -> AsyncIterator[AccountingStore]
     store = await AccountingStore.open(fresh_database.url)
     yield store
     await store.close()
+
+
+async def expire_leases(fresh_database: FreshDatabase) -> None:
+    """Do what each gateway does from time to time: release what those hold whose leases have expired."""
+    database = await Database.open(fresh_database.url)
+    await database.write(leases.expire)
+    await database.close()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from zeroconf_ai.server.access.guard import Guard
 from ...support.fakes.upstream import STOP, USAGE, StubBackend, delta
 from ...support.server import Served, served
 from ...support.waiting import until
-from .conftest import FreshDatabase, Make
+from .conftest import FreshDatabase, Make, expire_leases
 
 CENT = NANO // 100
 AT_ONCE = 50
@@ -191,7 +191,7 @@ async def test_budget_reservations_of_a_killed_gateway_are_released(
         held = await store.admission_control.admit(asked)
         with pytest.raises(QuotaError, match="reserved for requests in progress"):
             await other.admission_control.admit(asked)
-        await other._database.write(leases.expire)
+        await expire_leases(fresh_database)
         monkeypatch.undo()
         second = await other.admission_control.admit(asked)
         held.reconcile(make("g", cost=5, backend_id="cloud"))  # it lives after all: what it spent is charged

@@ -91,7 +91,7 @@ async def test_generation_with_a_shared_request_id_is_separate_by_caller(store: 
             body = CHAT | {"model": f"nope-{number}"}
             await gateway.ask("POST", "chat/completions", json=body, headers=sent | {"X-Request-ID": "same-1"})
         if written:
-            await store._write_queue.flush()
+            await store.flush()
         for number, sent in enumerate(headers):
             status, told, _ = await gateway.get("generation?id=same-1", headers=sent)
             assert (status, told["data"]["requested_model"]) == (200, f"nope-{number}")

@@ -206,7 +206,8 @@ class StubBackend(Backend):
 
     def __init__(self, name: str, *outcomes: object, models: Iterable[ModelInfo | str] = ("m",), **info: Any) -> None:
         """`name` is its id too."""
-        self._info = BackendInfo(name, name.title(), **info)
+        self.described = BackendInfo(name, name.title(), **info)
+        """What `info` returns; may be replaced."""
         self.outcomes: list[object] = list(outcomes) or [[delta("Hello"), STOP, USAGE]]
         self.listed = tuple(ModelInfo(model) if isinstance(model, str) else model for model in models)
         self.sent: list[Request] = []
@@ -220,7 +221,7 @@ class StubBackend(Backend):
     @property
     @override
     def info(self) -> BackendInfo:
-        return self._info
+        return self.described
 
     @override
     async def health(self) -> Health:

@@ -9,7 +9,7 @@ from syrupy.types import SnapshotIndex
 
 
 class PlatformSnapshots(HomeAssistantSnapshotExtension):
-    """A separate file for each platform: `snapshots/test_entities/test_all_entities[sensor].ambr`."""
+    """A file for each platform that a test has as its parameter: `snapshots/test_entities/test_all_entities[sensor].ambr`."""
 
     @override
     @classmethod

@@ -1,6 +1,5 @@
 """A loaded gateway whose accounts tests fill: what requests cost is told to its books as the engine would."""
 
-from datetime import datetime
 import time
 from typing import Any
 
@@ -57,10 +56,3 @@ def only_key(entry: MockConfigEntry) -> ClientKey:
     """The gateway's one key."""
     [key] = runtime_of(entry).store.keys
     return key
-
-
-def follow_the_clock(entry: MockConfigEntry) -> None:
-    """Have the books look at the clock that a test has frozen."""
-    store = runtime_of(entry).store
-    store.totals._now = lambda zone: datetime.now(zone)  # noqa: PLW0108
-    store.budgets._clock = lambda: time.time()  # noqa: PLW0108

@@ -50,14 +50,23 @@ _PAUSE_SECONDS = 0.1
 class AccountingStore:
     """Keys, records, sums, limits, budgets and sessions. Used on one event loop, from `open` to `close`."""
 
-    def __init__(self, database: Database, zone: tzinfo, *, keep: float, keep_rollups: float | None, keep_bodies: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        zone: tzinfo,
+        clock: Callable[[], float],
+        *,
+        keep: float,
+        keep_rollups: float | None,
+        keep_bodies: bool,
+    ) -> None:
         """Use `open` instead."""
         self._database = database
         self._keep = keep
         self._keep_rollups = keep_rollups
         self._write_queue = WriteQueue(database)
         self.keys = KeyStore(database, self._write_queue)
-        self.totals = Totals(zone)
+        self.totals = Totals(zone, lambda zone: datetime.fromtimestamp(clock(), zone))
         self._totals_read = time.monotonic()
         self.ledger = Ledger(database, self._write_queue, self.totals)
         self.opening_balances = OpeningBalances(database, self._write_queue)
@@ -65,7 +74,7 @@ class AccountingStore:
         self.conversations = ConversationStore(database, self._write_queue, keep=keep_bodies)
         self.sessions = SessionTable(database, self._write_queue)
         self._leases = Leases(database) if database.shared else None
-        self.budgets = BudgetStore(database, self._write_queue, zone, self._leases)
+        self.budgets = BudgetStore(database, self._write_queue, zone, self._leases, clock=clock)
         self.limits = limits_of(database, self._write_queue, self.keys, self._leases)
         self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._write_queue)
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,6 +93,7 @@ class AccountingStore:
         set_damaged_aside: bool = True,
         known_id: str | None = None,
         used_before: bool = False,
+        clock: Callable[[], float] | None = None,
     ) -> AccountingStore:
         """Open the database at `url` (`sqlite:///FILE`, `postgresql://…`, or a file path), creating it if missing.
 
@@ -91,8 +101,8 @@ class AccountingStore:
         retention times of records and daily sums in seconds (None: unlimited). `keep_bodies`: whether to store prompts and
         answers as long as the records; False deletes stored ones, None keeps them. A damaged SQLite file is moved aside and
         replaced by a new one (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database
-        opened there before; `used_before`: there was one with an unknown id. Raises DatabaseError with a message that says
-        what to do.
+        opened there before; `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the system's),
+        by which days and budget periods begin. Raises DatabaseError with a message that says what to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
 
@@ -104,7 +114,14 @@ class AccountingStore:
                 used_before=used_before,
                 is_damaged=is_damaged,
             )
-            made = cls(database, home, keep=keep, keep_rollups=keep_rollups, keep_bodies=keep_bodies is True)
+            made = cls(
+                database,
+                home,
+                clock or _system_clock,
+                keep=keep,
+                keep_rollups=keep_rollups,
+                keep_bodies=keep_bodies is True,
+            )
             try:
                 await made._load()
                 if keep_bodies is False:
@@ -321,6 +338,10 @@ class AccountingStore:
                 failing = True
             else:
                 failing = False
+
+
+def _system_clock() -> float:
+    return time.time()
 
 
 async def _single_page(page: Rows) -> AsyncIterator[Rows]:

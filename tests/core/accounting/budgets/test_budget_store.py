@@ -15,6 +15,7 @@ import pytest
 
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.budget import Action, BudgetEvent, Scope, make_budget, parse_amount
+from zeroconf_ai.accounting.budgets.balances import BudgetWindow
 from zeroconf_ai.accounting.periods import Period, Windows, window
 from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.store import AccountingStore
@@ -53,7 +54,8 @@ async def spent(store: AccountingStore, budget_id: str) -> int:
     await store.budgets.refresh()
     budget = store.budgets.get(budget_id)
     assert budget is not None
-    return (await store.budgets.balances.read([store.budgets._budget_window(budget, time.time())]))[0].spent
+    now = BudgetWindow(budget, Windows(store.budgets.zone).at(budget.period, time.time()))
+    return (await store.budgets.balances.read([now]))[0].spent
 
 
 # Periods.
@@ -284,9 +286,8 @@ async def test_budget_changes_reach_another_process(fresh_database: FreshDatabas
 
 @asynccontextmanager
 async def timed(fresh_database: FreshDatabase, moment: list[float]) -> AsyncIterator[AccountingStore]:
-    """An accounting store whose budgets use a fake clock."""
-    store = await AccountingStore.open(fresh_database.url, zone=BERLIN)
-    store.budgets._clock = lambda: moment[0]
+    """Books whose budgets live at a time that a test chooses."""
+    store = await AccountingStore.open(fresh_database.url, zone=BERLIN, clock=lambda: moment[0])
     yield store
     await store.close()
 

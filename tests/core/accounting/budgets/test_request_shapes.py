@@ -378,7 +378,7 @@ class Late(Cloud):
 
 
 def named(cloud: Cloud, name: str, priority: int) -> Cloud:
-    cloud._info = BackendInfo(name, name.title(), cost=Cost.METERED, priority=priority)
+    cloud.described = BackendInfo(name, name.title(), cost=Cost.METERED, priority=priority)
     return cloud
 
 

@@ -16,7 +16,7 @@ from zeroconf_ai.accounting.keys import statements
 from zeroconf_ai.accounting.keys.client_key import ClientKey
 from zeroconf_ai.accounting.keys.key_store import KeyStore, new_secret
 from zeroconf_ai.accounting.storage import sqlite
-from zeroconf_ai.accounting.storage.database import DatabaseError
+from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
 from zeroconf_ai.protocol.key_proof import digest
@@ -81,9 +81,9 @@ async def test_key_secrets_and_hashes_are_not_shown_and_secrets_not_stored(
     key, secret = await store.keys.create("Phone")
     _, rotated = await store.keys.rotate(key.id)
     store.keys.verify(secret)
-    other = await AccountingStore.open(fresh_database.url)
+    other = await Database.open(fresh_database.url)
     with pytest.raises(DatabaseError) as caught:
-        await other._database.write(lambda connection: statements.add(connection, key, digest(rotated)))
+        await other.write(lambda connection: statements.add(connection, key, digest(rotated)))
     await other.close()
     shown = "".join(map(repr, (store, store.keys, key, list(store.keys), caught.value))) + str(caught.value) + caplog.text
     await store.flush()
@@ -229,7 +229,7 @@ async def test_key_secret_created_elsewhere_is_stored_once(store: AccountingStor
     assert len(store.keys) == 1
 
 
-async def test_keys_in_great_number_are_distinguished(store: AccountingStore) -> None:
+async def test_keys_in_great_number_are_distinguished(store: AccountingStore, fresh_database: FreshDatabase) -> None:
     secrets = [new_secret() for _ in range(10_000)]
 
     def fill(connection: object) -> None:
@@ -237,7 +237,9 @@ async def test_keys_in_great_number_are_distinguished(store: AccountingStore) ->
         for at, secret in enumerate(secrets):
             statements.add(connection, ClientKey(f"{at}", f"{at}", secret[:8], time.time()), digest(secret))  # type: ignore[arg-type]
 
-    await store._database.write(fill)
+    database = await Database.open(fresh_database.url)
+    await database.write(fill)
+    await database.close()
     await store.keys.refresh()
     assert [store.keys.verify(secret).id for secret in secrets] == [f"{at}" for at in range(10_000)]
     await store.keys.revoke("7")

@@ -16,7 +16,7 @@ from zeroconf_ai.accounting.storage.settlements import SettlementQueue
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import RateLimitError
 
-from ..conftest import FreshDatabase, Make
+from ..conftest import FreshDatabase, Make, expire_leases
 
 shared_only = pytest.mark.parametrize("fresh_database", ["postgresql"], indirect=True)
 
@@ -35,7 +35,7 @@ async def test_permit_of_a_killed_gateway_is_released_after_its_lease(
         with pytest.raises(RateLimitError):
             await other.admission_control.admit(asked)
         monkeypatch.undo()
-        await other._database.write(leases.expire)
+        await expire_leases(fresh_database)
         second = await other.admission_control.admit(asked)
         second.reconcile(make("g"))
         await other.flush()

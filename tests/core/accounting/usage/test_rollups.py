@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
 from zeroconf_ai.accounting.storage import tables
+from zeroconf_ai.accounting.storage.database import Database
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import rollups as rollups_module
 from zeroconf_ai.accounting.usage.generation import FailedAttempt, Generation, Outcome
@@ -295,7 +296,9 @@ async def test_usage_deleted_days_are_subtracted_from_their_month(
         store.ledger.record(make("gen", created=created, key_id=key, caller=f"Key {key}", cost=day, duration=2.0))
     await store.flush()
     for _ in range(2):
-        await store._database.write(lambda connection: rollups_module.prune(connection, until))
+        database = await Database.open(fresh_database.url)
+        await database.write(lambda connection: rollups_module.prune(connection, until))
+        await database.close()
         by_day = await store.ledger.usage(*ALWAYS, (Group.KEY, Group.DAY))
         by_month = await store.ledger.usage(*ALWAYS, (Group.KEY,))
         assert {use.group[Group.KEY]: (use.aggregate.requests, use.aggregate.costs) for use in by_month} == {

@@ -1,7 +1,7 @@
 """What sensors read: right at once, after a restart, at midnight, and when the clock jumps."""
 
 import asyncio
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,9 +30,9 @@ class Clock:
         """Jump."""
         self.time = datetime.fromisoformat(text).replace(tzinfo=BERLIN)
 
-    def now(self, zone: tzinfo) -> datetime:
-        """What the totals ask."""
-        return self.time.astimezone(zone)
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self.time.timestamp()
 
 
 def counted(totals: Totals) -> tuple[int, int, int]:
@@ -41,12 +41,8 @@ def counted(totals: Totals) -> tuple[int, int, int]:
 
 
 async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
-    """An accounting store whose totals use the fake clock."""
-    store = await AccountingStore.open(store_url, zone=BERLIN)
-    store.totals._now = clock.now
-    store.totals._roll_over()
-    await store.ledger.refresh(lambda _: True)
-    return store
+    """Books whose totals go by that clock."""
+    return await AccountingStore.open(store_url, zone=BERLIN, clock=clock)
 
 
 async def test_totals_are_kept_after_a_restart(fresh_database: FreshDatabase, make: Make) -> None:
@@ -132,7 +128,7 @@ async def test_usage_of_revoked_keys_is_merged_as_other(store: AccountingStore, 
     key, _ = await store.keys.create("Phone")
     store.ledger.record(make("1", key_id=key.id))
     await store.keys.revoke(key.id)
-    await store.ledger.refresh(store._is_key)
+    await store.ledger.refresh(lambda key_id: store.keys.get(key_id) is not None)
     assert store.totals.ids(Subject.KEY) == [OTHER]
     assert store.totals.of(Subject.KEY, OTHER).total.requests == 1
     assert counted(store.totals) == (1, 1, 1)

@@ -47,8 +47,13 @@ async def go(router: Router, request: Request) -> Any:
 
 
 @pytest.fixture
-async def sticky(router: Router, pool: Pool, checker: HealthChecker) -> AsyncIterator[Router]:
-    sticky = Router(pool, checker, Sessions())  # `router` sets the pauses
+def sessions() -> Sessions:
+    return Sessions()
+
+
+@pytest.fixture
+async def sticky(router: Router, pool: Pool, checker: HealthChecker, sessions: Sessions) -> AsyncIterator[Router]:
+    sticky = Router(pool, checker, sessions)  # `router` sets the pauses
     yield sticky
     await sticky.close()
 
@@ -125,14 +130,16 @@ async def test_session_of_a_backend_that_stays_offline_is_handed_over(sticky: Ro
     assert "offline" in reply.handover.reason
 
 
-async def test_session_new_or_with_a_long_offline_backend_does_not_wait(sticky: Router, pool: Pool, add: Add) -> None:
+async def test_session_new_or_with_a_long_offline_backend_does_not_wait(
+    sticky: Router, sessions: Sessions, pool: Pool, add: Add
+) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
     pool.record_goodbye(first)
     await go(sticky, ask())
     assert backend_of(first).asked["health"] == 0
     pool.record_success(first)
-    sticky._sessions.put("n:s", "a", "m")
+    sessions.put("n:s", "a", "m")
     pool.record_goodbye(first)
     first.offline_since -= 3600
     await go(sticky, ask())
@@ -146,10 +153,10 @@ async def test_session_request_for_another_model_is_no_handover(sticky: Router, 
     assert (await go(sticky, ask(model="y"))).handover is None
 
 
-async def test_session_handover_keeps_the_requested_model(sticky: Router, add: Add) -> None:
+async def test_session_handover_keeps_the_requested_model(sticky: Router, sessions: Sessions, add: Add) -> None:
     first, other = add("a", models=["x"]), add("b", models=["y"])
     add("c", models=["x"]).enabled = False
-    sticky._sessions.put("n:s", "a", "x")
+    sessions.put("n:s", "a", "x")
     backend_of(first).outcomes = [UpstreamError("500")]
     with pytest.raises(UpstreamError):
         await go(sticky, ask(model="x"))
@@ -195,10 +202,10 @@ async def test_session_handover_without_a_summary_has_a_note(sticky: Router, poo
     assert reply.handover.summarized > 30
 
 
-async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: Router, add: Add) -> None:
+async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: Router, sessions: Sessions, add: Add) -> None:
     small = Summarizer()
     add(small)
-    sticky._sessions.put("n:s", "b", "small")
+    sessions.put("n:s", "b", "small")
     with pytest.raises(InvalidRequestError) as raised:
         await go(sticky, ask(turns(20)))
     assert raised.value.code == "context_length_exceeded"

@@ -80,7 +80,7 @@ def test_strategy_cost_follows_changed_prices(pool: Pool, add: Add) -> None:
     backend = StubBackend("b", cost=Cost.METERED)
     a, b = add("a", cost=Cost.SUBSCRIPTION), add(backend)
     assert order(pool, Strategy.COST) == ["a", "b"]
-    backend._info = replace(backend.info, cost=Cost.FREE)
+    backend.described = replace(backend.info, cost=Cost.FREE)
     assert order(pool, Strategy.COST) == ["b", "a"]
     b.models = (priced("m", 1, 1),)
     assert order(pool, Strategy.COST) == ["a", "b"]
