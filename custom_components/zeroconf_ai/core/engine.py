@@ -1,6 +1,6 @@
-"""The one way in: whoever wants an answer from an LLM asks the engine (docs/architecture.md).
+"""The engine: the only entry point for requests to an LLM (docs/architecture.md).
 
-It is also where all parts are put together; nothing else builds a pool, a checker or a router.
+It is also the composition root: nothing else creates a pool, a health checker or a router.
 """
 
 import asyncio
@@ -48,30 +48,30 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def ask_health(session: aiohttp.ClientSession) -> Callable[[ServiceRecord], Awaitable[Located]]:
-    """What a `DiscoveryManager` asks providers with: `/v1/health` at each advertised address, without any key."""
+    """The probe for a `DiscoveryManager`: `/v1/health` at each advertised address, without an API key."""
     return partial(locate, session)
 
 
 _NO_COSTS = WorstCase()
 
 _ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("zeroconf_ai_on_behalf_of", default=None)
-"""Who asked for a request that has its place already, on whose behalf this runs: an agent of the home asks in turn."""
+"""The caller of the running request on whose behalf a nested request is made, such as by an agent of the home."""
 
 
 class Engine:
     """Holds the backends and answers requests. Lives on one event loop."""
 
     def __init__(self, *, own_id: str | None = None, policy: Policy | None = None) -> None:
-        """`own_id` is this gateway's id, by which it recognises a request that went in a circle."""
+        """`own_id` is this gateway's id, by which it recognizes a request that it has forwarded before."""
         self.pool = Pool()
         self.checker = HealthChecker(self.pool)
         self.policy = policy or Policy()
-        """May be replaced at any time; requests that are being routed go on by the former one."""
+        """May be replaced at any time; requests in progress use the former one."""
         self.own_id = own_id
         self.limiter = ConcurrencyLimiter()
-        """Places for requests of all backends together; its limit and its queue's length may be set at any time."""
+        """Limits parallel requests to all backends together; its limit and queue length may be set at any time."""
         self.sessions = Sessions()
-        """Where sessions are; they outlive a restart once they are opened."""
+        """Sessions with their backends; stored across restarts once they are opened."""
         self._router = Router(self.pool, self.checker, self.sessions)
         self._attached: dict[object, Accounting] = {}
         self._accounting = Accounting()
@@ -104,8 +104,8 @@ class Engine:
         """Add accounting; returns the function that detaches it, which may be called in any order and more than once.
 
         Every recorder that is attached gets each record. Of admission control, stored conversations and stored sessions, the
-        newest counts. A request that runs meanwhile is settled with the admission control that admitted it, and recorded by
-        what is attached when it ends. Where the sessions cannot be loaded (DatabaseError), nothing is attached.
+        newest counts. A request in progress is reconciled with the admission control that admitted it, and recorded by
+        what is attached when it ends. If the sessions cannot be loaded (DatabaseError), nothing is attached.
         """
         if accounting.sessions is not None:
             await self.sessions.open(accounting.sessions)
@@ -124,15 +124,15 @@ class Engine:
         self.sessions.store_in(self._accounting.sessions)
 
     def add(self, backend: Backend, terms: Terms | None = None) -> Member:
-        """Take a backend in. It is taken for well until it is checked. Raises ValueError where its id is taken."""
+        """Add a backend, which counts as healthy until its first check. Raises ValueError if its id exists."""
         member = Member(backend, terms or Terms())
         self.pool.add(member)
         return member
 
     async def replace(self, backend: Backend, terms: Terms | None = None) -> Member:
-        """Put a backend in the place of the one with its id; what that one is answering goes on. Raises KeyError without one.
+        """Replace the backend with the same id, whose running requests finish. Raises KeyError if there is none.
 
-        It is asked how it is first, so that there is no moment in which nobody answers.
+        It is checked first, so that one of the two is always available.
         """
         member = Member(backend, terms or Terms())
         await self.checker.check(member, models=True)
@@ -142,7 +142,7 @@ class Engine:
         return member
 
     async def remove(self, backend_id: str) -> None:
-        """Let a backend go; does nothing where there is none."""
+        """Remove a backend; does nothing if there is none."""
         member = self.pool.remove(backend_id)
         if member is not None:
             await self._router.close(backend_id)
@@ -151,32 +151,32 @@ class Engine:
 
     @asynccontextmanager
     async def run(self, request: Request, caller: Caller) -> AsyncIterator[Reply]:
-        """Route a request; the reply is good inside the block, and leaving it early cuts the upstream off.
+        """Route a request. The reply is valid inside the block; leaving it early closes the upstream connection.
 
-        Raises an ApiError before the first token where nobody answers. However it ends, it is left with the recorder.
+        Raises an ApiError before the first token if no backend answers. It is recorded, however it ends.
         """
         created, started = time.time(), time.perf_counter()
         refusal: ApiError | None = None
-        place: Permit | None = None
+        permit: Permit | None = None
         reply: Reply | None = None
         bills: list[Bill] = []
         failures: list[FailedAttempt] = []
         plan: Plan | None = None
         admission: Admission | None = None
         admission_control, conversations = self.admission_control, None
-        first = _ON_BEHALF_OF.get()
-        if first is not None:  # what an agent spends on behalf of a key is that key's to pay
-            caller = replace(caller, key_id=caller.key_id or first.key_id, user_id=caller.user_id or first.user_id)
+        outer = _ON_BEHALF_OF.get()
+        if outer is not None:  # what an agent spends on behalf of a key counts for that key
+            caller = replace(caller, key_id=caller.key_id or outer.key_id, user_id=caller.user_id or outer.user_id)
         try:
             request = self._prepare(request, caller)
             if admission_control is not None:
                 plan = self._plan(admission_control, request)
-                admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=first is not None)
+                admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=outer is not None)
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or NOTHING)
-            if first is None:
-                place = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, first or caller, bills, plan, failures)
+            if outer is None:
+                permit = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
+            reply = await self._route(request, outer or caller, bills, plan, failures)
             if admission is not None:
                 reply.headers = admission.headers
             if self.conversations is not None and self.conversations.keep:
@@ -189,11 +189,11 @@ class Engine:
         finally:
             try:
                 if reply is not None:
-                    # Shielded: the clean-up of a cancelled request must not be cancelled with it. Eager: it seldom has to wait.
+                    # Shielded: cancelling the request must not cancel its clean-up. Eager: it rarely has to wait.
                     await asyncio.shield(asyncio.create_task(reply.close(), eager_start=True))
             finally:
-                if place is not None:
-                    place.release()
+                if permit is not None:
+                    permit.release()
                 if self.recorder is not None or admission is not None:
                     generation = record_of(request, caller, reply, bills, failures, refusal, created, started)
                     if admission_control is not None and admission is not None:
@@ -213,7 +213,7 @@ class Engine:
         created, started = time.time(), time.perf_counter()
         run = LocalRun(kind, requested_model)
         refusal: ApiError | None = None
-        place: Permit | None = None
+        permit: Permit | None = None
         admission: Admission | None = None
         try:
             if self.admission_control is not None:
@@ -222,15 +222,15 @@ class Engine:
                 )
                 admission = await self.admission_control.admit(asked)
                 run.headers = admission.headers
-            place = await self.limiter.acquire(caller.urgency, request_id=request_id, key_id=caller.key_id)
+            permit = await self.limiter.acquire(caller.urgency, request_id=request_id, key_id=caller.key_id)
             yield run
             run.finished = True
         except ApiError as err:
             refusal = err
             raise
         finally:
-            if place is not None:
-                place.release()
+            if permit is not None:
+                permit.release()
             record = local_record_of(run, caller, request_id, refusal, created, started)
             if admission is not None:
                 admission.reconcile(record)
@@ -238,7 +238,7 @@ class Engine:
                 self.recorder.record(record)
 
     def _plan(self, admission_control: AdmissionControl, request: Request) -> Plan | None:
-        """The plan by which a request is admitted, where what it may cost or the limits of its backends count."""
+        """The plan for the admission of a request; None if neither costs nor limits of backends matter."""
         if admission_control.counts_money or any(is_limited(member) for member in self.pool):
             return self._router.plan(request, self.policy)
         return None
@@ -253,7 +253,7 @@ class Engine:
         *,
         nested: bool,
     ) -> tuple[Admission, frozenset[str]]:
-        """Let a request in; and the backends that must not answer it. Raises RateLimitError or QuotaError."""
+        """Admit a request; also returns the backends that must not answer it. Raises RateLimitError or QuotaError."""
         known = _NO_COSTS
         if plan is not None:
             known = worst_case(plan.possible, request, again=self.policy.retry_metered_timeouts)
@@ -282,14 +282,14 @@ class Engine:
                 plan.expire()
         if not admission.barred and admission.allowances is None and not admission_control.free_only:
             return admission, admission.barred
-        # One that nobody reckoned with must not come in their place: it may cost as much, and nothing was set aside for it.
+        # A backend that was not planned must not replace them: it may cost as much, and nothing was reserved for it.
         others = {member.id for member in self.pool if member.id not in known.worst_costs and may_cost(member)}
         return admission, admission.barred | others
 
     def _reconcile(
         self, admission_control: AdmissionControl, admission: Admission, generation: Generation, bills: Sequence[Bill]
     ) -> None:
-        """Give the reservation back for what was used."""
+        """Replace the reservation by the actual usage."""
         admission.reconcile(generation, costs_by_backend(bills) if len(bills) > 1 else None)
         if generation.backend_id is not None:
             self._follow_cost(admission_control, generation.backend_id)
@@ -301,11 +301,11 @@ class Engine:
             return  # switched off in the meantime
         try:
             store.put(exchange_of(generation, request, reply, username))
-        except Exception:  # whatever is in it, the rest of the clean-up goes on
+        except Exception:  # the rest of the clean-up must run
             _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
 
     def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> bool:
-        """Take over what a backend cost this month; whether it reached its limit by that, or has money again."""
+        """Update the month's cost of a backend; returns whether it reached its monthly limit, or is below it again."""
         member = self.pool.get(backend_id)
         if member is None or (limit := member.terms.monthly_limit) is None:
             return False
@@ -315,7 +315,7 @@ class Engine:
     async def _route(
         self, request: Request, caller: Caller, bills: list[Bill], plan: Plan | None, failures: list[FailedAttempt]
     ) -> Reply:
-        """The reply, from wherever it comes. What asks the engine on the way there does so for this request, and never waits."""
+        """Route the request. Nested requests made meanwhile count for its caller and skip the queue."""
         token = _ON_BEHALF_OF.set(caller)
         try:
             return await self._router.route(request, self.policy, bills, plan, failures)
@@ -323,7 +323,7 @@ class Engine:
             _ON_BEHALF_OF.reset(token)
 
     def _prepare(self, request: Request, caller: Caller) -> Request:
-        """The request as it is routed. Raises LoopDetectedError for one that came through here before."""
+        """The request with the caller's data. Raises LoopDetectedError for one that this gateway has forwarded before."""
         if self.own_id is not None and self.own_id in request.via:
             raise LoopDetectedError("This request came through this gateway before: two gateways route to each other.")
         return request.with_meta(
@@ -336,16 +336,16 @@ class Engine:
         )
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
-        """All real models of all backends that are enabled and online, in the order of preference."""
+        """The models of all enabled and online backends, by priority, without virtual ones."""
         online = sorted((member for member in self.pool if member.enabled and member.online), key=lambda member: member.priority)
         return [(member, model) for member in online for model in member.models if not model.virtual]
 
     async def close(self) -> None:
-        """Let everything go."""
+        """Close the router, the health checker and all backends."""
         await self._router.close()
         await self.checker.close()
         for member in self.pool:
             try:
                 await self.remove(member.id)
-            except Exception:  # one that cannot be closed must not keep the others open
+            except Exception:  # the others must be closed too
                 _LOGGER.exception("%s could not be closed", member.name)

@@ -1,4 +1,4 @@
-"""`Caller`: for whom a request runs, and how it came."""
+"""`Caller`: the origin of a request."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from ..protocol.request import Urgency
 
 
 class Source(StrEnum):
-    """Through which door a request came."""
+    """The part of the product that a request came through."""
 
     ASSIST = "assist"
     AI_TASK = "ai_task"
@@ -18,31 +18,31 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks."""
+    """The origin of a request: its source, key, user and address."""
 
     source: Source
     name: str = ""
     key_id: str | None = None
     user_id: str | None = None
-    """Home Assistant's id of the user on whose behalf it asks."""
+    """The Home Assistant id of the user."""
     username: str | None = None
-    """Home Assistant's name of that user, where it is known."""
+    """The Home Assistant name of the user, if known."""
     address: str | None = None
     models: tuple[str, ...] = ()
-    """Patterns of the models that it may use; empty: all."""
+    """Patterns of the allowed models; empty: all."""
     background: bool = False
-    """Whether others go first."""
+    """Whether other requests have priority."""
     admin: bool = False
-    """Whether it may see what others did."""
+    """Whether it may see the records of others."""
 
     @property
     def urgency(self) -> Urgency:
-        """Its place where requests wait."""
+        """The urgency of its requests in queues."""
         if self.background:
             return Urgency.BACKGROUND
         return Urgency.VOICE if self.source is Source.ASSIST else Urgency.NORMAL
 
     @property
     def inside(self) -> bool:
-        """Whether Home Assistant itself asks, for a user or an automation."""
+        """Whether the request comes from Home Assistant itself, for a user or an automation."""
         return self.source in (Source.ASSIST, Source.AI_TASK, Source.ACTION)

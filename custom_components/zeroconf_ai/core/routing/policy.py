@@ -1,4 +1,4 @@
-"""What the owner wants of the routing: the strategy, names that stand for others, and what may be done on their behalf."""
+"""The owner's settings for routing: strategy, model aliases, fallbacks, and the terms of each backend."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ..protocol.prices import Prices
 
 
 class Strategy(StrEnum):
-    """By what backends that may answer are put in order."""
+    """The order of candidates."""
 
     PRIORITY = "priority"
     LOCAL_FIRST = "local_first"
@@ -22,7 +22,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelAlias:
-    """A name for a chain of models, tried from the first to the last.
+    """A name for a chain of models, which are tried in their order.
 
     A target is a model's id, `backend/model`, or `auto` for any model; `strategy` replaces the owner's for this name.
     """
@@ -44,35 +44,35 @@ DEFAULT_VIRTUAL_MODELS: Mapping[str, ModelAlias] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The owner's rules. Replaced as a whole; what runs goes on by the former one."""
+    """The owner's rules. Immutable: requests in progress use the former one."""
 
     strategy: Strategy = Strategy.PRIORITY
     virtual_models: Mapping[str, ModelAlias] = field(default_factory=lambda: DEFAULT_VIRTUAL_MODELS)
-    """By name. A backend's own model of the same name is hidden by it."""
+    """By name. Each hides models of backends with the same name."""
     cloud_fallback: bool = True
-    """Whether a request that a backend at home could answer may go to one outside when those at home fail."""
+    """Whether a request may go to a backend outside the home if those at home that could answer it fail."""
     retry_metered_timeouts: bool = False
-    """Whether the next backend is tried although the first may bill for an answer that came too late."""
+    """Whether the next backend is tried after a timeout although the first one may charge for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the owner says of one backend, beyond its address. Money in nano-units."""
+    """The owner's settings for one backend, without its connection. Money in nano-units."""
 
     weight: int = 1
-    """Share of the requests among backends of equal rank."""
+    """Share of the requests among equal candidates."""
     max_concurrent: int | None = None
-    """Requests at a time; None: as many as it takes."""
+    """Parallel requests; None: the backend's own limit."""
     queue_length: int = 32
-    """How many more may wait for their turn."""
+    """Maximum number of waiting requests."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
-    """By model; `*` for all others. They go before those that the backend names."""
+    """By model; `*` for all others. They override the prices that the backend reports."""
     monthly_limit: int | None = None
     tags: frozenset[str] = frozenset()
     listed: Callable[[str], Prices | None] | None = field(default=None, compare=False, repr=False)
-    """Finds the public prices of one of its models; they go behind all others. None: nobody publishes any."""
+    """Looks up the list prices of a model, which are used if there are no others; None: no list prices."""
     requests_per_minute: int | None = None
-    """The most that it is asked; None: any number."""
+    """Rate limit; None: unlimited."""
     tokens_per_minute: int | None = None
     check_every: float | None = None
-    """Seconds between two checks of its health; None: as often as all others."""
+    """Seconds between health checks; None: the default interval."""

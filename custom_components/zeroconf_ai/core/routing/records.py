@@ -1,4 +1,4 @@
-"""What is recorded of a request when it has ended, and what is stored of it where the owner wants that."""
+"""The usage record of a finished request, and its stored conversation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,21 +20,21 @@ from .pricing.billing import Bill, total
 
 @dataclass(slots=True)
 class LocalRun:
-    """A request that no backend of the pool answers, while it runs."""
+    """A running request that no backend of the pool answers."""
 
     kind: str
-    """What was asked for."""
+    """The kind of request (`Generation.kind`)."""
     requested_model: str
     model: str | None = None
-    """What answers it, once that is known."""
+    """The model that answers, once it is known."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What the answer says of the caller's limits (`x-ratelimit-*`)."""
+    """Response headers with the caller's rate limits (`x-ratelimit-*`)."""
     finished: bool = False
-    """Whether it came to its end."""
+    """Whether it has ended without an error."""
 
 
 def exchange_of(generation: Generation, request: Request, reply: Reply, username: str | None) -> StoredExchange:
-    """What was asked and answered in a request whose record is `generation`."""
+    """The prompt and answer of the request with the record `generation`."""
     return StoredExchange(
         generation.id,
         generation.created,

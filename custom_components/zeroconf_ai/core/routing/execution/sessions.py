@@ -1,4 +1,4 @@
-"""Which backend and model a session is with: its next request goes there again, where caches are warm."""
+"""The backend and model of each session: its next request goes there again, where caches are warm."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,45 +14,45 @@ from ...protocol.values import mapping
 
 MAX_SESSIONS = 10_000
 IDLE_SECONDS = 86_400.0
-"""A session that nobody went on with for so long is forgotten."""
+"""Seconds after which an unused session is forgotten."""
 _SAVE_SECONDS = 300.0
-"""How old the stored time of use may become: saving each request would write for nothing."""
+"""Maximum age of the stored time of use, so that not every request causes a write."""
 _BY_CONTENT = "c:"
 _BY_NAME = "n:"
 _READ = 4096
-"""Characters of a message that tell conversations apart."""
+"""Characters of a message by which conversations are distinguished."""
 _NAMES = ("session_id", "conversation_id", "conversation", "prompt_cache_key")
-"""Where clients name their conversations, in the body or in its `metadata`."""
+"""Fields in which clients name their conversation, in the body or in its `metadata`."""
 
 
 class SessionBackend(Protocol):
-    """Where sessions outlive a restart."""
+    """Stores sessions across restarts."""
 
     async def load(self, limit: int) -> list[SessionRow]:
-        """Those that were used last."""
+        """The most recently used sessions."""
 
     def put(self, row: SessionRow) -> None:
-        """Save one, without waiting."""
+        """Save a session, without waiting."""
 
     def drop(self, key: str) -> None:
-        """Forget one, without waiting."""
+        """Delete a session, without waiting."""
 
 
 class Sessions:
-    """The sessions that were used last, bounded in number and in age."""
+    """The most recently used sessions, bounded in number and age."""
 
     def __init__(self) -> None:
-        """Without any, and in memory alone until `open`."""
+        """Empty, and in memory only until `open`."""
         self._rows: OrderedDict[str, SessionRow] = OrderedDict()
         self._saved: dict[str, float] = {}
         self._backend: SessionBackend | None = None
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of sessions."""
         return len(self._rows)
 
     async def open(self, backend: SessionBackend) -> None:
-        """Take in what is stored, and store what comes from now on."""
+        """Load the stored sessions, and store changes from now on."""
         rows = await backend.load(MAX_SESSIONS)
         self._backend = backend
         for row in sorted(rows, key=lambda row: row.last_used):
@@ -62,11 +62,11 @@ class Sessions:
         self._trim()
 
     def store_in(self, backend: SessionBackend | None) -> None:
-        """Store what comes from now on there, or with None nowhere. Known sessions stay known."""
+        """Store changes there from now on (None: nowhere). Known sessions are kept."""
         self._backend = backend
 
     def find(self, request: Request) -> SessionRow | None:
-        """Where the request's session is, or None for one that begins.
+        """The request's session, or None for a new one.
 
         One that is known by its content alone goes on only where something was answered in it: two that begin with the same
         words are not the same.
@@ -81,7 +81,7 @@ class Sessions:
         return row
 
     def put(self, key: str, backend_id: str, model: str) -> None:
-        """The session is with that backend and model now."""
+        """Record the backend and model of a session."""
         former, now = self._rows.get(key), time.time()
         row = self._rows[key] = SessionRow(key, backend_id, model, now)
         self._rows.move_to_end(key)
@@ -105,7 +105,7 @@ class Sessions:
 
 
 def session_key(header: str | None, body: Mapping[str, Any], key_id: str | None) -> str | None:
-    """The key of a chat's session: by the header `X-Session-ID`, by a name in its body, or by how its messages begin.
+    """The key of a chat's session: from the header `X-Session-ID`, a name in its body, or its first messages.
 
     A digest: it tells nothing of what was said, and the sessions of two callers' keys never meet. None without messages.
     """

@@ -1,4 +1,4 @@
-"""Waits for backends that are not there: wakes those that sleep, and knocks at those that have only just gone."""
+"""Wakes sleeping backends, and waits for backends that have just gone offline."""
 
 import asyncio
 import logging
@@ -11,19 +11,19 @@ from ..pool.member import Member, Wake
 _LOGGER = logging.getLogger(__name__)
 
 KNOCK_SECONDS = 1.0
-"""Pause between two looks at whether a backend is up."""
+"""Pause between two checks whether a backend is online."""
 
 
 class Waker:
-    """Wakes members for requests. Requests that come meanwhile share it."""
+    """Wakes members for requests. Concurrent requests share one attempt."""
 
     def __init__(self, checker: HealthChecker) -> None:
-        """`checker` tells who is up."""
+        """`checker` checks whether a member is online."""
         self._checker = checker
         self._waking: dict[str, asyncio.Task[None]] = {}
 
     async def wake(self, member: Member) -> None:
-        """Wake a backend that sleeps, and wait as long as its owner allows. Does nothing for one that is up or cannot be woken.
+        """Wake a sleeping backend and wait for it, as long as its owner allows. Does nothing if it is online or cannot be woken.
 
         Raises UpstreamConnectionError where it does not come up.
         """
@@ -44,7 +44,7 @@ class Waker:
             raise UpstreamConnectionError(f"{member.name} did not wake up within {wake.wait:g} s")
 
     async def comes_back(self, member: Member, seconds: float) -> bool:
-        """Whether a check of a backend that could not be reached succeeds, within so many seconds."""
+        """Whether an unreachable backend is back within `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -56,14 +56,14 @@ class Waker:
             return False
 
     async def close(self, backend_id: str | None = None) -> None:
-        """End the waking of one member, or of all."""
+        """Cancel waking one member, or all."""
         tasks = [task for key, task in self._waking.items() if backend_id in (None, key)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _rouse(self, member: Member, wake: Wake) -> None:
-        """Run the action, then knock every second until the backend answers or the wait is over."""
+        """Run the action, then check every second until the backend answers or the time is over."""
         try:
             await wake.run()
             async with asyncio.timeout(wake.wait):

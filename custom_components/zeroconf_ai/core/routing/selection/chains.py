@@ -1,4 +1,4 @@
-"""What a requested name stands for: one model, one model of one backend, or an owner's chain of those."""
+"""Resolves a requested name: a model, a model of one backend, or a model alias for a chain of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from ..pool.member import Member
 from ..pool.pool import Pool
 
 _ANY = ModelAlias()
-"""What `auto` means unless the owner says otherwise."""
+"""The default meaning of `auto`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to ask for: a model's id, or `auto`, of one backend or of any."""
+    """A model id or `auto`, of one backend or of any."""
 
     model: str
     strategy: Strategy
@@ -24,22 +24,22 @@ class Target:
 
     @property
     def text(self) -> str:
-        """As an owner writes it."""
+        """The spelling in a chain."""
         return self.model if self.member is None else f"{self.member.name}/{self.model}"
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """The targets in their order, and which of a chain's parts were left out, in words."""
+    """The targets in their order, and why parts of a chain were left out."""
 
     targets: tuple[Target, ...]
     left_out: tuple[str, ...] = ()
     virtual: bool = False
-    """Whether it is a chain's name that was asked for."""
+    """Whether a model alias was requested."""
 
 
 def resolve(pool: Pool, request: Request, policy: Policy) -> ResolvedModel:
-    """What a request asks for. Raises UnavailableError where it pins a backend that is not there.
+    """The targets of a request. Raises UnavailableError if it pins a backend that does not exist.
 
     `provider/model` is a pin only where no backend serves a model of that whole name; a virtual model goes before both.
     """
@@ -55,14 +55,14 @@ def resolve(pool: Pool, request: Request, policy: Policy) -> ResolvedModel:
 
 
 def expand(pool: Pool, name: str, policy: Policy) -> ResolvedModel:
-    """What a virtual model stands for."""
+    """The targets of a model alias."""
     left_out: list[str] = []
     targets = tuple(_expand(pool, name, virtual_model(name, policy).strategy, policy, {}, left_out))
     return ResolvedModel(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), virtual=True)
 
 
 def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
-    """The virtual model that is meant, or None. Clients that write `:latest` behind every name mean it too."""
+    """The name of the requested model alias, or None. Clients that add `:latest` to every name mean it too."""
     if asked == AUTO or asked in policy.virtual_models:
         return asked
     plain = asked.removesuffix(":latest")
@@ -72,14 +72,17 @@ def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
 
 
 def virtual_model(name: str, policy: Policy) -> ModelAlias:
-    """The virtual model of that name; there is always an `auto`."""
+    """The model alias with that name; `auto` always exists."""
     return policy.virtual_models.get(name, _ANY)
 
 
 def _expand(
     pool: Pool, name: str, strategy: Strategy | None, policy: Policy, path: dict[str, bool], left_out: list[str]
 ) -> Iterator[Target]:
-    """The targets behind a virtual model, others that it names included, each once. `path`: who was expanded, True: who is."""
+    """The targets of a model alias, nested ones included, each once.
+
+    `path`: visited names; True while on the current branch (cycle check).
+    """
     path[name] = True
     virtual = virtual_model(name, policy)
     chosen = strategy or virtual.strategy
@@ -100,7 +103,7 @@ def _target(pool: Pool, name: str, strategy: Strategy) -> Target:
     if "/" in name and not any(member.served.has(name) for member in pool):
         for member in pool:
             info = member.backend.info
-            for prefix in (info.id, info.name):  # a name may hold a slash too
+            for prefix in (info.id, info.name):  # a name may contain a slash too
                 if prefix and name.startswith(f"{prefix}/"):
                     return Target(name[len(prefix) + 1 :] or AUTO, strategy, member)
         if any(member.served.has(same_model(name)) for member in pool):

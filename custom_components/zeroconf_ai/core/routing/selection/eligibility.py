@@ -1,4 +1,4 @@
-"""Whether one backend may and can answer a request, with which model, and if not: why."""
+"""Whether a backend may and can answer a request, with which model, and if not, why."""
 
 from enum import Enum, auto
 import time
@@ -11,9 +11,9 @@ from ...protocol.status import ProviderState
 from ..pool.member import Member
 
 _MODEL_NEEDS = frozenset({Capability.VISION, Capability.EMBEDDINGS, Capability.AUDIO})
-"""Needs that a provider's record may leave out although one of its models has them."""
+"""Capabilities that a provider may omit in its record although one of its models has them."""
 _JSON = frozenset({Capability.JSON})
-"""Never a reason to pass over: what a model cannot promise, it is told to do."""
+"""Never a reason for a rejection: a model without this capability gets an instruction instead."""
 
 
 class Reason(Enum):
@@ -21,22 +21,22 @@ class Reason(Enum):
 
     NOT_SERVED = auto()
     CANNOT = auto()
-    """It never will."""
+    """It lacks a capability."""
     TOO_LONG = auto()
     NOT_KNOWN = auto()
-    """What it serves was not heard yet."""
+    """Its models are not known yet."""
     NOT_ALLOWED = auto()
-    """For this caller."""
+    """The caller may not use it."""
     AGENT = auto()
-    """An agent of the home is not asked by another one."""
+    """An agent of the home does not answer another one."""
     OFF = auto()
     OUTSIDE = auto()
-    """It is kept at home."""
+    """The request stays at home."""
     NOT_NOW = auto()
 
 
 class Rejection(NamedTuple):
-    """A backend that is passed over."""
+    """Why a backend is not a candidate."""
 
     reason: Reason
     who: str
@@ -44,12 +44,12 @@ class Rejection(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        """Whole, for people."""
+        """The reason with the backend's name, for error messages."""
         return f"{self.who}: {self.words}"
 
 
 def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Rejection:
-    """The id of the model that would answer there, or why none does.
+    """The id of the model that would answer there, or the rejection.
 
     `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. `auto` comes back for a backend that sleeps and was
     never asked what it serves.
@@ -60,7 +60,7 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
             return Rejection(Reason.CANNOT, info.name, "an agent makes no embeddings")
         if request.inside:
             return Rejection(Reason.AGENT, info.name, "an agent of the home is not asked on behalf of another one")
-    if info.capabilities is not None and not pinned:  # whom the caller names, the caller gets
+    if info.capabilities is not None and not pinned:  # a pinned backend is used as requested
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
             return Rejection(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
@@ -68,7 +68,7 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
         return _choose_any(member, request, cheapest=cheapest)
     found = member.served.find(wanted)
     if found is None:
-        # What a provider lists is not always all it has; one that was never reached may have it.
+        # A list may be incomplete, and a backend that was never reached may serve the model.
         if member.models and not pinned:
             return Rejection(Reason.NOT_SERVED, info.name, f"does not serve {wanted}")
         return wanted if _allowed(member, wanted, request) else _not_allowed(member, wanted)
@@ -84,7 +84,7 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
 
 
 def not_now(member: Member) -> str | None:
-    """Why it is only a last resort, or None. One that can be woken is asked in its turn."""
+    """Why it is only a last resort, or None. A backend that can be woken is a normal candidate."""
     if member.state is ProviderState.UNAUTHORIZED:
         return "its key is refused"
     if not member.online and member.wake is None:
@@ -99,7 +99,7 @@ def not_now(member: Member) -> str | None:
 
 
 def could_at_home(member: Member, wanted: str) -> bool:
-    """Whether a backend that was chosen is one that keeps the request at home, as far as is known of what it serves."""
+    """Whether a candidate is at home and known to serve the model."""
     info = member.backend.info
     if info.placement is not Placement.LOCAL or info.agent or not member.enabled:
         return False
@@ -119,7 +119,7 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
     if windows:
         return _too_long(member, request, windows)
     if not member.models:
-        # It sleeps and was never asked: `resolve_model` chooses when it is awake.
+        # Its models are unknown while it sleeps: `resolve_model` selects one when it is awake.
         asleep = not member.online and member.wake is not None
         return AUTO if asleep else Rejection(Reason.NOT_KNOWN, member.name, "its models are not known yet")
     if patterns and member.served.ranked(needs):
@@ -128,7 +128,7 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
 
 
 def _by_name(request: Request) -> bool:
-    """Whether the caller may use what was asked for by that very name, whatever it stands for.
+    """Whether the caller may use the requested name itself, whatever it stands for.
 
     A pattern that happens to fit the name of a chain is not meant so: `openrouter/*` must not open `openrouter/auto`.
     """

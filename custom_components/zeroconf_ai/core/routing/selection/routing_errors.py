@@ -1,4 +1,4 @@
-"""What a caller is told when no backend is left."""
+"""Errors of requests without a candidate."""
 
 from collections.abc import Sequence
 import difflib
@@ -9,13 +9,13 @@ from ..pool.pool import Pool
 from .eligibility import Reason, Rejection
 
 _COMPARED = 500
-"""Models that a misspelt name is compared with: comparing is slow, and a gateway may know thousands."""
+"""Maximum number of models that a misspelt name is compared with: comparing is slow."""
 
 
 def no_backend_error(
     pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], refusals: Sequence[Rejection], also: tuple[str, ...]
 ) -> ApiError:
-    """The error for a request that no backend may, can or does take.
+    """The error for a request without a candidate.
 
     `known`: somebody serves what was asked for; `also`: what else was left out, in words.
     """
@@ -40,7 +40,7 @@ def no_backend_error(
 
 
 def unknown_model(pool: Pool, model: str, details: tuple[str, ...] = (), *, patterns: Sequence[str] = ()) -> NotFoundError:
-    """The error for a model that no backend serves; names those that are near, of those that the caller may use."""
+    """The error for a model that no backend serves; suggests similar ones that the caller may use."""
     known = sorted(
         {
             found.id

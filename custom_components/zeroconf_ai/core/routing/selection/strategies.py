@@ -1,4 +1,4 @@
-"""The order in which backends that may answer are asked: one ranking per strategy, and what decides among equals."""
+"""The order of candidates: one ranking per strategy, and the order of equal candidates."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from ..pool.model_index import DEAREST
 from .complexity import complexity
 
 EXPECTED_ANSWER = 1000
-"""Tokens that an answer is taken to have where the caller sets no limit."""
+"""Assumed tokens of an answer without a limit."""
 STRONG = "strong"
 """The owner's tag for a backend with strong models."""
 _STATES = {state: place for place, state in enumerate(ProviderState)}
@@ -20,7 +20,7 @@ _USUAL = Usage(750_000, 250_000)
 
 type Key = tuple[float, ...]
 type Ranking = Callable[[Member, str], Key]
-"""From a backend and its model to a key; lower comes first."""
+"""Returns the sort key of a backend and its model; lower comes first."""
 
 
 def ranking(strategy: Strategy, request: Request, *, any_model: bool) -> Ranking:
@@ -29,12 +29,12 @@ def ranking(strategy: Strategy, request: Request, *, any_model: bool) -> Ranking
 
 
 def among_equals(member: Member, turn: int) -> Key:
-    """What decides where a strategy sees no difference: health, load, then who is due by its weight, then in turn."""
+    """The sort key of candidates that a strategy ranks equal: health, load, share by weight, least recently used."""
     return _STATES[member.state], load(member) / max(1, member.terms.weight), member.share_at(turn), member.last_used
 
 
 def load(member: Member) -> float:
-    """Requests that a backend has, ours and those that it tells of, over how many it takes at a time where that is known."""
+    """Requests of a backend, ours and those that it reports, divided by its concurrency limit if that is known."""
     queue = member.status.queue if member.status is not None else None
     requests = member.active + member.limiter.waiting
     capacity = member.limiter.limit
@@ -45,7 +45,7 @@ def load(member: Member) -> float:
 
 
 def outside(member: Member) -> bool:
-    """Whether what it is asked leaves the home."""
+    """Whether requests to it leave the home."""
     return member.backend.info.placement is not Placement.LOCAL
 
 
@@ -67,7 +67,7 @@ def _by_cost(request: Request, any_model: bool) -> Ranking:
 
 
 def _by_latency(request: Request, any_model: bool) -> Ranking:
-    """Who was never measured comes first: once it has answered, it is known."""
+    """Backends without a measurement come first."""
 
     def rank(member: Member, model: str) -> Key:
         seconds = member.latency if member.first_token_seconds is None else member.first_token_seconds
@@ -81,7 +81,7 @@ def _by_load(request: Request, any_model: bool) -> Ranking:
 
 
 def _by_complexity(request: Request, any_model: bool) -> Ranking:
-    """A hard request: the strong first. Any other: those at home that are not kept for hard ones. The same model: as ever."""
+    """Hard requests: strong backends first. Others: backends at home without the tag first. A named model: by priority."""
     if not any_model:
         return _by_priority(request, any_model)
     if not complexity(request).hard:
