@@ -1,5 +1,6 @@
 """Totals of providers: from the ledger, with and without a gateway, continued from what older versions showed."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 import time
@@ -21,7 +22,7 @@ from custom_components.zeroconf_ai.core.protocol.usage import Usage
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.issues import DATABASE_UNAVAILABLE
 from custom_components.zeroconf_ai.usage import shared_store
-from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE
+from custom_components.zeroconf_ai.usage.database import CONF_DATABASE_URL, DATABASE_FILE, async_open_store
 from custom_components.zeroconf_ai.usage.shared_store import SHARED_STORE, SharedStore
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
@@ -237,6 +238,29 @@ async def test_database_that_cannot_be_opened_is_tried_again(
     await hass.async_block_till_done(wait_background_tasks=True)
     await settle(hass)
     assert shown(hass, "requests") == ["0"]
+
+
+async def test_set_up_with_a_database_that_does_not_answer_is_finished(
+    hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = asyncio.Event()
+
+    async def slow(*arguments: Any) -> AccountingStore:
+        await answers.wait()
+        return await async_open_store(*arguments)
+
+    monkeypatch.setattr(shared_store, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(shared_store, "async_open_store", slow)
+    entry = await set_up(hass, make_entry(provider))
+    await ask(hass)
+    assert (entry.state, shown(hass, "requests")) == (ConfigEntryState.LOADED, [STATE_UNAVAILABLE])
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    answers.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await settle(hass)
+    await ask(hass)
+    await settle(hass)
+    assert shown(hass, "requests") == ["1"]
 
 
 async def test_store_stays_open_over_reloads_and_closes_with_the_last_entry(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -95,7 +95,7 @@ def record_of(
         key_id=caller.key_id,
         user_id=caller.user_id,
         address=caller.address,
-        failed_attempts=failures,
+        failed_attempts=tuple(failures),
     )
 
 
