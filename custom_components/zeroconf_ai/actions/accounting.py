@@ -47,7 +47,7 @@ ATTR_USER: Final = "user"
 CSV: Final = "csv"
 JSON: Final = "json"
 MOST_ROWS: Final = 10_000
-"""In an answer; more belong in a file."""
+"""The maximum number of rows in a response; a file may have more."""
 
 _AMOUNT = vol.All(vol.Coerce(float), vol.Range(0, LARGEST_BUDGET))
 _GROUP = vol.In([group.value for group in Group])
@@ -86,7 +86,7 @@ type _Action = Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
 
 @callback
 def async_setup_accounting_services(hass: HomeAssistant) -> None:
-    """Register the actions; they stay, whether or not there is a gateway."""
+    """Register the actions, which exist with and without a gateway."""
     actions: tuple[tuple[str, _Action, vol.Schema | vol.All[Any], SupportsResponse], ...] = (
         (ACTION_EXPORT_USAGE, _export_usage, EXPORT_SCHEMA, SupportsResponse.OPTIONAL),
         (ACTION_SET_BUDGET, _set_budget, SET_BUDGET_SCHEMA, SupportsResponse.NONE),
@@ -134,7 +134,7 @@ async def _export_usage(call: ServiceCall) -> ServiceResponse:
 
 
 async def _set_budget(call: ServiceCall) -> ServiceResponse:
-    """Make or change a budget. What is not said stays as it is; an amount of 0 spends nothing at all."""
+    """Create or change a budget. Omitted fields are not changed; an amount of 0 allows no costs."""
     store, data = _store(call.hass), call.data
     scope, subject, period = await _whose(call, store)
     try:
@@ -153,7 +153,7 @@ async def _set_budget(call: ServiceCall) -> ServiceResponse:
 
 
 async def _reset_budget(call: ServiceCall) -> ServiceResponse:
-    """Let nothing be spent of a budget."""
+    """Set the spent amount of a budget to 0."""
     store = _store(call.hass)
     budget = _find_budget(store, *await _whose(call, store))
     try:
@@ -185,7 +185,7 @@ async def _forget(call: ServiceCall) -> ServiceResponse:
 
 
 def _may_write(hass: HomeAssistant, file: Path) -> bool:
-    """Whether a file may be made there: within the folders that are allowed, and nothing that is no such export."""
+    """Whether a file may be written: in an allowed folder, and with the extension of an export."""
     return hass.config.is_allowed_path(str(file)) and file.parent.is_dir() and file.suffix in (".csv", ".json", ".jsonl")
 
 
@@ -205,7 +205,7 @@ async def _whose(call: ServiceCall, store: AccountingStore) -> tuple[Scope, str,
 
 
 def _named(known: dict[str, str], wanted: str, kind: str, *, unknown_is_id: bool = False) -> str:
-    """The id that is wanted by id or by name. One that is gone may be forgotten by its id (`unknown_is_id`)."""
+    """The id for an id or a name. `unknown_is_id`: also accept the id of a deleted key or user. Raises ServiceValidationError."""
     if wanted in known:
         return wanted
     found = [key for key, name in known.items() if name.casefold() == wanted.casefold()]

@@ -1,4 +1,4 @@
-"""The actions: ask a model, list the providers, look for new ones. All of them answer."""
+"""Actions that return data: chat with a model, list providers, discover providers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ NOTHING_SCHEMA = vol.Schema({})
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    """Register the actions; they stay, whether or not a provider is set up."""
+    """Register the actions, which exist with and without a provider."""
     for name, action, schema in (
         (ACTION_CHAT, _chat, CHAT_SCHEMA),
         (ACTION_LIST_PROVIDERS, _list_providers, NOTHING_SCHEMA),
@@ -73,7 +73,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _chat(call: ServiceCall) -> dict[str, Any]:
-    """One answer of a model: `text`, and for a JSON schema the `data` that it asks for."""
+    """Return one answer of a model: `text`, and with a JSON schema the validated `data`."""
     engine = call.hass.data[DATA].engine
     entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
     pin = async_get_config_entry(call.hass, DOMAIN, entry_id).entry_id if entry_id else None
@@ -110,7 +110,7 @@ def _read_schema(json_schema: dict[str, Any]) -> vol.Schema:
 
 
 def _body(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The request; `extra` is the caller's own, but never makes it a stream. Raises ServiceValidationError."""
+    """Build the request; the fields of `extra` are passed on, except `stream`. Raises ServiceValidationError."""
     messages = [dict(message) for message in data.get(ATTR_MESSAGES, ())]
     if system_prompt := data.get(ATTR_SYSTEM_PROMPT):
         messages.insert(0, {"role": "system", "content": system_prompt})
@@ -166,7 +166,7 @@ def _parse(text: str, schema: vol.Schema, model: str) -> Any:
 
 
 async def _list_providers(call: ServiceCall) -> dict[str, Any]:
-    """The providers that are set up, and those that are advertised and are not."""
+    """Return the providers that are set up, and those that are only advertised."""
     shared = call.hass.data[DATA]
     known = _configured(call.hass)
     discovered = [_found(provider) for provider in shared.discovery.providers if not known & _names(provider)]
@@ -174,14 +174,14 @@ async def _list_providers(call: ServiceCall) -> dict[str, Any]:
 
 
 async def _scan(call: ServiceCall) -> dict[str, Any]:
-    """Listen on the network now; all that is advertised there."""
+    """Search the network now, and return all advertisements."""
     known = _configured(call.hass)
     found = await call.hass.data[DATA].discovery.scan_network(force=True)
     return {"found": [_found(provider) | {"configured": bool(known & _names(provider))} for provider in found]}
 
 
 def _configured(hass: HomeAssistant) -> set[str]:
-    """The identities and addresses of the providers that are set up, also of disabled ones."""
+    """The ids and addresses of the providers that are set up, including disabled ones."""
     entries = hass.config_entries.async_entries(DOMAIN)
     return {entry.data[key] for entry in entries for key in (CONF_PROVIDER_ID, CONF_BASE_URL) if entry.data.get(key)}
 
@@ -215,7 +215,7 @@ def _describe(member: Member) -> dict[str, Any]:
 
 
 def _found(provider: Provider) -> dict[str, Any]:
-    """What an advertisement says, without its keys and tokens."""
+    """The content of an advertisement, without API keys and tokens."""
     record = provider.record
     return {
         "id": record.id,

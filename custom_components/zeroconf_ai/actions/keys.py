@@ -1,4 +1,4 @@
-"""The actions of the gateway's owner: keys, and names that stand for models. They are for administrators alone."""
+"""Actions on API keys and model aliases. For administrators only."""
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -75,7 +75,7 @@ type _Action = Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
 
 @callback
 def async_setup_key_services(hass: HomeAssistant) -> None:
-    """Register the actions; they stay, whether or not there is a gateway."""
+    """Register the actions, which exist with and without a gateway."""
     actions: tuple[tuple[str, _Action, vol.Schema, SupportsResponse], ...] = (
         (ACTION_CREATE_KEY, _create_key, CREATE_SCHEMA, SupportsResponse.ONLY),
         (ACTION_LIST_KEYS, _list_keys, LIST_SCHEMA, SupportsResponse.ONLY),
@@ -88,7 +88,7 @@ def async_setup_key_services(hass: HomeAssistant) -> None:
 
 
 async def _create_key(call: ServiceCall) -> ServiceResponse:
-    """A new key. Its secret is in this answer and nowhere else."""
+    """Create an API key. Its secret is returned only here."""
     keys, data = _keys(call.hass), call.data
     user_id, expires = data.get(ATTR_USER_ID), data.get(ATTR_EXPIRES)
     if user_id is not None and await call.hass.auth.async_get_user(user_id) is None:
@@ -108,12 +108,12 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
 
 
 async def _list_keys(call: ServiceCall) -> ServiceResponse:
-    """All keys, without their secrets."""
+    """Return all API keys, without their secrets."""
     return {"keys": [_describe(key) for key in _keys(call.hass)]}
 
 
 async def _revoke_key(call: ServiceCall) -> ServiceResponse:
-    """Take a key out of use, from the next request on."""
+    """Revoke an API key; it is rejected from the next request on."""
     keys = _keys(call.hass)
     try:
         await keys.revoke(_find(keys, call.data[ATTR_KEY_ID]).id)
@@ -123,7 +123,7 @@ async def _revoke_key(call: ServiceCall) -> ServiceResponse:
 
 
 async def _rotate_key(call: ServiceCall) -> ServiceResponse:
-    """A new secret for a key, in this answer and nowhere else; the former one is good a while longer."""
+    """Replace the secret of an API key. It is returned only here; the former one stays valid for a while."""
     keys = _keys(call.hass)
     try:
         key, secret = await keys.rotate(_find(keys, call.data[ATTR_KEY_ID]).id, call.data[ATTR_OVERLAP])
@@ -133,7 +133,7 @@ async def _rotate_key(call: ServiceCall) -> ServiceResponse:
 
 
 async def _set_model_alias(call: ServiceCall) -> ServiceResponse:
-    """Let a name stand for models; without any, it stands for nothing any more."""
+    """Set the models of a model alias; without models, delete it."""
     entry = gateway_entry(call.hass)
     if entry is None:
         raise _wrong("no_gateway")
@@ -160,7 +160,7 @@ def _keys(hass: HomeAssistant) -> KeyStore:
 
 
 def _find(keys: KeyStore, wanted: str) -> ClientKey:
-    """The key with that id, or the only one with that name."""
+    """The API key with an id, or the only one with a name."""
     if (known := keys.get(wanted)) is not None:
         return known
     named = [key for key in keys if key.name == wanted]
