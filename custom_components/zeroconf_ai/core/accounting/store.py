@@ -101,8 +101,8 @@ class AccountingStore:
         retention times of records and daily sums in seconds (None: unlimited). `keep_bodies`: whether to store prompts and
         answers as long as the records; False deletes stored ones, None keeps them. A damaged SQLite file is moved aside and
         replaced by a new one (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database
-        opened there before; `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the system's),
-        by which days and budget periods begin. Raises DatabaseError with a message that says what to do.
+        opened there before; `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the
+        system's), by which days and budget periods begin. Raises DatabaseError with a message that says what to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
 
