@@ -1,4 +1,4 @@
-"""Answers of a backend that are given in another shape of OpenAI's."""
+"""Answers of a backend, converted to another format of OpenAI's."""
 
 from collections.abc import AsyncIterator
 from typing import override
@@ -11,7 +11,7 @@ from .base import WrappedAnswer
 
 
 class TextAnswer(WrappedAnswer):
-    """A chat's answer in the shape of a legacy completion."""
+    """A chat's answer as a text completion."""
 
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
@@ -25,7 +25,7 @@ class TextAnswer(WrappedAnswer):
 
 
 class PackedAnswer(WrappedAnswer):
-    """An embeddings answer for a caller that reads base64: lists are packed, what is packed already stays."""
+    """An embeddings answer in base64: lists are packed, packed vectors are kept."""
 
     @override
     async def whole(self) -> Chunk:

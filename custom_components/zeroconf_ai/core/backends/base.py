@@ -1,4 +1,4 @@
-"""What every backend is: anything that a request can be sent to. One file beside this one per wire dialect."""
+"""The interface of backends and their answers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -21,16 +21,16 @@ type Ssl = bool | SSLContext | aiohttp.Fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a provider is and how it is spoken to."""
+    """Address, API key, TLS and headers of a provider."""
 
     base_url: str
     key: str | None = None
     ssl: Ssl = True
-    """False: any certificate will do."""
+    """False: certificates are not verified."""
     headers: Mapping[str, str] = MappingProxyType({})
-    """The owner's own, which win over all others. Their values are taken for secrets, as the key is."""
+    """The owner's headers, which override all others. Their values are secrets, as the key is."""
     public_only: bool = False
-    """Whether only public addresses are connected to: an advertisement named the host, and not the owner."""
+    """Whether only public addresses are connected to: an advertisement named the host, not the owner."""
 
     @override
     def __repr__(self) -> str:
@@ -56,18 +56,18 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """What a backend says of itself without being asked over the network."""
+    """What is known of a backend without a request to it."""
 
     id: str
     name: str
     capabilities: frozenset[Capability] | None = None
-    """None: it does not say, and nothing is held against it."""
+    """None: unknown, any is assumed."""
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
     placement: Placement = Placement.LOCAL
     announced_models: tuple[str, ...] = field(default=())
     agent: bool = False
-    """Whether it is an agent of this home: `auto` chooses it last, and never for a request of another agent of the home."""
+    """Whether it is an agent of this home: `auto` selects it last, and never for a request of another agent of the home."""
 
 
 class Answer(ABC):
@@ -80,7 +80,7 @@ class Answer(ABC):
 
     @property
     def usage(self) -> Usage | None:
-        """What the upstream has told of the use before its answer was complete; None where it says nothing before."""
+        """The usage that the upstream has reported so far; None if it reports none before the end."""
         return None
 
     @abstractmethod
@@ -92,22 +92,22 @@ class Answer(ABC):
 
     @abstractmethod
     async def whole(self) -> Chunk:
-        """The whole answer, parsed once. Raises StreamBrokenError or UpstreamTimeoutError where it does not come whole."""
+        """The complete answer, parsed once. Raises StreamBrokenError or UpstreamTimeoutError if it is not complete."""
 
     async def body(self) -> bytes:
-        """The whole answer's JSON."""
+        """The JSON of the complete answer."""
         return (await self.whole()).raw
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of the upstream; an answer that was not read to its end is cut off there. Safe to call twice."""
+        """Close the upstream connection, which cancels an unfinished answer there. Safe to call twice."""
 
 
 class StaticAnswer(Answer):
-    """An answer that is there already: of a backend that computes it here, or of a server that did not stream."""
+    """An answer that is complete already: computed here, or from a server that did not stream."""
 
     def __init__(self, whole: Chunk, chunks: Iterable[Chunk] = ()) -> None:
-        """`whole` for a caller that wants no stream, `chunks` for one that wants a stream."""
+        """`whole` for a request without streaming, `chunks` for one with it."""
         self._whole = whole
         self._chunks = list(chunks)
 
@@ -153,7 +153,7 @@ class WrappedAnswer(Answer):
 
 
 class HeldAnswer(WrappedAnswer):
-    """An answer that gives back, when it is closed, what its backend keeps for it: a slot, a count."""
+    """An answer that releases a resource of its backend when it is closed."""
 
     def __init__(self, answer: Answer, release: Callable[[], None]) -> None:
         """`release` is called once, and must not wait: it runs in the clean-up of cancelled requests."""
@@ -169,28 +169,28 @@ class HeldAnswer(WrappedAnswer):
 
 
 class Backend(ABC):
-    """Anything that a request can be sent to. Stateless between requests: what is known of its health lives in the pool."""
+    """Anything that a request can be sent to. Stateless between requests: the pool keeps its health."""
 
     @property
     @abstractmethod
     def info(self) -> BackendInfo:
-        """Who it is. May change while it lives (a new advertisement), except for the id."""
+        """Its description. May change at any time (a new advertisement), except for the id."""
 
     @property
     def max_concurrent(self) -> int | None:
-        """How many requests it takes at a time, where it says no other number in its status; None: any number."""
+        """The maximum of parallel requests, unless its status names another; None: unlimited."""
         return None
 
     @abstractmethod
     async def health(self) -> Health:
-        """Ask whether it is well, at no cost. Raises an ApiError saying why it is not."""
+        """Check its health, at no cost. Raises an ApiError if it is not healthy."""
 
     @abstractmethod
     async def models(self) -> tuple[ModelInfo, ...]:
-        """The models that it serves. Raises an ApiError where it does not say."""
+        """List its models. Raises an ApiError if it cannot."""
 
     async def status(self) -> ProviderStatus | None:
-        """Load and use, or None where it does not offer them. Raises an ApiError where it should and could not."""
+        """Its load and usage, or None if it does not offer them. Raises an ApiError on failure."""
         return None
 
     @abstractmethod
@@ -201,5 +201,5 @@ class Backend(ABC):
         """
 
     async def close(self) -> None:
-        """Let go of what it holds of its own. Shared sessions stay open."""
+        """Release its own resources. Shared sessions stay open."""
         return

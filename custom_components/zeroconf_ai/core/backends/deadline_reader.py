@@ -1,19 +1,19 @@
-"""`DeadlineReader`: reads what a stream brings until a deadline that moves with it, at the price of one timer for all of it."""
+"""`DeadlineReader`: reads a stream until a deadline that may be moved, with a single timer."""
 
 import asyncio
 
 import aiohttp
 
 _MOST_BYTES = 256 * 1024
-"""Read at a time: what is made of it is work that nothing interrupts."""
+"""Maximum size of a read: processing it is not interrupted."""
 _READS_IN_A_ROW = 8
-"""So many reads, and then the event loop gets a turn even if the stream would not give it one."""
+"""Number of reads after which other tasks get a turn, even if the stream always has data."""
 LOOK_SECONDS = 1.0
-"""How old the last known token of a stream may be before another is looked for in its chunks, which costs parsing them."""
+"""Age of the last known token after which chunks are parsed to find another one."""
 
 
 class DeadlineReader:
-    """A stream's bytes as they come, each awaited no longer than to `deadline`.
+    """The bytes of a stream as they arrive, until `deadline`.
 
     A model that speaks sends hundreds of small pieces: a timer set and cancelled for each would cost more than reading them.
     This one is set once, and again only when it goes off before its time.
@@ -27,14 +27,14 @@ class DeadlineReader:
         self._timer: asyncio.TimerHandle | None = None
         self._waits = False
         self._rest = memoryview(b"")
-        """What was too much for one read."""
+        """Data that exceeded one read."""
         self._reads = 0
         self._overdue = False
-        """Whether something was read after the deadline already."""
+        """Whether one read after the deadline has happened."""
 
     @property
     def deadline(self) -> float:
-        """May be set between two reads, to an earlier time too."""
+        """May be set between reads, also to an earlier time."""
         return self._deadline
 
     @deadline.setter
@@ -45,13 +45,13 @@ class DeadlineReader:
         self._overdue = False
 
     async def read(self) -> bytes:
-        """What is there, else what comes next; b"" at the end. Raises TimeoutError, after which nothing more can be read."""
-        # The timer is only for silence. A stream that always brings something (a small compressed one unpacks to any size) is
-        # never waited for: the clock ends it, and the event loop gets its turn.
+        """The available or next data; b"" at the end. Raises TimeoutError, after which nothing can be read."""
+        # The timer is only for silence. A stream that always has data (a small compressed one expands to any size) is never
+        # awaited: the clock ends it, and other tasks get their turn.
         if self._loop.time() >= self._deadline and (self._rest or not self._content.is_eof()):
             if self._overdue:
                 raise TimeoutError
-            self._overdue = True  # what came in time is there, and is read now
+            self._overdue = True  # data that arrived in time is still read
         self._reads += 1
         if self._rest or not self._reads % _READS_IN_A_ROW:
             await asyncio.sleep(0)
@@ -72,13 +72,13 @@ class DeadlineReader:
         return data[:_MOST_BYTES]
 
     def close(self) -> None:
-        """Let go of the timer; to be called when no more is read."""
+        """Cancel the timer; must be called when reading has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _ring(self) -> None:
-        """Time may be up: for a reader that waits, if nothing came that moved the deadline."""
+        """Time out a waiting read, unless the deadline was moved."""
         self._timer = None
         if self._waits:
             if self._loop.time() < self._deadline:

@@ -1,4 +1,4 @@
-"""What the backends share that speak another language than OpenAI's: their answers are translated as they come."""
+"""The base of backends with another dialect than OpenAI's: their answers are translated as they arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class DialectUpstream(HttpUpstream):
-    """An upstream with what the other dialects need beyond JSON: plain text, and answers that are translated."""
+    """An upstream with plain text responses and translated answers."""
 
     async def get_text(self, path: str, *, secret: bool = True) -> str:
-        """The text that `get` gives."""
+        """The response of `get` as text."""
         return (await self.get(path, secret=secret, limit=_MAX_TEXT_BYTES)).decode(errors="replace")
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON that a question by POST is answered with, within the probe's time: for questions that cost nothing."""
+        """The JSON response of a POST request that costs nothing, within the probe's timeout."""
         try:
             async with asyncio.timeout(self.timeouts.probe):
                 answer = await self.post(path, orjson.dumps(body), stream=False)
@@ -49,7 +49,7 @@ class DialectUpstream(HttpUpstream):
         stream: bool,
         most_bytes: int | None = None,
     ) -> Answer:
-        """Send `body`; returns when the upstream has accepted it. What it answers comes translated.
+        """Send `body`; returns a translated answer when the upstream has accepted it.
 
         `most_bytes`: what a whole answer may have (None: MAX_BODY_BYTES).
         """
@@ -60,7 +60,7 @@ class DialectUpstream(HttpUpstream):
                 response = await self._open("POST", path, orjson.dumps(body), self.headers(_JSON))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
-        if stream and response.content_type == "application/json":  # it does not stream; x-ndjson is a stream
+        if stream and response.content_type == "application/json":  # not streamed; x-ndjson is a stream
             answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, most_bytes)
             try:
                 whole = await answer.whole()
@@ -71,10 +71,10 @@ class DialectUpstream(HttpUpstream):
 
 
 class DialectBackend[U: DialectUpstream](Backend):
-    """A backend before one upstream, to whose dialect it translates."""
+    """A backend for one upstream, which translates to its dialect."""
 
     def __init__(self, info: BackendInfo, upstream: U, gate: ImageGate | None) -> None:
-        """`gate` fetches the images that the upstream does not fetch, or should not."""
+        """`gate` fetches the images that the upstream cannot or should not fetch."""
         self._info = info
         self._upstream = upstream
         self._gate = gate or ImageGate()
@@ -91,7 +91,7 @@ class DialectBackend[U: DialectUpstream](Backend):
 
 
 class TranslatedAnswer(HttpAnswer):
-    """An open response in another dialect, read as chunks of OpenAI's or as its whole object."""
+    """An open response in another dialect, read as OpenAI's chunks or completion."""
 
     def __init__(
         self,

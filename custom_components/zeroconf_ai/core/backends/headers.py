@@ -1,4 +1,4 @@
-"""The headers that an owner has sent to a backend: which may be, and that what they hold stays a secret."""
+"""The owner's extra headers for a backend: which are allowed, and that their values stay secret."""
 
 from collections.abc import Mapping
 import re
@@ -8,7 +8,7 @@ from .base import Endpoint
 MOST_HEADERS = 32
 LONGEST_VALUE = 4096
 _LEAST_SECRET = 6
-"""Shorter values are words and numbers, without which no error could be read."""
+"""Shorter values are common words and numbers: errors without them would be unreadable."""
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e\t]*[\x21-\x7e]")
@@ -18,14 +18,14 @@ _CONNECTION = frozenset(
         "transfer-encoding", "upgrade", "expect",
     }
 )  # fmt: skip
-"""They speak of one connection, and are the HTTP client's own (RFC 9110, section 7.6.1)."""
+"""Headers of a single connection, which the HTTP client sets (RFC 9110, section 7.6.1)."""
 _MESSAGE = frozenset({"host", "content-length", "content-type", "content-encoding", "accept", "accept-encoding"})
-"""They say what this program sends and can read."""
+"""Headers that this program sets."""
 
 
 def refused_header(name: str, value: str) -> str | None:
-    """Why a header cannot be sent, in words that do not repeat its value; None where it can."""
-    if not _NAME.fullmatch(name):  # and is not repeated: it may be a value in the wrong place
+    """Why a header is not allowed, without its value; None if it is allowed."""
+    if not _NAME.fullmatch(name):  # not repeated in the error: it may be a value in the wrong field
         return "the name of a header must be letters, digits and dashes, such as X-Team."
     if name.lower() in _CONNECTION | _MESSAGE:
         return f"{name} is set by this program; delete it."
@@ -35,7 +35,7 @@ def refused_header(name: str, value: str) -> str | None:
 
 
 def merged(given: dict[str, str], owners: Mapping[str, str]) -> dict[str, str]:
-    """All headers, of which the owner's win. Names differ in more than their capitals."""
+    """All headers; the owner's override others of the same name, in any case."""
     if not owners:
         return given
     named = {name.lower() for name in owners}
@@ -43,11 +43,11 @@ def merged(given: dict[str, str], owners: Mapping[str, str]) -> dict[str, str]:
 
 
 def secrets_in(endpoint: Endpoint) -> tuple[str, ...]:
-    """What no error may repeat: the key, and what the owner's headers hold, with or without a scheme such as `Bearer`."""
+    """The secrets that no error may repeat: the key, and the values of the owner's headers, with and without a scheme."""
     if not endpoint.headers:
         return (endpoint.key,) if endpoint.key else ()
     held = {endpoint.key or ""}
     for value in endpoint.headers.values():
         held |= {value, value.partition(" ")[2].strip()}
-    # The longest first: one that holds another would else be left over in part.
+    # The longest first: otherwise a secret that contains another would be redacted only in part.
     return tuple(sorted((secret for secret in held if len(secret) >= _LEAST_SECRET or secret == endpoint.key), key=len)[::-1])

@@ -1,4 +1,4 @@
-"""One HTTP upstream: requests, answers and what can go wrong with them, for every backend that speaks HTTP."""
+"""An HTTP upstream: requests, responses and errors, for every backend that uses HTTP."""
 
 import asyncio
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class HttpUpstream:
-    """A base URL, its key and its certificate. Sends nothing anywhere else: redirects are not followed."""
+    """A base URL with its key and certificate. Redirects are not followed: nothing is sent elsewhere."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class HttpUpstream:
         headers: Mapping[str, str] | None = None,
         egress: Egress | None = None,
     ) -> None:
-        """`name` is what errors call the provider; `headers` go with every request, and hold no secret.
+        """`name`: the provider's name in errors; `headers`: sent with every request, without secrets.
 
         `egress` judges the addresses of an endpoint that must be public.
         """
         self.session = session
         self.endpoint = endpoint
-        """May be replaced; what is set holds from the next request on."""
+        """May be replaced; applies from the next request on."""
         self.name = name
         self.timeouts = timeouts or Timeouts()
         self._headers = dict(headers or {})
@@ -53,17 +53,17 @@ class HttpUpstream:
 
     @property
     def base_url(self) -> str:
-        """The address without a slash at its end."""
+        """The address without a trailing slash."""
         return self.endpoint.base_url.rstrip("/")
 
     @property
     def key(self) -> str | None:
-        """The key, where there is one."""
+        """The API key, or None."""
         return self.endpoint.key
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no error may repeat."""
+        """The secrets that no error may repeat."""
         return secrets_in(self.endpoint)
 
     @override
@@ -72,13 +72,13 @@ class HttpUpstream:
         return f"<HttpUpstream {self.base_url}>"
 
     async def get_json(self, path: str, *, secret: bool = True) -> Any:
-        """The JSON that `get` gives. Raises an ApiError for anything else, too."""
+        """The response of `get` as JSON. Also raises an ApiError for anything else."""
         return loads(await self.get(path, secret=secret), self.name)
 
     async def get(self, path: str, *, secret: bool = True, limit: int | None = None) -> bytes:
-        """What `GET base_url + path` answers within the probe's time. Raises an ApiError for anything but a 2xx.
+        """The response of `GET base_url + path`, within the probe's timeout. Raises an ApiError for anything but a 2xx.
 
-        `secret` False leaves the key and the owner's headers at home; more than `limit` bytes (MAX_BODY_BYTES) are refused.
+        `secret` False: without the key and the owner's headers; more than `limit` bytes (MAX_BODY_BYTES) are refused.
         """
         try:
             async with asyncio.timeout(self.timeouts.probe):
@@ -132,11 +132,11 @@ class HttpUpstream:
         return merged(found, self.endpoint.headers)
 
     def credentials(self, key: str) -> dict[str, str]:
-        """The headers that show the key. Made to be overridden."""
+        """The headers with the API key. Subclasses override it."""
         return {"Authorization": f"Bearer {key}"}
 
     def error(self, err: ApiError) -> ApiError:
-        """The meaning of an error response of this upstream, where its status alone says too little. Made to be overridden."""
+        """The meaning of an error response, if its status is not enough. Subclasses override it."""
         return err
 
     async def _open(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> aiohttp.ClientResponse:
@@ -153,8 +153,8 @@ class HttpUpstream:
                 timeout=_connect_timeout(self.timeouts.connect),
                 allow_redirects=False,
             )
-        except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: a header or an address that is none
-            raise self.unreachable(err) from None  # aiohttp's own error holds the request's headers, and so the key
+        except (aiohttp.ClientError, OSError, ValueError) as err:  # ValueError: an invalid header or address
+            raise self.unreachable(err) from None  # aiohttp's error contains the headers, and so the key
         if 200 <= response.status < 300:
             return response
         try:
@@ -166,7 +166,7 @@ class HttpUpstream:
         raise self.error(error_from_response(response.status, body, response.headers, secrets=self.secrets))
 
     def unreachable(self, err: Exception) -> ApiError:
-        """The error for a connection that could not be made, or was lost before an answer."""
+        """The error for a connection that failed, or was lost before a response."""
         if isinstance(err, aiohttp.ServerFingerprintMismatch):
             return CertificateError(f"{self.name} shows another certificate than the one that was confirmed")
         if isinstance(err, aiohttp.ClientConnectorCertificateError):
@@ -180,5 +180,5 @@ class HttpUpstream:
 
 @lru_cache(maxsize=32)
 def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    """Of the connection alone: how long an answer may take is watched here, by what it says."""
+    """A timeout of the connection only: `HttpAnswer` limits the time of the answer."""
     return aiohttp.ClientTimeout(total=None, sock_connect=seconds)

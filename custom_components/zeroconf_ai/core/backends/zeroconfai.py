@@ -1,4 +1,4 @@
-"""A LAN provider: found by mDNS or typed in, speaks this project's protocol or something near it (PROTOCOL 1 and 2).
+"""A LAN provider, discovered or entered by its address, with this project's protocol or a similar one (PROTOCOL 1 and 2).
 
 Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherwise and ask for a key where none is needed.
 """
@@ -30,22 +30,22 @@ from .http import HttpUpstream
 from .media import ImageGate
 
 MAX_CONNECTIONS = 5
-"""At most so many requests at once to a peer (PROTOCOL 3), unless its status names another number."""
+"""Maximum parallel requests to a peer (PROTOCOL 3), unless its status names another number."""
 
 
 def fingerprint_ssl(fingerprint: str) -> aiohttp.Fingerprint:
-    """The check of one certificate. Raises ValueError where `fingerprint` is no base64url of 32 bytes."""
+    """The check of a pinned certificate. Raises ValueError if `fingerprint` is not base64url of 32 bytes."""
     return aiohttp.Fingerprint(base64.urlsafe_b64decode(fingerprint + "=" * (-len(fingerprint) % 4)))
 
 
 def endpoint_of_record(record: ServiceRecord, *, key: str | None = None) -> Endpoint:
-    """Where an advertisement says that its provider is. Raises ValueError for a fingerprint that is none."""
+    """The endpoint in an advertisement. Raises ValueError for an invalid fingerprint."""
     ssl: Ssl = fingerprint_ssl(record.fingerprint) if record.tls and record.fingerprint else True
     return Endpoint(record.base_url(), key or record.ephemeral_key, ssl, public_only=record.names_public_host)
 
 
 class NotAProviderError(ApiError):
-    """Something else listens at that address."""
+    """The server at the address is not a provider."""
 
 
 class ZeroconfAIBackend(Backend):
@@ -65,11 +65,11 @@ class ZeroconfAIBackend(Backend):
         self._gate = gate or ImageGate()
         self._upstream = HttpUpstream(session, endpoint, name=info.name, timeouts=timeouts)
         self.identity: str | None = None
-        """The id that must answer, where one was confirmed."""
+        """The confirmed id of the provider, if there is one."""
         self.answered_as: str | None = None
-        """The id that answered last, where one was named."""
+        """The id in the last response, if there was one."""
         self.relocate: Callable[[], Awaitable[bool]] | None = None
-        """Moves the backend to an advertised address that answers; False where there is none that may be used."""
+        """Switches to another advertised address that answers; returns False if none may be used."""
         self._health_wants_key = False
         self._offers_status = True
         self._takes_stream_options = True
@@ -86,22 +86,22 @@ class ZeroconfAIBackend(Backend):
 
     @property
     def base_url(self) -> str:
-        """Where it is now."""
+        """Its current address."""
         return self._upstream.base_url
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is now, and how it is spoken to."""
+        """Its current endpoint."""
         return self._upstream.endpoint
 
     @property
     def key(self) -> str | None:
-        """The bearer that it is spoken to with."""
+        """Its API key."""
         return self._upstream.key
 
     @property
     def timeouts(self) -> Timeouts:
-        """How long it may take; what is set holds from the next request on."""
+        """Its timeouts; a new value applies from the next request on."""
         return self._upstream.timeouts
 
     @timeouts.setter
@@ -109,7 +109,7 @@ class ZeroconfAIBackend(Backend):
         self._upstream.timeouts = timeouts
 
     def announce(self, record: ServiceRecord) -> None:
-        """Take over what a new advertisement says of a provider, all but its address, which must be verified first."""
+        """Apply a new advertisement, except for its address, which must be verified first."""
         self._info = replace(
             self._info,
             capabilities=record.capabilities if record.capabilities_stated else None,
@@ -121,7 +121,7 @@ class ZeroconfAIBackend(Backend):
         self._offers_status = True
 
     def move(self, endpoint: Endpoint) -> None:
-        """Speak to it at another address from the next request on."""
+        """Use another endpoint from the next request on."""
         self._upstream.endpoint = endpoint
         self._health_wants_key = False
         self._offers_status = True
@@ -133,7 +133,7 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def health(self) -> Health:
-        """Ask it where it is, and where it no longer answers there, at its other addresses."""
+        """Check its address, and if that is unreachable, its other advertised addresses."""
         try:
             return await self._health_here()
         except UpstreamConnectionError, UpstreamTimeoutError, NotAProviderError:
@@ -142,7 +142,7 @@ class ZeroconfAIBackend(Backend):
         return await self._health_here()
 
     async def _health_here(self) -> Health:
-        """Ask without the key first: whoever answers has to show who it is before it is shown to it."""
+        """Check without the key first: the server must identify itself before it gets the key."""
         try:
             health = await _health(self._upstream, secret=self._health_wants_key)
         except AuthenticationError:
@@ -180,7 +180,7 @@ class ZeroconfAIBackend(Backend):
     async def send(self, request: Request) -> Answer:
         request = await self._gate.embed(request)
         headers = _headers(request)
-        if self.answered_as is None:  # only what speaks this protocol names an id; a plain server may refuse unknown fields
+        if self.answered_as is None:  # only servers with this protocol name an id; others may reject unknown fields
             request = without_cache_marks(request)
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
@@ -208,7 +208,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, timeouts: Timeouts | None = None) -> Health:
-    """Whether a provider answers at an address, and as whom. Raises an ApiError saying why not.
+    """The health of the provider at an address. Raises an ApiError if none answers.
 
     AuthenticationError means "reachable, needs a key": Saturn's servers ask for one even here. NotAProviderError: something else
     listens there.
@@ -217,7 +217,7 @@ async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, t
 
 
 async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
-    """`/health`, or the models list of a plain OpenAI-compatible server, which has no such path. `secret`: with the key."""
+    """`/health`, or the model list of an OpenAI-compatible server without that path. `secret`: with the key."""
     try:
         return Health.parse(await upstream.get_json("/health", secret=secret))
     except NotFoundError, MethodNotAllowedError:

@@ -1,4 +1,4 @@
-"""`OpenAIBackend`: a server that speaks OpenAI's language, of any flavor."""
+"""`OpenAIBackend`: a server with OpenAI's API, of any flavor."""
 
 from dataclasses import replace
 import re
@@ -36,37 +36,37 @@ _CAN_DO_WITHOUT = (
     "top_k", "min_p", "repetition_penalty", "repeat_penalty", "keep_alive", "think", "num_ctx", "options", "thinking",
     "encoding_format",
 )  # fmt: skip
-"""Parameters without which the answer still means what was asked for."""
+"""Parameters that may be removed without changing what is requested."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
     re.IGNORECASE,
 )
 _NOT_TAKEN_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
-_MAX_REMEMBERED = 1000
+_MAX_RECORDED = 1000
 
 
 class _OpenAIUpstream(DialectUpstream):
-    """What errors of these servers mean where their status says too little."""
+    """Maps errors of these servers whose status is not enough."""
 
     @override
     def error(self, err: ApiError) -> ApiError:
         words = err.log_text.lower()
         if isinstance(err, PermissionDeniedError) and ("moderation" in words or "flagged" in words):
-            # OpenRouter's word on the prompt, not on the key.
+            # OpenRouter rejects the prompt, not the key.
             return err.as_type(InvalidRequestError, code="content_policy_violation", param="messages")
         if isinstance(err, PermissionDeniedError) and "does not have access to model" in words:
             return err.as_type(NotFoundError, code="model_not_found", param="model")
         if isinstance(err, InvalidRequestError) and "budget has been exceeded" in words:
-            return err.as_type(QuotaError, f"the provider {status_reason(402)}")  # LiteLLM's, which is a 400
+            return err.as_type(QuotaError, f"the provider {status_reason(402)}")  # LiteLLM answers with a 400
         if isinstance(err, InvalidRequestError) and "no connected db" in words:
-            # LiteLLM's on every key but its own where it has no database of others.
+            # LiteLLM without a database rejects every key but its own with this.
             return AuthenticationError("LiteLLM does not know the key", upstream_status=400)
         return err
 
 
 class OpenAIBackend(Backend):
-    """OpenAI, OpenRouter, LiteLLM, vLLM, llama.cpp, LM Studio, or anything that speaks like them."""
+    """OpenAI, OpenRouter, LiteLLM, vLLM, llama.cpp, LM Studio, or a compatible server."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class OpenAIBackend(Backend):
         timeouts: Timeouts | None = None,
         gate: ImageGate | None = None,
     ) -> None:
-        """`endpoint`'s URL ends in /v1 or what stands for it; `gate` fetches images by URL for servers in the house."""
+        """`endpoint`'s URL ends in /v1 or an equivalent path; `gate` fetches images by URL for servers at home."""
         self._info = info
-        self._health_with_key = flavor.health_with_key or bool(endpoint.headers)  # what stands before it may want them
+        self._health_with_key = flavor.health_with_key or bool(endpoint.headers)  # a proxy before it may require them
         self._gate = gate or ImageGate()
         self._flavor = flavor
         api, root = (
@@ -95,8 +95,8 @@ class OpenAIBackend(Backend):
         )
         self._places = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
-        self._refused: dict[str, frozenset[str]] = {}
-        """Parameters that a model turned down, by model."""
+        self._rejected: dict[str, frozenset[str]] = {}
+        """Parameters that a model rejected, by model."""
 
     @override
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ class OpenAIBackend(Backend):
 
     @property
     def flavor(self) -> Flavor:
-        """Which kind of server it is."""
+        """The kind of server."""
         return self._flavor
 
     @override
@@ -119,15 +119,15 @@ class OpenAIBackend(Backend):
         at_root = path.startswith("//")
         place = self._places.root if at_root else self._places.api
         try:
-            # Not read as JSON: vLLM answers with nothing, LiteLLM with a bare sentence.
+            # Not JSON: vLLM sends an empty body, LiteLLM a plain sentence.
             await place.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
-        except UnavailableError as err:  # llama.cpp's "Loading model": it will serve, only not yet
+        except UnavailableError as err:  # llama.cpp's "Loading model": not ready yet
             raise err.as_type(UpstreamError, f"{self._info.name} is not ready yet") from None
         return Health(provider=self._flavor.provider)
 
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
-        self._offers_load = self._flavor.load is not None  # its owner may have switched it on since
+        self._offers_load = self._flavor.load is not None  # its owner may have enabled it since
         return await self._flavor.models(self._places)
 
     @override
@@ -154,9 +154,9 @@ class OpenAIBackend(Backend):
         return PackedAnswer(answer) if packs else answer
 
     async def _post(self, request: Request) -> Answer:
-        """Send it; a parameter that this model does not take, and that the answer can do without, is taken out."""
+        """Send the request; removes parameters that this model rejects and that are not essential."""
         headers = self._headers(request)
-        turned_down: set[str] = set()
+        rejected: set[str] = set()
         while True:
             try:
                 path = f"/{request.kind.value}"
@@ -164,12 +164,12 @@ class OpenAIBackend(Backend):
                     path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
-                param = _turned_down(err, request)
-                # Neither name of the limit is taken: the second was only sent because the first was turned down.
-                if param is None or _OTHER_NAME.get(param) in turned_down:
+                param = _rejected_param(err, request)
+                # Both names of the limit are rejected: the second was only sent because the first was rejected.
+                if param is None or _OTHER_NAME.get(param) in rejected:
                     raise
-            turned_down.add(param)
-            self._remember(request.model, param)
+            rejected.add(param)
+            self._record_rejected(request.model, param)
             request = _without(request, param)
 
     def _fitted(self, request: Request) -> Request:
@@ -184,14 +184,14 @@ class OpenAIBackend(Backend):
                     changes |= {old: None, new: body.get(new) or body[old]}
         if changes:
             request = request.with_body(**changes)
-        for param in self._refused.get(request.model, frozenset()) & body.keys():
+        for param in self._rejected.get(request.model, frozenset()) & body.keys():
             request = _without(request, param)
         return request
 
-    def _remember(self, model: str, param: str) -> None:
-        if len(self._refused) >= _MAX_REMEMBERED:
-            self._refused.clear()
-        self._refused[model] = self._refused.get(model, frozenset()) | {param}
+    def _record_rejected(self, model: str, param: str) -> None:
+        if len(self._rejected) >= _MAX_RECORDED:
+            self._rejected.clear()
+        self._rejected[model] = self._rejected.get(model, frozenset()) | {param}
 
     def _headers(self, request: Request) -> dict[str, str]:
         if not self._flavor.tells_hops:
@@ -203,7 +203,7 @@ class OpenAIBackend(Backend):
 
 
 def _without(request: Request, param: str) -> Request:
-    """The request without a parameter, or with its other name where it has one that is not set yet."""
+    """The request without a parameter, or with its other name if that exists and is not set."""
     changes: dict[str, Any] = {param: None}
     other = _OTHER_NAME.get(param)
     if other is not None and request.body.get(other) is None:
@@ -211,13 +211,13 @@ def _without(request: Request, param: str) -> Request:
     return request.with_body(**changes)
 
 
-def _turned_down(err: InvalidRequestError, request: Request) -> str | None:
-    """The parameter that an error says is not taken, if the answer can do without it."""
+def _rejected_param(err: InvalidRequestError, request: Request) -> str | None:
+    """The rejected parameter that an error names, if it may be removed."""
     if err.code not in _NOT_TAKEN_CODES and not _NOT_TAKEN.search(err.message):
         return None
     named = f"{err.param or ''} {err.message}"
     candidates = [param for param in _CAN_DO_WITHOUT if param in request.body]
     if request.kind is Kind.CHAT:
         candidates += [param for param, other in _OTHER_NAME.items() if param in request.body and other not in request.body]
-    # By its whole name: `top_p` is not meant by `stop_p`.
+    # Whole names only: `stop_p` does not mean `top_p`.
     return next((param for param in candidates if re.search(rf"(?<!\w){param}(?!\w)", named)), None)
