@@ -286,7 +286,7 @@ async def test_budget_changes_reach_another_process(fresh_database: FreshDatabas
 
 @asynccontextmanager
 async def timed(fresh_database: FreshDatabase, moment: list[float]) -> AsyncIterator[AccountingStore]:
-    """Books whose budgets live at a time that a test chooses."""
+    """An accounting store whose budgets use a fake clock."""
     store = await AccountingStore.open(fresh_database.url, zone=BERLIN, clock=lambda: moment[0])
     yield store
     await store.close()

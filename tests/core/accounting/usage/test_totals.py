@@ -41,7 +41,7 @@ def counted(totals: Totals) -> tuple[int, int, int]:
 
 
 async def opened(store_url: str | Path, clock: Clock) -> AccountingStore:
-    """Books whose totals go by that clock."""
+    """An accounting store whose totals use the fake clock."""
     return await AccountingStore.open(store_url, zone=BERLIN, clock=clock)
 
 
