@@ -7,7 +7,6 @@ from pathlib import Path
 import re
 import sqlite3
 import subprocess
-import time
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -18,6 +17,7 @@ from zeroconf_ai.accounting.keys.key_store import SCOPES
 from zeroconf_ai.server.endpoints import ROUTES
 
 from ...support.command import run, serving
+from ...support.waiting import until_in_thread
 
 SECRET = re.compile(r"zai_[A-Za-z0-9_-]{32}")
 
@@ -152,8 +152,7 @@ def test_keys_changes_reach_a_running_server(tmp_path: Path) -> None:
     def becomes(status: int, secret: str) -> bool:
         # Who asks this often with a key that is not known (yet, or any more) is slowed down, which is not what is waited for.
         wanted = {status, 429} if status == 401 else {status}
-        while asked(server.url, secret) not in wanted:
-            time.sleep(0.1)
+        until_in_thread(lambda: asked(server.url, secret) in wanted)
         return True
 
     first = keys(tmp_path, "create", "First").stdout.strip()

@@ -1,6 +1,5 @@
 """Staying advertised while addresses come and go."""
 
-import asyncio
 from ipaddress import ip_address
 import os
 
@@ -13,6 +12,8 @@ from zeroconf_ai.cli.network import open_zeroconf
 from zeroconf_ai.cli.presence import Presence, reachable_at
 from zeroconf_ai.lan.interfaces import InterfaceAddress
 from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
+
+from ...support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("own_loopback")
 
@@ -52,12 +53,9 @@ async def test_presence_new_addresses_are_advertised_after_a_network_failure(
         assert names == [record.name]
         broken = True
         addresses.append(SECOND)
-        async with asyncio.timeout(5):
-            while "Not advertised, trying again" not in caplog.text:
-                await asyncio.sleep(0.05)
-            broken = False
-            while len(names) < 2:
-                await asyncio.sleep(0.05)
+        await until(lambda: "Not advertised, trying again" in caplog.text)
+        broken = False
+        await until(lambda: len(names) >= 2)
         async with open_zeroconf(["127.0.0.1"]) as other:
             info = AsyncServiceInfo(SERVICE_TYPE, f"{record.name}.{SERVICE_TYPE}")
             assert await info.async_request(other.zeroconf, 3000)

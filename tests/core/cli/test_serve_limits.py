@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
+from tests.support.waiting import until
 
 from ...support.command import run
 from .test_serve_upstreams import QUIET, SECRET, gateway
@@ -76,9 +77,11 @@ async def test_limit_added_while_serving_is_enforced(tmp_path: Path) -> None:
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
             assert await ask(served.client, 3, max_tokens=8) == 3
             config(tmp_path, fake, "monthlyLimit: 0", "prices: {'*': {input: 1, output: 1}}")
-            async with asyncio.timeout(30):
-                while await ask(served.client, 1, max_tokens=8):
-                    await asyncio.sleep(0.1)
+
+            async def refused() -> bool:
+                return not await ask(served.client, 1, max_tokens=8)
+
+            await until(refused)
 
 
 async def test_limit_with_a_database_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
+from tests.support.waiting import until
 
 from ...support.command import COMMAND, environment, run, serving
 
@@ -47,9 +48,11 @@ class Served:
 
     async def until_serves(self, *models: str) -> None:
         """Wait until it serves just these."""
-        async with asyncio.timeout(15):
-            while await self.models() != list(models):
-                await asyncio.sleep(0.05)
+
+        async def serves() -> bool:
+            return await self.models() == list(models)
+
+        await until(serves)
 
     async def stop(self) -> str:
         """End it; what it said on stderr."""
@@ -218,8 +221,11 @@ async def test_upstreams_advertisement_describes_the_backends(tmp_path: Path) ->
             assert {"tools", "vision"} <= set(entry["capabilities"])
             write(file, provider("cloud", cloud, models=["o4-mini", "gpt-4.1"]))
             await served.until_serves("o4-mini", "gpt-4.1")
-            await asyncio.sleep(3)  # announced at most every 2 s
-            assert (await found())["models"] == ["o4-mini", "gpt-4.1"]
+
+            async def advertised() -> bool:
+                return bool((await found())["models"] == ["o4-mini", "gpt-4.1"])
+
+            await until(advertised)
             assert SECRET not in await served.stop()
 
 

@@ -1,12 +1,12 @@
 """The advertised record of a server: the combination of its backends."""
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.support.fakes.upstream import StubBackend
+from tests.support.waiting import advance_loop_time
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.presence import advertised_record
 from zeroconf_ai.presence.advertised_record import AdvertisedRecord, describe_engine
@@ -70,8 +70,7 @@ async def test_advertised_provider_of_backends_of_one_type_is_this_type(provider
     assert describe_engine(RECORD, engine).provider == told
 
 
-async def test_advertised_models_of_an_offline_backend_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
+async def test_advertised_models_of_an_offline_backend_are_removed() -> None:
     seer = backend("b", ModelInfo("seer", capabilities=SEES), cost=Cost.METERED)
     engine = await engine_of(backend("a", "m"), seer)
     told: list[ServiceRecord] = []
@@ -80,28 +79,25 @@ async def test_advertised_models_of_an_offline_backend_are_removed(monkeypatch: 
     assert first.models == ("m", "seer")
     engine.pool.notify_state("a")
     engine.pool.notify_state("b")
-    await asyncio.sleep(0.05)
+    await advance_loop_time(2 * advertised_record.COALESCE_SECONDS)
     assert told == []
     seer.well = UpstreamConnectionError("gone")
     member = engine.pool.get("b")
     assert member is not None
     for _ in range(3):
         await engine.checker.check(member)
-    await asyncio.sleep(0.05)
+    await advance_loop_time(2 * advertised_record.COALESCE_SECONDS)
     assert [(record.models, record.cost, Capability.VISION in record.capabilities) for record in told] == [
         (("m",), Cost.FREE, False)
     ]
     description.close()
     seer.well = Health()
     await engine.checker.check(member)
-    await asyncio.sleep(0.05)
+    await advance_loop_time(2 * advertised_record.COALESCE_SECONDS)
     assert len(told) == 1
 
 
-async def test_advertised_record_that_is_invalid_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(advertised_record, "COALESCE_SECONDS", 0.01)
+async def test_advertised_record_that_is_invalid_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     engine = await engine_of()
 
     def refuse(_: ServiceRecord) -> None:
@@ -110,7 +106,7 @@ async def test_advertised_record_that_is_invalid_changes_nothing(
     description = AdvertisedRecord(RECORD, engine, refuse)
     description.start()
     await engine.checker.check(engine.add(backend("a", "m")))
-    await asyncio.sleep(0.05)
+    await advance_loop_time(2 * advertised_record.COALESCE_SECONDS)
     description.close()
     assert "The advertisement was not updated: too long" in caplog.text
 

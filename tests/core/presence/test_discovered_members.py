@@ -13,6 +13,7 @@ import pytest_socket
 
 from tests.support.fakes.provider import FakeProvider, running
 from tests.support.fakes.upstream import Upstream, answers
+from tests.support.waiting import until
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.lan.discovery import DiscoveryManager
 from zeroconf_ai.lan.provider_cache import MAX_PROVIDERS, CachedProvider, ProviderCache
@@ -39,10 +40,8 @@ def leave(manager: DiscoveryManager, record: ServiceRecord) -> None:
     manager.registry.remove((SERVICE_TYPE, record.name))
 
 
-async def until(engine: Engine, *models: str) -> None:
-    async with asyncio.timeout(5):
-        while [model.id for _, model in engine.models()] != list(models):
-            await asyncio.sleep(0.01)
+async def until_listed(engine: Engine, *models: str) -> None:
+    await until(lambda: [model.id for _, model in engine.models()] == list(models))
 
 
 def provider(number: int, upstream: Upstream) -> Upstream:
@@ -66,24 +65,24 @@ async def test_discovered_members_are_added_moved_and_removed(engine: Engine) ->
         first = record(1, here, priority=0)
         hear(manager, first)
         hear(manager, record(2, here, id="own"))
-        await until(engine, "m1")
+        await until_listed(engine, "m1")
         (member,) = engine.pool
         assert (member.id, member.name, member.priority) == ("lan:id-1", "P1", DISCOVERED_PRIORITY_OFFSET)
         hear(manager, record(1, there))
         await asyncio.gather(*neighbours._tasks)
-        await until(engine, "m1")  # it still answers where it was
+        await until_listed(engine, "m1")  # it still answers where it was
         assert "/models" not in [request.path for request in there.received]
         here.behave.clear()
         hear(manager, record(1, there, models=("moved",)))
-        await until(engine, "moved")
+        await until_listed(engine, "moved")
         assert [found is member for found in engine.pool] == [True]
         leave(manager, first)
-        await until(engine)
+        await until_listed(engine)
         provider(1, here)
         hear(manager, first)
         leave(manager, first)
         hear(manager, first)  # back before it was let go
-        await until(engine, "m1")
+        await until_listed(engine, "m1")
         await neighbours.close()
         assert not list(engine.pool)
         hear(manager, record(3, here))
@@ -101,10 +100,10 @@ async def test_discovered_provider_with_a_key_or_another_providers_name_is_ignor
         neighbours.start()
         hear(manager, record(2, upstream))
         hear(manager, record(3, upstream, auth=Auth.TOKEN))
-        await until(engine, "m1")
+        await until_listed(engine, "m1")
         assert [member.name for member in engine.pool] == ["P1"]
         hear(manager, record(1, upstream, auth=Auth.TOKEN))
-        await until(engine)
+        await until_listed(engine)
         await neighbours.close()
 
 
@@ -115,9 +114,7 @@ async def test_discovered_address_of_another_provider_gets_no_request(engine: En
         neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         hear(manager, record(9, upstream))
-        async with asyncio.timeout(5):
-            while any(member.online for member in engine.pool):
-                await asyncio.sleep(0.01)
+        await until(lambda: not any(member.online for member in engine.pool))
         (member,) = engine.pool
         assert "another provider answers" in (member.last_error or "")
         await neighbours.close()
@@ -133,16 +130,13 @@ async def test_cached_provider_is_added_without_an_advertisement(engine: Engine,
         neighbours.start()
         hear(manager, record(1, here, priority=50))
         hear(manager, record(2, gone))
-        await until(engine, "m1", "m2")
+        await until_listed(engine, "m1", "m2")
         await neighbours.close()
         provider(3, gone)  # another one has its address now
         silent = DiscoveredMembers(engine, DiscoveryManager(), session, ProviderCache(file))
         silent.start()
-        await until(engine, "m1")
-        async with asyncio.timeout(5):
-            while silent._tasks:
-                await asyncio.sleep(0.01)
-        assert "/health" in [request.path for request in gone.received[2:]]
+        await until_listed(engine, "m1")
+        await until(lambda: "/health" in [request.path for request in gone.received[2:]])
         assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + DISCOVERED_PRIORITY_OFFSET)]
         await silent.close()
         assert not list(engine.pool)
@@ -156,9 +150,9 @@ async def test_cached_provider_that_requires_a_key_now_is_removed(engine: Engine
         neighbours = DiscoveredMembers(engine, manager, session, ProviderCache(file))
         neighbours.start()
         hear(manager, record(1, here))
-        await until(engine, "m1")
+        await until_listed(engine, "m1")
         hear(manager, record(1, here, auth=Auth.TOKEN))
-        await until(engine)
+        await until_listed(engine)
         await neighbours.close()
     assert ProviderCache(file).providers == ()
 
@@ -192,12 +186,10 @@ async def test_discovered_provider_with_an_offline_first_address_is_used_at_the_
         neighbours.start()
         both = record(1, here, addresses=(ip_address("127.0.0.9"), LOOPBACK))
         hear(manager, both)
-        await until(engine, "m1")
+        await until_listed(engine, "m1")
         hear(manager, replace(both, priority=3))
         (member,) = engine.pool
-        async with asyncio.timeout(5):
-            while member.priority != DISCOVERED_PRIORITY_OFFSET + 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: member.priority == DISCOVERED_PRIORITY_OFFSET + 3)
         await engine.checker.check(member)
         assert member.online, "an announcement does not lead it back to the dead address"
         await neighbours.close()
@@ -210,9 +202,7 @@ async def test_discovered_provider_advertised_before_it_listens_is_used_when_it_
         neighbours = DiscoveredMembers(engine, manager, session)
         neighbours.start()
         hear(manager, ServiceRecord("Late", "late.local.", late.port, (LOOPBACK,), id="id-1"))
-        async with asyncio.timeout(10):
-            while not any(member.failures for member in engine.pool):
-                await asyncio.sleep(0.01)
+        await until(lambda: any(member.failures for member in engine.pool))
         await late.start()
-        await until(engine, "test-model")
+        await until_listed(engine, "test-model")
         await neighbours.close()
