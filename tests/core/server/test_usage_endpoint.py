@@ -18,7 +18,7 @@ from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 from zeroconf_ai.server.endpoints import usage as usage_module
 
-from ...support.server import Served, served
+from ...support.server import CHAT, Served, served
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 RANGE = "from=2026-11-01&to=2026-11-30"
@@ -207,3 +207,20 @@ async def test_status_usage_equals_the_accounting_store(store: AccountingStore) 
         _, told, _ = await gateway.get("status")
     assert (told["usage"]["today"]["requests"], told["usage"]["total"]["requests"]) == (1, 2)
     assert (told["usage"]["total"]["prompt_tokens"], told["usage"]["total"]["cost"]) == (20, 3.0)
+
+
+async def test_status_cost_has_its_own_currency(store: AccountingStore) -> None:
+    used(store, created=time.time(), currency="EUR")
+    async with kept(store, mode=Auth.NONE) as gateway:
+        _, told, _ = await gateway.get("status")
+    assert (told["usage"]["today"]["cost"], told["usage"]["today"]["currency"]) == (1.5, "EUR")
+
+
+async def test_status_without_an_accounting_store_has_the_totals_in_memory() -> None:
+    async with served() as gateway:
+        await gateway.ask("POST", "chat/completions", json=CHAT | {"model": "auto"})
+        _, told, _ = await gateway.get("status")
+        assert told["usage"]["today"]["requests"] == told["usage"]["total"]["requests"] == 1
+        gateway.gateway.totals = None
+        _, told, _ = await gateway.get("status")
+        assert "today" not in told.get("usage", {})
