@@ -7,6 +7,7 @@ from typing import override
 import aiohttp
 import pytest
 
+from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import (
     COMPLETION,
     ROLE,
@@ -21,8 +22,8 @@ from tests.support.fakes.upstream import (
     stalls,
     streams,
 )
-from tests.support.waiting import run_pending_tasks, until
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
+from tests.support.waiting import cancel, run_pending_tasks, until
+from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Caller, Engine, Source
@@ -38,24 +39,13 @@ SAID = "twelve chars"
 """Three tokens by the rule of thumb."""
 
 
-class Book(Recorder):
-    """Keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.entries: list[Generation] = []
-
-    @override
-    def record(self, generation: Generation) -> None:
-        self.entries.append(generation)
+@pytest.fixture
+def book() -> MemoryRecorder:
+    return MemoryRecorder()
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book()
-
-
-@pytest.fixture
-async def engine(book: Book) -> AsyncIterator[Engine]:
+async def engine(book: MemoryRecorder) -> AsyncIterator[Engine]:
     engine = Engine(own_id="this-gateway")
     await engine.attach(Accounting(recorder=book))
     yield engine
@@ -86,11 +76,6 @@ async def use(engine: Engine, request: Request) -> None:
             _ = reply.body
 
 
-async def go_away(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 def at_rest(engine: Engine, member: Member) -> bool:
     slots = (engine.limiter, member.limiter)
     return member.active == 0 and all((place.active, place.waiting) == (0, 0) for place in slots)
@@ -99,7 +84,7 @@ def at_rest(engine: Engine, member: Member) -> bool:
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("where", ["the engine", "the backend"])
 async def test_cancelled_in_the_queue_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: Book, where: str, stream: bool
+    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder, where: str, stream: bool
 ) -> None:
     upstream.on(CHAT, answers(COMPLETION))
     slots = engine.limiter if where == "the engine" else member.limiter
@@ -107,7 +92,7 @@ async def test_cancelled_in_the_queue_is_recorded(
     place = await slots.acquire()
     task = asyncio.create_task(use(engine, chat(stream=stream)))
     await until(lambda: slots.waiting == 1)
-    await go_away(task)
+    await cancel(task)
     place.release()
     assert at_rest(engine, member)
     assert upstream.bodies() == []
@@ -117,20 +102,22 @@ async def test_cancelled_in_the_queue_is_recorded(
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_cancelled_before_the_first_byte_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: Book, stream: bool
+    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder, stream: bool
 ) -> None:
     upstream.on(CHAT, stalls)
     engine.limiter.limit = member.limiter.limit = 1
     task = asyncio.create_task(use(engine, chat(stream=stream)))
     await until(lambda: len(upstream.bodies()) == 1)
-    await go_away(task)
+    await cancel(task)
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
     assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
 
 
-async def test_cancelled_during_a_stream_is_recorded(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+async def test_cancelled_during_a_stream_is_recorded(
+    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder
+) -> None:
     upstream.on(CHAT, streams(ROLE, delta(SAID), delta(SAID), then="stall"))
     heard: list[object] = []
 
@@ -141,7 +128,7 @@ async def test_cancelled_during_a_stream_is_recorded(engine: Engine, member: Mem
 
     task = asyncio.create_task(listen())
     await until(lambda: len(heard) == 3)
-    await go_away(task)
+    await cancel(task)
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
@@ -153,12 +140,14 @@ async def test_cancelled_during_a_stream_is_recorded(engine: Engine, member: Mem
     assert member.breaker.failures == 0
 
 
-async def test_cancelled_during_an_answer_is_recorded(engine: Engine, member: Member, upstream: Upstream, book: Book) -> None:
+async def test_cancelled_during_an_answer_is_recorded(
+    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder
+) -> None:
     upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
     task = asyncio.create_task(use(engine, chat()))
     await until(lambda: len(upstream.bodies()) == 1)
     await run_pending_tasks(50)
-    await go_away(task)
+    await cancel(task)
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
@@ -168,7 +157,7 @@ async def test_cancelled_during_an_answer_is_recorded(engine: Engine, member: Me
 # What was used.
 
 
-async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, book: Book) -> None:
+async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, book: MemoryRecorder) -> None:
     backend = StubBackend("a", [ROLE, *[delta(SAID)] * 9, StreamBrokenError("cut")])
     engine.add(backend)
     with pytest.raises(StreamBrokenError):
@@ -178,7 +167,7 @@ async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, 
     assert entry.usage.completion_tokens == 27
 
 
-async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: Book) -> None:
+async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [*[delta(SAID)] * 1000, STOP]))
     await use(engine, chat(stream=True))
     (entry,) = book.entries
@@ -186,21 +175,21 @@ async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(
     assert entry.usage.completion_tokens == pytest.approx(3000, rel=0.01)
 
 
-async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, book: Book) -> None:
+async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, book: MemoryRecorder) -> None:
     call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a": 12}'}}
     engine.add(StubBackend("a", [delta(reasoning_content=SAID), delta(tool_calls=[call]), STOP]))
     await use(engine, chat(stream=True))
     assert book.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
 
 
-async def test_engine_reported_usage_is_not_estimated(engine: Engine, book: Book) -> None:
+async def test_engine_reported_usage_is_not_estimated(engine: Engine, book: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [delta(SAID), STOP, USAGE]))
     for stream in (True, False):
         await use(engine, chat(stream=stream))
     assert [(entry.usage, entry.estimated) for entry in book.entries] == [(Usage(3, 2), False)] * 2
 
 
-async def test_embeddings_without_usage_count_their_input(engine: Engine, book: Book) -> None:
+async def test_embeddings_without_usage_count_their_input(engine: Engine, book: MemoryRecorder) -> None:
     class Silent(StubBackend):
         @override
         async def send(self, request: Request) -> Answer:

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, override
+from typing import Any
 
 import pytest
 
 from tests.support.clouds.asking import DIALECTS, before
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import FakeCloud, Fault, Refusal, Reply
+from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import ROLE, STOP, StubBackend, chat, delta
 from tests.support.server import Served, events, served
-from tests.support.waiting import until
+from tests.support.waiting import cancel, until
 from zeroconf_ai.accounting.prices.energy import EnergyMeter
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
+from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError
@@ -36,27 +37,10 @@ CLOUDS = pytest.mark.parametrize("name", DIALECTS)
 HASTY = Timeouts(connect=1.0, first_token=0.2, between_tokens=0.2, answer=0.2, probe=1.0)
 
 
-class Book(Recorder):
-    """Keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.entries: list[Generation] = []
-
-    @override
-    def record(self, generation: Generation) -> None:
-        self.entries.append(generation)
-
-    @property
-    def only(self) -> Generation:
-        """The one entry."""
-        (entry,) = self.entries
-        return entry
-
-
 @asynccontextmanager
-async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple[Engine, Member, Book]]:
+async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple[Engine, Member, MemoryRecorder]]:
     """An engine before a cloud of one dialect, with the owner's prices."""
-    book = Book()
+    book = MemoryRecorder()
     async with before(name, fake, **more) as backend:
         engine = Engine()
         await engine.attach(Accounting(recorder=book))
@@ -86,11 +70,6 @@ async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] 
 
 async def arrived(fake: FakeCloud, name: str) -> None:
     await until(lambda: fake.bodies(DIALECTS[name].path))
-
-
-async def give_up(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def prompt_of(name: str) -> int:
@@ -148,7 +127,7 @@ async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: 
         request = ask(name, stream=True)
         task = asyncio.create_task(use(engine, request))
         await arrived(fake, name)
-        await give_up(task)
+        await cancel(task)
     entry = book.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, 0)
     assert (entry.backend_id, entry.model, entry.attempts) == (member.id, request.model, 1)
@@ -165,21 +144,21 @@ async def test_usage_of_an_abandoned_answer_is_billed_like_the_upstream(name: st
         request = ask(name, stream=False, **fields)
         task = asyncio.create_task(use(engine, request))
         await arrived(fake, name)
-        await give_up(task)
+        await cancel(task)
     entry = book.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, billed)
     assert (entry.cost, entry.cost_source) == (PRICES.cost(Usage(request.estimated_prompt_tokens, billed)), "owner")
 
 
 async def test_usage_of_an_abandoned_local_answer_is_its_prompt() -> None:
-    book, never = Book(), asyncio.Event()
+    book, never = MemoryRecorder(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
     home = StubBackend("home", never)
     engine.add(home)
     task = asyncio.create_task(use(engine, chat(max_tokens=500)))
     await until(lambda: home.sent)
-    await give_up(task)
+    await cancel(task)
     await engine.close()
     assert (book.only.outcome, book.only.usage.completion_tokens, book.only.cost) == (Outcome.CANCELLED, 0, 0)
 
@@ -203,7 +182,7 @@ async def test_usage_of_a_disconnect_in_the_queue_is_nothing(name: str, stream: 
         async with _held(member):
             task = asyncio.create_task(use(engine, ask(name, stream=stream)))
             await until(lambda: member.limiter.waiting)
-            await give_up(task)
+            await cancel(task)
     assert fake.bodies(DIALECTS[name].path) == []
     assert (book.only.outcome, book.only.usage, book.only.cost, book.only.estimated) == (Outcome.CANCELLED, Usage(), None, False)
 
@@ -230,7 +209,7 @@ async def test_usage_of_a_late_answer_is_billed(name: str) -> None:
 
 
 async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
-    book = Book()
+    book = MemoryRecorder()
     async with before("openai", FakeOpenAI(Fault("stall", after=0, reply=Reply(WORDS))), timeouts=HASTY) as late:
         engine = Engine(policy=Policy(retry_metered_timeouts=True))
         await engine.attach(Accounting(recorder=book))
@@ -248,7 +227,7 @@ async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
 
 
 async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
-    book, go = Book(), asyncio.Event()
+    book, go = MemoryRecorder(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
     member = engine.add(
@@ -265,7 +244,7 @@ async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
 
 async def test_usage_intermediate_counts_are_not_final() -> None:
     """Some servers report intermediate usage in each chunk, which is too low for an interrupted stream."""
-    book = Book()
+    book = MemoryRecorder()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
     first = delta("x" * 40) | {"usage": {"prompt_tokens": 50, "completion_tokens": 1}}
@@ -277,7 +256,7 @@ async def test_usage_intermediate_counts_are_not_final() -> None:
 
 
 async def test_usage_cost_is_the_measured_energy() -> None:
-    book, go = Book(), asyncio.Event()
+    book, go = MemoryRecorder(), asyncio.Event()
     engine = Engine()
     await engine.attach(Accounting(recorder=book))
     member = engine.add(StubBackend("a", [delta("Hello"), go, STOP, _used(1, 1)]))
@@ -305,7 +284,7 @@ PATHS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("wants", [None, False, True])
 async def test_usage_is_always_requested_and_returned_only_if_requested(path: str, wants: bool | None) -> None:
-    fake, book = FakeOpenAI(Reply(WORDS)), Book()
+    fake, book = FakeOpenAI(Reply(WORDS)), MemoryRecorder()
     async with before("openai", fake) as backend, served(backend) as gateway:
         await gateway.engine.attach(Accounting(book))
         body: dict[str, Any] = {"model": "gpt-4.1", "stream": True, **PATHS[path]}

@@ -80,3 +80,9 @@ def stopped_loop_clock() -> Iterator[None]:
         yield
     finally:
         loop.time = current  # type: ignore[method-assign]
+
+
+async def cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, however it ends."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
