@@ -18,7 +18,8 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import Context, HomeAssistant, ServiceCall
 from homeassistant.helpers import chat_session, intent, issue_registry as ir
 
-from .support.fakes.provider import FakeProvider, delta, refuse, running, send_stream, text, tool_call, usage
+from .support.fakes.chunks import delta
+from .support.fakes.provider import FakeProvider, refuse, running, send_stream, text, tool_call, usage
 from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
 from .support.waiting import never_answer, until
 

@@ -23,7 +23,8 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from homeassistant.helpers.device_registry import DeviceEntryType
 from homeassistant.setup import async_setup_component
 
-from .support.fakes.provider import FakeProvider, delta, running
+from .support.fakes.chunks import delta
+from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.entries import AGENT, TASK, agent_data, announce, ask, make_entry, record_of, say_goodbye, set_up
 from .support.waiting import run_pending_tasks, stopped_loop_clock, until
 

@@ -17,7 +17,8 @@ from homeassistant.const import Platform
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from ..support.fakes.provider import FakeProvider, delta, refuse, send_stream, stall, text, tool_call
+from ..support.fakes.chunks import delta
+from ..support.fakes.provider import FakeProvider, refuse, send_stream, stall, text, tool_call
 from ..support.home_assistant.assist import Kitchen, PlainMouth, Run, by_text, by_voice, make_kitchen
 from ..support.home_assistant.audio import Ears, Mouth
 from ..support.home_assistant.entries import AGENT, add_entity, agent_data, make_entry, set_up

@@ -10,7 +10,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import chat_session, intent, llm
 from homeassistant.util.json import JsonObjectType
 
-from ..support.fakes.provider import FakeProvider, delta, send_stream, text, tool_call, usage
+from ..support.fakes.chunks import delta
+from ..support.fakes.provider import FakeProvider, send_stream, text, tool_call, usage
 from ..support.home_assistant.assist import Kitchen, make_kitchen
 from ..support.home_assistant.entries import AGENT, TASK, agent_data, make_entry, set_up, task_data
 from ..test_ai_task import STRUCTURE, generate

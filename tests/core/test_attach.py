@@ -8,7 +8,8 @@ from typing import override
 
 import pytest
 
-from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat, delta
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
 from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.conversations.sessions import SessionRow

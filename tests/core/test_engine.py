@@ -10,19 +10,8 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from tests.support.fakes.upstream import (
-    COMPLETION,
-    ROLE,
-    STOP,
-    USAGE,
-    StubBackend,
-    Upstream,
-    answers,
-    chat,
-    delta,
-    stalls,
-    streams,
-)
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, stalls, streams
 from tests.support.waiting import pause_fake, run_pending_tasks, until
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts

@@ -7,6 +7,7 @@ from typing import override
 import aiohttp
 import pytest
 
+from tests.support.fakes.chunks import delta
 from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import (
     COMPLETION,
@@ -18,7 +19,6 @@ from tests.support.fakes.upstream import (
     Upstream,
     answers,
     chat,
-    delta,
     stalls,
     streams,
 )

@@ -10,8 +10,9 @@ import pytest
 from tests.support.clouds.asking import DIALECTS, before
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import FakeCloud, Fault, Refusal, Reply
+from tests.support.fakes.chunks import delta
 from tests.support.fakes.recorder import MemoryRecorder
-from tests.support.fakes.upstream import ROLE, STOP, StubBackend, chat, delta
+from tests.support.fakes.upstream import ROLE, STOP, StubBackend, chat
 from tests.support.server import Served, events, served
 from tests.support.waiting import cancel, until
 from zeroconf_ai.accounting.prices.energy import EnergyMeter

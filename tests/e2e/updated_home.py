@@ -18,7 +18,8 @@ from devhome.namespaces import Lan
 from tests.support.clouds.ollama import PLAIN, FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
-from tests.support.fakes.provider import FakeProvider, delta, running, usage
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.provider import FakeProvider, running, usage
 
 from .installation import Installation
 from .sdks import CHAT_MODEL

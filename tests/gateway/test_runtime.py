@@ -35,7 +35,8 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 
-from ..support.fakes.provider import FakeProvider, delta, running, stall
+from ..support.fakes.chunks import delta
+from ..support.fakes.provider import FakeProvider, running, stall
 from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID

@@ -22,7 +22,8 @@ from zeroconf_ai.server.access.auth import KeyCheck
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
 
-from .fakes.provider import FakeProvider, delta
+from .fakes.chunks import delta
+from .fakes.provider import FakeProvider
 from .waiting import never_answer, pause_fake
 
 KEY = "zai_an-example-key-of-these-tests"

@@ -24,7 +24,8 @@ from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.member import Member
 
 from ...support.cancellation import CancelledAt, Moment
-from ...support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, chat, delta, streams
+from ...support.fakes.chunks import delta
+from ...support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, chat, streams
 from ...support.waiting import until
 from .conftest import FreshDatabase
 

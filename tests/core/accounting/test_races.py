@@ -27,7 +27,8 @@ from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.guard import Guard
 
-from ...support.fakes.upstream import STOP, USAGE, StubBackend, delta
+from ...support.fakes.chunks import delta
+from ...support.fakes.upstream import STOP, USAGE, StubBackend
 from ...support.server import Served, served
 from ...support.waiting import until
 from .conftest import FreshDatabase, Make, expire_leases

@@ -11,7 +11,8 @@ import zlib
 import aiohttp
 import pytest
 
-from tests.support.fakes.upstream import ROLE, STOP, Upstream, chat, delta, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import ROLE, STOP, Upstream, chat, streams
 from tests.support.waiting import pause_fake
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError

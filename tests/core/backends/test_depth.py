@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, Upstream, answers, chat, delta, nested, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, Upstream, answers, chat, nested, streams
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.protocol.request import Kind, Request

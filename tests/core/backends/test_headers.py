@@ -8,7 +8,8 @@ import pytest
 from tests.core.backends.conftest import CHAT, KEY, Make, ask, error_of, said
 from tests.support.clouds.anthropic import FakeAnthropic
 from tests.support.clouds.asking import before, chat, say
-from tests.support.fakes.upstream import STOP, Upstream, answers, delta, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import STOP, Upstream, answers, streams
 from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.headers import LONGEST_VALUE, refused_header, secrets_in
 from zeroconf_ai.protocol.errors import AuthenticationError, StreamBrokenError

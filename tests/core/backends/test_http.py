@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from tests.core.backends.conftest import CHAT, KEY, QUICK, Make, ask, error_of, said
-from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, delta, stalls, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, Upstream, answers, stalls, streams
 from tests.support.waiting import pause_fake
 from zeroconf_ai.backends import http
 from zeroconf_ai.backends.base import Timeouts

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.core.backends.conftest import CHAT, Make, ask, error_of, said
-from tests.support.fakes.upstream import Upstream, delta, stalls, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import Upstream, stalls, streams
 from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import UpstreamTimeoutError

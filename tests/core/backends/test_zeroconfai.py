@@ -7,7 +7,8 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from tests.support.fakes.upstream import STOP, USAGE, Upstream, answers, chat, delta, stalls, streams
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import STOP, USAGE, Upstream, answers, chat, stalls, streams
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, NotAProviderError, ZeroconfAIBackend, probe
 from zeroconf_ai.protocol.errors import (

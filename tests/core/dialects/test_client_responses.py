@@ -24,7 +24,7 @@ from zeroconf_ai.protocol.errors import (
     UpstreamTimeoutError,
 )
 
-from ...support.fakes.provider import delta
+from ...support.fakes.chunks import delta
 
 CLAUDE: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 GPT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)

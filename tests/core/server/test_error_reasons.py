@@ -11,7 +11,8 @@ import pytest
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 
-from ...support.fakes.provider import FakeProvider, delta, refuse, send_stream
+from ...support.fakes.chunks import delta
+from ...support.fakes.provider import FakeProvider, refuse, send_stream
 from ...support.server import CHAT, Served, served, upstream
 
 PROMPT: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]

@@ -14,7 +14,8 @@ from zeroconf_ai.backends.base import Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
 from zeroconf_ai.server import response_writer
 
-from ...support.fakes.provider import FakeProvider, delta, send_stream, text, usage
+from ...support.fakes.chunks import delta
+from ...support.fakes.provider import FakeProvider, send_stream, text, usage
 from ...support.server import CHAT, Endless, Served, events, served, upstream
 from ...support.waiting import AT_ONCE, pause_fake, stopped_loop_clock, until
 

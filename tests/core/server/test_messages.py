@@ -13,7 +13,8 @@ import pytest
 
 from zeroconf_ai.server import response_writer
 
-from ...support.fakes.provider import delta, send_stream, text, usage
+from ...support.fakes.chunks import delta
+from ...support.fakes.provider import send_stream, text, usage
 from ...support.sdks import claude, message_events, scripted
 from ...support.server import KEY, Endless, Served, served
 from ...support.waiting import AT_ONCE, pause_fake, until

@@ -12,7 +12,8 @@ from openai.types.responses import Response
 from pydantic import BaseModel, ConfigDict
 import pytest
 
-from ...support.fakes.provider import delta, send_stream, usage
+from ...support.fakes.chunks import delta
+from ...support.fakes.provider import send_stream, usage
 from ...support.sdks import gpt, response_events, scripted
 from ...support.server import KEY, Endless, Served, served
 from ...support.waiting import AT_ONCE, pause_fake, until

@@ -19,7 +19,8 @@ from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.accounting import Accounting
 
 from ..waiting import next_turn, until
-from .upstream import StubBackend, delta
+from .chunks import delta
+from .upstream import StubBackend
 
 CENT = NANO // 100
 PRICES = Prices(NANO, 10 * NANO)

@@ -13,14 +13,9 @@ from typing import Any
 from aiohttp import web
 
 from ..waiting import pause_fake
+from .chunks import delta
 
 type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
-    """One chunk; `fields` go into the delta."""
-    body = fields | ({} if content is None else {"content": content})
-    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": body, "finish_reason": finish}]}
 
 
 def text(*words: str) -> list[dict[str, Any]]:

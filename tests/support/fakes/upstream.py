@@ -17,6 +17,7 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.status import Health, ProviderStatus
 
 from ..waiting import never_answer, next_turn, pause_fake
+from .chunks import delta
 
 type Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,12 +33,6 @@ def nested(depth: int) -> list[Any]:
     for _ in range(depth - 1):
         value = [value]
     return value
-
-
-def delta(content: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A chunk's JSON."""
-    body = fields if content is None else {"content": content, **fields}
-    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": body, "finish_reason": finish}]}
 
 
 ROLE = delta("", role="assistant")

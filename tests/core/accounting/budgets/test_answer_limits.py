@@ -11,7 +11,8 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.pricing.billing import Bill
 
 from ....support.fakes.billing import CALLER, CENT, HI, Cloud, spending, spent, use
-from ....support.fakes.upstream import StubBackend, delta
+from ....support.fakes.chunks import delta
+from ....support.fakes.upstream import StubBackend
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -20,7 +20,8 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.routing.execution.sessions import session_key
 
-from ....support.fakes.upstream import STOP, USAGE, StubBackend, delta
+from ....support.fakes.chunks import delta
+from ....support.fakes.upstream import STOP, USAGE, StubBackend
 from ..conftest import FreshDatabase, Make, content
 
 ALWAYS = (date(1, 1, 1), date(9999, 12, 31))

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
-from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat, delta
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat
 from tests.support.waiting import next_turn, run_pending_tasks
 from zeroconf_ai.accounting.usage.generation import FailedAttempt
 from zeroconf_ai.protocol.chunks import Delta, Message

@@ -8,7 +8,8 @@ from typing import Any, override
 import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
-from tests.support.fakes.upstream import COMPLETION, StubAnswer, StubBackend, delta
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import COMPLETION, StubAnswer, StubBackend
 from zeroconf_ai.backends.base import Answer
 from zeroconf_ai.protocol.errors import ApiError, InvalidRequestError, UpstreamConnectionError, UpstreamError
 from zeroconf_ai.protocol.models import ModelInfo

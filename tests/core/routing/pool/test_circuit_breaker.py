@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.core.routing.conftest import Add, backend_of, sent
-from tests.support.fakes.upstream import chat, delta
+from tests.support.fakes.chunks import delta
+from tests.support.fakes.upstream import chat
 from tests.support.waiting import run_pending_tasks, until
 from zeroconf_ai.protocol.errors import (
     ApiError,
