@@ -116,7 +116,7 @@ async def test_conversation_text_is_streamed_immediately(hass: HomeAssistant, pr
         conversation.async_get_chat_log(hass, session, chat_log_delta_listener=lambda _, part: heard.append(part)) as chat_log,
     ):
         answer = hass.async_create_task(say(hass, conversation_id=chat_log.conversation_id))
-        await until(lambda: not {"content": "First"} not in heard)
+        await until(lambda: {"content": "First"} in heard)
         assert not answer.done()
         go_on.set()
         await answer

@@ -228,7 +228,7 @@ async def test_coordinator_probe_of_discovery_is_ignored(hass: HomeAssistant, pr
     assert provider.paths == []
 
 
-async def test_coordinator_new_models_are_shown_immediately(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_advertised_models_are_loaded_only_if_they_changed(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     provider.models = [{"id": "test-model"}, {"id": "second-model"}]
@@ -260,7 +260,7 @@ async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeA
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
     checking = asyncio.create_task(coordinator_of(entry).check_now())
-    await until(lambda: not "/v1/status" not in provider.paths)
+    await until(lambda: "/v1/status" in provider.paths)
     assert not checking.done()
     provider.models = [{"id": "new-model"}]
     await coordinator_of(entry).check_now(models=True)
@@ -314,7 +314,7 @@ async def test_coordinator_failed_wake_action_leads_to_the_next_provider(
     assert entry.runtime_data.member.wake is None
 
 
-async def test_coordinator_answer_after_a_goodbye_is_online(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_coordinator_answer_after_a_goodbye_makes_the_provider_online(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     say_goodbye(hass, record_of(provider))
