@@ -163,7 +163,7 @@ async def test_task_unknown_tool_is_answered_with_an_error(hass: HomeAssistant, 
     assert "no tools are available" in told["content"]
 
 
-async def test_task_for_any_provider_fails_over(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_task_for_any_provider_uses_an_available_model(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider, subentries=[task_data(model="auto")]))
     assert await generate(hass) == "Hello there."
     assert provider.requests[0]["model"] == "test-model"

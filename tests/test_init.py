@@ -308,7 +308,7 @@ async def test_log_provider_never_reached_is_logged(
     assert caplog.text.count("Test provider is offline: ") == 1
 
 
-async def test_entry_new_agent_or_name_reloads(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_entry_with_a_changed_agent_or_name_is_reloaded(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
     member = entry.runtime_data.member
     subentry = next(iter(entry.subentries.values()))

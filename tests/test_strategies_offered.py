@@ -14,7 +14,7 @@ STRATEGIES = [strategy.value for strategy in Strategy]
 _LIST = re.compile(r"options:\n((?:\s+- [a-z_]+\n)+)")
 
 
-def test_strategies_each_has_an_icon_and_a_state_name() -> None:
+def test_strategies_all_have_an_icon_and_a_name() -> None:
     icons = json.loads((INTEGRATION / "icons.json").read_text(encoding="utf-8"))["entity"]["select"]["strategy"]["state"]
     texts = json.loads((INTEGRATION / "translations/en.json").read_text(encoding="utf-8"))
     assert set(icons) == set(STRATEGIES)
@@ -26,7 +26,7 @@ def test_strategies_each_has_an_icon_and_a_state_name() -> None:
     [INTEGRATION / "services.yaml", ROOT / "blueprints/automation/zeroconf_ai/save_budget.yaml"],
     ids=lambda path: path.name,
 )
-def test_strategies_choice_of_an_action_or_blueprint_offers_all(path: Path) -> None:
+def test_strategies_of_an_action_or_blueprint_are_all_offered(path: Path) -> None:
     lists = [re.findall(r"- ([a-z_]+)", found) for found in _LIST.findall(path.read_text(encoding="utf-8"))]
     of_strategies = [found for found in lists if Strategy.LEAST_BUSY in found]
     assert of_strategies
@@ -34,6 +34,6 @@ def test_strategies_choice_of_an_action_or_blueprint_offers_all(path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["cli.md", "protocol.md", "routing.md"])
-def test_strategies_documentation_names_all(name: str) -> None:
+def test_strategies_are_all_documented(name: str) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert [strategy for strategy in STRATEGIES if f"`{strategy}`" not in text] == []

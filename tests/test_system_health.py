@@ -13,7 +13,7 @@ from .support.home_assistant.entries import announce, make_entry, record_of, set
 from .support.home_assistant.gateway import box, gateway_with
 
 
-async def test_system_health(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_system_health_of_providers_has_their_counts(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     assert await async_setup_component(hass, "system_health", {})
     await hass.async_block_till_done()

@@ -51,7 +51,7 @@ async def test_triggers_and_conditions_are_described(hass: HomeAssistant, provid
 
 
 @pytest.mark.parametrize("by_device", [True, False])
-async def test_went_offline(
+async def test_trigger_went_offline_fires_once_after_three_failed_checks(
     hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall], by_device: bool
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
@@ -65,7 +65,9 @@ async def test_went_offline(
     assert [call.data["entity"] for call in service_calls] == [STATUS]
 
 
-async def test_recovered(hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]) -> None:
+async def test_trigger_recovered_fires_for_a_recovery_but_not_for_a_reload(
+    hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]
+) -> None:
     entry = await set_up(hass, make_entry(provider))
     await automate(hass, "recovered", device_of(hass, entry))
     await hass.config_entries.async_reload(entry.entry_id)  # unavailable for a moment is not "recovered"
@@ -79,7 +81,9 @@ async def test_recovered(hass: HomeAssistant, provider: FakeProvider, service_ca
     assert [call.data["entity"] for call in service_calls] == [STATUS]
 
 
-async def test_failed_over(hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]) -> None:
+async def test_trigger_failed_over_fires_only_for_a_failover(
+    hass: HomeAssistant, provider: FakeProvider, service_calls: list[ServiceCall]
+) -> None:
     entry = await set_up(hass, make_entry(provider))
     await automate(hass, "failed_over", device_of(hass, entry))
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:
@@ -103,7 +107,7 @@ async def test_trigger_without_a_target_is_refused(hass: HomeAssistant, provider
         await trigger.async_validate_trigger_config(hass, [{"platform": f"{DOMAIN}.went_offline"}])
 
 
-async def test_conditions(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_conditions_follow_the_providers_state(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
 
     async def holds(key: str) -> bool | None:

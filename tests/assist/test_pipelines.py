@@ -54,7 +54,9 @@ async def test_assistant_of_a_removed_provider_is_deleted(hass: HomeAssistant, p
 
 
 @pytest.mark.usefixtures("assist")
-async def test_assistant_preferred_changes_to_the_default_agent(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_assistant_preferred_of_a_removed_provider_uses_the_default_agent(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     entry = await set_up(hass, make_entry(provider))
     hass.data[KEY_ASSIST_PIPELINE].pipeline_store.async_set_preferred_item(entry.data[CONF_ASSISTANT])
     await hass.config_entries.async_remove(entry.entry_id)

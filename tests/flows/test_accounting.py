@@ -63,7 +63,9 @@ async def test_budget_form_creates_budgets_of_each_scope(
     assert result["errors"] == {"base": "budget_taken"}
 
 
-async def test_thresholds_are_per_cent(hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore) -> None:
+async def test_budget_form_thresholds_that_are_no_percentages_are_refused(
+    hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore
+) -> None:
     result = await open_budget(hass, entry, "new")
     for wrong in (["0"], ["101"], ["half"]):
         result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": wrong})
@@ -98,7 +100,7 @@ async def test_budget_form_lists_changes_resets_and_removes(
     assert list(budgets) == []
 
 
-async def test_budget_form_concurrent_changes_are_reported(
+async def test_budget_form_removed_budget_or_failed_save_aborts_with_the_reason(
     hass: HomeAssistant, entry: MockConfigEntry, budgets: BudgetStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = await budgets.set(Scope.HOUSEHOLD, None, 2 * NANO, Period.MONTH)
@@ -140,7 +142,7 @@ async def test_key_form_sets_limits_and_a_budget(hass: HomeAssistant, entry: Moc
     assert [budget.amount for budget in budgets] == [NANO]
 
 
-async def test_alerts_are_chosen(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     hass.services.async_register("notify", "mobile_app_phone", lambda _: None)
     before = dict(entry.options)
     result = await begin(hass, entry, "alerts")
@@ -186,7 +188,7 @@ async def test_database_form_tests_another_database_first(hass: HomeAssistant, e
     assert only_key(entry).name == "First key"
 
 
-async def test_only_the_file_of_our_own_goes_with_the_entry(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_database_files_of_a_removed_entry_are_deleted_except_other_files(hass: HomeAssistant, tmp_path: Path) -> None:
     entry = await set_up(hass, gateway_with(options={CONF_DATABASE_URL: f"sqlite:///{tmp_path / 'mine.db'}"}))
     (tmp_path / f"{DATABASE_FILE}.before-0001").touch()
     (tmp_path / "zeroconf_ai.yaml").touch()

@@ -61,7 +61,7 @@ def suggested(result: FlowResult[Any, Any], name: str) -> Any:
     raise AssertionError(name)
 
 
-async def test_add_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_form_creates_an_agent_with_its_options(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "embed-small"}, {"id": "small"}, {"id": "large", "warm": True}]
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     result = await begin(hass, entry, SUBENTRY_CONVERSATION)
@@ -111,7 +111,7 @@ async def test_add_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None
     assert hass.states.get("conversation.butler") is not None
 
 
-async def test_add_an_ai_task(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_ai_task_form_creates_an_ai_task(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     result = await begin(hass, entry, SUBENTRY_AI_TASK)
     assert result["data_schema"] is not None
@@ -123,7 +123,7 @@ async def test_add_an_ai_task(hass: HomeAssistant, provider: FakeProvider) -> No
     assert task.data == {CONF_MODEL: "test-model", CONF_THINKING: "default"}
 
 
-async def test_change_an_agent(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_form_reconfigures_an_agent_and_removes_empty_fields(hass: HomeAssistant, provider: FakeProvider) -> None:
     data: dict[str, Any] = {
         CONF_MODEL: "gone-model",
         CONF_LLM_HASS_API: ["assist", "removed-api"],
@@ -165,7 +165,9 @@ async def test_change_an_agent(hass: HomeAssistant, provider: FakeProvider) -> N
         ('{"stream": false, "messages": []}', "messages, stream cannot be set here, the agent does that itself"),
     ],
 )
-async def test_extra_body_that_is_none(hass: HomeAssistant, provider: FakeProvider, text: str, reason: str) -> None:
+async def test_agent_form_invalid_extra_body_shows_the_reason_and_can_be_corrected(
+    hass: HomeAssistant, provider: FakeProvider, text: str, reason: str
+) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     result = await begin(hass, entry, SUBENTRY_CONVERSATION)
     fields = {"name": "Butler", CONF_MODEL: "auto", "advanced": {CONF_EXTRA_BODY: text, CONF_TOP_P: 0.5}}
@@ -180,14 +182,16 @@ async def test_extra_body_that_is_none(hass: HomeAssistant, provider: FakeProvid
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_provider_that_is_not_loaded(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_form_of_a_provider_that_is_not_loaded_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = make_entry(provider)
     entry.add_to_hass(hass)
     result = await begin(hass, entry, SUBENTRY_CONVERSATION)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "entry_not_loaded")
 
 
-async def test_offline_provider_offers_what_it_announced(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_form_of_an_offline_provider_offers_the_advertised_models(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     await provider.stop()
     entry = await set_up(hass, make_entry(provider, subentries=[task_data()]))
     announce(hass, record_of(provider, models=("announced-model",)))

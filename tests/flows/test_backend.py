@@ -29,7 +29,7 @@ KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
 
 
-async def test_ollama_in_two_forms(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_adds_ollama_in_two_steps(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         result = await begin(hass, gateway, "ollama")
         assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "ollama")
@@ -63,7 +63,7 @@ async def test_ollama_in_two_forms(hass: HomeAssistant, gateway: MockConfigEntry
 
 
 @pytest.mark.parametrize(("kind", "fake"), [("openai", FakeOpenAI), ("anthropic", FakeAnthropic)])
-async def test_backend_form_cloud_requires_a_key(
+async def test_backend_form_of_a_cloud_accepts_only_a_valid_key(
     hass: HomeAssistant, gateway: MockConfigEntry, caplog: pytest.LogCaptureFixture, kind: str, fake: Any
 ) -> None:
     caplog.set_level("DEBUG")
@@ -94,7 +94,7 @@ async def test_backend_form_of_each_type_has_its_default_address(hass: HomeAssis
         hass.config_entries.subentries.async_abort(result["flow_id"])
 
 
-async def test_own_headers_are_sent_and_never_shown(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_headers_are_sent_and_never_shown(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOpenAI(key=None) as server:
         result = await begin(hass, gateway, "openai_compatible")
         result = await submit(hass, result, at(server.base_url, headers="X-Team: canary-home\nnonsense"))
@@ -163,7 +163,9 @@ async def test_backend_form_ollama_address_in_each_form_is_accepted(
         assert result["step_id"] == "details"
 
 
-async def test_second_of_a_type_is_welcome_and_the_same_twice_is_not(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_second_of_a_type_is_added_and_the_same_address_aborts(
+    hass: HomeAssistant, gateway: MockConfigEntry
+) -> None:
     async with FakeOllama() as first, FakeOllama() as second:
         for ollama, name in ((first, "Ollama"), (second, "Ollama (127.0.0.1)")):
             result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
@@ -174,7 +176,7 @@ async def test_second_of_a_type_is_welcome_and_the_same_twice_is_not(hass: HomeA
     assert len(backends(gateway)) == 2
 
 
-async def test_reconfigure_keeps_the_key_and_what_no_form_asks_for(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_backend_reconfigured_keeps_the_key_and_fields_without_a_form(hass: HomeAssistant, tmp_path: Path) -> None:
     async with FakeOpenAI(key=KEY) as cloud:
         stored: dict[str, Any] = {
             "aliases": {"big": "gpt-4.1"},
@@ -199,7 +201,7 @@ async def test_reconfigure_keeps_the_key_and_what_no_form_asks_for(hass: HomeAss
     assert not {"max_concurrent", "models"} & changed.data.keys()
 
 
-async def test_stored_key_does_not_go_to_another_host(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_backend_reconfigured_to_another_host_does_not_send_the_stored_key(hass: HomeAssistant, tmp_path: Path) -> None:
     async with FakeOpenAI(key=KEY) as cloud, FakeOpenAI(key="sk-canary-other") as other:
         entry = await set_up(hass, make_gateway(tmp_path, backend_data("openai", cloud.base_url, api_key=KEY)))
         (subentry,) = backends(entry)
@@ -215,7 +217,7 @@ async def test_stored_key_does_not_go_to_another_host(hass: HomeAssistant, tmp_p
         assert all(KEY not in str(received.headers) for received in other.received)
 
 
-async def test_unverified_certificate_only_where_the_owner_says_so(
+async def test_backend_form_unverified_certificate_requires_verification_turned_off(
     hass: HomeAssistant, certificate: ssl.SSLContext, tmp_path: Path
 ) -> None:
     # The server's side of a handshake that the client breaks off is no error of Home Assistant's.

@@ -19,7 +19,7 @@ KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
 
 
-async def test_aliases_that_cannot_be_read(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_invalid_alias_shows_its_line(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
         for wrong, line in (("a = b\nc", "2"), ("a = b\n\na = c", "3"), ("= b", "1")):
@@ -48,7 +48,7 @@ async def test_aliases_that_cannot_be_read(hass: HomeAssistant, gateway: MockCon
         ("tiny = 0.00000002 / 0", {"tiny": {"input_price": 2e-8, "output_price": 0}}, "tiny = 0.00000002 / 0"),
     ],
 )
-async def test_prices_of_single_models_are_lines(
+async def test_backend_form_model_prices_are_read_and_shown_as_lines(
     hass: HomeAssistant, gateway: MockConfigEntry, typed: str, stored: dict[str, Any], shown: str
 ) -> None:
     async with FakeOllama() as ollama:
@@ -70,7 +70,7 @@ async def test_prices_of_single_models_are_lines(
     assert gateway.subentries[subentry.subentry_id].data["prices"] == stored
 
 
-async def test_prices_that_cannot_be_read(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_invalid_price_shows_its_line(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     wrong = [
         ("a = 1 / 2\nb", "2"),
         ("a = 1", "1"),
@@ -94,7 +94,7 @@ async def test_prices_that_cannot_be_read(hass: HomeAssistant, gateway: MockConf
         assert (await submit(hass, result, details()))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_machine_at_home_can_be_measured_and_a_cloud_cannot(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_backend_form_has_power_fields_only_for_local_backends(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     fields: dict[str, Any] = {"power_sensor": "sensor.attic_power", "idle_power": 40, "electricity_price": 0.3}
     async with FakeOpenAI(key=KEY) as cloud:
         result = await submit(hass, await begin(hass, gateway, "openai"), at(cloud.base_url, KEY))

@@ -81,7 +81,9 @@ def files_with(folder: Path, secret: str) -> list[Path]:
     return [path for path in files if secret.encode() in path.read_bytes()]
 
 
-async def test_first_key_works_and_is_kept_nowhere(hass: HomeAssistant, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+async def test_gateway_first_key_works_and_is_stored_nowhere_in_plain_text(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     caplog.set_level("DEBUG")
     hass.config.internal_url = "http://192.0.2.10:8123"
     result = await begin(hass)
@@ -131,14 +133,16 @@ async def test_gateway_first_key_is_stored_as_a_hash(hass: HomeAssistant, monkey
     assert secret not in everything(entry)
 
 
-async def test_own_port_is_in_the_snippets(hass: HomeAssistant) -> None:
+async def test_gateway_separate_port_is_in_the_snippets(hass: HomeAssistant) -> None:
     hass.config.internal_url = "http://192.0.2.10:8123"
     result = await submit(hass, await begin(hass), form(**{CONF_OWN_PORT: 11434}))
     shown = result["description_placeholders"]
     assert shown["base_url"] == "http://192.0.2.10:11434/v1"
 
 
-async def test_home_without_an_address_still_gets_a_snippet(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_gateway_snippets_without_a_home_address_have_the_default_address(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.flows.snippets.get_url", Mock(side_effect=NoURLAvailableError))
     result = await submit(hass, await begin(hass), form())
     shown = result["description_placeholders"]
@@ -169,7 +173,7 @@ async def test_gateway_without_key_needs_a_confirmation(hass: HomeAssistant) -> 
         ({CONF_OWN_PORT: 8123}, "port_taken", "8123"),
     ],
 )
-async def test_key_form_errors_can_be_corrected(hass: HomeAssistant, fields: dict[str, Any], error: str, reason: str) -> None:
+async def test_gateway_form_errors_can_be_corrected(hass: HomeAssistant, fields: dict[str, Any], error: str, reason: str) -> None:
     class Api:
         port = 8123
         use_ssl = False
@@ -193,7 +197,7 @@ async def test_gateway_second_set_up_aborts(hass: HomeAssistant, provider: FakeP
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_reconfigure_changes_the_access(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_gateway_reconfigured_changes_the_access(hass: HomeAssistant, tmp_path: Path) -> None:
     entry = await set_up(hass, make_gateway(tmp_path, options={CONF_STRATEGY: "cost"}))
     result: Mapping[str, Any] = await entry.start_reconfigure_flow(hass)
     assert result["step_id"] == "reconfigure_gateway"
@@ -218,7 +222,7 @@ async def test_reconfigure_changes_the_access(hass: HomeAssistant, tmp_path: Pat
     assert (entry.options[CONF_AUTH], entry.options[CONF_NETWORKS]) == ("token", [])
 
 
-async def test_refused_key_of_a_backend_is_replaced(
+async def test_backend_reauthentication_replaces_a_refused_key(
     hass: HomeAssistant, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -243,14 +247,14 @@ async def test_refused_key_of_a_backend_is_replaced(
     assert "sk-canary" not in caplog.text
 
 
-async def test_backend_that_is_gone_needs_no_key(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_backend_reauthentication_of_a_removed_backend_aborts(hass: HomeAssistant, tmp_path: Path) -> None:
     entry = await set_up(hass, make_gateway(tmp_path))
     context = ConfigFlowContext(source=SOURCE_REAUTH, entry_id=entry.entry_id)
     result = await hass.config_entries.flow.async_init(DOMAIN, context=context, data={CONF_SUBENTRY_ID: "gone"})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "backend_gone")
 
 
-async def test_provider_has_no_backends(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_provider_entry_does_not_support_backends(hass: HomeAssistant, provider: FakeProvider, tmp_path: Path) -> None:
     entry = await set_up(hass, make_entry(provider))
     gateway = await set_up(hass, make_gateway(tmp_path))
     assert set(entry.supported_subentry_types) == {"conversation", "ai_task_data"}

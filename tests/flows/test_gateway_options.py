@@ -91,7 +91,7 @@ def suggested(result: Mapping[str, Any]) -> dict[str, Any]:
     return {str(field): field.description["suggested_value"] for field in fields if field.description}
 
 
-async def test_settings_apply_and_leave_the_rest(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_settings_form_applies_and_keeps_other_options(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     before = dict(gateway.options)
     result = await begin(hass, gateway, "settings")
     result = await submit(hass, result, SETTINGS | {CONF_CORS_ORIGINS: [" https://chat.example.net ", ""]})
@@ -105,14 +105,16 @@ async def test_settings_apply_and_leave_the_rest(hass: HomeAssistant, gateway: M
 
 
 @pytest.mark.parametrize("origin", ["chat.example.net", "https://chat.example.net/", "ftp://chat.example.net", "https://", "["])
-async def test_options_invalid_origin_is_refused(hass: HomeAssistant, gateway: MockConfigEntry, origin: str) -> None:
+async def test_settings_form_invalid_origin_is_refused(hass: HomeAssistant, gateway: MockConfigEntry, origin: str) -> None:
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_CORS_ORIGINS: [origin]})
     assert (result["errors"], result["description_placeholders"]) == ({"base": "origin_invalid"}, {"reason": origin})
     result = await submit(hass, result, SETTINGS | {CONF_CORS_ORIGINS: ["*", "http://192.0.2.1:3000"]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_gateway_without_access_is_not_advertised(hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore) -> None:
+async def test_settings_form_advertising_without_a_key_is_refused(
+    hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore
+) -> None:
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_ADVERTISE: True})
     assert result["errors"] == {CONF_ADVERTISE: "advertise_without_key"}
     result = await submit(hass, result, SETTINGS)
@@ -120,7 +122,7 @@ async def test_gateway_without_access_is_not_advertised(hass: HomeAssistant, gat
     assert gateway.options[CONF_ADVERTISE] is False
 
 
-async def test_names_for_models_are_added_changed_and_removed(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_model_aliases_are_added_changed_and_removed(hass: HomeAssistant, tmp_path: Path) -> None:
     async with FakeOllama() as ollama:
         entry = await set_up(hass, make_gateway(tmp_path, backend_data("ollama", ollama.root)))
         result = await begin(hass, entry, "models")
@@ -227,7 +229,7 @@ async def test_expired_key_can_still_be_changed(hass: HomeAssistant, gateway: Mo
 
 
 @pytest.mark.parametrize("overlap", [0, 24])
-async def test_secret_is_replaced_with_an_overlap(
+async def test_key_rotated_accepts_the_former_secret_only_for_the_overlap(
     hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore, overlap: int
 ) -> None:
     key, former = await keys.create("Laptop")
@@ -245,7 +247,9 @@ async def test_secret_is_replaced_with_an_overlap(
     assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_revoked_key_is_gone_for_good(hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore) -> None:
+async def test_key_revoked_is_refused_and_cannot_be_changed(
+    hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore
+) -> None:
     key, secret = await keys.create("Laptop")
     other = await with_key(hass, gateway, key.id, "key_edit")
     result = await with_key(hass, gateway, key.id, "key_revoke")
@@ -258,7 +262,7 @@ async def test_revoked_key_is_gone_for_good(hass: HomeAssistant, gateway: MockCo
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "key_gone")
 
 
-async def test_keys_that_cannot_be_stored(
+async def test_key_that_cannot_be_stored_aborts_with_the_reason(
     hass: HomeAssistant, gateway: MockConfigEntry, keys: KeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: Any, **__: Any) -> None:
@@ -271,7 +275,7 @@ async def test_keys_that_cannot_be_stored(
     assert result["description_placeholders"] == {"reason": "The disk is full."}
 
 
-async def test_keys_need_a_loaded_gateway(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_keys_form_of_an_unloaded_gateway_aborts(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     assert await hass.config_entries.async_unload(gateway.entry_id)
     result = await begin(hass, gateway, "keys")
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "entry_not_loaded")
@@ -291,7 +295,7 @@ providers:
 """
 
 
-async def test_backends_come_from_a_file_and_are_updated_by_their_id(
+async def test_import_adds_backends_and_updates_them_by_id(
     hass: HomeAssistant, gateway: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -315,7 +319,7 @@ async def test_backends_come_from_a_file_and_are_updated_by_their_id(
     assert "canary" not in caplog.text
 
 
-async def test_imported_model_aliases_are_added(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_import_adds_model_aliases(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     async with FakeOllama() as ollama:
         text = YAML.format(attic=ollama.root, enabled="false") + "models:\n  gpt-4o: [qwen3:8b, auto]\n"
         result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": text})
@@ -325,7 +329,7 @@ async def test_imported_model_aliases_are_added(hass: HomeAssistant, gateway: Mo
         assert gateway.options[CONF_VIRTUAL_MODELS]["gpt-4o"]["targets"] == ["qwen3:8b", "auto"]
 
 
-async def test_errors_in_a_file_name_the_line_and_change_nothing(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_import_with_an_error_shows_the_line_and_changes_nothing(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     wrong = YAML.format(attic="http://192.0.2.20:11434", enabled="perhaps")
     result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": wrong})
     assert result["errors"] == {"base": "config_invalid"}
@@ -335,13 +339,13 @@ async def test_errors_in_a_file_name_the_line_and_change_nothing(hass: HomeAssis
     assert gateway.get_subentries_of_type(SUBENTRY_BACKEND) == []
 
 
-async def test_file_nested_too_deeply_is_refused_with_the_place(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_import_nested_too_deeply_is_refused_with_the_position(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": "providers: " + "[" * 500 + "]" * 500})
     assert result["errors"] == {"base": "config_invalid"}
     assert result["description_placeholders"]["reason"].startswith("YAML:1:75: no valid YAML: nested deeper than 64 levels")
 
 
-async def test_file_cannot_read_the_environment(
+async def test_import_with_an_environment_variable_is_refused(
     hass: HomeAssistant, gateway: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY_SECRET", "sk-canary-0123456789")

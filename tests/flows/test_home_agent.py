@@ -21,7 +21,7 @@ KEY = "sk-canary-0123456789"
 TLS_ON = {"verify_ssl": True}
 
 
-async def test_agent_of_this_home_is_shared_once(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+async def test_home_agent_is_shared_only_once(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
     registry = er.async_get(hass)
     other = registry.async_get_or_create("conversation", "other", "butler", suggested_object_id="butler")
     registry.async_get_or_create("conversation", "zeroconf_ai", "own", suggested_object_id="own")
@@ -46,7 +46,7 @@ async def test_agent_of_this_home_is_shared_once(hass: HomeAssistant, gateway: M
     assert gateway.subentries[butler.subentry_id].data["priority"] == 5
 
 
-async def test_agents_of_the_gateway_choose_among_all_models(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_gateway_agent_form_offers_chat_models_of_all_backends(hass: HomeAssistant, tmp_path: Path) -> None:
     async with FakeOllama() as ollama:
         entry = await set_up(hass, make_gateway(tmp_path, backend_data("ollama", ollama.root), home_agent_data()))
         result = await add(hass, entry, SUBENTRY_CONVERSATION)

@@ -89,7 +89,7 @@ async def _without_models(provider: FakeProvider) -> FakeProvider:
 @pytest.mark.parametrize(
     ("trouble", "reason"), [(_stopped, "cannot_connect"), (_unwell, "cannot_connect"), (_without_models, "no_models")]
 )
-async def test_offer_provider_that_answers_later_is_offered_as_soon_as_it_does(
+async def test_offer_provider_that_answers_later_is_shown_when_it_answers(
     hass: HomeAssistant, provider: FakeProvider, trouble: Callable[[FakeProvider], Awaitable[FakeProvider]], reason: str
 ) -> None:
     await trouble(provider)
@@ -109,7 +109,7 @@ async def test_offer_provider_that_answers_later_is_offered_as_soon_as_it_does(
     await hass.async_block_till_done()
 
 
-async def test_offer_provider_that_asks_for_a_key_later_is_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_offer_provider_that_starts_later_and_requires_a_key_is_shown(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key, provider.open_health = "secret", False
     await provider.stop()
     await discover(hass, announced(provider))
@@ -118,7 +118,7 @@ async def test_offer_provider_that_asks_for_a_key_later_is_offered(hass: HomeAss
     assert set(provider.keys) == {None}
 
 
-async def test_offer_slow_provider_is_offered_once_it_answers_in_time(
+async def test_offer_slow_provider_is_shown_when_it_answers_in_time(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locate, "_TIMEOUTS", Timeouts(probe=0.1))
@@ -155,7 +155,7 @@ async def test_offer_offline_first_address_shows_the_online_one(
     assert listed["discovered"][0]["base_url"] == provider.base_url  # type: ignore[index,call-overload]
 
 
-async def test_offer_unanswered_provider_is_offered_after_a_minute_and_shown_again_when_it_answers(
+async def test_offer_unanswered_provider_is_shown_after_a_minute_and_updated_when_it_answers(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reprobe, "OVERDUE_SECONDS", 0.2)
@@ -188,7 +188,7 @@ async def test_offer_unanswered_provider_can_be_probed_manually(
     await hass.async_block_till_done()
 
 
-async def test_offer_wrong_provider_at_the_address_is_never_offered_as_silent(
+async def test_offer_with_another_provider_at_the_address_is_never_shown(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reprobe, "OVERDUE_SECONDS", 0.1)
@@ -215,7 +215,7 @@ async def test_offer_provider_with_a_goodbye_is_not_probed_and_loses_its_card(
     assert record.id not in offers._reprober
 
 
-async def test_offer_card_stays_while_one_of_two_advertisements_is_there(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_offer_card_stays_while_one_of_two_advertisements_is_valid(hass: HomeAssistant, provider: FakeProvider) -> None:
     record = advert(provider)
     await hear(hass, record)
     await hear(hass, record, SATURN_TYPE)
@@ -257,7 +257,9 @@ async def test_offer_two_thousand_advertisements_of_one_server_make_one_card(has
     assert len(cards(hass)) == 1
 
 
-async def test_offer_more_providers_than_cards_each_gets_its_turn(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_offer_more_providers_than_cards_are_shown_when_a_card_is_closed(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     hosts = [f"127.0.1.{number}" for number in range(1, MAX_CARDS + 3)]
     pytest_socket.socket_allow_hosts(hosts)
     fakes = [FakeProvider(id=str(uuid.uuid4()), host=host) for host in hosts]
@@ -275,7 +277,7 @@ async def test_offer_more_providers_than_cards_each_gets_its_turn(hass: HomeAssi
             await fake.stop()
 
 
-async def test_offer_provider_that_answers_displaces_a_card_of_one_that_does_not(
+async def test_offer_answering_provider_replaces_the_card_of_an_unanswered_one(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reprobe, "OVERDUE_SECONDS", 0.1)
@@ -288,7 +290,7 @@ async def test_offer_provider_that_answers_displaces_a_card_of_one_that_does_not
     assert len(cards(hass)) == 2
 
 
-async def test_offer_real_provider_is_offered_in_spite_of_a_flood_of_fakes(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_offer_real_provider_is_shown_despite_a_flood_of_fakes(hass: HomeAssistant, provider: FakeProvider) -> None:
     await hear(hass, advert(provider))
     await until(lambda: cards(hass))
     async with running(FakeProvider(id=str(uuid.uuid4()))) as late:

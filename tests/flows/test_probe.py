@@ -22,7 +22,7 @@ from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, ba
         ("https://[fd00::20]/v1", None, False, ["https://[fd00::20]/v1"]),
     ],
 )
-def test_addresses(address: str, port: int | None, tls: bool, urls: list[str]) -> None:
+def test_address_of_each_form_has_its_base_urls(address: str, port: int | None, tls: bool, urls: list[str]) -> None:
     assert list(base_urls(address, port, tls=tls)) == urls
 
 
@@ -45,12 +45,12 @@ def test_addresses(address: str, port: int | None, tls: bool, urls: list[str]) -
         "a:b:c",
     ],
 )
-def test_not_addresses(address: str) -> None:
+def test_address_that_is_invalid_is_refused_with_the_reason(address: str) -> None:
     with pytest.raises(Problem) as caught:
         base_urls(address)
     assert caught.value.key == "invalid_url"
     assert caught.value.placeholders["reason"]
 
 
-def test_known_does_not_show_its_key() -> None:
+def test_known_provider_repr_contains_no_key() -> None:
     assert "secret" not in repr(KnownProvider("id", "http://gpu", "secret"))

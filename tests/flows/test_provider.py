@@ -60,7 +60,7 @@ def free_port() -> int:
     return port
 
 
-async def test_typed_address_makes_an_entry_with_agent_and_task(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_address_entered_creates_an_entry_with_agent_and_task(hass: HomeAssistant, provider: FakeProvider) -> None:
     result = await begin(hass)
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
     result = await submit(hass, result, address(f"127.0.0.1:{provider.port}"))
@@ -76,7 +76,7 @@ async def test_typed_address_makes_an_entry_with_agent_and_task(hass: HomeAssist
     assert made[SUBENTRY_AI_TASK].data == {CONF_MODEL: "test-model"}
 
 
-async def test_agent_of_a_model_without_tools_only_talks(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_agent_of_a_model_without_tools_has_no_llm_api(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "embed-small"}, {"id": "talker", "capabilities": ["completion"]}]
     result = await submit(hass, await begin(hass), address(provider.base_url))
     data = {subentry.subentry_type: subentry.data for subentry in result["result"].subentries.values()}
@@ -100,14 +100,14 @@ async def test_address_in_each_form_finds_the_provider(hass: HomeAssistant, prov
     assert result["data"][CONF_BASE_URL] == provider.base_url
 
 
-async def test_port_may_have_a_field_of_its_own(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_address_with_a_separate_port_finds_the_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
     result = await submit(hass, await begin(hass), address("127.0.0.1", port=provider.port))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_BASE_URL] == provider.base_url
 
 
 @pytest.mark.parametrize("wrong", ["", "ftp://gpu.local", "http://", "http://me:secret@gpu.local", "gpu box", "gpu:99999"])
-async def test_no_address(hass: HomeAssistant, provider: FakeProvider, wrong: str) -> None:
+async def test_address_that_is_invalid_shows_an_error(hass: HomeAssistant, provider: FakeProvider, wrong: str) -> None:
     result = await submit(hass, await begin(hass), address(wrong))
     assert result["errors"] == {"base": "invalid_url"}
     assert result["description_placeholders"] is not None
@@ -124,7 +124,7 @@ async def test_address_without_a_server_shows_an_error(hass: HomeAssistant, prov
     await assert_recovers(hass, result, provider)
 
 
-async def test_provider_that_says_it_is_unavailable(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_reporting_unavailable_shows_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.health_status = 503
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["errors"] == {"base": "cannot_connect"}
@@ -133,7 +133,9 @@ async def test_provider_that_says_it_is_unavailable(hass: HomeAssistant, provide
 
 
 @pytest.mark.parametrize("open_health", [True, False])
-async def test_key_is_asked_for_and_judged(hass: HomeAssistant, provider: FakeProvider, *, open_health: bool) -> None:
+async def test_provider_requiring_a_key_accepts_only_a_valid_key(
+    hass: HomeAssistant, provider: FakeProvider, *, open_health: bool
+) -> None:
     provider.key, provider.open_health = "the-right-key", open_health
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["errors"] == {"base": "needs_key"}
@@ -168,7 +170,7 @@ async def test_address_of_another_server_shows_an_error(hass: HomeAssistant, pro
     await assert_recovers(hass, result, provider)
 
 
-async def test_forbidden(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_that_forbids_the_request_shows_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     async def refuse(_: web.BaseRequest) -> web.Response:
         return web.json_response({"error": {"message": "Your network may not."}}, status=403)
 
@@ -179,7 +181,7 @@ async def test_forbidden(hass: HomeAssistant, provider: FakeProvider) -> None:
     await assert_recovers(hass, result, provider)
 
 
-async def test_newer_protocol(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_with_a_newer_protocol_shows_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = {"object": "status", "id": provider.id, "version": "2.0"}
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["errors"] == {"base": "unsupported_version"}
@@ -187,7 +189,7 @@ async def test_newer_protocol(hass: HomeAssistant, provider: FakeProvider) -> No
     await assert_recovers(hass, result, provider)
 
 
-async def test_no_model_to_talk_to(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_without_a_chat_model_shows_an_error(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "nomic-embed-text"}]
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["errors"] == {"base": "no_models"}
@@ -210,13 +212,15 @@ async def test_status_invalid_does_not_prevent_the_set_up(hass: HomeAssistant, p
         assert again["reason"] == "already_configured"
 
 
-async def test_identity_may_come_from_the_status(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_id_in_the_status_is_the_unique_id(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.id, provider.status = None, {"object": "status", "id": "told-by-status", "version": "1.0"}
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert result["result"].unique_id == "told-by-status"
 
 
-async def test_own_certificate_is_refused_until_the_owner_says_so(hass: HomeAssistant, certificate: ssl.SSLContext) -> None:
+async def test_self_signed_certificate_is_refused_until_verification_is_off(
+    hass: HomeAssistant, certificate: ssl.SSLContext
+) -> None:
     # The server's side of a handshake that the client breaks off is no error of Home Assistant's.
     hass.loop.set_exception_handler(None)
     async with running(FakeProvider(ssl=certificate)) as secure:
@@ -227,7 +231,7 @@ async def test_own_certificate_is_refused_until_the_owner_says_so(hass: HomeAssi
         assert result["data"] == {CONF_BASE_URL: secure.base_url, CONF_PROVIDER_ID: secure.id, "verify_ssl": False}
 
 
-async def test_provider_that_is_set_up_already(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_provider_that_is_already_configured_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     result = await submit(hass, await begin(hass), address(provider.base_url))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
@@ -240,7 +244,7 @@ async def test_own_gateway_is_not_added(hass: HomeAssistant, provider: FakeProvi
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "own_advertisement")
 
 
-async def test_found_providers_are_offered_first(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_providers_are_offered_first(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, DOMAIN, {})
     announce(hass, record_of(provider, "GPU box", models=("a", "b", "c")))
     result = await begin(hass)
@@ -255,7 +259,7 @@ async def test_found_providers_are_offered_first(hass: HomeAssistant, provider: 
     assert result["title"] == "GPU box"
 
 
-async def test_found_provider_that_fails_leaves_the_choice(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_provider_that_fails_leads_back_to_the_choice(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, DOMAIN, {})
     record = record_of(provider, "GPU box")
     announce(hass, record)
@@ -272,7 +276,7 @@ async def test_found_provider_that_fails_leaves_the_choice(hass: HomeAssistant, 
     await assert_recovers(hass, result, provider)
 
 
-async def test_typed_address_of_an_announced_provider_takes_over_its_name(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_address_of_an_advertised_provider_uses_its_name(hass: HomeAssistant, provider: FakeProvider) -> None:
     await async_setup_component(hass, DOMAIN, {})
     announce(hass, record_of(provider, "GPU box"))
     result = await submit(hass, await begin(hass), {"provider": "enter_address"})
@@ -281,7 +285,7 @@ async def test_typed_address_of_an_announced_provider_takes_over_its_name(hass: 
     assert result["data"][CONF_SERVICE_NAME] == "GPU box"
 
 
-async def test_known_providers_are_not_offered_again(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_configured_providers_are_not_offered_again(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     announce(hass, record_of(provider))
     announce(hass, record_of(provider, "Same address", id="another-id"))

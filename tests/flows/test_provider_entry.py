@@ -46,7 +46,7 @@ def typed_entry(provider: FakeProvider, **data: Any) -> MockConfigEntry:
     return MockConfigEntry(domain=DOMAIN, title="Typed", data={CONF_BASE_URL: provider.base_url, **data})
 
 
-async def test_rejected_key_leads_to_a_new_one(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reauthentication_after_a_refused_key_stores_the_new_key(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "old"
     entry = await set_up(hass, make_entry(provider))
     provider.key = "new"
@@ -81,7 +81,9 @@ async def test_new_key_is_not_sent_to_another_server(hass: HomeAssistant, provid
     assert result["reason"] == "reauth_successful"
 
 
-async def test_identity_that_only_shows_with_the_key_counts_too(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reauthentication_refuses_another_id_that_is_shown_only_with_the_key(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     provider.key, provider.open_health = "new", False
     entry = make_entry(provider)
     entry.add_to_hass(hass)
@@ -122,7 +124,7 @@ async def test_reconfigure_refuses_another_provider(hass: HomeAssistant, provide
         assert result["reason"] == "reconfigure_successful"
 
 
-async def test_stored_key_is_not_shown_to_a_stranger(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reconfigure_does_not_send_the_stored_key_to_another_server(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = typed_entry(provider, api_key="secret")
     entry.add_to_hass(hass)
     async with running(FakeProvider(id=None, key="secret", open_health=False)) as stranger:
@@ -134,7 +136,7 @@ async def test_stored_key_is_not_shown_to_a_stranger(hass: HomeAssistant, provid
         assert entry.data == {CONF_BASE_URL: stranger.base_url, CONF_API_KEY: "secret", CONF_VERIFY_SSL: True}
 
 
-async def test_reconfigure_takes_over_an_identity(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reconfigure_stores_the_reported_id(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = typed_entry(provider)
     entry.add_to_hass(hass)
     result = await submit(hass, await entry.start_reconfigure_flow(hass), address(provider.base_url))
@@ -143,7 +145,7 @@ async def test_reconfigure_takes_over_an_identity(hass: HomeAssistant, provider:
     assert entry.data[CONF_PROVIDER_ID] == provider.id
 
 
-async def test_reconfigure_does_not_take_over_the_identity_of_another_entry(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reconfigure_with_the_id_of_another_entry_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:
     make_entry(provider).add_to_hass(hass)
     entry = typed_entry(provider)
     entry.add_to_hass(hass)
@@ -152,7 +154,9 @@ async def test_reconfigure_does_not_take_over_the_identity_of_another_entry(hass
     assert entry.unique_id is None
 
 
-async def test_pinned_certificate_stays_pinned_until_it_is_switched_off(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reconfigure_keeps_a_pinned_certificate_until_verification_is_off(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     entry = make_entry(provider, fingerprint="A" * 43)
     entry.add_to_hass(hass)
     result = await submit(hass, await entry.start_reconfigure_flow(hass), address(provider.base_url))
@@ -164,14 +168,14 @@ async def test_pinned_certificate_stays_pinned_until_it_is_switched_off(hass: Ho
     assert entry.data[CONF_VERIFY_SSL] is False
 
 
-async def test_beacon_cannot_be_reconfigured(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_reconfigure_of_an_ephemeral_provider_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = make_entry(provider, ephemeral=True)
     entry.add_to_hass(hass)
     result = await entry.start_reconfigure_flow(hass)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "follows_advertisement")
 
 
-async def test_options_apply_and_leave_what_the_entities_set(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_options_apply_and_keep_values_set_by_entities(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, options={CONF_PRIORITY: 7, CONF_ROUTING: False}))
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "init")
@@ -203,7 +207,7 @@ async def test_options_apply_and_leave_what_the_entities_set(hass: HomeAssistant
     assert runtime.member.wake is None
 
 
-async def test_actions_that_cannot_run_are_refused(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_options_invalid_wake_action_is_refused(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     result = await hass.config_entries.options.async_init(entry.entry_id)
     result = await hass.config_entries.options.async_configure(result["flow_id"], {CONF_WAKE_ACTION: [{"delay": "soon"}]})

@@ -46,17 +46,17 @@ def test_flow_error_of_each_problem_has_a_text() -> None:
     assert set(TEXTS["issues"]["identity_changed"]["fix_flow"]["error"]) == PROBLEMS - of_an_advertisement
 
 
-def test_each_problem_of_a_backend_has_a_text() -> None:
+def test_backend_error_of_each_problem_has_a_text() -> None:
     assert set(TEXTS["config_subentries"]["backend"]["error"]) == OF_A_BACKEND
 
 
-def test_each_type_of_backend_has_its_step() -> None:
+def test_backend_step_of_each_type_has_a_text() -> None:
     steps = TEXTS["config_subentries"]["backend"]["step"]
     assert set(steps) == {"user", "reconfigure", "details", *backend.TYPES}
     assert set(steps["user"]["menu_options"]) == set(backend.TYPES) == set(BACKEND_TYPES) - {"zeroconfai"}
 
 
-def test_each_value_of_the_protocol_has_a_name() -> None:
+def test_selector_option_of_each_protocol_value_has_a_text() -> None:
     selectors = TEXTS["selector"]
     assert set(selectors["cost"]["options"]) == set(selectors["backend_cost"]["options"]) == set(Cost)
     assert set(selectors["auth"]["options"]) == set(Auth) - {Auth.MTLS}
@@ -66,7 +66,7 @@ def test_each_value_of_the_protocol_has_a_name() -> None:
     assert set(selectors["thinking"]["options"]) == set(THINKING_MODES)
 
 
-def test_title_of_a_menu_needs_no_values_where_the_frontend_gives_none() -> None:
+def test_menu_title_contains_no_placeholder() -> None:
     menus = [
         step
         for flow in ("config", "options")
@@ -77,7 +77,7 @@ def test_title_of_a_menu_needs_no_values_where_the_frontend_gives_none() -> None
     assert not [step["title"] for step in menus if "{" in step["title"]]
 
 
-def test_reason_of_an_error_stands_in_no_text_that_is_rendered_as_markdown_in_a_form() -> None:
+def test_form_text_rendered_as_markdown_contains_no_error_reason() -> None:
     rendered = [
         (path, text)
         for path, text in texts_in(TEXTS)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 OTHER_ID = "22222222-2222-4222-8222-222222222222"
 
 
-async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_provider_is_set_up_after_confirmation(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "qwen3:8b"}, {"id": "llama3"}, {"id": "gemma3"}, {"id": "nomic-embed-text"}]
     result = await discover(
         hass, announced(provider, txt={"capabilities": "completion,tools", "cost": "metered", "backend": "proxy"})
@@ -63,7 +63,9 @@ async def test_two_clicks_set_a_provider_up(hass: HomeAssistant, provider: FakeP
     assert hass.states.get("conversation.gpu_box_agent") is not None
 
 
-async def test_provider_that_is_confirmed_is_probed_by_the_flow_alone(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_provider_is_probed_by_the_flow_and_not_by_the_set_up(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     provider.status = {"queue": {"active": 1, "depth": 0, "max_concurrent": 3}}
     result = await discover(hass, announced(provider))
     provider.paths.clear()
@@ -103,13 +105,13 @@ async def test_reason_of_a_refused_advertisement_is_shown_as_text(hass: HomeAssi
     assert "<b>" not in shown["reason"].replace(r"\<", "")
 
 
-async def test_both_service_types_are_one_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisements_of_both_service_types_are_one_flow(hass: HomeAssistant, provider: FakeProvider) -> None:
     await discover(hass, announced(provider))
     second = await discover(hass, announced(provider, service_type=SATURN_TYPE, txt={"version": "1.0"}))
     assert (second["type"], second["reason"]) == (FlowResultType.ABORT, "already_in_progress")
 
 
-async def test_provider_first_answering_address_is_used(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_discovered_provider_is_used_at_the_first_answering_address(hass: HomeAssistant, provider: FakeProvider) -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.2"])  # nobody listens at the latter
     result = await discover(hass, announced(provider, addresses=("127.0.0.2", "127.0.0.1")))
     assert result["description_placeholders"] is not None
@@ -128,14 +130,16 @@ async def test_own_advertisement_is_not_offered(hass: HomeAssistant, provider: F
     ("txt", "reason"),
     [({"version": "2.0"}, "unsupported_version"), ({"tls": "1", "fp": "short"}, "invalid_record")],
 )
-async def test_unusable_advertisements(hass: HomeAssistant, provider: FakeProvider, txt: dict[str, str], reason: str) -> None:
+async def test_advertisement_that_is_unusable_aborts_with_the_reason(
+    hass: HomeAssistant, provider: FakeProvider, txt: dict[str, str], reason: str
+) -> None:
     result = await discover(hass, announced(provider, txt=txt))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, reason)
     assert result["description_placeholders"] is not None
     assert result["description_placeholders"]["name"] == "GPU box"
 
 
-async def test_advertisement_without_a_port(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertisement_without_a_port_aborts(hass: HomeAssistant, provider: FakeProvider) -> None:
     info = announced(provider)
     info.port = None
     result = await discover(hass, info)
@@ -159,7 +163,9 @@ async def test_advertisement_without_an_id_is_offered(hass: HomeAssistant, provi
 
 
 @pytest.mark.parametrize(("open_health", "txt"), [(False, {}), (True, {"auth": "token"})])
-async def test_key_is_asked_for(hass: HomeAssistant, provider: FakeProvider, *, open_health: bool, txt: dict[str, str]) -> None:
+async def test_discovered_provider_requiring_a_key_shows_a_key_field(
+    hass: HomeAssistant, provider: FakeProvider, *, open_health: bool, txt: dict[str, str]
+) -> None:
     provider.key, provider.open_health = "right", open_health
     result = await discover(hass, announced(provider, txt=txt))
     assert result["step_id"] == "discovery_confirm"
@@ -196,7 +202,7 @@ async def test_discovered_change_before_the_confirmation_can_be_corrected(hass: 
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_move_until_the_confirmation_is_shown_before_it_counts(
+async def test_discovered_provider_moved_before_the_confirmation_is_shown_first(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider
 ) -> None:
     await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})  # a flow that is about none
@@ -214,7 +220,7 @@ async def test_move_until_the_confirmation_is_shown_before_it_counts(
     assert result["data"][CONF_BASE_URL] == moved.base_url
 
 
-async def test_key_of_a_cloud_beacon_is_used_and_never_stored(
+async def test_cloud_beacon_key_is_used_and_never_stored(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A beacon may only point at a public host, which no test reaches: the record is made to point here instead.
@@ -238,7 +244,7 @@ async def test_key_of_a_cloud_beacon_is_used_and_never_stored(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-async def test_host_of_a_cloud_beacon_is_connected_to_at_public_addresses_only(
+async def test_cloud_beacon_host_is_contacted_only_at_public_addresses(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, *, allowed: bool
 ) -> None:
     async def resolve(_: str, port: int, **__: Any) -> Any:
@@ -264,7 +270,7 @@ async def test_host_of_a_cloud_beacon_is_connected_to_at_public_addresses_only(
     assert not endpoint_of({CONF_BASE_URL: url}).public_only  # typed in by the owner
 
 
-async def test_provider_of_the_home_is_not_followed_to_the_internet(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_local_provider_is_not_followed_to_the_internet(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     await provider.stop()
     txt = {"deployment": "cloud", "api_base": "https://beacon.example/v1"}
@@ -276,7 +282,7 @@ async def test_provider_of_the_home_is_not_followed_to_the_internet(hass: HomeAs
     assert entry.data[CONF_BASE_URL] == provider.base_url
 
 
-async def test_announced_page_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_advertised_web_page_is_not_offered(hass: HomeAssistant, provider: FakeProvider) -> None:
     async def page(_: web.BaseRequest) -> web.Response:
         return web.Response(text="<html>", content_type="text/html")
 

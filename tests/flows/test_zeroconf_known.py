@@ -34,7 +34,7 @@ async def test_ignored_provider_stays_ignored(hass: HomeAssistant, provider: Fak
     assert not provider.paths
 
 
-async def test_known_provider_at_its_known_address(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_known_provider_at_its_address_is_not_probed(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = make_entry(provider)
     entry.add_to_hass(hass)
     result = await discover(hass, announced(provider))
@@ -65,7 +65,7 @@ async def test_moved_provider_that_proves_nothing_is_not_followed(
     assert moved.challenged == 0  # the public id of a chosen key would help to guess it
 
 
-async def test_typed_provider_that_names_no_id_takes_over_none(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_manual_provider_that_reports_no_id_adopts_none(hass: HomeAssistant, provider: FakeProvider) -> None:
     typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
     typed.add_to_hass(hass)
     info = announced(provider)
@@ -86,7 +86,7 @@ async def test_copy_of_an_id_is_not_followed_while_the_provider_answers(
 
 
 @pytest.mark.parametrize("identity", [OTHER_ID, None])
-async def test_provider_replaced_at_the_new_address_is_not_followed(
+async def test_moved_provider_with_another_or_no_id_is_not_followed(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, identity: str | None
 ) -> None:
     entry = make_entry(provider)
@@ -100,7 +100,7 @@ async def test_provider_replaced_at_the_new_address_is_not_followed(
 
 
 @pytest.mark.parametrize("changes", [{CONF_FINGERPRINT: "A" * 43}, {CONF_EPHEMERAL: True}])
-async def test_reconfigure_changed_certificate_or_cloud_record_is_not_followed(
+async def test_moved_provider_with_a_pinned_certificate_or_ephemeral_key_is_not_followed(
     hass: HomeAssistant, provider: FakeProvider, moved: FakeProvider, changes: dict[str, Any]
 ) -> None:
     entry = make_entry(provider, **changes)
@@ -111,7 +111,7 @@ async def test_reconfigure_changed_certificate_or_cloud_record_is_not_followed(
     assert not moved.paths
 
 
-async def test_typed_provider_is_adopted(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_manual_provider_adopts_the_advertised_id(hass: HomeAssistant, provider: FakeProvider) -> None:
     far = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: "http://192.0.2.1:8000/v1"})
     far.add_to_hass(hass)
     typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
@@ -127,7 +127,9 @@ async def test_typed_provider_is_adopted(hass: HomeAssistant, provider: FakeProv
     assert far.unique_id is None
 
 
-async def test_typed_provider_that_is_another_one_is_not_adopted(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_manual_provider_with_another_id_does_not_adopt_the_advertised_one(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     typed = MockConfigEntry(domain=DOMAIN, data={CONF_BASE_URL: provider.base_url})
     typed.add_to_hass(hass)
     result = await discover(hass, announced(provider, txt={"id": OTHER_ID}))
@@ -135,7 +137,7 @@ async def test_typed_provider_that_is_another_one_is_not_adopted(hass: HomeAssis
     assert typed.unique_id is None
 
 
-async def test_same_name_with_another_identity_is_shown_clearly(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_same_name_with_another_id_requires_a_confirmation(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, title="GPU box"))
     async with running(FakeProvider(id=OTHER_ID)) as other:
         result = await discover(hass, announced(other))

@@ -165,7 +165,9 @@ async def test_entities_under_many_requests_are_written_once_per_second(hass: Ho
     assert value(hass, "sensor.box_requests") == "100"
 
 
-async def test_backend_alternating_quickly_is_reported_once_per_second(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_backend_alternating_quickly_notifies_listeners_at_a_limited_rate(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     await settle(hass)
     member = member_called(hass, "Box")

@@ -222,7 +222,7 @@ async def test_gateway_totals_continue_after_a_reload_and_a_new_address(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_counts_go_on_over_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_gateway_failovers_and_errors_are_restored_after_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
     restored: list[tuple[State, dict[str, Any]]] = [
         (State(entity_id, "41"), {"native_value": 41, "native_unit_of_measurement": None})
         for entity_id in ("sensor.test_gateway_failovers", "sensor.box_errors")

@@ -112,7 +112,7 @@ async def test_signed_path_and_token_of_an_inactive_user_are_refused(
     assert (await client.get("/v1/models", headers=bearer(token))).status == 401
 
 
-async def test_key_without_a_user_is_accepted_independent_of_users(
+async def test_key_without_a_user_is_accepted_if_a_user_is_deactivated(
     hass: HomeAssistant, provider: FakeProvider, user: User, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     await set_up(hass, gateway_with(box(provider)))

@@ -84,7 +84,7 @@ async def second(socket_enabled: None) -> AsyncIterator[FakeProvider]:
         yield fake
 
 
-async def test_runtime_attaches_accounting_and_detaches_it(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_configures_the_engine_and_resets_it_when_unloaded(hass: HomeAssistant, provider: FakeProvider) -> None:
     options = {CONF_STRATEGY: "cost", CONF_CONCURRENCY: 3, CONF_VIRTUAL_MODELS: {"quick": {"targets": ["test-model"]}}}
     entry = await set_up(hass, gateway_with(box(provider), options=options))
     engine = hass.data[DATA].engine
@@ -190,7 +190,7 @@ async def test_runtime_options_apply_to_the_next_request_only(
     assert answer.status == 200
 
 
-async def test_runtime_removed_backend_gets_no_health_checks(hass: HomeAssistant, provider: FakeProvider) -> None:
+async def test_runtime_removed_backend_is_removed_from_the_pool(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))
     hass.config_entries.async_remove_subentry(entry, next(iter(entry.subentries)))
     await hass.async_block_till_done()
@@ -257,7 +257,7 @@ async def test_runtime_providers_with_their_own_entries_are_backends(
     assert (await ask(hass))["text"] == "Hello there."
 
 
-async def test_runtime_requests_of_all_sources_are_recorded(
+async def test_runtime_request_of_an_action_is_recorded_and_in_the_metrics(
     hass: HomeAssistant, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await set_up(hass, make_entry(provider))
@@ -346,7 +346,7 @@ async def test_separate_port_in_use_is_a_repair(
     assert ir.async_get(hass).async_get_issue(DOMAIN, OWN_PORT_CLOSED) is None
 
 
-async def test_separate_port_unloaded_ends_running_requests_after_a_delay(
+async def test_runtime_unloaded_ends_running_requests_after_a_delay(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("custom_components.zeroconf_ai.gateway.runtime.DRAIN_SECONDS", 0.1)

@@ -95,7 +95,7 @@ async def test_views_accept_a_home_assistant_token_as_its_user(
     assert (await client.post(CHAT_PATH, json=CHAT, headers={header: value})).status == 401
 
 
-async def test_views_without_keys_accept_only_allowed_networks(
+async def test_views_without_keys_accept_only_allowed_networks_origins_and_hosts(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider), options={CONF_AUTH: "none"}))
@@ -145,7 +145,7 @@ async def test_views_stream_chunk_by_chunk(
     assert rest.endswith("data: [DONE]\n\n")
 
 
-async def test_views_refuse_unknown_methods_in_the_paths_error_format(
+async def test_views_refuse_unknown_paths_and_methods_in_the_paths_error_format(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider)))

@@ -102,7 +102,7 @@ async def test_energy_above_idle_is_the_cost_of_a_request(hass: HomeAssistant, t
         ("0.3", "EUR/parsec", None),
     ],
 )
-async def test_price_sensor_change_changes_the_cost(
+async def test_price_sensor_sets_the_cost_by_its_value_and_unit(
     hass: HomeAssistant, tmp_path: Path, clock: Clock, price: str, unit: str | None, cost: int | None
 ) -> None:
     hass.states.async_set(POWER, "50", WATTS)
@@ -121,7 +121,7 @@ async def test_power_sensor_repeating_its_value_is_measured(hass: HomeAssistant,
         assert await work(hass, clock, meter_of(member), 250) == 60_000_000
 
 
-async def test_power_sensor_unavailable_leaves_the_machine_free(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
+async def test_power_sensor_unavailable_leaves_requests_free_of_charge(hass: HomeAssistant, tmp_path: Path, clock: Clock) -> None:
     async with FakeOllama() as ollama:
         _, member = await measured(hass, tmp_path, ollama, electricity_price=0.3)
         cost = await work(hass, clock, meter_of(member), "unavailable")

@@ -118,7 +118,7 @@ async def replaced(
     return entry, issue_of(hass, issues.IDENTITY_CHANGED)
 
 
-async def test_new_identity_is_accepted_without_the_key(
+async def test_new_identity_is_accepted_without_the_former_key(
     hass: HomeAssistant, provider: FakeProvider, successor: FakeProvider, repairs: RepairsFlowManager
 ) -> None:
     entry, issue_id = await replaced(hass, provider, successor, **{CONF_API_KEY: "old", CONF_FINGERPRINT: "A" * 43})
@@ -146,7 +146,7 @@ async def test_new_identity_is_accepted_without_the_key(
 
 
 @pytest.mark.parametrize(("fields", "key"), [({"keep_key": True}, "old"), ({"api_key": "new"}, "new")])
-async def test_new_identity_with_the_stored_key_only_by_choice(
+async def test_new_identity_requiring_a_key_uses_the_stored_key_only_by_choice(
     hass: HomeAssistant,
     provider: FakeProvider,
     successor: FakeProvider,

@@ -97,7 +97,7 @@ async def test_advertised_models_of_an_offline_backend_are_removed() -> None:
     assert len(told) == 1
 
 
-async def test_advertised_record_that_is_invalid_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_advertised_record_that_is_invalid_is_logged_and_not_updated(caplog: pytest.LogCaptureFixture) -> None:
     engine = await engine_of()
 
     def refuse(_: ServiceRecord) -> None:

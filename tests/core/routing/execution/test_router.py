@@ -89,7 +89,7 @@ async def test_router_stream_has_no_body(router: Router, add: Add) -> None:
     await reply.close()
 
 
-async def test_router_request_only_a_different_model_is_replaced(router: Router, add: Add) -> None:
+async def test_router_request_has_the_backends_model_and_is_otherwise_unchanged(router: Router, add: Add) -> None:
     member = add("attic", HELLO)
     for model in ("m", "attic/m", "auto"):
         await (await router.route(chat(model=model, seed=1))).close()
@@ -164,7 +164,7 @@ async def test_router_retry_waits_a_second(router: Router, add: Add, monkeypatch
         LoopDetectedError("508"),
     ],
 )
-async def test_router_backend_failure_uses_the_next_immediately(
+async def test_router_backend_failure_uses_the_next_backend_immediately(
     router: Router, add: Add, monkeypatch: pytest.MonkeyPatch, error: ApiError
 ) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 60)
@@ -187,7 +187,9 @@ async def test_router_backend_failure_uses_the_next_immediately(
         [ROLE],
     ],
 )
-async def test_router_stream_failing_before_the_first_token_uses_the_next(router: Router, add: Add, steps: list[Any]) -> None:
+async def test_router_stream_failing_before_the_first_token_uses_the_next_backend(
+    router: Router, add: Add, steps: list[Any]
+) -> None:
     first, second = add("a", steps), add("b", HELLO)
     assert (await read(await router.route(chat(stream=True)))).content == "Hello"
     assert sent(first, second) == [1, 1]
@@ -233,7 +235,7 @@ async def test_router_client_error_is_returned_without_failover(router: Router, 
 @pytest.mark.parametrize(
     "error", [MethodNotAllowedError("405"), LoopDetectedError("508"), NotFoundError("x", code="model_not_found")]
 )
-async def test_router_client_errors_do_not_affect_health(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_errors_that_are_no_outage_do_not_affect_health(router: Router, add: Add, error: ApiError) -> None:
     first = add("a", error)
     add("b")
     for _ in range(5):
@@ -241,7 +243,7 @@ async def test_router_client_errors_do_not_affect_health(router: Router, add: Ad
     assert first.state is ProviderState.HEALTHY
 
 
-async def test_router_missing_model_refreshes_the_list(router: Router, checker: HealthChecker, add: Add) -> None:
+async def test_router_missing_model_refreshes_the_model_list(router: Router, checker: HealthChecker, add: Add) -> None:
     first = add("a", NotFoundError("no model", code="model_not_found"), models=["m", "n"])
     add("b")
     await checker.check(first)
@@ -263,7 +265,7 @@ async def test_router_model_missing_everywhere_is_a_404(router: Router, add: Add
 @pytest.mark.parametrize(
     ("cost", "tries_next"), [(Cost.FREE, True), (Cost.SUBSCRIPTION, True), (Cost.METERED, False), (Cost.UNKNOWN, False)]
 )
-async def test_router_timeout_is_retried_only_without_double_billing(
+async def test_router_timeout_uses_the_next_backend_only_without_double_billing(
     router: Router, add: Add, cost: Cost, tries_next: bool
 ) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=cost), add("b")
@@ -275,14 +277,14 @@ async def test_router_timeout_is_retried_only_without_double_billing(
     assert sent(first, second) == [1, int(tries_next)]
 
 
-async def test_router_timeout_of_a_metered_backend_is_retried_if_allowed(router: Router, add: Add) -> None:
+async def test_router_timeout_of_a_metered_backend_uses_the_next_backend_if_allowed(router: Router, add: Add) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
     reply = await router.route(chat(), Policy(retry_metered_timeouts=True))
     await reply.close()
     assert sent(first, second) == [1, 1]
 
 
-async def test_router_timeout_of_embeddings_is_retried(router: Router, add: Add) -> None:
+async def test_router_timeout_of_embeddings_uses_the_next_backend(router: Router, add: Add) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=Cost.METERED), add("b")
     reply = await router.route(Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "Hi"}))
     await reply.close()
@@ -370,7 +372,7 @@ async def test_router_failed_last_resort_error_has_the_skipped_backends(router: 
     "error",
     [RateLimitError("x", retry_after=3), QuotaError("x"), UnavailableError("x", retry_after=3), UpstreamTimeoutError("x")],
 )
-async def test_router_only_backends_error_is_kept(router: Router, add: Add, error: ApiError) -> None:
+async def test_router_error_of_the_only_backend_is_raised(router: Router, add: Add, error: ApiError) -> None:
     add("a", error)
     with pytest.raises(type(error)) as raised:
         await router.route(chat())

@@ -131,7 +131,7 @@ async def test_session_of_a_backend_that_stays_offline_is_handed_over(sticky: Ro
     assert "offline" in reply.handover.reason
 
 
-async def test_session_new_or_with_a_long_offline_backend_does_not_wait(
+async def test_session_does_not_wait_if_it_is_new_or_its_backend_is_long_offline(
     sticky: Router, sessions: Sessions, pool: Pool, add: Add
 ) -> None:
     first = add("a", priority=1)
@@ -213,7 +213,7 @@ async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: R
     assert small.asked_for_summary == []
 
 
-async def test_session_new_is_never_shortened(sticky: Router, add: Add) -> None:
+async def test_conversation_without_a_session_is_never_shortened(sticky: Router, add: Add) -> None:
     add(Summarizer())
     with pytest.raises(InvalidRequestError):
         await sticky.route(Request.parse(Kind.CHAT, {"model": "auto", "messages": turns(20)}))

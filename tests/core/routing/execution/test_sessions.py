@@ -76,14 +76,14 @@ def test_session_without_id_is_identified_by_its_beginning() -> None:
 
 
 @pytest.mark.parametrize("header", [None, "named"])
-def test_session_ids_are_separate_by_key_and_hashed(header: str | None) -> None:
+def test_session_ids_are_hashed_and_separate_for_each_api_key(header: str | None) -> None:
     keys = {session_key(header, {"messages": TURNS}, key_id) for key_id in (None, "one", "two")}
     assert len(keys) == 3
     assert not any("named" in str(key) or "Hi" in str(key) for key in keys)
 
 
 @pytest.mark.parametrize("messages", [None, "text", [1]])
-def test_session_of_other_requests_does_not_exist(messages: object) -> None:
+def test_session_id_of_a_request_without_valid_messages_is_none(messages: object) -> None:
     assert session_key(None, {"messages": messages}, None) is None
 
 
@@ -114,7 +114,7 @@ def test_sessions_beyond_the_limit_drop_the_longest_unused(monkeypatch: pytest.M
     assert len(sessions) == 3
 
 
-async def test_session_unused_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_that_is_unused_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     table = Table()
     sessions = Sessions()
@@ -140,7 +140,7 @@ async def test_sessions_are_kept_over_a_restart() -> None:
     assert "n:old" not in table.rows
 
 
-async def test_session_unchanged_is_not_written_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_that_is_unchanged_is_not_written_with_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.time()]
     monkeypatch.setattr("zeroconf_ai.routing.execution.sessions.time.time", lambda: now[0])
     table = Table()

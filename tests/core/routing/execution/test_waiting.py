@@ -89,7 +89,7 @@ async def test_queue_full_and_failure_are_both_in_the_error(router: Router, add:
     place.release()
 
 
-async def test_queue_wait_too_long_uses_the_next_backend(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queue_wait_too_long_at_all_backends_is_an_error(router: Router, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.MAX_WAIT", 0.02)
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = other.limiter.limit = 1
@@ -151,7 +151,7 @@ class Peer(StubBackend):
     max_concurrent = 5
 
 
-async def test_concurrency_limit_of_the_owner_precedes_report_and_default(pool: Pool, checker: HealthChecker) -> None:
+async def test_concurrency_limit_configured_precedes_reported_and_default_limit(pool: Pool, checker: HealthChecker) -> None:
     backend = Peer("a")
     member = Member(backend)
     pool.add(member)

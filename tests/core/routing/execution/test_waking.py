@@ -44,7 +44,7 @@ class Sleeper:
         backend_of(self.member).well = Health()
 
 
-async def test_wake_sleeping_backend_answers(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_of_a_sleeping_backend_runs_once_and_the_backend_answers(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool)
     other = add("b", priority=2)
     reply = await router.route(chat())
@@ -82,7 +82,7 @@ async def test_wake_for_many_requests_runs_once(router: Router, pool: Pool, add:
     assert sent(sleeper.member) == [10]
 
 
-async def test_wake_too_slow_is_skipped(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_too_slow_uses_the_next_backend(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool, after=None, wait=0.1)
     add("b", priority=2)
     started = time.perf_counter()
@@ -94,7 +94,7 @@ async def test_wake_too_slow_is_skipped(router: Router, pool: Pool, add: Add) ->
     assert sent(sleeper.member) == [0]
 
 
-async def test_wake_action_too_slow_is_not_awaited(router: Router, pool: Pool, add: Add) -> None:
+async def test_wake_action_too_slow_uses_the_next_backend(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a", priority=1), pool)
     hanging = asyncio.Event()
 

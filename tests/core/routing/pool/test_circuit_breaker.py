@@ -128,7 +128,7 @@ async def test_breaker_opens_despite_successful_health_checks(
     "error",
     [InvalidRequestError("400"), RateLimitError("429"), UnavailableError("503", retry_after=1), AuthenticationError("401")],
 )
-async def test_breaker_ignores_client_errors(router: Router, add: Add, error: ApiError) -> None:
+async def test_breaker_ignores_client_rate_limit_and_key_errors(router: Router, add: Add, error: ApiError) -> None:
     member = add("a", error)
     for _ in range(4):
         with pytest.raises(ApiError):

@@ -107,7 +107,7 @@ async def test_limiter_permit_granted_during_a_cancellation_is_passed_on() -> No
     assert (slots.active, slots.waiting) == (1, 0)
 
 
-async def test_limiter_limit_may_change_during_waits() -> None:
+async def test_limiter_changed_limit_applies_to_waiting_requests() -> None:
     slots = ConcurrencyLimiter(1)
     held = [await slots.acquire()]
     waiting = [asyncio.create_task(slots.acquire()) for _ in range(4)]
@@ -139,7 +139,7 @@ async def test_limiter_estimated_wait_follows_the_duration_of_requests(monkeypat
     assert ConcurrencyLimiter().estimate(3) == 0.0
 
 
-async def test_limiter_waiting_requests_are_distinguished() -> None:
+async def test_limiter_waiting_requests_are_listed_with_ids_in_queue_order() -> None:
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
     waiting = [

@@ -76,7 +76,7 @@ async def test_health_check_updates_models_if_stale_forced_or_after_a_failure(
     assert backend.asked["models"] == 5
 
 
-async def test_health_check_running_is_shared(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_is_shared_by_concurrent_callers(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
     await asyncio.gather(*(checker.check(member) for _ in range(10)))
     assert backend.asked["health"] == 1
     await checker.check(member)
@@ -188,7 +188,9 @@ async def test_health_refused_key_is_unauthorized(checker: HealthChecker, member
     assert member.state is ProviderState.HEALTHY
 
 
-async def test_health_rate_limited_check_is_not_offline(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_check_that_is_rate_limited_leaves_the_backend_online(
+    checker: HealthChecker, member: Member, backend: StubBackend
+) -> None:
     await checker.check(member)
     backend.well = RateLimitError("slow down", retry_after=60)
     for _ in range(5):
@@ -197,7 +199,9 @@ async def test_health_rate_limited_check_is_not_offline(checker: HealthChecker, 
     assert member.resting()
 
 
-async def test_health_failed_status_does_not_change_it(checker: HealthChecker, member: Member, backend: StubBackend) -> None:
+async def test_health_is_unchanged_if_the_status_request_fails(
+    checker: HealthChecker, member: Member, backend: StubBackend
+) -> None:
     backend.says = UpstreamError("no status")
     for _ in range(4):
         await checker.check(member)

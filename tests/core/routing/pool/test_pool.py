@@ -124,7 +124,7 @@ def test_pool_success_does_not_end_a_pause(pool: Pool, add: Add) -> None:
         (0.1, Health("unavailable"), ProviderState.DEGRADED),
     ],
 )
-def test_pool_slow_or_degraded_member_is_online(
+def test_pool_slow_or_unwell_member_is_degraded_and_online(
     pool: Pool, add: Add, latency: float, health: Health, state: ProviderState
 ) -> None:
     member = add("attic")
@@ -228,7 +228,7 @@ def test_pool_members_may_be_removed_during_iteration(pool: Pool, add: Add) -> N
     assert [pool.remove(member.id) is member for member in pool] == [True, True]
 
 
-async def test_pool_waiting_for_recovery_ends_immediately(pool: Pool, add: Add) -> None:
+async def test_pool_wait_for_a_recovery_ends_with_the_first_success(pool: Pool, add: Add) -> None:
     member = add("attic")
     pool.record_goodbye(member)
     waiting = [asyncio.create_task(member.wait_online(5)) for _ in range(2)]
@@ -243,7 +243,7 @@ async def test_pool_waiting_for_recovery_ends_immediately(pool: Pool, add: Add) 
     assert not await member.wait_online(0.01)
 
 
-def test_pool_priority_of_the_owner_precedes_the_providers(pool: Pool, add: Add) -> None:
+def test_pool_priority_override_precedes_the_providers_priority(pool: Pool, add: Add) -> None:
     member = add("attic", priority=7)
     assert member.priority == 7
     member.priority_override = 0

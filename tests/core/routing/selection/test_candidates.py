@@ -44,7 +44,7 @@ def test_candidates_without_tools_are_skipped_for_tools(pool: Pool, add: Add) ->
     assert found.passed_over == ("Plain: cannot do tools",)
 
 
-def test_candidates_without_vision_or_tools_are_skipped_if_needed(pool: Pool, add: Add) -> None:
+def test_candidates_without_vision_are_skipped_for_images(pool: Pool, add: Add) -> None:
     add("blind", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))])
     add("seeing", models=[ModelInfo("m", capabilities=frozenset({Capability.COMPLETION, Capability.VISION}))])
     found = candidates(pool, chat(messages=IMAGE))
@@ -52,7 +52,7 @@ def test_candidates_without_vision_or_tools_are_skipped_if_needed(pool: Pool, ad
     assert found.passed_over == ("Blind: its model m cannot do vision",)
 
 
-def test_candidates_unsupported_by_all_is_a_client_error(pool: Pool, add: Add) -> None:
+def test_candidates_for_an_unsupported_capability_are_a_client_error(pool: Pool, add: Add) -> None:
     blind = ModelInfo("m", capabilities=frozenset({Capability.COMPLETION}))
     away = add("away", models=[blind])
     add("plain", capabilities=TEXT_ONLY, models=["m", "other"])
@@ -101,7 +101,7 @@ def test_candidates_without_json_are_not_skipped(pool: Pool, add: Add) -> None:
     assert order(pool, chat(response_format={"type": "json_object"})) == ["plain"]
 
 
-def test_candidates_for_embeddings_have_their_model_only(pool: Pool, add: Add) -> None:
+def test_candidates_for_embeddings_are_backends_with_an_embedding_model(pool: Pool, add: Add) -> None:
     add("chat", models=["m"])
     add("embed", models=["nomic-embed"])
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "model": "nomic-embed"})
@@ -151,7 +151,7 @@ def test_candidates_that_can_be_woken_keep_their_order(pool: Pool, add: Add) -> 
 # Rule 3: pins.
 
 
-def test_candidates_of_a_pin_are_one(pool: Pool, add: Add) -> None:
+def test_candidates_of_a_pin_are_the_pinned_provider_only(pool: Pool, add: Add) -> None:
     add("one", priority=1)
     add("two", priority=2)
     assert order(pool, pinned("two")) == ["two"]
@@ -185,7 +185,7 @@ def test_candidates_model_with_a_slash_precedes_a_provider_prefix(pool: Pool, ad
     assert (candidate.member.id, candidate.model) == ("attic", "meta/llama")
 
 
-def test_candidates_of_a_pin_without_the_model_are_none(pool: Pool, add: Add) -> None:
+def test_candidates_of_a_pin_without_the_model_are_a_not_found_error(pool: Pool, add: Add) -> None:
     add("attic", models=["m"])
     add("cellar", models=["other"])
     with pytest.raises(NotFoundError):
@@ -217,7 +217,7 @@ def test_candidates_with_the_exact_tag_precede_latest(pool: Pool, add: Add) -> N
 # Rules 4 and 5: order.
 
 
-def test_order_lower_priority_is_first_and_the_owners_applies(pool: Pool, add: Add) -> None:
+def test_order_lower_priority_is_first_and_the_override_applies(pool: Pool, add: Add) -> None:
     add("c", priority=30)
     add("a", priority=10)
     add("b", priority=20)

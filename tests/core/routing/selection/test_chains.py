@@ -136,12 +136,12 @@ def test_alias_with_latest_is_the_alias(pool: Pool, add: Add) -> None:
     assert pairs(ask(pool, "fast:latest", policy)) == ["b:fast:latest"]
 
 
-def test_alias_of_saturn_for_any_model_exists(pool: Pool, add: Add) -> None:
+def test_alias_openrouter_auto_uses_any_model(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     assert pairs(ask(pool, "openrouter/auto", Policy())) == ["a:m"]
 
 
-def test_alias_missing_leaves_only_models(pool: Pool, add: Add) -> None:
+def test_alias_that_is_not_defined_is_not_found(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(NotFoundError):
         ask(pool, "fast", chains())

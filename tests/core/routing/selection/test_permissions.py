@@ -40,7 +40,7 @@ def test_pattern_matches_a_model_or_a_backends_model(pool: Pool, add: Add, patte
     assert pairs(pool, scoped("m", "other", pattern)) == ["a:m"]
 
 
-def test_pattern_other_model_is_refused(pool: Pool, add: Add) -> None:
+def test_pattern_without_a_matching_model_refuses_the_request(pool: Pool, add: Add) -> None:
     add("a")
     add("b", models=["other"])
     with pytest.raises(PermissionDeniedError, match="may not use the model m") as refused:
@@ -49,7 +49,7 @@ def test_pattern_other_model_is_refused(pool: Pool, add: Add) -> None:
     assert refused.value.details == ("A: this key may not use its model m", "B: does not serve m")
 
 
-def test_pattern_other_backend_is_skipped(pool: Pool, add: Add) -> None:
+def test_pattern_of_one_backend_skips_the_others(pool: Pool, add: Add) -> None:
     add("a", priority=1)
     add("b", priority=2)
     found = candidates(pool, scoped("m", "b/m"))
@@ -59,7 +59,7 @@ def test_pattern_other_backend_is_skipped(pool: Pool, add: Add) -> None:
         candidates(pool, scoped("a/m", "b/m"))
 
 
-def test_pattern_unlisted_model_is_refused(pool: Pool, add: Add) -> None:
+def test_pattern_refuses_an_unlisted_model_that_does_not_match(pool: Pool, add: Add) -> None:
     add("a", models=[])
     with pytest.raises(PermissionDeniedError):
         candidates(pool, Request.parse(Kind.CHAT, dict(chat().body), models=("n",), pin="a"))
@@ -141,7 +141,7 @@ def test_cloud_fallback_off_sleeping_local_backend_keeps_auto(pool: Pool, add: A
     assert pairs(pool, chat(model="auto"), AT_HOME) == ["home:auto"]
 
 
-def test_cloud_fallback_off_agents_keep_nothing_local(pool: Pool, add: Add) -> None:
+def test_cloud_fallback_off_agent_does_not_keep_requests_local(pool: Pool, add: Add) -> None:
     add("assist", agent=True)
     add("cloud", placement=Placement.CLOUD)
     assert pairs(pool, chat(model="auto"), AT_HOME) == ["cloud:m", "assist:m"]
