@@ -1,6 +1,5 @@
 """What Home Assistant makes of advertisements as they change on the wire: real packets of a host on the LAN."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -11,6 +10,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from devhome.client import HomeClient, eventually
 from devhome.namespaces import Lan
 from tests.support.fakes.provider import FakeProvider, running
+from tests.support.waiting import observe
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
 
 from .steps import DOMAIN, add, discovered, state_is
@@ -78,7 +78,7 @@ async def test_both_service_types_make_one_card(client: HomeClient, provider: Fa
     for service_type in (SATURN_TYPE, SERVICE_TYPE):
         await (await network.async_register_service(info(record, service_type)))
     await discovered(client, "Tester")
-    await asyncio.sleep(2)  # long enough for the second card, if there were one
+    await observe(2)  # long enough for the second card, if there were one
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
 

@@ -27,6 +27,7 @@ from homeassistant.setup import async_setup_component
 from ..support.fakes.provider import FakeProvider, running, serving
 from ..support.home_assistant.discovery import announced, discover, submit
 from ..support.home_assistant.entries import make_entry
+from ..support.waiting import observe, until
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -64,13 +65,6 @@ def titles(hass: HomeAssistant) -> list[str]:
     return sorted(flow["context"]["title_placeholders"]["name"] for flow in cards(hass))
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def _stopped(provider: FakeProvider) -> FakeProvider:
     await provider.stop()
     return provider
@@ -95,7 +89,7 @@ async def test_offer_provider_that_answers_later_is_shown_when_it_answers(
     await trouble(provider)
     first = await discover(hass, announced(provider, txt={"models": ""}))
     assert (first["type"], first["reason"]) == (FlowResultType.ABORT, reason)
-    await asyncio.sleep(0.2)
+    await observe(0.2)
     assert cards(hass) == []
     provider.models, provider.health_status = [{"id": "test-model"}], 200
     if reason == "cannot_connect" and provider._runner is None:
