@@ -28,7 +28,7 @@ from homeassistant.util import dt as dt_util
 
 from ..support.fakes.provider import FakeProvider, running
 from ..support.home_assistant.entries import announce, ask, make_entry, record_of, say_goodbye, set_up
-from ..support.waiting import until
+from ..support.waiting import run_pending_tasks, until
 
 SECOND_ID = "22222222-2222-4222-8222-222222222222"
 GENERATED_KEY = "zai_example-key-of-the-tests-0000000"
@@ -259,12 +259,15 @@ async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeA
     provider.status = {"object": "status"}
     entry = await set_up(hass, make_entry(provider))
     provider.paths.clear()
+    provider.status_gate = asyncio.Event()
     checking = asyncio.create_task(coordinator_of(entry).check_now())
     await until(lambda: "/v1/status" in provider.paths)
-    assert not checking.done()
     provider.models = [{"id": "new-model"}]
-    await coordinator_of(entry).check_now(models=True)
-    await checking
+    refreshing = asyncio.create_task(coordinator_of(entry).check_now(models=True))
+    await run_pending_tasks()
+    assert not checking.done()
+    provider.status_gate.set()
+    await asyncio.gather(checking, refreshing)
     assert [model.id for model in entry.runtime_data.member.models] == ["new-model"]
 
 

@@ -1,5 +1,6 @@
 """A provider for tests: a real HTTP server on 127.0.0.1 whose answers are scripted and whose requests are kept."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -48,6 +49,8 @@ class FakeProvider:
     """Whether /v1/health answers without the key."""
     status: dict[str, Any] | None = None
     """The body of /v1/status; None answers 404."""
+    status_gate: asyncio.Event | None = None
+    """/v1/status is answered once this is set."""
     proves: bool = False
     """Whether it answers the proof of its key, as this project's own servers do."""
     health_status: int = 200
@@ -121,6 +124,8 @@ class FakeProvider:
         return web.json_response({"object": "list", "data": self.models})
 
     async def _status(self, _: web.Request) -> web.Response:
+        if self.status_gate is not None:
+            await self.status_gate.wait()
         if self.status is None:
             return web.json_response({"error": {"message": "not offered"}}, status=404)
         return web.json_response(self.status)
