@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import signal
 import socket
+import threading
 import time
 from typing import Any
 import urllib.error
@@ -156,16 +157,20 @@ def test_serve_signal_ends_running_streams_with_an_error(tmp_path: Path, number:
         asked = json.dumps(body).encode()
         request = urllib.request.Request(f"{server.url}/chat/completions", asked, {"Content-Type": "application/json"})
 
+        begun = threading.Event()
+
         def read() -> bytes:
             with urllib.request.urlopen(request, timeout=30) as response:
-                raw: bytes = response.read()
-                return raw
+                first: bytes = response.readline()
+                begun.set()
+                rest: bytes = response.read()
+                return first + rest
 
         reading = pool.submit(read)
-        time.sleep(1.0)
+        assert begun.wait(30)
         started = time.monotonic()
         assert server.stop(number) == 0
-        assert 4.0 < time.monotonic() - started < 9.0
+        assert 4.0 < time.monotonic() - started < 30.0  # and not the 50 s of the whole answer
         events = reading.result(10).decode().strip().split("\n\n")
     assert len(events) > 50
     assert "stopping" in json.loads(events[-1].removeprefix("data: "))["error"]["message"]
