@@ -27,7 +27,7 @@ STARTED = pytest.StashKey[list[ManagedProcess]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to run where nothing would be real."""
+    """Refuse to run with the Home Assistant test plugin."""
     if config.pluginmanager.hasplugin("homeassistant"):
         raise pytest.UsageError("run the end-to-end tests with: scripts/test tests/e2e (it passes -p no:homeassistant)")
 
@@ -54,15 +54,15 @@ def lan() -> Generator[Lan]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(lan: Lan) -> Generator[None]:
-    """Fail a test after which a process still runs on the LAN, or a network namespace is there that is not the LAN's.
+    """Fail a test after which a process still runs on the LAN, or a network namespace exists that is not the LAN's.
 
-    Fixtures of a wider scope are set up before this one, so what they started may stay.
+    Fixtures of a wider scope are set up before this one, so their processes may stay.
     """
     before = processes(lan)
     yield
     give_up = time.monotonic() + 5
     while (left := processes(lan) - before) and time.monotonic() < give_up:
-        time.sleep(0.05)  # one that was killed takes a moment to be gone
+        time.sleep(0.05)  # a killed process ends after a moment
     assert not left, f"still running: {[Path(f'/proc/{pid}/cmdline').read_text().split('\0') for pid in left]}"
     own = {f"{lan.switch.name}", *(host.namespace.name for host in lan.hosts)}
     assert own_namespaces() == own
@@ -81,9 +81,9 @@ def started(request: pytest.FixtureRequest) -> list[ManagedProcess]:
 
 @pytest.fixture
 async def start_home(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncGenerator[StartHome]:
-    """`await start_home(host="home")` starts a furnished Home Assistant on a host; it is killed after the test.
+    """`await start_home(host="home")` starts a Home Assistant with demo entities on a host; it is killed after the test.
 
-    To stop it takes 2 s, and nothing reads what it would still write.
+    A regular stop would take 2 s, and nothing reads what Home Assistant writes at its end.
     """
     homes: list[Home] = []
 
@@ -123,7 +123,7 @@ async def start_provider(lan: Lan, tmp_path: Path, started: list[ManagedProcess]
 
 @pytest.fixture
 async def home(start_home: StartHome) -> Home:
-    """A furnished Home Assistant on the host "home"."""
+    """A Home Assistant with demo entities on the host "home"."""
     return await start_home()
 
 

@@ -28,7 +28,7 @@ HELLO = Reply("Hello there, this is the house.")
 
 @dataclass(frozen=True)
 class GatewayHome:
-    """The home, its gateway, and what is behind that."""
+    """The home, its gateway, and the fakes of the gateway's backends."""
 
     home: Home
     client: HomeClient
@@ -38,17 +38,17 @@ class GatewayHome:
 
     @property
     def address(self) -> Address:
-        """Where clients find the gateway."""
+        """The gateway's URLs and key for clients."""
         return Address(self.home.url, self.home.url.replace(str(self.home.port), str(OWN_PORT)), self.gateway.key)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What lets in."""
+        """The Authorization header."""
         return {"Authorization": f"Bearer {self.gateway.key}"}
 
 
 async def until_served(gateway: Gateway, *models: str, seconds: float = 10) -> None:
-    """Wait until the gateway serves these models: a backend that was added is asked for its own first."""
+    """Wait until the gateway serves these models: the models of a new backend are loaded first."""
 
     async def look() -> bool:
         headers = {"Authorization": f"Bearer {gateway.key}"}
@@ -60,7 +60,7 @@ async def until_served(gateway: Gateway, *models: str, seconds: float = 10) -> N
 
 @asynccontextmanager
 async def gateway_home(lan: Lan, folder: Path, **details: Any) -> AsyncIterator[GatewayHome]:
-    """Start it; `details` are fields of the form of the backend OpenAI."""
+    """A running home with its gateway; `details`: fields of the form of the OpenAI backend."""
     home = Home(folder / "config", host=lan.host("tester"))
     try:
         await home.start()

@@ -1,4 +1,4 @@
-"""An installation that an earlier version left behind, restored for today's version. See `installations/README.md`."""
+"""An installation of an earlier version, restored for the current version. See `installations/README.md`."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -34,7 +34,7 @@ MOVE_ACCOUNTING = (
 
 @dataclass(frozen=True)
 class Installation:
-    """What was kept, and what it showed."""
+    """The stored files, and the states that the installation showed."""
 
     folder: Path
     expected: dict[str, Any]
@@ -43,12 +43,12 @@ class Installation:
 
     @classmethod
     def of(cls, commit: str) -> Installation:
-        """The one that a commit made."""
+        """The installation made by a commit."""
         folder = FOLDER / commit
         return cls(folder, json.loads((folder / "expected.json").read_text(encoding="utf-8")))
 
     def without(self, entry_id: str) -> Installation:
-        """The same home, if it had never had this config entry. Without a gateway there is no accounting database."""
+        """The same installation without this config entry. Without a gateway there is no accounting database."""
         return replace(self, left_out=entry_id)
 
     @property
@@ -58,7 +58,7 @@ class Installation:
 
     @property
     def has_gateway(self) -> bool:
-        """Whether the gateway's entry is there."""
+        """Whether the gateway's entry exists."""
         return self._has(self.expected["gateway"])
 
     @property
@@ -67,7 +67,7 @@ class Installation:
         return dict(self.expected["secrets"])
 
     def totals(self) -> dict[str, float]:
-        """By unique id: what the sensors whose state class is a total showed."""
+        """By unique id: the values of the sensors with the state class total."""
         numbers = {key: entity["state"] for key, entity in self.entities.items() if "unit" in entity}
         return {key: float(state) for key, state in numbers.items() if state not in ("unknown", "unavailable")}
 
@@ -77,7 +77,7 @@ class Installation:
         return [entry for entry in json.loads(text)["data"]["entries"] if self._has(entry["entry_id"])]
 
     def restore(self, config: Path) -> None:
-        """Put it into Home Assistant's configuration folder, with times as if it had been in use until a moment ago."""
+        """Restore it into Home Assistant's configuration folder, with its last hour moved to the last hour before now."""
         now = datetime.now(UTC)
         last_hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
         moved = {

@@ -1,4 +1,4 @@
-"""Saturn 1.1.0, as it comes, on a host of the LAN."""
+"""Saturn 1.1.0, unmodified, on a host of the LAN."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ TOKEN = "example-token-of-thirty-two-chars-or-more"
 
 
 def run_fallback(host: Host, folder: Path, port: int = 8700) -> ManagedProcess:
-    """Saturn's own fallback server, started. It announces itself before it listens, and wants a bearer token on every path."""
+    """Start Saturn's fallback server. It advertises itself before it listens, and requires a bearer token on every path."""
     home = folder / f"saturn-{port}"
     home.mkdir(exist_ok=True)
-    # It finds its own address by asking for a way to the internet. There is one to ask for, and it leads nowhere.
+    # It finds its address by the default route, so there has to be one; it leads nowhere.
     host.namespace.run("ip", "route", "replace", "default", "via", f"{host.ipv4.rpartition('.')[0]}.1")
     command = ("env", f"HOME={home}", f"SATURN_RUNNER_TOKEN={TOKEN}", str(PROGRAM), "run", "fallback")
     process = ManagedProcess(f"Saturn {port}", (*command, "--host", "0.0.0.0", "--port", str(port)), home / "log", host=host)

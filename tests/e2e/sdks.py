@@ -1,4 +1,4 @@
-"""Clients of a gateway, each made of the SDK that it is named for, all asked the same. In Node they are `clients/*.mjs`."""
+"""Clients of a gateway, one for each SDK, all with the same steps. Those for Node are `clients/*.mjs`."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -34,7 +34,7 @@ type Step = Callable[[], Awaitable[Told]]
 
 @dataclass(frozen=True)
 class Address:
-    """Where the gateway is: on Home Assistant's port and on its own, both without a path; and the key."""
+    """The gateway's URLs on Home Assistant's port and on its separate port, both without a path, and the key."""
 
     url: str
     own_url: str
@@ -42,7 +42,7 @@ class Address:
 
 
 class Sdk(ABC):
-    """One SDK. `ask` does a step and tells what came of it."""
+    """One SDK. `ask` runs a step and returns its result."""
 
     name: str
     errors: dict[int, str]
@@ -50,13 +50,13 @@ class Sdk(ABC):
     steps: frozenset[str]
 
     async def ask(self, address: Address, step: str) -> Told:
-        """Do a step; `wrong_key` and `rate_limited` are chats like others, to this side."""
+        """Run a step; `wrong_key` and `rate_limited` are ordinary chats for the client."""
         async with self.doing(address, step) as told:
             return told
 
     @abstractmethod
     def doing(self, address: Address, step: str) -> AbstractAsyncContextManager[Told]:
-        """Do a step; the client stays alive until the block ends."""
+        """Run a step; the client stays open until the block ends."""
 
 
 class NodeSdk(Sdk):
@@ -94,7 +94,7 @@ class NodeSdk(Sdk):
 
 
 class PythonSdk(Sdk):
-    """An SDK of this interpreter: its steps are methods."""
+    """A Python SDK: its steps are methods."""
 
     refusals: tuple[type[Exception], ...]
 
@@ -119,7 +119,7 @@ class PythonSdk(Sdk):
 
 
 class PythonOpenAI(PythonSdk):
-    """OpenAI's."""
+    """OpenAI's SDK."""
 
     name = "python-openai"
     refusals = (openai.APIError,)
@@ -197,7 +197,7 @@ class PythonOpenAI(PythonSdk):
 
 
 class PythonAnthropic(PythonSdk):
-    """Anthropic's."""
+    """Anthropic's SDK."""
 
     name = "python-anthropic"
     refusals = (anthropic.APIError,)
@@ -265,13 +265,13 @@ class PythonAnthropic(PythonSdk):
 
 
 class PythonOllama(PythonSdk):
-    """Ollama's, at the gateway's own port."""
+    """Ollama's SDK, at the gateway's separate port."""
 
     name = "python-ollama"
     refusals = (ollama.ResponseError,)
 
     def __init__(self) -> None:
-        # It never tries again, and its way to ask for vectors is not offered.
+        # It has no retries, and the gateway does not serve its path for embeddings.
         super().__init__("embeddings", "rate_limited")
         self.errors = dict.fromkeys(SAME_ERRORS, "ResponseError")
 

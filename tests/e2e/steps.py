@@ -1,4 +1,4 @@
-"""What a person does with a provider, step by step, by the same API that Home Assistant's pages use."""
+"""A user's steps with a provider, by the API of Home Assistant's frontend."""
 
 import os
 from typing import Any
@@ -9,12 +9,12 @@ DOMAIN = "zeroconf_ai"
 
 
 def machine_is_busy() -> bool:
-    """Whether more programs want to run than there are cores: then a time that people feel says nothing about the product."""
+    """Whether more processes are ready to run than there are cores: then durations say nothing about the product."""
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 async def discovered(client: HomeClient, name: str, seconds: float = 10) -> dict[str, Any]:
-    """The discovered card of the provider whose title begins with `name`, waiting for it."""
+    """Wait for the discovered card with a title that begins with `name`, and return it."""
 
     async def look() -> dict[str, Any] | None:
         flows = await client.flows_in_progress(DOMAIN)
@@ -35,7 +35,7 @@ async def add(client: HomeClient, name: str, key: str | None = None, seconds: fl
 
 
 async def pipeline_of(client: HomeClient, name: str) -> str:
-    """The id of the assistant with that name, waiting for it."""
+    """Wait for the assistant with this name, and return its id."""
 
     async def look() -> str | None:
         pipelines = (await client.call("assist_pipeline/pipeline/list"))["pipelines"]
@@ -47,7 +47,7 @@ async def pipeline_of(client: HomeClient, name: str) -> str:
 
 
 async def model_pipeline_of(client: HomeClient, name: str) -> str:
-    """The id of the assistant with that name, which then leaves no sentence to Home Assistant's own agent."""
+    """The id of the assistant with this name, after it is set to send every sentence to the model."""
     pipeline_id = await pipeline_of(client, name)
     pipelines = (await client.call("assist_pipeline/pipeline/list"))["pipelines"]
     (fields,) = [pipeline for pipeline in pipelines if pipeline.pop("id") == pipeline_id]

@@ -1,4 +1,4 @@
-"""The journey with the mouse, in a real browser. Its pictures are kept in docs/images, where the README shows them."""
+"""The set-up of a provider in a real browser. Its screenshots are stored in docs/images, for the README."""
 
 from pathlib import Path
 
@@ -51,14 +51,16 @@ async def test_discovered_provider_is_added_with_two_clicks_and_answers_in_assis
         await say(page, "Turn on the kitchen light")
         await state_is(client, "light.kitchen_light", "on")
         answer = page.locator("ha-voice-command-dialog ha-assist-chat .message.hass").last
-        await expect(answer).to_contain_text("Turned on the light")  # Home Assistant's own sentences go first
+        await expect(answer).to_contain_text("Turned on the light")  # Home Assistant's built-in sentences have precedence
         await say(page, "Count to 5")
         await expect(answer).to_contain_text("1 2 3 4 5")
         await page.wait_for_timeout(1500)
         await screenshot(page, IMAGES / "assist.png")
 
 
-async def test_browser_forms_of_options_and_agents_open(home: Home, client: HomeClient, start_provider: StartProvider) -> None:
+async def test_browser_integration_page_shows_the_agent_of_an_added_provider(
+    home: Home, client: HomeClient, start_provider: StartProvider
+) -> None:
     await start_provider(name="Gaming PC")
     async with open_browser(home.url, home.login.token, dark=True) as page:
         await show(page, f"{home.url}/config/integrations/dashboard")

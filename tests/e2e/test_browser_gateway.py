@@ -1,4 +1,4 @@
-"""The gateway with the mouse, in a real browser. Its picture is kept in docs/images, where the README shows it."""
+"""The set-up of the gateway in a real browser. Its screenshot is stored in docs/images, for the README."""
 
 from pathlib import Path
 

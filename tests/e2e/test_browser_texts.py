@@ -1,4 +1,4 @@
-"""Every form and menu in a real browser: no text is missing there, and texts of others do not become markup."""
+"""Every form and menu in a real browser: no text is missing, and texts of providers do not become markup."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,14 +39,14 @@ SHOWN = """() => {
 FAULT = re.compile(r"formatjs|MISSING_VALUE|Translation \[|component\.\w+\.|\{\w+\}|(?m:^[a-z]+(?:_[a-z0-9]+)+$)")
 """An error of formatjs, a raw key, a placeholder without value, the name of a field."""
 VALUES = frozenset({"auto", "balanced", "fast", "smart"})
-"""Names of models, which are shown as they are."""
+"""Model names, which are shown unchanged."""
 
 type Open = Callable[[], Awaitable[Any]]
 
 
 @pytest.fixture
 async def provider(lan: Lan) -> AsyncIterator[FakeProvider]:
-    """A provider on the tester's host, whose answers the test decides."""
+    """A provider on the tester's host with answers that the test sets."""
     async with running(FakeProvider(host=lan.host("tester").ipv4)) as fake:
         yield fake
 
@@ -77,14 +77,14 @@ class Walk:
         return step
 
     def keep(self, opener: str, step: Json) -> None:
-        """Note a step that has texts."""
+        """Store a step that has texts."""
         if step["type"] in ("form", "menu", "abort"):
             self.steps.append((opener, step))
 
 
 @dataclass
 class Dialog:
-    """Shows steps in the dialog of Home Assistant's frontend, as the API gave them, and gathers what is wrong with them."""
+    """Shows the API's steps in the dialog of Home Assistant's frontend and collects their faults."""
 
     page: Page
     step: Json = field(default_factory=dict)
@@ -130,7 +130,7 @@ async def test_markup_of_a_provider_is_text_in_every_dialog(
     async with serving(spy) as port, open_browser(home.url, home.login.token) as page:
         evil = f"http://127.0.0.1:{port}"  # where the browser would reach it
         page.on("request", lambda request: fetched.append(request.url) if request.url.startswith(evil) else None)
-        name = f"![n]({evil}/n)<img src={evil}>"  # 63 bytes are the most
+        name = f"![n]({evil}/n)<img src={evil}>"  # at most 63 bytes
         models = (f"![m]({evil}/m)", f"<img src='{evil}/h'>", f"[Sign in]({evil}/l)", f"{evil}/a")
         provider.models = [{"id": model} for model in models]
         record = record_of(provider, name=name, models=models[:1])
@@ -206,7 +206,7 @@ async def test_flow_forms_and_menus_have_all_texts(
     known = budgets["data_schema"][0]["selector"]["select"]["options"][0]["value"]
     await walk.go(configure, gateway, {"next_step_id": "budgets"}, {"id": known}, kind="options")
 
-    # Subentries, new ones and those that are there.
+    # New and existing subentries.
     connection: Json = {"base_url": provider.base_url, "api_key": "old", "advanced": {}}
     menu = await walk.go(pages["backend"], [gateway, "backend"], kind="subentries")
     for backend in menu["menu_options"]:
@@ -223,7 +223,7 @@ async def test_flow_forms_and_menus_have_all_texts(
             opener = pages[subentry["subentry_type"]]
             await walk.go(opener, handler, kind="subentries", subentry_id=subentry["subentry_id"])
 
-    # What calls for the owner: another one of the same name, a model that is gone, a key that is not taken any more.
+    # Steps that need the user: another provider of the same name, a vanished model, a refused key.
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222", host=provider.host)) as other:
         await (await network.async_register_service(info(record_of(other), SATURN_TYPE)))
         card = await discovered(client, "Tester")

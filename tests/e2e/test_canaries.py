@@ -1,4 +1,4 @@
-"""Secrets and words of people never come out of a real Home Assistant: not by a log, an error, a report or a file."""
+"""Secrets and prompts are not in the logs, errors, reports and files of a real Home Assistant."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ CHATTY = ("custom_components.zeroconf_ai", "aiohttp", "sqlalchemy", "alembic", "
 
 @dataclass
 class Told:
-    """All that was told while it ran: bodies, headers, reports."""
+    """All texts that it returned: bodies, headers, reports."""
 
     secrets: Mapping[str, str]
     """Name → value."""
     words: Mapping[str, str]
     heard: dict[str, str]
-    """Where → what was told there."""
+    """Source → text."""
     folder: Path
 
 
@@ -68,14 +68,14 @@ async def told(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
             }
             await requests(gateway, home.login.token, cloud, heard)
             await reports(client, gateway, heard)
-        assert await home.stop() == 0  # what is written at the end has been written
+        assert await home.stop() == 0  # Home Assistant has written its files
         yield Told(secrets, {"prompt": PROMPT, "answer": ANSWER, "tool": TOOL}, heard, home.folder)
     finally:
         await home.stop()
 
 
 async def add_backends(client: HomeClient, gateway: Gateway, cloud: FakeOpenAI, other: FakeOpenAI, heard: dict[str, str]) -> None:
-    """One with a key, one with a header; and one whose address has a password in it, whatever becomes of that."""
+    """Add a backend with a key and one with a header, and try to add one with a password in its address."""
     await add_backend(client, gateway.entry_id, "openai", {"base_url": cloud.base_url, "api_key": BACKEND_KEY}, name="Cloud")
     headers = {"base_url": other.base_url, "headers": f"X-House: {HEADER}"}
     await add_backend(client, gateway.entry_id, "openai_compatible", headers, name="Other")
@@ -84,13 +84,13 @@ async def add_backends(client: HomeClient, gateway: Gateway, cloud: FakeOpenAI, 
     await client.continue_flow(step["flow_id"], {"next_step_id": "openai_compatible"}, kind="subentries")
     address = {"advanced": {}, "base_url": other.base_url.replace("//", f"//house:{PASSWORD}@")}
     step = await client.continue_flow(step["flow_id"], address, kind="subentries")
-    # The form itself shows its owner what was typed in; what is said of it does not.
+    # The form shows the entered address; its errors and placeholders must not contain the password.
     said = [step.get(part) for part in ("errors", "reason", "description_placeholders", "title")]
     heard["the answer to a password in an address"] = json.dumps(said)
 
 
 async def requests(gateway: Gateway, token: str, cloud: FakeOpenAI, heard: dict[str, str]) -> None:
-    """Successes and failures of every kind, by the key and by Home Assistant's token."""
+    """Send requests with every kind of result, with the key and with Home Assistant's token."""
     function = {"name": "look", "arguments": json.dumps({"what": TOOL})}
     body: dict[str, Any] = {
         "model": CHAT_MODEL,
@@ -135,7 +135,7 @@ async def requests(gateway: Gateway, token: str, cloud: FakeOpenAI, heard: dict[
 
 
 async def reports(client: HomeClient, gateway: Gateway, heard: dict[str, str]) -> None:
-    """What Home Assistant's pages and its owner's downloads show."""
+    """Collect the data of Home Assistant's pages and downloads."""
     heard["diagnostics"] = json.dumps(await client.rest("GET", f"/api/diagnostics/config_entry/{gateway.entry_id}"))
     heard["entries"] = json.dumps(await client.call("config_entries/get", domain=DOMAIN))
     heard["subentries"] = json.dumps(await client.call("config_entries/subentries/list", entry_id=gateway.entry_id))
@@ -154,7 +154,7 @@ def leaks(secrets: Mapping[str, str], texts: Mapping[str, str]) -> list[str]:
 
 
 async def test_secrets_are_in_no_answer_and_no_report(told: Told) -> None:
-    assert ANSWER in told.heard["an answer"], "something was there to be told"
+    assert ANSWER in told.heard["an answer"], "the texts contain the answer"
     assert OTHER_MODEL in told.heard["diagnostics"]
     assert leaks(told.secrets, told.heard) == []
 
@@ -171,7 +171,7 @@ async def test_secrets_and_prompts_are_in_no_log(told: Told) -> None:
     assert leaks({**told.secrets, **told.words}, logs) == []
 
 
-async def test_keys_are_stored_as_hashes_only_and_words_nowhere(told: Told) -> None:
+async def test_keys_are_stored_only_as_hashes_and_prompts_nowhere(told: Told) -> None:
     secrets = {name: told.secrets[name] for name in ("gateway key", "wrong key", "password", "token")}
     files = {
         str(path.relative_to(told.folder)): path.read_bytes().decode(errors="replace")

@@ -1,4 +1,4 @@
-"""`zeroconf-ai` on a network with others on it: our own provider, and one that avahi announces."""
+"""`zeroconf-ai` on a network with other providers: the demo provider, and one that avahi advertises."""
 
 import json
 from pathlib import Path
@@ -12,14 +12,14 @@ from .conftest import StartProvider
 
 
 async def run(lan: Lan, log: Path, *arguments: str) -> str:
-    """What the command prints on a host that is nobody's."""
+    """The output of the command on a separate host."""
     command = ("env", f"XDG_STATE_HOME={log.parent}", str(COMMAND), *arguments)
     process = ManagedProcess("zeroconf-ai", command, log, host=lan.host("laptop")).start()
     assert await process.wait() == 0, process.output()
     return process.output()
 
 
-async def test_discover_lists_what_is_on_the_network(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
+async def test_discover_lists_the_providers_of_the_network(lan: Lan, tmp_path: Path, start_provider: StartProvider) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
     locked = await start_provider("pi", name="Locked", key="zai_example-key")
     table = await run(lan, tmp_path / "table.log", "discover")
@@ -35,7 +35,9 @@ async def test_discover_lists_what_is_on_the_network(lan: Lan, tmp_path: Path, s
     assert "zai_example-key" not in json.dumps(listed)
 
 
-async def test_serve_without_any_option_is_found_where_it_says(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> None:
+async def test_serve_without_options_is_discovered_at_its_printed_url(
+    lan: Lan, tmp_path: Path, started: list[ManagedProcess]
+) -> None:
     command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--demo", "--json")
     server = ManagedProcess("zeroconf-ai serve", command, tmp_path / "serve.log", host=lan.host("gpu")).start()
     started.append(server)
@@ -48,7 +50,7 @@ async def test_serve_without_any_option_is_found_where_it_says(lan: Lan, tmp_pat
         ready = json.loads(server.output())
         assert ready["advertised"] is True
         assert ready["name"] == "Demo on gpu"
-        for host in ("gpu", "laptop"):  # on its own machine too
+        for host in ("gpu", "laptop"):  # also on its own machine
             log = tmp_path / f"{host}.log"
             looking = ManagedProcess("discover", (str(COMMAND), "discover", "--json"), log, host=lan.host(host)).start()
             assert await looking.wait() == 0
@@ -68,7 +70,7 @@ async def test_advertisement_is_exchanged_with_avahi(
 ) -> None:
     provider = await start_provider("gpu", name="Gaming PC")
     host = lan.host("avahi")
-    # avahi talks over a D-Bus of its own here: each of its programs is told where that is.
+    # avahi uses a separate D-Bus, and each of its programs gets the address of that bus.
     bus = f"unix:path={tmp_path / 'bus'}"
     config = tmp_path / "bus.conf"
     config.write_text(
@@ -79,7 +81,7 @@ async def test_advertisement_is_exchanged_with_avahi(
     environment = ("env", f"DBUS_SYSTEM_BUS_ADDRESS={bus}")
     avahi = shutil.which("avahi-daemon") or "/usr/sbin/avahi-daemon"
     (tmp_path / "avahi.conf").write_text("[server]\nuse-ipv6=yes\n[publish]\npublish-workstation=no\n")
-    own = "mkdir -p /run/avahi-daemon && mount -t tmpfs none /run/avahi-daemon"  # not the machine's own avahi's folder
+    own = "mkdir -p /run/avahi-daemon && mount -t tmpfs none /run/avahi-daemon"  # instead of the folder of the machine's avahi
     options = f"--no-drop-root --no-chroot --no-rlimits -f {tmp_path / 'avahi.conf'}"
     start = f"{own} && exec {' '.join(environment)} {avahi} {options}"
     daemons = [

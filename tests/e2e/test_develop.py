@@ -1,4 +1,4 @@
-"""scripts/develop as people and scripts run it. "This machine" is the host that the tests run on."""
+"""scripts/develop, as a person or a script runs it. "This machine" is the host that the tests run on."""
 
 import asyncio
 from asyncio.subprocess import PIPE, Process
@@ -30,7 +30,7 @@ READY_TIMEOUT = 120
 
 @asynccontextmanager
 async def develop(*options: str, folder: Path) -> AsyncGenerator[Process]:
-    """scripts/develop with these options, ended with SIGTERM where the test has not ended it."""
+    """scripts/develop with these options, ended with SIGTERM unless the test has ended it."""
     command = (DEVELOP, "--config", str(folder), *options)
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
@@ -42,7 +42,7 @@ async def develop(*options: str, folder: Path) -> AsyncGenerator[Process]:
 
 
 async def ready(process: Process) -> dict[str, str]:
-    """The line that it prints when all is up."""
+    """The JSON line that it prints when everything is ready."""
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), READY_TIMEOUT)
     if not line and process.stderr is not None:
@@ -53,7 +53,7 @@ async def ready(process: Process) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Running:
-    """A start that has said that it is ready."""
+    """A process of scripts/develop that is ready."""
 
     process: Process
     folder: Path
@@ -62,7 +62,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Told:
-    """What a start has printed, and the owner whom it made."""
+    """The output of a start, and the login of the owner that it created."""
 
     text: str
     login: dict[str, str]
@@ -89,7 +89,7 @@ async def test_develop_json_line_contains_all_fields(tmp_path: Path) -> None:
             async with session.get(f"{facts['demo_base_url']}/models") as response:
                 models = (await response.json())["data"]
                 assert [model["id"] for model in models if not model.get("virtual")] == ["demo-rules", "demo-embed"]
-            # Found by Home Assistant itself, with nothing typed.
+            # Discovered by Home Assistant without any input.
             assert await eventually(lambda: client.flows_in_progress("zeroconf_ai"), timeout=10)
         assert facts["namespace"] in namespaces()
         process.terminate()
@@ -99,7 +99,7 @@ async def test_develop_json_line_contains_all_fields(tmp_path: Path) -> None:
 
 
 async def run(*command: str) -> str:
-    """What a command prints. Fails the test where it fails."""
+    """The output of a command. Fails the test if the command fails."""
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, stderr.decode()
@@ -114,7 +114,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ru
         yield Running(process, folder, await ready(process))
 
 
-async def test_gateway_is_discovered_by_others(running: Running, tmp_path: Path) -> None:
+async def test_develop_gateway_is_discovered_by_the_command_and_saturn(running: Running, tmp_path: Path) -> None:
     inside = ("ip", "netns", "exec", running.facts["namespace"], "env", f"HOME={tmp_path}")
     for program in (REPOSITORY / ".venv" / "bin" / "zeroconf-ai", REPOSITORY / ".venv-saturn" / "bin" / "saturn"):
         found = await run(*inside, str(program), "discover")
@@ -125,7 +125,7 @@ async def test_develop_restart_from_the_ui_starts_home_assistant_again(running: 
     facts, lock = running.facts, running.folder / ".ha_run.lock"
     first = lock.read_text()
     async with HomeClient(facts["url"], facts["token"]) as client:
-        # The connection may close before the answer is there.
+        # The connection may close before the answer arrives.
         with suppress(DevHomeError):
             await client.call_service("homeassistant", "restart")
     assert running.process.stderr is not None
@@ -195,7 +195,7 @@ async def test_develop_killed_ends_home_assistant(lan: Lan, tmp_path: Path) -> N
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Told]:
-    """What a start without `--json` prints; it runs meanwhile."""
+    """The output of a start without `--json`, which keeps running."""
     folder = tmp_path_factory.mktemp("told")
     async with develop("--isolated", "--port", "8222", folder=folder) as process:
         assert process.stdout is not None
@@ -228,8 +228,8 @@ async def test_develop_port_in_use_is_named(tmp_path: Path) -> None:
     assert stderr.decode().splitlines()[-1] == "develop: cannot listen on 127.0.0.1, port 8333: Address already in use"
 
 
-async def test_isolation_without_root_is_refused_in_plain_words(tmp_path: Path) -> None:
-    # What another user's process would be told; a checkout below /root is not another user's to run.
+async def test_develop_isolated_without_root_is_refused(tmp_path: Path) -> None:
+    # The user id is replaced, because another user cannot run a checkout below /root.
     code = "import os, sys; os.geteuid = lambda: 1000; from devhome.develop import main; sys.exit(main())"
     command = (sys.executable, "-P", "-c", code, "--isolated", "--no-demo", "--config", str(tmp_path))
     environment = os.environ | {"PYTHONPATH": str(Path(DEVELOP).parent / "lib")}

@@ -1,4 +1,4 @@
-"""A client that goes away before its answer is there: its provider is let go within a second, wherever the request was."""
+"""A client that disconnects before its answer: the request to the provider ends within a second, in every phase."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -39,7 +39,7 @@ async def session(site: GatewayHome) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def ask(session: aiohttp.ClientSession, request_id: str, *, stream: bool) -> asyncio.Task[bytes]:
-    """A chat, as a task whose end is its client's; read to its end."""
+    """A task that sends a chat and reads the answer to its end; its cancellation disconnects the client."""
 
     async def run() -> bytes:
         body = {"model": CHAT_MODEL, "messages": [QUESTION], "stream": stream}
@@ -56,7 +56,7 @@ async def go_away(task: asyncio.Task[bytes]) -> None:
 
 
 async def queue_is(session: aiohttp.ClientSession, **wanted: int) -> None:
-    """Wait until the gateway's queue is so, for as long as a client that went away may be noticed."""
+    """Wait until the gateway's queue has these values, at most as long as a disconnect may take to be detected."""
 
     async def look() -> bool:
         async with session.get("/v1/status") as response:
@@ -76,7 +76,7 @@ async def record_of(session: aiohttp.ClientSession, request_id: str) -> Mapping[
 
 
 async def at_the_provider(site: GatewayHome, count: int = 1) -> None:
-    """Wait until so many requests have arrived there."""
+    """Wait until the provider has received this many requests."""
 
     async def look() -> bool:
         return len(site.openai.bodies(CHATS)) >= count
@@ -85,7 +85,7 @@ async def at_the_provider(site: GatewayHome, count: int = 1) -> None:
 
 
 async def still_works(session: aiohttp.ClientSession, site: GatewayHome) -> None:
-    """The one place that the provider has is free again."""
+    """Check that the provider's only permit is free again."""
     site.openai.outcomes = [HELLO]
     site.openai.pause = 0.0
     assert HELLO.text.encode() in await asyncio.wait_for(ask(session, "req-after", stream=False), WITHIN)
@@ -138,7 +138,7 @@ async def test_disconnect_in_the_queue_leaves_it_within_a_second(site: GatewayHo
     await queue_is(session, active=1, depth=0)
     record = await record_of(session, "req-queued")
     assert (record["status"], record["tokens_completion"]) == ("cancelled", 0)
-    assert len(site.openai.bodies(CHATS)) == 1, "it has never been asked"
+    assert len(site.openai.bodies(CHATS)) == 1, "it was never sent to the provider"
     await go_away(first)
     await asyncio.wait_for(site.openai.last.over.wait(), WITHIN)
     await still_works(session, site)

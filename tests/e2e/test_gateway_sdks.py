@@ -1,4 +1,4 @@
-"""The SDKs that programs are written with, at a real Home Assistant's gateway: each does what its users do with it."""
+"""SDKs as clients of a real Home Assistant's gateway, with the usual steps of a program."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,13 +39,13 @@ def having(step: str) -> Any:
 
 
 @having("models")
-async def test_models_are_listed(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_models_are_listed(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "models")
     assert {"auto", CHAT_MODEL, VISION_MODEL, "homeassistant/assist"} <= set(told["models"])
 
 
 @having("chat")
-async def test_chat_is_answered_and_counted(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_chat_is_answered_and_counted(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "chat")
     assert told["text"] == HELLO.text
     assert (told["prompt"], told["completion"]) == (HELLO.prompt_tokens, HELLO.completion_tokens)
@@ -96,7 +96,7 @@ async def test_sdk_image_reaches_a_vision_model(site: GatewayHome, sdk: Sdk) -> 
 
 
 @having("embeddings")
-async def test_embeddings_of_texts_are_returned(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_embeddings_of_texts_are_returned(site: GatewayHome, sdk: Sdk) -> None:
     told = await sdk.ask(site.address, "embeddings")
     assert told["vectors"] == [list(VECTOR)] * 2
 
@@ -136,7 +136,7 @@ async def test_sdk_rate_limit_is_waited_for_and_answered(site: GatewayHome, sdk:
 
 
 @having("cancel")
-async def test_client_stop_ends_the_provider_within_a_second(site: GatewayHome, sdk: Sdk) -> None:
+async def test_sdk_cancelled_stream_ends_the_provider_within_a_second(site: GatewayHome, sdk: Sdk) -> None:
     site.openai.outcomes = [Reply("word " * 1000)]
     site.openai.pause = 0.02
     async with sdk.doing(site.address, "cancel") as told:

@@ -1,4 +1,4 @@
-"""The developer's home itself: what every other end-to-end test stands on."""
+"""The developer's Home Assistant, on which all other end-to-end tests are based."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ async def test_home_revoked_token_is_replaced_by_the_password(home: Home, start_
             return False
 
         await client.call("auth/delete_all_refresh_tokens", token_type="long_lived_access_token")
-        # Home Assistant keeps the token that asked for this two seconds longer.
+        # Home Assistant revokes the token of this request two seconds later.
         await eventually(revoked)
     await home.stop()
 

@@ -1,4 +1,4 @@
-"""The whole first journey with real processes: found, set up, talking, failing over, gone, back."""
+"""The first use with real processes: discovery, set-up, answers, failover, offline, recovery."""
 
 import time
 
@@ -10,7 +10,9 @@ from .conftest import StartProvider
 from .steps import add, add_agent, discovered, machine_is_busy, model_pipeline_of, pipeline_of, state_is
 
 
-async def test_found_confirmed_and_talking(client: HomeClient, home: Home, start_provider: StartProvider) -> None:
+async def test_discovered_provider_is_confirmed_and_answers_in_assist(
+    client: HomeClient, home: Home, start_provider: StartProvider
+) -> None:
     provider = await start_provider(name="Gaming PC")
     begun = time.monotonic()
     card = await discovered(client, "Gaming PC")
@@ -108,7 +110,7 @@ async def test_provider_killed_without_goodbye_is_detected_by_probes(client: Hom
         await client.call_service("button", "press", {"entity_id": "button.gaming_pc_check_now"})
     await state_is(client, "sensor.gaming_pc_status", "offline")
     assert await client.state("conversation.gaming_pc_agent") == "unavailable"
-    await provider.start()  # it says just what it said before: nothing that a cache would call new
+    await provider.start()  # its advertisement is unchanged, so it is nothing new for a cache
     await state_is(client, "sensor.gaming_pc_status", "healthy", seconds=3)
 
 

@@ -1,4 +1,4 @@
-"""The LAN that the end-to-end tests stand on: hosts reach each other, and no multicast gets out."""
+"""The LAN of the end-to-end tests: hosts reach each other, and no multicast leaves it."""
 
 import asyncio
 from collections.abc import Generator
@@ -32,7 +32,7 @@ time.sleep(600)
 
 @contextmanager
 def mdns_listener(host: Host) -> Generator[socket.socket]:
-    """A socket on the host that gets what is sent to the mDNS group."""
+    """A socket on the host that receives the packets of the mDNS group."""
     with host.namespace.entered():
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.bind(("", MDNS[1]))
@@ -44,7 +44,7 @@ def mdns_listener(host: Host) -> Generator[socket.socket]:
 
 
 def announce(host: Host, words: bytes, destination: tuple[str, int] = MDNS) -> None:
-    """Send a datagram from the host, by the route that it has."""
+    """Send a datagram from the host, by its route."""
     family = socket.AF_INET6 if ":" in destination[0] else socket.AF_INET
     with host.namespace.entered(), socket.socket(family, socket.SOCK_DGRAM) as sender:
         if family == socket.AF_INET6:
@@ -100,7 +100,7 @@ def test_namespace_opened_lan_is_reachable_and_keeps_its_multicast() -> None:
     assert not [frame for frame in frames if b"for the LAN" in frame]
 
 
-def test_two_opened_lans_at_once_have_different_addresses() -> None:
+def test_namespace_two_opened_lans_have_different_addresses() -> None:
     with Lan("first", opened=True) as first, Lan("second", opened=True) as second:
         addresses = {lan.host(name).ipv4 for lan in (first, second) for name in ("one", "two")}
         assert len(addresses) == 4
@@ -142,7 +142,7 @@ async def test_namespace_leftovers_are_removed_with_their_processes() -> None:
     expected = {f"zai-{maker.pid}-orphan-{name}" for name in ("switch", "child")}
     before = own_namespaces()
 
-    assert not expected & set(remove_leftovers()), "a living maker's are its own"
+    assert not expected & set(remove_leftovers()), "those of a running process are kept"
     maker.kill()
     await maker.wait()
     assert set(remove_leftovers()) == expected

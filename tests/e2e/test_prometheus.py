@@ -1,4 +1,4 @@
-"""A real Prometheus, with the configuration, the alerts and the dashboard of docs/monitoring, reads a gateway's numbers."""
+"""A real Prometheus, with the configuration, the alerts and the dashboard of docs/monitoring, reads a gateway's metrics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,18 +28,18 @@ DASHBOARD: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").r
 KEY = "zai_example-key-for-prometheus"
 GATEWAY_PORT, PROMETHEUS_PORT = 8600, 9090
 FILLED_IN = {"$__rate_interval": "30s", "$__range": "5m", "$instance": ".*", "$provider": ".*", "$model": ".*"}
-"""What Grafana puts into the dashboard's expressions."""
+"""Values of the variables in the dashboard's expressions."""
 
 
 @dataclass(frozen=True)
 class Monitored:
-    """A gateway, and the Prometheus that watches it."""
+    """A gateway and the Prometheus that scrapes it."""
 
     gateway: str
     prometheus: str
 
     async def chat(self, model: str = CHAT_MODEL, *, stream: bool = False) -> int:
-        """The status of an answer that was read to its end."""
+        """Send a chat, read the answer to its end, and return its status."""
         body = {"model": model, "messages": [{"role": "user", "content": "count to 3"}], "stream": stream}
         headers = {"Authorization": f"Bearer {KEY}"}
         async with (
@@ -50,7 +50,7 @@ class Monitored:
             return response.status
 
     async def ask(self, path: str, **parameters: str) -> Any:
-        """What Prometheus' API answers. Fails where that is an error."""
+        """The data of an answer of Prometheus' API. Fails if the answer is an error."""
         url = f"{self.prometheus}/api/v1/{path}"
         async with aiohttp.ClientSession() as session, session.get(url, params=parameters) as response:
             answer = await response.json()
@@ -58,19 +58,19 @@ class Monitored:
         return answer["data"]
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression has a value of right now."""
+        """The current series of an expression."""
         found: list[dict[str, Any]] = (await self.ask("query", query=expression))["result"]
         return found
 
     async def value(self, expression: str) -> float:
-        """The value of an expression that has just one; 0 while it has none."""
+        """The value of an expression with at most one series; 0 without a series."""
         found = await self.query(expression)
         assert len(found) <= 1, found
         return float(found[0]["value"][1]) if found else 0.0
 
 
 def configured(folder: Path, gateway: Host) -> Path:
-    """The example configuration, as its reader would change it: the target, the key, and here a scrape each second."""
+    """The example configuration with the target, the key and a scrape interval of one second."""
     text = (MONITORING / "prometheus.yml").read_text(encoding="utf-8")
     for example, own in (("192.0.2.10:8123", f"{gateway.ipv4}:{GATEWAY_PORT}"), (": 30s", ": 1s")):
         assert example in text
@@ -84,7 +84,7 @@ def configured(folder: Path, gateway: Host) -> Path:
 
 @pytest.fixture
 async def monitored(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncIterator[Monitored]:
-    """A gateway with one provider that answers, for money, and one that does not; and its Prometheus."""
+    """A gateway with a metered provider that answers and one that does not, and its Prometheus."""
     async with FakeOpenAI(Reply("One, two, three.")) as cloud:
         providers = [
             {"id": "attic", "name": "Attic", "type": "openai_compatible", "endpoint": "http://127.0.0.1:9/v1"},
@@ -141,11 +141,11 @@ async def watched(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> As
 
 
 async def test_prometheus_panels_and_alerts_have_data(monitored: Monitored) -> None:
-    # The first ones make the series, the next ones are what Prometheus sees them grow by.
+    # The first requests create the series, the next ones increase them.
     for _ in range(2):
         assert await monitored.chat() == 200
         assert await monitored.chat(stream=True) == 200
-        # Only the one that nobody knows the models of may have it, and that one does not answer.
+        # Only the provider with an unknown model list may have it, and that provider does not answer.
         assert await monitored.chat("no-such-model") == 502
 
         async def seen(count: float = await counted(monitored.gateway)) -> bool:
@@ -171,7 +171,7 @@ async def test_prometheus_panels_and_alerts_have_data(monitored: Monitored) -> N
             assert "$" not in expression
             if not await monitored.query(expression):
                 empty.append(panel["title"])
-    # Nobody was refused, and nobody failed over: the one that is offline is not asked at all.
+    # No request was refused and none failed over: the offline provider gets no requests.
     assert set(empty) <= {"Refused", "Failovers"}
 
     groups = (await monitored.ask("rules"))["groups"]
@@ -183,7 +183,7 @@ async def test_prometheus_panels_and_alerts_have_data(monitored: Monitored) -> N
 
 
 async def counted(gateway: str) -> float:
-    """How many requests the gateway itself has counted."""
+    """The number of requests in the gateway's metrics."""
     headers = {"Authorization": f"Bearer {KEY}"}
     async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{gateway}/metrics") as response:
         assert response.status == 200
@@ -203,12 +203,12 @@ def rules() -> list[dict[str, Any]]:
 
 
 def promtool(*arguments: str) -> None:
-    """Run it; fails with what it complains about."""
+    """Run promtool. Fails with its output."""
     done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_promtool_takes_the_configuration_and_the_alerts(lan: Lan, tmp_path: Path) -> None:
+def test_prometheus_configuration_and_alerts_are_valid_for_promtool(lan: Lan, tmp_path: Path) -> None:
     promtool("check", "config", str(configured(tmp_path, lan.host("gateway"))))
     promtool("check", "rules", str(tmp_path / "alerts.yml"))
 
@@ -227,7 +227,7 @@ CALM = {
     'local_ai_time_to_first_token_seconds_bucket{instance="home", provider="PC", le="30"}': "0+60x40",
     'local_ai_time_to_first_token_seconds_bucket{instance="home", provider="PC", le="+Inf"}': "0+60x40",
 }
-"""What a day without anything to tell looks like: values by the minute (promtool's notation)."""
+"""The series of a day without problems: values by the minute (promtool's notation)."""
 TROUBLE = {
     "GatewayDown": {'up{job="zeroconf_ai", instance="home"}': "1x10 0x30"},
     "ProviderDown": {'local_ai_provider_health{instance="home", provider="PC"}': "1x10 0x30"},

@@ -1,4 +1,4 @@
-"""What Home Assistant makes of advertisements as they change on the wire: real packets of a host on the LAN."""
+"""Changing advertisements in Home Assistant: real packets of a host on the LAN."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ from .steps import DOMAIN, add, discovered, state_is
 
 @pytest.fixture
 async def provider(lan: Lan) -> AsyncIterator[FakeProvider]:
-    """A provider on the tester's host, whose answers the test decides."""
+    """A provider on the tester's host with answers that the test sets."""
     async with running(FakeProvider(host=lan.host("tester").ipv4)) as fake:
         yield fake
 
@@ -78,7 +78,7 @@ async def test_both_service_types_make_one_card(client: HomeClient, provider: Fa
     for service_type in (SATURN_TYPE, SERVICE_TYPE):
         await (await network.async_register_service(info(record, service_type)))
     await discovered(client, "Tester")
-    await observe(2)  # long enough for the second card, if there were one
+    await observe(2)  # enough time for a second card
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
 

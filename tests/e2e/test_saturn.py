@@ -1,4 +1,4 @@
-"""The neighbour: Saturn 1.1.0, as it comes, is found, set up and talked to, and finds us."""
+"""Saturn 1.1.0, unmodified, is discovered, set up and used, and discovers this project's provider."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -36,7 +36,7 @@ async def saturn(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> Asy
 
 
 @pytest.mark.usefixtures("saturn")
-async def test_saturn_is_found_asks_for_its_token_and_answers_in_assist(client: HomeClient, lan: Lan) -> None:
+async def test_saturn_is_discovered_requires_its_token_and_answers_in_assist(client: HomeClient, lan: Lan) -> None:
     card = await discovered(client, "fallback", seconds=15)
     assert card["context"]["configuration_url"] == f"http://{lan.host('saturn').ipv4}:8700"
     wrong = await client.continue_flow(card["flow_id"], {"api_key": "not-the-token"})

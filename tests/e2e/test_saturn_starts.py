@@ -1,6 +1,6 @@
-"""Saturn announces itself before it listens: beside a running and a starting Home Assistant it is offered every time.
+"""Saturn advertises itself before it listens: a running and a starting Home Assistant offer it every time.
 
-SATURN_STARTS=50 starts it fifty times in each test, prints the figures, and holds each card to 3 s after its listening.
+SATURN_STARTS=50 starts it fifty times in each test, prints the delays, and requires each card within 3 s after Saturn listens.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from .steps import DOMAIN
 STARTS = int(os.environ.get("SATURN_STARTS", "5"))
 MEASURED = "SATURN_STARTS" in os.environ
 FIRST_PORT = 8710
-"""Each start has a port of its own: a port whose connections have just been closed counts as taken for Saturn."""
+"""Each start has its own port: Saturn cannot use a port with recently closed connections."""
 LIMIT = 3.0
-"""Seconds from listening to the card. Held where the test is run for the figures: in CI the machine may be busy with others."""
+"""Seconds from listening to the card. Checked only with SATURN_STARTS: in CI the machine may be busy."""
 HOME_STARTS = STARTS if MEASURED else 2
 PATIENCE = 50.0
-"""Less than the minute after which a provider is offered as one that does not answer."""
+"""Seconds; less than the minute after which a provider is offered as one that does not answer."""
 
 type StartSaturn = Callable[[int], ManagedProcess]
 
@@ -53,7 +53,7 @@ async def start_saturn(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) 
 
 
 async def listening(lan: Lan, port: int) -> float:
-    """When the server began to listen."""
+    """Wait until the server listens, and return the time."""
     while True:
         try:
             _, writer = await asyncio.open_connection(lan.host("saturn").ipv4, port)
@@ -70,7 +70,7 @@ def titled(flows: list[dict[str, dict[str, dict[str, str]]]], port: int) -> list
 
 
 async def card(client: HomeClient, port: int) -> float:
-    """When its card was there, as one of a server that answers."""
+    """Wait for the card of a server that answers, and return the time."""
 
     async def look() -> list[str]:
         return titled(await client.flows_in_progress(DOMAIN), port)
@@ -88,7 +88,7 @@ async def no_card(client: HomeClient, port: int) -> None:
 
 
 def report(what: str, delays: list[float]) -> None:
-    """Print the figures, and hold them to the limit where they are measured."""
+    """Print the delays, and check them against the limit if they are measured."""
     ordered = sorted(delays)
     sys.stdout.write(f"\n{what}: {len(delays)} cards, median {statistics.median(delays):.2f} s, longest {ordered[-1]:.2f} s\n")
     assert not MEASURED or ordered[-1] <= LIMIT, ordered
@@ -103,7 +103,7 @@ async def test_saturn_started_beside_a_running_home_is_offered_each_time(
         async with asyncio.timeout(PATIENCE):
             since = await listening(lan, port)
         delays.append(await card(client, port) - since)
-        process.signal(signal.SIGINT)  # after a SIGTERM it says no goodbye
+        process.signal(signal.SIGINT)  # after a SIGTERM it sends no goodbye
         await process.wait()
         await no_card(client, port)
     report("beside a running home", delays)

@@ -1,4 +1,4 @@
-"""Two gateways that find each other, one in Home Assistant and one of its own: both answer, and none asks itself by the other."""
+"""Two gateways that discover each other, in Home Assistant and on its own: both answer, without request loops."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .steps import add
 
 NAME = "House AI"
 MOST = 6
-"""Requests that one gateway may see of two that nobody can answer: they may be tried again, but never go round."""
+"""Maximum requests at one gateway for two that cannot be answered: retries are allowed, loops are not."""
 QUESTION: dict[str, Any] = {"messages": [{"role": "user", "content": "Who are you?"}]}
 
 
@@ -34,7 +34,7 @@ class Relay:
 
 
 async def open_gateway(client: HomeClient) -> Gateway:
-    """A gateway that asks for no key and is announced, added as its owner would."""
+    """Add a gateway that requires no key and is advertised, by its flow."""
     step = await client.start_flow(DOMAIN)
     await client.continue_flow(step["flow_id"], {"next_step_id": "gateway"})
     fields = {"name": NAME, "auth": "none", "networks": ["10.213.0.0/24"], "advertise": True}
@@ -46,7 +46,7 @@ async def open_gateway(client: HomeClient) -> Gateway:
 
 @pytest.fixture
 async def relay(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> AsyncIterator[Relay]:
-    """`zeroconf-ai serve --discovered`: it serves whoever asks for no key, and says so on the network."""
+    """`zeroconf-ai serve --discovered`: it serves the discovered providers that require no key, and is advertised."""
     host = lan.host("relay")
     options = ("--name", "Relay", "--host", "0.0.0.0", "--port", "8600", "--id-file", str(tmp_path / "relay.id"))
     command = ("env", f"XDG_STATE_HOME={tmp_path}", str(COMMAND), "serve", "--discovered", *options)
@@ -63,7 +63,7 @@ async def relay(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> Asyn
 
 
 async def ask(gateway: Gateway, model: str, request_id: str) -> tuple[int, Any, str]:
-    """Status, answer, and who gave it."""
+    """Status, answer, and the name of the provider that answered."""
     body = {**QUESTION, "model": model}
     timeout = aiohttp.ClientTimeout(20)
     async with (
@@ -74,7 +74,7 @@ async def ask(gateway: Gateway, model: str, request_id: str) -> tuple[int, Any, 
 
 
 async def requests_of(gateway: Gateway) -> int:
-    """How many requests have come to it."""
+    """The number of requests that it has received."""
     async with aiohttp.ClientSession() as session, session.get(f"{gateway.base_url}/status") as response:
         return int((await response.json())["usage"]["total"]["requests"])
 
@@ -88,7 +88,7 @@ async def test_gateways_using_each_other_answer_without_loops(
     await until_served(house, MODEL, "homeassistant/assist")
     await until_served(relay.gateway, MODEL, "homeassistant/assist")
 
-    # Each has by the other what it does not have itself.
+    # Each serves the other's models too.
     status, answer, by = await ask(house, MODEL, "req-house")
     assert (status, by) == (200, "Relay")
     assert MODEL in answer["choices"][0]["message"]["content"]
@@ -98,11 +98,11 @@ async def test_gateways_using_each_other_answer_without_loops(
     status, _, by = await ask(relay.gateway, MODEL, "req-direct")
     assert status == 200
 
-    # No card for its own advertisement, however long it has been there.
+    # Its own advertisement has no card.
     titles = [flow["context"]["title_placeholders"]["name"] for flow in await client.flows_in_progress(DOMAIN)]
     assert not [title for title in titles if title.startswith(NAME)]
 
-    # What nobody can answer is refused soon by both, although each lists the model for the other.
+    # Both soon refuse a request that cannot be answered, although each lists the model of the other.
     gpu.process.kill()
     before = await requests_of(house), await requests_of(relay.gateway)
     for gateway in (house, relay.gateway):
@@ -115,7 +115,7 @@ async def test_gateways_using_each_other_answer_without_loops(
     assert all(now - then <= MOST for now, then in zip(after, before, strict=True))
 
 
-async def test_sdk_request_loop_is_refused(client: HomeClient, relay: Relay) -> None:
+async def test_gateway_request_with_its_own_id_in_via_is_refused_as_a_loop(client: HomeClient, relay: Relay) -> None:
     house = await open_gateway(client)
     await add(client, "Relay")
     await until_served(relay.gateway, "homeassistant/assist")

@@ -1,6 +1,6 @@
-"""An installation made by an earlier version is updated: today's version starts on what that one left behind.
+"""An installation of an earlier version is updated: the current version starts with its files.
 
-The tests build on each other: first what the update left as it was, then what requests add to it.
+The tests build on each other: first the data that the update keeps, then the data that requests add.
 """
 
 from collections import defaultdict
@@ -45,7 +45,7 @@ CHANGED_ON_PURPOSE = {f"{CLOUD}_monthly_budget": "50.0"}
 
 
 def key_id(key: Mapping[str, Any]) -> str:
-    """What the unique ids of a key's entities begin with."""
+    """The prefix of the unique ids of a key's entities."""
     return f"key_{key['key_id']}"
 
 
@@ -129,7 +129,7 @@ async def test_update_usage_report_has_former_usage(updated: Updated) -> None:
     def rows(usage: list[dict[str, Any]]) -> list[str]:
         return sorted(json.dumps({column: row[column] for column in columns}, sort_keys=True) for row in usage)
 
-    # A later version may report more of each.
+    # A later version may report more columns.
     assert rows(report["usage"]) == rows(BEFORE.expected["usage"])
     own = await updated.get("/v1/usage", SECRETS["Laptop"])
     assert own["total"]["requests"] == 5
@@ -152,7 +152,7 @@ async def test_update_budgets_keep_spent_amounts(updated: Updated) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def growth(updated: Updated) -> dict[str, float]:
-    """Requests of every kind are answered; by unique id what they add to the totals. Statistics are compiled then."""
+    """Send requests of every kind and compile statistics; by unique id, what the requests add to the totals."""
     first, laptop = SECRETS["First key"], SECRETS["Laptop"]
     added: defaultdict[str, float] = defaultdict(float)
 

@@ -1,4 +1,4 @@
-"""A home with providers and no gateway is updated: their totals were kept nowhere but in restored states."""
+"""A home with providers and without a gateway is updated: its totals were stored only in restored states."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A home that was updated: today's version on an installation that an earlier one left behind, with its providers."""
+"""An updated home: the current version with an installation of an earlier version and its providers."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +30,7 @@ HELLO = Reply("Hello there, this is the house.")
 PERIOD = timedelta(minutes=5)
 """Of the recorder's short-term statistics."""
 PERIODICAL = ("cost_today", "cost_month")
-"""Sensors that show the same money as `cost_total`, as long as all of it was spent today."""
+"""Sensors with the same value as `cost_total`, as long as all costs are of today."""
 OFFICE_MODEL, ATTIC_MODEL = "office-model", "reporting-model"
 OFFICE_ANSWER = [
     delta("Hello from the office.", role="assistant"),
@@ -40,7 +40,7 @@ OFFICE_ANSWER = [
 
 
 class Office(FakeProvider):
-    """The provider whose answers name their cost."""
+    """The provider with costs in its answers."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,7 +53,7 @@ class Office(FakeProvider):
 
 
 class Attic(FakeProvider):
-    """The provider that reports what it cost."""
+    """The provider with costs in its status."""
 
     def __init__(self) -> None:
         reported = {"today": (2, 0.01), "month": (20, 0.1), "total": (200, 1.25)}
@@ -78,13 +78,13 @@ class Attic(FakeProvider):
 
 
 class Cloud(FakeOpenAI):
-    """The gateway's backend that costs money."""
+    """The gateway's metered backend."""
 
     port = 8503
 
 
 class Basement(FakeOllama):
-    """The gateway's backend at home."""
+    """The gateway's local backend."""
 
     port = 8504
 
@@ -98,7 +98,7 @@ class Updated:
     client: HomeClient
     office: Office
     started: datetime
-    """The beginning of the period of statistics in which it was started."""
+    """The start of the statistics period in which the home was started."""
 
     async def chat(self, secret: str, model: str) -> tuple[int, dict[str, Any]]:
         """A request to the gateway: status and body of the answer."""
@@ -119,7 +119,7 @@ class Updated:
             return response.status, await response.json() if response.content_type == "application/json" else {}
 
     async def says(self, agent: str) -> str:
-        """What an agent answers."""
+        """The answer of an agent."""
         data = {"agent_id": agent, "text": "Tell me something"}
         result = await self.client.call_service("conversation", "process", data, response=True)
         return str(result["response"]["speech"]["plain"]["speech"])
@@ -135,7 +135,7 @@ class Updated:
         }
 
     async def until_loaded(self) -> None:
-        """Wait until the providers and backends were asked for their models."""
+        """Wait until the models of the providers and backends are loaded."""
         entries = [entry["entry_id"] for entry in self.former.entries()]
 
         async def loaded() -> bool:
@@ -152,7 +152,7 @@ class Updated:
             await eventually(served)
 
     async def until_totals(self, growth: Mapping[str, float]) -> None:
-        """Wait until every total is what it was before the update, plus its growth. Fails naming those that are not."""
+        """Wait until every total is its former value plus its growth. Fails with the totals that are not."""
         wrong: dict[str, Any] = {}
 
         async def look() -> bool:
@@ -171,7 +171,7 @@ class Updated:
             pytest.fail(f"(shown, expected): {wrong}")
 
     async def compile_statistics(self) -> None:
-        """Compile all periods since the start, the current one too, and the sums of the hour that comes next."""
+        """Compile all periods since the start, including the current one, and the sums of the next hour."""
         start, now = self.started, datetime.now(UTC)
         while start <= now:
             await self._compile_period(start)
@@ -187,9 +187,9 @@ class Updated:
         return self.started.replace(minute=0) + timedelta(hours=1)
 
     async def wrong_sums(self, growth: Mapping[str, float]) -> dict[str, Any]:
-        """By entity id: long-term sums at the end of the coming hour that are not what they were plus the growth, and what is.
+        """By entity id: wrong long-term sums at the end of the coming hour, as (sum, expected: former sum plus growth).
 
-        Totals that begin anew with each day or month are left out.
+        Totals that are reset with each day or month are left out.
         """
         before = {
             self.former.entities[unique_id]["entity_id"]: unique_id
@@ -227,7 +227,7 @@ def install_statistics_component(config: Path) -> None:
 
 @asynccontextmanager
 async def updated_home(lan: Lan, config: Path, former: Installation) -> AsyncIterator[Updated]:
-    """Restore the installation into the folder and start today's version on it."""
+    """Restore the installation into the folder and start the current version with it."""
     former.restore(config)
     install_statistics_component(config)
     home = Home(config, host=lan.host("tester"))

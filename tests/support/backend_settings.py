@@ -1,4 +1,4 @@
-"""Values of every setting of a backend, as a file has them; none is the default."""
+"""Example values of every backend setting, as written in a configuration file; none is a default."""
 
 from typing import Any
 
@@ -43,9 +43,9 @@ EXAMPLES: dict[str, tuple[Any, ...]] = {
     "health.interval": (60,),
     "health.path": ("//ready", "/ready"),
 }
-"""By the key in a file, with a dot for a key in a group."""
+"""Examples by their key in the file; a dot separates a group and its key."""
 NEEDED = {"id": "attic", "type": "vllm", "endpoint": "http://192.0.2.20:8000/v1", "authSecret": "secret"}
-"""The provider in which the tests set one of them."""
+"""The provider of which the tests set one setting."""
 CASES = [(key, value) for key, values in EXAMPLES.items() for value in values]
 
 

@@ -17,7 +17,7 @@ class Moment(StrEnum):
 
 
 class CancelledAt:
-    """Runs coroutines that are cancelled at one of their await points; `reached` tells whether there was that point."""
+    """Runs coroutines and cancels them at one of their await points; `reached`: whether that point exists."""
 
     def __init__(self, point: int, moment: Moment, *, again: bool = False) -> None:
         """`point` counts from 0; `again`: cancel the clean-up at its first await point too."""
@@ -50,7 +50,7 @@ class CancelledAt:
             point += 1
             try:
                 yield awaited
-            except BaseException as err:  # noqa: BLE001 - a cancellation goes where the coroutine waits
+            except BaseException as err:  # noqa: BLE001 - a cancellation is raised where the coroutine waits
                 resume = partial(coroutine.throw, err)
             else:
                 resume = partial(coroutine.send, None)

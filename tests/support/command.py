@@ -1,4 +1,4 @@
-"""The command as a process. Servers listen on 127.0.0.1 and announce themselves there alone."""
+"""The command as a process. Servers listen on 127.0.0.1 and are advertised only there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 def environment(state: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a user whose state is kept in `state`."""
+    """The environment variables, with `state` as the folder of the user's state."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ZEROCONF_AI")}
     return kept | {"XDG_STATE_HOME": str(state), "COLUMNS": "200"} | dict(extra or {})
 
@@ -59,7 +59,7 @@ class Server:
 
 @contextmanager
 def serving(state: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server, ready, that is gone afterwards."""
+    """A server that is ready inside the block and is ended with it."""
     command = [*COMMAND, "serve", "--demo", "--host", "127.0.0.1", "--delay", "0", "--json", *arguments]
     with started(state, command, env) as process:
         try:
@@ -70,12 +70,12 @@ def serving(state: Path, *arguments: str, env: Mapping[str, str] | None = None) 
 
 
 def started(state: Path, command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """A process whose output is read without a buffer, so that `line_of` can wait for it."""
+    """Start a process with unbuffered output, so that `line_of` can wait for it."""
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=environment(state, env))
 
 
 def line_of(process: subprocess.Popen[bytes], seconds: float = 30.0) -> str:
-    """The next line that it prints."""
+    """The next line of the process's output. Raises TimeoutError and EOFError."""
     assert process.stdout is not None
     if not select.select([process.stdout], [], [], seconds)[0]:
         process.kill()

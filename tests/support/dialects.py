@@ -44,7 +44,7 @@ PATHS: dict[Make, str] = {
 
 
 async def heard(backend: Backend, request: Request) -> list[bytes]:
-    """The bytes of an answer."""
+    """The raw chunks of an answer, or its body."""
     answer = await backend.send(request)
     try:
         if request.stream:
@@ -55,10 +55,10 @@ async def heard(backend: Backend, request: Request) -> list[bytes]:
 
 
 def event(kind: str, **fields: Any) -> bytes:
-    """An event of Anthropic's."""
+    """An event of Anthropic's streams."""
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
 
 
 def line(**message: Any) -> bytes:
-    """A line of Ollama's."""
+    """A line of Ollama's streams."""
     return json.dumps({"message": message, "done": False}).encode() + b"\n"

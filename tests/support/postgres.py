@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: on a socket in a folder of its own, gone when they end."""
+"""A PostgreSQL server for the tests: on a socket in a temporary folder, removed when they end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from psycopg import sql
 from .waiting import until_in_thread
 
 _DEBIAN = Path("/usr/lib/postgresql")
-# Nothing of it must outlive the tests, so nothing is forced to the disk.
+# Its data need not survive a crash, so writes are not flushed to the disk.
 _SETTINGS = ("listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB")
 
 
@@ -30,11 +30,11 @@ class Server:
         self._folder = folder
 
     def url(self, database: str) -> str:
-        """What an `AccountingStore` is opened with."""
+        """The database URL for an `AccountingStore`."""
         return f"postgresql://tests@/{database}?host={self._folder}"
 
     def run(self, database: str, statement: str | sql.Composed) -> list[tuple[Any, ...]]:
-        """What a statement returns; it is committed."""
+        """The rows of a statement, which is committed."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description is not None else []
@@ -52,7 +52,7 @@ class Server:
 
 @contextmanager
 def started() -> Iterator[Server]:
-    """A server while the block runs. It refuses to run as root: then it is Debian's own user's."""
+    """A server while the block runs. PostgreSQL refuses to run as root: then it runs as Debian's user `postgres`."""
     folder = Path(tempfile.mkdtemp(prefix="zeroconf-ai-postgresql-"))
     who: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -60,7 +60,7 @@ def started() -> Iterator[Server]:
         os.chown(folder, user.pw_uid, user.pw_gid)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     data = folder / "data"
-    # The least of the environment: PGDATA and its like would be taken for orders.
+    # Variables such as PGDATA would change the server's configuration.
     options: dict[str, Any] = {"env": {"PATH": os.environ["PATH"]}, "cwd": folder, **who}
     try:
         making = [program("initdb"), "-D", str(data), "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
@@ -74,14 +74,14 @@ def started() -> Iterator[Server]:
             _wait(server, process, folder / "log")
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # its "fast" way: who is connected is sent away
+            process.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown, which closes open connections
             process.wait(30)
     finally:
         shutil.rmtree(folder)
 
 
 def program(name: str) -> str:
-    """One of PostgreSQL's programs. Debian keeps those of the server off PATH."""
+    """The path of one of PostgreSQL's programs. Debian's server programs are not on PATH."""
     found = [Path(path)] if (path := shutil.which(name)) else sorted(_DEBIAN.glob(f"*/bin/{name}"))
     assert found, f"PostgreSQL's {name} is not here: run scripts/setup"
     return str(found[-1])

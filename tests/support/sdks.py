@@ -1,4 +1,4 @@
-"""The official SDKs, in their strict mode, as clients of a gateway; and its streams read event by event against their types."""
+"""The official SDKs in strict mode as clients of a gateway, and its stream events, validated with the SDKs' types."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,14 +36,14 @@ async def gpt(gateway: Served, key: str = "unused") -> AsyncIterator[openai.Asyn
 
 @asynccontextmanager
 async def scripted(*answers: Any) -> AsyncIterator[tuple[Served, FakeProvider]]:
-    """A gateway over a provider that answers as told."""
+    """A gateway with a provider that gives these answers."""
     provider = FakeProvider(answers=list(answers))
     async with aiohttp.ClientSession() as session, upstream(provider, session) as backend, served(backend) as gateway:
         yield gateway, provider
 
 
 async def message_events(gateway: Served, body: Any) -> list[tuple[str, Any]]:
-    """(name, data) of each event of a message, strictly of the SDK's types."""
+    """(name, data) of each event of a message, validated strictly with the SDK's types."""
     found = await _events(gateway, "messages", body)
     for name, event in found:
         if name not in ("ping", "error"):
@@ -52,7 +52,7 @@ async def message_events(gateway: Served, body: Any) -> list[tuple[str, Any]]:
 
 
 async def response_events(gateway: Served, body: Any) -> list[dict[str, Any]]:
-    """The events of a response, numbered without a gap and strictly of the SDK's types."""
+    """The events of a response, validated strictly with the SDK's types and numbered without gaps."""
     found = [event for _, event in await _events(gateway, "responses", body)]
     for event in found:
         RESPONSE_EVENT.validate_python(event, strict=True)
@@ -61,7 +61,7 @@ async def response_events(gateway: Served, body: Any) -> list[dict[str, Any]]:
 
 
 async def _events(gateway: Served, path: str, body: Any) -> list[tuple[str, Any]]:
-    """Each event is two lines, and its name is the type that its data says."""
+    """(type, data) of each event. Asserts that an event has two lines and that its name is its type."""
     async with gateway.session.post(f"{gateway.url}/{path}", json=body | {"stream": True}) as response:
         assert response.status == 200
         *blocks, rest = (await response.read()).decode().split("\n\n")

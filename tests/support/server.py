@@ -1,4 +1,4 @@
-"""A gateway for tests: the real server on 127.0.0.1, over backends that the test chooses."""
+"""A gateway for tests: the real server on 127.0.0.1, with backends that the test chooses."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ class Served:
 async def served(
     *backends: Backend, provider_id: str = "gateway-id", key: str | None = None, drain_seconds: float = 0.1, **options: Any
 ) -> AsyncIterator[Served]:
-    """A gateway over these backends (the demo's, without pauses, if there is none), each asked for its models."""
+    """A gateway with these backends (default: the demo backend without pauses), each with its models loaded."""
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
@@ -86,7 +86,7 @@ async def served(
 
 @asynccontextmanager
 async def upstream(provider: FakeProvider, session: aiohttp.ClientSession) -> AsyncIterator[ZeroconfAIBackend]:
-    """A backend that speaks to a provider, which runs inside the block."""
+    """A backend of a provider that runs inside the block."""
     await provider.start()
     try:
         yield ZeroconfAIBackend(session, BackendInfo(id=f"id-{provider.port}", name="Upstream"), Endpoint(provider.base_url))
@@ -101,10 +101,10 @@ async def events(response: aiohttp.ClientResponse) -> list[str]:
 
 
 class Endless:
-    """A script that streams for ever, or says nothing, and notes when its client has gone."""
+    """A script that streams endlessly or never answers; `gone` is set when its client has disconnected."""
 
     def __init__(self, *, silent: bool = False) -> None:
-        """`silent`: it takes the request and never answers."""
+        """`silent`: accept the request and never answer."""
         self.silent = silent
         self.begun = asyncio.Event()
         self.gone = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Waits of tests: for a condition, for the tasks that can run, and the pauses that a fake makes on purpose."""
+"""Waiting in tests: for a condition, for pending tasks, and intentional pauses of fakes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,9 +8,9 @@ import time
 from typing import NoReturn
 
 GIVE_UP_SECONDS = 60.0
-"""When a condition has failed. Much longer than the slowest machine needs: a wait ends as soon as its condition is true."""
+"""Timeout of a condition, much longer than a slow machine needs: a wait ends as soon as its condition is true."""
 AT_ONCE = 10.0
-"""When something that happens at once has not happened; less than 15 s, after which a ping would have found it out."""
+"""Timeout of an immediate event; less than 15 s, after which a ping would have the same effect."""
 _POLL_SECONDS = 0.002
 
 
@@ -47,23 +47,23 @@ async def next_turn() -> None:
 
 
 async def pause_fake(seconds: float) -> None:
-    """The pause of a fake that is slow on purpose: no test may need it to be exact."""
+    """The pause of an intentionally slow fake: no test may depend on its exact length."""
     await asyncio.sleep(seconds)
 
 
 async def never_answer() -> NoReturn:
-    """The silence of a fake that takes a request and does not answer before it is cancelled."""
+    """Wait until it is cancelled: for a fake that accepts a request and does not answer it."""
     await asyncio.Event().wait()
     raise AssertionError("nothing sets this event")
 
 
 async def observe(seconds: float) -> None:
-    """Give something that must not happen the time in which it would, where no event tells that it did not."""
+    """Wait for the time in which an event that must not happen would happen."""
     await asyncio.sleep(seconds)
 
 
 async def advance_loop_time(seconds: float) -> None:
-    """Make every timer of the event loop due that is due within so many seconds, and let what waits for them run."""
+    """Make the event loop's timers of the next `seconds` due, and run the tasks that wait for them."""
     loop = asyncio.get_running_loop()
     current = loop.time
     loop.time = lambda: current() + seconds  # type: ignore[method-assign]
@@ -72,7 +72,7 @@ async def advance_loop_time(seconds: float) -> None:
 
 @contextmanager
 def stopped_loop_clock() -> Iterator[None]:
-    """No timer of the event loop becomes due inside the block, so what ends there did not wait for its timeout."""
+    """Stop the event loop's clock inside the block, so that no timeout can end what runs there."""
     loop = asyncio.get_running_loop()
     current, stopped_at = loop.time, loop.time()
     loop.time = lambda: stopped_at  # type: ignore[method-assign]

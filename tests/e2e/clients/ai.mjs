@@ -1,4 +1,4 @@
-// The AI SDK. Usage: node ai.mjs STEP BASE_URL KEY; prints what came of it as one line of JSON.
+// The AI SDK. Usage: node ai.mjs STEP BASE_URL KEY; prints the result as one line of JSON.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { Output, embedMany, generateText, isStepCount, jsonSchema, streamText, tool } from "ai";
 import { IMAGE, METER, MODELS, READING, run, untilStdinEnds } from "./common.mjs";

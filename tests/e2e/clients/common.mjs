@@ -1,4 +1,4 @@
-// What the clients ask, and how they tell what came of it. The Python ones (../sdks.py) ask the same.
+// The requests of the clients, and the output of their results. The Python clients (../sdks.py) send the same requests.
 export const MODELS = {
   chat: "gpt-4.1",
   vision: "gemma3:4b",
@@ -22,13 +22,13 @@ export const METER = {
 
 const tell = (found) => process.stdout.write(`${JSON.stringify(found)}\n`);
 
-/** Tell something, and stay alive until whoever started this closes its end. */
+/** Print a result, and keep running until the parent process closes the standard input. */
 export async function untilStdinEnds(found) {
   tell(found);
   for await (const _ of process.stdin);
 }
 
-/** Do the step that the command line names; an error is told by its class and status. */
+/** Run the step of the command line; an error is printed as its class and status. */
 export async function run(steps) {
   const [step, baseURL, key] = process.argv.slice(2);
   try {

@@ -1,4 +1,4 @@
-// OpenAI's own client. Usage: node openai.mjs STEP BASE_URL KEY; prints what came of it as one line of JSON.
+// OpenAI's SDK. Usage: node openai.mjs STEP BASE_URL KEY; prints the result as one line of JSON.
 import OpenAI from "openai";
 import { IMAGE, METER, MODELS, READING, run, untilStdinEnds } from "./common.mjs";
 

@@ -1,1 +1,1 @@
-"""Backends that are no fakes, behind the gateway: llama.cpp with models of our making, and LiteLLM."""
+"""Tests of the gateway with real backends: llama.cpp with small models, and LiteLLM."""

@@ -22,11 +22,11 @@ from devhome.provider import COMMAND
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeroconf-ai"
 LLAMA_SERVER = CACHE / "llama" / "usr" / "bin" / "llama-server"
 MINILM = CACHE / "all-minilm-l6-v2.gguf"
-"""Both are put there by scripts/setup."""
+"""Both are installed by scripts/setup."""
 LITELLM = REPOSITORY / ".venv-litellm" / "bin" / "litellm"
 
 SLOTS = 2
-"""So many requests a llama-server works on at a time; the others wait in it."""
+"""The number of requests that a llama-server processes at a time; others wait in its queue."""
 KEY = "zai_example_key_of_the_gateway"
 LITELLM_KEY = "sk-example-of-litellm"
 
@@ -39,7 +39,7 @@ class LlamaServer:
     """llama.cpp's server on one core, with one model."""
 
     def __init__(self, host: Host, model: Path, log: Path, *options: str, alias: str = "tiny", port: int = 8080) -> None:
-        """`alias` is what the model is called."""
+        """`alias`: the model's name."""
         self.url = f"http://{host.ipv4}:{port}"
         command = [
             *(str(LLAMA_SERVER), "--model", str(model), "--alias", alias, "--host", "0.0.0.0", "--port", str(port)),
@@ -49,7 +49,7 @@ class LlamaServer:
         self.process = ManagedProcess(f"llama-server on {host.name}", command, log, host=host)
 
     async def start(self, status: int = 200) -> None:
-        """Start it and wait until it says that it is well, or another `status`."""
+        """Start it and wait until its health check answers with `status`."""
         self.process.start()
 
         async def answers() -> bool:
@@ -58,12 +58,12 @@ class LlamaServer:
         await self.process.until(answers, 30)
 
     async def slots(self) -> list[bool]:
-        """For each of its slots whether it is working."""
+        """Whether each slot is processing a request."""
         async with aiohttp.ClientSession() as session, session.get(f"{self.url}/slots") as response:
             return [slot["is_processing"] for slot in await response.json()]
 
     async def is_idle(self, seconds: float = 5) -> None:
-        """Wait until none of its slots is working."""
+        """Wait until no slot is processing a request."""
 
         async def idle() -> bool:
             return not any(await self.slots())
@@ -72,13 +72,13 @@ class LlamaServer:
 
 
 def provider(server: LlamaServer, name: str = "gpu", **more: object) -> dict[str, object]:
-    """The server as a provider of a gateway's file."""
+    """The server as a provider of a configuration file."""
     return {"id": name, "name": name, "type": "llamacpp", "endpoint": server.url, "health": {"interval": 1}, **more}
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A whole answer."""
+    """An answer that is not streamed."""
 
     status: int
     headers: Mapping[str, str]
@@ -86,7 +86,7 @@ class Answered:
 
     @property
     def provider(self) -> str:
-        """Who gave it."""
+        """The name of the provider that answered."""
         return self.headers["X-ZeroconfAI-Provider"]
 
 
@@ -94,7 +94,7 @@ class Gateway:
     """`zeroconf-ai serve` with a key."""
 
     def __init__(self, host: Host, folder: Path, *sources: str, port: int = 8000) -> None:
-        """`sources` are the options that say what is served."""
+        """`sources`: the options that select the served providers."""
         self.root = f"http://{host.ipv4}:{port}"
         self.url = f"{self.root}/v1"
         command = (
@@ -113,7 +113,7 @@ class Gateway:
         await self.process.until(printed, 30)
 
     async def ask(self, body: Mapping[str, Any], path: str = "/chat/completions") -> Answered:
-        """What is answered to a POST."""
+        """The answer to a POST."""
         async with post(self.url + path, body) as response:
             return Answered(response.status, response.headers, await response.json())
 
@@ -124,15 +124,15 @@ class Gateway:
             return await response.json()
 
     async def models(self) -> dict[str, dict[str, Any]]:
-        """The models by their ids, without the names for chains of them."""
+        """The models by id, without model aliases."""
         return {model["id"]: model for model in (await self.get("/models"))["data"] if not model.get("virtual")}
 
 
 class LiteLLM:
-    """LiteLLM's proxy over models that are at other servers of the same host."""
+    """LiteLLM's proxy for models of other servers on the same host."""
 
     def __init__(self, host: Host, folder: Path, models: Sequence[Mapping[str, Any]], port: int = 4000) -> None:
-        """`models` is its `model_list`. It does not try again by itself, nor leave out who failed."""
+        """`models`: its `model_list`. Its retries and cooldowns are off."""
         self.url = f"http://{host.ipv4}:{port}"
         folder.mkdir(parents=True, exist_ok=True)
         configuration = folder / "litellm.yaml"
@@ -161,7 +161,7 @@ class LiteLLM:
 
 
 def session(key: str = KEY) -> aiohttp.ClientSession:
-    """A client that shows a key."""
+    """A client session with a key."""
     return aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
 
 
@@ -182,8 +182,8 @@ async def events(response: aiohttp.ClientResponse) -> AsyncGenerator[Any]:
 
 @contextmanager
 def held(file: Path) -> Iterator[None]:
-    """Let nobody open the file until the end: a lease, which others wait for."""
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # so the kernel says that somebody waits
+    """Block the opening of the file inside the block: other processes wait for its lease."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel sends SIGIO when a process waits
     descriptor = os.open(file, os.O_RDONLY)
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)

@@ -1,4 +1,4 @@
-"""Embeddings that mean something: all-MiniLM-L6-v2 in llama.cpp's server."""
+"""Embeddings of a real model: all-MiniLM-L6-v2 in llama.cpp's server."""
 
 from base64 import b64decode
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ async def embed(gateway: Gateway, given: Any, **options: Any) -> list[Any]:
 
 async def test_embeddings_of_similar_texts_are_near(llama: LlamaServer, start_gateway: StartGateway) -> None:
     gateway = await start_gateway(sources=("--upstream", f"llamacpp={llama.url}"))
-    async with AsyncOpenAI(base_url=gateway.url, api_key=KEY, max_retries=0) as client:  # asks for base64 by itself
+    async with AsyncOpenAI(base_url=gateway.url, api_key=KEY, max_retries=0) as client:  # the SDK requests base64
         answer = await client.embeddings.create(model=MODEL, input=[CAT, KITTEN, STOCKS, SHARES])
     cat, kitten, stocks, shares = (entry.embedding for entry in answer.data)
     assert len(cat) == WIDTH
@@ -52,7 +52,7 @@ async def test_embeddings_of_similar_texts_are_near(llama: LlamaServer, start_ga
     assert far < 0.2
 
 
-async def test_floats_base64_and_tokens_are_the_same_vectors(llama: LlamaServer, start_gateway: StartGateway) -> None:
+async def test_embeddings_as_floats_as_base64_and_of_tokens_are_equal(llama: LlamaServer, start_gateway: StartGateway) -> None:
     gateway = await start_gateway(provider(llama))
     (floats,) = await embed(gateway, CAT, encoding_format="float")
     (packed,) = await embed(gateway, [CAT], encoding_format="base64")

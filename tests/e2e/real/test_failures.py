@@ -1,4 +1,4 @@
-"""Backends that die, or that accept and never answer, while the gateway is busy with them."""
+"""Backends that are killed, or that accept requests and never answer, while the gateway uses them."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ BRIEF = {"model": "tiny", "messages": HELLO, "max_tokens": 5}
 
 @dataclass
 class Stream:
-    """What became of one."""
+    """The result of a stream."""
 
     provider: str = ""
     words: int = 0
@@ -44,7 +44,7 @@ async def test_failover_backend_killed_under_load_loses_no_unstarted_request(
     start_llama: StartLlama, start_gateway: StartGateway
 ) -> None:
     doomed, spare = await start_llama("gpu"), await start_llama("attic")
-    # More at a time than it has slots: those wait in it, accepted and without a word.
+    # More requests than slots: the others are accepted and wait in its queue.
     gateway = await start_gateway(
         provider(doomed, priority=1, maxConcurrent=STREAMS), provider(spare, "attic", priority=2, maxConcurrent=STREAMS)
     )
@@ -69,7 +69,7 @@ async def test_failover_backend_killed_under_load_loses_no_unstarted_request(
 
 
 async def black_hole(server: LlamaServer) -> None:
-    """Make it one: it is there and accepts, and nothing comes back."""
+    """Stop the server's process: it still accepts connections and never answers."""
     server.process.signal(signal.SIGSTOP)
 
 
@@ -84,7 +84,7 @@ async def test_provider_without_answer_delays_no_other(start_llama: StartLlama, 
     begun = time.monotonic()
     answers = Counter([(await gateway.ask(BRIEF)).provider for _ in range(10)])
     assert answers == {"attic": 10}
-    assert "lost" in await gateway.models(), "from memory: nobody is asked for it"
+    assert "lost" in await gateway.models(), "cached: no backend is requested for it"
     await gateway.get("/status")
     assert time.monotonic() - begun < 10
     assert not any(task.done() for task in swallowed)

@@ -1,4 +1,4 @@
-"""A real LiteLLM proxy behind the gateway; what is behind LiteLLM are fakes of the clouds."""
+"""A real LiteLLM proxy as the gateway's backend, with fakes of cloud APIs as LiteLLM's backends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,21 +27,21 @@ TOOL: Any = {"type": "function", "function": {"name": "turn_on", "parameters": {
 
 @dataclass
 class Proxy:
-    """LiteLLM and what is behind it."""
+    """LiteLLM and the fakes of its backends."""
 
     litellm: LiteLLM
     gpt: FakeOpenAI
     claude: FakeAnthropic
 
     def provider(self, key: str = LITELLM_KEY, **more: object) -> dict[str, object]:
-        """It as a provider of a gateway's file."""
+        """LiteLLM as a provider of a configuration file."""
         own = {"id": "proxy", "name": "proxy", "type": "litellm", "endpoint": self.litellm.url, "authSecret": key}
         return own | {"health": {"interval": 1}} | more
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxy]:
-    """One LiteLLM for all tests here: it takes its time to start."""
+    """One LiteLLM for all tests of this module, because it starts slowly."""
     async with FakeOpenAI() as gpt, FakeAnthropic() as claude:
         at_gpt = {"model": f"openai/{GPT}", "api_base": gpt.base_url, "api_key": gpt.key}
         at_claude = {"model": f"anthropic/{MANUAL}", "api_base": claude.root, "api_key": claude.key}
@@ -63,7 +63,7 @@ async def running(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 @pytest.fixture
 def proxy(running: Proxy) -> Proxy:
-    """It, with nothing said yet."""
+    """The proxy with default answers and without recorded requests."""
     for fake in (running.gpt, running.claude):
         say(fake)
         fake.received.clear()
@@ -71,7 +71,7 @@ def proxy(running: Proxy) -> Proxy:
 
 
 def say(fake: FakeCloud, *outcomes: Any) -> None:
-    """What the fake answers from now on."""
+    """Set the fake's next answers."""
     fake.outcomes[:] = outcomes or [Reply("Hello there.")]
 
 
@@ -87,7 +87,7 @@ async def openai(gateway: Gateway) -> AsyncIterator[AsyncOpenAI]:
 
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
-async def test_chats_streams_and_tools(proxy: Proxy, openai: AsyncOpenAI, model: str) -> None:
+async def test_litellm_chats_streams_and_tool_calls_work(proxy: Proxy, openai: AsyncOpenAI, model: str) -> None:
     fake = proxy.gpt if model == GPT else proxy.claude
     answer = await openai.chat.completions.create(model=model, messages=HELLO, max_tokens=50)
     assert answer.choices[0].message.content == "Hello there."
@@ -127,12 +127,12 @@ async def test_litellm_models_have_prices_and_limits(gateway: Gateway) -> None:
     assert "tools" in models[CLAUDE]["capabilities"]
 
 
-async def test_sdk_rate_limit_is_an_error(proxy: Proxy, gateway: Gateway) -> None:
+async def test_litellm_rate_limit_is_an_error_without_a_retry(proxy: Proxy, gateway: Gateway) -> None:
     say(proxy.gpt, Refusal(429, "Rate limit reached", "rate_limit_error", "rate_limit_exceeded", headers={"Retry-After": "7"}))
     refused = await gateway.ask({"model": GPT, "messages": HELLO})
     assert refused.status == 429
     assert refused.body["error"]["type"] == "rate_limit_error"
-    assert len(proxy.gpt.bodies("/v1/chat/completions")) == 1, "nobody asked again at once"
+    assert len(proxy.gpt.bodies("/v1/chat/completions")) == 1, "there is no immediate retry"
 
 
 async def test_litellm_missing_upstream_key_is_not_a_client_error(proxy: Proxy, gateway: Gateway) -> None:
@@ -150,7 +150,7 @@ async def test_litellm_refused_key_is_reported_without_showing_it(proxy: Proxy, 
     assert not proxy.gpt.received
 
 
-async def test_llama_backlog_is_reported(proxy: Proxy, start_gateway: StartGateway) -> None:
+async def test_litellm_backlog_moves_requests_to_the_other_provider(proxy: Proxy, start_gateway: StartGateway) -> None:
     async with FakeOpenAI() as other:
         spare = {"id": "spare", "name": "spare", "type": "openai_compatible", "endpoint": other.base_url, "authSecret": other.key}
         gateway = await start_gateway(proxy.provider(), spare, host="tester", routing={"strategy": "least_busy"})
@@ -161,7 +161,7 @@ async def test_llama_backlog_is_reported(proxy: Proxy, start_gateway: StartGatew
         assert await answerers() == {"proxy", "spare"}
         say(proxy.gpt, Fault("stall", after=0), Reply("Hello there."))
         proxy.gpt.received.clear()
-        stalled = asyncio.create_task(hang(proxy))  # past the gateway
+        stalled = asyncio.create_task(hang(proxy))  # directly, not through the gateway
 
         async def arrived() -> bool:
             return bool(proxy.gpt.bodies("/v1/chat/completions"))
@@ -178,7 +178,7 @@ async def test_llama_backlog_is_reported(proxy: Proxy, start_gateway: StartGatew
 
 
 async def hang(proxy: Proxy) -> None:
-    """Ask LiteLLM for what never comes."""
+    """Send LiteLLM a request that is never answered."""
     question = {"model": GPT, "messages": HELLO, "stream": True}
     async with post(f"{proxy.litellm.url}/v1/chat/completions", question, LITELLM_KEY) as response:
         await response.read()

@@ -1,4 +1,4 @@
-"""llama.cpp's server behind the gateway, with a model that talks nonsense but is held to grammars like any other."""
+"""llama.cpp's server as the gateway's backend, with a random model that follows grammars."""
 
 from contextlib import aclosing
 import json
@@ -48,7 +48,7 @@ async def gateway(llama: LlamaServer, start_gateway: StartGateway) -> Gateway:
 
 
 async def check_chats(base_url: str, key: str) -> None:
-    """Everything that a chat may be, with OpenAI's client."""
+    """Check chats, streams, tool calls and structured output with OpenAI's SDK."""
     async with AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, _strict_response_validation=True) as client:
         answer = await client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=50)
         assert answer.choices[0].message.content
@@ -94,11 +94,11 @@ def check_call(name: str, arguments: Any) -> None:
     assert isinstance(arguments["level"], int)
 
 
-async def test_chats_streams_tools_and_structured_output(gateway: Gateway) -> None:
+async def test_llama_chats_streams_tool_calls_and_structured_output_work(gateway: Gateway) -> None:
     await check_chats(gateway.url, KEY)
 
 
-async def test_tools_in_a_stream(gateway: Gateway) -> None:
+async def test_llama_tool_calls_in_a_stream_are_complete(gateway: Gateway) -> None:
     async with (
         AsyncOpenAI(base_url=gateway.url, api_key=KEY, max_retries=0) as client,
         client.chat.completions.stream(model="tiny", messages=HELLO, tools=[TOOL], tool_choice="required") as stream,
@@ -110,7 +110,7 @@ async def test_tools_in_a_stream(gateway: Gateway) -> None:
     assert answer.choices[0].message.tool_calls
 
 
-async def test_messages_of_anthropics_client(gateway: Gateway) -> None:
+async def test_anthropic_sdk_messages_streams_and_tool_calls_work(gateway: Gateway) -> None:
     tool: Any = {"name": "turn_on", "input_schema": TOOL["function"]["parameters"]}
     async with anthropic.AsyncAnthropic(base_url=gateway.root, api_key=KEY, max_retries=0) as client:
         message = await client.messages.create(model="tiny", max_tokens=50, messages=HELLO)
@@ -148,7 +148,9 @@ async def test_client_disconnect_releases_the_slot(gateway: Gateway, llama: Llam
     await llama.is_idle(seconds=2)
 
 
-async def test_routing_busy_backend_is_spared(llama: LlamaServer, start_llama: StartLlama, start_gateway: StartGateway) -> None:
+async def test_routing_least_busy_avoids_a_backend_busy_with_other_requests(
+    llama: LlamaServer, start_llama: StartLlama, start_gateway: StartGateway
+) -> None:
     other = await start_llama("attic")
     gateway = await start_gateway(provider(llama), provider(other, "attic"), routing={"strategy": "least_busy"})
     short = {"model": "tiny", "messages": HELLO, "max_tokens": 2}
@@ -167,7 +169,7 @@ async def test_routing_busy_backend_is_spared(llama: LlamaServer, start_llama: S
         assert any(await llama.slots())
 
 
-async def test_llama_loading_gets_no_requests(
+async def test_llama_that_is_loading_is_unavailable_until_it_is_loaded(
     start_llama: StartLlama, start_gateway: StartGateway, tiny: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copy(tiny, tmp_path / "loading.gguf"))
@@ -185,7 +187,7 @@ async def test_llama_loading_gets_no_requests(
     await eventually(loaded, timeout=10)
 
 
-async def test_sdk_against_a_real_home_assistant_works(client: HomeClient, llama: LlamaServer) -> None:
+async def test_llama_behind_a_real_home_assistant_answers_chats(client: HomeClient, llama: LlamaServer) -> None:
     gateway = await add_gateway(client)
     await add_backend(client, gateway.entry_id, "llamacpp", {"base_url": llama.url}, name="Tiny")
     await state_is(client, "sensor.tiny_status", "healthy")

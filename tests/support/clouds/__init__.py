@@ -1,1 +1,1 @@
-"""Clouds and local engines, faked faithfully on 127.0.0.1. `test_clouds.py` holds each to its provider's own SDK."""
+"""Fakes of cloud APIs and local engines on 127.0.0.1. `test_clouds.py` checks each with its provider's SDK."""

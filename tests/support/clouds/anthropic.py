@@ -1,4 +1,4 @@
-"""Anthropic's Messages API, as its clients see it: strict about turns, tools, thinking and versions."""
+"""A fake of Anthropic's Messages API, strict about turns, tools, thinking and versions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 import json
@@ -13,7 +13,7 @@ from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
 
 NEW, OLD = "2026-10-21", "2023-06-01"
 ADAPTIVE, BOTH, MANUAL, OLDEST = "claude-opus-5", "claude-sonnet-4-6", "claude-sonnet-4-5", "claude-3-5-haiku-20241022"
-"""Models after 4.6 think as they see fit, those before within a budget, the oldest not at all."""
+"""Models after 4.6 support adaptive thinking, earlier ones a thinking budget, the oldest no thinking."""
 
 _SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 _KNOWN = frozenset(get_type_hints(params.MessageCreateParamsStreaming)) | {"stream"}
@@ -22,10 +22,10 @@ _MAX_TOKENS = {ADAPTIVE: 128_000, BOTH: 64_000, MANUAL: 64_000, OLDEST: 8192}
 
 
 class FakeAnthropic(FakeCloud):
-    """api.anthropic.com."""
+    """A fake of api.anthropic.com."""
 
     def __init__(self, *outcomes: Any, lists_capabilities: bool = True, page: int = 1000, **options: Any) -> None:
-        """`lists_capabilities`: whether the models list says what models can do; `page`: how many entries one page has."""
+        """`lists_capabilities`: whether the model list contains capabilities; `page`: maximum entries of a page."""
         super().__init__(*outcomes, **options)
         self._lists_capabilities = lists_capabilities
         self._page = page
@@ -58,7 +58,7 @@ class FakeAnthropic(FakeCloud):
         )
 
     async def models(self, request: web.Request) -> web.Response:
-        """The list, in pages."""
+        """The model list, in pages."""
         ids = list(_MAX_TOKENS)
         begin = ids.index(request.query["after_id"]) + 1 if "after_id" in request.query else 0
         size = min(self._page, int(request.query.get("limit", "20")))
@@ -200,7 +200,7 @@ def _block_frames(index: int, block: dict[str, Any]) -> Iterator[bytes]:
 
 
 def _wrong(body: dict[str, Any], version: str | None) -> str | None:
-    """Why the real one would refuse the body, or None."""
+    """The reason for which the real API would refuse the body, or None."""
     if version not in (OLD, NEW):
         return "anthropic-version: header is required"
     sampling = _SAMPLING & body.keys()
@@ -226,7 +226,7 @@ def _wrong(body: dict[str, Any], version: str | None) -> str | None:
 
 
 def _consume(value: Any) -> None:
-    """Walk through what pydantic checks only when it is read."""
+    """Read all values: pydantic validates iterables only while they are read."""
     if isinstance(value, Mapping):
         for item in value.values():
             _consume(item)

@@ -1,4 +1,4 @@
-"""Backends before the fakes, and what they are asked."""
+"""Backends connected to the fakes, and helpers that send requests to them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": 
 
 @dataclass(frozen=True)
 class Dialect:
-    """A dialect: its fake, a model there, and where chats go."""
+    """A dialect: its fake, one of its models, and the path of its chats."""
 
     fake: type[FakeCloud]
     model: str
@@ -46,7 +46,7 @@ DIALECTS = {
     "ollama": Dialect(FakeOllama, THINKER, "/api/chat"),
 }
 CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}
-"""The template of new dialects, which keeps what the contract tests ask for and no more."""
+"""The template of new dialects, which implements only what the contract tests require."""
 TYPES = {**BACKEND_TYPES, TEMPLATE.name: TEMPLATE}
 
 
@@ -61,7 +61,7 @@ async def before(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> AsyncIterator[Any]:
-    """The backend of a type, as it is declared, before a fake that is started and stopped with it."""
+    """The backend of a declared type, connected to a fake that runs inside the block."""
     declared = TYPES[name]
     make: Callable[..., Backend] = declared.make
     async with fake, aiohttp.ClientSession() as session:
@@ -73,14 +73,14 @@ async def before(
 
 
 def chat(model: str, content: Any = "Hi", *, stream: bool = False, **body: Any) -> Request:
-    """A chat; `messages` replaces the one message that says `content`."""
+    """A chat request; `messages` replaces the one user message `content`."""
     messages = body.pop("messages", [{"role": "user", "content": content}])
     options = {"stream_options": {"include_usage": True}} if stream else {}
     return Request.parse(Kind.CHAT, {"model": model, "messages": messages, "stream": stream, **options, **body})
 
 
 async def read(answer: Answer) -> tuple[Message, list[dict[str, Any]]]:
-    """The whole stream as a message, and its chunks, each checked against OpenAI's types."""
+    """The message of a stream and its chunks, validated with OpenAI's types."""
     message, chunks = Message(), []
     try:
         async for batch in answer.batches():
@@ -95,7 +95,7 @@ async def read(answer: Answer) -> tuple[Message, list[dict[str, Any]]]:
 
 
 async def whole(answer: Answer) -> dict[str, Any]:
-    """The whole body, checked against OpenAI's type."""
+    """The body of an answer that is not streamed, validated with OpenAI's type."""
     try:
         raw = await answer.body()
     finally:
@@ -106,7 +106,7 @@ async def whole(answer: Answer) -> dict[str, Any]:
 
 
 async def say(backend: Backend, request: Request) -> Message:
-    """What a backend answers, streamed or not."""
+    """The message of a backend's answer, streamed or not."""
     answer = await backend.send(request)
     if request.stream:
         return (await read(answer))[0]
@@ -116,7 +116,7 @@ async def say(backend: Backend, request: Request) -> Message:
 
 
 async def error_of(asked: Any) -> ApiError:
-    """The error that is raised; the key is nowhere in it."""
+    """The raised error. Asserts that it does not contain the key."""
     with pytest.raises(ApiError) as raised:
         await asked
     told = "".join(traceback.format_exception(raised.value)) + repr(vars(raised.value))

@@ -1,4 +1,4 @@
-"""Ollama's native API, as its clients see it."""
+"""A fake of Ollama's native API."""
 
 from base64 import b64decode
 import binascii
@@ -23,16 +23,16 @@ _KNOWN = frozenset({"model", "messages", "stream", "format", "keep_alive", "tool
 
 
 class FakeOllama(FakeCloud):
-    """An Ollama server, which asks for no key. It answers with a stream unless told not to."""
+    """An Ollama server that requires no key by default. It streams unless the request disables streaming."""
 
     prefix = ""
     content_type = "application/x-ndjson"
 
     def __init__(self, *outcomes: Any, key: str | None = None, counts_prompt: bool = True, gives_ids: bool = True) -> None:
-        """`counts_prompt`: whether it says how long the prompt was. `gives_ids`: whether its tool calls have one."""
+        """`counts_prompt`: whether answers contain the prompt's tokens. `gives_ids`: whether tool calls have ids."""
         super().__init__(*outcomes, key=key)
         self.loaded: dict[str, int] = {THINKER: 8192}
-        """Model → context, of what is in memory."""
+        """Loaded models: name → context size in tokens."""
         self.counts_prompt = counts_prompt
         self.gives_ids = gives_ids
 
@@ -60,21 +60,21 @@ class FakeOllama(FakeCloud):
         return {}
 
     async def version(self, _: web.Request) -> web.Response:
-        """Which program this is."""
+        """The version."""
         return web.json_response({"version": "0.33.0"})
 
     async def tags(self, _: web.Request) -> web.Response:
-        """What is installed."""
+        """The installed models."""
         return web.json_response({"models": [_entry(model) for model in _CAPABILITIES]})
 
     async def ps(self, _: web.Request) -> web.Response:
-        """What is loaded."""
+        """The loaded models."""
         extra = {"expires_at": "2026-11-21T12:00:00Z", "size_vram": 5_000_000_000}
         models = [_entry(model) | extra | {"context_length": size} for model, size in self.loaded.items()]
         return web.json_response({"models": models})
 
     async def show(self, request: web.Request) -> web.Response:
-        """What a model is."""
+        """The properties of a model."""
         model = (await request.json())["model"]
         if model not in _CAPABILITIES:
             return self.refusal(Refusal(404, f"model '{model}' not found"))
@@ -144,7 +144,7 @@ class FakeOllama(FakeCloud):
         return end | ({"prompt_eval_count": reply.prompt_tokens, "prompt_eval_duration": 1} if self.counts_prompt else {})
 
     def _wrong(self, body: dict[str, Any]) -> Refusal | None:
-        """Why the real one would refuse the body; a parameter that it would ignore is a mistake of ours."""
+        """The real API's error for the body, or None; a parameter that the real API ignores is an error too."""
         model = body["model"]
         can = _CAPABILITIES.get(model) or _CAPABILITIES.get(f"{model}:latest")
         if can is None:

@@ -1,4 +1,4 @@
-"""OpenAI and OpenRouter, as their clients see them."""
+"""Fakes of OpenAI's and OpenRouter's APIs."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ _KNOWN = {
     "/v1/completions": frozenset(get_type_hints(completion_params.CompletionCreateParamsStreaming)),
     "/v1/embeddings": frozenset(get_type_hints(embedding_params.EmbeddingCreateParams)),
 }
-"""The parameters that the API knows: those of the SDK."""
+"""The parameters of the API by path, from the SDK's types."""
 
 
 class FakeOpenAI(FakeCloud):
-    """api.openai.com. Strict about parameters, as the real one is."""
+    """A fake of api.openai.com, strict about parameters like the real one."""
 
     strict = True
 
@@ -50,13 +50,13 @@ class FakeOpenAI(FakeCloud):
         return _event({"error": error})
 
     async def models(self, _: web.Request) -> web.Response:
-        """The list."""
+        """The model list."""
         ids = (*CHAT_MODELS, EMBEDDING_MODEL)
         data = [{"id": model, "object": "model", "created": 1_700_000_000, "owned_by": "openai"} for model in ids]
         return web.json_response({"object": "list", "data": data})
 
     def check(self, path: str, body: dict[str, Any]) -> Refusal | None:
-        """What the real one refuses before any model is asked."""
+        """The real API's error for invalid parameters, or None."""
         if body["model"] not in (*CHAT_MODELS, EMBEDDING_MODEL) and self.strict:
             message = f"The model `{body['model']}` does not exist or you do not have access to it."
             return Refusal(404, message, code="model_not_found")
@@ -82,7 +82,7 @@ class FakeOpenAI(FakeCloud):
         return await self._answer(request, "chat.completion.chunk", _chat_choices, _whole_chat)
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
-        """Legacy completions."""
+        """Text completions."""
         return await self._answer(request, "text_completion", _text_choices, _whole_text)
 
     async def embeddings(self, request: web.Request) -> web.StreamResponse:
@@ -123,7 +123,7 @@ class FakeOpenAI(FakeCloud):
         yield b"data: [DONE]\n\n"
 
     def usage(self, reply: Reply) -> dict[str, Any]:
-        """What was used."""
+        """The usage of a reply."""
         return {
             "prompt_tokens": reply.prompt_tokens,
             "completion_tokens": reply.completion_tokens,
@@ -134,7 +134,7 @@ class FakeOpenAI(FakeCloud):
 
 
 class FakeOpenRouter(FakeOpenAI):
-    """openrouter.ai: its own models list in pages, `/key`, comments in streams, and the cost with the usage."""
+    """A fake of openrouter.ai: a model list in pages, `/key`, comments in streams, and the cost in the usage."""
 
     prefix = "/api/v1"
     strict = False
@@ -158,7 +158,7 @@ class FakeOpenRouter(FakeOpenAI):
         return _event({"id": "gen-1", "error": {"code": 502, "message": "Provider disconnected"}, "choices": [choice]})
 
     async def about_key(self, _: web.Request) -> web.Response:
-        """What the key may do."""
+        """The key's limit and usage."""
         return web.json_response({"data": {"label": "sk-or-v1-0e6...1c9", "limit": None, "usage": 1.5, "is_free_tier": False}})
 
     @override

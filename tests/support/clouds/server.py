@@ -1,4 +1,4 @@
-"""What the fakes have in common: a server, a log of what arrived, what is to be said, and what is to go wrong."""
+"""The base of the fakes: a server that records requests and answers with scripted replies and faults."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -12,7 +12,7 @@ from aiohttp import web
 from ..waiting import never_answer, pause_fake
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-"""One pixel."""
+"""A PNG image of one pixel, in base64."""
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,15 +28,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model says, whatever the dialect."""
+    """A model's answer, independent of the dialect."""
 
     text: str = ""
     thought: str = ""
     seal: str = ""
-    """The signature that goes with a thought, where there are any."""
+    """The signature of the thought, for dialects that have one."""
     calls: tuple[Call, ...] = ()
     stop: str = ""
-    """The dialect's own word for why it stopped; "" for the usual one."""
+    """The dialect's stop reason; "": the usual one."""
     prompt_tokens: int = 21
     completion_tokens: int = 8
 
@@ -55,7 +55,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Fault:
-    """A stream that goes wrong after some of its pieces: "cut", "end" (too early), "stall", "error" or "garbage"."""
+    """A stream that fails after `after` pieces; `kind`: "cut", "end" (too early), "stall", "error" or "garbage"."""
 
     kind: str
     after: int = 3
@@ -67,7 +67,7 @@ type Outcome = Reply | Refusal | Fault
 
 @dataclass
 class Received:
-    """One request that arrived."""
+    """One received request."""
 
     method: str
     path: str
@@ -76,25 +76,25 @@ class Received:
     body: Any
     over: asyncio.Event = field(default_factory=asyncio.Event)
     cut: bool = False
-    """The client went away before the end."""
+    """The client disconnected before the end."""
 
 
 def pieces(text: str, size: int = 5) -> list[str]:
-    """A text cut as models' tokens cut it: somewhere."""
+    """Split a text into pieces of `size` characters, like tokens independently of its words."""
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 class FakeCloud(ABC):
-    """A server on 127.0.0.1. `outcomes` are played in turn, the last one again and again."""
+    """A server on 127.0.0.1. It uses `outcomes` in order and repeats the last one."""
 
     prefix = "/v1"
     content_type = "text/event-stream"
 
     port = 0
-    """Where it listens; 0: on a free port."""
+    """The port; 0: a free one."""
 
     def __init__(self, *outcomes: Outcome, key: str | None = "sk-canary-0123456789") -> None:
-        """`key`: what it wants to be shown, None for nothing. Use as an asynchronous context manager."""
+        """`key`: the required API key, or None. Use as an asynchronous context manager."""
         self.outcomes = list(outcomes) or [Reply("Hello there.")]
         self.key = key
         self.received: list[Received] = []
@@ -104,11 +104,11 @@ class FakeCloud(ABC):
 
     @property
     def base_url(self) -> str:
-        """What a client is given."""
+        """The base URL for clients."""
         return self.root + self.prefix
 
     def bodies(self, path: str) -> list[Any]:
-        """The bodies that arrived at a path."""
+        """The bodies of the requests to a path."""
         return [received.body for received in self.received if received.path == path]
 
     @property
@@ -118,18 +118,18 @@ class FakeCloud(ABC):
 
     @abstractmethod
     def routes(self) -> dict[tuple[str, str], Handler]:
-        """(method, path) → what answers."""
+        """(method, path) → handler."""
 
     def shown_key(self, request: web.Request) -> str | None:
-        """The key that a request shows."""
+        """The key of a request, or None."""
         return (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
 
     @abstractmethod
     def refusal(self, refused: Refusal) -> web.Response:
-        """An error in the dialect's shape."""
+        """An error in the dialect's format."""
 
     def wrong_key(self, shown: str | None) -> Refusal:
-        """What a wrong key is answered with: it is repeated, as real servers do."""
+        """The error for a wrong key, which contains the key as with real servers."""
         return Refusal(401, f"Incorrect API key provided: {shown}.", "invalid_request_error", "invalid_api_key")
 
     def open_paths(self) -> frozenset[str]:
@@ -138,10 +138,10 @@ class FakeCloud(ABC):
 
     @abstractmethod
     def broken(self) -> bytes:
-        """An error in mid-stream."""
+        """The bytes of an error within a stream."""
 
     def outcome(self) -> Outcome:
-        """The next thing to happen."""
+        """The next outcome."""
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
     async def __aenter__(self) -> Self:
@@ -177,7 +177,7 @@ class FakeCloud(ABC):
             received.over.set()
 
     async def stream(self, request: web.Request, frames: Iterable[bytes], fault: Fault | None = None) -> web.StreamResponse:
-        """Send the frames, cut where nobody expects it, as networks do; and go wrong where told."""
+        """Send each frame in two parts, as networks may do, and fail at the position of the fault."""
         response = web.StreamResponse(headers={"Content-Type": self.content_type, **self.answer_headers()})
         await response.prepare(request)
         for number, frame in enumerate(frames):
@@ -189,7 +189,7 @@ class FakeCloud(ABC):
         return response
 
     async def whole(self, request: web.Request, data: Mapping[str, Any], fault: Fault | None = None) -> web.StreamResponse:
-        """Send an answer in one piece, unless it is to stall before it or to be cut within it."""
+        """Send an answer that is not streamed; a fault makes it stall before the answer or end within it."""
         if fault is None:
             return web.json_response(data, headers=self.answer_headers())
         if fault.kind == "stall":
@@ -201,7 +201,7 @@ class FakeCloud(ABC):
         return await self._go_wrong(request, response, Fault("cut"))
 
     def answer_headers(self) -> dict[str, str]:
-        """Headers of every good answer."""
+        """Headers of every successful answer."""
         return {"x-request-id": "req_fake"}
 
     async def _go_wrong(self, request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
@@ -219,7 +219,7 @@ class FakeCloud(ABC):
 
 
 class _Engine(FakeCloud):
-    """A local engine that answers fixed things."""
+    """A local engine with fixed answers."""
 
     paths: Mapping[str, tuple[int, str, Any]] = {}
 
@@ -245,7 +245,7 @@ def _fixed(status: int, kind: str, body: Any) -> Handler:
 
 
 def engine(**paths: tuple[int, str, Any]) -> FakeCloud:
-    """A local engine: `paths` by their name with `/` as `__`: (status, content type, body)."""
+    """A local engine with fixed answers; `paths`: (status, content type, body) by path, with `__` for `/`."""
     fake = _Engine(key=None)
     fake.paths = {"/" + name.replace("__", "/"): answer for name, answer in paths.items()}
     return fake

@@ -1,4 +1,4 @@
-"""An upstream that says and bills as much as a request lets it, and an engine whose budget pays for that."""
+"""An upstream that answers and bills as much as a request allows, and an engine with a budget for it."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -70,7 +70,7 @@ class Cloud(StubBackend):
 
 
 class Stream(Answer):
-    """So many words, or words without an end, each billed when it is said."""
+    """A stream of this many words, or without an end; each word is billed when it is sent."""
 
     def __init__(self, cloud: Cloud, words: int | None, usage: Mapping[str, Any]) -> None:
         self.cloud = cloud
@@ -113,7 +113,7 @@ def prompt_of(body: Mapping[str, Any]) -> int:
 
 
 def text_size(value: object) -> int:
-    """The tokens of all texts in a value where each byte is one; of a token, one; of an image, 1,600."""
+    """The tokens of a value: one for each byte of a text, one for a token, 1,600 for an image."""
     if isinstance(value, str):
         return len(value.encode())
     if isinstance(value, int) and not isinstance(value, bool):
@@ -136,7 +136,7 @@ async def spending(store: AccountingStore, *clouds: StubBackend, amount: int = C
 
 
 async def use(engine: Engine, request: Request) -> str:
-    """What is said, of a stream."""
+    """The text of a stream, or the body of an answer that is not streamed."""
     async with engine.run(request, CALLER) as reply:
         if not request.stream:
             return reply.body.decode()
@@ -144,7 +144,7 @@ async def use(engine: Engine, request: Request) -> str:
 
 
 async def spent(store: AccountingStore) -> int:
-    """What is spent, when nothing is set aside any more."""
+    """The spent amount of the household, after all reservations are reconciled."""
 
     async def reconciled() -> bool:
         await store.flush()

@@ -1,4 +1,4 @@
-"""A server in a thread of its own that sends without a pause: a reader that shares the loop with it would make it wait."""
+"""A server that sends without a pause, in its own thread: in the reader's event loop it would have to wait."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +10,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n"
 
 @contextmanager
 def flood(*first: bytes, then: bytes) -> Iterator[str]:
-    """A base URL where every request is answered with `first` and then with `then` for ever."""
+    """The base URL of a server that answers every request with `first` and then endlessly with `then`."""
     server = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
     connections: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""A clock that tests move, and advertisements."""
+"""A clock that tests advance, and advertisements."""
 
 import asyncio
 import heapq
@@ -12,7 +12,7 @@ from ..waiting import next_turn
 
 
 class Clock:
-    """Time that passes in `run` alone."""
+    """A clock that advances only in `run`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -24,13 +24,13 @@ class Clock:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Return when so many seconds have passed."""
+        """Return after this many seconds of the clock."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.now + seconds, next(self._numbers), woken))
         await woken
 
     async def run(self, seconds: float) -> None:
-        """Let time pass, with everything that happens meanwhile."""
+        """Advance the clock, and run the tasks that become due."""
         end = self.now + seconds
         while True:
             await _settle()
@@ -44,13 +44,13 @@ class Clock:
 
 
 async def _settle() -> None:
-    """Let tasks go on until they wait for time."""
+    """Run tasks until they wait for the clock."""
     for _ in range(12):
         await next_turn()
 
 
 def advert(number: int, **changes: Any) -> ServiceRecord:
-    """An advertisement with an address and an id of its own."""
+    """An advertisement with a unique address and id."""
     fields: dict[str, Any] = {
         "name": f"P{number}",
         "host": f"p{number}.local.",

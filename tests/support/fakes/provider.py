@@ -1,4 +1,4 @@
-"""A provider for tests: a real HTTP server on 127.0.0.1 whose answers are scripted and whose requests are kept."""
+"""A provider for tests: a real HTTP server on 127.0.0.1 with scripted answers that records its requests."""
 
 import asyncio
 import base64
@@ -20,12 +20,12 @@ type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.Strea
 
 
 def text(*words: str) -> list[dict[str, Any]]:
-    """The chunks of an answer in words."""
+    """The chunks of a text answer, one for each word."""
     return [delta(role="assistant"), *(delta(word) for word in words), delta(finish="stop"), usage()]
 
 
 def tool_call(name: str, arguments: str, *, call_id: str = "call_1", index: int = 0) -> list[dict[str, Any]]:
-    """The chunks of a tool call whose arguments come in two pieces."""
+    """The chunks of a tool call with its arguments in two pieces."""
     half = len(arguments) // 2
     first = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": arguments[:half]}}
     rest = {"index": index, "function": {"arguments": arguments[half:]}}
@@ -33,14 +33,14 @@ def tool_call(name: str, arguments: str, *, call_id: str = "call_1", index: int 
 
 
 def usage(prompt: int = 12, completion: int = 3, **fields: Any) -> dict[str, Any]:
-    """The chunk that tells what was used."""
+    """The usage chunk."""
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion, **fields}
     return {"object": "chat.completion.chunk", "choices": [], "usage": counts}
 
 
 @dataclass
 class FakeProvider:
-    """What the server says, and what it was asked. Change the fields while it runs."""
+    """The server's answers and its recorded requests. The fields may be changed while it runs."""
 
     id: str | None = "11111111-1111-4111-8111-111111111111"
     models: list[Any] = field(default_factory=lambda: [{"id": "test-model", "context_window": 8192}])
@@ -52,24 +52,24 @@ class FakeProvider:
     status_gate: asyncio.Event | None = None
     """/v1/status is answered once this is set."""
     proves: bool = False
-    """Whether it answers the proof of its key, as this project's own servers do."""
+    """Whether it proves its key, as this project's servers do."""
     health_status: int = 200
     answers: list[Script] = field(default_factory=list)
-    """What the next chats are answered with, in turn; the last one again and again."""
+    """The answers of the next chats, in order; the last one is repeated."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     challenged: int = 0
-    """How often it was asked for a proof."""
+    """The number of requests for a proof."""
     ssl: SSLContext | None = None
-    """Serve by TLS with this."""
+    """The TLS context; None: no TLS."""
     base_url: str = ""
     host: str = "127.0.0.1"
     port: int = 0
     _runner: web.AppRunner | None = None
 
     async def start(self, port: int = 0) -> None:
-        """Serve, on a given port or on any."""
+        """Serve on the given port, else on a free one."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/v1/health", self._health)
         app.router.add_get("/v1/models", self._models)
@@ -84,7 +84,7 @@ class FakeProvider:
         self.base_url = f"{'https' if self.ssl else 'http'}://{self.host}:{self.port}/v1"
 
     async def stop(self) -> None:
-        """Go away without a word; `start` brings it back at the same port."""
+        """Stop without a goodbye; `start` uses the same port again."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -111,7 +111,7 @@ class FakeProvider:
         return web.json_response({key: value for key, value in body.items() if value is not None})
 
     def _proof(self, request: web.Request) -> str:
-        """The proof as docs/protocol.md has it, written down once more."""
+        """The proof of docs/protocol.md, implemented independently of the product."""
         assert request.transport is not None
         address, port = request.transport.get_extra_info("sockname")[:2]
         challenge = base64.urlsafe_b64decode(request.query["challenge"] + "=")
@@ -153,7 +153,7 @@ async def send_stream(request: web.Request, chunks: list[dict[str, Any]], *, don
 
 
 def refuse(status: int, message: str, headers: dict[str, str] | None = None, **fields: Any) -> Script:
-    """A script that answers with an error in OpenAI's shape."""
+    """A script that answers with an error in OpenAI's format."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.json_response({"error": {"message": message, **fields}}, status=status, headers=headers)
@@ -162,7 +162,7 @@ def refuse(status: int, message: str, headers: dict[str, str] | None = None, **f
 
 
 def stall(seconds: float = 60) -> Script:
-    """A script that takes the request and says nothing."""
+    """A script that accepts the request and does not answer it."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
         await pause_fake(seconds)

@@ -6,7 +6,7 @@ from zeroconf_ai.accounting.usage.generation import Generation, Recorder
 
 
 class MemoryRecorder(Recorder):
-    """Keeps what it is given, in order."""
+    """Keeps the recorded generations in order."""
 
     def __init__(self) -> None:
         self.entries: list[Generation] = []
@@ -17,6 +17,6 @@ class MemoryRecorder(Recorder):
 
     @property
     def only(self) -> Generation:
-        """The one entry."""
+        """The only entry."""
         (entry,) = self.entries
         return entry

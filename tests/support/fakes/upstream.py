@@ -1,4 +1,4 @@
-"""Providers that act up: a real HTTP server on 127.0.0.1, and a backend without a network for the router's tests."""
+"""Scripted providers: a real HTTP server on 127.0.0.1, and a backend without a network for tests of the router."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ def chat(*, stream: bool = False, model: str = "m", **body: Any) -> Request:
 
 
 def nested(depth: int) -> list[Any]:
-    """Lists within lists, as many levels."""
+    """Lists nested to this depth."""
     value: list[Any] = []
     for _ in range(depth - 1):
         value = [value]
@@ -48,7 +48,7 @@ COMPLETION = {
 def answers(
     body: object = None, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "application/json"
 ) -> Behaviour:
-    """A whole answer; `body` is sent as JSON unless it is bytes."""
+    """An answer that is not streamed; `body` is sent as JSON unless it is bytes."""
 
     async def behave(_: web.Request) -> web.StreamResponse:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -84,14 +84,14 @@ def streams(*events: object, done: bool = True, then: str = "end", kind: str = "
 
 
 async def stalls(_: web.Request) -> web.StreamResponse:
-    """Take the request and say nothing."""
+    """Accept the request and do not answer it."""
     await never_answer()
     raise AssertionError("nobody waits that long")
 
 
 @dataclass
 class Received:
-    """One request that came in."""
+    """One received request."""
 
     path: str
     headers: Mapping[str, str]
@@ -99,11 +99,11 @@ class Received:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Its handler has ended."""
     cut: bool = False
-    """The client went away before the end."""
+    """The client disconnected before the end."""
 
 
 class Upstream:
-    """A server whose every path behaves as told: `behave[path]` in turn, the last one again and again; 404 for the rest."""
+    """A server with scripted paths: `behave[path]` in order, the last one is repeated; 404 for other paths."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         """Use as an asynchronous context manager."""
@@ -115,12 +115,12 @@ class Upstream:
         self._now = 0
 
     def on(self, path: str, *behaviours: Behaviour) -> Self:
-        """Set what a path below /v1 does."""
+        """Set the behaviours of a path below /v1."""
         self.behave[path] = list(behaviours)
         return self
 
     def bodies(self, path: str = "/chat/completions") -> list[Any]:
-        """The bodies that a path was sent."""
+        """The bodies of the requests to a path."""
         return [request.body for request in self.received if request.path == path]
 
     async def __aenter__(self) -> Self:
@@ -157,10 +157,10 @@ class Upstream:
 
 
 class StubAnswer(Answer):
-    """Says what it is told: chunks as dicts, errors to raise, events to wait for."""
+    """An answer that plays its steps: chunks as dicts, errors to raise, events to wait for."""
 
     def __init__(self, backend: StubBackend, steps: Iterable[object]) -> None:
-        """Open until closed."""
+        """Counted in `backend.open` until it is closed."""
         self._backend = backend
         self._steps = list(steps)
         self._closed = False
@@ -194,13 +194,13 @@ class StubAnswer(Answer):
 
 
 class StubBackend(Backend):
-    """A backend without a network. `outcomes` are played in turn, the last one again and again.
+    """A backend without a network. It uses `outcomes` in order and repeats the last one.
 
     An outcome is an error (raised by `send`) or a list of steps (see StubAnswer).
     """
 
     def __init__(self, name: str, *outcomes: object, models: Iterable[ModelInfo | str] = ("m",), **info: Any) -> None:
-        """`name` is its id too."""
+        """`name` is also its id."""
         self.described = BackendInfo(name, name.title(), **info)
         """What `info` returns; may be replaced."""
         self.outcomes: list[object] = list(outcomes) or [[delta("Hello"), STOP, USAGE]]

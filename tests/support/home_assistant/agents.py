@@ -1,4 +1,4 @@
-"""A home's agent that says what a test tells it to, a light, and how the gateway asks an agent."""
+"""A scripted conversation agent, a light, and helpers that send requests to an agent's backend."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -25,7 +25,7 @@ type Behaviour = Callable[
 
 
 class ScriptedAgent(conversation.ConversationEntity):
-    """An agent that streams what the test tells it to."""
+    """A conversation agent that streams the deltas of `behave`."""
 
     _attr_has_entity_name = True
     _attr_name = "Tester"
@@ -40,7 +40,7 @@ class ScriptedAgent(conversation.ConversationEntity):
         self.stats: dict[str, int] | None = None
         self.returns: intent.IntentResponse | None = None
         self.fails: intent.IntentResponseErrorCode | None = None
-        """The error that it returns after it has said what it says."""
+        """The error that it returns after its deltas."""
 
     @property
     @override
@@ -68,7 +68,7 @@ class ScriptedAgent(conversation.ConversationEntity):
 
 
 class Lamp(LightEntity):
-    """Is turned on."""
+    """A light that can be turned on."""
 
     _attr_name = "Kitchen light"
     _attr_unique_id = "lamp"
@@ -84,12 +84,12 @@ class Lamp(LightEntity):
 
     @property
     def user_id(self) -> str | None:
-        """In whose name it was called."""
+        """The user id in the context of the last call."""
         return self._context.user_id if self._context else None
 
 
 def says(*deltas: Any, failure: Exception | None = None) -> Behaviour:
-    """Stream these deltas; an Event is waited for; then fail, where a failure is given."""
+    """Stream these deltas, wait for each Event among them, then raise `failure`, if any."""
 
     async def behave(_: conversation.ConversationInput, __: conversation.ChatLog) -> AsyncGenerator[Any]:
         for delta in deltas:
@@ -109,7 +109,7 @@ def backend(hass: HomeAssistant, entity_id: str | None = ENTITY, **options: Any)
 
 
 def chat(*messages: str | dict[str, Any], model: str = MODEL, stream: bool = False, **fields: Any) -> Request:
-    """A request; a text is what a user says."""
+    """A chat request; a text is a user message."""
     listed = [{"role": "user", "content": item} if isinstance(item, str) else item for item in messages or ("Hello",)]
     meta = {key: fields.pop(key) for key in ("user_id", "inside", "via") if key in fields}
     body = {"model": model, "messages": listed, "stream": stream, **fields}
@@ -117,7 +117,7 @@ def chat(*messages: str | dict[str, Any], model: str = MODEL, stream: bool = Fal
 
 
 async def ask(agent: AgentBackend, request: Request) -> Message:
-    """The whole answer, as a client would put it together."""
+    """The complete answer, assembled as a client would."""
     answer = await agent.send(request)
     message = Message()
     try:
@@ -133,7 +133,7 @@ async def ask(agent: AgentBackend, request: Request) -> Message:
 
 
 def uses_tool(*after: Any, failure: Exception | None = None) -> Behaviour:
-    """Say that it will look, look with a tool of its own, then do the rest."""
+    """Stream a sentence, the call of the agent's own tool and its result, then the rest."""
     call = llm.ToolInput(id="t1", tool_name="look", tool_args={}, external=True)
     result = {"role": "tool_result", "tool_call_id": "t1", "tool_name": "look", "result": llm.ToolResult(data={"on": True})}
     return says(

@@ -1,4 +1,4 @@
-"""Assist for tests: a home whose light can be spoken to, and runs of the pipeline that a provider's assistant is."""
+"""Assist for tests: a light that is exposed to it, and runs of the pipeline of a provider's assistant."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ LIGHT = "light.kitchen"
 
 
 class PlainMouth(Mouth):
-    """Takes a text only when all of it is there."""
+    """A text-to-speech engine without streaming input."""
 
     @override
     def async_supports_streaming_input(self) -> bool:
@@ -33,7 +33,7 @@ class PlainMouth(Mouth):
 
 @dataclass(slots=True)
 class Kitchen:
-    """A light, and what was done with it."""
+    """A light and the calls of its actions."""
 
     hass: HomeAssistant
     calls: list[ServiceCall] = field(default_factory=list)
@@ -63,12 +63,12 @@ def make_kitchen(hass: HomeAssistant, name: str) -> Kitchen:
 
 @dataclass(slots=True)
 class Run:
-    """What became of one run of a pipeline."""
+    """The events of one run of a pipeline."""
 
     events: list[assist_pipeline.PipelineEvent] = field(default_factory=list)
 
     def data(self, kind: assist_pipeline.PipelineEventType) -> dict[str, Any]:
-        """Of the last event of a kind."""
+        """The data of the last event of a type."""
         return next(event.data or {} for event in reversed(self.events) if event.type is kind)
 
     @property
@@ -79,18 +79,18 @@ class Run:
 
     @property
     def speech(self) -> str:
-        """What is said."""
+        """The spoken text."""
         speech: str = self.response["speech"]["plain"]["speech"]
         return speech
 
     @property
     def failed(self) -> bool:
-        """Whether the satellite is told of an error."""
+        """Whether the response is an error."""
         return self.response["response_type"] == "error"
 
 
 async def by_text(hass: HomeAssistant, entry: ConfigEntry, words: str, conversation_id: str | None = None) -> Run:
-    """Write to the assistant of an entry."""
+    """Run the assistant of an entry with a text."""
     run = Run()
     with chat_session.async_get_chat_session(hass, conversation_id) as session:
         begun = PipelineInput(
@@ -110,7 +110,7 @@ async def by_text(hass: HomeAssistant, entry: ConfigEntry, words: str, conversat
 
 
 async def by_voice(hass: HomeAssistant, entry: ConfigEntry, ears: Ears, words: str) -> Run:
-    """Speak to the assistant of an entry, and wait until it has spoken."""
+    """Run the assistant of an entry with speech, and read its spoken answer to the end."""
     run = Run()
     ears.result = stt.SpeechResult(words, stt.SpeechResultState.SUCCESS)
 

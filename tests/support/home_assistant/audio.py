@@ -1,4 +1,4 @@
-"""Ears and a voice of a home, which note what they are asked."""
+"""Speech-to-text and text-to-speech engines that record their requests."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
@@ -13,7 +13,7 @@ from homeassistant.components.tts.entity import TTSAudioRequest
 
 
 class Ears(stt.SpeechToTextEntity):
-    """Notes what it hears."""
+    """A speech-to-text engine that records the audio."""
 
     _attr_name = "Ears"
     _attr_unique_id = "ears"
@@ -63,7 +63,7 @@ class Ears(stt.SpeechToTextEntity):
 
 
 class Mouth(tts.TextToSpeechEntity):
-    """Says everything as the same second of a tone."""
+    """A text-to-speech engine that answers every text with the same second of a tone."""
 
     _attr_name = "Mouth"
     _attr_unique_id = "mouth"

@@ -1,4 +1,4 @@
-"""The flow of the gateway's backends, filled in."""
+"""Helpers that fill in the flow of the gateway's backends."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ async def begin(hass: HomeAssistant, entry: MockConfigEntry, kind: str) -> Mappi
 
 
 async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any]) -> Mapping[str, Any]:
-    """Fill in what is shown."""
+    """Submit the form that is shown."""
     return await hass.config_entries.subentries.async_configure(result["flow_id"], fields)
 
 
@@ -48,7 +48,7 @@ def details(name: str = "Attic", models: list[str] | None = None, **advanced: An
 
 
 def offered(result: Mapping[str, Any], field: str) -> list[str]:
-    """What a choice offers."""
+    """The options of a select field."""
     options: list[str] = result["data_schema"].schema[field].config["options"]
     return options
 

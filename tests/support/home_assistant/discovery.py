@@ -1,4 +1,4 @@
-"""Advertisements of providers, as Home Assistant hands them to the config flow."""
+"""Advertisements of providers, as Home Assistant passes them to the config flow."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -21,7 +21,7 @@ def announced(
     addresses: tuple[str, ...] = ("127.0.0.1",),
     txt: Mapping[str, str] | None = None,
 ) -> ZeroconfServiceInfo:
-    """What Home Assistant's zeroconf hands over; `txt` adds to the record, an empty value takes a key out."""
+    """The discovery data of Home Assistant's zeroconf; `txt` adds to the record, an empty value removes a key."""
     properties = {"id": provider.id or "", "models": "test-model", **(txt or {})}
     return ZeroconfServiceInfo(
         ip_address=ip_address(addresses[0]),
@@ -35,10 +35,10 @@ def announced(
 
 
 async def discover(hass: HomeAssistant, info: ZeroconfServiceInfo) -> ConfigFlowResult:
-    """Let Home Assistant discover it."""
+    """Start the discovery flow."""
     return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_ZEROCONF}, data=info)
 
 
 async def submit(hass: HomeAssistant, result: ConfigFlowResult, fields: dict[str, Any] | None = None) -> ConfigFlowResult:
-    """Confirm what is shown."""
+    """Submit the form that is shown."""
     return await hass.config_entries.flow.async_configure(result["flow_id"], fields or {})

@@ -96,24 +96,24 @@ def record_of(provider: FakeProvider, name: str = "Test provider", **changes: An
 
 
 def announce(hass: HomeAssistant, record: ServiceRecord) -> None:
-    """Let the integration hear an advertisement."""
+    """Pass an advertisement to the integration."""
     hass.data[DATA].discovery.registry.put((record.service_type, record.name), record)
 
 
 def say_goodbye(hass: HomeAssistant, record: ServiceRecord) -> None:
-    """Let the integration hear that it goes."""
+    """Pass the goodbye of an advertisement to the integration."""
     hass.data[DATA].discovery.registry.remove((record.service_type, record.name))
 
 
 async def settle(hass: HomeAssistant) -> None:
-    """Let the second pass after which entities show what was counted."""
+    """Let the interval pass after which entities show new values."""
     await hass.async_block_till_done()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=SHOW_SECONDS))
     await hass.async_block_till_done()
 
 
 async def ask(hass: HomeAssistant, *, fails: bool = False, **data: Any) -> dict[str, Any]:
-    """Use the chat action, of which the answer is returned; `fails` where no answer is expected."""
+    """The answer of the chat action; `fails`: expect an error instead."""
     try:
         answer = await hass.services.async_call(DOMAIN, "chat", {"prompt": "Is it?", **data}, blocking=True, return_response=True)
     except HomeAssistantError:
@@ -125,7 +125,7 @@ async def ask(hass: HomeAssistant, *, fails: bool = False, **data: Any) -> dict[
 
 
 async def add_entity(hass: HomeAssistant, platform: Platform, entity: Any) -> None:
-    """Bring an entity of an integration `test` into the home."""
+    """Add an entity of a test integration."""
     domain = f"test_{platform}"
 
     async def setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
@@ -136,7 +136,7 @@ async def add_entity(hass: HomeAssistant, platform: Platform, entity: Any) -> No
         add([entity])
 
     class Flow(ConfigFlow):
-        """Without steps."""
+        """A flow without steps."""
 
     mock_integration(hass, MockModule(domain, async_setup_entry=setup_entry))
     mock_platform(hass, f"{domain}.config_flow")

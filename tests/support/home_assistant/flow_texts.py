@@ -1,6 +1,6 @@
-"""Holds the texts of the flows against what they show.
+"""Checks that flows have the texts that they show.
 
-Each step, field, error and reason to stop has a text, and each placeholder of a text has a value.
+Each step, field, error and abort reason has a text, and each placeholder of a text has a value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ TEXTS: dict[str, Any] = json.loads(
 )
 
 _MENU_TITLES_WITHOUT_VALUES = ("config", "options")
-"""Home Assistant's frontend hands the titles of these flows' menus no placeholders: it shows a formatjs error instead."""
+"""Home Assistant's frontend passes no placeholders to the menu titles of these flows and would show a formatjs error."""
 
 
 def check_result(manager: FlowManager[Any, Any, Any], flow: FlowHandler[Any, Any, Any], result: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A loaded gateway for tests that ask it: its entry with a first key, and a provider for a backend."""
+"""A gateway for tests that send requests to it: its entry with a first key, and a provider as a backend."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -33,7 +33,7 @@ CHAT_PATH = "/v1/chat/completions"
 
 
 def box(provider: FakeProvider, title: str = "Box", **data: Any) -> ConfigSubentryData:
-    """The subentry of a provider as a backend; `data` replaces and adds what it stores."""
+    """The subentry of a provider as a backend; `data` replaces and adds stored fields."""
     stored = {CONF_TYPE: "openai_compatible", CONF_BASE_URL: provider.base_url, **data}
     return ConfigSubentryData(data=MappingProxyType(stored), subentry_type=SUBENTRY_BACKEND, title=title, unique_id=None)
 
@@ -44,7 +44,7 @@ def gateway_with(
     key: str | None = KEY,
     entry_id: str | None = None,
 ) -> MockConfigEntry:
-    """The gateway's entry, not yet added, with that first key."""
+    """The gateway's entry with a first key, not yet added."""
     data: dict[str, Any] = {CONF_KIND: KIND_GATEWAY, CONF_GATEWAY_ID: GATEWAY_ID, CONF_DATABASES: {}}
     if key is not None:
         data[CONF_FIRST_KEY] = {"name": "First key", "digest": hashlib.sha256(key.encode()).hexdigest(), "prefix": key[:8]}
@@ -60,13 +60,13 @@ def gateway_with(
 
 
 def runtime_of(entry: MockConfigEntry) -> GatewayRuntime:
-    """What the loaded gateway has."""
+    """The runtime of the loaded gateway."""
     runtime: GatewayRuntime = entry.runtime_data
     return runtime
 
 
 def bearer(key: str = KEY) -> dict[str, str]:
-    """The header that carries a key."""
+    """The Authorization header with a key."""
     return {"Authorization": f"Bearer {key}"}
 
 

@@ -1,4 +1,4 @@
-"""A loaded gateway whose accounts tests fill: what requests cost is told to its books as the engine would."""
+"""Records usage and costs in the accounting of a loaded gateway, as the engine would."""
 
 import time
 from typing import Any
@@ -28,7 +28,7 @@ async def spend(
     backend_id: str | None = None,
     **fields: Any,
 ) -> None:
-    """Let one request through limits and budgets, and into the books."""
+    """Admit one request by limits and budgets, and record its usage and cost."""
     created, worst = time.time(), {} if backend_id is None else {backend_id: 0}
     asked = AdmissionRequest("http", "chat", "auto", key_id=key_id, user_id=user_id, worst_costs=worst, created=created)
     admission = await runtime_of(entry).store.admission_control.admit(asked)
@@ -53,6 +53,6 @@ async def spend(
 
 
 def only_key(entry: MockConfigEntry) -> ClientKey:
-    """The gateway's one key."""
+    """The gateway's only key."""
     [key] = runtime_of(entry).store.keys
     return key

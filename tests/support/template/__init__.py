@@ -1,4 +1,4 @@
-"""A minimal dialect to copy (docs/extending.md). The contract tests (tests/core/backends/test_dialects.py) run it as one more.
+"""A minimal dialect to copy (docs/extending.md). The contract tests (tests/core/backends/test_dialects.py) run it too.
 
 | this file | its copy |
 |---|---|

@@ -1,4 +1,4 @@
-"""The API of the template, as its clients see it."""
+"""A fake of the template's API."""
 
 from collections.abc import Iterator
 import json
