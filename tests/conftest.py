@@ -44,7 +44,7 @@ def custom_integrations(hass: HomeAssistant, enable_custom_integrations: None, t
 
 @pytest.fixture
 def quiet_network(mock_async_zeroconf: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is heard by mDNS: what the network says, a test says itself (see `announce` in common.py)."""
+    """No mDNS packets are received; tests pass advertisements to the integration with `announce`."""
     browser = Mock(return_value=Mock(async_cancel=AsyncMock()))
     monkeypatch.setattr("custom_components.zeroconf_ai.core.lan.browser.AsyncServiceBrowser", browser)
     own = AsyncMock(return_value=True)  # the tests' providers are on this machine, and nothing answers for their names

@@ -1,4 +1,4 @@
-"""The automation blueprints, as an owner's automations: made from the file, set off by what happens, seen by what they do."""
+"""The automation blueprints: automations created from the files, their triggers and their actions."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -68,7 +68,7 @@ async def automate(hass: HomeAssistant, blueprint: str, **inputs: Any) -> None:
 
 
 async def turns() -> None:
-    """Let everybody have a turn. An automation that waits is a task that is not done: `async_block_till_done` would wait too."""
+    """Let all tasks run. An automation that waits is a task that is not done: `async_block_till_done` would wait too."""
     await run_pending_tasks(200)
 
 
@@ -103,7 +103,7 @@ def test_blueprint_of_each_file_is_importable_from_its_url(name: str) -> None:
 
 
 async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
-    """The device of a phone with Home Assistant's app, and what is pushed to it."""
+    """The device of a phone with Home Assistant's app, and the calls of its notify action."""
     assert await async_setup_component(hass, "mobile_app", {})
     app = {"push_token": "example", "push_url": "http://192.0.2.1/push"}
     registered = {
@@ -131,7 +131,7 @@ async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
 
 
 async def cost_alert(hass: HomeAssistant, provider: FakeProvider) -> list[ServiceCall]:
-    """What is pushed; the cost is under the limit."""
+    """Set up the alert with a cost under the limit; the calls of the notify action."""
     await set_up(hass, gateway_with(box(provider)))
     device, pushed = await phone(hass)
     hass.states.async_set(COST, "0.20", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})

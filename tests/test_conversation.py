@@ -24,7 +24,7 @@ from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_u
 from .support.waiting import never_answer, until
 
 QUESTION = "Why is the sky blue?"
-"""What Home Assistant's own agent does not understand."""
+"""A sentence that Home Assistant's default agent does not understand."""
 
 
 async def say(
@@ -36,12 +36,12 @@ async def say(
     user_id: str | None = None,
     language: str | None = None,
 ) -> conversation.ConversationResult:
-    """Say something to an agent."""
+    """Send a text to an agent."""
     return await conversation.async_converse(hass, words, conversation_id, Context(user_id=user_id), language, agent)
 
 
 def speech(result: conversation.ConversationResult) -> str:
-    """What is spoken."""
+    """The spoken text."""
     spoken: str = result.response.speech["plain"]["speech"]
     return spoken
 

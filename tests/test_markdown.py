@@ -1,4 +1,4 @@
-"""Texts of others in Home Assistant's Markdown: shown as they are, and never markup."""
+"""Untrusted texts in Home Assistant's Markdown: shown unchanged, and never markup."""
 
 from collections.abc import Iterator
 import html

@@ -36,7 +36,7 @@ assert not [name for name in sys.modules if name.partition(".")[0] in ("homeassi
 
 
 def run(*command: str, cwd: Path | None = None) -> str:
-    """What a command prints. Fails the test with all of its output where it fails."""
+    """The output of a command. Fails the test with all output if the command fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

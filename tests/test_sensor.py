@@ -215,7 +215,7 @@ async def test_cost_total_continues_from_the_last_report(hass: HomeAssistant, pr
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
     await ask(hass)
     await settle(hass)
-    assert value(hass, "cost_total") == "17.5"  # the report counts, which may hold more or less than what is seen here
+    assert value(hass, "cost_total") == "17.5"  # the provider's report has precedence over the counted costs
     provider.status = {"object": "status"}
     await entry.runtime_data.coordinator.check_now()
     await ask(hass)

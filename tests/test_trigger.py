@@ -1,4 +1,4 @@
-"""Triggers and conditions, as an automation of the owner uses them."""
+"""Triggers and conditions, as an automation uses them."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def fail(entry: MockConfigEntry, times: int = 3) -> None:
 
 
 def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
-    """The target that the owner picks: the provider's device."""
+    """The target of a trigger: the provider's device."""
     device = dr.async_get(hass).async_get(entry.runtime_data.device_id)
     assert device is not None
     return {"device_id": device.id}

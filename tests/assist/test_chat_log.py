@@ -1,4 +1,4 @@
-"""The translation between chat logs and the wire, where a whole talk would be a roundabout way to test it."""
+"""The translation between chat logs and OpenAI's format, without a conversation."""
 
 from contextlib import suppress
 from typing import override

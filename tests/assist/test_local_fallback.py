@@ -69,7 +69,7 @@ def language(words: Words) -> str:
 
 @pytest.fixture
 async def assist(hass: HomeAssistant, language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ears:
-    """Assist with ears."""
+    """Assist with a speech-to-text engine."""
     monkeypatch.setattr("homeassistant.components.tts._init_tts_cache_dir", lambda *_: str(tmp_path))
     hass.config.language = language
     for component in ("homeassistant", "stt", "tts", "assist_pipeline"):
@@ -81,7 +81,7 @@ async def assist(hass: HomeAssistant, language: str, tmp_path: Path, monkeypatch
 
 @pytest.fixture(params=[Mouth, PlainMouth], ids=["streaming", "plain"])
 async def mouth(hass: HomeAssistant, assist: Ears, request: pytest.FixtureRequest) -> Mouth:
-    """A voice that speaks while the answer is still coming, and one that waits for all of it."""
+    """A text-to-speech engine with streaming input, and one without."""
     voice: Mouth = request.param()
     await add_entity(hass, Platform.TTS, voice)
     return voice
@@ -96,7 +96,7 @@ def kitchen(hass: HomeAssistant, assist: Ears, words: Words) -> Kitchen:
 async def set_up_down(
     hass: HomeAssistant, provider: FakeProvider, *, local_first: bool = False, **options: Any
 ) -> MockConfigEntry:
-    """The assistant of a provider that has gone; `local_first`: as it is made, else as it was before."""
+    """The assistant of a provider that is offline; `local_first`: prefer local intents, as the set-up does."""
     entry = await set_up(hass, make_entry(provider, subentries=[agent_data(**options)]))
     pipeline = assist_pipeline.async_get_pipelines(hass)[-1]
     assert pipeline.id == entry.data[CONF_ASSISTANT]

@@ -42,7 +42,7 @@ class Lock(llm.Tool):
 
 
 class Night(llm.API):
-    """What a task may do at night."""
+    """An API with the tool for locks."""
 
     @override
     async def async_get_api_instance(self, llm_context: llm.LLMContext) -> llm.APIInstance:

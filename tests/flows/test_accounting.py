@@ -188,7 +188,9 @@ async def test_database_form_tests_another_database_first(hass: HomeAssistant, e
     assert only_key(entry).name == "First key"
 
 
-async def test_database_files_of_a_removed_entry_are_deleted_except_other_files(hass: HomeAssistant, tmp_path: Path) -> None:
+async def test_entry_removed_deletes_default_database_files_and_keeps_a_configured_one(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
     entry = await set_up(hass, gateway_with(options={CONF_DATABASE_URL: f"sqlite:///{tmp_path / 'mine.db'}"}))
     (tmp_path / f"{DATABASE_FILE}.before-0001").touch()
     (tmp_path / "zeroconf_ai.yaml").touch()
@@ -225,4 +227,4 @@ async def test_database_form_stores_prompts_only_if_enabled(
     assert json.loads(found[1])["choices"][0]["message"]["content"] == kept[1]
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": False})
     await hass.async_block_till_done()
-    assert await runtime_of(entry).store.conversations.get(streamed) is None  # what was kept is deleted
+    assert await runtime_of(entry).store.conversations.get(streamed) is None  # stored prompts are deleted

@@ -52,7 +52,7 @@ def model_options(result: FlowResult[Any, Any]) -> list[str]:
 
 
 def suggested(result: FlowResult[Any, Any], name: str) -> Any:
-    """What a field, also one in the section, is filled in with."""
+    """The suggested value of a field, including those of the section."""
     assert result["data_schema"] is not None
     schema = result["data_schema"].schema
     for field in (*schema, *schema["advanced"].schema.schema):
@@ -136,7 +136,7 @@ async def test_agent_form_reconfigures_an_agent_and_removes_empty_fields(hass: H
     assert model_options(result) == ["auto", "test-model", "gone-model"]
     assert suggested(result, CONF_LLM_HASS_API) == ["assist"]
     assert json.loads(suggested(result, CONF_EXTRA_BODY)) == {"stop": ["ä"]}
-    # What is left empty is taken out: no tools, the default instructions, no extra body.
+    # Empty fields are removed: no tools, the default instructions, no extra body.
     changed = await submit(
         hass, result, {"name": "Chatterbox", CONF_MODEL: "hand-typed", CONF_LLM_HASS_API: [], "advanced": {CONF_TEMPERATURE: 0}}
     )

@@ -223,7 +223,7 @@ async def test_backend_form_unverified_certificate_requires_verification_turned_
     # The server's side of a handshake that the client breaks off is no error of Home Assistant's.
     hass.loop.set_exception_handler(None)
     entry = make_gateway(tmp_path)
-    entry.add_to_hass(hass)  # and not loaded: the flow itself asks, whatever the gateway does
+    entry.add_to_hass(hass)  # and not loaded: only the flow sends requests
     async with running(FakeProvider(ssl=certificate)) as server:
         result = await submit(hass, await begin(hass, entry, "openai_compatible"), at(server.base_url))
         assert result["errors"] == {"base": "invalid_certificate"}

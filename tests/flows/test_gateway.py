@@ -40,7 +40,7 @@ OPEN = {CONF_AUTH: "none", CONF_NETWORKS: ["192.168.1.7/24", "fd00::/8"]}
 
 @pytest.fixture(autouse=True)
 def own_folder(hass: HomeAssistant, tmp_path: Path) -> None:
-    """What the gateway writes goes here."""
+    """Home Assistant's configuration folder is temporary."""
     hass.config.config_dir = str(tmp_path)
 
 
@@ -53,7 +53,7 @@ async def begin(hass: HomeAssistant) -> Mapping[str, Any]:
 
 
 async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any]) -> Mapping[str, Any]:
-    """Fill in what is shown."""
+    """Submit the form that is shown."""
     return await hass.config_entries.flow.async_configure(result["flow_id"], fields)
 
 
@@ -212,7 +212,7 @@ async def test_gateway_reconfigured_changes_the_access(hass: HomeAssistant, tmp_
 
     result = await entry.start_reconfigure_flow(hass)
     result = await submit(hass, result, {"name": "House", CONF_AUTH: "none", CONF_NETWORKS: ["192.168.1.0/24", "fd00::/8"]})
-    assert result["reason"] == "reconfigure_successful"  # as it is already, it is not asked again
+    assert result["reason"] == "reconfigure_successful"  # unchanged, so it needs no confirmation
     result = await entry.start_reconfigure_flow(hass)
     result = await submit(hass, result, {"name": "House", CONF_AUTH: "token", CONF_NETWORKS: ["nowhere"]})
     assert result["errors"] == {"base": "network_invalid"}

@@ -74,7 +74,7 @@ async def begin(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> Mappi
 
 
 async def submit(hass: HomeAssistant, result: Mapping[str, Any], fields: dict[str, Any]) -> Mapping[str, Any]:
-    """Fill in what is shown."""
+    """Submit the form that is shown."""
     return await hass.config_entries.options.async_configure(result["flow_id"], fields)
 
 
@@ -151,7 +151,7 @@ async def test_model_aliases_are_added_changed_and_removed(hass: HomeAssistant, 
         await submit(hass, result, {"targets": ["auto"], "remove": True})
         assert "cheap" not in entry.options[CONF_VIRTUAL_MODELS]
         result = await submit(hass, await begin(hass, entry, "models"), {"id": "auto"})
-        assert "remove" not in result["data_schema"].schema  # everybody asks for it
+        assert "remove" not in result["data_schema"].schema  # `auto` is always needed
         await submit(hass, result, {"targets": ["qwen3:8b", "auto"]})
         await hass.async_block_till_done()
         assert entry.options[CONF_VIRTUAL_MODELS]["auto"]["targets"] == ["qwen3:8b", "auto"]

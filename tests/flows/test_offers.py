@@ -34,19 +34,19 @@ pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A provider is asked again sooner than in a home."""
+    """Shorten the pauses between probes of a provider."""
     monkeypatch.setattr(reprobe, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(reprobe, "LONGEST_FIRST_PAUSE", 0.05)
 
 
 async def hear(hass: HomeAssistant, record: ServiceRecord, service_type: str = SERVICE_TYPE) -> None:
-    """Let the integration hear an advertisement, as it does before and beside any entry."""
+    """Pass an advertisement to the integration, with or without entries."""
     offers = await async_get_offers(hass)
     offers.discovery.registry.put((service_type, record.name), replace(record, service_type=service_type))
 
 
 async def leave(hass: HomeAssistant, record: ServiceRecord, service_type: str = SERVICE_TYPE) -> None:
-    """Let it hear the goodbye."""
+    """Pass the goodbye of an advertisement to the integration."""
     (await async_get_offers(hass)).discovery.registry.remove((service_type, record.name))
 
 

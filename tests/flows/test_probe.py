@@ -1,4 +1,4 @@
-"""What a typed address may mean."""
+"""The base URLs of an entered address."""
 
 import pytest
 

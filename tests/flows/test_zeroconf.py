@@ -72,13 +72,13 @@ async def test_discovered_provider_is_probed_by_the_flow_and_not_by_the_set_up(
     entry = (await submit(hass, result))["result"]
     await hass.async_block_till_done()
     assert provider.paths.count("/v1/models") == provider.paths.count("/v1/status") == 1
-    assert provider.paths[-1] != "/v1/health"  # the set-up of the entry asks nothing
+    assert provider.paths[-1] != "/v1/health"  # the set-up of the entry sends no request
     member = entry.runtime_data.member
     assert (member.online, member.known, member.latency is not None) == (True, True, True)
     assert [model.id for model in member.models] == ["test-model"]
     assert member.limiter.limit == 3
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert provider.paths.count("/v1/models") == 2  # a later set-up asks again
+    assert provider.paths.count("/v1/models") == 2  # a later set-up requests them again
 
 
 async def test_markup_in_an_advertisement_is_shown_as_text(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -112,7 +112,7 @@ async def test_advertisements_of_both_service_types_are_one_flow(hass: HomeAssis
 
 
 async def test_discovered_provider_is_used_at_the_first_answering_address(hass: HomeAssistant, provider: FakeProvider) -> None:
-    pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.2"])  # nobody listens at the latter
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "127.0.0.2"])  # no server listens at the latter
     result = await discover(hass, announced(provider, addresses=("127.0.0.2", "127.0.0.1")))
     assert result["description_placeholders"] is not None
     assert result["description_placeholders"]["address"] == provider.base_url
@@ -267,7 +267,7 @@ async def test_cloud_beacon_host_is_contacted_only_at_public_addresses(
     assert stored[CONF_BASE_URL] == url
     assert endpoint_of(stored).public_only
     assert not endpoint_of({**stored, CONF_BASE_URL: provider.base_url}).public_only
-    assert not endpoint_of({CONF_BASE_URL: url}).public_only  # typed in by the owner
+    assert not endpoint_of({CONF_BASE_URL: url}).public_only  # entered manually
 
 
 async def test_local_provider_is_not_followed_to_the_internet(hass: HomeAssistant, provider: FakeProvider) -> None:

@@ -35,7 +35,7 @@ LAN = "192.0.2.10"
 
 
 class Network:
-    """What was announced, in the place of mDNS: the records in turn, None for a goodbye."""
+    """Replaces mDNS and records the advertisements in order; None for a goodbye."""
 
     def __init__(self) -> None:
         self.told: list[ServiceRecord | None] = []
@@ -44,7 +44,7 @@ class Network:
 
     @property
     def now(self) -> ServiceRecord | None:
-        """What is announced now."""
+        """The current advertisement, or None."""
         return self.told[-1] if self.told else None
 
     def tell(self, record: ServiceRecord | None) -> None:
@@ -95,7 +95,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 
 async def settled(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Wait until what is advertised is what is wanted."""
+    """Wait until the advertisement is up to date."""
     await hass.async_block_till_done(wait_background_tasks=True)
 
 

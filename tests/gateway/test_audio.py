@@ -1,4 +1,4 @@
-"""The house's ears and voice: what its STT and TTS engines are given, and what comes of it. The conversions are ffmpeg's own."""
+"""The gateway's audio: requests to Home Assistant's STT and TTS engines and their results. ffmpeg converts the audio."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -45,7 +45,7 @@ def pitch(samples: bytes) -> float:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What a folder holds."""
+    """The names of a folder's entries."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -62,7 +62,7 @@ async def home(hass: HomeAssistant, ready: None, tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 async def ears(home: HomeAssistant) -> Ears:
-    """The engine that listens: `stt.ears`."""
+    """The speech-to-text engine `stt.ears`."""
     engine = Ears()
     await add_entity(home, Platform.STT, engine)
     return engine
@@ -70,7 +70,7 @@ async def ears(home: HomeAssistant) -> Ears:
 
 @pytest.fixture
 async def mouth(home: HomeAssistant) -> Mouth:
-    """The engine that speaks: `tts.mouth`."""
+    """The text-to-speech engine `tts.mouth`."""
     engine = Mouth()
     await add_entity(home, Platform.TTS, engine)
     return engine

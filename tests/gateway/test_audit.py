@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 def address_of(route: Route, root: str = "") -> str:
-    """A path of the route, with `test-model` for what is variable."""
+    """A path of the route, with `test-model` for its variable."""
     return root + route.path.partition("{")[0] + ("test-model" if "{" in route.path else "")
 
 

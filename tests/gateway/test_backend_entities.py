@@ -137,7 +137,7 @@ async def test_backend_not_in_the_pool_has_unavailable_entities(hass: HomeAssist
     pool_of(hass).notify_state(member.id)
     await settle(hass)
     assert values(hass, "box", "status", "errors", "models") == [STATE_UNAVAILABLE] * 3
-    assert value(hass, "sensor.box_requests") == "0"  # what was used stays known
+    assert value(hass, "sensor.box_requests") == "0"  # totals stay available
     assert value(hass, "event.box_availability") == STATE_UNAVAILABLE
     assert value(hass, "switch.box_use_this_provider") == STATE_UNAVAILABLE
     await use(hass, "press", "button.box_check_now")

@@ -50,7 +50,7 @@ def test_setting_of_a_file_stored_in_a_subentry_is_unchanged(key: str, value: An
 
 @pytest.mark.parametrize(("key", "value"), STORED_CASES)
 def test_setting_of_a_file_is_shown_and_kept_by_the_form(key: str, value: Any) -> None:
-    """The forms take what a file may have, whether or not they ask for it."""
+    """The form keeps every setting of a file, with or without a field for it."""
     config = read(key, value)
     data = data_of(config)
     shown = show_lines({**data, "headers": ""})

@@ -1,4 +1,4 @@
-"""A damaged, missing or unavailable database: metered backends are blocked until the owner confirms the loss."""
+"""A damaged, missing or unavailable database: metered backends are blocked until a repair confirms the loss."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -129,7 +129,7 @@ async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirm
     assert (issue(hass), await asked(client)) == (None, (200, None))
 
 
-async def test_lost_database_free_backends_answer(
+async def test_lost_database_does_not_block_free_backends(
     hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, tmp_path: Path
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, cost="free"), options=OPEN))
@@ -159,12 +159,12 @@ async def test_new_installation_needs_no_confirmation_of_a_loss(
     entry = await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
     client = await hass_client_no_auth()
     assert (issue(hass), await asked(client)) == (None, (200, None))
-    # Nor is an owner who has another database used.
+    # Neither does another database.
     hass.config_entries.async_update_entry(entry, options={**OPEN, "database_url": f"sqlite:///{tmp_path}/other.db"})
     await hass.async_block_till_done()
     assert (issue(hass), await asked(client)) == (None, (200, None))
     assert len(entry.data[CONF_DATABASES]) == 2
-    # Nor one who removed the gateway and adds it again.
+    # Neither does a gateway that is removed and added again.
     await hass.config_entries.async_remove(entry.entry_id)
     await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
     assert (issue(hass), await asked(client)) == (None, (200, None))

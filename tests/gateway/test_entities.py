@@ -70,14 +70,14 @@ def member_called(hass: HomeAssistant, name: str) -> Member:
 
 
 async def use(hass: HomeAssistant, service: str, entity_id: str, **data: Any) -> None:
-    """Do with an entity what its owner would."""
+    """Call a service of an entity's domain."""
     domain = entity_id.partition(".")[0]
     await hass.services.async_call(domain, service, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True)
     await hass.async_block_till_done()
 
 
 async def until_done(hass: HomeAssistant, condition: Callable[[], bool]) -> None:
-    """Wait for the other side of the wire, and for Home Assistant to process what it did."""
+    """Wait for a condition, and for Home Assistant to process its effects."""
     await until(condition)
     await hass.async_block_till_done()
 
@@ -118,7 +118,7 @@ async def test_gateway_requests_tokens_and_errors_are_counted(
         assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 200
     provider.answers = [refuse(400, "no")]
     assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer())).status == 400
-    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer("zai_wrong"))).status == 401  # is nobody's request
+    assert (await client.post(CHAT_PATH, json=CHAT, headers=bearer("zai_wrong"))).status == 401  # not counted
     await settle(hass)
     assert values(hass, "test_gateway", "requests", "errors", "tokens", "failovers") == ["3", "1", "30", "0"]
     assert values(hass, "test_gateway", "active_requests", "waiting_requests") == ["0", "0"]
@@ -211,7 +211,7 @@ async def test_gateway_totals_continue_after_a_reload_and_a_new_address(
         await ask_once()
         assert len(elsewhere.requests) == 1
         assert values(hass, "box", "requests", "tokens_in") == ["3", "36"]
-        # Taken out of the engine and put in again: nobody is asked while it is switched off.
+        # Removed from the engine and added again: it gets no requests while it is disabled.
         hass.config_entries.async_update_subentry(entry, subentry, data={**moved, CONF_ENABLED: False, CONF_API_KEY: "other"})
         await settle(hass)
         hass.config_entries.async_update_subentry(entry, subentry, data=moved)

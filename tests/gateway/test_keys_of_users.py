@@ -106,7 +106,7 @@ async def test_signed_path_and_token_of_an_inactive_user_are_refused(
     signed = async_sign_path(hass, "/v1/models", timedelta(minutes=5), refresh_token_id=refresh.id)
     assert (await client.get(signed)).status == 200
     assert (await client.get("/v1/models", headers=bearer(token))).status == 200
-    # Home Assistant takes the tokens of a user who is deactivated away; one that it forgot must not let in either.
+    # Home Assistant removes the tokens of a deactivated user; a token that is left must be refused too.
     user.is_active = False
     assert (await client.get(signed)).status == 401
     assert (await client.get("/v1/models", headers=bearer(token))).status == 401

@@ -46,7 +46,7 @@ async def test_views_require_a_key_and_refuse_a_wrong_one_without_a_ban(
     assert not _async_get_or_create_notifications(hass)
     right = await client.post(CHAT_PATH, json=CHAT, headers=bearer())
     assert (right.status, (await right.json())["choices"][0]["message"]["content"]) == (200, "Hello there.")
-    assert provider.keys[-1] is None  # the client's key goes no further
+    assert provider.keys[-1] is None  # the client's key is not forwarded
 
 
 async def test_views_throttle_wrong_keys_but_not_valid_ones(

@@ -1,4 +1,4 @@
-"""The coordinator: asks, listens to the network, follows a provider that moved, wakes one that sleeps, and calls the owner."""
+"""The coordinator: health checks, advertisements, moved providers, wake-up actions and reauthentication."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -232,7 +232,7 @@ async def test_coordinator_advertised_models_are_loaded_only_if_they_changed(has
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     provider.models = [{"id": "test-model"}, {"id": "second-model"}]
-    await heard(hass, provider)  # the same list again: nothing to ask for
+    await heard(hass, provider)  # the same list again: no request
     assert len(entry.runtime_data.member.models) == 1
     await heard(hass, provider, models=("test-model", "second-model"))
     assert len(entry.runtime_data.member.models) == 2

@@ -57,7 +57,7 @@ async def impostor(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
 
 @pytest.fixture
 async def repairs(hass: HomeAssistant, ready: None) -> RepairsFlowManager:
-    """What runs the flows that mend."""
+    """The manager of repair flows."""
     await async_setup_component(hass, "repairs", {})
     manager = repairs_flow_manager(hass)
     assert manager is not None
@@ -123,7 +123,7 @@ async def test_impostor_is_not_followed_after_a_restart_with_the_provider_asleep
 async def test_impostor_that_relays_the_challenge_to_the_provider_proves_nothing(
     hass: HomeAssistant, provider: FakeProvider
 ) -> None:
-    """The provider lives at an address of which nothing is known here, and answers whoever asks it."""
+    """The provider is at an unknown address, and answers every request."""
     async with running(FakeProvider(id=provider.id, key=GENERATED_KEY, proves=True)) as living, running(Relay(living)) as relay:
         provider.key = GENERATED_KEY
         entry = await set_up(hass, make_entry(provider))
@@ -251,7 +251,7 @@ async def test_keyless_provider_moved_is_followed_by_its_id(
 async def test_keyless_provider_is_not_followed_to_a_server_without_id(
     hass: HomeAssistant, provider: FakeProvider, changes: dict[str, Any]
 ) -> None:
-    """One that suddenly wants a key would have the owner enter it for a stranger."""
+    """Otherwise a reauthentication would send the user's key to another server."""
     entry = await set_up(hass, make_entry(provider))
     async with running(FakeProvider(**{"id": provider.id, **changes})) as other:
         await provider.stop()
@@ -288,7 +288,7 @@ async def test_encryption_turned_off_is_not_followed_even_with_a_proof(
         assert question_of(hass, entry) is None
         assert (await ask(hass))["text"] == "Hello there."
         await moved.stop()
-        # The owner switched the encryption off, and says so.
+        # The user confirms that the encryption was turned off.
         await hear(hass, record_of(provider))
         flow_id = await begin_repair(repairs, entry)
         await repairs.async_configure(flow_id, {"next_step_id": "accept"})

@@ -34,7 +34,7 @@ OTHER_ID = "22222222-2222-4222-8222-222222222222"
 
 @pytest.fixture
 async def repairs(hass: HomeAssistant, ready: None) -> RepairsFlowManager:
-    """What runs the flows that mend."""
+    """The manager of repair flows."""
     await async_setup_component(hass, "repairs", {})
     manager = repairs_flow_manager(hass)
     assert manager is not None
@@ -43,7 +43,7 @@ async def repairs(hass: HomeAssistant, ready: None) -> RepairsFlowManager:
 
 @pytest.fixture
 async def successor(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
-    """What announces itself in place of the provider."""
+    """Another provider that is advertised in place of the provider."""
     async with running(FakeProvider(id=OTHER_ID)) as fake:
         yield fake
 
@@ -91,7 +91,7 @@ async def test_vanished_model_of_an_unloaded_provider_offers_auto(
     entry = await vanish(hass, provider)
     await hass.config_entries.async_unload(entry.entry_id)
     result = await mend(repairs, issue_of(hass, issues.MODEL_VANISHED))
-    result = await repairs.async_configure(result["flow_id"], {})  # `auto` is what is filled in
+    result = await repairs.async_configure(result["flow_id"], {})  # the default is `auto`
     assert result["type"] is FlowResultType.CREATE_ENTRY
     (agent,) = entry.get_subentries_of_type(SUBENTRY_CONVERSATION)
     assert agent.data[CONF_MODEL] == "auto"

@@ -153,7 +153,7 @@ async def test_request_cancelled_at_each_await_point_releases_everything_and_is_
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_parallel_requests_cancelled_at_random_await_points_release_everything_and_are_recorded_once(
+async def test_parallel_requests_cancelled_at_random_points_release_all_and_are_recorded_once(
     store: AccountingStore, fresh_database: FreshDatabase, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -1,1 +1,1 @@
-"""Who is asked, in which order, and what happens when it fails."""
+"""Tests of `core/routing`."""

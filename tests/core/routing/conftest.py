@@ -22,7 +22,7 @@ def backend_of(member: Member) -> StubBackend:
 
 
 def sent(*members: Member) -> list[int]:
-    """How often each was asked."""
+    """The number of requests that each backend got."""
     return [len(backend_of(member).sent) for member in members]
 
 
@@ -33,7 +33,7 @@ def pool() -> Pool:
 
 @pytest.fixture
 def add(pool: Pool) -> Add:
-    """Adds a stub backend that was heard of before, with its models known."""
+    """Adds a stub backend that is known, with its models."""
 
     def add(name: str | StubBackend, *outcomes: Any, **info: Any) -> Member:
         backend = name if isinstance(name, StubBackend) else StubBackend(name, *outcomes, **info)
@@ -46,7 +46,7 @@ def add(pool: Pool) -> Add:
 
 @pytest.fixture
 def events(pool: Pool) -> list[RoutingEvent]:
-    """All events of the pool, as they come."""
+    """All events of the pool, in order."""
     heard: list[RoutingEvent] = []
     pool.listen(lambda event: heard.append(event) if event is not None else None)
     return heard

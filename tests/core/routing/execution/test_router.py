@@ -313,7 +313,7 @@ async def test_router_failure_after_the_first_token_ends_the_stream(router: Rout
 
     async def listen() -> None:
         async for chunk in reply.chunks():
-            heard.append(Delta.parse(chunk.data).content)  # noqa: PERF401 - what came before the error counts
+            heard.append(Delta.parse(chunk.data).content)  # noqa: PERF401 - the content before the error is needed
 
     with pytest.raises(type(error)):
         await listen()

@@ -164,7 +164,7 @@ async def test_session_handover_keeps_the_requested_model(sticky: Router, sessio
     assert sent(other) == [0]
 
 
-# What goes along.
+# The conversation that is handed over.
 
 
 async def test_session_handover_beyond_the_context_is_summarized_by_the_new_model(sticky: Router, pool: Pool, add: Add) -> None:

@@ -32,7 +32,7 @@ class Sleeper:
 
     @property
     def checks(self) -> int:
-        """How often it was asked whether it is up."""
+        """The number of its health checks."""
         return backend_of(self.member).asked["health"]
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""The life of a circuit breaker, and what it means for requests."""
+"""The states of a circuit breaker and their effect on requests."""
 
 import asyncio
 import time

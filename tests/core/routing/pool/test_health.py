@@ -1,4 +1,4 @@
-"""Health checks: shared, never in each other's way, and gone when they are closed."""
+"""Health checks: shared by callers, independent of each other, and ended by `close`."""
 
 import asyncio
 from typing import override

@@ -1,4 +1,4 @@
-"""What is known of each backend right now."""
+"""The state of each backend in the pool."""
 
 import asyncio
 import time
@@ -107,7 +107,7 @@ def test_pool_member_with_retry_after_is_paused_and_online(
 
 
 def test_pool_success_does_not_end_a_pause(pool: Pool, add: Add) -> None:
-    """A health check every 30 s must not send requests to one that asked for a minute."""
+    """A successful health check must not send requests to a backend that requested a pause."""
     member = add("attic")
     pool.record_failure(member, RateLimitError("busy", retry_after=60))
     pool.record_success(member, latency=0.1)

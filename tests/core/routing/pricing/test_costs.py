@@ -58,7 +58,7 @@ def member(*, pricing: Any = None, prices: Any = None, public: bool = False, cos
                 }
             ),
             40 * 3000 + 60 * 500 + 6 * 15_000 + 4 * 20_000,
-            id="as OpenAI tells it",
+            id="OpenAI's usage",
         ),
     ],
 )
@@ -96,18 +96,18 @@ def test_prices_untrusted_tiers_are_validated() -> None:
 @pytest.mark.parametrize(
     ("usage", "given", "charge"),
     [
-        pytest.param(Usage(10, cost=77), {"prices": {"m": PRICES}, "pricing": LISTED}, (77, "upstream"), id="the answer's word"),
-        pytest.param(Usage(10, cost=0), {"prices": {"m": PRICES}}, (0, "upstream"), id="also that it was free"),
-        pytest.param(Usage(10), {"prices": {"m": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="the owner's prices"),
-        pytest.param(Usage(10), {"prices": {"*": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="the owner's for all"),
-        pytest.param(Usage(10), {"pricing": LISTED, "public": True}, (10_000, "list"), id="the backend's list"),
-        pytest.param(Usage(10), {"public": True}, (70_000, "list"), id="the public list"),
-        pytest.param(Usage(10), {}, None, id="nobody knows"),
-        pytest.param(Usage(10), {"cost": Cost.UNKNOWN}, None, id="nobody knows whether it costs"),
-        pytest.param(Usage(10), {"cost": Cost.FREE, "public": True}, (0, "free"), id="at home"),
+        pytest.param(Usage(10, cost=77), {"prices": {"m": PRICES}, "pricing": LISTED}, (77, "upstream"), id="cost in the answer"),
+        pytest.param(Usage(10, cost=0), {"prices": {"m": PRICES}}, (0, "upstream"), id="cost of zero in the answer"),
+        pytest.param(Usage(10), {"prices": {"m": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="configured prices"),
         pytest.param(
-            Usage(10), {"cost": Cost.SUBSCRIPTION, "pricing": LISTED, "public": True}, (0, "free"), id="what is paid already"
+            Usage(10), {"prices": {"*": PRICES}, "pricing": LISTED}, (30_000, "owner"), id="configured prices of all models"
         ),
+        pytest.param(Usage(10), {"pricing": LISTED, "public": True}, (10_000, "list"), id="prices of the backend"),
+        pytest.param(Usage(10), {"public": True}, (70_000, "list"), id="the public list"),
+        pytest.param(Usage(10), {}, None, id="no prices"),
+        pytest.param(Usage(10), {"cost": Cost.UNKNOWN}, None, id="unknown cost and no prices"),
+        pytest.param(Usage(10), {"cost": Cost.FREE, "public": True}, (0, "free"), id="free"),
+        pytest.param(Usage(10), {"cost": Cost.SUBSCRIPTION, "pricing": LISTED, "public": True}, (0, "free"), id="subscription"),
         pytest.param(
             Usage(10),
             {"pricing": {"input_cost_per_1m": "-1", "output_cost_per_1m": "-1"}, "public": True},

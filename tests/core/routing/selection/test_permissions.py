@@ -1,4 +1,4 @@
-"""What a caller may use, what may leave the home, and when an agent of the home is asked."""
+"""Permitted models of a caller, cloud fallback, and the use of Home Assistant agents."""
 
 import pytest
 

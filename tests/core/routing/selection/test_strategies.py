@@ -1,4 +1,4 @@
-"""PROTOCOL 3, rules 4 and 5: the owner's strategies, weights, and an order that is always the same."""
+"""PROTOCOL 3, rules 4 and 5: strategies, weights, and a deterministic order."""
 
 from collections import Counter
 from dataclasses import replace
