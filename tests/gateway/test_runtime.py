@@ -204,7 +204,7 @@ async def test_runtime_turned_off_refuses_requests_with_the_reason(
     client = await hass_client_no_auth()
     refused = await client.post(CHAT_PATH, json=CHAT, headers=bearer())
     assert refused.status == 503
-    assert "turned off" in (await refused.json())["error"]["message"]
+    assert "disabled" in (await refused.json())["error"]["message"]
     health = await client.get("/v1/health")
     assert (health.status, (await health.json())["status"]) == (503, "unavailable")
     assert not runtime_of(entry).enabled

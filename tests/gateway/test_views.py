@@ -158,7 +158,7 @@ async def test_views_refuse_unknown_paths_and_methods_in_the_paths_error_format(
         assert "There is nothing at /v1/nothing/here" in (await error_of(nothing))["message"]
         wrong = await client.delete(CHAT_PATH)
         assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
-        assert "takes POST, not DELETE" in (await error_of(wrong))["message"]
+        assert "allows POST, not DELETE" in (await error_of(wrong))["message"]
         anthropic = await client.get("/v1/messages")
         assert (anthropic.status, (await anthropic.json())["type"]) == (405, "error")
         assert (await client.options(CHAT_PATH)).status == 405

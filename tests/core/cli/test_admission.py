@@ -69,7 +69,7 @@ def test_admission_networks_names_and_origins_are_used() -> None:
         (["--user-tokens-per-minute", "5"], "Limits of addresses and users require --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
         (["--allow-network", "home"], "'home' is not a network"),
-        (["--cors-origin", "chat.example.net"], "no web page's origin"),
+        (["--cors-origin", "chat.example.net"], "not a web origin"),
     ],
 )
 def test_admission_conflicting_options_are_refused(arguments: list[str], words: str) -> None:

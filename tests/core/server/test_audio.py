@@ -308,7 +308,7 @@ async def test_speech_failure_before_the_first_audio_is_an_error_response(audio:
     assert [(status, error["message"]) for status, error in answers] == [
         (502, "The voice is hoarse."),
         (502, "The ears are deaf."),
-        (502, "The engine gave no sound."),
+        (502, "The engine returned no audio."),
     ]
 
 

@@ -7,7 +7,7 @@ from zeroconf_ai.backends.demo.backend import DemoBackend
 from ...support.server import KEY, served
 
 
-@pytest.mark.parametrize(("key", "said"), [(None, "need no key"), (KEY, "YOUR_KEY")])
+@pytest.mark.parametrize(("key", "said"), [(None, "need no API key"), (KEY, "YOUR_KEY")])
 async def test_landing_page_describes_the_server_without_secrets(key: str | None, said: str) -> None:
     async with served(DemoBackend(), key=key) as server:
         async with server.session.get(f"http://127.0.0.1:{server.port}/") as response:

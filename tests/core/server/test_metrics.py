@@ -182,7 +182,7 @@ async def test_metrics_unknown_model_adds_no_series() -> None:
 
 
 def test_metrics_number_of_labels_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_NAMES", 5)
+    monkeypatch.setattr(module, "_MAX_NAMES", 5)
     metrics = Metrics(Pool())
     for number in range(20):
         metrics.record(_generation(model=f"model-{number}", backend_name=f"backend-{number}"))

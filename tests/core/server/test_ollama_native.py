@@ -293,7 +293,7 @@ async def test_ollama_errors_have_ollamas_format() -> None:
             await client.chat("test-model", HELLO, options={"temperature": 9.0})
         assert wrong.value.status_code == 400
         stranger = ollama.AsyncClient(host=f"http://127.0.0.1:{gateway.port}")
-        with pytest.raises(ollama.ResponseError, match="No key was sent") as refused:
+        with pytest.raises(ollama.ResponseError, match="No API key was sent") as refused:
             await stranger.list()
         assert refused.value.status_code == 401
         await stranger._client.aclose()

@@ -1,1 +1,1 @@
-"""The engine's HTTP face (docs/protocol.md, section 2): on an own port (`app`), or mounted on another server (`dispatch`)."""
+"""The HTTP server of the engine (docs/protocol.md, section 2): on a separate port (`app`) or another server's (`dispatch`)."""

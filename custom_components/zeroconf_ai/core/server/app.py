@@ -20,9 +20,10 @@ _CANCEL_SECONDS = 2.0
 def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS) -> web.Application:
     """An application with all routes.
 
-    When it is shut down, the gateway ends, and running requests get `drain_seconds` to finish; None: it goes on elsewhere.
+    Its shutdown drains the gateway, which gives running requests `drain_seconds` to finish. None: another server
+    keeps using the gateway.
     """
-    app = web.Application(middlewares=[_unrouted(gateway)])
+    app = web.Application(middlewares=[_fallback_middleware(gateway)])
     app.router.add_get("/", partial(landing_page, gateway, __version__))
     for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)
@@ -40,14 +41,14 @@ def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS)
 
 
 def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS) -> web.AppRunner:
-    """A runner that cancels a request when its client goes away, which cuts the upstream off.
+    """A runner that cancels a request, and so its upstream request, when the client disconnects.
 
-    When it is cleaned up, requests that still run after `cancel_seconds` are cancelled.
+    Its cleanup cancels requests that still run after `cancel_seconds`.
     """
     return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=cancel_seconds, access_log=None)
 
 
-def _unrouted(gateway: Gateway) -> Middleware:
+def _fallback_middleware(gateway: Gateway) -> Middleware:
     """A middleware that answers requests without a route."""
 
     @web.middleware

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 
 class AudioFormat(StrEnum):
-    """OpenAI's names of what speech can come as. `pcm` is 24 kHz, 16 bit, mono, little-endian, without a header."""
+    """OpenAI's names of audio formats. `pcm` is 24 kHz, 16 bit, mono, little-endian, without a header."""
 
     MP3 = "mp3"
     OPUS = "opus"
@@ -87,8 +87,8 @@ class Audio(ABC):
     async def transcribe(self, recording: Recording, *, model: str | None = None, language: str | None = None) -> Transcript:
         """Transcribe speech. None: the default engine, and the home's language.
 
-        Raises NotFoundError for an engine that is not there, InvalidRequestError for a language or a recording that it cannot
-        take, UpstreamError where it fails.
+        Raises NotFoundError for an unknown engine, InvalidRequestError for a language or a recording that the engine does not
+        support, UpstreamError if the engine fails.
         """
 
     @abstractmethod
@@ -110,10 +110,10 @@ _OPENAI_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova o
 
 
 def own_model(name: str | None) -> str | None:
-    """The engine that a client means; None for OpenAI's own models, which clients name without being asked."""
+    """The engine that a client names; None for OpenAI's models, which clients send by default."""
     return None if name is None or any(fnmatchcase(name, pattern) for pattern in _OPENAI_MODELS) else name
 
 
 def own_voice(name: str | None) -> str | None:
-    """The voice that a client means; None for OpenAI's own and for `default`."""
+    """The voice that a client names; None for OpenAI's voices and for `default`."""
     return None if name is None or name in _OPENAI_VOICES or name == "default" else name

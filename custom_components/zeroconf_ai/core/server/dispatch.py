@@ -1,7 +1,7 @@
-"""From an HTTP request to its handler and back: request id, key, body, errors. Knows no `web.Application`.
+"""Calls the handler of an HTTP request: request id, authentication, body, errors. Independent of `web.Application`.
 
-Home Assistant's views call `dispatch` with their own requests, so no handler may count on middlewares or on the application's
-limits, and errors are returned, never raised: raising a 401 inside Home Assistant would ban the caller's address.
+Home Assistant's views call `dispatch` with their own requests. Handlers must therefore not rely on middlewares or on the
+application's limits, and errors are returned, never raised: a raised 401 would make Home Assistant ban the client's address.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -95,7 +95,7 @@ class RequestContext:
                 _LOGGER.info("The body of request %s cannot be read: %s", self.id, err)
                 message = "The body cannot be read. Check its length, encoding and compression."
                 raise InvalidRequestError(message, code="invalid_body") from err
-        raise RequestTooLargeError(f"The request is larger than {limit} bytes, the most that is taken here.")
+        raise RequestTooLargeError(f"The request is larger than the maximum of {limit} bytes.")
 
 
 type Handler = Callable[[Gateway, RequestContext], Awaitable[web.StreamResponse]]
@@ -103,9 +103,9 @@ type Handler = Callable[[Gateway, RequestContext], Awaitable[web.StreamResponse]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path in aiohttp's notation and its handler. A `public` one needs no key and is answered while the server stops.
+    """A path in aiohttp's notation and its handler.
 
-    `scope` is the word by which a key is allowed a group of paths.
+    A `public` route needs no key and is answered while the server stops. `scope`: the group of paths that a key is allowed.
     """
 
     method: str
@@ -138,7 +138,7 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
 
 
 def begin(gateway: Gateway | None, request: web.Request, error_format: ErrorFormat = OPENAI) -> RequestContext:
-    """A request context with the client's request id if that is valid, else with a new one. `gateway` None: no gateway runs."""
+    """The request context, with the client's request id if it is valid, else with a new one. `gateway` None: no gateway runs."""
     named = request.headers.get("X-Request-ID", "")
     cors = gateway.origins.headers(request.headers.get(hdrs.ORIGIN)) if gateway is not None else {}
     return RequestContext(request, named if _SANE_ID.fullmatch(named) else f"req_{token_hex(16)}", error_format, cors=cors)
@@ -146,7 +146,7 @@ def begin(gateway: Gateway | None, request: web.Request, error_format: ErrorForm
 
 def internal_error(request_id: str) -> ApiError:
     """The error for an internal failure; only the log has the details."""
-    return ApiError(f"The server failed. Its log says why, at request {request_id}.", code="internal_error")
+    return ApiError(f"Internal error. The server's log has the details, under request {request_id}.", code="internal_error")
 
 
 @lru_cache(maxsize=256)

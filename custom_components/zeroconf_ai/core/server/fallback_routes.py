@@ -1,6 +1,6 @@
-"""Answers to what no route takes: unknown paths, wrong methods, and what browsers ask in advance (OPTIONS).
+"""Responses to requests without a route: unknown paths, wrong methods, and CORS preflights (OPTIONS).
 
-They are in OpenAI's shape, or in that of the path's neighbours, on whichever server's port.
+Errors have the error format of the routes under the same path, else OpenAI's.
 """
 
 from collections.abc import Iterable
@@ -21,18 +21,18 @@ def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
 
 
 def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
-    """405 for a path with the methods `allowed`."""
+    """405 for a path that has only the methods `allowed`."""
     methods = sorted(allowed)
     words = " or ".join(method for method in methods if method != hdrs.METH_HEAD)
     answer = _begun(gateway, request).error_response(
-        MethodNotAllowedError(f"{request.path} takes {words}, not {request.method}.")
+        MethodNotAllowedError(f"{request.path} allows {words}, not {request.method}.")
     )
     answer.headers[hdrs.ALLOW] = ",".join(methods)
     return answer
 
 
 def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
-    """The answer to OPTIONS: no key is asked for, because browsers send none. Without CORS it is a method like any other."""
+    """The response to OPTIONS, which needs no key because browsers send none. Without CORS: 405, or 404 for an unknown path."""
     methods = _methods(request.path)
     if gateway is None or not gateway.origins:
         return method_not_allowed(gateway, request, methods) if methods else not_found(gateway, request)
@@ -43,11 +43,11 @@ def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
 
 
 def _begun(gateway: Gateway | None, request: web.Request) -> RequestContext:
-    return begin(gateway, request, _manners(request.path))
+    return begin(gateway, request, _error_format(request.path))
 
 
-def _manners(path: str) -> ErrorFormat:
-    """The error format of the route at the path, or above it."""
+def _error_format(path: str) -> ErrorFormat:
+    """The error format of the route at the path or at a parent path."""
     if path.startswith("/api/"):
         return OLLAMA
     found = (route.error_format for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))

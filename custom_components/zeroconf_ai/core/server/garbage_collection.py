@@ -1,4 +1,4 @@
-"""How often the process of a gateway collects garbage."""
+"""The garbage collection threshold of a gateway's process."""
 
 from collections.abc import Callable
 import gc
@@ -6,16 +6,15 @@ import gc
 THRESHOLD = 20_000
 """New containers after which the youngest generation is collected.
 
-A request in flight has about a hundred. With Python's 2,000, twenty requests are enough for a collection while they are still
-running: their containers move on to the oldest generation, and time and again that is collected too, which visits all containers
-of the process.
+A running request has about a hundred. With Python's default of 2,000, twenty requests trigger a collection while they still run.
+Their containers move to the oldest generation, whose collections then become frequent: they visit all containers of the process.
 """
 
 
 def raise_threshold() -> Callable[[], None]:
-    """Collect less often from now on, unless collection is off or is less frequent already.
+    """Raise the threshold to THRESHOLD, unless collection is disabled or the threshold is higher already.
 
-    Returns a function that restores the former threshold, unless it was changed in between.
+    Returns a function that restores the previous threshold, unless another one was set in between.
     """
     former = gc.get_threshold()
     if not 0 < former[0] < THRESHOLD:

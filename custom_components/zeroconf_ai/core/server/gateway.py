@@ -1,4 +1,4 @@
-"""`Gateway`: what all HTTP requests share: engine, access, and how they end when the server stops."""
+"""`Gateway`: the state that all HTTP requests share, and the shutdown that ends them."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from .audio import Audio
 from .metrics import Metrics
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""A few photos as base64. Most models accept far less."""
+"""Enough for a few photos as base64. Most models accept far less."""
 DRAIN_SECONDS = 5.0
 
 
@@ -80,8 +80,8 @@ class Gateway:
     ) -> None:
         """`provider_id` and `name` are the advertised ones. Without `access`, every client is accepted.
 
-        `ledger`, `totals` and `metrics` are read here; the engine's recorder fills them. `totals` default to those of the ledger;
-        without both, `/v1/status` reports no usage. `audio` is what listens and speaks. Web pages of `cors_origins` may read the
+        `ledger`, `totals` and `metrics` are only read; the engine's recorder fills them. `totals` default to those of the ledger;
+        without both, `/v1/status` reports no usage. `audio` transcribes and speaks. Web pages of `cors_origins` may read the
         answers.
         """
         self.engine = engine
@@ -96,7 +96,7 @@ class Gateway:
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
         self.enabled = True
-        """False: the gateway is switched off and answers public paths only."""
+        """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()
         self._running = 0
         self._idle = asyncio.Event()
@@ -118,11 +118,11 @@ class Gateway:
         return self._draining
 
     def begin(self) -> None:
-        """Count a new request, which must `end`. Raises UnavailableError if the gateway is stopping or switched off."""
+        """Count a new request, which must `end`. Raises UnavailableError if the gateway is stopping or disabled."""
         if self._draining:
             raise _stopping()
         if not self.enabled:
-            raise UnavailableError("This gateway is turned off. Ask its owner to turn it on, or use another provider.")
+            raise UnavailableError("This gateway is disabled. Ask its owner to enable it, or use another provider.")
         self._running += 1
         self._idle.clear()
 
@@ -151,4 +151,4 @@ class Gateway:
 
 
 def _stopping() -> UnavailableError:
-    return UnavailableError("The server is stopping. Ask another provider, or this one again in a minute.", retry_after=60.0)
+    return UnavailableError("The server is stopping. Use another provider, or try again in a minute.", retry_after=60.0)

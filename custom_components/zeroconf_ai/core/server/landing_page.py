@@ -1,4 +1,4 @@
-"""The page at the root of a server's own port: what this is, for whoever follows a link to it. No script, nothing secret."""
+"""The page at the root of a separate port, which explains the server. Contains no script and no secrets."""
 
 from html import escape
 
@@ -15,8 +15,8 @@ _PAGE = """<!doctype html>
 <style>body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 42rem; margin: 4rem auto; padding: 0 1rem }}
 pre {{ overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .5rem; opacity: .8 }}</style>
 <h1>{name}</h1>
-<p>An LLM provider of this network, version {version}. It speaks OpenAI's protocol; apps that know the ZeroConf AI protocol
-find it by themselves. {key}</p>
+<p>An LLM provider of this network, version {version}. It is OpenAI-compatible; apps that support the ZeroConf AI protocol
+discover it automatically. {key}</p>
 <pre>curl {url}/chat/completions -H 'Content-Type: application/json' {header}\\
   -d '{{"messages": [{{"role": "user", "content": "Hello"}}]}}'</pre>
 <p>Models: <a href="/v1/models">/v1/models</a> · Health: <a href="/v1/health">/v1/health</a> ·
@@ -26,13 +26,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 
 async def landing_page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
-    """The page. The address in its example is the one that it was asked for at."""
+    """The page. Its example contains the address of this request."""
     locked = gateway.access.required
     text = _PAGE.format(
         name=escape(gateway.name),
         version=escape(version),
         url=escape(f"{request.scheme}://{request.host}/v1"),
-        key="Requests need a key, which its owner gives you." if locked else "Requests need no key.",
+        key="Requests need an API key. Ask the owner for one." if locked else "Requests need no API key.",
         header="-H 'Authorization: Bearer YOUR_KEY' " if locked else "",
     )
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}

@@ -1,6 +1,6 @@
-"""What Prometheus is told: counters of every request that the engine ended, and the state of the backends when it asks.
+"""Prometheus metrics `local_ai_*`: counters of finished requests, and gauges of the backends' current state.
 
-Names of the `local_ai_*` family. Labels are bounded and come from what answered, never from what was asked for.
+The number of label values is limited. Labels name the backends and models that answered, never those that clients requested.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,11 +25,11 @@ from ..routing.pool.pool import Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
-"""The label of what is not told apart: no answer, or one name too many."""
+"""The label of requests without an answer, and of names beyond _MAX_NAMES."""
 NONE = "none"
 _PREFIX = "local_ai"
-_MOST_NAMES = 200
-"""Of models and of backends that are told apart: each is a time series in the owner's database."""
+_MAX_NAMES = 200
+"""Maximum number of models, and of backends, with labels of their own: each is a time series in the owner's database."""
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _SPEEDS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 """Tokens per second: from a small machine's processor to a fast cloud."""
@@ -51,39 +51,39 @@ _CODES = frozenset(
         "rate_limit_exceeded",
     }
 )
-"""Errors that are told apart: an upstream can make up codes of its own."""
+"""Error codes with labels of their own: upstreams can send any code."""
 _HEALTH = {ProviderState.HEALTHY: 1.0, ProviderState.DEGRADED: 0.5}
 
 
 class Metrics(Recorder):
-    """One gateway's numbers, in a registry of their own."""
+    """The metrics of one gateway, in a registry of their own."""
 
-    def __init__(self, pool: Pool, slots: ConcurrencyLimiter | None = None) -> None:
-        """`pool` and `slots` are looked at whenever the numbers are asked for. `close` ends the listening to the pool."""
+    def __init__(self, pool: Pool, limiter: ConcurrencyLimiter | None = None) -> None:
+        """`pool` and `limiter` are read with every `render`. `close` removes the listener from the pool."""
         self._registry = CollectorRegistry()
         self._known: dict[tuple[object, ...], Counter | Histogram] = {}
         self._models: set[str] = set()
         self._providers: set[str] = set()
-        asked = ("endpoint", "model", "provider")
-        self._requests = self._counter("requests", "Requests by how they ended.", (*asked, "status"))
-        self._duration = self._histogram("request_duration_seconds", "From a request's arrival to the end of its answer.", asked)
-        self._first_token = self._histogram("time_to_first_token_seconds", "From a request's arrival to the first token.", asked)
-        speed = "Of an answer: from its first token on where it is streamed, else from the request's arrival."
-        self._speed = self._histogram("output_tokens_per_second", speed, asked[1:], _SPEEDS)
+        labels = ("endpoint", "model", "provider")
+        self._requests = self._counter("requests", "Requests by outcome.", (*labels, "status"))
+        self._duration = self._histogram("request_duration_seconds", "From a request's arrival to the end of its answer.", labels)
+        self._first_token = self._histogram("time_to_first_token_seconds", "From a request's arrival to the first token.", labels)
+        speed = "Speed of an answer: from its first token if it is streamed, else from the request's arrival."
+        self._speed = self._histogram("output_tokens_per_second", speed, labels[1:], _SPEEDS)
         self._errors = self._counter("errors", "Requests that ended in an error, by its code.", ("code",))
-        classes = "Tokens by type; cached ones are prompt's too, reasoning ones completion's."
-        self._tokens = self._counter("tokens", classes, (*asked[1:], "type"))
-        self._cost = self._counter("cost", "Money, in units of the providers' currency, as far as it is known.", asked[1:])
+        classes = "Tokens by type. Prompt tokens include cached ones, completion tokens include reasoning ones."
+        self._tokens = self._counter("tokens", classes, (*labels[1:], "type"))
+        self._cost = self._counter("cost", "Known costs, in units of the providers' currency.", labels[1:])
         failover = ("from_provider", "to_provider")
-        self._failovers = self._counter("provider_failover", "Requests that went on to another provider.", failover)
+        self._failovers = self._counter("provider_failover", "Requests sent to another provider after a failure.", failover)
         self._pool = pool
-        self._state = _StateCollector(pool, slots)
+        self._state = _StateCollector(pool, limiter)
         self._registry.register(self._state)
-        self.close: Callable[[], None] = pool.listen(self._happened)
-        """Stop listening."""
+        self.close: Callable[[], None] = pool.listen(self._on_event)
+        """Removes the listener from the pool."""
 
     def watch_budgets(self, budgets: Callable[[], Iterable[BudgetState]]) -> None:
-        """Show these budgets. They are asked for whenever the numbers are."""
+        """Add the gauges of these budgets. `budgets` is called with every `render`."""
         self._state.budgets = budgets
 
     @override
@@ -112,11 +112,11 @@ class Metrics(Recorder):
             self._series(self._cost, model, provider).inc(generation.cost / NANO)
 
     def render(self) -> bytes:
-        """The text that Prometheus reads."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _series[T: Counter | Histogram](self, metric: T, *labels: str | None) -> T:
-        """What `metric.labels` gives, without its checking and locking with every request. As few as the names are."""
+        """The result of `metric.labels`, cached: that call validates and locks. The number of label values bounds the cache."""
         key = (metric, labels)
         if (found := self._known.get(key)) is None:
             found = self._known[key] = metric.labels(*labels)
@@ -129,13 +129,13 @@ class Metrics(Recorder):
         return Histogram(name, what, labels, namespace=_PREFIX, registry=self._registry, buckets=buckets)
 
     def _model(self, generation: Generation) -> str:
-        """The model's label. A name that has never answered is somebody's own invention until it does."""
+        """The model's label: OTHER for a name that has not answered yet, because clients can send any name."""
         name = generation.model
         if generation.outcome is Outcome.OK or name in self._models:
             return _bounded(self._models, name)
         return OTHER if name else NONE
 
-    def _happened(self, event: RoutingEvent | None) -> None:
+    def _on_event(self, event: RoutingEvent | None) -> None:
         if event is not None and event.kind is EventKind.FAILOVER:
             self._failovers.labels(self._provider(event.backend_id), self._provider(event.to)).inc()
 
@@ -145,31 +145,29 @@ class Metrics(Recorder):
 
 
 class _StateCollector(Collector):
-    """Backends, queue and budgets as they are right now."""
+    """The current state of backends, queue and budgets."""
 
-    def __init__(self, pool: Pool, slots: ConcurrencyLimiter | None) -> None:
+    def __init__(self, pool: Pool, limiter: ConcurrencyLimiter | None) -> None:
         self._pool = pool
-        self._slots = slots
+        self._limiter = limiter
         self.budgets: Callable[[], Iterable[BudgetState]] = tuple
 
     @override
     def collect(self) -> Iterator[Metric]:
         yield from self._backends()
-        if self._slots is not None:
-            yield GaugeMetricFamily(
-                f"{_PREFIX}_queue_depth", "Requests that wait for their turn at the gateway.", value=self._slots.waiting
-            )
+        if self._limiter is not None:
+            yield GaugeMetricFamily(f"{_PREFIX}_queue_depth", "Requests waiting at the gateway.", value=self._limiter.waiting)
         yield from self._budgets()
 
     def _backends(self) -> Iterator[Metric]:
-        active = _gauge("provider_active_requests", "Requests that a provider is answering for this gateway.")
-        depth = _gauge("provider_queue_depth", "Requests that wait for their turn at a provider.")
-        health = _gauge("provider_health", "1: well, 0.5: slow or unwell, 0: offline, or its key is refused.")
-        latency = _gauge("provider_latency_seconds", "How long a provider's health check took.")
+        active = _gauge("provider_active_requests", "Requests of this gateway that a provider is processing.")
+        depth = _gauge("provider_queue_depth", "Requests waiting for a provider.")
+        health = _gauge("provider_health", "1: healthy, 0.5: degraded, 0: offline, disabled or API key rejected.")
+        latency = _gauge("provider_latency_seconds", "Duration of a provider's health check.")
         named: dict[str, list[Member]] = {}
         for member in self._pool:
             named.setdefault(member.name, []).append(member)
-        for name, members in islice(named.items(), _MOST_NAMES):  # those of one name are one: its labels must not come twice
+        for name, members in islice(named.items(), _MAX_NAMES):  # members of one name share a series: labels must be unique
             active.add_metric((name,), sum(member.active for member in members))
             depth.add_metric((name,), sum(member.limiter.waiting for member in members))
             health.add_metric((name,), max(_health(member) for member in members))
@@ -179,28 +177,28 @@ class _StateCollector(Collector):
         yield from (active, depth, health, latency)
 
     def _budgets(self) -> Iterator[Metric]:
-        """Those of keys and users are nobody else's to see: of each kind, the one that is spent most stands for all."""
+        """Budgets of keys and users are private: of each scope and period, only the highest ratio is shown."""
         labels = ("scope", "provider", "period")
-        used = _gauge("budget_used_ratio", "What is spent of a budget; 1: all. Of those of keys and users, the highest.", labels)
-        left = _gauge("budget_left", "Money that is left of a budget of the household or of a provider.", labels)
+        used = _gauge("budget_used_ratio", "Spent share of a budget (1: all). For keys and users, the highest.", labels)
+        left = _gauge("budget_left", "Remaining amount of a budget of the household or of a provider.", labels)
         ratios: dict[tuple[str, str, str], float] = {}
         amounts: dict[tuple[str, str, str], float] = {}
         for budget, spent in self._spent():
             member = self._pool.get(budget.subject) if budget.scope is Scope.BACKEND else None
-            whose = (budget.scope.value, NONE if member is None else member.name, budget.period.value)
-            if (budget.scope is Scope.BACKEND and member is None) or (whose not in ratios and len(ratios) >= _MOST_NAMES):
+            key = (budget.scope.value, NONE if member is None else member.name, budget.period.value)
+            if (budget.scope is Scope.BACKEND and member is None) or (key not in ratios and len(ratios) >= _MAX_NAMES):
                 continue
-            ratios[whose] = max(spent / budget.amount if budget.amount else 1.0, ratios.get(whose, 0.0))
+            ratios[key] = max(spent / budget.amount if budget.amount else 1.0, ratios.get(key, 0.0))
             if budget.scope in (Scope.HOUSEHOLD, Scope.BACKEND):
                 amount = max(0, budget.amount - spent) / NANO
-                amounts[whose] = min(amount, amounts.get(whose, amount))
+                amounts[key] = min(amount, amounts.get(key, amount))
         for family, values in ((used, ratios), (left, amounts)):
-            for whose, value in values.items():
-                family.add_metric(whose, value)
+            for key, value in values.items():
+                family.add_metric(key, value)
             yield family
 
     def _spent(self) -> Iterator[tuple[Budget, int]]:
-        """All budgets, with what is spent of each; the backends' monthly limits are budgets too."""
+        """All budgets, including the backends' monthly limits, and the amount spent of each."""
         for state in self.budgets():
             yield state.budget, state.spent
         for member in self._pool:
@@ -213,7 +211,7 @@ def _health(member: Member) -> float:
 
 
 def _speed(generation: Generation) -> float | None:
-    """Tokens per second of a whole answer, or None where there is nothing to reckon it from."""
+    """Tokens per second of a complete answer; None if it cannot be calculated."""
     tokens, seconds = generation.usage.completion_tokens, generation.duration
     if generation.stream and generation.first_token is not None:
         tokens, seconds = tokens - 1, seconds - generation.first_token
@@ -227,11 +225,11 @@ def _gauge(name: str, what: str, labels: Sequence[str] = ("provider",)) -> Gauge
 
 
 def _bounded(names: set[str], name: str | None) -> str:
-    """`name`, if it is among the first so many."""
+    """`name`, or OTHER if `names` is full."""
     if name is None:
         return NONE
     if name not in names:
-        if len(names) >= _MOST_NAMES:
+        if len(names) >= _MAX_NAMES:
             return OTHER
         names.add(name)
     return name

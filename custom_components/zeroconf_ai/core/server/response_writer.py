@@ -1,4 +1,4 @@
-"""Answers a client's request through the engine: the same for every dialect, complete or streamed."""
+"""Sends a client's request to the engine and writes the answer, complete or streamed, in any dialect."""
 
 import asyncio
 from collections.abc import Callable
@@ -102,10 +102,10 @@ class Pulse:
         self._loop = asyncio.get_running_loop()
         self._wrote_at = self._loop.time()
         self._writing: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(PING_SECONDS, self._look)
+        self._timer = self._loop.call_later(PING_SECONDS, self._check)
 
     def wrote(self) -> None:
-        """Record that something else was written."""
+        """Reset the timer: data was written."""
         self._wrote_at = self._loop.time()
 
     async def stop(self) -> None:
@@ -116,13 +116,13 @@ class Pulse:
             with suppress(asyncio.CancelledError):
                 await self._writing
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
         if now - self._wrote_at >= PING_SECONDS:
             self._wrote_at = now
             if self._writing is None or self._writing.done():
                 self._writing = self._loop.create_task(self._write())
-        self._timer = self._loop.call_at(self._wrote_at + PING_SECONDS, self._look)
+        self._timer = self._loop.call_at(self._wrote_at + PING_SECONDS, self._check)
 
     async def _write(self) -> None:
         with suppress(ConnectionResetError):

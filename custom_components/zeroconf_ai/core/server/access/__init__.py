@@ -1,1 +1,1 @@
-"""Authentication, networks and origins."""
+"""Authentication, allowed networks and CORS origins."""

@@ -1,4 +1,4 @@
-"""Who may ask, and as whom (docs/protocol.md, section 4)."""
+"""Authentication of requests (docs/protocol.md, section 4)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,36 +13,36 @@ from ...protocol.key_proof import digest
 
 
 class Access(ABC):
-    """Decides of every request that is not public."""
+    """Authenticates every request to a route that is not public."""
 
     @property
     @abstractmethod
     def required(self) -> bool:
-        """Whether a key is needed at all: what is advertised as `auth`."""
+        """Whether requests need a key. Advertised as `auth`."""
 
     @abstractmethod
     async def admit(self, request: web.Request, scope: str) -> Caller:
-        """Who asks for a route of that scope (`dispatch.Route.scope`).
+        """The caller of a request to a route with that scope (`dispatch.Route.scope`).
 
-        Raises AuthenticationError without a good key, PermissionDeniedError for one that may not do this or a network that is
-        not let in, RateLimitError for an address that tried too many wrong keys, UnsupportedMediaTypeError for a body that any
-        web page could send.
+        Raises AuthenticationError for a missing or invalid key, PermissionDeniedError for a key without this permission or an
+        address outside the allowed networks, RateLimitError for an address that sent too many invalid keys,
+        UnsupportedMediaTypeError for a body that any web page could send.
         """
 
     def masked(self, key_id: str) -> str | None:
-        """The key of that id as people know it again, without being told it; None where it is not known."""
+        """The start of the key with that id, by which people recognize it; None for an unknown id."""
         return None
 
     def proof_digest(self, kid: bytes) -> bytes | None:
-        """The SHA-256 of the generated key with that public id (`key_proof.key_id`); None where it is not good for anything."""
+        """The SHA-256 of the generated key with that public id (`key_proof.key_id`); None if the key is unknown or not valid."""
         return None
 
 
 class KeyCheck(Access):
-    """One key for all, or none at all where the network is trusted."""
+    """One key for all clients, or no key in a trusted network."""
 
     def __init__(self, key: str | None) -> None:
-        """None lets everybody in. Only a hash of the key is kept."""
+        """`key` None accepts every client. Only a hash of the key is kept."""
         self._digest = digest(key) if key else None
 
     @property
@@ -53,17 +53,17 @@ class KeyCheck(Access):
     @override
     async def admit(self, request: web.Request, scope: str) -> Caller:
         if self._digest is not None:
-            # Hashes of equal length, compared in constant time: the answer's delay tells nothing about the key.
+            # Hashes of equal length, compared in constant time: the response time reveals nothing about the key.
             if not hmac.compare_digest(digest(needed_key(request.headers)), self._digest):
                 raise AuthenticationError("Invalid API key.")
         return Caller(Source.HTTP, request.remote or "", address=request.remote)
 
 
 def needed_key(headers: Mapping[str, str]) -> str:
-    """The key that a request carries. Raises AuthenticationError where it carries none."""
+    """The key of a request. Raises AuthenticationError if there is none."""
     key = presented_key(headers)
     if key is None:
-        message = "No key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
+        message = "No API key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
         raise AuthenticationError(message, code="missing_api_key")
     return key
 

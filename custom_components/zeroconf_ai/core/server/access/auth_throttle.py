@@ -1,4 +1,4 @@
-"""How often an address may fail before it is told to wait."""
+"""`AuthThrottle`: makes an address wait after too many failures."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,24 +12,24 @@ _LOGGER = logging.getLogger(__name__)
 
 FAILURES = 10
 WINDOW = 60.0
-"""Seconds in which so many failures are forgiven: one every `WINDOW / FAILURES`."""
-LONGEST_WAIT = 60.0
+"""Seconds after which FAILURES failures no longer count: one every `WINDOW / FAILURES` seconds."""
+MAX_WAIT = 60.0
 MAX_ADDRESSES = 10_000
 _STEPS = 6
-"""Failures over the limit until the wait, which doubles with each, is the longest: 2 s, 4 s, … 64 s."""
+"""Failures beyond the limit until the wait is MAX_WAIT; it doubles with each: 2 s, 4 s, … 64 s."""
 
 
 class AuthThrottle:
-    """Failures of each address, in a bucket that leaks. Bounded: the address that was quiet for longest is forgotten first."""
+    """A leaky bucket of failures for each address. At most MAX_ADDRESSES, of which the least recently used is dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, what: str = "failed") -> None:
-        """`clock` tells seconds; `what` says in the log what an address did too often."""
+        """`clock` returns seconds; `what` is the verb of the log line: what an address did too often."""
         self._clock = clock
         self._what = what
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def failed(self, address: str | None) -> float:
-        """Note a failure; the seconds to wait before the next try, 0 while there are few."""
+        """Record a failure. Returns the seconds to wait before the next try; 0 below the limit."""
         key = subscriber(address)
         now = self._clock()
         level, since = self._levels.pop(key, (0.0, now))
@@ -41,5 +41,5 @@ class AuthThrottle:
         if level <= FAILURES:
             return 0.0
         if before <= FAILURES:
-            _LOGGER.warning("%s %s more than %d times within %d s; it is told to wait now", address, self._what, FAILURES, WINDOW)
-        return min(math.exp2(max(1.0, level - FAILURES)), LONGEST_WAIT)
+            _LOGGER.warning("%s %s more than %d times within %d s; it must wait now", address, self._what, FAILURES, WINDOW)
+        return min(math.exp2(max(1.0, level - FAILURES)), MAX_WAIT)

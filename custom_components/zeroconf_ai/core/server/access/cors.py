@@ -1,4 +1,4 @@
-"""Which web pages may read the answers (CORS: WHATWG Fetch, section 3.3). None, unless the owner says so."""
+"""The web pages that may read answers (CORS: WHATWG Fetch, section 3.3). By default none."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ _ALLOWED_HEADERS = frozenset(
     {"accept", "authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id", "x-session-id"}
 )
 _ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
-"""Of the headers that the SDKs send: OpenAI's and Anthropic's own, and those of the generator that wrote both."""
+"""Headers of OpenAI's and Anthropic's SDKs, and of Stainless, which generates both."""
 _EXPOSED_HEADERS = (
     "request-id, Retry-After, retry-after-ms, X-Generation-ID, X-Request-ID, "
     "X-ZeroconfAI-Attempts, X-ZeroconfAI-Model, X-ZeroconfAI-Provider, "
@@ -18,32 +18,32 @@ _EXPOSED_HEADERS = (
     "x-ratelimit-reset-requests, x-ratelimit-reset-tokens, x-should-retry"
 )
 _PREFLIGHT_SECONDS = 600
-"""How long a browser may keep a preflight's answer."""
+"""How long a browser may cache a preflight response."""
 
 
 class Origins:
-    """The web pages that may ask, by origin."""
+    """The origins of web pages that may send requests."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        """Exact origins (`https://chat.example.net`), or `*` for every one. Raises ValueError for anything else."""
+        """`allowed`: exact origins (`https://chat.example.net`), or `*` for all. Raises ValueError for anything else."""
         self._allowed = frozenset(_checked(origin) for origin in allowed)
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether any origin is allowed."""
         return bool(self._allowed)
 
     def allow(self, origin: str) -> bool:
-        """Whether a page of that origin may ask."""
+        """Whether a page of that origin may send requests."""
         return ANY in self._allowed or origin.casefold() in self._allowed
 
     def headers(self, origin: str | None) -> dict[str, str]:
-        """What is added to every answer to a page of that origin; empty where no page may ask at all."""
+        """The headers of every response to a page of that origin; empty if no origin is allowed."""
         if not self._allowed:
             return {}
         if ANY in self._allowed:
             return {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: ANY, hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED_HEADERS}
         if origin is None or not self.allow(origin):
-            return {hdrs.VARY: hdrs.ORIGIN}  # or a cache would give one page's answer to another
+            return {hdrs.VARY: hdrs.ORIGIN}  # otherwise a cache could return one page's response to another page
         return {
             hdrs.VARY: hdrs.ORIGIN,
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
@@ -51,7 +51,7 @@ class Origins:
         }
 
     def preflight(self, origin: str | None, methods: Iterable[str], asked: str) -> dict[str, str]:
-        """What is said in advance to a page that wants to send the headers `asked` (names with commas between)."""
+        """The headers of a preflight response to a page that wants to send the headers `asked` (names separated by commas)."""
         found = self.headers(origin)
         if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN not in found:
             return found
@@ -70,5 +70,5 @@ def _checked(origin: str) -> str:
     text = origin.strip().casefold().rstrip("/")
     parts = urlsplit(text)
     if text != ANY and (parts.scheme not in ("http", "https") or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}"):
-        raise ValueError(f"{origin!r} is no web page's origin: write it like https://chat.example.net, or * for all")
+        raise ValueError(f"{origin!r} is not a web origin: write it like https://chat.example.net, or * for all")
     return text

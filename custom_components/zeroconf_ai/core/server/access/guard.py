@@ -1,6 +1,6 @@
-"""`Guard`: who has a key, or is known to Home Assistant; or who is at home, with browsers kept from being used against it.
+"""`Guard`: accepts API keys, users of Home Assistant and, if configured, devices of the home network without a key.
 
-What each check is for stands in docs/security.md.
+docs/security.md explains each check.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -39,17 +39,17 @@ PRIVATE_NETWORKS = (
 """Loopback, RFC 1918, link-local (RFC 3927, RFC 4291) and unique local addresses (RFC 4193)."""
 
 _HOME_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".home")
-"""Names that nobody can own in the public DNS: reserved (RFC 6761, 6762, 8375; ICANN, 2024), or never delegated."""
+"""Domains that cannot be registered in the public DNS: reserved (RFC 6761, 6762, 8375; ICANN, 2024), or never delegated."""
 _HOST = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::\d*)?")
-"""An IPv6 address or a name, and a port."""
+"""An IPv6 address or a name, and an optional port."""
 _JSON, _FORM = "application/json", "multipart/form-data"
 _FORM_SCOPE = "audio"
-"""The scope of the paths that take files."""
+"""The scope of the paths that accept file uploads."""
 
 
 @dataclass(frozen=True, slots=True)
 class HomeUser:
-    """A user of Home Assistant, whom it has recognised by itself."""
+    """A user whom Home Assistant has authenticated."""
 
     id: str
     name: str
@@ -57,9 +57,9 @@ class HomeUser:
 
 
 class Guard(Access):
-    """In mode `token`, lets in who has a key or is a user of Home Assistant; in mode `none`, who is at home too.
+    """In mode `token`, accepts keys and users of Home Assistant; in mode `none`, also requests without a key from home.
 
-    Keys and users are known in both modes: they stand in for what is asked of requests without, and a key's limits hold.
+    In both modes, a valid key or a user replaces the checks of requests without a key, and a key's limits apply.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class Guard(Access):
         device_name: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key` is one for all, beside those of `keys`. The rest is for requests without one, where none is needed.
+        """`key` is a shared key, in addition to those of `keys`. `networks` to `proxies` apply to requests without a key.
 
-        `networks` (CIDR) may ask; `host_names` are this server's, beyond those that are private by nature; `origins` are those
-        of web pages that may ask (`https://chat.example.net`, or `*`); `proxies` (CIDR) are believed in `X-Forwarded-For`;
-        `remote` tells a request from outside whose address does not show it; `device_name` knows devices by address.
-        `active_user` says whether the user with an id may still ask: keys do not outlive their users. Raises ValueError for what
-        is no network or origin.
+        `networks` (CIDR) are allowed; `host_names` are names of this server, in addition to private ones; `origins` are allowed
+        origins of web pages (`https://chat.example.net`, or `*`); `proxies` (CIDR) are trusted to set `X-Forwarded-For`;
+        `remote` returns whether a request comes from outside the home although its address is local; `device_name` returns the
+        name of a device by its address; `active_user` returns whether the user with an id is still active, because a key is
+        invalid without its user. Raises ValueError for an invalid network or origin.
         """
         self._keys = keys
         self._open = mode is Auth.NONE
@@ -114,7 +114,7 @@ class Guard(Access):
         return caller
 
     def _recognized(self, request: web.Request, scope: str) -> Caller:
-        """Who asks. Raises as `admit` does."""
+        """The caller. Raises as `admit` does."""
         if self._home_user is not None and (user := self._home_user(request)) is not None:
             return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
         if self._open:
@@ -123,13 +123,13 @@ class Guard(Access):
                 if secret is not None:
                     return self._keyholder(secret, request, scope)
             except AuthenticationError:
-                pass  # programs that must send some key send anything
+                pass  # programs that cannot send requests without a key send a made-up one
             return self._at_home(request, scope)
         try:
             return self._keyholder(needed_key(request.headers), request, scope)
         except AuthenticationError as err:
             if err.code != AuthenticationError.default_code:
-                raise  # none was sent: that is no guess
+                raise  # a missing key is not a guess
             self._slow_down(request.remote)
             raise
 
@@ -140,10 +140,11 @@ class Guard(Access):
 
     @override
     def proof_digest(self, kid: bytes) -> bytes | None:
-        return self._keys.proof_digest(kid) if self._keys is not None else None  # `key` was chosen by its owner
+        # No proof for `key`: it was chosen, not generated.
+        return self._keys.proof_digest(kid) if self._keys is not None else None
 
     def _keyholder(self, secret: str, request: web.Request, scope: str) -> Caller:
-        """Whose key it is. Raises AuthenticationError for an unknown one, PermissionDeniedError for what its key may not do."""
+        """A key's caller. Raises AuthenticationError for an invalid key, PermissionDeniedError for one without this scope."""
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):
             return Caller(Source.HTTP, request.remote or "", address=request.remote)
         if self._keys is None:
@@ -163,19 +164,19 @@ class Guard(Access):
         )
 
     def _slow_down(self, address: str | None) -> None:
-        """Note a wrong key. Raises RateLimitError for an address that sent many; a right one gets in from there all the same."""
+        """Record an invalid key. Raises RateLimitError for an address that sent many; valid keys are still accepted from it."""
         wait = self._throttle.failed(address)
         if wait:
-            message = f"Too many wrong keys came from {address}. Check the key, and try again in {wait:.0f} s."
+            message = f"Too many invalid API keys were sent from {address}. Check the key, and try again in {wait:.0f} s."
             raise RateLimitError(message, code="too_many_wrong_keys", retry_after=wait)
 
     def _at_home(self, request: web.Request, scope: str) -> Caller:
-        """Who asks without a key. Raises PermissionDeniedError or UnsupportedMediaTypeError where that may not be answered."""
+        """The caller of a request without a key. Raises PermissionDeniedError or UnsupportedMediaTypeError if it needs one."""
         if self._remote is not None and self._remote(request):
-            raise PermissionDeniedError("A request from outside the home needs a key. Send one.", code="network_not_allowed")
+            raise PermissionDeniedError("A request from outside the home needs an API key.", code="network_not_allowed")
         address = self._address(request)
         if not _within(address, self._networks):
-            message = f"{address} is in none of the networks that may ask without a key. Send a key, or allow its network."
+            message = f"{address} is not in a network that is allowed without an API key. Send a key, or allow its network."
             raise PermissionDeniedError(message, code="network_not_allowed")
         self._check_browser(request)
         if request.method == hdrs.METH_POST:
@@ -187,7 +188,7 @@ class Guard(Access):
         return Caller(Source.HTTP, known or str(address), address=str(address))
 
     def _address(self, request: web.Request) -> Address:
-        """Where a request comes from, behind proxies that are believed. Raises PermissionDeniedError where nobody can know."""
+        """The client's address, also behind trusted proxies. Raises PermissionDeniedError if it cannot be determined."""
         hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", ()) for hop in line.split(",")]
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         try:
@@ -199,30 +200,30 @@ class Guard(Access):
             if "Forwarded" in request.headers:
                 raise ValueError
         except ValueError:
-            message = "This came through a proxy that is not trusted here, so a key is needed. Send one."
+            message = "A request through a proxy that is not trusted needs an API key."
             raise PermissionDeniedError(message, code="network_not_allowed") from None
         return address
 
     def _check_browser(self, request: web.Request) -> None:
-        """Raises PermissionDeniedError for what a web page makes a browser of this home send.
+        """Raise PermissionDeniedError for a request that a web page of another site made a browser of this home send.
 
-        Another site's page is known by its `Origin`; one that turned its own name into this server's address (DNS rebinding) has
-        no foreign origin, but still its name in `Host`.
+        `Origin` names such a site. A site whose own name resolves to this server's address (DNS rebinding) has the same origin,
+        but its name is in `Host`.
         """
         host = request.headers.get(hdrs.HOST, "").casefold()
-        if host and not self._is_ours(host):
-            message = f"{host!r} is no name of this server. Use its address, send a key, or add the name to its host names."
+        if host and not self._is_own_host(host):
+            message = f"{host!r} is not a host name of this server. Use its address, send an API key, or add the name."
             raise PermissionDeniedError(message, code="host_not_allowed")
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or self._origins.allow(origin) or (host and urlsplit(origin).netloc.casefold() == host):
             return
         raise PermissionDeniedError(
-            "A web page of another site asked for this. Add its origin to the allowed ones, or send a key.",
+            "A web page of another site sent this request. Add its origin to the allowed origins, or send an API key.",
             code="origin_not_allowed",
         )
 
-    def _is_ours(self, host: str) -> bool:
-        """Whether a `Host` can only mean this server: an address, a name without a domain, a private one, a configured one."""
+    def _is_own_host(self, host: str) -> bool:
+        """Whether a `Host` can only mean this server: an address, a name without a domain, a private or a configured name."""
         found = _HOST.fullmatch(host)
         if found is None:
             return False
@@ -239,7 +240,7 @@ class Guard(Access):
 
 
 def _parsed(text: str) -> Address:
-    """Raises ValueError for what is no address. IPv4 clients of an IPv6 socket count as what they are."""
+    """The address; IPv4 for an IPv4 client of an IPv6 socket. Raises ValueError for an invalid one."""
     address = ip_address(text)
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 

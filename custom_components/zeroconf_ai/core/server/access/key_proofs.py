@@ -1,4 +1,4 @@
-"""Answers the proof of the key at `/v1/health` (docs/protocol.md, section 1): shows clients that this server knows their key."""
+"""Key proofs at `/v1/health` (docs/protocol.md, section 1), which show clients that this server knows their key."""
 
 from collections.abc import Callable
 import hmac
@@ -17,37 +17,37 @@ _SIZES = {KEY_ID: key_proof.KEY_ID_BYTES, CHALLENGE: key_proof.CHALLENGE_BYTES}
 
 
 class KeyProofs:
-    """Makes the proofs of one server."""
+    """Calculates the key proofs of one server."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` tells seconds."""
-        self._throttle = AuthThrottle(clock, "asked for a proof")
+        """`clock` returns seconds."""
+        self._throttle = AuthThrottle(clock, "requested a key proof")
         self._secret = secrets.token_bytes(32)
-        """Makes what stands in for the digest of a key that must not answer: always the same for one key id, as a key's is."""
+        """Derives a substitute digest for an unknown or invalid key: constant for a key id, as a real digest is."""
 
     def answer(self, request: web.Request, provider_id: str, access: Access) -> str | None:
-        """The proof that a request asks for; None where it asks for none, or came over no IP connection.
+        """The requested proof; None if the request contains no challenge or did not come over IP.
 
-        A key id that is unknown, or whose key must not answer, gets a proof that nothing tells from a good one but the key
-        itself. Raises InvalidRequestError for parameters that are malformed, RateLimitError for an address that asks too often.
+        An unknown or invalid key also gets a proof, which only the holder of a key can distinguish from a valid one. Raises
+        InvalidRequestError for malformed parameters, RateLimitError for an address that requests too many proofs.
         """
         query = request.query
         if not any(name in query for name in _SIZES):
             return None
         kid, challenge = (_read(query.getall(name, []), name) for name in _SIZES)
         if wait := self._throttle.failed(request.remote):
-            message = f"Too many proofs were asked for from {request.remote}. Try again in {wait:.0f} s."
+            message = f"Too many key proofs were requested from {request.remote}. Try again in {wait:.0f} s."
             raise RateLimitError(message, code="too_many_proofs", retry_after=wait)
         own = request.transport.get_extra_info("sockname") if request.transport is not None else None
         if not isinstance(own, tuple):
             return None
-        stand_in = hmac.digest(self._secret, kid, "sha256")
-        digest = access.proof_digest(kid) or stand_in
+        substitute = hmac.digest(self._secret, kid, "sha256")
+        digest = access.proof_digest(kid) or substitute
         return key_proof.encode(key_proof.prove(digest, challenge, provider_id, own[0], own[1]))
 
 
 def _read(values: list[str], name: str) -> bytes:
-    """The one value of a parameter. Raises InvalidRequestError."""
+    """The decoded value of a parameter. Raises InvalidRequestError if it is missing, repeated or malformed."""
     try:
         (value,) = values
         return key_proof.decode(value, _SIZES[name])

@@ -1,4 +1,4 @@
-"""One file per group of paths: what is answered there. `ROUTES` lists those of every port."""
+"""The handlers, one module per group of paths. `ROUTES` lists the routes of every port."""
 
 from ..dispatch import Route
 from . import audio, generate, generation, messages, metrics, models, ollama, responses, status, usage
@@ -30,7 +30,7 @@ OLLAMA_ROUTES = (
     Route("POST", "/api/show", ollama.show, "models", error_format=ollama.OLLAMA),
     Route("GET", "/api/version", ollama.version, "models", error_format=ollama.OLLAMA),
 )
-"""Not for Home Assistant's port, where `/api` is taken."""
+"""Routes of a separate port only: on Home Assistant's port, `/api` is its own API."""
 
 OWN_PORT_ROUTES = (*OLLAMA_ROUTES, Route("GET", "/metrics", metrics.metrics, "metrics"))
-"""What a port of one's own has beyond `ROUTES`."""
+"""Routes of a separate port, in addition to `ROUTES`."""

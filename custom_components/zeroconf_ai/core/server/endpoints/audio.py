@@ -1,4 +1,4 @@
-"""`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's shapes, and the lists of what listens and speaks."""
+"""`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's format, and the lists of engines and voices."""
 
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -28,53 +28,55 @@ _LOGGER = logging.getLogger(__name__)
 MAX_FILE_BYTES = 25 * 1024 * 1024
 """OpenAI's limit for a recording."""
 MAX_INPUT_CHARACTERS = 4096
-"""OpenAI's limit for a text to be spoken."""
+"""OpenAI's limit for the text of a speech request."""
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_PARTS = 64
 _MAX_OVERHEAD_BYTES = 256 * 1024
-"""Room for the other fields and the boundaries of a form with a file of the full size."""
+"""For the other fields and the boundaries of a form with a file of the maximum size."""
 _MAX_SPEECH_BODY_BYTES = 256 * 1024
 _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 
 async def transcriptions(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
-    """OpenAI's transcription of a recording."""
+    """Transcribe a recording."""
     audio = _offered(gateway)
     async with gateway.interruptible():
         form = await _read_form(context)
         wanted = form.fields.get("response_format") or "json"
         if wanted not in _TRANSCRIPT_FORMATS:
-            raise _refuse("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
+            raise _invalid("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
         if form.fields.get("stream", "").casefold() in ("true", "1"):
-            raise _refuse("stream", "false: a transcript comes whole here")
+            raise _invalid("stream", "false: transcripts are not streamed")
         if form.file is None:
-            raise _refuse("file", "the recording, as a file of the form")
+            raise _invalid("file", "the recording, as a file of the form")
         if not form.file.data:
-            raise _refuse("file", "a recording that is not empty")
+            raise _invalid("file", "a recording that is not empty")
         language = form.fields.get("language") or None
         asked = form.fields.get("model") or ""
         model = own_model(asked or None)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
             run.model = _check_model(audio, context, AudioTask.TRANSCRIPTION, model)
-            heard = await audio.transcribe(form.file, model=model, language=language)
+            transcript = await audio.transcribe(form.file, model=model, language=language)
     headers = _headers(context, run)
     if wanted == "text":
-        return web.Response(text=f"{heard.text}\n", content_type="text/plain", charset="utf-8", headers=context.headers | headers)
-    body: dict[str, Any] = {"text": heard.text}
+        return web.Response(
+            text=f"{transcript.text}\n", content_type="text/plain", charset="utf-8", headers=context.headers | headers
+        )
+    body: dict[str, Any] = {"text": transcript.text}
     if wanted == "verbose_json":
-        body |= {"task": "transcribe", "language": heard.language, "duration": heard.duration or 0.0, "segments": []}
-    if heard.duration is not None:
-        body["usage"] = {"type": "duration", "seconds": heard.duration}
+        body |= {"task": "transcribe", "language": transcript.language, "duration": transcript.duration or 0.0, "segments": []}
+    if transcript.duration is not None:
+        body["usage"] = {"type": "duration", "seconds": transcript.duration}
     return context.json(body, headers=headers)
 
 
 async def speech(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
-    """OpenAI's speech from a text. The bytes are passed on as they come."""
+    """Synthesize speech. The audio is streamed as the engine generates it."""
     audio = _offered(gateway)
     response: web.StreamResponse | None = None
     try:
         async with gateway.interruptible():
-            order = _Order.parse(await context.read(_MAX_SPEECH_BODY_BYTES))
+            order = _SpeechRequest.parse(await context.read(_MAX_SPEECH_BODY_BYTES))
             async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
                 run.model = _check_model(audio, context, AudioTask.SPEECH, order.model)
                 spoken = await audio.speak(
@@ -88,12 +90,12 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
                             await response.prepare(context.http)
                         await response.write(part)
                 if response is None:
-                    raise UpstreamError("The engine gave no sound.")
+                    raise UpstreamError("The engine returned no audio.")
                 await response.write_eof()
     except ApiError as err:
         if response is None:
             raise
-        # What has begun as sound cannot end as an error: the connection is cut, so that nobody takes it for the whole.
+        # A started audio stream cannot end with an error: the connection is closed, so that the client sees it is incomplete.
         _LOGGER.warning("The speech of request %s broke off: %s", context.id, err.log_text)
         if context.http.transport is not None:
             context.http.transport.abort()
@@ -102,7 +104,7 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
-    """What listens and what speaks."""
+    """List the speech-to-text and text-to-speech engines."""
     models = [
         {"id": model.id, "name": model.name, "task": model.task, "languages": list(model.languages)}
         for model in _offered(gateway).models()
@@ -111,11 +113,11 @@ async def list_models(gateway: Gateway, context: RequestContext) -> web.StreamRe
 
 
 async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamResponse:
-    """The voices, of one engine with `?model=`."""
+    """List the voices; with `?model=` those of one engine. Raises NotFoundError for an unknown engine."""
     model = own_model(context.http.query.get("model"))
     audio = _offered(gateway)
     if model is not None and all(known.id != model for known in audio.models() if known.task is AudioTask.SPEECH):
-        raise NotFoundError(f"There is no engine {model} that speaks.", code="model_not_found", param="model")
+        raise NotFoundError(f"There is no text-to-speech engine {model}.", code="model_not_found", param="model")
     voices = [
         {"id": voice.id, "name": voice.name, "model": voice.model, "language": voice.language}
         for voice in audio.voices()
@@ -125,21 +127,21 @@ async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamRe
 
 
 def _offered(gateway: Gateway) -> Audio:
-    """Raises NotFoundError where there is none."""
+    """The engines. Raises NotFoundError if the gateway has none."""
     if gateway.audio is None:
-        raise NotFoundError("Audio is not offered here: this gateway has neither ears nor a voice.", code="not_offered")
+        raise NotFoundError("No speech-to-text or text-to-speech engine is configured.", code="not_offered")
     return gateway.audio
 
 
 def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
-    """What the answer says of its record and of the caller's limits."""
+    """The headers with the id of the record and the caller's rate limits."""
     return {"X-Generation-ID": context.id, **run.headers}
 
 
 def _check_model(audio: Audio, context: RequestContext, task: AudioTask, model: str | None) -> str:
-    """The id of the engine that does it: the one that was named, else the first.
+    """The id of the engine: `model`, else the first for the task.
 
-    Raises NotFoundError for an engine that is not there, PermissionDeniedError for one that the key may not use.
+    Raises NotFoundError for an unknown engine, PermissionDeniedError for one that the key may not use.
     """
     known = [engine.id for engine in audio.models() if engine.task is task]
     if not known:
@@ -153,20 +155,20 @@ def _check_model(audio: Audio, context: RequestContext, task: AudioTask, model: 
     return model or known[0]
 
 
-def _refuse(param: str, wanted: str) -> InvalidRequestError:
+def _invalid(param: str, wanted: str) -> InvalidRequestError:
     return InvalidRequestError(f"Invalid value for '{param}': it must be {wanted}.", param=param)
 
 
 @dataclass(slots=True)
 class _Form:
-    """A form's texts, and its file."""
+    """The text fields of a form, and its file."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file: Recording | None = None
 
 
 async def _read_form(context: RequestContext) -> _Form:
-    """Read the form of a transcription. Raises InvalidRequestError for what is none, RequestTooLargeError."""
+    """Read the form of a transcription. Raises InvalidRequestError if it is malformed, RequestTooLargeError."""
     http = context.http
     if http.content_type != "multipart/form-data":
         raise InvalidRequestError("Send the recording as 'file' of a form (multipart/form-data).", code="invalid_body")
@@ -174,7 +176,7 @@ async def _read_form(context: RequestContext) -> _Form:
         raise _too_large()
     form = _Form()
     try:
-        # Not `http.multipart()`: that one knows the limits of the application that it runs in, which are not these.
+        # Not `http.multipart()`: it applies the limits of the surrounding application instead of ours.
         reader = MultipartReader(http.headers, http.content)
         count = 0
         while (part := await reader.next()) is not None:
@@ -188,7 +190,7 @@ async def _read_form(context: RequestContext) -> _Form:
             else:
                 form.fields[name] = (await _read_part(part, _MAX_FIELD_BYTES)).decode(errors="replace").strip()
     except HttpProcessingError as err:
-        raise InvalidRequestError("The form cannot be read: the headers of a part are broken.", code="invalid_body") from err
+        raise InvalidRequestError("The form cannot be read: the headers of a part are invalid.", code="invalid_body") from err
     except (web.RequestPayloadError, ValueError, RuntimeError) as err:
         _LOGGER.info("The form of a request cannot be read: %s", err)
         message = "The form cannot be read. Send multipart/form-data with a boundary, and close it."
@@ -206,44 +208,46 @@ async def _read_part(part: BodyPartReader, limit: int) -> bytes:
 
 
 def _too_large() -> RequestTooLargeError:
-    return RequestTooLargeError(f"A recording may have {MAX_FILE_BYTES >> 20} MB, its other fields a few kB. Send it in pieces.")
+    return RequestTooLargeError(
+        f"The recording is larger than {MAX_FILE_BYTES >> 20} MB, or another field is too large. Split the recording."
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """A text to be spoken, and how."""
+class _SpeechRequest:
+    """A parsed request for speech."""
 
     text: str
     asked: str
-    """The model as it was named."""
+    """The model as the client named it."""
     model: str | None
     voice: str | None
     audio_format: AudioFormat
     speed: float
 
     @classmethod
-    def parse(cls, raw: bytes) -> _Order:
-        """Check a body. Raises InvalidRequestError naming the parameter that is wrong."""
+    def parse(cls, raw: bytes) -> _SpeechRequest:
+        """Parse a body. Raises InvalidRequestError, which names the invalid parameter."""
         body = parse_object(raw)
         text = body.get("input")
         if not isinstance(text, str) or not text.strip() or len(text) > MAX_INPUT_CHARACTERS:
-            raise _refuse("input", f"a text of at most {MAX_INPUT_CHARACTERS} characters that is not empty")
+            raise _invalid("input", f"a text of at most {MAX_INPUT_CHARACTERS} characters that is not empty")
         model = body.get("model")
         if model is not None and not isinstance(model, str):
-            raise _refuse("model", "a model's id, or left out")
+            raise _invalid("model", "a model's id, or left out")
         voice = body.get("voice")
         if isinstance(voice, dict):
             voice = voice.get("id")
         if voice is not None and not isinstance(voice, str):
-            raise _refuse("voice", "a voice's name, an object with its id, or left out")
+            raise _invalid("voice", "a voice's name, an object with its id, or left out")
         wanted = body.get("response_format") or AudioFormat.MP3
         if not isinstance(wanted, str) or wanted not in AudioFormat:
-            raise _refuse("response_format", "one of " + ", ".join(AudioFormat))
+            raise _invalid("response_format", "one of " + ", ".join(AudioFormat))
         speed = body.get("speed")
         if speed is None:
             speed = 1.0
         if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0.25 <= speed <= 4:
-            raise _refuse("speed", "a number from 0.25 to 4")
+            raise _invalid("speed", "a number from 0.25 to 4")
         if body.get("stream_format") not in (None, "audio"):
-            raise _refuse("stream_format", "'audio'")
+            raise _invalid("stream_format", "'audio'")
         return cls(text, model or "", own_model(model or None), own_voice(voice or None), AudioFormat(wanted), float(speed))

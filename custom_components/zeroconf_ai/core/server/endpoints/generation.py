@@ -1,4 +1,4 @@
-"""`GET /v1/generation?id=`: what became of one request, for who made it."""
+"""`GET /v1/generation?id=`: the record of one request, for the client that sent it."""
 
 from typing import Any
 
@@ -12,22 +12,24 @@ from ..gateway import Gateway
 
 
 async def generation(gateway: Gateway, context: RequestContext) -> web.Response:
-    """The record by its request's id (`X-Generation-ID`). Raises NotFoundError for others' as for those that are none."""
+    """The record with an id (`X-Generation-ID`). Raises NotFoundError if it does not exist or belongs to another client."""
     if gateway.ledger is None:
-        raise NotFoundError("Records of requests are not offered here.")
+        raise NotFoundError("This server keeps no records of requests.")
     wanted = context.http.query.get("id", "")
     if not wanted:
-        raise InvalidRequestError("Name the request: ?id= and the X-Generation-ID of its answer.", param="id")
+        raise InvalidRequestError("'id' is missing: send ?id= with the X-Generation-ID of the response.", param="id")
     caller = context.caller
     viewer = None if caller.admin else Viewer(caller.key_id, caller.user_id, caller.source, caller.address)
     found = await gateway.ledger.get(wanted, viewer)
     if found is None:
-        raise NotFoundError(f"There is no record of {wanted}. They are kept for some days, for who made the request.", param="id")
-    return context.json({"data": _told(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
+        raise NotFoundError(
+            f"There is no record of {wanted}. Records are kept for some days, for the client that sent the request.", param="id"
+        )
+    return context.json({"data": _to_json(found, gateway.access.masked(found.key_id) if found.key_id is not None else None)})
 
 
-def _told(record: Generation, key: str | None) -> dict[str, Any]:
-    """The record in the words of OpenRouter's `/generation` where it has one, which clients know."""
+def _to_json(record: Generation, key: str | None) -> dict[str, Any]:
+    """The record with the keys of OpenRouter's `/generation`, where it has one for the value."""
     usage = record.usage
     return {
         "id": record.id,

@@ -21,14 +21,14 @@ def messages(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamR
 
 
 def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
-    asked = parse_object(raw)
-    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
-    reasoning, stops = wants_reasoning(asked), stop_sequences(asked)
+    body = parse_object(raw)
+    request = Request.parse(Kind.CHAT, to_chat(body), request_id=context.id, via=context.via)
+    reasoning, stops = wants_reasoning(body), stop_sequences(body)
     return ParsedRequest(request, lambda model: MessagesWriter(model, context.id, reasoning=reasoning, stop_sequences=stops))
 
 
 async def count_tokens(gateway: Gateway, context: RequestContext) -> web.Response:
-    """About how long a prompt is, from its characters: models count differently, and none is asked."""
-    asked = parse_object(await context.read(gateway.max_body_bytes))
-    request = Request.parse(Kind.CHAT, to_chat(asked))
+    """Estimate the tokens of a prompt from its characters, without asking a backend: models count differently."""
+    body = parse_object(await context.read(gateway.max_body_bytes))
+    request = Request.parse(Kind.CHAT, to_chat(body))
     return context.json({"input_tokens": max(1, request.estimated_prompt_tokens)})

@@ -1,4 +1,4 @@
-"""`GET /v1/metrics`: numbers for Prometheus."""
+"""`GET /v1/metrics`: metrics for Prometheus."""
 
 from aiohttp import web
 
@@ -9,7 +9,7 @@ from ..metrics import CONTENT_TYPE
 
 
 async def metrics(gateway: Gateway, context: RequestContext) -> web.Response:
-    """The text that Prometheus reads. Raises NotFoundError where none are kept."""
+    """All metrics in Prometheus' text format. Raises NotFoundError if metrics are disabled."""
     if gateway.metrics is None:
-        raise NotFoundError("Metrics are not offered here.")
+        raise NotFoundError("Metrics are disabled on this server.")
     return web.Response(body=gateway.metrics.render(), headers={**context.headers, "Content-Type": CONTENT_TYPE})

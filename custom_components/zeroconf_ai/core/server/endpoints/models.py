@@ -17,18 +17,18 @@ from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 OWNER = "zeroconf-ai"
-"""Whose the virtual models are."""
+"""`owned_by` of virtual models."""
 _CHAT = frozenset({Capability.COMPLETION})
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.Response:
-    """OpenAI's list, and the same under `models` for the origin's clients."""
+    """OpenAI's list, repeated under `models` for clients of the original protocol."""
     found = listed(gateway.engine, context.caller.models)
     return context.json({"object": "list", "data": found, "models": found})
 
 
 async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
-    """One model. Raises NotFoundError naming those that are near."""
+    """One model. Raises NotFoundError, which names similar models."""
     wanted = context.http.match_info["model"]
     found = {model["id"]: model for model in listed(gateway.engine, context.caller.models)}
     model = found.get(wanted) or found.get(same_model(wanted))
@@ -38,10 +38,11 @@ async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
 
 
 def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What a caller may use right now, as OpenAI's model objects.
+    """The models that a caller may use now, as OpenAI's model objects. `patterns`: the allowed models; empty: all.
 
-    `auto` where anything answers chats, the models that do, other virtual names, then the rest: early clients take the first one.
-    Of several backends that serve a model, the preferred one describes it; a virtual model hides a real one of its name.
+    Order: `auto` if any model is for chats, chat models, other virtual models for chats, then the rest; some clients use the
+    first model. If several backends serve a model, the preferred one describes it. A virtual model hides a real
+    one of the same name.
     """
     virtual = _virtual(engine, patterns)
     real: dict[str, tuple[Member, ModelInfo]] = {}
@@ -59,12 +60,12 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
 
 
 def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
-    """The virtual models behind which anything is that a caller may use now, and whether that answers chats."""
+    """The virtual models with at least one model that a caller may use now → whether one of those is for chats."""
     online = [member for member in engine.pool if member.enabled and member.online]
     found: dict[str, bool] = {}
     for name in dict.fromkeys((AUTO, *engine.policy.virtual_models)):
         asked = expand(engine.pool, name, engine.policy)
-        by_name = name in patterns  # whoever may use a name may use what it stands for
+        by_name = name in patterns  # permission for a virtual model includes its targets
         reached = [model for target in asked.targets for model in _reached(target, online, () if by_name else patterns)]
         if reached:
             found[name] = any(model.for_chat for model in reached)
@@ -72,7 +73,7 @@ def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
 
 
 def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) -> Iterator[ModelInfo]:
-    """Of each backend that is online the model that a target means there."""
+    """The model of a target at each online backend."""
     for member in online:
         if target.member not in (None, member):
             continue
@@ -83,7 +84,7 @@ def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) 
 
 
 def _described(member: Member, model: ModelInfo, own_id: str | None) -> dict[str, Any]:
-    """A model with the prices by which it is charged, where any are known, and the way to it."""
+    """A model with its effective prices, if known, and the gateways on the way to it."""
     prices = price_of(member, model.id)
     via = model.via if own_id is None else (*model.via, own_id)
     return replace(model, pricing=None if prices is None else prices.to_json(), via=via).to_json(provider=member.name)

@@ -1,4 +1,4 @@
-"""Ollama's native API, for programs that speak nothing else. On ports of our own only: on Home Assistant's, `/api` is taken."""
+"""Ollama's native API, for clients that support no other. Only on a separate port: on Home Assistant's, `/api` is its own."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,9 +23,9 @@ from .models import listed
 
 OLLAMA = ErrorFormat(error_body)
 API_VERSION = "0.12.0"
-"""The version of Ollama whose API this is; programs look at it before they use what is newer."""
+"""The version of Ollama whose API is implemented; clients check it before they use newer features."""
 _ARCHITECTURE = "zeroconfai"
-"""Ollama names the architecture of every model; ours is told by no provider."""
+"""Placeholder: Ollama names the architecture of every model, which providers do not report."""
 
 _CAPABILITIES = {
     Capability.COMPLETION: "completion",
@@ -51,9 +51,9 @@ async def tags(gateway: Gateway, context: RequestContext) -> web.Response:
 
 
 async def show(gateway: Gateway, context: RequestContext) -> web.Response:
-    """`POST /api/show`: what is known of a model. Raises NotFoundError naming those that are near."""
-    asked = parse_object(await context.read(gateway.max_body_bytes))
-    name = str(asked.get("model") or asked.get("name") or "")
+    """`POST /api/show`: details of a model. Raises NotFoundError, which names similar models."""
+    body = parse_object(await context.read(gateway.max_body_bytes))
+    name = str(body.get("model") or body.get("name") or "")
     found = _models(gateway, context)
     model = found.get(name) or found.get(same_model(name))
     if model is None:
@@ -86,35 +86,35 @@ async def _generate(
     context: RequestContext,
     param: str,
     to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
-    words: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
+    fields: Callable[[str, str, list[dict[str, Any]]], dict[str, Any]],
 ) -> web.StreamResponse:
-    """The answer to what `to_chat` translates, in the path's `words`. Without `param`, it is only a wish to load a model."""
+    """Answer a request that `to_chat` translates; `fields` makes the path's response. Without `param`, only a model is loaded."""
     started = time.monotonic()
     raw = await context.read(gateway.max_body_bytes)
-    asked = parse_object(raw)
-    if not asked.get(param):
-        reason = "unload" if asked.get("keep_alive") == 0 else "load"
-        model = asked.get("model") or AUTO
+    body = parse_object(raw)
+    if not body.get(param):
+        reason = "unload" if body.get("keep_alive") == 0 else "load"
+        model = body.get("model") or AUTO
         if not isinstance(model, str):
             raise invalid("model", "a model's id, or left out")
         head = {"model": model, "created_at": now()}
-        return context.json(head | words("", "", []) | {"done": True, "done_reason": reason})
+        return context.json(head | fields("", "", []) | {"done": True, "done_reason": reason})
 
     def parse(_: RequestContext, __: bytes) -> ParsedRequest:
-        request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
-        thoughts = wants_reasoning(asked)
-        return ParsedRequest(request, lambda model: OllamaWriter(model, words, reasoning=thoughts, started=started))
+        request = Request.parse(Kind.CHAT, to_chat(body), request_id=context.id, via=context.via)
+        reasoning = wants_reasoning(body)
+        return ParsedRequest(request, lambda model: OllamaWriter(model, fields, reasoning=reasoning, started=started))
 
     return await answer(gateway, context, parse, raw=raw)
 
 
 def _models(gateway: Gateway, context: RequestContext) -> dict[str, ModelInfo]:
-    """Those of `/v1/models`, by id."""
+    """The models of `/v1/models`, by id."""
     return {model.id: model for model in parse_models(listed(gateway.engine, context.caller.models))}
 
 
 def _listed(gateway: Gateway, model: ModelInfo) -> dict[str, Any]:
-    """A model of a list. What only its file would tell is empty; its digest is that of its name."""
+    """A model of the list. Values that only its file contains are empty; its digest is that of its name."""
     since = datetime.now(UTC) - timedelta(seconds=gateway.uptime)
     details = {
         "parent_model": "",

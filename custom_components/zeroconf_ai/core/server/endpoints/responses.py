@@ -19,6 +19,6 @@ def responses(gateway: Gateway, context: RequestContext) -> Awaitable[web.Stream
 
 
 def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
-    asked = parse_object(raw)
-    request = Request.parse(Kind.CHAT, to_chat(asked), request_id=context.id, via=context.via)
-    return ParsedRequest(request, lambda model: ResponsesWriter(asked, model))
+    body = parse_object(raw)
+    request = Request.parse(Kind.CHAT, to_chat(body), request_id=context.id, via=context.via)
+    return ParsedRequest(request, lambda model: ResponsesWriter(body, model))

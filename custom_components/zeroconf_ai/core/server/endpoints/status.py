@@ -15,11 +15,11 @@ from ..dispatch import RequestContext
 from ..gateway import Gateway
 
 MAX_WAITING = 100
-"""Of the caller's requests that wait, so many are listed."""
+"""Maximum number of listed waiting requests."""
 
 
 async def health(gateway: Gateway, context: RequestContext) -> web.Response:
-    """Whether requests are answered, from what is known already: no backend is asked for it. With `kid`, the proof of a key."""
+    """The health of the pool as last checked, without probing a backend; 503 if none is online. With `kid`, a key proof."""
     proof = gateway.key_proofs.answer(context.http, gateway.id, gateway.access)
     states = {member.state for member in gateway.engine.pool if member.enabled}
     if gateway.draining or not gateway.enabled or not states & {ProviderState.HEALTHY, ProviderState.DEGRADED}:
@@ -29,7 +29,7 @@ async def health(gateway: Gateway, context: RequestContext) -> web.Response:
 
 
 async def status(gateway: Gateway, context: RequestContext) -> web.Response:
-    """Load and use. Where a key is asked for, only who has it gets here; where none is, the network is trusted with it."""
+    """Load and usage. Like other routes, it needs a key unless the network is trusted."""
     usage = None if gateway.totals is None else gateway.totals.household
     report = ProviderStatus(
         id=gateway.id,
@@ -46,7 +46,7 @@ async def status(gateway: Gateway, context: RequestContext) -> web.Response:
 
 
 async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]:
-    """The caller's own."""
+    """The rate limits of the caller."""
     if gateway.engine.admission_control is None:
         return {}
     standing = await gateway.engine.admission_control.standing(caller.key_id, caller.user_id, caller.address)
@@ -60,25 +60,26 @@ def _period(sums: Aggregate) -> Period:
 
 
 def _queue(gateway: Gateway, caller: Caller) -> Queue:
-    """The load that went through here, and which of the caller's requests wait."""
+    """The load of this gateway and the waiting requests of the caller."""
     engine = gateway.engine
     members = [member for member in engine.pool if member.enabled and member.online]
     limits = [member.limiter.limit for member in members]
     capacity = sum(limit for limit in limits if limit is not None) if limits and None not in limits else None
     capacity = min((limit for limit in (capacity, engine.limiter.limit) if limit is not None), default=0)
-    rooms = [engine.limiter, *(member.limiter for member in members)]
-    # A new request waits behind those that wait for the engine, then at the backend that has a place first.
+    limiters = [engine.limiter, *(member.limiter for member in members)]
+    # A new request waits at the engine, then at the backend with the shortest wait.
     wait = engine.limiter.wait + min((member.limiter.wait for member in members), default=0.0)
-    mine = _waiting(rooms, caller)
-    return Queue(sum(room.waiting for room in rooms), sum(member.active for member in members), capacity, wait, mine)
+    waiting = _waiting(limiters, caller)
+    depth = sum(limiter.waiting for limiter in limiters)
+    return Queue(depth, sum(member.active for member in members), capacity, wait, waiting)
 
 
-def _waiting(rooms: list[ConcurrencyLimiter], caller: Caller) -> tuple[Waiting, ...]:
-    """The requests that wait, of the caller's own key; all where no key is asked for."""
+def _waiting(limiters: list[ConcurrencyLimiter], caller: Caller) -> tuple[Waiting, ...]:
+    """The waiting requests of the caller's key; all for a caller without a key."""
     found = (
-        Waiting(waiter.request_id, position, room.estimate(position))
-        for room in rooms
-        for position, waiter in enumerate(room.waiters(), 1)
+        Waiting(waiter.request_id, position, limiter.estimate(position))
+        for limiter in limiters
+        for position, waiter in enumerate(limiter.waiters(), 1)
         if waiter.request_id is not None and caller.key_id in (None, waiter.key_id)
     )
     return tuple(islice(found, MAX_WAITING))

@@ -1,4 +1,4 @@
-"""`GET /v1/usage`: what was used, by day, model, backend, key, user or source; one's own, or everybody's for administrators."""
+"""`GET /v1/usage`: usage by day, model, backend, key, user or source. Administrators see all usage, others their own."""
 
 from datetime import date
 import re
@@ -16,30 +16,32 @@ from ..gateway import Gateway
 MAX_ROWS = 50_000
 _FORMATS = ("json", "csv")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-"""Of all that ISO 8601 has for a day, what OpenAPI and people mean by a date."""
+"""OpenAPI's `date` format; ISO 8601 has others."""
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _ALIASES = {"provider": Group.BACKEND, "client": Group.KEY}
 
 
 async def usage(gateway: Gateway, context: RequestContext) -> web.Response:
-    """The sums of some days, per group. Raises NotFoundError where none are kept, InvalidRequestError."""
+    """The usage of a range of days by group. Raises NotFoundError without a ledger, else InvalidRequestError."""
     if gateway.ledger is None:
-        raise NotFoundError("Records of requests are not offered here.")
+        raise NotFoundError("This server keeps no records of requests.")
     query = context.http.query
-    written = query.get("format", "json")
-    if written not in _FORMATS:
-        raise InvalidRequestError("Write format=json or format=csv.", param="format")
+    output_format = query.get("format", "json")
+    if output_format not in _FORMATS:
+        raise InvalidRequestError("'format' must be json or csv.", param="format")
     today = gateway.ledger.totals.date
     start, end = _day(query.get("from"), "from", today.replace(day=1)), _day(query.get("to"), "to", today)
     if end < start:
-        raise InvalidRequestError("The range ends before it begins: 'from' must be 'to' or before.", param="to")
+        raise InvalidRequestError("'from' must not be after 'to'.", param="to")
     group_by = _groups([name for value in query.getall("group_by", ["day"]) for name in value.split(",")])
     limit = _limit(query.get("limit"), group_by)
-    uses = await gateway.ledger.usage(start, end, group_by, **_whose(context.caller), limit=MAX_ROWS + 1)
+    uses = await gateway.ledger.usage(start, end, group_by, **_visible_to(context.caller), limit=MAX_ROWS + 1)
     if len(uses) > MAX_ROWS:
-        raise InvalidRequestError(f"These are more than {MAX_ROWS} rows. Ask for fewer days, or group by less.", param="group_by")
+        raise InvalidRequestError(
+            f"The result has more than {MAX_ROWS} rows. Request fewer days or fewer groups.", param="group_by"
+        )
     uses = export.largest_groups(uses, limit)
-    if written == "csv":
+    if output_format == "csv":
         cells = export.usage_cells(uses)
         text = export.csv_text(list(cells[0]) if cells else export.usage_columns(group_by), cells)
         named = {**context.headers, "Content-Disposition": f'attachment; filename="usage-{start}-{end}.csv"'}
@@ -60,8 +62,8 @@ def _body(gateway: Gateway, start: date, end: date, group_by: list[Group], uses:
     }
 
 
-def _whose(caller: Caller) -> dict[str, str]:
-    """What a caller may see: an administrator all; a user one's own; a key its own; who has neither, what came without either."""
+def _visible_to(caller: Caller) -> dict[str, str]:
+    """The filter of a caller: none for an administrator; own usage for a key or a user; else usage without key and user."""
     if caller.admin:
         return {}
     if caller.key_id is not None:
@@ -86,7 +88,7 @@ def _limit(text: str | None, group_by: list[Group]) -> int:
     if text is None:
         return MAX_ROWS
     if Group.DAY in group_by:
-        raise InvalidRequestError("'limit' adds up what is beyond it, which no day can be: leave it, or 'day'.", param="limit")
+        raise InvalidRequestError("'limit' cannot be combined with grouping by day.", param="limit")
     if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_ROWS:
         raise InvalidRequestError(f"'limit' must be a whole number from 1 to {MAX_ROWS}.", param="limit")
     return int(text)
