@@ -1,4 +1,4 @@
-"""`DemoBackend`: serves `demo-rules` and `demo-embed` in this process, at a human pace, like a small server of models would."""
+"""`DemoBackend`: serves `demo-rules` and `demo-embed` in this process, at the speed of a small model server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from .vectors import embeddings
 CHAT_MODEL = rules.MODEL
 EMBEDDING_MODEL = "demo-embed"
 WORD_SECONDS = 0.03
-"""Pause before each word: about the pace of a small model on a good computer."""
+"""Pause before each word: about the speed of a small model on a good computer."""
 MAX_CONCURRENT = 4
 MAX_WAITING = 64
 CONTEXT_WINDOW = 32_768
@@ -44,12 +44,12 @@ MODELS = (
 
 
 def words(text: str) -> list[str]:
-    """`text` cut into what counts as a token here: words with the space before them."""
+    """`text` split into tokens: words with the space before them."""
     return _WORD.findall(text)
 
 
 class DemoBackend(Backend):
-    """The built-in model. Needs no download, costs nothing and knows nothing."""
+    """The built-in rules as a backend. Needs no download and costs nothing."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class DemoBackend(Backend):
         max_concurrent: int = MAX_CONCURRENT,
         max_waiting: int = MAX_WAITING,
     ) -> None:
-        """`word_seconds` is the pause before each word. So many requests are answered at once, so many more may wait."""
+        """`word_seconds`: pause before each word. `max_concurrent` requests run in parallel, `max_waiting` more may wait."""
         self._info = info or BackendInfo(id=CHAT_MODEL, name=CHAT_MODEL, capabilities=CAPABILITIES)
         self._word_seconds = word_seconds
         self._max_concurrent = max_concurrent
         self._max_waiting = max_waiting
-        self._slots = asyncio.Semaphore(max_concurrent)
+        self._permits = asyncio.Semaphore(max_concurrent)
         self._active = 0
         self._waiting = 0
         self._started = time.monotonic()
@@ -99,10 +99,10 @@ class DemoBackend(Backend):
             return StaticAnswer(Chunk.of(embeddings(request.body, EMBEDDING_MODEL)))
         script = _chat_script(request) if request.kind is Kind.CHAT else _completion_script(request)
         if self._waiting >= self._max_waiting:
-            raise UnavailableError("All places in the queue are taken.", code="provider_capacity_exceeded", retry_after=5.0)
+            raise UnavailableError("The queue is full.", code="provider_capacity_exceeded", retry_after=5.0)
         self._waiting += 1
         try:
-            await self._slots.acquire()
+            await self._permits.acquire()
         finally:
             self._waiting -= 1
         self._active += 1
@@ -110,14 +110,14 @@ class DemoBackend(Backend):
 
     def _release(self) -> None:
         self._active -= 1
-        self._slots.release()
+        self._permits.release()
 
 
 class _Script:
-    """An answer that is known in full and still to be said: chunks with the pause before each, and the whole."""
+    """A prepared answer: its chunks, and the complete body."""
 
     def __init__(self, chunks: Sequence[tuple[bool, Chunk]], body: Mapping[str, Any]) -> None:
-        """Each chunk with whether it is a token, which takes its time."""
+        """`chunks`: (whether it is a token, which is sent after a pause; chunk)."""
         self.chunks = chunks
         self.body = body
 
@@ -152,7 +152,7 @@ def _check_model(request: Request) -> None:
     if request.model == wanted:
         return
     if request.model in (CHAT_MODEL, EMBEDDING_MODEL):
-        raise InvalidRequestError(f"{request.model} cannot do this; use {wanted}.", param="model")
+        raise InvalidRequestError(f"{request.model} does not support {request.kind.value}; use {wanted}.", param="model")
     raise NotFoundError(f"There is no model {request.model}; there is {wanted}.", code="model_not_found", param="model")
 
 
@@ -161,19 +161,19 @@ def _limit(body: Mapping[str, Any]) -> int:
 
 
 def _cut_at_stop(text: str, stop: object) -> str:
-    """`text` up to the first of the stop sequences."""
+    """`text` up to the first stop sequence."""
     sequences = [item for item in (stop if isinstance(stop, list) else [stop]) if isinstance(item, str) and item]
     return text[: min((place for item in sequences if (place := text.find(item)) >= 0), default=len(text))]
 
 
-def _only_one(body: Mapping[str, Any]) -> None:
+def _check_choices(body: Mapping[str, Any]) -> None:
     if (body.get("n") or 1) > 1:
-        raise InvalidRequestError(f"{CHAT_MODEL} gives one answer to one question: 'n' must be 1.", param="n")
+        raise InvalidRequestError(f"{CHAT_MODEL} returns a single choice: 'n' must be 1.", param="n")
 
 
 def _chat_script(request: Request) -> _Script:
     body = request.body
-    _only_one(body)
+    _check_choices(body)
     turn = rules.respond(body)
     deltas: list[dict[str, Any]] = [{"content": word} for word in words(_cut_at_stop(turn.text, body.get("stop")))]
     for index, call in enumerate(turn.calls):
@@ -198,12 +198,14 @@ def _chat_script(request: Request) -> _Script:
 
 
 def _completion_script(request: Request) -> _Script:
-    """OpenAI's legacy completion: each prompt is taken for what a user says, and one choice answers it."""
+    """A text completion: one choice for each prompt, which is answered like a user's message."""
     body = request.body
-    _only_one(body)
+    _check_choices(body)
     prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
     if not all(isinstance(prompt, str) for prompt in prompts):
-        raise InvalidRequestError(f"{CHAT_MODEL} reads text, not tokens: 'prompt' must be a text or texts.", param="prompt")
+        raise InvalidRequestError(
+            f"{CHAT_MODEL} does not accept tokens: 'prompt' must be a text or a list of texts.", param="prompt"
+        )
     head = {"id": f"cmpl-{uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": CHAT_MODEL}
     chunks: list[tuple[bool, Chunk]] = []
     choices: list[dict[str, Any]] = []
@@ -230,7 +232,7 @@ def _usage_wanted(body: Mapping[str, Any]) -> bool:
 
 
 def _prompt_tokens(request: Request) -> int:
-    """The words of the prompt, tools included."""
+    """The number of words of the prompt, including tools."""
     body = request.body
     if request.kind is Kind.COMPLETION:
         prompts = [body["prompt"]] if isinstance(body["prompt"], str) else body["prompt"]

@@ -1,4 +1,4 @@
-"""What a prompt says of the home: Home Assistant lists its devices there, as YAML with names, domain, state and areas."""
+"""Reads the devices that Home Assistant lists in a prompt: YAML with names, domain, state and areas."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ _FILLERS = frozenset("a an the my our of in on at please now all both any is are
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """One device as the prompt tells of it."""
+class Device:
+    """One device of a prompt."""
 
     names: tuple[str, ...]
     domain: str = ""
@@ -22,22 +22,22 @@ class Thing:
 
     @property
     def name(self) -> str:
-        """What it is called first."""
+        """The first of its names."""
         return self.names[0]
 
     @property
-    def told_state(self) -> str:
-        """Its state with the unit, as one would say it."""
+    def state_with_unit(self) -> str:
+        """Its state and unit as text."""
         return f"{self.state} {self.unit}".strip()
 
 
-def read_things(text: str) -> list[Thing]:
+def read_devices(text: str) -> list[Device]:
     """The devices listed in `text`."""
-    things = []
+    devices = []
     for entry in _ENTRY.finditer(text):
         fields = dict(_FIELD.findall(entry["rest"]))
-        things.append(
-            Thing(
+        devices.append(
+            Device(
                 names=tuple(name for part in entry["names"].strip(" '\"").split(",") if (name := part.strip())),
                 domain=fields.get("domain", ""),
                 areas=tuple(area for part in fields.get("areas", "").split(",") if (area := part.strip())),
@@ -45,16 +45,16 @@ def read_things(text: str) -> list[Thing]:
                 unit=fields.get("unit_of_measurement", ""),
             )
         )
-    return [thing for thing in things if thing.names]
+    return [device for device in devices if device.names]
 
 
-def things_in_prompt(messages: Iterable[Mapping[str, Any]]) -> list[Thing]:
+def devices_in_prompt(messages: Iterable[Mapping[str, Any]]) -> list[Device]:
     """The devices that the system messages list."""
-    return [thing for text in _system_texts(messages) for thing in read_things(text + "\n")]
+    return [device for text in _system_texts(messages) for device in read_devices(text + "\n")]
 
 
 def stems(text: str) -> frozenset[str]:
-    """The words of `text` that say what is meant, without case and plural."""
+    """The significant words of `text`, in lower case and singular."""
     words = re.findall(r"[^\W_]+", text.casefold())
     return frozenset(_singular(word) for word in words if word not in _FILLERS)
 
@@ -63,34 +63,34 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def find(things: Iterable[Thing], spoken: str) -> list[Thing]:
-    """The things that `spoken` may mean: those of exactly that name, else those that it abbreviates or says more about."""
-    things = list(things)
-    if exact := [thing for thing in things if spoken.strip().casefold() in map(str.casefold, thing.names)]:
+def find(devices: Iterable[Device], spoken: str) -> list[Device]:
+    """The devices that `spoken` may mean: by exact name, else by name and area or kind, else by a part of the name."""
+    devices = list(devices)
+    if exact := [device for device in devices if spoken.strip().casefold() in map(str.casefold, device.names)]:
         return exact[:1]
     said = stems(spoken)
     if not said:
         return []
-    same = [thing for thing in things if any(stems(name) == said for name in thing.names)]
+    same = [device for device in devices if any(stems(name) == said for name in device.names)]
     if same:
         return same[:1]
-    described = [thing for thing in things if _describes(thing, said)]
-    return described or [thing for thing in things if any(said < stems(name) for name in thing.names)]
+    described = [device for device in devices if _describes(device, said)]
+    return described or [device for device in devices if any(said < stems(name) for name in device.names)]
 
 
-def _describes(thing: Thing, said: frozenset[str]) -> bool:
-    """Whether `said` is its name and besides nothing but its area or kind ("the desk lamp in the office")."""
-    known = frozenset[str]().union(*map(stems, thing.areas), stems(thing.domain.replace("_", " ")))
-    return any(name and name <= said and said - name <= known for name in map(stems, thing.names))
+def _describes(device: Device, said: frozenset[str]) -> bool:
+    """Whether `said` consists of its name and, optionally, its area or kind ("the desk lamp in the office")."""
+    known = frozenset[str]().union(*map(stems, device.areas), stems(device.domain.replace("_", " ")))
+    return any(name and name <= said and said - name <= known for name in map(stems, device.names))
 
 
-def area_and_domain(things: Iterable[Thing], spoken: str) -> tuple[str, str] | None:
-    """The area and the kind of device, where `spoken` is just these ("kitchen lights"), else None."""
+def area_and_domain(devices: Iterable[Device], spoken: str) -> tuple[str, str] | None:
+    """(area, domain) if `spoken` consists of these ("kitchen lights"), else None."""
     said = stems(spoken)
-    for thing in things:
-        for area in thing.areas:
-            if thing.domain and said == stems(area) | stems(thing.domain.replace("_", " ")):
-                return area, thing.domain
+    for device in devices:
+        for area in device.areas:
+            if device.domain and said == stems(area) | stems(device.domain.replace("_", " ")):
+                return area, device.domain
     return None
 
 
@@ -101,7 +101,7 @@ def _system_texts(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """A message's text; parts that are none are left out."""
+    """The text parts of a message."""
     content = message.get("content")
     if isinstance(content, list):
         texts = [part for part in content if isinstance(part, Mapping) and part.get("type") == "text"]

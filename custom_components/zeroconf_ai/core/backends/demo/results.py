@@ -1,4 +1,4 @@
-"""Says in a sentence what the tools answered, errors included."""
+"""Describes tool results, including errors, in sentences."""
 
 from collections.abc import Mapping, Sequence
 import re
@@ -8,10 +8,10 @@ import orjson
 
 from ...protocol import json
 from ...protocol.values import clean, mapping
-from .home import read_things, text_of
+from .home import read_devices, text_of
 from .tools import switch_order
 
-_LONGEST = 300
+_MAX_CHARACTERS = 300
 _DONE = {
     "turn on": "turned on", "switch on": "switched on", "open": "opened", "lock": "locked", "activate": "activated",
     "enable": "enabled", "press": "pressed", "turn off": "turned off", "switch off": "switched off", "close": "closed",
@@ -20,37 +20,37 @@ _DONE = {
 _YES_NO = re.compile(r"\b(?:is|are)\b.+\b(on|off|open|closed|locked|unlocked)\b[ .!?]*$", re.IGNORECASE)
 
 
-def tell(asked: str, calls: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> str:
-    """Sentences about `results`, the tool messages that answer the assistant's `calls`; `asked` is what the user wanted."""
+def describe(asked: str, calls: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> str:
+    """Sentences about `results`, the tool messages for the assistant's `calls`; `asked`: the user's message."""
     by_id = {call.get("id"): mapping(call.get("function")) for call in calls}
-    told = [_tell_one(asked, by_id.get(result.get("tool_call_id"), {}), text_of(result)) for result in results]
-    return " ".join(dict.fromkeys(told))
+    sentences = [_describe_one(asked, by_id.get(result.get("tool_call_id"), {}), text_of(result)) for result in results]
+    return " ".join(dict.fromkeys(sentences))
 
 
-def _tell_one(asked: str, function: Mapping[str, Any], text: str) -> str:
+def _describe_one(asked: str, function: Mapping[str, Any], text: str) -> str:
     name = str(function.get("name") or "the tool").rpartition("__")[2]
     arguments = _loads(str(function.get("arguments") or "{}"))
     target = str(mapping(arguments).get("name") or mapping(arguments).get("area") or "")
     answer = _loads(text)
     if isinstance(answer, Mapping) and set(answer) == {"data", "error"}:
-        # The wrapping of Home Assistant's tool results: {"data": …, "error": false}
+        # The wrapper of Home Assistant's tool results: {"data": …, "error": false}
         failed, answer = bool(answer.get("error")), answer["data"]
     else:
         failed = False
     if (reason := _failure(answer)) is not None or failed:
-        return _tell_failure(name, target, reason or "it gave no reason")
+        return _describe_failure(name, target, reason or "it gave no reason")
     if name.endswith(("HassTurnOn", "HassTurnOff")):
-        return _tell_switched(asked, name, target, answer)
+        return _describe_switched(asked, name, target, answer)
     result = mapping(answer).get("result", answer)
-    if isinstance(result, str) and (things := read_things(result + "\n")):
-        sentences = [f"{thing.name} is {thing.told_state}." for thing in things[:5] if thing.state]
-        more = f" And {len(things) - 5} more." if len(things) > 5 else ""
-        return _yes_or_no(asked, things[0].state if len(things) == 1 else "") + " ".join(sentences) + more
+    if isinstance(result, str) and (devices := read_devices(result + "\n")):
+        sentences = [f"{device.name} is {device.state_with_unit}." for device in devices[:5] if device.state]
+        more = f" And {len(devices) - 5} more." if len(devices) > 5 else ""
+        return _yes_or_no(asked, devices[0].state if len(devices) == 1 else "") + " ".join(sentences) + more
     return f"{name} answered: {_short(result)}"
 
 
 def _failure(answer: object) -> str | None:
-    """The reason that a tool's answer gives for its failure, or None where it did what it should."""
+    """The reason in a tool's result for its failure; None if it succeeded."""
     if not isinstance(answer, Mapping):
         return None
     if error := answer.get("error"):
@@ -67,12 +67,12 @@ def _failure(answer: object) -> str | None:
     return None
 
 
-def _tell_failure(name: str, target: str, reason: str) -> str:
+def _describe_failure(name: str, target: str, reason: str) -> str:
     about = f" for {target}" if target else ""
     return f"That failed{about}: {name} says: {reason.rstrip('.')}."
 
 
-def _tell_switched(asked: str, name: str, target: str, answer: object) -> str:
+def _describe_switched(asked: str, name: str, target: str, answer: object) -> str:
     direction = "on" if name.endswith("On") else "off"
     fitting = [verb for verb in _DONE if (switch_order(f"{verb} it") or ("", ""))[0] == direction]
     verb = next((verb for verb in fitting if re.search(_spread(verb), asked, re.IGNORECASE)), f"turn {direction}")
@@ -82,12 +82,12 @@ def _tell_switched(asked: str, name: str, target: str, answer: object) -> str:
 
 
 def _spread(verb: str) -> str:
-    """A pattern for the verb with words between its parts ("turn the light on")."""
+    """A pattern for the verb with other words between its parts ("turn the light on")."""
     return r"\b" + r"\b.*\b".join(verb.split()) + r"\b"
 
 
 def _names(listed: object) -> list[str]:
-    """The names of the entities in an intent's answer; of areas only where it names no entity."""
+    """The names of the entities in an intent's response; of areas only if there are no entities."""
     entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
     entities = [entry for entry in entries if entry.get("type") == "entity"] or entries
     return [clean(entry["name"], 80) for entry in entities if entry.get("name")]
@@ -112,4 +112,4 @@ def _short(value: object) -> str:
         text = ", ".join(f"{key} {part}" for key, part in value.items())
     else:
         text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"

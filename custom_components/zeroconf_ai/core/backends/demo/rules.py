@@ -1,4 +1,4 @@
-"""The rules: what `demo-rules` answers to a chat. Deterministic, English, and honest about what it is."""
+"""The rules by which `demo-rules` answers a chat: deterministic, in English."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import orjson
 from ...protocol.chunks import ToolCall
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
-from .home import text_of, things_in_prompt
-from .results import tell
+from .home import devices_in_prompt, text_of
+from .results import describe
 from .schema import SchemaError, instance
-from .tools import Ask, Call, Tool, best_call, calls_for
+from .tools import Call, Clarification, Tool, best_call, calls_for
 
 MODEL = "demo-rules"
-MOST_COUNTED = 1000
+MAX_COUNT = 1000
 
 _SELF = (
     f"I am {MODEL}, a set of rules, not a language model. I call the tools that I am offered when you say things like "
@@ -35,20 +35,20 @@ _COMMON_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is answered: a text, or tool calls."""
+    """An assistant's turn: a text, or tool calls."""
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
 
 
 def respond(body: Mapping[str, Any]) -> Turn:
-    """The answer to a chat request's body. Raises InvalidRequestError for a schema or a tool choice that cannot be met."""
+    """The answer to a chat request's body. Raises InvalidRequestError for an unsupported schema or tool choice."""
     messages: Sequence[Mapping[str, Any]] = body["messages"]
     asked = _last_said(messages)
     tools = _allowed_tools(body)
     if tools and _must_call(body):
         try:
-            return _calling(messages, [best_call(asked, tools, things_in_prompt(messages))])
+            return _calling(messages, [best_call(asked, tools, devices_in_prompt(messages))])
         except SchemaError as err:
             raise InvalidRequestError(f"No arguments can be made for {tools[0].name}: {err}.", param="tools") from None
     answered = _tool_results(messages)
@@ -56,11 +56,11 @@ def respond(body: Mapping[str, Any]) -> Turn:
         return Turn(structured)
     if answered is not None:
         calls, results = answered
-        return Turn(tell(asked, calls, results))
+        return Turn(describe(asked, calls, results))
     if any(mapping(part).get("type") == "image_url" for part in _last_parts(messages)):
         return Turn(_BLIND)
-    found = calls_for(asked, tools, things_in_prompt(messages))
-    if isinstance(found, Ask):
+    found = calls_for(asked, tools, devices_in_prompt(messages))
+    if isinstance(found, Clarification):
         return Turn(f"Which one do you mean: {', '.join(found.options[:5])}?")
     complete = [call for call in found if not call.missing]
     if complete:
@@ -71,7 +71,7 @@ def respond(body: Mapping[str, Any]) -> Turn:
 
 
 def answer_plainly(asked: str, said: Sequence[str]) -> str:
-    """The answer to a sentence without tools; `said` is all that the user said so far."""
+    """The answer to a sentence without tools; `said`: all messages of the user."""
     for pattern, answer in _PLAIN:
         if found := pattern.search(asked):
             return answer(found, said)
@@ -80,8 +80,8 @@ def answer_plainly(asked: str, said: Sequence[str]) -> str:
 
 def _counted(found: re.Match[str], _: Sequence[str]) -> str:
     top = int(found[1])
-    if top > MOST_COUNTED:
-        return f"I only count to {MOST_COUNTED}."
+    if top > MAX_COUNT:
+        return f"I only count to {MAX_COUNT}."
     return " ".join(str(number) for number in range(1, top + 1)) or "There is nothing to count."
 
 
@@ -117,13 +117,13 @@ def _last_parts(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def _allowed_tools(body: Mapping[str, Any]) -> list[Tool]:
-    """The tools that `tool_choice` leaves. Raises InvalidRequestError where it names one that is not offered."""
+    """The tools that `tool_choice` allows. Raises InvalidRequestError if it names an unknown one."""
     tools = Tool.parse_all(body.get("tools"))
     choice = body.get("tool_choice")
     if choice == "none":
         return []
     if choice == "required" and not tools:
-        raise InvalidRequestError("'tool_choice' is required, but no tools are offered.", param="tool_choice")
+        raise InvalidRequestError("'tool_choice' is required, but there are no tools.", param="tool_choice")
     if isinstance(choice, Mapping):
         name = mapping(choice.get("function")).get("name")
         tools = [tool for tool in tools if tool.name == name]
@@ -137,7 +137,7 @@ def _must_call(body: Mapping[str, Any]) -> bool:
 
 
 def _tool_results(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] | None:
-    """The calls of the last assistant message and their results, where the conversation ends with these; else None."""
+    """(calls of the last assistant message, their results) if the conversation ends with tool results, else None."""
     results: list[Mapping[str, Any]] = []
     for message in reversed(messages):
         if message.get("role") != "tool":
@@ -148,7 +148,7 @@ def _tool_results(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[s
 
 
 def _structured(body: Mapping[str, Any], asked: str) -> str | None:
-    """The JSON text that `response_format` asks for, or None where it asks for none."""
+    """The JSON text that `response_format` requests, or None."""
     wanted = mapping(body.get("response_format"))
     if wanted.get("type") == "json_object":
         return orjson.dumps({"model": MODEL, "answer": answer_plainly(asked, [asked])}).decode()
@@ -164,7 +164,7 @@ def _structured(body: Mapping[str, Any], asked: str) -> str | None:
 
 
 def _calling(messages: Sequence[Mapping[str, Any]], calls: Sequence[Call]) -> Turn:
-    """The turn that makes these calls; their ids are the same whenever the conversation is the same."""
+    """The turn with these calls; their ids depend on the conversation only."""
     seed = orjson.dumps(list(messages))
     return Turn(
         calls=tuple(

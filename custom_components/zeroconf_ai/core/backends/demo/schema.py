@@ -1,8 +1,8 @@
-"""Makes an instance of a JSON schema: for structured answers, and for arguments that a tool insists on.
+"""Creates instances of a JSON schema, for structured answers and for required arguments of tools.
 
-Knows what structured-output requests and tools use of JSON Schema 2020-12: `type`, `enum`, `const`, `properties`, `required`,
+Supports the parts of JSON Schema 2020-12 that structured output and tools use: `type`, `enum`, `const`, `properties`, `required`,
 `items`, `prefixItems`, `$ref` within the document, `anyOf`, `oneOf` (like `anyOf`), `allOf`, bounds of numbers, texts, arrays and
-objects, `uniqueItems`, `multipleOf` and the common formats. Deterministic; what the user's words name is preferred.
+objects, `uniqueItems`, `multipleOf` and the common formats. Deterministic; values in the user's message are preferred.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +12,15 @@ from typing import Any
 
 from ...protocol import json
 
-_ROOMY_DEPTH = 4
-"""So deep, optional properties and array items are made too; below, only what is required, which ends recursive schemas."""
-_ROOMY_NODES = 2_000
+_GENEROUS_DEPTH = 4
+"""The depth to which optional properties and array items are created. Deeper, only required ones: this ends recursive schemas."""
+_GENEROUS_NODES = 2_000
 _MAX_DEPTH = 64
 _MAX_NODES = 20_000
-"""A schema that needs more is refused: its author may be testing how much memory there is."""
+"""Limit of a schema's nodes, which protects the memory."""
 
 _MAX_UNIQUE = 500
-"""Items of an array that are compared with each other."""
+"""Maximum number of items of an array with `uniqueItems`."""
 
 _FORMATS: Mapping[str, str] = {
     "date": "2026-01-01",
@@ -63,11 +63,11 @@ _TYPE_BY_KEYWORD: Mapping[str, str] = {
 
 
 class SchemaError(ValueError):
-    """A schema that no instance can be made of; the text says why."""
+    """A schema without a supported instance; the text contains the reason."""
 
 
 def instance(schema: object, text: str = "", name: str = "value") -> Any:
-    """An instance of `schema`; `text` is what the user said, `name` what the instance is called. Raises SchemaError."""
+    """An instance of `schema`; `text`: the user's message, `name`: the name of the instance. Raises SchemaError."""
     try:
         made = _Builder(schema, text).build(schema, name, 0, 0)
         json.check_depth(made)
@@ -75,7 +75,7 @@ def instance(schema: object, text: str = "", name: str = "value") -> Any:
     except (TypeError, AttributeError, KeyError, ValueError, OverflowError) as err:
         if isinstance(err, SchemaError):
             raise
-        raise SchemaError(f"it is no JSON schema ({err})") from None
+        raise SchemaError(f"it is not a JSON schema ({err})") from None
 
 
 class _Builder:
@@ -86,10 +86,10 @@ class _Builder:
         self._nodes = 0
 
     def build(self, schema: object, name: str, depth: int, turn: int) -> Any:
-        """`turn` numbers the items of an array, so that they can differ."""
+        """An instance. `turn`: the number of the array item, so that items can differ."""
         self._nodes += 1
         if depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
-            raise SchemaError("the schema goes round in circles or asks for too much")
+            raise SchemaError("the schema is recursive or too large")
         if schema is False or not isinstance(schema, Mapping | bool):
             raise SchemaError(f"nothing is valid for {name}")
         if schema is True or not schema:
@@ -107,9 +107,9 @@ class _Builder:
             case "array":
                 return self._array(schema, name, depth)
             case "integer":
-                return self._number(schema, name, turn, whole=True)
+                return self._number(schema, name, turn, integer=True)
             case "number":
-                return self._number(schema, name, turn, whole=False)
+                return self._number(schema, name, turn, integer=False)
             case "boolean":
                 return turn % 2 == 0
             case "null":
@@ -117,14 +117,14 @@ class _Builder:
             case _:
                 return self._string(schema, name, turn)
 
-    def _roomy(self, depth: int) -> bool:
-        return depth <= _ROOMY_DEPTH and self._nodes <= _ROOMY_NODES
+    def _generous(self, depth: int) -> bool:
+        return depth <= _GENEROUS_DEPTH and self._nodes <= _GENEROUS_NODES
 
     def _flat(self, schema: Mapping[str, Any], depth: int) -> Mapping[str, Any]:
-        """The schema with its `$ref` and `allOf` put into it."""
+        """The schema with its `$ref` and `allOf` merged into it."""
         self._nodes += 1
         if depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
-            raise SchemaError("the schema goes round in circles or asks for too much")
+            raise SchemaError("the schema is recursive or too large")
         parts: list[object] = []
         if isinstance(reference := schema.get("$ref"), str):
             parts.append(self._resolve(reference))
@@ -150,18 +150,18 @@ class _Builder:
 
     def _resolve(self, reference: str) -> object:
         if not reference.startswith("#"):
-            raise SchemaError(f"{reference} lies outside of the schema")
+            raise SchemaError(f"{reference} is outside the schema")
         found: Any = self._root
         for step in reference[1:].split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
             try:
                 found = found[int(key)] if isinstance(found, list) else found[key]
             except KeyError, IndexError, ValueError, TypeError:
-                raise SchemaError(f"{reference} leads nowhere") from None
+                raise SchemaError(f"{reference} does not exist") from None
         return found
 
     def _option(self, options: Sequence[Any], turn: int) -> Any:
-        """The option that the user named, else the first; others in turn for the further items of an array."""
+        """The option that the user named, else the first; the following ones for further items of an array."""
         named = [option for option in options if isinstance(option, str) and _mentions(self._text, option)]
         if named and turn == 0:
             return named[0]
@@ -171,7 +171,7 @@ class _Builder:
         self, schema: Mapping[str, Any], alternatives: Iterable[object], name: str, depth: int, turn: int
     ) -> Any:
         ordered = list(alternatives)
-        if not self._roomy(depth):
+        if not self._generous(depth):
             ordered.sort(key=lambda choice: not (isinstance(choice, Mapping) and choice.get("type") == "null"))
         rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
         failure = SchemaError(f"nothing is valid for {name}")
@@ -187,7 +187,7 @@ class _Builder:
         kind = schema.get("type")
         if isinstance(kind, list) and kind:
             real = [word for word in kind if word != "null"]
-            return str(real[0]) if real and (self._roomy(depth) or len(real) == len(kind)) else "null"
+            return str(real[0]) if real and (self._generous(depth) or len(real) == len(kind)) else "null"
         if isinstance(kind, str):
             return kind
         return next((_TYPE_BY_KEYWORD[key] for key in schema if key in _TYPE_BY_KEYWORD), "string")
@@ -200,11 +200,11 @@ class _Builder:
         for key, part in properties.items():
             if key in required:
                 made[key] = self.build(part, key, depth + 1, 0)
-            elif self._roomy(depth):
+            elif self._generous(depth):
                 try:
                     made[key] = self.build(part, key, depth + 1, 0)
                 except SchemaError:
-                    continue  # an optional property may stay away
+                    continue  # an optional property may be missing
         for key in required:
             if key not in made:
                 made[key] = self.build(others, key, depth + 1, 0)
@@ -220,7 +220,7 @@ class _Builder:
         first = schema.get("prefixItems") or []
         items = schema.get("items", True)
         least = int(schema.get("minItems", 0))
-        count = max(least, len(first) or (1 if self._roomy(depth) and items is not False else 0))
+        count = max(least, len(first) or (1 if self._generous(depth) and items is not False else 0))
         count = min(count, int(schema.get("maxItems", count)))
         if schema.get("uniqueItems") and count > _MAX_UNIQUE:
             raise SchemaError(f"{count} different items are too many")
@@ -237,10 +237,10 @@ class _Builder:
             raise SchemaError(f"{name} cannot hold {count} different items")
         return made
 
-    def _number(self, schema: Mapping[str, Any], name: str, turn: int, *, whole: bool) -> float:
+    def _number(self, schema: Mapping[str, Any], name: str, turn: int, *, integer: bool) -> float:
         low = max(schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf))
         high = min(schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf))
-        step = schema.get("multipleOf") or (1 if whole else 0)
+        step = schema.get("multipleOf") or (1 if integer else 0)
 
         def fits(value: float) -> bool:
             return (
@@ -248,7 +248,7 @@ class _Builder:
                 and value != schema.get("exclusiveMinimum")
                 and value != schema.get("exclusiveMaximum")
                 and (not step or math.isclose(value / step, round(value / step), abs_tol=1e-12))
-                and (not whole or value == int(value))
+                and (not integer or value == int(value))
             )
 
         start = low if low > -math.inf else (min(0, high) if step else min(0.0, high - 1 if high < math.inf else 0.0))
@@ -278,15 +278,15 @@ class _Builder:
 
 
 def _matching(pattern: str, shortest: int, longest: int, name: str) -> str:
-    """A text for a pattern, from a short list of usual ones: this is no generator of texts from regular expressions."""
+    """A text that matches a pattern, from a short list of common ones."""
     try:
         wanted = re.compile(pattern)
     except re.error as err:
-        raise SchemaError(f"the pattern of {name} is none: {err}") from None
+        raise SchemaError(f"the pattern of {name} is invalid: {err}") from None
     for text in _PATTERN_TRIES:
         if shortest <= len(text) <= longest and wanted.search(text):
             return text
-    raise SchemaError(f"these rules know no text for the pattern {pattern!r} of {name}")
+    raise SchemaError(f"there is no text for the pattern {pattern!r} of {name}")
 
 
 def _mentions(text: str, words: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which of the offered tools a sentence asks for, and with which arguments."""
+"""Selects the tools that a sentence asks for, and their arguments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ import re
 from typing import Any, Self
 
 from ...protocol.values import mapping
-from .home import Thing, area_and_domain, find, stems
+from .home import Device, area_and_domain, find, stems
 from .schema import SchemaError, instance
 
 _SWITCHES = {"on": "HassTurnOn", "off": "HassTurnOff"}
@@ -31,7 +31,7 @@ _VERBS = frozenset(
     "add call cancel clean close create decrease delete increase lock mute open pause play press remove resume send set skip "
     "start stop turn unlock unmute unpause update write".split()
 )
-_IDLE = frozenset(
+_STOP_WORDS = frozenset(
     "a an and are by can current do fetch find for get give hass how in is it list me my of or provides s show tell the this to "
     "tool use what when where which who why will with you".split()
 )
@@ -41,7 +41,7 @@ _TAIL = re.compile(r"[\s,]*(?:\b(?:please|today|tomorrow|now|right now|at the mo
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as the request offers it."""
+    """A tool of a request."""
 
     name: str
     description: str = ""
@@ -69,14 +69,14 @@ class Tool:
 
     @property
     def required(self) -> Sequence[str]:
-        """The parameters that it insists on."""
+        """Its required parameters."""
         listed = self.parameters.get("required")
         return [str(name) for name in listed] if isinstance(listed, list) else []
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool to call; `missing` are the parameters that it insists on and the sentence does not name."""
+    """A tool to call; `missing`: required parameters that the sentence does not name."""
 
     tool: Tool
     arguments: dict[str, Any]
@@ -84,40 +84,40 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A question back: several devices could be meant."""
+class Clarification:
+    """A question to the user: several devices match."""
 
     options: tuple[str, ...]
 
 
-def calls_for(sentence: str, tools: Sequence[Tool], things: Sequence[Thing]) -> list[Call] | Ask:
-    """The calls that the sentence asks for, none if it asks for none, or what must be asked back."""
+def calls_for(sentence: str, tools: Sequence[Tool], devices: Sequence[Device]) -> list[Call] | Clarification:
+    """The calls that the sentence asks for, if any, or a clarification."""
     said = _TAIL.sub("", _POLITE.sub("", sentence.strip()))
     if (order := switch_order(said)) is not None:
         direction, target = order
         if (tool := _ending(tools, _SWITCHES[direction])) is not None:
-            return _switch(tool, target, things)
+            return _switch(tool, target, devices)
     if (live := _ending(tools, _LIVE)) is not None and (question := _QUESTION.match(said)):
         asked = _STATE_WORDS.sub("", question[1])
-        if found := find(things, asked):
+        if found := find(devices, asked):
             return [Call(live, _name_arguments(live, found[0]) if len(found) == 1 else {})]
-        if not things and _OF_A_DEVICE.search(said):
+        if not devices and _OF_A_DEVICE.search(said):
             return [Call(live, {})]
     others = [tool for tool in tools if not tool.name.endswith((*_SWITCHES.values(), _LIVE))]
     best = max(others, key=lambda tool: _score(tool, said), default=None)
-    return [fill(best, said, things)] if best is not None and _score(best, said) else []
+    return [fill(best, said, devices)] if best is not None and _score(best, said) else []
 
 
-def best_call(sentence: str, tools: Sequence[Tool], things: Sequence[Thing]) -> Call:
-    """A call in any case, for a caller that insists: of the tool that fits best, missing arguments made up from its schema."""
-    found = calls_for(sentence, tools, things)
-    call = found[0] if isinstance(found, list) and found else fill(tools[0], sentence, things)
+def best_call(sentence: str, tools: Sequence[Tool], devices: Sequence[Device]) -> Call:
+    """A call for `tool_choice: required`: of the best tool, with missing arguments made from its schema. Raises SchemaError."""
+    found = calls_for(sentence, tools, devices)
+    call = found[0] if isinstance(found, list) and found else fill(tools[0], sentence, devices)
     made_up = {name: instance(_rooted(call.tool, name), sentence, name) for name in call.missing}
     return Call(call.tool, call.arguments | made_up)
 
 
 def switch_order(said: str) -> tuple[str, str] | None:
-    """("on" or "off", what) of an order to switch something, or None. Opening and locking are "on", as in Home Assistant."""
+    """("on" or "off", target) if the sentence switches something. Opening and locking are "on", as in Home Assistant."""
     if split := _SPLIT_VERB.match(said):
         return split[3].lower(), split[2]
     for direction, verbs in (("on", _ON), ("off", _OFF)):
@@ -127,11 +127,11 @@ def switch_order(said: str) -> tuple[str, str] | None:
     return None
 
 
-def fill(tool: Tool, said: str, things: Sequence[Thing]) -> Call:
-    """The tool with the arguments that the sentence names."""
+def fill(tool: Tool, said: str, devices: Sequence[Device]) -> Call:
+    """A call with the arguments that the sentence names."""
     arguments: dict[str, Any] = {}
     phrases = _phrases(said, tool)
-    found = find(things, said) or [thing for phrase in phrases for thing in find(things, phrase)]
+    found = find(devices, said) or [device for phrase in phrases for device in find(devices, phrase)]
     if len(found) == 1 and "name" in tool.properties:
         arguments |= _name_arguments(tool, found[0])
     numbers = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", said)
@@ -159,35 +159,35 @@ def fill(tool: Tool, said: str, things: Sequence[Thing]) -> Call:
 
 
 def _ending(tools: Iterable[Tool], name: str) -> Tool | None:
-    """The first tool whose name ends so, whatever stands before it."""
+    """The first tool whose name ends with `name`."""
     return next((tool for tool in tools if tool.name.endswith(name)), None)
 
 
-def _switch(tool: Tool, target: str, things: Sequence[Thing]) -> list[Call] | Ask:
-    """Calls for all that is to be switched ("the desk lamp and the fan")."""
-    whole = find(things, target)
-    targets = [target] if len(whole) == 1 else [part for part in re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", target) if part]
+def _switch(tool: Tool, target: str, devices: Sequence[Device]) -> list[Call] | Clarification:
+    """A call for each target ("the desk lamp and the fan")."""
+    matches = find(devices, target)
+    targets = [target] if len(matches) == 1 else [part for part in re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", target) if part]
     calls = []
     for part in targets:
-        found = find(things, part)
+        found = find(devices, part)
         if len(found) == 1:
             calls.append(Call(tool, _name_arguments(tool, found[0])))
-        elif place := area_and_domain(things, part):
+        elif place := area_and_domain(devices, part):
             area, domain = place
             calls.append(Call(tool, _only_known(tool, {"area": area, "domain": domain})))
         elif found:
-            return Ask(tuple(dict.fromkeys(thing.name for thing in found)))
-        else:  # not in the list: the home itself is to say whether there is such a thing
+            return Clarification(tuple(dict.fromkeys(device.name for device in found)))
+        else:  # not in the prompt: Home Assistant reports whether it exists
             calls.append(Call(tool, _only_known(tool, {"name": re.sub(r"^(?:the|my|our)\s+", "", part, flags=re.IGNORECASE)})))
     return calls
 
 
-def _name_arguments(tool: Tool, thing: Thing) -> dict[str, Any]:
-    return _only_known(tool, {"name": thing.name, "domain": thing.domain})
+def _name_arguments(tool: Tool, device: Device) -> dict[str, Any]:
+    return _only_known(tool, {"name": device.name, "domain": device.domain})
 
 
 def _only_known(tool: Tool, wanted: Mapping[str, str]) -> dict[str, Any]:
-    """Those of the arguments that the tool knows, as a list where it takes lists."""
+    """The arguments that the tool has, as lists where it expects lists."""
     arguments: dict[str, Any] = {}
     for name, value in wanted.items():
         schema = tool.properties.get(name)
@@ -197,16 +197,16 @@ def _only_known(tool: Tool, wanted: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _score(tool: Tool, said: str) -> int:
-    """How well the sentence fits the tool's name, else the first sentence of its description; 0 for not at all."""
+    """How well the sentence matches the tool's name, else the first sentence of its description; 0: no match."""
     words, spoken = _words(tool.short_name), stems(said) | frozenset(re.findall(r"\w+", said.casefold()))
-    telling = words - _IDLE
-    common = telling & spoken
+    significant = words - _STOP_WORDS
+    common = significant & spoken
     verbs = words & _VERBS
-    if common and 2 * len(common) >= len(telling) and verbs <= spoken:
+    if common and 2 * len(common) >= len(significant) and verbs <= spoken:
         return 10 * len(common)
-    told = stems(re.split(r"[.:(]", tool.description, maxsplit=1)[0]) - _IDLE
-    shared = told & stems(said)
-    return len(shared) if len(shared) >= 2 and (told & _VERBS) <= spoken else 0
+    described = stems(re.split(r"[.:(]", tool.description, maxsplit=1)[0]) - _STOP_WORDS
+    shared = described & stems(said)
+    return len(shared) if len(shared) >= 2 and (described & _VERBS) <= spoken else 0
 
 
 def _words(name: str) -> frozenset[str]:
@@ -215,20 +215,20 @@ def _words(name: str) -> frozenset[str]:
 
 
 def _phrases(said: str, tool: Tool) -> list[str]:
-    """What a text parameter may be filled with: quoted words, else what stands behind prepositions, else what is left over."""
+    """Candidates for a text parameter: quoted words, else words after prepositions, else the remaining words."""
     if quoted := [a or b for a, b in re.findall(r'"([^"]+)"|“([^”]+)”', said)]:
         return quoted
     parts = _PREPOSITION.split(_TAIL.sub("", said))
     phrases = [text for part in parts[1:] if (text := re.sub(r"^(?:the|a|an)\s+", "", _TAIL.sub("", part), flags=re.IGNORECASE))]
     if phrases:
         return phrases
-    own = _words(tool.short_name) | _IDLE | _VERBS
+    own = _words(tool.short_name) | _STOP_WORDS | _VERBS
     left = [word for word in re.findall(r"[\w'-]+", said) if not stems(word) <= own]
     return [" ".join(left)] if left else []
 
 
 def _rooted(tool: Tool, name: str) -> Mapping[str, Any]:
-    """The schema of one parameter, with the definitions that it may refer to."""
+    """The schema of one parameter, with the definitions of the tool's schema."""
     schema = mapping(tool.properties.get(name))
     definitions: Iterable[str] = ("$defs", "definitions")
     return {**{key: tool.parameters[key] for key in definitions if key in tool.parameters}, **schema}

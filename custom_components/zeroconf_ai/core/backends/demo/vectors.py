@@ -1,4 +1,4 @@
-"""Embeddings of `demo-embed`: a hashed bag of words. Texts that share words lie near each other; meaning plays no part."""
+"""Embeddings of `demo-embed`: a hashed bag of words. Texts that share words are similar; meaning has no influence."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ MAX_INPUTS = 2048
 
 
 def embeddings(body: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """The answer to an embeddings request. Raises InvalidRequestError for inputs or options that OpenAI would refuse too."""
+    """The answer to an embeddings request. Raises InvalidRequestError for inputs or options that OpenAI rejects, too."""
     inputs = _inputs(body["input"])
     dimensions = body.get("dimensions", DIMENSIONS)
     if not isinstance(dimensions, int) or isinstance(dimensions, bool) or not 1 <= dimensions <= MAX_DIMENSIONS:
@@ -35,12 +35,12 @@ def embeddings(body: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def _inputs(value: object) -> list[list[str]]:
-    """The words of each input: texts, or texts that were turned into tokens already (lists of whole numbers)."""
+    """The words of each input: of texts, or of lists of tokens (integers)."""
     listed = value if isinstance(value, list) else [value]
     if listed and all(_is_token(item) for item in listed):
         listed = [listed]
     if len(listed) > MAX_INPUTS:
-        raise InvalidRequestError(f"'input' holds {len(listed)} inputs; at most {MAX_INPUTS} go at once.", param="input")
+        raise InvalidRequestError(f"'input' has {len(listed)} inputs; the maximum is {MAX_INPUTS}.", param="input")
     found = []
     for item in listed:
         if isinstance(item, str):
@@ -57,17 +57,17 @@ def _is_token(value: object) -> bool:
 
 
 def _vector(words: Iterable[str], dimensions: int) -> list[float]:
-    """A unit vector: each word adds 1 or -1 at a place, both chosen by its hash."""
+    """A unit vector: each word adds 1 or -1 to one dimension, both chosen by its hash."""
     sums = [0.0] * dimensions
     for word in words:
         number = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest())
         sums[(number >> 1) % dimensions] += 1.0 if number & 1 else -1.0
     length = math.sqrt(math.fsum(value * value for value in sums))
-    if length == 0.0:  # no words, or words that cancel each other out: still a unit vector, as callers expect
+    if length == 0.0:  # no words, or words that cancel each other out: clients expect a unit vector
         sums[0] = length = 1.0
     return [value / length for value in sums]
 
 
 def _base64(vector: list[float]) -> str:
-    """32-bit floats, little-endian: what OpenAI's SDKs ask for unless told otherwise."""
+    """32-bit floats, little-endian: the default of OpenAI's SDKs."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
