@@ -74,19 +74,19 @@ async def test_chunks_keep_their_bytes(upstream: Upstream, client: Make) -> None
 @pytest.mark.parametrize(
     ("behaviour", "error", "words"),
     [
-        (streams(delta("Hel"), then="cut"), StreamBrokenError, "broke its answer off"),
+        (streams(delta("Hel"), then="cut"), StreamBrokenError, "closed the connection before"),
         (streams(delta("Hel"), done=False), StreamBrokenError, "before the answer was complete"),
         (streams(done=False), StreamBrokenError, "before the answer was complete"),
         (streams(delta("Hel"), {"error": {"message": f"out of memory {KEY}"}}), StreamBrokenError, "out of memory"),
         (streams(delta("Hel"), {"error": "out of memory"}), StreamBrokenError, "out of memory"),
         (streams(delta("Hel"), b'event: error\ndata: {"message": "out of memory"}\n\n'), StreamBrokenError, "out of memory"),
         (streams({"error": {"code": 500}}), StreamBrokenError, "no details"),
-        (streams(delta("Hel"), then="stall"), UpstreamTimeoutError, "fell silent"),
-        (streams(delta("Hel"), then="ping"), UpstreamTimeoutError, "fell silent"),
-        (streams(ROLE, then="stall"), UpstreamTimeoutError, "did not begin"),
-        (streams(ROLE, then="ping"), UpstreamTimeoutError, "did not begin"),
-        (streams(then="stall"), UpstreamTimeoutError, "did not begin"),
-        (stalls, UpstreamTimeoutError, "said nothing for 0.3 s"),
+        (streams(delta("Hel"), then="stall"), UpstreamTimeoutError, "stopped in the middle"),
+        (streams(delta("Hel"), then="ping"), UpstreamTimeoutError, "stopped in the middle"),
+        (streams(ROLE, then="stall"), UpstreamTimeoutError, "did not start"),
+        (streams(ROLE, then="ping"), UpstreamTimeoutError, "did not start"),
+        (streams(then="stall"), UpstreamTimeoutError, "did not start"),
+        (stalls, UpstreamTimeoutError, "did not respond within 0.3 s"),
         (answers({"error": {"message": "no such luck"}}), StreamBrokenError, "no such luck"),
         (answers({"error": "no such luck"}), StreamBrokenError, "no such luck"),
         (answers(b"{", kind="application/json"), UpstreamError, "not JSON"),
@@ -226,7 +226,7 @@ async def test_connect_timeout_ends_an_unresponsive_host(client: Make) -> None:
         raised = await error_of(
             UpstreamConnectionError, said(client(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", timeouts=Timeouts(connect=0.3)))
         )
-    assert raised.message == "Attic did not take the connection within 0.3 s"
+    assert raised.message == "Attic did not accept the connection within 0.3 s"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ async def test_discovered_address_of_another_provider_gets_no_request(engine: En
         hear(manager, record(9, upstream))
         await until(lambda: not any(member.online for member in engine.pool))
         (member,) = engine.pool
-        assert "another provider answers" in (member.last_error or "")
+        assert "a different provider answers" in (member.last_error or "")
         await neighbours.close()
 
 

@@ -51,7 +51,7 @@ class TemplateBackend(DialectBackend[DialectUpstream]):
     @override
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.EMBEDDINGS:
-            raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+            raise NotFoundError(f"{self._info.name} has no embedding models.", code="model_not_found", param="model")
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))
         return await self._chat(request)

@@ -1,4 +1,4 @@
-"""Answers of a backend, converted to another format of OpenAI's."""
+"""Answers of a backend, converted to another of OpenAI's formats."""
 
 from collections.abc import AsyncIterator
 from typing import override
@@ -16,8 +16,8 @@ class TextAnswer(WrappedAnswer):
     @override
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         async for batch in self._answer.batches():
-            if turned := [chunk for chunk in map(text_chunk, batch) if chunk is not None]:
-                yield turned
+            if converted := [chunk for chunk in map(text_chunk, batch) if chunk is not None]:
+                yield converted
 
     @override
     async def whole(self) -> Chunk:
@@ -25,13 +25,13 @@ class TextAnswer(WrappedAnswer):
 
 
 class PackedAnswer(WrappedAnswer):
-    """An embeddings answer in base64: lists are packed, packed vectors are kept."""
+    """An embeddings answer in base64: vectors in lists are encoded, encoded ones are kept."""
 
     @override
     async def whole(self) -> Chunk:
-        whole = await self._answer.whole()
+        completion = await self._answer.whole()
         changed = False
-        listed = whole.data.get("data")
+        listed = completion.data.get("data")
         for item in listed if isinstance(listed, list) else ():
             if isinstance(item, dict) and isinstance(vector := item.get("embedding"), list):
                 try:
@@ -40,4 +40,4 @@ class PackedAnswer(WrappedAnswer):
                     message = "the provider sent an embedding that cannot be read"
                     raise UpstreamError(message, log_text=f"{message}: {err}") from None
                 changed = True
-        return Chunk.of(whole.data) if changed else whole
+        return Chunk.of(completion.data) if changed else completion

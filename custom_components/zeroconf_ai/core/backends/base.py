@@ -28,9 +28,9 @@ class Endpoint:
     ssl: Ssl = True
     """False: certificates are not verified."""
     headers: Mapping[str, str] = MappingProxyType({})
-    """The owner's headers, which override all others. Their values are secrets, as the key is."""
+    """Configured headers, which override all others. Their values are secrets, as the key is."""
     public_only: bool = False
-    """Whether only public addresses are connected to: an advertisement named the host, not the owner."""
+    """Whether only connections to public addresses are allowed, because the host comes from an advertisement."""
 
     @override
     def __repr__(self) -> str:
@@ -42,8 +42,8 @@ class Endpoint:
 class Timeouts:
     """Seconds (PROTOCOL 3, "Timeouts"). `first_token` covers the time a model takes to load.
 
-    `answer` bounds a request that is not streamed: such an upstream says nothing at all until its model is done. `silence` bounds
-    how long a stream may bring nothing but signs of life (pings, empty chunks): models think for minutes behind them.
+    `answer` limits a request that is not streamed: the upstream sends nothing until its model has finished. `silence` limits how
+    long a stream may consist of pings and empty chunks only: a model can reason for minutes meanwhile.
     """
 
     connect: float = 5.0
@@ -56,12 +56,12 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """What is known of a backend without a request to it."""
+    """What is known about a backend without a request to it."""
 
     id: str
     name: str
     capabilities: frozenset[Capability] | None = None
-    """None: unknown, any is assumed."""
+    """None: unknown; all are assumed."""
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
     placement: Placement = Placement.LOCAL
@@ -73,7 +73,7 @@ class BackendInfo:
 class Answer(ABC):
     """One upstream's answer to one request, open until `close`.
 
-    A streaming answer is read once through `batches`; one that is not, through `whole`.
+    A streaming answer is read once through `batches`, any other through `complete`.
     """
 
     headers: Mapping[str, str] = {}
@@ -85,9 +85,9 @@ class Answer(ABC):
 
     @abstractmethod
     def batches(self) -> AsyncIterator[list[Chunk]]:
-        """The chunks, in the groups that they arrive in.
+        """The chunks, in groups as they arrive.
 
-        Raises StreamBrokenError where the stream ends without its end or carries an error, UpstreamTimeoutError where it stalls.
+        Raises StreamBrokenError if the stream is incomplete or contains an error, UpstreamTimeoutError if it stalls.
         """
 
     @abstractmethod
@@ -104,11 +104,11 @@ class Answer(ABC):
 
 
 class StaticAnswer(Answer):
-    """An answer that is complete already: computed here, or from a server that did not stream."""
+    """A complete answer: computed here, or from a server that did not stream."""
 
-    def __init__(self, whole: Chunk, chunks: Iterable[Chunk] = ()) -> None:
-        """`whole` for a request without streaming, `chunks` for one with it."""
-        self._whole = whole
+    def __init__(self, completion: Chunk, chunks: Iterable[Chunk] = ()) -> None:
+        """`completion` is for `complete`, `chunks` for `batches`."""
+        self._completion = completion
         self._chunks = list(chunks)
 
     @override
@@ -118,8 +118,8 @@ class StaticAnswer(Answer):
 
     @override
     async def whole(self) -> Chunk:
-        """The answer given at the start."""
-        return self._whole
+        """The complete answer."""
+        return self._completion
 
     @override
     async def close(self) -> None:
@@ -127,10 +127,10 @@ class StaticAnswer(Answer):
 
 
 class WrappedAnswer(Answer):
-    """Another backend's answer, of which a subclass changes a part."""
+    """Another answer, parts of which a subclass changes."""
 
     def __init__(self, answer: Answer) -> None:
-        """Closing this one closes `answer`."""
+        """`close` closes `answer`."""
         self._answer = answer
         self.headers = answer.headers
 
@@ -174,16 +174,16 @@ class Backend(ABC):
     @property
     @abstractmethod
     def info(self) -> BackendInfo:
-        """Its description. May change at any time (a new advertisement), except for the id."""
+        """Its description. May change at any time, for example with a new advertisement, except for the id."""
 
     @property
     def max_concurrent(self) -> int | None:
-        """The maximum of parallel requests, unless its status names another; None: unlimited."""
+        """The maximum number of parallel requests, unless its status reports another; None: unlimited."""
         return None
 
     @abstractmethod
     async def health(self) -> Health:
-        """Check its health, at no cost. Raises an ApiError if it is not healthy."""
+        """Check its health with requests that cost nothing. Raises an ApiError if it is not healthy."""
 
     @abstractmethod
     async def models(self) -> tuple[ModelInfo, ...]:
@@ -197,9 +197,9 @@ class Backend(ABC):
     async def send(self, request: Request) -> Answer:
         """Send a request and return once the upstream has accepted it.
 
-        Raises an ApiError where it has not. Being cancelled closes the connection, here as in the answer.
+        Raises an ApiError if it has not. Cancellation closes the connection, here as in the answer.
         """
 
     async def close(self) -> None:
-        """Release its own resources. Shared sessions stay open."""
+        """Release its resources. The shared session stays open."""
         return

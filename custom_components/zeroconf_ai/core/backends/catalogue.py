@@ -107,7 +107,7 @@ class Catalogue(Backend):
         overrides, name = self._overrides, request.model
         target = overrides.aliases.get(name, name)
         if target is name and overrides.allowed and not {name, same_model(name)} & {*overrides.allowed}:
-            message = f"{self.info.name} does not serve {name} here."  # requested before its list was known
+            message = f"{self.info.name} does not serve {name} here."  # requested before the list of models was known
             raise NotFoundError(message, code="model_not_found", param="model")
         changes: dict[str, Any] = {} if target is name else {"model": target}
         if request.kind is not Kind.EMBEDDINGS and (most := self._override(name, target).max_output_tokens) is not None:

@@ -7,16 +7,16 @@ import aiohttp
 _MOST_BYTES = 256 * 1024
 """Maximum size of a read: processing it is not interrupted."""
 _READS_IN_A_ROW = 8
-"""Number of reads after which other tasks get a turn, even if the stream always has data."""
+"""Number of reads after which other tasks may run, even if the stream always has data."""
 LOOK_SECONDS = 1.0
 """Age of the last known token after which chunks are parsed to find another one."""
 
 
 class DeadlineReader:
-    """The bytes of a stream as they arrive, until `deadline`.
+    """Reads the bytes of a stream as they arrive, until `deadline`.
 
-    A model that speaks sends hundreds of small pieces: a timer set and cancelled for each would cost more than reading them.
-    This one is set once, and again only when it goes off before its time.
+    A stream has hundreds of small pieces: a timer for each would cost more than reading them. This timer is set once, and again
+    only if the deadline was moved when it fires.
     """
 
     def __init__(self, content: aiohttp.StreamReader, deadline: float) -> None:
@@ -46,8 +46,8 @@ class DeadlineReader:
 
     async def read(self) -> bytes:
         """The available or next data; b"" at the end. Raises TimeoutError, after which nothing can be read."""
-        # The timer is only for silence. A stream that always has data (a small compressed one expands to any size) is never
-        # awaited: the clock ends it, and other tasks get their turn.
+        # The timer only ends a waiting read. A stream that always has data (a small compressed one expands to any size) never
+        # waits: the clock ends it, and `sleep(0)` lets other tasks run.
         if self._loop.time() >= self._deadline and (self._rest or not self._content.is_eof()):
             if self._overdue:
                 raise TimeoutError

@@ -1,4 +1,4 @@
-"""The base of backends with another dialect than OpenAI's: their answers are translated as they arrive."""
+"""The base of backends with another dialect than OpenAI's, whose answers are translated as they arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class DialectUpstream(HttpUpstream):
-    """An upstream with plain text responses and translated answers."""
+    """An HTTP upstream with text responses and translated answers."""
 
     async def get_text(self, path: str, *, secret: bool = True) -> str:
         """The response of `get` as text."""
         return (await self.get(path, secret=secret, limit=_MAX_TEXT_BYTES)).decode(errors="replace")
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON response of a POST request that costs nothing, within the probe's timeout."""
+        """The JSON response of a POST request that costs nothing, within the probe's timeout. Raises an ApiError."""
         try:
             async with asyncio.timeout(self.timeouts.probe):
                 answer = await self.post(path, orjson.dumps(body), stream=False)
@@ -49,9 +49,9 @@ class DialectUpstream(HttpUpstream):
         stream: bool,
         most_bytes: int | None = None,
     ) -> Answer:
-        """Send `body`; returns a translated answer when the upstream has accepted it.
+        """Send `body`; returns a translated answer when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
-        `most_bytes`: what a whole answer may have (None: MAX_BODY_BYTES).
+        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES).
         """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
@@ -59,7 +59,7 @@ class DialectUpstream(HttpUpstream):
             async with asyncio.timeout_at(started + limit):
                 response = await self._open("POST", path, orjson.dumps(body), self.headers(_JSON))
         except TimeoutError:
-            raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
+            raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         if stream and response.content_type == "application/json":  # not streamed; x-ndjson is a stream
             answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, most_bytes)
             try:
@@ -71,7 +71,7 @@ class DialectUpstream(HttpUpstream):
 
 
 class DialectBackend[U: DialectUpstream](Backend):
-    """A backend for one upstream, which translates to its dialect."""
+    """A backend with one upstream, which translates requests to its dialect."""
 
     def __init__(self, info: BackendInfo, upstream: U, gate: ImageGate | None) -> None:
         """`gate` fetches the images that the upstream cannot or should not fetch."""
@@ -91,7 +91,7 @@ class DialectBackend[U: DialectUpstream](Backend):
 
 
 class TranslatedAnswer(HttpAnswer):
-    """An open response in another dialect, read as OpenAI's chunks or completion."""
+    """An open response in another dialect, translated to OpenAI's chunks or completion."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class TranslatedAnswer(HttpAnswer):
         _, parsed = await self._parsed()
         try:
             if not isinstance(parsed, dict):
-                raise ValueError("something that is no JSON object")
+                raise ValueError("something that is not a JSON object")
             return Chunk.of(self._translator.completion(parsed))
         except ValueError as err:
             raise unreadable(self._upstream.name, err) from None

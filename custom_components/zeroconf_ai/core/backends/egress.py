@@ -1,8 +1,7 @@
-"""Egress filter: the URLs of others lead to public addresses only, never into this home.
+"""Egress filter: limits untrusted URLs to public addresses, so that they cannot reach the home network.
 
-Such a URL comes in a request (images) or in an advertisement (Saturn's `api_base`), and this program runs inside a home's
-network. What is judged is the address that the connection goes to, not the text of the URL: parsers read one text differently,
-and a name may resolve to another address a moment later.
+Untrusted URLs come from requests (images) and advertisements (Saturn's `api_base`). The filter checks the address of the
+connection, not the text of the URL: parsers interpret texts differently, and a name may resolve to another address later.
 """
 
 import asyncio
@@ -20,28 +19,28 @@ type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
 
 _GLOBAL_UNICAST = ip_network("2000::/3")
-"""The only IPv6 block that IANA has given out for public hosts."""
+"""The only IPv6 block that IANA has allocated for public hosts."""
 _NAT64 = ip_network("64:ff9b::/96")
 """RFC 6052. 64:ff9b:1::/48 (RFC 8215) is for local use, and outside 2000::/3."""
 _FORBIDDEN: tuple[Network, ...] = (
-    ip_network("168.63.129.16/32"),  # Azure's host agent: a public address with a private meaning
+    ip_network("168.63.129.16/32"),  # Azure's host agent: a public address for internal use
     ip_network("192.88.99.0/24"),  # 6to4 relays
     ip_network("2001::/32"),  # Teredo: a tunnel to an IPv4 host behind a NAT
     ip_network("3fff::/20"),  # documentation (RFC 9637)
 )
 _HOME_PREFIX = 56
-"""A home mostly gets a /56 (RFC 6177), of which an interface shows one /64, or with DHCPv6 only its own /128."""
+"""The prefix length that homes mostly get (RFC 6177); an interface reports a /64 of it, or with DHCPv6 its own /128."""
 _REFRESH_SECONDS = 60.0
 _MAX_ADDRESSES = 4
 """How many addresses of a name are tried."""
 
 
 class NotPublicError(OSError):
-    """An address that must not be reached, or a name that stands for one."""
+    """An address that is not allowed, or a name that resolves to one."""
 
 
 def on_link_networks() -> tuple[Network, ...]:
-    """The networks that this machine's interfaces are in. Blocks for a moment."""
+    """The networks of this machine's interfaces. Blocking."""
     return tuple(
         _on_link(ip.ip if isinstance(ip.ip, str) else ip.ip[0], ip.network_prefix)
         for adapter in ifaddr.get_adapters()
@@ -57,24 +56,24 @@ def _on_link(address: str, prefix: int) -> Network:
 
 
 class Egress:
-    """The addresses that may be reached: public ones, but for the home's own, and what the owner allows."""
+    """The allowed addresses: public ones except the home's own networks, and explicitly allowed networks."""
 
     def __init__(self, allowed: Iterable[Network] = (), on_link: Callable[[], Iterable[Network]] = on_link_networks) -> None:
-        """`allowed` are networks that the owner opens although they are not public; `on_link` reads the interfaces."""
+        """`allowed`: networks that are allowed although they are not public; `on_link` returns the networks of the interfaces."""
         self._allowed = tuple(allowed)
         self._read_on_link = on_link
         self._on_link: tuple[Network, ...] = ()
         self._read_at: float | None = None
 
     async def refresh(self) -> None:
-        """Read the interfaces again, where that was a while ago: a home's IPv6 prefix changes."""
+        """Read the interfaces if the last time was more than _REFRESH_SECONDS ago: a home's IPv6 prefix changes."""
         now = asyncio.get_running_loop().time()
         if self._read_at is None or now - self._read_at > _REFRESH_SECONDS:
             self._on_link = tuple(await asyncio.to_thread(self._read_on_link))
             self._read_at = now
 
     def allows(self, address: Address) -> bool:
-        """Whether an address may be reached, as of the last `refresh`."""
+        """Whether an address is allowed, as of the last `refresh`."""
         inner = _innermost(address)
         if any(candidate in network for network in self._allowed for candidate in (address, inner)):
             return True
@@ -85,7 +84,7 @@ class Egress:
         return inner.is_global
 
     async def resolve(self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """The addresses of a host. Raises NotPublicError where one of them is not public: DNS rebinding needs only one."""
+        """The addresses of a host. Raises NotPublicError if one is not allowed (one is enough for DNS rebinding), OSError."""
         await self.refresh()
         found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -97,9 +96,9 @@ class Egress:
         return results[:_MAX_ADDRESSES]
 
     async def request(self, session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> aiohttp.ClientResponse:
-        """`session.request`, to a public address only: the connection goes to an address that was judged here.
+        """`session.request` to an address that was resolved and checked here.
 
-        Raises NotPublicError beside what aiohttp raises.
+        Raises NotPublicError, and what aiohttp raises.
         """
         named = URL(url)
         if named.host is None or named.raw_host is None or named.port is None:
@@ -118,21 +117,21 @@ class Egress:
         raise failed or NotPublicError(f"{named.host} has no address")
 
     def connector(self) -> aiohttp.TCPConnector:
-        """A connector that connects to what is allowed only."""
+        """A connector for allowed addresses only."""
         return _GuardedConnector(self)
 
     def new_socket(self, found: tuple[Any, ...]) -> socket.socket:
-        """A socket for aiohttp. Raises NotPublicError for an address that is not allowed, also where no name was resolved."""
+        """A socket for aiohttp. Raises NotPublicError for an address that is not allowed, including literal ones in a URL."""
         family, kind, proto, _, sockaddr = found
         self._check(str(sockaddr[0]))
         return socket.socket(family, kind, proto)
 
     def check_peer(self, connection: aiohttp.connector.Connection) -> None:
-        """Raise NotPublicError for a connection whose peer has no allowed address."""
+        """Raise NotPublicError if the peer's address is not allowed."""
         transport = connection.transport
         peer = transport.get_extra_info("peername") if transport is not None else None
         if not peer:
-            raise NotPublicError("the connection names no peer")
+            raise NotPublicError("the peer's address is unknown")
         self._check(str(peer[0]))
 
     def _check(self, address: str) -> None:
@@ -141,7 +140,7 @@ class Egress:
 
 
 class _GuardedConnector(aiohttp.TCPConnector):
-    """Judges an address where it is resolved, before it is connected to, and before anything is sent over the connection."""
+    """Checks an address when it is resolved, before it is connected to, and before data is sent."""
 
     def __init__(self, egress: Egress) -> None:
         super().__init__(resolver=_Resolver(egress), use_dns_cache=False, force_close=True, socket_factory=egress.new_socket)
@@ -160,7 +159,7 @@ class _GuardedConnector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Resolves names to allowed addresses; aiohttp connects to what it is given here."""
+    """Resolves names for aiohttp, to allowed addresses only."""
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
@@ -175,7 +174,7 @@ class _Resolver(AbstractResolver):
 
 
 def _innermost(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one that leads to it."""
+    """The IPv4 address that an IPv6 address embeds, else `address`."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return IPv4Address(int(address) & 0xFFFFFFFF)

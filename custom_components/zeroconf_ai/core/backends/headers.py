@@ -1,4 +1,4 @@
-"""The owner's extra headers for a backend: which are allowed, and that their values stay secret."""
+"""Configured extra headers of a backend: validation, merging, and their values as secrets."""
 
 from collections.abc import Mapping
 import re
@@ -7,8 +7,8 @@ from .base import Endpoint
 
 MOST_HEADERS = 32
 LONGEST_VALUE = 4096
-_LEAST_SECRET = 6
-"""Shorter values are common words and numbers: errors without them would be unreadable."""
+_MIN_SECRET_LENGTH = 6
+"""Shorter values are common words and numbers: redacting them would make errors unreadable."""
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e\t]*[\x21-\x7e]")
@@ -20,7 +20,7 @@ _CONNECTION = frozenset(
 )  # fmt: skip
 """Headers of a single connection, which the HTTP client sets (RFC 9110, section 7.6.1)."""
 _MESSAGE = frozenset({"host", "content-length", "content-type", "content-encoding", "accept", "accept-encoding"})
-"""Headers that this program sets."""
+"""Headers that the request itself sets."""
 
 
 def refused_header(name: str, value: str) -> str | None:
@@ -34,20 +34,22 @@ def refused_header(name: str, value: str) -> str | None:
     return None
 
 
-def merged(given: dict[str, str], owners: Mapping[str, str]) -> dict[str, str]:
-    """All headers; the owner's override others of the same name, in any case."""
-    if not owners:
+def merged(given: dict[str, str], configured: Mapping[str, str]) -> dict[str, str]:
+    """All headers; the configured ones override others of the same name, ignoring case."""
+    if not configured:
         return given
-    named = {name.lower() for name in owners}
-    return {name: value for name, value in given.items() if name.lower() not in named} | dict(owners)
+    named = {name.lower() for name in configured}
+    return {name: value for name, value in given.items() if name.lower() not in named} | dict(configured)
 
 
 def secrets_in(endpoint: Endpoint) -> tuple[str, ...]:
-    """The secrets that no error may repeat: the key, and the values of the owner's headers, with and without a scheme."""
+    """The secrets that errors must not contain: the key, and the values of configured headers, with and without a scheme."""
     if not endpoint.headers:
         return (endpoint.key,) if endpoint.key else ()
-    held = {endpoint.key or ""}
+    found = {endpoint.key or ""}
     for value in endpoint.headers.values():
-        held |= {value, value.partition(" ")[2].strip()}
+        found |= {value, value.partition(" ")[2].strip()}
     # The longest first: otherwise a secret that contains another would be redacted only in part.
-    return tuple(sorted((secret for secret in held if len(secret) >= _LEAST_SECRET or secret == endpoint.key), key=len)[::-1])
+    return tuple(
+        sorted((secret for secret in found if len(secret) >= _MIN_SECRET_LENGTH or secret == endpoint.key), key=len)[::-1]
+    )

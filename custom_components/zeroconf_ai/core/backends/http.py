@@ -1,4 +1,4 @@
-"""An HTTP upstream: requests, responses and errors, for every backend that uses HTTP."""
+"""`HttpUpstream`: requests, responses and errors of every backend that uses HTTP."""
 
 import asyncio
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class HttpUpstream:
-    """A base URL with its key and certificate. Redirects are not followed: nothing is sent elsewhere."""
+    """A base URL with its key and certificate. Redirects are not followed, so that no other host gets the request or the key."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class HttpUpstream:
     ) -> None:
         """`name`: the provider's name in errors; `headers`: sent with every request, without secrets.
 
-        `egress` judges the addresses of an endpoint that must be public.
+        `egress` checks the addresses of an endpoint with `public_only`.
         """
         self.session = session
         self.endpoint = endpoint
@@ -63,7 +63,7 @@ class HttpUpstream:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets that no error may repeat."""
+        """The secrets that errors must not contain."""
         return secrets_in(self.endpoint)
 
     @override
@@ -72,13 +72,13 @@ class HttpUpstream:
         return f"<HttpUpstream {self.base_url}>"
 
     async def get_json(self, path: str, *, secret: bool = True) -> Any:
-        """The response of `get` as JSON. Also raises an ApiError for anything else."""
+        """The response of `get` as JSON. Raises as `get` does, and UpstreamError for a response that is not JSON."""
         return loads(await self.get(path, secret=secret), self.name)
 
     async def get(self, path: str, *, secret: bool = True, limit: int | None = None) -> bytes:
         """The response of `GET base_url + path`, within the probe's timeout. Raises an ApiError for anything but a 2xx.
 
-        `secret` False: without the key and the owner's headers; more than `limit` bytes (MAX_BODY_BYTES) are refused.
+        `secret` False: without the key and the configured headers. `limit`: maximum bytes of the body (None: MAX_BODY_BYTES).
         """
         try:
             async with asyncio.timeout(self.timeouts.probe):
@@ -103,7 +103,7 @@ class HttpUpstream:
     ) -> Answer:
         """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
-        `most_bytes`: what a whole answer may have (None: MAX_BODY_BYTES).
+        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES).
         """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
@@ -112,7 +112,7 @@ class HttpUpstream:
             async with asyncio.timeout_at(deadline):
                 response = await self._open("POST", path, body, self.headers({**_JSON, **headers} if headers else _JSON))
         except TimeoutError:
-            raise UpstreamTimeoutError(f"{self.name} took the request and said nothing for {limit:g} s") from None
+            raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         if stream and "json" in response.content_type:
             answer = OpenAIAnswer(self, response, started + self.timeouts.answer, most_bytes)
             try:
@@ -123,7 +123,7 @@ class HttpUpstream:
         return OpenAIAnswer(self, response, deadline, most_bytes)
 
     def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
-        """The headers of a request; with the key and the owner's, unless `secret` is False."""
+        """The headers of a request, with the key and the configured headers unless `secret` is False."""
         found = {"Accept": "application/json, text/event-stream", **self._headers, **(more or {})}
         if not secret:
             return found
@@ -136,11 +136,11 @@ class HttpUpstream:
         return {"Authorization": f"Bearer {key}"}
 
     def error(self, err: ApiError) -> ApiError:
-        """The meaning of an error response, if its status is not enough. Subclasses override it."""
+        """The error for an error response; subclasses override it where the HTTP status is ambiguous."""
         return err
 
     async def _open(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> aiohttp.ClientResponse:
-        """An open response with a 2xx status. Raises an ApiError otherwise, TimeoutError only for the caller's own limit."""
+        """An open response with a 2xx status. Raises an ApiError otherwise; TimeoutError only from a timeout of the caller."""
         url = f"{self.base_url}{path}"
         request = partial(self._egress.request, self.session) if self.endpoint.public_only else self.session.request
         try:
@@ -168,17 +168,17 @@ class HttpUpstream:
     def unreachable(self, err: Exception) -> ApiError:
         """The error for a connection that failed, or was lost before a response."""
         if isinstance(err, aiohttp.ServerFingerprintMismatch):
-            return CertificateError(f"{self.name} shows another certificate than the one that was confirmed")
+            return CertificateError(f"{self.name} presents a different certificate from the confirmed one")
         if isinstance(err, aiohttp.ClientConnectorCertificateError):
-            return CertificateError(f"{self.name} shows a certificate that cannot be verified")
+            return CertificateError(f"{self.name} presents a certificate that cannot be verified")
         if isinstance(err, aiohttp.ConnectionTimeoutError):
-            return UpstreamConnectionError(f"{self.name} did not take the connection within {self.timeouts.connect:g} s")
-        told = redact(str(err), self.secrets) or type(err).__name__
+            return UpstreamConnectionError(f"{self.name} did not accept the connection within {self.timeouts.connect:g} s")
+        detail = redact(str(err), self.secrets) or type(err).__name__
         message = f"{self.name} could not be reached"
-        return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {told}")
+        return UpstreamConnectionError(f"{message}: {connection_reason(err)}", log_text=f"{message}: {detail}")
 
 
 @lru_cache(maxsize=32)
 def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
-    """A timeout of the connection only: `HttpAnswer` limits the time of the answer."""
+    """A timeout of the connection only; `HttpAnswer` limits the duration of the answer."""
     return aiohttp.ClientTimeout(total=None, sock_connect=seconds)

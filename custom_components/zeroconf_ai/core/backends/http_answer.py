@@ -1,4 +1,4 @@
-"""Open HTTP responses as answers: read as a stream of chunks or as one JSON body, each within its time limits."""
+"""Open HTTP responses as answers: a stream of chunks or one JSON body, each with its time limits."""
 
 from abc import abstractmethod
 import asyncio
@@ -15,25 +15,25 @@ from .base import Answer, Timeouts
 from .deadline_reader import LOOK_SECONDS, DeadlineReader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-"""A larger JSON answer is refused: an untrusted server must not fill the memory."""
+"""Larger JSON answers are rejected: an untrusted server must not exhaust the memory."""
 
 
 class Source(Protocol):
-    """The upstream of an answer."""
+    """The upstream of an answer, as far as the answer needs it."""
 
     name: str
     timeouts: Timeouts
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no error may repeat."""
+        """The secrets that errors must not contain."""
 
 
 class HttpAnswer(Answer):
     """An open response. A subclass decodes the chunks of its dialect."""
 
     _pings_count: ClassVar[bool] = True
-    """Whether data without chunks, once the model has started to answer, shows that it is still at work."""
+    """Whether data without chunks, once the answer has started, shows that the model is still working."""
 
     def __init__(
         self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
@@ -57,22 +57,22 @@ class HttpAnswer(Answer):
     @property
     @abstractmethod
     def _done(self) -> bool:
-        """Whether the stream need not be read further."""
+        """Whether the rest of the stream can be ignored."""
 
     @property
     @abstractmethod
     def _complete(self) -> bool:
-        """Whether the model said that it has finished: then the end of the stream is not an error."""
+        """Whether the answer is complete, so that the end of the stream is not an error."""
 
     @abstractmethod
     def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
-        """The chunks that `data` completes, and the error that follows them; b"" is the end of the stream.
+        """The chunks that `data` completes, and the error that follows them; b"": the end of the stream.
 
-        Raises ValueError for data that is not of the dialect, StreamBrokenError for an error without chunks before it.
+        Raises ValueError for data that violates the dialect, StreamBrokenError for an error without chunks before it.
         """
 
     def _has_token(self, chunks: list[Chunk], since: float) -> bool:
-        """Whether the chunks show that the model still generates, not only that the server lives.
+        """Whether the chunks contain a token, so that the model still generates.
 
         `since`: seconds since the last token.
         """
@@ -94,14 +94,14 @@ class HttpAnswer(Answer):
                 raise broken_off(name, err) from None
             except ValueError as err:
                 raise unreadable(name, err) from None
-            # Comments and an early role are signs of life, not tokens: they do not move the first token's deadline.
+            # Comments and an early role are not tokens: they do not extend the first token's deadline.
             token = self._has_token(chunks, 0.0 if last_token is None else now - last_token)
             if chunks:
                 yield chunks
             if error is not None:
                 raise error
             if self._begun and (chunks or self._pings_count):
-                now = loop.time()  # without the time that the caller took
+                now = loop.time()  # excludes the time that the consumer needed
                 if token or last_token is None:
                     last_token = now
                 reader.deadline = min(now + timeouts.between_tokens, last_token + timeouts.silence)
@@ -111,10 +111,10 @@ class HttpAnswer(Answer):
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
     async def _parsed(self) -> tuple[bytes, Any]:
-        """The body and its JSON value, which is not an error. Raises as `whole` does."""
+        """The body and its JSON value, which is not an error. Raises as `complete` does."""
         name = self._upstream.name
         try:
-            complete = self._response.content.is_eof()  # a short body mostly arrives with its head
+            complete = self._response.content.is_eof()  # a short body mostly arrives with its headers
             async with asyncio.timeout_at(None if complete else self._deadline):
                 body = await read_limited(self._response, self._most_bytes)
         except TimeoutError:
@@ -149,7 +149,7 @@ class OpenAIAnswer(HttpAnswer):
         super().__init__(upstream, response, deadline, most_bytes)
         self._decoder = sse.SSEDecoder()
         self._tail: list[Chunk] = []
-        """The last chunks, one of which has the finish reason: the usage may follow it."""
+        """The last two chunks, one of which has the finish reason: a chunk with the usage may follow."""
 
     @property
     @override
@@ -165,8 +165,8 @@ class OpenAIAnswer(HttpAnswer):
                 self._done = True
                 break
             chunk = Chunk(raw)
-            named = event.event == "error"
-            if (named or b'"error"' in raw) and (named or chunk.data.get("error")):
+            is_error = event.event == "error"
+            if (is_error or b'"error"' in raw) and (is_error or chunk.data.get("error")):
                 return chunks, self._error(chunk.data)
             _check_event(raw, self._upstream.name)
             chunks.append(chunk)
@@ -176,7 +176,7 @@ class OpenAIAnswer(HttpAnswer):
 
     @override
     def _has_token(self, chunks: list[Chunk], since: float) -> bool:
-        """Looks into the chunks, which costs parsing them, only where the last known token is old."""
+        """Parses the chunks only if the last known token is older than LOOK_SECONDS."""
         if self._begun and since < LOOK_SECONDS:
             return False
         token = any(Delta.parse(chunk.data).has_token for chunk in chunks)
@@ -191,40 +191,40 @@ class OpenAIAnswer(HttpAnswer):
 
 def broken_off(name: str, err: Exception) -> StreamBrokenError:
     """The error for an answer whose connection was lost."""
-    message = f"{name} broke its answer off"
+    message = f"{name} closed the connection before its answer was complete"
     return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
 
 
 def unreadable(name: str, err: ValueError) -> StreamBrokenError:
-    """The error for an answer that is not what it should be; `err` says what it is."""
+    """The error for an answer that cannot be parsed; `err` describes what was sent."""
     log_text = f"{name} sent {err}"
     message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
     return StreamBrokenError(message, log_text=log_text)
 
 
 def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
-    """The error for a stream that brings nothing more."""
-    silence = "fell silent in the middle of its answer" if begun else "took the request and did not begin to answer"
-    return UpstreamTimeoutError(f"{name} {silence}")
+    """The error for a stream that stalls. `begun`: whether it has contained a token."""
+    reason = "stopped in the middle of its answer" if begun else "accepted the request but did not start to answer"
+    return UpstreamTimeoutError(f"{name} {reason}")
 
 
 def _check_event(data: bytes, name: str) -> None:
-    """Raise StreamBrokenError for what does not look like a JSON object, or is nested too deeply. Parses almost none."""
+    """Raise StreamBrokenError if `data` does not look like a JSON object, or is nested too deeply. Rarely parses it."""
     if not (data.startswith(b"{") and data.endswith(b"}")):
         stripped = data.strip()
         if stripped[:1] != b"{" or stripped[-1:] != b"}":
-            raise StreamBrokenError(f"{name} sent an event that is no JSON object")
+            raise StreamBrokenError(f"{name} sent an event that is not a JSON object")
     if json.may_be_deep(data):
         try:
             json.loads(data)
         except json.DepthError as err:
             raise StreamBrokenError(f"{name} sent {err}") from None
         except json.JSONDecodeError:
-            return  # who needs to know what is in it finds out
+            return  # code that reads its content reports it
 
 
 async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
-    """The body, at most `limit` bytes: more of it is cut off, or raises UpstreamError."""
+    """The body. More than `limit` bytes are cut off if `cut`, else raise UpstreamError."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -238,7 +238,7 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: boo
 
 
 def loads(body: bytes, name: str) -> Any:
-    """The JSON value of a body. Raises StreamBrokenError where it is nested too deeply, UpstreamError where it is not JSON."""
+    """The JSON value of a body. Raises StreamBrokenError if it is nested too deeply, UpstreamError if it is not JSON."""
     try:
         return json.loads(body)
     except json.DepthError as err:

@@ -1,4 +1,4 @@
-"""Probes an address for a confirmed provider: its id, and the proof that it knows the key. The key itself is never sent."""
+"""`IdentityProbe`: checks which provider answers at an address, and whether it can prove the key. Never sends the key."""
 
 import hmac
 import logging
@@ -20,14 +20,14 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ConfirmedKey(TypedDict):
-    """What `identity.Confirmed` says of a key."""
+    """The fields of `identity.Confirmed` about a key."""
 
     keyed: bool
     provable: bool
 
 
 def confirmed_key(key: str | None) -> ConfirmedKey:
-    """What may be proven with a key; None: no key is sent."""
+    """The fields for a key; None: the provider has no key."""
     return {"keyed": key is not None, "provable": key is not None and key_proof.is_generated(key)}
 
 
@@ -42,7 +42,7 @@ class IdentityProbe:
         self._key = key if key is not None and key_proof.is_generated(key) else None
 
     async def __call__(self, target: Target) -> Reply:
-        """Who answers there."""
+        """Which provider answers at `target`."""
         try:
             ssl: Ssl = fingerprint_ssl(target.fingerprint) if target.fingerprint else target.verify
         except ValueError:
@@ -88,9 +88,9 @@ async def proves_key(endpoint: Endpoint, name: str, provider_id: str, key: str) 
 
 
 class _PeerConnector(aiohttp.TCPConnector):
-    """Makes the one connection of a proof, and remembers its peer.
+    """Opens the single connection of a proof and keeps its peer address.
 
-    The response cannot be asked for it: when a small answer is complete, its connection is released already.
+    The response cannot provide it: the connection of a small complete response is already released.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds the address at which an advertised provider answers. An advertisement may list several, and some may be dead."""
+"""Finds the address at which an advertised provider answers. An advertisement may list several, some of them unreachable."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -20,38 +20,38 @@ from .base import Endpoint, Timeouts
 from .zeroconfai import endpoint_of_record, probe
 
 STAGGER_SECONDS = 0.25
-"""An address that has not answered for this long does not hold up the next one (RFC 8305, 5)."""
+"""Delay before the next address is tried in parallel (RFC 8305, section 5)."""
 GRACE_SECONDS = 0.5
-"""So long a better address may take when one has answered."""
+"""Extra time for better addresses after one has answered."""
 _TIMEOUTS = Timeouts(connect=2.0)
-"""A host of the same network takes a connection at once, or not at all."""
+"""A reachable host of the same network accepts a connection at once."""
 
 
 async def locate(session: aiohttp.ClientSession, record: ServiceRecord) -> Located:
-    """The first address of a record at which its provider answers, asked without a key.
+    """The first address of a record at which its provider answers a request without a key.
 
-    An address where it names the advertised id is preferred to one that names none or asks for a key: other machines may have
-    the address of a container network, too. Raises the ApiError that says most where no address answers.
+    An address that confirms the advertised id is preferred to one that reports no id or requires a key: other machines may use
+    the same address in a container network. Raises the most specific ApiError if no address answers.
     """
     try:
         endpoint = replace(endpoint_of_record(record), key=None)
     except ValueError:
-        raise CertificateError(f"{record.name} advertises a certificate fingerprint that is none") from None
+        raise CertificateError(f"{record.name} advertises an invalid certificate fingerprint") from None
     attempts: list[asyncio.Task[Located]] = []
     try:
         for url in record.urls():
             attempts.append(asyncio.create_task(_attempt(session, replace(endpoint, base_url=url), record)))
             await _wait(attempts, STAGGER_SECONDS)
-            if _proven(attempts, record):
+            if _confirmed(attempts, record):
                 break
-        while not _answers(attempts) and _pending(attempts):
+        while not _successful(attempts) and _pending(attempts):
             await _wait(attempts, None)
-        proven = _proven(attempts, record)
-        await _wait(attempts[: attempts.index(proven[0])] if proven else attempts, GRACE_SECONDS, asyncio.ALL_COMPLETED)
-        for found in (_proven(attempts, record), _answers(attempts)):
+        confirmed = _confirmed(attempts, record)
+        await _wait(attempts[: attempts.index(confirmed[0])] if confirmed else attempts, GRACE_SECONDS, asyncio.ALL_COMPLETED)
+        for found in (_confirmed(attempts, record), _successful(attempts)):
             if found:
                 return found[0].result()
-        raise _telling(attempts)
+        raise _most_specific_error(attempts)
     finally:
         for attempt in attempts:
             attempt.cancel()
@@ -59,13 +59,13 @@ async def locate(session: aiohttp.ClientSession, record: ServiceRecord) -> Locat
 
 
 async def _attempt(session: aiohttp.ClientSession, endpoint: Endpoint, record: ServiceRecord) -> Located:
-    """Ask one address. Raises ApiError, IdentityChangedError where another provider answers."""
+    """Probe one address. Raises ApiError, IdentityChangedError if another provider answers."""
     try:
         health = await probe(session, endpoint, record.name, _TIMEOUTS)
     except AuthenticationError:
         return Located(endpoint.base_url, None)
     if health.id not in (None, record.id) and not record.id_derived:
-        message = "another provider answers at the address than the one that is advertised"
+        message = "a different provider answers at the advertised address"
         raise IdentityChangedError(message, log_text=f"{message}: {endpoint.base_url}")
     return Located(endpoint.base_url, health)
 
@@ -79,20 +79,20 @@ def _pending(attempts: Iterable[asyncio.Task[Located]]) -> list[asyncio.Task[Loc
     return [attempt for attempt in attempts if not attempt.done()]
 
 
-def _answers(attempts: Iterable[asyncio.Task[Located]]) -> list[asyncio.Task[Located]]:
-    """Those that were answered, in the order of the addresses."""
+def _successful(attempts: Iterable[asyncio.Task[Located]]) -> list[asyncio.Task[Located]]:
+    """The successful attempts, in the order of the addresses."""
     return [attempt for attempt in attempts if attempt.done() and attempt.exception() is None]
 
 
-def _proven(attempts: Iterable[asyncio.Task[Located]], record: ServiceRecord) -> list[asyncio.Task[Located]]:
-    """Those that were answered under the advertised id."""
+def _confirmed(attempts: Iterable[asyncio.Task[Located]], record: ServiceRecord) -> list[asyncio.Task[Located]]:
+    """The attempts that confirmed the advertised id."""
     return [
-        attempt for attempt in _answers(attempts) if (health := attempt.result().health) is not None and health.id == record.id
+        attempt for attempt in _successful(attempts) if (health := attempt.result().health) is not None and health.id == record.id
     ]
 
 
-def _telling(attempts: Sequence[asyncio.Task[Located]]) -> BaseException:
-    """The first error that says more than that there is no connection, else the first one."""
+def _most_specific_error(attempts: Sequence[asyncio.Task[Located]]) -> BaseException:
+    """The first error that is not about the connection, else the first one."""
     errors = [error for attempt in attempts if (error := attempt.exception()) is not None]
     unexpected = [error for error in errors if not isinstance(error, ApiError)]
     return min(unexpected or errors, key=lambda error: type(error) in (UpstreamConnectionError, UpstreamTimeoutError))

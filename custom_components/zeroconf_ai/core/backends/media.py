@@ -1,7 +1,7 @@
-"""Images of a request: taken out of data URLs, and fetched from the web for upstreams that only take them by value.
+"""`ImageGate`: fetches images by URL for upstreams that only accept them by value.
 
-A URL in a request is the caller's, and this program runs inside a home's network: the gate fetches from public addresses only
-(`egress`), and gives one error text for every image that it cannot fetch. Otherwise a caller could scan the home's ports with it.
+The client chooses the URL, and this program runs inside a home network. The gate therefore fetches from public addresses only
+(`egress`), with a single error text for every failure. Otherwise a client could scan the ports of the home network.
 """
 
 import asyncio
@@ -24,39 +24,39 @@ MAX_FETCHED = 20
 FETCH_SECONDS = 10.0
 
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning"})
-"""Content parts that a model reads as text, whatever address stands in it."""
+"""Content parts that a model reads as text; URLs in them are not fetched."""
 _ADDRESS = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 class ImageGate:
-    """Fetches images from public addresses, and from nowhere else."""
+    """Fetches images from public and explicitly allowed addresses only."""
 
     def __init__(self, allowed: Iterable[Network] = (), egress: Egress | None = None) -> None:
-        """`allowed` are networks that the owner opens although they are not public."""
+        """`allowed`: networks that are allowed although they are not public."""
         self._egress = egress or Egress(allowed)
 
     async def embed(self, request: Request) -> Request:
-        """The request with its images by value, for a server in the home: it would fetch them from inside the home's network.
+        """The request with its images by value, for a local server, which would fetch URLs inside the home network.
 
-        Raises InvalidRequestError where an image cannot be fetched, and for the address of anything else.
+        Raises InvalidRequestError if an image cannot be fetched, and for the URL of any other content.
         """
         _refuse_addresses(request)
         images = await self.fetch_all(web_images(request))
         return with_images(request, images) if images else request
 
     async def fetch_all(self, wanted: Iterable[tuple[str, str]]) -> dict[str, Image]:
-        """The images by URL. Raises InvalidRequestError naming the first that cannot be fetched."""
-        places = dict(wanted)
-        if len(places) > MAX_FETCHED:
+        """Fetch images. `wanted`: (URL, its position in the request). Raises InvalidRequestError for a failure."""
+        positions = dict(wanted)
+        if len(positions) > MAX_FETCHED:
             raise InvalidRequestError(f"At most {MAX_FETCHED} images by URL in one request.", param="messages")
-        if not places:
+        if not positions:
             return {}
-        parsed = [(_parsed(url, where), where) for url, where in places.items()]
+        parsed = [(_parsed(url, where), where) for url, where in positions.items()]
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
         connector = self._egress.connector()
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
             images = await asyncio.gather(*(self._fetch(session, url, where) for url, where in parsed))
-        return dict(zip(places, images, strict=True))
+        return dict(zip(positions, images, strict=True))
 
     def allows(self, address: Address) -> bool:
         """Whether an address may be reached."""
@@ -74,20 +74,20 @@ class ImageGate:
                         raise _NotFetchedError(f"it is larger than {MAX_IMAGE_BYTES >> 20} MB")
             return read_image(bytes(raw), where)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, InvalidRequestError, _NotFetchedError) as err:
-            # One text for all: the reason would tell a caller what listens in this network, and what it answers.
+            # The same text for every reason: the reason would reveal which servers this network has, and their responses.
             _LOGGER.debug("The image at %s was not fetched: %r", where, err)
             raise InvalidRequestError(
-                f"{where}: images are only fetched from public addresses, and this one could not be. Send it as a data: URL.",
+                f"{where}: the image could not be fetched; only public addresses are allowed. Send it as a data: URL.",
                 param=where,
             ) from None
 
 
 class _NotFetchedError(Exception):
-    """An answer that holds no image."""
+    """A response without an image."""
 
 
 def _parsed(url: str, where: str) -> URL:
-    """The URL as it will be connected to. Raises InvalidRequestError where it is not a web address."""
+    """The parsed URL. Raises InvalidRequestError if it is not an http(s) URL, or contains credentials."""
     try:
         parsed = URL(url)
         port = parsed.port
@@ -95,12 +95,12 @@ def _parsed(url: str, where: str) -> URL:
         parsed, port = URL(), None
     named = parsed.user is not None or parsed.password is not None
     if parsed.scheme not in ("http", "https") or not parsed.host or not port or named:
-        raise InvalidRequestError(f"{where}: an image is a data: URL, or http(s) without a user's name.", param=where)
+        raise InvalidRequestError(f"{where}: an image must be a data: URL, or an http(s) URL without credentials.", param=where)
     return parsed
 
 
 def _refuse_addresses(request: Request) -> None:
-    """Raise InvalidRequestError for an address in a part that is not an image (`video_url`; a file whose id is a URL)."""
+    """Raise InvalidRequestError for a URL in content that is not an image (`video_url`; a file whose id is a URL)."""
     messages = request.body.get("messages")
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
         content = mapping(message).get("content")
@@ -110,17 +110,17 @@ def _refuse_addresses(request: Request) -> None:
                 continue
             if any(map(_ADDRESS.match, _texts(part))):
                 where = f"messages[{index}].content[{position}]"
-                raise InvalidRequestError(f"{where}: only images are fetched by URL. Send it by value.", param=where)
+                raise InvalidRequestError(f"{where}: only images can be sent by URL. Send the content itself.", param=where)
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a JSON value, however deep."""
-    left = [value]
-    while left:
-        match left.pop():
+    """Every text in a JSON value, at any depth."""
+    pending = [value]
+    while pending:
+        match pending.pop():
             case str() as text:
                 yield text
             case Mapping() as inner:
-                left.extend(inner.values())
+                pending.extend(inner.values())
             case list() as inner:
-                left.extend(inner)
+                pending.extend(inner)

@@ -1,6 +1,6 @@
 """A LAN provider, discovered or entered by its address, with this project's protocol or a similar one (PROTOCOL 1 and 2).
 
-Read tolerantly: the origin's servers and Saturn's lack paths, wrap lists otherwise and ask for a key where none is needed.
+Tolerant: servers of the original protocol and Saturn's lack paths, wrap lists differently and require a key for public paths.
 """
 
 import base64
@@ -60,7 +60,7 @@ class ZeroconfAIBackend(Backend):
         timeouts: Timeouts | None = None,
         gate: ImageGate | None = None,
     ) -> None:
-        """`session` is shared and stays open; `gate` fetches images by URL, which the provider would fetch inside the home."""
+        """`session` is shared and stays open; `gate` fetches images by URL instead of the provider."""
         self._info = info
         self._gate = gate or ImageGate()
         self._upstream = HttpUpstream(session, endpoint, name=info.name, timeouts=timeouts)
@@ -109,7 +109,7 @@ class ZeroconfAIBackend(Backend):
         self._upstream.timeouts = timeouts
 
     def announce(self, record: ServiceRecord) -> None:
-        """Apply a new advertisement, except for its address, which must be verified first."""
+        """Update the info from a new advertisement, except for the address, which must be verified first."""
         self._info = replace(
             self._info,
             capabilities=record.capabilities if record.capabilities_stated else None,
@@ -153,8 +153,8 @@ class ZeroconfAIBackend(Backend):
         self.answered_as = health.id
         if self.identity is not None and health.id not in (None, self.identity):
             raise IdentityChangedError(
-                "another provider answers at its address than the one that was confirmed",
-                log_text=f"another provider answers at {self.base_url} than the one that was confirmed",
+                "a different provider answers at the confirmed address",
+                log_text=f"a different provider answers at the confirmed address {self.base_url}",
             )
         return health
 
@@ -173,14 +173,14 @@ class ZeroconfAIBackend(Backend):
         try:
             return ProviderStatus.parse(await self._upstream.get_json("/status"))
         except NotFoundError, MethodNotAllowedError, TypeError:
-            self._offers_status = False  # optional: 404 means "not offered"; asked again after a new advertisement
+            self._offers_status = False  # optional: 404 means "not offered" until the next advertisement
             return None
 
     @override
     async def send(self, request: Request) -> Answer:
         request = await self._gate.embed(request)
         headers = _headers(request)
-        if self.answered_as is None:  # only servers with this protocol name an id; others may reject unknown fields
+        if self.answered_as is None:  # only servers with this protocol report an id; others may reject unknown fields
             request = without_cache_marks(request)
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
@@ -210,8 +210,8 @@ def _headers(request: Request) -> dict[str, str]:
 async def probe(session: aiohttp.ClientSession, endpoint: Endpoint, name: str, timeouts: Timeouts | None = None) -> Health:
     """The health of the provider at an address. Raises an ApiError if none answers.
 
-    AuthenticationError means "reachable, needs a key": Saturn's servers ask for one even here. NotAProviderError: something else
-    listens there.
+    AuthenticationError: a provider is reachable but requires a key; Saturn's servers do even here. NotAProviderError: another
+    kind of server answers.
     """
     return await _health(HttpUpstream(session, endpoint, name=name, timeouts=timeouts))
 
@@ -227,4 +227,4 @@ async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
             return Health()
     except NotFoundError, MethodNotAllowedError:
         pass
-    raise NotAProviderError(f"{upstream.name} answers, but has neither /v1/health nor models: it is no LLM provider")
+    raise NotAProviderError(f"{upstream.name} answers, but is not an LLM provider: it has neither /v1/health nor /v1/models")

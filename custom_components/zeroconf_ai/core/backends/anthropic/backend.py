@@ -1,4 +1,4 @@
-"""`AnthropicBackend`: a key for Anthropic's API, or a server that speaks it."""
+"""`AnthropicBackend`: Anthropic's API, or a compatible server."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,33 +31,33 @@ _MAX_PAGES = 10
 _UNSUPPORTED = re.compile(
     r"deprecated|not (?:be )?(?:supported|permitted|allowed|both)|unsupported|extra inputs|cannot both|expected", re.IGNORECASE
 )
-_CAN_DO_WITHOUT = (*SAMPLING, "thinking")
+_OPTIONAL = (*SAMPLING, "thinking")
 
 
 def anthropic_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
-    """What such a backend says of itself unless its owner says otherwise: in the cloud, and metered."""
+    """The default description of such a backend: in the cloud and metered. `changes` override fields."""
     can = frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.TOOLS, Capability.VISION, Capability.JSON})
     info = BackendInfo(backend_id, name, can, cost=Cost.METERED, placement=Placement.CLOUD)
     return replace(info, **changes)
 
 
 class _AnthropicUpstream(DialectUpstream):
-    """Where Anthropic's key goes, and what its errors mean."""
+    """Sends the key in Anthropic's header and maps errors whose HTTP status is ambiguous."""
 
     @override
     def credentials(self, key: str) -> dict[str, str]:
-        return {"x-api-key": key}  # the API prefers it to a bearer, and proxies know nothing else
+        return {"x-api-key": key}  # the API prefers it to a bearer token, and proxies support only it
 
     @override
     def error(self, err: ApiError) -> ApiError:
         words = err.log_text.lower()
         if isinstance(err, InvalidRequestError) and "credit balance" in words:
-            # The account is empty, which the older API version says with a 400.
+            # The account has no credit, which the older API version reports with a 400.
             return err.as_type(QuotaError, f"the provider {status_reason(402)}")
         if isinstance(err, InvalidRequestError) and "prompt is too long" in words:
             return err.as_type(InvalidRequestError, code="context_length_exceeded", param="messages")
         if isinstance(err, PermissionDeniedError) and "model" in words:
-            # The key is good, only not for this model.
+            # The key is valid, but not for this model.
             return err.as_type(NotFoundError, code="model_not_found", param="model")
         return err
 
@@ -75,18 +75,18 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
         version: str = CONSERVATIVE_VERSION,
         gate: ImageGate | None = None,
     ) -> None:
-        """`version` is the `anthropic-version` that is spoken; `gate` fetches images that Anthropic would not (plain http)."""
+        """`version`: the `anthropic-version` header; `gate` fetches images that Anthropic does not (plain http)."""
         headers = {"anthropic-version": version}
         upstream = _AnthropicUpstream(session, endpoint, name=info.name, timeouts=timeouts or CLOUD_TIMEOUTS, headers=headers)
         super().__init__(info, upstream, gate)
         self._version = version
         self._traits: dict[str, Traits] = {}
-        self._refused: dict[str, frozenset[str]] = {}
-        """Parameters that a model turned down, by model; at most as many as there are models."""
+        self._rejected: dict[str, frozenset[str]] = {}
+        """Parameters that a model rejected, by model; at most MAX_MODELS models."""
 
     @override
     async def health(self) -> Health:
-        """The models list, cut to one entry: it costs nothing and needs the key."""
+        """The models list, limited to one entry: it is free and requires the key."""
         await self._upstream.get_json("/models?limit=1")
         return Health(provider="anthropic")
 
@@ -105,13 +105,13 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 break
             after = f"&after_id={last}"
         self._traits = found
-        self._refused = {model: refused for model, refused in self._refused.items() if model in found}
+        self._rejected = {model: rejected for model, rejected in self._rejected.items() if model in found}
         return tuple(traits.info(model) for model, traits in found.items())
 
     @override
     async def send(self, request: Request) -> Answer:
         if request.kind is Kind.EMBEDDINGS:
-            raise NotFoundError(f"{self._info.name} has no models for embeddings.", code="model_not_found", param="model")
+            raise NotFoundError(f"{self._info.name} has no embedding models.", code="model_not_found", param="model")
         if request.kind is Kind.COMPLETION:
             return TextAnswer(await self._chat(as_chat(request)))
         return await self._chat(request)
@@ -119,7 +119,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     async def _chat(self, request: Request) -> Answer:
         traits = self._traits.get(request.model) or Traits.by_name(request.model)
         images = await self._images(request)
-        without = self._refused.get(request.model, frozenset())
+        without = self._rejected.get(request.model, frozenset())
         while True:
             translated = translate(request, traits, self._version, images)
             body = {key: value for key, value in translated.body.items() if key not in without}
@@ -135,14 +135,14 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 )
             except InvalidRequestError as err:
                 if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):
-                    traits = replace(traits, structured=False)  # a tool takes any schema
+                    traits = replace(traits, structured=False)  # a tool accepts any schema
                     continue
-                refused = _turned_down(err, body)
-                if refused is None:
+                rejected = _rejected_param(err, body)
+                if rejected is None:
                     raise
-                without |= {refused}
-                if refused in SAMPLING and (request.model in self._refused or len(self._refused) < MAX_MODELS):
-                    self._refused[request.model] = self._refused.get(request.model, frozenset()) | {refused}
+                without |= {rejected}
+                if rejected in SAMPLING and (request.model in self._rejected or len(self._rejected) < MAX_MODELS):
+                    self._rejected[request.model] = self._rejected.get(request.model, frozenset()) | {rejected}
 
     async def _images(self, request: Request) -> dict[str, Image]:
         """The images that Anthropic does not fetch itself."""
@@ -150,13 +150,13 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
         return await self._gate.fetch_all(plain)
 
 
-def _turned_down(err: InvalidRequestError, body: Mapping[str, Any]) -> str | None:
-    """The parameter that this model does not take and the answer can do without, if that is what the error says."""
+def _rejected_param(err: InvalidRequestError, body: Mapping[str, Any]) -> str | None:
+    """The optional parameter that this model rejects according to the error, else None."""
     if not _UNSUPPORTED.search(err.message):
         return None
-    return next((param for param in _CAN_DO_WITHOUT if param in body and param in err.message), None)
+    return next((param for param in _OPTIONAL if param in body and param in err.message), None)
 
 
 def _is_about_schema(err: InvalidRequestError) -> bool:
-    """Whether the schema is one that structured output does not take (open objects, bounds of numbers)."""
+    """Whether structured output does not support the schema (open objects, bounds of numbers)."""
     return "output_config" in err.message or "schema" in err.message.lower()

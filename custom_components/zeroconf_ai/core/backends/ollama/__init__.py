@@ -1,1 +1,1 @@
-"""Ollama's native API, which can do what its OpenAI-compatible one ignores: context size, keep-alive, thinking, native images."""
+"""Ollama's native API. Its OpenAI-compatible API ignores context size, keep-alive and thinking, and has no native images."""

@@ -1,4 +1,4 @@
-"""`OllamaBackend`: an Ollama server, by its native API."""
+"""`OllamaBackend`: an Ollama server with its native API."""
 
 import asyncio
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from .context import ContextSizes
 
 BASE_URL = "http://localhost:11434"
 LOCAL_TIMEOUTS = Timeouts(first_token=120.0)
-"""Ollama says nothing while it loads a model, and large ones take a minute or two from a disk."""
+"""Ollama sends nothing while it loads a model; large ones take one or two minutes from a disk."""
 
 _CAPABILITIES: Mapping[str, frozenset[Capability]] = {
     "completion": frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.JSON}),
@@ -38,24 +38,24 @@ _CAPABILITIES: Mapping[str, frozenset[Capability]] = {
     "audio": frozenset({Capability.AUDIO}),
     "embedding": frozenset({Capability.EMBEDDINGS}),
 }
-_SHOWN_AT_ONCE = 4
+_MAX_PARALLEL_SHOW = 4
 
 
 @dataclass(frozen=True, slots=True)
 class OllamaOptions:
-    """What the owner may set."""
+    """The configurable options."""
 
     num_ctx: int | None = None
-    """Context in tokens for every model; None: as large as prompts need."""
+    """Context window in tokens for every model; None: as large as the prompts require."""
     keep_alive: str | float | None = None
-    """How long a model stays loaded: seconds, "10m", -1 for ever; None: the server's own."""
+    """How long a model stays loaded: seconds, "10m", -1: always; None: the server's default."""
     max_concurrent: int = 0
-    """How many requests it answers at once (its OLLAMA_NUM_PARALLEL), 0 where that is not known: it does not tell."""
+    """The server's OLLAMA_NUM_PARALLEL, which its API does not report; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What `/api/show` says of a model."""
+    """The used values of `/api/show`; None: not reported."""
 
     capabilities: frozenset[str] | None = None
     context_window: int | None = None
@@ -74,13 +74,13 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         options: OllamaOptions | None = None,
         gate: ImageGate | None = None,
     ) -> None:
-        """`endpoint` is the server's root (a `/v1` or `/api` at its end is taken off); `gate` fetches images by URL."""
+        """`endpoint` is the server's root (a trailing `/v1` or `/api` is removed); `gate` fetches images by URL."""
         root = replace(endpoint, base_url=endpoint.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api"))
         super().__init__(info, DialectUpstream(session, root, name=info.name, timeouts=timeouts or LOCAL_TIMEOUTS), gate)
         self._options = options or OllamaOptions()
         self._contexts = ContextSizes(self._options.num_ctx)
         self._shown: dict[str, _Shown] = {}
-        """By model and digest: what a model is changes only with its digest."""
+        """By model and digest: the values change only with the digest."""
         self._digests: dict[str, str] = {}
         self._active = 0
 
@@ -88,7 +88,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
     async def health(self) -> Health:
         answer = mapping(await self._upstream.get_json("/api/version"))
         if "version" not in answer:
-            raise UpstreamError(f"{self._info.name} answers, but not as an Ollama server does.")
+            raise UpstreamError(f"{self._info.name} answers, but is not an Ollama server.")
         return Health(provider="ollama", version=clean(answer["version"], 64) or None)
 
     @override
@@ -102,12 +102,12 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
 
     @override
     async def status(self) -> ProviderStatus:
-        """Which models are loaded, and how many requests this program has there: Ollama does not tell its queue."""
+        """The loaded models, and the number of own requests: Ollama does not report its queue."""
         loaded = await self._loaded()
-        slots = self._options.max_concurrent
-        active = min(self._active, slots) if slots else self._active
+        limit = self._options.max_concurrent
+        active = min(self._active, limit) if limit else self._active
         return ProviderStatus(
-            queue=Queue(depth=self._active - active, active=active, max_concurrent=slots), warm_models=frozenset(loaded)
+            queue=Queue(depth=self._active - active, active=active, max_concurrent=limit), warm_models=frozenset(loaded)
         )
 
     @override
@@ -133,7 +133,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         shown = self._known(request.model)
         body = translated.body
         if shown.capabilities is not None and "thinking" not in shown.capabilities:
-            body.pop("think", None)  # refused by a model that cannot
+            body.pop("think", None)  # models without thinking reject it
         size = self._contexts.wanted(request, shown.context_window)
         if size is not None:
             body["options"] = {**body.get("options", {}), "num_ctx": size}
@@ -154,7 +154,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             except InvalidRequestError as err:
                 if "think" not in body or "think" not in err.message:
                     raise
-                del body["think"]  # it cannot think, or knows no levels: answering is what was asked for
+                del body["think"]  # the model has no thinking, or no levels of it: answer without
 
     async def _embed(self, request: Request) -> Answer:
         base64 = wants_base64(request)
@@ -171,7 +171,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             await answer.close()
         vectors = parsed.get("embeddings")
         if not isinstance(vectors, list) or len(vectors) != len(body["input"]):
-            raise UpstreamError(f"{self._info.name} did not answer with one embedding for each input.")
+            raise UpstreamError(f"{self._info.name} did not return one embedding for each input.")
         tokens = parse_count(parsed["prompt_eval_count"]) if "prompt_eval_count" in parsed else request.estimated_prompt_tokens
         try:
             listed = embedding_list(vectors, request.model, tokens, base64=base64)
@@ -191,18 +191,18 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         return self._shown.get(f"{name}@{self._digests.get(name)}", _Shown())
 
     async def _loaded(self) -> set[str]:
-        """The names of the models that are in memory."""
+        """The names of the loaded models."""
         entries = _entries(await self._upstream.get_json("/api/ps"))
         sizes = {name: parse_count(entry.get("context_length")) for name, entry in entries.items()}
-        self._contexts.note_loaded({name: size for name, size in sizes.items() if size})
+        self._contexts.set_loaded({name: size for name, size in sizes.items() if size})
         return set(entries)
 
     async def _show_all(self) -> None:
-        """Ask about the models that are new. What is not answered in time is asked again with the next list."""
-        turns = asyncio.Semaphore(_SHOWN_AT_ONCE)
+        """Fetch the details of new models. Those that do not arrive in time are fetched again with the next list."""
+        semaphore = asyncio.Semaphore(_MAX_PARALLEL_SHOW)
 
         async def show(name: str, key: str) -> None:
-            async with turns:
+            async with semaphore:
                 try:
                     self._shown[key] = _parse_shown(await self._upstream.ask("/api/show", {"model": name}))
                 except ApiError:
@@ -225,10 +225,10 @@ def _entries(body: object) -> dict[str, Mapping[str, Any]]:
 
 
 def _parse_shown(body: object) -> _Shown:
-    told = mapping(body)
-    named = told.get("capabilities")
+    shown = mapping(body)
+    named = shown.get("capabilities")
     capabilities = frozenset(word for word in named if isinstance(word, str)) if isinstance(named, list) else None
-    sizes = (parse_count(value) for key, value in mapping(told.get("model_info")).items() if key.endswith(".context_length"))
+    sizes = (parse_count(value) for key, value in mapping(shown.get("model_info")).items() if key.endswith(".context_length"))
     return _Shown(capabilities, max(sizes, default=0) or None)
 
 
@@ -240,6 +240,6 @@ def _info(name: str, shown: _Shown, *, warm: bool) -> ModelInfo:
 
 
 def ollama_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
-    """What such a backend says of itself unless its owner says otherwise: here in the house, and free."""
+    """The default description of such a backend: local and free. `changes` override fields."""
     can = frozenset(Capability) - {Capability.AUDIO}
     return replace(BackendInfo(backend_id, name, can), **changes)

@@ -30,7 +30,7 @@ from .flavors import Flavor
 from .listing import ApiRoots
 from .load import is_not_offered
 
-_CAN_DO_WITHOUT = (
+_OPTIONAL = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stream_options", "reasoning_effort", "verbosity",
     "store", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prediction",
     "top_k", "min_p", "repetition_penalty", "repeat_penalty", "keep_alive", "think", "num_ctx", "options", "thinking",
@@ -38,11 +38,11 @@ _CAN_DO_WITHOUT = (
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_NOT_TAKEN = re.compile(
+_REJECTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
     re.IGNORECASE,
 )
-_NOT_TAKEN_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
+_REJECTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
 _MAX_RECORDED = 1000
 
 
@@ -61,7 +61,7 @@ class _OpenAIUpstream(DialectUpstream):
             return err.as_type(QuotaError, f"the provider {status_reason(402)}")  # LiteLLM answers with a 400
         if isinstance(err, InvalidRequestError) and "no connected db" in words:
             # LiteLLM without a database rejects every key but its own with this.
-            return AuthenticationError("LiteLLM does not know the key", upstream_status=400)
+            return AuthenticationError("LiteLLM does not accept the API key", upstream_status=400)
         return err
 
 
@@ -93,7 +93,7 @@ class OpenAIBackend(Backend):
             )
             for url in (endpoint.base_url, endpoint.base_url.rstrip("/").removesuffix("/v1"))
         )
-        self._places = ApiRoots(api, root)
+        self._roots = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
         self._rejected: dict[str, frozenset[str]] = {}
         """Parameters that a model rejected, by model."""
@@ -101,7 +101,7 @@ class OpenAIBackend(Backend):
     @override
     def __repr__(self) -> str:
         """Id, flavor and address."""
-        return f"<OpenAIBackend {self._info.id} ({self._flavor.name}) at {self._places.api.base_url}>"
+        return f"<OpenAIBackend {self._info.id} ({self._flavor.name}) at {self._roots.api.base_url}>"
 
     @property
     @override
@@ -117,10 +117,10 @@ class OpenAIBackend(Backend):
     async def health(self) -> Health:
         path = self._flavor.health
         at_root = path.startswith("//")
-        place = self._places.root if at_root else self._places.api
+        upstream = self._roots.root if at_root else self._roots.api
         try:
             # Not JSON: vLLM sends an empty body, LiteLLM a plain sentence.
-            await place.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
+            await upstream.get_text(path.removeprefix("/") if at_root else path, secret=self._health_with_key)
         except UnavailableError as err:  # llama.cpp's "Loading model": not ready yet
             raise err.as_type(UpstreamError, f"{self._info.name} is not ready yet") from None
         return Health(provider=self._flavor.provider)
@@ -128,14 +128,14 @@ class OpenAIBackend(Backend):
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
         self._offers_load = self._flavor.load is not None  # its owner may have enabled it since
-        return await self._flavor.models(self._places)
+        return await self._flavor.models(self._roots)
 
     @override
     async def status(self) -> ProviderStatus | None:
         if self._flavor.load is None or not self._offers_load:
             return None
         try:
-            queue = await self._flavor.load(self._places.root)
+            queue = await self._flavor.load(self._roots.root)
         except ApiError as err:
             if not is_not_offered(err):
                 raise
@@ -160,7 +160,7 @@ class OpenAIBackend(Backend):
         while True:
             try:
                 path = f"/{request.kind.value}"
-                return await self._places.api.post(
+                return await self._roots.api.post(
                     path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
@@ -194,7 +194,7 @@ class OpenAIBackend(Backend):
         self._rejected[model] = self._rejected.get(model, frozenset()) | {param}
 
     def _headers(self, request: Request) -> dict[str, str]:
-        if not self._flavor.tells_hops:
+        if not self._flavor.gets_hops:
             return {}
         headers = {"X-Request-ID": request.request_id} if request.request_id else {}
         if request.via:
@@ -213,10 +213,10 @@ def _without(request: Request, param: str) -> Request:
 
 def _rejected_param(err: InvalidRequestError, request: Request) -> str | None:
     """The rejected parameter that an error names, if it may be removed."""
-    if err.code not in _NOT_TAKEN_CODES and not _NOT_TAKEN.search(err.message):
+    if err.code not in _REJECTED_CODES and not _REJECTED.search(err.message):
         return None
     named = f"{err.param or ''} {err.message}"
-    candidates = [param for param in _CAN_DO_WITHOUT if param in request.body]
+    candidates = [param for param in _OPTIONAL if param in request.body]
     if request.kind is Kind.CHAT:
         candidates += [param for param, other in _OTHER_NAME.items() if param in request.body and other not in request.body]
     # Whole names only: `stop_p` does not mean `top_p`.

@@ -1,4 +1,4 @@
-"""The servers that speak OpenAI's language, and what is particular about each. Sources stand beside what they explain."""
+"""The kinds of OpenAI-compatible servers and their differences, with sources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,38 +11,38 @@ from .load import LoadReader, litellm_load, llamacpp_load, vllm_load
 
 _CLOUD = Timeouts(connect=10.0, between_tokens=120.0)
 _LOADING = Timeouts(first_token=120.0)
-"""For servers that load a model when it is asked for."""
+"""For servers that load a model on request."""
 
-_OTHERS_OWN = frozenset(
+_FOREIGN = frozenset(
     {"options", "num_ctx", "keep_alive", "think", "thinking", "top_k", "min_p", "repetition_penalty", "repeat_penalty"}
 )
-"""Parameters of other servers, which OpenAI answers with a 400."""
+"""Parameters of other servers, which OpenAI rejects with a 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """One kind of server. Paths that begin with `//` are looked for at the server's root, the others behind /v1."""
+    """One kind of server. Paths that start with `//` are relative to the server's root, others to /v1."""
 
     name: str
     title: str
     provider: str
-    """What the protocol's `provider` key calls it."""
+    """Its value of the protocol's `provider` key."""
     base_url: str | None = None
-    """Where it is unless its owner says otherwise."""
+    """The default address."""
     health: str = "/models"
-    """A path that costs nothing and answers 200 while it is well."""
+    """A free path that returns 200 while the server is healthy."""
     health_with_key: bool = True
     models: ModelsReader = plain_models
     load: LoadReader | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     drops: frozenset[str] = frozenset()
-    """Parameters that it refuses, and that an answer can do without."""
+    """Optional parameters that it rejects."""
     renames: Mapping[str, str] = field(default_factory=dict)
-    """Parameters of a chat that it knows by another name."""
+    """Parameters of a chat → their names on this server."""
     cache_marks: bool = False
-    """Whether it takes Anthropic's `cache_control`, which others may refuse as a field that they do not know."""
+    """Whether it accepts Anthropic's `cache_control`, which other servers may reject as an unknown field."""
     token_arrays: bool = True
-    """Whether it embeds tokens as well as texts."""
+    """Whether embeddings accept tokens as well as texts."""
     placement: Placement = Placement.LOCAL
     cost: Cost = Cost.FREE
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -50,12 +50,12 @@ class Flavor:
 
     @property
     def fetches_images(self) -> bool:
-        """Whether it may fetch what a caller's URL names: an engine inside the house would reach into it (llama.cpp does)."""
+        """Whether it may fetch a client's URLs: a local server could reach the home network with them (llama.cpp fetches)."""
         return self.placement is Placement.CLOUD
 
     @property
-    def tells_hops(self) -> bool:
-        """Whether it is told which gateways a request came through: a cloud has no business to know."""
+    def gets_hops(self) -> bool:
+        """Whether it gets the request id and the ids of forwarding gateways (`Via`): clouds do not, for privacy."""
         return self.placement is not Placement.CLOUD
 
     def with_health_path(self, path: str) -> Flavor:
@@ -63,7 +63,7 @@ class Flavor:
         return replace(self, health=path, health_with_key=True)
 
     def info(self, backend_id: str, name: str, **changes: Any) -> BackendInfo:
-        """What such a backend says of itself unless its owner says otherwise."""
+        """The default description of such a backend. `changes` override fields."""
         can = frozenset(Capability) if self.placement is Placement.CLOUD else None
         return replace(BackendInfo(backend_id, name, can, cost=self.cost, placement=self.placement), **changes)
 
@@ -73,8 +73,8 @@ OPENAI = Flavor(
     "OpenAI",
     "openai",
     base_url="https://api.openai.com/v1",
-    drops=_OTHERS_OWN,
-    # max_tokens is deprecated, and refused by the models that reason (SDK 3.52, completion_create_params.py).
+    drops=_FOREIGN,
+    # max_tokens is deprecated, and rejected by reasoning models (SDK 3.52, completion_create_params.py).
     renames={"max_tokens": "max_completion_tokens"},
     placement=Placement.CLOUD,
     cost=Cost.METERED,
@@ -87,10 +87,10 @@ OPENROUTER = Flavor(
     "OpenRouter",
     "openrouter",
     base_url="https://openrouter.ai/api/v1",
-    # /models is public and large; /key is small, and tells at once that a key is bad.
+    # /models is public and large; /key is small and rejects an invalid key.
     health="/key",
     models=openrouter_models,
-    # App attribution: which program asks, never who (openrouter.ai/docs, "App Attribution").
+    # App attribution: names this program, never the user (openrouter.ai/docs, "App Attribution").
     headers={"HTTP-Referer": "https://github.com/zeroconf-ai/zeroconf-ai", "X-Title": "ZeroConf AI"},
     cache_marks=True,
     placement=Placement.CLOUD,
@@ -103,7 +103,7 @@ LITELLM = Flavor(
     "litellm",
     "LiteLLM",
     "litellm",
-    # Not /health: that one asks every model for an answer, and is billed (docs.litellm.ai, "Health Checks").
+    # Not /health, which sends a billed request to every model (docs.litellm.ai, "Health Checks").
     health="//health/liveliness",
     models=litellm_models,
     load=litellm_load,
@@ -121,7 +121,7 @@ LLAMACPP = Flavor(
     "llamacpp",
     base_url="http://localhost:8080/v1",
     health="//health",
-    health_with_key=False,  # public by design, and 503 while it loads its model
+    health_with_key=False,  # public by design; 503 while it loads its model
     models=llamacpp_models,
     load=llamacpp_load,
     timeouts=_LOADING,
@@ -133,7 +133,7 @@ LMSTUDIO = Flavor(
     "custom",
     base_url="http://localhost:1234/v1",
     models=lmstudio_models,
-    # It knows the older name only (lmstudio.ai/docs, "OpenAI Compatibility Endpoints").
+    # It supports only the older name (lmstudio.ai/docs, "OpenAI Compatibility Endpoints").
     renames={"max_completion_tokens": "max_tokens"},
     token_arrays=False,
     timeouts=_LOADING,

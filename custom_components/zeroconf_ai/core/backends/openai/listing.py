@@ -1,4 +1,4 @@
-"""What models a server has, as far as it says more than OpenAI's list: one reader per way of saying it."""
+"""Readers of model lists, one for each kind of server that reports more than OpenAI's list."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,27 +18,27 @@ _MAX_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class ApiRoots:
-    """Where to ask: `api` is the base URL that ends in /v1, `root` what lies above it."""
+    """`api`: the base URL, which ends in /v1; `root`: the server's root above it."""
 
     api: DialectUpstream
     root: DialectUpstream
 
 
 type ModelsReader = Callable[[ApiRoots], Awaitable[tuple[ModelInfo, ...]]]
-"""Raises an ApiError where the server does not list its models."""
+"""Raises an ApiError if the server does not list its models."""
 
 
-async def plain_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
-    """OpenAI's list, with what vLLM (`max_model_len`) and llama.cpp (`meta`) add to it."""
-    return parse_models(await places.api.get_json("/models"))
+async def plain_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with the additions of vLLM (`max_model_len`) and llama.cpp (`meta`)."""
+    return parse_models(await roots.api.get_json("/models"))
 
 
-async def openrouter_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
+async def openrouter_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
     """OpenRouter's list, page by page, with prices, limits and capabilities."""
     found: dict[str, ModelInfo] = {}
     query = "?output_modalities=text%2Cembeddings"
     for _ in range(_MAX_PAGES):
-        page = mapping(await places.api.get_json(f"/models{query}"))
+        page = mapping(await roots.api.get_json(f"/models{query}"))
         listed = page.get("data")
         for entry in listed if isinstance(listed, list) else ():
             if (model := _openrouter_model(mapping(entry))) is not None and len(found) < MAX_MODELS:
@@ -46,16 +46,16 @@ async def openrouter_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
         following = mapping(page.get("links")).get("next")
         if not isinstance(following, str) or not listed:
             break
-        # Only its parameters are taken over: the key goes to the address that the owner gave.
-        turned = "?" + urlencode(parse_qsl(urlsplit(following).query))
-        if turned == query:
+        # Only its parameters are used, so that the key is sent to the configured address only.
+        next_query = "?" + urlencode(parse_qsl(urlsplit(following).query))
+        if next_query == query:
             break
-        query = turned
+        query = next_query
     return tuple(found.values())
 
 
 def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
-    # Its pricing is in other words than ours, and is read below.
+    # `pricing` and `capabilities` have another format than ours.
     model = ModelInfo.parse({key: value for key, value in entry.items() if key not in ("pricing", "capabilities")})
     if model is None:
         return None
@@ -66,11 +66,11 @@ def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
         can.add(Capability.EMBEDDINGS)
     if "text" in outputs or not outputs:
         can |= _CHAT
-        takes = _words(entry.get("supported_parameters"))
+        parameters = _words(entry.get("supported_parameters"))
         can |= {Capability.VISION} if "image" in inputs else set()
         can |= {Capability.AUDIO} if "audio" in inputs else set()
-        can |= {Capability.TOOLS} if "tools" in takes else set()
-        can |= {Capability.JSON} if takes & {"structured_outputs", "response_format"} else set()
+        can |= {Capability.TOOLS} if "tools" in parameters else set()
+        can |= {Capability.JSON} if parameters & {"structured_outputs", "response_format"} else set()
     pricing = mapping(entry.get("pricing"))
     return replace(
         model,
@@ -86,14 +86,14 @@ def _openrouter_model(entry: Mapping[str, Any]) -> ModelInfo | None:
     )
 
 
-async def litellm_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
-    """OpenAI's list, with prices and limits from `/model/info` where the key may read it."""
-    listed = await plain_models(places)
+async def litellm_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with prices and limits from `/model/info` if the key may read it."""
+    listed = await plain_models(roots)
     try:
-        told = mapping(await places.root.get_json("/model/info")).get("data")
+        infos = mapping(await roots.root.get_json("/model/info")).get("data")
     except ApiError:
         return listed
-    known = {str(mapping(entry).get("model_name")): mapping(mapping(entry).get("model_info")) for entry in told or ()}
+    known = {str(mapping(entry).get("model_name")): mapping(mapping(entry).get("model_info")) for entry in infos or ()}
     return tuple(_litellm_model(model, known.get(model.id)) for model in listed)
 
 
@@ -109,7 +109,7 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
             "supports_audio_input": Capability.AUDIO,
             "supports_response_schema": Capability.JSON,
         }
-        # None means that LiteLLM does not know the model: not held against it.
+        # None: LiteLLM does not know the model, so the capability is assumed.
         can |= {capability for flag, capability in flags.items() if info.get(flag) is not False}
     elif info.get("mode") == "embedding":
         can = {Capability.EMBEDDINGS}
@@ -129,31 +129,31 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
     )
 
 
-async def llamacpp_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
-    """OpenAI's list, with what `/props` says of the model that runs: the context it was started with, and its senses."""
-    listed = await plain_models(places)
+async def llamacpp_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
+    """OpenAI's list, with the context window and modalities of the running model from `/props`."""
+    listed = await plain_models(roots)
     try:
-        props = mapping(await places.root.get_json("/props"))
+        props = mapping(await roots.root.get_json("/props"))
     except ApiError:
         return listed
-    if len(listed) != 1:  # a router of several models; its props are of none
+    if len(listed) != 1:  # a router of several models, whose props describe none of them
         return listed
     can = set(_CHAT) | {Capability.TOOLS, Capability.JSON}
-    senses = mapping(props.get("modalities"))
-    can |= {Capability.VISION} if senses.get("vision") is True else set()
-    can |= {Capability.AUDIO} if senses.get("audio") is True else set()
+    modalities = mapping(props.get("modalities"))
+    can |= {Capability.VISION} if modalities.get("vision") is True else set()
+    can |= {Capability.AUDIO} if modalities.get("audio") is True else set()
     window = parse_count(mapping(props.get("default_generation_settings")).get("n_ctx"))
     model = replace(listed[0], context_window=window or listed[0].context_window, warm=True)
-    # A server that was started for embeddings says so nowhere: its name must do.
+    # A server does not report that it serves embeddings: the model's name decides.
     return (replace(model, capabilities=frozenset(can)) if replace(model, capabilities=None).for_chat else model,)
 
 
-async def lmstudio_models(places: ApiRoots) -> tuple[ModelInfo, ...]:
-    """LM Studio's own list (`/api/v0/models`): what is loaded, of which kind, how large a context; or OpenAI's."""
+async def lmstudio_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
+    """LM Studio's native list (`/api/v0/models`) with load state, type and context window; OpenAI's if it has none."""
     try:
-        body = mapping(await places.root.get_json("/api/v0/models"))
+        body = mapping(await roots.root.get_json("/api/v0/models"))
     except ApiError:
-        return await plain_models(places)
+        return await plain_models(roots)
     listed = body.get("data")
     found = (_lmstudio_model(mapping(entry)) for entry in (listed if isinstance(listed, list) else ())[:MAX_MODELS])
     return tuple(model for model in found if model is not None)
@@ -179,9 +179,9 @@ def _lmstudio_model(entry: Mapping[str, Any]) -> ModelInfo | None:
 
 
 def _prices(**rates: object) -> dict[str, Any] | None:
-    """`pricing` as our models list gives it, from USD per token (numbers or decimal strings) by class of tokens.
+    """`pricing` of a model in our format, from USD per token (numbers or decimal strings) by class of tokens.
 
-    None where there is no price: OpenRouter's -1 means that it depends on who will answer.
+    None without a price: OpenRouter's -1 means that it depends on the provider that will answer.
     """
     found = {name: _per_million(rate) for name, rate in rates.items()}
     price, answer = found["input"], found["output"]
@@ -191,14 +191,14 @@ def _prices(**rates: object) -> dict[str, Any] | None:
         price,
         answer,
         found["cached"],
-        found["reasoning"] or None,  # OpenRouter names 0 for thoughts that cost what other words do
+        found["reasoning"] or None,  # OpenRouter reports 0 if reasoning tokens cost as much as others
         cache_write=found["cache_write"],
         cache_write_1h=found.get("cache_write_1h"),
     ).to_json()
 
 
 def _per_million(rate: object) -> int | None:
-    """Nano-units for a million tokens."""
+    """The price of a million tokens in nano-units; None if `rate` is not a valid price."""
     amount = money(rate)
     return None if amount is None or amount >= NANO else round(float(str(rate)) * MILLION * NANO)
 

@@ -1,4 +1,4 @@
-"""How busy a server is, in its own words: one reader per way of saying it."""
+"""Readers of a server's load, one for each kind of server."""
 
 from collections.abc import Awaitable, Callable, Iterable
 import math
@@ -10,24 +10,24 @@ from ...protocol.values import mapping, parse_count
 from ..dialect_backend import DialectUpstream
 
 type LoadReader = Callable[[DialectUpstream], Awaitable[Queue | None]]
-"""Asks the server's root. None where it says nothing of use; raises an ApiError where it does not answer."""
+"""Takes the server's root. None: no usable values. Raises an ApiError if the server does not answer."""
 
 _NOT_OFFERED = frozenset({401, 403, 404, 405, 501})
-"""Such an answer means that the owner has not switched it on (llama.cpp: 501 without `--metrics`), or not for this key."""
+"""HTTP statuses of a server whose load is disabled (llama.cpp: 501 without `--metrics`), or not allowed for this key."""
 
 
 def is_not_offered(err: ApiError) -> bool:
-    """Whether an error says that there is nothing to read, rather than that the server is unwell."""
+    """Whether an error means that the server does not report its load, and not that it is unhealthy."""
     return err.upstream_status in _NOT_OFFERED
 
 
 async def vllm_load(root: DialectUpstream) -> Queue | None:
-    """`/metrics`: requests that run and that wait, over all models and engines."""
+    """`/metrics`: running and waiting requests of all models and engines."""
     return _from_metrics(await root.get_text("/metrics"), "vllm:num_requests_running", "vllm:num_requests_waiting")
 
 
 async def llamacpp_load(root: DialectUpstream) -> Queue | None:
-    """`/slots`, which also says how many there are; or `/metrics`, of which only one may be switched on."""
+    """`/slots`, which also reports their number; `/metrics` if that is disabled."""
     try:
         slots = await root.get_json("/slots")
     except ApiError as err:
@@ -42,7 +42,7 @@ async def llamacpp_load(root: DialectUpstream) -> Queue | None:
 
 
 async def litellm_load(root: DialectUpstream) -> Queue | None:
-    """`/health/backlog`: requests in work, the question itself not counted."""
+    """`/health/backlog`: running requests except this one."""
     answer = mapping(await root.get_json("/health/backlog"))
     if "in_flight_requests" not in answer:
         return None
@@ -55,7 +55,7 @@ def _from_metrics(text: str, running: str, waiting: str) -> Queue | None:
 
 
 def _sum(lines: Iterable[str], name: str) -> int | None:
-    """The sum of a gauge's samples in Prometheus' text format, or None where there is none."""
+    """The sum of a gauge's samples in Prometheus' text format; None without samples."""
     pattern = re.compile(rf"{re.escape(name)}(?:\{{.*\}})?\s+(\S+)")
     values = []
     for line in lines:
