@@ -28,7 +28,7 @@ ANSWER = [delta("Hello"), STOP, USAGE]
 PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})
 
 
-class Book(Recorder):
+class ListRecorder(Recorder):
     """Writes the id of each record, and its own name, into a common list."""
 
     def __init__(self, name: str, written: list[tuple[str, str]]) -> None:
@@ -109,8 +109,8 @@ async def ask(engine: Engine, request_id: str) -> None:
 async def test_attach_two_recorders_both_record_in_the_order_of_attachment(engine: Engine) -> None:
     written: list[tuple[str, str]] = []
     await engine.checker.check(engine.add(StubBackend("one", ANSWER)))
-    detach_first = await engine.attach(Accounting(Book("first", written)))
-    detach_second = await engine.attach(Accounting(Book("second", written)))
+    detach_first = await engine.attach(Accounting(ListRecorder("first", written)))
+    detach_second = await engine.attach(Accounting(ListRecorder("second", written)))
     await ask(engine, "a")
     detach_first()
     await ask(engine, "b")
@@ -125,7 +125,7 @@ async def test_attach_two_admission_controls_the_newest_admits(engine: Engine) -
     older, newer = Doorkeeper(), Doorkeeper()
     await engine.attach(Accounting(admission_control=older))
     detach_newer = await engine.attach(Accounting(admission_control=newer))
-    detach_recorder = await engine.attach(Accounting(Book("none", [])))
+    detach_recorder = await engine.attach(Accounting(ListRecorder("none", [])))
     await ask(engine, "a")
     assert (older.admitted, newer.admitted) == (0, 1)
     detach_newer()
@@ -148,12 +148,12 @@ async def test_detach_during_a_request_reconciles_it_with_its_admission_control(
     written: list[tuple[str, str]] = []
     await engine.checker.check(engine.add(StubBackend("one", [delta("Hel"), go_on, delta("lo"), STOP, USAGE])))
     former, next_one = Doorkeeper(), Doorkeeper()
-    detach = await engine.attach(Accounting(Book("former", written), former))
+    detach = await engine.attach(Accounting(ListRecorder("former", written), former))
     async with engine.run(replace(chat(stream=True), request_id="a"), CALLER) as reply:
         chunks = reply.chunks()
         await anext(chunks)
         detach()
-        await engine.attach(Accounting(Book("next", written), next_one))
+        await engine.attach(Accounting(ListRecorder("next", written), next_one))
         go_on.set()
         async for _ in chunks:
             pass
@@ -166,7 +166,7 @@ async def test_detach_during_a_request_releases_its_reservation(engine: Engine, 
     go_on = asyncio.Event()
     cloud = StubBackend("cloud", [delta("Hel"), go_on, delta("lo"), STOP, USAGE], models=[PRICED], cost=Cost.METERED)
     await engine.checker.check(engine.add(cloud), models=True)
-    store = await AccountingStore.open(tmp_path / "books.db")
+    store = await AccountingStore.open(tmp_path / "gateway.db")
     try:
         budget = await store.budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH)
         detach = await engine.attach(Accounting.of(store))
@@ -189,7 +189,7 @@ async def test_detach_during_a_request_releases_its_reservation(engine: Engine, 
 async def test_attach_with_sessions_that_cannot_be_loaded_attaches_nothing(engine: Engine) -> None:
     rows = Rows(DatabaseError("broken"))
     with pytest.raises(DatabaseError):
-        await engine.attach(Accounting(Book("book", []), Doorkeeper(), sessions=rows))
+        await engine.attach(Accounting(ListRecorder("recorder", []), Doorkeeper(), sessions=rows))
     assert (engine.recorder, engine.admission_control) == (None, None)
     engine.sessions.put("n:1", "one", "m")
     assert rows.stored == []

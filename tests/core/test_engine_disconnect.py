@@ -40,14 +40,14 @@ SAID = "twelve chars"
 
 
 @pytest.fixture
-def book() -> MemoryRecorder:
+def recorder() -> MemoryRecorder:
     return MemoryRecorder()
 
 
 @pytest.fixture
-async def engine(book: MemoryRecorder) -> AsyncIterator[Engine]:
+async def engine(recorder: MemoryRecorder) -> AsyncIterator[Engine]:
     engine = Engine(own_id="this-gateway")
-    await engine.attach(Accounting(recorder=book))
+    await engine.attach(Accounting(recorder=recorder))
     yield engine
     await engine.close()
 
@@ -84,7 +84,7 @@ def at_rest(engine: Engine, member: Member) -> bool:
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("where", ["the engine", "the backend"])
 async def test_cancelled_in_the_queue_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder, where: str, stream: bool
+    engine: Engine, member: Member, upstream: Upstream, recorder: MemoryRecorder, where: str, stream: bool
 ) -> None:
     upstream.on(CHAT, answers(COMPLETION))
     slots = engine.limiter if where == "the engine" else member.limiter
@@ -96,13 +96,13 @@ async def test_cancelled_in_the_queue_is_recorded(
     place.release()
     assert at_rest(engine, member)
     assert upstream.bodies() == []
-    (entry,) = book.entries
+    (entry,) = recorder.entries
     assert (entry.outcome, entry.usage, entry.estimated) == (Outcome.CANCELLED, Usage(), False)
 
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_cancelled_before_the_first_byte_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder, stream: bool
+    engine: Engine, member: Member, upstream: Upstream, recorder: MemoryRecorder, stream: bool
 ) -> None:
     upstream.on(CHAT, stalls)
     engine.limiter.limit = member.limiter.limit = 1
@@ -112,11 +112,11 @@ async def test_cancelled_before_the_first_byte_is_recorded(
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
-    assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
+    assert [entry.outcome for entry in recorder.entries] == [Outcome.CANCELLED]
 
 
 async def test_cancelled_during_a_stream_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder
+    engine: Engine, member: Member, upstream: Upstream, recorder: MemoryRecorder
 ) -> None:
     upstream.on(CHAT, streams(ROLE, delta(SAID), delta(SAID), then="stall"))
     heard: list[object] = []
@@ -132,7 +132,7 @@ async def test_cancelled_during_a_stream_is_recorded(
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
-    (entry,) = book.entries
+    (entry,) = recorder.entries
     prompt = chat().estimated_prompt_tokens
     assert (entry.outcome, entry.usage, entry.estimated) == (Outcome.CANCELLED, Usage(prompt, 6), True)
     assert (entry.backend_id, entry.model, entry.key_id) == ("attic", "m", "k1")
@@ -141,7 +141,7 @@ async def test_cancelled_during_a_stream_is_recorded(
 
 
 async def test_cancelled_during_an_answer_is_recorded(
-    engine: Engine, member: Member, upstream: Upstream, book: MemoryRecorder
+    engine: Engine, member: Member, upstream: Upstream, recorder: MemoryRecorder
 ) -> None:
     upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
     task = asyncio.create_task(use(engine, chat()))
@@ -151,45 +151,45 @@ async def test_cancelled_during_an_answer_is_recorded(
     assert at_rest(engine, member)
     await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
     assert upstream.received[-1].cut
-    assert [entry.outcome for entry in book.entries] == [Outcome.CANCELLED]
+    assert [entry.outcome for entry in recorder.entries] == [Outcome.CANCELLED]
 
 
 # What was used.
 
 
-async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, book: MemoryRecorder) -> None:
+async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, recorder: MemoryRecorder) -> None:
     backend = StubBackend("a", [ROLE, *[delta(SAID)] * 9, StreamBrokenError("cut")])
     engine.add(backend)
     with pytest.raises(StreamBrokenError):
         await use(engine, chat(stream=True))
-    (entry,) = book.entries
+    (entry,) = recorder.entries
     assert (entry.outcome, entry.error_code, entry.estimated) == (Outcome.ERROR, "provider_error", True)
     assert entry.usage.completion_tokens == 27
 
 
-async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, book: MemoryRecorder) -> None:
+async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, recorder: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [*[delta(SAID)] * 1000, STOP]))
     await use(engine, chat(stream=True))
-    (entry,) = book.entries
+    (entry,) = recorder.entries
     assert (entry.outcome, entry.estimated) == (Outcome.OK, True)
     assert entry.usage.completion_tokens == pytest.approx(3000, rel=0.01)
 
 
-async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, book: MemoryRecorder) -> None:
+async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, recorder: MemoryRecorder) -> None:
     call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a": 12}'}}
     engine.add(StubBackend("a", [delta(reasoning_content=SAID), delta(tool_calls=[call]), STOP]))
     await use(engine, chat(stream=True))
-    assert book.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
+    assert recorder.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
 
 
-async def test_engine_reported_usage_is_not_estimated(engine: Engine, book: MemoryRecorder) -> None:
+async def test_engine_reported_usage_is_not_estimated(engine: Engine, recorder: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [delta(SAID), STOP, USAGE]))
     for stream in (True, False):
         await use(engine, chat(stream=stream))
-    assert [(entry.usage, entry.estimated) for entry in book.entries] == [(Usage(3, 2), False)] * 2
+    assert [(entry.usage, entry.estimated) for entry in recorder.entries] == [(Usage(3, 2), False)] * 2
 
 
-async def test_embeddings_without_usage_count_their_input(engine: Engine, book: MemoryRecorder) -> None:
+async def test_embeddings_without_usage_count_their_input(engine: Engine, recorder: MemoryRecorder) -> None:
     class Silent(StubBackend):
         @override
         async def send(self, request: Request) -> Answer:
@@ -197,7 +197,7 @@ async def test_embeddings_without_usage_count_their_input(engine: Engine, book: 
 
     engine.add(Silent("a"))
     await use(engine, Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x" * 40}))
-    assert (book.entries[0].usage, book.entries[0].estimated) == (Usage(10), True)
+    assert (recorder.entries[0].usage, recorder.entries[0].estimated) == (Usage(10), True)
 
 
 async def test_engine_time_to_first_token_is_averaged_over_streams(engine: Engine) -> None:

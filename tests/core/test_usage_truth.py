@@ -41,12 +41,12 @@ HASTY = Timeouts(connect=1.0, first_token=0.2, between_tokens=0.2, answer=0.2, p
 @asynccontextmanager
 async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple[Engine, Member, MemoryRecorder]]:
     """An engine before a cloud of one dialect, with the owner's prices."""
-    book = MemoryRecorder()
+    recorder = MemoryRecorder()
     async with before(name, fake, **more) as backend:
         engine = Engine()
-        await engine.attach(Accounting(recorder=book))
+        await engine.attach(Accounting(recorder=recorder))
         member = engine.add(backend, Terms(prices={"*": PRICES}))
-        yield engine, member, book
+        yield engine, member, recorder
         await engine.close()
 
 
@@ -82,9 +82,9 @@ def prompt_of(name: str) -> int:
 @pytest.mark.parametrize("stream", [True, False])
 async def test_usage_of_an_answer_is_the_upstreams(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
-    async with asking(name, fake) as (engine, _, book):
+    async with asking(name, fake) as (engine, _, recorder):
         await use(engine, ask(name, stream=stream))
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated) == (Outcome.OK, False)
     assert (entry.usage.prompt_tokens, entry.usage.completion_tokens) == (21, 8)
     expected = (entry.usage.cost, "upstream") if name == "openrouter" else (PRICES.cost(entry.usage), "owner")
@@ -98,9 +98,9 @@ async def test_usage_of_an_answer_is_the_upstreams(name: str, stream: bool) -> N
 async def test_client_that_leaves_in_the_middle(name: str) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS * 20))
     fake.pause = 0.001
-    async with asking(name, fake) as (engine, _, book):
+    async with asking(name, fake) as (engine, _, recorder):
         await use(engine, ask(name, stream=True), until=lambda said: len(said) >= 100)
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.CANCELLED, True, "owner")
     assert entry.usage.prompt_tokens == prompt_of(name)
     assert 25 <= entry.usage.completion_tokens < len(WORDS * 20) / 4
@@ -111,10 +111,10 @@ async def test_client_that_leaves_in_the_middle(name: str) -> None:
 @pytest.mark.parametrize("fault", ["cut", "end", "stall", "error", "garbage"])
 async def test_stream_that_dies(name: str, fault: str) -> None:
     fake = DIALECTS[name].fake(Fault(fault, after=8, reply=Reply(WORDS * 4)))
-    async with asking(name, fake, timeouts=HASTY) as (engine, _, book):
+    async with asking(name, fake, timeouts=HASTY) as (engine, _, recorder):
         with pytest.raises(ApiError):
             await use(engine, ask(name, stream=True))
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.ERROR, True, "owner")
     assert entry.usage.prompt_tokens == prompt_of(name)
     assert 1 <= entry.usage.completion_tokens < len(WORDS)
@@ -124,12 +124,12 @@ async def test_stream_that_dies(name: str, fault: str) -> None:
 @CLOUDS
 async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
-    async with asking(name, fake) as (engine, member, book):
+    async with asking(name, fake) as (engine, member, recorder):
         request = ask(name, stream=True)
         task = asyncio.create_task(use(engine, request))
         await arrived(fake, name)
         await cancel(task)
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, 0)
     assert (entry.backend_id, entry.model, entry.attempts) == (member.id, request.model, 1)
     assert entry.usage.prompt_tokens == request.estimated_prompt_tokens
@@ -141,79 +141,84 @@ async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: 
 async def test_usage_of_an_abandoned_answer_is_billed_like_the_upstream(name: str, fields: dict[str, Any], billed: int) -> None:
     """The upstream completes the answer anyway; only its limit bounds the length."""
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
-    async with asking(name, fake) as (engine, _, book):
+    async with asking(name, fake) as (engine, _, recorder):
         request = ask(name, stream=False, **fields)
         task = asyncio.create_task(use(engine, request))
         await arrived(fake, name)
         await cancel(task)
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.CANCELLED, True, billed)
     assert (entry.cost, entry.cost_source) == (PRICES.cost(Usage(request.estimated_prompt_tokens, billed)), "owner")
 
 
 async def test_usage_of_an_abandoned_local_answer_is_its_prompt() -> None:
-    book, never = MemoryRecorder(), asyncio.Event()
+    recorder, never = MemoryRecorder(), asyncio.Event()
     engine = Engine()
-    await engine.attach(Accounting(recorder=book))
+    await engine.attach(Accounting(recorder=recorder))
     home = StubBackend("home", never)
     engine.add(home)
     task = asyncio.create_task(use(engine, chat(max_tokens=500)))
     await until(lambda: home.sent)
     await cancel(task)
     await engine.close()
-    assert (book.only.outcome, book.only.usage.completion_tokens, book.only.cost) == (Outcome.CANCELLED, 0, 0)
+    assert (recorder.only.outcome, recorder.only.usage.completion_tokens, recorder.only.cost) == (Outcome.CANCELLED, 0, 0)
 
 
 @CLOUDS
 async def test_usage_of_an_interrupted_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("cut", after=0, reply=Reply(WORDS)))
-    async with asking(name, fake) as (engine, _, book):
+    async with asking(name, fake) as (engine, _, recorder):
         with pytest.raises(ApiError):
             await use(engine, ask(name, stream=False, max_tokens=500))
-    assert (book.only.outcome, book.only.usage.completion_tokens) == (Outcome.ERROR, 500)
-    assert book.only.cost == PRICES.cost(book.only.usage)
+    assert (recorder.only.outcome, recorder.only.usage.completion_tokens) == (Outcome.ERROR, 500)
+    assert recorder.only.cost == PRICES.cost(recorder.only.usage)
 
 
 @CLOUDS
 @pytest.mark.parametrize("stream", [True, False])
 async def test_usage_of_a_disconnect_in_the_queue_is_nothing(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
-    async with asking(name, fake) as (engine, member, book):
+    async with asking(name, fake) as (engine, member, recorder):
         member.limiter.limit = 1
         async with _held(member):
             task = asyncio.create_task(use(engine, ask(name, stream=stream)))
             await until(lambda: member.limiter.waiting)
             await cancel(task)
     assert fake.bodies(DIALECTS[name].path) == []
-    assert (book.only.outcome, book.only.usage, book.only.cost, book.only.estimated) == (Outcome.CANCELLED, Usage(), None, False)
+    assert (recorder.only.outcome, recorder.only.usage, recorder.only.cost, recorder.only.estimated) == (
+        Outcome.CANCELLED,
+        Usage(),
+        None,
+        False,
+    )
 
 
 @CLOUDS
 @pytest.mark.parametrize("stream", [True, False])
 async def test_usage_of_a_refused_request_is_nothing(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Refusal(429, "slowly"))
-    async with asking(name, fake) as (engine, _, book):
+    async with asking(name, fake) as (engine, _, recorder):
         with pytest.raises(ApiError):
             await use(engine, ask(name, stream=stream))
-    assert (book.only.outcome, book.only.usage, book.only.cost) == (Outcome.ERROR, Usage(), None)
+    assert (recorder.only.outcome, recorder.only.usage, recorder.only.cost) == (Outcome.ERROR, Usage(), None)
 
 
 @CLOUDS
 async def test_usage_of_a_late_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
-    async with asking(name, fake, timeouts=HASTY) as (engine, _, book):
+    async with asking(name, fake, timeouts=HASTY) as (engine, _, recorder):
         with pytest.raises(ApiError):
             await use(engine, ask(name, stream=False))
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.ERROR, True, USUAL_ANSWER)
     assert entry.cost == PRICES.cost(entry.usage)
 
 
 async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
-    book = MemoryRecorder()
+    recorder = MemoryRecorder()
     async with before("openai", FakeOpenAI(Fault("stall", after=0, reply=Reply(WORDS))), timeouts=HASTY) as late:
         engine = Engine(policy=Policy(retry_metered_timeouts=True))
-        await engine.attach(Accounting(recorder=book))
+        await engine.attach(Accounting(recorder=recorder))
         member = engine.add(late, Terms(prices={"*": PRICES}))
         await engine.checker.check(member, models=True)
         member.priority_override = 1
@@ -222,15 +227,15 @@ async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
         request = ask("openai", stream=True)
         await use(engine, request)
         await engine.close()
-    entry = book.only
+    entry = recorder.only
     assert (entry.outcome, entry.backend_id, entry.usage) == (Outcome.OK, "b", Usage(3, 2))
     assert entry.cost == request.estimated_prompt_tokens * 1000
 
 
 async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
-    book, go = MemoryRecorder(), asyncio.Event()
+    recorder, go = MemoryRecorder(), asyncio.Event()
     engine = Engine()
-    await engine.attach(Accounting(recorder=book))
+    await engine.attach(Accounting(recorder=recorder))
     member = engine.add(
         StubBackend("a", [delta("Hello"), go, STOP, _used(10, 10)], cost=Cost.METERED), Terms(prices={"m": PRICES})
     )
@@ -240,26 +245,26 @@ async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
         _ = [chunk async for chunk in reply.chunks()]
     await use(engine, chat(stream=True))
     await engine.close()
-    assert [entry.cost for entry in book.entries] == [10 * 1000 + 10 * 10_000, 20 * 99_000]
+    assert [entry.cost for entry in recorder.entries] == [10 * 1000 + 10 * 10_000, 20 * 99_000]
 
 
 async def test_usage_intermediate_counts_are_not_final() -> None:
     """Some servers report intermediate usage in each chunk, which is too low for an interrupted stream."""
-    book = MemoryRecorder()
+    recorder = MemoryRecorder()
     engine = Engine()
-    await engine.attach(Accounting(recorder=book))
+    await engine.attach(Accounting(recorder=recorder))
     first = delta("x" * 40) | {"usage": {"prompt_tokens": 50, "completion_tokens": 1}}
     engine.add(StubBackend("a", [first, *[delta("x" * 40)] * 4, StreamBrokenError("cut")]))
     with pytest.raises(StreamBrokenError):
         await use(engine, chat(stream=True))
     await engine.close()
-    assert (book.only.usage, book.only.estimated) == (Usage(50, 50), True)
+    assert (recorder.only.usage, recorder.only.estimated) == (Usage(50, 50), True)
 
 
 async def test_usage_cost_is_the_measured_energy() -> None:
-    book, go = MemoryRecorder(), asyncio.Event()
+    recorder, go = MemoryRecorder(), asyncio.Event()
     engine = Engine()
-    await engine.attach(Accounting(recorder=book))
+    await engine.attach(Accounting(recorder=recorder))
     member = engine.add(StubBackend("a", [delta("Hello"), go, STOP, _used(1, 1)]))
     member.meter = meter = EnergyMeter(idle=10, tariff=DOLLAR, currency="EUR")
     async with engine.run(chat(stream=True), CALLER) as reply:
@@ -269,7 +274,7 @@ async def test_usage_cost_is_the_measured_energy() -> None:
     meter.sample(None, 0.0)
     await use(engine, chat(stream=True))
     await engine.close()
-    first, second = book.entries
+    first, second = recorder.entries
     assert (first.cost_source, first.currency) == ("measured", "EUR")
     assert first.cost is not None
     assert 0 < first.cost == pytest.approx(100_000 * first.duration * DOLLAR / 3_600_000, rel=0.9)
@@ -285,9 +290,9 @@ PATHS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("wants", [None, False, True])
 async def test_usage_is_always_requested_and_returned_only_if_requested(path: str, wants: bool | None) -> None:
-    fake, book = FakeOpenAI(Reply(WORDS)), MemoryRecorder()
+    fake, recorder = FakeOpenAI(Reply(WORDS)), MemoryRecorder()
     async with before("openai", fake) as backend, served(backend) as gateway:
-        await gateway.engine.attach(Accounting(book))
+        await gateway.engine.attach(Accounting(recorder))
         body: dict[str, Any] = {"model": "gpt-4.1", "stream": True, **PATHS[path]}
         body |= {} if wants is None else {"stream_options": {"include_usage": wants}}
         shown = await _stream(gateway, path, body)
@@ -295,7 +300,7 @@ async def test_usage_is_always_requested_and_returned_only_if_requested(path: st
     assert any('"usage": {' in event or '"usage":{' in event for event in shown) is (wants is True)
     assert any('"choices": []' in event or '"choices":[]' in event for event in shown) is (wants is True)
     assert shown[-1] == "[DONE]"
-    assert (book.only.usage.prompt_tokens, book.only.usage.completion_tokens, book.only.estimated) == (21, 8, False)
+    assert (recorder.only.usage.prompt_tokens, recorder.only.usage.completion_tokens, recorder.only.estimated) == (21, 8, False)
 
 
 async def _stream(gateway: Served, path: str, body: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the household, its backends and its keys used and cost, as entities: real books on SQLite, real days and months."""
+"""Entities for usage and cost of the household, its backends and its keys, with a real SQLite store and real days and months."""
 
 from datetime import datetime, timedelta
 from typing import Any

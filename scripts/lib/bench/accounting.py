@@ -64,7 +64,7 @@ class Figure:
 def main(rows: int, key_count: int, requests: int, url: str | None, *, as_json: bool) -> None:
     """Fill, measure and print. `url` is an empty database that may be filled; None: an SQLite file that is deleted again."""
     with TemporaryDirectory(prefix="bench-") as folder:
-        figures = asyncio.run(_measure(url or f"sqlite:///{Path(folder) / 'books.db'}", rows, key_count, requests))
+        figures = asyncio.run(_measure(url or f"sqlite:///{Path(folder) / 'gateway.db'}", rows, key_count, requests))
     if as_json:
         sys.stdout.write(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n")
         return

@@ -36,7 +36,7 @@ class FreshDatabase:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Where an SQLite database is to be."""
-    return tmp_path / "books.db"
+    return tmp_path / "gateway.db"
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_database_file_deleted_during_use_is_written_again(
     tmp_path: Path, make: Make, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "folder" / "books.db"
+    file = tmp_path / "folder" / "gateway.db"
     known = await fill(file, make)
     store = await AccountingStore.open(file, known_id=known)
     key, secret = await store.keys.create("kept")  # in the log alone

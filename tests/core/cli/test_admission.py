@@ -41,7 +41,7 @@ def probe(**said: Any) -> None:
         ([], Auth.NONE),
         (["--key", SECRET], Auth.TOKEN),
         (["--keys"], Auth.TOKEN),
-        (["--keys", "--database", "books.db"], Auth.TOKEN),
+        (["--keys", "--database", "gateway.db"], Auth.TOKEN),
         (["--keys", "--auth", "none"], Auth.NONE),
         (["--key", SECRET, "--auth", "token"], Auth.TOKEN),
         (["--key", ""], Auth.NONE),
@@ -64,7 +64,7 @@ def test_admission_networks_names_and_origins_are_used() -> None:
     ("arguments", "words"),
     [
         (["--auth", "token"], "--auth token requires an API key"),
-        (["--database", "books.db"], "--database requires --keys"),
+        (["--database", "gateway.db"], "--database requires --keys"),
         (["--keep-bodies"], "--keep-bodies requires --keys"),
         (["--user-tokens-per-minute", "5"], "Limits of addresses and users require --keys"),
         (["--address-requests-per-minute", "0"], "--address-requests-per-minute"),
@@ -79,10 +79,10 @@ def test_admission_conflicting_options_are_refused(arguments: list[str], words: 
 
 
 async def test_admission_with_keys_records_each_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    admitted = Admission(keys=True, database=str(tmp_path / "books.db"))
+    admitted = Admission(keys=True, database=str(tmp_path / "gateway.db"))
     engine = Engine()
     async with AsyncExitStack() as stack:
-        store = await admitted.open_books(stack)
+        store = await admitted.open_store(stack)
         assert isinstance(store, AccountingStore)
         _, totals = await record_requests(stack, engine, store)
         assert isinstance(engine.recorder, Recorders)
@@ -94,7 +94,7 @@ async def test_admission_with_keys_records_each_request(tmp_path: Path, capsys: 
 
 async def test_admission_metrics_contain_budgets(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        store = await Admission(keys=True, database=str(tmp_path / "books.db")).open_books(stack)
+        store = await Admission(keys=True, database=str(tmp_path / "gateway.db")).open_store(stack)
         assert store is not None
         metrics, _ = await record_requests(stack, Engine(), store)
         await store.budgets.set(Scope.HOUSEHOLD, None, 4 * NANO, Period.MONTH)
@@ -103,11 +103,11 @@ async def test_admission_metrics_contain_budgets(tmp_path: Path) -> None:
 
 
 async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Path) -> None:
-    where: dict[str, Any] = {"keys": True, "database": str(tmp_path / "books.db")}
+    where: dict[str, Any] = {"keys": True, "database": str(tmp_path / "gateway.db")}
     rates: dict[str, Any] = {"address_requests_per_minute": 5, "user_requests_per_minute": 6, "user_tokens_per_minute": 7}
     for keeps in (True, False):
         async with AsyncExitStack() as stack:
-            store = await Admission(**where, **rates, keep_bodies=keeps).open_books(stack)
+            store = await Admission(**where, **rates, keep_bodies=keeps).open_store(stack)
             assert store is not None
             engine = Engine()
             await record_requests(stack, engine, store)
@@ -119,7 +119,7 @@ async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Pat
 async def test_admission_without_keys_opens_no_store() -> None:
     engine = Engine()
     async with AsyncExitStack() as stack:
-        store = await Admission().open_books(stack)
+        store = await Admission().open_store(stack)
         assert store is None
         _, totals = await record_requests(stack, engine, store)
         assert engine.recorder is not None
@@ -133,18 +133,18 @@ async def test_admission_without_keys_opens_no_store() -> None:
 async def test_admission_database_that_cannot_be_opened_is_reported() -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(click.ClickException):
-            await Admission(keys=True, database="mysql://example").open_books(stack)
+            await Admission(keys=True, database="mysql://example").open_store(stack)
 
 
 async def test_lost_database_blocks_metered_backends_until_confirm_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "books.db"
+    file = tmp_path / "gateway.db"
     admitted = Admission(keys=True, database=str(file))
 
     async def opened() -> tuple[bool, str]:
         async with AsyncExitStack() as stack:
-            store = await admitted.open_books(stack)
+            store = await admitted.open_store(stack)
             assert store is not None
             return store.admission_control.free_only, capsys.readouterr().err
 
@@ -171,8 +171,8 @@ def remove(file: Path) -> None:
 
 async def test_lost_database_is_detected_for_each_notation_of_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for address in ("books.db", str(tmp_path / "books.db"), f"sqlite:///{tmp_path}/books.db"):
-        assert address_digest(address) == address_digest(tmp_path / "books.db")
+    for address in ("gateway.db", str(tmp_path / "gateway.db"), f"sqlite:///{tmp_path}/gateway.db"):
+        assert address_digest(address) == address_digest(tmp_path / "gateway.db")
     assert "secret" not in address_digest("sqlite:///secret")
 
 

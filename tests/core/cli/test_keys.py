@@ -131,7 +131,7 @@ def test_keys_missing_database_is_an_error(tmp_path: Path) -> None:
 
 
 def test_keys_damaged_database_is_reported_and_not_changed(tmp_path: Path) -> None:
-    file = tmp_path / "books.db"
+    file = tmp_path / "gateway.db"
     file.write_bytes(b"no database" * 1000)
     assert "Start the gateway" in refused(keys(tmp_path, "list", "--database", str(file)))
     assert file.read_bytes() == b"no database" * 1000
@@ -170,7 +170,7 @@ def test_keys_changes_reach_a_running_server(tmp_path: Path) -> None:
 
 
 def test_keys_requests_are_recorded_for_the_key(tmp_path: Path) -> None:
-    file = tmp_path / "other" / "books.db"
+    file = tmp_path / "other" / "gateway.db"
     made = json.loads(keys(tmp_path, "create", "Phone", "--database", str(file), "--json").stdout)
     with serving(tmp_path, "--keys", "--database", str(file), "--no-advertise") as server:
         body = json.dumps({"messages": [{"role": "user", "content": "count to 3"}]}).encode()
@@ -186,7 +186,7 @@ def test_keys_requests_are_recorded_for_the_key(tmp_path: Path) -> None:
 
 
 def test_keys_limits_and_budgets_are_set_changed_and_removed(tmp_path: Path) -> None:
-    file = tmp_path / "books.db"
+    file = tmp_path / "gateway.db"
     where = ("--database", str(file))
     limits = ("--requests-per-minute", "5", "--tokens-per-minute", "1000", "--parallel", "2")
     made = json.loads(

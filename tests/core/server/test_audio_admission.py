@@ -27,7 +27,7 @@ KINDS = {"audio/transcriptions": ("transcription", "whisper-1", "stt.ears"), "au
 @asynccontextmanager
 async def limited(folder: Path, audio: FakeAudio, **limits: Any) -> AsyncIterator[tuple[Served, AccountingStore, dict[str, Any]]]:
     """A gateway with an accounting store, and the headers of a key with these limits."""
-    store = await AccountingStore.open(folder / "books.db")
+    store = await AccountingStore.open(folder / "gateway.db")
     try:
         _, secret = await store.keys.create("Phone", **limits)
         async with served(access=Guard(store.keys), ledger=store.ledger, audio=audio) as gateway:

@@ -21,7 +21,7 @@ from ...support.server import CHAT, Served, served
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
-    opened = await AccountingStore.open(tmp_path / "books.db")
+    opened = await AccountingStore.open(tmp_path / "gateway.db")
     yield opened
     await opened.close()
 

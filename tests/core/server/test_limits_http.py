@@ -31,7 +31,7 @@ PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 
 
 @asynccontextmanager
 async def limited(file: Path, *backends: StubBackend) -> AsyncIterator[tuple[Served, AccountingStore]]:
-    """A gateway that keeps books."""
+    """A gateway with an accounting store."""
     store = await AccountingStore.open(file)
     try:
         async with served(*(backends or (StubBackend("local"),)), access=Guard(store.keys)) as gateway:
@@ -47,7 +47,7 @@ def bearer(secret: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_rate_limit_headers_contain_the_remaining_amount(tmp_path: Path, stream: bool) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, store):
+    async with limited(tmp_path / "gateway.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=60, tokens_per_minute=100_000)
         async with gateway.session.post(
             f"{gateway.url}/chat/completions", json=ASK | {"stream": stream}, **bearer(secret)
@@ -64,7 +64,7 @@ async def test_rate_limit_headers_contain_the_remaining_amount(tmp_path: Path, s
 
 @pytest.mark.parametrize("path", ["chat/completions", "messages", "responses", "embeddings"])
 async def test_rate_limit_applies_to_all_endpoints(tmp_path: Path, path: str) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, store):
+    async with limited(tmp_path / "gateway.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=1)
         body = {**ASK, "input": "Hello"}
         await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
@@ -76,7 +76,7 @@ async def test_rate_limit_applies_to_all_endpoints(tmp_path: Path, path: str) ->
 
 
 async def test_rate_limit_headers_are_parsed_by_the_sdk(tmp_path: Path) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, store):
+    async with limited(tmp_path / "gateway.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=1)
         async with gateway.sdk(secret) as client:
             await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
@@ -86,7 +86,7 @@ async def test_rate_limit_headers_are_parsed_by_the_sdk(tmp_path: Path) -> None:
 
 
 async def test_status_contains_the_callers_rate_limits(tmp_path: Path) -> None:
-    async with limited(tmp_path / "books.db") as (gateway, store):
+    async with limited(tmp_path / "gateway.db") as (gateway, store):
         _, secret = await store.keys.create("Phone", requests_per_minute=60, parallel=3)
         _, other = await store.keys.create("Other")
         await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret))
@@ -104,7 +104,7 @@ async def test_budget_exhausted_leaves_free_backends(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, placement=Placement.CLOUD, priority=1)
     local = StubBackend("local", priority=2)
     unpriced = StubBackend("unpriced", cost=Cost.METERED, placement=Placement.CLOUD, priority=0)
-    async with limited(tmp_path / "books.db", cloud, local, unpriced) as (gateway, store):
+    async with limited(tmp_path / "gateway.db", cloud, local, unpriced) as (gateway, store):
         _, secret = await store.keys.create("Phone")
         who = [(await gateway.ask("POST", "chat/completions", json=ASK, **bearer(secret)))[2]["X-ZeroconfAI-Provider"]]
         await store.budgets.set(Scope.HOUSEHOLD, None, 0, Period.MONTH, action=Action.FREE_ONLY)
@@ -119,7 +119,7 @@ async def test_budget_exhausted_leaves_free_backends(tmp_path: Path) -> None:
 
 async def test_budget_of_a_backend_excludes_it_and_is_reported(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED, priority=1)
-    async with limited(tmp_path / "books.db", cloud, StubBackend("local", priority=2)) as (gateway, store):
+    async with limited(tmp_path / "gateway.db", cloud, StubBackend("local", priority=2)) as (gateway, store):
         member = gateway.engine.pool.get("cloud")
         assert member is not None
         member.terms = Terms(monthly_limit=NANO // 600)
@@ -134,7 +134,7 @@ async def test_budget_of_a_backend_excludes_it_and_is_reported(tmp_path: Path) -
 
 async def test_budget_applies_to_home_assistants_requests(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
-    async with limited(tmp_path / "books.db", cloud) as (gateway, store):
+    async with limited(tmp_path / "gateway.db", cloud) as (gateway, store):
         await store.budgets.set(Scope.USER, "u", 1, Period.DAY)
         for source in (Source.ASSIST, Source.AI_TASK, Source.ACTION, Source.CLI):
             with pytest.raises(QuotaError):
@@ -147,7 +147,7 @@ async def test_budget_applies_to_home_assistants_requests(tmp_path: Path) -> Non
 
 async def test_budget_of_a_key_includes_costs_of_agents(tmp_path: Path) -> None:
     cloud = StubBackend("cloud", models=[PRICED], cost=Cost.METERED)
-    async with limited(tmp_path / "books.db", cloud) as (gateway, store):
+    async with limited(tmp_path / "gateway.db", cloud) as (gateway, store):
         key, _ = await store.keys.create("Phone", parallel=1, requests_per_minute=1)
         engine = gateway.engine
 

@@ -97,7 +97,7 @@ MADE_UP = [
 @asynccontextmanager
 async def complete(folder: Path, audio: FakeAudio | None = None) -> AsyncIterator[tuple[Served, str]]:
     """A gateway with all that one can have, and a key for it."""
-    store = await AccountingStore.open(folder / "books.db")
+    store = await AccountingStore.open(folder / "gateway.db")
     try:
         _, secret = await store.keys.create("Robot")
         backend = DemoBackend(word_seconds=0.0)

@@ -1,4 +1,4 @@
-"""`/v1/usage`: one's own use to everybody, all of it to administrators, and `/v1/status` by the same books."""
+"""`/v1/usage`: a caller's own usage, all usage for administrators, and `/v1/status` from the same accounting store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ RANGE = "from=2026-11-01&to=2026-11-30"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
-    opened = await AccountingStore.open(tmp_path / "books.db", zone=UTC)
+    opened = await AccountingStore.open(tmp_path / "gateway.db", zone=UTC)
     yield opened
     await opened.close()
 

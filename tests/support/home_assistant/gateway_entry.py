@@ -33,7 +33,7 @@ def backend_data(
 
 
 def home_agent_data(entity_id: str | None = None, *, title: str = "Assist") -> ConfigSubentryData:
-    """The subentry of a Home Assistant agent; None: the default agent."""
+    """The subentry of an agent of the home; None: Home Assistant's own."""
     stored = {} if entity_id is None else {"entity_id": entity_id}
     return ConfigSubentryData(data=MappingProxyType(stored), subentry_type=SUBENTRY_HOME_AGENT, title=title, unique_id=None)
 
@@ -42,7 +42,7 @@ def make_gateway(
     folder: Path, *subentries: ConfigSubentryData, title: str = "Home AI", options: Mapping[str, Any] | None = None
 ) -> MockConfigEntry:
     """The gateway's entry, not yet added. Its accounting database is in `folder`."""
-    usual = {CONF_AUTH: "token", CONF_NETWORKS: [], "database_url": f"sqlite:///{folder / 'books.db'}"}
+    usual = {CONF_AUTH: "token", CONF_NETWORKS: [], "database_url": f"sqlite:///{folder / 'gateway.db'}"}
     return MockConfigEntry(
         domain=DOMAIN,
         title=title,

@@ -1,4 +1,4 @@
-"""Who may use what `serve` serves: the options that say so, and the guard and the books that they make."""
+"""The options of `serve` for access and limits, and the guard and the accounting store that they configure."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class _Origin(click.ParamType[str]):
 
 
 def options[F: Callable[..., Any]](function: F) -> F:
-    """The options that `Admission` is made of."""
+    """Add the options whose values are the fields of `Admission`."""
     rate = click.IntRange(1, LARGEST_RATE)
     for option in reversed(
         (
@@ -92,13 +92,13 @@ def options[F: Callable[..., Any]](function: F) -> F:
             ),
             *(
                 click.option(
-                    f"--{whose}-{what}-per-minute",
+                    f"--{scope}-{unit}-per-minute",
                     type=rate,
                     metavar="N",
-                    help=f"With --keys: maximum {what} per minute of each {words}.",
+                    help=f"With --keys: maximum {unit} per minute of each {words}.",
                 )
-                for whose, words in (("address", "address without an API key"), ("user", "user"))
-                for what in ("requests", "tokens")
+                for scope, words in (("address", "address without an API key"), ("user", "user"))
+                for unit in ("requests", "tokens")
             ),
             click.option(
                 "--keep-bodies",
@@ -113,7 +113,7 @@ def options[F: Callable[..., Any]](function: F) -> F:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What the command line says of who may ask. Raises click.UsageError for what does not go together."""
+    """The access options of the command line. Raises click.UsageError for options that cannot be combined."""
 
     key: str | None = field(default=None, repr=False)
     keys: bool = False
@@ -129,7 +129,7 @@ class Admission:
     keep_bodies: bool = False
 
     def __post_init__(self) -> None:
-        """Check what belongs together."""
+        """Reject options that cannot be combined."""
         if self.auth == Auth.TOKEN and not (self.key or self.keys):
             raise click.UsageError("--auth token requires an API key. Pass --key, or --keys (see `zeroconf-ai keys`).")
         context = click.get_current_context(silent=True)
@@ -143,23 +143,23 @@ class Admission:
 
     @property
     def per_address(self) -> RateLimits:
-        """The limits of each address that sends no key."""
+        """The rate limits of each address that sends no API key."""
         return RateLimits(self.address_requests_per_minute, self.address_tokens_per_minute)
 
     @property
     def per_user(self) -> RateLimits:
-        """The limits of each user."""
+        """The rate limits of each user."""
         return RateLimits(self.user_requests_per_minute, self.user_tokens_per_minute)
 
     @property
     def mode(self) -> Auth:
-        """Whether a key is needed."""
+        """Whether clients must send an API key."""
         if self.auth is not None:
             return Auth(self.auth)
         return Auth.TOKEN if self.key or self.keys else Auth.NONE
 
-    async def open_books(self, stack: AsyncExitStack) -> AccountingStore | None:
-        """The opened database, where there is to be one. Raises click.ClickException where it cannot be opened."""
+    async def open_store(self, stack: AsyncExitStack) -> AccountingStore | None:
+        """Open the accounting store; None without `--keys`. Raises click.ClickException if it cannot be opened."""
         if not self.keys:
             return None
         store = await self._open(stack, keep_bodies=self.keep_bodies)
@@ -170,10 +170,10 @@ class Admission:
             click.echo("There is no API key yet. Create one: zeroconf-ai keys create NAME", err=True)
         return store
 
-    async def hold_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
-        """Enforce the limits of single backends without keys. What they cost in a month is kept in the database, nothing else.
+    async def enforce_limits(self, stack: AsyncExitStack, engine: Engine) -> None:
+        """Enforce the limits of single backends without `--keys`. The database then stores only their monthly costs.
 
-        Raises click.ClickException where it cannot be opened.
+        Raises click.ClickException if the database cannot be opened.
         """
         store = await self._open(stack, keep_bodies=None)
         if store.loss_unconfirmed:
@@ -192,7 +192,7 @@ class Admission:
         return store
 
     def guard(self, store: AccountingStore | None) -> Guard:
-        """What checks every request."""
+        """The guard that checks the API key and the network of every request."""
         return Guard(
             store.keys if store is not None else None,
             mode=self.mode,
@@ -204,7 +204,7 @@ class Admission:
 
 
 def _lost(store: AccountingStore, database: str | None) -> str:
-    """What the owner is told where keys and budgets were lost."""
+    """The message to the owner after API keys and budgets were lost."""
     command = "zeroconf-ai keys confirm-loss" + (" --database …" if database is not None else "")
     return (
         f"The database was damaged or is missing, with its keys and budgets. The new one has {len(store.keys)} API keys and "

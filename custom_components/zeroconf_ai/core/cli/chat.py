@@ -36,7 +36,7 @@ _URL = re.compile(r"(?P<scheme>https?)://(?P<rest>[^\s?#]+)|(?P<bare>(?:[\w.-]+|
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     provider: str | None
     model: str
@@ -84,7 +84,7 @@ def command(
 
 
 def _question(prompt: str | None) -> str | None:
-    """What is to be asked: PROMPT, or what is piped in; None for a conversation on a terminal."""
+    """PROMPT, or the text from stdin; None for an interactive chat. Raises click.UsageError for an empty prompt."""
     if prompt is None and sys.stdin.isatty():
         return None
     question = sys.stdin.buffer.read().decode(errors="replace") if prompt is None or prompt == "-" else prompt
@@ -94,20 +94,20 @@ def _question(prompt: str | None) -> str | None:
 
 
 def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
-    """Ask what is typed, until the end of input. Ctrl-C cuts an answer off, and ends the conversation between answers."""
+    """Send each line that is typed, until the end of input. Ctrl-C stops a running answer; between answers it ends the chat."""
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415 - line editing and history for `input`
-    click.secho(f"Chatting with {talk.who}. Press Ctrl-D to exit.", dim=True, err=True)
+    click.secho(f"Chatting with {talk.names}. Press Ctrl-D to exit.", dim=True, err=True)
     while True:
         try:
-            said = encodable(input("> ").strip())
+            line = encodable(input("> ").strip())
         except EOFError:
             click.echo()
             return
-        if not said:
+        if not line:
             continue
         try:
-            runner.run(talk.ask(said))
+            runner.run(talk.ask(line))
         except KeyboardInterrupt:
             click.secho(" … interrupted", dim=True, err=True)
         except ApiError as err:
@@ -116,14 +116,14 @@ def _converse(runner: asyncio.Runner, talk: _Talk) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """A provider of the network, and where it may be spoken to."""
+    """A discovered provider and the endpoint to which requests may be sent."""
 
     record: ServiceRecord
     endpoint: Endpoint
 
 
 class _Talk:
-    """A conversation with one provider, or with the best of all that were found."""
+    """A chat with one provider, or with the best one that was discovered."""
 
     def __init__(self, engine: Engine, stack: AsyncExitStack, model: str, trust: TrustStore, *, accepts_changes: bool) -> None:
         self._engine = engine
@@ -136,7 +136,7 @@ class _Talk:
 
     @classmethod
     async def begin(cls, options: Options) -> _Talk:
-        """Find whom to ask. Raises click.ClickException where there is nobody."""
+        """Find the providers. Raises click.ClickException if none can be used."""
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             engine = Engine()
@@ -154,13 +154,13 @@ class _Talk:
         return talk
 
     @property
-    def who(self) -> str:
-        """Whom it may ask, in the order of preference."""
+    def names(self) -> str:
+        """The names of the providers, in the order of preference."""
         members = sorted(self._engine.pool, key=lambda member: (not member.online, member.priority))
         return ", ".join(member.name for member in members)
 
     async def ask(self, prompt: str) -> None:
-        """Print the answer as it comes. Raises an ApiError where there is none, or where it breaks off."""
+        """Print the answer as it streams. Raises ApiError if there is no answer or if it is interrupted."""
         self._messages.append({"role": "user", "content": prompt})
         body = {"model": self._model, "messages": self._messages, "stream": True}
         answer = ""
@@ -179,10 +179,10 @@ class _Talk:
                 click.echo()
                 self._messages.append({"role": "assistant", "content": answer})
             else:
-                self._messages.pop()  # a question without an answer would be asked again with the next one
+                self._messages.pop()  # a prompt without an answer would be sent again with the next one
 
     async def close(self) -> None:
-        """Let everything go."""
+        """Close the engine and its connections."""
         await self._stack.aclose()
 
     async def _discover(self, session: aiohttp.ClientSession, options: Options) -> None:
@@ -190,10 +190,10 @@ class _Talk:
             providers = await manager.scan_network()
         chosen = _choose(providers, options)
         located = await asyncio.gather(*(self._locate(session, provider, options) for provider in chosen), return_exceptions=True)
-        refusals: list[BaseException] = []
+        errors: list[BaseException] = []
         for found in located:
             if isinstance(found, BaseException):
-                refusals.append(found)
+                errors.append(found)
                 continue
             record = found.record
             backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), found.endpoint)
@@ -202,10 +202,10 @@ class _Talk:
             self._engine.add(backend)
             self._found[record.id] = found
         if not self._found:
-            raise refusals[0]
+            raise errors[0]
 
     async def _locate(self, session: aiohttp.ClientSession, provider: Provider, options: Options) -> _Located:
-        """Where a provider may be spoken to. Raises click.ClickException where a known one must be confirmed first."""
+        """The endpoint of a provider. Raises click.ClickException if the user must confirm its identity first."""
         record = provider.record
         try:
             advertised = endpoint_of_record(record, key=options.key)
@@ -244,7 +244,7 @@ class _Talk:
 
 
 async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:
-    """The advertised address that answers, else the first one: asking that says what is wrong."""
+    """The advertised address that answers, else the first one: a request to it then reports the error."""
     try:
         return (await locate(session, provider.record)).base_url
     except ApiError:
@@ -252,7 +252,7 @@ async def _address(session: aiohttp.ClientSession, provider: Provider) -> str:
 
 
 def _why_not(member: Member, key: str | None) -> str:
-    """Why a provider cannot be asked, in a sentence that says what to do."""
+    """Why a provider cannot be used, and what the user can do about it."""
     if member.state is not ProviderState.UNAUTHORIZED:
         return f"{(member.last_reason or f'{member.name} does not answer').rstrip('.')}."
     if key is None:
@@ -261,7 +261,7 @@ def _why_not(member: Member, key: str | None) -> str:
 
 
 def _choose(providers: list[Provider], options: Options) -> list[Provider]:
-    """Those that may be asked. Raises click.ClickException saying why there is none."""
+    """The providers that may be used. Raises click.ClickException, with the reason, if there is none."""
     if not providers:
         raise click.ClickException("No provider was found on the network. Set a URL: --provider http://HOST:PORT")
     names = ", ".join(provider.record.name for provider in providers)
@@ -284,7 +284,7 @@ def _choose(providers: list[Provider], options: Options) -> list[Provider]:
 
 
 def _base_url(text: str) -> str | None:
-    """The base URL that `text` means (`HOST:PORT`, with or without a scheme and `/v1`), or None where it is a name."""
+    """The base URL for `text` (`HOST:PORT`, with or without a scheme and `/v1`); None for a name."""
     found = _URL.fullmatch(text.strip())
     if found is None:
         return None
@@ -293,7 +293,7 @@ def _base_url(text: str) -> str | None:
 
 
 def _show(pieces: list[Piece]) -> str:
-    """Print pieces of an answer; thoughts only on a terminal, dimmed. Returns what was answered."""
+    """Print pieces of an answer, with reasoning only on a terminal and dimmed. Returns the text without reasoning."""
     answer = ""
     for piece in pieces:
         if not piece.is_reasoning:

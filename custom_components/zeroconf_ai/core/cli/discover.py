@@ -23,7 +23,7 @@ from .network import interface_option, open_zeroconf
 from .state import trust_file
 
 _PIPE_WIDTH = 240
-"""Columns of a table that no terminal shows."""
+"""Width of a table that is not printed on a terminal, in columns."""
 _NO_PROVIDER = """\
 No provider was found. Either this network has no provider, or multicast DNS is blocked: by guest Wi-Fi, client isolation, a VLAN,
 a firewall that drops UDP port 5353, or a container without host networking."""

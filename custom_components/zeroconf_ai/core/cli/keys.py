@@ -25,12 +25,12 @@ from ..accounting.store import AccountingStore
 from . import state
 
 _PIPE_WIDTH = 240
-"""Columns of a table that no terminal shows."""
+"""Width of a table that is not printed on a terminal, in columns."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    """Seconds, from `90s`, `30m`, `24h`, `7d` or `4w`."""
+    """Parse `90s`, `30m`, `24h`, `7d` or `4w` to seconds. Raises click.BadParameter."""
     found = re.fullmatch(r"(\d{1,6})([smhdw])", value.strip())
     if found is None:
         raise click.BadParameter(f"{value!r} is not a duration. Enter a number and a unit: 90s, 30m, 24h, 7d or 4w.")
@@ -38,7 +38,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float
 
 
 def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Seconds since the epoch: so long from now, or a date (its first moment here), or a date and time."""
+    """Parse a duration from now, a date (its start in local time) or a date and time to seconds since the epoch."""
     if value is None:
         return None
     if "-" not in value:
@@ -53,7 +53,7 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 
 
 def _budget(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[int, Period], ...]:
-    """Nano-units and period of each, from `5/month`, `2.50/week` or `0.5/day`."""
+    """Parse `5/month`, `2.50/week` or `0.5/day` to the amount in nano-units and the period. Raises click.BadParameter."""
     try:
         return tuple(parse_amount(value) for value in values)
     except ValueError as err:
@@ -61,7 +61,7 @@ def _budget(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...
 
 
 def database_option[F: Callable[..., Any]](function: F) -> F:
-    """The option of all commands that use the database."""
+    """Add `--database`, for all commands that use the database."""
     return click.option(
         "--database",
         metavar="FILE|URL",
@@ -72,7 +72,7 @@ def database_option[F: Callable[..., Any]](function: F) -> F:
 
 
 def _limit_options[F: Callable[..., Any]](function: F) -> F:
-    """What a key may use."""
+    """Add the options for limits and budgets of a key."""
     number = click.IntRange(1, LARGEST_RATE)
     for option in (
         click.option("--requests-per-minute", type=number, metavar="N", help="Maximum requests per minute."),
@@ -109,8 +109,8 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--user", "user_id", metavar="ID", help="The Home Assistant user on whose behalf it asks.")
-@click.option("--device", metavar="NAME", help="The device that it is for.")
+@click.option("--user", "user_id", metavar="ID", help="The Home Assistant user who uses it.")
+@click.option("--device", metavar="NAME", help="The device that uses it.")
 @click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow only this model, such as `qwen*`. Repeatable.")
 @click.option(
     "--endpoint", "endpoints", multiple=True, type=click.Choice(SCOPES), help="Allow only this endpoint group. Repeatable."
@@ -133,7 +133,7 @@ def create(
         await _set_budgets(store, key, budgets)
         _show_secret(key, secret, url, as_json=as_json)
 
-    _with_books(database, do, may_make=True)
+    _with_store(database, do, may_create=True)
 
 
 @command.command("update")
@@ -159,7 +159,7 @@ def update(
         await _set_budgets(store, found, budgets)
         _show(found, f'"{found.name}" ({found.prefix}…) is changed', as_json=as_json)
 
-    _with_books(database, do)
+    _with_store(database, do)
 
 
 async def _set_budgets(store: AccountingStore, key: ClientKey, budgets: Iterable[tuple[int, Period]]) -> None:
@@ -251,7 +251,7 @@ def confirm_loss(database: str | None) -> None:
         await store.confirm_loss(actor="command")
         click.echo("Metered backends answer again.")
 
-    _with_books(database, do)
+    _with_store(database, do)
 
 
 def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool) -> None:
@@ -263,16 +263,19 @@ def _set_enabled(key: str, database: str | None, *, enabled: bool, as_json: bool
 
 
 def _with_keys(database: str | None, do: Callable[[KeyStore], Awaitable[None]]) -> None:
-    """Have something done with the keys of a database. Raises click.ClickException, saying what to do."""
-    _with_books(database, lambda store: do(store.keys))
+    """Run `do` with the API keys of the database. Raises click.ClickException if it cannot be used."""
+    _with_store(database, lambda store: do(store.keys))
 
 
-def _with_books(database: str | None, do: Callable[[AccountingStore], Awaitable[None]], *, may_make: bool = False) -> None:
-    """Have something done with a database. Raises click.ClickException, saying what to do."""
+def _with_store(database: str | None, do: Callable[[AccountingStore], Awaitable[None]], *, may_create: bool = False) -> None:
+    """Run `do` with the opened accounting store; `may_create`: a new database may be created.
+
+    Raises click.ClickException if it cannot be used.
+    """
     where = database or str(state.database_file())
 
     async def run() -> None:
-        _check(where, may_make=may_make)
+        _check(where, may_create=may_create)
         store = await AccountingStore.open(where, set_damaged_aside=False)
         try:
             await do(store)
@@ -285,20 +288,20 @@ def _with_books(database: str | None, do: Callable[[AccountingStore], Awaitable[
         raise click.ClickException(str(err)) from None
 
 
-def _check(where: str, *, may_make: bool) -> None:
-    """A mistyped path must not look like a gateway without keys."""
+def _check(where: str, *, may_create: bool) -> None:
+    """Raise click.ClickException if the database file is missing: a mistyped path must not look like a gateway without keys."""
     url = parse_url(where)
-    if url.get_backend_name() == "sqlite" and not may_make and not Path(url.database or "").exists():
+    if url.get_backend_name() == "sqlite" and not may_create and not Path(url.database or "").exists():
         raise click.ClickException(
             f"There is no database at {url.database}. Create an API key: zeroconf-ai keys create NAME. Or set another --database."
         )
 
 
 def _find(keys: KeyStore, text: str) -> ClientKey:
-    """The one key that is meant. Raises click.ClickException where it is none or more."""
+    """The key that matches `text`. Raises click.ClickException unless exactly one does."""
     found = [key for key in keys if text in (key.id, key.name)]
     found = found or [key for key in keys if text and (key.id.startswith(text) or key.name.startswith(text))]
-    # A whole secret is compared by what is known of it; it is not looked up, as that would count as its use.
+    # A complete secret is compared by its stored prefix: looking it up would count as its use.
     found = found or [key for key in keys if len(text) >= 5 and (key.prefix.startswith(text) or text.startswith(key.prefix))]
     if len(found) > 1:
         several = ", ".join(f"{key.name} ({key.id[:8]})" for key in found[:10])
@@ -326,7 +329,7 @@ def _show_secret(key: ClientKey, secret: str, url: str, *, as_json: bool) -> Non
 
 
 def key_json(key: ClientKey) -> dict[str, Any]:
-    """What `--json` prints of one key."""
+    """One API key in the output of `--json`."""
     return {
         "id": key.id,
         "name": key.name,

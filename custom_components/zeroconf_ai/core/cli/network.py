@@ -1,4 +1,4 @@
-"""Opening the network for a command: multicast DNS, and what is said where that is not possible."""
+"""Multicast DNS for commands."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ def interface_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @asynccontextmanager
 async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZeroconf]:
-    """Multicast DNS on the interfaces with these addresses, or on all. Raises click.ClickException where there is none."""
+    """Open multicast DNS on the interfaces with these addresses (none: all). Raises click.ClickException if that fails."""
     try:
         instance = _make(interfaces)
     except (OSError, RuntimeError) as err:
@@ -38,7 +38,7 @@ async def open_zeroconf(interfaces: Sequence[str] = ()) -> AsyncIterator[AsyncZe
 def _make(interfaces: Sequence[str]) -> AsyncZeroconf:
     if interfaces:
         return AsyncZeroconf(interfaces=list(interfaces))
-    # Not the library's own "all", which takes loopback in: multicast has no way to go from ::1, and says so with a traceback.
+    # Not the library's own "all", which includes loopback: it logs a traceback because ::1 has no multicast route.
     found = [entry.address for entry in interface_addresses() if not entry.address.is_loopback]
     addresses = list(dict.fromkeys(map(str, found))) or ["127.0.0.1"]
     try:

@@ -1,4 +1,4 @@
-"""Keeps a server advertised while the machine's addresses come and go: a laptop changes networks, a cable is plugged in late."""
+"""Keeps a server advertised when the machine's addresses change, such as on a laptop that changes networks."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +16,11 @@ from .network import open_zeroconf
 _LOGGER = logging.getLogger(__name__)
 
 WATCH_SECONDS = 15.0
+"""Interval between checks of the addresses."""
 
 
 def reachable_at(bound: Iterable[str], found: Iterable[InterfaceAddress]) -> tuple[Address, ...]:
-    """The addresses to advertise for a server that listens on `bound`, where `0.0.0.0` and `::` are all of their kind."""
+    """The addresses to advertise for a server that listens on `bound`; `0.0.0.0` and `::` stand for all of their IP version."""
     listening = [ip_address(text) for text in bound]
     anywhere = {address.version for address in listening if address.is_unspecified}
     return reachable_addresses(entry for entry in found if entry.address.version in anywhere or entry.address in listening)
@@ -29,7 +30,10 @@ class Presence:
     """The advertisement of a server on its own port, from `start` to `close`."""
 
     def __init__(self, record: ServiceRecord, bound: Sequence[str], *, saturn: bool, renamed: Callable[[str], None]) -> None:
-        """`record` without addresses; `bound` are those that the server listens on. `renamed` is told the name that was free."""
+        """`record` has no addresses; the server listens on the addresses `bound`.
+
+        `renamed` is called with the advertised name, which differs from the record's if that one is in use.
+        """
         self._record = record
         self._bound = bound
         self._saturn = saturn
@@ -41,25 +45,25 @@ class Presence:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where the server can be reached right now."""
+        """The addresses at which the server can be reached now."""
         return reachable_at(self._bound, interface_addresses())
 
     async def start(self) -> None:
-        """Advertise. Raises click.ClickException where the network does not allow it; then nothing goes on either."""
+        """Start advertising. Raises click.ClickException if multicast DNS is not available; then nothing is left running."""
         await self._advertise()
         self._watching = asyncio.create_task(self._watch(), name="zeroconf_ai presence")
 
     def update(self, record: ServiceRecord) -> None:
-        """Advertise the server as `record` has it, all but name and addresses, from now on.
+        """Advertise `record`, with the current name and addresses.
 
-        Raises RecordError for a record that cannot be advertised; the former stays.
+        Raises RecordError if it cannot be advertised; the former record stays advertised.
         """
         if self._advertiser is not None:
             self._advertiser.update(record.with_addresses(self._advertised_at or ()))
         self._record = record
 
     async def close(self) -> None:
-        """Say goodbye."""
+        """Withdraw the advertisement."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -80,7 +84,7 @@ class Presence:
         self._advertised_at = addresses
 
     async def _watch(self) -> None:
-        """Advertise anew, on the interfaces that there are then, whenever the addresses have changed."""
+        """Restart the advertisement, on the current interfaces, whenever the addresses change."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if (now := self.addresses) == self._advertised_at:

@@ -1,4 +1,4 @@
-"""What a command that owns its process sets for all of it: the event loop and the garbage collector."""
+"""Process-wide settings of a command: the event loop and the garbage collector."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,15 +9,15 @@ from ..server.garbage_collection import raise_threshold
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end: on uvloop's event loop where that is installed (`zeroconf-ai[speed]`), else on asyncio's."""
+    """Run `main` to completion, on uvloop if it is installed (`zeroconf-ai[speed]`), else on asyncio's event loop."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
 
 
 def freeze_heap() -> None:
-    """Take what is alive now, at the end of the start-up, out of all later garbage collections.
+    """Exclude all current objects from later garbage collections. Call it at the end of the start-up.
 
-    Modules and schemas live as long as the process: visiting them takes tens of milliseconds in which no request goes on.
+    Modules and schemas live as long as the process; visiting them would block every request for tens of milliseconds.
     """
     gc.collect()
     gc.freeze()

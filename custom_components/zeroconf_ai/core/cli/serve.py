@@ -38,7 +38,7 @@ FIRST_PORT, LAST_PORT = 8000, 9000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     host: str | None
     port: int | None
@@ -124,7 +124,7 @@ def command(
     with state.identity(id_file or state.id_file()) as provider_id:
         try:
             process.run(_serve(options, provider_id))
-        except KeyboardInterrupt:  # where the event loop takes no signal handlers (Windows)
+        except KeyboardInterrupt:  # if the event loop supports no signal handlers (Windows)
             sys.exit(0)
 
 
@@ -132,13 +132,13 @@ async def _serve(options: Options, provider_id: str) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     async with AsyncExitStack() as stack:
-        store = await options.admission.open_books(stack)
-        later = await stack.enter_async_context(AsyncExitStack())  # what is opened while it serves is closed when that is over
+        store = await options.admission.open_store(stack)
+        later = await stack.enter_async_context(AsyncExitStack())  # closes what is opened while serving
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
         metrics, totals = await record_requests(stack, engine, store)
-        hold_limits = partial(options.admission.hold_limits, later, engine)
-        supply = await _supply(stack, engine, options, store, hold_limits)
+        enforce_limits = partial(options.admission.enforce_limits, later, engine)
+        supply = await _supply(stack, engine, options, store, enforce_limits)
         gateway = Gateway(
             engine,
             provider_id=provider_id,
@@ -175,7 +175,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             }
             click.echo(orjson.dumps(ready))
         else:
-            click.echo(f'serving {_what(record, options)} as "{gateway.name}" on {url}')
+            click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
         await stopping.wait()
 
 
@@ -184,14 +184,14 @@ async def _supply(
     engine: Engine,
     options: Options,
     store: AccountingStore | None,
-    hold_limits: Callable[[], Awaitable[None]],
+    enforce_limits: Callable[[], Awaitable[None]],
 ) -> Supply | None:
-    """Put the backends into the engine; what keeps them there, or None for the built-in one."""
+    """Add the backends to the engine. Returns what keeps them up to date; None for the built-in model."""
     if not options.sources:
         info = BackendInfo(CHAT_MODEL, CHAT_MODEL, CAPABILITIES, options.priority)
         await engine.checker.check(engine.add(DemoBackend(info, word_seconds=options.delay)))
         return None
-    supply = Supply(engine, options.sources, os.environ, hold_limits, None if store is None else store.limits)
+    supply = Supply(engine, options.sources, os.environ, enforce_limits, None if store is None else store.limits)
     stack.push_async_callback(supply.close)
     await supply.start()
     for member in engine.pool:
@@ -200,8 +200,8 @@ async def _supply(
     return supply
 
 
-def _what(record: ServiceRecord, options: Options) -> str:
-    """The models in a few words."""
+def _models_text(record: ServiceRecord, options: Options) -> str:
+    """The models in a few words, for the startup message."""
     if not options.sources:
         return CHAT_MODEL
     more = f" and {len(record.models) - 1} more" if len(record.models) > 1 else ""
@@ -209,7 +209,7 @@ def _what(record: ServiceRecord, options: Options) -> str:
 
 
 async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[str], gateway: Gateway, *, saturn: bool) -> bool:
-    """Whether the provider is announced. Where it cannot be, that is said, and it is served all the same."""
+    """Advertise the provider; returns whether that is possible. If not, a message is printed and the server runs on."""
 
     def renamed(name: str) -> None:
         gateway.name = name
@@ -230,7 +230,7 @@ async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[s
 def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
     return ServiceRecord(
         name=options.name,
-        host=f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local.",  # the system's own name is the system's to announce
+        host=f"zeroconf-ai-{provider_id.replace('-', '')[:12]}.local.",  # the machine's own host name is advertised by its system
         port=port,
         id=provider_id,
         auth=options.admission.mode,
@@ -239,7 +239,7 @@ def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:
 
 
 async def _listen(runner: web.AppRunner, options: Options) -> int:
-    """Open the port, or the first free one. Raises click.ClickException saying what to do where that fails."""
+    """Listen on the port that is set, or on the first free one; returns it. Raises click.ClickException if that fails."""
     ports = [options.port] if options.port else range(FIRST_PORT, LAST_PORT + 1)
     for port in ports:
         site = web.TCPSite(runner, options.host, port)

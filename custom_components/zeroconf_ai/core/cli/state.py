@@ -1,4 +1,4 @@
-"""What the command keeps between runs: the identity that it serves under, whom it has trusted before, and whom it found."""
+"""The files that the commands keep between runs: the provider's own ID, trusted identities, cached providers, the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
 
 
 def state_folder() -> Path:
-    """The user's folder for such things, as the system has it (XDG on Linux). Not made by asking."""
+    """The platform's folder for state files of the user (XDG on Linux). This function does not create it."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -34,22 +34,22 @@ def state_folder() -> Path:
 
 
 def id_file() -> Path:
-    """Where the identity of `zeroconf-ai serve` is kept."""
+    """The file with the provider ID of `zeroconf-ai serve`."""
     return state_folder() / "id"
 
 
 def trust_file() -> Path:
-    """Where the identities of providers that were talked with are kept."""
+    """The file with the identities of providers that have been used."""
     return state_folder() / "trusted.json"
 
 
 def database_file() -> Path:
-    """Where keys and records are kept."""
+    """The default database of API keys and usage."""
     return state_folder() / "gateway.db"
 
 
 def providers_file() -> Path:
-    """Where `zeroconf-ai serve --discovered` keeps whom it found last."""
+    """The file in which `zeroconf-ai serve --discovered` caches providers."""
     return state_folder() / "providers.json"
 
 
@@ -63,7 +63,7 @@ def known_databases() -> dict[str, str]:
 
 
 def remember_database(address: str, database_id: str) -> None:
-    """Keep the id of a database for its next opening. Raises click.ClickException where that cannot be written."""
+    """Store the id of a database, by which a lost database is recognized later. Raises click.ClickException."""
     known = known_databases()
     if known.get(address) == database_id:
         return
@@ -80,9 +80,9 @@ def remember_database(address: str, database_id: str) -> None:
 
 @contextmanager
 def identity(file: Path) -> Iterator[str]:
-    """The UUID in `file`, made and stored there the first time, and held so that no second server runs under it.
+    """Lock `file`, so that no second server uses its UUID, and yield the UUID, which is created the first time.
 
-    Raises click.ClickException where the file cannot be used.
+    Raises click.ClickException if the file cannot be used or is locked.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def identity(file: Path) -> Iterator[str]:
 
 
 def _make(file: Path) -> UUID:
-    """A UUIDv5 over host name and MAC address; the path too where it is not the usual one, for a second server on one machine."""
+    """A UUIDv5 of host name and MAC address, and of a path other than the default, for a second server on one machine."""
     parts = [socket.gethostname(), f"{getnode():012x}"]
     if file.resolve() != id_file().resolve():
         parts.append(str(file.resolve()))

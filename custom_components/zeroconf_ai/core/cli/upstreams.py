@@ -1,4 +1,4 @@
-"""What `zeroconf-ai serve` serves where it is not the built-in model: backends of a file, of the command line, of the network."""
+"""The backends of `zeroconf-ai serve`: from the configuration file, the command line and the network."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,25 +27,25 @@ from .state import providers_file, trust_file
 _LOGGER = logging.getLogger(__name__)
 
 START_SECONDS = 5.0
-"""So long the start waits for backends to answer; who is later is served as soon as it does."""
-LOOK_SECONDS = 2.0
-"""How often the file is looked at."""
+"""Maximum time for which the start waits for backends to answer. Later ones are served as soon as they do."""
+POLL_SECONDS = 2.0
+"""Interval between checks of the configuration file for changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the backends come from."""
+    """The sources of backends."""
 
     config: Path | None = None
     quick: tuple[str, ...] = ()
     discovered: bool = False
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether any source is set."""
         return bool(self.config or self.quick or self.discovered)
 
     def read(self, environment: Mapping[str, str]) -> Configuration:
-        """The backends that are named, and the file's rules. Raises ConfigError."""
+        """The configured backends, and the rules of the file. Raises ConfigError."""
         named = quick_config(self.quick, environment)
         if self.config is None:
             return Configuration(named)
@@ -62,17 +62,17 @@ class Supply:
         engine: Engine,
         sources: Sources,
         environment: Mapping[str, str],
-        hold_limits: Callable[[], Awaitable[None]],
+        enforce_limits: Callable[[], Awaitable[None]],
         limits: RateLimiter | None = None,
     ) -> None:
-        """`limits` are those that the file may set, in the place of what they are now.
+        """`limits` are the rate limits that the file may override.
 
-        `hold_limits` gives the engine a gatekeeper, for limits of single backends; raises click.ClickException.
+        `enforce_limits` attaches admission control to the engine, for limits of single backends; raises click.ClickException.
 
-        Raises click.ClickException where the sources cannot be used, or name nothing.
+        Raises click.ClickException if the sources are invalid or contain no backend.
         """
         self._engine = engine
-        self._hold_limits = hold_limits
+        self._enforce_limits = enforce_limits
         self._limits = limits
         self._named = None if limits is None else (limits.per_address, limits.per_user)
         self._sources = sources
@@ -87,13 +87,13 @@ class Supply:
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._upstreams: ConfiguredMembers | None = None
-        self._hung_up = asyncio.Event()
+        self._reload_requested = asyncio.Event()
 
     async def start(self) -> None:
-        """Take the backends in and wait a while for them to answer; then watch them, and the file."""
-        await self._see_to_limits(self._wanted)
+        """Add the backends and wait up to `START_SECONDS` for them to answer; then check them, and the file, regularly."""
+        await self._enforce_backend_limits(self._wanted)
         if self._sources.config is not None:
-            self._listen_for_hang_up()
+            self._listen_for_sighup()
         # The pool knows each backend's limits; aiohttp's own of 100 connections would hold streams back.
         self._session = await self._stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         self._upstreams = ConfiguredMembers(self._engine, self._session)
@@ -111,7 +111,7 @@ class Supply:
             self._stack.push_async_callback(_end, following)
 
     async def discover(self, own_id: str, interfaces: Sequence[str]) -> None:
-        """Offer the network's providers too. Where it cannot be looked at, that is said."""
+        """Also add discovered providers. If multicast DNS is not available, a message is printed."""
         if not self._sources.discovered or self._session is None:
             return
         try:
@@ -128,57 +128,57 @@ class Supply:
         self._stack.push_async_callback(neighbours.close)
 
     async def close(self) -> None:
-        """Let everything go, the engine's backends included."""
+        """Stop all tasks and close the engine."""
         await self._stack.aclose()
 
     def _read(self) -> Configuration:
-        """What the sources say now. Raises ConfigError."""
+        """Read the sources. Raises ConfigError."""
         read = self._sources.read(self._environment)
         if self._limits is None and (read.per_address or read.per_user):
             raise ConfigError("`limits:` require --keys (and --auth none). Pass these options, or remove `limits:`.")
         return read
 
-    async def _see_to_limits(self, wanted: Configuration) -> None:
-        """Have the limits of backends hold, also where there are no keys. Raises click.ClickException."""
+    async def _enforce_backend_limits(self, wanted: Configuration) -> None:
+        """Enforce limits of backends also without `--keys`. Raises click.ClickException."""
         if self._engine.admission_control is None and any(upstream.limited for upstream in wanted.upstreams):
-            await self._hold_limits()
+            await self._enforce_limits()
 
     def _apply_rules(self) -> None:
-        """Have the file's rules hold, and the command line's where it names none."""
+        """Apply the rules of the file, and the limits of the command line where the file sets none."""
         self._engine.policy = self._wanted.policy
         if self._limits is not None and self._named is not None:
             self._limits.per_address = self._wanted.per_address or self._named[0]
             self._limits.per_user = self._wanted.per_user or self._named[1]
 
-    def _listen_for_hang_up(self) -> None:
+    def _listen_for_sighup(self) -> None:
         if (number := getattr(signal, "SIGHUP", None)) is None:
             return
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError):
-            loop.add_signal_handler(number, self._hung_up.set)
+            loop.add_signal_handler(number, self._reload_requested.set)
             self._stack.callback(loop.remove_signal_handler, number)
 
     async def _follow(self, file: Path) -> None:
-        """Read the file again after a SIGHUP, and whenever it has changed."""
+        """Reload the file after a SIGHUP, and whenever it changes."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._hung_up.wait()
-            asked = self._hung_up.is_set()
-            self._hung_up.clear()
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._reload_requested.wait()
+            asked = self._reload_requested.is_set()
+            self._reload_requested.clear()
             now = await asyncio.to_thread(_stamp, file)
-            if not asked and now in (self._seen, None):  # editors take a file away for a moment
+            if not asked and now in (self._seen, None):  # editors remove a file for a moment when they save it
                 continue
             self._seen = now
             await self._reload()
 
     async def _reload(self) -> None:
-        """Take over what the sources say now; where they cannot be used, that is said, and all stays as it was."""
+        """Use the current content of the sources; if it is invalid, print the error and keep the former configuration."""
         if self._upstreams is None:
             return
         try:
             wanted = await asyncio.to_thread(self._read)
-            await self._see_to_limits(wanted)
+            await self._enforce_backend_limits(wanted)
         except (ConfigError, click.ClickException) as err:
             click.echo(f"Error: {err} The previous configuration stays in use.", err=True)
             return
@@ -189,7 +189,7 @@ class Supply:
 
 
 def _text(file: Path) -> str:
-    """The file's text. Raises ConfigError where it cannot be read."""
+    """The file's text. Raises ConfigError if it cannot be read or is not UTF-8."""
     try:
         raw = file.read_bytes()
     except OSError as err:
@@ -202,7 +202,7 @@ def _text(file: Path) -> str:
 
 
 def _stamp(file: Path | None) -> tuple[int, int, int] | None:
-    """What changes when the file does, or None where there is none."""
+    """The file's modification time, size and inode, by which a change is noticed; None if there is no file."""
     if file is None:
         return None
     try:

@@ -21,7 +21,7 @@ from . import state
 from .keys import database_option
 
 _PIPE_WIDTH = 240
-"""Columns of a table that no terminal shows."""
+"""Width of a table that is not printed on a terminal, in columns."""
 _FORMATS = ("table", "json", "csv")
 
 
@@ -70,14 +70,14 @@ def command(start: date | None, end: date | None, groups: tuple[str, ...], writt
 
 
 def _check(where: str) -> None:
-    """A mistyped path must not look like a home that used nothing. Raises click.ClickException, DatabaseError."""
+    """Raise click.ClickException if the database file is missing: a mistyped path must not look like no usage."""
     url = parse_url(where)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         raise click.ClickException(f"There is no database at {url.database}. Set another --database.")
 
 
 async def _read(where: str, start: date | None, end: date | None, group_by: Sequence[Group]) -> tuple[date, date, list[UsageRow]]:
-    """The range that is meant, and what was used in it. Raises DatabaseError, click.UsageError."""
+    """The first and last day, and the usage between them. Raises DatabaseError; click.UsageError if the range is reversed."""
     store = await AccountingStore.open(where, set_damaged_aside=False)
     try:
         today = store.totals.date
@@ -91,10 +91,10 @@ async def _read(where: str, start: date | None, end: date | None, group_by: Sequ
 
 def _table(group_by: Sequence[Group], uses: list[UsageRow]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_footer=len(uses) > 1)
-    together = _cells(export.total(uses))
+    totals = _cells(export.total(uses))
     for group in group_by:
         table.add_column(group.value.capitalize(), "Total" if group is group_by[0] else "", overflow="fold")
-    for heading, footer in zip(("Requests", "Errors", "Prompt", "Cached", "Completion", "Cost"), together, strict=True):
+    for heading, footer in zip(("Requests", "Errors", "Prompt", "Cached", "Completion", "Cost"), totals, strict=True):
         table.add_column(heading, footer, justify="right")
     for use in uses:
         # As text: a name may look like markup.

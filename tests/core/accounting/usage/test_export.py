@@ -30,7 +30,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 async def filled(fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AccountingStore]:
-    """Books with three days of use, in which a model is named like a formula."""
+    """An accounting store with three days of usage, in which a model is named like a formula."""
     monkeypatch.setattr(ledger_module, "_PAGE_ROWS", 4)
     store = await AccountingStore.open(fresh_database.url, zone=UTC)
     for day in range(3):
@@ -43,7 +43,7 @@ async def filled(fresh_database: FreshDatabase, make: Make, monkeypatch: pytest.
 
 
 def names_in(folder: Path) -> set[str]:
-    return {part.name for part in folder.iterdir() if not part.name.startswith("books.db")}
+    return {part.name for part in folder.iterdir() if not part.name.startswith("gateway.db")}
 
 
 def content(file: Path) -> str:

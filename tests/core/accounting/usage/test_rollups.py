@@ -66,7 +66,7 @@ def summed(generations: Sequence[Generation]) -> Aggregate:
 def test_usage_groups_of_each_kind_equal_the_records(batches: list[list[Generation]], zone: str) -> None:
     async def check() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo(zone))
+            store = await AccountingStore.open(Path(folder) / "gateway.db", zone=ZoneInfo(zone))
             recorded: list[Generation] = []
             for batch in batches:
                 for record in batch:
@@ -253,7 +253,7 @@ def test_usage_monthly_totals_equal_daily_totals(
 
     async def check() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            store = await AccountingStore.open(Path(folder) / "books.db", zone=ZoneInfo("UTC"))
+            store = await AccountingStore.open(Path(folder) / "gateway.db", zone=ZoneInfo("UTC"))
             for record in recorded:
                 store.ledger.record(record)
             told = await store.ledger.usage(first, last, group_by, key_id=key_id, user_id=user_id)

@@ -40,7 +40,7 @@ class Watching(Guard):
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
-    opened = await AccountingStore.open(tmp_path / "books.db")
+    opened = await AccountingStore.open(tmp_path / "gateway.db")
     yield opened
     await opened.close()
 

@@ -27,7 +27,7 @@ UNKNOWN = "zai_example-of-a-wrong-key-000000000"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AccountingStore]:
-    opened = await AccountingStore.open(tmp_path / "books.db")
+    opened = await AccountingStore.open(tmp_path / "gateway.db")
     yield opened
     await opened.close()
 
