@@ -78,8 +78,8 @@ class UsageBinarySensorDescription(BinarySensorEntityDescription):
     is_on_fn: Callable[[UsageTracker], bool | None]
 
 
-def _any(account: UsageTracker, reached: Callable[[BudgetState], bool]) -> bool | None:
-    states = account.budgets
+def _any(tracker: UsageTracker, reached: Callable[[BudgetState], bool]) -> bool | None:
+    states = tracker.budgets
     return any(reached(state) for state in states) if states else None
 
 
@@ -92,20 +92,20 @@ BUDGET_WARNING = UsageBinarySensorDescription(
     key="budget_warning",
     translation_key="budget_warning",
     device_class=BinarySensorDeviceClass.PROBLEM,
-    is_on_fn=lambda account: _any(account, _warned),
+    is_on_fn=lambda tracker: _any(tracker, _warned),
 )
 BUDGET_EXCEEDED = UsageBinarySensorDescription(
     key="budget_exceeded",
     translation_key="budget_exceeded",
     device_class=BinarySensorDeviceClass.PROBLEM,
-    is_on_fn=lambda account: _any(account, lambda state: state.exceeded),
+    is_on_fn=lambda tracker: _any(tracker, lambda state: state.exceeded),
 )
 RATE_LIMITED = UsageBinarySensorDescription(
     key="rate_limited",
     translation_key="rate_limited",
     device_class=BinarySensorDeviceClass.PROBLEM,
     entity_category=EntityCategory.DIAGNOSTIC,
-    is_on_fn=lambda account: account.rate_limited,
+    is_on_fn=lambda tracker: tracker.rate_limited,
 )
 
 
@@ -120,7 +120,7 @@ class UsageBinarySensor(UsageEntity, BinarySensorEntity):
         return self.entity_description.is_on_fn(self.coordinator)
 
 
-def usage_binary_sensors(account: UsageTracker) -> list[UsageBinarySensor]:
+def usage_binary_sensors(tracker: UsageTracker) -> list[UsageBinarySensor]:
     """The binary sensors of a usage tracker; Home Assistant's own agents have no budget."""
-    wanted = (RATE_LIMITED,) if account.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
-    return [UsageBinarySensor(account, description) for description in wanted]
+    wanted = (RATE_LIMITED,) if tracker.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
+    return [UsageBinarySensor(tracker, description) for description in wanted]

@@ -134,6 +134,6 @@ class BudgetEventEntity(UsageEntity, EventEntity):
         self.async_write_ha_state()
 
 
-def usage_events(account: UsageTracker) -> list[BudgetEventEntity]:
+def usage_events(tracker: UsageTracker) -> list[BudgetEventEntity]:
     """The event entities of a usage tracker; Home Assistant's own agents have no budget."""
-    return [] if account.is_agent else [BudgetEventEntity(account, BUDGET_EVENT)]
+    return [] if tracker.is_agent else [BudgetEventEntity(tracker, BUDGET_EVENT)]

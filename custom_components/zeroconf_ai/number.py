@@ -103,8 +103,8 @@ class MonthlyBudget(UsageEntity, NumberEntity):
     @property
     def _limit(self) -> Budget | None:
         """The monthly limit from a backend's options."""
-        account = self.coordinator
-        return account.store.budgets.limit(account.subject) if account.scope is Scope.BACKEND else None
+        tracker = self.coordinator
+        return tracker.store.budgets.limit(tracker.subject) if tracker.scope is Scope.BACKEND else None
 
     @property
     @override
@@ -118,16 +118,16 @@ class MonthlyBudget(UsageEntity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        account, budgets, known = self.coordinator, self.coordinator.store.budgets, self._budget
+        tracker, budgets, known = self.coordinator, self.coordinator.store.budgets, self._budget
         if known is None and self._limit is not None:
-            store_monthly_limit(self.hass, account.config_entry, account.subject, value)
+            store_monthly_limit(self.hass, tracker.config_entry, tracker.subject, value)
             return
         actor = self._context.user_id or "" if self._context is not None else ""
         try:
             if value:
                 await budgets.set(
-                    account.scope,
-                    account.subject or None,
+                    tracker.scope,
+                    tracker.subject or None,
                     round(value * NANO),
                     Period.MONTH,
                     actor=actor,
@@ -140,6 +140,6 @@ class MonthlyBudget(UsageEntity, NumberEntity):
             ) from err
 
 
-def usage_numbers(account: UsageTracker) -> list[MonthlyBudget]:
+def usage_numbers(tracker: UsageTracker) -> list[MonthlyBudget]:
     """The number entities of a usage tracker; Home Assistant's own agents have no budget."""
-    return [] if account.is_agent else [MonthlyBudget(account, MONTHLY_BUDGET)]
+    return [] if tracker.is_agent else [MonthlyBudget(tracker, MONTHLY_BUDGET)]

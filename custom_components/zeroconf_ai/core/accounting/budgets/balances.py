@@ -127,7 +127,7 @@ class MemoryBalances(Balances, QueuedWriter):
         for amount in reservation.amounts:
             self._balance((amount.budget.id, amount.window.label)).reserved += amount.amount
         for one in exceeded_by(worst_costs, concerned):
-            self._record_exceeded(BudgetWindow(one.budget, one.window), one.account)
+            self._record_exceeded(BudgetWindow(one.budget, one.window), one.balance)
         return reservation
 
     @override
@@ -135,9 +135,9 @@ class MemoryBalances(Balances, QueuedWriter):
         for amount in reservation.amounts:
             self._release(amount)
         for budget_window in budget_windows if cost else ():
-            account = self._balances.get(budget_window.key)
-            if account is not None:
-                account.spent += cost
+            balance = self._balances.get(budget_window.key)
+            if balance is not None:
+                balance.spent += cost
             self._record(budget_window, cost)
         if cost and budget_windows:
             self._write_queue.request_flush()
@@ -152,8 +152,8 @@ class MemoryBalances(Balances, QueuedWriter):
         for budget_window in budget_windows:
             while not self._is_read(budget_window.key):
                 await self._read(budget_window)
-            account = self._balance(budget_window.key)
-            found.append(Balance(account.spent, account.reserved, account.warned))
+            balance = self._balance(budget_window.key)
+            found.append(Balance(balance.spent, balance.reserved, balance.warned))
         return found
 
     @override
@@ -169,13 +169,13 @@ class MemoryBalances(Balances, QueuedWriter):
             write(connection)
             return version, statements.read_balance(connection, budget_window.key)
 
-        account = self._balance(budget_window.key)
-        before = account.spent - self._unwritten(budget_window.key)
+        balance = self._balance(budget_window.key)
+        before = balance.spent - self._unwritten(budget_window.key)
         version, found = await self._database.write(work)
-        account.spent += found.spent - before
-        account.warned = found.warned
+        balance.spent += found.spent - before
+        balance.warned = found.warned
         if budget_window.key in self._pending:
-            self._pending[budget_window.key] = (self._unwritten(budget_window.key), account.warned)
+            self._pending[budget_window.key] = (self._unwritten(budget_window.key), balance.warned)
         return version
 
     @override
@@ -198,8 +198,8 @@ class MemoryBalances(Balances, QueuedWriter):
     @override
     async def upkeep(self, alive: Container[str]) -> None:
         """Drop cached balances of past periods and deleted budgets without pending changes."""
-        for key, account in list(self._balances.items()):
-            over = (self._current.get(key[0]) != key[1] or key[0] not in alive) and not account.reserved
+        for key, balance in list(self._balances.items()):
+            over = (self._current.get(key[0]) != key[1] or key[0] not in alive) and not balance.reserved
             if over and key not in self._pending and key not in self._in_flight and key not in self._reading:
                 del self._balances[key]
                 if key[0] not in alive:
@@ -225,8 +225,8 @@ class MemoryBalances(Balances, QueuedWriter):
     def done(self, *, written: bool, again: bool) -> None:
         if again:
             for key, (spent, warned) in self._in_flight.items():
-                since, told = self._pending.get(key, (0, warned))
-                self._pending[key] = (spent + since, told)
+                since, notified = self._pending.get(key, (0, warned))
+                self._pending[key] = (spent + since, notified)
         elif not written:
             _LOGGER.error(
                 "The spending of %d budgets could not be stored; after a restart their balances will be too high",
@@ -238,29 +238,29 @@ class MemoryBalances(Balances, QueuedWriter):
         return self._balances.setdefault(key, Balance())
 
     def _release(self, amount: ReservedAmount) -> None:
-        account = self._balances.get((amount.budget.id, amount.window.label))
-        if account is not None:
-            account.reserved = max(0, account.reserved - amount.amount)
+        balance = self._balances.get((amount.budget.id, amount.window.label))
+        if balance is not None:
+            balance.reserved = max(0, balance.reserved - amount.amount)
 
     def _record(self, budget_window: BudgetWindow, spent: int) -> None:
         """Queue a charge and notify of the thresholds it reaches."""
-        account = self._balances.get(budget_window.key)
-        before, told = self._pending.get(budget_window.key, (0, 0))
-        if account is not None and budget_window.key not in self._reading:
-            levels = account.newly_reached(budget_window.budget)
-            told = account.warned
+        balance = self._balances.get(budget_window.key)
+        before, notified = self._pending.get(budget_window.key, (0, 0))
+        if balance is not None and budget_window.key not in self._reading:
+            levels = balance.newly_reached(budget_window.budget)
+            notified = balance.warned
             if spent or levels:
-                self._pending[budget_window.key] = (before + spent, told)
-            self._notify_reached(budget_window, levels, account.spent)
+                self._pending[budget_window.key] = (before + spent, notified)
+            self._notify_reached(budget_window, levels, balance.spent)
         elif spent:
-            self._pending[budget_window.key] = (before + spent, told)
+            self._pending[budget_window.key] = (before + spent, notified)
 
-    def _record_exceeded(self, budget_window: BudgetWindow, account: Balance) -> None:
+    def _record_exceeded(self, budget_window: BudgetWindow, balance: Balance) -> None:
         """Notify once per period that a request that costs money was rejected."""
-        account.warned = EXCEEDED
+        balance.warned = EXCEEDED
         self._pending[budget_window.key] = (self._unwritten(budget_window.key), EXCEEDED)
         self._write_queue.request_flush()
-        self._notify_exceeded(budget_window, account.spent)
+        self._notify_exceeded(budget_window, balance.spent)
 
     def _is_read(self, key: BalanceKey) -> bool:
         return key in self._balances and key not in self._reading
@@ -276,21 +276,21 @@ class MemoryBalances(Balances, QueuedWriter):
         await asyncio.shield(task)
 
     async def _read_now(self, budget_window: BudgetWindow) -> None:
-        account = self._balance(budget_window.key)
+        balance = self._balance(budget_window.key)
         # The database thread works sequentially, so the read includes writes in flight. It includes neither queued charges nor
         # charges made during the read.
-        known = account.spent
+        known = balance.spent
         waiting = self._unwritten(budget_window.key)
         try:
             found = await self._database.read(lambda connection: statements.read_balance(connection, budget_window.key))
         except BaseException:
-            if not account.reserved:
+            if not balance.reserved:
                 self._balances.pop(budget_window.key, None)
             raise
         finally:
             self._reading.pop(budget_window.key, None)
-        account.spent += found.spent + waiting - known
+        balance.spent += found.spent + waiting - known
         if budget_window.key not in self._pending:
-            account.warned = found.warned
+            balance.warned = found.warned
         self._current[budget_window.budget.id] = budget_window.window.label
         self._record(budget_window, 0)

@@ -120,8 +120,8 @@ class BudgetStore:
         """The cached state of a budget or a backend's monthly limit. Raises KeyError for an unknown id."""
         budget = self._named(budget_id)
         budget_window = self._budget_window(budget, self._clock())
-        account = self.balances.known(budget_window) or Balance()
-        return BudgetState(budget, budget_window.window, account.spent, account.reserved, account.warned >= EXCEEDED)
+        balance = self.balances.known(budget_window) or Balance()
+        return BudgetState(budget, budget_window.window, balance.spent, balance.reserved, balance.warned >= EXCEEDED)
 
     @property
     def limits(self) -> tuple[Budget, ...]:
@@ -145,8 +145,8 @@ class BudgetStore:
     def month_cost(self, backend_id: str) -> int:
         """The cost of a backend this month in nano-units; 0 for backends without a monthly limit."""
         limit = self._limits.get(backend_id)
-        account = None if limit is None else self.balances.known(self._budget_window(limit, self._clock()))
-        return 0 if account is None else account.spent
+        balance = None if limit is None else self.balances.known(self._budget_window(limit, self._clock()))
+        return 0 if balance is None else balance.spent
 
     def listen(self, callback: Callable[[BudgetEvent], None]) -> Callable[[], None]:
         """Call `callback` once per period for each threshold that a budget reaches; returns a function that unsubscribes.
@@ -193,8 +193,8 @@ class BudgetStore:
                 statements.start_balance(connection, budget_window.key, _spent_before(connection, budget_window))
             else:
                 # After an increase, thresholds that are reached again notify again.
-                account = statements.read_balance(connection, budget_window.key)
-                statements.record_warning(connection, budget_window.key, min(account.warned, account.reached(budget)))
+                balance = statements.read_balance(connection, budget_window.key)
+                statements.record_warning(connection, budget_window.key, min(balance.warned, balance.reached(budget)))
 
         await self._write_queue.flush()
         async with self._changing:

@@ -13,7 +13,7 @@ class BudgetBalance(NamedTuple):
 
     budget: Budget
     window: Window
-    account: Balance
+    balance: Balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def decide(
     """
     barred: dict[str, BudgetBalance] = {}
     for one in concerned:
-        budget, account = one.budget, one.account
-        exhausted, left = account.exhausted(budget), account.left(budget)
+        budget, balance = one.budget, one.balance
+        exhausted, left = balance.exhausted(budget), balance.left(budget)
         if budget.scope is Scope.BACKEND:
             cost = worst_costs.get(budget.subject)
             if exhausted or (cost is not None and cost > left):
@@ -87,7 +87,7 @@ def decide(
 def _allowance(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:
     """The amount to reserve for one backend: its ample cost, limited by the smallest remaining balance."""
     left = (
-        one.account.left(one.budget)
+        one.balance.left(one.budget)
         for one in concerned
         if one.budget.scope is not Scope.BACKEND or one.budget.subject == backend_id
     )
@@ -101,16 +101,16 @@ def exceeded_by(worst_costs: Mapping[str, int], concerned: Sequence[BudgetBalanc
     """
     found = []
     for one in concerned:
-        budget, account = one.budget, one.account
+        budget, balance = one.budget, one.balance
         of_backend = budget.scope is Scope.BACKEND
         costs = [cost for backend_id, cost in worst_costs.items() if cost and (not of_backend or backend_id == budget.subject)]
-        if costs and account.warned < EXCEEDED and min(costs) > budget.amount - account.spent:
+        if costs and balance.warned < EXCEEDED and min(costs) > budget.amount - balance.spent:
             found.append(one)
     return found
 
 
 def _shortfall(one: BudgetBalance, needed: int) -> Shortfall:
-    budget, account = one.budget, one.account
-    exhausted = account.exhausted(budget)
-    fits_then = needed <= budget.amount - account.spent
-    return Shortfall(budget, one.window, account.left(budget), needed, exhausted, not exhausted and fits_then)
+    budget, balance = one.budget, one.balance
+    exhausted = balance.exhausted(budget)
+    fits_then = needed <= budget.amount - balance.spent
+    return Shortfall(budget, one.window, balance.left(budget), needed, exhausted, not exhausted and fits_then)

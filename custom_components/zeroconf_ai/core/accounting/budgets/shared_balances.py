@@ -119,7 +119,7 @@ class SharedBalances(Balances):
             budget_window = BudgetWindow(one.budget, one.window)
             if (known := self._known.get(budget_window.key)) is not None:
                 known.warned = EXCEEDED
-            self._notify_exceeded(budget_window, one.account.spent)
+            self._notify_exceeded(budget_window, one.balance.spent)
         return reservation
 
     def _settled(self, taken: Sequence[Settlement], reached: Sequence[Reached]) -> None:

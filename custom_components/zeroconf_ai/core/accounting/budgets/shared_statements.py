@@ -70,14 +70,14 @@ def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list
     locked = _lock(connection, keys)
     reached = []
     for key in sorted(keys):
-        account = locked[key]
-        account.spent = clamp_int64(account.spent + charged.get(key, 0))
-        account.reserved = max(0, account.reserved - released.get(key, 0))
+        balance = locked[key]
+        balance.spent = clamp_int64(balance.spent + charged.get(key, 0))
+        balance.reserved = max(0, balance.reserved - released.get(key, 0))
         if key in named:
             budget, window = named[key]
-            if levels := account.newly_reached(budget):
-                reached.append(Reached(budget, window, tuple(levels), account.spent))
-        _write(connection, key, account)
+            if levels := balance.newly_reached(budget):
+                reached.append(Reached(budget, window, tuple(levels), balance.spent))
+        _write(connection, key, balance)
     return reached
 
 
@@ -85,7 +85,7 @@ def _lock(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey
     return {key: Balance(*row) for key, row in leases.lock(connection, keys).items()}
 
 
-def _write(connection: Connection, key: BalanceKey, account: Balance) -> None:
+def _write(connection: Connection, key: BalanceKey, balance: Balance) -> None:
     where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
-    values = {"spent": account.spent, "reserved": account.reserved, "warned": account.warned}
+    values = {"spent": balance.spent, "reserved": balance.reserved, "warned": balance.warned}
     connection.execute(update(accounts).where(*where).values(**values))
