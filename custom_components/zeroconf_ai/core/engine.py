@@ -165,7 +165,7 @@ class Engine:
         admission: Admission | None = None
         admission_control, conversations = self.admission_control, None
         outer = _ON_BEHALF_OF.get()
-        if outer is not None:  # what an agent spends on behalf of a key counts for that key
+        if outer is not None:  # what an agent uses on behalf of a key counts for that key
             caller = replace(caller, key_id=caller.key_id or outer.key_id, user_id=caller.user_id or outer.user_id)
         try:
             request = self._prepare(request, caller)
@@ -201,11 +201,11 @@ class Engine:
                     if self.recorder is not None:
                         self.recorder.record(generation)
                     if reply is not None and conversations is not None and conversations is self.conversations:
-                        self._keep(conversations, generation, request, reply, caller.username)
+                        self._store_exchange(conversations, generation, request, reply, caller.username)
 
     @asynccontextmanager
     async def run_local(self, kind: str, caller: Caller, request_id: str, requested_model: str) -> AsyncIterator[LocalRun]:
-        """Run what no backend of the pool answers, such as Home Assistant's speech to text, inside the block.
+        """Run a request that no backend of the pool answers, such as Home Assistant's speech to text, inside the block.
 
         The caller's limits and the queue are the same as for `run`. Raises RateLimitError, QuotaError or UnavailableError.
         However it ends, it is recorded.
@@ -294,15 +294,15 @@ class Engine:
         if generation.backend_id is not None:
             self._follow_cost(admission_control, generation.backend_id)
 
-    def _keep(
+    def _store_exchange(
         self, store: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
         if not store.keep:
-            return  # switched off in the meantime
+            return  # disabled in the meantime
         try:
             store.put(exchange_of(generation, request, reply, username))
         except Exception:  # the rest of the clean-up must run
-            _LOGGER.exception("What was asked and answered in request %s could not be kept", generation.id)
+            _LOGGER.exception("The prompt and answer of request %s could not be stored", generation.id)
 
     def _follow_cost(self, admission_control: AdmissionControl, backend_id: str) -> bool:
         """Update the month's cost of a backend; returns whether it reached its monthly limit, or is below it again."""

@@ -19,18 +19,18 @@ class Accounting:
     admission_control: AdmissionControl | None = None
     """Checks limits and budgets before a request runs."""
     conversations: ConversationStore | None = None
-    """Stores prompts and answers, where the owner wants that."""
+    """Stores prompts and answers, if the owner has enabled that."""
     sessions: SessionBackend | None = None
-    """Stores which backend and model a session is with."""
+    """Stores the backend and model of each session."""
 
     @classmethod
     def of(cls, store: AccountingStore, *recorders: Recorder) -> Accounting:
-        """All that an accounting store keeps; `recorders` get the same records as its ledger, after it."""
+        """All parts of an accounting store; `recorders` get the same records as its ledger, after it."""
         return cls(Recorders(store.ledger, *recorders), store.admission_control, store.conversations, store.sessions)
 
 
 def combined(attached: Iterable[Accounting]) -> Accounting:
-    """Several as one: all recorders, in the order in which they were attached; of each other part, the newest."""
+    """Combine several: all recorders, in the order of attachment; of each other part, the newest."""
     recorders: list[Recorder] = []
     control, conversations, sessions = None, None, None
     for one in attached:

@@ -37,7 +37,7 @@ DEFAULT_VIRTUAL_MODELS: Mapping[str, ModelAlias] = MappingProxyType(
         "fast": ModelAlias(strategy=Strategy.LATENCY),
         "cheap": ModelAlias(strategy=Strategy.COST),
         "generic-chat": ModelAlias(),
-        "openrouter/auto": ModelAlias(),  # what Saturn's clients ask for
+        "openrouter/auto": ModelAlias(),  # requested by Saturn's clients
     }
 )
 

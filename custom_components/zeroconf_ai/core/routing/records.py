@@ -61,8 +61,8 @@ def record_of(
 ) -> Generation:
     """The record of a request that came at `created` (`time.time()`) and `started` (`time.perf_counter()`).
 
-    One that neither came to its end nor failed was given up. `refusal` is why it was not answered; `failures` are the attempts
-    that failed before an answer began.
+    A request that neither finished nor failed was cancelled. `refusal` is the error of a request that was not answered;
+    `failures` are the attempts that failed before an answer began.
     """
     failure = (reply and reply.failure) or refusal
     answered = reply is not None and reply.finished and reply.failure is None

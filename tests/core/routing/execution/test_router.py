@@ -354,7 +354,7 @@ async def test_router_all_failed_error_has_each_reason(router: Router, add: Add)
     add("f").state = ProviderState.OFFLINE
     with pytest.raises(UpstreamError) as raised:
         await router.route(chat())
-    reasons = ("A: refused", "B: no key", "C: busy", "D: does not serve m", "E: switched off for routing", "F: offline")
+    reasons = ("A: refused", "B: no key", "C: busy", "D: does not serve m", "E: disabled for routing", "F: offline")
     assert raised.value.details == reasons
     assert all(reason in raised.value.message for reason in reasons)
     assert (raised.value.status, raised.value.code, raised.value.retry_after) == (502, "provider_error", 9)
@@ -365,7 +365,7 @@ async def test_router_failed_last_resort_error_has_the_skipped_backends(router: 
     add("b").enabled = False
     with pytest.raises(UpstreamError) as raised:
         await router.route(chat())
-    assert raised.value.details == ("A: refused", "B: switched off for routing")
+    assert raised.value.details == ("A: refused", "B: disabled for routing")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ async def test_limiter_queue_of_length_zero_refuses() -> None:
 async def test_limiter_wait_too_long_raises_and_leaves_the_queue() -> None:
     slots = ConcurrencyLimiter(1)
     place = await slots.acquire()
-    with pytest.raises(UnavailableError, match="no place became free"):
+    with pytest.raises(UnavailableError, match="no running request ended"):
         await slots.acquire(seconds=0.01)
     assert slots.waiting == 0
     place.release()

@@ -12,7 +12,7 @@ from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.member import Member
-from zeroconf_ai.routing.pricing.costs import Charge, CostSource, cost_of, note_measured, price_of, quote, worst_cost
+from zeroconf_ai.routing.pricing.costs import Charge, CostSource, cost_of, price_of, quote, record_measured, worst_cost
 
 DOLLAR = 10**9
 PRICES = Prices(3 * DOLLAR, 15 * DOLLAR, DOLLAR // 2, 20 * DOLLAR, "USD", 4 * DOLLAR, 6 * DOLLAR)
@@ -165,9 +165,9 @@ def test_cost_worst_case_of_a_measured_backend_is_its_mean() -> None:
     measured = member(cost=Cost.FREE)
     measured.meter = EnergyMeter(idle=0.0)
     assert worst_cost(measured, "m", 100, 50) == 0
-    note_measured(measured, 1000)
+    record_measured(measured, 1000)
     assert worst_cost(measured, "m", 100, 50) == 1000
-    note_measured(measured, 2000)
+    record_measured(measured, 2000)
     assert worst_cost(measured, "m", 100, 50) == 1200
     own = member(cost=Cost.FREE, prices={"m": PRICES})
     own.meter, own.usual_cost = measured.meter, measured.usual_cost

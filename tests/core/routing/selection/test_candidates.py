@@ -63,7 +63,7 @@ def test_candidates_for_an_unsupported_capability_are_a_client_error(pool: Pool,
     with pytest.raises(InvalidRequestError, match="Away: has no model that can do this"):
         candidates(pool, Request.parse(Kind.EMBEDDINGS, {"input": "Hi"}))
     add("off", models=["m"]).enabled = False
-    with pytest.raises(UnavailableError, match="Off: switched off"):
+    with pytest.raises(UnavailableError, match="Off: disabled"):
         candidates(pool, chat(tools=[{"type": "function"}]))
 
 
@@ -117,8 +117,8 @@ def test_candidates_for_embeddings_are_backends_with_an_embedding_model(pool: Po
     ("state", "resting", "why"),
     [
         (ProviderState.OFFLINE, False, "Bad: offline"),
-        (ProviderState.UNAUTHORIZED, False, "Bad: its key is refused"),
-        (ProviderState.HEALTHY, True, "Bad: asked to be left alone for 60 s"),
+        (ProviderState.UNAUTHORIZED, False, "Bad: it rejects its API key"),
+        (ProviderState.HEALTHY, True, "Bad: it asked for a pause of 60 s"),
     ],
 )
 def test_candidates_unavailable_are_skipped_with_the_reason(
@@ -135,7 +135,7 @@ def test_candidates_unavailable_are_skipped_with_the_reason(
 
 def test_candidates_disabled_are_no_last_resort(pool: Pool, add: Add) -> None:
     add("attic").enabled = False
-    with pytest.raises(UnavailableError, match="Attic: switched off for routing"):
+    with pytest.raises(UnavailableError, match="Attic: disabled for routing"):
         candidates(pool, chat())
     assert order(pool, pinned("attic")) == ["attic"]
 
@@ -277,7 +277,7 @@ def test_order_backends_with_an_open_breaker_are_a_last_resort(pool: Pool, add: 
     add("good", priority=2)
     found = candidates(pool, chat())
     assert [candidate.member.id for candidate in found.ordered] == ["good"]
-    assert found.passed_over == ("Bad: failed again and again, is left alone for 30 s",)
+    assert found.passed_over == ("Bad: failed repeatedly; next attempt in 30 s",)
 
 
 # Rule 8: never another model, unless asked for any.

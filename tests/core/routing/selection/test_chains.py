@@ -94,8 +94,8 @@ def test_alias_cycle_is_detected(pool: Pool, add: Add) -> None:
     policy = chains(one=ModelAlias(("m", "two")), two=ModelAlias(("one", "n", "two")))
     found = ask(pool, "one", policy)
     assert pairs(found) == ["a:m", "a:n"]
-    assert found.passed_over == ("one: it names itself in a circle", "two: it names itself in a circle")
-    with pytest.raises(UnavailableError, match="me: it names itself in a circle"):
+    assert found.passed_over == ("one: it contains itself", "two: it contains itself")
+    with pytest.raises(UnavailableError, match="me: it contains itself"):
         ask(pool, "me", chains(me=ModelAlias(("me",))))
 
 

@@ -16,7 +16,7 @@ from zeroconf_ai.routing.selection.candidates import candidates
 from zeroconf_ai.routing.selection.eligibility import Reason, Rejection, choose_model
 
 AT_HOME = Policy(cloud_fallback=False)
-KEPT = "a backend at home comes first for this, and falling back to outside is switched off"
+KEPT = "a backend at home comes first for this request, and cloud fallback is disabled"
 
 
 def scoped(model: str, *patterns: str, **meta: object) -> Request:
@@ -181,7 +181,7 @@ def test_agents_come_last_for_auto(pool: Pool, add: Add) -> None:
 @pytest.mark.parametrize("model", ["auto", "homeassistant/assist", "assist/auto"])
 def test_agents_are_not_used_for_requests_of_agents(pool: Pool, add: Add, model: str) -> None:
     add("assist", agent=True, models=["homeassistant/assist"])
-    with pytest.raises(UnavailableError, match="Assist: an agent of the home is not asked on behalf of another one"):
+    with pytest.raises(UnavailableError, match="Assist: conversation agents do not answer requests of other agents"):
         candidates(pool, scoped(model, inside=True))
     assert pairs(pool, scoped(model)) == ["assist:homeassistant/assist"]
 
@@ -189,6 +189,8 @@ def test_agents_are_not_used_for_requests_of_agents(pool: Pool, add: Add, model:
 def test_agents_are_not_used_for_embeddings(pool: Pool, add: Add) -> None:
     agent = add("assist", agent=True, models=["embed"])
     request = Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "model": "embed"})
-    with pytest.raises(InvalidRequestError, match="Assist: an agent makes no embeddings"):
+    with pytest.raises(InvalidRequestError, match="Assist: conversation agents do not support embeddings"):
         candidates(pool, request)
-    assert choose_model(agent, "embed", request) == Rejection(Reason.CANNOT, "Assist", "an agent makes no embeddings")
+    assert choose_model(agent, "embed", request) == Rejection(
+        Reason.CANNOT, "Assist", "conversation agents do not support embeddings"
+    )

@@ -110,8 +110,8 @@ class RequestAttempts:
         """Raise the error for a request that no candidate answered: a single candidate's own, or one that lists all."""
         tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
         details = (*tried, *self.busy, *passed_over)
-        told = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
-        log_text = f"No provider could answer. {'; '.join((*told, *self.busy, *passed_over))}."
+        failures = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
+        log_text = f"No provider could answer. {'; '.join((*failures, *self.busy, *passed_over))}."
         waits = [*(err.retry_after for err in self.errors if err.retry_after is not None), *self.waits]
         wait = min(waits) if waits else None
         if not self.errors:
@@ -138,11 +138,11 @@ def why_not(member: Member | None) -> str:
     if member is None:
         return "it is not set up any more"
     if not member.enabled:
-        return "it is switched off for routing"
+        return "it is disabled for routing"
     if not member.online:
         return "it is offline"
     if member.resting():
-        return f"it asked to be left alone for {max(1, round(member.resting_until - time.time()))} s"
+        return f"it asked for a pause of {max(1, round(member.resting_until - time.time()))} s"
     if member.breaker.state is not BreakerState.CLOSED:
         return "its last requests failed"
     return "it is busy" if not member.limiter.free else "it cannot take this request"

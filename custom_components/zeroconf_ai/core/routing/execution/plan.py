@@ -10,7 +10,7 @@ from ..selection.candidates import Candidate, Candidates
 class Plan:
     """Made before a request is admitted. Valid for its routing if nothing else ran on the event loop in between.
 
-    A request that waited, for a permit or for the database, is planned anew: members have changed their state and load since.
+    A request that waited, for a permit or for the database, is planned again: the state and load of members may have changed.
     """
 
     def __init__(self, policy: Policy, found: Candidates, with_less: tuple[Candidate, ...]) -> None:

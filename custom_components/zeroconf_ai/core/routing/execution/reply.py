@@ -40,15 +40,15 @@ class Attempt:
 class HeldPermit:
     """A backend's permit, and possibly the one trial request of its half-open circuit breaker."""
 
-    def __init__(self, member: Member, place: Permit) -> None:
+    def __init__(self, member: Member, permit: Permit) -> None:
         """The request counts as the trial if the circuit breaker is half open."""
         self.member = member
-        self._place = place
+        self._permit = permit
         self._trial = member.breaker.begin()
 
     def release(self) -> None:
         """Release both. Safe to call twice."""
-        self._place.release()
+        self._permit.release()
         if self._trial:
             self._trial = False
             self.member.breaker.end_trial()
@@ -142,7 +142,7 @@ class Reply:
     def whole(self) -> Chunk:
         """The complete answer to a request without streaming."""
         if self._whole is None:
-            raise RuntimeError("a stream has no body")
+            raise RuntimeError("a stream has no complete body")
         return self._whole
 
     @property

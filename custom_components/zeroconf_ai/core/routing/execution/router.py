@@ -81,8 +81,8 @@ class Router:
 
         Raises the error of the request itself, or one that lists all failures.
 
-        `bills` takes the bill of every sending that a backend may charge for, also where it never answered. `plan` is that of
-        the request's admission. `failures` takes every attempt that fails before an answer begins.
+        `bills` gets the bill of every attempt that a backend may charge for, even if it never answered. `plan` is that of
+        the request's admission. `failures` gets every attempt that fails before an answer begins.
         """
         previous = self._sessions.find(request)
         routing = RequestAttempts(
@@ -107,7 +107,7 @@ class Router:
         return reply
 
     def plan(self, request: Request, policy: Policy) -> Plan | None:
-        """The plan of a request; None where it cannot be answered at all, for which `route` raises the reason."""
+        """The plan of a request; None if no backend can answer it, for which `route` raises the error."""
         routing = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
         try:
             found = self._candidates(routing)
@@ -133,10 +133,10 @@ class Router:
                 reply = await self._attempt(candidate, routing, held)
             except ApiError as err:
                 held.release()
-                self._note(err, candidate, routing)
+                self._record_failure(err, candidate, routing)
                 if isinstance(err, _OF_ALL_ITS_MODELS):
                     left = [other for other in left if other.member is not candidate.member]
-                self._tell_failover(candidate.member, err, routing.next_of(left).member if left else None)
+                self._notify_failover(candidate.member, err, routing.next_of(left).member if left else None)
                 continue
             except BaseException:
                 held.release()
@@ -153,14 +153,14 @@ class Router:
         if routing.continues_with(candidate) and not alone:
             seconds = min(seconds, SESSION_SECONDS)
         try:
-            place = await member.limiter.acquire(
+            permit = await member.limiter.acquire(
                 request.urgency, seconds=seconds, request_id=request.request_id, key_id=request.key_id
             )
         except UnavailableError as err:
             routing.busy += (f"{member.name}: {err.message}",)
             routing.waits += (err.retry_after or 1.0,)
             return None
-        return HeldPermit(member, place)
+        return HeldPermit(member, permit)
 
     async def _attempt(self, candidate: Candidate, routing: RequestAttempts, held: HeldPermit) -> Reply:
         """Return the started reply of a candidate. Retried once after a 5xx, and when a session's own backend is back."""
@@ -299,7 +299,7 @@ class Router:
 
     # Failures.
 
-    def _note(self, err: ApiError, candidate: Candidate, routing: RequestAttempts) -> None:
+    def _record_failure(self, err: ApiError, candidate: Candidate, routing: RequestAttempts) -> None:
         """Record a failure. Raises it if no other backend may be tried."""
         member = candidate.member
         if err.code == "model_not_found":
@@ -315,7 +315,7 @@ class Router:
         routing.errors += (err,)
         routing.attempts += (Attempt(member.id, member.name, err.message),)
 
-    def _tell_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
+    def _notify_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
         _LOGGER.info("%s did not answer (%s); next: %s", member.name, err.log_text, following and following.name)
         if following is not None:
             self._pool.notify_state(

@@ -1,6 +1,6 @@
-"""A session moves to another model: what of its conversation goes along where that model's context is smaller.
+"""Shortens the conversation of a session that moves to a model with a smaller context window.
 
-The system's words and the newest turns go as they are, as many as fit; the older ones as a summary that the new model makes.
+System messages and the newest turns that fit are kept; older ones are replaced by a summary from the new model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from ...protocol.usage import Usage
 _LOGGER = logging.getLogger(__name__)
 
 FILL = 0.7
-"""Share of the context window that the prompt may take: the rest is for the answer, and for an estimate that was too low."""
+"""Maximum share of the context window for the prompt; the rest is for the answer and for errors of the estimate."""
 _SUMMARY_SHARE = 8
-"""A summary has at most so small a part of the window, and at most so many tokens:"""
+"""A summary has at most 1/8 of the context window, and at most `_SUMMARY_TOKENS`."""
 _SUMMARY_TOKENS = 512
 _MARK = "Summary of the earlier conversation, which is too long to be repeated here:"
 _DROPPED = "The earlier part of this conversation is too long to be repeated here, and there is no summary of it."
@@ -38,18 +38,18 @@ class SessionHandover:
     """A session's change to another backend or model."""
 
     origin: str
-    """The name of the backend that it was with; its id where it is not known any more."""
+    """The name of the former backend; its id if the backend was removed."""
     target: str
     reason: str
     summarized: int = 0
-    """Messages that a summary, or a note that they are missing, stands for."""
+    """The number of messages that a summary, or a note that they are missing, replaces."""
     usage: Usage = field(default_factory=Usage)
-    """What the summary took."""
+    """The usage of the summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A conversation in three: what the system says, what must be shortened, and the newest turns that fit."""
+    """A conversation in three parts: system messages, older messages to shorten, and the newest turns that fit."""
 
     head: tuple[Message, ...]
     older: tuple[Message, ...]
@@ -57,9 +57,9 @@ class Split:
 
 
 def split(request: Request, window: int) -> Split:
-    """Which messages of a chat fit into a context of `window` tokens, a summary of the others included.
+    """Split a chat so that its newest messages and a summary of the others fit into `window` tokens.
 
-    A tool call and its results are never parted. The last of these units is kept even where it does not fit.
+    A tool call is never separated from its results. The last of these units is kept even if it does not fit.
     """
     messages: Sequence[Message] = request.body["messages"]
     head = tuple(message for message in messages if message["role"] in ("system", "developer"))
@@ -82,7 +82,7 @@ def split(request: Request, window: int) -> Split:
 
 
 def shortest(request: Request) -> Request:
-    """A chat with all that can be left out left out: who cannot take this cannot take any of it."""
+    """The shortest form of a chat: a model for which this is too long cannot continue the session."""
     if request.kind is not Kind.CHAT:
         return request
     kept = split(request, 0)
@@ -90,9 +90,9 @@ def shortest(request: Request) -> Request:
 
 
 async def shorten(request: Request, window: int, backend: Backend | None, model: str) -> tuple[Request, int, Usage]:
-    """A chat that fits into `window` tokens: with how many messages replaced, and what it took to make their summary.
+    """Shorten a chat to `window` tokens; also returns the number of replaced messages and the usage of their summary.
 
-    Without a backend there is none: the messages are left out.
+    Without a backend there is no summary, and the messages are removed.
     """
     parts = split(request, window)
     if not parts.older:
@@ -105,9 +105,9 @@ async def shorten(request: Request, window: int, backend: Backend | None, model:
 
 
 def _with_note(parts: Split, note: str) -> tuple[Message, ...]:
-    """The system's words and a note: at their end, since many models' templates know one system message alone and that first.
+    """The system messages with a note at their end: many chat templates support only one system message, at the beginning.
 
-    Where the turns that are kept do not begin with the user's words, as they must for some, the note takes their place.
+    If the kept turns do not begin with a user message, as some models require, the note becomes one.
     """
     head = parts.head
     if parts.newest[0]["role"] != "user":
@@ -120,10 +120,10 @@ def _with_note(parts: Split, note: str) -> tuple[Message, ...]:
 async def _summarize(
     request: Request, older: tuple[Message, ...], window: int, backend: Backend, model: str
 ) -> tuple[str, Usage]:
-    """The model's summary, or "" where it makes none, and what was used for it."""
+    """The model's summary (empty if the request fails) and its usage."""
     tokens = _summary_tokens(window)
     room = max(0, (int(window * FILL) - tokens) * CHARACTERS_PER_TOKEN - len(_ASK))
-    text = "\n".join(f"{message['role']}: {_words(message)}" for message in older)
+    text = "\n".join(f"{message['role']}: {_message_text(message)}" for message in older)
     if len(text) > room:
         text = "[…]" + text[len(text) - room :]
     body = {
@@ -142,7 +142,7 @@ async def _summarize(
         finally:
             await answer.close()
     except ApiError as err:
-        _LOGGER.info("%s made no summary of a conversation that is too long for it: %s", backend.info.name, err.log_text)
+        _LOGGER.info("%s could not summarize a conversation that exceeds its context window: %s", backend.info.name, err.log_text)
         return "", Usage()
     summary = Delta.parse(chunk.data).content.strip()
     estimated = Usage(asked.estimated_prompt_tokens, len(summary) // CHARACTERS_PER_TOKEN)
@@ -154,13 +154,13 @@ def _summary_tokens(window: int) -> int:
 
 
 def _tokens(request: Request, messages: Sequence[Message], *, tools: bool = True) -> int:
-    """The estimated size of some messages, with the request's tools or without."""
+    """Estimated tokens of messages, with or without the request's tools."""
     body = {"messages": list(messages), "tools": request.body.get("tools") if tools else None}
     return Request(Kind.CHAT, body).estimated_prompt_tokens
 
 
-def _words(message: Message) -> str:
-    """What a message says, calls of tools included; pictures and sounds are named."""
+def _message_text(message: Message) -> str:
+    """The text of a message with its tool calls; other content parts are replaced by their type."""
     content = message.get("content")
     if isinstance(content, list):
         said = (part.get("text") if part.get("type") == "text" else f"[{part.get('type')}]" for part in content)

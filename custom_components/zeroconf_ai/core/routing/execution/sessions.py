@@ -68,8 +68,8 @@ class Sessions:
     def find(self, request: Request) -> SessionRow | None:
         """The request's session, or None for a new one.
 
-        One that is known by its content alone goes on only where something was answered in it: two that begin with the same
-        words are not the same.
+        A session that is identified by its content continues only if the chat contains an answer: two chats that begin with
+        the same message are different sessions.
         """
         key = request.session
         if key is None or (key.startswith(_BY_CONTENT) and not _goes_on(request)):
@@ -107,7 +107,8 @@ class Sessions:
 def session_key(header: str | None, body: Mapping[str, Any], key_id: str | None) -> str | None:
     """The key of a chat's session: from the header `X-Session-ID`, a name in its body, or its first messages.
 
-    A digest: it tells nothing of what was said, and the sessions of two callers' keys never meet. None without messages.
+    A digest, so that it does not reveal the content; it includes the API key, so that two keys never share a session. None
+    without messages.
     """
     if name := header or _named(body):
         return _BY_NAME + _digest(key_id, name.encode(errors="replace")[:_READ])

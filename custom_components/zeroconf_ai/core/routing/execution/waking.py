@@ -25,14 +25,14 @@ class Waker:
     async def wake(self, member: Member) -> None:
         """Wake a sleeping backend and wait for it, as long as its owner allows. Does nothing if it is online or cannot be woken.
 
-        Raises UpstreamConnectionError where it does not come up.
+        Raises UpstreamConnectionError if it does not come online.
         """
         wake = member.wake
         if wake is None or member.state is not ProviderState.OFFLINE:
             return
         waking = self._waking.get(member.id)
         if waking is None:
-            waking = asyncio.create_task(self._rouse(member, wake), name=f"zeroconf_ai wake {member.id}")
+            waking = asyncio.create_task(self._wake_and_wait(member, wake), name=f"zeroconf_ai wake {member.id}")
             self._waking[member.id] = waking
             waking.add_done_callback(lambda _: self._waking.pop(member.id, None))
         online = asyncio.create_task(member.wait_online(wake.wait), name=f"zeroconf_ai awaits {member.id}")
@@ -62,8 +62,8 @@ class Waker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _rouse(self, member: Member, wake: Wake) -> None:
-        """Run the action, then check every second until the backend answers or the time is over."""
+    async def _wake_and_wait(self, member: Member, wake: Wake) -> None:
+        """Run the action, then check every second until the backend answers or the time is up."""
         try:
             await wake.run()
             async with asyncio.timeout(wake.wait):

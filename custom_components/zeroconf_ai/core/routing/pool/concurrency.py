@@ -121,7 +121,7 @@ class ConcurrencyLimiter:
             self.active += 1
             return Permit(self)
         if self.full:
-            raise self._busy(f"{self.active} requests are running and {self.waiting} wait already")
+            raise self._busy(f"{self.active} requests are running and {self.waiting} are waiting")
         waiter = Waiter(asyncio.get_running_loop().create_future(), request_id, key_id)
         queue = self._queues[urgency]
         queue[waiter] = None
@@ -136,7 +136,7 @@ class ConcurrencyLimiter:
             if waiter.permit.done() and not waiter.permit.cancelled():
                 waiter.permit.result().release()  # the permit was granted at the moment of the cancellation
             if isinstance(err, TimeoutError):
-                raise self._busy(f"no place became free within {seconds:g} s") from None
+                raise self._busy(f"no running request ended within {seconds:g} s") from None
             raise
 
     def _busy(self, why: str) -> UnavailableError:

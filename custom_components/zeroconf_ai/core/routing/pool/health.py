@@ -50,7 +50,7 @@ class HealthChecker:
             task.result()
 
     def record(self, member: Member, result: CheckResult) -> None:
-        """Record a check that somebody else made just now."""
+        """Record the result of a check that the caller has made just now."""
         self._record_models(member, result.models)
         member.status = result.status
         member.update_slots()
@@ -98,7 +98,7 @@ class HealthChecker:
         except ApiError as err:
             member.last_error, member.last_reason = err.log_text, err.message
         if member.left_at > begun:
-            return  # it said goodbye during the check
+            return  # it withdrew its advertisement during the check
         member.health = health
         self._pool.record_success(member, latency=latency)
 

@@ -54,7 +54,7 @@ class Member:
     active: int = 0
     resting_until: float = 0.0
     left_at: float = float("-inf")
-    """`time.monotonic()` of its last goodbye."""
+    """`time.monotonic()` when it last withdrew its advertisement."""
     offline_since: float = float("-inf")
     """`time.monotonic()` when it last went offline."""
     last_used: int = 0
@@ -66,9 +66,9 @@ class Member:
     month_cost: int = 0
     """Its known cost this month in nano-units, updated by the engine."""
     meter: EnergyMeter | None = None
+    """Meters the electricity of its requests, if its owner has set that up."""
     usual_cost: float | None = None
     """Running mean of the metered cost of its requests in nano-units; None: unknown."""
-    """Meters the electricity of its requests, if its owner has set that up."""
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     breaker: Breaker = field(default_factory=Breaker)
     id: str = field(init=False)

@@ -1,4 +1,4 @@
-"""What one backend serves and what that costs, arranged so that no request has to search a list of hundreds of models."""
+"""Index of one backend's models and prices, so that no request has to search a list of hundreds of models."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -11,15 +11,15 @@ from ...protocol.usage import Usage
 from ..policy import Terms
 
 DEAREST = 2**62
-"""Nano-units by which a model without a known price is ranked: after all others."""
+"""Cost in nano-units by which a model without a known price is ranked after all others."""
 _USUAL = Usage(750_000, 250_000)
-"""Three tokens in for one out, by which a backend's models are compared with each other."""
+"""Three prompt tokens per completion token, to compare a backend's models by cost."""
 _KEPT = 64
-"""Arrangements that are kept; with so many, all are made anew."""
+"""Maximum number of cached rankings; the cache is cleared when it is full."""
 
 
 def may_use(patterns: Sequence[str], *names: str) -> bool:
-    """Whether one of a model's names is among those that a caller may use; no patterns: all. `:latest` may be left out."""
+    """Whether a pattern matches one of a model's names; no patterns: all. A pattern may omit `:latest`."""
     if not patterns:
         return True
     spelled = {*names, *(same_model(name) for name in names if name.endswith(":latest"))}
@@ -27,7 +27,7 @@ def may_use(patterns: Sequence[str], *names: str) -> bool:
 
 
 class ModelIndex:
-    """One backend's models by id and by rank. Made anew when they, or what its owner says of it, change."""
+    """One backend's models by id and by rank. Replaced when the models, the backend's info or its terms change."""
 
     def __init__(self, info: BackendInfo, models: Sequence[ModelInfo], terms: Terms) -> None:
         """`models` in the backend's own order."""
@@ -39,15 +39,15 @@ class ModelIndex:
         self._prices: dict[str, Prices | None] = {}
 
     def arranges(self, info: BackendInfo, models: Sequence[ModelInfo], terms: Terms) -> bool:
-        """Whether it was made of these very objects."""
+        """Whether it was made from these objects (by identity)."""
         return self._models is models and self._terms is terms and self._info is info
 
     def find(self, model_id: str) -> ModelInfo | None:
-        """The model of that id, else the one that it means: a missing tag is `latest`."""
+        """The model with that id; a missing tag means `latest`. None if there is none."""
         return self._by_id.get(model_id) or self._by_id.get(same_model(model_id))
 
     def has(self, model_id: str) -> bool:
-        """Whether it has exactly this id."""
+        """Whether a model has exactly this id."""
         return model_id in self._by_id
 
     def may_use(self, patterns: Sequence[str], model_id: str) -> bool:
@@ -66,9 +66,9 @@ class ModelIndex:
         return found
 
     def prices(self, model_id: str) -> Prices | None:
-        """The owner's prices, else those that the backend names for it, else the public ones where use of it is paid for.
+        """The owner's prices, else those that the backend reports, else the list prices if the backend may cost money.
 
-        A subscription's models have none but the owner's.
+        With a subscription, only the owner's prices are used. None: unknown.
         """
         if model_id not in self._prices:
             if len(self._prices) > len(self._models) + _KEPT:  # ids that are not listed can be anything
@@ -76,11 +76,11 @@ class ModelIndex:
             self._prices[model_id] = self._price(model_id)
         found, listed = self._prices[model_id], self._terms.listed
         if found is None and listed is not None and self._info.cost in (Cost.METERED, Cost.UNKNOWN):
-            return listed(model_id)  # not kept: some hold only for a time of the day
+            return listed(model_id)  # not cached: some prices depend on the time of day
         return found
 
     def cost(self, model_id: str, usage: Usage) -> int:
-        """What so many tokens would cost, in nano-units, for comparing: nothing at home, almost nothing where it is paid for."""
+        """The cost of `usage` in nano-units, for comparisons; without prices: free 0, subscription 1, others `DEAREST`."""
         if (prices := self.prices(model_id)) is not None:
             return min(prices.cost(usage), DEAREST - 1)
         if self._info.cost is Cost.FREE:

@@ -1,1 +1,1 @@
-"""What a request costs, at most and in the end."""
+"""The maximum and the actual cost of a request."""

@@ -1,4 +1,4 @@
-"""`Bill`: what one sending of a request used, and what that costs, whatever becomes of the answer."""
+"""`Bill`: the usage and cost of one attempt, however the attempt ends."""
 
 from collections.abc import Mapping, Sequence
 import time
@@ -12,37 +12,37 @@ from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..pool.member import Member
 from .bounds import Ceiling, answer_tokens
-from .costs import Charge, CostSource, note_measured, quote
+from .costs import Charge, CostSource, quote, record_measured
 
 _SAMPLE = 64
-"""Chunks at the beginning of a stream by which the tokens of all of it are estimated, where nobody says how many they were."""
+"""Chunks at the beginning of a stream from which its tokens are estimated if the backend reports no usage."""
 _THINKING_SPEED = 100
-"""Tokens a second that a model may think before its first word, which an upstream bills and nobody has seen."""
+"""Reasoning tokens per second that are assumed before the first token: upstreams bill them although they are not streamed."""
 
 
 class Bill:
-    """Opened when a request goes out to a backend: what reached it is billed there, also where nobody reads the answer."""
+    """Created when a request is sent to a backend, which bills it also if the client does not read the answer."""
 
     def __init__(self, member: Member, model: str, request: Request, ceiling: Ceiling | None = None) -> None:
-        """At the prices of this moment. `ceiling`: where the answer is cut off, as a budget limits what it may cost."""
+        """Uses the current prices. `ceiling`: where the answer is cut off because a budget limits its cost; None: nowhere."""
         self.member = member
         self.model = model
         self.answer: Answer | None = None
-        """What the backend said that it has begun to answer."""
+        """The backend's answer, once it has begun."""
         self.finished = False
-        """Whether the answer came to its end."""
+        """Whether the answer is complete."""
         self.usage: Usage | None = None
-        """As the backend told it, at the latest."""
+        """The latest usage that the backend reported."""
         self.charge: Charge | None = None
-        """What it costs, once it is closed; None: nobody knows."""
+        """The cost, once the bill is closed; None: unknown."""
         self.request = request
         self._ceiling = ceiling
         self.late = 0
-        """Batches that came after the answer was longer than its ceiling."""
+        """Batches that arrived after the answer exceeded its ceiling."""
         self._size = 0
-        """Bytes of what was said, where there is a ceiling."""
+        """Bytes of the answer's text; counted only if there is a ceiling."""
         self._speaking = 0
-        """Chunks that said something, where there is a ceiling."""
+        """Chunks with text; counted only if there is a ceiling."""
         self._opened = time.monotonic()
         self._first_word: float | None = None
         self._quote = quote(member, model)
@@ -53,10 +53,10 @@ class Bill:
         self._interim = False
         self._guessed = False
         self._final: Usage | None = None
-        """What was used, once it is closed: an estimate by the time that has passed must not grow after it was charged."""
+        """The usage, once the bill is closed: an estimate from the elapsed time must not grow after it was charged."""
 
     def count(self, batch: list[Chunk]) -> None:
-        """Take note of what came."""
+        """Count a batch of chunks."""
         if len(self._sample) < _SAMPLE:
             self._sample += batch[: _SAMPLE - len(self._sample)]
         self._chunks += len(batch)
@@ -71,31 +71,31 @@ class Bill:
 
     @property
     def overrun(self) -> bool:
-        """Whether the answer has as many tokens as were set aside: it is to be cut off here."""
+        """Whether the answer has reached its ceiling and must be cut off."""
         if self._ceiling is None:
             return False
-        told = 0 if self.usage is None else self.usage.completion_tokens
-        return max(told, Ceiling.tokens_in(self._speaking, self._size)) >= self._ceiling.tokens
+        reported = 0 if self.usage is None else self.usage.completion_tokens
+        return max(reported, Ceiling.tokens_in(self._speaking, self._size)) >= self._ceiling.tokens
 
     @property
     def estimated(self) -> bool:
-        """Whether `used` is not, or not all, the backend's own word."""
+        """Whether `used` is estimated, in whole or in part."""
         return self.usage is None or self._guessed or self._so_far
 
     @property
     def used(self) -> Usage:
-        """What was used: by the backend's word, else estimated from the prompt and from what was said until it was closed."""
+        """The usage that the backend reported, else an estimate from the prompt and the answer so far."""
         if self._final is not None:
             return self._final
         if self.usage is not None and not self._so_far:
             return self.usage
-        told = self.usage or (None if self.answer is None else self.answer.usage)
-        if told is None:
-            return Usage(self.request.estimated_prompt_tokens, self._said)
-        return told + Usage(completion_tokens=max(0, self._said - told.completion_tokens))
+        reported = self.usage or (None if self.answer is None else self.answer.usage)
+        if reported is None:
+            return Usage(self.request.estimated_prompt_tokens, self._estimated_tokens)
+        return reported + Usage(completion_tokens=max(0, self._estimated_tokens - reported.completion_tokens))
 
     def close(self, extra: Usage | None = None) -> None:
-        """No more will come. `extra` is what was used beside it at the same backend and model. Safe to call twice."""
+        """Compute the cost. `extra` is other usage to charge at the same prices (a summary). Safe to call twice."""
         if self._final is not None:
             return
         self._final = self.used
@@ -104,7 +104,7 @@ class Bill:
             cost = self._meter.end(self._run, time.monotonic())
             if cost is not None:
                 measured = Charge(cost, CostSource.MEASURED, self._meter.currency)
-                note_measured(self.member, cost)
+                record_measured(self.member, cost)
         self.charge = self._quote.charge(self._final, measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
@@ -112,28 +112,27 @@ class Bill:
 
     @property
     def _so_far(self) -> bool:
-        """Whether the backend counts as it goes, and was cut off."""
+        """Whether the reported usage is an interim one of an incomplete answer."""
         return self._interim and not self.finished
 
     @property
-    def _said(self) -> int:
-        """Tokens that the answer has had so far, by its length; of one that comes whole, those that it may have."""
+    def _estimated_tokens(self) -> int:
+        """Estimated tokens of the answer so far; of an incomplete answer without streaming, its maximum."""
         if self.request.kind is Kind.EMBEDDINGS:
             return 0
         if not self.request.stream and not self.finished and self._quote.prices is not None:
-            return self._most  # the upstream goes on to the end, and bills all of it
+            return self._most  # the upstream completes the answer, and bills all of it
         if self._ceiling is not None and self.request.stream:
-            said = Ceiling.tokens_in(self._speaking, self._size)
+            tokens = Ceiling.tokens_in(self._speaking, self._size)
             if self.finished:
-                return said
-            thought = ((self._first_word or time.monotonic()) - self._opened) * _THINKING_SPEED
-            return said + round(min(thought, self._most))
+                return tokens
+            reasoning = ((self._first_word or time.monotonic()) - self._opened) * _THINKING_SPEED
+            return tokens + round(min(reasoning, self._most))
         if not self._sample:
             return 0
-        said = sum(len(text) for chunk in self._sample for text in _texts(chunk.data))
-        tokens = said * self._chunks / len(self._sample) / CHARACTERS_PER_TOKEN
-        tokens = max(round(tokens), int(said > 0))
-        # An estimate is no reason to charge more than the limit, which was set aside.
+        characters = sum(len(text) for chunk in self._sample for text in _texts(chunk.data))
+        tokens = max(round(characters * self._chunks / len(self._sample) / CHARACTERS_PER_TOKEN), int(characters > 0))
+        # An estimate must not exceed the limit, for which the cost was reserved.
         return tokens if self._ceiling is None else min(tokens, self._most)
 
     @property
@@ -150,7 +149,7 @@ class Bill:
 
 
 def costs_by_backend(bills: Sequence[Bill]) -> dict[str, int]:
-    """Nano-units that all sendings of a request cost, by the ids of the backends, whatever their currencies."""
+    """The cost of all attempts of a request in nano-units, by backend id, in the currency of each backend."""
     costs: dict[str, int] = {}
     for bill in bills:
         if bill.charge is not None:
@@ -159,7 +158,7 @@ def costs_by_backend(bills: Sequence[Bill]) -> dict[str, int]:
 
 
 def total(bills: Sequence[Bill]) -> Charge | None:
-    """What all sendings of a request cost, in the currency of the last; None where nobody knows of any."""
+    """The cost of all attempts of a request that are billed in the last one's currency; None if no cost is known."""
     charges = [bill.charge for bill in bills if bill.charge is not None]
     if not charges:
         return None
@@ -168,7 +167,7 @@ def total(bills: Sequence[Bill]) -> Charge | None:
 
 
 def _texts(data: Mapping[str, Any]) -> list[str]:
-    """What a chunk or a whole answer says, in all of its choices."""
+    """The texts of a chunk or a complete answer: content, reasoning and tool calls of all choices."""
     choices = data.get("choices")
     found: list[str] = []
     for choice in choices if isinstance(choices, list) else ():

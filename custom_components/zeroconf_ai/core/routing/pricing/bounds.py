@@ -1,6 +1,6 @@
-"""Where money is limited: what a request is to have set aside, and the form in which it cannot cost more than that.
+"""The cost to reserve for a request under a budget, and the request limited so that it cannot cost more than that.
 
-A backend that costs money gets only fields that were reckoned with, and a limit for its answer that fits what was set aside.
+A backend that costs money gets only the fields whose cost was computed, and a limit for its answer that fits the reservation.
 """
 
 from collections.abc import Mapping
@@ -18,26 +18,26 @@ from ..pool.member import Member
 from .costs import UNSURE, is_measured, price_of, worst_cost
 
 USUAL_ANSWER = 4096
-"""Tokens of an answer whose length neither the request nor the model limits: what every model in use can say."""
+"""Tokens of an answer whose length neither the request nor the model limits: every model in use can generate these."""
 LEAST_ANSWER = 16
 """Tokens that must be left for an answer whose length the request does not limit."""
 _LONGEST_UNSTREAMED = 20_000
-"""Tokens of an answer without a limit of its own that comes whole: more would take longer than upstreams wait."""
+"""Tokens of an answer without a limit and without streaming: more would exceed the timeouts of upstreams."""
 _SLACK = 1.5
-"""By how much more than its limit is set aside for an answer where that fits.
+"""Factor on the limit of an answer for which cost is reserved if the balance allows it.
 
-An upstream that does not keep the limit is cut off by an estimate of its tokens; one that does must not be.
+An upstream that ignores the limit is cut off by an estimate of its tokens; one that keeps it must not be cut off.
 """
 _BYTES_PER_TOKEN = 4
-"""Of an answer's UTF-8: the usual number in English, and in others with the vocabularies that are made for them."""
+"""UTF-8 bytes per token of an answer: the usual number in English, and in other languages with current vocabularies."""
 _LONG_TOKENS = 1.25
-"""By how much longer than usual the tokens of an answer may be on the average that is not to be cut off before its limit."""
+"""Factor by which the mean token may be longer than usual without the answer being cut off before its limit."""
 _WINDOW_MARGIN = 1.25
-"""The size of a prompt in tokens is an estimate."""
+"""Factor on the estimated tokens of a prompt."""
 _IMAGE_TOKENS = (("4o-mini", 48_500), ("claude", 5_000), ("gpt-", 5_000))
-"""The most tokens of an image, by what is in a model's id. gpt-4o-mini counts 33 times as many as others, at a lower price."""
+"""Maximum tokens of an image, by a part of the model id. gpt-4o-mini counts 33 times as many as others, at a lower price."""
 _IMAGE_TOKENS_ELSEWHERE = 16_384
-"""The most that Qwen's models make of an image; no other is known that makes more."""
+"""Maximum tokens of an image with Qwen's models; no other known model counts more."""
 _JSON_BYTES = 64 * 1024
 _JSON_BYTES_PER_TOKEN = 64
 _JSON_BYTES_PER_LOGPROBS = 8192
@@ -62,37 +62,37 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
         {"model", "input", "encoding_format", "dimensions", "user", "options", "keep_alive", "truncate", "input_type"}
     ),
 }  # fmt: skip
-"""What was reckoned with: it costs nothing beyond tokens, or is counted among them. All else is left out."""
+"""The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""
 _UNPRICED = ("web_search_options", "audio", "plugins", "models", "route", "provider", "preset", "mcp_servers", "container")
-"""Fields that cost more than tokens, or choose who is paid what; without them the answer would not be what was asked for."""
+"""Fields that cost more than tokens, or select the upstream and its price. They cannot be removed without changing the answer."""
 _TIERS = frozenset({"default", "flex"})
-"""The service tiers that cost no more than the list says."""
+"""The service tiers that cost at most the list price."""
 
 
 class CostBounds(NamedTuple):
-    """What is to be set aside for a request at one backend, in nano-units."""
+    """The amounts to reserve for a request at one backend, in nano-units."""
 
     least: int
-    """Without so much it is not sent."""
+    """The minimum: with a smaller balance the request is not sent."""
     most: int
-    """What is set aside where there is so much."""
+    """Reserved if the balance is large enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """Where an answer is cut off."""
+    """The size at which an answer is cut off."""
 
     tokens: int
-    """Of all choices together, as far as they can be estimated."""
+    """Estimated tokens of all choices together."""
 
     @staticmethod
     def tokens_in(chunks: int, size: int) -> int:
-        """What `size` bytes of an answer in so many chunks are: a chunk has a token at least."""
+        """Estimated tokens of `size` bytes in `chunks` chunks; a chunk has at least one token."""
         return max(chunks, -(-size // _BYTES_PER_TOKEN))
 
 
 def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
-    """What a request is to have set aside at a backend; nothing where nobody knows a price."""
+    """The amounts to reserve for a request at a backend; 0 if no price is known."""
     prices = price_of(member, model)
     if is_measured(member, model) or prices is None or not _costs_anything(prices):
         usual = worst_cost(member, model, 0, 0)
@@ -112,7 +112,7 @@ def cost_bounds(member: Member, model: str, request: Request) -> CostBounds:
 
 
 def answer_tokens(request: Request, info: ModelInfo | None) -> int:
-    """The most tokens of one answer: the request's own limit, else the model's, else what is usual."""
+    """The maximum tokens of one answer: the request's limit, else the model's, else `USUAL_ANSWER`."""
     longest = None if info is None else info.max_output_tokens
     own = answer_limit(request.body)
     if own is not None:
@@ -127,7 +127,7 @@ def answer_tokens(request: Request, info: ModelInfo | None) -> int:
 
 
 def unpriced_field(request: Request, info: ModelInfo | None) -> str | None:
-    """The field whose cost is not known before, if a request has one."""
+    """The request's field whose cost is unknown in advance; None if there is none."""
     body = request.body
     if (param := next((param for param in _UNPRICED if body.get(param)), None)) is not None:
         return param
@@ -146,9 +146,9 @@ def unpriced_field(request: Request, info: ModelInfo | None) -> str | None:
 
 
 def bounded(member: Member, model: str, request: Request, allowance: int) -> tuple[Request, Ceiling | None]:
-    """The request as it cannot cost more than `allowance` nano-units, and where its answer is cut off.
+    """The request, limited so that it cannot cost more than `allowance` nano-units, and the ceiling of its answer.
 
-    What has no price is left as it is. Raises BudgetShortError where the prompt and the answer that is asked for cost more.
+    Without a price the request is returned unchanged. Raises BudgetShortError if the prompt and the requested answer cost more.
     """
     prices = price_of(member, model)
     if prices is None or not _costs_anything(prices) or is_measured(member, model):
@@ -172,7 +172,7 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
         if fits < limit:
             fits = max(int(fits / _LONG_TOKENS), LEAST_ANSWER)
         fits = min(fits, limit)
-        # The prompt was taken for the longest that it can be; what it most likely is leaves more for an answer before it is cut.
+        # `limit` assumes the longest possible prompt; its likely length leaves more for the answer before it is cut off.
         likely = min(prompt, request.estimated_prompt_tokens * UNSURE + LEAST_ANSWER)
         most = max(fits * count, (allowance - rates.dearest(likely, 0)) * MILLION // per_token - predicted)
         limit = fits
@@ -182,16 +182,16 @@ def bounded(member: Member, model: str, request: Request, allowance: int) -> tup
 
 
 def _fewest(request: Request, limit: int) -> int:
-    """The tokens without which an answer is not asked for: all of a limit that the request names."""
+    """The minimum tokens for which a request is sent: all of a limit that the request sets."""
     return limit if answer_limit(request.body) is not None else min(LEAST_ANSWER, limit)
 
 
 def _limits(body: Mapping[str, Any], limit: int) -> dict[str, Any]:
-    """What limits an answer, by the name that the client used."""
+    """The fields that limit an answer, with the name that the client used."""
     name = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
     changes: dict[str, Any] = {"max_tokens": None, "max_completion_tokens": None, name: limit}
     thinking, reasoning = mapping(body.get("thinking")), mapping(body.get("reasoning"))
-    if (thinking.get("budget_tokens") or 0) >= limit:  # upstreams refuse thoughts that are longer than the answer may be
+    if (thinking.get("budget_tokens") or 0) >= limit:  # upstreams reject a reasoning budget that exceeds the answer's limit
         changes["thinking"] = None
     if (reasoning.get("max_tokens") or 0) >= limit:
         changes["reasoning"] = {key: value for key, value in reasoning.items() if key != "max_tokens"} or None
@@ -199,7 +199,7 @@ def _limits(body: Mapping[str, Any], limit: int) -> dict[str, Any]:
 
 
 def _only_known(request: Request, changes: Mapping[str, Any]) -> Request:
-    """The request with the fields that were reckoned with, some of them changed."""
+    """The request with only the fields of `_FORWARDED`, and with `changes`."""
     known = _FORWARDED[request.kind]
     changed = dict(changes)
     if isinstance(options := request.body.get("options"), Mapping):
@@ -222,4 +222,4 @@ def _costs_anything(prices: Prices) -> bool:
 
 
 def _short(member: Member) -> BudgetShortError:
-    return BudgetShortError(f"{member.name} may cost more for this than was set aside from the budget.")
+    return BudgetShortError(f"{member.name} may cost more for this request than was reserved from the budget.")

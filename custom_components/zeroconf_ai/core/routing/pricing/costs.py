@@ -1,4 +1,4 @@
-"""What a request costs at a backend, and who says so (docs/accounting.md, "Prices")."""
+"""The cost of a request at a backend, and its source (docs/accounting.md, "Prices")."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,17 +11,17 @@ from ...protocol.usage import Usage
 from ..pool.member import Member
 
 UNSURE = 2
-"""By how much more tokens than estimated a prompt is taken to have where the tier of its prices is chosen for the worst case."""
+"""Factor on the estimated tokens of a prompt when the price tier for the worst case is selected."""
 
 _NEWEST = 0.2
-"""Weight of the newest request in the mean of those that were measured."""
+"""Weight of the newest request in the running mean of metered costs."""
 
 
 class CostSource(StrEnum):
-    """Who named what a cost follows from."""
+    """The source of a cost."""
 
     UPSTREAM = "upstream"
-    """The answer itself."""
+    """The upstream's answer contains the cost."""
     OWNER = "owner"
     """The prices that the owner set."""
     MEASURED = "measured"
@@ -29,11 +29,11 @@ class CostSource(StrEnum):
     LIST = "list"
     """The backend's list of models, or a list of public prices."""
     FREE = "free"
-    """Nobody has to: it costs nothing more, as at home and where a subscription is paid."""
+    """There is no extra cost: the backend is at home or paid by subscription."""
 
 
 class Charge(NamedTuple):
-    """What a request cost."""
+    """The cost of a request."""
 
     nano: int
     """Nano-units of the currency."""
@@ -43,18 +43,18 @@ class Charge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """By what a request will be charged: as things were when it was sent, however prices change while it is answered."""
+    """The prices at which a request is charged: those at the time it was sent."""
 
     prices: Prices | None
     own: bool
     """Whether the prices are the owner's."""
     free: bool
-    """Whether it costs nothing where there are no prices."""
+    """Whether the cost is 0 if there are no prices."""
 
     def charge(self, usage: Usage, measured: Charge | None = None) -> Charge | None:
-        """The cost of what was used, by the first who knows it: the upstream, the owner, the meter, the list. None: nobody.
+        """The cost of `usage`, from the first source that has one: upstream, owner, meter, list. None: unknown.
 
-        `measured` is what the meter says of the same request.
+        `measured` is the metered cost of the same request.
         """
         if usage.cost is not None:
             return Charge(usage.cost, CostSource.UPSTREAM)
@@ -68,36 +68,36 @@ class Quote:
 
 
 def quote(member: Member, model: str) -> Quote:
-    """What a request to a model costs from now on."""
+    """The current prices of a model."""
     free = member.backend.info.cost in (Cost.FREE, Cost.SUBSCRIPTION)
     return Quote(price_of(member, model), member.served.own_prices(model) is not None, free)
 
 
 def price_of(member: Member, model: str) -> Prices | None:
-    """The owner's prices of a model, else those that its backend names, else the public ones; None where nobody knows any."""
+    """The owner's prices of a model, else those that its backend reports, else the list prices; None: unknown."""
     return member.served.prices(model)
 
 
 def cost_of(member: Member, model: str, usage: Usage) -> Charge | None:
-    """What so much use costs as prices are now; None where nobody knows."""
+    """The cost of `usage` at the current prices; None: unknown."""
     return quote(member, model).charge(usage)
 
 
 def is_measured(member: Member, model: str) -> bool:
-    """Whether it costs what a meter says, and what its requests cost lately is known."""
+    """Whether a meter determines its costs, and the mean cost of its recent requests is known."""
     return member.meter is not None and member.usual_cost is not None and member.served.own_prices(model) is None
 
 
-def note_measured(member: Member, nano: int) -> None:
-    """Take what a request cost by the meter into the mean of its backend."""
+def record_measured(member: Member, nano: int) -> None:
+    """Add the metered cost of a request, in nano-units, to the running mean of its backend."""
     mean = member.usual_cost
     member.usual_cost = float(nano) if mean is None else mean + _NEWEST * (nano - mean)
 
 
 def worst_cost(member: Member, model: str, prompt_tokens: int, answer_tokens: int) -> int:
-    """The most that a request may cost, in nano-units: every token of the dearest class. 0 where nothing is known.
+    """The maximum cost of a request in nano-units, with every token at the highest rate; 0 if no price is known.
 
-    What a meter measures is only known afterwards: its requests are taken to cost what they usually do.
+    A metered cost is only known afterwards, so the mean cost is assumed.
     """
     if is_measured(member, model):
         return math.ceil(member.usual_cost or 0.0)

@@ -1,4 +1,4 @@
-"""What a request may cost at most, and which limits its backends have: what the gatekeeper is told before it is routed."""
+"""The maximum cost of a request and the limits of its backends, which admission control needs before routing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ from .costs import price_of
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """By the ids of the backends that may answer. Money in nano-units."""
+    """Costs and limits by the ids of the backends that may answer. Money in nano-units."""
 
     worst_costs: dict[str, int] = field(default_factory=dict)
-    """What must be set aside."""
+    """The minimum to reserve."""
     ample_costs: dict[str, int] = field(default_factory=dict)
-    """What is set aside where there is so much."""
+    """Reserved if the balance is large enough."""
     unpriced: dict[str, str] = field(default_factory=dict)
-    """The field of the request whose cost there is not known before."""
+    """The request's field whose cost is unknown in advance."""
     rates: dict[str, RateLimits] = field(default_factory=dict)
     monthly_limits: dict[str, int] = field(default_factory=dict)
 
 
 def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool = False) -> WorstCase:
-    """What a request may cost at each of the backends. Where nobody knows a price, only whether it costs money at all.
+    """The maximum cost of a request at each candidate. Without a known price, 1 if the backend costs money.
 
-    `again`: another one may be asked after the first took too long and bills all the same.
+    `again`: the next backend may be tried after a timeout, although the first one may charge for it too.
     """
     found = WorstCase()
     for candidate in candidates:
@@ -54,17 +54,17 @@ def worst_case(candidates: Iterable[Candidate], request: Request, *, again: bool
 
 
 def is_limited(member: Member) -> bool:
-    """Whether its owner limits what it is asked or costs."""
+    """Whether the owner has set rate limits or a monthly limit for it."""
     terms = member.terms
     return terms.monthly_limit is not None or terms.requests_per_minute is not None or terms.tokens_per_minute is not None
 
 
 def may_cost(member: Member) -> bool:
-    """Whether what it answers may cost money, as far as is known without asking for what."""
+    """Whether some of its answers may cost money."""
     return member.backend.info.cost not in (Cost.FREE, Cost.SUBSCRIPTION) or bool(member.terms.prices)
 
 
 def _costs_money(member: Member, model: str) -> bool:
-    """Whether somebody has to pay for what it answers, whatever that is."""
+    """Whether its answers cost money although no price is known."""
     cost = member.backend.info.cost
     return price_of(member, model) is None and (cost is Cost.METERED or (cost is Cost.UNKNOWN and outside(member)))

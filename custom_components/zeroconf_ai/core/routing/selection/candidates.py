@@ -1,4 +1,4 @@
-"""Which backends may answer a request, in which order, and why the others may not (docs/routing.md)."""
+"""The backends that may answer a request, in order, and why the others may not (docs/routing.md)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .routing_errors import no_backend_error
 from .strategies import Key, among_equals, outside, ranking
 
 _DEFAULT = Policy()
-_KEPT = "a backend at home comes first for this, and falling back to outside is switched off"
+_NO_CLOUD_FALLBACK = "a backend at home comes first for this request, and cloud fallback is disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     kept = list(entries.values())
     if first_at_home is not None:
         fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
-        refusals += [Rejection(Reason.OUTSIDE, name, _KEPT) for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)]
+        refusals += [
+            Rejection(Reason.OUTSIDE, name, _NO_CLOUD_FALLBACK)
+            for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)
+        ]
         kept = [entry for entry in kept if entry not in fallbacks]
     if asked.virtual and len(asked.targets) > 1:  # most backends serve only one of them
         refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
@@ -120,7 +123,7 @@ def _of_target(
         if isinstance(chosen, Rejection):
             refusals.append(chosen)
         elif not member.enabled and target.member is None:
-            refusals.append(Rejection(Reason.OFF, member.name, "switched off for routing"))
+            refusals.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
         elif member.id in request.barred:
             refusals.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
         else:

@@ -41,7 +41,7 @@ class ResolvedModel:
 def resolve(pool: Pool, request: Request, policy: Policy) -> ResolvedModel:
     """The targets of a request. Raises UnavailableError if it pins a backend that does not exist.
 
-    `provider/model` is a pin only where no backend serves a model of that whole name; a virtual model goes before both.
+    `provider/model` is a pin only if no backend serves a model with that full name; a model alias has precedence over both.
     """
     if request.pin is not None:
         member = pool.get(request.pin)
@@ -62,7 +62,7 @@ def expand(pool: Pool, name: str, policy: Policy) -> ResolvedModel:
 
 
 def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
-    """The name of the requested model alias, or None. Clients that add `:latest` to every name mean it too."""
+    """The name of the requested model alias, or None. A suffix `:latest`, which some clients add to every name, is ignored."""
     if asked == AUTO or asked in policy.virtual_models:
         return asked
     plain = asked.removesuffix(":latest")
@@ -93,7 +93,7 @@ def _expand(
             yield Target(AUTO, chosen or policy.strategy)
         elif target in policy.virtual_models or target == AUTO:
             if path.get(target):
-                left_out.append(f"{target}: it names itself in a circle")
+                left_out.append(f"{target}: it contains itself")
         else:
             yield _target(pool, target, chosen or policy.strategy)
     path[name] = False

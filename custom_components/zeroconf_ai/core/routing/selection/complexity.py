@@ -1,7 +1,7 @@
-"""How hard a request looks, by signs that cost no model: docs/routing.md lists them with their points.
+"""Estimates the complexity of a request without a model; docs/routing.md lists the signs and their points.
 
-Only what the caller says last is read for words and code. A system prompt is long and full of lists wherever a home is
-controlled by it; it says nothing about how hard the question is.
+Only the last user message is searched for words and code. A system prompt for device control is long and full of lists, which
+says nothing about the complexity of the question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
 HARD = 3
 """Points from which a request goes to a strong model."""
 LONG_QUESTION = ((1000, 2), (250, 1))
-"""(tokens, points): of the last thing said."""
+"""(tokens, points) of the last user message."""
 LONG_PROMPT = 16_000
-"""Tokens of the whole prompt."""
+"""Tokens of the complete prompt."""
 LONG_ANSWER = 4000
-"""Tokens asked for."""
+"""The request's limit of answer tokens."""
 MANY_TOOLS = 24
-"""More than a home's usual set."""
+"""Number of tools above which there is a point: more than the usual set of a home."""
 DEEP_TALK = ((12, 2), (6, 1))
-"""(things said by the caller, points)."""
+"""(user messages, points)."""
 _READ = 2000
-"""Characters read of the beginning, and as many of the end, of what was said last."""
+"""Characters searched at the beginning and at the end of the last user message."""
 
 _CODE = re.compile(
     r"```|^[ \t]*(?:(?:async )?def \w+\(|class \w+[ (:{]|import [\w.{*]+[ ;]*$|from [\w.]+ import |import .{1,200} from ['\"]"
@@ -99,7 +99,7 @@ def _points(count: int, steps: Sequence[tuple[int, int]]) -> int:
 
 
 def _text(content: object) -> str:
-    """What is text of a message's content, or of a prompt, which may be a list of texts or tokens."""
+    """The text of a message's content, or of a prompt, which may be a list of texts or tokens."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -109,7 +109,7 @@ def _text(content: object) -> str:
 
 
 def _has_media(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last thing said comes with a picture, a file or a recording."""
+    """Whether the last user message contains an image, a file or audio."""
     last: Mapping[str, Any] = next((message for message in reversed(messages) if message.get("role") == "user"), {})
     content = last.get("content")
     return isinstance(content, list) and any(part.get("type") != "text" for part in content)

@@ -39,27 +39,28 @@ class Rejection(NamedTuple):
     """Why a backend is not a candidate."""
 
     reason: Reason
-    who: str
+    backend: str
+    """The backend's display name."""
     words: str
 
     @override
     def __str__(self) -> str:
         """The reason with the backend's name, for error messages."""
-        return f"{self.who}: {self.words}"
+        return f"{self.backend}: {self.words}"
 
 
 def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Rejection:
     """The id of the model that would answer there, or the rejection.
 
-    `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. `auto` comes back for a backend that sleeps and was
-    never asked what it serves.
+    `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. Returns `auto` for a sleeping backend whose
+    models are unknown.
     """
     info, pinned = member.backend.info, request.pin == member.id
     if info.agent:
         if request.kind is Kind.EMBEDDINGS:
-            return Rejection(Reason.CANNOT, info.name, "an agent makes no embeddings")
+            return Rejection(Reason.CANNOT, info.name, "conversation agents do not support embeddings")
         if request.inside:
-            return Rejection(Reason.AGENT, info.name, "an agent of the home is not asked on behalf of another one")
+            return Rejection(Reason.AGENT, info.name, "conversation agents do not answer requests of other agents")
     if info.capabilities is not None and not pinned:  # a pinned backend is used as requested
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
@@ -86,15 +87,15 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
 def not_now(member: Member) -> str | None:
     """Why it is only a last resort, or None. A backend that can be woken is a normal candidate."""
     if member.state is ProviderState.UNAUTHORIZED:
-        return "its key is refused"
+        return "it rejects its API key"
     if not member.online and member.wake is None:
         return "offline"
     if member.resting():
-        return f"asked to be left alone for {_seconds(member.resting_until)} s"
+        return f"it asked for a pause of {_seconds(member.resting_until)} s"
     if not member.breaker.ready:
         if member.breaker.retry_at > time.time():
-            return f"failed again and again, is left alone for {_seconds(member.breaker.retry_at)} s"
-        return "failed again and again, is being tried right now"
+            return f"failed repeatedly; next attempt in {_seconds(member.breaker.retry_at)} s"
+        return "failed repeatedly; another request is testing it"
     return None
 
 
@@ -130,7 +131,7 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
 def _by_name(request: Request) -> bool:
     """Whether the caller may use the requested name itself, whatever it stands for.
 
-    A pattern that happens to fit the name of a chain is not meant so: `openrouter/*` must not open `openrouter/auto`.
+    A pattern that matches the name of a chain does not allow it: `openrouter/*` must not allow `openrouter/auto`.
     """
     return not request.models or request.model in request.models
 

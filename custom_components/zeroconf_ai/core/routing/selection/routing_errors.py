@@ -17,7 +17,7 @@ def no_backend_error(
 ) -> ApiError:
     """The error for a request without a candidate.
 
-    `known`: somebody serves what was asked for; `also`: what else was left out, in words.
+    `known`: whether a backend serves the requested model; `also`: why parts of a chain were left out.
     """
     details = (*map(str, refusals), *also)
     if not any(True for _ in pool):
