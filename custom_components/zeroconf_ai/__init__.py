@@ -79,7 +79,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     provider = shared.discovery.get(entry.data.get(CONF_PROVIDER_ID, ""))
     for record in provider.records if provider is not None else ():
         if backend.base_url in record.base_urls():  # any host may advertise the id; elsewhere it is identified first
-            backend.announce(record)
+            backend.update_record(record)
             break
     coordinator = ProviderCoordinator(hass, entry, backend, member)
     device = dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **provider_device(entry, member))

@@ -114,7 +114,7 @@ async def test_impostor_is_not_followed_after_a_restart_with_the_provider_asleep
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert question_of(hass, entry) == issues.PROVIDER_MOVED
-    assert entry.runtime_data.backend.info.announced_models == ()
+    assert entry.runtime_data.backend.info.advertised_models == ()
     await assert_untouched(hass, entry, provider.base_url, impostor)
     assert await hass.config_entries.async_reload(entry.entry_id)
     await assert_untouched(hass, entry, provider.base_url, impostor)

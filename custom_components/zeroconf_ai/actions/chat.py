@@ -135,7 +135,7 @@ def _body(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _response(reply: Reply, schema: vol.Schema | None) -> dict[str, Any]:
     message = Message()
-    message.add(Delta.parse(reply.whole.data))
+    message.add(Delta.parse(reply.completion.data))
     splitter = ThinkSplitter()
     pieces = [*splitter.feed(message.content), *splitter.flush()]
     text = "".join(piece.text for piece in pieces if not piece.is_reasoning).strip()

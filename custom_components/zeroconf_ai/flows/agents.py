@@ -113,7 +113,7 @@ def _models(hass: HomeAssistant, entry: ConfigEntry) -> tuple[list[str], ModelIn
         return [*virtual_models(entry.options), *model_ids(listed)], None
     member: Member = entry.runtime_data.member
     # The advertisement of an offline provider names its models.
-    return model_ids(member.models) or list(member.backend.info.announced_models), best_model(member.models)
+    return model_ids(member.models) or list(member.backend.info.advertised_models), best_model(member.models)
 
 
 def _read(user_input: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -149,7 +149,7 @@ async def probe_endpoint(
         same = endpoint.base_url == known.base_url or (reported is not None and reported == known.id)
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
-    backend = ZeroconfAIBackend(session, BackendInfo(name, name, announced_models=announced), endpoint)
+    backend = ZeroconfAIBackend(session, BackendInfo(name, name, advertised_models=announced), endpoint)
     started = time.perf_counter()
     try:
         health = await backend.health()

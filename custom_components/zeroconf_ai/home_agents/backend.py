@@ -227,7 +227,7 @@ class AgentAnswer(Answer):
             yield [self._writer.usage(self._usage())]
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         async for _ in self._deltas():
             pass
         self._message.finish_reason = "stop"

@@ -286,8 +286,8 @@ class ProviderCoordinator(MemberCoordinator):
             self._ask_owner(found)
             return False
         record = found.record
-        models_changed = found.follow or record.models != self.backend.info.announced_models
-        self.backend.announce(record)
+        models_changed = found.follow or record.models != self.backend.info.advertised_models
+        self.backend.update_record(record)
         if found.follow and found.base_url is not None:
             self.hass.config_entries.async_update_entry(self.config_entry, data={**data, CONF_BASE_URL: found.base_url})
             self.apply_data()

@@ -15,4 +15,4 @@ async def test_static_answer_is_read_and_closed_twice() -> None:
 
 def test_backend_without_capabilities_is_not_excluded() -> None:
     info = BackendInfo("id", "name")
-    assert (info.capabilities, info.announced_models, info.priority) == (None, (), 100)
+    assert (info.capabilities, info.advertised_models, info.priority) == (None, (), 100)

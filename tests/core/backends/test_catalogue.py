@@ -141,6 +141,6 @@ def test_backend_info_combines_owner_and_backend() -> None:
     assert (backend.info.priority, backend.info.cost, backend.info.capabilities) == (7, Cost.SUBSCRIPTION, CAN_CHAT)
     assert backend.info is backend.info
     backend.overrides = BackendOverrides(8, allowed=("a",))
-    inner.described = replace(inner.info, name="Renamed", announced_models=("a", "b"))
+    inner.described = replace(inner.info, name="Renamed", advertised_models=("a", "b"))
     assert (backend.info.priority, backend.info.cost, backend.info.name) == (8, inner.info.cost, "Renamed")
-    assert backend.info.announced_models == ("a",)
+    assert backend.info.advertised_models == ("a",)

@@ -312,7 +312,7 @@ async def test_answer_is_parsed_once_for_all_dialects(name: str, monkeypatch: py
         await engine.checker.check(engine.add(backend), models=True)
         monkeypatch.setattr(json, "loads", parse)
         async with engine.run(request, Caller(Source.CLI)) as reply:
-            said = [writer.body(reply.whole) for writer in writers]
+            said = [writer.body(reply.completion) for writer in writers]
         monkeypatch.undo()
         await engine.close()
     assert all(b"Hello in the attic." in body for body in said)

@@ -11,7 +11,7 @@ from tests.support.clouds.asking import before, chat, say
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import STOP, Upstream, answers, streams
 from zeroconf_ai.backends.base import Endpoint
-from zeroconf_ai.backends.headers import LONGEST_VALUE, refused_header, secrets_in
+from zeroconf_ai.backends.headers import MAX_VALUE_LENGTH, refused_header, secrets_in
 from zeroconf_ai.protocol.errors import AuthenticationError, StreamBrokenError
 
 HELD = "canary-held-in-a-header"
@@ -40,7 +40,7 @@ def test_header_forbidden_is_refused(name: str) -> None:
     "value",
     [
         *("", " ", f" {HELD}", f"{HELD}\r\nX-B: b", f"a\n{HELD}", f"{HELD}\0"),
-        *(f"{HELD}\u00e9", HELD * LONGEST_VALUE),
+        *(f"{HELD}\u00e9", HELD * MAX_VALUE_LENGTH),
     ],
 )
 def test_header_value_forbidden_is_refused_and_not_repeated(value: str) -> None:

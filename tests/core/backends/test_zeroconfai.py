@@ -120,13 +120,13 @@ async def test_health_html_page_is_an_error(upstream: Upstream, backend: Zerocon
 async def test_models_of_each_format_or_the_record_are_listed(
     upstream: Upstream, backend: ZeroconfAIBackend, body: Any, models: list[str]
 ) -> None:
-    backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
+    backend.update_record(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
     upstream.on("/models", answers(body))
     assert [model.id for model in await backend.models()] == models
 
 
 async def test_models_without_a_path_are_the_records(backend: ZeroconfAIBackend) -> None:
-    backend.announce(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
+    backend.update_record(ServiceRecord("Attic", "attic.local.", 8000, models=("announced",)))
     assert [model.id for model in await backend.models()] == ["announced"]
 
 
@@ -142,7 +142,7 @@ async def test_status_unsupported_is_requested_once(upstream: Upstream, backend:
     assert await backend.status() is None
     assert await backend.status() is None
     assert len(upstream.received) == 1
-    backend.announce(ServiceRecord("Attic", "attic.local.", 8000))
+    backend.update_record(ServiceRecord("Attic", "attic.local.", 8000))
     assert await backend.status() is None
     assert len(upstream.received) == 2
 
@@ -159,9 +159,9 @@ async def test_advertised_properties_are_used_except_the_id(backend: ZeroconfAIB
     record = ServiceRecord(
         "Attic", "attic.local.", 8000, id="other", priority=5, cost=Cost.METERED, placement=Placement.PROXY, models=("m",)
     )
-    backend.announce(record)
+    backend.update_record(record)
     info = backend.info
-    assert (info.id, info.priority, info.cost, info.placement, info.announced_models) == (
+    assert (info.id, info.priority, info.cost, info.placement, info.advertised_models) == (
         "attic",
         5,
         Cost.METERED,

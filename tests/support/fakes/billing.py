@@ -87,7 +87,7 @@ class Stream(Answer):
             yield [Chunk.of({"object": "chat.completion.chunk", "choices": [], **self.told})]
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         raise AssertionError("a stream has no body")
 
     @override

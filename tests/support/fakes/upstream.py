@@ -181,7 +181,7 @@ class StubAnswer(Answer):
             yield [Chunk.of(data)]
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         async for data in self._play():
             return Chunk.of(data)
         raise AssertionError("a stub without a body")

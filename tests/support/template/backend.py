@@ -60,5 +60,5 @@ class TemplateBackend(DialectBackend[DialectUpstream]):
         wants_usage = mapping(request.body.get("stream_options")).get("include_usage") is True
         translator = TemplateTranslator(request.model, usage=wants_usage, secrets=self._upstream.secrets)
         return await self._upstream.translate(
-            "/talk", translate(request), translator, stream=request.stream, most_bytes=request.answer_bytes
+            "/talk", translate(request), translator, stream=request.stream, max_bytes=request.answer_bytes
         )

@@ -20,16 +20,16 @@ class TextAnswer(WrappedAnswer):
                 yield converted
 
     @override
-    async def whole(self) -> Chunk:
-        return Chunk.of(as_text((await self._answer.whole()).data, "message"))
+    async def completion(self) -> Chunk:
+        return Chunk.of(as_text((await self._answer.completion()).data, "message"))
 
 
 class PackedAnswer(WrappedAnswer):
     """An embeddings answer in base64: vectors in lists are encoded, encoded ones are kept."""
 
     @override
-    async def whole(self) -> Chunk:
-        completion = await self._answer.whole()
+    async def completion(self) -> Chunk:
+        completion = await self._answer.completion()
         changed = False
         listed = completion.data.get("data")
         for item in listed if isinstance(listed, list) else ():

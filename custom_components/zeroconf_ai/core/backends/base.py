@@ -65,7 +65,7 @@ class BackendInfo:
     priority: int = DEFAULT_PRIORITY
     cost: Cost = Cost.FREE
     placement: Placement = Placement.LOCAL
-    announced_models: tuple[str, ...] = field(default=())
+    advertised_models: tuple[str, ...] = field(default=())
     agent: bool = False
     """Whether it is an agent of this home: `auto` selects it last, and never for a request of another agent of the home."""
 
@@ -73,7 +73,7 @@ class BackendInfo:
 class Answer(ABC):
     """One upstream's answer to one request, open until `close`.
 
-    A streaming answer is read once through `batches`, any other through `complete`.
+    A streaming answer is read once through `batches`, any other through `completion`.
     """
 
     headers: Mapping[str, str] = {}
@@ -91,12 +91,12 @@ class Answer(ABC):
         """
 
     @abstractmethod
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         """The complete answer, parsed once. Raises StreamBrokenError or UpstreamTimeoutError if it is not complete."""
 
     async def body(self) -> bytes:
         """The JSON of the complete answer."""
-        return (await self.whole()).raw
+        return (await self.completion()).raw
 
     @abstractmethod
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class StaticAnswer(Answer):
     """A complete answer: computed here, or from a server that did not stream."""
 
     def __init__(self, completion: Chunk, chunks: Iterable[Chunk] = ()) -> None:
-        """`completion` is for `complete`, `chunks` for `batches`."""
+        """`completion`: the complete answer; `chunks`: the same as a stream."""
         self._completion = completion
         self._chunks = list(chunks)
 
@@ -117,7 +117,7 @@ class StaticAnswer(Answer):
         yield self._chunks
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         """The complete answer."""
         return self._completion
 
@@ -144,8 +144,8 @@ class WrappedAnswer(Answer):
         return self._answer.batches()
 
     @override
-    async def whole(self) -> Chunk:
-        return await self._answer.whole()
+    async def completion(self) -> Chunk:
+        return await self._answer.completion()
 
     @override
     async def close(self) -> None:

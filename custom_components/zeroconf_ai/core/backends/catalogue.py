@@ -121,13 +121,13 @@ class Catalogue(Backend):
 
     def _described(self, info: BackendInfo) -> BackendInfo:
         overrides = self._overrides
-        announced = tuple(model for model in info.announced_models if not overrides.allowed or model in overrides.allowed)
+        advertised = tuple(model for model in info.advertised_models if not overrides.allowed or model in overrides.allowed)
         return replace(
             info,
             priority=overrides.priority,
             cost=overrides.cost or info.cost,
             capabilities=info.capabilities if overrides.general.capabilities is None else overrides.general.capabilities,
-            announced_models=announced,
+            advertised_models=advertised,
         )
 
     def _allowed(self, listed: tuple[ModelInfo, ...]) -> Iterator[tuple[ModelInfo, str]]:

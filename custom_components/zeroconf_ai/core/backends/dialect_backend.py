@@ -14,7 +14,7 @@ from ..protocol.errors import StreamBrokenError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpUpstream
-from .http_answer import HttpAnswer, unreadable
+from .http_answer import HttpAnswer, unreadable_error
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
@@ -47,7 +47,7 @@ class DialectUpstream(HttpUpstream):
         translator: Translator,
         *,
         stream: bool,
-        most_bytes: int | None = None,
+        max_bytes: int | None = None,
     ) -> Answer:
         """Send `body`; returns a translated answer when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
@@ -61,13 +61,13 @@ class DialectUpstream(HttpUpstream):
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         if stream and response.content_type == "application/json":  # not streamed; x-ndjson is a stream
-            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, most_bytes)
+            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, max_bytes)
             try:
-                whole = await answer.whole()
+                completion = await answer.completion()
             finally:
                 await answer.close()
-            return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return TranslatedAnswer(self, response, started + limit, translator, most_bytes)
+            return StaticAnswer(completion, [completion_as_chunk(completion)])
+        return TranslatedAnswer(self, response, started + limit, translator, max_bytes)
 
 
 class DialectBackend[U: DialectUpstream](Backend):
@@ -99,10 +99,10 @@ class TranslatedAnswer(HttpAnswer):
         response: aiohttp.ClientResponse,
         deadline: float,
         translator: Translator,
-        most_bytes: int | None = None,
+        max_bytes: int | None = None,
     ) -> None:
         """`translator` decodes the answer; the other arguments are those of `HttpAnswer`."""
-        super().__init__(upstream, response, deadline, most_bytes)
+        super().__init__(upstream, response, deadline, max_bytes)
         self._translator = translator
 
     @property
@@ -130,11 +130,11 @@ class TranslatedAnswer(HttpAnswer):
         return self._translator.feed(data), None
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         _, parsed = await self._parsed()
         try:
             if not isinstance(parsed, dict):
                 raise ValueError("something that is not a JSON object")
             return Chunk.of(self._translator.completion(parsed))
         except ValueError as err:
-            raise unreadable(self._upstream.name, err) from None
+            raise unreadable_error(self._upstream.name, err) from None

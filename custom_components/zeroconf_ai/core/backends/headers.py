@@ -5,8 +5,8 @@ import re
 
 from .base import Endpoint
 
-MOST_HEADERS = 32
-LONGEST_VALUE = 4096
+MAX_HEADERS = 32
+MAX_VALUE_LENGTH = 4096
 _MIN_SECRET_LENGTH = 6
 """Shorter values are common words and numbers: redacting them would make errors unreadable."""
 
@@ -29,8 +29,8 @@ def refused_header(name: str, value: str) -> str | None:
         return "the name of a header must be letters, digits and dashes, such as X-Team."
     if name.lower() in _CONNECTION | _MESSAGE:
         return f"{name} is set by this program; delete it."
-    if len(value) > LONGEST_VALUE or not _VALUE.fullmatch(value):
-        return f"a header's value must be 1 to {LONGEST_VALUE} printable ASCII characters, without a line break."
+    if len(value) > MAX_VALUE_LENGTH or not _VALUE.fullmatch(value):
+        return f"a header's value must be 1 to {MAX_VALUE_LENGTH} printable ASCII characters, without a line break."
     return None
 
 

@@ -99,7 +99,7 @@ class HttpUpstream:
         *,
         stream: bool,
         headers: Mapping[str, str] | None = None,
-        most_bytes: int | None = None,
+        max_bytes: int | None = None,
     ) -> Answer:
         """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
@@ -114,13 +114,13 @@ class HttpUpstream:
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         if stream and "json" in response.content_type:
-            answer = OpenAIAnswer(self, response, started + self.timeouts.answer, most_bytes)
+            answer = OpenAIAnswer(self, response, started + self.timeouts.answer, max_bytes)
             try:
-                whole = await answer.whole()
+                completion = await answer.completion()
             finally:
                 await answer.close()
-            return StaticAnswer(whole, [completion_as_chunk(whole)])
-        return OpenAIAnswer(self, response, deadline, most_bytes)
+            return StaticAnswer(completion, [completion_as_chunk(completion)])
+        return OpenAIAnswer(self, response, deadline, max_bytes)
 
     def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
         """The headers of a request, with the key and the configured headers unless `secret` is False."""

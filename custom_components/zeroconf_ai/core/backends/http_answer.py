@@ -35,14 +35,12 @@ class HttpAnswer(Answer):
     _pings_count: ClassVar[bool] = True
     """Whether data without chunks, once the answer has started, shows that the model is still working."""
 
-    def __init__(
-        self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
-    ) -> None:
+    def __init__(self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, max_bytes: int | None = None) -> None:
         """`deadline`: the loop's time by which the first token, or the complete body, must have arrived.
 
-        `most_bytes`: the maximum size of a body (None: MAX_BODY_BYTES).
+        `max_bytes`: the maximum size of a body (None: MAX_BODY_BYTES).
         """
-        self._most_bytes = min(most_bytes or MAX_BODY_BYTES, MAX_BODY_BYTES)
+        self._max_bytes = min(max_bytes or MAX_BODY_BYTES, MAX_BODY_BYTES)
         self._upstream = upstream
         self._response = response
         self._deadline = deadline
@@ -89,11 +87,11 @@ class HttpAnswer(Answer):
                 data = await reader.read()
                 chunks, error = self._decode(data)
             except TimeoutError:
-                raise silent_error(name, begun=self._begun) from None
+                raise stalled_error(name, begun=self._begun) from None
             except (aiohttp.ClientError, OSError) as err:
-                raise broken_off(name, err) from None
+                raise connection_lost(name, err) from None
             except ValueError as err:
-                raise unreadable(name, err) from None
+                raise unreadable_error(name, err) from None
             # Comments and an early role are not tokens: they do not extend the first token's deadline.
             token = self._has_token(chunks, 0.0 if last_token is None else now - last_token)
             if chunks:
@@ -111,16 +109,16 @@ class HttpAnswer(Answer):
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
     async def _parsed(self) -> tuple[bytes, Any]:
-        """The body and its JSON value, which is not an error. Raises as `complete` does."""
+        """The body and its JSON value, which is not an error. Raises as `completion` does."""
         name = self._upstream.name
         try:
             complete = self._response.content.is_eof()  # a short body mostly arrives with its headers
             async with asyncio.timeout_at(None if complete else self._deadline):
-                body = await read_limited(self._response, self._most_bytes)
+                body = await read_limited(self._response, self._max_bytes)
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
-            raise broken_off(name, err) from None
+            raise connection_lost(name, err) from None
         parsed = loads(body, name)
         if isinstance(parsed, dict) and parsed.get("error"):
             raise self._error(parsed)
@@ -142,11 +140,9 @@ class OpenAIAnswer(HttpAnswer):
     _begun = False
     _done = False
 
-    def __init__(
-        self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, most_bytes: int | None = None
-    ) -> None:
+    def __init__(self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, max_bytes: int | None = None) -> None:
         """The arguments are those of `HttpAnswer`."""
-        super().__init__(upstream, response, deadline, most_bytes)
+        super().__init__(upstream, response, deadline, max_bytes)
         self._decoder = sse.SSEDecoder()
         self._tail: list[Chunk] = []
         """The last two chunks, one of which has the finish reason: a chunk with the usage may follow."""
@@ -184,25 +180,25 @@ class OpenAIAnswer(HttpAnswer):
         return token
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         body, parsed = await self._parsed()
         return Chunk.of(parsed if isinstance(parsed, dict) else {}, body)
 
 
-def broken_off(name: str, err: Exception) -> StreamBrokenError:
+def connection_lost(name: str, err: Exception) -> StreamBrokenError:
     """The error for an answer whose connection was lost."""
     message = f"{name} closed the connection before its answer was complete"
     return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
 
 
-def unreadable(name: str, err: ValueError) -> StreamBrokenError:
+def unreadable_error(name: str, err: ValueError) -> StreamBrokenError:
     """The error for an answer that cannot be parsed; `err` describes what was sent."""
     log_text = f"{name} sent {err}"
     message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
     return StreamBrokenError(message, log_text=log_text)
 
 
-def silent_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
+def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
     """The error for a stream that stalls. `begun`: whether it has contained a token."""
     reason = "stopped in the middle of its answer" if begun else "accepted the request but did not start to answer"
     return UpstreamTimeoutError(f"{name} {reason}")

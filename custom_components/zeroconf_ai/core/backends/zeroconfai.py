@@ -108,7 +108,7 @@ class ZeroconfAIBackend(Backend):
     def timeouts(self, timeouts: Timeouts) -> None:
         self._upstream.timeouts = timeouts
 
-    def announce(self, record: ServiceRecord) -> None:
+    def update_record(self, record: ServiceRecord) -> None:
         """Update the info from a new advertisement, except for the address, which must be verified first."""
         self._info = replace(
             self._info,
@@ -116,7 +116,7 @@ class ZeroconfAIBackend(Backend):
             priority=record.priority,
             cost=record.cost,
             placement=record.placement,
-            announced_models=record.models,
+            advertised_models=record.models,
         )
         self._offers_status = True
 
@@ -164,7 +164,7 @@ class ZeroconfAIBackend(Backend):
             listed = parse_models(await self._upstream.get_json("/models"))
         except NotFoundError, MethodNotAllowedError:
             listed = ()
-        return listed or tuple(ModelInfo(model) for model in self._info.announced_models)
+        return listed or tuple(ModelInfo(model) for model in self._info.advertised_models)
 
     @override
     async def status(self) -> ProviderStatus | None:
@@ -185,7 +185,7 @@ class ZeroconfAIBackend(Backend):
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(
-                path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
+                path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes
             )
         if self._takes_stream_options:
             try:

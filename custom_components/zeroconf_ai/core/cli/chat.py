@@ -197,7 +197,7 @@ class _Talk:
                 continue
             record = found.record
             backend = ZeroconfAIBackend(session, BackendInfo(record.id, record.name), found.endpoint)
-            backend.announce(record)
+            backend.update_record(record)
             backend.identity = None if record.id_derived else record.id
             self._engine.add(backend)
             self._found[record.id] = found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import re
 from typing import Any, override
 
-from ..backends.headers import MOST_HEADERS, refused_header
+from ..backends.headers import MAX_HEADERS, refused_header
 from .backend_types import BACKEND_TYPES, BackendType
 from .document import Value, suggestion
 from .draft import Draft, base_url
@@ -114,8 +114,8 @@ class Headers(FieldKind[Mapping[str, str]]):
             if (why := refused_header(name, secret)) is not None:
                 raise held.error(why)
             found[name] = secret
-        if len(found) > MOST_HEADERS:
-            raise value.error(f"headers must be at most {MOST_HEADERS}.")
+        if len(found) > MAX_HEADERS:
+            raise value.error(f"headers must be at most {MAX_HEADERS}.")
         return found
 
     @override

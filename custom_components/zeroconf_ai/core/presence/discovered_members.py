@@ -137,7 +137,7 @@ class DiscoveredMembers:
         """Update the backend and its member from the provider's advertisement."""
         if self._provider_cache is not None and not record.id_derived:  # a derived id cannot be verified later
             self._provider_cache.put(CachedProvider.of(record, backend.base_url))
-        backend.announce(record)
+        backend.update_record(record)
         member = self._engine.pool.get(_member_id(record.id))
         if member is None:
             return

@@ -58,7 +58,7 @@ async def _respond(
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     writer.provider = reply.backend_name
     if not request.stream:
-        return context.json(writer.body(reply.whole), headers=headers)
+        return context.json(writer.body(reply.completion), headers=headers)
     return await _stream(gateway, context, reply, writer, headers)
 
 

@@ -128,7 +128,7 @@ def test_cloud_fallback_off_uses_the_cloud_if_no_local_backend_can(pool: Pool, a
 
 
 def test_cloud_fallback_off_unreached_local_backend_keeps_its_advertised_models(pool: Pool, add: Add) -> None:
-    add("home", models=[], announced_models=("m",))
+    add("home", models=[], advertised_models=("m",))
     add("cloud", placement=Placement.CLOUD, models=["m", "gpt"])
     assert pairs(pool, chat(), AT_HOME) == ["home:m"]
     assert "cloud:gpt" in pairs(pool, chat(model="gpt"), AT_HOME)

@@ -131,7 +131,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
             )
             try:
                 return await self._upstream.translate(
-                    "/messages", body, translator, stream=request.stream, most_bytes=request.answer_bytes
+                    "/messages", body, translator, stream=request.stream, max_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
                 if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):

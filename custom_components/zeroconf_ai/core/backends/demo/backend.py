@@ -136,7 +136,7 @@ class _DemoAnswer(Answer):
             yield [chunk]
 
     @override
-    async def whole(self) -> Chunk:
+    async def completion(self) -> Chunk:
         await asyncio.sleep(self._pause * sum(is_token for is_token, _ in self._script.chunks))
         return Chunk.of(dict(self._script.body))
 

@@ -149,7 +149,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             )
             try:
                 return await self._upstream.translate(
-                    "/api/chat", body, translator, stream=request.stream, most_bytes=request.answer_bytes
+                    "/api/chat", body, translator, stream=request.stream, max_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
                 if "think" not in body or "think" not in err.message:
@@ -166,7 +166,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         self._add_keep_alive(body, request)
         answer = await self._upstream.post("/api/embed", orjson.dumps(body), stream=False)
         try:
-            parsed = (await answer.whole()).data
+            parsed = (await answer.completion()).data
         finally:
             await answer.close()
         vectors = parsed.get("embeddings")

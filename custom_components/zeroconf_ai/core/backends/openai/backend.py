@@ -161,7 +161,7 @@ class OpenAIBackend(Backend):
             try:
                 path = f"/{request.kind.value}"
                 return await self._roots.api.post(
-                    path, request.dump(), stream=request.stream, headers=headers, most_bytes=request.answer_bytes
+                    path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
                 param = _rejected_param(err, request)

@@ -82,7 +82,7 @@ class Reply:
         self._turn = turn
         self._early: list[list[Chunk]] = []
         self._rest: AsyncIterator[list[Chunk]] | None = None
-        self._whole: Chunk | None = None
+        self._completion: Chunk | None = None
         self._closed = False
 
     async def start(self, sent_at: float) -> None:
@@ -91,8 +91,8 @@ class Reply:
         `sent_at` is `time.perf_counter()` when the request was sent.
         """
         if not self._request.stream:
-            self._whole = await self._answer.whole()
-            self._count([self._whole])
+            self._completion = await self._answer.completion()
+            self._count([self._completion])
             self.bill.finished = True
             self.first_token_at = time.perf_counter()
             return
@@ -139,16 +139,16 @@ class Reply:
                 yield chunk
 
     @property
-    def whole(self) -> Chunk:
+    def completion(self) -> Chunk:
         """The complete answer to a request without streaming."""
-        if self._whole is None:
+        if self._completion is None:
             raise RuntimeError("a stream has no complete body")
-        return self._whole
+        return self._completion
 
     @property
     def body(self) -> bytes:
-        """The JSON of `whole`."""
-        return self.whole.raw
+        """The JSON of `completion`."""
+        return self.completion.raw
 
     def listen(self, limit: int) -> None:
         """Keep the text of a stream for `said`, up to `limit` characters."""
@@ -157,8 +157,8 @@ class Reply:
     @property
     def said(self) -> str:
         """The text of a stream, as far as it was read after `listen`; else the complete body."""
-        if self._whole is not None:
-            return self._whole.raw.decode(errors="replace")
+        if self._completion is not None:
+            return self._completion.raw.decode(errors="replace")
         return "".join(self._heard or ())
 
     @property

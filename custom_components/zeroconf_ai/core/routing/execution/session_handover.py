@@ -138,7 +138,7 @@ async def _summarize(
     try:
         answer = await backend.send(asked)
         try:
-            chunk = await answer.whole()
+            chunk = await answer.completion()
         finally:
             await answer.close()
     except ApiError as err:

@@ -104,7 +104,7 @@ def could_at_home(member: Member, wanted: str) -> bool:
     info = member.backend.info
     if info.placement is not Placement.LOCAL or info.agent or not member.enabled:
         return False
-    return bool(member.models) or wanted == AUTO or wanted in info.announced_models
+    return bool(member.models) or wanted == AUTO or wanted in info.advertised_models
 
 
 def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Rejection:
