@@ -147,7 +147,7 @@ class _Updater:
             runtime.coordinator.apply_data()
             await runtime.coordinator.check_now(models=True)
         runtime.coordinator.async_update_listeners()
-        async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)  # it may be switched off for routing now, or be woken
+        async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)  # it may be disabled for routing now, or be woken
 
 
 def _snapshot(entry: ConfigEntry) -> dict[str, tuple[str, dict[str, object]]]:

@@ -48,11 +48,11 @@ class ProviderEvent(ProviderEntity, EventEntity):
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        self._held: dict[EventKind, tuple[RoutingEvent, int]] = {}
+        self._delayed: dict[EventKind, tuple[RoutingEvent, int]] = {}
         self._pauses: dict[EventKind, Callable[[], None]] = {}
         pool = self.hass.data[DATA].engine.pool
         self.async_on_remove(pool.listen(self._on_pool, self.coordinator.member_id))
-        self.async_on_remove(self._forget)
+        self.async_on_remove(self._cancel_pauses)
 
     @callback
     @override
@@ -67,11 +67,11 @@ class ProviderEvent(ProviderEntity, EventEntity):
         if event is None:
             return
         if event.kind in self._pauses:
-            self._held[event.kind] = event, self._held.get(event.kind, (event, 0))[1] + 1
+            self._delayed[event.kind] = event, self._delayed.get(event.kind, (event, 0))[1] + 1
         else:
-            self._tell(event, 1)
+            self._fire(event, 1)
 
-    def _tell(self, event: RoutingEvent, count: int) -> None:
+    def _fire(self, event: RoutingEvent, count: int) -> None:
         attributes: dict[str, str | int] = {"reason": clean(event.reason, LONGEST_REASON)} if event.reason else {}
         if event.to is not None:
             following = self.hass.data[DATA].engine.pool.get(event.to)
@@ -82,15 +82,15 @@ class ProviderEvent(ProviderEntity, EventEntity):
         self.async_write_ha_state()
 
         @callback
-        def go_on(_: datetime) -> None:
+        def end_pause(_: datetime) -> None:
             del self._pauses[event.kind]
-            if (held := self._held.pop(event.kind, None)) is not None:
-                self._tell(*held)
+            if (delayed := self._delayed.pop(event.kind, None)) is not None:
+                self._fire(*delayed)
 
-        self._pauses[event.kind] = async_call_later(self.hass, SHOW_SECONDS, HassJob(go_on, cancel_on_shutdown=True))
+        self._pauses[event.kind] = async_call_later(self.hass, SHOW_SECONDS, HassJob(end_pause, cancel_on_shutdown=True))
 
     @callback
-    def _forget(self) -> None:
+    def _cancel_pauses(self) -> None:
         for cancel in self._pauses.values():
             cancel()
         self._pauses.clear()

@@ -159,7 +159,7 @@ class ProviderCoordinator(MemberCoordinator):
         self.async_set_updated_data(None)
 
     async def _wake(self, actions: list[dict[str, Any]]) -> None:
-        """Run the wake action to its end. Raises HomeAssistantError or Invalid, which the router logs."""
+        """Run the wake action until it has finished. Raises HomeAssistantError or Invalid, which the router logs."""
         sequence = await async_validate_actions_config(self.hass, cv.SCRIPT_SCHEMA(actions))
         script = Script(self.hass, sequence, f"Wake {self.name}", DOMAIN)
         try:
@@ -239,13 +239,13 @@ class ProviderCoordinator(MemberCoordinator):
             if (provider := self._advertised()) is not None:
                 models_changed = await self._identify(provider)
         if self._advertised() is None:
-            return  # it said goodbye meanwhile, and may answer for a moment more
+            return  # it withdrew its advertisement meanwhile, and may still answer for a moment
         await self.check_now(models=models_changed)
         if not self.member.online and (provider := self._advertised()) is not None:
-            self._reprober.add(provider.record)  # it may announce itself before it listens; polling is enough after a minute
+            self._reprober.add(provider.record)  # it may be advertised before it listens; polling is enough after a minute
 
     def _advertised(self) -> Provider | None:
-        """Return the provider as it is advertised now; None after its goodbye."""
+        """Return the provider as it is advertised now; None after it was withdrawn."""
         return self._discovery.get(self.config_entry.data.get(CONF_PROVIDER_ID) or "")
 
     async def _answers(self, _: ServiceRecord) -> bool:

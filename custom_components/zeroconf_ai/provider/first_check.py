@@ -1,4 +1,4 @@
-"""Hands the check of a confirmed provider from the config flow to the set-up of its entry: it is not asked twice."""
+"""Hands the check of a confirmed provider from the config flow to the set-up of its entry: it is not checked twice."""
 
 from dataclasses import dataclass
 import time

@@ -50,8 +50,8 @@ class Budget:
     @property
     def words(self) -> str:
         """The budget's name in error messages: neither ids nor amounts."""
-        whose = "of this household" if self.scope is Scope.HOUSEHOLD else f"of this {self.scope}"
-        return f"the budget {whose} for the {self.period}"
+        owner = "household" if self.scope is Scope.HOUSEHOLD else str(self.scope)
+        return f"the budget of this {owner} for the {self.period}"
 
 
 @dataclass(frozen=True, slots=True)

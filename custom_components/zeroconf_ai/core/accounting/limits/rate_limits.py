@@ -23,7 +23,7 @@ _REQUESTS, _TOKENS = "requests", "tokens"
 
 
 class LimitScope(NamedTuple):
-    """A key, address, user or backend whose requests are counted."""
+    """A key, address, user or backend with its rate limits; its requests are counted together."""
 
     name: str
     """The prefix of the names of its buckets."""
@@ -34,7 +34,7 @@ class LimitScope(NamedTuple):
 
 @dataclass(slots=True)
 class AcquiredLimits:
-    """What one request took from the limits, until it is reconciled."""
+    """The amounts and the permit that one request acquired, until it is reconciled."""
 
     estimate: int = 0
     """Estimated tokens of prompt and answer."""
@@ -61,16 +61,16 @@ class RateLimiter:
         """The limits of each user. `parallel` is ignored."""
 
     async def enter(self, asked: AdmissionRequest) -> AcquiredLimits:
-        """Take what a request needs. Raises RateLimitError with the retry delay, or DatabaseError; then nothing is taken."""
+        """Acquire the limits of a request, all or none. Raises RateLimitError with the retry delay, or DatabaseError."""
         if asked.nested:
             return AcquiredLimits()
         entry = AcquiredLimits(asked.prompt_tokens + asked.answer_tokens)
         callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
-        for whose in callers:
-            if (limit := whose.rates.parallel) is not None:
-                entry.permit = await self._permits.acquire(f"parallel:{whose.name}", limit)
+        for scope in callers:
+            if (limit := scope.rates.parallel) is not None:
+                entry.permit = await self._permits.acquire(f"parallel:{scope.name}", limit)
                 if entry.permit is None:
-                    raise _busy(whose, limit)
+                    raise _busy(scope, limit)
         try:
             await self._draw_own(entry, callers)
             await self._draw_backends(entry, asked)
@@ -80,7 +80,7 @@ class RateLimiter:
         return entry
 
     def undo(self, entry: AcquiredLimits) -> None:
-        """Give everything back, since the request is not admitted. Never blocks and never raises."""
+        """Release everything, because the request is not admitted. Never blocks and never raises."""
         draws = [*entry.own, *(draw for theirs in entry.of_backends.values() for draw in theirs)]
         self._leave(entry, {draw.name: draw.amount for draw in draws})
 
@@ -98,14 +98,14 @@ class RateLimiter:
     async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """The state of the limits of a caller. Raises DatabaseError."""
         found: dict[str, RateLimitState] = {}
-        for whose in self._callers(key_id, user_id, address):
-            for draw in _draws(whose, 0):
+        for scope in self._callers(key_id, user_id, address):
+            for draw in _draws(scope, 0):
                 kind = _TOKENS if _is_tokens(draw) else _REQUESTS
                 if kind not in found:
                     found[kind] = _rate(draw, await self.buckets.level(draw.name, draw.capacity))
-            if (limit := whose.rates.parallel) is not None:
-                taken = await self._permits.in_use(f"parallel:{whose.name}")
-                found["parallel"] = RateLimitState(limit, max(0, limit - taken), 0.0)
+            if (limit := scope.rates.parallel) is not None:
+                in_use = await self._permits.in_use(f"parallel:{scope.name}")
+                found["parallel"] = RateLimitState(limit, max(0, limit - in_use), 0.0)
         return RateLimitStatus(**found)
 
     def _callers(self, key_id: str | None, user_id: str | None, address: str | None) -> Iterator[LimitScope]:
@@ -122,13 +122,13 @@ class RateLimiter:
             yield LimitScope(f"user:{user_id}", "this user", rates)
 
     async def _draw_own(self, entry: AcquiredLimits, callers: Sequence[LimitScope]) -> None:
-        draws = [draw for whose in callers for draw in _draws(whose, entry.estimate)]
+        draws = [draw for scope in callers for draw in _draws(scope, entry.estimate)]
         if not draws:
             return
         levels = await self.buckets.draw(draws)
         if isinstance(levels, BucketShortfall):
-            whose = next(whose for whose in callers if levels.draw.name.startswith(f"{whose.name}:"))
-            raise _too_many(whose.words, levels)
+            scope = next(scope for scope in callers if levels.draw.name.startswith(f"{scope.name}:"))
+            raise _too_many(scope.words, levels)
         entry.own = tuple(draws)
         entry.headers = _headers(draws, levels)
 
@@ -176,15 +176,15 @@ def go_duration(seconds: float) -> str:
     if milliseconds < 1000:
         return f"{milliseconds}ms"
     minutes, rest = divmod(milliseconds, 60_000)
-    told = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    return f"{minutes}m{told}" if minutes else told
+    seconds_text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return f"{minutes}m{seconds_text}" if minutes else seconds_text
 
 
-def _draws(whose: LimitScope, tokens: int) -> Iterator[BucketDraw]:
-    if whose.rates.requests_per_minute is not None:
-        yield BucketDraw(f"{whose.name}:{_REQUESTS}", whose.rates.requests_per_minute, 1)
-    if whose.rates.tokens_per_minute is not None:
-        yield BucketDraw(f"{whose.name}:{_TOKENS}", whose.rates.tokens_per_minute, tokens)
+def _draws(scope: LimitScope, tokens: int) -> Iterator[BucketDraw]:
+    if scope.rates.requests_per_minute is not None:
+        yield BucketDraw(f"{scope.name}:{_REQUESTS}", scope.rates.requests_per_minute, 1)
+    if scope.rates.tokens_per_minute is not None:
+        yield BucketDraw(f"{scope.name}:{_TOKENS}", scope.rates.tokens_per_minute, tokens)
 
 
 def _is_tokens(draw: BucketDraw) -> bool:
@@ -222,6 +222,6 @@ def _too_many(words: str, short: BucketShortfall) -> RateLimitError:
     return RateLimitError(message, retry_after=wait, more_headers=headers)
 
 
-def _busy(whose: LimitScope, limit: int) -> RateLimitError:
-    message = f"Too many concurrent requests: {whose.words} has a limit of {limit}. Try again when one of them has ended."
+def _busy(scope: LimitScope, limit: int) -> RateLimitError:
+    message = f"Too many concurrent requests: {scope.words} has a limit of {limit}. Try again when one of them has ended."
     return RateLimitError(message, retry_after=BUSY_SECONDS)

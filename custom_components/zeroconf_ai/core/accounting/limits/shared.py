@@ -22,7 +22,7 @@ _KEEP_SECONDS = 2 * MINUTE
 
 
 class _NotEnough(Exception):
-    """Rolls a transaction back, so that nothing is taken."""
+    """Rolls back the transaction, so that no bucket is changed."""
 
     def __init__(self, short: BucketShortfall) -> None:
         super().__init__(short.draw.name)
@@ -33,7 +33,7 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
     """Token buckets as rows: one atomic statement for each bucket, one transaction for each request."""
 
     def __init__(self, database: Database, batches: WriteQueue) -> None:
-        """Amounts that are put back are written with the next batch."""
+        """Returned amounts are written with the next batch."""
         self._database = database
         self._batches = batches
         self._given: dict[str, float] = {}

@@ -1,6 +1,6 @@
-"""Leases: what a gateway holds in a database that others use too, for as long as it says so again and again.
+"""Leases: amounts that a gateway reserves in a database shared with other gateways, as long as it renews them.
 
-A lease holds amounts of counted things: of budgets' accounts, or of the permits of a limit. That of a gateway that died expires.
+A lease reserves amounts of budgets' balances, or permits of a limit. The leases of a gateway that was killed expire.
 The functions run in the database's thread, each within a transaction. Rows are always locked in the same order, so that no two
 transactions wait for each other.
 """
@@ -17,11 +17,11 @@ from .statements import DELETE_ROWS, now
 from .tables import accounts, reservations
 
 LEASE_SECONDS = 90.0
-"""How long a lease is good unless it is renewed."""
+"""How long a lease is valid unless it is renewed."""
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 type LeasedKey = tuple[str, str]
-"""What is counted, by its name, and by the label of a period where it has any."""
+"""The name of a budget or limit, and the label of a budget's period (empty for limits)."""
 
 
 class LeasedRow(NamedTuple):
@@ -36,22 +36,22 @@ class Leases:
     """The leases of requests that run in this process. Lives on one event loop."""
 
     def __init__(self, database: Database) -> None:
-        """Without any."""
+        """Starts without leases."""
         self._database = database
         self._live: set[str] = set()
 
     def begin(self) -> str:
-        """The id of a new lease, which is renewed from now on."""
+        """Create the id of a new lease, which is renewed from now on."""
         lease = uuid4().hex
         self._live.add(lease)
         return lease
 
     def end(self, leases: Iterable[str]) -> None:
-        """Renew these no longer."""
+        """Stop renewing these leases."""
         self._live.difference_update(leases)
 
     async def upkeep(self) -> None:
-        """Renew what is held here, and release what nobody renewed; due every `RENEW_SECONDS`. Raises DatabaseError."""
+        """Renew the leases of this process and release expired ones; due every `RENEW_SECONDS`. Raises DatabaseError."""
         if self._live:
             live = sorted(self._live)
             await self._database.write(lambda connection: renew(connection, live))
@@ -59,7 +59,7 @@ class Leases:
 
 
 def lock(connection: Connection, keys: Iterable[LeasedKey]) -> dict[LeasedKey, LeasedRow]:
-    """The rows, made where there are none, and nobody else's until the transaction ends."""
+    """Lock the rows until the transaction ends, creating missing ones; returns them by key."""
     wanted = sorted(keys)
     if not wanted:
         return {}
@@ -75,7 +75,7 @@ def lock(connection: Connection, keys: Iterable[LeasedKey]) -> dict[LeasedKey, L
 
 
 def hold(connection: Connection, lease: str, amounts: Mapping[LeasedKey, int]) -> None:
-    """Begin a lease of these amounts; their rows are locked."""
+    """Create a lease of these amounts, whose rows must be locked."""
     expires = now(connection) + LEASE_SECONDS
     for key, amount in sorted(amounts.items()):
         where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
@@ -88,38 +88,38 @@ def hold(connection: Connection, lease: str, amounts: Mapping[LeasedKey, int]) -
 
 
 def hold_permit(connection: Connection, lease: str, name: str, limit: int) -> bool:
-    """Begin a lease of one of `limit` permits; whether there was one."""
+    """Create a lease of one of `limit` permits; returns whether one was free."""
     key = (name, "")
-    taken = lock(connection, [key])[key].reserved
-    if taken < limit:
+    in_use = lock(connection, [key])[key].reserved
+    if in_use < limit:
         hold(connection, lease, {key: 1})
-    return taken < limit
+    return in_use < limit
 
 
 def held(connection: Connection, name: str) -> int:
-    """How many permits are held."""
+    """The number of permits in use."""
     found = select(accounts.c.reserved).where(accounts.c.budget_id == name, accounts.c.label == "")
     return connection.execute(found).scalar_one_or_none() or 0
 
 
 def take_back(connection: Connection, leases: Iterable[str]) -> dict[LeasedKey, int]:
-    """End leases; the amounts that they held, which the caller takes off the rows."""
+    """Delete leases; returns their amounts, which the caller subtracts from the rows."""
     return _delete(connection, reservations.c.id.in_(list(leases)))
 
 
 def release(connection: Connection, leases: Iterable[str]) -> None:
-    """End leases."""
+    """Delete leases and subtract their amounts from the rows."""
     _take_off(connection, take_back(connection, leases))
 
 
 def renew(connection: Connection, leases: Sequence[str]) -> None:
-    """Keep leases good."""
+    """Extend leases by `LEASE_SECONDS`."""
     expires = now(connection) + LEASE_SECONDS
     connection.execute(update(reservations).where(reservations.c.id.in_(leases)).values(expires=expires))
 
 
 def expire(connection: Connection) -> None:
-    """End the leases that nobody renewed."""
+    """Release expired leases."""
     old = select(reservations.c.id).where(reservations.c.expires < now(connection)).limit(DELETE_ROWS)
     _take_off(connection, _delete(connection, reservations.c.id.in_(old)))
 
@@ -132,7 +132,7 @@ def _take_off(connection: Connection, released: Mapping[LeasedKey, int]) -> None
 
 
 def _delete(connection: Connection, which: ColumnElement[bool]) -> dict[LeasedKey, int]:
-    """Delete leases; what they held of each row."""
+    """Delete leases; returns their amounts by row."""
     statement = delete(reservations).where(which).returning(reservations.c.budget_id, reservations.c.label, reservations.c.amount)
     released: dict[LeasedKey, int] = {}
     for row in connection.execute(statement):

@@ -246,17 +246,17 @@ def _value(column: Column[Any], raw: Any) -> Any:
 def _complete_months(target: Connection) -> None:
     """Compute the missing monthly rows from the daily rows."""
     month = func.date(key_rollups.c.day, "start of month")
-    whose: Sequence[str] = ("key_id", "currency", "user_id")
-    numbers = [column.name for column in key_months.columns if column.name not in ("month", "key_name", *whose)]
+    owners: Sequence[str] = ("key_id", "currency", "user_id")
+    numbers = [column.name for column in key_months.columns if column.name not in ("month", "key_name", *owners)]
     summed = (
         select(
             month,
-            *(key_rollups.c[name] for name in whose),
+            *(key_rollups.c[name] for name in owners),
             func.max(key_rollups.c.key_name),
             *(func.sum(key_rollups.c[name]) for name in numbers),
         )
         .where(key_rollups.c.day.is_not(None))
-        .group_by(month, *(key_rollups.c[name] for name in whose))
+        .group_by(month, *(key_rollups.c[name] for name in owners))
     )
-    statement = sqlite.insert(key_months).from_select(["month", *whose, "key_name", *numbers], summed)
+    statement = sqlite.insert(key_months).from_select(["month", *owners, "key_name", *numbers], summed)
     target.execute(statement.on_conflict_do_nothing())

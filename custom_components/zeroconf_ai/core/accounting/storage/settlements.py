@@ -1,4 +1,4 @@
-"""`SettlementQueue`: what has ended is written at once; what the database does not take then is tried again."""
+"""`SettlementQueue`: writes the results of finished requests at once, and retries failed writes."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from .database import Database, DatabaseError
 
 RETRY_SECONDS = 1.0
 FLUSH_SECONDS = 5.0
-"""How long `flush` waits for a database that does not take what it is given."""
+"""How long `flush` waits for a database that cannot be written."""
 PENDING_LIMIT = 20_000
 
 
 class SettlementQueue[Item, Result]:
-    """Lives on one event loop."""
+    """Pending items and the task that writes them. Lives on one event loop."""
 
     def __init__(
         self,
@@ -24,9 +24,9 @@ class SettlementQueue[Item, Result]:
         written: Callable[[Sequence[Item], Result], None],
         lost: Callable[[Sequence[Item], DatabaseError | None], None],
     ) -> None:
-        """`write` runs in the database's thread, `written` after it; `lost` gets what is never written.
+        """`write` runs in the database's thread, `written` after it; `lost` gets items that are never written.
 
-        That is because of an error of the items themselves; without one, the database took nothing for too long.
+        Its error is that of the items themselves; None if the database could not be written for too long.
         """
         self._database = database
         self._write = write
@@ -37,21 +37,21 @@ class SettlementQueue[Item, Result]:
         self._closing = asyncio.Event()
 
     def add(self, item: Item) -> None:
-        """Have an item written. Never blocks and never raises."""
+        """Queue an item. Never blocks and never raises."""
         if len(self._pending) >= PENDING_LIMIT:
             self._lost([item], None)
             return
         self._pending.append(item)
         if self._settling is None:
-            # Eager: the database is told before this gateway asks it for the next request.
+            # Eager: the write is queued before the reads of the next request.
             task = asyncio.create_task(self._settle_all(), name="zeroconf_ai settlements", eager_start=True)
-            # Where the database's thread was quicker than this one, it is over already.
+            # The task may have finished already, if the database thread was faster than this one.
             self._settling = None if task.done() else task
 
     async def catch_up(self) -> None:
-        """Write what waits, before the database is asked for anything: that must not stand in the way.
+        """Write the pending items before a new reservation, which must not fail because of them.
 
-        In a transaction of its own, so that two gateways never wait for each other's rows. Raises DatabaseError.
+        Uses its own transaction, so that two gateways never wait for each other's rows. Raises DatabaseError.
         """
         if not self._pending:
             return
@@ -64,12 +64,12 @@ class SettlementQueue[Item, Result]:
             raise
 
     async def flush(self) -> None:
-        """Wait a while until all is written."""
+        """Wait until all items are written, at most `FLUSH_SECONDS`."""
         if self._settling is not None:
             await asyncio.wait([self._settling], timeout=FLUSH_SECONDS)
 
     async def close(self) -> None:
-        """Write what waits; what the database does not take now is lost."""
+        """Write the pending items; those that fail are lost."""
         self._closing.set()
         if self._settling is not None:
             await self._settling
@@ -85,7 +85,7 @@ class SettlementQueue[Item, Result]:
             self._settling = None
 
     async def _settle(self, taken: Sequence[Item]) -> bool:
-        """Whether they are written or lost; where they may be written later, they wait again."""
+        """Write items; returns False if the database cannot be written now and they are pending again."""
         try:
             result = await self._database.write(lambda connection: self._write(connection, taken))
         except DatabaseError as err:

@@ -136,18 +136,18 @@ def _numbers() -> list[Column[Any]]:
     ]
 
 
-def _rollups(name: str, *whose: str) -> Table:
+def _rollups(name: str, *owners: str) -> Table:
     """A table of sums per day and per combination of texts; unknown texts are empty."""
-    texts = ("source", "model", "backend_id", *whose, "currency")
+    texts = ("source", "model", "backend_id", *owners, "currency")
     return Table(
         name,
         metadata,
         Column("day", Date, primary_key=True),
         *(Column(text, Text, primary_key=True) for text in texts),
         Column("backend_name", Text),
-        *(Column("key_name", Text) for _ in whose[:1]),
+        *(Column("key_name", Text) for _ in owners[:1]),
         *_numbers(),
-        *(Index(None, text, "day") for text in whose),
+        *(Index(None, text, "day") for text in owners),
     )
 
 

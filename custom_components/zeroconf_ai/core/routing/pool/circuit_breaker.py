@@ -10,18 +10,18 @@ LONGEST_PAUSE = 600.0
 
 
 class BreakerState(StrEnum):
-    """Whether requests are let through."""
+    """The state of a circuit breaker."""
 
     CLOSED = "closed"
-    """All are."""
+    """All requests are sent."""
     OPEN = "open"
-    """None is, until the pause is over."""
+    """No request is sent until the pause has ended."""
     HALF_OPEN = "half_open"
-    """One trial request is."""
+    """One trial request is sent."""
 
 
 class Breaker:
-    """The circuit breaker of one backend. It only advises: without another candidate, the backend is asked anyway."""
+    """The circuit breaker of one backend. It only advises: without another candidate, requests are sent anyway."""
 
     def __init__(self) -> None:
         """Create a closed one."""

@@ -128,7 +128,7 @@ class Pool:
                     _LOGGER.exception("A listener failed on a change of the load of %s", ", ".join(sorted(changed)))
 
     def record_success(self, member: Member, *, latency: float | None = None) -> None:
-        """The member answered: it is healthy after one success. A rest that it asked for goes on until its end.
+        """The member answered: it is healthy after one success. A pause that it asked for continues.
 
         `latency` in seconds, of a health check; None: a request was answered, which changes the state of few members.
         """
@@ -188,7 +188,7 @@ class Pool:
         return False
 
     def record_goodbye(self, member: Member) -> None:
-        """Record a goodbye. The next success brings the member back, except one of a check that was running at that time."""
+        """Record that a member withdrew its advertisement. The next success brings it back, unless that check began before."""
         member.left_at = time.monotonic()
         self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
 
