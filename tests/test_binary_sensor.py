@@ -11,6 +11,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import make_entry, set_up
+from .support.home_assistant.states import state_of
 
 CONNECTIVITY = "binary_sensor.test_provider_connectivity"
 
@@ -24,17 +25,12 @@ async def test_entity(
 
 
 async def test_connectivity_is_on_for_a_refused_key_and_off_when_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
-    def shown() -> str:
-        state = hass.states.get(CONNECTIVITY)
-        assert state is not None
-        return state.state
-
     entry = await set_up(hass, make_entry(provider))
-    assert shown() == STATE_ON
+    assert state_of(hass, CONNECTIVITY).state == STATE_ON
     provider.key, provider.open_health = "secret", False
     await entry.runtime_data.coordinator.check_now()
-    assert shown() == STATE_ON
+    assert state_of(hass, CONNECTIVITY).state == STATE_ON
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.check_now()
-    assert shown() == STATE_OFF
+    assert state_of(hass, CONNECTIVITY).state == STATE_OFF

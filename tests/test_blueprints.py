@@ -24,6 +24,7 @@ from homeassistant.util import dt as dt_util, yaml as ha_yaml
 from .support.fakes.provider import FakeProvider, text
 from .support.home_assistant.entries import TASK, make_entry, set_up
 from .support.home_assistant.gateway import box, gateway_with
+from .support.home_assistant.states import state_of, value
 from .support.waiting import run_pending_tasks, until
 
 FOLDER = Path(__file__).parents[1] / "blueprints" / "automation" / "zeroconf_ai"
@@ -62,9 +63,7 @@ async def automate(hass: HomeAssistant, blueprint: str, **inputs: Any) -> None:
     config = {"alias": "Test", "use_blueprint": {"path": f"zeroconf_ai/{blueprint}.yaml", "input": inputs}}
     assert await async_setup_component(hass, "automation", {"automation": config})
     await hass.async_block_till_done()
-    state = hass.states.get("automation.test")
-    assert state is not None
-    assert state.state == STATE_ON, "the automation is refused"
+    assert state_of(hass, "automation.test").state == STATE_ON, "the automation is refused"
 
 
 async def turns() -> None:
@@ -77,11 +76,6 @@ async def later(hass: HomeAssistant, freezer: FrozenDateTimeFactory, **time: flo
     freezer.tick(timedelta(**time))
     async_fire_time_changed(hass, dt_util.utcnow())
     await turns()
-
-
-def state(hass: HomeAssistant, entity_id: str) -> str | None:
-    found = hass.states.get(entity_id)
-    return found.state if found else None
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -154,16 +148,16 @@ async def test_cost_alert_prefers_local_providers_until_midnight(
     hass.states.async_set(COST, "0.55", {"friendly_name": "Cost today", "unit_of_measurement": "USD"})
     await turns()
     assert [call.data["message"] for call in pushed] == ["Cost today: 0.55 USD"]
-    assert state(hass, STRATEGY) == "priority"
+    assert value(hass, STRATEGY) == "priority"
     hass.bus.async_fire("mobile_app_notification_action", {"action": "ZEROCONF_AI_AT_HOME_of-yesterday"})
     await turns()
-    assert state(hass, STRATEGY) == "priority"
+    assert value(hass, STRATEGY) == "priority"
     hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[0]})
     await turns()
-    assert state(hass, STRATEGY) == "local_first"
-    assert state(hass, GATEWAY) == STATE_ON
+    assert value(hass, STRATEGY) == "local_first"
+    assert value(hass, GATEWAY) == STATE_ON
     await later(hass, freezer, hours=8)
-    assert state(hass, STRATEGY) == "priority"
+    assert value(hass, STRATEGY) == "priority"
 
 
 async def test_cost_alert_stops_the_gateway_until_midnight(
@@ -174,10 +168,10 @@ async def test_cost_alert_stops_the_gateway_until_midnight(
     await turns()
     hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[1]})
     await turns()
-    assert state(hass, GATEWAY) == STATE_OFF
-    assert state(hass, STRATEGY) == "priority"
+    assert value(hass, GATEWAY) == STATE_OFF
+    assert value(hass, STRATEGY) == "priority"
     await later(hass, freezer, hours=8)
-    assert state(hass, GATEWAY) == STATE_ON
+    assert value(hass, GATEWAY) == STATE_ON
 
 
 async def test_cost_alert_without_an_answer_changes_nothing(
@@ -189,7 +183,7 @@ async def test_cost_alert_without_an_answer_changes_nothing(
     await later(hass, freezer, hours=8, seconds=1)
     hass.bus.async_fire("mobile_app_notification_action", {"action": buttons(pushed[0])[1]})
     await turns()
-    assert (state(hass, GATEWAY), state(hass, STRATEGY)) == (STATE_ON, "priority")
+    assert (value(hass, GATEWAY), value(hass, STRATEGY)) == (STATE_ON, "priority")
 
 
 # Waking a provider
@@ -212,7 +206,7 @@ async def wake_provider(hass: HomeAssistant, provider: FakeProvider, **inputs: A
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.check_now()
-    await until(lambda: state(hass, STATUS) == "offline")
+    await until(lambda: value(hass, STATUS) == "offline")
     return entry
 
 
@@ -226,10 +220,10 @@ async def test_wake_provider_checks_until_it_answers(
     await later(hass, freezer, seconds=6)
     assert len(woken) == 1
     await later(hass, freezer, seconds=5)
-    assert state(hass, STATUS) == "offline"
+    assert value(hass, STATUS) == "offline"
     await provider.start()
     await later(hass, freezer, seconds=5)
-    await until(lambda: state(hass, STATUS) == "healthy")
+    await until(lambda: value(hass, STATUS) == "healthy")
     for _ in range(4):
         await later(hass, freezer, seconds=5)
     assert (len(woken), failed) == (1, [])
@@ -265,7 +259,7 @@ async def save_budget(hass: HomeAssistant, provider: FakeProvider, **inputs: Any
     """What else is done. Half of the budget is left, unless it is known already."""
     await set_up(hass, gateway_with(box(provider)))
     told = async_mock_service(hass, "test", "tell")
-    if state(hass, LEFT) is None:
+    if value(hass, LEFT) is None:
         hass.states.async_set(LEFT, "50", {"unit_of_measurement": "%"})
     tell = [{"action": "test.tell", "data": {"sparing": "{{ sparing }}"}}]
     await automate(hass, "save_budget", left=LEFT, strategy=STRATEGY, tell=tell, **inputs)
@@ -276,7 +270,7 @@ async def left(hass: HomeAssistant, percent: str) -> str | None:
     """The strategy, when so much is left."""
     hass.states.async_set(LEFT, percent, {"unit_of_measurement": "%"})
     await hass.async_block_till_done()
-    return state(hass, STRATEGY)
+    return value(hass, STRATEGY)
 
 
 async def test_save_budget_prefers_local_providers_until_the_budget_renews(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -299,9 +293,9 @@ async def test_save_budget_at_the_start_catches_up(hass: HomeAssistant, provider
     hass.set_state(CoreState.not_running)
     hass.states.async_set(LEFT, "5", {"unit_of_measurement": "%"})
     await save_budget(hass, provider)
-    assert state(hass, STRATEGY) == "priority"
+    assert value(hass, STRATEGY) == "priority"
     await hass.async_start()
-    await until(lambda: state(hass, STRATEGY) == "local_first")
+    await until(lambda: value(hass, STRATEGY) == "local_first")
 
 
 # Weekly report

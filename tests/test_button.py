@@ -12,6 +12,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import make_entry, set_up
+from .support.home_assistant.states import state_of
 
 
 async def press(hass: HomeAssistant, key: str) -> None:
@@ -34,13 +35,9 @@ async def test_buttons_check_the_health_and_refresh_the_models(hass: HomeAssista
     await press(hass, "check_now")
     assert "/v1/health" in provider.paths
     assert "/v1/models" not in provider.paths
-    state = hass.states.get("sensor.test_provider_models")
-    assert state is not None
-    assert state.attributes["models"] == ["test-model"]
+    assert state_of(hass, "sensor.test_provider_models").attributes["models"] == ["test-model"]
     await press(hass, "refresh_models")
-    state = hass.states.get("sensor.test_provider_models")
-    assert state is not None
-    assert state.attributes["models"] == ["new-model"]
+    assert state_of(hass, "sensor.test_provider_models").attributes["models"] == ["new-model"]
 
 
 async def test_button_for_an_offline_provider_shows_it_offline(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -48,6 +45,4 @@ async def test_button_for_an_offline_provider_shows_it_offline(hass: HomeAssista
     await provider.stop()
     for _ in range(3):
         await press(hass, "check_now")
-    state = hass.states.get("sensor.test_provider_status")
-    assert state is not None
-    assert state.state == "offline"
+    assert state_of(hass, "sensor.test_provider_status").state == "offline"

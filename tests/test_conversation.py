@@ -21,6 +21,7 @@ from homeassistant.helpers import chat_session, intent, issue_registry as ir
 from .support.fakes.chunks import delta
 from .support.fakes.provider import FakeProvider, refuse, running, send_stream, text, tool_call, usage
 from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
+from .support.home_assistant.states import state_of
 from .support.waiting import never_answer, until
 
 QUESTION = "Why is the sky blue?"
@@ -44,13 +45,6 @@ def speech(result: conversation.ConversationResult) -> str:
     """The spoken text."""
     spoken: str = result.response.speech["plain"]["speech"]
     return spoken
-
-
-def state_of(hass: HomeAssistant) -> str:
-    """The agent's state."""
-    state = hass.states.get(AGENT)
-    assert state is not None
-    return state.state
 
 
 @pytest.fixture
@@ -292,14 +286,14 @@ async def test_conversation_interrupted_answer_is_not_repeated(hass: HomeAssista
 
 async def test_conversation_agent_offline_is_unavailable_until_it_recovers(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    assert state_of(hass) != STATE_UNAVAILABLE
+    assert state_of(hass, AGENT).state != STATE_UNAVAILABLE
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.async_refresh()
-    assert state_of(hass) == STATE_UNAVAILABLE
+    assert state_of(hass, AGENT).state == STATE_UNAVAILABLE
     await provider.start()
     await entry.runtime_data.coordinator.async_refresh()
-    assert state_of(hass) != STATE_UNAVAILABLE
+    assert state_of(hass, AGENT).state != STATE_UNAVAILABLE
 
 
 async def test_conversation_with_a_sleeping_provider_wakes_it(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -314,7 +308,7 @@ async def test_conversation_with_a_sleeping_provider_wakes_it(hass: HomeAssistan
     entry = await set_up(hass, make_entry(provider, options=options))
     await provider.stop()
     hass.data[DATA].engine.pool.record_goodbye(entry.runtime_data.member)
-    assert state_of(hass) != STATE_UNAVAILABLE, "it can be woken"
+    assert state_of(hass, AGENT).state != STATE_UNAVAILABLE, "it can be woken"
     assert speech(await say(hass)) == "Hello there."
     assert len(woken) == 1
 

@@ -8,19 +8,14 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.zeroconf_ai.core.routing.pool.events import EventKind, RoutingEvent
 from custom_components.zeroconf_ai.data import DATA
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .support.fakes.provider import FakeProvider, refuse, running
 from .support.home_assistant.entries import ask, make_entry, set_up, settle
+from .support.home_assistant.states import state_of
 
 AVAILABILITY = "event.test_provider_availability"
-
-
-def shown(hass: HomeAssistant) -> State:
-    state = hass.states.get(AVAILABILITY)
-    assert state is not None
-    return state
 
 
 async def test_entity(
@@ -33,21 +28,21 @@ async def test_entity(
 
 async def test_availability_offline_and_recovered_are_events(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    assert shown(hass).attributes["event_type"] is None
+    assert state_of(hass, AVAILABILITY).attributes["event_type"] is None
     await provider.stop()
     for _ in range(2):
         await entry.runtime_data.coordinator.check_now()
-    assert shown(hass).attributes["event_type"] is None
+    assert state_of(hass, AVAILABILITY).attributes["event_type"] is None
     await entry.runtime_data.coordinator.check_now()
-    assert shown(hass).attributes["event_type"] == "offline"
-    assert shown(hass).attributes["reason"] == "Test provider could not be reached: the connection was refused"
-    went = shown(hass).state
+    assert state_of(hass, AVAILABILITY).attributes["event_type"] == "offline"
+    assert state_of(hass, AVAILABILITY).attributes["reason"] == "Test provider could not be reached: the connection was refused"
+    went = state_of(hass, AVAILABILITY).state
     await entry.runtime_data.coordinator.check_now()
-    assert shown(hass).state == went  # still offline is no event
+    assert state_of(hass, AVAILABILITY).state == went  # still offline is no event
     await provider.start()
     await entry.runtime_data.coordinator.check_now()
-    assert shown(hass).attributes["event_type"] == "recovered"
-    assert "reason" not in shown(hass).attributes
+    assert state_of(hass, AVAILABILITY).attributes["event_type"] == "recovered"
+    assert "reason" not in state_of(hass, AVAILABILITY).attributes
 
 
 async def test_availability_failover_has_reason_and_next_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -58,9 +53,9 @@ async def test_availability_failover_has_reason_and_next_provider(hass: HomeAssi
         answer = await ask(hass)
         await hass.async_block_till_done()
         assert answer["provider"] == "The other one"
-        assert shown(hass).attributes["event_type"] == "failover"
-        assert shown(hass).attributes["reason"] == "the provider has reached its rate limit"
-        assert shown(hass).attributes["to"] == "The other one"
+        assert state_of(hass, AVAILABILITY).attributes["event_type"] == "failover"
+        assert state_of(hass, AVAILABILITY).attributes["reason"] == "the provider has reached its rate limit"
+        assert state_of(hass, AVAILABILITY).attributes["to"] == "The other one"
         assert await hass.config_entries.async_unload(other.entry_id)
 
 
@@ -76,6 +71,9 @@ async def test_availability_failovers_in_a_second_are_one_event(hass: HomeAssist
     assert [attributes["event_type"] for attributes in told] == ["failover", "offline"]
     assert "count" not in told[0]
     await settle(hass)
-    assert (shown(hass).attributes["event_type"], shown(hass).attributes["count"]) == ("failover", 99)
-    assert shown(hass).attributes["reason"] == "error 99"
+    assert (state_of(hass, AVAILABILITY).attributes["event_type"], state_of(hass, AVAILABILITY).attributes["count"]) == (
+        "failover",
+        99,
+    )
+    assert state_of(hass, AVAILABILITY).attributes["reason"] == "error 99"
     assert len(written) == 3

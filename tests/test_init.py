@@ -26,15 +26,14 @@ from homeassistant.setup import async_setup_component
 from .support.fakes.chunks import delta
 from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.entries import AGENT, TASK, agent_data, announce, ask, make_entry, record_of, say_goodbye, set_up
+from .support.home_assistant.states import state_of
 from .support.waiting import run_pending_tasks, stopped_loop_clock, until
 
 STATUS = "sensor.test_provider_status"
 
 
 def status(hass: HomeAssistant) -> str:
-    state = hass.states.get(STATUS)
-    assert state is not None
-    return state.state
+    return state_of(hass, STATUS).state
 
 
 def watchers(hass: HomeAssistant) -> tuple[int, ...]:
@@ -360,9 +359,7 @@ async def test_unload_makes_agents_of_other_entries_unavailable(hass: HomeAssist
     await set_up(hass, make_entry(provider, subentries=[agent_data(model="auto")]))
 
     def available() -> bool:
-        state = hass.states.get(AGENT)
-        assert state is not None
-        return state.state != STATE_UNAVAILABLE
+        return state_of(hass, AGENT).state != STATE_UNAVAILABLE
 
     assert not available()
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as second:

@@ -15,6 +15,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up
+from .support.home_assistant.states import state_of
 
 PRIORITY = "number.test_provider_priority"
 
@@ -23,12 +24,6 @@ async def set_priority(hass: HomeAssistant, value: float) -> None:
     data = {ATTR_ENTITY_ID: PRIORITY, "value": value}
     await hass.services.async_call(NUMBER_DOMAIN, SERVICE_SET_VALUE, data, blocking=True)
     await hass.async_block_till_done()
-
-
-def shown(hass: HomeAssistant) -> str:
-    state = hass.states.get(PRIORITY)
-    assert state is not None
-    return state.state
 
 
 async def test_entity(
@@ -41,16 +36,16 @@ async def test_entity(
 
 async def test_priority_is_the_advertised_one_until_it_is_set(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    assert shown(hass) == "100"
+    assert state_of(hass, PRIORITY).state == "100"
     announce(hass, record_of(provider, priority=7))
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert shown(hass) == "7"
+    assert state_of(hass, PRIORITY).state == "7"
     await set_priority(hass, 0)
-    assert shown(hass) == "0"
+    assert state_of(hass, PRIORITY).state == "0"
     assert entry.options[CONF_PRIORITY] == 0
     announce(hass, record_of(provider, priority=9))
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert shown(hass) == "0"
+    assert state_of(hass, PRIORITY).state == "0"
     with pytest.raises(ServiceValidationError):
         await set_priority(hass, 65536)
 

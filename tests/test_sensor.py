@@ -21,6 +21,7 @@ from homeassistant.util import dt as dt_util
 
 from .support.fakes.provider import FakeProvider, refuse, text, usage
 from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up, settle
+from .support.home_assistant.states import state_of, value
 
 ENTRY_ID = "01PROVIDER"
 QUEUE = {"depth": 2, "active": 1, "max_concurrent": 4, "estimated_wait_seconds": 1.5}
@@ -32,10 +33,9 @@ STATUS = {
 }
 
 
-def value(hass: HomeAssistant, key: str) -> str | None:
-    """A sensor's state, None where there is no such sensor."""
-    state = hass.states.get(f"sensor.test_provider_{key}")
-    return state.state if state else None
+def provider_value(hass: HomeAssistant, key: str) -> str | None:
+    """The value of a sensor of the provider; None if there is no such sensor."""
+    return value(hass, f"sensor.test_provider_{key}")
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -63,14 +63,14 @@ async def test_sensor_of_unreported_data_is_added_when_it_is_reported(
 ) -> None:
     entry = await set_up(hass, make_entry(provider))
     for key in ("queue_depth", "cost_today", "cost_this_month", "cost_total"):
-        assert value(hass, key) is None
+        assert provider_value(hass, key) is None
     provider.status = STATUS
     announce(hass, record_of(provider))  # a provider that advertises itself again may have new models
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert value(hass, "queue_depth") == "2"
-    assert value(hass, "cost_today") == "0.0131"
-    assert value(hass, "cost_this_month") == "1.25"
-    assert value(hass, "cost_total") == "17.5"
+    assert provider_value(hass, "queue_depth") == "2"
+    assert provider_value(hass, "cost_today") == "0.0131"
+    assert provider_value(hass, "cost_this_month") == "1.25"
+    assert provider_value(hass, "cost_total") == "17.5"
     capacity = entity_registry.async_get("sensor.test_provider_capacity")
     assert capacity is not None
     assert capacity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
@@ -78,60 +78,59 @@ async def test_sensor_of_unreported_data_is_added_when_it_is_reported(
     provider.status = None  # known by now: they come back without a value instead of going away
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert value(hass, "queue_depth") == STATE_UNKNOWN
-    assert value(hass, "cost_today") == STATE_UNKNOWN
-    assert value(hass, "cost_total") == "17.5"
+    assert provider_value(hass, "queue_depth") == STATE_UNKNOWN
+    assert provider_value(hass, "cost_today") == STATE_UNKNOWN
+    assert provider_value(hass, "cost_total") == "17.5"
 
 
 async def test_status_follows_the_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.key = "right"
     entry = await set_up(hass, make_entry(provider))
-    assert value(hass, "status") == "healthy"
+    assert provider_value(hass, "status") == "healthy"
     provider.key, provider.open_health = "another", False
     await entry.runtime_data.coordinator.check_now()
-    assert value(hass, "status") == "unauthorized"
+    assert provider_value(hass, "status") == "unauthorized"
     provider.key = "right"
     await entry.runtime_data.coordinator.check_now()
-    assert value(hass, "status") == "healthy"
+    assert provider_value(hass, "status") == "healthy"
     await provider.stop()
     for _ in range(3):
-        assert value(hass, "status") == "healthy"
+        assert provider_value(hass, "status") == "healthy"
         await entry.runtime_data.coordinator.check_now()
-    assert value(hass, "status") == "offline"
+    assert provider_value(hass, "status") == "offline"
 
 
 async def test_load_of_an_offline_provider_is_unavailable(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = STATUS
     entry = await set_up(hass, make_entry(provider))
-    assert float(value(hass, "latency") or 0) > 0
-    assert value(hass, "models") == "1"
+    assert float(provider_value(hass, "latency") or 0) > 0
+    assert provider_value(hass, "models") == "1"
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.check_now()
     for key in ("latency", "queue_depth", "active_requests", "models", "cost_today", "cost_this_month"):
-        assert value(hass, key) == STATE_UNAVAILABLE
-    assert value(hass, "status") == "offline"
-    assert value(hass, "requests") == "0"
-    assert value(hass, "cost_total") == "17.5"
-    assert "127.0.0.1" in (value(hass, "last_error") or "")
+        assert provider_value(hass, key) == STATE_UNAVAILABLE
+    assert provider_value(hass, "status") == "offline"
+    assert provider_value(hass, "requests") == "0"
+    assert provider_value(hass, "cost_total") == "17.5"
+    assert "127.0.0.1" in (provider_value(hass, "last_error") or "")
 
 
 async def test_sensors_before_the_first_check_are_unknown(hass: HomeAssistant, provider: FakeProvider) -> None:
     hass.set_state(CoreState.not_running)
     await set_up(hass, make_entry(provider))
-    assert value(hass, "status") == STATE_UNKNOWN
+    assert provider_value(hass, "status") == STATE_UNKNOWN
     connectivity = hass.states.get("binary_sensor.test_provider_connectivity")
     assert connectivity is not None
     assert connectivity.state == STATE_UNKNOWN
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert value(hass, "status") == "healthy"
+    assert provider_value(hass, "status") == "healthy"
 
 
 async def test_models_sensor_counts_and_lists_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.models = [{"id": "one"}, {"id": "two"}]
     await set_up(hass, make_entry(provider))
-    state = hass.states.get("sensor.test_provider_models")
-    assert state is not None
+    state = state_of(hass, "sensor.test_provider_models")
     assert (state.state, state.attributes["models"]) == ("2", ["one", "two"])
 
 
@@ -144,7 +143,7 @@ async def test_counters_of_requests_tokens_and_errors_increase(hass: HomeAssista
     provider.answers = [refuse(400, "no")]
     await ask(hass, fails=True)
     await settle(hass)
-    counted = [value(hass, key) for key in ("requests", "tokens_in", "tokens_out", "errors", "active_requests")]
+    counted = [provider_value(hass, key) for key in ("requests", "tokens_in", "tokens_out", "errors", "active_requests")]
     assert counted == ["2", "20", "8", "1", "0"]
 
 
@@ -152,14 +151,14 @@ async def test_counters_continue_after_a_reload(hass: HomeAssistant, provider: F
     entry = await set_up(hass, make_entry(provider))
     await ask(hass)
     await settle(hass)
-    before = value(hass, "tokens_in")
+    before = provider_value(hass, "tokens_in")
     assert before == "12"
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert value(hass, "tokens_in") == before
+    assert provider_value(hass, "tokens_in") == before
     await ask(hass)
     await settle(hass)
-    assert (value(hass, "tokens_in"), value(hass, "requests")) == ("24", "2")
+    assert (provider_value(hass, "tokens_in"), provider_value(hass, "requests")) == ("24", "2")
 
 
 async def test_counters_continue_after_a_restart(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -169,11 +168,11 @@ async def test_counters_continue_after_a_restart(hass: HomeAssistant, provider: 
     ]
     mock_restore_cache_with_extra_data(hass, restored)
     await set_up(hass, make_entry(provider))
-    assert value(hass, "requests") == "41"
-    assert value(hass, "errors") == "3"
+    assert provider_value(hass, "requests") == "41"
+    assert provider_value(hass, "errors") == "3"
     await ask(hass)
     await settle(hass)
-    assert value(hass, "requests") == "42"
+    assert provider_value(hass, "requests") == "42"
 
 
 @pytest.mark.parametrize(("key", "counted"), [("requests", "1"), ("cost_total", "0.5")])
@@ -188,25 +187,24 @@ async def test_counter_renamed_does_not_count_twice(
     await hass.async_block_till_done()
     entity_registry.async_update_entity("sensor.other", new_entity_id=f"sensor.test_provider_{key}")
     await hass.async_block_till_done()
-    assert value(hass, key) == counted
+    assert provider_value(hass, key) == counted
 
 
 async def test_cost_in_answers_is_summed_and_continues(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    assert value(hass, "cost_total") is None
+    assert provider_value(hass, "cost_total") is None
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.00002)]]
     await ask(hass)
     await ask(hass)
     await settle(hass)
-    state = hass.states.get("sensor.test_provider_cost_total")
-    assert state is not None
+    state = state_of(hass, "sensor.test_provider_cost_total")
     assert float(state.state) == pytest.approx(0.00004)
     assert state.attributes[ATTR_UNIT_OF_MEASUREMENT] == "USD"
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
     await ask(hass)
     await settle(hass)
-    assert float(value(hass, "cost_total") or 0) == pytest.approx(0.00006)
+    assert float(provider_value(hass, "cost_total") or 0) == pytest.approx(0.00006)
 
 
 async def test_cost_total_continues_from_the_last_report(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -215,14 +213,13 @@ async def test_cost_total_continues_from_the_last_report(hass: HomeAssistant, pr
     provider.answers = [[*text("Yes.")[:-1], usage(10, 4, cost=0.5)]]
     await ask(hass)
     await settle(hass)
-    assert value(hass, "cost_total") == "17.5"  # the provider's report has precedence over the counted costs
+    assert provider_value(hass, "cost_total") == "17.5"  # the provider's report has precedence over the counted costs
     provider.status = {"object": "status"}
     await entry.runtime_data.coordinator.check_now()
     await ask(hass)
     await settle(hass)
-    assert value(hass, "cost_total") == "18.0"
-    state = hass.states.get("sensor.test_provider_cost_total")
-    assert state is not None
+    assert provider_value(hass, "cost_total") == "18.0"
+    state = state_of(hass, "sensor.test_provider_cost_total")
     assert state.attributes[ATTR_UNIT_OF_MEASUREMENT] == "EUR"
 
 
@@ -247,7 +244,7 @@ async def test_last_error_contains_no_key(hass: HomeAssistant, provider: FakePro
     provider.answers = [refuse(500, f"the key {provider.key} made a {'very ' * 100}long error")]
     await ask(hass, fails=True)
     await settle(hass)
-    shown = value(hass, "last_error") or ""
+    shown = provider_value(hass, "last_error") or ""
     assert 100 < len(shown) <= 255
     assert "(HTTP 500): the key *** made" in shown
     assert provider.key not in shown

@@ -21,6 +21,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import AGENT, agent_data, ask, make_entry, set_up
+from .support.home_assistant.states import state_of
 
 ROUTING = "switch.test_provider_use_this_provider"
 
@@ -41,19 +42,14 @@ async def test_provider_switched_off_answers_only_pinned_requests(hass: HomeAssi
         await hass.services.async_call(SWITCH_DOMAIN, service, {ATTR_ENTITY_ID: ROUTING}, blocking=True)
         await hass.async_block_till_done()
 
-    def shown(entity_id: str) -> str:
-        state = hass.states.get(entity_id)
-        assert state is not None
-        return state.state
-
     await turn(SERVICE_TURN_OFF)
     assert entry.options[CONF_ROUTING] is False
     assert entry.runtime_data.member is member  # at once, without a reload
-    assert shown(ROUTING) == STATE_OFF
-    assert shown(AGENT) == STATE_UNAVAILABLE
+    assert state_of(hass, ROUTING).state == STATE_OFF
+    assert state_of(hass, AGENT).state == STATE_UNAVAILABLE
     await ask(hass, fails=True)
     assert (await ask(hass, config_entry_id=entry.entry_id))["provider"] == "Test provider"
     await turn(SERVICE_TURN_ON)
-    assert shown(ROUTING) == STATE_ON
-    assert shown(AGENT) != STATE_UNAVAILABLE
+    assert state_of(hass, ROUTING).state == STATE_ON
+    assert state_of(hass, AGENT).state != STATE_UNAVAILABLE
     await ask(hass)

@@ -21,7 +21,8 @@ from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
 from ..support.home_assistant.gateway_entry import home_agent_data
-from .test_entities import member_called, pool_of, use, value, values
+from ..support.home_assistant.states import value, values
+from .test_entities import member_called, pool_of, use
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 

@@ -36,6 +36,7 @@ from ..support.fakes.provider import FakeProvider, refuse, running
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import home_agent_data
+from ..support.home_assistant.states import value, values
 from ..support.waiting import until
 from .test_advertisement import Network
 from .test_runtime import Paused, free_port
@@ -43,17 +44,6 @@ from .test_runtime import Paused, free_port
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
 WITH_ENTITIES = [platform for platform in PLATFORMS if platform not in (Platform.AI_TASK, Platform.CONVERSATION)]
-
-
-def value(hass: HomeAssistant, entity_id: str) -> str | None:
-    """A state, None where there is no such entity."""
-    state = hass.states.get(entity_id)
-    return state.state if state else None
-
-
-def values(hass: HomeAssistant, device: str, *keys: str) -> list[str | None]:
-    """The states of sensors of a device."""
-    return [value(hass, f"sensor.{device}_{key}") for key in keys]
 
 
 def numbered(subentry: ConfigSubentryData, subentry_id: str) -> ConfigSubentryData:

@@ -40,6 +40,7 @@ from ..support.fakes.provider import FakeProvider, running, stall
 from ..support.home_assistant.entries import agent_data, ask, make_entry, set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import GATEWAY_ID
+from ..support.home_assistant.states import state_of
 from ..support.waiting import never_answer, until
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
@@ -271,9 +272,7 @@ async def test_runtime_request_of_an_action_is_recorded_and_in_the_metrics(
 
 async def test_runtime_agents_of_the_gateway_use_any_backend(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, gateway_with(box(provider), agent_data("Gateway agent", model="auto")))
-    state = hass.states.get("conversation.gateway_agent")
-    assert state is not None
-    assert state.state != "unavailable"
+    assert state_of(hass, "conversation.gateway_agent").state != "unavailable"
     said = await hass.services.async_call(
         "conversation", "process", {"text": "Hi", "agent_id": "conversation.gateway_agent"}, blocking=True, return_response=True
     )

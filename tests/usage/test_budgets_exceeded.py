@@ -18,13 +18,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 
-from ..gateway.test_entities import use, value
+from ..gateway.test_entities import use
 from ..repairs.test_repairs import mend, repairs
 from ..support.fakes.provider import FakeProvider, running
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.states import state_of, value
 from ..support.home_assistant.usage import spend
-from .test_entities import backend_of, state_of
+from .test_entities import backend_of
 
 __all__ = ["repairs"]
 

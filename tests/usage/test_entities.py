@@ -19,14 +19,15 @@ from custom_components.zeroconf_ai.usage import trackers
 from custom_components.zeroconf_ai.usage.coordinators import RATE_LIMITED_SECONDS, RECENT_REQUESTS, RecentRequests
 from custom_components.zeroconf_ai.usage.display_names import DeviceNames
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from ..gateway.test_entities import use, value, values
+from ..gateway.test_entities import use
 from ..support.fakes.provider import FakeProvider, refuse
 from ..support.home_assistant.entries import set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.states import state_of, value, values
 from ..support.home_assistant.usage import only_key, spend
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
@@ -48,12 +49,6 @@ def backend_of(entry: MockConfigEntry) -> str:
 def key_of(entry: MockConfigEntry) -> tuple[str, str]:
     """What the device of the gateway's key goes by."""
     return DOMAIN, f"key_{only_key(entry).id}"
-
-
-def state_of(hass: HomeAssistant, entity_id: str) -> State:
-    state = hass.states.get(entity_id)
-    assert state is not None
-    return state
 
 
 async def midnight(hass: HomeAssistant, freezer: FrozenDateTimeFactory, local: str) -> None:

@@ -35,6 +35,7 @@ from homeassistant.util import dt as dt_util
 from ..support.fakes.provider import FakeProvider, refuse, text, usage
 from ..support.home_assistant.entries import ask, make_entry, set_up, settle
 from ..support.home_assistant.gateway import gateway_with, runtime_of
+from ..support.home_assistant.states import values
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 
@@ -45,8 +46,7 @@ ANSWER = [*text("Yes.")[:-1], usage(10, 4, cost=0.5, prompt_tokens_details={"cac
 
 def shown(hass: HomeAssistant, *keys: str) -> list[str | None]:
     """The states of the provider's sensors."""
-    states = [hass.states.get(f"sensor.test_provider_{key}") for key in keys or COUNTS]
-    return [None if state is None else state.state for state in states]
+    return values(hass, "test_provider", *(keys or COUNTS))
 
 
 def restore(hass: HomeAssistant, **values: Any) -> None:
