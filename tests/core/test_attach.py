@@ -8,7 +8,9 @@ from typing import override
 
 import pytest
 
+from tests.support.engine import complete
 from tests.support.fakes.chunks import delta
+from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
 from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
@@ -16,27 +18,17 @@ from zeroconf_ai.accounting.conversations.sessions import SessionRow
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage.database import DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome, Recorder
+from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.record import Cost
+from zeroconf_ai.protocol.request import Request
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.accounting import Accounting
 
 CALLER = Caller(Source.ASSIST, "test")
 ANSWER = [delta("Hello"), STOP, USAGE]
 PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})
-
-
-class ListRecorder(Recorder):
-    """Writes the id of each record, and its own name, into a common list."""
-
-    def __init__(self, name: str, written: list[tuple[str, str]]) -> None:
-        self._name, self._written = name, written
-
-    @override
-    def record(self, generation: Generation) -> None:
-        self._written.append((self._name, generation.id))
 
 
 class Pass(Admission):
@@ -100,23 +92,23 @@ async def engine() -> AsyncIterator[Engine]:
     await engine.close()
 
 
-async def ask(engine: Engine, request_id: str) -> None:
-    """One whole request."""
-    async with engine.run(replace(chat(), request_id=request_id), CALLER):
-        pass
+def request(request_id: str, *, stream: bool = False) -> Request:
+    return replace(chat(stream=stream), request_id=request_id)
 
 
 async def test_attach_two_recorders_both_record_in_the_order_of_attachment(engine: Engine) -> None:
-    written: list[tuple[str, str]] = []
+    recordings: list[MemoryRecorder] = []
+    first, second = MemoryRecorder(recordings), MemoryRecorder(recordings)
     await engine.checker.check(engine.add(StubBackend("one", ANSWER)))
-    detach_first = await engine.attach(Accounting(ListRecorder("first", written)))
-    detach_second = await engine.attach(Accounting(ListRecorder("second", written)))
-    await ask(engine, "a")
+    detach_first = await engine.attach(Accounting(first))
+    detach_second = await engine.attach(Accounting(second))
+    await complete(engine, request("a"))
     detach_first()
-    await ask(engine, "b")
+    await complete(engine, request("b"))
     detach_second()
-    await ask(engine, "c")
-    assert written == [("first", "a"), ("second", "a"), ("second", "b")]
+    await complete(engine, request("c"))
+    assert (first.ids, second.ids) == (["a"], ["a", "b"])
+    assert recordings == [first, second, second]
     assert engine.recorder is None
 
 
@@ -125,12 +117,12 @@ async def test_attach_two_admission_controls_the_newest_admits(engine: Engine) -
     older, newer = Doorkeeper(), Doorkeeper()
     await engine.attach(Accounting(admission_control=older))
     detach_newer = await engine.attach(Accounting(admission_control=newer))
-    detach_recorder = await engine.attach(Accounting(ListRecorder("none", [])))
-    await ask(engine, "a")
+    detach_recorder = await engine.attach(Accounting(MemoryRecorder()))
+    await complete(engine, request("a"))
     assert (older.admitted, newer.admitted) == (0, 1)
     detach_newer()
     detach_recorder()
-    await ask(engine, "b")
+    await complete(engine, request("b"))
     assert (older.admitted, newer.admitted) == (1, 1)
 
 
@@ -145,21 +137,21 @@ async def test_detach_the_older_one_leaves_the_newer_one_attached(engine: Engine
 
 async def test_detach_during_a_request_reconciles_it_with_its_admission_control(engine: Engine) -> None:
     go_on = asyncio.Event()
-    written: list[tuple[str, str]] = []
     await engine.checker.check(engine.add(StubBackend("one", [delta("Hel"), go_on, delta("lo"), STOP, USAGE])))
     former, next_one = Doorkeeper(), Doorkeeper()
-    detach = await engine.attach(Accounting(ListRecorder("former", written), former))
-    async with engine.run(replace(chat(stream=True), request_id="a"), CALLER) as reply:
+    former_recorder, next_recorder = MemoryRecorder(), MemoryRecorder()
+    detach = await engine.attach(Accounting(former_recorder, former))
+    async with engine.run(request("a", stream=True), CALLER) as reply:
         chunks = reply.chunks()
         await anext(chunks)
         detach()
-        await engine.attach(Accounting(ListRecorder("next", written), next_one))
+        await engine.attach(Accounting(next_recorder, next_one))
         go_on.set()
         async for _ in chunks:
             pass
     assert [(generation.id, generation.outcome) for generation in former.settled] == [("a", Outcome.OK)]
     assert (next_one.admitted, next_one.settled) == (0, [])
-    assert written == [("next", "a")]
+    assert (former_recorder.ids, next_recorder.ids) == ([], ["a"])
 
 
 async def test_detach_during_a_request_releases_its_reservation(engine: Engine, tmp_path: Path) -> None:
@@ -189,7 +181,7 @@ async def test_detach_during_a_request_releases_its_reservation(engine: Engine, 
 async def test_attach_with_sessions_that_cannot_be_loaded_attaches_nothing(engine: Engine) -> None:
     rows = Rows(DatabaseError("broken"))
     with pytest.raises(DatabaseError):
-        await engine.attach(Accounting(ListRecorder("recorder", []), Doorkeeper(), sessions=rows))
+        await engine.attach(Accounting(MemoryRecorder(), Doorkeeper(), sessions=rows))
     assert (engine.recorder, engine.admission_control) == (None, None)
     engine.sessions.put("n:1", "one", "m")
     assert rows.stored == []

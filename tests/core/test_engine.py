@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 import pytest
 
+from tests.support.engine import complete
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, stalls, streams
 from tests.support.waiting import pause_fake, run_pending_tasks, until
@@ -170,15 +171,10 @@ async def test_engine_exception_in_the_block_closes_the_upstream(
 async def test_engine_cancelled_at_any_time_closes_the_upstream_and_releases_the_permit(
     engine: Engine, upstream: Upstream, backend: ZeroconfAIBackend, stream: bool, behaviour: Any
 ) -> None:
-    async def ask() -> None:
-        async with engine.run(chat(stream=stream), CALLER) as reply:
-            async for _ in reply.chunks():
-                pass
-
     member = engine.add(backend)
     upstream.on(CHAT, behaviour)
     for _ in range(2):
-        asking = [asyncio.create_task(ask()) for _ in range(MAX_CONNECTIONS + 2)]
+        asking = [asyncio.create_task(complete(engine, chat(stream=stream), CALLER)) for _ in range(MAX_CONNECTIONS + 2)]
         upstream.received.clear()
         await until(lambda: len(upstream.received) >= MAX_CONNECTIONS)
         await run_pending_tasks(50)
@@ -201,16 +197,12 @@ async def test_gateway_concurrency_is_reported_or_five(
         await pause_fake(0.02)  # time for one too many
         return await answers(COMPLETION)(request)
 
-    async def ask() -> None:
-        async with engine.run(chat(), CALLER) as reply:
-            assert reply.body
-
     if told is not None:
         upstream.on("/status", answers({"queue": {"max_concurrent": told}}))
     await engine.checker.check(engine.add(backend))
     upstream.on(CHAT, slow)
     upstream.most_at_once = 0
-    await asyncio.gather(*(ask() for _ in range(10)))
+    await asyncio.gather(*(complete(engine, chat(), CALLER) for _ in range(10)))
     assert (len(upstream.bodies()), upstream.most_at_once) == (10, at_once)
 
 

@@ -7,6 +7,7 @@ from typing import override
 import aiohttp
 import pytest
 
+from tests.support.engine import complete
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import (
@@ -67,15 +68,6 @@ async def member(engine: Engine, upstream: Upstream) -> AsyncIterator[Member]:
         yield member
 
 
-async def use(engine: Engine, request: Request) -> None:
-    """A caller who reads to the end."""
-    async with engine.run(request, CALLER) as reply:
-        if request.stream:
-            _ = [chunk async for chunk in reply.chunks()]
-        else:
-            _ = reply.body
-
-
 def at_rest(engine: Engine, member: Member) -> bool:
     slots = (engine.limiter, member.limiter)
     return member.active == 0 and all((place.active, place.waiting) == (0, 0) for place in slots)
@@ -90,7 +82,7 @@ async def test_cancelled_in_the_queue_is_recorded(
     slots = engine.limiter if where == "the engine" else member.limiter
     slots.limit = 1
     place = await slots.acquire()
-    task = asyncio.create_task(use(engine, chat(stream=stream)))
+    task = asyncio.create_task(complete(engine, chat(stream=stream), CALLER))
     await until(lambda: slots.waiting == 1)
     await cancel(task)
     place.release()
@@ -106,7 +98,7 @@ async def test_cancelled_before_the_first_byte_is_recorded(
 ) -> None:
     upstream.on(CHAT, stalls)
     engine.limiter.limit = member.limiter.limit = 1
-    task = asyncio.create_task(use(engine, chat(stream=stream)))
+    task = asyncio.create_task(complete(engine, chat(stream=stream), CALLER))
     await until(lambda: len(upstream.bodies()) == 1)
     await cancel(task)
     assert at_rest(engine, member)
@@ -144,7 +136,7 @@ async def test_cancelled_during_an_answer_is_recorded(
     engine: Engine, member: Member, upstream: Upstream, recorder: MemoryRecorder
 ) -> None:
     upstream.on(CHAT, streams(b'{"choices": [', then="stall", kind="application/json"))
-    task = asyncio.create_task(use(engine, chat()))
+    task = asyncio.create_task(complete(engine, chat(), CALLER))
     await until(lambda: len(upstream.bodies()) == 1)
     await run_pending_tasks(50)
     await cancel(task)
@@ -161,7 +153,7 @@ async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, 
     backend = StubBackend("a", [ROLE, *[delta(SAID)] * 9, StreamBrokenError("cut")])
     engine.add(backend)
     with pytest.raises(StreamBrokenError):
-        await use(engine, chat(stream=True))
+        await complete(engine, chat(stream=True), CALLER)
     (entry,) = recorder.entries
     assert (entry.outcome, entry.error_code, entry.estimated) == (Outcome.ERROR, "provider_error", True)
     assert entry.usage.completion_tokens == 27
@@ -169,7 +161,7 @@ async def test_engine_interrupted_stream_is_counted_by_its_text(engine: Engine, 
 
 async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(engine: Engine, recorder: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [*[delta(SAID)] * 1000, STOP]))
-    await use(engine, chat(stream=True))
+    await complete(engine, chat(stream=True), CALLER)
     (entry,) = recorder.entries
     assert (entry.outcome, entry.estimated) == (Outcome.OK, True)
     assert entry.usage.completion_tokens == pytest.approx(3000, rel=0.01)
@@ -178,14 +170,14 @@ async def test_engine_long_stream_without_usage_is_estimated_from_its_beginning(
 async def test_engine_estimate_includes_tool_calls_and_reasoning(engine: Engine, recorder: MemoryRecorder) -> None:
     call = {"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a": 12}'}}
     engine.add(StubBackend("a", [delta(reasoning_content=SAID), delta(tool_calls=[call]), STOP]))
-    await use(engine, chat(stream=True))
+    await complete(engine, chat(stream=True), CALLER)
     assert recorder.entries[0].usage.completion_tokens == round((12 + 4 + 9) / 4)
 
 
 async def test_engine_reported_usage_is_not_estimated(engine: Engine, recorder: MemoryRecorder) -> None:
     engine.add(StubBackend("a", [delta(SAID), STOP, USAGE]))
     for stream in (True, False):
-        await use(engine, chat(stream=stream))
+        await complete(engine, chat(stream=stream), CALLER)
     assert [(entry.usage, entry.estimated) for entry in recorder.entries] == [(Usage(3, 2), False)] * 2
 
 
@@ -196,7 +188,7 @@ async def test_embeddings_without_usage_count_their_input(engine: Engine, record
             return StubAnswer(self, [{"data": [{"embedding": [0.1] * 100}]}])
 
     engine.add(Silent("a"))
-    await use(engine, Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x" * 40}))
+    await complete(engine, Request.parse(Kind.EMBEDDINGS, {"model": "m", "input": "x" * 40}), CALLER)
     assert (recorder.entries[0].usage, recorder.entries[0].estimated) == (Usage(10), True)
 
 
@@ -204,11 +196,11 @@ async def test_engine_time_to_first_token_is_averaged_over_streams(engine: Engin
     member = engine.add(StubBackend("a"))
     seen = [member.first_token_seconds]
     for stream in (False, True):
-        await use(engine, chat(stream=stream))
+        await complete(engine, chat(stream=stream), CALLER)
         seen.append(member.first_token_seconds)
     assert [seconds is None for seconds in seen] == [True, True, False]
     member.first_token_seconds = 10.0
-    await use(engine, chat(stream=True))
+    await complete(engine, chat(stream=True), CALLER)
     assert 6.9 < member.first_token_seconds < 7.5
 
 
@@ -219,10 +211,10 @@ async def test_engine_concurrency_limit_is_enforced(engine: Engine) -> None:
     engine.limiter.limit, engine.limiter.queue_length = 1, 1
     engine.add(StubBackend("a"))
     async with engine.run(chat(), CALLER):
-        waiting = asyncio.create_task(use(engine, chat()))
+        waiting = asyncio.create_task(complete(engine, chat(), CALLER))
         await until(lambda: engine.limiter.waiting == 1)
         with pytest.raises(UnavailableError) as raised:
-            await use(engine, chat())
+            await complete(engine, chat(), CALLER)
     await waiting
     assert raised.value.code == "provider_capacity_exceeded"
     assert raised.value.retry_after is not None
@@ -240,11 +232,11 @@ async def test_engine_nested_request_of_an_agent_does_not_wait_for_itself(engine
     engine.limiter.limit, engine.limiter.queue_length = 1, 0
     engine.add(Agent("agent", models=["outer"], agent=True)).models = (*StubBackend("x", models=["outer"]).listed,)
     engine.add(StubBackend("model", models=["inner"])).models = (*StubBackend("x", models=["inner"]).listed,)
-    await asyncio.wait_for(use(engine, chat(model="outer")), 5)
+    await asyncio.wait_for(complete(engine, chat(model="outer"), CALLER), 5)
     assert engine.limiter.active == 0
     async with engine.run(chat(model="inner"), CALLER):  # the next one waits as ever
         with pytest.raises(UnavailableError):
-            await use(engine, chat(model="inner"))
+            await complete(engine, chat(model="inner"), CALLER)
 
 
 async def test_engine_models_are_listed_while_a_backend_does_not_answer(engine: Engine) -> None:

@@ -50,12 +50,12 @@ async def asking(name: str, fake: FakeCloud, **more: Any) -> AsyncIterator[tuple
         await engine.close()
 
 
-def ask(name: str, *, stream: bool, **fields: Any) -> Request:
+def question(name: str, *, stream: bool, **fields: Any) -> Request:
     body = {"model": DIALECTS[name].model, "messages": [{"role": "user", "content": "Hi " * 40}], "stream": stream}
     return Request.parse(Kind.CHAT, body | fields)
 
 
-async def use(engine: Engine, request: Request, *, until: Callable[[str], bool] = lambda _: False) -> None:
+async def read_until(engine: Engine, request: Request, *, until: Callable[[str], bool] = lambda _: False) -> None:
     """A caller that reads to the end or disconnects after some output."""
     said = ""
     async with engine.run(request, CALLER) as reply:
@@ -75,7 +75,7 @@ async def arrived(fake: FakeCloud, name: str) -> None:
 
 def prompt_of(name: str) -> int:
     """The prompt's tokens as known before the answer is complete: Anthropic reports them at the start."""
-    return 21 if name == "anthropic" else ask(name, stream=True).estimated_prompt_tokens
+    return 21 if name == "anthropic" else question(name, stream=True).estimated_prompt_tokens
 
 
 @CLOUDS
@@ -83,7 +83,7 @@ def prompt_of(name: str) -> int:
 async def test_usage_of_an_answer_is_the_upstreams(name: str, stream: bool) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS))
     async with asking(name, fake) as (engine, _, recorder):
-        await use(engine, ask(name, stream=stream))
+        await read_until(engine, question(name, stream=stream))
     entry = recorder.only
     assert (entry.outcome, entry.estimated) == (Outcome.OK, False)
     assert (entry.usage.prompt_tokens, entry.usage.completion_tokens) == (21, 8)
@@ -99,7 +99,7 @@ async def test_client_that_leaves_in_the_middle(name: str) -> None:
     fake = DIALECTS[name].fake(Reply(WORDS * 20))
     fake.pause = 0.001
     async with asking(name, fake) as (engine, _, recorder):
-        await use(engine, ask(name, stream=True), until=lambda said: len(said) >= 100)
+        await read_until(engine, question(name, stream=True), until=lambda said: len(said) >= 100)
     entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.CANCELLED, True, "owner")
     assert entry.usage.prompt_tokens == prompt_of(name)
@@ -113,7 +113,7 @@ async def test_stream_that_dies(name: str, fault: str) -> None:
     fake = DIALECTS[name].fake(Fault(fault, after=8, reply=Reply(WORDS * 4)))
     async with asking(name, fake, timeouts=HASTY) as (engine, _, recorder):
         with pytest.raises(ApiError):
-            await use(engine, ask(name, stream=True))
+            await read_until(engine, question(name, stream=True))
     entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.cost_source) == (Outcome.ERROR, True, "owner")
     assert entry.usage.prompt_tokens == prompt_of(name)
@@ -125,8 +125,8 @@ async def test_stream_that_dies(name: str, fault: str) -> None:
 async def test_usage_of_a_disconnect_before_the_first_token_is_the_prompt(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, member, recorder):
-        request = ask(name, stream=True)
-        task = asyncio.create_task(use(engine, request))
+        request = question(name, stream=True)
+        task = asyncio.create_task(read_until(engine, request))
         await arrived(fake, name)
         await cancel(task)
     entry = recorder.only
@@ -142,8 +142,8 @@ async def test_usage_of_an_abandoned_answer_is_billed_like_the_upstream(name: st
     """The upstream completes the answer anyway; only its limit bounds the length."""
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, _, recorder):
-        request = ask(name, stream=False, **fields)
-        task = asyncio.create_task(use(engine, request))
+        request = question(name, stream=False, **fields)
+        task = asyncio.create_task(read_until(engine, request))
         await arrived(fake, name)
         await cancel(task)
     entry = recorder.only
@@ -157,7 +157,7 @@ async def test_usage_of_an_abandoned_local_answer_is_its_prompt() -> None:
     await engine.attach(Accounting(recorder=recorder))
     home = StubBackend("home", never)
     engine.add(home)
-    task = asyncio.create_task(use(engine, chat(max_tokens=500)))
+    task = asyncio.create_task(read_until(engine, chat(max_tokens=500)))
     await until(lambda: home.sent)
     await cancel(task)
     await engine.close()
@@ -169,7 +169,7 @@ async def test_usage_of_an_interrupted_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("cut", after=0, reply=Reply(WORDS)))
     async with asking(name, fake) as (engine, _, recorder):
         with pytest.raises(ApiError):
-            await use(engine, ask(name, stream=False, max_tokens=500))
+            await read_until(engine, question(name, stream=False, max_tokens=500))
     assert (recorder.only.outcome, recorder.only.usage.completion_tokens) == (Outcome.ERROR, 500)
     assert recorder.only.cost == PRICES.cost(recorder.only.usage)
 
@@ -181,7 +181,7 @@ async def test_usage_of_a_disconnect_in_the_queue_is_nothing(name: str, stream: 
     async with asking(name, fake) as (engine, member, recorder):
         member.limiter.limit = 1
         async with _held(member):
-            task = asyncio.create_task(use(engine, ask(name, stream=stream)))
+            task = asyncio.create_task(read_until(engine, question(name, stream=stream)))
             await until(lambda: member.limiter.waiting)
             await cancel(task)
     assert fake.bodies(DIALECTS[name].path) == []
@@ -199,7 +199,7 @@ async def test_usage_of_a_refused_request_is_nothing(name: str, stream: bool) ->
     fake = DIALECTS[name].fake(Refusal(429, "slowly"))
     async with asking(name, fake) as (engine, _, recorder):
         with pytest.raises(ApiError):
-            await use(engine, ask(name, stream=stream))
+            await read_until(engine, question(name, stream=stream))
     assert (recorder.only.outcome, recorder.only.usage, recorder.only.cost) == (Outcome.ERROR, Usage(), None)
 
 
@@ -208,7 +208,7 @@ async def test_usage_of_a_late_answer_is_billed(name: str) -> None:
     fake = DIALECTS[name].fake(Fault("stall", after=0, reply=Reply(WORDS)))
     async with asking(name, fake, timeouts=HASTY) as (engine, _, recorder):
         with pytest.raises(ApiError):
-            await use(engine, ask(name, stream=False))
+            await read_until(engine, question(name, stream=False))
     entry = recorder.only
     assert (entry.outcome, entry.estimated, entry.usage.completion_tokens) == (Outcome.ERROR, True, USUAL_ANSWER)
     assert entry.cost == PRICES.cost(entry.usage)
@@ -224,8 +224,8 @@ async def test_usage_of_a_late_answer_and_its_failover_are_billed() -> None:
         member.priority_override = 1
         said = [delta("Hello", finish="stop"), _used(3, 2)]
         engine.add(StubBackend("b", said, models=["gpt-4.1"], priority=90, cost=Cost.FREE))
-        request = ask("openai", stream=True)
-        await use(engine, request)
+        request = question("openai", stream=True)
+        await read_until(engine, request)
         await engine.close()
     entry = recorder.only
     assert (entry.outcome, entry.backend_id, entry.usage) == (Outcome.OK, "b", Usage(3, 2))
@@ -243,7 +243,7 @@ async def test_usage_price_is_that_at_the_start_of_the_request() -> None:
         member.terms = Terms(prices={"m": Prices(99 * DOLLAR, 99 * DOLLAR)})
         go.set()
         _ = [chunk async for chunk in reply.chunks()]
-    await use(engine, chat(stream=True))
+    await read_until(engine, chat(stream=True))
     await engine.close()
     assert [entry.cost for entry in recorder.entries] == [10 * 1000 + 10 * 10_000, 20 * 99_000]
 
@@ -256,7 +256,7 @@ async def test_usage_intermediate_counts_are_not_final() -> None:
     first = delta("x" * 40) | {"usage": {"prompt_tokens": 50, "completion_tokens": 1}}
     engine.add(StubBackend("a", [first, *[delta("x" * 40)] * 4, StreamBrokenError("cut")]))
     with pytest.raises(StreamBrokenError):
-        await use(engine, chat(stream=True))
+        await read_until(engine, chat(stream=True))
     await engine.close()
     assert (recorder.only.usage, recorder.only.estimated) == (Usage(50, 50), True)
 
@@ -272,7 +272,7 @@ async def test_usage_cost_is_the_measured_energy() -> None:
         go.set()
         _ = [chunk async for chunk in reply.chunks()]
     meter.sample(None, 0.0)
-    await use(engine, chat(stream=True))
+    await read_until(engine, chat(stream=True))
     await engine.close()
     first, second = recorder.entries
     assert (first.cost_source, first.currency) == ("measured", "EUR")

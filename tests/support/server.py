@@ -56,10 +56,14 @@ class Served:
         return await self.ask("GET", path, **options)
 
     async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any, Any]:
-        """Status, JSON and headers of a request; the path counts from the base URL, or from the root with a slash."""
+        """Status, body and headers of a request; the path counts from the base URL, or from the root with a slash.
+
+        The body is parsed if it is JSON, and bytes otherwise.
+        """
         url = f"http://127.0.0.1:{self.port}{path}" if path.startswith("/") else f"{self.url}/{path}"
         async with self.session.request(method, url, **options) as response:
-            return response.status, await response.json(), response.headers
+            is_json = response.content_type == "application/json"
+            return response.status, await (response.json() if is_json else response.read()), response.headers
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 import inspect
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 GIVE_UP_SECONDS = 60.0
 """Timeout of a condition, much longer than a slow machine needs: a wait ends as soon as its condition is true."""
@@ -82,7 +82,7 @@ def stopped_loop_clock() -> Iterator[None]:
         loop.time = current  # type: ignore[method-assign]
 
 
-async def cancel(task: asyncio.Task[None]) -> None:
+async def cancel(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for its end, however it ends."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

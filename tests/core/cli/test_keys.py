@@ -37,7 +37,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def asked(url: str, secret: str) -> int:
+def status_of(url: str, secret: str) -> int:
     """The server's answer to a request with this secret."""
     request = Request(f"{url}/models", headers={"Authorization": f"Bearer {secret}"})
     try:
@@ -152,14 +152,14 @@ def test_keys_changes_reach_a_running_server(tmp_path: Path) -> None:
     def becomes(status: int, secret: str) -> bool:
         # Who asks this often with a key that is not known (yet, or any more) is slowed down, which is not what is waited for.
         wanted = {status, 429} if status == 401 else {status}
-        until_in_thread(lambda: asked(server.url, secret) in wanted)
+        until_in_thread(lambda: status_of(server.url, secret) in wanted)
         return True
 
     first = keys(tmp_path, "create", "First").stdout.strip()
     with serving(tmp_path, "--keys", "--no-advertise") as server:
         assert server.ready["auth"] == "token"
-        assert asked(server.url, first) == 200
-        assert asked(server.url, first[:-1]) == 401
+        assert status_of(server.url, first) == 200
+        assert status_of(server.url, first[:-1]) == 401
         second = keys(tmp_path, "create", "Second").stdout.strip()
         assert becomes(200, second)
         keys(tmp_path, "disable", "Second")

@@ -28,7 +28,7 @@ def config(tmp_path: Path, fake: FakeOpenAI, *lines: str) -> Path:
     return file
 
 
-async def ask(client: AsyncOpenAI, count: int, **more: Any) -> int:
+async def count_answered(client: AsyncOpenAI, count: int, **more: Any) -> int:
     """How many of so many requests are answered."""
     answered = 0
     for _ in range(count):
@@ -45,10 +45,10 @@ async def test_monthly_limit_without_keys_is_enforced_over_a_restart(tmp_path: P
     async with FakeOpenAI(Reply("Hello", prompt_tokens=0), key=SECRET) as fake:
         file = config(tmp_path, fake, "monthlyLimit: 0.0101", "prices: {'*': {input: 0, output: 125}}")
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
-            first = await ask(served.client, 6, max_tokens=8)
+            first = await count_answered(served.client, 6, max_tokens=8)
             await served.stop()
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
-            second = await ask(served.client, 14, max_tokens=8)
+            second = await count_answered(served.client, 14, max_tokens=8)
             with pytest.raises(RateLimitError, match="The budget of this backend for the month"):
                 await served.client.with_options(max_retries=0).chat.completions.create(
                     model="gpt-4.1", messages=QUESTION, max_tokens=8
@@ -63,7 +63,7 @@ async def test_rate_limit_of_a_provider_without_keys_is_enforced(tmp_path: Path,
     async with FakeOpenAI(Reply("Hello", prompt_tokens=12, completion_tokens=8), key=SECRET) as fake:
         file = config(tmp_path, fake, line)
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
-            assert await ask(served.client, 1, max_tokens=8) == 1
+            assert await count_answered(served.client, 1, max_tokens=8) == 1
             with pytest.raises(RateLimitError, match="the only provider for this has") as refused:
                 await served.client.with_options(max_retries=0).chat.completions.create(
                     model="gpt-4.1", messages=QUESTION, max_tokens=8
@@ -75,11 +75,11 @@ async def test_limit_added_while_serving_is_enforced(tmp_path: Path) -> None:
     async with FakeOpenAI(Reply("Hello"), key=SECRET) as fake:
         file = config(tmp_path, fake)
         async with gateway(tmp_path, "--config", str(file), *QUIET) as served:
-            assert await ask(served.client, 3, max_tokens=8) == 3
+            assert await count_answered(served.client, 3, max_tokens=8) == 3
             config(tmp_path, fake, "monthlyLimit: 0", "prices: {'*': {input: 1, output: 1}}")
 
             async def refused() -> bool:
-                return not await ask(served.client, 1, max_tokens=8)
+                return not await count_answered(served.client, 1, max_tokens=8)
 
             await until(refused)
 

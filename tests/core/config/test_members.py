@@ -11,19 +11,19 @@ import pytest
 
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
+from tests.support.engine import CALLER, complete
 from tests.support.fakes.upstream import chat
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.members import ConfiguredMembers
-from zeroconf_ai.engine import Caller, Engine, Source
+from zeroconf_ai.engine import Engine
 from zeroconf_ai.protocol.chunks import Delta
 from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
 from zeroconf_ai.server.endpoints.models import listed as models_listed
 
-CALLER = Caller(Source.HTTP)
 LONG = "A long story of a house that answers. " * 5
 
 
@@ -44,9 +44,8 @@ def config(cloud: FakeOpenAI, backend_id: str = "cloud") -> BackendConfig:
     return BackendConfig(backend_id, backend_id.title(), BACKEND_TYPES["openai"], cloud.base_url, cloud.key)
 
 
-async def ask(engine: Engine, model: str = "gpt-4.1") -> str:
-    async with engine.run(chat(model=model), CALLER) as reply:
-        return Delta.parse(json.loads(reply.body)).content
+async def answer_of(engine: Engine, model: str = "gpt-4.1") -> str:
+    return Delta.parse(json.loads(await complete(engine, chat(model=model)))).content
 
 
 async def test_configured_members_are_added_changed_and_removed(engine: Engine, upstreams: ConfiguredMembers) -> None:
@@ -58,13 +57,13 @@ async def test_configured_members_are_added_changed_and_removed(engine: Engine, 
             ("second", 200, True),
         ]
         kept = engine.pool.get("first")
-        assert await ask(engine) == "one"
+        assert await answer_of(engine) == "one"
         await upstreams.apply([first, replace(second, priority=1)])
         assert engine.pool.get("first") is kept
-        assert await ask(engine) == "two"
+        assert await answer_of(engine) == "two"
         await upstreams.apply([first])
         assert [member.id for member in engine.pool] == ["first"]
-        assert await ask(engine) == "one"
+        assert await answer_of(engine) == "one"
         await upstreams.apply([])
         assert not list(engine.pool)
 
@@ -92,11 +91,11 @@ async def test_configured_member_changed_is_always_available(engine: Engine, ups
         changing = asyncio.create_task(upstreams.apply([replace(config(cloud), priority=7)]))
         answered = 0
         while not changing.done():
-            assert await ask(engine, "auto") == "Hello there."  # which takes a model that is known
+            assert await answer_of(engine, "auto") == "Hello there."  # which takes a model that is known
             answered += 1
         await changing
         assert answered
-        assert await ask(engine, "auto") == "Hello there."
+        assert await answer_of(engine, "auto") == "Hello there."
         assert [member.priority for member in engine.pool] == [7]
 
 
@@ -127,7 +126,7 @@ async def test_configured_member_other_settings_are_changed_in_place(engine: Eng
         assert (now.terms.weight, now.terms.prices, now.terms.tags) == (3, {"*": price}, frozenset({"away"}))
         assert (now.limiter.limit, now.limiter.queue_length) == (2, 1)
         assert [model.id for _, model in engine.models()] == ["o4-mini", "house"]
-        assert await ask(engine, "house") == "Hello there."
+        assert await answer_of(engine, "house") == "Hello there."
         assert cloud.bodies("/v1/chat/completions")[-1]["model"] == "gpt-4.1"
 
 
@@ -169,10 +168,10 @@ async def test_configured_member_disabled_gets_no_requests(engine: Engine, upstr
         assert not cloud.received
         assert not moved.received
         await upstreams.apply([replace(off, endpoint=moved.base_url, enabled=True)])
-        assert await ask(engine, "auto") == "Hello there."
+        assert await answer_of(engine, "auto") == "Hello there."
         await upstreams.apply([replace(off, endpoint=moved.base_url)])
         with pytest.raises(UnavailableError):
-            await ask(engine)
+            await answer_of(engine)
 
 
 async def test_configured_member_unchanged_keeps_its_state(engine: Engine, upstreams: ConfiguredMembers) -> None:
@@ -191,8 +190,8 @@ async def test_configured_headers_are_sent_to_their_backend_only(engine: Engine,
         headers = {"X-Access": "canary-of-one", "accept-language": "de"}
         with_headers = replace(config(one, "one"), key="canary-key", headers=headers, key_header="X-Token")
         await upstreams.apply([with_headers, config(two, "two")])
-        await ask(engine, "one/gpt-4.1")
-        await ask(engine, "two/gpt-4.1")
+        await answer_of(engine, "one/gpt-4.1")
+        await answer_of(engine, "two/gpt-4.1")
         for request in one.received:
             assert (request.headers["X-Access"], request.headers["X-Token"]) == ("canary-of-one", "canary-key")
             assert "Authorization" not in request.headers
@@ -222,7 +221,7 @@ async def test_configured_member_offline_delays_nothing_and_leaks_no_key(engine:
         wrong = replace(config(cloud, "wrong"), key="sk-canary-wrong", priority=2)
         await upstreams.apply([dead, wrong, config(cloud)])
         assert [member.online for member in engine.pool] == [False, False, True]
-        assert await ask(engine) == "Hello there."
+        assert await answer_of(engine) == "Hello there."
         told = repr([(member, member.backend) for member in engine.pool])
         assert "sk-canary" not in told
 

@@ -14,7 +14,7 @@ HI = [{"role": "user", "content": "Hi"}]
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
 
-def chat(**body: Any) -> Request:
+def parse_chat(**body: Any) -> Request:
     return Request.parse(Kind.CHAT, orjson.dumps({"messages": HI, **body}))
 
 
@@ -51,7 +51,7 @@ def chat(**body: Any) -> Request:
 )
 def test_request_invalid_parameter_is_refused_by_name(param: str, value: object) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        chat(**{param: value})
+        parse_chat(**{param: value})
     assert refused.value.param == param
     assert param in refused.value.message
     assert (refused.value.status, refused.value.code) == (400, "invalid_value")
@@ -75,7 +75,7 @@ def test_request_invalid_parameter_is_refused_by_name(param: str, value: object)
 )
 def test_request_invalid_message_is_refused_with_its_path(message: object, param: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        chat(messages=[*HI, message])
+        parse_chat(messages=[*HI, message])
     assert refused.value.param == param
 
 
@@ -94,7 +94,7 @@ def test_request_invalid_message_is_refused_with_its_path(message: object, param
     ],
 )
 def test_request_valid_is_unchanged(body: dict[str, Any]) -> None:
-    assert orjson.loads(chat(**body).dump()) == {"messages": HI} | body
+    assert orjson.loads(parse_chat(**body).dump()) == {"messages": HI} | body
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"a": "\\ud800"}'])
@@ -159,14 +159,14 @@ def test_request_of_any_body_is_refused_or_safe_to_use(kind: Kind, body: dict[st
 
 
 def test_request_without_a_model_is_for_auto() -> None:
-    assert chat().model == "auto"
-    assert chat(model="m").model == "m"
+    assert parse_chat().model == "auto"
+    assert parse_chat(model="m").model == "m"
 
 
 def test_request_streams_only_for_true_and_never_for_embeddings() -> None:
-    assert chat(stream=True).stream
-    assert not chat(stream=False).stream
-    assert not chat().stream
+    assert parse_chat(stream=True).stream
+    assert not parse_chat(stream=False).stream
+    assert not parse_chat().stream
     assert not Request.parse(Kind.EMBEDDINGS, {"input": "Hi", "stream": True}).stream
 
 
@@ -184,7 +184,7 @@ def test_request_streams_only_for_true_and_never_for_embeddings() -> None:
     ],
 )
 def test_request_chat_needs_follow_from_its_content(body: dict[str, Any], needs: set[Capability]) -> None:
-    assert chat(**body).needs == {Capability.COMPLETION} | needs
+    assert parse_chat(**body).needs == {Capability.COMPLETION} | needs
 
 
 def test_request_of_other_kinds_needs_their_capability() -> None:
@@ -193,19 +193,19 @@ def test_request_of_other_kinds_needs_their_capability() -> None:
 
 
 def test_request_prompt_estimate_includes_all_parts() -> None:
-    assert chat(messages=[{"role": "user", "content": "x" * 400}]).estimated_prompt_tokens == 100
-    assert chat(messages=[{"role": "user", "content": [{"type": "text", "text": "x" * 400}, IMAGE]}]).estimated_prompt_tokens == (
-        100 + TOKENS_PER_IMAGE
-    )
-    assert chat(tools=[{"x": "y" * 400}]).estimated_prompt_tokens >= 100
+    assert parse_chat(messages=[{"role": "user", "content": "x" * 400}]).estimated_prompt_tokens == 100
+    assert parse_chat(
+        messages=[{"role": "user", "content": [{"type": "text", "text": "x" * 400}, IMAGE]}]
+    ).estimated_prompt_tokens == (100 + TOKENS_PER_IMAGE)
+    assert parse_chat(tools=[{"x": "y" * 400}]).estimated_prompt_tokens >= 100
     called = [{"role": "assistant", "content": None, "tool_calls": [{"arguments": "x" * 400}]}]
-    assert chat(messages=called).estimated_prompt_tokens >= 100
+    assert parse_chat(messages=called).estimated_prompt_tokens >= 100
     assert Request.parse(Kind.COMPLETION, {"prompt": "x" * 400}).estimated_prompt_tokens == 100
     assert Request.parse(Kind.EMBEDDINGS, {"input": ["x" * 200, "x" * 200]}).estimated_prompt_tokens >= 100
 
 
 def test_request_copy_does_not_change_the_original() -> None:
-    first = chat(model="a", temperature=1)
+    first = parse_chat(model="a", temperature=1)
     second = first.with_body(model="b", temperature=None, seed=1)
     assert (first.model, second.model) == ("a", "b")
     assert "temperature" not in second.body
@@ -213,7 +213,7 @@ def test_request_copy_does_not_change_the_original() -> None:
 
 
 def test_with_body_of_other_parameters_keeps_the_prompts_estimates() -> None:
-    first = chat(model="a", tools=[{"type": "function"}])
+    first = parse_chat(model="a", tools=[{"type": "function"}])
     demand, needs = first.prompt_demand, first.needs
     second = first.with_body(model="b", stream_options=None)
     assert second.prompt_demand is demand
@@ -221,7 +221,7 @@ def test_with_body_of_other_parameters_keeps_the_prompts_estimates() -> None:
 
 
 def test_with_body_of_another_prompt_computes_its_estimates_again() -> None:
-    first = chat(tools=[{"type": "function"}])
+    first = parse_chat(tools=[{"type": "function"}])
     assert (first.estimated_prompt_tokens, first.needs) == (5, frozenset({Capability.COMPLETION, Capability.TOOLS}))
     second = first.with_body(messages=[{"role": "user", "content": "x" * 400}], tools=None)
     assert (second.estimated_prompt_tokens, second.needs) == (100, frozenset({Capability.COMPLETION}))
@@ -230,9 +230,9 @@ def test_with_body_of_another_prompt_computes_its_estimates_again() -> None:
 
 def test_of_model_keeps_all_other_bytes() -> None:
     """Prefix caches of providers work on bytes."""
-    first = chat(model="a", tools=[{"z": 1, "a": 2}], seed=1)
+    first = parse_chat(model="a", tools=[{"z": 1, "a": 2}], seed=1)
     assert first.with_body(model="b").dump() == first.dump().replace(b'"model":"a"', b'"model":"b"')
 
 
 def test_request_repr_contains_no_text() -> None:
-    assert "secret" not in repr(chat(messages=[{"role": "user", "content": "secret"}]))
+    assert "secret" not in repr(parse_chat(messages=[{"role": "user", "content": "secret"}]))

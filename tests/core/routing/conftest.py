@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.upstream import StubBackend
+from tests.support.fakes.upstream import StubBackend, chat
+from zeroconf_ai.protocol.request import Request
 from zeroconf_ai.routing.execution import router as router_module, waking as waking_module
+from zeroconf_ai.routing.execution.reply import Reply
 from zeroconf_ai.routing.execution.router import Router
 from zeroconf_ai.routing.pool.events import RoutingEvent
 from zeroconf_ai.routing.pool.health import HealthChecker
@@ -24,6 +26,13 @@ def backend_of(member: Member) -> StubBackend:
 def sent(*members: Member) -> list[int]:
     """The number of requests that each backend got."""
     return [len(backend_of(member).sent) for member in members]
+
+
+async def route_and_close(router: Router, request: Request | None = None) -> Reply:
+    """Route a request (by default, a small chat) and close its reply at once. Returns the reply."""
+    reply = await router.route(request or chat())
+    await reply.close()
+    return reply
 
 
 @pytest.fixture

@@ -37,12 +37,11 @@ async def limited(folder: Path, audio: FakeAudio, **limits: Any) -> AsyncIterato
         await store.close()
 
 
-async def ask(gateway: Served, path: str, headers: dict[str, Any]) -> tuple[int, Any]:
+async def use_audio(gateway: Served, path: str, headers: dict[str, Any]) -> tuple[int, Any]:
     """Status and headers of a request."""
     content: dict[str, Any] = {"json": SPEAK} if path == "audio/speech" else {"data": form()}
-    async with gateway.session.post(f"{gateway.url}/{path}", headers=headers, **content) as response:
-        await response.read()
-        return response.status, response.headers
+    status, _, answered = await gateway.ask("POST", path, headers=headers, **content)
+    return status, answered
 
 
 async def recorded(store: AccountingStore) -> list[Generation]:
@@ -57,9 +56,9 @@ async def recorded(store: AccountingStore) -> list[Generation]:
 @pytest.mark.parametrize("path", PATHS)
 async def test_audio_of_a_rate_limited_key_has_headers_and_is_refused_beyond(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path, FakeAudio(), requests_per_minute=1) as (gateway, store, headers):
-        status, told = await ask(gateway, path, headers)
+        status, told = await use_audio(gateway, path, headers)
         assert (status, told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == (200, "1", "0")
-        status, told = await ask(gateway, path, headers)
+        status, told = await use_audio(gateway, path, headers)
         assert (status, told["x-ratelimit-remaining-requests"]) == (429, "0")
         assert 50 < int(told["Retry-After"]) <= 60
         assert [record.error_code for record in await recorded(store)] == [None, "rate_limit_exceeded"]
@@ -68,7 +67,7 @@ async def test_audio_of_a_rate_limited_key_has_headers_and_is_refused_beyond(tmp
 @pytest.mark.parametrize("path", PATHS)
 async def test_audio_answered_is_recorded_with_its_model_and_key(tmp_path: Path, path: str) -> None:
     async with limited(tmp_path, FakeAudio()) as (gateway, store, headers):
-        status, told = await ask(gateway, path, headers)
+        status, told = await use_audio(gateway, path, headers)
         assert status == 200
         [record] = await recorded(store)
         assert record.id == told["X-Generation-ID"]
@@ -85,9 +84,9 @@ async def test_audio_that_fails_is_recorded_with_its_error(tmp_path: Path, path:
     audio.parts = [UpstreamError("hoarse", code="hoarse")]
     audio.transcript = UpstreamError("deaf", code="hoarse")
     async with limited(tmp_path, audio) as (gateway, store, headers):
-        assert (await ask(gateway, path, headers))[0] == 502
+        assert (await use_audio(gateway, path, headers))[0] == 502
         audio.engines.clear()
-        assert (await ask(gateway, path, headers))[0] == 404
+        assert (await use_audio(gateway, path, headers))[0] == 404
         found = [(record.outcome, record.error_code) for record in await recorded(store)]
     assert found == [(Outcome.ERROR, "hoarse"), (Outcome.ERROR, "model_not_found")]
 
@@ -95,7 +94,7 @@ async def test_audio_that_fails_is_recorded_with_its_error(tmp_path: Path, path:
 async def test_audio_with_an_exhausted_budget_is_answered(tmp_path: Path) -> None:
     async with limited(tmp_path, FakeAudio()) as (gateway, store, headers):
         budget = await store.budgets.set(Scope.HOUSEHOLD, None, 1, Period.MONTH)
-        assert (await ask(gateway, "audio/speech", headers))[0] == 200
+        assert (await use_audio(gateway, "audio/speech", headers))[0] == 200
         assert store.budgets.state(budget.id).spent == 0
 
 
@@ -107,7 +106,7 @@ async def test_audio_waits_in_the_queue_of_all_requests(tmp_path: Path, path: st
         waits = asyncio.Event()
         limiter.changed = waits.set
         place = await limiter.acquire()
-        task = asyncio.create_task(ask(gateway, path, headers))
+        task = asyncio.create_task(use_audio(gateway, path, headers))
         await asyncio.wait_for(waits.wait(), 10)
         assert limiter.waiting == 1
         place.release()
@@ -121,8 +120,8 @@ async def test_audio_with_a_full_queue_is_refused_and_releases_its_permit(tmp_pa
         limiter = gateway.engine.limiter
         limiter.limit, limiter.queue_length = 1, 0
         with await limiter.acquire():
-            assert (await ask(gateway, path, headers))[0] == 503
-        assert (await ask(gateway, path, headers))[0] == 200
+            assert (await use_audio(gateway, path, headers))[0] == 503
+        assert (await use_audio(gateway, path, headers))[0] == 200
         assert [record.error_code for record in await recorded(store)] == ["provider_capacity_exceeded", None]
 
 
@@ -133,14 +132,14 @@ async def test_speech_client_disconnect_is_recorded_as_cancelled_and_releases_pe
         async with gateway.session.post(f"{gateway.url}/audio/speech", json=SPEAK, headers=headers) as answer:
             assert await answer.content.readany() == b"first"
             assert gateway.engine.limiter.active == 1
-            assert (await ask(gateway, "audio/speech", headers))[0] == 429  # one at a time
+            assert (await use_audio(gateway, "audio/speech", headers))[0] == 429  # one at a time
             answer.close()
         await asyncio.wait_for(audio.closed.wait(), 10)
         assert gateway.engine.limiter.active == 0
         outcomes = [record.outcome for record in await recorded(store)]
         assert sorted(outcomes) == [Outcome.CANCELLED, Outcome.ERROR]
         audio.parts = [b"sound"]
-        assert (await ask(gateway, "audio/speech", headers))[0] == 200
+        assert (await use_audio(gateway, "audio/speech", headers))[0] == 200
 
 
 async def test_transcription_client_disconnect_is_recorded_as_cancelled(tmp_path: Path) -> None:
@@ -156,7 +155,7 @@ async def test_transcription_client_disconnect_is_recorded_as_cancelled(tmp_path
                 ended.set()
 
     async with limited(tmp_path, Slow()) as (gateway, store, headers):
-        task = asyncio.create_task(ask(gateway, "audio/transcriptions", headers))
+        task = asyncio.create_task(use_audio(gateway, "audio/transcriptions", headers))
         await asyncio.wait_for(begun.wait(), 10)
         task.cancel()
         with pytest.raises((asyncio.CancelledError, aiohttp.ClientError)):

@@ -10,7 +10,7 @@ from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.server.endpoints import OWN_PORT_ROUTES, ROUTES
 
 from ...support.fakes.upstream import nested
-from ...support.server import Served, served
+from ...support.server import served
 from .test_audio import FakeAudio
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -35,21 +35,16 @@ def test_depth_tests_cover_all_paths_with_a_body() -> None:
     assert posts == BODIES.keys() | NOT_JSON
 
 
-async def ask(gateway: Served, path: str, body: dict[str, Any]) -> tuple[int, str]:
-    url = f"http://127.0.0.1:{gateway.port}{path}"
-    data = json.dumps(body)
-    async with gateway.session.post(url, data=data, headers={"Content-Type": "application/json"}) as response:
-        return response.status, await response.text()
-
-
 @pytest.mark.parametrize("path", BODIES)
 async def test_depth_of_a_request_beyond_the_limit_is_a_400(path: str) -> None:
     async with served(audio=FakeAudio()) as gateway:
         for stream in (False, True):
-            status, said = await ask(gateway, path, {**BODIES[path], "stream": stream, "metadata": {"a": nested(MAX_DEPTH - 1)}})
-            assert (status, "64 levels" in said) == (400, True), said
-        status, said = await ask(gateway, path, {**BODIES[path], "metadata": {"a": nested(MAX_DEPTH - 2)}})
-    assert "64 levels" not in said
+            status, said, _ = await gateway.ask(
+                "POST", path, json={**BODIES[path], "stream": stream, "metadata": {"a": nested(MAX_DEPTH - 1)}}
+            )
+            assert (status, "64 levels" in str(said)) == (400, True), said
+        status, said, _ = await gateway.ask("POST", path, json={**BODIES[path], "metadata": {"a": nested(MAX_DEPTH - 2)}})
+    assert "64 levels" not in str(said)
 
 
 @pytest.mark.parametrize("field", ["prompt", "input", "tools", "messages", "stop", "response_format", "metadata", "x"])
@@ -57,8 +52,8 @@ async def test_depth_of_any_field_beyond_the_limit_is_a_400(field: str) -> None:
     async with served() as gateway:
         body = {"model": "demo-rules", "messages": HELLO, field: nested(MAX_DEPTH)}
         for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
-            status, said = await ask(gateway, path, body)
-            assert (status, "64 levels" in said) == (400, True), said
+            status, said, _ = await gateway.ask("POST", path, json=body)
+            assert (status, "64 levels" in str(said)) == (400, True), said
 
 
 @pytest.mark.parametrize(
@@ -75,6 +70,6 @@ async def test_depth_of_tool_arguments_beyond_the_limit_is_a_400(backend: str, c
     fake = dialect.fake()
     async with before(backend, fake) as upstream, served(upstream) as gateway:
         body = {"model": dialect.model, "messages": [*HELLO, {"role": "assistant", "tool_calls": [call]}, *HELLO]}
-        status, _ = await ask(gateway, "/v1/chat/completions", body)
+        status, *_ = await gateway.ask("POST", "/v1/chat/completions", json=body)
     assert status == 400
     assert dialect.path not in [received.path for received in fake.received]

@@ -33,7 +33,7 @@ ROOM_SCHEMA = {
 }
 
 
-def ask(content: str = "count to 3", **fields: Any) -> Any:
+def message_body(content: str = "count to 3", **fields: Any) -> Any:
     return {"model": "demo-rules", "max_tokens": 100, "messages": [{"role": "user", "content": content}], **fields}
 
 
@@ -45,7 +45,7 @@ async def demo() -> AsyncIterator[Served]:
 
 async def test_sdk_gets_a_message(demo: Served) -> None:
     async with claude(demo) as client:
-        answer = await client.messages.with_raw_response.create(**ask(system="Be brief.", metadata={"user_id": "x"}))
+        answer = await client.messages.with_raw_response.create(**message_body(system="Be brief.", metadata={"user_id": "x"}))
     message = await answer.parse()
     assert [block.to_dict() for block in message.content] == [{"type": "text", "text": "1 2 3"}]
     assert (message.role, message.model, message.stop_reason) == ("assistant", "demo-rules", "end_turn")
@@ -55,7 +55,7 @@ async def test_sdk_gets_a_message(demo: Served) -> None:
 
 
 async def test_sdk_gets_a_stream(demo: Served) -> None:
-    async with claude(demo) as client, client.messages.stream(**ask()) as stream:
+    async with claude(demo) as client, client.messages.stream(**message_body()) as stream:
         said = [piece async for piece in stream.text_stream]
         message = await stream.get_final_message()
     assert said == ["1", " 2", " 3"]
@@ -64,7 +64,7 @@ async def test_sdk_gets_a_stream(demo: Served) -> None:
 
 
 async def test_stream_events_are_in_anthropics_order(demo: Served) -> None:
-    found = await message_events(demo, ask("count to 2"))
+    found = await message_events(demo, message_body("count to 2"))
     assert [name for name, _ in found] == [
         "message_start",
         "content_block_start",
@@ -79,15 +79,15 @@ async def test_stream_events_are_in_anthropics_order(demo: Served) -> None:
 
 async def test_answer_at_its_token_limit_has_the_stop_reason(demo: Served) -> None:
     async with claude(demo) as client:
-        message = await client.messages.create(**ask(max_tokens=2))
-        stopped = await client.messages.create(**ask(stop_sequences=[" 3"]))
+        message = await client.messages.create(**message_body(max_tokens=2))
+        stopped = await client.messages.create(**message_body(stop_sequences=[" 3"]))
     assert message.stop_reason == "max_tokens"
     assert stopped.content[0].to_dict() == {"type": "text", "text": "1 2"}
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_tool_calls_in_parallel_complete_a_conversation(demo: Served, stream: bool) -> None:
-    asked = ask("Turn on the kitchen light and the desk lamp", tools=[LIGHT], tool_choice={"type": "auto"})
+    asked = message_body("Turn on the kitchen light and the desk lamp", tools=[LIGHT], tool_choice={"type": "auto"})
     async with claude(demo) as client:
         first = await _message(client, asked, stream=stream)
         assert first.stop_reason == "tool_use"
@@ -125,7 +125,7 @@ def _done(name: str) -> str:
 async def test_structured_answer_is_valid(demo: Served) -> None:
     async with claude(demo) as client:
         wanted: Any = {"format": {"type": "json_schema", "schema": ROOM_SCHEMA}}
-        message = await client.messages.create(**ask("A room on comfort", output_config=wanted))
+        message = await client.messages.create(**message_body("A room on comfort", output_config=wanted))
     [block] = message.content
     assert block.type == "text"
     jsonschema.validate(json.loads(block.text), ROOM_SCHEMA)
@@ -133,7 +133,7 @@ async def test_structured_answer_is_valid(demo: Served) -> None:
 
 async def test_thinking_requested_is_a_separate_block() -> None:
     thinking = [delta(reasoning_content="Hm, "), delta(reasoning_content="two."), delta("2"), delta(finish="stop"), usage()]
-    asked = ask(model="test-model", max_tokens=2000)
+    asked = message_body(model="test-model", max_tokens=2000)
     async with scripted(thinking) as (gateway, provider), claude(gateway) as client:
         wants = asked | {"thinking": {"type": "enabled", "budget_tokens": 1024}}
         async with client.messages.stream(**wants) as stream:
@@ -152,19 +152,19 @@ async def test_image_without_a_vision_model_is_a_clear_error(demo: Served) -> No
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
     async with claude(demo) as client:
         with pytest.raises(anthropic.APIStatusError, match="cannot do vision") as raised:
-            await client.messages.create(**ask(messages=[{"role": "user", "content": [image]}]))
+            await client.messages.create(**message_body(messages=[{"role": "user", "content": [image]}]))
     assert (raised.value.status_code, raised.value.type) == (400, "invalid_request_error")
 
 
 async def test_key_in_each_header_is_accepted() -> None:
     async with served(key=KEY) as gateway:
         async with claude(gateway, KEY) as client:  # by `Authorization: Bearer` since SDK 2
-            assert (await client.messages.create(**ask())).stop_reason == "end_turn"
+            assert (await client.messages.create(**message_body())).stop_reason == "end_turn"
         async with claude(gateway, "zai_another-example") as client:
             with pytest.raises(anthropic.AuthenticationError) as raised:
-                await client.messages.create(**ask())
-        older, _, _ = await gateway.ask("POST", "messages", json=ask(), headers={"x-api-key": KEY})
-        none, body, sent = await gateway.ask("POST", "messages", json=ask())
+                await client.messages.create(**message_body())
+        older, _, _ = await gateway.ask("POST", "messages", json=message_body(), headers={"x-api-key": KEY})
+        none, body, sent = await gateway.ask("POST", "messages", json=message_body())
     assert raised.value.type == "authentication_error"
     assert (older, none) == (200, 401)
     assert body["request_id"] == sent["request-id"]
@@ -173,7 +173,7 @@ async def test_key_in_each_header_is_accepted() -> None:
 async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     async with claude(demo) as client:
         with pytest.raises(anthropic.NotFoundError, match="demo-rules") as raised:
-            await client.messages.create(**ask(model="demo-rulez"))
+            await client.messages.create(**message_body(model="demo-rulez"))
     assert raised.value.type == "not_found_error"
 
 
@@ -199,7 +199,7 @@ async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     ],
 )
 async def test_invalid_parameter_is_named(demo: Served, fields: Any, named: str) -> None:
-    status, body, _ = await demo.ask("POST", "messages", json=ask(**fields))
+    status, body, _ = await demo.ask("POST", "messages", json=message_body(**fields))
     assert (status, body["type"], body["error"]["type"]) == (400, "error", "invalid_request_error")
     assert named in body["error"]["message"]
 
@@ -221,12 +221,12 @@ async def test_stream_failure_reaches_the_sdk_as_an_error() -> None:
         said: list[str] = []
 
         async def listen() -> None:
-            async with client.messages.stream(**ask(model="test-model")) as stream:
+            async with client.messages.stream(**message_body(model="test-model")) as stream:
                 said.extend([piece async for piece in stream.text_stream])
 
         with pytest.raises(anthropic.APIStatusError, match="reported an error instead of an answer") as raised:
             await listen()
-        found = await message_events(gateway, ask(model="test-model"))
+        found = await message_events(gateway, message_body(model="test-model"))
     assert raised.value.type == "api_error"
     assert "GPU" not in str(raised.value)
     assert [name for name, _ in found][-2:] == ["content_block_delta", "error"]
@@ -237,7 +237,7 @@ async def test_error_before_the_first_token_is_an_error_response() -> None:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)
 
     async with scripted(fails) as (gateway, _):
-        status, body, _ = await gateway.ask("POST", "messages", json=ask(model="test-model", stream=True))
+        status, body, _ = await gateway.ask("POST", "messages", json=message_body(model="test-model", stream=True))
     assert (status, body["error"]["type"]) == (502, "api_error")
 
 
@@ -247,7 +247,7 @@ async def test_client_disconnect_releases_its_permit_at_once() -> None:
     async with scripted(endless) as (gateway, _), claude(gateway) as client:
 
         async def listen() -> None:
-            async for event in await client.messages.create(**ask(model="test-model"), stream=True):
+            async for event in await client.messages.create(**message_body(model="test-model"), stream=True):
                 if event.type == "content_block_delta":
                     heard.set()
 
@@ -269,13 +269,13 @@ async def test_stream_without_output_is_kept_alive_with_pings(monkeypatch: pytes
         return response
 
     async with scripted(pauses) as (gateway, _):
-        found = await message_events(gateway, ask(model="test-model"))
+        found = await message_events(gateway, message_body(model="test-model"))
     assert [name for name, _ in found].count("ping") >= 3
     assert found[-1][0] == "message_stop"
 
 
 async def test_loop_is_refused(demo: Served) -> None:
-    status, body, _ = await demo.ask("POST", "messages", json=ask(), headers={"Via": "1.1 gateway-id"})
+    status, body, _ = await demo.ask("POST", "messages", json=message_body(), headers={"Via": "1.1 gateway-id"})
     assert status == 508
     assert "came through this gateway before" in body["error"]["message"]
 
@@ -286,7 +286,7 @@ async def test_tool_call_with_invalid_arguments_is_not_forwarded() -> None:
         return web.json_response({"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]})
 
     async with scripted(wrecked) as (gateway, _):
-        status, body, _ = await gateway.ask("POST", "messages", json=ask(model="test-model", tools=[LIGHT]))
+        status, body, _ = await gateway.ask("POST", "messages", json=message_body(model="test-model", tools=[LIGHT]))
     assert status == 502
     assert "unlock" in body["error"]["message"]
 

@@ -35,7 +35,7 @@ class Room(BaseModel):
     level: int
 
 
-def ask(content: Any = "count to 3", **fields: Any) -> Any:
+def response_body(content: Any = "count to 3", **fields: Any) -> Any:
     return {"model": "demo-rules", "input": content, **fields}
 
 
@@ -47,7 +47,7 @@ async def demo() -> AsyncIterator[Served]:
 
 async def test_sdk_gets_a_response(demo: Served) -> None:
     async with gpt(demo) as client:
-        answer = await client.responses.with_raw_response.create(**ask(instructions="Be brief.", store=True))
+        answer = await client.responses.with_raw_response.create(**response_body(instructions="Be brief.", store=True))
     response = answer.parse()
     assert (response.output_text, response.status, response.error) == ("1 2 3", "completed", None)
     assert response.usage is not None
@@ -58,7 +58,7 @@ async def test_sdk_gets_a_response(demo: Served) -> None:
 
 
 async def test_sdk_gets_a_stream(demo: Served) -> None:
-    async with gpt(demo) as client, client.responses.stream(**ask()) as stream:
+    async with gpt(demo) as client, client.responses.stream(**response_body()) as stream:
         said = [event.delta async for event in stream if event.type == "response.output_text.delta"]
         response = await stream.get_final_response()
     assert said == ["1", " 2", " 3"]
@@ -68,7 +68,7 @@ async def test_sdk_gets_a_stream(demo: Served) -> None:
 
 
 async def test_stream_events_are_in_openais_order(demo: Served) -> None:
-    found = await response_events(demo, ask("count to 2"))
+    found = await response_events(demo, response_body("count to 2"))
     assert [event["type"].removeprefix("response.") for event in found] == [
         "created",
         "in_progress",
@@ -99,13 +99,13 @@ async def test_input_items_of_a_conversation_are_parsed(demo: Served) -> None:
         {"role": "user", "content": "count to 4"},
     ]
     async with gpt(demo) as client:
-        assert (await client.responses.create(**ask(items))).output_text == "1 2 3 4"
+        assert (await client.responses.create(**response_body(items))).output_text == "1 2 3 4"
 
 
 async def test_response_at_its_token_limit_is_incomplete(demo: Served) -> None:
     async with gpt(demo) as client:
-        response = await client.responses.create(**ask(max_output_tokens=2))
-    found = await response_events(demo, ask(max_output_tokens=2))
+        response = await client.responses.create(**response_body(max_output_tokens=2))
+    found = await response_events(demo, response_body(max_output_tokens=2))
     assert (response.status, response.output_text) == ("incomplete", "1 2")
     assert response.incomplete_details is not None
     assert response.incomplete_details.reason == "max_output_tokens"
@@ -116,7 +116,7 @@ async def test_response_at_its_token_limit_is_incomplete(demo: Served) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_tool_calls_in_parallel_complete_a_conversation(demo: Served, stream: bool) -> None:
     items: list[Any] = [{"role": "user", "content": "Turn on the kitchen light and the desk lamp"}]
-    asked = ask(items, tools=[LIGHT], tool_choice="auto", parallel_tool_calls=True)
+    asked = response_body(items, tools=[LIGHT], tool_choice="auto", parallel_tool_calls=True)
     async with gpt(demo) as client:
         first = await _response(client, asked, stream=stream)
         calls = [item for item in first.output if item.type == "function_call"]
@@ -140,7 +140,7 @@ async def _response(client: openai.AsyncOpenAI, asked: Any, *, stream: bool) -> 
 
 
 async def test_tool_call_events_are_valid(demo: Served) -> None:
-    found = await response_events(demo, ask("Turn on the kitchen light and the desk lamp", tools=[LIGHT]))
+    found = await response_events(demo, response_body("Turn on the kitchen light and the desk lamp", tools=[LIGHT]))
     kinds = [event["type"] for event in found]
     assert kinds.count("response.function_call_arguments.done") == kinds.count("response.output_item.done") == 2
     said: dict[str, str] = {}
@@ -153,7 +153,7 @@ async def test_tool_call_events_are_valid(demo: Served) -> None:
 async def test_structured_answer_is_parsed_by_the_sdk(demo: Served) -> None:
     async with gpt(demo) as client:
         parsed = await client.responses.parse(model="demo-rules", input="A room", text_format=Room)
-        raw = await client.responses.create(**ask("A room", text={"format": {"type": "json_object"}}))
+        raw = await client.responses.create(**response_body("A room", text={"format": {"type": "json_object"}}))
     jsonschema.validate(json.loads(parsed.output_text), Room.model_json_schema())
     assert isinstance(parsed.output_parsed, Room)
     assert isinstance(json.loads(raw.output_text), dict)
@@ -161,7 +161,7 @@ async def test_structured_answer_is_parsed_by_the_sdk(demo: Served) -> None:
 
 async def test_reasoning_is_a_separate_item() -> None:
     thinking = [delta(reasoning_content="Hm, "), delta(reasoning_content="two."), delta("2"), delta(finish="stop"), usage()]
-    asked = ask(model="test-model", reasoning={"effort": "low"})
+    asked = response_body(model="test-model", reasoning={"effort": "low"})
     async with scripted(thinking) as (gateway, provider), gpt(gateway) as client:
         async with client.responses.stream(**asked) as stream:
             response = await stream.get_final_response()
@@ -176,7 +176,7 @@ async def test_reasoning_is_a_separate_item() -> None:
 async def test_refusal_is_a_separate_part() -> None:
     refuses = [delta(role="assistant"), delta(refusal="I may "), delta(refusal="not."), delta(finish="stop"), usage()]
     async with scripted(refuses) as (gateway, _):
-        found = await response_events(gateway, ask(model="test-model"))
+        found = await response_events(gateway, response_body(model="test-model"))
     assert found[-1]["response"]["output"][0]["content"] == [{"type": "refusal", "refusal": "I may not."}]
 
 
@@ -184,23 +184,23 @@ async def test_image_without_a_vision_model_is_a_clear_error(demo: Served) -> No
     content = [{"type": "input_image", "image_url": PIXEL, "detail": "auto"}]
     async with gpt(demo) as client:
         with pytest.raises(openai.APIStatusError, match="cannot do vision") as raised:
-            await client.responses.create(**ask([{"role": "user", "content": content}]))
+            await client.responses.create(**response_body([{"role": "user", "content": content}]))
     assert (raised.value.status_code, raised.value.code) == (400, "unsupported_capability")
 
 
 async def test_key_wrong_is_refused() -> None:
     async with served(key=KEY) as gateway:
         async with gpt(gateway, KEY) as client:
-            assert (await client.responses.create(**ask())).output_text == "1 2 3"
+            assert (await client.responses.create(**response_body())).output_text == "1 2 3"
         async with gpt(gateway, "zai_another-example") as client:
             with pytest.raises(openai.AuthenticationError):
-                await client.responses.create(**ask())
+                await client.responses.create(**response_body())
 
 
 async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     async with gpt(demo) as client:
         with pytest.raises(openai.NotFoundError, match="demo-rules") as raised:
-            await client.responses.create(**ask(model="demo-rulez"))
+            await client.responses.create(**response_body(model="demo-rulez"))
     assert raised.value.code == "model_not_found"
 
 
@@ -231,7 +231,7 @@ async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
     ],
 )
 async def test_unsupported_parameter_is_named(demo: Served, fields: Any, param: str, code: str) -> None:
-    status, body, _ = await demo.ask("POST", "responses", json=ask(**fields))
+    status, body, _ = await demo.ask("POST", "responses", json=response_body(**fields))
     assert status == 400
     assert (body["error"]["param"], body["error"]["code"]) == (param, code)
     assert param in body["error"]["message"]
@@ -245,8 +245,8 @@ async def test_stream_failure_is_a_failed_response() -> None:
         return response
 
     async with scripted(breaks) as (gateway, _), gpt(gateway) as client:
-        events = [event async for event in await client.responses.create(**ask(model="test-model"), stream=True)]
-        found = await response_events(gateway, ask(model="test-model"))
+        events = [event async for event in await client.responses.create(**response_body(model="test-model"), stream=True)]
+        found = await response_events(gateway, response_body(model="test-model"))
     last = events[-1]
     assert last.type == "response.failed"
     assert last.response.error is not None
@@ -262,7 +262,7 @@ async def test_error_before_the_first_token_is_an_error_response() -> None:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)
 
     async with scripted(fails) as (gateway, _):
-        status, body, _ = await gateway.ask("POST", "responses", json=ask(model="test-model", stream=True))
+        status, body, _ = await gateway.ask("POST", "responses", json=response_body(model="test-model", stream=True))
     assert (status, body["error"]["type"]) == (502, "upstream_error")
 
 
@@ -272,7 +272,7 @@ async def test_client_disconnect_releases_its_permit_at_once() -> None:
     async with scripted(endless) as (gateway, _), gpt(gateway) as client:
 
         async def listen() -> None:
-            async for event in await client.responses.create(**ask(model="test-model"), stream=True):
+            async for event in await client.responses.create(**response_body(model="test-model"), stream=True):
                 if event.type == "response.output_text.delta":
                     heard.set()
 
@@ -285,5 +285,5 @@ async def test_client_disconnect_releases_its_permit_at_once() -> None:
 
 
 async def test_loop_is_refused(demo: Served) -> None:
-    status, body, _ = await demo.ask("POST", "responses", json=ask(), headers={"Via": "1.1 gateway-id"})
+    status, body, _ = await demo.ask("POST", "responses", json=response_body(), headers={"Via": "1.1 gateway-id"})
     assert (status, body["error"]["code"]) == (508, "loop_detected")

@@ -18,7 +18,7 @@ def counting(to: int, *, stream: bool = True) -> dict[str, object]:
     return {"model": "demo-rules", "messages": [{"role": "user", "content": f"count to {to}"}], "stream": stream}
 
 
-async def ask(gateway: Served, body: dict[str, object], begun: asyncio.Event | None = None) -> tuple[int, list[str]]:
+async def stream_chat(gateway: Served, body: dict[str, object], begun: asyncio.Event | None = None) -> tuple[int, list[str]]:
     async with gateway.session.post(f"{gateway.url}/chat/completions", json=body) as response:
         if begun is not None:
             begun.set()
@@ -30,7 +30,7 @@ async def ask(gateway: Served, body: dict[str, object], begun: asyncio.Event | N
 async def test_shutdown_stream_that_ends_in_time_is_complete() -> None:
     async with served(DemoBackend(word_seconds=0.02), drain_seconds=60.0) as gateway:
         begun = asyncio.Event()
-        asking = asyncio.create_task(ask(gateway, counting(20), begun))
+        asking = asyncio.create_task(stream_chat(gateway, counting(20), begun))
         await begun.wait()
         await gateway.runner.cleanup()
         status, found = await asking
@@ -42,7 +42,7 @@ async def test_shutdown_stream_that_ends_in_time_is_complete() -> None:
 async def test_shutdown_stream_that_does_not_end_gets_an_error_event() -> None:
     async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.3) as gateway:
         begun = asyncio.Event()
-        asking = asyncio.create_task(ask(gateway, counting(1000), begun))
+        asking = asyncio.create_task(stream_chat(gateway, counting(1000), begun))
         await begun.wait()
         started = time.monotonic()
         await gateway.runner.cleanup()
@@ -60,7 +60,7 @@ async def test_shutdown_stream_that_does_not_end_gets_an_error_event() -> None:
 
 async def test_shutdown_answer_that_is_not_streamed_gets_a_503() -> None:
     async with served(DemoBackend(word_seconds=0.05), drain_seconds=0.2) as gateway:
-        asking = asyncio.create_task(ask(gateway, counting(1000, stream=False)))
+        asking = asyncio.create_task(stream_chat(gateway, counting(1000, stream=False)))
         [member] = gateway.engine.pool
         await until(lambda: member.active)
         await gateway.runner.cleanup()
@@ -72,7 +72,7 @@ async def test_shutdown_answer_that_is_not_streamed_gets_a_503() -> None:
 async def test_shutdown_new_requests_are_refused_while_streams_end() -> None:
     async with served(DemoBackend(word_seconds=0.02), drain_seconds=60.0) as gateway:
         begun = asyncio.Event()
-        asking = asyncio.create_task(ask(gateway, counting(40), begun))
+        asking = asyncio.create_task(stream_chat(gateway, counting(40), begun))
         await begun.wait()
         draining = asyncio.create_task(gateway.gateway.drain(3600))
         await run_pending_tasks()

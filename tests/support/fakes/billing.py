@@ -9,8 +9,8 @@ from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.backends.base import Answer, StaticAnswer
-from zeroconf_ai.engine import Caller, Engine, Source
-from zeroconf_ai.protocol.chunks import Chunk, Delta
+from zeroconf_ai.engine import Engine
+from zeroconf_ai.protocol.chunks import Chunk
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Cost
@@ -26,8 +26,6 @@ CENT = NANO // 100
 PRICES = Prices(NANO, 10 * NANO)
 """1,000 nano-units for a token of the prompt, 10,000 for one of the answer: a cent is 1,000 tokens of an answer."""
 
-
-CALLER = Caller(Source.HTTP)
 HI = [{"role": "user", "content": "Hi"}]
 SURCHARGED = ("web_search_options", "plugins", "audio", "models", "provider", "preset")
 ENDLESS = 30_000
@@ -133,14 +131,6 @@ async def spending(store: AccountingStore, *clouds: StubBackend, amount: int = C
         await engine.checker.check(engine.add(cloud), models=True)
     yield engine
     await engine.close()
-
-
-async def use(engine: Engine, request: Request) -> str:
-    """The text of a stream, or the body of an answer that is not streamed."""
-    async with engine.run(request, CALLER) as reply:
-        if not request.stream:
-            return reply.body.decode()
-        return "".join([Delta.parse(chunk.data).content async for chunk in reply.chunks()])
 
 
 async def spent(store: AccountingStore) -> int:

@@ -15,7 +15,8 @@ from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.protocol.values import NANO
 from zeroconf_ai.routing.policy import Policy, Terms
 
-from ....support.fakes.billing import CENT, HI, PRICES, Cloud, spending, spent, use
+from ....support.engine import complete
+from ....support.fakes.billing import CENT, HI, PRICES, Cloud, spending, spent
 from ....support.waiting import until
 
 
@@ -35,7 +36,7 @@ async def test_answers_abandoned_without_stream_are_charged(store: AccountingSto
         refused = 0
         for _ in range(20):
             before = len(cloud.sent)
-            task = asyncio.create_task(use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, **fields})))
+            task = asyncio.create_task(complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, **fields})))
             await until(lambda before=before, task=task: len(cloud.sent) > before or task.done())  # type: ignore[misc]
             task.cancel()
             (ended,) = await asyncio.gather(task, return_exceptions=True)
@@ -72,7 +73,7 @@ async def test_budget_failover_after_a_late_answer_stays_within_the_reservation(
         for member in engine.pool:
             member.terms = Terms(prices={"*": PRICES})
         body = {"model": "m", "messages": HI, "max_tokens": 600, "stream": False}
-        found = await asyncio.gather(use(engine, Request.parse(Kind.CHAT, body)), return_exceptions=True)
+        found = await asyncio.gather(complete(engine, Request.parse(Kind.CHAT, body)), return_exceptions=True)
         assert isinstance(found[0], str) is answered
         assert len(other.sent) == (1 if answered else 0)
         total = await spent(store)

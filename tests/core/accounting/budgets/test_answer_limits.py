@@ -10,7 +10,8 @@ from zeroconf_ai.protocol.errors import QuotaError
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.pricing.billing import Bill
 
-from ....support.fakes.billing import CALLER, CENT, HI, Cloud, spending, spent, use
+from ....support.engine import CALLER, complete
+from ....support.fakes.billing import CENT, HI, Cloud, spending, spent
 from ....support.fakes.chunks import delta
 from ....support.fakes.upstream import StubBackend
 
@@ -22,13 +23,13 @@ async def test_budget_request_without_a_limit_gets_a_fitting_one(
 ) -> None:
     cloud = Cloud(most=most)
     async with spending(store, cloud) as engine:
-        await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream}))
+        await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream}))
         limit = cloud.sent[0].body["max_tokens"]
         assert (limit == sent) if sent else (750 < limit < 1000)
         assert 0 < cloud.billed == await spent(store) <= CENT
         assert store.budgets.state("household:month").reserved == 0
         again = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream})
-        found = await asyncio.gather(*(use(engine, again) for _ in range(20)), return_exceptions=True)
+        found = await asyncio.gather(*(complete(engine, again) for _ in range(20)), return_exceptions=True)
         assert not any("max_tokens" in err.message for err in found if isinstance(err, QuotaError))
         assert any(isinstance(err, QuotaError) for err in found)
         assert cloud.billed == await spent(store) <= CENT
@@ -38,8 +39,8 @@ async def test_budget_request_limit_is_refused_not_lowered(store: AccountingStor
     cloud = Cloud()
     async with spending(store, cloud) as engine:
         with pytest.raises(QuotaError, match="max_tokens below 2000"):
-            await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 2000}))
-        await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 900}))
+            await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 2000}))
+        await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 900}))
     assert [request.body["max_tokens"] for request in cloud.sent] == [900]
 
 
@@ -51,7 +52,7 @@ async def test_budget_fifty_parallel_requests_of_maximum_length_never_overspent(
     cloud = Cloud()
     async with spending(store, cloud) as engine:
         request = Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": stream, **fields})
-        found = await asyncio.gather(*(use(engine, request) for _ in range(50)), return_exceptions=True)
+        found = await asyncio.gather(*(complete(engine, request) for _ in range(50)), return_exceptions=True)
         assert all(isinstance(one, str | QuotaError) for one in found), found
         assert any(isinstance(one, str) for one in found)
         assert 0 < cloud.billed == await spent(store) <= CENT
@@ -75,7 +76,7 @@ async def test_stream_beyond_its_limit_ends_at_the_reservation(store: Accounting
 async def test_stream_within_its_limit_is_complete(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud, amount=100 * CENT) as engine:
-        said = await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 500}))
+        said = await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True, "max_tokens": 500}))
     assert said == "word " * 500
 
 
@@ -83,14 +84,14 @@ async def test_stream_without_a_budget_is_not_inspected(store: AccountingStore, 
     home = StubBackend("home", [delta("Hello "), *[delta("you ")] * 1000, delta(finish="stop")])
     async with spending(store, home) as engine:
         monkeypatch.setattr(Bill, "_measure", lambda *_: pytest.fail("a chunk was read"))
-        said = await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True}))
+        said = await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "stream": True}))
         assert len(said) == 6 + 4000
 
 
 async def test_answer_without_stream_is_limited_by_the_reservation(store: AccountingStore) -> None:
     cloud = Cloud()
     async with spending(store, cloud) as engine:
-        await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 100}))
+        await complete(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "max_tokens": 100}))
     (sent,) = cloud.sent
     assert sent.answer_bytes is not None
     assert 65_536 < sent.answer_bytes < 200_000

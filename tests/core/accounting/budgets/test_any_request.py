@@ -17,7 +17,8 @@ from zeroconf_ai.protocol.errors import InvalidRequestError, QuotaError
 from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
 
-from ....support.fakes.billing import CENT, PRICES, Cloud, spending, use
+from ....support.engine import complete
+from ....support.fakes.billing import CENT, PRICES, Cloud, spending
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 LIMIT = st.integers(1, 3000)
@@ -79,7 +80,7 @@ def bodies(needed: Mapping[str, Any], optional: Mapping[str, Any]) -> st.SearchS
     return st.fixed_dictionaries({"model": st.just("m"), **needed}, optional=dict(optional))
 
 
-def chat(body: Mapping[str, Any]) -> Request:
+def parse_chat(body: Mapping[str, Any]) -> Request:
     return Request.parse(Kind.CHAT, body)
 
 
@@ -91,7 +92,7 @@ OLLAMA = {
     "images": st.just(["iVBORw0KGgo="]),
 }
 DIALECTS = {
-    "chat": Dialect(bodies({"messages": MESSAGES}, CHAT), chat),
+    "chat": Dialect(bodies({"messages": MESSAGES}, CHAT), parse_chat),
     "completions": Dialect(
         bodies({"prompt": TEXT | TOKENS | st.lists(TEXT, min_size=1) | st.lists(TOKENS, min_size=1)}, COMMON | {"suffix": TEXT}),
         lambda body: Request.parse(Kind.COMPLETION, body),
@@ -116,7 +117,7 @@ DIALECTS = {
                 "max_tool_calls": SMALL,
             },
         ),
-        lambda body: chat(responses_to_chat(body)),
+        lambda body: parse_chat(responses_to_chat(body)),
     ),
     "messages": Dialect(
         bodies(
@@ -130,10 +131,12 @@ DIALECTS = {
                 "service_tier": st.just("auto"),
             },
         ),
-        lambda body: chat(messages_to_chat(body)),
+        lambda body: parse_chat(messages_to_chat(body)),
     ),
-    "ollama chat": Dialect(bodies({"messages": PLAIN}, OLLAMA), lambda body: chat(chat_to_chat(body))),
-    "ollama generate": Dialect(bodies({"prompt": TEXT}, OLLAMA | {"system": TEXT}), lambda body: chat(generate_to_chat(body))),
+    "ollama chat": Dialect(bodies({"messages": PLAIN}, OLLAMA), lambda body: parse_chat(chat_to_chat(body))),
+    "ollama generate": Dialect(
+        bodies({"prompt": TEXT}, OLLAMA | {"system": TEXT}), lambda body: parse_chat(generate_to_chat(body))
+    ),
 }
 
 
@@ -173,7 +176,7 @@ async def _spend_all(store: AccountingStore, cloud: Cloud, amount: int, requests
         for request in requests:
             before, refused = cloud.billed, None
             try:
-                await use(engine, request)
+                await complete(engine, request)
             except (QuotaError, InvalidRequestError) as err:
                 refused = err
             assert cloud.billed == before if refused else before < cloud.billed <= amount

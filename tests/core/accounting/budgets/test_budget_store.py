@@ -30,7 +30,7 @@ from ..conftest import FreshDatabase, Make
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def asked(cost: int | dict[str, int] = 10, **fields: Any) -> AdmissionRequest:
+def admission_request(cost: int | dict[str, int] = 10, **fields: Any) -> AdmissionRequest:
     costs = cost if isinstance(cost, dict) else {"cloud": cost}
     return AdmissionRequest("http", "chat", "m", worst_costs=costs, answer_tokens=100, **{"key_id": "k", **fields})
 
@@ -41,7 +41,7 @@ def at(text: str, zone: tzinfo = BERLIN) -> float:
 
 async def spend(store: AccountingStore, make: Make, cost: int, **fields: Any) -> None:
     """One request that costs so much."""
-    admission = await store.admission_control.admit(asked(cost, **fields))
+    admission = await store.admission_control.admit(admission_request(cost, **fields))
     named = {"key_id": "k", **{name: value for name, value in fields.items() if name in ("key_id", "user_id", "created")}}
     generation = make("g", cost=cost, backend_id="cloud", model="m", **named)
     admission.reconcile(generation)
@@ -120,50 +120,52 @@ def test_budget_has_a_scope_and_subject() -> None:
 
 async def test_budget_reservation_is_not_available_to_others(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-    first = await store.admission_control.admit(asked(60))
+    first = await store.admission_control.admit(admission_request(60))
     with pytest.raises(QuotaError, match="reserved for requests in progress") as caught:
-        await store.admission_control.admit(asked(60))
+        await store.admission_control.admit(admission_request(60))
     assert caught.value.retry_after == 5.0
     assert caught.value.headers()["x-should-retry"] == "true"
     first.reconcile(make("g", cost=10, backend_id="cloud"))
     first.reconcile(make("g", cost=10, backend_id="cloud"))  # once counts
-    (await store.admission_control.admit(asked(90))).reconcile(make("g"))
+    (await store.admission_control.admit(admission_request(90))).reconcile(make("g"))
     assert await spent(store, "key:k:month") == 10
 
 
 async def test_budget_refuses_a_request_beyond_it_but_not_a_limited_one(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.USER, "u", NANO, Period.MONTH)
     with pytest.raises(QuotaError, match=r"1\.00 left, and this request may cost up to 2\.00.*max_tokens below 100") as caught:
-        await store.admission_control.admit(asked(2 * NANO, user_id="u"))
+        await store.admission_control.admit(admission_request(2 * NANO, user_id="u"))
     headers = caught.value.headers()
     assert headers["x-should-retry"] == "false"
     assert int(headers["Retry-After"]) > 60 or window(Period.MONTH, time.time(), store.budgets.zone).end - time.time() < 61
     assert (caught.value.code, caught.value.type) == ("budget_exceeded", "insufficient_quota")
-    (await store.admission_control.admit(asked(NANO, user_id="u"))).reconcile(make("g"))
+    (await store.admission_control.admit(admission_request(NANO, user_id="u"))).reconcile(make("g"))
 
 
 async def test_budget_exhausted_refuses_or_leaves_free_backends(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.FREE_ONLY)
     await spend(store, make, 100)
     costs = {"cloud": 1, "local": 0}
-    admission = await store.admission_control.admit(asked(costs))
+    admission = await store.admission_control.admit(admission_request(costs))
     assert admission.barred == {"cloud"}
     with pytest.raises(QuotaError, match="no provider that costs nothing"):
-        await store.admission_control.admit(asked(1))
+        await store.admission_control.admit(admission_request(1))
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.DAY, action=Action.REFUSE)
     with pytest.raises(QuotaError, match="is spent"):
-        await store.admission_control.admit(asked({"local": 0}))
+        await store.admission_control.admit(admission_request({"local": 0}))
 
 
 async def test_budget_of_a_backend_excludes_only_this_backend(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.BACKEND, "cloud", 100, Period.MONTH)
     limits = {"other": 50}
     costs = {"cloud": 101, "other": 50, "third": 1_000}
-    admission = await store.admission_control.admit(asked(costs, monthly_limits=limits))
+    admission = await store.admission_control.admit(admission_request(costs, monthly_limits=limits))
     assert admission.barred == {"cloud"}
     admission.reconcile(make("g", cost=50, backend_id="other"))
     assert store.budgets.month_cost("other") in (0, 50)  # a shared database updates it a moment later
-    admission = await store.admission_control.admit(asked({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits))
+    admission = await store.admission_control.admit(
+        admission_request({"cloud": 1, "other": 0, "third": 1}, monthly_limits=limits)
+    )
     assert admission.barred == {"other"}
     assert await spent(store, "backend:cloud:month") == 0
     await store.budgets.refresh()
@@ -181,7 +183,7 @@ async def test_budgets_of_a_request_are_charged_and_no_others(store: AccountingS
 
 async def test_budget_cancelled_request_is_charged_its_recorded_cost(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.KEY, "k", 100, Period.MONTH)
-    admission = await store.admission_control.admit(asked(90))
+    admission = await store.admission_control.admit(admission_request(90))
     admission.reconcile(make("g", outcome=Outcome.CANCELLED, cost=None, usage=Usage(5, 2, cost=31), backend_id="cloud"))
     assert await spent(store, "key:k:month") == 31
 
@@ -302,13 +304,13 @@ async def test_budget_period_end_resets_and_a_clock_going_back_does_not(fresh_da
 
         async def spend_at(moment: float, cost: int) -> None:
             now[0] = moment
-            admission = await store.admission_control.admit(asked(cost, created=moment))
+            admission = await store.admission_control.admit(admission_request(cost, created=moment))
             admission.reconcile(make("g", cost=cost, created=moment, backend_id="cloud"))
             await store.flush()
             await store.budgets.refresh()
 
         await spend_at(before, 90)
-        late = await store.admission_control.admit(asked(10, created=before))
+        late = await store.admission_control.admit(admission_request(10, created=before))
         await spend_at(after, 100)
         late.reconcile(make("g", cost=10, created=before, backend_id="cloud"))  # of October, whenever it ends
         await store.flush()
@@ -357,7 +359,7 @@ def test_budget_any_order_of_events_never_overspent(
             for step, cost, share in steps:
                 if step == "ask":
                     try:
-                        open_requests.append((await store.admission_control.admit(asked(cost)), cost))
+                        open_requests.append((await store.admission_control.admit(admission_request(cost)), cost))
                     except QuotaError:
                         held = sum(worst for _, worst in open_requests)
                         assert total + held + cost > amount or total >= amount

@@ -14,12 +14,12 @@ from zeroconf_ai.protocol.errors import QuotaError
 from ..conftest import FreshDatabase, Make
 
 
-def asked(cost: int = 10, **fields: Any) -> AdmissionRequest:
+def admission_request(cost: int = 10, **fields: Any) -> AdmissionRequest:
     return AdmissionRequest("http", "chat", "m", worst_costs=fields.pop("costs", {"cloud": cost}), **fields)
 
 
 async def spend(store: AccountingStore, make: Make, cost: int) -> None:
-    admission = await store.admission_control.admit(asked(cost))
+    admission = await store.admission_control.admit(admission_request(cost))
     admission.reconcile(make("g", cost=cost, backend_id="cloud"))
     await store.flush()
 
@@ -40,7 +40,7 @@ async def test_budget_first_refusal_exceeds_it_once_per_period(fresh_database: F
     assert not store.budgets.state("household:month").exceeded
     for _ in range(3):
         with pytest.raises(QuotaError):
-            await store.admission_control.admit(asked(40))
+            await store.admission_control.admit(admission_request(40))
     assert await told(store, events) == [(100, True)]
     state = store.budgets.state("household:month")
     assert (state.exceeded, state.spent, state.percent) == (True, 70, 70.0)
@@ -51,7 +51,7 @@ async def test_budget_first_refusal_exceeds_it_once_per_period(fresh_database: F
     store = await AccountingStore.open(fresh_database.url)
     store.budgets.listen(events.append)
     with pytest.raises(QuotaError):
-        await store.admission_control.admit(asked(40))
+        await store.admission_control.admit(admission_request(40))
     await store.budgets.refresh()
     assert store.budgets.state("household:month").exceeded
     assert await told(store, events) == [(100, True)]
@@ -60,7 +60,7 @@ async def test_budget_first_refusal_exceeds_it_once_per_period(fresh_database: F
     await store.budgets.refresh()
     assert not store.budgets.state("household:month").exceeded
     with pytest.raises(QuotaError):
-        await store.admission_control.admit(asked(150))
+        await store.admission_control.admit(admission_request(150))
     assert await told(store, events) == [(100, True), (100, True)]
     await store.close()
 
@@ -69,14 +69,14 @@ async def test_budget_that_excludes_metered_backends_is_exceeded_despite_a_free_
     events: list[BudgetEvent] = []
     store.budgets.listen(events.append)
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
-    admission = await store.admission_control.admit(asked(costs={"cloud": 101, "local": 0}))
+    admission = await store.admission_control.admit(admission_request(costs={"cloud": 101, "local": 0}))
     assert admission.barred == {"cloud"}
     assert await told(store, events) == [(100, True)]
 
 
 async def test_budget_with_enough_for_a_cheaper_backend_is_not_exceeded(store: AccountingStore) -> None:
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
-    admission = await store.admission_control.admit(asked(costs={"dear": 101, "cheap": 5}))
+    admission = await store.admission_control.admit(admission_request(costs={"dear": 101, "cheap": 5}))
     assert admission.barred == {"dear"}
     await store.budgets.refresh()
     assert not store.budgets.state("household:month").exceeded
@@ -84,9 +84,9 @@ async def test_budget_with_enough_for_a_cheaper_backend_is_not_exceeded(store: A
 
 async def test_budget_reserved_for_running_requests_is_not_exceeded(store: AccountingStore, make: Make) -> None:
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
-    running = await store.admission_control.admit(asked(80))
+    running = await store.admission_control.admit(admission_request(80))
     with pytest.raises(QuotaError):
-        await store.admission_control.admit(asked(40))
+        await store.admission_control.admit(admission_request(40))
     running.reconcile(make("g", cost=1, backend_id="cloud"))
     await store.flush()
     await store.budgets.refresh()
@@ -98,7 +98,7 @@ async def test_budget_without_the_last_threshold_is_exceeded_without_event(store
     store.budgets.listen(events.append)
     await store.budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH, thresholds=(50,))
     with pytest.raises(QuotaError):
-        await store.admission_control.admit(asked(101))
+        await store.admission_control.admit(admission_request(101))
     assert await told(store, events) == []
     assert store.budgets.state("household:month").exceeded
 
@@ -111,7 +111,7 @@ async def test_budget_exceeded_by_many_requests_is_one_event(fresh_database: Fre
     await several[0].budgets.set(Scope.HOUSEHOLD, None, 100, Period.MONTH)
     await several[1].budgets.refresh()
     one = several if "postgresql" in fresh_database.url else several[:1]
-    refused = [store.admission_control.admit(asked(101)) for store in one for _ in range(10)]
+    refused = [store.admission_control.admit(admission_request(101)) for store in one for _ in range(10)]
     found = await asyncio.gather(*refused, return_exceptions=True)
     assert all(isinstance(error, QuotaError) for error in found)
     assert [event.threshold for event in events] == [EXCEEDED]
@@ -134,14 +134,14 @@ async def test_monthly_limit_of_a_backend_is_listed_as_a_budget(store: Accountin
     limit = store.budgets.limit("cloud")
     assert limit is not None
     assert (store.budgets.limits, list(store.budgets), seen) == ((limit,), [], 2)
-    admission = await store.admission_control.admit(asked(90, monthly_limits={"cloud": 100}))
+    admission = await store.admission_control.admit(admission_request(90, monthly_limits={"cloud": 100}))
     admission.reconcile(make("g", cost=90, backend_id="cloud"))
     await store.flush()
     await store.budgets.refresh()
     state = store.budgets.state(limit.id)
     assert (state.spent, state.exceeded, [event.threshold for event in events]) == (90, False, [80])
     with pytest.raises(QuotaError):
-        await store.admission_control.admit(asked(20, monthly_limits={"cloud": 100}))
+        await store.admission_control.admit(admission_request(20, monthly_limits={"cloud": 100}))
     assert await told(store, events) == [(80, False), (100, True)]
     assert store.budgets.state(limit.id).exceeded
     await store.budgets.reset(limit.id)

@@ -11,7 +11,8 @@ from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.request import Kind, Request
 from zeroconf_ai.routing.accounting import Accounting
 
-from ....support.fakes.billing import CENT, HI, PRICES, Cloud, spending, spent, use
+from ....support.engine import complete
+from ....support.fakes.billing import CENT, HI, PRICES, Cloud, spending, spent
 from ....support.fakes.upstream import StubBackend
 from ....support.server import served
 
@@ -78,7 +79,7 @@ async def test_request_fields_only_priced_ones_are_forwarded(store: AccountingSt
             "service_tier": "priority", "surprise": {"costs": "a lot"}, "max_output_tokens": 20, "num_predict": 7,
             "options": {"num_predict": 9, "mirostat": 1},
         }  # fmt: skip
-        await use(engine, Request.parse(Kind.CHAT, body))
+        await complete(engine, Request.parse(Kind.CHAT, body))
     sent = {key: value for key, value in cloud.sent[0].body.items() if key not in ("model", "messages")}
     assert sent == {"max_completion_tokens": 20, "temperature": 0.5, "top_k": 3, "options": {"mirostat": 1}}
 
@@ -87,12 +88,14 @@ async def test_request_fields_for_a_free_backend_are_all_sent(store: AccountingS
     home = StubBackend("home")
     async with spending(store, home, amount=1) as engine:
         body = {"model": "m", "messages": HI, "surprise": 1, "web_search_options": {}, "n": 2, "plugins": [{"id": "web"}]}
-        await use(engine, Request.parse(Kind.CHAT, body))
+        await complete(engine, Request.parse(Kind.CHAT, body))
     assert home.sent[0].body == body
 
 
 async def test_request_field_without_a_price_uses_free_backends(store: AccountingStore) -> None:
     cloud, home = Cloud(), StubBackend("home", priority=200)
     async with spending(store, cloud, home) as engine:
-        await use(engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "plugins": [{"id": "web"}], "max_tokens": 1}))
+        await complete(
+            engine, Request.parse(Kind.CHAT, {"model": "m", "messages": HI, "plugins": [{"id": "web"}], "max_tokens": 1})
+        )
     assert (len(cloud.sent), len(home.sent)) == (0, 1)

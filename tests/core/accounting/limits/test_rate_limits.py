@@ -23,14 +23,14 @@ async def keyed(store: AccountingStore, **limits: Any) -> str:
     return key.id
 
 
-async def ask(store: AccountingStore, key_id: str | None = None, *, tokens: int = 0, **fields: Any) -> Admission:
-    asked = AdmissionRequest("http", "chat", "m", key_id=key_id, prompt_tokens=tokens, **fields)
-    return await store.admission_control.admit(asked)
+async def admit(store: AccountingStore, key_id: str | None = None, *, tokens: int = 0, **fields: Any) -> Admission:
+    request = AdmissionRequest("http", "chat", "m", key_id=key_id, prompt_tokens=tokens, **fields)
+    return await store.admission_control.admit(request)
 
 
 async def refused(store: AccountingStore, key_id: str | None = None, **fields: Any) -> RateLimitError:
     with pytest.raises(RateLimitError) as caught:
-        await ask(store, key_id, **fields)
+        await admit(store, key_id, **fields)
     assert caught.value.status == 429
     return caught.value
 
@@ -74,7 +74,7 @@ async def test_token_buckets_are_bounded_and_used_ones_stay(monkeypatch: pytest.
 
 async def test_rate_limit_of_a_key_is_counted_and_reported(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=3)
-    told = [(await ask(store, key)).headers for _ in range(3)]
+    told = [(await admit(store, key)).headers for _ in range(3)]
     assert [headers["x-ratelimit-remaining-requests"] for headers in told] == ["2", "1", "0"]
     assert {headers["x-ratelimit-limit-requests"] for headers in told} == {"3"}
     assert "x-ratelimit-limit-tokens" not in told[0]
@@ -82,20 +82,20 @@ async def test_rate_limit_of_a_key_is_counted_and_reported(store: AccountingStor
     assert 15 < (error.retry_after or 0) <= 20
     assert error.headers()["x-ratelimit-remaining-requests"] == "0"
     assert int(error.headers()["retry-after-ms"]) <= 20_000
-    await ask(store, await keyed(store, requests_per_minute=3))  # another's is its own
-    await ask(store)
+    await admit(store, await keyed(store, requests_per_minute=3))  # another's is its own
+    await admit(store)
 
 
 async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, tokens_per_minute=1000)
-    admission = await ask(store, key, tokens=900)
+    admission = await admit(store, key, tokens=900)
     assert (await store.admission_control.standing(key, None, None)).tokens is not None
     assert "Too many tokens" in (await refused(store, key, tokens=200)).message
     admission.reconcile(make("g", usage=Usage(50, 50)))
     admission.reconcile(make("g", usage=Usage(50, 50)))
     standing = await wait_for_tokens(store, key, 900)
     assert 900 <= standing < 1000
-    large = await ask(store, key, tokens=800)
+    large = await admit(store, key, tokens=800)
     large.reconcile(make("g", usage=Usage(2_000)))
     assert (await refused(store, key, tokens=1)).retry_after
 
@@ -112,16 +112,16 @@ async def wait_for_tokens(store: AccountingStore, key: str, least: int) -> int:
 
 async def test_token_bucket_full_admits_a_larger_request(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, tokens_per_minute=100)
-    admission = await ask(store, key, tokens=4_000)
+    admission = await admit(store, key, tokens=4_000)
     assert (await refused(store, key, tokens=1)).retry_after
     admission.reconcile(make("g", usage=Usage(10)))
     await store.flush()
-    await ask(store, key, tokens=50)
+    await admit(store, key, tokens=50)
 
 
 async def test_parallel_limit_is_enforced(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, parallel=2)
-    first, _second = await ask(store, key), await ask(store, key)
+    first, _second = await admit(store, key), await admit(store, key)
     error = await refused(store, key)
     assert "concurrent requests" in error.message
     assert error.headers()["Retry-After"] == "1"
@@ -130,20 +130,20 @@ async def test_parallel_limit_is_enforced(store: AccountingStore, make: Make) ->
     assert (standing.limit, standing.remaining) == (2, 0)
     first.reconcile(make("g"))
     await store.flush()
-    await ask(store, key)
+    await admit(store, key)
     await refused(store, key)
-    inner = await ask(store, key, nested=True)  # for a request that has its place
+    inner = await admit(store, key, nested=True)  # for a request that has its place
     inner.reconcile(make("g"))
     await refused(store, key)
 
 
 async def test_rate_limit_refusal_returns_the_earlier_limits(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=5, parallel=1, tokens_per_minute=100)
-    await ask(store, key, tokens=100, nested=True)
+    await admit(store, key, tokens=100, nested=True)
     await store.budgets.set(Scope.KEY, key, 0, Period.DAY, action=Action.REFUSE)
     for _ in range(3):
         with pytest.raises(QuotaError, match="is spent"):
-            await ask(store, key, tokens=100)
+            await admit(store, key, tokens=100)
     await store.flush()
     standing = await store.admission_control.standing(key, None, None)
     assert standing.requests is not None
@@ -156,36 +156,36 @@ async def test_rate_limits_of_addresses_and_users_are_separate(store: Accounting
     store.limits.per_address = RateLimits(requests_per_minute=1)
     store.limits.per_user = RateLimits(requests_per_minute=2)
     key = await keyed(store)
-    await ask(store, address="2001:db8::1")
+    await admit(store, address="2001:db8::1")
     assert "this address" in (await refused(store, address="2001:db8::2")).message  # one network, one subscriber
-    await ask(store, address="192.0.2.1")
-    await ask(store, key, address="192.0.2.1")
-    await ask(store, key, user_id="u")
-    await ask(store, key, user_id="u")
+    await admit(store, address="192.0.2.1")
+    await admit(store, key, address="192.0.2.1")
+    await admit(store, key, user_id="u")
+    await admit(store, key, user_id="u")
     assert "this user" in (await refused(store, key, user_id="u")).message
 
 
 async def test_rate_limited_backend_is_skipped(store: AccountingStore, make: Make) -> None:
     fields: dict[str, Any] = {"worst_costs": {"a": 0, "b": 0}, "backend_rates": {"a": RateLimits(requests_per_minute=1)}}
-    first = await ask(store, **fields)
+    first = await admit(store, **fields)
     assert first.barred == frozenset()
-    assert (await ask(store, **fields)).barred == {"a"}
+    assert (await admit(store, **fields)).barred == {"a"}
     first.reconcile(make("g", backend_id="b"))  # it was not asked after all
     await store.flush()
-    assert (await ask(store, **fields)).barred == frozenset()
+    assert (await admit(store, **fields)).barred == frozenset()
     error = await refused(store, worst_costs={"a": 0}, backend_rates=fields["backend_rates"])
     assert 50 < (error.retry_after or 0) <= 60
 
 
 async def test_rate_limit_changed_applies_immediately(store: AccountingStore) -> None:
     key = await keyed(store, requests_per_minute=100)
-    await ask(store, key)
+    await admit(store, key)
     await store.keys.update(key, requests_per_minute=2)
-    await ask(store, key)
-    await ask(store, key)
+    await admit(store, key)
+    await admit(store, key)
     await refused(store, key)
     await store.keys.update(key, requests_per_minute=None)
-    await ask(store, key)
+    await admit(store, key)
     with pytest.raises(ValueError, match="from 1"):
         await store.keys.update(key, parallel=0)
 
@@ -196,7 +196,7 @@ async def test_rate_limits_of_gateways_sharing_a_database_are_shared(fresh_datab
     try:
         key = await keyed(one, requests_per_minute=10, parallel=6)
         await other.keys.refresh()
-        found = await asyncio.gather(*(ask(store, key) for store in (one, other) for _ in range(10)), return_exceptions=True)
+        found = await asyncio.gather(*(admit(store, key) for store in (one, other) for _ in range(10)), return_exceptions=True)
         admitted = [admission for admission in found if isinstance(admission, Admission)]
         assert len(admitted) == 6
         assert all(isinstance(error, RateLimitError) for error in found if not isinstance(error, Admission))
@@ -204,7 +204,7 @@ async def test_rate_limits_of_gateways_sharing_a_database_are_shared(fresh_datab
             admission.reconcile(make("g"))
         await one.flush()
         await other.flush()
-        again = [await ask(store, key) for store in (one, other) for _ in range(2)]
+        again = [await admit(store, key) for store in (one, other) for _ in range(2)]
         assert len(again) == 4
         await refused(other, key)
     finally:

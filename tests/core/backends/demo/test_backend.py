@@ -16,7 +16,7 @@ from zeroconf_ai.protocol.request import Kind, Request
 from ....support.waiting import next_turn
 
 
-def chat(sentence: str, **body: Any) -> Request:
+def question(sentence: str, **body: Any) -> Request:
     full = {"model": "demo-rules", "messages": [{"role": "user", "content": sentence}], **body}
     return Request.parse(Kind.CHAT, full)
 
@@ -53,8 +53,8 @@ def test_demo_words_joined_are_the_text(text: str) -> None:
 
 async def test_demo_answer_is_the_same_streamed_and_complete() -> None:
     backend = quick()
-    body = await whole(backend, chat("What can you do?"))
-    message = await streamed(backend, chat("What can you do?", stream=True, stream_options={"include_usage": True}))
+    body = await whole(backend, question("What can you do?"))
+    message = await streamed(backend, question("What can you do?", stream=True, stream_options={"include_usage": True}))
     assert message.content == body["choices"][0]["message"]["content"]
     assert message.finish_reason == body["choices"][0]["finish_reason"] == "stop"
     assert message.usage is not None
@@ -64,29 +64,29 @@ async def test_demo_answer_is_the_same_streamed_and_complete() -> None:
 
 
 async def test_demo_stream_without_requested_usage_has_none() -> None:
-    assert (await streamed(quick(), chat("hello", stream=True))).usage is None
+    assert (await streamed(quick(), question("hello", stream=True))).usage is None
 
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
 async def test_demo_token_limit_is_enforced(limit: str) -> None:
-    body = await whole(quick(), chat("count to 9", **{limit: 4}))
+    body = await whole(quick(), question("count to 9", **{limit: 4}))
     assert body["choices"][0]["message"]["content"] == "1 2 3 4"
     assert body["choices"][0]["finish_reason"] == "length"
     assert body["usage"]["completion_tokens"] == 4
-    body = await whole(quick(), chat("count to 9", **{limit: 9}))
+    body = await whole(quick(), question("count to 9", **{limit: 9}))
     assert body["choices"][0]["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize(("stop", "said"), [(" 4", "1 2 3"), (["x", "3", "2"], "1 "), ("1", None), ([], "1 2 3 4 5")])
 async def test_demo_stop_sequences_end_the_answer(stop: Any, said: str | None) -> None:
-    body = await whole(quick(), chat("count to 5", stop=stop))
+    body = await whole(quick(), question("count to 5", stop=stop))
     assert body["choices"][0]["message"]["content"] == said
     assert body["choices"][0]["finish_reason"] == "stop"
 
 
 async def test_demo_several_answers_are_refused() -> None:
     with pytest.raises(InvalidRequestError) as raised:
-        await quick().send(chat("hello", n=2))
+        await quick().send(question("hello", n=2))
     assert raised.value.param == "n"
 
 
@@ -122,24 +122,24 @@ async def test_demo_text_completion_stream_has_requested_usage() -> None:
 
 async def test_demo_words_are_streamed_with_the_configured_delay() -> None:
     backend = DemoBackend(word_seconds=0.02)
-    answer = await backend.send(chat("count to 10", stream=True))
+    answer = await backend.send(question("count to 10", stream=True))
     times = [time.monotonic() async for _ in answer.batches()]
     await answer.close()
     gaps = [later - earlier for earlier, later in itertools.pairwise(times[:-1])]
     assert len(gaps) == 10
     assert min(gaps) > 0.015
     started = time.monotonic()
-    await whole(backend, chat("count to 10"))
+    await whole(backend, question("count to 10"))
     assert time.monotonic() - started > 0.18
 
 
 async def test_demo_requests_beyond_capacity_wait_and_release_permits() -> None:
     backend = quick(max_concurrent=1, max_waiting=2)
-    first = await backend.send(chat("hello"))
+    first = await backend.send(question("hello"))
     order: list[int] = []
 
     async def later(number: int) -> None:
-        answer = await backend.send(chat("hello"))
+        answer = await backend.send(question("hello"))
         order.append(number)
         await answer.close()
         await answer.close()
@@ -150,7 +150,7 @@ async def test_demo_requests_beyond_capacity_wait_and_release_permits() -> None:
     assert status.queue is not None
     assert (status.queue.active, status.queue.depth, status.queue.max_concurrent) == (1, 2, 1)
     with pytest.raises(UnavailableError) as raised:
-        await backend.send(chat("hello"))
+        await backend.send(question("hello"))
     assert (raised.value.code, raised.value.retry_after) == ("provider_capacity_exceeded", 5.0)
     await first.close()
     await asyncio.gather(*waiting)
@@ -160,8 +160,8 @@ async def test_demo_requests_beyond_capacity_wait_and_release_permits() -> None:
 
 async def test_demo_cancelled_wait_releases_its_permit() -> None:
     backend = quick(max_concurrent=1, max_waiting=1)
-    first = await backend.send(chat("hello"))
-    waiting = asyncio.create_task(backend.send(chat("hello")))
+    first = await backend.send(question("hello"))
+    waiting = asyncio.create_task(backend.send(question("hello")))
     await next_turn()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)

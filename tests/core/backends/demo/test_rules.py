@@ -73,7 +73,7 @@ OTHER_TOOLS = [
 ]
 
 
-def ask(sentence: str, tools: list[dict[str, Any]] | None = None, prompt: str = PROMPT, **body: Any) -> Turn:
+def turn_of(sentence: str, tools: list[dict[str, Any]] | None = None, prompt: str = PROMPT, **body: Any) -> Turn:
     messages = [{"role": "system", "content": prompt}, {"role": "user", "content": sentence}]
     return respond({"messages": messages, "tools": HOME_TOOLS if tools is None else tools, **body})
 
@@ -115,36 +115,36 @@ KITCHEN = {"name": "Kitchen Light", "domain": ["light"]}
     ],
 )
 def test_demo_home_assistant_tools_are_called(sentence: str, expected: list[Any]) -> None:
-    assert calls(ask(sentence)) == expected
+    assert calls(turn_of(sentence)) == expected
 
 
 def test_demo_unlisted_device_is_passed_to_the_tool() -> None:
-    assert calls(ask("turn on the kitchen light", prompt="")) == [("HassTurnOn", {"name": "kitchen light"})]
-    assert calls(ask("is the kitchen light on?", prompt="")) == [("GetLiveContext", {})]
+    assert calls(turn_of("turn on the kitchen light", prompt="")) == [("HassTurnOn", {"name": "kitchen light"})]
+    assert calls(turn_of("is the kitchen light on?", prompt="")) == [("GetLiveContext", {})]
 
 
 def test_demo_tools_without_namespace_are_found() -> None:
-    assert calls(ask("turn on the lamp", [tool("HassTurnOn", "", {"name": {"type": "string"}})], prompt="")) == [
+    assert calls(turn_of("turn on the lamp", [tool("HassTurnOn", "", {"name": {"type": "string"}})], prompt="")) == [
         ("HassTurnOn", {"name": "lamp"})
     ]
 
 
 def test_demo_ambiguous_device_asks_back() -> None:
-    turn = ask("turn on the ceiling")
+    turn = turn_of("turn on the ceiling")
     assert not turn.calls
     assert turn.text == "Which one do you mean: Ceiling Fan, Ceiling Lights?"
 
 
 def test_demo_media_player_in_the_kitchen_is_not_the_light() -> None:
     prompt = "Context:\n- names: Kitchen\n  domain: media_player\n"
-    assert calls(ask("turn on the kitchen light", prompt=prompt)) == [("HassTurnOn", {"name": "kitchen light"})]
+    assert calls(turn_of("turn on the kitchen light", prompt=prompt)) == [("HassTurnOn", {"name": "kitchen light"})]
 
 
 @pytest.mark.parametrize(
     "sentence", ["what is the capital of France?", "tell me a joke", "I turned on a lamp yesterday", "hello"]
 )
 def test_demo_question_without_need_calls_no_tool(sentence: str) -> None:
-    assert not ask(sentence).calls
+    assert not turn_of(sentence).calls
 
 
 @pytest.mark.parametrize(
@@ -158,49 +158,49 @@ def test_demo_question_without_need_calls_no_tool(sentence: str) -> None:
     ],
 )
 def test_demo_other_tool_is_found_by_its_description(sentence: str, expected: list[Any]) -> None:
-    assert calls(ask(sentence, OTHER_TOOLS)) == expected
+    assert calls(turn_of(sentence, OTHER_TOOLS)) == expected
 
 
 def test_demo_missing_tool_argument_is_named() -> None:
-    turn = ask("What's the weather?", OTHER_TOOLS)
+    turn = turn_of("What's the weather?", OTHER_TOOLS)
     assert not turn.calls
     assert turn.text == "I could use get_weather for this, but you did not say: city."
 
 
 def test_tool_choice_none_is_respected() -> None:
-    turn = ask("Turn on the kitchen light", tool_choice="none")
+    turn = turn_of("Turn on the kitchen light", tool_choice="none")
     assert not turn.calls
     assert "demo-rules" in turn.text
 
 
 def test_tool_choice_required_calls_in_any_case() -> None:
-    assert calls(ask("Turn on the kitchen light", tool_choice="required")) == [("HassTurnOn", KITCHEN)]
-    [(name, arguments)] = calls(ask("tell me a joke", OTHER_TOOLS, tool_choice="required"))
+    assert calls(turn_of("Turn on the kitchen light", tool_choice="required")) == [("HassTurnOn", KITCHEN)]
+    [(name, arguments)] = calls(turn_of("tell me a joke", OTHER_TOOLS, tool_choice="required"))
     assert (name, set(arguments)) == ("get_weather", {"city"})
 
 
 def test_demo_named_tool_is_called() -> None:
     choice = {"type": "function", "function": {"name": "addNumbers"}}
-    [(name, arguments)] = calls(ask("What's the weather in Paris?", OTHER_TOOLS, tool_choice=choice))
+    [(name, arguments)] = calls(turn_of("What's the weather in Paris?", OTHER_TOOLS, tool_choice=choice))
     assert name == "addNumbers"
     assert set(arguments) == {"a", "b"}
     with pytest.raises(InvalidRequestError) as raised:
-        ask("hello", OTHER_TOOLS, tool_choice={"type": "function", "function": {"name": "nothing"}})
+        turn_of("hello", OTHER_TOOLS, tool_choice={"type": "function", "function": {"name": "nothing"}})
     assert raised.value.param == "tool_choice"
     with pytest.raises(InvalidRequestError):
-        ask("hello", [], tool_choice="required")
+        turn_of("hello", [], tool_choice="required")
 
 
 def test_demo_unsatisfiable_tool_arguments_are_a_client_error() -> None:
     impossible = tool("f", "", {"n": {"type": "integer", "minimum": 2, "maximum": 1}}, ("n",))
     with pytest.raises(InvalidRequestError) as raised:
-        ask("call f with 3", [impossible], tool_choice="required")
+        turn_of("call f with 3", [impossible], tool_choice="required")
     assert raised.value.param == "tools"
 
 
 def test_demo_tools_that_are_not_functions_are_ignored() -> None:
-    assert not ask("turn on the kitchen light", [{"type": "web_search"}, {"function": {"name": 5}}, {"function": "x"}]).calls
-    assert not ask("turn on", HOME_TOOLS).calls
+    assert not turn_of("turn on the kitchen light", [{"type": "web_search"}, {"function": {"name": 5}}, {"function": "x"}]).calls
+    assert not turn_of("turn on", HOME_TOOLS).calls
 
 
 def test_demo_tool_results_without_calls_are_summarized() -> None:
@@ -301,9 +301,9 @@ def test_demo_several_tool_results_are_summarized() -> None:
 
 
 def test_demo_tool_call_ids_are_deterministic() -> None:
-    first, again = ask("turn on the bed light and the kitchen light"), ask("turn on the bed light and the kitchen light")
+    first, again = turn_of("turn on the bed light and the kitchen light"), turn_of("turn on the bed light and the kitchen light")
     assert first == again
-    ids = [call.id for call in first.calls] + [call.id for call in ask("turn on the bed light").calls]
+    ids = [call.id for call in first.calls] + [call.id for call in turn_of("turn on the bed light").calls]
     assert len(set(ids)) == 3
 
 
@@ -354,15 +354,15 @@ def test_demo_image_is_declined() -> None:
 def test_structured_answers_follow_response_format() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    assert json.loads(ask("give me 5", [], response_format=wanted).text) == {"n": 5}
-    free = json.loads(ask("count to 3", [], response_format={"type": "json_object"}).text)
+    assert json.loads(turn_of("give me 5", [], response_format=wanted).text) == {"n": 5}
+    free = json.loads(turn_of("count to 3", [], response_format={"type": "json_object"}).text)
     assert free["answer"] == "1 2 3"
-    assert ask("count to 3", [], response_format={"type": "text"}).text == "1 2 3"
+    assert turn_of("count to 3", [], response_format={"type": "text"}).text == "1 2 3"
 
 
 @pytest.mark.parametrize("schema", [None, "x", {"type": "integer", "minimum": 2, "maximum": 1}])
 def test_demo_unsatisfiable_schema_is_a_client_error(schema: Any) -> None:
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     with pytest.raises(InvalidRequestError) as raised:
-        ask("hello", [], response_format=wanted)
+        turn_of("hello", [], response_format=wanted)
     assert raised.value.param == "response_format"

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.core.routing.conftest import Add, backend_of, sent
+from tests.core.routing.conftest import Add, backend_of, route_and_close, sent
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, chat
 from tests.support.waiting import next_turn, run_pending_tasks
@@ -92,7 +92,7 @@ async def test_router_stream_has_no_body(router: Router, add: Add) -> None:
 async def test_router_request_has_the_backends_model_and_is_otherwise_unchanged(router: Router, add: Add) -> None:
     member = add("attic", HELLO)
     for model in ("m", "attic/m", "auto"):
-        await (await router.route(chat(model=model, seed=1))).close()
+        await route_and_close(router, chat(model=model, seed=1))
     assert [request.body["model"] for request in backend_of(member).sent] == ["m"] * 3
     assert all(request.body["seed"] == 1 for request in backend_of(member).sent)
 
@@ -100,7 +100,7 @@ async def test_router_request_has_the_backends_model_and_is_otherwise_unchanged(
 async def test_router_equal_backends_alternate(router: Router, add: Add) -> None:
     members = [add(name) for name in "abc"]
     for _ in range(9):
-        await (await router.route(chat())).close()
+        await route_and_close(router)
     assert sent(*members) == [3, 3, 3]
 
 
@@ -143,7 +143,7 @@ async def test_router_retry_waits_a_second(router: Router, add: Add, monkeypatch
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.RETRY_SECONDS", 0.2)
     add("a", UpstreamError("500"), HELLO)
     started = time.perf_counter()
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     assert 0.19 < time.perf_counter() - started < 1
 
 
@@ -201,12 +201,12 @@ async def test_router_backend_with_retry_after_is_paused(
 ) -> None:
     first, second = add("a", error), add("b")
     for _ in range(3):
-        await (await router.route(chat())).close()
+        await route_and_close(router)
         await checker.check(first)
     assert sent(first, second) == [1, 3]
     first.resting_until = time.time() - 1
     backend_of(first).outcomes = [HELLO]
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     assert sent(first, second) == [2, 3]
 
 
@@ -214,7 +214,7 @@ async def test_router_backend_with_retry_after_is_paused(
 async def test_router_backend_refusing_its_key_is_unauthorized(router: Router, add: Add, error: ApiError) -> None:
     first, second = add("a", error), add("b")
     for _ in range(2):
-        await (await router.route(chat())).close()
+        await route_and_close(router)
     assert sent(first, second) == [1, 2]
     assert first.state is ProviderState.UNAUTHORIZED
 
@@ -239,7 +239,7 @@ async def test_router_errors_that_are_no_outage_do_not_affect_health(router: Rou
     first = add("a", error)
     add("b")
     for _ in range(5):
-        await (await router.route(chat())).close()
+        await route_and_close(router)
     assert first.state is ProviderState.HEALTHY
 
 
@@ -248,7 +248,7 @@ async def test_router_missing_model_refreshes_the_model_list(router: Router, che
     add("b")
     await checker.check(first)
     asked = backend_of(first).asked["models"]
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     backend_of(first).listed = ()
     await checker.check(first)
     assert backend_of(first).asked["models"] == asked + 1
@@ -270,7 +270,7 @@ async def test_router_timeout_uses_the_next_backend_only_without_double_billing(
 ) -> None:
     first, second = add("a", UpstreamTimeoutError("slow"), cost=cost), add("b")
     if tries_next:
-        await (await router.route(chat())).close()
+        await route_and_close(router)
     else:
         with pytest.raises(UpstreamTimeoutError):
             await router.route(chat())
@@ -296,7 +296,7 @@ async def test_router_three_refused_connections_are_one_offline_event(
 ) -> None:
     first, second = add("a", REFUSED, priority=1), add("b", priority=2)
     for _ in range(5):
-        await (await router.route(chat())).close()
+        await route_and_close(router)
     assert sent(first, second) == [3, 5]
     assert [event.kind for event in events].count(EventKind.OFFLINE) == 1
     assert [event.kind for event in events].count(EventKind.FAILOVER) == 3
@@ -337,9 +337,9 @@ async def test_router_chunks_before_the_first_token_are_kept(router: Router, add
 async def test_router_only_backend_is_tried_while_paused_or_offline(router: Router, add: Add, events: list[RoutingEvent]) -> None:
     member = add("a")
     member.resting_until = time.time() + 60
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     member.state = ProviderState.OFFLINE
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     assert sent(member) == [2]
     assert member.state is ProviderState.HEALTHY
     assert [event.kind for event in events] == [EventKind.RECOVERED]

@@ -7,7 +7,7 @@ from typing import Any, override
 
 import pytest
 
-from tests.core.routing.conftest import Add, backend_of, sent
+from tests.core.routing.conftest import Add, backend_of, route_and_close, sent
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import COMPLETION, StubAnswer, StubBackend
 from zeroconf_ai.backends.base import Answer
@@ -37,14 +37,8 @@ def turns(count: int) -> list[dict[str, Any]]:
     return [SYSTEM, *said, {"role": "user", "content": "the last question"}]
 
 
-def ask(messages: list[dict[str, Any]] | None = None, model: str = "auto", **body: Any) -> Request:
+def in_session(messages: list[dict[str, Any]] | None = None, model: str = "auto", **body: Any) -> Request:
     return Request.parse(Kind.CHAT, {"model": model, "messages": messages or turns(1), **body}, session="n:s")
-
-
-async def go(router: Router, request: Request) -> Any:
-    reply = await router.route(request)
-    await reply.close()
-    return reply
 
 
 @pytest.fixture
@@ -85,15 +79,16 @@ async def test_session_handover_is_reported(sticky: Router, add: Add, caplog: py
     caplog.set_level(logging.INFO)
     first = add("a", priority=1)
     second = add("b", priority=2)
-    assert (await go(sticky, ask())).handover is None
+    assert (await route_and_close(sticky, in_session())).handover is None
     backend_of(first).outcomes = [UpstreamError("500")]
-    reply = await go(sticky, ask())
+    reply = await route_and_close(sticky, in_session())
     moved = reply.handover
+    assert moved is not None
     assert (moved.origin, moved.target, moved.reason, moved.summarized) == ("A", "B", "500", 0)
     assert "A session moved from A to B: 500" in caplog.text
     backend_of(first).outcomes = [[delta("Hello")]]
     first.breaker.succeed()
-    again = await go(sticky, ask())
+    again = await route_and_close(sticky, in_session())
     assert (again.backend_id, again.handover) == ("b", None)
     assert sent(second) == [2]
 
@@ -101,11 +96,11 @@ async def test_session_handover_is_reported(sticky: Router, add: Add, caplog: py
 async def test_session_of_a_recovered_backend_stays(sticky: Router, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
-    await go(sticky, ask())
+    await route_and_close(sticky, in_session())
     backend_of(first).outcomes = [REFUSED, [COMPLETION]]
     backend_of(first).well = REFUSED
     asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
-    reply = await go(sticky, ask())
+    reply = await route_and_close(sticky, in_session())
     assert (reply.backend_id, reply.handover) == ("a", None)
     assert len(reply.attempts) == 1
 
@@ -113,20 +108,21 @@ async def test_session_of_a_recovered_backend_stays(sticky: Router, add: Add) ->
 async def test_session_of_a_backend_just_offline_waits(sticky: Router, pool: Pool, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
-    await go(sticky, ask())
+    await route_and_close(sticky, in_session())
     backend_of(first).well = REFUSED
     pool.record_goodbye(first)
     asyncio.get_running_loop().call_later(0.03, setattr, backend_of(first), "well", Health())
-    assert (await go(sticky, ask())).backend_id == "a"
+    assert (await route_and_close(sticky, in_session())).backend_id == "a"
 
 
 async def test_session_of_a_backend_that_stays_offline_is_handed_over(sticky: Router, pool: Pool, add: Add) -> None:
     first = add("a", priority=1)
     add("b", priority=2)
-    await go(sticky, ask(model="m"))
+    await route_and_close(sticky, in_session(model="m"))
     backend_of(first).well = REFUSED
     pool.record_goodbye(first)
-    reply = await go(sticky, ask(model="m"))
+    reply = await route_and_close(sticky, in_session(model="m"))
+    assert reply.handover is not None
     assert (reply.backend_id, reply.model, reply.handover.origin) == ("b", "m", "A")
     assert "offline" in reply.handover.reason
 
@@ -137,21 +133,21 @@ async def test_session_does_not_wait_if_it_is_new_or_its_backend_is_long_offline
     first = add("a", priority=1)
     add("b", priority=2)
     pool.record_goodbye(first)
-    await go(sticky, ask())
+    await route_and_close(sticky, in_session())
     assert backend_of(first).asked["health"] == 0
     pool.record_success(first)
     sessions.put("n:s", "a", "m")
     pool.record_goodbye(first)
     first.offline_since -= 3600
-    await go(sticky, ask())
+    await route_and_close(sticky, in_session())
     assert backend_of(first).asked["health"] == 0
 
 
 async def test_session_request_for_another_model_is_no_handover(sticky: Router, add: Add) -> None:
     add("a", models=["x"], priority=1)
     add("b", models=["y"], priority=2)
-    await go(sticky, ask())
-    assert (await go(sticky, ask(model="y"))).handover is None
+    await route_and_close(sticky, in_session())
+    assert (await route_and_close(sticky, in_session(model="y"))).handover is None
 
 
 async def test_session_handover_keeps_the_requested_model(sticky: Router, sessions: Sessions, add: Add) -> None:
@@ -160,7 +156,7 @@ async def test_session_handover_keeps_the_requested_model(sticky: Router, sessio
     sessions.put("n:s", "a", "x")
     backend_of(first).outcomes = [UpstreamError("500")]
     with pytest.raises(UpstreamError):
-        await go(sticky, ask(model="x"))
+        await route_and_close(sticky, in_session(model="x"))
     assert sent(other) == [0]
 
 
@@ -172,10 +168,10 @@ async def test_session_handover_beyond_the_context_is_summarized_by_the_new_mode
     small = Summarizer(window=2000)
     add(small)
     messages = turns(20)
-    await go(sticky, ask(messages))
+    await route_and_close(sticky, in_session(messages))
     pool.record_goodbye(large)
     backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
-    reply = await go(sticky, ask(messages))
+    reply = await route_and_close(sticky, in_session(messages))
     (request,) = small.sent
     said = request.body["messages"]
     assert request.estimated_prompt_tokens <= 2000 * FILL
@@ -184,6 +180,7 @@ async def test_session_handover_beyond_the_context_is_summarized_by_the_new_mode
     assert "They spoke of the cellar." in said[0]["content"]
     assert said[1]["role"] == "user"
     assert said[1:] == messages[-len(said[1:]) :]
+    assert reply.handover is not None
     assert reply.handover.summarized == len(messages) - len(said)
     assert reply.handover.summarized > 30
     (summary,) = small.asked_for_summary
@@ -196,10 +193,11 @@ async def test_session_handover_without_a_summary_has_a_note(sticky: Router, poo
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(fails=UpstreamError("500"))
     add(small)
-    await go(sticky, ask(turns(20)))
+    await route_and_close(sticky, in_session(turns(20)))
     backend_of(large).outcomes = [UpstreamError("500")]
-    reply = await go(sticky, ask(turns(20)))
+    reply = await route_and_close(sticky, in_session(turns(20)))
     assert "there is no summary" in small.sent[0].body["messages"][0]["content"]
+    assert reply.handover is not None
     assert reply.handover.summarized > 30
 
 
@@ -208,7 +206,7 @@ async def test_session_beyond_its_own_models_context_is_a_client_error(sticky: R
     add(small)
     sessions.put("n:s", "b", "small")
     with pytest.raises(InvalidRequestError) as raised:
-        await go(sticky, ask(turns(20)))
+        await route_and_close(sticky, in_session(turns(20)))
     assert raised.value.code == "context_length_exceeded"
     assert small.asked_for_summary == []
 
@@ -232,7 +230,7 @@ def test_session_handover_keeps_tool_calls_with_results(window: int) -> None:
     messages = [SYSTEM, {"role": "user", "content": "Look around"}]
     for number in range(12):
         messages += calls(number)
-    request = ask(messages)
+    request = in_session(messages)
     parts = split(request, window)
     assert [*parts.head, *parts.older, *parts.newest] == messages
     called = {call["id"] for message in parts.newest for call in message.get("tool_calls", ())}
@@ -246,7 +244,7 @@ async def test_session_handover_turns_begin_with_a_user_message() -> None:
     for number in range(12):
         messages += calls(number)
     small = Summarizer()
-    request, replaced, _ = await shorten(ask(messages), 2000, small, "small")
+    request, replaced, _ = await shorten(in_session(messages), 2000, small, "small")
     said = request.body["messages"]
     assert [message["role"] for message in said[:3]] == ["system", "user", "assistant"]
     assert "They spoke of the cellar." in said[1]["content"]
@@ -254,7 +252,7 @@ async def test_session_handover_turns_begin_with_a_user_message() -> None:
 
 
 async def test_session_handover_within_the_context_is_unchanged() -> None:
-    request = ask(turns(2))
+    request = in_session(turns(2))
     small = Summarizer()
     assert await shorten(request, 100_000, small, "small") == (request, 0, Usage())
     assert small.asked_for_summary == []
@@ -262,7 +260,7 @@ async def test_session_handover_within_the_context_is_unchanged() -> None:
 
 def test_session_handover_minimum_is_system_prompt_and_last_message() -> None:
     messages = turns(5)
-    assert shortest(ask(messages)).body["messages"] == [messages[0], messages[-1]]
+    assert shortest(in_session(messages)).body["messages"] == [messages[0], messages[-1]]
     other = Request.parse(Kind.COMPLETION, {"prompt": "Once"})
     assert shortest(other) is other
 
@@ -271,8 +269,8 @@ async def test_session_handover_summary_is_made_once_for_two_attempts(sticky: Ro
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(UpstreamError("500"), [COMPLETION])
     add(small)
-    await go(sticky, ask(turns(20)))
+    await route_and_close(sticky, in_session(turns(20)))
     pool.record_goodbye(large)
     backend_of(large).well = backend_of(large).outcomes[0] = REFUSED
-    await go(sticky, ask(turns(20)))
+    await route_and_close(sticky, in_session(turns(20)))
     assert (len(small.asked_for_summary), len(small.sent)) == (1, 2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.routing.conftest import Add, sent
+from tests.core.routing.conftest import Add, route_and_close, sent
 from tests.support.fakes.upstream import StubBackend
 from zeroconf_ai.accounting.conversations.sessions import SessionRow
 from zeroconf_ai.protocol.models import ModelInfo
@@ -39,7 +39,7 @@ class Table:
         self.rows.pop(key, None)
 
 
-def ask(key: str | None, messages: list[dict[str, Any]] | None = None, model: str = "auto") -> Request:
+def in_session(key: str | None, messages: list[dict[str, Any]] | None = None, model: str = "auto") -> Request:
     return Request.parse(Kind.CHAT, {"model": model, "messages": messages or TURNS}, session=key)
 
 
@@ -98,9 +98,9 @@ def test_session_without_id_starts_after_the_first_answer() -> None:
     assert named is not None
     sessions.put(key, "a", "m")
     sessions.put(named, "a", "m")
-    assert sessions.find(ask(key)) is None
-    assert sessions.find(ask(named)) is not None
-    found = sessions.find(ask(key, LATER))
+    assert sessions.find(in_session(key)) is None
+    assert sessions.find(in_session(named)) is not None
+    found = sessions.find(in_session(key, LATER))
     assert found is not None
     assert (found.backend_id, found.model) == ("a", "m")
 
@@ -110,7 +110,7 @@ def test_sessions_beyond_the_limit_drop_the_longest_unused(monkeypatch: pytest.M
     sessions = Sessions()
     for key in ("n:1", "n:2", "n:3", "n:1", "n:4"):
         sessions.put(key, "a", "m")
-    assert [sessions.find(ask(key)) is not None for key in ("n:1", "n:2", "n:3", "n:4")] == [True, False, True, True]
+    assert [sessions.find(in_session(key)) is not None for key in ("n:1", "n:2", "n:3", "n:4")] == [True, False, True, True]
     assert len(sessions) == 3
 
 
@@ -122,7 +122,7 @@ async def test_session_that_is_unused_expires(monkeypatch: pytest.MonkeyPatch) -
     sessions.put("n:1", "a", "m")
     sessions.put("n:2", "a", "m")
     monkeypatch.setattr("zeroconf_ai.routing.execution.sessions.time.time", lambda: now + IDLE_SECONDS + 60)
-    assert sessions.find(ask("n:1")) is None
+    assert sessions.find(in_session("n:1")) is None
     sessions.put("n:3", "a", "m")
     assert len(sessions) == 1
     assert list(table.rows) == ["n:3"]
@@ -135,7 +135,7 @@ async def test_sessions_are_kept_over_a_restart() -> None:
     sessions = Sessions()
     sessions.put("n:2", "c", "m")
     await sessions.open(table)
-    found = {key: row.backend_id for key in ("n:1", "n:2", "n:old") if (row := sessions.find(ask(key))) is not None}
+    found = {key: row.backend_id for key in ("n:1", "n:2", "n:old") if (row := sessions.find(in_session(key))) is not None}
     assert found == {"n:1": "a", "n:2": "c"}
     assert "n:old" not in table.rows
 
@@ -166,27 +166,25 @@ async def sticky(pool: Pool, checker: HealthChecker) -> Router:
 
 
 async def went_to(router: Router, request: Request) -> str:
-    reply = await router.route(request)
-    await reply.close()
-    return reply.backend_id
+    return (await route_and_close(router, request)).backend_id
 
 
 async def test_session_stays_although_others_are_less_busy(sticky: Router, add: Add) -> None:
     members = [add(name) for name in "abc"]
-    first = await went_to(sticky, ask("n:s"))
-    assert {await went_to(sticky, ask("n:s")) for _ in range(6)} == {first}
-    assert {await went_to(sticky, ask(None)) for _ in range(6)} >= {"a", "b", "c"} - {first}
+    first = await went_to(sticky, in_session("n:s"))
+    assert {await went_to(sticky, in_session("n:s")) for _ in range(6)} == {first}
+    assert {await went_to(sticky, in_session(None)) for _ in range(6)} >= {"a", "b", "c"} - {first}
     assert sum(sent(*members)) == 13
 
 
 async def test_session_stays_with_its_model(sticky: Router, add: Add) -> None:
     member = add("a", models=["second"])
     add("b", models=["m"], priority=200)
-    assert await went_to(sticky, ask("n:s")) == "a"
+    assert await went_to(sticky, in_session("n:s")) == "a"
     member.models = (ModelInfo("first"), ModelInfo("second"))
     models = []
     for key in (None, "n:s"):
-        reply = await sticky.route(ask(key))
+        reply = await sticky.route(in_session(key))
         await reply.close()
         models.append((reply.backend_id, reply.model, reply.handover))
     assert models == [("a", "first", None), ("a", "second", None)]
@@ -195,8 +193,8 @@ async def test_session_stays_with_its_model(sticky: Router, add: Add) -> None:
 async def test_session_yields_to_a_requested_model(sticky: Router, add: Add) -> None:
     add("a", models=["x"], priority=1)
     add("b", models=["y"], priority=2)
-    assert await went_to(sticky, ask("n:s")) == "a"
-    reply = await sticky.route(ask("n:s", model="y"))
+    assert await went_to(sticky, in_session("n:s")) == "a"
+    reply = await sticky.route(in_session("n:s", model="y"))
     await reply.close()
     assert (reply.backend_id, reply.handover) == ("b", None)
 
@@ -204,14 +202,14 @@ async def test_session_yields_to_a_requested_model(sticky: Router, add: Add) -> 
 async def test_session_yields_to_a_pin(sticky: Router, add: Add) -> None:
     add("a", priority=1)
     add("b", priority=2)
-    assert await went_to(sticky, ask("n:s")) == "a"
-    assert await went_to(sticky, ask("n:s", model="b/m")) == "b"
-    assert await went_to(sticky, replace(ask("n:s"), pin="a")) == "a"
+    assert await went_to(sticky, in_session("n:s")) == "a"
+    assert await went_to(sticky, in_session("n:s", model="b/m")) == "b"
+    assert await went_to(sticky, replace(in_session("n:s"), pin="a")) == "a"
 
 
 async def test_session_with_one_possible_backend_is_not_stored(pool: Pool, checker: HealthChecker, add: Add) -> None:
     sessions = Sessions()
     router = Router(pool, checker, sessions)
     add(StubBackend("a"))
-    await went_to(router, ask("n:s", model="m"))
+    await went_to(router, in_session("n:s", model="m"))
     assert len(sessions) == 0

@@ -21,15 +21,15 @@ from zeroconf_ai.routing.pool.pool import Pool
 pytestmark = pytest.mark.usefixtures("nothing_is_left_open")
 
 
-async def ask(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:
+async def route(router: Router, urgency: Urgency = Urgency.NORMAL) -> Reply:
     return await router.route(replace(chat(), urgency=urgency))
 
 
 async def test_permit_is_held_until_the_reply_is_closed(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
-    first = await ask(router)
-    second = asyncio.create_task(ask(router))
+    first = await route(router)
+    second = asyncio.create_task(route(router))
     await until(lambda: member.limiter.waiting == 1)
     assert sent(member) == [1]
     await first.close()
@@ -41,7 +41,7 @@ async def test_permit_is_held_until_the_reply_is_closed(router: Router, add: Add
 async def test_permit_of_another_backend_is_used_if_one_is_full(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = 1
-    replies = [await ask(router) for _ in range(3)]
+    replies = [await route(router) for _ in range(3)]
     assert sent(best, other) == [1, 2]
     for reply in replies:
         await reply.close()
@@ -50,11 +50,11 @@ async def test_permit_of_another_backend_is_used_if_one_is_full(router: Router, 
 async def test_queue_of_the_best_backend_is_used_if_all_are_full(router: Router, add: Add) -> None:
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = other.limiter.limit = 1
-    held = [await ask(router) for _ in range(2)]
-    waiting = asyncio.create_task(ask(router))
+    held = [await route(router) for _ in range(2)]
+    waiting = asyncio.create_task(route(router))
     await until(lambda: best.limiter.waiting == 1)
     best.limiter.queue_length = 1
-    another = asyncio.create_task(ask(router))  # the best one's queue is full
+    another = asyncio.create_task(route(router))  # the best one's queue is full
     await until(lambda: other.limiter.waiting == 1)
     for reply in held:
         await reply.close()
@@ -67,9 +67,9 @@ async def test_queue_full_everywhere_error_has_reasons_and_retry_after(router: R
     members = [add("a"), add("b")]
     for member in members:
         member.limiter.limit, member.limiter.queue_length = 1, 0
-    held = [await ask(router) for _ in members]
+    held = [await route(router) for _ in members]
     with pytest.raises(UnavailableError) as raised:
-        await ask(router)
+        await route(router)
     assert (raised.value.status, raised.value.code) == (503, "provider_capacity_exceeded")
     assert [detail.partition(":")[0] for detail in raised.value.details] == ["A", "B"]
     assert raised.value.retry_after is not None
@@ -84,7 +84,7 @@ async def test_queue_full_and_failure_are_both_in_the_error(router: Router, add:
     full.limiter.limit, full.limiter.queue_length = 1, 0
     place = await full.limiter.acquire()
     with pytest.raises(UpstreamError, match="A: 500; B: Busy") as raised:
-        await ask(router)
+        await route(router)
     assert raised.value.retry_after is not None
     place.release()
 
@@ -93,9 +93,9 @@ async def test_queue_wait_too_long_at_all_backends_is_an_error(router: Router, a
     monkeypatch.setattr("zeroconf_ai.routing.execution.router.MAX_WAIT", 0.02)
     best, other = add("a", priority=1), add("b", priority=2)
     best.limiter.limit = other.limiter.limit = 1
-    held = [await ask(router) for _ in range(2)]
+    held = [await route(router) for _ in range(2)]
     with pytest.raises(UnavailableError, match="within"):
-        await ask(router)
+        await route(router)
     for reply in held:
         await reply.close()
 
@@ -103,11 +103,11 @@ async def test_queue_wait_too_long_at_all_backends_is_an_error(router: Router, a
 async def test_queue_voice_requests_go_first(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
-    held = await ask(router)
+    held = await route(router)
     order: list[Urgency] = []
 
     async def one(urgency: Urgency) -> None:
-        reply = await ask(router, urgency)
+        reply = await route(router, urgency)
         order.append(urgency)
         await reply.close()
 
@@ -123,8 +123,8 @@ async def test_queue_voice_requests_go_first(router: Router, add: Add) -> None:
 async def test_queue_cancelled_request_is_removed_and_never_sent(router: Router, add: Add) -> None:
     member = add("a")
     member.limiter.limit = 1
-    held = await ask(router)
-    waiting = asyncio.create_task(ask(router))
+    held = await route(router)
+    waiting = asyncio.create_task(route(router))
     await until(lambda: member.limiter.waiting == 1)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -138,8 +138,8 @@ async def test_queue_listener_is_notified_of_each_waiting_request(router: Router
     member.limiter.limit = 1
     seen: list[int] = []
     pool.listen_load(lambda: seen.append(member.limiter.waiting), "a")
-    held = await ask(router)
-    waiting = asyncio.create_task(ask(router))
+    held = await route(router)
+    waiting = asyncio.create_task(route(router))
     await until(lambda: 1 in seen)
     await held.close()
     await (await waiting).close()
@@ -169,11 +169,11 @@ async def test_concurrency_limit_configured_precedes_reported_and_default_limit(
 
 async def test_concurrency_of_a_replaced_backend_includes_running_requests(router: Router, pool: Pool, add: Add) -> None:
     former = add("a")
-    held = await ask(router)
+    held = await route(router)
     now = Member(former.backend, Terms(max_concurrent=1, queue_length=3), known=True, models=backend_of(former).listed)
     pool.replace(now)
     assert (now.limiter.limit, now.limiter.queue_length, now.limiter.free) == (1, 3, False)
-    waiting = asyncio.create_task(ask(router))
+    waiting = asyncio.create_task(route(router))
     await until(lambda: now.limiter.waiting == 1)
     await held.close()
     await (await waiting).close()

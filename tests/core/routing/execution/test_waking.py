@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.core.routing.conftest import Add, backend_of, sent
+from tests.core.routing.conftest import Add, backend_of, route_and_close, sent
 from tests.support.fakes.upstream import chat
 from tests.support.waiting import until
 from zeroconf_ai.protocol.errors import ApiError, UpstreamConnectionError
@@ -50,7 +50,7 @@ async def test_wake_of_a_sleeping_backend_runs_once_and_the_backend_answers(rout
     reply = await router.route(chat())
     await reply.close()
     assert (reply.backend_id, sleeper.ran, sent(other)) == ("a", 1, [0])
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     assert sleeper.ran == 1
 
 
@@ -134,7 +134,7 @@ async def test_wake_ends_when_the_backend_is_online(router: Router, pool: Pool, 
 async def test_wake_is_not_used_for_a_refused_key(router: Router, pool: Pool, add: Add) -> None:
     sleeper = Sleeper(add("a"), pool)
     sleeper.member.state = ProviderState.UNAUTHORIZED
-    await (await router.route(chat())).close()
+    await route_and_close(router)
     assert sleeper.ran == 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.routing.conftest import Add, backend_of, sent
+from tests.core.routing.conftest import Add, backend_of, route_and_close, sent
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import chat
 from tests.support.waiting import run_pending_tasks, until
@@ -95,11 +95,6 @@ def test_breaker_after_a_first_token_allows_requests_until_a_failure() -> None:
     assert round(breaker.retry_at - time.time()) == 2 * FIRST_PAUSE
 
 
-async def ask(router: Router, times: int = 1) -> None:
-    for _ in range(times):
-        await (await router.route(chat())).close()
-
-
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -114,13 +109,13 @@ async def test_breaker_opens_despite_successful_health_checks(
 ) -> None:
     first, second = add("a", outcome, priority=1), add("b", priority=2)
     for _ in range(5):
-        await ask(router)
+        await route_and_close(router)
         await checker.check(first)
     assert first.breaker.state is BreakerState.OPEN
     assert first.state is ProviderState.HEALTHY
     assert sent(second) == [5]
     asked = len(backend_of(first).sent)
-    await ask(router)
+    await route_and_close(router)
     assert sent(first) == [asked]
 
 
@@ -158,25 +153,28 @@ async def test_breaker_counts_interrupted_streams(router: Router, add: Add) -> N
 async def test_breaker_half_open_allows_exactly_one_request(router: Router, add: Add) -> None:
     go_on = asyncio.Event()
     first, second = add("a", BROKEN, priority=1), add("b", priority=2)
-    await ask(router, 3)
+    for _ in range(3):
+        await route_and_close(router)
     backend_of(first).sent.clear()
     backend_of(first).outcomes = [go_on]
     first.breaker.retry_at = time.time() - 1
     trial = asyncio.create_task(router.route(chat()))
     await until(lambda: backend_of(first).sent)
-    await ask(router, 5)
+    for _ in range(5):
+        await route_and_close(router)
     assert sent(first, second) == [1, 8]
     go_on.set()
     await (await trial).close()
     assert first.breaker.state is BreakerState.CLOSED
-    await ask(router)
+    await route_and_close(router)
     assert sent(first, second) == [2, 8]
 
 
 async def test_breaker_cancelled_trial_allows_another(router: Router, add: Add) -> None:
     first = add("a", BROKEN, priority=1)
     add("b", priority=2)
-    await ask(router, 3)
+    for _ in range(3):
+        await route_and_close(router)
     backend_of(first).outcomes = [asyncio.Event()]
     first.breaker.retry_at = time.time() - 1
     trial = asyncio.create_task(router.route(chat()))
@@ -193,7 +191,7 @@ async def test_breaker_open_backend_is_tried_as_the_last_resort(router: Router, 
         with pytest.raises(UpstreamError):
             await router.route(chat())
     assert not member.breaker.ready
-    await ask(router)
+    await route_and_close(router)
     assert member.breaker.state is BreakerState.CLOSED
 
 

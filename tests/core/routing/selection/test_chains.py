@@ -18,7 +18,7 @@ def chains(strategy: Strategy = Strategy.PRIORITY, **named: ModelAlias) -> Polic
     return Policy(strategy=strategy, virtual_models=named)
 
 
-def ask(pool: Pool, model: str, policy: Policy, **body: object) -> Candidates:
+def candidates_of(pool: Pool, model: str, policy: Policy, **body: object) -> Candidates:
     return candidates(pool, chat(model=model, **body), policy)  # type: ignore[arg-type]
 
 
@@ -31,20 +31,20 @@ def test_chain_is_tried_by_target_and_order(pool: Pool, add: Add) -> None:
     add("b", models=["small"], priority=1)
     add("c", models=["large"], priority=0)
     policy = chains(smart=ModelAlias(("large", "small")))
-    assert pairs(ask(pool, "smart", policy)) == ["c:large", "a:large", "b:small", "a:small"]
+    assert pairs(candidates_of(pool, "smart", policy)) == ["c:large", "a:large", "b:small", "a:small"]
 
 
 def test_chain_target_may_name_its_backend(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"], priority=1)
     add("b", models=["m", "n"], priority=2)
     policy = chains(mine=ModelAlias(("b/n", "m", "B/auto")))
-    assert pairs(ask(pool, "mine", policy)) == ["b:n", "a:m", "b:m"]
+    assert pairs(candidates_of(pool, "mine", policy)) == ["b:n", "a:m", "b:m"]
 
 
 def test_chain_target_unavailable_yields_to_the_next(pool: Pool, add: Add) -> None:
     add("a", models=["m"]).state = ProviderState.OFFLINE
     add("b", models=["n"])
-    found = ask(pool, "v", chains(v=ModelAlias(("m", "n"))))
+    found = candidates_of(pool, "v", chains(v=ModelAlias(("m", "n"))))
     assert pairs(found) == ["b:n"]
     assert found.passed_over == ("A: offline",)
 
@@ -53,13 +53,13 @@ def test_chain_target_without_free_permit_yields_to_the_next(pool: Pool, add: Ad
     full = add("a", models=["m"])
     add("b", models=["n"])
     full.limiter.limit, full.limiter.active = 1, 1
-    assert pairs(ask(pool, "v", chains(v=ModelAlias(("m", "n"))))) == ["b:n", "a:m"]
+    assert pairs(candidates_of(pool, "v", chains(v=ModelAlias(("m", "n"))))) == ["b:n", "a:m"]
 
 
 def test_chain_target_unknown_is_skipped_with_a_reason(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     add("b", models=["n"])
-    found = ask(pool, "v", chains(v=ModelAlias(("gone", "m", "b/gone"))))
+    found = candidates_of(pool, "v", chains(v=ModelAlias(("gone", "m", "b/gone"))))
     assert pairs(found) == ["a:m"]
     assert found.passed_over == ("gone: no provider serves it", "B/gone: no provider serves it")
 
@@ -67,42 +67,42 @@ def test_chain_target_unknown_is_skipped_with_a_reason(pool: Pool, add: Add) -> 
 def test_chain_of_unknown_targets_is_not_an_unknown_model(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(UnavailableError, match="gone: no provider serves it; lost: no provider serves it"):
-        ask(pool, "v", chains(v=ModelAlias(("gone", "lost"))))
+        candidates_of(pool, "v", chains(v=ModelAlias(("gone", "lost"))))
     with pytest.raises(UnavailableError, match="v: its chain is empty"):
-        ask(pool, "v", chains(v=ModelAlias(())))
+        candidates_of(pool, "v", chains(v=ModelAlias(())))
 
 
 def test_alias_strategy_replaces_the_default(pool: Pool, add: Add) -> None:
     add("slow", cost=Cost.FREE, priority=1).first_token_seconds = 3.0
     add("fast", cost=Cost.METERED, priority=2).first_token_seconds = 0.2
     policy = Policy(strategy=Strategy.COST)
-    assert [candidate.member.id for candidate in ask(pool, "fast", policy).ordered] == ["fast", "slow"]
-    assert [candidate.member.id for candidate in ask(pool, "generic-chat", policy).ordered] == ["slow", "fast"]
+    assert [candidate.member.id for candidate in candidates_of(pool, "fast", policy).ordered] == ["fast", "slow"]
+    assert [candidate.member.id for candidate in candidates_of(pool, "generic-chat", policy).ordered] == ["slow", "fast"]
 
 
 def test_alias_within_a_chain_keeps_its_strategy_unless_the_outer_has_one(pool: Pool, add: Add) -> None:
     add("a", models=["m"], placement=Placement.CLOUD, priority=1)
     add("b", models=["m", "n"], priority=2)
     inner = ModelAlias(("m",), Strategy.LOCAL_FIRST)
-    assert pairs(ask(pool, "outer", chains(inner=inner, outer=ModelAlias(("n", "inner"))))) == ["b:n", "b:m", "a:m"]
+    assert pairs(candidates_of(pool, "outer", chains(inner=inner, outer=ModelAlias(("n", "inner"))))) == ["b:n", "b:m", "a:m"]
     outer = ModelAlias(("inner",), Strategy.PRIORITY)
-    assert pairs(ask(pool, "outer", chains(inner=inner, outer=outer))) == ["a:m", "b:m"]
+    assert pairs(candidates_of(pool, "outer", chains(inner=inner, outer=outer))) == ["a:m", "b:m"]
 
 
 def test_alias_cycle_is_detected(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(one=ModelAlias(("m", "two")), two=ModelAlias(("one", "n", "two")))
-    found = ask(pool, "one", policy)
+    found = candidates_of(pool, "one", policy)
     assert pairs(found) == ["a:m", "a:n"]
     assert found.passed_over == ("one: it contains itself", "two: it contains itself")
     with pytest.raises(UnavailableError, match="me: it contains itself"):
-        ask(pool, "me", chains(me=ModelAlias(("me",))))
+        candidates_of(pool, "me", chains(me=ModelAlias(("me",))))
 
 
 def test_alias_shared_by_two_targets_is_expanded_once(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(base=ModelAlias(("m",)), left=ModelAlias(("base",)), v=ModelAlias(("left", "base", "n")))
-    found = ask(pool, "v", policy)
+    found = candidates_of(pool, "v", policy)
     assert pairs(found) == ["a:m", "a:n"]
     assert found.passed_over == ()
 
@@ -110,19 +110,19 @@ def test_alias_shared_by_two_targets_is_expanded_once(pool: Pool, add: Add) -> N
 def test_alias_auto_may_be_a_chain(pool: Pool, add: Add) -> None:
     add("a", models=["first", "m"])
     policy = chains(auto=ModelAlias(("m",)), fast=ModelAlias(("auto",), Strategy.LATENCY))
-    assert pairs(ask(pool, "auto", policy)) == ["a:m"]
-    assert pairs(ask(pool, "fast", policy)) == ["a:m"]
-    assert pairs(ask(pool, "a/auto", policy)) == ["a:first"]
-    assert pairs(ask(pool, "auto", chains(auto=ModelAlias(("m", "auto"))))) == ["a:m", "a:first"]
-    assert pairs(ask(pool, "auto", chains())) == ["a:first"]
+    assert pairs(candidates_of(pool, "auto", policy)) == ["a:m"]
+    assert pairs(candidates_of(pool, "fast", policy)) == ["a:m"]
+    assert pairs(candidates_of(pool, "a/auto", policy)) == ["a:first"]
+    assert pairs(candidates_of(pool, "auto", chains(auto=ModelAlias(("m", "auto"))))) == ["a:m", "a:first"]
+    assert pairs(candidates_of(pool, "auto", chains())) == ["a:first"]
 
 
 def test_alias_hides_a_model_of_its_name_except_when_pinned(pool: Pool, add: Add) -> None:
     add("a", models=["fast", "m"], priority=2)
     add("b", models=["m"], priority=1)
     policy = chains(fast=ModelAlias(("m",)))
-    assert pairs(ask(pool, "fast", policy)) == ["b:m", "a:m"]
-    assert pairs(ask(pool, "a/fast", policy)) == ["a:fast"]
+    assert pairs(candidates_of(pool, "fast", policy)) == ["b:m", "a:m"]
+    assert pairs(candidates_of(pool, "a/fast", policy)) == ["a:fast"]
     pinned = Request.parse(Kind.CHAT, dict(chat(model="fast").body), pin="a")
     assert pairs(candidates(pool, pinned, policy)) == ["a:fast"]
 
@@ -130,25 +130,25 @@ def test_alias_hides_a_model_of_its_name_except_when_pinned(pool: Pool, add: Add
 def test_alias_with_latest_is_the_alias(pool: Pool, add: Add) -> None:
     add("a", models=["m", "n"])
     policy = chains(fast=ModelAlias(("n",)))
-    assert pairs(ask(pool, "fast:latest", policy)) == ["a:n"]
-    assert pairs(ask(pool, "auto:latest", policy)) == ["a:m"]
+    assert pairs(candidates_of(pool, "fast:latest", policy)) == ["a:n"]
+    assert pairs(candidates_of(pool, "auto:latest", policy)) == ["a:m"]
     add("b", models=["fast:latest"])
-    assert pairs(ask(pool, "fast:latest", policy)) == ["b:fast:latest"]
+    assert pairs(candidates_of(pool, "fast:latest", policy)) == ["b:fast:latest"]
 
 
 def test_alias_openrouter_auto_uses_any_model(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
-    assert pairs(ask(pool, "openrouter/auto", Policy())) == ["a:m"]
+    assert pairs(candidates_of(pool, "openrouter/auto", Policy())) == ["a:m"]
 
 
 def test_alias_that_is_not_defined_is_not_found(pool: Pool, add: Add) -> None:
     add("a", models=["m"])
     with pytest.raises(NotFoundError):
-        ask(pool, "fast", chains())
+        candidates_of(pool, "fast", chains())
 
 
 def test_alias_of_another_gateway_is_not_used_for_auto_but_can_be_requested(pool: Pool, add: Add) -> None:
     add("peer", models=[ModelInfo("auto", virtual=True), ModelInfo("smart", virtual=True), "m"])
-    assert pairs(ask(pool, "auto", Policy())) == ["peer:m"]
-    assert pairs(ask(pool, "smart", Policy())) == ["peer:smart"]
-    assert pairs(ask(pool, "peer/auto", Policy())) == ["peer:m"]
+    assert pairs(candidates_of(pool, "auto", Policy())) == ["peer:m"]
+    assert pairs(candidates_of(pool, "smart", Policy())) == ["peer:smart"]
+    assert pairs(candidates_of(pool, "peer/auto", Policy())) == ["peer:m"]
