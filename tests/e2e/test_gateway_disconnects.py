@@ -38,7 +38,7 @@ async def session(site: GatewayHome) -> AsyncIterator[aiohttp.ClientSession]:
         yield made
 
 
-def ask(session: aiohttp.ClientSession, request_id: str, *, stream: bool) -> asyncio.Task[bytes]:
+def start_chat(session: aiohttp.ClientSession, request_id: str, *, stream: bool) -> asyncio.Task[bytes]:
     """A task that sends a chat and reads the answer to its end; its cancellation disconnects the client."""
 
     async def run() -> bytes:
@@ -66,7 +66,7 @@ async def queue_is(session: aiohttp.ClientSession, **wanted: int) -> None:
     await eventually(look, timeout=WITHIN, interval=0.02)
 
 
-async def record_of(session: aiohttp.ClientSession, request_id: str) -> Mapping[str, Any]:
+async def generation_of(session: aiohttp.ClientSession, request_id: str) -> Mapping[str, Any]:
     async def look() -> Any:
         async with session.get("/v1/generation", params={"id": request_id}) as response:
             return (await response.json()).get("data")
@@ -88,7 +88,7 @@ async def still_works(session: aiohttp.ClientSession, site: GatewayHome) -> None
     """Check that the provider's only permit is free again."""
     site.openai.outcomes = [HELLO]
     site.openai.pause = 0.0
-    assert HELLO.text.encode() in await asyncio.wait_for(ask(session, "req-after", stream=False), WITHIN)
+    assert HELLO.text.encode() in await asyncio.wait_for(start_chat(session, "req-after", stream=False), WITHIN)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -97,14 +97,14 @@ async def test_disconnect_before_the_first_byte_ends_the_provider_within_a_secon
 ) -> None:
     site.openai.outcomes = [Fault("stall", after=0)]
     request_id = f"req-first-{stream}"
-    task = ask(session, request_id, stream=stream)
+    task = start_chat(session, request_id, stream=stream)
     await at_the_provider(site)
     await queue_is(session, active=1)
     await go_away(task)
     await asyncio.wait_for(site.openai.last.over.wait(), WITHIN)
     assert site.openai.last.cut
     await queue_is(session, active=0, depth=0)
-    record = await record_of(session, request_id)
+    record = await generation_of(session, request_id)
     assert (record["status"], record["streamed"], record["latency_ms"]) == ("cancelled", stream, None)
     await still_works(session, site)
 
@@ -121,7 +121,7 @@ async def test_disconnect_during_a_stream_ends_the_provider_within_a_second(
     await asyncio.wait_for(site.openai.last.over.wait(), WITHIN)
     assert site.openai.last.cut
     await queue_is(session, active=0, depth=0)
-    record = await record_of(session, "req-middle")
+    record = await generation_of(session, "req-middle")
     assert (record["status"], record["model"], record["provider"]) == ("cancelled", CHAT_MODEL, "Cloud")
     assert record["tokens_completion"] > 0
     assert record["estimated"] is True
@@ -130,13 +130,13 @@ async def test_disconnect_during_a_stream_ends_the_provider_within_a_second(
 
 async def test_disconnect_in_the_queue_leaves_it_within_a_second(site: GatewayHome, session: aiohttp.ClientSession) -> None:
     site.openai.outcomes = [Fault("stall", after=0)]
-    first = ask(session, "req-ahead", stream=True)
+    first = start_chat(session, "req-ahead", stream=True)
     await at_the_provider(site)
-    waiting = ask(session, "req-queued", stream=True)
+    waiting = start_chat(session, "req-queued", stream=True)
     await queue_is(session, active=1, depth=1)
     await go_away(waiting)
     await queue_is(session, active=1, depth=0)
-    record = await record_of(session, "req-queued")
+    record = await generation_of(session, "req-queued")
     assert (record["status"], record["tokens_completion"]) == ("cancelled", 0)
     assert len(site.openai.bodies(CHATS)) == 1, "it was never sent to the provider"
     await go_away(first)

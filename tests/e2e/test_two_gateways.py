@@ -62,7 +62,7 @@ async def relay(lan: Lan, tmp_path: Path, started: list[ManagedProcess]) -> Asyn
     await process.stop()
 
 
-async def ask(gateway: Gateway, model: str, request_id: str) -> tuple[int, Any, str]:
+async def chat_with(gateway: Gateway, model: str, request_id: str) -> tuple[int, Any, str]:
     """Status, answer, and the name of the provider that answered."""
     body = {**QUESTION, "model": model}
     timeout = aiohttp.ClientTimeout(20)
@@ -89,13 +89,13 @@ async def test_gateways_using_each_other_answer_without_loops(
     await until_served(relay.gateway, MODEL, "homeassistant/assist")
 
     # Each serves the other's models too.
-    status, answer, by = await ask(house, MODEL, "req-house")
+    status, answer, by = await chat_with(house, MODEL, "req-house")
     assert (status, by) == (200, "Relay")
     assert MODEL in answer["choices"][0]["message"]["content"]
-    status, answer, by = await ask(relay.gateway, "homeassistant/assist", "req-relay")
+    status, answer, by = await chat_with(relay.gateway, "homeassistant/assist", "req-relay")
     assert (status, by) == (200, NAME)
     assert answer["choices"][0]["message"]["content"]
-    status, _, by = await ask(relay.gateway, MODEL, "req-direct")
+    status, _, by = await chat_with(relay.gateway, MODEL, "req-direct")
     assert status == 200
 
     # Its own advertisement has no card.
@@ -107,7 +107,7 @@ async def test_gateways_using_each_other_answer_without_loops(
     before = await requests_of(house), await requests_of(relay.gateway)
     for gateway in (house, relay.gateway):
         begun = time.monotonic()
-        status, refusal, _ = await ask(gateway, MODEL, "req-round")
+        status, refusal, _ = await chat_with(gateway, MODEL, "req-round")
         assert status in (404, 502, 503, 508), refusal
         assert refusal["error"]["message"]
         assert time.monotonic() - begun < 15

@@ -22,7 +22,7 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.gateway import box, gateway_with, post_chat, runtime_of
 from ..support.home_assistant.usage import only_key, spend
 from .test_gateway_options import begin, submit, suggested, with_key
 
@@ -206,18 +206,16 @@ async def test_database_form_stores_prompts_only_if_enabled(
 ) -> None:
     client = await hass_client_no_auth()
 
-    async def ask(*, stream: bool) -> str:
-        async with client.post(CHAT_PATH, json=CHAT | {"stream": stream}, headers=bearer()) as answer:
-            await answer.read()
-            assert answer.status == 200
+    async def chat_id(*, stream: bool) -> str:
+        assert (await post_chat(client, stream=stream))[0] == 200
         last = runtime_of(entry).coordinator.counts.last
         assert last is not None
         return last.id
 
-    assert await runtime_of(entry).store.conversations.get(await ask(stream=True)) is None
+    assert await runtime_of(entry).store.conversations.get(await chat_id(stream=True)) is None
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": True})
     await hass.async_block_till_done()
-    whole, streamed = await ask(stream=False), await ask(stream=True)
+    whole, streamed = await chat_id(stream=False), await chat_id(stream=True)
     kept = await runtime_of(entry).store.conversations.get(streamed)
     assert kept is not None
     assert "Hello" in kept[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+import json
 from pathlib import Path
 import sqlite3
 from typing import Any
@@ -30,7 +31,7 @@ from homeassistant.helpers import issue_registry as ir
 from ..repairs.test_repairs import mend, repairs
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import CHAT, CHAT_PATH, box, gateway_with, runtime_of
+from ..support.home_assistant.gateway import CHAT, CHAT_PATH, box, gateway_with, post_chat, runtime_of
 
 __all__ = ["repairs"]
 
@@ -62,11 +63,10 @@ def zero_beginning(file: Path) -> None:
         opened.write(bytes(4096))
 
 
-async def asked(client: TestClient[Any, Any]) -> tuple[int, str | None]:
+async def chat_outcome(client: TestClient[Any, Any]) -> tuple[int, str | None]:
     """The status of a chat, and the code of its error."""
-    answer = await client.post(CHAT_PATH, json=CHAT)
-    data = await answer.json()
-    return answer.status, data["error"]["code"] if answer.status >= 400 else None
+    status, answer = await post_chat(client, key=None)
+    return status, json.loads(answer)["error"]["code"] if status >= 400 else None
 
 
 async def used(hass: HomeAssistant, provider: FakeProvider) -> MockConfigEntry:
@@ -106,7 +106,7 @@ async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirm
     harm(tmp_path / DATABASE_FILE)
     await load(hass, entry)
     client = await hass_client_no_auth()
-    assert await asked(client) == (503, "budgets_lost")
+    assert await chat_outcome(client) == (503, "budgets_lost")
     found = issue(hass)
     assert found is not None
     assert (found.is_fixable, found.is_persistent) == (True, True)
@@ -114,7 +114,7 @@ async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirm
     assert (found.translation_placeholders["keys"], found.translation_placeholders["budgets"]) == (kept, kept)
     # Metered backends stay blocked after a reload and a restart, and the repair still shows what was rescued.
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert await asked(client) == (503, "budgets_lost")
+    assert await chat_outcome(client) == (503, "budgets_lost")
     again = issue(hass)
     assert again is not None
     assert again.translation_placeholders == found.translation_placeholders
@@ -124,9 +124,9 @@ async def test_lost_database_blocks_metered_backends_until_the_repair_is_confirm
     result = await repairs.async_configure(result["flow_id"], {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert issue(hass) is None
-    assert await asked(client) == (200, None)
+    assert await chat_outcome(client) == (200, None)
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert (issue(hass), await asked(client)) == (None, (200, None))
+    assert (issue(hass), await chat_outcome(client)) == (None, (200, None))
 
 
 async def test_lost_database_does_not_block_free_backends(
@@ -137,7 +137,7 @@ async def test_lost_database_does_not_block_free_backends(
     remove(tmp_path / DATABASE_FILE)
     await load(hass, entry)
     assert issue(hass) is not None
-    assert await asked(await hass_client_no_auth()) == (200, None)
+    assert await chat_outcome(await hass_client_no_auth()) == (200, None)
 
 
 async def test_lost_database_of_an_older_installation_blocks_metered_backends(
@@ -150,7 +150,7 @@ async def test_lost_database_of_an_older_installation_blocks_metered_backends(
     hass.config_entries.async_update_entry(entry, data=data)
     await load(hass, entry)
     assert issue(hass) is not None
-    assert await asked(await hass_client_no_auth()) == (503, "budgets_lost")
+    assert await chat_outcome(await hass_client_no_auth()) == (503, "budgets_lost")
 
 
 async def test_new_installation_needs_no_confirmation_of_a_loss(
@@ -158,16 +158,16 @@ async def test_new_installation_needs_no_confirmation_of_a_loss(
 ) -> None:
     entry = await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
     client = await hass_client_no_auth()
-    assert (issue(hass), await asked(client)) == (None, (200, None))
+    assert (issue(hass), await chat_outcome(client)) == (None, (200, None))
     # Neither does another database.
     hass.config_entries.async_update_entry(entry, options={**OPEN, "database_url": f"sqlite:///{tmp_path}/other.db"})
     await hass.async_block_till_done()
-    assert (issue(hass), await asked(client)) == (None, (200, None))
+    assert (issue(hass), await chat_outcome(client)) == (None, (200, None))
     assert len(entry.data[CONF_DATABASES]) == 2
     # Neither does a gateway that is removed and added again.
     await hass.config_entries.async_remove(entry.entry_id)
     await set_up(hass, gateway_with(box(provider, **PAID), options=OPEN))
-    assert (issue(hass), await asked(client)) == (None, (200, None))
+    assert (issue(hass), await chat_outcome(client)) == (None, (200, None))
 
 
 async def test_confirmation_of_a_loss_that_cannot_be_stored_shows_the_reason(
@@ -249,7 +249,7 @@ async def test_database_that_cannot_be_opened_answers_503_in_the_paths_format(
     mend_it(file)
     hass.config_entries.async_update_entry(entry, options=OPEN)
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert await asked(client) == (200, None)
+    assert await chat_outcome(client) == (200, None)
     assert (admission_control.free_only, admission_control.counts_money) == (False, False)
     assert not (await admission_control.admit(both)).barred
 

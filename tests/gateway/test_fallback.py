@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 import json
-from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -15,7 +14,7 @@ from homeassistant.helpers import intent
 from ..support.fakes.provider import FakeProvider, text, tool_call
 from ..support.home_assistant.assist import Kitchen, make_kitchen
 from ..support.home_assistant.entries import agent_data, set_up
-from ..support.home_assistant.gateway import CHAT_PATH, bearer, box, gateway_with
+from ..support.home_assistant.gateway import box, gateway_with, post_chat
 from ..support.home_assistant.gateway_entry import home_agent_data
 from ..support.home_assistant.usage import spend
 from ..test_conversation import QUESTION, say, speech
@@ -47,13 +46,6 @@ async def kitchen(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[
     await hass.async_block_till_done()
 
 
-async def ask(client: Any, model: str, words: str, *, stream: bool) -> tuple[int, str]:
-    """Status and body of an answer, streamed or not."""
-    body = {"model": model, "messages": [{"role": "user", "content": words}], "stream": stream}
-    async with client.post(CHAT_PATH, json=body, headers=bearer()) as answer:
-        return answer.status, await answer.text()
-
-
 @pytest.mark.parametrize("action", ["refuse", "free_only"])
 async def test_agent_with_an_exhausted_budget_falls_back_to_the_default_agent(
     hass: HomeAssistant, provider: FakeProvider, entry: MockConfigEntry, kitchen: Kitchen, action: str
@@ -82,7 +74,7 @@ async def test_client_of_an_agent_gets_the_default_agents_answer_once(
 ) -> None:
     await provider.stop()
     client = await hass_client_no_auth()
-    status, answer = await ask(client, model, OFF, stream=stream)
+    status, answer = await post_chat(client, OFF, model=model, stream=stream)
     assert status == 200
     assert "Turned off the light" in answer
     assert len(kitchen.calls) == 1
@@ -99,7 +91,7 @@ async def test_client_of_an_agent_without_answer_gets_an_error_without_addresses
 ) -> None:
     await provider.stop()
     client = await hass_client_no_auth()
-    status, answer = await ask(client, "homeassistant/butler", QUESTION, stream=stream)
+    status, answer = await post_chat(client, QUESTION, model="homeassistant/butler", stream=stream)
     assert status == 502
     assert "Butler as a model could not answer" in json.loads(answer)["error"]["message"]
     assert "127.0.0.1" not in answer
@@ -117,7 +109,7 @@ async def test_client_of_an_agent_with_an_empty_answer_after_a_tool_gets_done(
 ) -> None:
     provider.answers = [tool_call("intent__HassTurnOff", '{"name": "Kitchen light"}'), text("")]
     client = await hass_client_no_auth()
-    status, answer = await ask(client, "homeassistant/butler", OFF, stream=stream)
+    status, answer = await post_chat(client, OFF, model="homeassistant/butler", stream=stream)
     assert status == 200
     assert "Done." in answer
     assert (kitchen.state, len(provider.requests)) == ("off", 2)
@@ -132,7 +124,7 @@ async def test_client_of_assist_without_speech_gets_an_empty_answer(
     stream: bool,
 ) -> None:
     client = await hass_client_no_auth()
-    status, answer = await ask(client, "homeassistant/assist", "Nevermind", stream=stream)
+    status, answer = await post_chat(client, "Nevermind", model="homeassistant/assist", stream=stream)
     assert status == 200
     assert '"finish_reason":"stop"' in answer
     assert not provider.requests

@@ -41,7 +41,7 @@ class Doors:
         self._port = port
         self._secret = secret
 
-    async def ask(self, route: Route, *, separate_port: bool, **options: Any) -> tuple[int, Any]:
+    async def request(self, route: Route, *, separate_port: bool, **options: Any) -> tuple[int, Any]:
         """Status and body of a request for a route."""
         path = route.path.replace("{model:.+}", "test-model")
         url = f"http://127.0.0.1:{self._port}{path}" if separate_port else path
@@ -55,7 +55,7 @@ class Doors:
     async def statuses(self) -> dict[tuple[str, bool], int]:
         """Of each route at each port."""
         asked = [(route, True) for route in LOCKED] + [(route, False) for route in ROUTES if not route.public]
-        return {(route.path, own): (await self.ask(route, separate_port=own))[0] for route, own in asked}
+        return {(route.path, own): (await self.request(route, separate_port=own))[0] for route, own in asked}
 
 
 @pytest.fixture(params=["token", "none"])
@@ -84,7 +84,7 @@ async def test_key_of_a_deactivated_user_is_refused_on_all_routes_until_reactiva
     refused = await doors.statuses()
     assert refused.keys() == let_in.keys()
     assert set(refused.values()) == {403}
-    _, body = await doors.ask(ROUTES[0], separate_port=True)
+    _, body = await doors.request(ROUTES[0], separate_port=True)
     assert body["error"]["code"] == "key_disabled"
     await hass.auth.async_update_user(user, is_active=True)
     assert await doors.statuses() == let_in

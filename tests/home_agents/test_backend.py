@@ -32,7 +32,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import chat_session, entity_registry as er, intent
 from homeassistant.setup import async_setup_component
 
-from ..support.home_assistant.agents import ENTITY, MODEL, Lamp, ScriptedAgent, ask, backend, chat, says, uses_tool
+from ..support.home_assistant.agents import ENTITY, MODEL, Lamp, ScriptedAgent, backend, chat, message_of, says, uses_tool
 from ..support.home_assistant.entries import add_entity
 
 
@@ -69,14 +69,14 @@ def test_agent_model_id_is_assist_or_the_object_id() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_assist_command_turns_the_light_on_without_an_llm(home: HomeAssistant, light: Lamp, stream: bool) -> None:
     agent = backend(home, None)
-    message = await ask(agent, chat("Turn on the kitchen light", model="homeassistant/assist", stream=stream))
+    message = await message_of(agent, chat("Turn on the kitchen light", model="homeassistant/assist", stream=stream))
     assert light.is_on
     assert message.content == "Turned on the light"
     assert message.finish_reason == "stop"
 
 
 async def test_assist_unrecognized_command_returns_assists_sentence(home: HomeAssistant) -> None:
-    message = await ask(backend(home, None), chat("Xyzzy", model="homeassistant/assist"))
+    message = await message_of(backend(home, None), chat("Xyzzy", model="homeassistant/assist"))
     assert message.content == "Sorry, I couldn't understand that"
 
 
@@ -84,14 +84,14 @@ async def test_agent_request_of_a_read_only_user_cannot_control_entities(
     home: HomeAssistant, light: Lamp, hass_read_only_user: MockUser
 ) -> None:
     request = chat("Turn on the kitchen light", model="homeassistant/assist", user_id=hass_read_only_user.id)
-    message = await ask(backend(home, None), request)
+    message = await message_of(backend(home, None), request)
     assert not light.is_on
     assert message.content != "Turned on the light"
 
 
 async def test_agent_request_of_a_user_sets_the_context(home: HomeAssistant, light: Lamp, hass_admin_user: MockUser) -> None:
     request = chat("Turn on the kitchen light", model="homeassistant/assist", user_id=hass_admin_user.id)
-    await ask(backend(home, None), request)
+    await message_of(backend(home, None), request)
     assert light.is_on
     assert light.user_id == hass_admin_user.id
 
@@ -103,7 +103,7 @@ async def test_agent_request_of_a_deleted_or_inactive_user_is_refused(
     user_id = "11111111111111111111111111111111" if gone else hass_read_only_user.id
     hass_read_only_user.is_active = False
     with pytest.raises(InvalidRequestError) as refused:
-        await ask(backend(home), chat(user_id=user_id))
+        await message_of(backend(home), chat(user_id=user_id))
     assert refused.value.code == "user_inactive"
     assert tester.inputs == []
 
@@ -123,7 +123,7 @@ async def test_agent_request_contains_history_and_instructions(
         metadata={"language": "de"},
         user_id=hass_admin_user.id,
     )
-    assert (await ask(backend(home), request)).content == "Blue."
+    assert (await message_of(backend(home), request)).content == "Blue."
     asked = tester.inputs[0]
     assert asked.text == "What colour is\nthe sky?"
     assert asked.extra_system_prompt == "Speak like a pirate.\n\nBe short."
@@ -140,15 +140,15 @@ async def test_agent_request_contains_history_and_instructions(
 
 async def test_agent_request_with_an_invalid_language_uses_the_default(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
-    await ask(backend(home), chat(metadata={"language": "de; rm -rf"}))
+    await message_of(backend(home), chat(metadata={"language": "de; rm -rf"}))
     assert tester.inputs[0].language == home.config.language
 
 
 async def test_agent_request_leaves_no_chat_session(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
     agent = backend(home)
-    await ask(agent, chat())
-    await ask(agent, chat("Again"))
+    await message_of(agent, chat())
+    await message_of(agent, chat("Again"))
     assert len(tester.logs[1]) == 2
     assert tester.inputs[0].conversation_id != tester.inputs[1].conversation_id
     assert home.data[chat_session.DATA_CHAT_SESSION] == {}
@@ -182,14 +182,14 @@ async def test_agent_text_and_reasoning_are_streamed_immediately(home: HomeAssis
 async def test_agent_reported_tokens_are_the_usage(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "Hi"})
     tester.stats = {"input_tokens": 700, "output_tokens": 30, "cached_input_tokens": 600}
-    used = (await ask(backend(home), chat())).usage
+    used = (await message_of(backend(home), chat())).usage
     assert used is not None
     assert (used.prompt_tokens, used.completion_tokens, used.cached_tokens) == (700, 30, 600)
 
 
 async def test_agent_without_reported_tokens_has_an_estimated_usage(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "y" * 41})
-    used = (await ask(backend(home), chat("x" * 400))).usage
+    used = (await message_of(backend(home), chat("x" * 400))).usage
     assert used is not None
     assert (used.prompt_tokens, used.completion_tokens) == (100, 11)
 
@@ -197,7 +197,7 @@ async def test_agent_without_reported_tokens_has_an_estimated_usage(home: HomeAs
 @pytest.mark.parametrize("stream", [False, True])
 async def test_agent_tool_calls_are_not_sent_to_the_client(home: HomeAssistant, tester: ScriptedAgent, stream: bool) -> None:
     tester.behave = uses_tool({"content": "It is on."})
-    message = await ask(backend(home), chat(stream=stream))
+    message = await message_of(backend(home), chat(stream=stream))
     assert message.content == "Let me look.\n\nIt is on."
     assert message.tool_calls == []
     assert message.finish_reason == "stop"
@@ -206,7 +206,7 @@ async def test_agent_tool_calls_are_not_sent_to_the_client(home: HomeAssistant, 
 async def test_agent_failure_before_any_output_is_an_upstream_error(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(failure=HomeAssistantError("The cloud wants sk-1234567890abcdef"))
     with pytest.raises(UpstreamError, match="The agent could not answer") as failed:
-        await ask(backend(home), chat(stream=True))
+        await message_of(backend(home), chat(stream=True))
     assert "cloud" not in f"{failed.value.to_json()}"
     assert failed.value.log_text == "The agent failed: The cloud wants ***"
 
@@ -214,7 +214,7 @@ async def test_agent_failure_before_any_output_is_an_upstream_error(home: HomeAs
 async def test_agent_failure_during_the_answer_breaks_the_stream(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says({"role": "assistant", "content": "It"}, failure=HomeAssistantError("gone"))
     with pytest.raises(StreamBrokenError, match="failed during its answer") as failed:
-        await ask(backend(home), chat(stream=True))
+        await message_of(backend(home), chat(stream=True))
     assert "gone" not in f"{failed.value.to_json()}"
     assert failed.value.log_text == "The agent failed during its answer: gone"
 
@@ -227,7 +227,7 @@ async def test_agent_failure_after_a_tool_call_is_a_sentence_without_failover(
     home: HomeAssistant, tester: ScriptedAgent, stream: bool, language: str, sentence: str
 ) -> None:
     tester.behave = uses_tool(failure=HomeAssistantError("The cloud is gone."))
-    message = await ask(backend(home), chat(stream=stream, metadata={"language": language}))
+    message = await message_of(backend(home), chat(stream=stream, metadata={"language": language}))
     assert message.content == f"Let me look.\n\n{sentence}"
 
 
@@ -235,7 +235,7 @@ async def test_agent_error_result_during_the_answer_breaks_the_stream(home: Home
     tester.behave = says({"role": "assistant", "content": "It"})
     tester.fails = intent.IntentResponseErrorCode.UNKNOWN
     with pytest.raises(StreamBrokenError, match="failed during its answer"):
-        await ask(backend(home), chat(stream=True))
+        await message_of(backend(home), chat(stream=True))
 
 
 async def test_agent_exception_is_reported_without_details(
@@ -243,7 +243,7 @@ async def test_agent_exception_is_reported_without_details(
 ) -> None:
     tester.behave = says(failure=ZeroDivisionError("secret"))
     with pytest.raises(UpstreamError, match="could not answer") as failed:
-        await ask(backend(home), chat())
+        await message_of(backend(home), chat())
     assert "secret" not in failed.value.message
     assert "ZeroDivisionError: secret" in caplog.text
 
@@ -252,7 +252,7 @@ async def test_agent_error_result_is_an_upstream_error(home: HomeAssistant, test
     tester.returns = intent.IntentResponse(language="en")
     tester.returns.async_set_error(intent.IntentResponseErrorCode.UNKNOWN, "Error preparing LLM API")
     with pytest.raises(UpstreamError, match="could not answer") as failed:
-        await ask(backend(home), chat())
+        await message_of(backend(home), chat())
     assert failed.value.log_text == "The agent failed: Error preparing LLM API"
 
 
@@ -279,7 +279,7 @@ async def test_agent_answer_closed_cancels_the_agent(home: HomeAssistant, tester
 async def test_agent_without_output_times_out(home: HomeAssistant, tester: ScriptedAgent) -> None:
     tester.behave = says(asyncio.Event())
     with pytest.raises(UpstreamTimeoutError):
-        await ask(backend(home, timeouts=Timeouts(answer=0.01)), chat())
+        await message_of(backend(home, timeouts=Timeouts(answer=0.01)), chat())
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ async def test_agent_that_requests_itself_gets_a_loop_error(home: HomeAssistant,
     async def asks_itself(_: conversation.ConversationInput, __: conversation.ChatLog) -> AsyncGenerator[Any]:
         async def nested() -> None:
             try:
-                await ask(agent, chat("And you?"))
+                await message_of(agent, chat("And you?"))
             except LoopDetectedError as err:
                 seen.append(err)
                 raise HomeAssistantError("my model failed") from err
@@ -368,7 +368,7 @@ async def test_agent_that_requests_itself_gets_a_loop_error(home: HomeAssistant,
 
     tester.behave = asks_itself
     with pytest.raises(LoopDetectedError, match="requested another agent"):
-        await ask(agent, chat())
+        await message_of(agent, chat())
     assert len(seen) == len(tester.inputs) == 1
 
 
@@ -387,4 +387,4 @@ async def test_agent_that_uses_the_gateway_indirectly_is_stopped(home: HomeAssis
     for answer in answers:
         await answer.close()
     tester.behave = says({"role": "assistant", "content": "Hi"})
-    assert (await ask(agent, chat("Hello"))).content == "Hi"
+    assert (await message_of(agent, chat("Hello"))).content == "Hi"

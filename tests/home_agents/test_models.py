@@ -16,7 +16,7 @@ from homeassistant.helpers import chat_session
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, text, usage
-from ..support.home_assistant.agents import ask, backend, chat
+from ..support.home_assistant.agents import backend, chat, message_of
 from ..support.home_assistant.entries import AGENT, TASK, agent_data, make_entry, set_up
 
 
@@ -72,7 +72,7 @@ async def test_ai_task_returns_data_in_the_requested_structure(home: HomeAssista
     agent = backend(home, TASK)
     (model,) = await agent.models()
     assert model.capabilities == frozenset({Capability.COMPLETION, Capability.STREAMING, Capability.JSON})
-    message = await ask(agent, chat("How many lamps?", model=model.id, stream=stream, response_format=wanted))
+    message = await message_of(agent, chat("How many lamps?", model=model.id, stream=stream, response_format=wanted))
     assert json.loads(message.content) == {"lamps": 3, "rooms": [{"size": 7.5}]}
     sent = provider.requests[0]["response_format"]["json_schema"]
     assert sent["name"] == "count_lamps"
@@ -95,7 +95,7 @@ async def test_ai_task_prompt_contains_the_conversation(home: HomeAssistant, pro
         model=model_of(TASK),
         response_format={"type": "json_object"},
     )
-    assert (await ask(backend(home, TASK), request)).content == '{"a": 1}'
+    assert (await message_of(backend(home, TASK), request)).content == '{"a": 1}'
     assert provider.requests[0]["messages"][-1]["content"] == (
         "Be exact.\n\nUser: One?\n\nAssistant: Yes.\n\nUser: And now?\n\nAnswer with nothing but a JSON object."
     )
@@ -105,7 +105,7 @@ async def test_ai_task_failure_is_an_upstream_error(home: HomeAssistant, provide
     await set_up(home, make_entry(provider))
     provider.answers = [[{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]]
     with pytest.raises(UpstreamError, match="The agent could not answer"):
-        await ask(backend(home, TASK), chat(model=model_of(TASK)))
+        await message_of(backend(home, TASK), chat(model=model_of(TASK)))
 
 
 ITSELF = {"type": "array", "items": {"$ref": "#/$defs/A"}}

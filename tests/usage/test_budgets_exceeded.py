@@ -22,7 +22,7 @@ from ..gateway.test_entities import use
 from ..repairs.test_repairs import mend, repairs
 from ..support.fakes.provider import FakeProvider, running
 from ..support.home_assistant.entries import set_up, settle
-from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of
+from ..support.home_assistant.gateway import box, gateway_with, post_chat, runtime_of
 from ..support.home_assistant.states import state_of, value
 from ..support.home_assistant.usage import spend
 from .test_entities import backend_of
@@ -32,12 +32,11 @@ __all__ = ["repairs"]
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
 
 PAID: dict[str, Any] = {"input_price": 1.0, "output_price": 100.0, "cost": "metered"}
-LONG = CHAT | {"max_tokens": 1_000}
-"""Costs at most 0.1."""
 
 
-async def ask(client: TestClient[Any, Any]) -> int:
-    return (await client.post(CHAT_PATH, json=LONG, headers=bearer())).status
+async def chat_status(client: TestClient[Any, Any]) -> int:
+    """The status of a chat that costs at most 0.1."""
+    return (await post_chat(client, max_tokens=1_000))[0]
 
 
 def issue(hass: HomeAssistant, budget_id: str) -> ir.IssueEntry | None:
@@ -55,7 +54,7 @@ async def test_first_refusal_of_a_small_budget_is_event_sensor_alert_and_repair_
     assert value(hass, "binary_sensor.test_gateway_budget_exceeded") == STATE_OFF
     client = await hass_client_no_auth()
     for _ in range(3):
-        assert await ask(client) == 429
+        assert await chat_status(client) == 429
     await settle(hass)
     assert value(hass, "binary_sensor.test_gateway_budget_exceeded") == STATE_ON
     assert value(hass, "binary_sensor.test_gateway_budget_warning") == STATE_ON
@@ -69,7 +68,7 @@ async def test_first_refusal_of_a_small_budget_is_event_sensor_alert_and_repair_
     assert alert.data["title"] == "AI budget: exceeded"
     assert "0.0150 of 0.0200 USD" in alert.data["message"].replace("EUR", "USD")
     assert await hass.config_entries.async_reload(entry.entry_id)
-    assert await ask(client) == 429
+    assert await chat_status(client) == 429
     await settle(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert len(sent) == 1
@@ -77,7 +76,7 @@ async def test_first_refusal_of_a_small_budget_is_event_sensor_alert_and_repair_
     await use(hass, "set_value", "number.test_gateway_monthly_budget", value=10)
     await settle(hass)
     assert (value(hass, "binary_sensor.test_gateway_budget_exceeded"), issue(hass, "household:month")) == (STATE_OFF, None)
-    assert await ask(client) == 200
+    assert await chat_status(client) == 200
 
 
 async def test_new_budget_leaves_a_free_backend_and_a_known_one_keeps_what_it_does(
@@ -96,7 +95,7 @@ async def _new_and_known(
     data = {"scope": "household", "period": "day", "amount": 0.02}
     await hass.services.async_call(DOMAIN, "set_budget", data, blocking=True)
     assert [budget.action for budget in budgets] == [Action.FREE_ONLY] * 2
-    assert await ask(await hass_client_no_auth()) == 200
+    assert await chat_status(await hass_client_no_auth()) == 200
     assert second.requests
     await budgets.set(Scope.HOUSEHOLD, None, NANO, Period.MONTH, action=Action.REFUSE)
     await use(hass, "set_value", "number.test_gateway_monthly_budget", value=0.03)
@@ -117,7 +116,7 @@ async def test_monthly_limit_of_a_backends_form_is_in_its_entities(
     await hass.async_block_till_done()
     [subentry] = entry.get_subentries_of_type(SUBENTRY_BACKEND)
     assert subentry.data[CONF_MONTHLY_LIMIT] == 0.05
-    assert await ask(client) >= 400
+    assert await chat_status(client) >= 400
     await settle(hass)
     assert value(hass, "binary_sensor.box_budget_exceeded") == STATE_ON
     assert state_of(hass, "event.box_budget").attributes["event_type"] == "exceeded"
@@ -134,7 +133,7 @@ async def test_monthly_limit_of_a_backends_form_is_in_its_entities(
     [subentry] = entry.get_subentries_of_type(SUBENTRY_BACKEND)
     assert subentry.data[CONF_MONTHLY_LIMIT] == 5.0
     assert (issue(hass, issue_id), value(hass, "number.box_monthly_budget")) == (None, "5.0")
-    assert await ask(client) == 200
+    assert await chat_status(client) == 200
     await use(hass, "set_value", "number.box_monthly_budget", value=0)
     await hass.async_block_till_done()
     [subentry] = entry.get_subentries_of_type(SUBENTRY_BACKEND)

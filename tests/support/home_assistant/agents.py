@@ -116,7 +116,7 @@ def chat(*messages: str | dict[str, Any], model: str = MODEL, stream: bool = Fal
     return Request.parse(Kind.CHAT, body, **meta)
 
 
-async def ask(agent: AgentBackend, request: Request) -> Message:
+async def message_of(agent: AgentBackend, request: Request) -> Message:
     """The complete answer, assembled as a client would."""
     answer = await agent.send(request)
     message = Message()

@@ -70,6 +70,15 @@ def bearer(key: str = KEY) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+async def post_chat(
+    client: TestClient[Any, Any], words: str = "Hello", *, key: str | None = KEY, **fields: Any
+) -> tuple[int, str]:
+    """Ask the gateway. Returns the status and the text of the answer; None as `key` sends none, `fields` go into the body."""
+    body = CHAT | {"messages": [{"role": "user", "content": words}], **fields}
+    async with client.post(CHAT_PATH, json=body, headers={} if key is None else bearer(key)) as answer:
+        return answer.status, await answer.text()
+
+
 def streaming(client: TestClient[Any, Any]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
     """A chat's stream, open inside the block."""
     return client.post(CHAT_PATH, json=CHAT | {"stream": True}, headers=bearer())
