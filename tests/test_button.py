@@ -30,7 +30,7 @@ async def test_entities(
 
 async def test_buttons_check_the_health_and_refresh_the_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
-    provider.paths.clear()
+    provider.received.clear()
     provider.models = [{"id": "new-model"}]
     await press(hass, "check_now")
     assert "/v1/health" in provider.paths

@@ -92,7 +92,7 @@ async def test_offer_provider_that_answers_later_is_shown_when_it_answers(
     await observe(0.2)
     assert cards(hass) == []
     provider.models, provider.health_status = [{"id": "test-model"}], 200
-    if reason == "cannot_connect" and provider._runner is None:
+    if reason == "cannot_connect" and not provider.serves:
         await provider.start()
     await until(lambda: cards(hass))
     assert titles(hass) == ["GPU box (test-model; free)"]

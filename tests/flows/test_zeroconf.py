@@ -68,7 +68,7 @@ async def test_discovered_provider_is_probed_by_the_flow_and_not_by_the_set_up(
 ) -> None:
     provider.status = {"queue": {"active": 1, "depth": 0, "max_concurrent": 3}}
     result = await discover(hass, announced(provider))
-    provider.paths.clear()
+    provider.received.clear()
     entry = (await submit(hass, result))["result"]
     await hass.async_block_till_done()
     assert provider.paths.count("/v1/models") == provider.paths.count("/v1/status") == 1

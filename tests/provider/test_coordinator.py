@@ -56,7 +56,7 @@ async def test_coordinator_checks_health_at_the_configured_interval(hass: HomeAs
     entry = await set_up(hass, make_entry(provider, options={CONF_HEALTH_INTERVAL: 120}))
 
     async def asked_after(seconds: float) -> bool:
-        provider.paths.clear()
+        provider.received.clear()
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
         await hass.async_block_till_done(wait_background_tasks=True)
         return "/v1/health" in provider.paths
@@ -127,7 +127,7 @@ async def test_coordinator_moved_provider_with_a_reused_address_is_followed(
     elsewhere.proves = True
     entry = await set_up(hass, make_entry(provider))
     moved_id, provider.id = provider.id, SECOND_ID  # as after a new lease of addresses
-    provider.keys.clear()
+    provider.received.clear()
     await heard(hass, elsewhere, id=moved_id)
     assert entry.data[CONF_BASE_URL] == elsewhere.base_url
     assert set(provider.keys) == {None}  # the other server is probed without the key
@@ -222,7 +222,7 @@ async def test_coordinator_refused_key_starts_one_reauthentication(hass: HomeAss
 
 async def test_coordinator_probe_of_discovery_is_ignored(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    provider.paths.clear()
+    provider.received.clear()
     coordinator_of(entry)._on_change(Change(ChangeKind.STATE, Provider(record_of(provider))))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert provider.paths == []
@@ -258,7 +258,7 @@ async def test_coordinator_vanished_model_is_a_repair_until_it_returns(
 async def test_coordinator_refresh_during_a_check_updates_the_models(hass: HomeAssistant, provider: FakeProvider) -> None:
     provider.status = {"object": "status"}
     entry = await set_up(hass, make_entry(provider))
-    provider.paths.clear()
+    provider.received.clear()
     provider.status_gate = asyncio.Event()
     checking = asyncio.create_task(coordinator_of(entry).check_now())
     await until(lambda: "/v1/status" in provider.paths)
@@ -321,7 +321,7 @@ async def test_coordinator_answer_after_a_goodbye_makes_the_provider_online(hass
     entry = await set_up(hass, make_entry(provider))
     await heard(hass, provider)
     say_goodbye(hass, record_of(provider))
-    provider.paths.clear()
+    provider.received.clear()
     await ask(hass, config_entry_id=entry.entry_id)  # a last resort, and it turns out that it still lives
     assert provider.paths == ["/v1/chat/completions"]
     assert entry.runtime_data.member.state is ProviderState.HEALTHY

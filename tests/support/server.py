@@ -91,11 +91,8 @@ async def served(
 @asynccontextmanager
 async def upstream(provider: FakeProvider, session: aiohttp.ClientSession) -> AsyncIterator[ZeroconfAIBackend]:
     """A backend of a provider that runs inside the block."""
-    await provider.start()
-    try:
+    async with provider:
         yield ZeroconfAIBackend(session, BackendInfo(id=f"id-{provider.port}", name="Upstream"), Endpoint(provider.base_url))
-    finally:
-        await provider.stop()
 
 
 async def events(response: aiohttp.ClientResponse) -> list[str]:

@@ -230,7 +230,7 @@ async def test_health_is_free_and_reports_an_unreachable_server(name: str) -> No
     async with before(name, fake) as backend:
         assert (await backend.health()).status == "ok"
         assert [received.method for received in fake.received] == ["GET"]
-        await fake.__aexit__()
+        await fake.stop()
         assert isinstance(await error_of(backend.health()), UpstreamConnectionError)
         assert isinstance(await error_of(backend.send(chat(dialect.model))), UpstreamConnectionError)
 

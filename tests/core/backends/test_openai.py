@@ -239,7 +239,7 @@ async def test_embeddings_of_tokens_are_sent_if_supported_else_refused(given: An
 async def test_engine_offline_is_unreachable() -> None:
     fake = FakeOpenAI()
     async with before("vllm", fake) as backend:
-        await fake.__aexit__()
+        await fake.stop()
         for asked in (backend.health(), backend.status(), backend.models(), backend.send(chat("m"))):
             assert isinstance(await error_of(asked), UpstreamConnectionError)
 

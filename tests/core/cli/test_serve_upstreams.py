@@ -106,7 +106,7 @@ async def test_upstreams_one_offline_the_other_answers_without_leaking_keys(tmp_
         async with gateway(tmp_path, *QUIET, "--config", str(file), env={"CLOUD_KEY": SECRET}) as served:
             assert served.ready["model"] == "gpt-4.1"
             assert await served.ask() == "first"
-            await first.__aexit__()
+            await first.stop()
             assert await served.ask() == "second"
             assert await served.ask("gpt-4.1") == "second"
             stream = await served.client.chat.completions.create(model="auto", messages=QUESTION, stream=True)

@@ -71,7 +71,7 @@ async def test_discovered_members_are_added_moved_and_removed(engine: Engine) ->
         hear(manager, record(1, there))
         await asyncio.gather(*neighbours._tasks)
         await until_listed(engine, "m1")  # it still answers where it was
-        assert "/models" not in [request.path for request in there.received]
+        assert "/v1/models" not in [request.path for request in there.received]
         here.behave.clear()
         hear(manager, record(1, there, models=("moved",)))
         await until_listed(engine, "moved")
@@ -136,7 +136,7 @@ async def test_cached_provider_is_added_without_an_advertisement(engine: Engine,
         silent = DiscoveredMembers(engine, DiscoveryManager(), session, ProviderCache(file))
         silent.start()
         await until_listed(engine, "m1")
-        await until(lambda: "/health" in [request.path for request in gone.received[2:]])
+        await until(lambda: "/v1/health" in [request.path for request in gone.received[2:]])
         assert [(member.id, member.priority) for member in engine.pool] == [("lan:id-1", 50 + DISCOVERED_PRIORITY_OFFSET)]
         await silent.close()
         assert not list(engine.pool)

@@ -1,14 +1,14 @@
 """The base of the fakes: a server that records requests and answers with scripted replies and faults."""
 
-from abc import ABC, abstractmethod
-import asyncio
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 import json
-from typing import Any, Self, override
+from typing import Any, override
 
 from aiohttp import web
 
+from ..fakes.server import FakeServer, Received, bearer_key
 from ..waiting import never_answer, pause_fake
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -65,51 +65,23 @@ class Fault:
 type Outcome = Reply | Refusal | Fault
 
 
-@dataclass
-class Received:
-    """One received request."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: Any
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    cut: bool = False
-    """The client disconnected before the end."""
-
-
 def pieces(text: str, size: int = 5) -> list[str]:
     """Split a text into pieces of `size` characters, like tokens independently of its words."""
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-class FakeCloud(ABC):
+class FakeCloud(FakeServer):
     """A server on 127.0.0.1. It uses `outcomes` in order and repeats the last one."""
 
-    prefix = "/v1"
     content_type = "text/event-stream"
-
-    port = 0
-    """The port; 0: a free one."""
 
     def __init__(self, *outcomes: Outcome, key: str | None = "sk-canary-0123456789") -> None:
         """`key`: the required API key, or None. Use as an asynchronous context manager."""
         self.outcomes = list(outcomes) or [Reply("Hello there.")]
         self.key = key
-        self.received: list[Received] = []
-        self.root = ""
+        self.received = []
         self.pause = 0.0
         """Seconds between the pieces of a stream."""
-
-    @property
-    def base_url(self) -> str:
-        """The base URL for clients."""
-        return self.root + self.prefix
-
-    def bodies(self, path: str) -> list[Any]:
-        """The bodies of the requests to a path."""
-        return [received.body for received in self.received if received.path == path]
 
     @property
     def last(self) -> Received:
@@ -122,7 +94,7 @@ class FakeCloud(ABC):
 
     def shown_key(self, request: web.Request) -> str | None:
         """The key of a request, or None."""
-        return (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+        return bearer_key(request.headers)
 
     @abstractmethod
     def refusal(self, refused: Refusal) -> web.Response:
@@ -144,37 +116,14 @@ class FakeCloud(ABC):
         """The next outcome."""
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
-    async def __aenter__(self) -> Self:
-        """Serve on its port."""
-        app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_route("*", "/{tail:.*}", self._handle)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.root = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop."""
-        await self._runner.cleanup()
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        raw = await request.read()
-        body = json.loads(raw) if raw else None
-        received = Received(request.method, request.path, request.query_string, request.headers.copy(), body)
-        self.received.append(received)
+    @override
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         if self.key is not None and request.path not in self.open_paths() and self.shown_key(request) != self.key:
             return self.refusal(self.wrong_key(self.shown_key(request)))
         handler = self.routes().get((request.method, request.path))
         if handler is None:
             return self.refusal(Refusal(404, "Not Found", "not_found_error"))
-        try:
-            return await handler(request)
-        except asyncio.CancelledError, ConnectionError:
-            received.cut = True
-            raise
-        finally:
-            received.over.set()
+        return await handler(request)
 
     async def stream(self, request: web.Request, frames: Iterable[bytes], fault: Fault | None = None) -> web.StreamResponse:
         """Send each frame in two parts, as networks may do, and fail at the position of the fault."""

@@ -9,12 +9,13 @@ import hashlib
 import hmac
 import json
 from ssl import SSLContext
-from typing import Any
+from typing import Any, override
 
 from aiohttp import web
 
 from ..waiting import pause_fake
 from .chunks import delta
+from .server import FakeServer, Received, bearer_key
 
 type Script = list[dict[str, Any]] | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,7 +40,7 @@ def usage(prompt: int = 12, completion: int = 3, **fields: Any) -> dict[str, Any
 
 
 @dataclass
-class FakeProvider:
+class FakeProvider(FakeServer):
     """The server's answers and its recorded requests. The fields may be changed while it runs."""
 
     id: str | None = "11111111-1111-4111-8111-111111111111"
@@ -57,50 +58,43 @@ class FakeProvider:
     answers: list[Script] = field(default_factory=list)
     """The answers of the next chats, in order; the last one is repeated."""
     requests: list[dict[str, Any]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    keys: list[str | None] = field(default_factory=list)
+    """The bodies of the chats that it accepted."""
+    received: list[Received] = field(default_factory=list)
     challenged: int = 0
     """The number of requests for a proof."""
     ssl: SSLContext | None = None
-    """The TLS context; None: no TLS."""
-    base_url: str = ""
     host: str = "127.0.0.1"
     port: int = 0
-    _runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0) -> None:
-        """Serve on the given port, else on a free one."""
-        app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_get("/v1/health", self._health)
-        app.router.add_get("/v1/models", self._models)
-        app.router.add_get("/v1/status", self._status)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.middlewares.append(self._note)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, port or self.port, ssl_context=self.ssl)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        self.base_url = f"{'https' if self.ssl else 'http'}://{self.host}:{self.port}/v1"
+    shutdown_seconds = 0.1
 
-    async def stop(self) -> None:
-        """Stop without a goodbye; `start` uses the same port again."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+    @property
+    def paths(self) -> list[str]:
+        """The paths of all received requests."""
+        return [received.path for received in self.received]
 
-    @web.middleware
-    async def _note(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        self.paths.append(request.path)
-        key = (request.headers.get("Authorization") or "").removeprefix("Bearer ") or None
-        self.keys.append(key)
+    @property
+    def keys(self) -> list[str | None]:
+        """The keys of all received requests."""
+        return [bearer_key(received.headers) for received in self.received]
+
+    @override
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        key = bearer_key(request.headers)
         is_open = self.open_health and request.path == "/v1/health"
         if self.key is not None and key != self.key and not is_open:
             error = {"message": f"Incorrect API key provided: {key}", "type": "authentication_error", "code": "invalid_api_key"}
             return web.json_response({"error": error}, status=401)
-        return await handler(request)
+        match request.method, request.path:
+            case "GET", "/v1/health":
+                return await self._health(request)
+            case "GET", "/v1/models":
+                return await self._models(request)
+            case "GET", "/v1/status":
+                return await self._status(request)
+            case "POST", "/v1/chat/completions":
+                return await self._chat(request)
+        raise web.HTTPNotFound
 
     async def _health(self, request: web.Request) -> web.Response:
         self.challenged += "challenge" in request.query
@@ -186,11 +180,8 @@ def _whole(chunks: list[dict[str, Any]]) -> dict[str, Any]:
 @asynccontextmanager
 async def running(provider: FakeProvider) -> AsyncIterator[FakeProvider]:
     """The provider, serving inside the block."""
-    await provider.start()
-    try:
+    async with provider:
         yield provider
-    finally:
-        await provider.stop()
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 import json
 import ssl
 from typing import Any, Self, override
@@ -18,6 +17,7 @@ from zeroconf_ai.protocol.status import Health, ProviderStatus
 
 from ..waiting import never_answer, next_turn, pause_fake
 from .chunks import delta
+from .server import FakeServer
 
 type Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,29 +89,15 @@ async def stalls(_: web.Request) -> web.StreamResponse:
     raise AssertionError("nobody waits that long")
 
 
-@dataclass
-class Received:
-    """One received request."""
-
-    path: str
-    headers: Mapping[str, str]
-    body: Any
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its handler has ended."""
-    cut: bool = False
-    """The client disconnected before the end."""
-
-
-class Upstream:
+class Upstream(FakeServer):
     """A server with scripted paths: `behave[path]` in order, the last one is repeated; 404 for other paths."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         """Use as an asynchronous context manager."""
         self.behave: dict[str, list[Behaviour]] = {}
-        self.received: list[Received] = []
-        self.base_url = ""
+        self.received = []
         self.most_at_once = 0
-        self._tls = tls
+        self.ssl = tls
         self._now = 0
 
     def on(self, path: str, *behaviours: Behaviour) -> Self:
@@ -119,41 +105,20 @@ class Upstream:
         self.behave[path] = list(behaviours)
         return self
 
+    @override
     def bodies(self, path: str = "/chat/completions") -> list[Any]:
-        """The bodies of the requests to a path."""
-        return [request.body for request in self.received if request.path == path]
+        """The bodies of the requests to a path below /v1."""
+        return super().bodies(self.prefix + path)
 
-    async def __aenter__(self) -> Self:
-        """Serve on a free port."""
-        app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_route("*", "/{tail:.*}", self._handle)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
-        scheme = "https" if self._tls else "http"
-        self.base_url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}/v1"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop."""
-        await self._runner.cleanup()
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        path = request.path.removeprefix("/v1")
-        raw = await request.read()
-        received = Received(path, request.headers.copy(), json.loads(raw) if raw else None)
-        self.received.append(received)
+    @override
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
-        todo = self.behave.get(path) or [answers({"detail": "Not Found"}, 404)]
+        todo = self.behave.get(request.path.removeprefix(self.prefix)) or [answers({"detail": "Not Found"}, 404)]
         try:
             return await (todo.pop(0) if len(todo) > 1 else todo[0])(request)
-        except asyncio.CancelledError, ConnectionError:
-            received.cut = True
-            raise
         finally:
             self._now -= 1
-            received.over.set()
 
 
 class StubAnswer(Answer):
