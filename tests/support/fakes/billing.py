@@ -86,7 +86,7 @@ class Stream(Answer):
 
     @override
     async def completion(self) -> Chunk:
-        raise AssertionError("a stream has no body")
+        raise AssertionError("a stream has no complete body")
 
     @override
     async def close(self) -> None:

@@ -152,7 +152,7 @@ class WrappedAnswer(Answer):
         await self._answer.close()
 
 
-class HeldAnswer(WrappedAnswer):
+class ReleasingAnswer(WrappedAnswer):
     """An answer that releases a resource of its backend when it is closed."""
 
     def __init__(self, answer: Answer, release: Callable[[], None]) -> None:

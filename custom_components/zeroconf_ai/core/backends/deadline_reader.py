@@ -4,7 +4,7 @@ import asyncio
 
 import aiohttp
 
-_MOST_BYTES = 256 * 1024
+_MAX_READ_BYTES = 256 * 1024
 """Maximum size of a read: processing it is not interrupted."""
 _READS_IN_A_ROW = 8
 """Number of reads after which other tasks may run, even if the stream always has data."""
@@ -25,8 +25,8 @@ class DeadlineReader:
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._waits = False
-        self._rest = memoryview(b"")
+        self._waiting = False
+        self._remaining = memoryview(b"")
         """Data that exceeded one read."""
         self._reads = 0
         self._overdue = False
@@ -48,28 +48,28 @@ class DeadlineReader:
         """The available or next data; b"" at the end. Raises TimeoutError, after which nothing can be read."""
         # The timer only ends a waiting read. A stream that always has data (a small compressed one expands to any size) never
         # waits: the clock ends it, and `sleep(0)` lets other tasks run.
-        if self._loop.time() >= self._deadline and (self._rest or not self._content.is_eof()):
+        if self._loop.time() >= self._deadline and (self._remaining or not self._content.is_eof()):
             if self._overdue:
                 raise TimeoutError
             self._overdue = True  # data that arrived in time is still read
         self._reads += 1
-        if self._rest or not self._reads % _READS_IN_A_ROW:
+        if self._remaining or not self._reads % _READS_IN_A_ROW:
             await asyncio.sleep(0)
-        if self._rest:
-            data, self._rest = bytes(self._rest[:_MOST_BYTES]), self._rest[_MOST_BYTES:]
+        if self._remaining:
+            data, self._remaining = bytes(self._remaining[:_MAX_READ_BYTES]), self._remaining[_MAX_READ_BYTES:]
             return data
         if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._ring)
-        self._waits = True
+            self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        self._waiting = True
         try:
             data = await self._content.readany()
         finally:
-            self._waits = False
-        return data if len(data) <= _MOST_BYTES else self._first_of(data)
+            self._waiting = False
+        return data if len(data) <= _MAX_READ_BYTES else self._first_of(data)
 
     def _first_of(self, data: bytes) -> bytes:
-        self._rest = memoryview(data)[_MOST_BYTES:]
-        return data[:_MOST_BYTES]
+        self._remaining = memoryview(data)[_MAX_READ_BYTES:]
+        return data[:_MAX_READ_BYTES]
 
     def close(self) -> None:
         """Cancel the timer; must be called when reading has ended."""
@@ -77,11 +77,11 @@ class DeadlineReader:
             self._timer.cancel()
             self._timer = None
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         """Time out a waiting read, unless the deadline was moved."""
         self._timer = None
-        if self._waits:
+        if self._waiting:
             if self._loop.time() < self._deadline:
-                self._timer = self._loop.call_at(self._deadline, self._ring)
+                self._timer = self._loop.call_at(self._deadline, self._on_timer)
             else:
                 self._content.set_exception(TimeoutError())

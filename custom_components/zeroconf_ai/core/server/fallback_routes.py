@@ -17,14 +17,14 @@ from .gateway import Gateway
 def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
     """404 for an unknown path."""
     message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
-    return _begun(gateway, request).error_response(NotFoundError(message))
+    return _context(gateway, request).error_response(NotFoundError(message))
 
 
 def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
     """405 for a path that has only the methods `allowed`."""
     methods = sorted(allowed)
     words = " or ".join(method for method in methods if method != hdrs.METH_HEAD)
-    answer = _begun(gateway, request).error_response(
+    answer = _context(gateway, request).error_response(
         MethodNotAllowedError(f"{request.path} allows {words}, not {request.method}.")
     )
     answer.headers[hdrs.ALLOW] = ",".join(methods)
@@ -36,13 +36,13 @@ def preflight(gateway: Gateway | None, request: web.Request) -> web.Response:
     methods = _methods(request.path)
     if gateway is None or not gateway.origins:
         return method_not_allowed(gateway, request, methods) if methods else not_found(gateway, request)
-    context = _begun(gateway, request)
-    asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
-    headers = gateway.origins.preflight(request.headers.get(hdrs.ORIGIN), methods, asked)
+    context = _context(gateway, request)
+    requested = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
+    headers = gateway.origins.preflight(request.headers.get(hdrs.ORIGIN), methods, requested)
     return web.Response(status=204, headers=context.headers | headers)
 
 
-def _begun(gateway: Gateway | None, request: web.Request) -> RequestContext:
+def _context(gateway: Gateway | None, request: web.Request) -> RequestContext:
     return begin(gateway, request, _error_format(request.path))
 
 

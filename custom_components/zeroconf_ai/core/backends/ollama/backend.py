@@ -22,7 +22,7 @@ from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus, Queue
 from ...protocol.values import clean, mapping, parse_count
 from ..answers import TextAnswer
-from ..base import Answer, BackendInfo, Endpoint, HeldAnswer, StaticAnswer, Timeouts
+from ..base import Answer, BackendInfo, Endpoint, ReleasingAnswer, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate
 from .context import ContextSizes
@@ -123,7 +123,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         except BaseException:
             self._done()
             raise
-        return HeldAnswer(answer, self._done)
+        return ReleasingAnswer(answer, self._done)
 
     def _done(self) -> None:
         self._active -= 1

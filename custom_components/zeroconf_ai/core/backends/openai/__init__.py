@@ -1,1 +1,1 @@
-"""Servers that speak OpenAI's language: their bytes pass through. What tells them apart is data (`flavors.py`)."""
+"""OpenAI-compatible servers, whose chunks keep their bytes. `flavors.py` lists their differences."""

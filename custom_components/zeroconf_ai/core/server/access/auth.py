@@ -54,12 +54,12 @@ class KeyCheck(Access):
     async def admit(self, request: web.Request, scope: str) -> Caller:
         if self._digest is not None:
             # Hashes of equal length, compared in constant time: the response time reveals nothing about the key.
-            if not hmac.compare_digest(digest(needed_key(request.headers)), self._digest):
+            if not hmac.compare_digest(digest(required_key(request.headers)), self._digest):
                 raise AuthenticationError("Invalid API key.")
         return Caller(Source.HTTP, request.remote or "", address=request.remote)
 
 
-def needed_key(headers: Mapping[str, str]) -> str:
+def required_key(headers: Mapping[str, str]) -> str:
     """The key of a request. Raises AuthenticationError if there is none."""
     key = presented_key(headers)
     if key is None:

@@ -50,12 +50,12 @@ class Origins:
             hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED_HEADERS,
         }
 
-    def preflight(self, origin: str | None, methods: Iterable[str], asked: str) -> dict[str, str]:
-        """The headers of a preflight response to a page that wants to send the headers `asked` (names separated by commas)."""
+    def preflight(self, origin: str | None, methods: Iterable[str], requested: str) -> dict[str, str]:
+        """The headers of a preflight response. `requested`: header names, separated by commas, that the page wants to send."""
         found = self.headers(origin)
         if hdrs.ACCESS_CONTROL_ALLOW_ORIGIN not in found:
             return found
-        named = (name.strip().lower() for name in asked.split(","))
+        named = (name.strip().lower() for name in requested.split(","))
         allowed = (name for name in named if name in _ALLOWED_HEADERS or name.startswith(_ALLOWED_PREFIXES))
         found |= {
             hdrs.ACCESS_CONTROL_ALLOW_METHODS: ", ".join(methods),

@@ -19,7 +19,7 @@ from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
 from ...protocol.key_proof import digest
 from ...protocol.record import Auth
-from .auth import Access, needed_key, presented_key
+from .auth import Access, presented_key, required_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
 
@@ -106,14 +106,14 @@ class Guard(Access):
 
     @override
     async def admit(self, request: web.Request, scope: str) -> Caller:
-        caller = self._recognized(request, scope)
+        caller = self._identify(request, scope)
         if caller.key_id is not None and caller.user_id is not None and self._active_user is not None:
             if not await self._active_user(caller.user_id):
                 message = "The user of this key is deactivated or deleted in Home Assistant. Use another key."
                 raise PermissionDeniedError(message, code="key_disabled")
         return caller
 
-    def _recognized(self, request: web.Request, scope: str) -> Caller:
+    def _identify(self, request: web.Request, scope: str) -> Caller:
         """The caller. Raises as `admit` does."""
         if self._home_user is not None and (user := self._home_user(request)) is not None:
             return Caller(Source.HTTP, user.name, user_id=user.id, username=user.name, address=request.remote, admin=user.admin)
@@ -121,16 +121,16 @@ class Guard(Access):
             secret = presented_key(request.headers)
             try:
                 if secret is not None:
-                    return self._keyholder(secret, request, scope)
+                    return self._key_caller(secret, request, scope)
             except AuthenticationError:
                 pass  # programs that cannot send requests without a key send a made-up one
-            return self._at_home(request, scope)
+            return self._keyless_caller(request, scope)
         try:
-            return self._keyholder(needed_key(request.headers), request, scope)
+            return self._key_caller(required_key(request.headers), request, scope)
         except AuthenticationError as err:
             if err.code != AuthenticationError.default_code:
                 raise  # a missing key is not a guess
-            self._slow_down(request.remote)
+            self._record_invalid_key(request.remote)
             raise
 
     @override
@@ -143,7 +143,7 @@ class Guard(Access):
         # No proof for `key`: it was chosen, not generated.
         return self._keys.proof_digest(kid) if self._keys is not None else None
 
-    def _keyholder(self, secret: str, request: web.Request, scope: str) -> Caller:
+    def _key_caller(self, secret: str, request: web.Request, scope: str) -> Caller:
         """A key's caller. Raises AuthenticationError for an invalid key, PermissionDeniedError for one without this scope."""
         if self._digest is not None and hmac.compare_digest(digest(secret), self._digest):
             return Caller(Source.HTTP, request.remote or "", address=request.remote)
@@ -163,14 +163,14 @@ class Guard(Access):
             background=key.background,
         )
 
-    def _slow_down(self, address: str | None) -> None:
+    def _record_invalid_key(self, address: str | None) -> None:
         """Record an invalid key. Raises RateLimitError for an address that sent many; valid keys are still accepted from it."""
         wait = self._throttle.failed(address)
         if wait:
             message = f"Too many invalid API keys were sent from {address}. Check the key, and try again in {wait:.0f} s."
             raise RateLimitError(message, code="too_many_wrong_keys", retry_after=wait)
 
-    def _at_home(self, request: web.Request, scope: str) -> Caller:
+    def _keyless_caller(self, request: web.Request, scope: str) -> Caller:
         """The caller of a request without a key. Raises PermissionDeniedError or UnsupportedMediaTypeError if it needs one."""
         if self._remote is not None and self._remote(request):
             raise PermissionDeniedError("A request from outside the home needs an API key.", code="network_not_allowed")
