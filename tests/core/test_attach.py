@@ -1,7 +1,7 @@
 """Accounting of an engine: what is attached counts, in order, until it is detached."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import override
@@ -9,6 +9,7 @@ from typing import override
 import pytest
 
 from tests.support.engine import complete
+from tests.support.fakes.admission import FakeAdmission
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.recorder import MemoryRecorder
 from tests.support.fakes.upstream import STOP, USAGE, StubBackend, chat
@@ -31,38 +32,17 @@ ANSWER = [delta("Hello"), STOP, USAGE]
 PRICED = ModelInfo("m", pricing={"input_cost_per_1m": 10, "output_cost_per_1m": 100})
 
 
-class Pass(Admission):
-    """An admission without limits."""
-
-    def __init__(self, control: Doorkeeper) -> None:
-        self._control = control
-
-    @property
-    @override
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    @override
-    def barred(self) -> frozenset[str]:
-        return frozenset()
-
-    @override
-    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        self._control.settled.append(generation)
-
-
 class Doorkeeper(AdmissionControl):
-    """Admits everything, and notes what it admitted and settled."""
+    """Admits everything, and notes what it admitted and reconciled."""
 
     def __init__(self) -> None:
         self.admitted = 0
-        self.settled: list[Generation] = []
+        self.reconciled: list[Generation] = []
 
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         self.admitted += 1
-        return Pass(self)
+        return FakeAdmission(reconciled=self.reconciled)
 
 
 class Rows:
@@ -149,8 +129,8 @@ async def test_detach_during_a_request_reconciles_it_with_its_admission_control(
         go_on.set()
         async for _ in chunks:
             pass
-    assert [(generation.id, generation.outcome) for generation in former.settled] == [("a", Outcome.OK)]
-    assert (next_one.admitted, next_one.settled) == (0, [])
+    assert [(generation.id, generation.outcome) for generation in former.reconciled] == [("a", Outcome.OK)]
+    assert (next_one.admitted, next_one.reconciled) == (0, [])
     assert (former_recorder.ids, next_recorder.ids) == ([], ["a"])
 
 

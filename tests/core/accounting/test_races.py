@@ -71,7 +71,7 @@ async def test_budget_fifty_parallel_requests_never_overspent(
         member.limiter.limit = None
         gateway.engine.limiter.limit = None
 
-        async def ask() -> int:
+        async def chat_status() -> int:
             headers = {"Authorization": f"Bearer {secret}"}
             async with gateway.session.post(
                 f"{gateway.url}/chat/completions", json=ASK | {"stream": stream}, headers=headers
@@ -82,7 +82,7 @@ async def test_budget_fifty_parallel_requests_never_overspent(
                 await response.read()
                 return response.status
 
-        asking = [asyncio.create_task(ask()) for _ in range(AT_ONCE)]
+        asking = [asyncio.create_task(chat_status()) for _ in range(AT_ONCE)]
         if stream:  # no answer ends before every request was admitted or refused
             await until(lambda: len(cloud.sent) + sum(task.done() for task in asking) == AT_ONCE)
         go_on.set()

@@ -1,16 +1,16 @@
 """One plan for the admission and the routing of a request, as long as nothing else ran in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import override
 from unittest.mock import Mock
 
 import pytest
 
+from tests.support.fakes.admission import FakeAdmission
 from tests.support.fakes.upstream import COMPLETION, StubBackend, chat
 from tests.support.waiting import next_turn, until
 from zeroconf_ai.accounting.admission import Admission, AdmissionControl, AdmissionRequest
-from zeroconf_ai.accounting.usage.generation import Generation
 from zeroconf_ai.engine import Caller, Engine, Source
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.accounting import Accounting
@@ -18,27 +18,6 @@ from zeroconf_ai.routing.policy import Policy, Strategy, Terms
 from zeroconf_ai.routing.selection.candidates import candidates
 
 CALLER = Caller(Source.HTTP, "test")
-
-
-class Admitted(Admission):
-    """An admission that bars some backends."""
-
-    def __init__(self, barred: frozenset[str]) -> None:
-        self._barred = barred
-
-    @property
-    @override
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    @override
-    def barred(self) -> frozenset[str]:
-        return self._barred
-
-    @override
-    def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
-        """Nothing is reserved."""
 
 
 class Control(AdmissionControl):
@@ -56,7 +35,7 @@ class Control(AdmissionControl):
             await next_turn()
         if self.meanwhile is not None:
             self.meanwhile()
-        return Admitted(self.barred)
+        return FakeAdmission(self.barred)
 
     @override
     def month_cost(self, backend_id: str) -> int:
