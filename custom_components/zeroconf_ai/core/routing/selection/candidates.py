@@ -46,11 +46,11 @@ class Candidates:
 class _Entry(NamedTuple):
     """A candidate, its sort key (lower comes first), and why it is only a last resort, or None.
 
-    `wanted` is its sort key by the owner's order alone, without the current load.
+    `preference` is its sort key by the owner's order alone, without the current load.
     """
 
-    place: Key
-    wanted: Key
+    sort_key: Key
+    preference: Key
     candidate: Candidate
     not_now: str | None
 
@@ -64,39 +64,41 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     asked = resolve(pool, request, policy)
     turn = max((member.last_used for member in pool), default=0)
     entries: dict[tuple[str, str], _Entry] = {}
-    refusals: list[Rejection] = []
+    rejections: list[Rejection] = []
     left_out = list(asked.left_out)
     first_at_home: Key | None = None
     for position, target in enumerate(asked.targets):
-        refused_before = len(refusals)
-        found = list(_of_target(pool, target, request, refusals, position, turn))
+        rejected_before = len(rejections)
+        found = list(_of_target(pool, target, request, rejections, position, turn))
         for entry in found:
             entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
         if not policy.cloud_fallback:
-            places = [entry.wanted for entry in found if could_at_home(entry.candidate.member, target.model)]
-            first_at_home = min([*places, *([] if first_at_home is None else [first_at_home])], default=None)
-        if asked.virtual and not found and _unknown(refusals[refused_before:]):
+            keys = [entry.preference for entry in found if could_at_home(entry.candidate.member, target.model)]
+            first_at_home = min([*keys, *([] if first_at_home is None else [first_at_home])], default=None)
+        if asked.virtual and not found and _unknown(rejections[rejected_before:]):
             left_out.append(f"{target.text}: no provider serves it")
-    kept = list(entries.values())
+    remaining = list(entries.values())
     if first_at_home is not None:
-        fallbacks = [entry for entry in kept if entry.wanted >= first_at_home and outside(entry.candidate.member)]
-        refusals += [
+        fallbacks = [entry for entry in remaining if entry.preference >= first_at_home and outside(entry.candidate.member)]
+        rejections += [
             Rejection(Reason.OUTSIDE, name, _NO_CLOUD_FALLBACK)
             for name in dict.fromkeys(e.candidate.member.name for e in fallbacks)
         ]
-        kept = [entry for entry in kept if entry not in fallbacks]
+        remaining = [entry for entry in remaining if entry not in fallbacks]
     if asked.virtual and len(asked.targets) > 1:  # most backends serve only one of them
-        refusals = [refusal for refusal in refusals if refusal.reason is not Reason.NOT_SERVED]
-    refusals = list(dict.fromkeys(refusals))
-    ready = [entry for entry in kept if entry.not_now is None]
-    ordered = tuple(entry.candidate for entry in sorted(ready or kept, key=_place))
+        rejections = [rejection for rejection in rejections if rejection.reason is not Reason.NOT_SERVED]
+    rejections = list(dict.fromkeys(rejections))
+    ready = [entry for entry in remaining if entry.not_now is None]
+    ordered = tuple(entry.candidate for entry in sorted(ready or remaining, key=_sort_key))
     if not ordered:
-        unlisted = any(refusal.reason is Reason.NOT_ALLOWED for refusal in refusals)
+        unlisted = any(rejection.reason is Reason.NOT_ALLOWED for rejection in rejections)
         known = asked.virtual or unlisted or _known(pool, asked)
-        raise no_backend_error(pool, request.model, known=known, patterns=request.models, refusals=refusals, also=tuple(left_out))
-    waiting = [(entry.candidate, entry.not_now) for entry in kept if entry.not_now is not None] if ready else []
+        raise no_backend_error(
+            pool, request.model, known=known, patterns=request.models, rejections=rejections, also=tuple(left_out)
+        )
+    waiting = [(entry.candidate, entry.not_now) for entry in remaining if entry.not_now is not None] if ready else []
     not_now_rejections = (Rejection(Reason.NOT_NOW, candidate.member.name, why) for candidate, why in waiting)
-    return Candidates(ordered, (*refusals, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))
+    return Candidates(ordered, (*rejections, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))
 
 
 def resolve_model(candidate: Candidate, request: Request) -> Candidate:
@@ -112,25 +114,25 @@ def resolve_model(candidate: Candidate, request: Request) -> Candidate:
 
 
 def _of_target(
-    pool: Pool, target: Target, request: Request, refusals: list[Rejection], position: int, turn: int
+    pool: Pool, target: Target, request: Request, rejections: list[Rejection], position: int, turn: int
 ) -> Iterator[_Entry]:
-    """The candidates for one target; the reasons against the others are added to `refusals`."""
+    """The candidates for one target; the reasons against the others are added to `rejections`."""
     any_model = target.model == AUTO
     rank = ranking(target.strategy, request, any_model=any_model)
     cheapest = target.strategy is Strategy.COST and request.kind is not Kind.EMBEDDINGS
     for member in pool if target.member is None else (target.member,):
         chosen = choose_model(member, target.model, request, cheapest=cheapest)
         if isinstance(chosen, Rejection):
-            refusals.append(chosen)
+            rejections.append(chosen)
         elif not member.enabled and target.member is None:
-            refusals.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
+            rejections.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
         elif member.id in request.barred:
-            refusals.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
+            rejections.append(Rejection(Reason.NOT_NOW, member.name, "its budget or rate limit is used up for now"))
         else:
             last = any_model and target.member is None and member.backend.info.agent
-            wanted = (position, *rank(member, chosen))
-            place = (*_tier(member, last=last), *wanted, *among_equals(member, turn))
-            yield _Entry(place, wanted, Candidate(member, chosen), not_now(member))
+            preference = (position, *rank(member, chosen))
+            sort_key = (*_tier(member, last=last), *preference, *among_equals(member, turn))
+            yield _Entry(sort_key, preference, Candidate(member, chosen), not_now(member))
 
 
 def _tier(member: Member, *, last: bool) -> Key:
@@ -140,12 +142,12 @@ def _tier(member: Member, *, last: bool) -> Key:
     return limit is not None and member.month_cost >= limit, last, busy
 
 
-def _place(entry: _Entry) -> Key:
-    return entry.place
+def _sort_key(entry: _Entry) -> Key:
+    return entry.sort_key
 
 
-def _unknown(refusals: Sequence[Rejection]) -> bool:
-    return all(refusal.reason is Reason.NOT_SERVED for refusal in refusals)
+def _unknown(rejections: Sequence[Rejection]) -> bool:
+    return all(rejection.reason is Reason.NOT_SERVED for rejection in rejections)
 
 
 def _known(pool: Pool, asked: ResolvedModel) -> bool:

@@ -76,8 +76,10 @@ def complexity(request: Request) -> Complexity:
     if request.kind is Kind.EMBEDDINGS:
         return Complexity(0, ())
     body = request.body
-    said: list[str] = [_text(message.get("content")) for message in body.get("messages", ()) if message.get("role") == "user"]
-    last = said[-1] if said else _text(body.get("prompt"))
+    user_texts: list[str] = [
+        _text(message.get("content")) for message in body.get("messages", ()) if message.get("role") == "user"
+    ]
+    last = user_texts[-1] if user_texts else _text(body.get("prompt"))
     read = last if len(last) <= 2 * _READ else f"{last[:_READ]}\n{last[-_READ:]}"
     lower = read.lower()
     words = len({*_REASONING.findall(lower), *(() if lower.isascii() else _REASONING_CJK.findall(lower))})
@@ -87,7 +89,7 @@ def complexity(request: Request) -> Complexity:
         "reasoning": min(words, 2) + bool(words),
         "tools": int(len(body.get("tools") or ()) > MANY_TOOLS),
         "images": int(_has_media(body.get("messages", ()))),
-        "depth": _points(len(said), DEEP_TALK),
+        "depth": _points(len(user_texts), DEEP_TALK),
         "answer": int((body.get("max_completion_tokens") or body.get("max_tokens") or 0) >= LONG_ANSWER),
         "effort": _EFFORT.get(str(body.get("reasoning_effort")), 0),
     }

@@ -49,10 +49,10 @@ class Rejection(NamedTuple):
         return f"{self.backend}: {self.words}"
 
 
-def choose_model(member: Member, wanted: str, request: Request, *, cheapest: bool = False) -> str | Rejection:
+def choose_model(member: Member, requested: str, request: Request, *, cheapest: bool = False) -> str | Rejection:
     """The id of the model that would answer there, or the rejection.
 
-    `wanted` is an id, or `auto`: then the backend's best, or its `cheapest`. Returns `auto` for a sleeping backend whose
+    `requested` is an id, or `auto`: then the backend's best, or its `cheapest`. Returns `auto` for a sleeping backend whose
     models are unknown.
     """
     info, pinned = member.backend.info, request.pin == member.id
@@ -65,14 +65,14 @@ def choose_model(member: Member, wanted: str, request: Request, *, cheapest: boo
         missing = request.needs - info.capabilities - _MODEL_NEEDS - _JSON
         if missing:
             return Rejection(Reason.CANNOT, info.name, f"cannot do {_listed(missing)}")
-    if wanted == AUTO:
+    if requested == AUTO:
         return _choose_any(member, request, cheapest=cheapest)
-    found = member.served.find(wanted)
+    found = member.served.find(requested)
     if found is None:
         # A list may be incomplete, and a backend that was never reached may serve the model.
         if member.models and not pinned:
-            return Rejection(Reason.NOT_SERVED, info.name, f"does not serve {wanted}")
-        return wanted if _allowed(member, wanted, request) else _not_allowed(member, wanted)
+            return Rejection(Reason.NOT_SERVED, info.name, f"does not serve {requested}")
+        return requested if _allowed(member, requested, request) else _not_allowed(member, requested)
     if not _allowed(member, found.id, request):
         return _not_allowed(member, found.id)
     needs = request.needs & _MODEL_NEEDS if pinned else request.needs - _JSON
@@ -99,12 +99,12 @@ def not_now(member: Member) -> str | None:
     return None
 
 
-def could_at_home(member: Member, wanted: str) -> bool:
+def could_at_home(member: Member, requested: str) -> bool:
     """Whether a candidate is at home and known to serve the model."""
     info = member.backend.info
     if info.placement is not Placement.LOCAL or info.agent or not member.enabled:
         return False
-    return bool(member.models) or wanted == AUTO or wanted in info.advertised_models
+    return bool(member.models) or requested == AUTO or requested in info.advertised_models
 
 
 def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Rejection:

@@ -13,28 +13,30 @@ _COMPARED = 500
 
 
 def no_backend_error(
-    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], refusals: Sequence[Rejection], also: tuple[str, ...]
+    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], rejections: Sequence[Rejection], also: tuple[str, ...]
 ) -> ApiError:
     """The error for a request without a candidate.
 
     `known`: whether a backend serves the requested model; `also`: why parts of a chain were left out.
     """
-    details = (*map(str, refusals), *also)
+    details = (*map(str, rejections), *also)
     if not any(True for _ in pool):
         return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
     if not known:
         return unknown_model(pool, asked, details, patterns=patterns)
-    reasons = {refusal.reason for refusal in refusals} - {Reason.NOT_SERVED}
+    reasons = {rejection.reason for rejection in rejections} - {Reason.NOT_SERVED}
     lasting = reasons - {Reason.AGENT}
     if Reason.NOT_ALLOWED in lasting and lasting <= {Reason.NOT_ALLOWED, Reason.CANNOT}:
         message = f"This key may not use the model {asked}. Ask for one that /v1/models lists for it."
         return PermissionDeniedError(message, code="model_not_allowed", param="model", details=details)
-    said = "; ".join(str(refusal) for refusal in refusals if refusal.reason is not Reason.NOT_SERVED)
+    listed = "; ".join(str(rejection) for rejection in rejections if rejection.reason is not Reason.NOT_SERVED)
     if lasting and lasting <= {Reason.TOO_LONG, Reason.CANNOT, Reason.NOT_ALLOWED}:
         if Reason.TOO_LONG in reasons:
-            message = f"The prompt is too long. {said}. Shorten it, or choose a model with a larger context window."
+            message = f"The prompt is too long. {listed}. Shorten it, or choose a model with a larger context window."
             return InvalidRequestError(message, code="context_length_exceeded", param="messages", details=details)
-        message = f"No provider here can do what this request asks. {said}. Choose another model, or leave out what it cannot do."
+        message = (
+            f"No provider here can do what this request asks. {listed}. Choose another model, or leave out what it cannot do."
+        )
         return InvalidRequestError(message, code="unsupported_capability", details=details)
     return UnavailableError(f"No provider can take this request. {'; '.join(details)}.", details=details)
 
