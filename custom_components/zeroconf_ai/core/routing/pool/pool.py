@@ -190,7 +190,7 @@ class Pool:
     def record_goodbye(self, member: Member) -> None:
         """Record that a member withdrew its advertisement. The next success brings it back, unless that check began before."""
         member.left_at = time.monotonic()
-        self._set_state(member, ProviderState.OFFLINE, "it said goodbye on the network")
+        self._set_state(member, ProviderState.OFFLINE, "it is no longer advertised on the network")
 
     def _enter(self, member: Member) -> None:
         self._members[member.id] = member
