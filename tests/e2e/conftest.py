@@ -8,17 +8,19 @@ The Home Assistant test plugin has to be off (`-p no:homeassistant`): it forbids
 Assistant, and here everything is to be real.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
 import time
 
 import pytest
+from zeroconf.asyncio import AsyncZeroconf
 
 from devhome.client import HomeClient
 from devhome.home import Home
 from devhome.namespaces import Host, Lan, own_namespaces, remove_leftovers
 from devhome.process import ManagedProcess
 from devhome.provider import DemoProvider
+from tests.support.fakes.provider import FakeProvider, running
 
 type StartHome = Callable[..., Awaitable[Home]]
 type StartProvider = Callable[..., Awaitable[DemoProvider]]
@@ -132,3 +134,17 @@ async def client(home: Home) -> AsyncGenerator[HomeClient]:
     """A connection to `home`."""
     async with home.client() as connection:
         yield connection
+
+
+@pytest.fixture
+async def provider(lan: Lan) -> AsyncIterator[FakeProvider]:
+    """A provider on the tester's host with answers that the test sets."""
+    async with running(FakeProvider(host=lan.host("tester").ipv4)) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def network(lan: Lan) -> AsyncIterator[AsyncZeroconf]:
+    """MDNS on the tester's host."""
+    async with AsyncZeroconf(interfaces=[lan.host("tester").ipv4]) as zeroconf:
+        yield zeroconf

@@ -1,67 +1,23 @@
 """Changing advertisements in Home Assistant: real packets of a host on the LAN."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from ipaddress import ip_address
 
-import pytest
-from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf.asyncio import AsyncZeroconf
 
 from devhome.client import HomeClient, eventually
 from devhome.namespaces import Lan
 from tests.support.fakes.provider import FakeProvider, running
 from tests.support.waiting import observe
-from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE, ServiceRecord
+from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE
 
+from .advertised import info, tester_record
 from .steps import DOMAIN, add, discovered, state_is
-
-
-@pytest.fixture
-async def provider(lan: Lan) -> AsyncIterator[FakeProvider]:
-    """A provider on the tester's host with answers that the test sets."""
-    async with running(FakeProvider(host=lan.host("tester").ipv4)) as fake:
-        yield fake
-
-
-@pytest.fixture
-async def network(lan: Lan) -> AsyncIterator[AsyncZeroconf]:
-    """MDNS on the tester's host."""
-    async with AsyncZeroconf(interfaces=[lan.host("tester").ipv4]) as zeroconf:
-        yield zeroconf
-
-
-def record_of(provider: FakeProvider, **fields: object) -> ServiceRecord:
-    """The provider's advertisement."""
-    base = ServiceRecord(
-        name="Tester",
-        host="tester.local.",
-        port=provider.port,
-        addresses=(ip_address(provider.host),),
-        id=provider.id or "",
-        models=("test-model",),
-    )
-    return replace(base, **fields)  # type: ignore[arg-type]
-
-
-def info(record: ServiceRecord, service_type: str = SERVICE_TYPE, **txt: str) -> AsyncServiceInfo:
-    """The service that advertises it."""
-    properties = record.to_txt() if service_type == SERVICE_TYPE else record.to_saturn_txt()
-    return AsyncServiceInfo(
-        service_type,
-        f"{record.name}.{service_type}",
-        port=record.port,
-        server=record.host,
-        parsed_addresses=[str(address) for address in record.addresses],
-        properties=properties | txt,
-        host_ttl=120,
-        other_ttl=120,
-    )
 
 
 async def test_advertisement_change_is_seen_within_a_second(
     client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
-    record = record_of(provider)
+    record = tester_record(provider)
     await (await network.async_register_service(info(record)))
     await add(client, "Tester")
     await state_is(client, "sensor.tester_models", "1")
@@ -74,7 +30,7 @@ async def test_advertisement_change_is_seen_within_a_second(
 
 
 async def test_both_service_types_make_one_card(client: HomeClient, provider: FakeProvider, network: AsyncZeroconf) -> None:
-    record = record_of(provider)
+    record = tester_record(provider)
     for service_type in (SATURN_TYPE, SERVICE_TYPE):
         await (await network.async_register_service(info(record, service_type)))
     await discovered(client, "Tester")
@@ -85,9 +41,9 @@ async def test_both_service_types_make_one_card(client: HomeClient, provider: Fa
 async def test_discovered_newer_major_version_has_no_card(
     client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
-    newer = replace(record_of(provider), name="Newer", id="newer")
+    newer = replace(tester_record(provider), name="Newer", id="newer")
     await (await network.async_register_service(info(newer, version="2.0")))
-    await (await network.async_register_service(info(record_of(provider))))
+    await (await network.async_register_service(info(tester_record(provider))))
     await discovered(client, "Tester")
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
@@ -96,7 +52,7 @@ async def test_impostor_with_a_known_id_does_not_get_the_key(
     client: HomeClient, lan: Lan, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
     provider.key = "zai_example-household-key"
-    record = record_of(provider)
+    record = tester_record(provider)
     service = info(record, auth="token")
     await (await network.async_register_service(service))
     await add(client, "Tester", key=provider.key)
