@@ -70,7 +70,7 @@ CONF_MODELS: Final = "models"
 """The only models that may be used; absent: all."""
 
 CONF_SUBENTRY_ID: Final = "subentry_id"
-"""In what a reauthentication begins with: the backend of the gateway whose key is refused."""
+"""In what a reauthentication begins with: the backend of the gateway that rejects its API key."""
 
 CONF_ASSISTANT: Final = "assistant"
 """Id of the assistant that was made for the first agent. Stays when the owner deletes that, so that it is not made again."""

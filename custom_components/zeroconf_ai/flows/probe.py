@@ -135,7 +135,7 @@ async def probe_endpoint(
     endpoint: Endpoint,
     name: str,
     *,
-    announced: tuple[str, ...] = (),
+    advertised: tuple[str, ...] = (),
     known: KnownProvider | None = None,
 ) -> ProbedProvider:
     """Probe one address. Raises Problem.
@@ -149,7 +149,7 @@ async def probe_endpoint(
         same = endpoint.base_url == known.base_url or (reported is not None and reported == known.id)
         if endpoint.key is None and same:
             endpoint = replace(endpoint, key=known.key)
-    backend = ZeroconfAIBackend(session, BackendInfo(name, name, advertised_models=announced), endpoint)
+    backend = ZeroconfAIBackend(session, BackendInfo(name, name, advertised_models=advertised), endpoint)
     started = time.perf_counter()
     try:
         health = await backend.health()
@@ -179,7 +179,7 @@ async def probe_urls(
     key: str | None = None,
     ssl: Ssl = True,
     name: str | None = None,
-    announced: tuple[str, ...] = (),
+    advertised: tuple[str, ...] = (),
     known: KnownProvider | None = None,
 ) -> ProbedProvider:
     """The provider at the first of `urls` that answers. Raises the most informative Problem if none does."""
@@ -191,7 +191,7 @@ async def probe_urls(
             continue
         try:
             endpoint = Endpoint(url, key, ssl)
-            return await probe_endpoint(session, endpoint, name or parts.hostname or url, announced=announced, known=known)
+            return await probe_endpoint(session, endpoint, name or parts.hostname or url, advertised=advertised, known=known)
         except Problem as problem:
             if problem.key not in _TRY_NEXT_ADDRESS:
                 raise
@@ -214,7 +214,7 @@ async def probe_record(session: aiohttp.ClientSession, record: ServiceRecord, ke
     except ApiError as err:
         raise problem_of(err, keyed=False) from err
     try:
-        found = await probe_endpoint(session, replace(endpoint, base_url=located.base_url), record.name, announced=record.models)
+        found = await probe_endpoint(session, replace(endpoint, base_url=located.base_url), record.name, advertised=record.models)
     except Problem as problem:
         problem.base_url = located.base_url
         raise

@@ -69,7 +69,7 @@ class Home:
         for budget in self.store.budgets:
             assert self.store.budgets.state(budget.id).reserved == 0, budget.id
         assert self.caller.key_id is not None
-        limits = await self.store.admission_control.standing(self.caller.key_id, None, None)
+        limits = await self.store.admission_control.rate_limit_status(self.caller.key_id, None, None)
         assert limits.parallel is not None
         assert limits.parallel.remaining == PARALLEL
         assert self.database.count("reservations") == 0

@@ -29,6 +29,6 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def provider(own_loopback: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A demo provider that is announced on the loopback interface."""
+    """A demo provider that is advertised on the loopback interface."""
     with serving(tmp_path_factory.mktemp("provider"), "--name", NAME) as server:
         yield server

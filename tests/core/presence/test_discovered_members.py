@@ -32,7 +32,7 @@ async def engine() -> AsyncIterator[Engine]:
 
 
 def hear(manager: DiscoveryManager, record: ServiceRecord) -> None:
-    """As if it had announced itself."""
+    """As if it had advertised itself."""
     manager.registry.put((SERVICE_TYPE, record.name), record)
 
 

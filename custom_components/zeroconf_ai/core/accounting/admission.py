@@ -116,7 +116,7 @@ class AdmissionControl(ABC):
         Raises RateLimitError or QuotaError, both with the time after which to try again.
         """
 
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
+    async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """The state of the limits of a caller."""
         return RateLimitStatus()
 

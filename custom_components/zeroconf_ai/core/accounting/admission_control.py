@@ -129,9 +129,9 @@ class StoreAdmissionControl(AdmissionControl):
         return _closed("database_unavailable", "The gateway's database cannot be written, so costs cannot be recorded.")
 
     @override
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
+    async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         try:
-            return await self._limits.standing(key_id, user_id, address)
+            return await self._limits.rate_limit_status(key_id, user_id, address)
         except DatabaseError:
             return RateLimitStatus()
 

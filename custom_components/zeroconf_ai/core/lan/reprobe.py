@@ -92,7 +92,7 @@ class Reprober:
             target = self._targets[record.id] = _Target(record, now, now)
         elif _without_load(target.record) != _without_load(record):
             target.record, target.since, target.due, target.overdue = record, now, now, False
-        else:  # announced again: it may have been restarted
+        else:  # advertised again: it may have been restarted
             target.record = record
             if now - target.since >= OVERDUE_SECONDS:
                 target.since, target.due = now, min(target.due, now + FIRST_PAUSE)

@@ -89,12 +89,12 @@ async def test_rate_limit_of_a_key_is_counted_and_reported(store: AccountingStor
 async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingStore, make: Make) -> None:
     key = await keyed(store, tokens_per_minute=1000)
     admission = await admit(store, key, tokens=900)
-    assert (await store.admission_control.standing(key, None, None)).tokens is not None
+    assert (await store.admission_control.rate_limit_status(key, None, None)).tokens is not None
     assert "Too many tokens" in (await refused(store, key, tokens=200)).message
     admission.reconcile(make("g", usage=Usage(50, 50)))
     admission.reconcile(make("g", usage=Usage(50, 50)))
-    standing = await wait_for_tokens(store, key, 900)
-    assert 900 <= standing < 1000
+    status = await wait_for_tokens(store, key, 900)
+    assert 900 <= status < 1000
     large = await admit(store, key, tokens=800)
     large.reconcile(make("g", usage=Usage(2_000)))
     assert (await refused(store, key, tokens=1)).retry_after
@@ -103,11 +103,11 @@ async def test_tokens_are_reserved_by_estimate_and_corrected(store: AccountingSt
 async def wait_for_tokens(store: AccountingStore, key: str, least: int) -> int:
     """The remaining amounts, after a shared database is updated."""
     await store.flush()
-    standing = await store.admission_control.standing(key, None, None)
-    assert standing.tokens is not None
-    assert standing.tokens.limit == 1000
-    assert standing.tokens.remaining >= least
-    return standing.tokens.remaining
+    status = await store.admission_control.rate_limit_status(key, None, None)
+    assert status.tokens is not None
+    assert status.tokens.limit == 1000
+    assert status.tokens.remaining >= least
+    return status.tokens.remaining
 
 
 async def test_token_bucket_full_admits_a_larger_request(store: AccountingStore, make: Make) -> None:
@@ -125,9 +125,9 @@ async def test_parallel_limit_is_enforced(store: AccountingStore, make: Make) ->
     error = await refused(store, key)
     assert "concurrent requests" in error.message
     assert error.headers()["Retry-After"] == "1"
-    standing = (await store.admission_control.standing(key, None, None)).parallel
-    assert standing is not None
-    assert (standing.limit, standing.remaining) == (2, 0)
+    status = (await store.admission_control.rate_limit_status(key, None, None)).parallel
+    assert status is not None
+    assert (status.limit, status.remaining) == (2, 0)
     first.reconcile(make("g"))
     await store.flush()
     await admit(store, key)
@@ -145,11 +145,11 @@ async def test_rate_limit_refusal_returns_the_earlier_limits(store: AccountingSt
         with pytest.raises(QuotaError, match="is spent"):
             await admit(store, key, tokens=100)
     await store.flush()
-    standing = await store.admission_control.standing(key, None, None)
-    assert standing.requests is not None
-    assert standing.tokens is not None
-    assert standing.parallel is not None
-    assert (standing.requests.remaining, standing.tokens.remaining, standing.parallel.remaining) == (5, 100, 1)
+    status = await store.admission_control.rate_limit_status(key, None, None)
+    assert status.requests is not None
+    assert status.tokens is not None
+    assert status.parallel is not None
+    assert (status.requests.remaining, status.tokens.remaining, status.parallel.remaining) == (5, 100, 1)
 
 
 async def test_rate_limits_of_addresses_and_users_are_separate(store: AccountingStore) -> None:

@@ -39,7 +39,7 @@ async def test_permit_of_a_killed_gateway_is_released_after_its_lease(
         second = await other.admission_control.admit(asked)
         second.reconcile(make("g"))
         await other.flush()
-        standing = (await store.admission_control.standing(key.id, None, None)).parallel
+        standing = (await store.admission_control.rate_limit_status(key.id, None, None)).parallel
         assert standing is not None
         assert standing.remaining == 1
     finally:

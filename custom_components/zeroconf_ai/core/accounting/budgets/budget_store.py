@@ -140,7 +140,7 @@ class BudgetStore:
         for backend_id, amount in amounts.items():
             self._limit(backend_id, amount)
         self.invalidate()  # the next refresh reads their balances
-        self._announce()
+        self._notify_listeners()
 
     def month_cost(self, backend_id: str) -> int:
         """The cost of a backend this month in nano-units; 0 for backends without a monthly limit."""
@@ -201,7 +201,7 @@ class BudgetStore:
             await self._change(budget_window, write, AuditEvent(time.time(), actor, "budget.set", budget.id))
             self._replace_budgets([*(other for other in self._budgets.values() if other.id != budget.id), budget])
         self.balances.notify_reached(budget_window)
-        self._announce()
+        self._notify_listeners()
         return budget
 
     async def reset(self, budget_id: str, *, actor: str = "") -> None:
@@ -210,7 +210,7 @@ class BudgetStore:
         async with self._changing:
             act = AuditEvent(time.time(), actor, "budget.reset", budget_id)
             await self._change(budget_window, lambda connection: statements.reset(connection, budget_id), act)
-        self._announce()
+        self._notify_listeners()
 
     async def remove(self, budget_id: str, *, actor: str = "") -> None:
         """Delete a budget. Raises KeyError for an unknown id, DatabaseError."""
@@ -219,7 +219,7 @@ class BudgetStore:
             act = AuditEvent(time.time(), actor, "budget.remove", budget_id)
             await self._change(budget_window, lambda connection: statements.remove(connection, budget_id), act)
             self._replace_budgets([other for other in self._budgets.values() if other.id != budget_id])
-        self._announce()
+        self._notify_listeners()
 
     async def reserve(self, asked: AdmissionRequest) -> Reservation:
         """Reserve the maximum cost of a request; the result has the shortfall if that fails.
@@ -286,7 +286,7 @@ class BudgetStore:
                 )
             await self.balances.upkeep(self._budgets.keys() | {limit.id for limit in self._limits.values()})
         if loaded is not None:
-            self._announce()
+            self._notify_listeners()
 
     async def tidy(self) -> None:
         """Delete balances older than `statements.KEEP_DAYS`. Raises DatabaseError."""
@@ -348,7 +348,7 @@ class BudgetStore:
             except Exception:  # a failing listener must not fail the request
                 _LOGGER.exception("A listener for events of the budget %s failed", event.budget.id)
 
-    def _announce(self) -> None:
+    def _notify_listeners(self) -> None:
         for watcher in list(self._watchers):
             watcher()
 

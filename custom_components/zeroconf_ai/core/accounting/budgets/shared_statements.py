@@ -59,7 +59,7 @@ def reserve(
 def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list[Reached]:
     """Release reservations, charge actual costs, and return the thresholds that were reached for the first time."""
     settlements = list(settlements)
-    released = leases.take_back(connection, (one.reservation for one in settlements))
+    released = leases.delete_leases_of(connection, (one.reservation for one in settlements))
     charged: dict[BalanceKey, int] = {}
     named: dict[BalanceKey, tuple[Budget, Window]] = {}
     for budget, window, cost in (charge for one in settlements for charge in one.charges):

@@ -204,7 +204,7 @@ class KeyStore(QueuedWriter):
             )
             self._keys[key.id] = key
             self._by_digest[digest] = (key.id, None)
-        self._announce()
+        self._notify_listeners()
         return key
 
     async def update(self, key_id: str, *, actor: str = "", **changes: Any) -> ClientKey:
@@ -224,7 +224,7 @@ class KeyStore(QueuedWriter):
             await self._write(lambda connection: statements.change(connection, key_id, changes), act)
             # Look it up again: it may have been revoked in the meantime.
             key = self._keys[key_id] = replace(self._keys[key_id], **changes)
-        self._announce()
+        self._notify_listeners()
         return self._with_last_use(key)
 
     async def revoke(self, key_id: str, *, actor: str = "") -> None:
@@ -238,7 +238,7 @@ class KeyStore(QueuedWriter):
         self._revoked.add(key_id)
         self._used.pop(key_id, None)
         self._recorded_use.pop(key_id, None)
-        self._announce()
+        self._notify_listeners()
         async with self._changing:
             try:
                 act = _audit_event(actor, "key.revoke", key_id)
@@ -265,7 +265,7 @@ class KeyStore(QueuedWriter):
             self._by_digest[new] = (key_id, None)
             if until is not None:
                 self._by_digest[former] = (key_id, until)
-        self._announce()
+        self._notify_listeners()
         return self._with_last_use(key), secret
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -294,7 +294,7 @@ class KeyStore(QueuedWriter):
             self._by_digest = {digest: found for digest, found in loaded.by_digest.items() if found[0] in self._keys}
             self._used = {key_id: used for key_id, used in self._used.items() if key_id in self._keys}
             self._recorded_use = {key.id: key.last_used for key in self._keys.values() if key.last_used is not None}
-        self._announce()
+        self._notify_listeners()
 
     async def _write[T](self, work: Callable[[Connection], T], act: AuditEvent) -> T:
         """Run `work`, record the audit event and increment the version.
@@ -317,7 +317,7 @@ class KeyStore(QueuedWriter):
         used = self._used.get(key.id)
         return key if used is None or (key.last_used or 0.0) >= used else replace(key, last_used=used)
 
-    def _announce(self) -> None:
+    def _notify_listeners(self) -> None:
         for callback in list(self._listeners):
             callback()
 

@@ -95,7 +95,7 @@ class RateLimiter:
                     back[draw.name] = draw.amount - tokens
         self._leave(entry, back)
 
-    async def standing(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
+    async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """The state of the limits of a caller. Raises DatabaseError."""
         found: dict[str, RateLimitState] = {}
         for scope in self._callers(key_id, user_id, address):

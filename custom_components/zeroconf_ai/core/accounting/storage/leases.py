@@ -102,14 +102,14 @@ def held(connection: Connection, name: str) -> int:
     return connection.execute(found).scalar_one_or_none() or 0
 
 
-def take_back(connection: Connection, leases: Iterable[str]) -> dict[LeasedKey, int]:
+def delete_leases_of(connection: Connection, leases: Iterable[str]) -> dict[LeasedKey, int]:
     """Delete leases; returns their amounts, which the caller subtracts from the rows."""
     return _delete(connection, reservations.c.id.in_(list(leases)))
 
 
 def release(connection: Connection, leases: Iterable[str]) -> None:
     """Delete leases and subtract their amounts from the rows."""
-    _take_off(connection, take_back(connection, leases))
+    _subtract_reserved(connection, delete_leases_of(connection, leases))
 
 
 def renew(connection: Connection, leases: Sequence[str]) -> None:
@@ -121,10 +121,10 @@ def renew(connection: Connection, leases: Sequence[str]) -> None:
 def expire(connection: Connection) -> None:
     """Release expired leases."""
     old = select(reservations.c.id).where(reservations.c.expires < now(connection)).limit(DELETE_ROWS)
-    _take_off(connection, _delete(connection, reservations.c.id.in_(old)))
+    _subtract_reserved(connection, _delete(connection, reservations.c.id.in_(old)))
 
 
-def _take_off(connection: Connection, released: Mapping[LeasedKey, int]) -> None:
+def _subtract_reserved(connection: Connection, released: Mapping[LeasedKey, int]) -> None:
     locked = lock(connection, released)
     for key, amount in sorted(released.items()):
         where = accounts.c.budget_id == key[0], accounts.c.label == key[1]

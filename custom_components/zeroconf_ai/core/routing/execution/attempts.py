@@ -42,7 +42,7 @@ class RequestAttempts:
     bills: list[Bill] = field(default_factory=list)
     """Of every attempt that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
-    """Every sending that failed, repeated ones included."""
+    """Every attempt that failed, repeated ones included."""
     attempts: tuple[Attempt, ...] = ()
     errors: tuple[ApiError, ...] = ()
     busy: tuple[str, ...] = ()

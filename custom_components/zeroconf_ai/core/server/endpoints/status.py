@@ -49,8 +49,8 @@ async def _rate_limits(gateway: Gateway, caller: Caller) -> dict[str, RateLimit]
     """The rate limits of the caller."""
     if gateway.engine.admission_control is None:
         return {}
-    standing = await gateway.engine.admission_control.standing(caller.key_id, caller.user_id, caller.address)
-    found = {"requests": standing.requests, "tokens": standing.tokens, "parallel": standing.parallel}
+    limits = await gateway.engine.admission_control.rate_limit_status(caller.key_id, caller.user_id, caller.address)
+    found = {"requests": limits.requests, "tokens": limits.tokens, "parallel": limits.parallel}
     return {name: RateLimit(rate.limit, rate.remaining, rate.reset) for name, rate in found.items() if rate is not None}
 
 
