@@ -67,4 +67,5 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Allow sockets, which Home Assistant's test plugin forbids, to loopback addresses."""
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
-    monkeypatch.setattr(socket, "socket", LoopbackSocket)
+    # A class for each test: a test that allows other hosts replaces `connect` of what `socket.socket` is then.
+    monkeypatch.setattr(socket, "socket", type("LoopbackSocket", (LoopbackSocket,), {}))
