@@ -9,7 +9,7 @@ from tests.support.fakes.provider import FakeProvider
 from zeroconf_ai.protocol.record import SERVICE_TYPE, ServiceRecord
 
 
-def tester_record(provider: FakeProvider, **fields: object) -> ServiceRecord:
+def record_of_tester(provider: FakeProvider, **fields: object) -> ServiceRecord:
     """The provider's advertisement."""
     base = ServiceRecord(
         name="Tester",

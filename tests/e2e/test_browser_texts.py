@@ -17,7 +17,7 @@ from devhome.namespaces import Lan
 from tests.support.fakes.provider import FakeProvider, running, serving
 from zeroconf_ai.protocol.record import SATURN_TYPE
 
-from .advertised import info, tester_record
+from .advertised import info, record_of_tester
 from .steps import DOMAIN, add, discovered
 
 SHOWN = """() => {
@@ -118,7 +118,7 @@ async def test_markup_of_a_provider_is_text_in_every_dialog(
         name = f"![n]({evil}/n)<img src={evil}>"  # at most 63 bytes
         models = (f"![m]({evil}/m)", f"<img src='{evil}/h'>", f"[Sign in]({evil}/l)", f"{evil}/a")
         provider.models = [{"id": model} for model in models]
-        record = tester_record(provider, name=name, models=models[:1])
+        record = record_of_tester(provider, name=name, models=models[:1])
         await (await network.async_register_service(info(record)))
         await discovered(client, name)
         await show(page, f"{home.url}/config/integrations/dashboard")
@@ -137,7 +137,7 @@ async def test_markup_of_a_provider_is_text_in_every_dialog(
             return next((issue for issue in issues if issue["translation_key"] == "model_vanished"), None)
 
         provider.models = [{"id": "other"}]
-        await network.async_update_service(info(tester_record(provider, name=name, models=("other",))))
+        await network.async_update_service(info(record_of_tester(provider, name=name, models=("other",))))
         await eventually(vanished, timeout=10)
         await show(page, f"{home.url}/config/repairs")
         await page.get_by_text("is no longer available").first.click()
@@ -163,7 +163,7 @@ async def test_flow_forms_and_menus_have_all_texts(
     await walk.go(add_service, DOMAIN, {"next_step_id": "gateway"}, {"name": "House", "auth": "none"})
     await walk.go(add_service, DOMAIN, {"next_step_id": "gateway"}, {"name": "House"})
     provider.key = "old"
-    await (await network.async_register_service(info(tester_record(provider))))
+    await (await network.async_register_service(info(record_of_tester(provider))))
     card = await discovered(client, "Tester")
     walk.keep(add_service, await client.rest("GET", f"{flow_path('')}/{card['flow_id']}"))
     entry_id = await add(client, "Tester", "old")
@@ -210,14 +210,14 @@ async def test_flow_forms_and_menus_have_all_texts(
 
     # Steps that need the user: another provider of the same name, a vanished model, a refused key.
     async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222", host=provider.host)) as other:
-        await (await network.async_register_service(info(tester_record(other), SATURN_TYPE)))
+        await (await network.async_register_service(info(record_of_tester(other), SATURN_TYPE)))
         card = await discovered(client, "Tester")
         walk.keep(add_service, await client.rest("GET", f"{flow_path('')}/{card['flow_id']}"))
         found = await walk.go(add_service, DOMAIN)  # no menu any more: there is a gateway
         assert found["step_id"] == "found"
         await client.rest("DELETE", f"{flow_path('')}/{card['flow_id']}")  # else the frontend offers it in place of a new flow
     provider.models = [{"id": "other-model"}]
-    await network.async_update_service(info(tester_record(provider, models=("other-model",))))
+    await network.async_update_service(info(record_of_tester(provider, models=("other-model",))))
     repairs: list[tuple[str, Json]] = []
 
     async def vanished() -> Json | None:
@@ -229,7 +229,7 @@ async def test_flow_forms_and_menus_have_all_texts(
     step = await client.rest("POST", "/api/repairs/issues/fix", {"handler": DOMAIN, "issue_id": issue["issue_id"]})
     repairs.append(("is no longer available", step))
     provider.key, provider.open_health = "new", False
-    await network.async_update_service(info(tester_record(provider, models=("other-model", "third-model"))))
+    await network.async_update_service(info(record_of_tester(provider, models=("other-model", "third-model"))))
 
     async def reauth() -> Json | None:
         flows = await client.flows_in_progress(DOMAIN)

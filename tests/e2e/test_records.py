@@ -10,14 +10,14 @@ from tests.support.fakes.provider import FakeProvider, running
 from tests.support.waiting import observe
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE
 
-from .advertised import info, tester_record
+from .advertised import info, record_of_tester
 from .steps import DOMAIN, add, discovered, state_is
 
 
 async def test_advertisement_change_is_seen_within_a_second(
     client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
-    record = tester_record(provider)
+    record = record_of_tester(provider)
     await (await network.async_register_service(info(record)))
     await add(client, "Tester")
     await state_is(client, "sensor.tester_models", "1")
@@ -30,7 +30,7 @@ async def test_advertisement_change_is_seen_within_a_second(
 
 
 async def test_both_service_types_make_one_card(client: HomeClient, provider: FakeProvider, network: AsyncZeroconf) -> None:
-    record = tester_record(provider)
+    record = record_of_tester(provider)
     for service_type in (SATURN_TYPE, SERVICE_TYPE):
         await (await network.async_register_service(info(record, service_type)))
     await discovered(client, "Tester")
@@ -41,9 +41,9 @@ async def test_both_service_types_make_one_card(client: HomeClient, provider: Fa
 async def test_discovered_newer_major_version_has_no_card(
     client: HomeClient, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
-    newer = replace(tester_record(provider), name="Newer", id="newer")
+    newer = replace(record_of_tester(provider), name="Newer", id="newer")
     await (await network.async_register_service(info(newer, version="2.0")))
-    await (await network.async_register_service(info(tester_record(provider))))
+    await (await network.async_register_service(info(record_of_tester(provider))))
     await discovered(client, "Tester")
     assert len(await client.flows_in_progress(DOMAIN)) == 1
 
@@ -52,7 +52,7 @@ async def test_impostor_with_a_known_id_does_not_get_the_key(
     client: HomeClient, lan: Lan, provider: FakeProvider, network: AsyncZeroconf
 ) -> None:
     provider.key = "zai_example-household-key"
-    record = tester_record(provider)
+    record = record_of_tester(provider)
     service = info(record, auth="token")
     await (await network.async_register_service(service))
     await add(client, "Tester", key=provider.key)
