@@ -170,7 +170,7 @@ class UsageTracker(DataUpdateCoordinator[None]):
         if until == self._resting_until:
             return
         self._resting_until = until
-        if (seconds := until - time.time()) > 0:
+        if (seconds := until - time.monotonic()) > 0:
             self._show_rate_limited(seconds)
         self.async_update_listeners()
 

@@ -204,7 +204,7 @@ async def test_router_backend_with_retry_after_is_paused(
         await route_and_close(router)
         await checker.check(first)
     assert sent(first, second) == [1, 3]
-    first.resting_until = time.time() - 1
+    first.resting_until = time.monotonic() - 1
     backend_of(first).outcomes = [HELLO]
     await route_and_close(router)
     assert sent(first, second) == [2, 3]
@@ -336,7 +336,7 @@ async def test_router_chunks_before_the_first_token_are_kept(router: Router, add
 
 async def test_router_only_backend_is_tried_while_paused_or_offline(router: Router, add: Add, events: list[RoutingEvent]) -> None:
     member = add("a")
-    member.resting_until = time.time() + 60
+    member.resting_until = time.monotonic() + 60
     await route_and_close(router)
     member.state = ProviderState.OFFLINE
     await route_and_close(router)

@@ -41,7 +41,17 @@ def opened() -> Breaker:
 def test_breaker_opens_after_three_consecutive_failures() -> None:
     breaker = opened()
     assert (breaker.state, breaker.ready) == (BreakerState.OPEN, False)
-    assert breaker.retry_at - time.time() == pytest.approx(FIRST_PAUSE, abs=1)
+    assert breaker.retry_at - time.monotonic() == pytest.approx(FIRST_PAUSE, abs=1)
+
+
+@pytest.mark.parametrize("step", [-86_400.0, 86_400.0])
+def test_breaker_pause_is_not_changed_by_a_step_of_the_wall_clock(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    """A machine without a battery-backed clock starts in the past, and NTP sets it while pauses run."""
+    breaker, now = opened(), time.time()
+    monkeypatch.setattr("time.time", lambda: now + step)
+    assert breaker.state is BreakerState.OPEN
+    breaker.retry_at = time.monotonic() - 1
+    assert breaker.state is BreakerState.HALF_OPEN
 
 
 def test_breaker_stays_closed_after_failures_with_successes_between() -> None:
@@ -55,7 +65,7 @@ def test_breaker_stays_closed_after_failures_with_successes_between() -> None:
 
 def test_breaker_after_its_pause_allows_one_trial() -> None:
     breaker = opened()
-    breaker.retry_at = time.time() - 1
+    breaker.retry_at = time.monotonic() - 1
     assert (breaker.state, breaker.ready) == (BreakerState.HALF_OPEN, True)
     assert breaker.begin()
     assert not breaker.ready
@@ -68,15 +78,15 @@ def test_breaker_pause_doubles_with_each_failed_trial_until_a_success() -> None:
     breaker = opened()
     pauses = []
     for _ in range(6):
-        breaker.retry_at = time.time() - 1
+        breaker.retry_at = time.monotonic() - 1
         assert breaker.fail()
-        pauses.append(round(breaker.retry_at - time.time()))
+        pauses.append(round(breaker.retry_at - time.monotonic()))
     assert pauses == [60, 120, 240, 480, LONGEST_PAUSE, LONGEST_PAUSE]
     breaker.succeed()
     assert (breaker.state, breaker.failures) == (BreakerState.CLOSED, 0)
     for _ in range(3):
         breaker.fail()
-    assert round(breaker.retry_at - time.time()) == FIRST_PAUSE
+    assert round(breaker.retry_at - time.monotonic()) == FIRST_PAUSE
 
 
 def test_breaker_pause_is_not_extended_by_a_failed_last_resort() -> None:
@@ -88,11 +98,11 @@ def test_breaker_pause_is_not_extended_by_a_failed_last_resort() -> None:
 
 def test_breaker_after_a_first_token_allows_requests_until_a_failure() -> None:
     breaker = opened()
-    breaker.retry_at = time.time() - 1
+    breaker.retry_at = time.monotonic() - 1
     breaker.answered()
     assert breaker.ready
     assert breaker.fail()
-    assert round(breaker.retry_at - time.time()) == 2 * FIRST_PAUSE
+    assert round(breaker.retry_at - time.monotonic()) == 2 * FIRST_PAUSE
 
 
 @pytest.mark.parametrize(
@@ -157,7 +167,7 @@ async def test_breaker_half_open_allows_exactly_one_request(router: Router, add:
         await route_and_close(router)
     backend_of(first).sent.clear()
     backend_of(first).outcomes = [go_on]
-    first.breaker.retry_at = time.time() - 1
+    first.breaker.retry_at = time.monotonic() - 1
     trial = asyncio.create_task(router.route(chat()))
     await until(lambda: backend_of(first).sent)
     for _ in range(5):
@@ -176,7 +186,7 @@ async def test_breaker_cancelled_trial_allows_another(router: Router, add: Add) 
     for _ in range(3):
         await route_and_close(router)
     backend_of(first).outcomes = [asyncio.Event()]
-    first.breaker.retry_at = time.time() - 1
+    first.breaker.retry_at = time.monotonic() - 1
     trial = asyncio.create_task(router.route(chat()))
     await run_pending_tasks()
     assert not first.breaker.ready

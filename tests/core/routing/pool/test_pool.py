@@ -24,6 +24,7 @@ from zeroconf_ai.protocol.status import Health, ProviderState
 from zeroconf_ai.routing.pool.events import EventKind, RoutingEvent
 from zeroconf_ai.routing.pool.member import Member
 from zeroconf_ai.routing.pool.pool import DEFAULT_REST, LONGEST_REST, Pool
+from zeroconf_ai.routing.selection.eligibility import not_now
 
 DOWN = UpstreamConnectionError("refused")
 
@@ -101,9 +102,21 @@ def test_pool_member_with_retry_after_is_paused_and_online(
     for _ in range(5):
         pool.record_failure(member, error_class("busy", retry_after=retry_after))
     assert member.state is ProviderState.HEALTHY
-    assert member.resting_until - time.time() == pytest.approx(rest, abs=1)
+    assert member.resting_until - time.monotonic() == pytest.approx(rest, abs=1)
     assert member.resting()
-    assert not member.resting(time.time() + rest + 1)
+    assert not member.resting(time.monotonic() + rest + 1)
+
+
+@pytest.mark.parametrize("step", [-86_400.0, 86_400.0])
+def test_pool_pause_is_not_changed_by_a_step_of_the_wall_clock(
+    pool: Pool, add: Add, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    member, now = add("attic"), time.time()
+    pool.record_failure(member, RateLimitError("busy", retry_after=7.0))
+    monkeypatch.setattr("time.time", lambda: now + step)
+    assert member.resting()
+    assert not member.resting(time.monotonic() + 8)
+    assert (not_now(member) or "").endswith("a pause of 7 s")
 
 
 def test_pool_success_does_not_end_a_pause(pool: Pool, add: Add) -> None:

@@ -127,7 +127,7 @@ def test_candidates_unavailable_are_skipped_with_the_reason(
     bad = add("bad", priority=1)
     add("good")
     bad.state, bad.last_error = state, "it broke"
-    bad.resting_until = time.time() + 60 if resting else 0.0
+    bad.resting_until = time.monotonic() + 60 if resting else 0.0
     found = candidates(pool, chat())
     assert [candidate.member.id for candidate in found.ordered] == ["good"]
     assert found.passed_over == (why,)
@@ -326,7 +326,7 @@ def test_last_resorts_are_ordered_by_likelihood(pool: Pool, add: Add) -> None:
     for member, state in zip(
         members, [ProviderState.UNAUTHORIZED, ProviderState.OFFLINE, ProviderState.DEGRADED, ProviderState.HEALTHY], strict=True
     ):
-        member.state, member.resting_until = state, time.time() + 60
+        member.state, member.resting_until = state, time.monotonic() + 60
     add("unable", capabilities=TEXT_ONLY - {Capability.COMPLETION})
     found = candidates(pool, chat())
     assert [candidate.member.id for candidate in found.ordered] == ["resting", "slow", "dead", "refused"]
@@ -365,7 +365,7 @@ def test_candidates_and_rejections_cover_all_backends(pool: Pool, add: Add) -> N
     members: list[Member] = [add(name) for name in ("off", "away", "rest")]
     members[0].enabled = False
     members[1].state = ProviderState.OFFLINE
-    members[2].resting_until = time.time() + 5
+    members[2].resting_until = time.monotonic() + 5
     add("blind", models=["other"])
     found = candidates(pool, chat())
     named = {candidate.member.name for candidate in found.ordered} | {reason.partition(":")[0] for reason in found.passed_over}

@@ -142,7 +142,7 @@ def why_not(member: Member | None) -> str:
     if not member.online:
         return "it is offline"
     if member.resting():
-        return f"it asked for a pause of {max(1, round(member.resting_until - time.time()))} s"
+        return f"it asked for a pause of {max(1, round(member.resting_until - time.monotonic()))} s"
     if member.breaker.state is not BreakerState.CLOSED:
         return "its last requests failed"
     return "it is busy" if not member.limiter.free else "it cannot take this request"

@@ -28,7 +28,7 @@ class Breaker:
         self.failures = 0
         """Failed requests in a row."""
         self.retry_at = 0.0
-        """`time.time()` of the end of the pause; 0 without a pause."""
+        """`time.monotonic()` of the end of the pause; 0 without a pause."""
         self._pause = FIRST_PAUSE
         self._trying = False
 
@@ -37,7 +37,7 @@ class Breaker:
         """The current state: a pause ends by time."""
         if not self.retry_at:
             return BreakerState.CLOSED
-        return BreakerState.OPEN if time.time() < self.retry_at else BreakerState.HALF_OPEN
+        return BreakerState.OPEN if time.monotonic() < self.retry_at else BreakerState.HALF_OPEN
 
     @property
     def ready(self) -> bool:
@@ -74,6 +74,6 @@ class Breaker:
         state = self.state
         if state is BreakerState.OPEN or (state is BreakerState.CLOSED and self.failures < FAILURES_UNTIL_OPEN):
             return False  # a request that was sent as a last resort does not lengthen the pause
-        self.retry_at = time.time() + self._pause
+        self.retry_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         return True

@@ -29,7 +29,7 @@ class Wake:
 
 @dataclass(eq=False, slots=True)
 class Member:
-    """A backend in the pool. Times are `time.time()` seconds, durations seconds."""
+    """A backend in the pool. Times are `time.monotonic()` seconds except `last_seen`, durations seconds."""
 
     backend: Backend
     terms: Terms = field(default_factory=Terms)
@@ -51,12 +51,13 @@ class Member:
     last_reason: str | None = None
     """The same as a standard reason."""
     last_seen: float | None = None
+    """`time.time()` of its last success, for display."""
     active: int = 0
     resting_until: float = 0.0
     left_at: float = float("-inf")
-    """`time.monotonic()` when it last withdrew its advertisement."""
+    """When it last withdrew its advertisement."""
     offline_since: float = float("-inf")
-    """`time.monotonic()` when it last went offline."""
+    """When it last went offline."""
     last_used: int = 0
     """Number of its last selection; selections are numbered over all members."""
     share: float = 0.0
@@ -121,7 +122,7 @@ class Member:
 
     def resting(self, now: float | None = None) -> bool:
         """Whether it must not get requests for now, after a 429 or 503."""
-        return (time.time() if now is None else now) < self.resting_until
+        return (time.monotonic() if now is None else now) < self.resting_until
 
     async def wait_online(self, seconds: float) -> bool:
         """Wait until it is online, at most `seconds`; returns whether it is."""

@@ -182,7 +182,7 @@ class Pool:
             return True
         if isinstance(error, RateLimitError | QuotaError | UnavailableError):
             rest = DEFAULT_REST if error.retry_after is None else error.retry_after
-            member.resting_until = time.time() + min(rest, LONGEST_REST)
+            member.resting_until = time.monotonic() + min(rest, LONGEST_REST)
             self.notify_state(member.id)
             return True
         return False

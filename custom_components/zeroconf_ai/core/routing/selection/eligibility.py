@@ -93,7 +93,7 @@ def not_now(member: Member) -> str | None:
     if member.resting():
         return f"it asked for a pause of {_seconds(member.resting_until)} s"
     if not member.breaker.ready:
-        if member.breaker.retry_at > time.time():
+        if member.breaker.retry_at > time.monotonic():
             return f"failed repeatedly; next attempt in {_seconds(member.breaker.retry_at)} s"
         return "failed repeatedly; another request is testing it"
     return None
@@ -154,4 +154,4 @@ def _listed(missing: frozenset[Capability]) -> str:
 
 
 def _seconds(until: float) -> int:
-    return max(1, round(until - time.time()))
+    return max(1, round(until - time.monotonic()))
