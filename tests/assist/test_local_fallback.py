@@ -236,6 +236,16 @@ async def test_text_command_for_a_provider_that_never_answered_turns_the_light_o
     assert (await by_text(hass, entry, words.question)).speech == words.nobody
 
 
+async def test_text_of_more_than_2000_characters_is_not_handed_to_the_default_agent(
+    hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
+) -> None:
+    entry = await set_up_down(hass, provider)
+    assert (await by_text(hass, entry, f"{words.off:.<2001}")).speech == words.nobody
+    assert kitchen.state == "on"
+    assert not (await by_text(hass, entry, f"{words.off:.<2000}")).failed
+    assert kitchen.state == "off"
+
+
 async def test_text_agent_with_the_fallback_disabled_returns_the_error(
     hass: HomeAssistant, provider: FakeProvider, kitchen: Kitchen, words: Words
 ) -> None:

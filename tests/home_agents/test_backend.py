@@ -80,6 +80,22 @@ async def test_assist_unrecognized_command_returns_assists_sentence(home: HomeAs
     assert message.content == "Sorry, I couldn't understand that"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_assist_sentence_is_limited_to_2000_characters(home: HomeAssistant, light: Lamp, stream: bool) -> None:
+    agent, command = backend(home, None), "Turn on the kitchen light"
+    with pytest.raises(InvalidRequestError, match="up to 2000 characters; this one has 2001") as refused:
+        await agent.send(chat("x" * 2001, model="homeassistant/assist", stream=stream))
+    assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
+    history = ({"role": "system", "content": "x" * 3000}, "x" * 3000, {"role": "assistant", "content": "x" * 3000})
+    await message_of(agent, chat(*history, f"{command:.<2000}", model="homeassistant/assist", stream=stream))
+    assert light.is_on  # neither instructions nor earlier messages reach the matcher
+
+
+async def test_agent_with_a_model_accepts_long_messages(home: HomeAssistant, tester: ScriptedAgent) -> None:
+    tester.behave = says({"role": "assistant", "content": "Hi"})
+    assert (await message_of(backend(home), chat("x" * 20_000))).content == "Hi"
+
+
 async def test_agent_request_of_a_read_only_user_cannot_control_entities(
     home: HomeAssistant, light: Lamp, hass_read_only_user: MockUser
 ) -> None:

@@ -11,6 +11,8 @@ from homeassistant.helpers import intent
 
 _LOGGER = logging.getLogger(__name__)
 
+MAX_SENTENCE = 2_000
+"""Characters of a sentence that the default agent gets: the time to match one grows with the square of its length."""
 _UNDERSTOOD = (intent.IntentResponseErrorCode.FAILED_TO_HANDLE, intent.IntentResponseErrorCode.UNKNOWN)
 """Errors of recognized intents, as Home Assistant's pipelines distinguish them."""
 
@@ -20,10 +22,11 @@ async def async_ask_default_agent(
 ) -> conversation.ConversationResult | None:
     """Add the default agent's answer to the chat log; None if it recognized no intent, and the log is then unchanged.
 
+    It does not get a sentence of more than MAX_SENTENCE characters, which is no command, and is treated as not recognized.
     The default agent uses no model, so this cannot loop.
     """
     agent = async_get_agent(hass, conversation.HOME_ASSISTANT_AGENT)
-    if not isinstance(agent, conversation.ConversationEntity):
+    if not isinstance(agent, conversation.ConversationEntity) or len(user_input.text) > MAX_SENTENCE:
         return None
     begin = len(chat_log.content)
     agent.async_set_context(user_input.context)

@@ -22,6 +22,7 @@ from homeassistant.const import CONF_ENTITY_ID, STATE_UNAVAILABLE, __version__
 from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
+from ..assist.local_fallback import MAX_SENTENCE
 from ..const import SUBENTRY_HOME_AGENT
 from ..core.backends.answers import TextAnswer
 from ..core.backends.base import Answer, Backend, BackendInfo, Timeouts
@@ -133,6 +134,9 @@ class AgentBackend(Backend):
     async def _chat(self, request: Request) -> Answer:
         self._check()
         prompt = read_prompt(request)
+        if self._entity_id == conversation.HOME_ASSISTANT_AGENT and len(prompt.text) > MAX_SENTENCE:
+            message = f"{self._info.name} accepts sentences of up to {MAX_SENTENCE} characters; this one has {len(prompt.text)}."
+            raise InvalidRequestError(message, code="context_length_exceeded", param="messages")
         context = await self._context(request)
         ask: AgentExchange
         if self._is_task:
