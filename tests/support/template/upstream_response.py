@@ -8,11 +8,11 @@ from typing import Any, override
 
 import orjson
 
-from zeroconf_ai.dialects.base import Translator, reported_error
+from zeroconf_ai.dialects.base import Translator
 from zeroconf_ai.dialects.ollama.ndjson import LineDecoder
 from zeroconf_ai.protocol import json
 from zeroconf_ai.protocol.chunks import Chunk, ChunkWriter, Delta, Message
-from zeroconf_ai.protocol.errors import error_message, redact
+from zeroconf_ai.protocol.reported_errors import reported_error
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import mapping, parse_count
 
@@ -73,7 +73,7 @@ class TemplateTranslator(Translator):
 
     def _raise_error(self, body: Mapping[str, Any]) -> None:
         if body.get("error"):
-            raise reported_error("The server", redact(error_message(body), self._secrets))
+            raise reported_error("The server", body, self._secrets)
 
 
 def _usage(last: Mapping[str, Any]) -> Usage:

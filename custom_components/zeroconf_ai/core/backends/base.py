@@ -87,12 +87,12 @@ class Answer(ABC):
     def batches(self) -> AsyncIterator[list[Chunk]]:
         """The chunks, in groups as they arrive.
 
-        Raises StreamBrokenError if the stream is incomplete or contains an error, UpstreamTimeoutError if it stalls.
+        Raises StreamBrokenError if the stream is incomplete, UpstreamTimeoutError if it stalls, and the error that it contains.
         """
 
     @abstractmethod
     async def completion(self) -> Chunk:
-        """The complete answer, parsed once. Raises StreamBrokenError or UpstreamTimeoutError if it is not complete."""
+        """The complete answer, parsed once. Raises an ApiError if it is not complete, or contains an error."""
 
     async def body(self) -> bytes:
         """The JSON of the complete answer."""

@@ -10,7 +10,7 @@ import orjson
 from ..dialects.base import Translator
 from ..protocol import json
 from ..protocol.chunks import Chunk, completion_as_chunk
-from ..protocol.errors import StreamBrokenError, UpstreamTimeoutError
+from ..protocol.errors import ApiError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpUpstream
@@ -126,8 +126,11 @@ class TranslatedAnswer(HttpAnswer):
         return self._translator.complete
 
     @override
-    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
-        return self._translator.feed(data), None
+    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
+        try:
+            return self._translator.feed(data), None
+        except ApiError as err:
+            raise self._upstream.error(err) from None
 
     @override
     async def completion(self) -> Chunk:
@@ -136,5 +139,7 @@ class TranslatedAnswer(HttpAnswer):
             if not isinstance(parsed, dict):
                 raise ValueError("something that is not a JSON object")
             return Chunk.of(self._translator.completion(parsed))
+        except ApiError as err:
+            raise self._upstream.error(err) from None
         except ValueError as err:
             raise unreadable_error(self._upstream.name, err) from None

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
-from ..dialects.base import reported_error
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, Delta
-from ..protocol.errors import StreamBrokenError, UpstreamError, UpstreamTimeoutError, error_message, redact
+from ..protocol.errors import ApiError, StreamBrokenError, UpstreamError, UpstreamTimeoutError
+from ..protocol.reported_errors import contains_error, reported_error
 from .base import Answer, Timeouts
 from .deadline_reader import LOOK_SECONDS, DeadlineReader
 
@@ -27,6 +27,9 @@ class Source(Protocol):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that errors must not contain."""
+
+    def error(self, err: ApiError) -> ApiError:
+        """The error for one that the upstream reported."""
 
 
 class HttpAnswer(Answer):
@@ -63,10 +66,10 @@ class HttpAnswer(Answer):
         """Whether the answer is complete, so that the end of the stream is not an error."""
 
     @abstractmethod
-    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
+    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
         """The chunks that `data` completes, and the error that follows them; b"": the end of the stream.
 
-        Raises ValueError for data that violates the dialect, StreamBrokenError for an error without chunks before it.
+        Raises ValueError for data that violates the dialect, an ApiError for an error without chunks before it.
         """
 
     def _has_token(self, chunks: list[Chunk], since: float) -> bool:
@@ -120,7 +123,7 @@ class HttpAnswer(Answer):
         except (aiohttp.ClientError, OSError) as err:
             raise connection_lost(name, err) from None
         parsed = loads(body, name)
-        if isinstance(parsed, dict) and parsed.get("error"):
+        if isinstance(parsed, dict) and contains_error(parsed):
             raise self._error(parsed)
         return body, parsed
 
@@ -129,8 +132,8 @@ class HttpAnswer(Answer):
         self._reader.close()
         self._response.close()
 
-    def _error(self, data: Mapping[str, Any]) -> StreamBrokenError:
-        return reported_error(self._upstream.name, redact(error_message(data), self._upstream.secrets))
+    def _error(self, data: Mapping[str, Any]) -> ApiError:
+        return self._upstream.error(reported_error(self._upstream.name, data, self._upstream.secrets))
 
 
 class OpenAIAnswer(HttpAnswer):
@@ -153,7 +156,7 @@ class OpenAIAnswer(HttpAnswer):
         return self._done or any(chunk.finish_reason for chunk in self._tail)
 
     @override
-    def _decode(self, data: bytes) -> tuple[list[Chunk], StreamBrokenError | None]:
+    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
         chunks: list[Chunk] = []
         for event in self._decoder.feed(data) if data else self._decoder.flush():
             raw = event.data
@@ -162,7 +165,7 @@ class OpenAIAnswer(HttpAnswer):
                 break
             chunk = Chunk(raw)
             is_error = event.event == "error"
-            if (is_error or b'"error"' in raw) and (is_error or chunk.data.get("error")):
+            if (is_error or b'"error"' in raw) and (is_error or contains_error(chunk.data)):
                 return chunks, self._error(chunk.data)
             _check_event(raw, self._upstream.name)
             chunks.append(chunk)

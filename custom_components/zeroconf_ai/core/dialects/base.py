@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, ToolCall
-from ..protocol.errors import MESSAGE_LIMIT, ApiError, StreamBrokenError, UpstreamError
+from ..protocol.errors import ApiError, UpstreamError
 from ..protocol.request import Request
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
@@ -105,16 +105,9 @@ class Translator(ABC):
     def feed(self, data: bytes) -> list[Chunk]:
         """Return the chunks that `data` completes; b"" is the end of the stream.
 
-        Raises StreamBrokenError for an error in the stream, ValueError for invalid data.
+        Raises an ApiError for an error in the stream (`reported_error`), ValueError for invalid data.
         """
 
     @abstractmethod
     def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Translate an answer that is not streamed. Raises StreamBrokenError or ValueError as `feed` does."""
-
-
-def reported_error(name: str, details: str) -> StreamBrokenError:
-    """The exception for an error inside an answer; `details` is the provider's message without secrets."""
-    message = f"{name} reported an error instead of an answer"
-    log_text = f"{message}: {details[:MESSAGE_LIMIT] or 'no details'}"
-    return StreamBrokenError(message, log_text=log_text, reported=True)
+        """Translate an answer that is not streamed. Raises an ApiError or ValueError as `feed` does."""

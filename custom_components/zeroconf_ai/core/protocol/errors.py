@@ -13,7 +13,7 @@ from typing import Any, ClassVar, override
 
 from . import json
 from .reasons import status_reason, without_addresses
-from .values import encodable, mapping, printable
+from .values import NOTHING, encodable, mapping, printable
 
 MESSAGE_LIMIT = 500
 """Maximum characters kept of an upstream's error message."""
@@ -198,7 +198,7 @@ class IdentityChangedError(UpstreamConnectionError):
 
 
 class StreamBrokenError(UpstreamError):
-    """A stream ended early or contained an error."""
+    """An answer that cannot be read, ended early, or contained an error without a status. It is not requested twice."""
 
     def __init__(self, message: str, *, reported: bool = False, **more: Any) -> None:
         """`reported`: the provider reported the failure itself, so it does not bill what it did not send."""
@@ -301,7 +301,6 @@ def error_message(data: object, depth: int = 4) -> str:
 
 def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str | None] = ()) -> ApiError:
     """Convert an upstream's error response. Its message is kept for the log, shortened and without secrets."""
-    secrets = tuple(secrets)
     if 300 <= status < 400:
         return UpstreamConnectionError("it redirects to another address, which is never followed", upstream_status=status)
     try:
@@ -311,6 +310,14 @@ def error_from_response(status: int, body: bytes, headers: Mapping[str, str], *,
     except json.JSONDecodeError:
         text = body[: MESSAGE_LIMIT * 4].decode(errors="replace").strip()
         data = "" if text.startswith("<") else text
+    return error_from_data(status, data, headers, secrets=secrets)
+
+
+def error_from_data(
+    status: int, data: object, headers: Mapping[str, str] = NOTHING, *, secrets: Iterable[str | None] = ()
+) -> ApiError:
+    """Convert the parsed body of an upstream's error with this status, as `error_from_response` does."""
+    secrets = tuple(secrets)
     upstream_message = redact(error_message(data), secrets)[:MESSAGE_LIMIT]
     message = f"the provider {status_reason(status)}"
     log_text = f"{message}: {upstream_message}" if upstream_message else message

@@ -81,18 +81,32 @@ class SSEDecoder:
 
 
 def _parse(block: bytes) -> SSEEvent | None:
-    """The event of one block of lines; None for a block without data (comments, a name only)."""
+    """The event of one block of lines; None for a block without data (comments, a name only).
+
+    Some servers send an error as JSON without a field, or in a field `error` (llama.cpp).
+    """
     if block.startswith(b"data:") and b"\n" not in block:
         return SSEEvent(block[6:] if block[5:6] == b" " else block[5:])
     lines: list[bytes] = []
     name: str | None = None
+    bare = b""
     for line in block.split(b"\n"):
+        if bare and not line.startswith((b"data:", b"event:")):
+            bare += line
+            continue
+        if line.startswith(b"{"):
+            bare = line
+            continue
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             lines.append(value)
         elif field == b"event":
             name = value.decode(errors="replace")
+        elif field == b"error" and value.startswith(b"{"):
+            return SSEEvent(value, "error")
+    if bare and lines in ([], [b"[DONE]"]):
+        return SSEEvent(bare, name)
     return SSEEvent(b"\n".join(lines), name) if lines else None
 
 

@@ -11,10 +11,10 @@ import orjson
 
 from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
-from ...protocol.errors import StreamBrokenError, error_message, redact
+from ...protocol.reported_errors import contains_error, reported_error
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator, reported_error
+from ..base import Translator
 from ..reasoning import SIGNED_FORMAT
 from .upstream_request import JSON_TOOL
 
@@ -64,8 +64,8 @@ class AnthropicTranslator(Translator):
                 raise ValueError("an event that is not JSON") from None
             if not isinstance(parsed, dict):
                 raise ValueError("an event that is not a JSON object")
-            if event.event == "error" or parsed.get("type") == "error":
-                raise self._error(parsed)
+            if event.event == "error" or parsed.get("type") == "error" or contains_error(parsed):
+                raise reported_error("Anthropic", parsed, self._secrets)
             chunks += self._event(parsed)
             if self.done:
                 break
@@ -73,8 +73,8 @@ class AnthropicTranslator(Translator):
 
     @override
     def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        if body.get("type") == "error":
-            raise self._error(body)
+        if body.get("type") == "error" or contains_error(body):
+            raise reported_error("Anthropic", body, self._secrets)
         content = body.get("content")
         if not isinstance(content, list):
             raise ValueError("a message without content")
@@ -223,11 +223,6 @@ class AnthropicTranslator(Translator):
         """A writer with the upstream's id and model, if it reports them."""
         model, message_id = _text(message.get("model")) or self._writer.model, _text(message.get("id")) or self._writer.id
         return ChunkWriter(model, message_id, self._writer.created)
-
-    def _error(self, body: Mapping[str, Any]) -> StreamBrokenError:
-        kind = mapping(body.get("error")).get("type")
-        message = redact(f"{_text(kind)} {error_message(body)}", self._secrets)
-        return reported_error("Anthropic", message.strip())
 
 
 class _Block:

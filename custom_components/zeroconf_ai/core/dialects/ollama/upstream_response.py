@@ -12,10 +12,10 @@ import orjson
 
 from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
-from ...protocol.errors import error_message, redact
+from ...protocol.reported_errors import contains_error, reported_error
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator, reported_error
+from ..base import Translator
 from .ndjson import LineDecoder
 
 
@@ -159,8 +159,8 @@ class OllamaTranslator(Translator):
         return Usage(prompt, parse_count(last.get("eval_count"))), estimated
 
     def _raise_error(self, body: Mapping[str, Any]) -> None:
-        if body.get("error"):
-            raise reported_error("Ollama", redact(error_message(body), self._secrets))
+        if contains_error(body):
+            raise reported_error("Ollama", body, self._secrets)
 
 
 def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:
