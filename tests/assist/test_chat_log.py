@@ -119,6 +119,13 @@ def test_messages_of_a_chat_log_have_openais_format() -> None:
     assert messages[3] == {"role": "tool", "tool_call_id": "c0", "content": '{"data":{"seen":0},"error":false}'}
 
 
+def test_messages_reasoning_of_an_answer_is_sent_back() -> None:
+    call = llm.ToolInput(id="a", tool_name="look", tool_args={})
+    answer = conversation.AssistantContent("agent", None, thinking_content="Hm.", tool_calls=[call])
+    [message] = messages_to_json([answer], {})
+    assert message["reasoning_content"] == "Hm."
+
+
 def test_messages_empty_system_prompt_is_omitted() -> None:
     assert messages_to_json([conversation.SystemContent("")], {}) == []
 

@@ -70,6 +70,8 @@ def _message(item: conversation.Content, files: Mapping[Path, Message]) -> Messa
         return {"role": "tool", "tool_call_id": item.tool_call_id, "content": result}
     if isinstance(item, conversation.AssistantContent):
         message: Message = {"role": "assistant", "content": item.content or ""}
+        if item.thinking_content:
+            message["reasoning_content"] = item.thinking_content  # some models require it after a tool call
         if item.tool_calls:
             message["tool_calls"] = [
                 ToolCall(call.id, call.tool_name, _dumps(call.tool_args)).to_json() for call in item.tool_calls

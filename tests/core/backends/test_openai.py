@@ -64,6 +64,24 @@ async def test_openai_requests_have_only_its_parameters_and_the_newer_token_limi
     assert fake.last.body["max_completion_tokens"] == 50
 
 
+@pytest.mark.parametrize(("name", "sent"), [("openai", 1), ("openai_compatible", 3)])
+async def test_reasoning_of_earlier_answers_is_removed_where_it_is_refused(name: str, sent: int) -> None:
+    refusal = Refusal(400, "messages.1: property 'reasoning_content' is unsupported")
+    said = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes?", "reasoning_content": "Hm."},
+        {"role": "user", "content": "Hi"},
+    ]
+    fake = FakeOpenAI(*([] if name == "openai" else [refusal, Reply("Hello there.")]))
+    async with before(name, fake) as backend:
+        request = Request.parse(Kind.CHAT, {"model": "gpt-4.1", "messages": said})
+        assert (await say(backend, request)).content == "Hello there."
+        if sent > 1:
+            await say(backend, request)
+    found = [body["messages"][1].get("reasoning_content") for body in fake.bodies("/v1/chat/completions")]
+    assert found == ["Hm.", None, None][-sent:]
+
+
 async def test_token_limit_of_text_completions_keeps_its_name() -> None:
     fake = FakeOpenAI()
     async with before("openai", fake) as backend:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from zeroconf_ai.dialects.anthropic import client_request as anthropic_client_request
+from zeroconf_ai.dialects.ollama import client_request as ollama_client_request
 from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.dialects.responses import client_request as responses_client_request
 
 
-def test_thinking_blocks_only_signed_ones_are_translated() -> None:
+def test_thinking_blocks_signed_ones_are_details_and_others_are_text() -> None:
     content = [
         {"type": "thinking", "thinking": "Another model's.", "signature": ""},
         {"type": "thinking", "thinking": "Hm.", "signature": "seal"},
@@ -21,7 +22,8 @@ def test_thinking_blocks_only_signed_ones_are_translated() -> None:
         {"index": 1, "format": SIGNED_FORMAT, "type": "reasoning.encrypted", "data": "hidden"},
     ]
     back = anthropic_client_request.to_chat({"messages": [{"role": "assistant", "content": content}]})
-    assert back["messages"] == [{"role": "assistant", "content": "Yes", "reasoning_details": details}]
+    fields = {"reasoning_content": "Another model's.", "reasoning_details": details}
+    assert back["messages"] == [{"role": "assistant", "content": "Yes", **fields}]
 
 
 def test_tool_result_media_follow_in_the_user_message() -> None:
@@ -122,6 +124,7 @@ def test_responses_request_items_of_one_turn_become_one_message() -> None:
     messages = responses_client_request.to_chat({"input": items, "instructions": "Be brief."})["messages"]
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "tool", "user"]
     assert messages[2]["content"] == "I look."
+    assert "reasoning_content" not in messages[2]
     assert [call["id"] for call in messages[2]["tool_calls"]] == ["a", "b"]
     assert messages[5]["content"][1]["image_url"]["url"] == "data:image/png;base64,A"
 
@@ -154,3 +157,32 @@ def test_responses_request_parameters_are_translated() -> None:
         "response_format": {"type": "json_schema", "json_schema": {"name": "room", "schema": schema, "strict": True}},
         "reasoning_effort": "high",
     }
+
+
+def test_responses_request_reasoning_belongs_to_the_turn_that_follows() -> None:
+    items = [
+        {"role": "user", "content": "Look"},
+        {"role": "assistant", "content": "I look."},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "Which?"}]},
+        {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{}"},
+        {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "Both."}], "encrypted_content": "other"},
+        {"type": "function_call", "call_id": "b", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": "dark"},
+        {"type": "function_call_output", "call_id": "b", "output": "dark"},
+        {"type": "reasoning", "id": "rs_3", "summary": []},
+        {"role": "assistant", "content": "Dark."},
+    ]
+    messages = responses_client_request.to_chat({"input": items})["messages"]
+    assert [message.get("reasoning_content") for message in messages] == [None, "Which?\n\nBoth.", None, None, None]
+
+
+def test_ollama_request_thinking_of_merged_messages_is_kept() -> None:
+    call = {"function": {"name": "look", "arguments": {}}}
+    messages = [
+        {"role": "user", "content": "Look"},
+        {"role": "assistant", "content": "", "thinking": "Which?", "tool_calls": [call]},
+        {"role": "assistant", "content": "", "thinking": "Both.", "tool_calls": [call]},
+    ]
+    [_, turn] = ollama_client_request.chat_to_chat({"model": "m", "messages": messages})["messages"]
+    assert turn["reasoning_content"] == "Which?\n\nBoth."
+    assert len(turn["tool_calls"]) == 2

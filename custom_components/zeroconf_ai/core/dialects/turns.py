@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..protocol.errors import InvalidRequestError
+from .reasoning import join_reasoning
 
 type Part = dict[str, Any]
 _TEXT = ("type", "text")
@@ -64,7 +65,7 @@ class Turns:
             self._messages.append({"role": role, "content": _content(parts, "\n\n")})
 
     def add_assistant(self, parts: list[Part], calls: Iterable[Part] = (), **fields: Any) -> None:
-        """Add an assistant message. Several items with tool calls of one turn are merged to one message."""
+        """Add an assistant message. Several items with tool calls of one turn become one; `fields`: its reasoning."""
         self._flush()
         calls = list(calls)
         last = self._messages[-1] if self._messages else {}
@@ -75,6 +76,7 @@ class Turns:
                 last["content"] = _content(before + parts, "\n\n")
             if calls:
                 last["tool_calls"] = last.get("tool_calls", []) + calls
+            join_reasoning(last, fields)
             return
         if parts or calls:
             message = {"role": "assistant", "content": _content(parts, "") if parts else None, **fields}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...dialects.reasoning import FIELDS as REASONING_FIELDS
 from ...protocol.record import Capability, Cost, Placement
 from ..base import BackendInfo, Timeouts
 from .listing import ModelsReader, litellm_models, llamacpp_models, lmstudio_models, openrouter_models, plain_models
@@ -37,6 +38,8 @@ class Flavor:
     headers: Mapping[str, str] = field(default_factory=dict)
     drops: frozenset[str] = frozenset()
     """Optional parameters that it rejects."""
+    message_drops: frozenset[str] = frozenset()
+    """Fields of messages that it rejects or ignores."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a chat → their names on this server."""
     cache_marks: bool = False
@@ -74,6 +77,7 @@ OPENAI = Flavor(
     "openai",
     base_url="https://api.openai.com/v1",
     drops=_FOREIGN,
+    message_drops=REASONING_FIELDS,
     # max_tokens is deprecated, and rejected by reasoning models (SDK 3.52, completion_create_params.py).
     renames={"max_tokens": "max_completion_tokens"},
     placement=Placement.CLOUD,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ...protocol.values import mapping
-from ..reasoning import SIGNED_FORMAT
+from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
@@ -89,10 +89,11 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
 
 
 def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) -> None:
-    """Add an assistant message. Unsigned thinking is dropped: models cannot use it, and many servers refuse it."""
+    """Add an assistant message. Unsigned thinking is a text, which some models require after a tool call."""
     texts: list[Part] = []
     calls: list[Part] = []
     reasoning: list[Part] = []
+    unsigned: list[str] = []
     for where, block in blocks:
         kind = block.get("type")
         if kind == "tool_use":
@@ -102,15 +103,19 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
             name, call_id = text_of(block, "name", where), text_of(block, "id", where)
             calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _cache_control(block))
         elif kind == "thinking":
-            if signature := block.get("signature"):
-                signed = {"type": "reasoning.text", "text": block.get("thinking") or "", "signature": signature}
+            thought = text_of(block, "thinking", where)
+            if block.get("signature"):
+                signed = {"type": "reasoning.text", "text": thought, "signature": text_of(block, "signature", where)}
                 reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **signed})
+            elif thought:
+                unsigned.append(thought)
         elif kind == "redacted_thinking":
             hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
             reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **hidden})
         else:
             texts.append(_text(where, block))
-    turns.add_assistant(texts, calls, **({"reasoning_details": reasoning} if reasoning else {}))
+    fields: dict[str, Any] = {TEXT: "\n\n".join(unsigned)} if unsigned else {}
+    turns.add_assistant(texts, calls, **fields, **({DETAILS: reasoning} if reasoning else {}))
 
 
 def _cache_control(block: Mapping[str, Any]) -> Part:

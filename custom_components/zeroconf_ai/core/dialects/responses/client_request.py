@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...protocol.values import mapping
+from ..reasoning import TEXT, join_reasoning, unpack
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")
@@ -49,28 +50,42 @@ def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_items(turns: Turns, items: object, param: str) -> None:
+    reasoning: dict[str, Any] = {}  # of the next assistant message
     for where, item in objects(items, param):
         match item.get("type", "message"):
             case "message":
-                _add_message(turns, item, where)
+                _add_message(turns, item, where, reasoning)
+                reasoning = {}
             case "function_call":
                 name, call_id = text_of(item, "name", where), text_of(item, "call_id", where)
-                turns.add_assistant([], [function_call(call_id, name, text_of(item, "arguments", where))])
+                turns.add_assistant([], [function_call(call_id, name, text_of(item, "arguments", where))], **reasoning)
+                reasoning = {}
             case "function_call_output":
                 turns.add_tool_result(text_of(item, "call_id", where), _parts(item.get("output"), f"{where}.output"))
             case "reasoning":
-                pass  # chat completions have no field for it
+                join_reasoning(reasoning, _reasoning(item, where))
             case other:
                 raise unsupported(f"{where}.type", f"is {other!r}, which is not supported")
 
 
-def _add_message(turns: Turns, item: Mapping[str, Any], where: str) -> None:
+def _reasoning(item: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The reasoning of an item: what this gateway packed, else its content, else its summary."""
+    if packed := unpack(item.get("encrypted_content")):
+        return packed
+    for name in ("content", "summary"):
+        parts = objects(item.get(name) or [], f"{where}.{name}")
+        if text := "\n\n".join(filter(None, (text_of(part, "text", place) for place, part in parts))):
+            return {TEXT: text}
+    return {}
+
+
+def _add_message(turns: Turns, item: Mapping[str, Any], where: str, reasoning: Mapping[str, Any]) -> None:
     role = item.get("role")
     if role not in _ROLES:
         raise invalid(f"{where}.role", "one of " + ", ".join(_ROLES))
     parts = _parts(item.get("content"), f"{where}.content")
     if role == "assistant":
-        turns.add_assistant(parts)
+        turns.add_assistant(parts, **reasoning)
     else:
         turns.add_message("user" if role == "user" else "system", parts)
 

@@ -17,6 +17,7 @@ from ...protocol.errors import ApiError, RateLimitError
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..base import ResponseWriter, first_choice, is_complete, refusal_of
+from ..reasoning import DETAILS, TEXT, details_of, pack
 
 _PARTS = {
     "reasoning_text": ("reasoning", "rs", "response.reasoning_text", "text"),
@@ -46,6 +47,10 @@ class ResponsesWriter(ResponseWriter):
     def __init__(self, request: Mapping[str, Any], model: str) -> None:
         """`request` is the client's request, some parameters of which the response repeats."""
         self._request = request
+        include = request.get("include")
+        self._packs_reasoning = isinstance(include, list) and "reasoning.encrypted_content" in include
+        self._details: list[Mapping[str, Any]] = []
+        """The `reasoning_details` of the open item of reasoning."""
         self._model = model
         self._id = f"resp_{uuid4().hex}"
         self._created = int(time.time())
@@ -94,6 +99,7 @@ class ResponsesWriter(ResponseWriter):
         delta = Delta.parse(data)
         self._message.add(delta)
         self._say("reasoning_text", delta.reasoning)
+        self._add_details(first_choice(data)[1])
         self._say("output_text", delta.content)
         self._say("refusal", refusal_of(first_choice(data)[1]))
         if delta.tool_calls:
@@ -119,6 +125,15 @@ class ResponsesWriter(ResponseWriter):
             self._emit("response.content_part.added", **self._where(place), part=part)
         parts[-1][field] += text
         self._emit(f"{event}.delta", **self._where(place), delta=text, **_logprobs(kind))
+
+    def _add_details(self, message: Mapping[str, Any]) -> None:
+        """Keep signed or encrypted reasoning, if the client requests it, for the item of reasoning; opens one if none is."""
+        if not self._packs_reasoning or not (details := details_of(message)):
+            return
+        if self._open is None or self._items[self._open]["type"] != "reasoning":
+            self._close()
+            self._open = self._add({"type": "reasoning", "id": f"rs_{uuid4().hex}", "summary": [], "content": []})
+        self._details += details
 
     def _argument_deltas(self) -> None:
         """Emit new arguments of the tool calls. Servers may interleave calls, so an item is done only when it is complete."""
@@ -165,8 +180,12 @@ class ResponsesWriter(ResponseWriter):
         if item["type"] == "function_call":
             call = {"name": item["name"], "arguments": item["arguments"]}
             self._emit("response.function_call_arguments.done", item_id=item["id"], output_index=place, **call)
-        else:
+        elif item["content"]:
             self._part_done(place)
+        if item["type"] == "reasoning" and self._packs_reasoning:
+            fields = {TEXT: "".join(part["text"] for part in item["content"]), DETAILS: self._details}
+            item["encrypted_content"] = pack(fields)
+            self._details = []
         item["status"] = status
         self._emit("response.output_item.done", output_index=place, item=item)
 
