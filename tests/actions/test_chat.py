@@ -16,6 +16,7 @@ from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, refuse, running, text
 from ..support.home_assistant.entries import announce, ask, make_entry, record_of, set_up
+from ..support.home_assistant.gateway import box, gateway_with
 
 SCHEMA = {
     "type": "object",
@@ -60,6 +61,17 @@ async def test_chat_action_response_contains_all_fields(hass: HomeAssistant, pro
             "stream": False,
         }
     ]
+
+
+async def test_chat_action_accepts_each_id_that_the_actions_return(hass: HomeAssistant, provider: FakeProvider) -> None:
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as other:
+        gateway = await set_up(hass, gateway_with(box(provider, "Box"), box(other, "Attic")))
+        ids = {known["name"]: known["config_entry_id"] for known in (await call(hass, "list_providers"))["providers"]}
+        assert ids.keys() >= {"Box", "Attic"}
+        for name in ("Box", "Attic"):
+            answer = await ask(hass, config_entry_id=ids[name])
+            assert (answer["provider"], answer["config_entry_id"]) == (name, ids[name])
+        assert (await ask(hass, config_entry_id=gateway.entry_id))["text"] == "Hello there.", "any provider"
 
 
 async def test_chat_action_accepts_a_conversation(hass: HomeAssistant, provider: FakeProvider) -> None:

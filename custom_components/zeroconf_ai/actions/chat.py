@@ -25,7 +25,7 @@ from ..core.protocol.request import Kind, Request
 from ..core.protocol.thinking import ThinkSplitter
 from ..core.routing.execution.reply import Reply
 from ..core.routing.pool.member import Member
-from ..data import DATA
+from ..data import DATA, is_gateway
 from ..errors import structure_failed, to_home_assistant_error
 
 ACTION_CHAT: Final = "chat"
@@ -75,8 +75,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _chat(call: ServiceCall) -> dict[str, Any]:
     """Return one answer of a model: `text`, and with a JSON schema the validated `data`."""
     engine = call.hass.data[DATA].engine
-    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
-    pin = async_get_config_entry(call.hass, DOMAIN, entry_id).entry_id if entry_id else None
+    pin = _pin(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID))
     json_schema = call.data.get(ATTR_JSON_SCHEMA)
     schema = None if json_schema is None else _read_schema(json_schema)
     body = _body(call.data)
@@ -97,6 +96,18 @@ async def _chat(call: ServiceCall) -> dict[str, Any]:
             return _response(reply, schema)
     except ApiError as err:
         raise to_home_assistant_error(err, caller.name) from err
+
+
+def _pin(hass: HomeAssistant, chosen: str | None) -> str | None:
+    """The id of the only member that may answer; None for any, which the gateway's entry means, too.
+
+    `chosen` is the id of a config entry, or that of a backend, which the responses of the actions have under the same name.
+    Raises ServiceValidationError for an unknown entry or one that is not loaded.
+    """
+    if not chosen or any(member.id == chosen for member in hass.data[DATA].engine.pool):
+        return chosen or None
+    entry = async_get_config_entry(hass, DOMAIN, chosen)
+    return None if is_gateway(entry) else entry.entry_id
 
 
 def _read_schema(json_schema: dict[str, Any]) -> vol.Schema:
