@@ -95,7 +95,9 @@ async def test_gateway_first_key_works_and_is_stored_nowhere_in_plain_text(
     assert shown["base_url"] == "http://192.0.2.10:8123/v1"
     assert shown["curl"].startswith("curl http://192.0.2.10:8123/v1/chat/completions")
     assert f"Authorization: Bearer {secret}" in shown["curl"]
-    assert "homeassistant/assist" in shown["curl"]
+    for example in (shown["curl"], shown["python"]):
+        assert "homeassistant/assist" in example
+        assert '[{"role": "user", "content": "Which lights are on?"}]' in example
     assert f'OpenAI(base_url="http://192.0.2.10:8123/v1", api_key="{secret}")' in shown["python"]
     compile(shown["python"], "snippet", "exec")
 

@@ -184,6 +184,8 @@ async def test_new_key_is_shown_once_and_works_immediately(
     secret = shown["key"]
     assert secret in shown["curl"]
     assert secret in shown["python"]
+    for example in (shown["curl"], shown["python"]):
+        assert '[{"role": "user", "content": "Hello"}]' in example, "any model may answer, which knows nothing of the home"
     (key,) = keys
     assert keys.verify(secret).id == key.id
     assert (key.name, key.user_id, key.models, key.endpoints) == ("Lap|top", user.id, ("qwen*",), ("chat", "models"))

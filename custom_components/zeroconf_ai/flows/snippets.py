@@ -15,6 +15,9 @@ from ..markdown import Markdown
 
 FIRST_MODEL = "homeassistant/assist"
 """The model of a gateway without LLM backends: Home Assistant's default agent."""
+_QUESTIONS = {FIRST_MODEL: "Which lights are on?"}
+_QUESTION_FOR_ANY_MODEL = "Hello"
+"""Only Home Assistant's agents know the devices of the home."""
 _USUAL_URL = "http://homeassistant.local:8123"
 
 
@@ -31,19 +34,19 @@ def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
 
 def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
     """The placeholders of the form with a new API key: the key and examples."""
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Which lights are on?"}]})
+    messages = json.dumps([{"role": "user", "content": _QUESTIONS.get(model, _QUESTION_FOR_ANY_MODEL)}])
     curl = (
         f"curl {base_url}/chat/completions \\\n"
         f'  -H "Authorization: Bearer {secret}" \\\n'
         f'  -H "Content-Type: application/json" \\\n'
-        f"  -d '{body}'"
+        f'  -d \'{{"model": "{model}", "messages": {messages}}}\''
     )
     python = (
         "from openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{base_url}", api_key="{secret}")\n'
         "stream = client.chat.completions.create(\n"
         f'    model="{model}",\n'
-        '    messages=[{"role": "user", "content": "Which lights are on?"}],\n'
+        f"    messages={messages},\n"
         "    stream=True,\n"
         ")\n"
         "for chunk in stream:\n"
