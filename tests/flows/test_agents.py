@@ -111,6 +111,19 @@ async def test_agent_form_creates_an_agent_with_its_options(hass: HomeAssistant,
     assert hass.states.get("conversation.butler") is not None
 
 
+@pytest.mark.parametrize(("kind", "title"), [(SUBENTRY_CONVERSATION, "Box Agent"), (SUBENTRY_AI_TASK, "Box AI Task")])
+async def test_agent_form_suggests_a_name_that_is_not_in_use(
+    hass: HomeAssistant, provider: FakeProvider, kind: str, title: str
+) -> None:
+    entry = await set_up(hass, make_entry(provider, title="Box", subentries=[]))
+    for expected in (title, f"{title} 2", f"{title} 3"):
+        result = await begin(hass, entry, kind)
+        assert suggested(result, "name") == expected
+        result = await submit(hass, result, {"name": expected, CONF_MODEL: "test-model", "advanced": {}})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+
+
 async def test_ai_task_form_creates_an_ai_task(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider, subentries=[]))
     result = await begin(hass, entry, SUBENTRY_AI_TASK)

@@ -166,14 +166,15 @@ async def test_backend_form_ollama_address_in_each_form_is_accepted(
 async def test_backend_form_second_of_a_type_is_added_and_the_same_address_aborts(
     hass: HomeAssistant, gateway: MockConfigEntry
 ) -> None:
-    async with FakeOllama() as first, FakeOllama() as second:
-        for ollama, name in ((first, "Ollama"), (second, "Ollama (127.0.0.1)")):
+    async with FakeOllama() as first, FakeOllama() as second, FakeOllama() as third:
+        names = ("Ollama", "Ollama (127.0.0.1)", "Ollama (127.0.0.1) 2")
+        for ollama, name in zip((first, second, third), names, strict=True):
             result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
             assert next(field.default() for field in result["data_schema"].schema if field == "name") == name
             assert (await submit(hass, result, details(name)))["type"] is FlowResultType.CREATE_ENTRY
         result = await submit(hass, await begin(hass, gateway, "ollama"), at(f"{first.root}/"))
         assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert len(backends(gateway)) == 2
+    assert len(backends(gateway)) == 3
 
 
 async def test_backend_reconfigured_keeps_the_key_and_fields_without_a_form(hass: HomeAssistant, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from ..data import DATA, is_gateway
 from ..markdown import MarkdownFlow
 from .model_aliases import virtual_models
 from .provider_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
+from .titles import free_title
 
 _TITLES = {SUBENTRY_CONVERSATION: "{provider} Agent", SUBENTRY_AI_TASK: "{provider} AI Task"}
 
@@ -80,7 +81,8 @@ class AgentSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
                 return self.async_update_and_abort(entry, self._get_reconfigure_subentry(), title=title, data=data)
         models, best = _models(self.hass, entry)
         if self.source == SOURCE_USER:
-            title = default_title(self._subentry_type, entry.title)
+            taken = {other.title for other in entry.subentries.values()}
+            title = free_title(default_title(self._subentry_type, entry.title), taken)
             current = default_data(self._subentry_type, best)
         else:
             subentry = self._get_reconfigure_subentry()

@@ -18,6 +18,7 @@ from .backend_probe import KEY_FOR_NEW_HOST, backend_url, probe_backend
 from .backend_schemas import connection_schema, details_schema, form_keys, same_server
 from .probe import Problem
 from .provider_schemas import flatten, suggest
+from .titles import free_title
 
 TYPES = tuple(name for name, declared in BACKEND_TYPES.items() if declared.in_forms)
 """The types in the menu; each has its own step."""
@@ -126,10 +127,12 @@ class BackendSubentryFlow(MarkdownFlow[SubentryFlowResult], ConfigSubentryFlow):
         return self.async_update_and_abort(self._get_entry(), former, title=title, data=data)
 
     def _free_name(self) -> str:
-        """The type's name, followed by the host if another subentry has this name."""
+        """The type's name, followed by the host if another subentry has this name, and by a number if one has both."""
         taken = {subentry.title for subentry in self._get_entry().subentries.values()}
         title = self._type.title
-        return title if title not in taken else f"{title} ({urlsplit(self._connection[CONF_BASE_URL]).hostname})"
+        if title in taken:
+            title = f"{title} ({urlsplit(self._connection[CONF_BASE_URL]).hostname})"
+        return free_title(title, taken)
 
 
 type _Step = Callable[[BackendSubentryFlow, dict[str, Any] | None], Awaitable[SubentryFlowResult]]
