@@ -73,7 +73,7 @@ async def test_set_up_creates_a_device_for_provider_and_agents(
     entry = await set_up(hass, make_entry(provider))
     device = device_registry.async_get(entry.runtime_data.device_id)
     assert isinstance(device, dr.DeviceEntry)
-    assert (device.name, device.model, device.sw_version) == ("Test provider", "custom", "1.2.3")
+    assert (device.name, device.model, device.sw_version) == ("Test provider", None, "1.2.3")
     assert device.configuration_url == provider.base_url.removesuffix("/v1")
     assert device.entry_type is DeviceEntryType.SERVICE
     agents = [each for each in dr.async_entries_for_config_entry(device_registry, entry.entry_id) if each.id != device.id]

@@ -17,6 +17,7 @@ from . import issues
 from .assist.chat_loop import ChatLoop
 from .const import DOMAIN, SIGNAL_PROVIDERS_CHANGED
 from .core.backends.zeroconfai import ZeroconfAIBackend
+from .core.config.backend_types import provider_title
 from .core.engine import Caller, Source
 from .core.protocol.models import AUTO
 from .core.protocol.request import Request
@@ -36,7 +37,7 @@ def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo
         identifiers={(DOMAIN, entry.entry_id)},
         name=entry.title,
         manufacturer="ZeroConf AI",
-        model=health.provider if health else None,
+        model=provider_title(health.provider) if health else None,
         sw_version=health.version if health else None,
         configuration_url=backend.base_url.removesuffix("/v1") if isinstance(backend, ZeroconfAIBackend) else None,
         entry_type=dr.DeviceEntryType.SERVICE,

@@ -81,7 +81,7 @@ async def test_backend_entities_follow_adding_removing_and_renaming(
 
     found = device()
     assert found is not None
-    assert (found.name, found.model, found.sw_version) == ("Box", "openai_compatible", None)
+    assert (found.name, found.model, found.sw_version) == ("Box", "OpenAI-compatible server", None)
     assert found.via_device_id == runtime.device_id
     hass.config_entries.async_update_subentry(entry, subentry, title="Attic")
     await hass.async_block_till_done()

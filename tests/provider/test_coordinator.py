@@ -92,7 +92,7 @@ async def test_coordinator_device_shows_provider_and_address(
 
     assert device().sw_version is None
     await heard(hass, elsewhere)
-    assert (device().model, device().sw_version) == ("custom", "1.2.3")
+    assert (device().model, device().sw_version) == (None, "1.2.3")
     assert device().configuration_url == elsewhere.base_url.removesuffix("/v1")
 
 

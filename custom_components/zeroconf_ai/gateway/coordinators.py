@@ -10,6 +10,7 @@ from homeassistant.helpers import device_registry as dr
 
 from ..const import CONF_ENABLED, CONF_PRIORITY, DOMAIN, SUBENTRY_BACKEND, SUBENTRY_HOME_AGENT
 from ..core.accounting.usage.generation import Generation, Outcome, Recorder
+from ..core.config.backend_types import type_title
 from ..core.protocol.status import ProviderState
 from ..core.routing.pool.events import EventKind, RoutingEvent
 from ..core.server.gateway import Gateway
@@ -193,7 +194,7 @@ class BackendCoordinators:
             identifiers={(DOMAIN, subentry.subentry_id)},
             name=subentry.title,
             manufacturer="ZeroConf AI",
-            model=subentry.data.get(CONF_TYPE, "Home Assistant"),
+            model=_device_model(subentry),
             entry_type=dr.DeviceEntryType.SERVICE,
             via_device_id=self._gateway_device_id,
         )
@@ -209,3 +210,8 @@ class BackendCoordinators:
             coordinator.name = subentry.title
             dr.async_get(self._hass).async_update_device(coordinator.device_id, name=subentry.title)
         coordinator.async_update_listeners()
+
+
+def _device_model(subentry: ConfigSubentry) -> str:
+    backend_type: str | None = subentry.data.get(CONF_TYPE)
+    return "Home Assistant" if backend_type is None else type_title(backend_type)

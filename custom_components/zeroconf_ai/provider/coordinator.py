@@ -33,6 +33,7 @@ from ..const import (
 from ..core.backends.base import Timeouts
 from ..core.backends.identity_probe import IdentityProbe
 from ..core.backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record
+from ..core.config.backend_types import provider_title
 from ..core.lan.identity import Identification, Verdict, identify_any
 from ..core.lan.providers import Change, ChangeKind, Provider
 from ..core.lan.reprobe import Reprober
@@ -181,7 +182,7 @@ class ProviderCoordinator(MemberCoordinator):
             self._shown = shown
             dr.async_get(self.hass).async_update_device(
                 self.config_entry.runtime_data.device_id,
-                model=health.provider,
+                model=provider_title(health.provider),
                 sw_version=health.version,
                 configuration_url=self.backend.base_url.removesuffix("/v1"),
             )

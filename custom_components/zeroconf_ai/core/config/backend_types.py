@@ -135,3 +135,19 @@ BACKEND_TYPES: Mapping[str, BackendType] = {
 """By the name used in configurations, in the order of forms and documentation."""
 ADVERTISED_PROVIDERS: frozenset[str] = frozenset(declared.provider for declared in BACKEND_TYPES.values()) - {CUSTOM}
 """The protocol's names for servers with one backend type."""
+_PROVIDER_TITLES: Mapping[str, str | None] = {
+    "homeassistant": "Home Assistant",
+    CUSTOM: None,
+    **{declared.provider: declared.title for declared in BACKEND_TYPES.values() if declared.provider != CUSTOM},
+}
+
+
+def type_title(name: str) -> str:
+    """A backend type's title; the name itself for a type that does not exist."""
+    declared = BACKEND_TYPES.get(name)
+    return name if declared is None else declared.title
+
+
+def provider_title(provider: str | None) -> str | None:
+    """What a person calls a server with this value of the protocol's `provider` key; None if the value says nothing."""
+    return None if provider is None else _PROVIDER_TITLES.get(provider, provider)
