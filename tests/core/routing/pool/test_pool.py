@@ -40,6 +40,20 @@ def test_pool_three_consecutive_failures_are_one_offline_event(pool: Pool, add: 
     assert member.last_error == "refused"
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UpstreamError("Not found"), "Attic: Not found"),
+        (AuthenticationError("Unauthorized"), "Attic: Unauthorized"),
+        (UpstreamTimeoutError("Attic did not answer within 5 s"), "Attic did not answer within 5 s"),
+    ],
+)
+def test_pool_reason_of_a_failure_names_the_member(pool: Pool, add: Add, error: ApiError, reason: str) -> None:
+    member = add("attic")
+    pool.record_failure(member, error)
+    assert member.last_reason == reason
+
+
 def test_pool_first_success_is_one_recovered_event(pool: Pool, add: Add, events: list[RoutingEvent]) -> None:
     member = add("attic")
     pool.record_goodbye(member)

@@ -96,7 +96,7 @@ class HealthChecker:
             self._pool.record_failure(member, err)
             return
         except ApiError as err:
-            member.last_error, member.last_reason = err.log_text, err.message
+            member.record_error(err)
         if member.left_at > begun:
             return  # it withdrew its advertisement during the check
         member.health = health

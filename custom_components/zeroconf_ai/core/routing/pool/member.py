@@ -8,6 +8,7 @@ import time
 
 from ...accounting.prices.energy import EnergyMeter
 from ...backends.base import Backend
+from ...protocol.errors import ApiError
 from ...protocol.models import ModelInfo
 from ...protocol.status import Health, ProviderState, ProviderStatus
 from ..policy import Terms
@@ -49,7 +50,7 @@ class Member:
     last_error: str | None = None
     """With the wording of the system or the backend: for the owner only."""
     last_reason: str | None = None
-    """The same as a standard reason."""
+    """The same as a standard reason, which contains the member's name."""
     last_seen: float | None = None
     """`time.time()` of its last success, for display."""
     active: int = 0
@@ -110,6 +111,11 @@ class Member:
         if found is None or not found.arranges(info, self.models, self.terms):
             found = self._served = ModelIndex(info, self.models, self.terms)
         return found
+
+    def record_error(self, error: ApiError) -> None:
+        """Record why it failed last."""
+        self.last_error = error.log_text
+        self.last_reason = error.message if self.name in error.message else f"{self.name}: {error.message}"
 
     def record_use(self, turn: int) -> None:
         """Record a selection, by its number over all members."""

@@ -176,7 +176,7 @@ class Pool:
 
     def _record_refusal(self, member: Member, error: ApiError) -> bool:
         """Whether the error is a rejection by a reachable member, which is then recorded: no API key, or too many requests."""
-        member.last_error, member.last_reason = error.log_text, error.message
+        member.record_error(error)
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self._set_state(member, ProviderState.UNAUTHORIZED, error.message, error.log_text)
             return True
