@@ -1,6 +1,7 @@
 """The gateway's entities and those of its backends: what they show of real requests, and what they set."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 from unittest.mock import patch
@@ -33,7 +34,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 
 from ..support.fakes.provider import FakeProvider, refuse, running
-from ..support.home_assistant.entries import set_up, settle
+from ..support.home_assistant.entries import make_entry, set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import home_agent_data
 from ..support.home_assistant.states import value, values
@@ -96,6 +97,18 @@ async def test_all_entities(
         member.latency, member.last_seen, member.last_error = 0.0125, 1795200000.0, "it was busy"
         await settle(hass)
         await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_all_entities_of_a_device_have_different_names(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
+) -> None:
+    async with running(FakeProvider(id="22222222-2222-4222-8222-222222222222")) as other:
+        await set_up(hass, make_entry(other))
+        await set_up(hass, gateway_with(box(provider), home_agent_data(title="House")))
+        await settle(hass)
+        names = [(entity.device_id, entity.original_name) for entity in entity_registry.entities.values()]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 async def test_gateway_requests_tokens_and_errors_are_counted(

@@ -59,7 +59,7 @@ async def test_first_refusal_of_a_small_budget_is_event_sensor_alert_and_repair_
     assert value(hass, "binary_sensor.test_gateway_budget_exceeded") == STATE_ON
     assert value(hass, "binary_sensor.test_gateway_budget_warning") == STATE_ON
     assert value(hass, "sensor.test_gateway_budget_left") == "25.0"
-    happened = state_of(hass, "event.test_gateway_budget")
+    happened = state_of(hass, "event.test_gateway_budget_alert")
     assert (happened.attributes["event_type"], happened.attributes["spent"]) == ("exceeded", 0.015)
     found = issue(hass, "household:month")
     assert found is not None
@@ -119,7 +119,7 @@ async def test_monthly_limit_of_a_backends_form_is_in_its_entities(
     assert await chat_status(client) >= 400
     await settle(hass)
     assert value(hass, "binary_sensor.box_budget_exceeded") == STATE_ON
-    assert state_of(hass, "event.box_budget").attributes["event_type"] == "exceeded"
+    assert state_of(hass, "event.box_budget_alert").attributes["event_type"] == "exceeded"
     issue_id = f"limit:{backend_of(entry)}"
     found = issue(hass, issue_id)
     assert found is not None

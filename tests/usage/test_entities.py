@@ -184,7 +184,7 @@ async def test_budget_entities_show_warning_exceeded_and_removal(hass: HomeAssis
     assert (budget.amount, budget.action, budget.thresholds) == (2 * NANO, Action.FREE_ONLY, (50, 100))
     flags = [f"binary_sensor.{KEY_DEVICE}_budget_{name}" for name in ("warning", "exceeded")]
     assert [value(hass, flag) for flag in flags] == [STATE_OFF, STATE_OFF]
-    event = f"event.{KEY_DEVICE}_budget"
+    event = f"event.{KEY_DEVICE}_budget_alert"
     await spend(hass, entry, 1.2, key_id=key.id)
     await settle(hass)
     assert [value(hass, flag) for flag in flags] == [STATE_ON, STATE_OFF]
@@ -195,7 +195,7 @@ async def test_budget_entities_show_warning_exceeded_and_removal(hass: HomeAssis
     await settle(hass)
     assert [value(hass, flag) for flag in flags] == [STATE_ON, STATE_ON]
     assert state_of(hass, event).attributes["event_type"] == "exceeded"
-    assert value(hass, "event.test_gateway_budget") == STATE_UNKNOWN  # it is the key's
+    assert value(hass, "event.test_gateway_budget_alert") == STATE_UNKNOWN  # it is the key's
     assert state_of(hass, f"sensor.{KEY_DEVICE}_budget_left").attributes["action"] == "free_only"
     await use(hass, "set_value", number, value=0)
     assert list(budgets) == []
@@ -207,7 +207,7 @@ async def test_budget_of_a_user_is_an_event_of_the_household(hass: HomeAssistant
     await runtime_of(entry).store.budgets.set(Scope.USER, "somebody", NANO, Period.DAY)
     await spend(hass, entry, 0.9, user_id="somebody")
     await settle(hass)
-    told = state_of(hass, "event.test_gateway_budget").attributes
+    told = state_of(hass, "event.test_gateway_budget_alert").attributes
     assert (told["scope"], told["subject"], told["threshold"], told["period"]) == ("user", "somebody", 80, "day")
 
 
