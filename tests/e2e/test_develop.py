@@ -98,6 +98,27 @@ async def test_develop_json_line_contains_all_fields(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def demo_provider(namespace: str) -> int:
+    """The process id of the demo provider that runs in the network namespace."""
+    pids = [int(pid) for pid in subprocess.check_output(["ip", "netns", "pids", namespace], text=True).split()]
+    [found] = [pid for pid in pids if b"\0serve\0--demo\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return found
+
+
+async def test_develop_home_outlives_the_demo_provider(tmp_path: Path) -> None:
+    async with develop("--isolated", "--json", folder=tmp_path) as process:
+        facts = await ready(process)
+        os.kill(demo_provider(facts["namespace"]), signal.SIGKILL)
+        assert process.stderr is not None
+        while b"Home Assistant keeps running" not in (line := await asyncio.wait_for(process.stderr.readline(), 30)):
+            assert line, "it ended as well"
+        async with HomeClient(facts["url"], facts["token"]) as client:
+            assert await client.state("light.kitchen_light") == "off"
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 0
+
+
 async def run(*command: str) -> str:
     """The output of a command. Fails the test if the command fails."""
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)

@@ -152,20 +152,23 @@ async def share(home: Home, *, advertise: bool) -> Gateway:
 
 
 async def watch(home: Home, provider: DemoProvider | None) -> None:
-    """Start Home Assistant again after a requested restart. Raises DevHomeError if Home Assistant or the provider ends."""
-    while True:
-        waits = {part.process: asyncio.create_task(part.process.wait()) for part in (home, provider) if part is not None}
-        try:
-            await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits.values():
-                task.cancel()
-        ended = next(process for process, task in waits.items() if task.done() and not task.cancelled())
-        if ended is not home.process or ended.returncode != RESTART_CODE:
-            raise ended.failure(f"ended by itself with status {ended.returncode}")
-        say("restarting Home Assistant")
-        await home.start()
-        say("Home Assistant is running again")
+    """Start Home Assistant again after a requested restart. Raises DevHomeError if it ends; the demo provider's end is reported."""
+    reporting = None if provider is None else asyncio.create_task(report_end(provider))
+    try:
+        while (status := await home.process.wait()) == RESTART_CODE:
+            say("restarting Home Assistant")
+            await home.start()
+            say("Home Assistant is running again")
+    finally:
+        if reporting is not None:
+            reporting.cancel()
+    raise home.process.failure(f"ended by itself with status {status}")
+
+
+async def report_end(provider: DemoProvider) -> None:
+    """Wait until the demo provider ends, and print why."""
+    status = await provider.process.wait()
+    say(str(provider.process.failure(f"ended by itself with status {status}; Home Assistant keeps running")))
 
 
 async def until_stopped(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
