@@ -152,7 +152,7 @@ async def share(home: Home, *, advertise: bool) -> Gateway:
 
 
 async def watch(home: Home, provider: DemoProvider | None) -> None:
-    """Start Home Assistant again after a requested restart. Raises DevHomeError if it ends; the demo provider's end is reported."""
+    """Restart Home Assistant when it requests that, and report the demo provider's end. Raises DevHomeError if the home ends."""
     reporting = None if provider is None else asyncio.create_task(report_end(provider))
     try:
         while (status := await home.process.wait()) == RESTART_CODE:
