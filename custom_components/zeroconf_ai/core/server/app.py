@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+import logging
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
@@ -13,6 +14,7 @@ from .fallback_routes import method_not_allowed, not_found, preflight
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 
+_HTTP_LOGGER = logging.getLogger(f"{__name__}.http")
 _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for interrupted handlers before it cancels them."""
 
@@ -45,7 +47,14 @@ def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECON
 
     Its cleanup cancels requests that still run after `cancel_seconds`.
     """
-    return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=cancel_seconds, access_log=None)
+    _HTTP_LOGGER.addFilter(_is_own_failure)
+    return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=cancel_seconds, access_log=None, logger=_HTTP_LOGGER)
+
+
+def _is_own_failure(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp is not about a client that has left, or about a body that cannot be read."""
+    failure = record.exc_info[1] if record.exc_info else None
+    return not isinstance(failure, ConnectionError | web.RequestPayloadError)
 
 
 def _fallback_middleware(gateway: Gateway) -> Middleware:

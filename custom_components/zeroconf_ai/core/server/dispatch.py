@@ -19,11 +19,14 @@ import orjson
 from ..engine import Caller, Source
 from ..protocol.errors import ApiError, AuthenticationError, InvalidRequestError, RequestTooLargeError
 from .gateway import Gateway
+from .vanished_clients import watch_client
 
 _LOGGER = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _MAX_HOPS = 32
+_CLIENT_CLOSED = 499
+"""The status, as in nginx, of a response that its client does not get."""
 _UNKNOWN_CALLER = Caller(Source.HTTP)
 
 
@@ -119,6 +122,7 @@ class Route:
 async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
     """Return the response to `request`, also for every kind of error."""
     context = begin(gateway, request, route.error_format)
+    watch_client(request.transport)
     try:
         if route.public:
             return await route.handler(gateway, context)
@@ -130,8 +134,11 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
             gateway.end()
     except ApiError as err:
         return context.error_response(err)
-    except ConnectionResetError:
-        raise  # the client has disconnected
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            _LOGGER.exception("Request %s to %s failed", context.id, route.path)
+            return context.error_response(internal_error(context.id))
+        return web.Response(status=_CLIENT_CLOSED)  # not raised: aiohttp would log a traceback for a client that has left
     except Exception:
         _LOGGER.exception("Request %s to %s failed", context.id, route.path)
         return context.error_response(internal_error(context.id))
