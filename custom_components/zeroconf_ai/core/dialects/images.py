@@ -1,7 +1,6 @@
 """Images of a request: parsed from data URLs and substituted for web addresses. No I/O."""
 
 from base64 import b64decode, b64encode
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, override
@@ -43,7 +42,7 @@ def image_from_data_url(url: str, where: str) -> Image:
         raise InvalidRequestError(f"{where}: the data URL must contain base64.", param=where)
     try:
         return read_image(b64decode(data, validate=True), where)
-    except binascii.Error:
+    except ValueError:  # also for characters that are not ASCII
         raise InvalidRequestError(f"{where}: the base64 of the data URL is invalid.", param=where) from None
 
 

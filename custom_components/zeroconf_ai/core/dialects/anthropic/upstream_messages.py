@@ -112,13 +112,14 @@ def _thinking(message: Mapping[str, Any]) -> list[Block]:
         detail = mapping(detail)
         if detail.get("format") not in (None, SIGNED_FORMAT):
             continue  # reasoning of another vendor's model
-        key = detail.get("index", f"position {position}")
+        index = detail.get("index")
+        key = index if isinstance(index, int) else f"position {position}"
         if detail.get("type") == "reasoning.encrypted" and isinstance(data := detail.get("data"), str):
             found[key, "encrypted"] = {"type": "redacted_thinking", "data": data}
         elif detail.get("type") == "reasoning.text":  # may be in pieces, as streamed
             block = found.setdefault(key, {"type": "thinking", "thinking": "", "signature": ""})
-            block["thinking"] += detail.get("text") or ""
-            block["signature"] += detail.get("signature") or ""
+            for name, part in (("thinking", detail.get("text")), ("signature", detail.get("signature"))):
+                block[name] += part if isinstance(part, str) else ""
     return [block for block in found.values() if block["type"] == "redacted_thinking" or block["signature"]]
 
 

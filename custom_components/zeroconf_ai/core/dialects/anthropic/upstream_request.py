@@ -195,7 +195,7 @@ def _add_thinking(result: dict[str, Any], body: Mapping[str, Any], traits: Trait
     elif effort == "none":
         if traits.may_disable and (traits.adaptive or traits.manual):
             result["thinking"] = {"type": "disabled"}
-    elif effort in _BUDGETS:
+    elif isinstance(effort, str) and effort in _BUDGETS:
         if traits.efforts:
             result.setdefault("output_config", {})["effort"] = _nearest(effort, traits.efforts)
         if traits.adaptive:

@@ -165,7 +165,7 @@ def _force_a_tool(result: dict[str, Any], tools: Iterable[Mapping[str, Any]]) ->
 
 def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) -> list[dict[str, Any]]:
     converted: list[dict[str, Any]] = []
-    names: dict[object, str] = {}
+    names: dict[str, str] = {}
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
         role = message["role"]
@@ -183,16 +183,17 @@ def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]
                 result["tool_calls"] = calls
         elif role == "tool":
             call_id = message.get("tool_call_id")
+            name = message.get("name")
             if isinstance(call_id, str):
                 result["tool_call_id"] = call_id
-            name = message.get("name") or names.get(call_id)
+                name = name or names.get(call_id)
             if isinstance(name, str) and name:
                 result["tool_name"] = name
         converted.append(result)
     return converted
 
 
-def _tool_calls(calls: object, names: dict[object, str], where: str) -> list[dict[str, Any]]:
+def _tool_calls(calls: object, names: dict[str, str], where: str) -> list[dict[str, Any]]:
     """The tool calls of an assistant message with their arguments as objects; adds each tool's name by call id to `names`."""
     converted: list[dict[str, Any]] = []
     for index, call in enumerate(calls if isinstance(calls, list) else ()):
