@@ -1,19 +1,22 @@
 """Triggers and conditions, as an automation uses them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
+import yaml
 
 from custom_components.zeroconf_ai.const import DOMAIN
-from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.const import ATTR_ENTITY_ID, STATE_ON
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import condition, device_registry as dr, trigger
 from homeassistant.setup import async_setup_component
 
 from .support.fakes.provider import FakeProvider, refuse, running
 from .support.home_assistant.entries import ask, make_entry, set_up
+from .support.home_assistant.states import value
 
 STATUS = "sensor.test_provider_status"
 
@@ -48,6 +51,16 @@ async def test_triggers_and_conditions_are_described(hass: HomeAssistant, provid
     assert all(value and value["target"]["entity"] for value in mine.values())
     conditions = await condition.async_get_all_descriptions(hass)
     assert {key for key in conditions if key.startswith(DOMAIN)} == {f"{DOMAIN}.is_online", f"{DOMAIN}.is_offline"}
+
+
+async def test_documented_automation_is_valid(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    guide = (Path(__file__).parents[1] / "docs" / "home-assistant.md").read_text("utf-8")
+    example = next(block for block in guide.split("```yaml\n")[1:] if "zeroconf_ai.went_offline" in block)
+    automation = yaml.safe_load(example.partition("```")[0])
+    assert await async_setup_component(hass, "automation", {"automation": {**automation, "alias": "Documented"}})
+    await hass.async_block_till_done()
+    assert value(hass, "automation.documented") == STATE_ON
 
 
 @pytest.mark.parametrize("by_device", [True, False])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of backend types and settings into the documentation; with `check`, fails if they are not up to date.
+"""Writes the tables of types, settings, forms and actions into the documentation; with `check`, fails if one is outdated.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`.
 """
@@ -12,12 +12,15 @@ import re
 import sys
 from typing import Any
 
+import yaml
+
 from zeroconf_ai.config.backend_fields import STORED, YAML_FIELDS
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.fields import BackendField
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ROOT / "custom_components/zeroconf_ai/translations/en.json"
+ACTIONS = ROOT / "custom_components/zeroconf_ai/services.yaml"
 DOCUMENTS = ("docs/cli.md", "docs/home-assistant.md")
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -48,7 +51,7 @@ def _settings() -> str:
 
 def _form() -> str:
     """The second form of a backend; names and meanings are those of the form."""
-    details = json.loads(TEXTS.read_text("utf-8"))["config_subentries"]["backend"]["step"]["details"]
+    details = _texts()["config_subentries"]["backend"]["step"]["details"]
     advanced = details["sections"]["advanced"]
     settings = {key: setting for setting in STORED for key in setting.stored_keys}
     meanings: Mapping[str, str] = details["data_description"] | advanced["data_description"]
@@ -59,7 +62,62 @@ def _form() -> str:
     return _table(("option", "default", "meaning"), rows)
 
 
-_TABLES = {"backend types": _types, "backend settings": _settings, "backend form": _form}
+def _gateway_form() -> str:
+    """The form that sets up the gateway."""
+    return _table(("field", "meaning"), _fields(_texts()["config"]["step"]["gateway"]))
+
+
+def _gateway_options() -> str:
+    """The forms under the gateway's *Configure*, except those that only choose what to change."""
+    steps = {name: step for name, step in _texts()["options"]["step"].items() if name not in _OTHER_STEPS}
+    rows = [row for step in steps.values() if "data" in step for row in ((f"**{step['title']}**", ""), *_fields(step))]
+    return _table(("option", "meaning"), [tuple(_filled(text) for text in row) for row in rows])
+
+
+def _home_agent_form() -> str:
+    """The form that shares a Home Assistant agent."""
+    return _table(("option", "meaning"), _fields(_texts()["config_subentries"]["home_agent"]["step"]["user"]))
+
+
+def _actions() -> str:
+    """Each action with its fields."""
+    described, texts = yaml.safe_load(ACTIONS.read_text("utf-8")), _texts()["services"]
+    rows = []
+    for name, action in described.items():
+        rows.append((f"**`zeroconf_ai.{name}`**", "", texts[name]["description"]))
+        for field, settings in ((action or {}).get("fields") or {}).items():
+            needed = "yes" if settings.get("required") else "no"
+            rows.append((f"`{field}`", needed, texts[name]["fields"][field]["description"]))
+    return _table(("action, field", "required", "meaning"), rows)
+
+
+def _fields(step: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and meaning of each field of a form, those of its sections last."""
+    parts = [step, *step.get("sections", {}).values()]
+    return [(label, part["data_description"][key]) for part in parts for key, label in part.get("data", {}).items()]
+
+
+def _filled(text: str) -> str:
+    """A text of a form, with words for its placeholders."""
+    return text.replace("{name}", "…").replace("{currency}", "the currency of the costs")
+
+
+def _texts() -> dict[str, Any]:
+    texts: dict[str, Any] = json.loads(TEXTS.read_text("utf-8"))
+    return texts
+
+
+_OTHER_STEPS = {"init", "models", "keys", "budgets", "key_edit", "budget"}
+"""The provider's options, the choices, and the forms that repeat the fields of a new key or budget."""
+_TABLES = {
+    "backend types": _types,
+    "backend settings": _settings,
+    "backend form": _form,
+    "gateway form": _gateway_form,
+    "gateway options": _gateway_options,
+    "home agent form": _home_agent_form,
+    "actions": _actions,
+}
 
 
 def _default(setting: BackendField) -> str:

@@ -57,6 +57,16 @@ def test_documentation_its_tables_are_what_the_field_table_says() -> None:
     assert all(f"| `{name}` |" in text for name in BACKEND_TYPES)
 
 
+@pytest.mark.parametrize("file", ["services.yaml", "triggers.yaml", "conditions.yaml"])
+def test_documentation_has_each_action_trigger_and_condition_with_its_fields(file: str) -> None:
+    folder = field_tables.ROOT / "custom_components/zeroconf_ai"
+    text = (field_tables.ROOT / "docs/home-assistant.md").read_text("utf-8")
+    described = {name: item for name, item in yaml.safe_load((folder / file).read_text("utf-8")).items() if name[0] != "."}
+    fields = {field for item in described.values() for field in (item or {}).get("fields", {})}
+    assert [name for name in described if f"`zeroconf_ai.{name}`" not in text] == []
+    assert [field for field in fields if f"| `{field}` |" not in text] == []
+
+
 def test_documentation_outdated_table_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_tables, "ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
