@@ -89,7 +89,7 @@ async def test_chunks_keep_their_bytes(upstream: Upstream, client: Make) -> None
         (stalls, UpstreamTimeoutError, "did not respond within 0.3 s"),
         (answers({"error": {"message": "no such luck"}}), StreamBrokenError, "no such luck"),
         (answers({"error": "no such luck"}), StreamBrokenError, "no such luck"),
-        (answers(b"{", kind="application/json"), UpstreamError, "not JSON"),
+        (answers(b"{", kind="application/json"), StreamBrokenError, "not JSON"),
         (answers(b"<html>", kind="text/html"), StreamBrokenError, "before the answer was complete"),
         (answers({"detail": f"key {KEY} is wrong"}, 401), AuthenticationError, r"key \*\*\* is wrong"),
         (answers({"detail": "busy"}, 503, {"Retry-After": "3"}), UnavailableError, "busy"),
@@ -128,7 +128,7 @@ async def test_stream_text_before_an_error_is_kept(upstream: Upstream, client: M
     [
         (stalls, UpstreamTimeoutError),
         (answers({"error": {"message": "no"}}), StreamBrokenError),
-        (answers(b"not json"), UpstreamError),
+        (answers(b"not json"), StreamBrokenError),
         (answers({"error": {"message": "no"}}, 500), UpstreamError),
     ],
 )
@@ -164,7 +164,7 @@ async def test_answer_body_interrupted_is_an_error(upstream: Upstream, client: M
 async def test_bodies_have_a_ceiling(upstream: Upstream, client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BODY_BYTES", 10_000)
     upstream.on("/models", answers(b"[" + b" " * 20_000 + b"]"))
-    raised = await error_of(UpstreamError, client().get_json("/models"))
+    raised = await error_of(StreamBrokenError, client().get_json("/models"))
     assert "10000 bytes" in raised.log_text
 
 

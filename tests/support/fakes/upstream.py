@@ -44,6 +44,8 @@ COMPLETION = {
     "usage": {"prompt_tokens": 3, "completion_tokens": 2},
 }
 
+EMBEDDINGS = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 3}}
+
 
 def answers(
     body: object = None, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "application/json"
@@ -219,7 +221,8 @@ class StubBackend(Backend):
         if isinstance(outcome, BaseException):
             raise outcome
         assert isinstance(outcome, list)
-        return StubAnswer(self, outcome if request.stream else [COMPLETION])
+        whole = EMBEDDINGS if request.kind is Kind.EMBEDDINGS else COMPLETION
+        return StubAnswer(self, outcome if request.stream else [whole])
 
     @override
     async def close(self) -> None:

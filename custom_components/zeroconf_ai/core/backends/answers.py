@@ -6,7 +6,7 @@ from typing import override
 from ..dialects.openai.embeddings import pack
 from ..dialects.openai.text_completions import as_text, text_chunk
 from ..protocol.chunks import Chunk
-from ..protocol.errors import UpstreamError
+from ..protocol.errors import StreamBrokenError
 from .base import WrappedAnswer
 
 
@@ -38,6 +38,6 @@ class PackedAnswer(WrappedAnswer):
                     item["embedding"] = pack(vector)
                 except ValueError as err:
                     message = "the provider sent an embedding that cannot be read"
-                    raise UpstreamError(message, log_text=f"{message}: {err}") from None
+                    raise StreamBrokenError(message, log_text=f"{message}: {err}") from None
                 changed = True
         return Chunk.of(completion.data) if changed else completion

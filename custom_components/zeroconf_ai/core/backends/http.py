@@ -7,10 +7,11 @@ from typing import Any, override
 
 import aiohttp
 
-from ..protocol.chunks import completion_as_chunk
+from ..protocol.chunks import completion_as_chunk, has_message
 from ..protocol.errors import (
     ApiError,
     CertificateError,
+    StreamBrokenError,
     UpstreamConnectionError,
     UpstreamTimeoutError,
     error_from_response,
@@ -119,6 +120,8 @@ class HttpUpstream:
                 completion = await answer.completion()
             finally:
                 await answer.close()
+            if not has_message(completion.data):
+                raise StreamBrokenError(f"{self.name} answered without an answer")
             return StaticAnswer(completion, [completion_as_chunk(completion)])
         return OpenAIAnswer(self, response, deadline, max_bytes)
 

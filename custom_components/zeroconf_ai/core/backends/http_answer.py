@@ -9,7 +9,7 @@ import aiohttp
 
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, Delta
-from ..protocol.errors import ApiError, StreamBrokenError, UpstreamError, UpstreamTimeoutError
+from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 from ..protocol.reported_errors import contains_error, reported_error
 from .base import Answer, Timeouts
 from .deadline_reader import LOOK_SECONDS, DeadlineReader
@@ -223,7 +223,7 @@ def _check_event(data: bytes, name: str) -> None:
 
 
 async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
-    """The body. More than `limit` bytes are cut off if `cut`, else raise UpstreamError."""
+    """The body. More than `limit` bytes are cut off if `cut`, else raise StreamBrokenError."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -232,15 +232,16 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: boo
         if size > limit:
             if cut:
                 break
-            raise UpstreamError(f"the provider sent more than {limit} bytes")
+            raise StreamBrokenError(f"the provider sent more than {limit} bytes")
     return b"".join(parts)[:limit]
 
 
 def loads(body: bytes, name: str) -> Any:
-    """The JSON value of a body. Raises StreamBrokenError if it is nested too deeply, UpstreamError if it is not JSON."""
+    """The JSON value of a body. Raises StreamBrokenError if it is not JSON or nested too deeply."""
     try:
         return json.loads(body)
     except json.DepthError as err:
         raise StreamBrokenError(f"{name} sent {err}") from None
     except json.JSONDecodeError:
-        raise UpstreamError(f"{name} answered with something that is not JSON: is this the address of an LLM server?") from None
+        message = f"{name} answered with something that is not JSON: is this the address of an LLM server?"
+        raise StreamBrokenError(message) from None

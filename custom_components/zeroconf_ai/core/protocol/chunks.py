@@ -75,6 +75,12 @@ def _has_usage(raw: bytes) -> bool:
     return False
 
 
+def has_message(data: Mapping[str, Any]) -> bool:
+    """Whether a complete answer has a message or a text."""
+    choice = _first_choice(data)
+    return isinstance(choice.get("text"), str) or bool(mapping(choice.get("message")))
+
+
 def completion_as_chunk(chunk: Chunk) -> Chunk:
     """Convert a complete answer to one chunk, for a caller that requested a stream from a server that does not stream."""
     choices = chunk.data.get("choices")

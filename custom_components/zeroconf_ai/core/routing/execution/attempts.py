@@ -45,6 +45,8 @@ class RequestAttempts:
     """Every attempt that failed, repeated ones included."""
     attempts: tuple[Attempt, ...] = ()
     errors: tuple[ApiError, ...] = ()
+    never_reached: tuple[ApiError, ...] = ()
+    """Those of `errors` by backends never reached that do not advertise the model: nothing says that they serve it."""
     busy: tuple[str, ...] = ()
     """Backends without a free permit, with the reason."""
     waits: tuple[float, ...] = ()
@@ -119,9 +121,12 @@ class RequestAttempts:
             raise UnavailableError(message, code="provider_capacity_exceeded", retry_after=wait, details=details)
         own = RateLimitError | QuotaError | UnavailableError | UpstreamTimeoutError | LoopDetectedError
         only = len(self.errors) == 1 and not self.busy and isinstance(self.errors[0], own)
-        if only or all(isinstance(err, NotFoundError) for err in self.errors):
-            self.errors[0].details = details
-            raise self.errors[0]
+        answered = [err for err in self.errors if err not in self.never_reached] or self.errors
+        not_found = all(isinstance(err, NotFoundError) for err in answered)
+        spent = not self.busy and all(isinstance(err, QuotaError) for err in answered)
+        if only or not_found or spent:
+            answered[0].details = details
+            raise answered[0]
         message = f"No provider could answer. {'; '.join(details)}."
         failure = UpstreamError(message, retry_after=wait, details=details, log_text=log_text)
         failure.causes = tuple(self.errors)

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ...backends.base import Answer
-from ...protocol.chunks import Chunk, Delta
+from ...protocol.chunks import Chunk, Delta, has_message
 from ...protocol.errors import ApiError, StreamBrokenError
 from ...protocol.request import Kind
 from ...protocol.usage import Usage
@@ -91,7 +91,10 @@ class Reply:
         `sent_at` is `time.perf_counter()` when the request was sent.
         """
         if not self._request.stream:
-            self._completion = await self._answer.completion()
+            completion = await self._answer.completion()
+            if not _has_answer(self._request.kind, completion.data):
+                raise StreamBrokenError(f"{self.backend_name} answered without an answer")
+            self._completion = completion
             self._count([self._completion])
             self.bill.finished = True
             self.first_token_at = time.perf_counter()
@@ -226,6 +229,14 @@ class Reply:
         self._latest.extend(batch[-_LATEST:])
         self.bill.count(batch)
         return batch
+
+
+def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
+    """Whether a complete answer has what was requested: embeddings, a message or a text."""
+    if kind is not Kind.EMBEDDINGS:
+        return has_message(data)
+    items = data.get("data")
+    return isinstance(items, list) and bool(items)
 
 
 def _record_first_token(member: Member, seconds: float) -> None:

@@ -38,6 +38,8 @@ from ..pool.pool import Pool
 from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
+from ..selection.eligibility import Reason, Rejection
+from ..selection.routing_errors import unknown_model
 from .attempts import RequestAttempts, is_well, why_not
 from .plan import Plan
 from .reply import Attempt, HeldPermit, Reply
@@ -144,6 +146,9 @@ class Router:
             candidate.member.breaker.answered()
             self._pool.record_success(candidate.member)
             return reply
+        not_served = any(isinstance(why, Rejection) and why.reason is Reason.NOT_SERVED for why in found.rejections)
+        if routing.names_model and not_served and routing.errors and routing.errors == routing.never_reached:
+            raise unknown_model(self._pool, routing.request.model, found.passed_over, patterns=routing.request.models)
         routing.fail(found.passed_over)
 
     async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
@@ -313,6 +318,9 @@ class Router:
                 if may_bill and not routing.policy.retry_metered_timeouts:
                     raise err
         routing.errors += (err,)
+        advertised = candidate.model in member.backend.info.advertised_models
+        if isinstance(err, UpstreamConnectionError) and member.last_seen is None and not advertised:
+            routing.never_reached += (err,)
         routing.attempts += (Attempt(member.id, member.name, err.message),)
 
     def _notify_failover(self, member: Member, err: ApiError, following: Member | None) -> None:
