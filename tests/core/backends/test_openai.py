@@ -72,7 +72,8 @@ async def test_reasoning_of_earlier_answers_is_removed_where_it_is_refused(name:
         {"role": "assistant", "content": "Yes?", "reasoning_content": "Hm."},
         {"role": "user", "content": "Hi"},
     ]
-    fake = FakeOpenAI(*([] if name == "openai" else [refusal, Reply("Hello there.")]))
+    answers: list[Refusal | Reply] = [] if name == "openai" else [refusal, Reply("Hello there.")]
+    fake = FakeOpenAI(*answers)
     async with before(name, fake) as backend:
         request = Request.parse(Kind.CHAT, {"model": "gpt-4.1", "messages": said})
         assert (await say(backend, request)).content == "Hello there."

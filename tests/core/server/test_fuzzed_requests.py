@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import copy
 import random
 import time
-from typing import Any
+from typing import Any, override
 
 import aiohttp
 from aiohttp import web
@@ -158,7 +158,8 @@ GENERATE: dict[str, Any] = {
     "stream": False,
 }
 COMPLETION: dict[str, Any] = {
-    "model": "test-model", "prompt": ["Hi"], "suffix": "x", "best_of": 1, "echo": False, "logprobs": 1, "max_tokens": 5, "stop": "x",
+    "model": "test-model", "prompt": ["Hi"], "suffix": "x", "best_of": 1, "echo": False, "logprobs": 1, "max_tokens": 5,
+    "stop": "x",
 }  # fmt: skip
 EMBEDDING: dict[str, Any] = {"model": "test-model", "input": ["Hi"], "encoding_format": "base64", "dimensions": 8}
 CLIENTS: dict[str, dict[str, Any]] = {
@@ -181,6 +182,7 @@ class Anything(FakeServer):
     def __init__(self) -> None:
         self.received = []
 
+    @override
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Answer."""
         path = request.path

@@ -45,7 +45,7 @@ async def _post(gateway: Served, path: str, body: Any) -> Any:
 
 async def messages(gateway: Served) -> None:
     tools = [{"name": "look", "input_schema": SCHEMA}]
-    said = [{"role": "user", "content": "Look"}]
+    said: list[dict[str, Any]] = [{"role": "user", "content": "Look"}]
     body = {"model": "test-model", "max_tokens": 4000, "tools": tools, "thinking": {"type": "enabled", "budget_tokens": 2000}}
     answer = await _post(gateway, "messages", body | {"messages": said})
     result = {"type": "tool_result", "tool_use_id": "call_1", "content": "dark"}

@@ -57,7 +57,9 @@ async def test_answer_without_an_answer_is_requested_once_and_then_of_the_next_p
 ) -> None:
     empty, good = FakeProvider(answers=[answers(sent)]), FakeProvider(id="2" * 8, answers=[text("Hello")])
     async with upstream(empty, session) as first, upstream(good, session) as second, served(first, second) as gateway:
-        gateway.engine.pool.get(second.info.id).priority_override = 1000
+        later = gateway.engine.pool.get(second.info.id)
+        assert later is not None
+        later.priority_override = 1000
         status, body, _ = await gateway.ask("POST", "chat/completions", json=CHAT | {"stream": stream})
     assert (status, len(empty.requests), len(good.requests)) == (200, 1, 1)
     assert "Hello" in (body.decode() if stream else body["choices"][0]["message"]["content"])
