@@ -60,6 +60,8 @@ class Cloud(StubBackend):
         usage = {"usage": used} if self.tells else {}
         if not request.stream:
             self.billed += factor * (prompt * 1_000 + answer * 10_000) + surcharge * NANO
+            if request.kind is Kind.EMBEDDINGS:
+                return StaticAnswer(Chunk.of({"object": "list", "data": [{"index": 0, "embedding": [0.0]}]} | usage))
             message = {"role": "assistant", "content": "word " * answer}
             whole = {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
             return StaticAnswer(Chunk.of(whole | usage))
