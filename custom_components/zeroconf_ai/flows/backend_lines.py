@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.backends.headers import refused_header
 from ..core.config.backend_fields import STORED
-from ..core.config.fields import FieldKind
+from ..core.config.fields import StoredKind
 from ..core.config.model_fields import Aliases, ModelPrices
 from .prices import read_prices, show_prices
 from .probe import Problem
@@ -83,7 +83,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
-_BY_KIND: Mapping[type[FieldKind[Any]], _LineFormat] = {
+_BY_KIND: Mapping[type[StoredKind[Any]], _LineFormat] = {
     Aliases: _LineFormat(_read_aliases, _show_aliases, ALIAS_INVALID),
     ModelPrices: _LineFormat(read_prices, show_prices, PRICES_INVALID),
 }

@@ -26,7 +26,7 @@ from ..const import CONF_HEADERS
 from ..core.config.backend_fields import FIELDS
 from ..core.config.backend_types import BackendType
 from ..core.config.connection_fields import Address, Headers, Secret
-from ..core.config.fields import BackendField, Choice, FieldKind, Flag, Money, Seconds, Section, Whole
+from ..core.config.fields import BackendField, Choice, Flag, Money, Seconds, Section, StoredKind, Whole
 from ..core.config.model_fields import RATE, Aliases, AllowedModels, ModelPrices, stored_rate
 from ..core.protocol.record import Placement
 from ..provider.power_meter import energy_fields
@@ -142,7 +142,7 @@ def _choice(kind: Choice[StrEnum]) -> SelectSelector:
     )
 
 
-_MAKERS: Mapping[type[FieldKind[Any]], Callable[[BackendField, _Form], dict[vol.Marker, Any]]] = {
+_MAKERS: Mapping[type[StoredKind[Any]], Callable[[BackendField, _Form], dict[vol.Marker, Any]]] = {
     Address: _address,
     Aliases: _plain(lambda _: _LINES),
     AllowedModels: _models,

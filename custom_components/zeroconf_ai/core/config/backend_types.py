@@ -16,7 +16,7 @@ from ..backends.openai.flavors import COMPATIBLE, LITELLM, LLAMACPP, LMSTUDIO, O
 from ..backends.zeroconfai import ZeroconfAIBackend
 
 CUSTOM = "custom"
-"""The protocol's name for a server that is none of the named ones."""
+"""The protocol's name for all servers to which it gives no name of their own."""
 
 
 class BackendFactory(Protocol):

@@ -4,6 +4,7 @@ The table of all settings is `backend_fields.FIELDS`. The reader of YAML files, 
 the tables of the documentation are derived from it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -18,22 +19,15 @@ from .document import Value, suggestion
 from .draft import Draft
 
 
-class FieldKind[T]:
-    """The values that a setting may have: how they are read from a file, and stored as JSON."""
-
-    def read(self, value: Value, draft: Draft) -> T:
-        """The value of a setting in a file. Raises ConfigError. `draft` is the provider as far as it was read.
-
-        Kinds of settings without a key of their own in files do not have it.
-        """
-        raise NotImplementedError
+class StoredKind[T]:
+    """The values that a setting may have, and how they are stored as JSON."""
 
     def encode(self, value: T) -> Any:
         """The value as JSON."""
         return value
 
     def decode(self, stored: Any) -> T | None:
-        """The value that `encode` made `stored` of; None if there is none."""
+        """The value that was stored as `stored`; None if `stored` is no valid value."""
         value: T = stored
         return value
 
@@ -42,13 +36,21 @@ class FieldKind[T]:
         return {key: self.encode(value)}
 
     def load(self, data: Mapping[str, Any], key: str) -> T | None:
-        """The value in stored data; None if there is none."""
+        """The value in stored data; None if `data` has no value under `key`."""
         stored = data.get(key)
         return None if stored in (None, "") else self.decode(stored)
 
     def stored_keys(self, key: str) -> tuple[str, ...]:
         """All keys that `dump` may use."""
         return (key,)
+
+
+class FieldKind[T](StoredKind[T], ABC):
+    """The values of a setting that files may contain, and how they are read."""
+
+    @abstractmethod
+    def read(self, value: Value, draft: Draft) -> T:
+        """The value of a setting in a file. Raises ConfigError. `draft` is the provider as far as it was read."""
 
 
 def camel(name: str) -> str:
@@ -73,7 +75,7 @@ class BackendField:
     """The attribute of `BackendConfig`, with a dot for one of `timeouts`."""
     yaml: str | None
     """The key in a file, with a dot for a key in a group; None if no file has it."""
-    kind: FieldKind[Any]
+    kind: StoredKind[Any]
     meaning: str = ""
     """What the documentation says about it, in Markdown."""
     stored: str | None = None
@@ -93,6 +95,12 @@ class BackendField:
         """The value of a backend of the type for which nothing is set."""
         return self.of(BackendConfig.usual(backend_type))
 
+    def read(self, value: Value, draft: Draft) -> Any:
+        """The value in a file. Raises ConfigError; TypeError for a setting that no file may contain."""
+        if not isinstance(self.kind, FieldKind):
+            raise TypeError(f"files do not contain the setting {self.name}")
+        return self.kind.read(value, draft)
+
     def dump(self, config: BackendConfig) -> dict[str, Any]:
         """What a subentry stores of the value; nothing for the default of a setting that may be omitted."""
         value = self.of(config)
@@ -101,7 +109,7 @@ class BackendField:
         return self.kind.dump(value, self.stored)
 
     def load(self, data: Mapping[str, Any]) -> Any:
-        """The value in the data of a subentry; None if there is none."""
+        """The value in the data of a subentry; None if the data does not contain it."""
         return None if self.stored is None else self.kind.load(data, self.stored)
 
     @property

@@ -10,7 +10,7 @@ from ..protocol.prices import DEFAULT_CURRENCY, RATES, Prices
 from ..protocol.values import NANO
 from .document import Value
 from .draft import Draft
-from .fields import BackendField, FieldKind, Money, camel
+from .fields import BackendField, FieldKind, Money, StoredKind, camel
 
 CURRENCY = "currency"
 """The key of the currency of prices, in files and in subentries."""
@@ -116,7 +116,7 @@ class AllowedModels(FieldKind[tuple[str, ...]]):
                 if model in prices:
                     raise given["prices"].error("the prices of this model are set twice; keep one of them.")
                 prices[model] = ModelPrices().rates(given["prices"], draft)
-            found = {field.name: field.kind.read(given[key], draft) for key, field in keys.items() if key in given}
+            found = {field.name: field.read(given[key], draft) for key, field in keys.items() if key in given}
             if found:
                 overrides[model] = ModelOverride(**found)
         if not allowed:
@@ -133,7 +133,7 @@ class AllowedModels(FieldKind[tuple[str, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOverrides(FieldKind[Mapping[str, ModelOverride]]):
+class ModelOverrides(StoredKind[Mapping[str, ModelOverride]]):
     """Model → overrides of it. A file has them in `models`."""
 
     overrides: tuple[BackendField, ...]

@@ -109,7 +109,7 @@ def _read(entry: Value, given: Mapping[str, Value], environment: Mapping[str, st
     draft = Draft(TypeName().parse(given["type"]), environment, entry.error)
     for key, setting in YAML_FIELDS.items():
         if key in given:
-            draft.values[setting.name] = setting.kind.read(given[key], draft)
+            draft.values[setting.name] = setting.read(given[key], draft)
     return draft
 
 
