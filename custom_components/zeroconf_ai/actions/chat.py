@@ -102,7 +102,7 @@ def _pin(hass: HomeAssistant, chosen: str | None) -> str | None:
     """The id of the only member that may answer; None for any, which the gateway's entry means, too.
 
     `chosen` is the id of a config entry, or that of a backend, which the responses of the actions have under the same name.
-    Raises ServiceValidationError for an unknown entry or one that is not loaded.
+    Raises ServiceValidationError if the entry does not exist or is not loaded.
     """
     if not chosen or any(member.id == chosen for member in hass.data[DATA].engine.pool):
         return chosen or None

@@ -130,7 +130,7 @@ class Engine:
         return member
 
     async def replace(self, backend: Backend, terms: Terms | None = None) -> Member:
-        """Replace the backend with the same id, whose running requests finish. Raises KeyError if there is none.
+        """Replace the backend with the same id, whose running requests finish. Raises KeyError if no backend has that id.
 
         It is checked first, so that one of the two is always available.
         """
@@ -142,7 +142,7 @@ class Engine:
         return member
 
     async def remove(self, backend_id: str) -> None:
-        """Remove a backend; does nothing if there is none."""
+        """Remove a backend; does nothing if no backend has that id."""
         member = self.pool.remove(backend_id)
         if member is not None:
             await self._router.close(backend_id)

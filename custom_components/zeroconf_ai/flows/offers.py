@@ -95,7 +95,7 @@ class ProviderOffers:
         return self._outcomes.get(provider_id)
 
     async def outcome(self, record: ServiceRecord) -> Outcome | None:
-        """The recent outcome for a provider, which is probed if there is none. None if too many are probed already.
+        """The recent outcome for a provider, which is probed if it has no recent outcome. None if too many are probed already.
 
         A provider that does not answer is probed again later.
         """
@@ -109,7 +109,7 @@ class ProviderOffers:
 
     @callback
     def claim_card(self, flow_id: str, record: ServiceRecord, *, answered: bool) -> None:
-        """Claim a card for a flow. Raises AbortFlow if there is none for it.
+        """Claim a card for a flow. Raises AbortFlow if the flow has ended or no card is available.
 
         There is one card per address and port. At the maximum, a provider that answers replaces one that does not.
         """

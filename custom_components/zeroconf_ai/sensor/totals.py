@@ -25,7 +25,7 @@ class BackendTotal(ProviderEntity, RestoreSensor):
     _added = False
     _store: AccountingStore | None = None
     _shown: int | None = None
-    """The value by a former store, else the restored one; None if there is none."""
+    """The value by a former store, else the restored one; None if neither is known."""
     _opening = OpeningBalance(0)
 
     @override

@@ -261,7 +261,7 @@ def _why_not(member: Member, key: str | None) -> str:
 
 
 def _choose(providers: list[Provider], options: Options) -> list[Provider]:
-    """The providers that may be used. Raises click.ClickException, with the reason, if there is none."""
+    """The providers that may be used. Raises click.ClickException with the reason if no provider may be used."""
     if not providers:
         raise click.ClickException("No provider was found on the network. Set a URL: --provider http://HOST:PORT")
     names = ", ".join(provider.record.name for provider in providers)

@@ -32,7 +32,7 @@ class Presence:
     def __init__(self, record: ServiceRecord, bound: Sequence[str], *, saturn: bool, renamed: Callable[[str], None]) -> None:
         """`record` has no addresses; the server listens on the addresses `bound`.
 
-        `renamed` is called with the advertised name, which differs from the record's if that one is in use.
+        `renamed` is called with the advertised name if another server already uses the record's.
         """
         self._record = record
         self._bound = bound

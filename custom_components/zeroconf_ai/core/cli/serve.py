@@ -269,5 +269,5 @@ def _on_signals(stopping: asyncio.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, stopping.set)
-        except NotImplementedError:
+        except NotImplementedError:  # on Windows, where Ctrl-C raises KeyboardInterrupt
             return

@@ -152,11 +152,10 @@ class Supply:
 
     def _listen_for_sighup(self) -> None:
         if (number := getattr(signal, "SIGHUP", None)) is None:
-            return
+            return  # on Windows
         loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):
-            loop.add_signal_handler(number, self._reload_requested.set)
-            self._stack.callback(loop.remove_signal_handler, number)
+        loop.add_signal_handler(number, self._reload_requested.set)
+        self._stack.callback(loop.remove_signal_handler, number)
 
     async def _follow(self, file: Path) -> None:
         """Reload the file after a SIGHUP, and whenever it changes."""

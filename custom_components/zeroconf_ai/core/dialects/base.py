@@ -55,7 +55,7 @@ def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[st
 
 
 def refusal_of(message: Mapping[str, Any]) -> str:
-    """The text of a refusal, which OpenAI separates from the content; "" if there is none."""
+    """The text of a refusal, which OpenAI separates from the content; "" if the model did not refuse."""
     return refusal if isinstance(refusal := message.get("refusal"), str) else ""
 
 

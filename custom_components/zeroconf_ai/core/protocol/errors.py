@@ -282,7 +282,7 @@ def _seconds(value: str | None, unit: float = 1.0) -> float | None:
 
 
 def error_message(data: object, depth: int = 4) -> str:
-    """The message in the JSON of an error, not redacted; "" if there is none.
+    """The message in the JSON of an error, not redacted; "" if the JSON contains no message.
 
     Formats: OpenAI `{"error": {"message": "…"}}` (Google: in a list), Ollama `{"error": "…"}`, vLLM `{"message": "…"}`,
     FastAPI `{"detail": "…"}` or `{"detail": [{"loc": […], "msg": "…"}]}`. `depth` limits the levels that are searched.

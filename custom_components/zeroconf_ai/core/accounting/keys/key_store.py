@@ -110,7 +110,7 @@ class KeyStore(QueuedWriter):
         return key
 
     def proof_digest(self, kid: bytes) -> bytes | None:
-        """The hash of the generated, currently valid secret with a public id (`key_proof.key_id`); None if there is none.
+        """The hash of the generated, currently valid secret with a public id (`key_proof.key_id`); None if no such secret exists.
 
         Compares all keys, so that the duration reveals nothing.
         """

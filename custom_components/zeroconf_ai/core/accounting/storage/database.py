@@ -211,7 +211,7 @@ class Database:
         return found
 
     def _missing_tables(self) -> str:
-        """The name of the first missing table; empty if there is none."""
+        """The name of the first missing table; empty if all tables exist."""
         assert self._engine is not None
         return next(iter(sorted(metadata.tables.keys() - set(inspect(self._engine).get_table_names()))), "")
 

@@ -152,7 +152,7 @@ class Router:
         routing.fail(found.passed_over)
 
     async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
-        """Wait for a permit of a backend; None if there is none in time."""
+        """Wait for a permit of a backend; None if none becomes free in time."""
         member, request = candidate.member, routing.request
         seconds = max(0.0, routing.until - time.monotonic())
         if routing.continues_with(candidate) and not alone:

@@ -43,7 +43,7 @@ class ModelIndex:
         return self._models is models and self._terms is terms and self._info is info
 
     def find(self, model_id: str) -> ModelInfo | None:
-        """The model with that id; a missing tag means `latest`. None if there is none."""
+        """The model with that id; a missing tag means `latest`. None if the backend has no such model."""
         return self._by_id.get(model_id) or self._by_id.get(same_model(model_id))
 
     def has(self, model_id: str) -> bool:

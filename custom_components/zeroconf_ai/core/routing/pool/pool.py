@@ -72,7 +72,7 @@ class Pool:
     def replace(self, member: Member) -> Member:
         """Replace the member with the same id, which is returned and finishes its requests.
 
-        Raises KeyError if there is none.
+        Raises KeyError if no member has that id.
         """
         former = self._members[member.id]
         member.limiter, former_slots = former.limiter, member.limiter  # the permits of its running requests stay in use

@@ -127,7 +127,7 @@ def answer_tokens(request: Request, info: ModelInfo | None) -> int:
 
 
 def unpriced_field(request: Request, info: ModelInfo | None) -> str | None:
-    """The request's field whose cost is unknown in advance; None if there is none."""
+    """The request's field whose cost is unknown in advance; None if all costs can be computed."""
     body = request.body
     if (param := next((param for param in _UNPRICED if body.get(param)), None)) is not None:
         return param

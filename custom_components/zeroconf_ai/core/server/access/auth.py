@@ -60,7 +60,7 @@ class KeyCheck(Access):
 
 
 def required_key(headers: Mapping[str, str]) -> str:
-    """The key of a request. Raises AuthenticationError if there is none."""
+    """The key of a request. Raises AuthenticationError if the request has no key."""
     key = presented_key(headers)
     if key is None:
         message = "No API key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
