@@ -15,6 +15,7 @@ from ..usage.entity import UsageEntity
 class CountDescription(SensorEntityDescription):
     """A count of an aggregate."""
 
+    state_class: SensorStateClass | None = SensorStateClass.TOTAL_INCREASING
     count_fn: Callable[[Aggregate], int]
 
 
@@ -22,19 +23,16 @@ COUNTS = (
     CountDescription(
         key="requests",
         translation_key="requests",
-        state_class=SensorStateClass.TOTAL_INCREASING,
         count_fn=lambda total: total.requests,
     ),
     CountDescription(
         key="tokens_in",
         translation_key="tokens_in",
-        state_class=SensorStateClass.TOTAL_INCREASING,
         count_fn=lambda total: total.prompt_tokens,
     ),
     CountDescription(
         key="tokens_out",
         translation_key="tokens_out",
-        state_class=SensorStateClass.TOTAL_INCREASING,
         count_fn=lambda total: total.completion_tokens,
     ),
     CountDescription(
@@ -42,7 +40,6 @@ COUNTS = (
         translation_key="tokens_cached",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        state_class=SensorStateClass.TOTAL_INCREASING,
         count_fn=lambda total: total.cached_tokens,
     ),
 )
@@ -51,7 +48,6 @@ FAILED_REQUESTS = CountDescription(
     key="errors",
     translation_key="errors",
     entity_category=EntityCategory.DIAGNOSTIC,
-    state_class=SensorStateClass.TOTAL_INCREASING,
     count_fn=lambda total: total.errors,
 )
 """Of the household and of keys: requests that no backend answered."""
@@ -60,7 +56,6 @@ FAILED_ATTEMPTS = CountDescription(
     key="errors",
     translation_key="errors",
     entity_category=EntityCategory.DIAGNOSTIC,
-    state_class=SensorStateClass.TOTAL_INCREASING,
     count_fn=lambda total: total.failed_attempts,
 )
 """Of backends: failed attempts, including those followed by a failover."""
@@ -68,7 +63,6 @@ FAILED_ATTEMPTS = CountDescription(
 TOKENS = CountDescription(
     key="tokens",
     translation_key="tokens",
-    state_class=SensorStateClass.TOTAL_INCREASING,
     count_fn=lambda total: total.prompt_tokens + total.completion_tokens,
 )
 

@@ -62,9 +62,7 @@ GATEWAY_SENSORS = (
     GatewaySensorDescription(
         key="last_answered_by",
         translation_key="last_answered_by",
-        value_fn=lambda coordinator: (
-            clean(last.backend_name or "", _MAX_STATE_CHARACTERS) if (last := coordinator.counts.last) else None
-        ),
+        value_fn=_last_backend,
         attributes_fn=_last_model,
     ),
     GatewaySensorDescription(
