@@ -123,8 +123,7 @@ class RequestAttempts:
         only = len(self.errors) == 1 and not self.busy and isinstance(self.errors[0], own)
         answered = [err for err in self.errors if err not in self.never_reached] or self.errors
         not_found = all(isinstance(err, NotFoundError) for err in answered)
-        spent = not self.busy and all(isinstance(err, QuotaError) for err in answered)
-        if only or not_found or spent:
+        if only or not_found:
             answered[0].details = details
             raise answered[0]
         message = f"No provider could answer. {'; '.join(details)}."
