@@ -137,7 +137,7 @@ async def test_key_devices_are_added_renamed_and_removed(
     assert value(hass, "sensor.laptop_requests") == "0"
     device = device_registry.async_get_device_by_identifier((DOMAIN, f"key_{key.id}"), entry.entry_id)
     assert device is not None
-    assert device.via_device_id == runtime_of(entry).device_id
+    assert (device.model, device.via_device_id) == ("API key", runtime_of(entry).device_id)
     await keys.update(key.id, name="Notebook")
     renamed = device_registry.async_get(device.id)
     assert renamed is not None

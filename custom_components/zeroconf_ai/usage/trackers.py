@@ -138,7 +138,7 @@ class UsageTrackers(Recorder):
             identifiers={(DOMAIN, key_device(key.id))},
             name=key.name,
             manufacturer="ZeroConf AI",
-            model="Key",
+            model="API key",
             entry_type=dr.DeviceEntryType.SERVICE,
             via_device_id=self._device_id,
         )
