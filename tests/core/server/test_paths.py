@@ -154,13 +154,37 @@ async def test_key_of_the_sdk_is_accepted(locked: Served) -> None:
     assert (models[:2], models[-1]) == (["auto", "demo-rules"], "demo-embed")
 
 
-def test_key_only_the_bearer_scheme_is_removed() -> None:
-    assert presented_key({"Authorization": "Bearer abc"}) == "abc"
-    assert presented_key({"Authorization": "abc"}) == "abc"
-    assert presented_key({"Authorization": "bearer"}) is None
-    assert presented_key({"x-api-key": "abc"}) == "abc"
-    assert presented_key({"Authorization": "Bearer abc", "x-api-key": "other"}) == "abc"
-    assert presented_key({}) is None
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({"Authorization": "Bearer abc"}, "abc"),
+        ({"Authorization": "abc"}, "abc"),
+        ({"Authorization": "bearer"}, None),
+        ({"Authorization": "Bearer  "}, None),
+        ({"Authorization": "Bearer bearer abc"}, "abc"),
+        ({"Authorization": "Bearer: abc"}, "abc"),
+        ({"Authorization": ' Bearer   "abc" '}, "abc"),
+        ({"Authorization": "Bearer 'Bearer abc'"}, "abc"),
+        ({"Authorization": '"Bearer abc"'}, "abc"),
+        ({"Authorization": "Basic dTpw"}, "Basic dTpw"),
+        ({"Authorization": "Basic dTpw", "x-api-key": "abc"}, "abc"),
+        ({"Authorization": "Bearer", "api-key": "abc"}, "abc"),
+        ({"x-api-key": "abc"}, "abc"),
+        ({"x-api-key": " Bearer 'abc'"}, "abc"),
+        ({"api-key": "abc"}, "abc"),
+        ({"Authorization": "Bearer abc", "x-api-key": "other"}, "abc"),
+        ({"Authorization": 'Bearer "'}, '"'),
+        ({}, None),
+    ],
+)
+def test_key_is_found_in_every_header_without_its_scheme_and_quotes(headers: dict[str, str], key: str | None) -> None:
+    assert presented_key(headers) == key
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "api-key"])
+async def test_key_in_each_header_is_accepted(locked: Served, header: str) -> None:
+    assert (await locked.get("models", headers={header: KEY}))[0] == 200
+    assert (await locked.get("models", headers={header: f"{KEY}x"}))[0] == 401
 
 
 async def test_health_without_key_has_no_secrets(locked: Served) -> None:

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from .. import __version__
+from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .fallback_routes import method_not_allowed, not_found, preflight
@@ -48,7 +49,15 @@ def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECON
     Its cleanup cancels requests that still run after `cancel_seconds`.
     """
     _HTTP_LOGGER.addFilter(_is_own_failure)
-    return web.AppRunner(app, handler_cancellation=True, shutdown_timeout=cancel_seconds, access_log=None, logger=_HTTP_LOGGER)
+    app[COMPRESSED_BODIES] = True
+    return web.AppRunner(
+        app,
+        handler_cancellation=True,
+        shutdown_timeout=cancel_seconds,
+        auto_decompress=False,
+        access_log=None,
+        logger=_HTTP_LOGGER,
+    )
 
 
 def _is_own_failure(record: logging.LogRecord) -> bool:

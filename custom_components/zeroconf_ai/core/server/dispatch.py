@@ -4,7 +4,8 @@ Home Assistant's views call `dispatch` with their own requests. Handlers must th
 application's limits, and errors are returned, never raised: a raised 401 would make Home Assistant ban the client's address.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 import logging
@@ -18,6 +19,7 @@ import orjson
 
 from ..engine import Caller, Source
 from ..protocol.errors import ApiError, AuthenticationError, InvalidRequestError, RequestTooLargeError
+from .content_encoding import Decompressor, decompressor
 from .gateway import Gateway
 from .vanished_clients import watch_client
 
@@ -81,13 +83,18 @@ class RequestContext:
         return self.json(self.error_format.error_body(error, self.id), status=error.status, headers=headers)
 
     async def read(self, limit: int) -> bytes:
-        """Read the body. Raises RequestTooLargeError for more than `limit` bytes, before reading if the length is known."""
+        """Read the body, decompressed.
+
+        Raises RequestTooLargeError for more than `limit` bytes, before reading if the length is known, InvalidRequestError for
+        a body that cannot be read, UnsupportedMediaTypeError for an unsupported compression.
+        """
+        compressed = decompressor(self.http)
         length = self.http.content_length
         parts: list[bytes] = []
         size = 0
         if length is None or length <= limit:
             try:
-                while part := await self.http.content.readany():
+                async for part in self._parts(compressed):
                     size += len(part)
                     if size > limit:
                         break
@@ -99,6 +106,17 @@ class RequestContext:
                 message = "The body cannot be read. Check its length, encoding and compression."
                 raise InvalidRequestError(message, code="invalid_body") from err
         raise RequestTooLargeError(f"The request is larger than the maximum of {limit} bytes.")
+
+    async def _parts(self, compressed: Decompressor | None) -> AsyncIterator[bytes]:
+        while part := await self.http.content.readany():
+            if compressed is None:
+                yield part
+                continue
+            for piece in compressed.feed(part):
+                yield piece
+                await asyncio.sleep(0)  # a small part may become a large one
+        if compressed is not None:
+            compressed.end()
 
 
 type Handler = Callable[[Gateway, RequestContext], Awaitable[web.StreamResponse]]

@@ -54,11 +54,11 @@ async def test_cors_methods_are_those_of_the_path() -> None:
 
 
 async def test_cors_headers_of_the_sdks_are_allowed_and_others_are_not() -> None:
-    wanted = "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, x-forwarded-for, x-evil"
+    wanted = "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, api-key, x-evil"
     async with served(cors_origins=[PAGE]) as gateway:
         _, headers = await preflight(gateway, "/v1/models", headers=wanted)
     allowed = headers["Access-Control-Allow-Headers"]
-    assert allowed == "openai-organization, x-stainless-os, anthropic-version, x-api-key, x-session-id"
+    assert allowed == "openai-organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, api-key"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.net", "http://chat.example.net", f"{PAGE}:8443", "null"])

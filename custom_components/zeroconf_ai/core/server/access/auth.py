@@ -11,6 +11,11 @@ from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError
 from ...protocol.key_proof import digest
 
+KEY_HEADERS = ("Authorization", "x-api-key", "api-key")
+"""The headers with a client's API key: OpenAI's, Anthropic's and Azure's. The first one with a key counts."""
+_OTHER_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm"})
+_QUOTES = "\"'`"
+
 
 class Access(ABC):
     """Authenticates every request to a route that is not public."""
@@ -63,15 +68,32 @@ def required_key(headers: Mapping[str, str]) -> str:
     """The key of a request. Raises AuthenticationError if the request has no key."""
     key = presented_key(headers)
     if key is None:
-        message = "No API key was sent. Send it as 'Authorization: Bearer KEY' or as 'x-api-key: KEY'."
+        message = "No API key was sent. Send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' or 'api-key: KEY'."
         raise AuthenticationError(message, code="missing_api_key")
     return key
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key of `Authorization: Bearer KEY`, of a bare `Authorization: KEY`, or of Anthropic's `x-api-key: KEY`; else None."""
-    value = headers.get("Authorization", "").strip()
-    scheme, _, rest = value.partition(" ")
-    if scheme.casefold() == "bearer":
-        value = rest.strip()
-    return value or headers.get("x-api-key", "").strip() or None
+    """The key of the first header of KEY_HEADERS that contains one, without `Bearer`, quotes and spaces around it; else None.
+
+    `Authorization` may also be the key alone. A value with another scheme, such as the `Basic` of a proxy, counts last: as a
+    wrong key.
+    """
+    found = [key for name in KEY_HEADERS if (key := _bare(headers.get(name, "")))]
+    return next(iter(sorted(found, key=_has_other_scheme)), None)
+
+
+def _bare(value: str) -> str:
+    text, before = value.strip(), ""
+    while text != before:  # settings of clients contain `"KEY"` and `Bearer KEY`, before which the client writes `Bearer` again
+        before = text
+        scheme, _, rest = text.partition(" ")
+        if scheme.casefold() in ("bearer", "bearer:"):
+            text = rest.strip()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+            text = text[1:-1].strip()
+    return text
+
+
+def _has_other_scheme(key: str) -> bool:
+    return key.partition(" ")[0].casefold() in _OTHER_SCHEMES

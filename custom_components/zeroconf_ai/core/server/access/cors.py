@@ -7,7 +7,7 @@ from aiohttp import hdrs
 
 ANY = "*"
 _ALLOWED_HEADERS = frozenset(
-    {"accept", "authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id", "x-session-id"}
+    {"accept", "api-key", "authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id", "x-session-id"}
 )
 _ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
 """Headers of OpenAI's and Anthropic's SDKs, and of Stainless, which generates both."""

@@ -1,12 +1,13 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/speech` in OpenAI's format, and the lists of engines and voices."""
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 import logging
 from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http import HttpProcessingError
 
 from ...protocol.errors import (
@@ -20,6 +21,7 @@ from ...protocol.errors import (
 from ...protocol.request import parse_object
 from ...routing.records import LocalRun
 from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
+from ..content_encoding import decompressor
 from ..dispatch import RequestContext
 from ..gateway import Gateway
 
@@ -177,7 +179,7 @@ async def _read_form(context: RequestContext) -> _Form:
     form = _Form()
     try:
         # Not `http.multipart()`: it applies the limits of the surrounding application instead of ours.
-        reader = MultipartReader(http.headers, http.content)
+        reader = MultipartReader(http.headers, await _form_content(context))
         count = 0
         while (part := await reader.next()) is not None:
             count += 1
@@ -196,6 +198,17 @@ async def _read_form(context: RequestContext) -> _Form:
         message = "The form cannot be read. Send multipart/form-data with a boundary, and close it."
         raise InvalidRequestError(message, code="invalid_body") from err
     return form
+
+
+async def _form_content(context: RequestContext) -> StreamReader:
+    """The form as a stream. A compressed one, which clients hardly send, is read at once."""
+    http = context.http
+    if decompressor(http) is None:
+        return http.content
+    content = StreamReader(http.protocol, _MAX_OVERHEAD_BYTES, loop=asyncio.get_running_loop())
+    content.feed_data(await context.read(MAX_FILE_BYTES + _MAX_OVERHEAD_BYTES))
+    content.feed_eof()
+    return content
 
 
 async def _read_part(part: BodyPartReader, limit: int) -> bytes:
