@@ -29,10 +29,11 @@ def parse_chat(**body: Any) -> Request:
         ("top_p", 1.1),
         ("presence_penalty", 2.5),
         ("frequency_penalty", -2.5),
-        ("max_tokens", 0),
+        ("max_tokens", -2),
         ("max_tokens", 1.5),
         ("max_tokens", True),
-        ("max_completion_tokens", -1),
+        ("max_completion_tokens", "-1"),
+        ("max_completion_tokens", 2**60),
         ("n", 0),
         ("stream", "yes"),
         ("stream", 1),
@@ -85,16 +86,66 @@ def test_request_invalid_message_is_refused_with_its_path(message: object, param
         {"temperature": 0},
         {"temperature": 2},
         {"top_p": 1},
-        {"temperature": None, "tools": None, "stream": None, "model": None},
-        {"max_tokens": 1},
-        {"tools": []},
+        {"max_tokens": 1, "n": 2, "stop": ["x"], "response_format": {"type": "json_object"}, "modalities": ["text", "audio"]},
+        {"stream": True, "stream_options": {"include_usage": True}},
+        {"tools": [{"type": "function"}], "tool_choice": "auto", "parallel_tool_calls": False},
+        {"functions": [{"name": "f"}], "function_call": "auto"},
+        {"seed": 0, "temperature": 0, "top_p": 0, "logprobs": False, "store": False, "stream": False},
         {"unknown": "is the provider's matter"},
-        {"messages": [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "content": "x"}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": [{}]}, {"role": "tool", "content": "x"}]},
         {"messages": [{"role": "developer", "content": [{"type": "text", "text": "x"}]}]},
     ],
 )
 def test_request_valid_is_unchanged(body: dict[str, Any]) -> None:
     assert orjson.loads(parse_chat(**body).dump()) == {"messages": HI} | body
+
+
+@pytest.mark.parametrize(
+    "neutral",
+    [
+        dict.fromkeys(("tools", "tool_choice", "stop", "n", "response_format", "stream", "stream_options", "model", "user")),
+        {"unknown": None},
+        {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
+        {"tool_choice": "none"},
+        {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+        {"parallel_tool_calls": False},
+        {"functions": [], "function_call": "auto"},
+        {"stream_options": {"include_usage": True}},
+        {"stream_options": {}},
+        {"max_tokens": -1},
+        {"max_tokens": 0, "max_completion_tokens": -1},
+        {"stop": []},
+        {"stop": ""},
+        {"stop": [""]},
+        {"n": 1, "modalities": ["text"], "top_logprobs": 0, "logit_bias": {}, "metadata": {}, "user": "", "reasoning_effort": ""},
+        {"response_format": {"type": "text"}},
+        {"response_format": {}},
+    ],
+)
+def test_request_parameter_that_requests_nothing_is_left_out(neutral: dict[str, Any]) -> None:
+    assert orjson.loads(parse_chat(**neutral).dump()) == {"messages": HI}
+
+
+def test_request_values_are_sent_as_strict_servers_accept_them() -> None:
+    body = parse_chat(stream=False, stream_options={"include_usage": True}, max_tokens=64.0, stop=["", "END"]).body
+    assert (body["stop"], body["stream"], repr(body["max_tokens"])) == (["END"], False, "64")
+    assert "stream_options" not in body
+
+
+def test_request_null_fields_of_messages_are_left_out() -> None:
+    """OpenAI's SDK dumps an answer with them, and strict servers refuse them."""
+    dumped = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "tool_calls": None, "name": None}
+    messages = [{"role": "assistant", "content": "Yes", **dumped}, {"role": "assistant", "content": None, "tool_calls": []}]
+    assert parse_chat(messages=messages).body["messages"] == [
+        {"role": "assistant", "content": "Yes"},
+        {"role": "assistant", "content": None},
+    ]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_request_of_any_kind_is_sent_without_nulls(kind: Kind) -> None:
+    body = {"messages": HI, "prompt": "Hi", "input": "Hi", "model": "m"}
+    assert Request.parse(kind, {**body, "user": None, "dimensions": None, "max_tokens": None}).body == body
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"a"', b"\xff", b'{"a": "\\ud800"}'])

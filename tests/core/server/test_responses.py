@@ -212,7 +212,7 @@ async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
         ({"background": True}, "background", "unsupported_value"),
         ({"prompt": {"id": "p"}}, "prompt", "unsupported_value"),
         ({"temperature": 3}, "temperature", "invalid_value"),
-        ({"max_output_tokens": 0}, "max_output_tokens", "invalid_value"),
+        ({"max_output_tokens": -2}, "max_output_tokens", "invalid_value"),
         ({"input": []}, "input", "invalid_value"),
         ({"input": None}, "input", "invalid_value"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type", "unsupported_value"),

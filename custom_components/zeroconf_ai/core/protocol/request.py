@@ -12,6 +12,7 @@ from . import json
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .models import AUTO
+from .neutral_parameters import without_neutral
 from .record import Capability
 from .values import NOTHING
 
@@ -45,7 +46,7 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """One valid request. `body` is the JSON object as the client sent it and must not be changed in place."""
+    """One valid request. `body` is the client's JSON object without neutral parameters, and must not be changed in place."""
 
     kind: Kind
     body: Mapping[str, Any] = field(repr=False)
@@ -76,12 +77,11 @@ class Request:
     def parse(cls, kind: Kind, raw: bytes | Mapping[str, Any], **meta: Any) -> Self:
         """Validate a body. Raises InvalidRequestError, which names the invalid parameter and the valid values."""
         if isinstance(raw, bytes | bytearray):
-            body = parse_object(raw)
+            raw = parse_object(raw)
         else:
-            body = raw
-            _check_depth(body)
-        _check(body, kind)
-        return cls(kind, body, **meta)
+            _check_depth(raw)
+        _check(raw, kind)
+        return cls(kind, without_neutral(raw), **meta)
 
     @property
     def model(self) -> str:
@@ -184,7 +184,7 @@ def _estimated(text: object) -> int:
     return len(text if isinstance(text, str) else orjson.dumps(text)) // CHARACTERS_PER_TOKEN
 
 
-def parse_object(raw: bytes | bytearray) -> Mapping[str, Any]:
+def parse_object(raw: bytes | bytearray) -> dict[str, Any]:
     """The JSON object of a body. Raises InvalidRequestError for anything else."""
     try:
         body = json.loads(raw)
@@ -216,17 +216,24 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def is_limit(value: object) -> bool:
+    """Whether a value is a limit of tokens: a whole number; 0 and -1 mean no limit, as at LM Studio and llama.cpp."""
+    return isinstance(value, int | float) and _is_number(value, -1, 2**53) and value == int(value)
+
+
 def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
+LIMIT = "a whole number of at least 1, or -1 for no limit"
+"""Description of the valid limits of tokens."""
 _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "temperature": (lambda value: _is_number(value, 0, 2), "a number from 0 to 2"),
     "top_p": (lambda value: _is_number(value, 0, 1), "a number from 0 to 1"),
     "presence_penalty": (lambda value: _is_number(value, -2, 2), "a number from -2 to 2"),
     "frequency_penalty": (lambda value: _is_number(value, -2, 2), "a number from -2 to 2"),
-    "max_tokens": (_is_count, "a whole number of at least 1"),
-    "max_completion_tokens": (_is_count, "a whole number of at least 1"),
+    "max_tokens": (is_limit, LIMIT),
+    "max_completion_tokens": (is_limit, LIMIT),
     "n": (_is_count, "a whole number of at least 1"),
     "best_of": (_is_count, "a whole number of at least 1"),
     "stream": (_is_bool, "true or false"),

@@ -8,6 +8,7 @@ keys, service tiers, `include`) are dropped.
 from collections.abc import Mapping
 from typing import Any
 
+from ...protocol.request import LIMIT, is_limit
 from ...protocol.values import mapping
 from ..reasoning import TEXT, join_reasoning, unpack
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
@@ -29,8 +30,8 @@ def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
             raise unsupported(param, why)
     chat = {name: request[name] for name in _PASSED if request.get(name) is not None}
     if (most := request.get("max_output_tokens")) is not None:
-        if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-            raise invalid("max_output_tokens", "a whole number of at least 1")
+        if not is_limit(most):
+            raise invalid("max_output_tokens", LIMIT)
         chat["max_tokens"] = most
     turns = Turns()
     if request.get("instructions"):
