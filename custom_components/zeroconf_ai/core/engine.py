@@ -41,6 +41,7 @@ from .routing.pricing.billing import Bill, costs_by_backend
 from .routing.pricing.bounds import USUAL_ANSWER
 from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
+from .routing.selection.chains import requested_alias
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]
 
@@ -323,9 +324,15 @@ class Engine:
             _ON_BEHALF_OF.reset(token)
 
     def _prepare(self, request: Request, caller: Caller) -> Request:
-        """The request with the caller's data. Raises LoopDetectedError for one that this gateway has forwarded before."""
+        """The request with the caller's data and the exact name of the model alias that it asks for.
+
+        Raises LoopDetectedError for a request that this gateway has forwarded before.
+        """
         if self.own_id is not None and self.own_id in request.via:
             raise LoopDetectedError("This request came through this gateway before: two gateways route to each other.")
+        alias = None if request.pin is not None else requested_alias(self.pool, request.model, self.policy)
+        if alias is not None and alias != request.model:
+            request = request.of_model(alias)
         return request.with_meta(
             via=(*request.via, self.own_id) if self.own_id is not None else request.via,
             models=caller.models,

@@ -86,6 +86,14 @@ async def test_model_without_tag_is_latest() -> None:
     assert [request.model for request in backend.sent] == ["qwen3:latest"]
 
 
+async def test_settings_of_a_model_apply_to_equivalent_names() -> None:
+    window = {"QWEN3": ModelOverride(context_window=4096)}
+    price = Prices(1_000_000_000, 2_000_000_000)
+    found = await shown(models=window, prices={"qwen3": price}, allowed=("Known", "qwen3"))
+    assert list(found) == ["known", "qwen3:latest"]
+    assert (found["qwen3:latest"].context_window, found["qwen3:latest"].pricing) == (4096, price.to_json())
+
+
 async def test_backend_settings_of_the_owner_precede_the_backends() -> None:
     vision = frozenset({Capability.COMPLETION, Capability.VISION})
     models = await shown(

@@ -144,6 +144,17 @@ async def test_audio_models_and_voices_of_openai_use_the_default(audio: FakeAudi
     assert audio.spoken == [{"text": "Hello", "model": None, "voice": None, "format": AudioFormat.MP3, "speed": 1.0}]
 
 
+@pytest.mark.parametrize("prefix", ["", "zeroconf-ai/", "zeroconf-ai%2F"])
+async def test_audio_engine_has_the_names_that_models_have(audio: FakeAudio, prefix: str) -> None:
+    async with served(audio=audio) as gateway:
+        spoken, _, _ = await gateway.ask("POST", "audio/speech", json={"model": f"{prefix}TTS.Voice:latest", "input": "Hello"})
+        transcribed, _, _ = await gateway.ask("POST", "audio/transcriptions", data=form(model=f"{prefix}STT.ears"))
+        await gateway.ask("POST", "audio/speech", json={"model": f"{prefix}TTS-1:latest", "input": "Hello"})
+        listed, voices, _ = await gateway.get("audio/voices", params={"model": f"{prefix}TTS.voice"})
+    assert (spoken, transcribed, listed, len(voices["voices"])) == (200, 200, 200, 1)
+    assert ([order["model"] for order in audio.spoken], audio.heard[0][1]) == (["tts.voice", None], "stt.ears")
+
+
 async def test_audio_engines_and_voices_are_listed(audio: FakeAudio) -> None:
     async with served(audio=audio) as gateway:
         _, models, _ = await gateway.get("audio/models")

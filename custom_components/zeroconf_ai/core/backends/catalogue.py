@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, override
 
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
-from ..protocol.models import ModelInfo, same_model
+from ..protocol.model_names import ByName, has_name
+from ..protocol.models import ModelInfo
 from ..protocol.prices import Prices
 from ..protocol.record import Capability, Cost
 from ..protocol.request import Kind, Request
@@ -55,8 +56,7 @@ class Catalogue(Backend):
     def __init__(self, backend: Backend, overrides: BackendOverrides) -> None:
         """`backend` is closed with this one."""
         self._backend = backend
-        self._overrides = overrides
-        self._info = (backend.info, self._described(backend.info))
+        self.overrides = overrides
 
     @override
     def __repr__(self) -> str:
@@ -72,6 +72,7 @@ class Catalogue(Backend):
     @overrides.setter
     def overrides(self, overrides: BackendOverrides) -> None:
         self._overrides = overrides
+        self._aliases, self._prices, self._models = ByName(overrides.aliases), ByName(overrides.prices), ByName(overrides.models)
         self._info = (self._backend.info, self._described(self._backend.info))
 
     @property
@@ -105,8 +106,8 @@ class Catalogue(Backend):
     @override
     async def send(self, request: Request) -> Answer:
         overrides, name = self._overrides, request.model
-        target = overrides.aliases.get(name, name)
-        if target is name and overrides.allowed and not {name, same_model(name)} & {*overrides.allowed}:
+        target = self._aliases.get(name) or name
+        if target is name and overrides.allowed and not has_name(overrides.allowed, name):
             message = f"{self.info.name} does not serve {name} here."  # requested before the list of models was known
             raise NotFoundError(message, code="model_not_found", param="model")
         changes: dict[str, Any] = {} if target is name else {"model": target}
@@ -121,7 +122,9 @@ class Catalogue(Backend):
 
     def _described(self, info: BackendInfo) -> BackendInfo:
         overrides = self._overrides
-        advertised = tuple(model for model in info.advertised_models if not overrides.allowed or model in overrides.allowed)
+        advertised = tuple(
+            model for model in info.advertised_models if not overrides.allowed or has_name(overrides.allowed, model)
+        )
         return replace(
             info,
             priority=overrides.priority,
@@ -133,12 +136,12 @@ class Catalogue(Backend):
     def _allowed(self, listed: tuple[ModelInfo, ...]) -> Iterator[tuple[ModelInfo, str]]:
         """(model under its listed name, its id at the backend)."""
         overrides = self._overrides
-        by_id = {model.id: model for model in listed}
+        by_name = ByName({model.id: model for model in listed})
 
         def find(model_id: str) -> ModelInfo | None:
             if not listed:
                 return ModelInfo(model_id)
-            return by_id.get(model_id) or by_id.get(same_model(model_id))
+            return by_name.get(model_id)
 
         if overrides.allowed:
             yield from ((model, model.id) for model in map(find, overrides.allowed) if model is not None)
@@ -151,8 +154,7 @@ class Catalogue(Backend):
     def _overridden(self, model: ModelInfo, target: str) -> ModelInfo:
         found = self._override(model.id, target)
         known = self._overrides.general.capabilities if model.capabilities is None else model.capabilities
-        prices = self._overrides.prices
-        configured = prices.get(model.id) or prices.get(target) or prices.get(ALL_MODELS)
+        configured = self._prices.get(model.id) or self._prices.get(target) or self._overrides.prices.get(ALL_MODELS)
         return replace(
             model,
             context_window=found.context_window or model.context_window,
@@ -164,7 +166,7 @@ class Catalogue(Backend):
     def _override(self, name: str, target: str) -> ModelOverride:
         """The override of a model: of its alias, else of itself, else of all models; capabilities only by name."""
         overrides = self._overrides
-        alias, own = overrides.models.get(name, _NO_OVERRIDE), overrides.models.get(target, _NO_OVERRIDE)
+        alias, own = self._models.get(name) or _NO_OVERRIDE, self._models.get(target) or _NO_OVERRIDE
         return ModelOverride(
             alias.context_window or own.context_window or overrides.general.context_window,
             alias.max_output_tokens or own.max_output_tokens or overrides.general.max_output_tokens,

@@ -13,7 +13,6 @@ MAX_MODELS = 10_000
 MAX_HOPS = 32
 AUTO = "auto"
 """The model name that means any model of any provider."""
-_LATEST = ":latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,3 @@ def by_preference(models: Iterable[ModelInfo]) -> list[ModelInfo]:
 def best_model(models: Iterable[ModelInfo]) -> ModelInfo | None:
     """The default model of a new agent: the first chat model by preference that is not an alias; None without chat models."""
     return next(iter(by_preference(model for model in models if model.for_chat and not model.virtual)), None)
-
-
-def same_model(model_id: str) -> str:
-    """The equivalent id: for Ollama, `llama3.2` and `llama3.2:latest` are the same model."""
-    return model_id.removesuffix(_LATEST) if model_id.endswith(_LATEST) else model_id + _LATEST

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from ..protocol.model_names import name_key, spellings
+
 
 class AudioFormat(StrEnum):
     """OpenAI's names of audio formats. `pcm` is 24 kHz, 16 bit, mono, little-endian, without a header."""
@@ -111,7 +113,8 @@ _OPENAI_VOICES = frozenset("alloy ash ballad cedar coral echo fable marin nova o
 
 def own_model(name: str | None) -> str | None:
     """The engine that a client names; None for OpenAI's models, which clients send by default."""
-    return None if name is None or any(fnmatchcase(name, pattern) for pattern in _OPENAI_MODELS) else name
+    named = () if name is None else tuple(map(name_key, spellings(name)))
+    return None if any(fnmatchcase(key, pattern) for key in named for pattern in _OPENAI_MODELS) else name
 
 
 def own_voice(name: str | None) -> str | None:

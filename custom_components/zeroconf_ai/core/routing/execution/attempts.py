@@ -17,7 +17,8 @@ from ...protocol.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from ...protocol.models import AUTO, same_model
+from ...protocol.model_names import has_name
+from ...protocol.models import AUTO
 from ...protocol.request import Request
 from ...protocol.usage import Usage
 from ...protocol.values import NOTHING
@@ -79,7 +80,7 @@ class RequestAttempts:
         """Whether the session may continue where it was: the request names neither another model nor another backend."""
         if self.previous is None or self.request.pin not in (None, self.previous.backend_id):
             return False
-        return not self.names_model or self.request.model in (self.previous.model, same_model(self.previous.model))
+        return not self.names_model or has_name((self.previous.model,), self.request.model)
 
     def continues_with(self, candidate: Candidate) -> bool:
         """Whether the request's session was on that backend and may continue there."""
@@ -108,8 +109,11 @@ class RequestAttempts:
         """Why a backend did not answer; None if it was not tried."""
         return next((attempt.failure for attempt in self.attempts if attempt.backend_id == backend_id), None)
 
-    def fail(self, passed_over: tuple[str, ...]) -> NoReturn:
-        """Raise the error for a request that no candidate answered: a single candidate's own, or one that lists all."""
+    def fail(self, passed_over: tuple[str, ...], equivalents: str = "") -> NoReturn:
+        """Raise the error for a request that no candidate answered: a single candidate's own, or one that lists all.
+
+        `equivalents`: a sentence about models that could answer instead.
+        """
         tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
         details = (*tried, *self.busy, *passed_over)
         failures = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
@@ -126,7 +130,7 @@ class RequestAttempts:
         if only or not_found:
             answered[0].details = details
             raise answered[0]
-        message = f"No provider could answer. {'; '.join(details)}."
+        message = f"No provider could answer. {'; '.join(details)}. {equivalents}".rstrip()
         failure = UpstreamError(message, retry_after=wait, details=details, log_text=log_text)
         failure.causes = tuple(self.errors)
         raise failure

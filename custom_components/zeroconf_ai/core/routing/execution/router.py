@@ -39,7 +39,7 @@ from ..pricing.billing import Bill
 from ..pricing.bounds import Ceiling, bounded
 from ..selection.candidates import Candidate, Candidates, candidates, resolve_model
 from ..selection.eligibility import Reason, Rejection
-from ..selection.routing_errors import unknown_model
+from ..selection.routing_errors import equivalents, unknown_model
 from .attempts import RequestAttempts, is_well, why_not
 from .plan import Plan
 from .reply import Attempt, HeldPermit, Reply
@@ -148,8 +148,10 @@ class Router:
             return reply
         not_served = any(isinstance(why, Rejection) and why.reason is Reason.NOT_SERVED for why in found.rejections)
         if routing.names_model and not_served and routing.errors and routing.errors == routing.never_reached:
-            raise unknown_model(self._pool, routing.request.model, found.passed_over, patterns=routing.request.models)
-        routing.fail(found.passed_over)
+            asked = routing.request
+            raise unknown_model(self._pool, asked.model, found.passed_over, patterns=asked.models, needs=asked.needs)
+        tried = (attempt.backend_id for attempt in routing.attempts)
+        routing.fail(found.passed_over, equivalents(self._pool, routing.request, tried))
 
     async def _acquire(self, candidate: Candidate, routing: RequestAttempts, *, alone: bool) -> HeldPermit | None:
         """Wait for a permit of a backend; None if none becomes free in time."""

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from ...backends.base import BackendInfo
-from ...protocol.models import ModelInfo, by_preference, same_model
+from ...protocol.model_names import ByName, has_name, same_model
+from ...protocol.models import ModelInfo, by_preference
 from ...protocol.prices import Prices
 from ...protocol.record import Capability, Cost
 from ...protocol.usage import Usage
@@ -19,11 +20,13 @@ _KEPT = 64
 
 
 def may_use(patterns: Sequence[str], *names: str) -> bool:
-    """Whether a pattern matches one of a model's names; no patterns: all. A pattern may omit `:latest`."""
+    """Whether a pattern matches one of a model's names; no patterns: all. A name without wildcards means all its spellings."""
     if not patterns:
         return True
-    spelled = {*names, *(same_model(name) for name in names if name.endswith(":latest"))}
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in spelled)
+    spelled = {name.casefold() for name in (*names, *(same_model(name) for name in names if name.endswith(":latest")))}
+    return any(fnmatchcase(name, pattern.casefold()) for pattern in patterns for name in spelled) or any(
+        has_name(patterns, name) for name in names
+    )
 
 
 class ModelIndex:
@@ -34,7 +37,9 @@ class ModelIndex:
         self._info = info
         self._models = models
         self._terms = terms
-        self._by_id = {model.id: model for model in models}
+        self._by_name = ByName({model.id: model for model in models})
+        self._own_prices = ByName(terms.prices)
+        self._heads = frozenset(_folded(name) for name in (info.id, info.name) if name)
         self._ranked: dict[tuple[object, ...], tuple[ModelInfo, ...]] = {}
         self._prices: dict[str, Prices | None] = {}
 
@@ -43,12 +48,16 @@ class ModelIndex:
         return self._models is models and self._terms is terms and self._info is info
 
     def find(self, model_id: str) -> ModelInfo | None:
-        """The model with that id; a missing tag means `latest`. None if the backend has no such model."""
-        return self._by_id.get(model_id) or self._by_id.get(same_model(model_id))
+        """The model with that name (`model_names.name_key`). None if the backend has no such model."""
+        return self._by_name.get(model_id)
 
     def has(self, model_id: str) -> bool:
         """Whether a model has exactly this id."""
-        return model_id in self._by_id
+        return self._by_name.has(model_id)
+
+    def is_of(self, name: str) -> bool:
+        """Whether it is the backend's own id or name, in any case."""
+        return _folded(name) in self._heads
 
     def may_use(self, patterns: Sequence[str], model_id: str) -> bool:
         """Whether patterns name the model, alone or behind its backend's id or name."""
@@ -89,8 +98,7 @@ class ModelIndex:
 
     def own_prices(self, model_id: str) -> Prices | None:
         """The prices that the owner set for it."""
-        own = self._terms.prices
-        return own.get(model_id) or own.get(same_model(model_id)) or own.get("*")
+        return self._own_prices.get(model_id) or self._terms.prices.get("*")
 
     def _price(self, model_id: str) -> Prices | None:
         if (own := self.own_prices(model_id)) is not None:
@@ -110,3 +118,7 @@ def _able(model: ModelInfo, needs: frozenset[Capability]) -> bool:
     if Capability.EMBEDDINGS in needs:
         return not model.for_chat if model.capabilities is None else Capability.EMBEDDINGS in model.capabilities
     return model.for_chat and model.supports(needs)
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

@@ -93,9 +93,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     if not ordered:
         unlisted = any(rejection.reason is Reason.NOT_ALLOWED for rejection in rejections)
         known = asked.virtual or unlisted or _known(pool, asked)
-        raise no_backend_error(
-            pool, request.model, known=known, patterns=request.models, rejections=rejections, also=tuple(left_out)
-        )
+        raise no_backend_error(pool, request, known=known, rejections=rejections, also=tuple(left_out))
     waiting = [(entry.candidate, entry.not_now) for entry in remaining if entry.not_now is not None] if ready else []
     not_now_rejections = (Rejection(Reason.NOT_NOW, candidate.member.name, why) for candidate, why in waiting)
     return Candidates(ordered, (*rejections, *left_out, *not_now_rejections), tuple(candidate for candidate, _ in waiting))

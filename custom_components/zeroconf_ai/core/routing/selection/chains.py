@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...protocol.errors import UnavailableError
-from ...protocol.models import AUTO, same_model
+from ...protocol.model_names import has_name, name_key, spellings
+from ...protocol.models import AUTO
 from ...protocol.request import Request
 from ..policy import ModelAlias, Policy, Strategy
 from ..pool.member import Member
@@ -34,41 +35,63 @@ class ResolvedModel:
 
     targets: tuple[Target, ...]
     left_out: tuple[str, ...] = ()
-    virtual: bool = False
-    """Whether a model alias was requested."""
+    alias: str | None = None
+    """The requested model alias."""
+
+    @property
+    def virtual(self) -> bool:
+        """Whether a model alias was requested."""
+        return self.alias is not None
 
 
 def resolve(pool: Pool, request: Request, policy: Policy) -> ResolvedModel:
-    """The targets of a request. Raises UnavailableError if it pins a backend that does not exist.
-
-    `provider/model` is a pin only if no backend serves a model with that full name; a model alias has precedence over both.
-    """
+    """The targets of a request. Raises UnavailableError if it pins a backend that does not exist."""
     if request.pin is not None:
         member = pool.get(request.pin)
         if member is None:
             raise UnavailableError(f"The provider {request.pin} is not set up any more. Choose another one.")
         return ResolvedModel((Target(request.model, policy.strategy, member),))
-    name = virtual_name(pool, request.model, policy)
-    if name is None:
-        return ResolvedModel((_target(pool, request.model, policy.strategy),))
-    return expand(pool, name, policy)
+    return resolve_name(pool, request.model, policy)
+
+
+def resolve_name(pool: Pool, asked: str, policy: Policy) -> ResolvedModel:
+    """The targets of a requested name, in each of its spellings: the one rule for names in all dialects (docs/routing.md).
+
+    A model alias precedes a model with this exact id, that a model of one provider (`provider/model`), that an equivalent id
+    (`model_names.name_key`), and that a provider's own id or name, which means its default model.
+    """
+    for name in spellings(asked):
+        if (alias := virtual_name(pool, name, policy)) is not None:
+            return expand(pool, alias, policy)
+        if targets := _known_targets(pool, name, policy.strategy):
+            return ResolvedModel(targets)
+    return ResolvedModel((Target(asked, policy.strategy),))
 
 
 def expand(pool: Pool, name: str, policy: Policy) -> ResolvedModel:
     """The targets of a model alias."""
     left_out: list[str] = []
     targets = tuple(_expand(pool, name, virtual_model(name, policy).strategy, policy, {}, left_out))
-    return ResolvedModel(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), virtual=True)
+    return ResolvedModel(targets, tuple(left_out) if targets or left_out else (f"{name}: its chain is empty",), alias=name)
+
+
+def requested_alias(pool: Pool, asked: str, policy: Policy) -> str | None:
+    """The name of the model alias that a client requests in any spelling; None for a model."""
+    if asked == AUTO or asked in policy.virtual_models:
+        return asked
+    keys = {name_key(name) for name in (AUTO, *policy.virtual_models)}
+    if all(name_key(name) not in keys for name in spellings(asked)):
+        return None
+    return resolve_name(pool, asked, policy).alias
 
 
 def virtual_name(pool: Pool, asked: str, policy: Policy) -> str | None:
-    """The name of the requested model alias, or None. A suffix `:latest`, which some clients add to every name, is ignored."""
+    """The model alias with an equivalent name, unless a backend serves a model with exactly the requested one; or None."""
     if asked == AUTO or asked in policy.virtual_models:
         return asked
-    plain = asked.removesuffix(":latest")
-    if plain != asked and (plain == AUTO or plain in policy.virtual_models):
-        return None if any(member.served.has(asked) for member in pool) else plain
-    return None
+    key = name_key(asked)
+    alias = next((name for name in (AUTO, *policy.virtual_models) if name_key(name) == key), None)
+    return None if alias is None or any(member.served.has(asked) for member in pool) else alias
 
 
 def virtual_model(name: str, policy: Policy) -> ModelAlias:
@@ -95,17 +118,33 @@ def _expand(
             if path.get(target):
                 left_out.append(f"{target}: it contains itself")
         else:
-            yield _target(pool, target, chosen or policy.strategy)
+            yield from _known_targets(pool, target, chosen or policy.strategy) or (Target(target, chosen or policy.strategy),)
     path[name] = False
 
 
-def _target(pool: Pool, name: str, strategy: Strategy) -> Target:
-    if "/" in name and not any(member.served.has(name) for member in pool):
-        for member in pool:
-            info = member.backend.info
-            for prefix in (info.id, info.name):  # a name may contain a slash too
-                if prefix and name.startswith(f"{prefix}/"):
-                    return Target(name[len(prefix) + 1 :] or AUTO, strategy, member)
-        if any(member.served.has(same_model(name)) for member in pool):
-            return Target(same_model(name), strategy)
-    return Target(name, strategy)
+def _known_targets(pool: Pool, name: str, strategy: Strategy) -> tuple[Target, ...]:
+    """The targets of a name that is not an alias; empty if it means no known model and no provider."""
+    members = tuple(pool)
+    if any(member.served.has(name) for member in members):
+        return (Target(name, strategy),)
+    of_one = [(member, rest) for head, rest in _splits(name) for member in members if member.served.is_of(head)]
+    serving = [(member, rest) for member, rest in of_one if _is_any(rest) or member.served.find(rest)]
+    if not serving:
+        if any(member.served.find(name) for member in members):
+            return (Target(name, strategy),)
+        provider = name.removesuffix(":latest")
+        serving = of_one[:1] or [(member, AUTO) for member in members if member.served.is_of(provider)]
+    return tuple(Target(AUTO if _is_any(rest) else rest, strategy, member) for member, rest in serving)
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """(provider, model) at each slash, the longest provider first: names of providers may contain slashes too."""
+    head, slash, rest = name.rpartition("/")
+    while slash:
+        yield head, rest
+        head, slash, last = head.rpartition("/")
+        rest = f"{last}/{rest}"
+
+
+def _is_any(model: str) -> bool:
+    return not model or has_name((AUTO,), model)

@@ -4,6 +4,7 @@ from enum import Enum, auto
 import time
 from typing import NamedTuple, override
 
+from ...protocol.model_names import has_name
 from ...protocol.models import AUTO
 from ...protocol.record import Capability, Placement
 from ...protocol.request import Kind, Request
@@ -133,7 +134,7 @@ def _by_name(request: Request) -> bool:
 
     A pattern that matches the name of a chain does not allow it: `openrouter/*` must not allow `openrouter/auto`.
     """
-    return not request.models or request.model in request.models
+    return not request.models or has_name(request.models, request.model)
 
 
 def _allowed(member: Member, model: str, request: Request) -> bool:

@@ -1,19 +1,24 @@
 """Errors of requests without a candidate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import difflib
 from itertools import islice
 
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
+from ...protocol.models import ModelInfo
+from ...protocol.record import Capability
+from ...protocol.request import Request
 from ..pool.pool import Pool
 from .eligibility import Reason, Rejection
 
+_SUGGESTED = 3
+"""Maximum number of models that an error suggests."""
 _COMPARED = 500
 """Maximum number of models that a misspelt name is compared with: comparing is slow."""
 
 
 def no_backend_error(
-    pool: Pool, asked: str, *, known: bool, patterns: Sequence[str], rejections: Sequence[Rejection], also: tuple[str, ...]
+    pool: Pool, request: Request, *, known: bool, rejections: Sequence[Rejection], also: tuple[str, ...]
 ) -> ApiError:
     """The error for a request without a candidate.
 
@@ -23,11 +28,11 @@ def no_backend_error(
     if not any(True for _ in pool):
         return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
     if not known:
-        return unknown_model(pool, asked, details, patterns=patterns)
+        return unknown_model(pool, request.model, details, patterns=request.models, needs=request.needs)
     reasons = {rejection.reason for rejection in rejections} - {Reason.NOT_SERVED}
     lasting = reasons - {Reason.AGENT}
     if Reason.NOT_ALLOWED in lasting and lasting <= {Reason.NOT_ALLOWED, Reason.CANNOT}:
-        message = f"This key may not use the model {asked}. Ask for one that /v1/models lists for it."
+        message = f"This key may not use the model {request.model}. Ask for one that /v1/models lists for it."
         return PermissionDeniedError(message, code="model_not_allowed", param="model", details=details)
     listed = "; ".join(str(rejection) for rejection in rejections if rejection.reason is not Reason.NOT_SERVED)
     if lasting and lasting <= {Reason.TOO_LONG, Reason.CANNOT, Reason.NOT_ALLOWED}:
@@ -41,18 +46,57 @@ def no_backend_error(
     return UnavailableError(f"No provider can take this request. {'; '.join(details)}.", details=details)
 
 
-def unknown_model(pool: Pool, model: str, details: tuple[str, ...] = (), *, patterns: Sequence[str] = ()) -> NotFoundError:
-    """The error for a model that no backend serves; suggests similar ones that the caller may use."""
-    known = sorted(
-        {
-            found.id
-            for member in pool
-            for found in member.models
-            if not found.virtual and (not patterns or member.served.may_use(patterns, found.id))
-        }
-    )
+def unknown_model(
+    pool: Pool,
+    model: str,
+    details: tuple[str, ...] = (),
+    *,
+    patterns: Sequence[str] = (),
+    needs: frozenset[Capability] = frozenset(),
+) -> NotFoundError:
+    """The error for a model that no backend serves. It suggests models that the caller may use, with their capabilities.
+
+    Those are the ones with similar names, else some that can do `needs`.
+    """
+    known = _usable(pool, patterns)
+    names = sorted(known)
     wanted = model.casefold()
-    alike = [name for name in known if wanted in name.casefold() or name.casefold()[:3] == wanted[:3]]
-    near = difflib.get_close_matches(model, islice(alike or known, _COMPARED), n=3, cutoff=0.4) or (alike or known)[:3]
-    hint = f" Near: {', '.join(near)}." if near else ""
+    alike = [name for name in names if wanted in name.casefold() or name.casefold()[:3] == wanted[:3]]
+    near = difflib.get_close_matches(model, islice(alike or names, _COMPARED), n=_SUGGESTED, cutoff=0.4) or alike[:_SUGGESTED]
+    able = (name for name in names if _can(known[name], needs))
+    suggested = near or list(islice(able, _SUGGESTED)) or names[:_SUGGESTED]
+    hint = f" Near: {_described(known[name] for name in suggested)}." if suggested else ""
     return NotFoundError(f"The model {model} is not known here.{hint}", code="model_not_found", param="model", details=details)
+
+
+def equivalents(pool: Pool, request: Request, failed: Iterable[str]) -> str:
+    """A sentence with the models of other backends that can do what a request asks, with their capabilities; "" without any.
+
+    `failed`: the ids of the backends that failed. Only models that the caller may use, of backends that are online.
+    """
+    others = _usable(pool, request.models, without=frozenset(failed))
+    able = [model for model in others.values() if _can(model, request.needs)][:_SUGGESTED]
+    return f"Models of other providers for this: {_described(able)}." if able else ""
+
+
+def _usable(pool: Pool, patterns: Sequence[str], without: frozenset[str] | None = None) -> dict[str, ModelInfo]:
+    """The models that a caller may use, by id; `without`: only of enabled backends online, except these."""
+    return {
+        model.id: model
+        for member in pool
+        if without is None or (member.enabled and member.online and member.id not in without)
+        for model in member.models
+        if not model.virtual and (not patterns or member.served.may_use(patterns, model.id))
+    }
+
+
+def _can(model: ModelInfo, needs: frozenset[Capability]) -> bool:
+    """Whether a model is of the needed kind, and has the capabilities or may have them."""
+    return model.for_chat is (Capability.EMBEDDINGS not in needs) and model.supports(needs - {Capability.JSON})
+
+
+def _described(models: Iterable[ModelInfo]) -> str:
+    """The models with their capabilities, if they are known."""
+    return ", ".join(
+        f"{model.id} ({', '.join(sorted(model.capabilities))})" if model.capabilities else model.id for model in models
+    )

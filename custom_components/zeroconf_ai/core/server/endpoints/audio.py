@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 import logging
 from typing import Any
 
@@ -18,7 +17,9 @@ from ...protocol.errors import (
     RequestTooLargeError,
     UpstreamError,
 )
+from ...protocol.model_names import find_name
 from ...protocol.request import parse_object
+from ...routing.pool.model_index import may_use
 from ...routing.records import LocalRun
 from ..audio import Audio, AudioFormat, AudioTask, Recording, own_model, own_voice
 from ..content_encoding import decompressor
@@ -57,8 +58,8 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
         asked = form.fields.get("model") or ""
         model = own_model(asked or None)
         async with gateway.engine.run_local(AudioTask.TRANSCRIPTION, context.caller, context.id, asked) as run:
-            run.model = _check_model(audio, context, AudioTask.TRANSCRIPTION, model)
-            transcript = await audio.transcribe(form.file, model=model, language=language)
+            run.model = _engine(audio, context, AudioTask.TRANSCRIPTION, model)
+            transcript = await audio.transcribe(form.file, model=model and run.model, language=language)
     headers = _headers(context, run)
     if wanted == "text":
         return web.Response(
@@ -80,9 +81,10 @@ async def speech(gateway: Gateway, context: RequestContext) -> web.StreamRespons
         async with gateway.interruptible():
             order = _SpeechRequest.parse(await context.read(_MAX_SPEECH_BODY_BYTES))
             async with gateway.engine.run_local(AudioTask.SPEECH, context.caller, context.id, order.asked) as run:
-                run.model = _check_model(audio, context, AudioTask.SPEECH, order.model)
+                run.model = _engine(audio, context, AudioTask.SPEECH, order.model)
+                model = order.model and run.model
                 spoken = await audio.speak(
-                    order.text, model=order.model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
+                    order.text, model=model, voice=order.voice, audio_format=order.audio_format, speed=order.speed
                 )
                 async with aclosing(spoken.stream) as parts:
                     async for part in parts:
@@ -118,8 +120,11 @@ async def list_voices(gateway: Gateway, context: RequestContext) -> web.StreamRe
     """List the voices; with `?model=` those of one engine. Raises NotFoundError for an unknown engine."""
     model = own_model(context.http.query.get("model"))
     audio = _offered(gateway)
-    if model is not None and all(known.id != model for known in audio.models() if known.task is AudioTask.SPEECH):
-        raise NotFoundError(f"There is no text-to-speech engine {model}.", code="model_not_found", param="model")
+    if model is not None:
+        named = find_name([known.id for known in audio.models() if known.task is AudioTask.SPEECH], model)
+        if named is None:
+            raise NotFoundError(f"There is no text-to-speech engine {model}.", code="model_not_found", param="model")
+        model = named
     voices = [
         {"id": voice.id, "name": voice.name, "model": voice.model, "language": voice.language}
         for voice in audio.voices()
@@ -140,21 +145,21 @@ def _headers(context: RequestContext, run: LocalRun) -> dict[str, str]:
     return {"X-Generation-ID": context.id, **run.headers}
 
 
-def _check_model(audio: Audio, context: RequestContext, task: AudioTask, model: str | None) -> str:
-    """The id of the engine: `model`, else the first for the task.
+def _engine(audio: Audio, context: RequestContext, task: AudioTask, model: str | None) -> str:
+    """The id of the engine that a request names; without a name, the first for the task.
 
     Raises NotFoundError for an unknown engine, PermissionDeniedError for one that the key may not use.
     """
     known = [engine.id for engine in audio.models() if engine.task is task]
     if not known:
         raise NotFoundError(f"No engine for {task} is set up in this home.", code="model_not_found", param="model")
-    if model is not None and model not in known:
+    engine_id = known[0] if model is None else find_name(known, model)
+    if engine_id is None:
         message = f"There is no engine {model} for {task}; there is {', '.join(known)}."
         raise NotFoundError(message, code="model_not_found", param="model")
-    allowed = context.caller.models
-    if allowed and not any(fnmatchcase(model or known[0], pattern) for pattern in allowed):
-        raise PermissionDeniedError(f"This key may not use {model or known[0]}.", code="model_not_allowed")
-    return model or known[0]
+    if not may_use(context.caller.models, engine_id):
+        raise PermissionDeniedError(f"This key may not use {engine_id}.", code="model_not_allowed")
+    return engine_id
 
 
 def _invalid(param: str, wanted: str) -> InvalidRequestError:

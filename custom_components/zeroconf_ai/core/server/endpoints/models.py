@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
 from ...engine import Engine
-from ...protocol.models import AUTO, ModelInfo, same_model
+from ...protocol.model_names import GATEWAY, has_name
+from ...protocol.models import AUTO, ModelInfo
 from ...protocol.record import Capability
 from ...routing.pool.member import Member
 from ...routing.pricing.costs import price_of
-from ...routing.selection.chains import Target, expand, virtual_model
+from ...routing.selection.chains import Target, expand, resolve_name, virtual_model
 from ...routing.selection.routing_errors import unknown_model
 from ..dispatch import RequestContext
 from ..gateway import Gateway
 
-OWNER = "zeroconf-ai"
-"""`owned_by` of virtual models."""
 _CHAT = frozenset({Capability.COMPLETION})
+_EMBEDDINGS = frozenset({Capability.EMBEDDINGS})
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.Response:
@@ -28,13 +29,23 @@ async def list_models(gateway: Gateway, context: RequestContext) -> web.Response
 
 
 async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
-    """One model. Raises NotFoundError, which names similar models."""
-    wanted = context.http.match_info["model"]
-    found = {model["id"]: model for model in listed(gateway.engine, context.caller.models)}
-    model = found.get(wanted) or found.get(same_model(wanted))
-    if model is None:
-        raise unknown_model(gateway.engine.pool, wanted, patterns=context.caller.models)
-    return context.json(model)
+    """One model, by any name that requests may use. Raises NotFoundError, which names similar models."""
+    return context.json(find_model(gateway.engine, context.http.match_info["model"], context.caller.models))
+
+
+def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dict[str, Any]:
+    """The model object of the model that a request for this name would get. `patterns`: the allowed models; empty: all.
+
+    Raises NotFoundError if the caller may use no such model now.
+    """
+    asked = resolve_name(engine.pool, wanted, engine.policy)
+    if asked.alias is not None and asked.alias in _virtual(engine, patterns):
+        return _named(engine, asked.alias)
+    allowed = () if has_name(patterns, wanted) else patterns
+    for target in () if asked.virtual else asked.targets:
+        for member, model in _reached(target, _online(engine), allowed):
+            return _described(member, model, engine.own_id)
+    raise unknown_model(engine.pool, wanted, patterns=patterns)
 
 
 def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -61,26 +72,33 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
 
 def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
     """The virtual models with at least one model that a caller may use now → whether one of those is for chats."""
-    online = [member for member in engine.pool if member.enabled and member.online]
+    online = _online(engine)
     found: dict[str, bool] = {}
     for name in dict.fromkeys((AUTO, *engine.policy.virtual_models)):
         asked = expand(engine.pool, name, engine.policy)
-        by_name = name in patterns  # permission for a virtual model includes its targets
-        reached = [model for target in asked.targets for model in _reached(target, online, () if by_name else patterns)]
+        by_name = has_name(patterns, name)  # permission for a virtual model includes its targets
+        reached = [model for target in asked.targets for _, model in _reached(target, online, () if by_name else patterns)]
         if reached:
             found[name] = any(model.for_chat for model in reached)
     return found
 
 
-def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) -> Iterator[ModelInfo]:
-    """The model of a target at each online backend."""
+def _online(engine: Engine) -> list[Member]:
+    """The members that answer now, by priority."""
+    return sorted((member for member in engine.pool if member.enabled and member.online), key=lambda member: member.priority)
+
+
+def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) -> Iterator[tuple[Member, ModelInfo]]:
+    """Each online backend of a target, with its model."""
     for member in online:
         if target.member not in (None, member):
             continue
         if target.model == AUTO:
-            yield from member.served.ranked(_CHAT, tuple(patterns))[:1]
+            needs = (_CHAT,) if target.member is None else (_CHAT, _EMBEDDINGS)  # a provider's own default may be for embeddings
+            best = (model for need in needs for model in member.served.ranked(need, tuple(patterns))[:1])
+            yield from ((member, model) for model in islice(best, 1))
         elif (model := member.served.find(target.model)) and member.served.may_use(patterns, model.id):
-            yield model
+            yield member, model
 
 
 def _described(member: Member, model: ModelInfo, own_id: str | None) -> dict[str, Any]:
@@ -92,4 +110,4 @@ def _described(member: Member, model: ModelInfo, own_id: str | None) -> dict[str
 
 def _named(engine: Engine, name: str) -> dict[str, Any]:
     targets = list(virtual_model(name, engine.policy).targets)
-    return ModelInfo(name, owned_by=OWNER, virtual=True).to_json(provider=OWNER) | {"targets": targets}
+    return ModelInfo(name, owned_by=GATEWAY, virtual=True).to_json(provider=GATEWAY) | {"targets": targets}

@@ -12,14 +12,13 @@ from ...dialects.base import ParsedRequest
 from ...dialects.ollama.client_request import chat_to_chat, generate_to_chat, wants_reasoning
 from ...dialects.ollama.client_response import OllamaWriter, chat_fields, error_body, generate_fields, now
 from ...dialects.turns import invalid
-from ...protocol.models import AUTO, ModelInfo, parse_models, same_model
+from ...protocol.models import AUTO, ModelInfo, parse_models
 from ...protocol.record import Capability
 from ...protocol.request import Kind, Request, parse_object
-from ...routing.selection.routing_errors import unknown_model
 from ..dispatch import ErrorFormat, RequestContext
 from ..gateway import Gateway
 from ..response_writer import answer
-from .models import listed
+from .models import find_model, listed
 
 OLLAMA = ErrorFormat(error_body)
 API_VERSION = "0.12.0"
@@ -54,10 +53,7 @@ async def show(gateway: Gateway, context: RequestContext) -> web.Response:
     """`POST /api/show`: details of a model. Raises NotFoundError, which names similar models."""
     body = parse_object(await context.read(gateway.max_body_bytes))
     name = str(body.get("model") or body.get("name") or "")
-    found = _models(gateway, context)
-    model = found.get(name) or found.get(same_model(name))
-    if model is None:
-        raise unknown_model(gateway.engine.pool, name, patterns=context.caller.models)
+    (model,) = parse_models([find_model(gateway.engine, name, context.caller.models)])
     known = model.capabilities or ({Capability.COMPLETION} if model.for_chat else {Capability.EMBEDDINGS})
     info: dict[str, Any] = {"general.architecture": _ARCHITECTURE}
     if model.context_window:
