@@ -87,7 +87,7 @@ class FakeAnthropic(FakeCloud):
             return self.refusal(Refusal(400, why))
         if body["model"] not in _MAX_TOKENS:
             return self.refusal(Refusal(404, f"model: {body['model']}", "not_found_error"))
-        outcome = self.outcome()
+        outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
         fault = outcome if isinstance(outcome, Fault) else None

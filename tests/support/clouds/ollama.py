@@ -103,7 +103,7 @@ class FakeOllama(FakeCloud):
         body = await request.json()
         if (refused := self._wrong(body)) is not None:
             return self.refusal(refused)
-        outcome = self.outcome()
+        outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
         fault = outcome if isinstance(outcome, Fault) else None

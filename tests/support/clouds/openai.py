@@ -100,14 +100,14 @@ class FakeOpenAI(FakeCloud):
         return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
     async def _answer(self, request: web.Request, kind: str, choices: Any, whole: Any) -> web.StreamResponse:
-        if (refused := self.check(request.path, await request.json())) is not None:
+        body = await request.json()
+        if (refused := self.check(request.path, body)) is not None:
             return self.refusal(refused)
-        outcome = self.outcome()
+        outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
         fault = outcome if isinstance(outcome, Fault) else None
         reply = outcome.reply if isinstance(outcome, Fault) else outcome
-        body = await request.json()
         head = {"id": "chatcmpl-fake", "object": kind, "created": 1_700_000_000, "model": body["model"]}
         if not body.get("stream"):
             whole_kind = {"object": kind.removesuffix(".chunk")}
