@@ -2,6 +2,7 @@
 
 from clients.installed import version
 from clients.programs import PROGRAMS
+
 from devhome import REPOSITORY
 
 
