@@ -299,6 +299,7 @@ def test_chunk_writer_completion_has_openais_format() -> None:
     assert body["choices"][0]["message"] == {
         "role": "assistant",
         "content": "Hi",
+        "refusal": None,
         "reasoning_content": "hm",
         "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
     }

@@ -99,6 +99,6 @@ def test_status_invalid_currency_becomes_usd(currency: object) -> None:
 
 
 def test_status_invalid_usage_and_queue_are_ignored() -> None:
-    assert Queue.parse({"depth": -1, "active": "2", "max_concurrent": 1e99, "estimated_wait_seconds": -4}) == Queue()
+    assert Queue.parse({"depth": -1, "active": "x", "max_concurrent": 1e99, "estimated_wait_seconds": -4}) == Queue()
     assert Queue.parse([]) is None
     assert Period.parse("x") is None

@@ -47,7 +47,23 @@ def test_money_is_parsed_in_nano_units(value: object, amount: int | None) -> Non
     assert money(value) == amount
 
 
-@pytest.mark.parametrize(("value", "count"), [(5, 5), (5.9, 5), (-1, 0), (True, 0), ("5", 0), (float("nan"), 0), (10**16, 0)])
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (5, 5),
+        (5.9, 5),
+        ("5", 5),
+        (-1, 0),
+        ("-1", 0),
+        ("²", 0),
+        ("9" * 5000, 0),
+        (True, 0),
+        (None, 0),
+        ([5], 0),
+        (float("nan"), 0),
+        (10**16, 0),
+    ],
+)
 def test_counts_are_integers_and_never_negative(value: object, count: int) -> None:
     assert parse_count(value) == count
 

@@ -233,14 +233,6 @@ async def test_stream_bytes_of_an_upstream_are_unchanged(session: aiohttp.Client
     assert provider.requests[0]["stream_options"] == {"include_usage": True}
 
 
-async def test_stream_usage_in_a_chunk_with_text_is_kept(session: aiohttp.ClientSession) -> None:
-    shared = delta("Hi", finish="stop") | {"usage": {"prompt_tokens": 1, "completion_tokens": 1}}
-    provider = FakeProvider(answers=[[shared]])
-    async with upstream(provider, session) as backend, served(backend) as gateway:
-        found = await streamed(gateway)
-    assert [json.loads(found[0]), found[1]] == [shared | {"provider": "Upstream"}, "[DONE]"]
-
-
 async def test_error_before_the_first_token_is_an_error_response(session: aiohttp.ClientSession) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         return await send_stream(request, [delta(role="assistant"), {"error": {"message": "out of memory"}}], done=False)

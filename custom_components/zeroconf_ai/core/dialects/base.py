@@ -22,6 +22,8 @@ class ResponseWriter(ABC):
     """Sent to keep a silent stream alive."""
     provider: str = ""
     """Name of the provider, for dialects with a field for it."""
+    used: Callable[[], Usage] = Usage
+    """The usage so far, estimated where the provider has not reported it."""
 
     @abstractmethod
     def body(self, completion: Chunk) -> bytes:

@@ -10,10 +10,11 @@ from uuid import uuid4
 import orjson
 
 from . import json
-from .usage import Usage
+from .usage import Usage, usage_of
 from .values import mapping
 
 _USAGE = b'"usage"'
+_TIMINGS = b'"timings"'
 _NULL = re.compile(rb"\s*:\s*null")
 
 
@@ -48,7 +49,12 @@ class Chunk:
     @property
     def usage(self) -> Usage | None:
         """The chunk's usage, or None. Chunks without usage or with null (OpenAI's all but the last) are not parsed."""
-        return Usage.parse(self.data.get("usage")) if _has_usage(self.raw) else None
+        return usage_of(self.data) if self.may_have_usage or _TIMINGS in self.raw else None
+
+    @property
+    def may_have_usage(self) -> bool:
+        """Whether it may contain a field `usage` that is not null, without parsing it."""
+        return _has_usage(self.raw)
 
     @property
     def finish_reason(self) -> str | None:
@@ -132,7 +138,7 @@ class Delta:
             reasoning=_text(body.get("reasoning_content")) or _text(body.get("reasoning")),
             tool_calls=tuple(_tool_calls(body.get("tool_calls"))),
             finish_reason=_finish_reason(choice),
-            usage=Usage.parse(data.get("usage")),
+            usage=usage_of(data),
         )
 
 
@@ -205,7 +211,7 @@ class Message:
         self.content += delta.content
         self.reasoning += delta.reasoning
         self.finish_reason = delta.finish_reason or self.finish_reason
-        self.usage = delta.usage or self.usage
+        self.usage = delta.usage if self.usage is None else self.usage.updated(delta.usage)
         for piece in delta.tool_calls:
             known = self._newest.get(piece.index)
             if known is None or _begins_another(known, piece):
@@ -260,7 +266,7 @@ class ChunkWriter:
 
     def completion(self, message: Message) -> dict[str, Any]:
         """The complete answer for a caller that did not request a stream."""
-        body: dict[str, Any] = {"role": "assistant", "content": message.content or None}
+        body: dict[str, Any] = {"role": "assistant", "content": message.content or None, "refusal": None}
         if message.reasoning:
             body["reasoning_content"] = message.reasoning
         if calls := message.tool_calls:

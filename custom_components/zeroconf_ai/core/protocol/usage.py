@@ -1,9 +1,43 @@
 """The usage of a request: tokens by class, and the cost if the provider reports it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from .values import NANO, mapping, money, parse_count
+
+type _Names = tuple[tuple[str | None, str], ...]
+"""The places of one count: the object within `usage`, or None for `usage` itself, and the count's name there."""
+
+_PROMPT: _Names = ((None, "prompt_tokens"), (None, "input_tokens"))
+_COMPLETION: _Names = ((None, "completion_tokens"), (None, "output_tokens"))
+_CACHED: _Names = (
+    ("prompt_tokens_details", "cached_tokens"),  # OpenAI, OpenRouter, xAI, Groq, vLLM, Mistral
+    ("input_tokens_details", "cached_tokens"),  # Responses
+    (None, "prompt_cache_hit_tokens"),  # DeepSeek
+    (None, "cached_tokens"),  # Moonshot (Kimi)
+    (None, "cache_read_input_tokens"),  # Anthropic, LiteLLM
+    (None, "num_cached_tokens"),  # Mistral
+)
+_REASONING: _Names = (
+    ("completion_tokens_details", "reasoning_tokens"),
+    ("output_tokens_details", "reasoning_tokens"),  # Responses
+    ("output_tokens_details", "thinking_tokens"),  # Anthropic
+    (None, "reasoning_tokens"),  # SGLang, Perplexity
+)
+_WRITTEN: _Names = (
+    ("prompt_tokens_details", "cache_write_tokens"),  # OpenAI, OpenRouter
+    ("input_tokens_details", "cache_write_tokens"),
+    ("prompt_tokens_details", "cache_creation_tokens"),  # LiteLLM
+    ("prompt_tokens_details", "cache_creation_input_tokens"),  # Alibaba
+    (None, "cache_creation_input_tokens"),  # Anthropic, LiteLLM
+)
+_WRITTEN_1H: _Names = (
+    ("prompt_tokens_details", "cache_write_1h_tokens"),
+    ("cache_creation", "ephemeral_1h_input_tokens"),  # Anthropic
+)
+_TICKS = 10
+"""xAI's `cost_in_usd_ticks` per nano-dollar: a dollar has 10^10 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +78,45 @@ class Usage:
 
     @classmethod
     def parse(cls, data: object) -> Self | None:
-        """Parse OpenAI's `usage` object tolerantly; None if it is missing or empty."""
+        """Parse a `usage` object with any server's names; None if it has neither a count nor a cost above 0.
+
+        Servers that do not count send zeros. Some report parts beside the whole instead of within it, which their
+        `total_tokens`, or parts larger than the whole, reveal: cached tokens beside the prompt's (Anthropic), reasoning
+        beside the completion's (xAI; Gemini, which reports it in the total only).
+        """
         if not (data := mapping(data)):
             return None
-        prompt = mapping(data.get("prompt_tokens_details"))
-        return cls(
-            parse_count(data.get("prompt_tokens")),
-            parse_count(data.get("completion_tokens")),
-            parse_count(prompt.get("cached_tokens")),
-            parse_count(mapping(data.get("completion_tokens_details")).get("reasoning_tokens")),
-            money(data.get("cost")),
-            parse_count(prompt.get("cache_write_tokens")),
-            parse_count(prompt.get("cache_write_1h_tokens")),
+        prompt, completion, cached = _count(data, _PROMPT), _count(data, _COMPLETION), _count(data, _CACHED)
+        reasoning, written = _count(data, _REASONING), _count(data, _WRITTEN)
+        beside = "prompt_tokens" not in data and ("cache_read_input_tokens" in data or "cache_creation_input_tokens" in data)
+        if beside or cached + written > prompt:
+            prompt += cached + written
+        excess = parse_count(data.get("total_tokens")) - prompt - completion
+        if excess > 0:
+            if not prompt:  # Voyage reports only the total
+                prompt = excess
+            elif not completion or excess == reasoning:
+                completion += excess
+            elif not reasoning:
+                completion, reasoning = completion + excess, excess
+        cost = _cost(data)
+        if not (prompt or completion or cost):
+            return None
+        return cls(prompt, completion, cached, reasoning, cost, written, _count(data, _WRITTEN_1H))
+
+    def updated(self, later: Usage | None) -> Usage:
+        """This usage with the counts of a later report of the same answer; its zeros replace nothing."""
+        if later is None:
+            return self
+        return replace(
+            later,
+            prompt_tokens=later.prompt_tokens or self.prompt_tokens,
+            completion_tokens=later.completion_tokens or self.completion_tokens,
+            cached_tokens=later.cached_tokens or self.cached_tokens,
+            reasoning_tokens=later.reasoning_tokens or self.reasoning_tokens,
+            cost=later.cost or (later.cost if self.cost is None else self.cost),
+            cache_write_tokens=later.cache_write_tokens or self.cache_write_tokens,
+            cache_write_1h_tokens=later.cache_write_1h_tokens or self.cache_write_1h_tokens,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -72,3 +133,42 @@ class Usage:
         if self.cost is not None:
             body["cost"] = self.cost / NANO
         return body
+
+
+def usage_of(data: Mapping[str, Any]) -> Usage | None:
+    """The usage in a chunk or a complete answer; None if it reports none.
+
+    Besides the field `usage`: that of the first choice (Moonshot), `x_groq.usage`, or llama.cpp's `timings`.
+    """
+    choices = data.get("choices")
+    choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    for reported in (data.get("usage"), choice.get("usage"), mapping(data.get("x_groq")).get("usage")):
+        if (found := Usage.parse(reported)) is not None:
+            return found
+    timings = mapping(data.get("timings"))
+    cached = parse_count(timings.get("cache_n"))
+    prompt, completion = parse_count(timings.get("prompt_n")) + cached, parse_count(timings.get("predicted_n"))
+    return Usage(prompt, completion, cached) if prompt or completion else None
+
+
+def _count(data: Mapping[str, Any], names: _Names) -> int:
+    """The first of these counts that is above 0, else 0."""
+    for place, name in names:
+        if count := parse_count((data if place is None else mapping(data.get(place))).get(name)):
+            return count
+    return 0
+
+
+def _cost(data: Mapping[str, Any]) -> int | None:
+    """The cost in nano-dollars: OpenRouter's `cost`, Perplexity's `cost.total_cost`, xAI's ticks, DeepInfra's estimate."""
+    cost = data.get("cost")
+    if isinstance(cost, Mapping):
+        return money(cost.get("total_cost"))
+    found = money(cost)
+    if found is not None:
+        # With the owner's own key, OpenRouter's cost is its fee, and the upstream bills the rest.
+        own_key = money(mapping(data.get("cost_details")).get("upstream_inference_cost")) if data.get("is_byok") is True else None
+        return found + (own_key or 0)
+    if ticks := parse_count(data.get("cost_in_usd_ticks"), largest=10**19):
+        return -(-ticks // _TICKS)
+    return money(data.get("estimated_cost"))

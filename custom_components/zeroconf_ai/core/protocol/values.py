@@ -13,8 +13,14 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping to share: an empty dictionary for each request would be one more object for the garbage collector."""
 
 
+_MAX_DIGITS = 16
+"""Of a count that is a text: longer ones exceed every limit."""
+
+
 def parse_count(value: object, *, largest: int = 10**15) -> int:
-    """`value` as a count: 0 for anything but a number from 0 to `largest`."""
+    """`value` as a count: 0 for anything but a number from 0 to `largest`, or a text of decimal digits that is one."""
+    if isinstance(value, str):
+        value = int(value) if len(value) <= _MAX_DIGITS and value.isdecimal() else None
     if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
         return 0
     return int(value)

@@ -57,6 +57,7 @@ async def _respond(
         origin, target = header_text(moved.origin), header_text(moved.target)
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
     writer.provider = reply.backend_name
+    writer.used = lambda: reply.used
     if not request.stream:
         return context.json(writer.body(reply.completion), headers=headers)
     return await _stream(gateway, context, reply, writer, headers)

@@ -5,6 +5,7 @@ Events: message_start, content_block_start / _delta / _stop, message_delta (stop
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, override
 from uuid import uuid4
 
@@ -91,7 +92,7 @@ class MessagesWriter(ResponseWriter):
             if message.finish_reason == "length" and not is_complete(call.arguments):
                 continue  # truncated, as the stop reason shows
             content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": parse_arguments(call)})
-        return orjson.dumps(self._head(content) | self._closing() | {"usage": self._usage()})
+        return orjson.dumps(self._head(content) | self._closing() | {"usage": _usage(self.used().updated(self._message.usage))})
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
@@ -106,7 +107,7 @@ class MessagesWriter(ResponseWriter):
         self._close()
         for block in self._calls.values():
             self._stop(block)
-        self._emit("message_delta", delta=self._closing(), usage=self._usage())
+        self._emit("message_delta", delta=self._closing(), usage=_usage(self.used().updated(self._message.usage)))
         self._emit("message_stop")
         return self._flush()
 
@@ -186,10 +187,11 @@ class MessagesWriter(ResponseWriter):
             self._emit("content_block_stop", index=block.index)
 
     def _begin(self) -> None:
-        """Emit the first event. The prompt's tokens follow in the last one, since upstreams report them at the end."""
+        """Emit the first event, with the prompt's tokens as far as they are known: most upstreams report them at the end."""
         self._begun = True
         closing = {"stop_reason": None, "stop_sequence": None}
-        self._emit("message_start", message=self._head([]) | closing | {"usage": {"input_tokens": 0, "output_tokens": 0}})
+        usage = _usage(replace(self.used(), completion_tokens=0, reasoning_tokens=0))
+        self._emit("message_start", message=self._head([]) | closing | {"usage": usage})
 
     def _emit(self, kind: str, **fields: Any) -> None:
         self._events.append(sse.encode(orjson.dumps({"type": kind, **fields}), kind))
@@ -213,19 +215,19 @@ class MessagesWriter(ResponseWriter):
             return {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
         return {"stop_reason": reason, "stop_sequence": None}
 
-    def _usage(self) -> dict[str, Any]:
-        """Usage in Anthropic's format: `input_tokens` excludes cache reads and writes, unlike our prompt tokens."""
-        usage = self._message.usage or Usage()
-        written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
-        kept = {"ephemeral_5m_input_tokens": max(0, written - for_an_hour), "ephemeral_1h_input_tokens": for_an_hour}
-        return {
-            "input_tokens": max(0, usage.prompt_tokens - usage.cached_tokens - written),
-            "cache_creation_input_tokens": written,
-            **({"cache_creation": kept} if for_an_hour else {}),
-            "cache_read_input_tokens": usage.cached_tokens,
-            "output_tokens": usage.completion_tokens,
-            "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
-        }
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    """Usage in Anthropic's format: `input_tokens` excludes cache reads and writes, unlike our prompt tokens."""
+    written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
+    kept = {"ephemeral_5m_input_tokens": max(0, written - for_an_hour), "ephemeral_1h_input_tokens": for_an_hour}
+    return {
+        "input_tokens": max(0, usage.prompt_tokens - usage.cached_tokens - written),
+        "cache_creation_input_tokens": written,
+        **({"cache_creation": kept} if for_an_hour else {}),
+        "cache_read_input_tokens": usage.cached_tokens,
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+    }
 
 
 def _signed_block(detail: Mapping[str, Any]) -> dict[str, Any]:

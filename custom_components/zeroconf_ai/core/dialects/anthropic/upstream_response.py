@@ -49,7 +49,7 @@ class AnthropicTranslator(Translator):
     @override
     def usage(self) -> Usage | None:
         """The usage reported so far; the prompt's tokens are in the first event."""
-        return _usage(self._usage) if self._usage else None
+        return Usage.parse(self._usage)
 
     @override
     def feed(self, data: bytes) -> list[Chunk]:
@@ -78,8 +78,8 @@ class AnthropicTranslator(Translator):
         content = body.get("content")
         if not isinstance(content, list):
             raise ValueError("a message without content")
-        self._usage.update(mapping(body.get("usage")))
-        message = Message(finish_reason=self._finish(body.get("stop_reason")), usage=_usage(self._usage))
+        self._count(body)
+        message = Message(finish_reason=self._finish(body.get("stop_reason")), usage=self.usage)
         details: list[dict[str, Any]] = []
         for item in content:
             self._add_block(message, details, mapping(item))
@@ -115,7 +115,7 @@ class AnthropicTranslator(Translator):
         if kind == "message_start":
             message = mapping(event.get("message"))
             self._writer = self._named(message)
-            self._usage.update(mapping(message.get("usage")))
+            self._count(message)
             return [self._writer.chunk({"role": "assistant", "content": ""})]
         if kind == "content_block_start":
             self.begun = True
@@ -180,7 +180,7 @@ class AnthropicTranslator(Translator):
 
     def _message_delta(self, event: Mapping[str, Any]) -> list[Chunk]:
         delta = mapping(event.get("delta"))
-        self._usage.update({key: value for key, value in mapping(event.get("usage")).items() if value is not None})
+        self._count(event)
         reason = delta.get("stop_reason")
         if reason is None or self.complete:
             return []
@@ -192,8 +192,14 @@ class AnthropicTranslator(Translator):
         chunks = [self._writer.chunk({"refusal": refusal})] if refusal else []
         chunks.append(self._writer.chunk({}, finish))
         if self._wants_usage:
-            chunks.append(self._writer.usage(_usage(self._usage)))
+            chunks.append(self._writer.usage(self.usage or Usage()))
         return chunks
+
+    def _count(self, reported: Mapping[str, Any]) -> None:
+        """Add the counts of a message or an event; zeros and nulls replace no earlier count."""
+        for name, count in mapping(reported.get("usage")).items():
+            if any(mapping(count).values()) if isinstance(count, Mapping) else count:
+                self._usage[name] = count
 
     def _say(self, field: str, text: str) -> list[Chunk]:
         return [self._writer.chunk({field: text})] if text else []
@@ -253,16 +259,3 @@ def _index(event: Mapping[str, Any]) -> int:
 
 def _refusal(message: Mapping[str, Any]) -> str:
     return _text(mapping(message.get("stop_details")).get("explanation"))
-
-
-def _usage(counts: Mapping[str, Any]) -> Usage:
-    """Usage from Anthropic's counts, whose `input_tokens` exclude cache reads and writes, unlike OpenAI's prompt tokens."""
-    cached, written = parse_count(counts.get("cache_read_input_tokens")), parse_count(counts.get("cache_creation_input_tokens"))
-    return Usage(
-        parse_count(counts.get("input_tokens")) + cached + written,
-        parse_count(counts.get("output_tokens")),
-        cached,
-        parse_count(mapping(counts.get("output_tokens_details")).get("thinking_tokens")),
-        cache_write_tokens=written,
-        cache_write_1h_tokens=parse_count(mapping(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")),
-    )

@@ -13,7 +13,6 @@ import orjson
 
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, UpstreamError
-from ...protocol.usage import Usage
 from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of
 
 _NANOSECONDS = 1_000_000_000
@@ -99,7 +98,7 @@ class OllamaWriter(ResponseWriter):
         return orjson.dumps(self._head() | {"done": False} | dict(fields)) + b"\n"
 
     def _closing(self) -> dict[str, Any]:
-        usage, end = self._message.usage or Usage(), self._clock()
+        usage, end = self.used().updated(self._message.usage), self._clock()
         return {
             "done": True,
             "done_reason": "length" if self._message.finish_reason == "length" else "stop",

@@ -1,6 +1,11 @@
-"""Answers in OpenAI's format, which is the internal format, so that chunks keep their bytes."""
+"""Answers in OpenAI's format, which is the internal format, so that chunks keep their bytes.
 
-from typing import Self, override
+OpenAI sends usage only if the client requests it, in one chunk without choices at the end. Other servers send it with the
+choices, in every chunk, unasked, or not at all; clients that add up what they find would count it several times.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self, override
 
 import orjson
 
@@ -8,6 +13,8 @@ from ...protocol import sse
 from ...protocol.chunks import Chunk
 from ...protocol.errors import ApiError
 from ...protocol.request import Request
+from ...protocol.usage import Usage, usage_of
+from ...protocol.values import mapping
 from ..base import ResponseWriter
 
 _PROVIDER = b'"provider"'
@@ -18,9 +25,16 @@ class OpenAIWriter(ResponseWriter):
     """Forwards chunks. A failure is the last event, without `[DONE]` after it."""
 
     def __init__(self, request: Request) -> None:
-        """`request` tells whether the client requests usage at the end of a stream."""
-        self._wants_usage = (request.body.get("stream_options") or {}).get("include_usage") is True
+        """`request` tells whether the client requests usage: at the end of a stream, or in each chunk as vLLM offers it."""
+        options = mapping(request.body.get("stream_options"))
+        self._wants_usage = options.get("include_usage") is True
+        self._continuous = self._wants_usage and options.get("continuous_usage_stats") is True
         self._named_provider = False
+        self._last: Chunk | None = None
+        """The latest chunk."""
+        self._reported: Chunk | None = None
+        """The latest chunk with a field `usage`."""
+        self._usage: Usage | None = None
 
     def for_model(self, _model: str) -> Self:
         """This writer: the chunks themselves name the model."""
@@ -32,11 +46,43 @@ class OpenAIWriter(ResponseWriter):
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
-        events = [chunk.raw for chunk in batch if self._wants_usage or not _only_usage(chunk)]
+        events: list[bytes] = []
+        for chunk in batch:
+            if self._continuous or not chunk.may_have_usage:
+                events.append(chunk.raw)
+            elif (rest := self._without_usage(chunk)) is not None:
+                events.append(rest)
+        self._last = batch[-1] if batch else self._last
         if events and not self._named_provider:
             self._named_provider = True
             events[0] = self._with_provider(events[0])
         return b"".join(map(sse.encode, events))
+
+    def _without_usage(self, chunk: Chunk) -> bytes | None:
+        """The chunk without its usage, which is kept for the end; None if nothing else is in it."""
+        data, choices = chunk.data, chunk.data.get("choices")
+        listed = choices if isinstance(choices, list) else []
+        in_choices = any(mapping(choice).get("usage") is not None for choice in listed)
+        if data.get("usage") is None and not in_choices:
+            return chunk.raw
+        found = usage_of(data)
+        self._reported = chunk
+        self._usage = found if self._usage is None else self._usage.updated(found)
+        if not listed:
+            return None
+        rest = {name: value for name, value in data.items() if name != "usage"}
+        if in_choices:
+            rest["choices"] = [_without(choice, "usage") if isinstance(choice, dict) else choice for choice in listed]
+        return orjson.dumps(rest)
+
+    def _usage_chunk(self) -> bytes:
+        """The chunk with the usage: the upstream's bytes if they are as OpenAI's, with an estimate if it reported none."""
+        last = self._reported or self._last or Chunk(b"{}")
+        data, usage = last.data, self._usage or usage_of(last.data)
+        if data.get("choices") == [] and data.get("usage") is not None and usage is not None and usage_of(data) == usage:
+            return last.raw
+        fields = {**mapping(data.get("usage")), **usage.to_json()} if usage else {**self.used().to_json(), "estimated": True}
+        return orjson.dumps({**data, "choices": [], "usage": fields})
 
     def _with_provider(self, data: bytes) -> bytes:
         """Append the provider's name to a JSON object, unless the upstream has set it; the other bytes stay unchanged."""
@@ -47,13 +93,14 @@ class OpenAIWriter(ResponseWriter):
 
     @override
     def end(self) -> bytes:
-        return sse.DONE
+        if self._continuous or not self._wants_usage:
+            return sse.DONE
+        return sse.encode(self._usage_chunk()) + sse.DONE
 
     @override
     def failure(self, error: ApiError) -> bytes:
         return sse.encode(orjson.dumps(error.to_json()))
 
 
-def _only_usage(chunk: Chunk) -> bool:
-    """Whether a chunk contains only usage, which the engine always requests."""
-    return chunk.usage is not None and not chunk.data.get("choices")
+def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name}

@@ -14,7 +14,6 @@ import orjson
 from ...protocol import sse
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, RateLimitError
-from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..base import ResponseWriter, first_choice, is_complete, refusal_of
 from ..reasoning import DETAILS, TEXT, details_of, pack
@@ -232,10 +231,8 @@ class ResponsesWriter(ResponseWriter):
             "usage": self._usage() if status != "in_progress" else None,
         }
 
-    def _usage(self) -> dict[str, Any] | None:
-        usage: Usage | None = self._message.usage
-        if usage is None:
-            return None
+    def _usage(self) -> dict[str, Any]:
+        usage = self.used().updated(self._message.usage)
         return {
             "input_tokens": usage.prompt_tokens,
             "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.cache_write_tokens},

@@ -1,6 +1,7 @@
 """`Bill`: the usage and cost of one attempt, however the attempt ends."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 import time
 from typing import Any
 
@@ -32,7 +33,7 @@ class Bill:
         self.finished = False
         """Whether the answer is complete."""
         self.usage: Usage | None = None
-        """The latest usage that the backend reported."""
+        """The usage that the backend reported last, with earlier counts where it has zeros."""
         self.charge: Charge | None = None
         """The cost, once the bill is closed; None: unknown."""
         self.request = request
@@ -65,7 +66,7 @@ class Bill:
             self.late += self.overrun
         for chunk in batch:
             if (usage := chunk.usage) is not None:
-                self.usage = usage
+                self.usage = usage if self.usage is None else self.usage.updated(usage)
                 self._guessed = mapping(chunk.data.get("usage")).get("estimated") is True
                 self._interim = bool(chunk.data.get("choices")) and chunk.finish_reason is None
 
@@ -80,7 +81,7 @@ class Bill:
     @property
     def estimated(self) -> bool:
         """Whether `used` is estimated, in whole or in part."""
-        return self.usage is None or self._guessed or self._so_far
+        return self.usage is None or self._guessed or self._so_far or self.usage != self.used
 
     @property
     def used(self) -> Usage:
@@ -88,7 +89,7 @@ class Bill:
         if self._final is not None:
             return self._final
         if self.usage is not None and not self._so_far:
-            return self.usage
+            return self._with_estimates(self.usage)
         reported = self.usage or (None if self.answer is None else self.answer.usage)
         if reported is None:
             return Usage(self.request.estimated_prompt_tokens, self._estimated_tokens)
@@ -109,6 +110,16 @@ class Bill:
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
             self.charge = self.charge._replace(nano=self.charge.nano + (0 if more is None else more.nano))
+
+    def _with_estimates(self, usage: Usage) -> Usage:
+        """The reported usage, with estimates of the counts that it lacks: some servers do not count the prompt."""
+        if usage.prompt_tokens and usage.completion_tokens:
+            return usage
+        return replace(
+            usage,
+            prompt_tokens=usage.prompt_tokens or self.request.estimated_prompt_tokens,
+            completion_tokens=usage.completion_tokens or self._estimated_tokens,
+        )
 
     @property
     def _so_far(self) -> bool:
