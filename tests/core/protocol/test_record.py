@@ -222,6 +222,7 @@ def test_record_empty_value_counts_as_missing(value: str | None) -> None:
         ("-1", SERVICE_TYPE, False),
         ("1.0", SATURN_TYPE, True),
         ("2", SATURN_TYPE, True),
+        ("2.0", SATURN_TYPE, True),
         ("3", SATURN_TYPE, False),
     ],
 )
@@ -231,6 +232,55 @@ def test_record_unknown_major_version_is_refused_and_any_minor_accepted(version:
         return
     with pytest.raises(VersionError):
         read({"version": version}, service_type=service_type)
+
+
+@pytest.mark.parametrize("service_type", [SERVICE_TYPE, SATURN_TYPE])
+@pytest.mark.parametrize("version", ["1.0", "2.0", "v2"])
+def test_record_of_the_original_project_is_accepted_in_both_versions(service_type: str, version: str) -> None:
+    txt = {"version": version, "api": "OpenRouter", "features": "multimodal,auto-routing,full-catalog", "priority": "50"}
+    record = read(txt, service_type=service_type)
+    assert (record.provider, record.priority, record.id_derived, record.auth) == ("openrouter", 50, True, Auth.NONE)
+    with pytest.raises(VersionError):
+        read(txt | {"version": "3.0"}, service_type=service_type)
+
+
+@pytest.mark.parametrize(
+    ("value", "auth"),
+    [
+        *(
+            (word, Auth.TOKEN)
+            for word in ("token", "TOKEN", "bearer", "api_key", "oauth2", "basic", "required", "true", "1", "?")
+        ),
+        *((word, Auth.NONE) for word in ("none", "None", "no", "false", "0", "off", "open", "", None)),
+        ("mTLS", Auth.MTLS),
+    ],
+)
+def test_record_unknown_authentication_needs_a_key(value: str | None, auth: Auth) -> None:
+    assert read({"auth": value}).auth is auth
+
+
+@pytest.mark.parametrize(
+    ("txt", "field", "expected"),
+    [
+        ({"cost": "premium"}, "cost", Cost.UNKNOWN),
+        ({"cost": "Metered"}, "cost", Cost.METERED),
+        ({"cost": "PAID"}, "cost", Cost.METERED),
+        ({"backend": "satellite"}, "placement", Placement.PROXY),
+        ({"backend": "LOCAL"}, "placement", Placement.LOCAL),
+        ({"deployment": "edge"}, "placement", Placement.PROXY),
+        ({"deployment": "Local"}, "placement", Placement.LOCAL),
+        ({"tls": "true"}, "tls", True),
+        ({"tls": "1.3"}, "tls", True),
+        ({"tls": "false"}, "tls", False),
+        ({"tls": ""}, "tls", False),
+        ({"mtrunc": "true"}, "models_truncated", True),
+        ({"mtrunc": "0"}, "models_truncated", False),
+        ({"load": "melting"}, "load", None),
+        ({"capabilities": "teleport"}, "capabilities", DEFAULT_CAPABILITIES),
+    ],
+)
+def test_record_unknown_word_is_read_carefully(txt: dict[str, str], field: str, expected: object) -> None:
+    assert getattr(read(txt), field) == expected
 
 
 @pytest.mark.parametrize("port", [None, 0, -1, 65536, 10**9])

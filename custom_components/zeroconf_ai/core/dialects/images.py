@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, override
 
+from ..protocol.data_urls import is_data_url, media_type
 from ..protocol.errors import InvalidRequestError
 from ..protocol.request import Kind, Request
 from ..protocol.values import mapping
@@ -51,17 +52,10 @@ def read_image(raw: bytes, where: str) -> Image:
 
     Raises InvalidRequestError for other types.
     """
-    if raw.startswith(b"\xff\xd8\xff"):
-        kind = "jpeg"
-    elif raw.startswith(b"\x89PNG\r\n\x1a\n"):
-        kind = "png"
-    elif raw.startswith((b"GIF87a", b"GIF89a")):
-        kind = "gif"
-    elif raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        kind = "webp"
-    else:
+    kind = media_type(raw)
+    if kind is None or not kind.startswith("image/"):
         raise InvalidRequestError(f"{where} is not a JPEG, PNG, GIF or WebP image.", param=where)
-    return Image(f"image/{kind}", b64encode(raw).decode())
+    return Image(kind, b64encode(raw).decode())
 
 
 def web_images(request: Request) -> Iterator[tuple[str, str]]:
@@ -72,7 +66,7 @@ def web_images(request: Request) -> Iterator[tuple[str, str]]:
             if part.get("type") == "image_url":
                 where = f"messages[{index}].content[{position}]"
                 url = image_url(part, where)
-                if not url.startswith("data:"):
+                if not is_data_url(url):
                     yield url, where
 
 

@@ -98,6 +98,8 @@ _DOMAIN = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?")
 """Labels, the last of which begins with a letter: resolvers treat `127.1` and `10.0.0.0x1` as addresses."""
 _LOCAL_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.local\.?", re.IGNORECASE)
 """The host names that mDNS resolves. Any other text could be `localhost` or contain a URL."""
+_NEGATIVE = frozenset({"none", "no", "0", "false", "off", "open", "anonymous", "disabled"})
+"""Values of `auth`, `tls` and `mtrunc` that deny them. Any other value affirms them, which is the careful reading."""
 _SATURN_COST = {"paid": Cost.METERED, "free": Cost.FREE, "unknown": Cost.UNKNOWN}
 _SATURN_PLACEMENT = {"network": Placement.PROXY, "local": Placement.LOCAL, "cloud": Placement.CLOUD}
 _SATURN_FEATURES = {"chat": Capability.COMPLETION, "function_calling": Capability.TOOLS, "images": Capability.VISION}
@@ -180,17 +182,17 @@ class ServiceRecord:
             id_derived=not identity,
             version=version,
             models=tuple(dict.fromkeys(_listed(values.get("models", "")))),
-            models_truncated=values.get("mtrunc") == "1",
+            models_truncated=values.get("mtrunc", "0").lower() not in _NEGATIVE,
             provider=_provider(values),
             capabilities=_capabilities(values) or DEFAULT_CAPABILITIES,
             # Saturn's servers advertise "chat" if no capabilities are configured.
             capabilities_stated=_capabilities(values) not in (frozenset(), {Capability.COMPLETION} if saturn else None),
-            auth=_member(Auth, values.get("auth"), Auth.NONE),
+            auth=_auth(values.get("auth")),
             priority=_priority(values.get("priority"), srv_priority),
-            cost=_SATURN_COST.get(values.get("cost", "")) or _member(Cost, values.get("cost"), Cost.FREE),
+            cost=_cost(values.get("cost")),
             placement=_placement(values),
             admin=values.get("admin"),
-            tls=values.get("tls") == "1",
+            tls=values.get("tls", "0").lower() not in _NEGATIVE,
             fingerprint=values.get("fp"),
             sealed_token=values.get("tok"),
             context_window=_count(values.get("context")),
@@ -264,12 +266,16 @@ class ServiceRecord:
 
 
 def _version(values: Mapping[str, str], *, saturn: bool) -> str:
-    """The record's version. Saturn has `v=2` or `version=…` and its own major versions. Raises VersionError."""
-    version = values.get("version") or values.get("v") or PROTOCOL_VERSION
+    """The record's version. Saturn has `v=2` or `version=…` and its own major versions. Raises VersionError.
+
+    The servers of the original project, which have `api` and no `id`, have its versions under both service types.
+    """
+    version = (values.get("version") or values.get("v") or PROTOCOL_VERSION).removeprefix("v")
     major, _, _ = version.partition(".")
     if not major.isdecimal():
         raise VersionError(f"invalid protocol version {version!r}")
-    if int(major) not in (SATURN_MAJORS if saturn else (PROTOCOL_MAJOR,)):
+    original = saturn or ("api" in values and "id" not in values)
+    if int(major) not in (SATURN_MAJORS if original else (PROTOCOL_MAJOR,)):
         raise VersionError(f"protocol version {version} is not supported, only {PROTOCOL_MAJOR}.x: update this program")
     return version
 
@@ -285,11 +291,20 @@ def _listed(value: str) -> list[str]:
     return [item for part in value.split(",") if (item := part.strip())]
 
 
-def _member[E: StrEnum](kind: type[E], value: str | None, default: E) -> E:
-    try:
-        return kind((value or "").lower())
-    except ValueError:
-        return default
+def _auth(value: str | None) -> Auth:
+    """How a caller authenticates. An unknown word is a method that needs a key: prompts must not go there without being asked."""
+    word = (value or "none").lower()
+    return Auth.NONE if word in _NEGATIVE else _member(Auth, word, Auth.TOKEN)
+
+
+def _cost(value: str | None) -> Cost:
+    """How requests are billed. An unknown word is not free."""
+    word = (value or "free").lower()
+    return _SATURN_COST.get(word) or _member(Cost, word, Cost.UNKNOWN)
+
+
+def _member[E: StrEnum](kind: type[E], word: str, default: E) -> E:
+    return kind(word) if word in kind else default
 
 
 def _load(value: str | None) -> Load | None:
@@ -312,10 +327,11 @@ def _capabilities(values: Mapping[str, str]) -> frozenset[Capability]:
 
 
 def _placement(values: Mapping[str, str]) -> Placement:
-    saturn = values.get("deployment") or values.get("dep")
-    if saturn in _SATURN_PLACEMENT:
-        return _SATURN_PLACEMENT[saturn]
-    return _member(Placement, values.get("backend"), Placement.LOCAL)
+    """Where the inference runs. An unknown word does not mean this network, in which prompts stay."""
+    saturn = (values.get("deployment") or values.get("dep") or "").lower()
+    if saturn:
+        return _SATURN_PLACEMENT.get(saturn, Placement.PROXY)
+    return _member(Placement, values.get("backend", Placement.LOCAL).lower(), Placement.PROXY)
 
 
 def _priority(value: str | None, srv_priority: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import orjson
 
 from . import json
+from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
 from .models import AUTO
@@ -46,7 +47,7 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """One valid request. `body` is the client's JSON object without neutral parameters, and must not be changed in place."""
+    """One valid request. `body` is the client's, without neutral parameters and with plain data URLs. It is not changed in place."""
 
     kind: Kind
     body: Mapping[str, Any] = field(repr=False)
@@ -81,7 +82,8 @@ class Request:
         else:
             _check_depth(raw)
         _check(raw, kind)
-        return cls(kind, without_neutral(raw), **meta)
+        body = without_neutral(raw)
+        return cls(kind, with_plain_data_urls(body) if kind is Kind.CHAT else body, **meta)
 
     @property
     def model(self) -> str:

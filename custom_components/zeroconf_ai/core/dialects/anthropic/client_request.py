@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from ...protocol.data_urls import is_data_url
 from ...protocol.values import mapping
 from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
@@ -153,11 +154,16 @@ def _parts(where: str, block: Mapping[str, Any]) -> list[Part]:
 def _image(source: Mapping[str, Any], where: str) -> Part:
     form = source.get("type")
     if form == "base64":
-        data, media_type = text_of(source, "data", f"{where}.source"), text_of(source, "media_type", f"{where}.source")
-        return image_part(f"data:{media_type};base64,{data}")
+        return image_part(_data_url(source, where))
     if form == "url":
         return image_part(text_of(source, "url", f"{where}.source"))
     raise unsupported(f"{where}.source", "must be of type base64 or url: files are not stored")
+
+
+def _data_url(source: Mapping[str, Any], where: str) -> str:
+    """The content as a data URL, which some clients send already; a missing media type is found by the content."""
+    data, kind = text_of(source, "data", f"{where}.source"), source.get("media_type")
+    return data if is_data_url(data) else f"data:{kind if isinstance(kind, str) else ''};base64,{data}"
 
 
 def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -> list[Part]:
@@ -166,7 +172,7 @@ def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -
     heading = [text_part(f"Document: {title}")] if isinstance(title, str) and title else []
     match source.get("type"):
         case "base64":
-            data = f"data:application/pdf;base64,{text_of(source, 'data', f'{where}.source')}"
+            data = _data_url({**source, "media_type": "application/pdf"}, where)
             name = title if isinstance(title, str) and title else "document.pdf"
             return [{"type": "file", "file": {"filename": name, "file_data": data}}]
         case "text":

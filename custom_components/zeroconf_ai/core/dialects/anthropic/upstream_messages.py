@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from ...protocol import json
+from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..images import Image, image_from_data_url, image_url
@@ -164,7 +165,7 @@ def _block(part: Mapping[str, Any], images: Mapping[str, Image], where: str, *, 
 
 def _image_source(url: str, images: Mapping[str, Image], where: str) -> Block:
     """The image's content, or the https URL from which Anthropic fetches it."""
-    image = images.get(url) or (image_from_data_url(url, where) if url.startswith("data:") else None)
+    image = images.get(url) or (image_from_data_url(url, where) if is_data_url(url) else None)
     if image is not None:
         return {"type": "base64", "media_type": image.media_type, "data": image.data}
     return {"type": "url", "url": url}

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from ...protocol.data_urls import is_data_url
 from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
 
 _OPTIONS: Mapping[str, str] = {
@@ -22,8 +23,6 @@ _OPTIONS: Mapping[str, str] = {
     "frequency_penalty": "frequency_penalty",
     "repeat_penalty": "repeat_penalty",
 }
-_IMAGE_HEADS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
-"""The first characters of the base64 of each type, from the file's magic bytes."""
 _LEVELS = ("low", "medium", "high", "max")
 
 
@@ -123,10 +122,7 @@ def _images(holder: Mapping[str, Any], where: str) -> list[Part]:
 
 
 def _data_url(image: str) -> str:
-    if image.startswith("data:"):
-        return image
-    kind = next((kind for head, kind in _IMAGE_HEADS.items() if image.startswith(head)), "image/jpeg")
-    return f"data:{kind};base64,{image}"
+    return image if is_data_url(image) else f"data:image/jpeg;base64,{image}"  # the type is corrected by the content
 
 
 def _calls(message: Mapping[str, Any], where: str, count: int) -> list[Part]:

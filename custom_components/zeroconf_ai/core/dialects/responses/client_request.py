@@ -8,6 +8,7 @@ keys, service tiers, `include`) are dropped.
 from collections.abc import Mapping
 from typing import Any
 
+from ...protocol.data_urls import is_data_url
 from ...protocol.request import LIMIT, is_limit
 from ...protocol.values import mapping
 from ..reasoning import TEXT, join_reasoning, unpack
@@ -107,7 +108,7 @@ def _part(part: Mapping[str, Any], where: str) -> Part:
             return image_part(url, part.get("detail"))
         case "input_file" if isinstance(data := part.get("file_data"), str):
             named = part.get("filename")
-            data = data if data.startswith("data:") else f"data:application/pdf;base64,{data}"
+            data = data if is_data_url(data) else f"data:application/pdf;base64,{data}"
             name = named if isinstance(named, str) and named else "document.pdf"
             return {"type": "file", "file": {"filename": name, "file_data": data}}
         case "input_image" | "input_file":
