@@ -47,7 +47,7 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """One valid request. `body` is the client's, without neutral parameters and with plain data URLs. It is not changed in place."""
+    """One valid request. `body` is the client's, without neutral parameters, with plain data URLs. It is not changed in place."""
 
     kind: Kind
     body: Mapping[str, Any] = field(repr=False)
