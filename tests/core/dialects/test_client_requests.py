@@ -121,7 +121,7 @@ def test_responses_request_items_of_one_turn_become_one_message() -> None:
             "output": [{"type": "input_image", "image_url": "data:image/png;base64,A"}],
         },
     ]
-    messages = responses_client_request.to_chat({"input": items, "instructions": "Be brief."})["messages"]
+    messages = responses_client_request.to_chat({"input": items, "instructions": "Be brief."})[0]["messages"]
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "tool", "user"]
     assert messages[2]["content"] == "I look."
     assert "reasoning_content" not in messages[2]
@@ -132,7 +132,7 @@ def test_responses_request_items_of_one_turn_become_one_message() -> None:
 def test_responses_request_parameters_are_translated() -> None:
     schema = {"type": "object"}
     tool = {"type": "function", "name": "lamp", "parameters": schema, "strict": True}
-    found = responses_client_request.to_chat(
+    found, _ = responses_client_request.to_chat(
         {
             "model": "m",
             "input": "Hi",
@@ -172,7 +172,7 @@ def test_responses_request_reasoning_belongs_to_the_turn_that_follows() -> None:
         {"type": "reasoning", "id": "rs_3", "summary": []},
         {"role": "assistant", "content": "Dark."},
     ]
-    messages = responses_client_request.to_chat({"input": items})["messages"]
+    messages = responses_client_request.to_chat({"input": items})[0]["messages"]
     assert [message.get("reasoning_content") for message in messages] == [None, "Which?\n\nBoth.", None, None, None]
 
 

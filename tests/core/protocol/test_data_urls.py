@@ -76,7 +76,7 @@ def test_image_of_ollama_and_responses_is_plain(data: str) -> None:
     assert only_part(chat_to_chat(chat))["image_url"]["url"] == PLAIN
     url = data if data.lower().startswith("data:") else f"data:image/png;base64,{data}"
     asked = {"model": "m", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": url}]}]}
-    assert only_part(from_responses(asked))["image_url"]["url"] == PLAIN
+    assert only_part(from_responses(asked)[0])["image_url"]["url"] == PLAIN
 
 
 @pytest.mark.parametrize("image", [f"data:;base64,{WRAPPED}", {"url": f"data:;base64,{WRAPPED}", "detail": "low"}])

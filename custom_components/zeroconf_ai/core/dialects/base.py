@@ -24,6 +24,8 @@ class ResponseWriter(ABC):
     """Name of the provider, for dialects with a field for it."""
     used: Callable[[], Usage] = Usage
     """The usage so far, estimated where the provider has not reported it."""
+    dropped_tools: tuple[str, ...] = ()
+    """The client's tools that cannot run here, by type."""
 
     @abstractmethod
     def body(self, completion: Chunk) -> bytes:
@@ -47,6 +49,8 @@ class ParsedRequest(NamedTuple):
 
     request: Request
     writer: Callable[[str], ResponseWriter]
+    dropped_tools: tuple[str, ...] = ()
+    """The client's tools that cannot run here and were left out, by type. The answer names them."""
 
 
 def first_choice(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -81,8 +81,13 @@ class Request:
             raw = parse_object(raw)
         else:
             _check_depth(raw)
-        _check(raw, kind)
-        body = without_neutral(raw)
+        return cls.of_object(kind, raw, **meta)
+
+    @classmethod
+    def of_object(cls, kind: Kind, body: Mapping[str, Any], **meta: Any) -> Self:
+        """Validate a body that `parse_object` has parsed, which is not nested too deeply. Raises like `parse`."""
+        _check(body, kind)
+        body = without_neutral(body)
         return cls(kind, with_plain_data_urls(body) if kind is Kind.CHAT else body, **meta)
 
     @property

@@ -16,6 +16,7 @@ from .access.cors import Origins
 from .access.key_proofs import KeyProofs
 from .audio import Audio
 from .metrics import Metrics
+from .recent_responses import RecentResponses
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Enough for a few photos as base64. Most models accept far less."""
@@ -95,6 +96,7 @@ class Gateway:
         self.audio = audio
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
+        self.recent_responses = RecentResponses()
         self.enabled = True
         """False: the gateway is disabled and answers public paths only."""
         self._started = time.monotonic()

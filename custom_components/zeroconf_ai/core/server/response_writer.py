@@ -33,14 +33,16 @@ async def answer(
     Raises an ApiError before the first token.
     """
     async with gateway.interruptible() as block:
-        request, make_writer = parse(context, await context.read(gateway.max_body_bytes) if raw is None else raw)
+        request, make_writer, dropped = parse(context, await context.read(gateway.max_body_bytes) if raw is None else raw)
         if request.kind is Kind.CHAT:
             named = context.http.headers.get("X-Session-ID")
             request = request.with_meta(session=session_key(named, request.body, context.caller.key_id))
         async with gateway.engine.run(request, context.caller) as reply:
             # The first token, or the complete answer, has arrived: a failure before it was an error response.
             block.exempt()
-            return await _respond(gateway, context, request, reply, make_writer(reply.model))
+            writer = make_writer(reply.model)
+            writer.dropped_tools = dropped
+            return await _respond(gateway, context, request, reply, writer)
 
 
 async def _respond(
@@ -53,6 +55,8 @@ async def _respond(
         "X-Generation-ID": context.id,
         **reply.headers,
     }
+    if writer.dropped_tools:
+        headers["X-ZeroconfAI-Dropped-Tools"] = header_text(", ".join(writer.dropped_tools))
     if (moved := reply.handover) is not None:
         origin, target = header_text(moved.origin), header_text(moved.target)
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'

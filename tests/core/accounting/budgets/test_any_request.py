@@ -117,7 +117,7 @@ DIALECTS = {
                 "max_tool_calls": SMALL,
             },
         ),
-        lambda body: parse_chat(responses_to_chat(body)),
+        lambda body: parse_chat(responses_to_chat(body)[0]),
     ),
     "messages": Dialect(
         bodies(

@@ -29,7 +29,7 @@ class OpenAIWriter(ResponseWriter):
         options = mapping(request.body.get("stream_options"))
         self._wants_usage = options.get("include_usage") is True
         self._continuous = self._wants_usage and options.get("continuous_usage_stats") is True
-        self._named_provider = False
+        self._begun = False
         self._last: Chunk | None = None
         """The latest chunk."""
         self._reported: Chunk | None = None
@@ -42,7 +42,7 @@ class OpenAIWriter(ResponseWriter):
 
     @override
     def body(self, completion: Chunk) -> bytes:
-        return self._with_provider(completion.raw)
+        return self._with_extras(completion.raw)
 
     @override
     def events(self, batch: list[Chunk]) -> bytes:
@@ -53,9 +53,9 @@ class OpenAIWriter(ResponseWriter):
             elif (rest := self._without_usage(chunk)) is not None:
                 events.append(rest)
         self._last = batch[-1] if batch else self._last
-        if events and not self._named_provider:
-            self._named_provider = True
-            events[0] = self._with_provider(events[0])
+        if events and not self._begun:
+            self._begun = True
+            events[0] = self._with_extras(events[0])
         return b"".join(map(sse.encode, events))
 
     def _without_usage(self, chunk: Chunk) -> bytes | None:
@@ -84,12 +84,17 @@ class OpenAIWriter(ResponseWriter):
         fields = {**mapping(data.get("usage")), **usage.to_json()} if usage else {**self.used().to_json(), "estimated": True}
         return orjson.dumps({**data, "choices": [], "usage": fields})
 
-    def _with_provider(self, data: bytes) -> bytes:
-        """Append the provider's name to a JSON object, unless the upstream has set it; the other bytes stay unchanged."""
+    def _with_extras(self, data: bytes) -> bytes:
+        """Append the provider's name, unless the upstream has set it, and the dropped tools; the other bytes stay unchanged."""
         head = data.rstrip()
-        if not self.provider or _PROVIDER in data or not head.endswith(b"}"):
+        if not head.endswith(b"}"):
             return data
-        return b"".join((head[:-1], b",", _PROVIDER, b":", orjson.dumps(self.provider), b"}"))
+        extras = []
+        if self.provider and _PROVIDER not in data:
+            extras += [b",", _PROVIDER, b":", orjson.dumps(self.provider)]
+        if self.dropped_tools:
+            extras += [b',"dropped_tools":', orjson.dumps(self.dropped_tools)]
+        return b"".join((head[:-1], *extras, b"}")) if extras else data
 
     @override
     def end(self) -> bytes:

@@ -4,7 +4,7 @@ Events (SDK 3.52, `response_stream_event.py`): response.created, response.in_pro
 and their deltas, output_item.done; finally response.completed, response.incomplete or response.failed. All are numbered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import time
 from typing import Any, override
 from uuid import uuid4
@@ -12,10 +12,11 @@ from uuid import uuid4
 import orjson
 
 from ...protocol import sse
-from ...protocol.chunks import Chunk, Delta, Message
+from ...protocol.chunks import Chunk, Delta, Message, ToolCall
 from ...protocol.errors import ApiError, RateLimitError
 from ...protocol.values import mapping
 from ..base import ResponseWriter, first_choice, is_complete, refusal_of
+from ..openai.client_tools import ClientTools, can_run, custom_input
 from ..reasoning import DETAILS, TEXT, details_of, pack
 
 _PARTS = {
@@ -38,16 +39,27 @@ _ECHOED: Mapping[str, Any] = {
     "top_p": 1.0,
 }
 """The request parameters that a response repeats, with OpenAI's defaults."""
+_MAX_METADATA = 512
+"""Characters of a value of `metadata` at OpenAI."""
+
+_NO_TOOLS = ClientTools()
+
+type Keep = Callable[[str, list[dict[str, Any]]], None]
+"""Keeps the output of a finished response, by the response's id."""
 
 
 class ResponsesWriter(ResponseWriter):
     """Writes one response."""
 
-    def __init__(self, request: Mapping[str, Any], model: str) -> None:
-        """`request` is the client's request, some parameters of which the response repeats."""
+    def __init__(self, request: Mapping[str, Any], model: str, tools: ClientTools = _NO_TOOLS, keep: Keep | None = None) -> None:
+        """`request` is the client's request, some parameters of which the response repeats; `tools` are its tools."""
         self._request = request
+        self._tools = tools
+        self._keep = keep
         include = request.get("include")
-        self._packs_reasoning = isinstance(include, list) and "reasoning.encrypted_content" in include
+        self._shows_packed = isinstance(include, list) and "reasoning.encrypted_content" in include
+        self._packed: dict[str, str] = {}
+        """The packed reasoning of items, by their ids."""
         self._details: list[Mapping[str, Any]] = []
         """The `reasoning_details` of the open item of reasoning."""
         self._model = model
@@ -59,8 +71,10 @@ class ResponsesWriter(ResponseWriter):
         self._items: list[dict[str, Any]] = []
         self._open: int | None = None
         """Index of the open item of text or reasoning."""
-        self._calls: dict[int, int] = {}
+        self._places: dict[int, int] = {}
         """Indexes of the items of tool calls, by the call's number."""
+        self._calls: dict[int, ToolCall] = {}
+        """The tool calls, by the index of their item."""
 
     @override
     def body(self, completion: Chunk) -> bytes:
@@ -126,28 +140,44 @@ class ResponsesWriter(ResponseWriter):
         self._emit(f"{event}.delta", **self._where(place), delta=text, **_logprobs(kind))
 
     def _add_details(self, message: Mapping[str, Any]) -> None:
-        """Keep signed or encrypted reasoning, if the client requests it, for the item of reasoning; opens one if none is."""
-        if not self._packs_reasoning or not (details := details_of(message)):
+        """Keep signed or encrypted reasoning, if it can come back, for the item of reasoning; opens one if none is."""
+        if not self._packs or not (details := details_of(message)):
             return
         if self._open is None or self._items[self._open]["type"] != "reasoning":
             self._close()
             self._open = self._add({"type": "reasoning", "id": f"rs_{uuid4().hex}", "summary": [], "content": []})
         self._details += details
 
+    @property
+    def _packs(self) -> bool:
+        return self._shows_packed or self._keep is not None
+
     def _argument_deltas(self) -> None:
         """Emit new arguments of the tool calls. Servers may interleave calls, so an item is done only when it is complete."""
         for number, call in enumerate(self._message.calls_begun):
-            if number not in self._calls:
+            if number not in self._places:
                 if not call.name:
                     continue
                 self._close()
-                named = {"call_id": call.id, "name": call.name, "arguments": ""}
-                self._calls[number] = self._add({"type": "function_call", "id": f"fc_{uuid4().hex}", **named})
-            place = self._calls[number]
+                self._places[number] = place = self._add(self._call_item(call))
+                self._calls[place] = call
+            place = self._places[number]
             item = self._items[place]
-            if item["status"] == "in_progress" and (piece := call.arguments[len(item["arguments"]) :]):
+            if item["type"] == "custom_tool_call" or item["status"] != "in_progress":
+                continue  # the input of a custom tool is known when its JSON is complete
+            if piece := call.arguments[len(item["arguments"]) :]:
                 item["arguments"] = call.arguments
                 self._emit("response.function_call_arguments.delta", item_id=item["id"], output_index=place, delta=piece)
+
+    def _call_item(self, call: ToolCall) -> dict[str, Any]:
+        """The item of a call of the client's tool, without its arguments or input."""
+        origin = self._tools.origin(call.name)
+        named = {"call_id": call.id, "name": origin.name}
+        if origin.namespace is not None:
+            named["namespace"] = origin.namespace
+        if origin.custom:
+            return {"type": "custom_tool_call", "id": f"ctc_{uuid4().hex}", **named, "input": ""}
+        return {"type": "function_call", "id": f"fc_{uuid4().hex}", **named, "arguments": ""}
 
     def _add(self, item: dict[str, Any]) -> int:
         item["status"] = "in_progress"
@@ -161,8 +191,8 @@ class ResponsesWriter(ResponseWriter):
         if self._open is not None:
             self._done(self._open, "completed")
             self._open = None
-        for place in self._calls.values():
-            if self._items[place]["status"] == "in_progress" and is_complete(self._items[place]["arguments"]):
+        for place, call in self._calls.items():
+            if self._items[place]["status"] == "in_progress" and is_complete(call.arguments):
                 self._done(place, "completed")
 
     def _finish(self) -> None:
@@ -170,20 +200,33 @@ class ResponsesWriter(ResponseWriter):
         cut = self._status() == "incomplete"
         for place, item in enumerate(self._items):
             if item["status"] == "in_progress":
-                whole = not cut or (item["type"] == "function_call" and is_complete(item["arguments"]))
+                whole = not cut or (place in self._calls and is_complete(self._calls[place].arguments))
                 self._done(place, "completed" if whole else "incomplete")
         self._open = None
+        if self._keep is not None:
+            packed = self._packed
+            self._keep(
+                self._id,
+                [item | ({"encrypted_content": packed[item["id"]]} if item["id"] in packed else {}) for item in self._items],
+            )
 
     def _done(self, place: int, status: str) -> None:
         item = self._items[place]
         if item["type"] == "function_call":
             call = {"name": item["name"], "arguments": item["arguments"]}
             self._emit("response.function_call_arguments.done", item_id=item["id"], output_index=place, **call)
+        elif item["type"] == "custom_tool_call":
+            item["input"] = text = custom_input(self._calls[place].arguments)
+            where = {"item_id": item["id"], "output_index": place}
+            self._emit("response.custom_tool_call_input.delta", **where, delta=text)
+            self._emit("response.custom_tool_call_input.done", **where, input=text)
         elif item["content"]:
             self._part_done(place)
-        if item["type"] == "reasoning" and self._packs_reasoning:
+        if item["type"] == "reasoning" and self._packs:
             fields = {TEXT: "".join(part["text"] for part in item["content"]), DETAILS: self._details}
-            item["encrypted_content"] = pack(fields)
+            self._packed[item["id"]] = packed = pack(fields)
+            if self._shows_packed:
+                item["encrypted_content"] = packed
             self._details = []
         item["status"] = status
         self._emit("response.output_item.done", output_index=place, item=item)
@@ -213,6 +256,10 @@ class ResponsesWriter(ResponseWriter):
     def _response(self, status: str) -> dict[str, Any]:
         echoed = {name: default if (value := self._request.get(name)) is None else value for name, default in _ECHOED.items()}
         echoed["text"] = {"format": {"type": "text"}, **mapping(echoed["text"])}
+        if self.dropped_tools:  # OpenAI's types allow texts only
+            echoed["metadata"] = {**mapping(echoed["metadata"]), "dropped_tools": ", ".join(self.dropped_tools)[:_MAX_METADATA]}
+            echoed["dropped_tools"] = self.dropped_tools
+            echoed["tools"] = [tool for tool in echoed["tools"] if can_run(tool)]
         reason = _INCOMPLETE.get(self._message.finish_reason or "") if status == "incomplete" else None
         return echoed | {
             "id": self._id,
@@ -225,7 +272,7 @@ class ResponsesWriter(ResponseWriter):
             "model": self._model,
             "output": self._items,
             "background": False,
-            "previous_response_id": None,
+            "previous_response_id": self._request.get("previous_response_id"),
             "store": False,
             "truncation": "disabled",
             "usage": self._usage() if status != "in_progress" else None,
