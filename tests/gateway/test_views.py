@@ -1,9 +1,11 @@
 """The gateway's paths on Home Assistant's port: access, error formats and streaming."""
 
+import gzip
 import json
 from typing import Any
 
 from aiohttp import web
+from aiohttp.compression_utils import ZLibDecompressor
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -16,6 +18,7 @@ from homeassistant.core import HomeAssistant
 from ..support.fakes.provider import FakeProvider, text
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, KEY, bearer, box, gateway_with, runtime_of, streaming
+from ..support.waiting import observe
 from .test_runtime import Paused
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
@@ -57,6 +60,32 @@ async def test_views_throttle_wrong_keys_but_not_valid_ones(
     statuses = {(await client.get("/v1/models", headers=bearer(WRONG_KEY))).status for _ in range(60)}
     assert statuses == {401, 429}
     assert (await client.get("/v1/models", headers=bearer())).status == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [(CHAT_PATH, 401), ("/v1/messages", 401), ("/v1/models", 405), ("/v1/nothing", 404)])
+async def test_views_do_not_unpack_a_compressed_body_without_a_key(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    status: int,
+) -> None:
+    unpacked: list[int] = []
+    unpack = ZLibDecompressor.decompress_sync
+
+    def counted(self: ZLibDecompressor, *args: Any, **options: Any) -> bytes:
+        data = unpack(self, *args, **options)
+        unpacked.append(len(data))
+        return data
+
+    await set_up(hass, gateway_with(box(provider)))
+    client = await hass_client_no_auth()
+    monkeypatch.setattr(ZLibDecompressor, "decompress_sync", counted)
+    response = await client.post(path, data=gzip.compress(b"a" * 30_000_000), headers={"Content-Encoding": "gzip"})
+    assert (response.status, response.headers["Connection"]) == (status, "close")
+    await observe(0.2)
+    assert sum(unpacked) < 3_000_000
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/test-model", "/v1/status"])

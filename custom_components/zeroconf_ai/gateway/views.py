@@ -71,6 +71,11 @@ class GatewayView(HomeAssistantView):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
+        response = await self._respond(request)
+        _leave_unread(request, response)
+        return response
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
         gateway = self._find_gateway()
         route = self._routes.get(request.method)
         if route is not None and gateway is not None:
@@ -81,6 +86,17 @@ class GatewayView(HomeAssistantView):
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
         return method_not_allowed(gateway, request, self._routes) if self._routes else not_found(gateway, request)
+
+
+def _leave_unread(request: web.Request, response: web.StreamResponse) -> None:
+    """Let the rest of a compressed body be, and close the connection after the response.
+
+    Home Assistant's server would read it to its end, decompressed, also for a client without a key.
+    """
+    if hdrs.CONTENT_ENCODING in request.headers and not request.content.is_eof():
+        if not response.prepared:
+            response.force_close()
+        request.protocol.close()
 
 
 class HomeUsers:

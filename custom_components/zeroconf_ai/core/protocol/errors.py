@@ -136,6 +136,14 @@ class MethodNotAllowedError(ApiError):
     default_code = "method_not_allowed"
 
 
+class RequestTimeoutError(ApiError):
+    """The client sent its request too slowly."""
+
+    status = 408
+    type = "invalid_request_error"
+    default_code = "request_timeout"
+
+
 class RequestTooLargeError(ApiError):
     """The request exceeds the provider's size limit."""
 

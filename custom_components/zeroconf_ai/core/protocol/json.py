@@ -37,7 +37,7 @@ def loads(raw: bytes | bytearray | str) -> Any:
     """Parse a JSON text. Raises JSONDecodeError for invalid JSON, DepthError for JSON that is nested too deeply."""
     value = orjson.loads(raw)  # noqa: TID251 - the one place
     if may_be_deep(raw):
-        check_depth(value)
+        check_depth(value, shared=False)
     return value
 
 
@@ -59,14 +59,17 @@ def may_be_deep(raw: bytes | bytearray | str) -> bool:
     return False
 
 
-def check_depth(value: object) -> None:
-    """Raise DepthError for a value that is nested too deeply or contains itself."""
+def check_depth(value: object, *, shared: bool = True) -> None:
+    """Raise DepthError for a value that is nested too deeply or contains itself.
+
+    `shared`: a container may be in several others, as none is in a parsed text.
+    """
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [item for item in level if isinstance(item, _CONTAINERS)]
         if not level:
             return
-        if len(level) > _MANY:  # many references may lead to a few containers
+        if shared and len(level) > _MANY:  # many references may lead to a few containers
             level = list({id(item): item for item in level}.values())
         level = [
             part

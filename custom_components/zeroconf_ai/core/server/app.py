@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from .. import __version__
+from .connections import LimitedRunner
 from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
@@ -44,20 +45,13 @@ def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS)
 
 
 def create_runner(app: web.Application, *, cancel_seconds: float = _CANCEL_SECONDS) -> web.AppRunner:
-    """A runner that cancels a request, and so its upstream request, when the client disconnects.
+    """A runner that cancels a request, and so its upstream request, when the client disconnects, and disconnects slow clients.
 
     Its cleanup cancels requests that still run after `cancel_seconds`.
     """
     _HTTP_LOGGER.addFilter(_is_own_failure)
     app[COMPRESSED_BODIES] = True
-    return web.AppRunner(
-        app,
-        handler_cancellation=True,
-        shutdown_timeout=cancel_seconds,
-        auto_decompress=False,
-        access_log=None,
-        logger=_HTTP_LOGGER,
-    )
+    return LimitedRunner(app, shutdown_timeout=cancel_seconds, logger=_HTTP_LOGGER)
 
 
 def _is_own_failure(record: logging.LogRecord) -> bool:

@@ -15,6 +15,8 @@ COMPRESSED_BODIES = web.AppKey("zeroconf_ai_compressed_bodies", bool)
 """Whether the requests of an application have bodies as they were sent; otherwise aiohttp has decompressed them."""
 ACCEPTED = ("gzip", "deflate")
 _PIECE = 64 * 1024
+_MAX_MEMBERS = 64
+"""Of a body in gzip; compressors write one, or one for each thread. Many empty ones would cost much and add nothing."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -39,11 +41,15 @@ class Decompressor:
         """`gzip`: gzip, also of several members, else deflate with or without zlib's header, which some clients omit."""
         self._gzip = gzip
         self._inner: zlib._Decompress | None = None
+        self._members = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The pieces that `data` completes. Raises ValueError for invalid data."""
         while data:
             if self._inner is None:
+                self._members += 1
+                if self._members > _MAX_MEMBERS:
+                    raise ValueError(f"the compressed body has more than {_MAX_MEMBERS} members")
                 self._inner = zlib.decompressobj(self._window(data))
             try:
                 yield from self._pieces(self._inner, data)

@@ -4,8 +4,8 @@ Home Assistant's views call `dispatch` with their own requests. Handlers must th
 application's limits, and errors are returned, never raised: a raised 401 would make Home Assistant ban the client's address.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 import logging
@@ -18,9 +18,10 @@ from aiohttp import hdrs, web
 import orjson
 
 from ..engine import Caller, Source
-from ..protocol.errors import ApiError, AuthenticationError, InvalidRequestError, RequestTooLargeError
-from .content_encoding import Decompressor, decompressor
+from ..protocol.errors import ApiError, AuthenticationError, RequestTimeoutError
+from .body_memory import BodyShare
 from .gateway import Gateway
+from .request_body import read_json, receiving
 from .vanished_clients import watch_client
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class RequestContext:
     """Set after authentication."""
     cors: Mapping[str, str] = field(default_factory=dict)
     """CORS headers of the response."""
+    share: BodyShare | None = None
+    """The memory of its body; set after authentication."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -80,43 +83,20 @@ class RequestContext:
         headers = error.headers()
         if isinstance(error, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
-        return self.json(self.error_format.error_body(error, self.id), status=error.status, headers=headers)
+        response = self.json(self.error_format.error_body(error, self.id), status=error.status, headers=headers)
+        if isinstance(error, RequestTimeoutError):
+            response.force_close()  # RFC 9110, 15.5.9
+        return response
 
     async def read(self, limit: int) -> bytes:
-        """Read the body, decompressed.
+        """Read a body of JSON. Raises as `read_json` does."""
+        assert self.share is not None
+        return await read_json(self.http, self.share, limit, self.id)
 
-        Raises RequestTooLargeError for more than `limit` bytes, before reading if the length is known, InvalidRequestError for
-        a body that cannot be read, UnsupportedMediaTypeError for an unsupported compression.
-        """
-        compressed = decompressor(self.http)
-        length = self.http.content_length
-        parts: list[bytes] = []
-        size = 0
-        if length is None or length <= limit:
-            try:
-                async for part in self._parts(compressed):
-                    size += len(part)
-                    if size > limit:
-                        break
-                    parts.append(part)
-                else:
-                    return b"".join(parts)
-            except (web.RequestPayloadError, ValueError) as err:
-                _LOGGER.info("The body of request %s cannot be read: %s", self.id, err)
-                message = "The body cannot be read. Check its length, encoding and compression."
-                raise InvalidRequestError(message, code="invalid_body") from err
-        raise RequestTooLargeError(f"The request is larger than the maximum of {limit} bytes.")
-
-    async def _parts(self, compressed: Decompressor | None) -> AsyncIterator[bytes]:
-        while part := await self.http.content.readany():
-            if compressed is None:
-                yield part
-                continue
-            for piece in compressed.feed(part):
-                yield piece
-                await asyncio.sleep(0)  # a small part may become a large one
-        if compressed is not None:
-            compressed.end()
+    def receiving(self, limit: int) -> AbstractAsyncContextManager[None]:
+        """A block that reads a body in parts (`request_body.receiving`)."""
+        assert self.share is not None
+        return receiving(self.http, self.share, limit)
 
 
 type Handler = Callable[[Gateway, RequestContext], Awaitable[web.StreamResponse]]
@@ -146,9 +126,12 @@ async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.
             return await route.handler(gateway, context)
         gateway.begin()
         try:
-            context.caller = await gateway.access.admit(request, route.scope)
+            context.caller = caller = await gateway.access.admit(request, route.scope)
+            context.share = BodyShare(gateway.body_memory, caller.key_id or caller.user_id or caller.address or "")
             return await route.handler(gateway, context)
         finally:
+            if context.share is not None:
+                context.share.release()
             gateway.end()
     except ApiError as err:
         return context.error_response(err)

@@ -15,6 +15,7 @@ from .access.auth import Access, KeyCheck
 from .access.cors import Origins
 from .access.key_proofs import KeyProofs
 from .audio import Audio
+from .body_memory import BodyMemory
 from .metrics import Metrics
 from .recent_responses import RecentResponses
 
@@ -77,13 +78,14 @@ class Gateway:
         totals: Totals | None = None,
         metrics: Metrics | None = None,
         audio: Audio | None = None,
+        body_memory: BodyMemory | None = None,
         cors_origins: Iterable[str] = (),
     ) -> None:
         """`provider_id` and `name` are the advertised ones. Without `access`, every client is accepted.
 
         `ledger`, `totals` and `metrics` are only read; the engine's recorder fills them. `totals` default to those of the ledger;
-        without both, `/v1/status` reports no usage. `audio` transcribes and speaks. Web pages of `cors_origins` may read the
-        answers.
+        without both, `/v1/status` reports no usage. `audio` transcribes and speaks. `body_memory` limits the bodies of all
+        requests together. Web pages of `cors_origins` may read the answers.
         """
         self.engine = engine
         self.id = provider_id
@@ -94,6 +96,7 @@ class Gateway:
         self.totals = ledger.totals if totals is None and ledger is not None else totals
         self.metrics = metrics
         self.audio = audio
+        self.body_memory = body_memory or BodyMemory()
         self.origins = Origins(cors_origins)
         self.key_proofs = KeyProofs()
         self.recent_responses = RecentResponses()

@@ -34,9 +34,10 @@ MAX_INPUT_CHARACTERS = 4096
 """OpenAI's limit for the text of a speech request."""
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_PARTS = 64
-_MAX_OVERHEAD_BYTES = 256 * 1024
-"""For the other fields and the boundaries of a form with a file of the maximum size."""
+_MAX_FORM_BYTES = MAX_FILE_BYTES + 256 * 1024
+"""With the other fields and the boundaries."""
 _MAX_SPEECH_BODY_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
 _TRANSCRIPT_FORMATS = ("json", "text", "verbose_json")
 
 
@@ -44,7 +45,10 @@ async def transcriptions(gateway: Gateway, context: RequestContext) -> web.Strea
     """Transcribe a recording."""
     audio = _offered(gateway)
     async with gateway.interruptible():
-        form = await _read_form(context)
+        if (context.http.content_length or 0) > _MAX_FORM_BYTES:
+            raise _too_large()
+        async with context.receiving(_MAX_FORM_BYTES):
+            form = await _read_form(context)
         wanted = form.fields.get("response_format") or "json"
         if wanted not in _TRANSCRIPT_FORMATS:
             raise _invalid("response_format", "one of " + ", ".join(_TRANSCRIPT_FORMATS))
@@ -179,8 +183,6 @@ async def _read_form(context: RequestContext) -> _Form:
     http = context.http
     if http.content_type != "multipart/form-data":
         raise InvalidRequestError("Send the recording as 'file' of a form (multipart/form-data).", code="invalid_body")
-    if (http.content_length or 0) > MAX_FILE_BYTES + _MAX_OVERHEAD_BYTES:
-        raise _too_large()
     form = _Form()
     try:
         # Not `http.multipart()`: it applies the limits of the surrounding application instead of ours.
@@ -210,15 +212,15 @@ async def _form_content(context: RequestContext) -> StreamReader:
     http = context.http
     if decompressor(http) is None:
         return http.content
-    content = StreamReader(http.protocol, _MAX_OVERHEAD_BYTES, loop=asyncio.get_running_loop())
-    content.feed_data(await context.read(MAX_FILE_BYTES + _MAX_OVERHEAD_BYTES))
+    content = StreamReader(http.protocol, _READ_BYTES, loop=asyncio.get_running_loop())
+    content.feed_data(await context.read(_MAX_FORM_BYTES))
     content.feed_eof()
     return content
 
 
 async def _read_part(part: BodyPartReader, limit: int) -> bytes:
     data = bytearray()
-    while chunk := await part.read_chunk(64 * 1024):
+    while chunk := await part.read_chunk(_READ_BYTES):
         data += chunk
         if len(data) > limit:
             raise _too_large()
