@@ -41,8 +41,8 @@ def without_neutral(body: Mapping[str, Any]) -> dict[str, Any]:
     for name in _LIMITS:
         if isinstance(limit := found.get(name), float):
             found[name] = int(limit)
-    if isinstance(messages := found.get("messages"), list):
-        found["messages"] = [_tidied(message) if isinstance(message, dict) else message for message in messages]
+    if isinstance(messages := found.get("messages"), list) and not all(map(_is_tidy, messages)):
+        found["messages"] = [message if _is_tidy(message) else _tidied(message) for message in messages]
     return found
 
 
@@ -51,11 +51,12 @@ def _stop(stop: Any) -> Any:
     return [text for text in stop if text != ""] if isinstance(stop, list) else stop
 
 
+def _is_tidy(message: Any) -> bool:
+    return not isinstance(message, dict) or (None not in message.values() and message.get("tool_calls") != [])
+
+
 def _tidied(message: dict[str, Any]) -> dict[str, Any]:
-    """The message without null fields, as OpenAI's SDK dumps an answer; the same object if it has none. Null content stays."""
-    values = message.values()
-    if None not in values and message.get("tool_calls") != []:
-        return message
+    """The message without null fields, as OpenAI's SDK dumps an answer. Null content stays."""
     return {
         name: value
         for name, value in message.items()
