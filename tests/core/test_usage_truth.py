@@ -74,8 +74,8 @@ async def arrived(fake: FakeCloud, name: str) -> None:
 
 
 def prompt_of(name: str) -> int:
-    """The prompt's tokens as known before the answer is complete: Anthropic reports them at the start."""
-    return 21 if name == "anthropic" else question(name, stream=True).estimated_prompt_tokens
+    """The prompt's tokens as known before the answer is complete: Anthropic and Google report them at the start."""
+    return 21 if name in ("anthropic", "gemini") else question(name, stream=True).estimated_prompt_tokens
 
 
 @CLOUDS

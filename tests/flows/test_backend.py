@@ -16,6 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from ..support.clouds.anthropic import FakeAnthropic
+from ..support.clouds.gemini import FakeGemini
 from ..support.clouds.ollama import FakeOllama
 from ..support.clouds.openai import FakeOpenAI
 from ..support.fakes.provider import FakeProvider, running, serving
@@ -62,7 +63,7 @@ async def test_backend_form_adds_ollama_in_two_steps(hass: HomeAssistant, gatewa
         json.dumps(subentry.as_dict())
 
 
-@pytest.mark.parametrize(("kind", "fake"), [("openai", FakeOpenAI), ("anthropic", FakeAnthropic)])
+@pytest.mark.parametrize(("kind", "fake"), [("openai", FakeOpenAI), ("anthropic", FakeAnthropic), ("gemini", FakeGemini)])
 async def test_backend_form_of_a_cloud_accepts_only_a_valid_key(
     hass: HomeAssistant, gateway: MockConfigEntry, caplog: pytest.LogCaptureFixture, kind: str, fake: Any
 ) -> None:

@@ -5,12 +5,15 @@ import gc
 from typing import Any
 
 import anthropic
+from google import genai
+from google.genai import errors, types
 import ollama
 import openai
 import pytest
 
-from ...support.clouds import anthropic as claude, openai as gpt
+from ...support.clouds import anthropic as claude, gemini, openai as gpt
 from ...support.clouds.anthropic import FakeAnthropic
+from ...support.clouds.gemini import FakeGemini
 from ...support.clouds.ollama import EMBEDDER, THINKER, FakeOllama
 from ...support.clouds.openai import FakeOpenAI, FakeOpenRouter
 from ...support.clouds.server import Call, Fault, Refusal, Reply
@@ -26,6 +29,10 @@ def openai_client(fake: FakeOpenAI) -> openai.AsyncOpenAI:
 
 def claude_client(fake: FakeAnthropic) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(base_url=fake.root, api_key=fake.key, max_retries=0, _strict_response_validation=True)
+
+
+def google_client(fake: FakeGemini, key: str | None = None) -> genai.Client:
+    return genai.Client(api_key=key or fake.key, http_options=types.HttpOptions(base_url=fake.root))
 
 
 @pytest.mark.parametrize("kind", [FakeOpenAI, FakeOpenRouter])
@@ -142,3 +149,59 @@ async def test_ollama_sdk_reads_the_fakes_stream_error() -> None:
                 pass
         gc.collect()  # the SDK leaves its reader of lines to the garbage collector, which leaves it to the loop
         await run_pending_tasks()
+
+
+@pytest.mark.parametrize("model", [gemini.FLASH, gemini.SIGNED])
+async def test_google_sdk_parses_the_fake(model: str) -> None:
+    async with FakeGemini(SPEECH) as fake, google_client(fake).aio as client:
+        whole = await client.models.generate_content(model=model, contents="Hi")
+        streamed = [answer async for answer in await client.models.generate_content_stream(model=model, contents="Hi")]
+        for answers in ([whole], streamed):
+            parts = [part for answer in answers for part in answer.parts or ()]
+            assert "".join(part.text for part in parts if part.text and part.thought) == "Let me look."
+            assert "".join(part.text for part in parts if part.text and not part.thought) == "It is warm."
+            calls = [(part.function_call.name, part.thought_signature) for part in parts if part.function_call]
+            assert calls == [("read", b"sealed"), ("stop", None)]
+            assert [candidate.finish_reason for candidate in answers[-1].candidates or ()] == [types.FinishReason.STOP]
+            assert answers[-1].usage_metadata is not None
+            assert answers[-1].usage_metadata.total_token_count == 29
+        texts: Any = ["a", "b"]
+        vectors = await client.models.embed_content(model=gemini.EMBEDDER, contents=texts)
+        assert [tuple(vector.values or ()) for vector in vectors.embeddings or ()] == [gemini.VECTOR] * 2
+        assert (await client.models.count_tokens(model=model, contents="Hi")).total_tokens == 7
+
+
+async def test_google_sdk_reads_the_fakes_models_and_errors() -> None:
+    refused = Refusal(429, "Quota exceeded", param="37s")
+    async with FakeGemini(refused, Fault("error"), page=2) as fake, google_client(fake).aio as client:
+        listed = {model.name: model async for model in await client.models.list()}
+        assert f"models/{gemini.EMBEDDER}" in listed
+        assert listed[f"models/{gemini.FLASH}"].input_token_limit == 1_048_576
+        with pytest.raises(errors.ClientError) as limited:
+            await client.models.generate_content(model=gemini.FLASH, contents="Hi")
+        assert (limited.value.code, limited.value.status) == (429, "RESOURCE_EXHAUSTED")
+        with pytest.raises(errors.APIError, match="overloaded"):
+            async for _ in await client.models.generate_content_stream(model=gemini.FLASH, contents="Hi"):
+                pass
+        with pytest.raises(errors.ClientError, match="gemini-0"):
+            await client.models.generate_content(model="gemini-0", contents="Hi")
+        async with google_client(fake, "wrong").aio as stranger:
+            with pytest.raises(errors.ClientError, match="API key not valid"):
+                await stranger.models.list()
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "why"),
+    [
+        (gemini.NEWEST, {"temperature": 0.5}, "not supported"),
+        (gemini.FLASH, {"thinking_config": {"thinking_level": "LOW"}}, "Thinking level"),
+        (gemini.GEMMA, {"system_instruction": "Be brief."}, "Developer instruction"),
+        (gemini.GEMMA, {"thinking_config": {"include_thoughts": True}}, "Thinking is not enabled"),
+        (gemini.FLASH, {"presence_penalty": 0.5}, "Penalty"),
+        (gemini.FLASH, {"max_output_tokens": 1_000_000}, "max_output_tokens"),
+    ],
+)
+async def test_fake_gemini_refuses_like_the_real_api(model: str, config: Any, why: str) -> None:
+    async with FakeGemini() as fake, google_client(fake).aio as client:
+        with pytest.raises(errors.ClientError, match=why):
+            await client.models.generate_content(model=model, contents="Hi", config=config)

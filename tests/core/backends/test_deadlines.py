@@ -17,7 +17,7 @@ from tests.support.waiting import pause_fake
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
 
-from ...support.dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
+from ...support.dialects import MAKES, Make, anthropic, event, gemini, heard, line, ollama, on_chat, openai, zeroconfai
 from ...support.fakes.floods import HEAD, flood
 
 SSE, NDJSON, JSON = (HEAD % kind for kind in (b"text/event-stream", b"application/x-ndjson", b"application/json"))
@@ -53,6 +53,9 @@ FLOODS: list[tuple[Make, bytes, bytes]] = [
     (anthropic, SSE, event("ping")),
     (anthropic, SSE + START, event("ping")),
     (anthropic, SSE + START + BLOCK, event("ping")),
+    (gemini, SSE, b": comment\r\n\r\n"),
+    (gemini, SSE, sse({"candidates": [{"content": {"role": "model"}}]})),
+    (gemini, SSE + sse({"candidates": [{"content": {"parts": [{"text": "Hi"}]}}]}), sse({"usageMetadata": {}})),
     (ollama, NDJSON, b"\n"),
     (ollama, NDJSON, line(content="")),
     (ollama, NDJSON + line(content="Hi"), line(content="")),
@@ -159,7 +162,7 @@ async def test_interim_responses_without_end_are_ended_at_the_deadline(make: Mak
 async def test_deadline_of_a_slow_caller_loses_no_data(session: aiohttp.ClientSession) -> None:
     words = [f"{number} " for number in range(50)]
     async with Upstream() as upstream:
-        upstream.on(PATHS[zeroconfai], streams(*(delta(word) for word in words), STOP))
+        on_chat(upstream, zeroconfai, streams(*(delta(word) for word in words), STOP))
         answer = await zeroconfai(session, upstream.base_url, QUICK).send(chat(stream=True))
         said: list[str] = []
         async for batch in answer.batches():

@@ -13,7 +13,7 @@ from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.protocol.json import MAX_DEPTH
 from zeroconf_ai.protocol.request import Kind, Request
 
-from ...support.dialects import MAKES, PATHS, Make, anthropic, event, heard, line, ollama, openai, zeroconfai
+from ...support.dialects import MAKES, Make, anthropic, event, gemini, heard, line, ollama, on_chat, openai, zeroconfai
 
 DEEP = nested(MAX_DEPTH)
 TOO_DEEP = rf"JSON nested deeper than {MAX_DEPTH} levels"
@@ -39,6 +39,8 @@ STREAMS: list[tuple[Make, list[Any]]] = [
     (openai, [{"x": DEEP, "error": {"message": "no"}}]),
     (anthropic, [event("message_start", message={}, x=DEEP)]),
     (anthropic, [event("message_start", message={}), event("content_block_start", index=0, content_block=TOOL_USE)]),
+    (gemini, [{"candidates": [], "x": DEEP}]),
+    (gemini, [{"candidates": [{"content": {"parts": [{"functionCall": {"name": "add", "args": {"a": DEEP}}}]}}]}]),
     (ollama, [line(content="Hi"), line(content="", tool_calls=[{"function": {"name": "add", "arguments": {"a": DEEP}}}])]),
 ]
 
@@ -48,7 +50,7 @@ async def test_depth_of_a_chunk_beyond_the_limit_breaks_the_stream(
     make: Make, events: list[Any], upstream: Upstream, session: aiohttp.ClientSession
 ) -> None:
     kind = "application/x-ndjson" if make is ollama else "text/event-stream"
-    upstream.on(PATHS[make], streams(*events, kind=kind))
+    on_chat(upstream, make, streams(*events, kind=kind))
     with pytest.raises(UpstreamError, match=TOO_DEEP):
         await heard(make(session, upstream.base_url, None), chat(stream=True, tools=[TOOL]))
 
@@ -58,12 +60,15 @@ async def test_depth_of_a_chunk_beyond_the_limit_breaks_the_stream(
 async def test_depth_of_a_whole_answer_beyond_the_limit_is_an_upstream_error(
     make: Make, stream: bool, upstream: Upstream, session: aiohttp.ClientSession
 ) -> None:
-    upstream.on(PATHS[make], answers(COMPLETION | {"x": DEEP}))
+    on_chat(upstream, make, answers(COMPLETION | {"x": DEEP}))
     with pytest.raises(UpstreamError, match=TOO_DEEP):
         await heard(make(session, upstream.base_url, None), chat(stream=stream))
 
 
-@pytest.mark.parametrize(("make", "path"), [(zeroconfai, "/embeddings"), (openai, "/embeddings"), (ollama, "/api/embed")])
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [(zeroconfai, "/embeddings"), (openai, "/embeddings"), (gemini, "/models/m:batchEmbedContents"), (ollama, "/api/embed")],
+)
 async def test_depth_of_embeddings_beyond_the_limit_is_an_upstream_error(
     make: Make, path: str, upstream: Upstream, session: aiohttp.ClientSession
 ) -> None:
@@ -88,7 +93,7 @@ async def test_depth_of_lists_and_states_beyond_the_limit_is_an_upstream_error(
 async def test_depth_of_an_error_beyond_the_limit_is_an_error_without_its_words(
     make: Make, upstream: Upstream, session: aiohttp.ClientSession
 ) -> None:
-    upstream.on(PATHS[make], answers({"error": {"message": "no", "x": DEEP}}, 500))
+    on_chat(upstream, make, answers({"error": {"message": "no", "x": DEEP}}, 500))
     with pytest.raises(ApiError, match=r"the provider answered with an error \(HTTP 500\)"):
         await heard(make(session, upstream.base_url, None), chat())
 

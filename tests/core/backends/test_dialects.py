@@ -92,8 +92,8 @@ async def test_conversation_with_a_tool_call_and_its_result_reaches_every_backen
     async with before(name, fake) as backend:
         message = await say(backend, chat(dialect.model, messages=messages, tools=TOOLS, max_tokens=50, stream=stream))
     assert message.content == "It is 21 °C."
-    assert fake.last.path == dialect.path
-    sent = orjson.dumps(fake.last.body).decode()
+    assert fake.bodies(dialect.path) == [fake.last.body]
+    sent = orjson.dumps([fake.last.body, fake.last.path]).decode()
     texts = ("Be brief.", "How warm is it?", "I will look.", "toolu_01A", "read", "attic", "21 degrees", "stop", dialect.model)
     assert [text for text in texts if text not in sent] == []
     assert sent.index("I will look.") < sent.index("21 degrees")
@@ -165,7 +165,7 @@ async def test_timeout_of_the_first_token_does_not_limit_the_stream(name: str) -
     assert asyncio.get_running_loop().time() - started > 0.6
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama", "template"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama", "template"])
 async def test_stream_of_another_content_type_is_an_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(Fault("garbage")), timeouts=QUICK) as backend:
@@ -212,7 +212,7 @@ async def test_error_response_has_the_routers_class(name: str, stream: bool, ref
     assert err.retry_after == (7.0 if refusal.headers else None)
 
 
-@pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic", "template"])
+@pytest.mark.parametrize("name", ["openai", "openrouter", "anthropic", "gemini", "template"])
 async def test_key_wrong_is_an_authentication_error(name: str) -> None:
     dialect = DIALECTS[name]
     async with before(name, dialect.fake(), key="a canary of no known shape") as backend:

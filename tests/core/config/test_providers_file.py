@@ -136,6 +136,8 @@ def test_providers_file_prices_imply_metered_by_default() -> None:
         ("openai", "header X-Token", "X-Token"),
         ("anthropic", "x-api-key", None),
         ("anthropic", "bearer", "Authorization"),
+        ("gemini", "bearer", "Authorization"),
+        ("gemini", "header x-goog-api-key", None),
     ],
 )
 def test_providers_file_auth_type_sets_the_header(kind: str, auth: str, header: str | None) -> None:
@@ -347,7 +349,7 @@ def test_upstream_option_invalid_is_reported(text: str, error: str) -> None:
     assert str(raised.value) == error
 
 
-@pytest.mark.parametrize("word", ["openai", "openrouter", "anthropic"])
+@pytest.mark.parametrize("word", ["openai", "openrouter", "anthropic", "gemini"])
 def test_upstream_option_of_a_cloud_uses_the_sdks_key_at_its_address_only(word: str) -> None:
     environment = {f"{word.upper()}_API_KEY": SECRET}
     assert [found.key for found in quick_config([word], environment)] == [SECRET]

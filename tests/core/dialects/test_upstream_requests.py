@@ -40,7 +40,7 @@ async def test_text_completion_of_a_chat_is_converted_to_text(name: str, stream:
     assert (text, finish, usage["total_tokens"]) == ("Hello.", "stop", 29)
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize(
     ("param", "value"),
     [("prompt", ["a", "b"]), ("prompt", [1, 2]), ("suffix", "!"), ("logprobs", 3), ("best_of", 2), ("echo", True), ("n", 2)],
@@ -56,7 +56,7 @@ async def test_text_completion_parameters_without_counterpart_are_refused_by_nam
     assert not fake.received
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize(
     ("param", "value"),
     [
@@ -81,7 +81,7 @@ async def test_parameters_that_change_the_meaning_are_refused_by_name(name: str,
     assert not fake.received
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 async def test_parameters_without_effect_are_dropped(name: str) -> None:
     dialect = DIALECTS[name]
     harmless: dict[str, Any] = {
@@ -113,7 +113,7 @@ async def test_image_as_data_url_is_passed_as_data(name: str) -> None:
     assert PNG in str(fake.last.body)
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize(
     "url", ["data:image/png;base64,????", "data:image/png;base64,aGVsbG8=", "data:text/plain,hello", "ftp://x/y.png", ""]
 )
@@ -127,7 +127,7 @@ async def test_image_that_is_invalid_is_refused_with_its_path(name: str, url: st
     assert not fake.received
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize(
     ("message", "param"),
     [
@@ -147,7 +147,7 @@ async def test_message_that_is_unsupported_is_refused_with_its_path(name: str, m
     assert not fake.received
 
 
-@pytest.mark.parametrize("name", ["anthropic", "ollama"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
 @pytest.mark.parametrize("tool", [{}, {"type": "function", "function": {}}, {"type": "web_search", "function": {"name": "x"}}])
 async def test_tool_that_is_not_a_function_is_refused_with_its_path(name: str, tool: Any) -> None:
     fake = DIALECTS[name].fake()

@@ -23,8 +23,10 @@ ODD: list[Any] = [
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 FUNCTION = {"name": "look", "description": "Looks.", "parameters": SCHEMA, "strict": True}
-CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+SEALED = {"google": {"thought_signature": "c2VhbGVk"}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}, "extra_content": SEALED}
 DETAIL = {"type": "reasoning.text", "text": "Hm.", "signature": "s", "format": "anthropic-claude-v1", "index": 0}
+GEMINI_DETAIL = {"type": "reasoning.encrypted", "data": "c2VhbGVk", "id": "call_1", "format": "google-gemini-v1", "index": 1}
 CHAT: dict[str, Any] = {
     "model": "test-model",
     "messages": [
@@ -41,7 +43,7 @@ CHAT: dict[str, Any] = {
             "content": None,
             "tool_calls": [CALL],
             "reasoning_content": "Hm.",
-            "reasoning_details": [DETAIL],
+            "reasoning_details": [DETAIL, GEMINI_DETAIL],
             "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}],
         },
         {"role": "tool", "tool_call_id": "call_1", "content": "dark"},
@@ -76,6 +78,7 @@ CHAT: dict[str, Any] = {
     "service_tier": "auto",
     "prompt_cache_key": "k",
     "cache_control": {"type": "ephemeral"},
+    "extra_body": {"google": {"safety_settings": [], "thinking_config": {"thinking_budget": 5}, "tools": [{"googleSearch": {}}]}},
 }
 MESSAGES: dict[str, Any] = {
     "model": "test-model",
@@ -194,6 +197,11 @@ class Anything(FakeServer):
             return web.json_response(
                 {"type": "message", "role": "assistant", "content": [text], "stop_reason": "end_turn", "usage": usage}
             )
+        if path.endswith((":generateContent", ":streamGenerateContent")):
+            content = {"role": "model", "parts": [{"text": "{}"}]}
+            return web.json_response({"candidates": [{"content": content, "finishReason": "STOP"}]})
+        if path.endswith(":batchEmbedContents"):
+            return web.json_response({"embeddings": [{"values": [0.5]}]})
         if path in ("/api/embed", "/embeddings"):
             return web.json_response({"embeddings": [[0.5]], "data": [{"index": 0, "embedding": [0.5]}]})
         if path == "/api/show":
@@ -201,9 +209,9 @@ class Anything(FakeServer):
         if request.method == "POST":
             message = {"role": "assistant", "content": "{}"}
             return web.json_response({"choices": [{"index": 0, "message": message, "text": "{}", "finish_reason": "stop"}]})
-        return web.json_response(
-            {"data": [{"id": "test-model"}], "models": [{"name": "test-model", "model": "test-model"}], "has_more": False}
-        )
+        methods = ["generateContent", "embedContent"]  # Google's field
+        model = {"name": "test-model", "model": "test-model", "supportedGenerationMethods": methods}
+        return web.json_response({"data": [{"id": "test-model"}], "models": [model], "has_more": False})
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:

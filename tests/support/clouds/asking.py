@@ -20,6 +20,7 @@ from zeroconf_ai.protocol.request import Kind, Request
 from ..template.declaration import TEMPLATE
 from ..template.fake import MODEL as TEMPLATE_MODEL, FakeTemplate
 from .anthropic import BOTH, FakeAnthropic
+from .gemini import SIGNED, FakeGemini
 from .ollama import THINKER, FakeOllama
 from .openai import FakeOpenAI, FakeOpenRouter
 from .server import FakeCloud
@@ -43,6 +44,7 @@ DIALECTS = {
     "openai": Dialect(FakeOpenAI, "gpt-4.1", "/v1/chat/completions"),
     "openrouter": Dialect(FakeOpenRouter, "vendor/large", "/api/v1/chat/completions"),
     "anthropic": Dialect(FakeAnthropic, BOTH, "/v1/messages"),
+    "gemini": Dialect(FakeGemini, SIGNED, f"/v1beta/models/{SIGNED}:generateContent"),
     "ollama": Dialect(FakeOllama, THINKER, "/api/chat"),
 }
 CONTRACT_ONLY = {"template": Dialect(FakeTemplate, TEMPLATE_MODEL, "/v1/talk")}

@@ -10,6 +10,7 @@ import aiohttp
 from ..accounting.prices.price_book import PriceList
 from ..backends.anthropic.backend import BASE_URL as ANTHROPIC_URL, CLOUD_TIMEOUTS, AnthropicBackend, anthropic_info
 from ..backends.base import Backend, BackendInfo, Endpoint, Timeouts
+from ..backends.gemini.backend import BASE_URL as GEMINI_URL, CLOUD_TIMEOUTS as GEMINI_TIMEOUTS, GeminiBackend, gemini_info
 from ..backends.ollama.backend import BASE_URL as OLLAMA_URL, LOCAL_TIMEOUTS, OllamaBackend, ollama_info
 from ..backends.openai.backend import OpenAIBackend
 from ..backends.openai.flavors import COMPATIBLE, LITELLM, LLAMACPP, LMSTUDIO, OPENAI, OPENROUTER, VLLM, Flavor
@@ -115,6 +116,20 @@ _ANTHROPIC = BackendType(
     timeouts=CLOUD_TIMEOUTS,
     price_list=PriceList("anthropic"),
 )
+_GEMINI = BackendType(
+    "gemini",
+    "Google Gemini",
+    GeminiBackend,
+    gemini_info,
+    "gemini",
+    GEMINI_URL,
+    path="/v1beta",
+    foreign_paths=("/openai", "/models"),
+    needs_key=True,
+    key_header="x-goog-api-key",
+    timeouts=GEMINI_TIMEOUTS,
+    price_list=PriceList("google"),
+)
 _ZEROCONFAI = BackendType("zeroconfai", "ZeroConf AI", ZeroconfAIBackend, BackendInfo, in_forms=False)
 
 BACKEND_TYPES: Mapping[str, BackendType] = {
@@ -123,6 +138,7 @@ BACKEND_TYPES: Mapping[str, BackendType] = {
         _OLLAMA,
         _openai(OPENAI, price_list=PriceList("openai")),
         _ANTHROPIC,
+        _GEMINI,
         _openai(OPENROUTER, price_list=PriceList("openrouter")),
         _openai(LITELLM),
         _openai(VLLM),

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..protocol import json, sse
 from ..protocol.chunks import Chunk, ToolCall
-from ..protocol.errors import ApiError, UpstreamError
+from ..protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ..protocol.request import Request
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
@@ -89,6 +89,21 @@ def parse_arguments(call: ToolCall) -> dict[str, Any]:
     parsed = json.loads(call.arguments) if is_complete(call.arguments) else None
     if not isinstance(parsed, dict):
         raise UpstreamError(f"The model called {call.name} with arguments that are not a JSON object.")
+    return parsed
+
+
+def sent_arguments(given: object, param: str) -> Mapping[str, Any]:
+    """The arguments of a tool call in a request as an object. Raises InvalidRequestError, which names `param`."""
+    if isinstance(given, Mapping):
+        return given
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return {}
+    try:
+        parsed = json.loads(given if isinstance(given, str) else b"")
+    except json.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")
     return parsed
 
 

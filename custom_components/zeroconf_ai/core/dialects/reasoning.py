@@ -11,6 +11,8 @@ from ..protocol.values import mapping
 
 SIGNED_FORMAT = "anthropic-claude-v1"
 """The value of `format` in `reasoning_details`, in which OpenRouter passes thinking blocks to OpenAI clients and back."""
+GEMINI_FORMAT = "google-gemini-v1"
+"""The same for the thought signatures of Gemini models."""
 TEXT = "reasoning_content"
 """The field of an assistant message with its reasoning as text."""
 DETAILS = "reasoning_details"

@@ -11,7 +11,7 @@ import orjson
 
 from . import json
 from .usage import Usage, usage_of
-from .values import mapping
+from .values import NOTHING, mapping
 
 _USAGE = b'"usage"'
 _TIMINGS = b'"timings"'
@@ -111,6 +111,8 @@ class ToolCallDelta:
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    extra_content: Mapping[str, Any] = NOTHING
+    """Fields of the vendor, such as Google's thought signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
             id=call_id if isinstance(call_id, str) and call_id else None,
             name=name if isinstance(name, str) and name else None,
             arguments=arguments if isinstance(arguments, str) else "",
+            extra_content=mapping(call.get("extra_content")),
         )
 
 
@@ -188,10 +191,13 @@ class ToolCall:
     id: str
     name: str
     arguments: str = ""
+    extra_content: Mapping[str, Any] = NOTHING
+    """Fields of the vendor, which must return with the call."""
 
     def to_json(self) -> dict[str, Any]:
         """OpenAI's object in an assistant message."""
-        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+        call = {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+        return call | {"extra_content": self.extra_content} if self.extra_content else call
 
 
 @dataclass(slots=True)
@@ -215,12 +221,13 @@ class Message:
         for piece in delta.tool_calls:
             known = self._newest.get(piece.index)
             if known is None or _begins_another(known, piece):
-                call = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments)
+                call = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments, piece.extra_content)
                 self._calls.append((piece.index, call))
                 self._newest[piece.index] = call
             else:
                 known.name = known.name or piece.name or ""
                 known.arguments += piece.arguments
+                known.extra_content = piece.extra_content or known.extra_content
 
     @property
     def tool_calls(self) -> list[ToolCall]:

@@ -327,15 +327,18 @@ def error_from_data(
     """Convert the parsed body of an upstream's error with this status, as `error_from_response` does."""
     secrets = tuple(secrets)
     upstream_message = redact(error_message(data), secrets)[:MESSAGE_LIMIT]
-    message = f"the provider {status_reason(status)}"
-    log_text = f"{message}: {upstream_message}" if upstream_message else message
     first = mapping(data[0] if isinstance(data, list) and data else data)
     fields = mapping(first.get("error")) or first
+    details = _google_details(fields)
+    wrong_key = status == 400 and any(detail.get("reason") == "API_KEY_INVALID" for detail in details)
+    meant = 401 if wrong_key else status
+    message = f"the provider {status_reason(meant)}"
+    log_text = f"{message}: {upstream_message}" if upstream_message else message
     code, param, kind = (
         without_addresses(redact(value, secrets))[:_CODE_LIMIT] if isinstance(value := fields.get(name), str) else None
         for name in ("code", "param", "type")
     )
-    error_class = _BY_STATUS.get(status) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
+    error_class = _BY_STATUS.get(meant) or (InvalidRequestError if 400 <= status < 500 else UpstreamError)
     if status == 429 and "insufficient_quota" in (code, kind):
         error_class = QuotaError
     if error_class is UnavailableError:
@@ -346,6 +349,20 @@ def error_from_data(
         code = None
     if issubclass(error_class, _REQUEST_ERRORS) and upstream_message:
         message = without_addresses(upstream_message)  # the caller needs the provider's message to correct the request
-    return error_class(
-        message, code=code, param=param, retry_after=parse_retry_after(headers), upstream_status=status, log_text=log_text
-    )
+    wait = parse_retry_after(headers)
+    if wait is None:
+        wait = next((seconds for detail in details if (seconds := _retry_delay(detail)) is not None), None)
+    return error_class(message, code=code, param=param, retry_after=wait, upstream_status=status, log_text=log_text)
+
+
+def _google_details(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The `details` of an error in Google's format (google.rpc.Status); empty for other formats."""
+    details = fields.get("details")
+    return [detail for detail in details[:20] if isinstance(detail, Mapping)] if isinstance(details, list) else []
+
+
+def _retry_delay(detail: Mapping[str, Any]) -> float | None:
+    """The seconds to wait in a google.rpc.RetryInfo, such as "36.5s"; None for another detail."""
+    delay = detail.get("retryDelay")
+    seconds = _seconds(delay.removesuffix("s")) if isinstance(delay, str) else None
+    return None if seconds is None else min(max(0.0, seconds), _LONGEST_WAIT)

@@ -49,6 +49,14 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "a hosted tool": ("chat/completions", {"messages": HI, "max_tokens": 1, "tools": [{"type": "web_search"}]}),
     "web search": ("chat/completions", {"messages": HI, "max_tokens": 1, "web_search_options": {"search_context_size": "high"}}),
     "spoken answers": ("chat/completions", {"messages": HI, "max_tokens": 1, "modalities": ["text", "audio"]}),
+    "Google's search": (
+        "chat/completions",
+        {"messages": HI, "max_tokens": 1, "extra_body": {"google": {"tools": [{"googleSearch": {}}]}}},
+    ),
+    "a stored prompt": (
+        "chat/completions",
+        {"messages": HI, "max_tokens": 1, "extra_body": {"google": {"cached_content": "cachedContents/1"}}},
+    ),
     "other models": ("chat/completions", {"messages": HI, "max_tokens": 1, "models": ["dear/model"]}),
 }
 
@@ -78,10 +86,18 @@ async def test_request_fields_only_priced_ones_are_forwarded(store: AccountingSt
             "model": "m", "messages": HI, "max_tokens": 1, "max_completion_tokens": 20, "temperature": 0.5, "top_k": 3,
             "service_tier": "priority", "surprise": {"costs": "a lot"}, "max_output_tokens": 20, "num_predict": 7,
             "options": {"num_predict": 9, "mirostat": 1},
+            "extra_body": {"google": {"safety_settings": [], "image_config": {}, "x": 1}, "surprise": 1},
         }  # fmt: skip
         await complete(engine, Request.parse(Kind.CHAT, body))
     sent = {key: value for key, value in cloud.sent[0].body.items() if key not in ("model", "messages")}
-    assert sent == {"max_completion_tokens": 20, "temperature": 0.5, "top_k": 3, "options": {"mirostat": 1}}
+    google: dict[str, Any] = {"google": {"safetySettings": []}}
+    assert sent == {
+        "max_completion_tokens": 20,
+        "temperature": 0.5,
+        "top_k": 3,
+        "options": {"mirostat": 1},
+        "extra_body": google,
+    }
 
 
 async def test_request_fields_for_a_free_backend_are_all_sent(store: AccountingStore) -> None:

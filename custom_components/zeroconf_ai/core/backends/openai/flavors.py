@@ -15,8 +15,11 @@ _LOADING = Timeouts(first_token=120.0)
 """For servers that load a model on request."""
 
 _FOREIGN = frozenset(
-    {"options", "num_ctx", "keep_alive", "think", "thinking", "top_k", "min_p", "repetition_penalty", "repeat_penalty"}
-)
+    {
+        "options", "num_ctx", "keep_alive", "think", "thinking", "top_k", "min_p", "repetition_penalty", "repeat_penalty",
+        "extra_body", "task_type", "title",
+    }
+)  # fmt: skip
 """Parameters of other servers, which OpenAI rejects with a 400."""
 
 

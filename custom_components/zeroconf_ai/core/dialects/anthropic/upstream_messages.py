@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 import re
 from typing import Any
 
-from ...protocol import json
 from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
+from ..base import sent_arguments
 from ..images import Image, image_from_data_url, image_url
 from ..reasoning import SIGNED_FORMAT
 
@@ -79,24 +79,10 @@ def _assistant(message: Mapping[str, Any], images: Mapping[str, Image], where: s
         name = function.get("name")
         if not isinstance(name, str) or not name:
             raise InvalidRequestError(f"{param} has no name.", param=f"{param}.name")
-        arguments = _arguments(function.get("arguments"), param)
+        arguments = sent_arguments(function.get("arguments"), param)
         block = {"type": "tool_use", "id": tool_id(call.get("id")), "name": name, "input": arguments}
         blocks.append(block | _cache_control(call))
     return blocks
-
-
-def _arguments(given: object, param: str) -> Mapping[str, Any]:
-    if isinstance(given, Mapping):
-        return given
-    if given is None or (isinstance(given, str) and not given.strip()):
-        return {}
-    try:
-        parsed = json.loads(given if isinstance(given, str) else b"")
-    except json.JSONDecodeError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")
-    return parsed
 
 
 def _thinking(message: Mapping[str, Any]) -> list[Block]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import math
 from typing import Any, NamedTuple
 
+from ...dialects.gemini.options import google_options
 from ...protocol.demand import PromptDemand, answer_count, answer_limit, predicted_tokens
 from ...protocol.errors import BudgetShortError
 from ...protocol.models import ModelInfo
@@ -59,7 +60,10 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
     },
     Kind.COMPLETION: _ANY_KIND | {"prompt", "suffix", "echo"},
     Kind.EMBEDDINGS: frozenset(
-        {"model", "input", "encoding_format", "dimensions", "user", "options", "keep_alive", "truncate", "input_type"}
+        {
+            "model", "input", "encoding_format", "dimensions", "user", "options", "keep_alive", "truncate", "input_type",
+            "task_type",
+        }
     ),
 }  # fmt: skip
 """The fields that cost nothing beyond tokens, or are counted among them. All others are removed."""
@@ -135,6 +139,9 @@ def unpriced_field(request: Request, info: ModelInfo | None) -> str | None:
         return "modalities"
     if request.kind is not Kind.CHAT:
         return None
+    google = google_options(body)
+    if google.tools or "cachedContent" in google.request:
+        return "extra_body"
     for index, tool in enumerate(body.get("tools") or ()):
         if tool.get("type", "function") not in ("function", "custom"):
             return f"tools[{index}].type"
@@ -206,6 +213,7 @@ def _only_known(request: Request, changes: Mapping[str, Any]) -> Request:
         changed["options"] = {key: value for key, value in options.items() if key != "num_predict"}
     if request.body.get("service_tier") not in _TIERS:
         changed["service_tier"] = None
+    changed |= google_options(request.body).unpriced().to_chat()
     body = {key: value for key, value in request.body.items() if key in known and key not in changed}
     return request.with_meta(body=body | {key: value for key, value in changed.items() if value is not None})
 
