@@ -22,7 +22,7 @@ from .limits.rate_limits import limits_of
 from .periods import local_zone
 from .storage import loss
 from .storage.database import Database, DatabaseError, FileChange
-from .storage.leases import RENEW_SECONDS, Leases
+from .storage.leases import EXPIRE_SECONDS, Leases
 from .storage.loss import Loss
 from .storage.statements import DELETE_ROWS
 from .storage.tables import accounts, buckets, reservations
@@ -140,7 +140,7 @@ class AccountingStore:
         store._start("keys", store.keys.refresh, REFRESH_SECONDS)
         store._start("budgets", store.budgets.refresh, REFRESH_SECONDS)
         if store._leases is not None:
-            store._start("leases", store._leases.upkeep, RENEW_SECONDS)
+            store._start("leases", store._leases.upkeep, EXPIRE_SECONDS)
         store._start("limits", store.limits.buckets.upkeep, TIDY_SECONDS / 60)
         store._start("totals", store._refresh_totals, REFRESH_SECONDS)
         store._start("retention", store.tidy, TIDY_SECONDS)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from tests.support.waiting import until
+from zeroconf_ai.accounting import store as store_module
 from zeroconf_ai.accounting.admission import AdmissionRequest
 from zeroconf_ai.accounting.storage import leases, settlements
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
@@ -51,17 +53,52 @@ async def test_permit_of_a_killed_gateway_is_released_after_its_lease(
 async def test_leases_of_running_requests_only_are_renewed(fresh_database: FreshDatabase) -> None:
     database = await Database.open(fresh_database.url)
     try:
-        mine = Leases(database)
+        now = [0.0]
+        mine = Leases(database, clock=lambda: now[0])
         running, ended = mine.begin(), mine.begin()
         mine.end([ended])
         for lease in (running, ended):
             assert await database.write(partial(leases.hold_permit, lease=lease, name="parallel:k", limit=2))
         fresh_database.run("UPDATE reservations SET expires = 1")
+        now[0] += leases.RENEW_SECONDS
         await mine.upkeep()
         assert fresh_database.run("SELECT id FROM reservations") == [(running,)]
         assert await database.read(lambda connection: leases.held(connection, "parallel:k")) == 1
     finally:
         await database.close()
+
+
+@shared_only
+async def test_what_a_killed_gateway_held_is_free_within_ninety_seconds(fresh_database: FreshDatabase) -> None:
+    """The other gateway looks every few seconds; its last look before the expiry is at the worst moment."""
+    database = await Database.open(fresh_database.url)
+    try:
+        killed, other = Leases(database), Leases(database)
+        assert await database.write(partial(leases.hold_permit, lease=killed.begin(), name="parallel:k", limit=1))
+        assert leases.LEASE_SECONDS + leases.EXPIRE_SECONDS < 90
+        fresh_database.run("UPDATE reservations SET expires = expires - 75")
+        await other.upkeep()
+        assert await database.read(lambda connection: leases.held(connection, "parallel:k")) == 1
+        fresh_database.run("UPDATE reservations SET expires = expires - 10")
+        await other.upkeep()
+        assert await database.read(lambda connection: leases.held(connection, "parallel:k")) == 0
+    finally:
+        await database.close()
+
+
+@shared_only
+async def test_expired_leases_are_released_much_more_often_than_they_are_renewed(
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "EXPIRE_SECONDS", 0.05)
+    store = await AccountingStore.open(fresh_database.url)
+    try:
+        fresh_database.run("INSERT INTO accounts (budget_id, label, spent, reserved, warned) VALUES ('limit', '', 0, 1, 0)")
+        fresh_database.run("INSERT INTO reservations (id, budget_id, label, amount, expires) VALUES ('x', 'limit', '', 1, 1)")
+        await until(lambda: fresh_database.count("reservations") == 0)
+        assert fresh_database.run("SELECT reserved FROM accounts") == [(0,)]
+    finally:
+        await store.close()
 
 
 class Flaky:

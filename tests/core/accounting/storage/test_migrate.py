@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, MetaData, text
 
 from zeroconf_ai.accounting.storage import migrate, tables
-from zeroconf_ai.accounting.storage.database import DatabaseError, _engine, parse_url
+from zeroconf_ai.accounting.storage.database import DatabaseError, make_engine, parse_url
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.usage import Usage
 
@@ -46,7 +46,7 @@ def downgrade() -> None:
 
 @pytest.fixture
 def engine(fresh_database: FreshDatabase) -> Iterator[Engine]:
-    engine = _engine(parse_url(fresh_database.url))
+    engine = make_engine(parse_url(fresh_database.url))
     yield engine
     engine.dispose()
 
@@ -143,7 +143,7 @@ async def test_database_upgrade_keeps_data_and_a_copy(file: Path, tmp_path: Path
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(head,)]
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT name, colour FROM keys").fetchall() == [("Phone", "red")]
-    engine = _engine(parse_url(file))
+    engine = make_engine(parse_url(file))
     migrate.downgrade(engine, head)
     assert different(engine) == []
     engine.dispose()

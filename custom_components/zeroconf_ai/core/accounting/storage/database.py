@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from enum import StrEnum
 from hashlib import sha256
@@ -11,22 +11,23 @@ import logging
 import os
 from pathlib import Path
 import sqlite3
+import time
 from typing import Any, Self, override
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from . import loss, migrate, sqlite
+from . import loss, migrate, postgresql, sqlite
 from .loss import Loss
 from .rescue import NOTHING_RESCUED, Rescued, rescue
 from .tables import metadata
 
 _LOGGER = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 10
+_QUIET_SECONDS = 2.0
+"""After a failure that took longer, such as a connection to a server that does not answer, all transactions fail at once for so
+long: they would wait in line, each for its own failure."""
 _STORE_ID = f"SELECT value FROM counters WHERE name = '{loss.STORE_ID}'"  # noqa: S608
-_READS = "zeroconf_ai_reads"
-"""The execution option of a read-only connection, which needs no write lock."""
 
 
 class DatabaseError(Exception):
@@ -61,6 +62,11 @@ class Database:
         self._engine: Engine | None = None
         self._closed = False
         self._identity: tuple[int, int] | None = None
+        self._watchdog = postgresql.Watchdog()
+        self._latest: Future[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._failing: tuple[float, DatabaseError] | None = None
+        """Until when transactions fail at once, by the monotonic clock, and with which error."""
         self.id = ""
         """A random number stored in the database, which identifies it."""
         self.loss: Loss | None = None
@@ -134,13 +140,27 @@ class Database:
             self._closed = True
             await self._do(self._dispose)
             self._thread.shutdown()
+            if self._timer is not None:
+                self._timer.cancel()
 
     async def _do[T](self, work: Callable[[], T]) -> T:
         try:
             future = self._thread.submit(work)
         except RuntimeError:
             raise DatabaseError("The database is closed.") from None
+        if self.shared:
+            self._latest = future
+            if self._timer is None:
+                self._watch()
         return await asyncio.shield(asyncio.wrap_future(future))
+
+    def _watch(self) -> None:
+        """Look after the server until all work is done."""
+        if self._latest is None or self._latest.done():
+            self._timer = self._latest = None
+            return
+        self._watchdog.check()
+        self._timer = asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._watch)
 
     async def follow_file(self) -> FileChange | None:
         """Detect and repair a deleted or replaced database file; None if the file is unchanged.
@@ -188,12 +208,15 @@ class Database:
 
     def _make_tables(self) -> bool:
         """Connect and upgrade the tables; returns whether they were created."""
-        self._engine = _engine(self._url)
+        self._engine = make_engine(self._url)
         if self._file is not None and (names := inspect(self._engine).get_table_names()) and migrate.VERSION_TABLE not in names:
             raise DatabaseError(f"The database {self.name} contains the tables of another program. Use another file.")
         created = migrate.upgrade(self._engine, before=self._before_upgrade)
         if self._file is not None:
             self._write_ahead()
+        else:
+            self._dispose()
+            self._engine = make_engine(self._url, self._watchdog)
         return created
 
     def _rescue(self, damaged: Path) -> Rescued:
@@ -256,7 +279,7 @@ class Database:
             change = FileChange.RESTORED
             happened = "deleted" if other is None else f"replaced by another file, now {other},"
             _LOGGER.error("The database %s was %s while in use; it was written again without loss", file, happened)
-        self._engine = _engine(self._url)
+        self._engine = make_engine(self._url, self._watchdog)
         self._write_ahead()
         self._identity = sqlite.identity(file)
         return change
@@ -282,11 +305,18 @@ class Database:
     def _transaction[T](self, work: Callable[[Connection], T], *, reads: bool) -> T:
         """Runs in the database thread."""
         assert self._engine is not None
+        started = time.monotonic()
+        if self._failing is not None and started < self._failing[0]:
+            raise self._failing[1]
         try:
-            with self._engine.connect().execution_options(**{_READS: reads}) as connection, connection.begin():
+            with self._engine.connect().execution_options(**{sqlite.READS: reads}) as connection, connection.begin():
                 return work(connection)
         except SQLAlchemyError as err:
-            raise self._translated(err) from None
+            error = self._translated(err)
+            ended = time.monotonic()
+            if self.shared and error.passing and ended - started > _QUIET_SECONDS:
+                self._failing = ended + _QUIET_SECONDS, error
+            raise error from None
 
     def _dispose(self) -> None:
         """Runs in the database thread."""
@@ -339,21 +369,6 @@ def _name(url: URL) -> str:
     return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "zeroconf-ai"}
-        return create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
-    # dialect spot: the rest is for SQLite
-    engine = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": sqlite.BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        sqlite.configure(connection)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A writer locks at once: a transaction that began by reading cannot wait for another writer.
-        reads = connection.get_execution_options().get(_READS)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
+def make_engine(url: URL, watchdog: postgresql.Watchdog | None = None) -> Engine:
+    """An engine with one connection. Without a watchdog, statements may take any time, as an upgrade of the tables does."""
+    return sqlite.make_engine(url) if url.get_backend_name() == "sqlite" else postgresql.make_engine(url, watchdog)

@@ -5,7 +5,8 @@ The functions run in the database's thread, each within a transaction. Rows are 
 transactions wait for each other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -16,9 +17,11 @@ from .database import Database
 from .statements import DELETE_ROWS, now
 from .tables import accounts, reservations
 
-LEASE_SECONDS = 90.0
+LEASE_SECONDS = 80.0
 """How long a lease is valid unless it is renewed."""
 RENEW_SECONDS = LEASE_SECONDS / 3
+EXPIRE_SECONDS = 5.0
+"""How often expired leases are released: what a killed gateway held is free within 90 s, also while the database is slow."""
 
 type LeasedKey = tuple[str, str]
 """The name of a budget or limit, and the label of a budget's period (empty for limits)."""
@@ -35,10 +38,12 @@ class LeasedRow(NamedTuple):
 class Leases:
     """The leases of requests that run in this process. Lives on one event loop."""
 
-    def __init__(self, database: Database) -> None:
-        """Starts without leases."""
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        """Starts without leases. `clock` returns seconds."""
         self._database = database
+        self._clock = clock
         self._live: set[str] = set()
+        self._renewed = clock()
 
     def begin(self) -> str:
         """Create the id of a new lease, which is renewed from now on."""
@@ -51,10 +56,15 @@ class Leases:
         self._live.difference_update(leases)
 
     async def upkeep(self) -> None:
-        """Renew the leases of this process and release expired ones; due every `RENEW_SECONDS`. Raises DatabaseError."""
-        if self._live:
-            live = sorted(self._live)
-            await self._database.write(lambda connection: renew(connection, live))
+        """Release expired leases and, every `RENEW_SECONDS`, renew those of this process before.
+
+        Due every `EXPIRE_SECONDS`. Raises DatabaseError.
+        """
+        if self._clock() - self._renewed >= RENEW_SECONDS:
+            if self._live:
+                live = sorted(self._live)
+                await self._database.write(lambda connection: renew(connection, live))
+            self._renewed = self._clock()
         await self._database.write(expire)
 
 

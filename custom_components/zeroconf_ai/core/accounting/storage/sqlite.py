@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 if sys.platform != "win32":
     import fcntl
@@ -29,6 +29,25 @@ _STEP_PAGES = 512
 _LOG_BYTES = 16 * 1024 * 1024
 BUSY_SECONDS = 5.0
 """How long a writer waits for the lock of another process."""
+READS = "zeroconf_ai_reads"
+"""The execution option of a read-only connection, which needs no write lock."""
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine with one connection."""
+    engine = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        configure(connection)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer locks at once: a transaction that began by reading cannot wait for another writer.
+        reads = connection.get_execution_options().get(READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
 
 
 def prepare(file: Path, *, set_damaged_aside: bool) -> Path | None:
