@@ -1,7 +1,6 @@
 """Actions on API keys and model aliases. For administrators only."""
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import voluptuous as vol
@@ -17,6 +16,7 @@ from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODEL
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, KeyStore
 from ..core.accounting.storage.database import DatabaseError
+from ..core.admin.keys import describe_key
 from ..core.protocol.models import AUTO
 from ..core.routing.policy import Strategy
 from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
@@ -104,12 +104,12 @@ async def _create_key(call: ServiceCall) -> ServiceResponse:
         )
     except DatabaseError as err:
         raise _failed(err) from err
-    return {**_describe(key), ATTR_KEY: secret}
+    return {**describe_key(key), ATTR_KEY: secret}
 
 
 async def _list_keys(call: ServiceCall) -> ServiceResponse:
     """Return all API keys, without their secrets."""
-    return {"keys": [_describe(key) for key in _keys(call.hass)]}
+    return {"keys": [describe_key(key) for key in _keys(call.hass)]}
 
 
 async def _revoke_key(call: ServiceCall) -> ServiceResponse:
@@ -129,7 +129,7 @@ async def _rotate_key(call: ServiceCall) -> ServiceResponse:
         key, secret = await keys.rotate(_find(keys, call.data[ATTR_KEY_ID]).id, call.data[ATTR_OVERLAP])
     except DatabaseError as err:
         raise _failed(err) from err
-    return {**_describe(key), ATTR_KEY: secret}
+    return {**describe_key(key), ATTR_KEY: secret}
 
 
 async def _set_model_alias(call: ServiceCall) -> ServiceResponse:
@@ -167,27 +167,6 @@ def _find(keys: KeyStore, wanted: str) -> ClientKey:
     if len(named) != 1:
         raise _wrong("ambiguous_key" if named else "unknown_key", key=wanted)
     return named[0]
-
-
-def _describe(key: ClientKey) -> dict[str, Any]:
-    return {
-        ATTR_KEY_ID: key.id,
-        CONF_NAME: key.name,
-        "prefix": key.prefix,
-        ATTR_USER_ID: key.user_id,
-        CONF_MODELS: list(key.models),
-        ATTR_ENDPOINTS: list(key.endpoints),
-        ATTR_BACKGROUND: key.background,
-        "enabled": key.enabled,
-        "created": _when(key.created),
-        ATTR_EXPIRES: _when(key.expires),
-        "last_used": _when(key.last_used),
-        "former_until": _when(key.former_until),
-    }
-
-
-def _when(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _wrong(reason: str, /, **placeholders: str) -> ServiceValidationError:

@@ -41,6 +41,8 @@ from .routing.pricing.billing import Bill, costs_by_backend
 from .routing.pricing.bounds import USUAL_ANSWER
 from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
+from .routing.running import RunningRequest, RunningRequests
+from .routing.selection.candidates import Candidates
 from .routing.selection.chains import requested_alias
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]
@@ -73,6 +75,9 @@ class Engine:
         """Limits parallel requests to all backends together; its limit and queue length may be set at any time."""
         self.sessions = Sessions()
         """Sessions with their backends; stored across restarts once they are opened."""
+        self.running = RunningRequests()
+        self.last_answer: tuple[str, str] | None = None
+        """The id of the backend that answered last, and its model."""
         self._router = Router(self.pool, self.checker, self.sessions)
         self._attached: dict[object, Accounting] = {}
         self._accounting = Accounting()
@@ -164,6 +169,7 @@ class Engine:
         failures: list[FailedAttempt] = []
         plan: Plan | None = None
         admission: Admission | None = None
+        running: RunningRequest | None = None
         admission_control, conversations = self.admission_control, None
         outer = _ON_BEHALF_OF.get()
         if outer is not None:  # what an agent uses on behalf of a key counts for that key
@@ -175,9 +181,11 @@ class Engine:
                 admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=outer is not None)
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or NOTHING)
+            running = self.running.begin(request, caller, created)
             if outer is None:
                 permit = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
             reply = await self._route(request, outer or caller, bills, plan, failures)
+            running.backend_id, running.model = self.last_answer = (reply.backend_id, reply.model)
             if admission is not None:
                 reply.headers = admission.headers
             if self.conversations is not None and self.conversations.keep:
@@ -193,6 +201,8 @@ class Engine:
                     # Shielded: cancelling the request must not cancel its clean-up. Eager: it rarely has to wait.
                     await asyncio.shield(asyncio.create_task(reply.close(), eager_start=True))
             finally:
+                if running is not None:
+                    self.running.end(running)
                 if permit is not None:
                     permit.release()
                 if self.recorder is not None or admission is not None:
@@ -341,6 +351,16 @@ class Engine:
             urgency=caller.urgency,
             inside=caller.inside,
         )
+
+    def explain(self, request: Request, caller: Caller) -> tuple[Candidates, WorstCase]:
+        """The candidates of a request in the order in which they would be tried now, with the most that each may charge.
+
+        Nothing is sent, reserved or counted. Raises the ApiError of a request that no backend can answer.
+        """
+        request = self._prepare(request, caller)
+        found = self._router.order(request, self.policy)
+        every = (*found.ordered, *found.later)
+        return found, worst_case(every, request, again=self.policy.retry_metered_timeouts)
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
         """The models of all enabled and online backends, by priority, without virtual ones."""

@@ -14,8 +14,9 @@ from ..storage.database import Database
 from ..storage.statements import CURRENCY_LIMIT, bounded, bounded_or_none, clamp_int64, delete_oldest, delete_some
 from ..storage.tables import generations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
-from . import rollups
+from . import record_search, rollups
 from .generation import Generation, Outcome, Recorder, Viewer
+from .record_search import PAGE_LIMIT, Cursor, RecordFilter
 from .rollups import Group, Rollups, UsageRow
 from .totals import Totals
 
@@ -108,6 +109,16 @@ class Ledger(Recorder, QueuedWriter):
                 return
             last = (page[-1]["created"], page[-1]["row_id"])
             yield page
+
+    async def search(self, wanted: RecordFilter, before: Cursor | None = None, limit: int = PAGE_LIMIT) -> list[dict[str, Any]]:
+        """Up to `limit` records before a cursor, newest first: rows with `row_id` and `COLUMNS`. Raises DatabaseError."""
+        await self._write_queue.flush()
+        return await self._database.read(partial(record_search.page, wanted=wanted, before=before, limit=limit))
+
+    async def sums(self, wanted: RecordFilter, *, by_hour: bool, by_address: bool) -> list[dict[str, Any]]:
+        """The stored records summed by hour and address (`record_search.sums`). Raises DatabaseError."""
+        await self._write_queue.flush()
+        return await self._database.read(partial(record_search.sums, wanted=wanted, by_hour=by_hour, by_address=by_address))
 
     async def refresh(self, known: Callable[[str], bool]) -> None:
         """Reload the totals, merging deleted keys (not `known`) into `OTHER`. Raises DatabaseError."""

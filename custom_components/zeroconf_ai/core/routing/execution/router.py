@@ -117,6 +117,15 @@ class Router:
             return None
         return Plan(policy, found, self._with_less(routing))
 
+    def order(self, request: Request, policy: Policy) -> Candidates:
+        """The candidates of a request in the order in which they would be tried now.
+
+        Raises an ApiError if no backend can answer it.
+        """
+        routing = RequestAttempts(request, policy, self._sessions.find(request), time.monotonic(), [])
+        found = self._candidates(routing)
+        return Candidates(tuple(routing.own_first(found.ordered)), found.rejections, found.later)
+
     async def close(self, backend_id: str | None = None) -> None:
         """Cancel waking one member, or all."""
         await self._waker.close(backend_id)

@@ -1,6 +1,7 @@
 """`Member`: a backend in the pool with its current state."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 import math
@@ -16,6 +17,8 @@ from .circuit_breaker import Breaker
 from .concurrency import ConcurrencyLimiter
 from .model_index import ModelIndex
 
+LATENCIES = 60
+"""Latencies kept of each backend: half an hour of checks every 30 s."""
 SHARE_TURNS = 100
 """Selections after which a request counts a third in its backend's share, so that a backend that returns is not flooded."""
 
@@ -44,6 +47,8 @@ class Member:
     status: ProviderStatus | None = None
     models: tuple[ModelInfo, ...] = ()
     latency: float | None = None
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+    """The latencies of the newest health checks, oldest first."""
     failures: int = 0
     refused_requests: int = 0
     """Requests rejected because of the API key since the last success."""

@@ -45,6 +45,8 @@ class Pool:
         """Create an empty pool."""
         self.own_id: str | None = None
         """The id of the gateway that uses the pool; None without a gateway."""
+        self.last_failover: tuple[float, RoutingEvent] | None = None
+        """`time.time()` of the last failover and its event; None: there was none since the start."""
         self._members: dict[str, Member] = {}
         self._listeners: dict[str | None, list[Listener]] = {}
         self._load_listeners: dict[str | None, list[LoadListener]] = {}
@@ -103,6 +105,8 @@ class Pool:
 
     def notify_state(self, backend_id: str, event: RoutingEvent | None = None) -> None:
         """Notify the listeners of a change of state, at once."""
+        if event is not None and event.kind is EventKind.FAILOVER:
+            self.last_failover = (time.time(), event)
         for key in (backend_id, None):
             for listener in tuple(self._listeners.get(key, ())):
                 try:
@@ -139,6 +143,7 @@ class Pool:
             member.refused_requests = 0
         else:
             member.latency = latency
+            member.latencies.append(latency)
         slow = member.latency is not None and member.latency > DEGRADED_SECONDS
         unwell = member.health is not None and member.health.status != "ok"
         state = ProviderState.DEGRADED if slow or unwell else ProviderState.HEALTHY

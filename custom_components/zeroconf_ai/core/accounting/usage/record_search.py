@@ -1,0 +1,100 @@
+"""Searches in the stored records: by filters, page by page, and summed by hour or address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Float, Select, cast, func, literal, or_, select, tuple_
+
+from ..storage.statements import bounded
+from ..storage.tables import generations
+from .generation import Outcome
+from .summary import TOKEN_CLASSES
+
+PAGE_LIMIT = 200
+"""Records of a page."""
+GROUP_LIMIT = 2_000
+"""Groups of a report."""
+HOUR = 3600
+_COLUMNS = generations.c
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """What records are searched; None: any. `start` and `end`: `time.time()` of the arrival, the end excluded.
+
+    "" as key or user: requests without one.
+    """
+
+    start: float | None = None
+    end: float | None = None
+    model: str | None = None
+    """The model that answered, or the requested one."""
+    backend_id: str | None = None
+    key_id: str | None = None
+    user_id: str | None = None
+    address: str | None = None
+    source: str | None = None
+    outcome: Outcome | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter as SQL."""
+        found: list[ColumnElement[bool]] = []
+        if self.start is not None:
+            found.append(_COLUMNS.created >= self.start)
+        if self.end is not None:
+            found.append(_COLUMNS.created < self.end)
+        if self.model is not None:
+            model = bounded(self.model)
+            found.append(or_(_COLUMNS.model == model, _COLUMNS.requested_model == model))
+        for column, value in (
+            (_COLUMNS.backend_id, self.backend_id),
+            (_COLUMNS.address, self.address),
+            (_COLUMNS.source, self.source),
+        ):
+            if value is not None:
+                found.append(column == bounded(value))
+        for column, value in ((_COLUMNS.key_id, self.key_id), (_COLUMNS.user_id, self.user_id)):
+            if value is not None:
+                found.append(column == bounded(value) if value else column.is_(None))
+        if self.outcome is not None:
+            found.append(_COLUMNS.outcome == self.outcome.value)
+        return found
+
+
+type Cursor = tuple[float, int]
+"""`created` and `row_id` of the last record of a page."""
+
+
+def page(connection: Connection, wanted: RecordFilter, before: Cursor | None, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` records before a cursor, newest first, as rows of the table."""
+    found = select(generations).where(*wanted.conditions())
+    if before is not None:
+        found = found.where(tuple_(_COLUMNS.created, _COLUMNS.row_id) < tuple_(*map(literal, before)))
+    found = found.order_by(_COLUMNS.created.desc(), _COLUMNS.row_id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(found).mappings()]
+
+
+def sums(connection: Connection, wanted: RecordFilter, *, by_hour: bool, by_address: bool) -> list[dict[str, Any]]:
+    """Requests, errors, tokens and nano-units of money, summed by hour, address and currency, in this order.
+
+    `hour` is the `time.time()` at which a full hour of UTC begins. At most `GROUP_LIMIT` rows.
+    """
+    groups: list[ColumnElement[Any]] = []
+    if by_hour:
+        groups.append((func.floor(cast(_COLUMNS.created, Float) / HOUR) * HOUR).label("hour"))
+    if by_address:
+        groups.append(func.coalesce(_COLUMNS.address, "").label("address"))
+    return [dict(row) for row in connection.execute(_sums(wanted, groups)).mappings()]
+
+
+def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    counted = (
+        func.count().label("requests"),
+        func.count().filter(_COLUMNS.outcome == Outcome.ERROR.value).label("errors"),
+        *(func.sum(_COLUMNS[name]).label(name) for name in TOKEN_CLASSES),
+        func.sum(func.coalesce(_COLUMNS.cost, 0)).label("cost"),
+        func.count(_COLUMNS.cost).label("priced"),
+    )
+    found = select(*groups, _COLUMNS.currency, *counted).where(*wanted.conditions())
+    return found.group_by(*groups, _COLUMNS.currency).order_by(*groups, _COLUMNS.currency).limit(GROUP_LIMIT)

@@ -1,0 +1,117 @@
+"""The records of requests, page by page."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+import binascii
+import math
+import struct
+from typing import Any, TypedDict
+
+from ..accounting.usage.ledger import Ledger
+from ..accounting.usage.record_search import PAGE_LIMIT, Cursor, RecordFilter
+from ..protocol.values import NANO
+from .names import Names
+
+_CURSOR = struct.Struct("<dq")
+
+
+class RequestRecord(TypedDict):
+    """A request without its content. Durations are in milliseconds; `cost` is in whole units, None if unknown."""
+
+    id: str
+    created: float
+    source: str
+    kind: str
+    who: str
+    key_id: str | None
+    user_id: str | None
+    address: str | None
+    requested_model: str
+    model: str | None
+    backend_id: str | None
+    backend_name: str | None
+    attempts: int
+    streamed: bool
+    outcome: str
+    error_code: str | None
+    finish_reason: str | None
+    tokens_prompt: int
+    tokens_completion: int
+    tokens_cached: int
+    tokens_reasoning: int
+    estimated: bool
+    cost: float | None
+    currency: str
+    latency_ms: float | None
+    duration_ms: float
+    tokens_per_second: float | None
+    """Tokens of the answer for each second from its first token to its end."""
+
+
+class RequestPage(TypedDict):
+    """A page of records, newest first. `next`: the cursor of the next page; None: this is the last one."""
+
+    requests: list[RequestRecord]
+    next: str | None
+
+
+async def find_requests(
+    ledger: Ledger, names: Names, wanted: RecordFilter, *, after: str | None = None, limit: int = 50
+) -> RequestPage:
+    """A page of records. `after`: the cursor of the former page.
+
+    Raises ValueError for a cursor that was never given out, DatabaseError if the database cannot be read.
+    """
+    limit = max(1, min(limit, PAGE_LIMIT))
+    rows = await ledger.search(wanted, None if after is None else _cursor(after), limit + 1)
+    shown = rows[:limit]
+    following = _text_of((shown[-1]["created"], shown[-1]["row_id"])) if len(rows) > limit else None
+    return {"requests": [_record(row, names) for row in shown], "next": following}
+
+
+def _record(row: dict[str, Any], names: Names) -> RequestRecord:
+    latency, duration = row["first_token"], row["duration"]
+    writing = None if latency is None else duration - latency
+    tokens = row["completion_tokens"]
+    return {
+        "id": row["id"],
+        "created": row["created"],
+        "source": row["source"],
+        "kind": row["kind"],
+        "who": names.of(key_id=row["key_id"], user_id=row["user_id"], fallback=row["caller"], address=row["address"]),
+        "key_id": row["key_id"],
+        "user_id": row["user_id"],
+        "address": row["address"],
+        "requested_model": row["requested_model"],
+        "model": row["model"],
+        "backend_id": row["backend_id"],
+        "backend_name": row["backend_name"],
+        "attempts": row["attempts"],
+        "streamed": bool(row["stream"]),
+        "outcome": row["outcome"],
+        "error_code": row["error_code"],
+        "finish_reason": row["finish_reason"],
+        "tokens_prompt": row["prompt_tokens"],
+        "tokens_completion": tokens,
+        "tokens_cached": row["cached_tokens"],
+        "tokens_reasoning": row["reasoning_tokens"],
+        "estimated": bool(row["estimated"]),
+        "cost": None if row["cost"] is None else row["cost"] / NANO,
+        "currency": row["currency"],
+        "latency_ms": None if latency is None else round(latency * 1000, 1),
+        "duration_ms": round(duration * 1000, 1),
+        "tokens_per_second": round(tokens / writing, 1) if writing and row["stream"] and tokens else None,
+    }
+
+
+def _text_of(cursor: Cursor) -> str:
+    return urlsafe_b64encode(_CURSOR.pack(*cursor)).decode()
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        created, row_id = _CURSOR.unpack(urlsafe_b64decode(text))
+    except (binascii.Error, struct.error, ValueError) as err:
+        raise ValueError("this is no cursor of a former page") from err
+    if not math.isfinite(created):
+        raise ValueError("this is no cursor of a former page")
+    return created, row_id
