@@ -29,6 +29,7 @@ from .provider.first_check import take_check
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
 from .usage.database import async_remove_files
 from .usage.shared_store import SHARED_STORE, SharedStore
+from .websocket import async_setup_commands
 
 PLATFORMS = [
     Platform.AI_TASK,
@@ -54,6 +55,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)
+    async_setup_commands(hass)
 
     async def close(_: Event) -> None:
         await shared.engine.close()

@@ -1,0 +1,18 @@
+"""The WebSocket commands of the page `zeroconf_ai/…`, for administrators unless a command says otherwise.
+
+- `live`: the live state, as a subscription.
+- `usage`: usage reports and records; other users see their own.
+- `keys`: API keys and budgets.
+- `routing`: priority and use of providers, health checks, and the plan of a request that is not sent.
+"""
+
+from homeassistant.core import HomeAssistant, callback
+
+from . import keys, live, routing, usage
+
+
+@callback
+def async_setup_commands(hass: HomeAssistant) -> None:
+    """Register the commands."""
+    for module in (live, usage, keys, routing):
+        module.async_setup(hass)
