@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
@@ -12,6 +13,8 @@ from homeassistant.helpers import entity_registry as er
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import make_entry, set_up
 from .support.home_assistant.states import state_of
+
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
 
 CONNECTIVITY = "binary_sensor.test_provider_connectivity"
 

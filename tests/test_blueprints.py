@@ -35,7 +35,6 @@ LEFT = "sensor.test_gateway_budget_left"
 STRATEGY = "select.test_gateway_routing_strategy"
 GATEWAY = "switch.test_gateway_answer_requests"
 STATUS = "sensor.test_provider_status"
-CHECK = "button.test_provider_check_now"
 PUSHED = "mobile_app_phone"
 
 
@@ -196,7 +195,6 @@ async def wake_provider(hass: HomeAssistant, provider: FakeProvider, **inputs: A
         hass,
         "wake_provider",
         status=STATUS,
-        check=CHECK,
         wake=[{"action": "test.wake"}],
         failed=[{"action": "test.failed"}],
         patience=20,

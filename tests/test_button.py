@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
@@ -13,6 +14,8 @@ from homeassistant.helpers import entity_registry as er
 from .support.fakes.provider import FakeProvider
 from .support.home_assistant.entries import make_entry, set_up
 from .support.home_assistant.states import state_of
+
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
 
 
 async def press(hass: HomeAssistant, key: str) -> None:

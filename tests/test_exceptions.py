@@ -1,4 +1,4 @@
-"""Every error of Home Assistant that the integration raises is translatable, and has a text with the placeholders that it fills."""
+"""Every error of Home Assistant that the integration raises is translatable, and has a text with the placeholders it fills."""
 
 import ast
 from collections.abc import Iterator

@@ -116,8 +116,8 @@ async def test_set_up_does_not_wait_for_a_provider_without_answer(hass: HomeAssi
 async def test_reload_leaves_no_listener(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
     before = watchers(hass)
-    # In the pool the coordinator listens, and the event entity; to the network the coordinator, and what offers providers.
-    assert before[:3] == (1, 2, 2)
+    # In the pool the coordinator listens; to the network the coordinator, and what offers providers.
+    assert before[:3] == (1, 1, 2)
     for _ in range(3):
         assert await hass.config_entries.async_reload(entry.entry_id)
         await hass.async_block_till_done()

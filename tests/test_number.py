@@ -17,6 +17,8 @@ from .support.fakes.provider import FakeProvider, running
 from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up
 from .support.home_assistant.states import state_of
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 PRIORITY = "number.test_provider_priority"
 
 

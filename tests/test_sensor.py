@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.zeroconf_ai.const import DOMAIN
 from homeassistant.components.sensor import ATTR_LAST_RESET
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import CoreState, HomeAssistant, State
@@ -22,6 +23,8 @@ from homeassistant.util import dt as dt_util
 from .support.fakes.provider import FakeProvider, refuse, text, usage
 from .support.home_assistant.entries import announce, ask, make_entry, record_of, set_up, settle
 from .support.home_assistant.states import state_of, value
+
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
 
 ENTRY_ID = "01PROVIDER"
 QUEUE = {"depth": 2, "active": 1, "max_concurrent": 4, "estimated_wait_seconds": 1.5}
@@ -38,7 +41,6 @@ def provider_value(hass: HomeAssistant, key: str) -> str | None:
     return value(hass, f"sensor.test_provider_{key}")
 
 
-@pytest.mark.usefixtures("all_entities_enabled")
 async def test_all_sensors_of_a_provider_that_says_everything(
     hass: HomeAssistant,
     provider: FakeProvider,
@@ -58,29 +60,40 @@ async def test_all_sensors_of_a_provider_that_says_everything(
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-async def test_sensor_of_unreported_data_is_added_when_it_is_reported(
-    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
-) -> None:
+async def test_sensor_of_unreported_data_is_added_when_it_is_reported(hass: HomeAssistant, provider: FakeProvider) -> None:
     entry = await set_up(hass, make_entry(provider))
-    for key in ("queue_depth", "cost_today", "cost_this_month", "cost_total"):
+    assert provider_value(hass, "waiting_requests") == "0"
+    for key in ("cost_today", "cost_this_month", "cost_total"):
         assert provider_value(hass, key) is None
     provider.status = STATUS
     announce(hass, record_of(provider))  # a provider that advertises itself again may have new models
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert provider_value(hass, "queue_depth") == "2"
+    assert provider_value(hass, "waiting_requests") == "2"
     assert provider_value(hass, "cost_today") == "0.0131"
     assert provider_value(hass, "cost_this_month") == "1.25"
     assert provider_value(hass, "cost_total") == "17.5"
-    capacity = entity_registry.async_get("sensor.test_provider_capacity")
-    assert capacity is not None
-    assert capacity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
 
     provider.status = None  # known by now: they come back without a value instead of going away
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    assert provider_value(hass, "queue_depth") == STATE_UNKNOWN
+    assert provider_value(hass, "waiting_requests") == "0"
     assert provider_value(hass, "cost_today") == STATE_UNKNOWN
     assert provider_value(hass, "cost_total") == "17.5"
+
+
+async def test_queue_depth_of_an_earlier_version_stays(
+    hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
+) -> None:
+    provider.status = STATUS
+    entry = await set_up(hass, make_entry(provider))
+    assert provider_value(hass, "queue_depth") is None
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    entity_registry.async_get_or_create(
+        "sensor", DOMAIN, f"{entry.entry_id}_queue_depth", config_entry=entry, suggested_object_id="test_provider_queue_depth"
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert provider_value(hass, "queue_depth") == provider_value(hass, "waiting_requests") == "2"
 
 
 async def test_status_follows_the_provider(hass: HomeAssistant, provider: FakeProvider) -> None:
@@ -108,7 +121,7 @@ async def test_load_of_an_offline_provider_is_unavailable(hass: HomeAssistant, p
     await provider.stop()
     for _ in range(3):
         await entry.runtime_data.coordinator.check_now()
-    for key in ("latency", "queue_depth", "active_requests", "models", "cost_today", "cost_this_month"):
+    for key in ("latency", "waiting_requests", "active_requests", "models", "cost_today", "cost_this_month"):
         assert provider_value(hass, key) == STATE_UNAVAILABLE
     assert provider_value(hass, "status") == "offline"
     assert provider_value(hass, "requests") == "0"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
-from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.components.binary_sensor.const import DOMAIN as BINARY_SENSOR_DOMAIN, BinarySensorDeviceClass
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -17,7 +17,7 @@ from .core.routing.pool.member import Member
 from .entity import ProviderEntity, add_provider_entities, add_usage_entities
 from .runtime import ZeroconfAIConfigEntry
 from .usage.coordinators import UsageTracker
-from .usage.entity import UsageEntity
+from .usage.entity import BudgetEntity, UsageEntity
 
 PARALLEL_UPDATES = 0
 
@@ -34,6 +34,7 @@ BINARY_SENSORS = (
         key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         # A provider that refuses the API key is connected.
         is_on_fn=lambda member: member.state is not ProviderState.OFFLINE if member.known else None,
     ),
@@ -42,6 +43,7 @@ BINARY_SENSORS = (
         translation_key="circuit_open",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         # On while half open, too: the breaker closes with the next successful request.
         is_on_fn=lambda member: member.breaker.state is not BreakerState.CLOSED,
     ),
@@ -57,7 +59,7 @@ async def async_setup_entry(
         async_add_entities,
         lambda coordinator: [ProviderBinarySensor(coordinator, description) for description in BINARY_SENSORS],
     )
-    add_usage_entities(entry, async_add_entities, usage_binary_sensors)
+    add_usage_entities(entry, async_add_entities, usage_binary_sensors, BINARY_SENSOR_DOMAIN)
 
 
 class ProviderBinarySensor(ProviderEntity, BinarySensorEntity):
@@ -91,12 +93,14 @@ def _warned(state: BudgetState) -> bool:
 BUDGET_WARNING = UsageBinarySensorDescription(
     key="budget_warning",
     translation_key="budget_warning",
+    entity_registry_enabled_default=False,
     device_class=BinarySensorDeviceClass.PROBLEM,
     is_on_fn=lambda tracker: _any(tracker, _warned),
 )
 BUDGET_EXCEEDED = UsageBinarySensorDescription(
     key="budget_exceeded",
     translation_key="budget_exceeded",
+    entity_registry_enabled_default=False,
     device_class=BinarySensorDeviceClass.PROBLEM,
     is_on_fn=lambda tracker: _any(tracker, lambda state: state.exceeded),
 )
@@ -105,6 +109,7 @@ RATE_LIMITED = UsageBinarySensorDescription(
     translation_key="rate_limited",
     device_class=BinarySensorDeviceClass.PROBLEM,
     entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
     is_on_fn=lambda tracker: tracker.rate_limited,
 )
 
@@ -120,7 +125,14 @@ class UsageBinarySensor(UsageEntity, BinarySensorEntity):
         return self.entity_description.is_on_fn(self.coordinator)
 
 
+class BudgetBinarySensor(BudgetEntity, UsageBinarySensor):
+    """Shows the state of the budgets."""
+
+
 def usage_binary_sensors(tracker: UsageTracker) -> list[UsageBinarySensor]:
     """The binary sensors of a usage tracker; Home Assistant's own agents have no budget."""
-    wanted = (RATE_LIMITED,) if tracker.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED, RATE_LIMITED)
-    return [UsageBinarySensor(tracker, description) for description in wanted]
+    of_budgets = () if tracker.is_agent else (BUDGET_WARNING, BUDGET_EXCEEDED)
+    return [
+        *(BudgetBinarySensor(tracker, description) for description in of_budgets),
+        UsageBinarySensor(tracker, RATE_LIMITED),
+    ]

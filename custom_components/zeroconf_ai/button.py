@@ -25,10 +25,18 @@ class ProviderButtonDescription(ButtonEntityDescription):
 
 BUTTONS = (
     ProviderButtonDescription(
-        key="check_now", translation_key="check_now", entity_category=EntityCategory.DIAGNOSTIC, models=False
+        key="check_now",
+        translation_key="check_now",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        models=False,
     ),
     ProviderButtonDescription(
-        key="refresh_models", translation_key="refresh_models", entity_category=EntityCategory.DIAGNOSTIC, models=True
+        key="refresh_models",
+        translation_key="refresh_models",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        models=True,
     ),
 )
 

@@ -11,7 +11,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.helpers.update_coordinator import CoordinatorEntity, DataUpdateCoordinator
 
 from . import issues
 from .assist.chat_loop import ChatLoop
@@ -28,6 +28,10 @@ from .pool_coordinator import MemberCoordinator
 from .provider.runtime import ProviderConfigEntry
 from .runtime import ZeroconfAIConfigEntry
 from .usage.coordinators import UsageTracker
+from .usage.entity import UsageEntity
+
+LAST_FAILOVER = "last_failover"
+"""The attribute of status sensors with the time of the last failover to another provider, which the trigger follows."""
 
 
 def provider_device(entry: ProviderConfigEntry, member: Member) -> dr.DeviceInfo:
@@ -56,6 +60,34 @@ def entities_of_kind(hass: HomeAssistant, entity_ids: Iterable[str], translation
 
 
 @callback
+def add_when_offered(
+    entry: ZeroconfAIConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    coordinator: DataUpdateCoordinator[None],
+    subentry_id: str | None,
+    domain: str,
+    entities: Iterable[ProviderEntity | UsageEntity],
+) -> None:
+    """Add each entity once it is offered, or at once if it is in the entity registry. `domain` is that of the platform."""
+    registry = er.async_get(coordinator.hass)
+    waiting = list(entities)
+
+    @callback
+    def add_offered() -> None:
+        fresh = [
+            entity for entity in waiting if entity.offered or registry.async_get_entity_id(domain, DOMAIN, entity.unique_id or "")
+        ]
+        for entity in fresh:
+            waiting.remove(entity)
+        if fresh:
+            async_add_entities(fresh, config_subentry_id=subentry_id)
+
+    add_offered()
+    if waiting:
+        entry.async_on_unload(coordinator.async_add_listener(add_offered))
+
+
+@callback
 def add_provider_entities(
     entry: ZeroconfAIConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
@@ -74,16 +106,20 @@ def add_provider_entities(
 def add_usage_entities(
     entry: ZeroconfAIConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    make: Callable[[UsageTracker], Iterable[Entity]],
+    make: Callable[[UsageTracker], Iterable[UsageEntity]],
+    domain: str,
 ) -> None:
-    """Add the entities that `make` returns for each present and future usage tracker of the gateway; a provider has none."""
+    """Add the entities that `make` returns for each present and future usage tracker of the gateway; a provider has none.
+
+    `domain` is the domain of the platform.
+    """
     gateway = entry.runtime_data.gateway
     if gateway is None:
         return
 
     @callback
     def add(tracker: UsageTracker) -> None:
-        async_add_entities(make(tracker), config_subentry_id=tracker.subentry_id)
+        add_when_offered(entry, async_add_entities, tracker, tracker.subentry_id, domain, make(tracker))
 
     entry.async_on_unload(gateway.trackers.listen(add))
 
@@ -102,6 +138,11 @@ class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
         self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, coordinator.member_id)})
 
     @property
+    def offered(self) -> bool:
+        """Whether it has a value to show. An entity that is not in the registry is added only then."""
+        return True
+
+    @property
     def member(self) -> Member:
         """The member of the pool. Raises RuntimeError if it is not in the pool, in which case the entity is unavailable."""
         member = self.coordinator.member
@@ -114,6 +155,11 @@ class ProviderEntity(CoordinatorEntity[MemberCoordinator]):
     def available(self) -> bool:
         """Whether the member is in the pool. Entities of an offline provider are available, to show that it is offline."""
         return self.coordinator.member is not None
+
+    @override
+    async def async_update(self) -> None:
+        """Check the provider now, for the action `homeassistant.update_entity`."""
+        await self.coordinator.check_now()
 
 
 class GatewayEntity(CoordinatorEntity[GatewayCoordinator]):

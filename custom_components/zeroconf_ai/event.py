@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.components.event import DOMAIN as EVENT_DOMAIN, EventEntity, EventEntityDescription
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 
-from .core.accounting.budget import BudgetEvent
+from .core.accounting.budget import BudgetEvent, Scope
 from .core.protocol.values import NANO, clean
 from .core.routing.pool.events import EventKind, RoutingEvent
 from .data import DATA
@@ -17,14 +17,17 @@ from .entity import ProviderEntity, add_provider_entities, add_usage_entities
 from .pool_coordinator import SHOW_SECONDS
 from .runtime import ZeroconfAIConfigEntry
 from .usage.coordinators import UsageTracker
-from .usage.entity import UsageEntity
+from .usage.entity import BudgetEntity
 
 PARALLEL_UPDATES = 0
 
 LONGEST_REASON = 255
 
 AVAILABILITY = EventEntityDescription(
-    key="availability", translation_key="availability", event_types=[kind.value for kind in EventKind]
+    key="availability",
+    translation_key="availability",
+    entity_registry_enabled_default=False,
+    event_types=[kind.value for kind in EventKind],
 )
 
 
@@ -33,7 +36,7 @@ async def async_setup_entry(
 ) -> None:
     """One for each provider."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderEvent(coordinator, AVAILABILITY)])
-    add_usage_entities(entry, async_add_entities, usage_events)
+    add_usage_entities(entry, async_add_entities, usage_events, EVENT_DOMAIN)
 
 
 class ProviderEvent(ProviderEntity, EventEntity):
@@ -100,12 +103,22 @@ THRESHOLD_REACHED = "threshold_reached"
 EXCEEDED = "exceeded"
 
 BUDGET_EVENT = EventEntityDescription(
-    key="budget_event", translation_key="budget_event", event_types=[THRESHOLD_REACHED, EXCEEDED]
+    key="budget_event",
+    translation_key="budget_event",
+    entity_registry_enabled_default=False,
+    event_types=[THRESHOLD_REACHED, EXCEEDED],
 )
 
 
-class BudgetEventEntity(UsageEntity, EventEntity):
+class BudgetEventEntity(BudgetEntity, EventEntity):
     """The thresholds of a usage tracker's budgets, each once per period. The household's includes budgets of users."""
+
+    @property
+    @override
+    def offered(self) -> bool:
+        tracker = self.coordinator
+        of_users = tracker.scope is Scope.HOUSEHOLD and any(budget.scope is Scope.USER for budget in tracker.store.budgets)
+        return super().offered or of_users
 
     @override
     async def async_added_to_hass(self) -> None:

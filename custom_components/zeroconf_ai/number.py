@@ -2,7 +2,13 @@
 
 from typing import override
 
-from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
+from homeassistant.components.number import (
+    DOMAIN as NUMBER_DOMAIN,
+    NumberDeviceClass,
+    NumberEntity,
+    NumberEntityDescription,
+    NumberMode,
+)
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -25,6 +31,7 @@ PRIORITY = NumberEntityDescription(
     key="priority",
     translation_key="priority",
     entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
     mode=NumberMode.BOX,
     native_min_value=0,
     native_max_value=65535,  # the range of an SRV priority (RFC 2782)
@@ -36,6 +43,7 @@ CONCURRENCY = NumberEntityDescription(
     key="concurrency",
     translation_key="concurrency",
     entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
     mode=NumberMode.BOX,
     native_min_value=0,
     native_max_value=1000,
@@ -48,7 +56,7 @@ async def async_setup_entry(
 ) -> None:
     """One for each provider, and one for the gateway."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderPriority(coordinator, PRIORITY)])
-    add_usage_entities(entry, async_add_entities, usage_numbers)
+    add_usage_entities(entry, async_add_entities, usage_numbers, NUMBER_DOMAIN)
     if (gateway := entry.runtime_data.gateway) is not None:
         async_add_entities([GatewayConcurrency(gateway.coordinator, CONCURRENCY)])
 
@@ -84,6 +92,7 @@ MONTHLY_BUDGET = NumberEntityDescription(
     key="monthly_budget",
     translation_key="monthly_budget",
     entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
     device_class=NumberDeviceClass.MONETARY,
     mode=NumberMode.BOX,
     native_min_value=0,

@@ -16,10 +16,11 @@ from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
 
 from .const import SIGNAL_PROVIDERS_CHANGED
 from .core.protocol.status import ProviderState
-from .core.routing.pool.events import RoutingEvent
+from .core.routing.pool.events import EventKind, RoutingEvent
 from .core.routing.pool.member import Member
 from .data import DATA
 
@@ -44,6 +45,10 @@ class PoolCoordinator(DataUpdateCoordinator[None]):
         self._show_job = HassJob(self._show, f"show {name}", cancel_on_shutdown=True)
         self._cancel_show: Callable[[], None] | None = None
         self._stop_listening: tuple[Callable[[], None], ...] = ()
+
+    @override
+    async def _async_update_data(self) -> None:
+        """Nothing to fetch: the pool reports each change."""
 
     @callback
     def start(self) -> None:
@@ -104,6 +109,8 @@ class MemberCoordinator(PoolCoordinator):
         """`member_id` is the backend's id in the pool and the identifier of its device."""
         super().__init__(hass, entry, name, member_id)
         self.member_id = member_id
+        self.last_failover: datetime | None = None
+        """When a request was last sent to another backend after a failure of this one, since the start."""
         self._shown_state: ProviderState | None = None
         self._logged_online = True
         self._reported = deque([float("-inf")] * _BURST, maxlen=_BURST)
@@ -143,6 +150,8 @@ class MemberCoordinator(PoolCoordinator):
     @callback
     @override
     def _on_pool(self, event: RoutingEvent | None) -> None:
+        if event is not None and event.kind is EventKind.FAILOVER:
+            self.last_failover = dt_util.utcnow()
         member = self.member
         state = _reachable(member)
         if state is self._shown_state or (now := self.hass.loop.time()) - self._reported[0] < _BURST * SHOW_SECONDS:

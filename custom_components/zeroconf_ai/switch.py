@@ -26,7 +26,9 @@ class GatewaySwitchDescription(SwitchEntityDescription):
 
 
 GATEWAY_SWITCHES = (
-    GatewaySwitchDescription(key="enabled", translation_key="gateway", option=CONF_ENABLED, default=True),
+    GatewaySwitchDescription(
+        key="enabled", translation_key="gateway", entity_category=EntityCategory.CONFIG, option=CONF_ENABLED, default=True
+    ),
     GatewaySwitchDescription(
         key="advertise",
         translation_key="advertise",

@@ -21,13 +21,21 @@ from zeroconf_ai.config.fields import BackendField
 ROOT = Path(__file__).parents[2]
 TEXTS = ROOT / "custom_components/zeroconf_ai/translations/en.json"
 ACTIONS = ROOT / "custom_components/zeroconf_ai/services.yaml"
-DOCUMENTS = ("docs/cli.md", "docs/home-assistant.md")
-_TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+OPTIONS_OF = {
+    "trigger": ROOT / "custom_components/zeroconf_ai/triggers.yaml",
+    "condition": ROOT / "custom_components/zeroconf_ai/conditions.yaml",
+}
+DOCUMENTS = (
+    "docs/cli.md",
+    "docs/home-assistant.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs/automations").glob("*.md")),
+)
+_TABLE = re.compile(r"(<!-- table: (?P<name>[a-z_ ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def rendered(document: str) -> str:
     """The text of a document with all its tables up to date."""
-    return _TABLE.sub(lambda found: f"{found[1]}\n{_TABLES[found['name']]()}\n\n{found[3]}", document)
+    return _TABLE.sub(lambda found: f"{found[1]}\n{_table_called(found['name'])}\n\n{found[3]}", document)
 
 
 def outdated() -> list[str]:
@@ -89,6 +97,21 @@ def _actions() -> str:
             needed = "yes" if settings.get("required") else "no"
             rows.append((f"`{field}`", needed, texts[name]["fields"][field]["description"]))
     return _table(("action, field", "required", "meaning"), rows)
+
+
+def _automation_options(kind: str, key: str) -> str:
+    """The options of a trigger or condition, with the values that a choice has."""
+    fields = yaml.safe_load(OPTIONS_OF[kind].read_text("utf-8"))[key]["fields"]
+    texts = _texts()[f"{kind}s"][key]["fields"]
+    rows = [
+        (texts[name]["name"], f"`{name}`", f"`{field['default']}`", texts[name]["description"]) for name, field in fields.items()
+    ]
+    return _table(("option", "in YAML", "default", "meaning"), rows)
+
+
+def _table_called(name: str) -> str:
+    kind, _, key = name.partition(" ")
+    return _automation_options(kind, key) if kind in OPTIONS_OF else _TABLES[name]()
 
 
 def _fields(step: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -72,6 +72,19 @@ async def add_agent(client: HomeClient, entry_id: str, **options: Any) -> str:
     return found
 
 
+async def enable(client: HomeClient, entry_id: str, *entity_ids: str) -> None:
+    """Enable entities of an entry that are disabled by default."""
+
+    async def registered() -> bool:
+        listed = await client.call("config/entity_registry/list")
+        return set(entity_ids) <= {entity["entity_id"] for entity in listed}
+
+    await eventually(registered)
+    for entity_id in entity_ids:
+        await client.call("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
+    await client.call_service("homeassistant", "reload_config_entry", {"entry_id": entry_id})
+
+
 async def state_is(client: HomeClient, entity_id: str, wanted: str, seconds: float = 10) -> None:
     """Wait until an entity has a state."""
 

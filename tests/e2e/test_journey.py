@@ -7,7 +7,7 @@ from devhome.home import Home
 from devhome.namespaces import Lan
 
 from .conftest import StartProvider
-from .steps import add, add_agent, discovered, machine_is_busy, model_pipeline_of, pipeline_of, state_is
+from .steps import add, add_agent, discovered, enable, machine_is_busy, model_pipeline_of, pipeline_of, state_is
 
 
 async def test_discovered_provider_is_confirmed_and_answers_in_assist(
@@ -23,9 +23,7 @@ async def test_discovered_provider_is_confirmed_and_answers_in_assist(
     await add(client, "Gaming PC")
     await state_is(client, "sensor.gaming_pc_status", "healthy")
     states = await client.states()
-    assert states["binary_sensor.gaming_pc_connectivity"]["state"] == "on"
-    assert int(states["sensor.gaming_pc_models"]["state"]) >= 1
-    assert states["sensor.gaming_pc_queue_depth"]["state"] == "0"
+    assert "binary_sensor.gaming_pc_connectivity" not in states, "it is disabled by default"
     assert states["conversation.gaming_pc_agent"]["state"] == "unknown"
     assert "ai_task.gaming_pc_ai_task" in states
 
@@ -66,6 +64,7 @@ async def test_failover_first_provider_killed_uses_the_next(client: HomeClient, 
     entry = await add(client, "First")
     await add(client, "Second")
     await state_is(client, "sensor.second_status", "healthy")
+    await enable(client, entry, "number.first_priority", "event.first_availability")
     await client.call_service("number", "set_value", {"entity_id": "number.first_priority", "value": 1})
     agent = await add_agent(client, entry)
     run = await client.assist("Turn on the bedroom light", pipeline=agent)
@@ -107,7 +106,7 @@ async def test_provider_killed_without_goodbye_is_detected_by_probes(client: Hom
     await state_is(client, "sensor.gaming_pc_status", "healthy")
     provider.process.kill()
     for _ in range(3):
-        await client.call_service("button", "press", {"entity_id": "button.gaming_pc_check_now"})
+        await client.call_service("homeassistant", "update_entity", {"entity_id": "sensor.gaming_pc_status"})
     await state_is(client, "sensor.gaming_pc_status", "offline")
     assert await client.state("conversation.gaming_pc_agent") == "unavailable"
     await provider.start()  # its advertisement is unchanged, so it is nothing new for a cache

@@ -11,7 +11,7 @@ from tests.support.waiting import observe
 from zeroconf_ai.protocol.record import SATURN_TYPE, SERVICE_TYPE
 
 from .advertised import info, record_of_tester
-from .steps import DOMAIN, add, discovered, state_is
+from .steps import DOMAIN, add, discovered, enable, state_is
 
 
 async def test_advertisement_change_is_seen_within_a_second(
@@ -19,7 +19,8 @@ async def test_advertisement_change_is_seen_within_a_second(
 ) -> None:
     record = record_of_tester(provider)
     await (await network.async_register_service(info(record)))
-    await add(client, "Tester")
+    entry = await add(client, "Tester")
+    await enable(client, entry, "sensor.tester_models", "number.tester_priority")
     await state_is(client, "sensor.tester_models", "1")
     await state_is(client, "number.tester_priority", "100")
     provider.models = ["test-model", "second-model"]
@@ -66,7 +67,7 @@ async def test_impostor_with_a_known_id_does_not_get_the_key(
             return bool(impostor.paths)
 
         await eventually(asked, timeout=10)
-        await client.call_service("button", "press", {"entity_id": "button.tester_check_now"})
+        await client.call_service("homeassistant", "update_entity", {"entity_id": "sensor.tester_status"})
 
         async def repair() -> bool:
             issues = (await client.call("repairs/list_issues"))["issues"]

@@ -24,7 +24,7 @@ from ..support.home_assistant.gateway_entry import home_agent_data
 from ..support.home_assistant.states import value, values
 from .test_entities import member_called, pool_of, use
 
-pytestmark = pytest.mark.usefixtures("ready_to_serve")
+pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 
 
 async def test_backend_switch_and_priority_change_the_routing(

@@ -21,7 +21,10 @@ from custom_components.zeroconf_ai.const import (
     CONF_OWN_PORT,
     CONF_STRATEGY,
 )
+from custom_components.zeroconf_ai.core.accounting.budget import Scope
+from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.protocol.errors import UpstreamConnectionError
+from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.core.routing.policy import Strategy
 from custom_components.zeroconf_ai.core.routing.pool.member import Member
 from custom_components.zeroconf_ai.core.routing.pool.pool import Pool
@@ -38,11 +41,12 @@ from ..support.home_assistant.entries import make_entry, set_up, settle
 from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gateway_with, runtime_of, streaming
 from ..support.home_assistant.gateway_entry import home_agent_data
 from ..support.home_assistant.states import value, values
+from ..support.home_assistant.usage import only_key, spend
 from ..support.waiting import until
 from .test_advertisement import Network
 from .test_runtime import Paused, free_port
 
-pytestmark = pytest.mark.usefixtures("ready_to_serve")
+pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 
 WITH_ENTITIES = [platform for platform in PLATFORMS if platform not in (Platform.AI_TASK, Platform.CONVERSATION)]
 
@@ -73,7 +77,6 @@ async def until_done(hass: HomeAssistant, condition: Callable[[], bool]) -> None
     await hass.async_block_till_done()
 
 
-@pytest.mark.usefixtures("all_entities_enabled")
 @pytest.mark.parametrize("platform", WITH_ENTITIES)
 async def test_all_entities(
     hass: HomeAssistant,
@@ -95,11 +98,14 @@ async def test_all_entities(
         entry = await set_up(hass, gateway_with(backend, agent, entry_id="01GATEWAY"))
         member = member_called(hass, "Box")
         member.latency, member.last_seen, member.last_error = 0.0125, 1795200000.0, "it was busy"
+        key = only_key(entry)
+        for scope, subject in ((Scope.HOUSEHOLD, None), (Scope.BACKEND, "01BOX"), (Scope.KEY, key.id)):
+            await runtime_of(entry).store.budgets.set(scope, subject, 2 * NANO, Period.MONTH)
+        await spend(hass, entry, 0.5, backend_id="01BOX", key_id=key.id)
         await settle(hass)
         await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
-@pytest.mark.usefixtures("all_entities_enabled")
 async def test_all_entities_of_a_device_have_different_names(
     hass: HomeAssistant, provider: FakeProvider, entity_registry: er.EntityRegistry
 ) -> None:

@@ -29,7 +29,7 @@ from .test_entities import backend_of
 
 __all__ = ["repairs"]
 
-pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve")
+pytestmark = pytest.mark.usefixtures("checked_texts", "ready_to_serve", "all_entities_enabled")
 
 PAID: dict[str, Any] = {"input_price": 1.0, "output_price": 100.0, "cost": "metered"}
 

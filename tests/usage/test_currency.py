@@ -25,6 +25,8 @@ from ..support.home_assistant.entries import ask, make_entry, set_up, settle
 from ..support.home_assistant.gateway import box, gateway_with
 from ..support.home_assistant.usage import spend
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 ACCOUNTS = [f"sensor.{device}_cost_{part}" for device in ("test_gateway", "box") for part in ("today", "this_month", "total")]
 PROVIDER = [f"sensor.test_provider_cost_{part}" for part in ("today", "this_month", "total")]
 
@@ -52,7 +54,7 @@ async def complaints(hass: HomeAssistant) -> dict[str, list[Any]]:
     return found
 
 
-async def test_cost_unit_of_free_requests_unknown_until_the_first_real_cost_and_then_constant(
+async def test_cost_sensors_are_added_with_the_first_real_cost_whose_unit_they_keep(
     recorder_mock: object, hass: HomeAssistant, ready_to_serve: None, provider: FakeProvider
 ) -> None:
     assert await async_setup_component(hass, "sensor", {})
@@ -62,7 +64,7 @@ async def test_cost_unit_of_free_requests_unknown_until_the_first_real_cost_and_
     await spend(hass, entry, 0.0, backend_id=backend_id)
     await settle(hass)
     assert await complaints(hass) == {}
-    assert shown(hass, ACCOUNTS) == {(STATE_UNKNOWN, None)}
+    assert not any(map(hass.states.get, ACCOUNTS))
     await spend(hass, entry, 2.0, backend_id=backend_id, currency="USD")
     await settle(hass)
     assert await complaints(hass) == {}
@@ -106,12 +108,13 @@ async def test_cost_unit_of_an_earlier_version_is_kept_where_something_was_paid_
     await spend(hass, entry, 1.0, currency="EUR")
     await settle(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
-    for entity_id in ACCOUNTS:
+    household = [entity_id for entity_id in ACCOUNTS if "gateway" in entity_id]
+    for entity_id in household:
         entity_registry.async_update_entity_options(entity_id, DOMAIN, None)
         entity_registry.async_update_entity(entity_id, unit_of_measurement="USD")
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert ("2.0", "USD") in shown(hass, ACCOUNTS)
+    assert shown(hass, household) == {("2.0", "USD")}
 
 
 @pytest.mark.usefixtures("ready_to_serve")
@@ -137,13 +140,14 @@ async def report(hass: HomeAssistant, entry: MockConfigEntry, provider: FakeProv
     await settle(hass)
 
 
-async def test_reported_cost_unit_unknown_until_the_first_real_cost_and_then_constant(
+async def test_reported_cost_sensors_of_periods_are_added_with_the_first_real_cost_whose_unit_they_keep(
     recorder_mock: object, hass: HomeAssistant, ready_to_serve: None, provider: FakeProvider
 ) -> None:
     assert await async_setup_component(hass, "sensor", {})
     provider.status = status("USD", 0.0)
     entry = await set_up(hass, make_entry(provider))
-    assert shown(hass, PROVIDER) == {(STATE_UNKNOWN, None)}
+    assert shown(hass, PROVIDER[2:]) == {(STATE_UNKNOWN, None)}
+    assert not any(map(hass.states.get, PROVIDER[:2]))
     assert await complaints(hass) == {}
     await report(hass, entry, provider, "EUR", 1.5)
     assert shown(hass, PROVIDER) == {("1.5", "EUR")}

@@ -30,7 +30,7 @@ from ..support.home_assistant.gateway import CHAT, CHAT_PATH, bearer, box, gatew
 from ..support.home_assistant.states import state_of, value, values
 from ..support.home_assistant.usage import only_key, spend
 
-pytestmark = pytest.mark.usefixtures("ready_to_serve")
+pytestmark = pytest.mark.usefixtures("ready_to_serve", "all_entities_enabled")
 
 KEY_DEVICE = "first_key"
 
@@ -61,7 +61,7 @@ async def midnight(hass: HomeAssistant, freezer: FrozenDateTimeFactory, local: s
 
 async def test_usage_cost_of_a_request_is_shown_by_its_trackers(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
-    assert values(hass, "test_gateway", "cost_today", "requests", "budget_left") == [STATE_UNKNOWN, "0", STATE_UNKNOWN]
+    assert values(hass, "test_gateway", "cost_today", "requests", "budget_left") == [None, "0", None]
     await spend(hass, entry, 0.25, key_id=key.id, backend_id=backend_of(entry))
     await spend(hass, entry, 0.5, backend_id=backend_of(entry))
     await spend(hass, entry, None, outcome=Outcome.ERROR, usage=Usage())
@@ -195,7 +195,7 @@ async def test_budget_entities_show_warning_exceeded_and_removal(hass: HomeAssis
     await settle(hass)
     assert [value(hass, flag) for flag in flags] == [STATE_ON, STATE_ON]
     assert state_of(hass, event).attributes["event_type"] == "exceeded"
-    assert value(hass, "event.test_gateway_budget_alert") == STATE_UNKNOWN  # it is the key's
+    assert value(hass, "event.test_gateway_budget_alert") is None  # it is the key's
     assert state_of(hass, f"sensor.{KEY_DEVICE}_budget_left").attributes["action"] == "free_only"
     await use(hass, "set_value", number, value=0)
     assert list(budgets) == []
@@ -271,7 +271,6 @@ async def test_budget_exhausted_refuses_http_requests(
     assert (answer.status, (await answer.json())["error"]["code"]) == (429, "budget_exceeded")
 
 
-@pytest.mark.usefixtures("all_entities_enabled")
 async def test_statistics_sensors_disabled_by_default_show_the_last_requests(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     key = only_key(entry)
     await spend(hass, entry, 0.5, key_id=key.id)

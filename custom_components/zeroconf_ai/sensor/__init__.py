@@ -2,11 +2,9 @@
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from ..const import DOMAIN
-from ..entity import add_usage_entities
+from ..entity import ProviderEntity, add_usage_entities, add_when_offered
 from ..pool_coordinator import MemberCoordinator
 from ..runtime import ZeroconfAIConfigEntry
 from ..usage.currency import COST_KEYS, CostCurrency
@@ -21,42 +19,24 @@ from .usage import usage_sensors
 
 PARALLEL_UPDATES = 0
 
-type _Sensor = ProviderSensor | BackendCount | ProviderCost | ProviderTotalCost
-
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add all sensors; optional ones once the provider reports their value, or if they are in the entity registry."""
-    registry = er.async_get(hass)
+    """Add all sensors; optional ones once they have a value, or if they are in the entity registry."""
 
     @callback
     def add(coordinator: MemberCoordinator) -> None:
-        waiting = _sensors(coordinator)
-
-        @callback
-        def add_offered() -> None:
-            fresh = [
-                sensor
-                for sensor in waiting
-                if sensor.offered or registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, sensor.unique_id or "")
-            ]
-            for sensor in fresh:
-                waiting.remove(sensor)
-            if fresh:
-                async_add_entities(fresh, config_subentry_id=coordinator.subentry_id)
-
-        add_offered()
-        entry.async_on_unload(coordinator.async_add_listener(add_offered))
+        add_when_offered(entry, async_add_entities, coordinator, coordinator.subentry_id, SENSOR_DOMAIN, _sensors(coordinator))
 
     entry.async_on_unload(entry.runtime_data.listen_members(add))
-    add_usage_entities(entry, async_add_entities, usage_sensors)
+    add_usage_entities(entry, async_add_entities, usage_sensors, SENSOR_DOMAIN)
     if (gateway := entry.runtime_data.gateway) is not None:
         async_add_entities(GatewaySensor(gateway.coordinator, description) for description in GATEWAY_SENSORS)
         async_add_entities(GatewayCounter(gateway.coordinator, description) for description in GATEWAY_COUNTERS)
 
 
-def _sensors(coordinator: MemberCoordinator) -> list[_Sensor]:
+def _sensors(coordinator: MemberCoordinator) -> list[ProviderEntity]:
     """The sensors of a member. A gateway's backend has the sensors of its usage tracker instead of counts and costs."""
     failed_attempts = BackendCount(coordinator, FAILED_ATTEMPTS)
     if coordinator.subentry_id is not None:

@@ -9,15 +9,17 @@ from homeassistant.const import PERCENTAGE
 from ..core.accounting.budgets.budget_store import BudgetState
 from ..core.protocol.values import NANO
 from ..usage.coordinators import UsageTracker
-from ..usage.entity import UsageEntity, budget_attributes
+from ..usage.entity import BudgetEntity, UsageEntity, budget_attributes
 
-BUDGET = SensorEntityDescription(key="budget", translation_key="budget", device_class=SensorDeviceClass.MONETARY)
+BUDGET = SensorEntityDescription(
+    key="budget", translation_key="budget", entity_registry_enabled_default=False, device_class=SensorDeviceClass.MONETARY
+)
 BUDGET_LEFT = SensorEntityDescription(
     key="budget_left", translation_key="budget_left", native_unit_of_measurement=PERCENTAGE, suggested_display_precision=0
 )
 
 
-class _BudgetSensor(UsageEntity, SensorEntity):
+class _BudgetSensor(BudgetEntity, SensorEntity):
     """Shows the budget with the highest spent share."""
 
     @property
@@ -53,6 +55,6 @@ class BudgetLeftSensor(_BudgetSensor):
         return None if (state := self._state) is None else max(0.0, 100.0 - state.percent)
 
 
-def usage_budgets(tracker: UsageTracker) -> list[SensorEntity]:
+def usage_budgets(tracker: UsageTracker) -> list[UsageEntity]:
     """Create the budget sensors of a usage tracker."""
     return [BudgetSensor(tracker, BUDGET), BudgetLeftSensor(tracker, BUDGET_LEFT)]

@@ -45,6 +45,7 @@ COST_MONTH = CostDescription(
 COST_TOTAL = CostDescription(
     key="cost_total",
     translation_key="cost_total",
+    entity_registry_enabled_default=False,
     aggregate_fn=lambda summary: summary.total,
     reported_fn=lambda status: status.total,
     last_reset_fn=lambda: None,
@@ -61,7 +62,12 @@ COST_PER_REQUEST = SensorEntityDescription(
 
 
 class _UsageCost(UsageEntity, SensorEntity):
-    """A cost in the tracker's currency."""
+    """A cost in the tracker's currency, which is offered once a request had a cost."""
+
+    @property
+    @override
+    def offered(self) -> bool:
+        return self.coordinator.cost_currency is not None
 
     @property
     @override
@@ -115,7 +121,7 @@ class CostPerRequest(_UsageCost):
         return None if cost is None or not month.priced else cost / month.priced
 
 
-def usage_costs(tracker: UsageTracker) -> list[SensorEntity]:
+def usage_costs(tracker: UsageTracker) -> list[UsageEntity]:
     """Create the cost sensors of a usage tracker."""
     periods = (COST_TODAY, COST_MONTH, COST_TOTAL)
     return [*(UsageCost(tracker, period) for period in periods), CostPerRequest(tracker, COST_PER_REQUEST)]

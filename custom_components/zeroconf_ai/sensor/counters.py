@@ -23,6 +23,7 @@ GATEWAY_COUNTERS = (
         key="failovers",
         translation_key="failovers",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda counts: counts.failovers,
     ),

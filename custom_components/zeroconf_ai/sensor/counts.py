@@ -28,11 +28,13 @@ COUNTS = (
     CountDescription(
         key="tokens_in",
         translation_key="tokens_in",
+        entity_registry_enabled_default=False,
         count_fn=lambda total: total.prompt_tokens,
     ),
     CountDescription(
         key="tokens_out",
         translation_key="tokens_out",
+        entity_registry_enabled_default=False,
         count_fn=lambda total: total.completion_tokens,
     ),
     CountDescription(
@@ -48,6 +50,7 @@ FAILED_REQUESTS = CountDescription(
     key="errors",
     translation_key="errors",
     entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
     count_fn=lambda total: total.errors,
 )
 """Of the household and of keys: requests that no backend answered."""
@@ -56,6 +59,7 @@ FAILED_ATTEMPTS = CountDescription(
     key="errors",
     translation_key="errors",
     entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
     count_fn=lambda total: total.failed_attempts,
 )
 """Of backends: failed attempts, including those followed by a failover."""
@@ -63,6 +67,7 @@ FAILED_ATTEMPTS = CountDescription(
 TOKENS = CountDescription(
     key="tokens",
     translation_key="tokens",
+    entity_registry_enabled_default=False,
     count_fn=lambda total: total.prompt_tokens + total.completion_tokens,
 )
 

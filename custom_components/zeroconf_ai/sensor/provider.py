@@ -12,7 +12,8 @@ from homeassistant.helpers.typing import StateType
 from ..core.protocol.status import ProviderState, Queue
 from ..core.protocol.values import clean
 from ..core.routing.pool.member import Member
-from ..entity import ProviderEntity
+from ..entity import LAST_FAILOVER, ProviderEntity
+from ..pool_coordinator import MemberCoordinator
 
 MAX_STATE_CHARACTERS = 255
 
@@ -22,7 +23,7 @@ class ProviderSensorDescription(SensorEntityDescription):
     """A sensor read from the provider's pool member."""
 
     value_fn: Callable[[Member], StateType | datetime]
-    attributes_fn: Callable[[Member], Mapping[str, Any]] | None = None
+    attributes_fn: Callable[[MemberCoordinator], Mapping[str, Any] | None] = lambda _: None
     offered_fn: Callable[[Member], bool] = lambda _: True
     """Whether the provider reports the value."""
     of_agents: bool = True
@@ -41,9 +42,13 @@ def _active(member: Member) -> int:
     return max(queue.active if queue else 0, member.active)
 
 
-def _real_models(member: Member) -> list[str]:
+def _real_models(member: Member | None) -> list[str]:
     """The ids of its models, without model aliases."""
-    return [model.id for model in member.models if not model.virtual]
+    return [] if member is None else [model.id for model in member.models if not model.virtual]
+
+
+def _last_failover(coordinator: MemberCoordinator) -> Mapping[str, Any] | None:
+    return None if coordinator.last_failover is None else {LAST_FAILOVER: coordinator.last_failover.isoformat()}
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -57,11 +62,13 @@ SENSORS = (
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in ProviderState],
         value_fn=lambda member: member.state.value if member.known else None,
+        attributes_fn=_last_failover,
     ),
     ProviderSensorDescription(
         key="latency",
         translation_key="latency",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         device_class=SensorDeviceClass.DURATION,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfTime.SECONDS,
@@ -75,15 +82,17 @@ SENSORS = (
         key="queue_depth",
         translation_key="queue_depth",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         state_class=SensorStateClass.MEASUREMENT,
         only_online=True,
-        offered_fn=lambda member: _queue(member) is not None,
+        offered_fn=lambda _: False,  # of installations that have it; `waiting_requests` includes its value
         value_fn=lambda member: queue.depth if (queue := _queue(member)) else None,
     ),
     ProviderSensorDescription(
         key="active_requests",
         translation_key="active_requests",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         state_class=SensorStateClass.MEASUREMENT,
         only_online=True,
         value_fn=_active,
@@ -101,23 +110,27 @@ SENSORS = (
         key="waiting_requests",
         translation_key="waiting_requests",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         state_class=SensorStateClass.MEASUREMENT,
         only_online=True,
-        offered_fn=lambda member: member.limiter.limit is not None,  # otherwise no request ever waits
-        value_fn=lambda member: member.limiter.waiting,
+        # Without a limit, no request waits here.
+        offered_fn=lambda member: member.limiter.limit is not None or _queue(member) is not None,
+        value_fn=lambda member: member.limiter.waiting + (queue.depth if (queue := _queue(member)) else 0),
     ),
     ProviderSensorDescription(
         key="models",
         translation_key="models",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         only_online=True,
         value_fn=lambda member: len(_real_models(member)),
-        attributes_fn=lambda member: {"models": _real_models(member)},
+        attributes_fn=lambda coordinator: {"models": _real_models(coordinator.member)},
     ),
     ProviderSensorDescription(
         key="last_error",
         translation_key="last_error",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         value_fn=lambda member: clean(member.last_error, MAX_STATE_CHARACTERS) if member.last_error else None,
     ),
     ProviderSensorDescription(
@@ -136,9 +149,10 @@ class ProviderSensor(ProviderEntity, SensorEntity):
     """A sensor from `SENSORS`."""
 
     entity_description: ProviderSensorDescription
-    _unrecorded_attributes = frozenset({"models"})
+    _unrecorded_attributes = frozenset({"models", LAST_FAILOVER})
 
     @property
+    @override
     def offered(self) -> bool:
         """Whether the provider reports the value."""
         member, description = self.coordinator.member, self.entity_description
@@ -159,5 +173,4 @@ class ProviderSensor(ProviderEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        attributes_fn = self.entity_description.attributes_fn
-        return attributes_fn(self.member) if attributes_fn else None
+        return self.entity_description.attributes_fn(self.coordinator)

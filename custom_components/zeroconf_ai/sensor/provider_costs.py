@@ -43,9 +43,10 @@ class ProviderCost(_Cost):
         return self.entity_description.reported_fn(status) if status else None
 
     @property
+    @override
     def offered(self) -> bool:
-        """Whether the provider reports it."""
-        return self._period is not None and self._period.usage.cost is not None
+        """Whether the provider reports it, and has reported a cost that sets the currency."""
+        return self.coordinator.member is not None and self.native_value is not None
 
     @property
     @override
@@ -75,6 +76,7 @@ class ProviderTotalCost(_Cost, BackendTotal):
     _restored_currency: str | None = None
 
     @property
+    @override
     def offered(self) -> bool:
         """Whether the provider reports costs, or its requests had a cost."""
         total = self.coordinator.hass.data[SHARED_STORE].total(self.coordinator.member_id)

@@ -92,7 +92,6 @@ class BackendCount(BackendTotal):
     """A count of requests, failed attempts or tokens of a backend."""
 
     entity_description: CountDescription
-    offered = True
 
     @property
     @override

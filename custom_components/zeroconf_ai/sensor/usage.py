@@ -1,7 +1,7 @@
 """The sensors of usage trackers: of the household, of the gateway's backends and of keys."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
@@ -93,16 +93,15 @@ class UsageSensor(UsageEntity, SensorEntity):
         return self.entity_description.value_fn(self.coordinator)
 
 
-def usage_sensors(tracker: UsageTracker) -> list[SensorEntity]:
+def usage_sensors(tracker: UsageTracker) -> list[UsageEntity]:
     """Create the sensors of a usage tracker."""
-    of_key = tracker.scope is Scope.KEY
-    sensors: list[SensorEntity] = [UsageCount(tracker, count) for count in COUNTS]
+    sensors: list[UsageEntity] = [UsageCount(tracker, count) for count in COUNTS]
     sensors += [UsageSensor(tracker, figure) for figure in RECENT]
     if tracker.scope is not Scope.BACKEND:  # a backend has a sensor of its failed attempts instead
-        sensors.append(UsageCount(tracker, replace(FAILED_REQUESTS, entity_registry_enabled_default=not of_key)))
+        sensors.append(UsageCount(tracker, FAILED_REQUESTS))
     if tracker.scope is Scope.HOUSEHOLD:
         sensors.append(UsageCount(tracker, TOKENS))
-    if of_key:
+    if tracker.scope is Scope.KEY:
         sensors.append(UsageSensor(tracker, LAST_USED))
     if not tracker.is_agent:
         sensors += [*usage_costs(tracker), *usage_budgets(tracker)]

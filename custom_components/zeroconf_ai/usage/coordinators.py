@@ -119,6 +119,10 @@ class UsageTracker(DataUpdateCoordinator[None]):
         self.summary = self._read()
         """The displayed usage."""
 
+    @override
+    async def _async_update_data(self) -> None:
+        """Nothing to fetch: each request is recorded."""
+
     @property
     def budgets(self) -> list[BudgetState]:
         """Its budgets (and a backend's monthly limit), the one with the highest spent share first."""

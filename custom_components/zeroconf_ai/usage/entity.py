@@ -8,6 +8,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
+from ..core.accounting.budget import Scope
 from ..core.accounting.budgets.budget_store import BudgetState
 from ..core.protocol.values import NANO
 from .coordinators import UsageTracker
@@ -23,14 +24,31 @@ class UsageEntity(CoordinatorEntity[UsageTracker]):
         super().__init__(tracker)
         self.entity_description = description
         self._attr_unique_id = f"{tracker.device}_{description.key}"
+        # A home may have 200 API keys with 20 entities each.
+        by_default = description.entity_registry_enabled_default and tracker.scope is not Scope.KEY
+        self._attr_entity_registry_enabled_default = by_default
         # Identifiers only: the device's other properties are maintained elsewhere.
         self._attr_device_info = dr.DeviceInfo(identifiers={(DOMAIN, tracker.device)})
+
+    @property
+    def offered(self) -> bool:
+        """Whether it has a value to show. An entity that is not in the registry is added only then."""
+        return True
 
     @property
     @override
     def available(self) -> bool:
         """Always: usage is known even if the backend is offline."""
         return True
+
+
+class BudgetEntity(UsageEntity):
+    """An entity of the budgets of a usage tracker, which is offered once a budget exists."""
+
+    @property
+    @override
+    def offered(self) -> bool:
+        return bool(self.coordinator.budgets)
 
 
 def budget_attributes(state: BudgetState) -> dict[str, Any]:

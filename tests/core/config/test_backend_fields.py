@@ -69,7 +69,7 @@ def test_documentation_has_each_action_trigger_and_condition_with_its_fields(fil
 
 def test_documentation_outdated_table_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_tables, "ROOT", tmp_path)
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/automations").mkdir(parents=True)
     for name in field_tables.DOCUMENTS:
         (tmp_path / name).write_text("<!-- table: backend types -->\n\n| type |\n\n<!-- end of table -->\n", "utf-8")
     assert field_tables.main(["check"]) == 1
