@@ -71,7 +71,7 @@ PAGES = {page.stem: page for page in (DOCS / "automations").glob("*.md")}
 
 
 def test_each_trigger_and_condition_has_a_page_that_the_guide_links_to() -> None:
-    kinds = {"triggers": TRIGGERS, "conditions": CONDITIONS}
+    kinds = {"triggers": TRIGGERS.keys(), "conditions": CONDITIONS.keys()}
     assert PAGES.keys() == TRIGGERS.keys() | CONDITIONS.keys()
     guide = (DOCS / "home-assistant.md").read_text("utf-8")
     for kind, keys in kinds.items():
