@@ -375,3 +375,55 @@ async def test_embeddings_invalid_are_an_error(vectors: Any) -> None:
     body = {"model": EMBEDDER, "input": ["a", "b"], "encoding_format": "base64"}
     async with before("ollama", fake) as backend:
         assert isinstance(await error_of(backend.send(Request.parse(Kind.EMBEDDINGS, body))), UpstreamError)
+
+
+def completion(**body: Any) -> Request:
+    return Request.parse(Kind.COMPLETION, {"model": PLAIN, "prompt": "def add(", **body})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("more", [{"suffix": "return a + b"}, {"raw": True}, {"suffix": "x", "raw": True}])
+async def test_ollama_completion_without_template_or_with_suffix_uses_generate(stream: bool, more: dict[str, Any]) -> None:
+    fake = FakeOllama(HELLO)
+    async with before("ollama", fake) as backend:
+        answer = await backend.send(completion(stream=stream, max_tokens=20, stop="x", keep_alive="30", **more))
+        if stream:
+            _, chunks = await read(answer)
+            text = "".join(choice["text"] for chunk in chunks for choice in chunk["choices"])
+        else:
+            text = orjson.loads(await answer.body())["choices"][0]["text"]
+            await answer.close()
+    assert text == "Hello."
+    assert fake.bodies("/api/generate") == [
+        {
+            "model": PLAIN,
+            "prompt": "def add(",
+            "stream": stream,
+            "options": {"num_predict": 20, "stop": ["x"]},
+            "keep_alive": 30,
+            **more,
+        }
+    ]
+
+
+async def test_ollama_completion_with_neither_is_a_chat() -> None:
+    fake = FakeOllama(HELLO)
+    async with before("ollama", fake) as backend:
+        await (await backend.send(completion(suffix="", raw=False))).close()
+    assert not fake.bodies("/api/generate")
+    assert sent(fake)["messages"] == [{"role": "user", "content": "def add("}]
+
+
+@pytest.mark.parametrize(("given", "expected"), [("-1", -1), ("30", 30), ("-5m", -1), ("5m", "5m"), ("", "10m"), (None, "10m")])
+async def test_ollama_keep_alive_of_any_client_is_one_that_ollama_accepts(given: Any, expected: Any) -> None:
+    fake = FakeOllama(HELLO)
+    async with before("ollama", fake, options=OllamaOptions(keep_alive="10m")) as backend:
+        await say(backend, chat(PLAIN, keep_alive=given))
+    assert sent(fake)["keep_alive"] == expected
+
+
+async def test_ollama_keep_alive_of_the_owner_may_be_a_number_as_text() -> None:
+    fake = FakeOllama(HELLO)
+    async with before("ollama", fake, options=OllamaOptions(keep_alive="-1")) as backend:
+        await say(backend, chat(PLAIN))
+    assert sent(fake)["keep_alive"] == -1

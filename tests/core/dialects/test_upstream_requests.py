@@ -40,10 +40,16 @@ async def test_text_completion_of_a_chat_is_converted_to_text(name: str, stream:
     assert (text, finish, usage["total_tokens"]) == ("Hello.", "stop", 29)
 
 
-@pytest.mark.parametrize("name", ["anthropic", "gemini", "ollama"])
+REFUSED = [("prompt", ["a", "b"]), ("prompt", [1, 2]), ("logprobs", 3), ("best_of", 2), ("echo", True), ("n", 2)]
+
+
 @pytest.mark.parametrize(
-    ("param", "value"),
-    [("prompt", ["a", "b"]), ("prompt", [1, 2]), ("suffix", "!"), ("logprobs", 3), ("best_of", 2), ("echo", True), ("n", 2)],
+    ("name", "param", "value"),
+    [
+        *((name, *refused) for name in ("anthropic", "gemini", "ollama") for refused in REFUSED),
+        ("anthropic", "suffix", "!"),
+        ("gemini", "suffix", "!"),
+    ],
 )
 async def test_text_completion_parameters_without_counterpart_are_refused_by_name(name: str, param: str, value: Any) -> None:
     dialect = DIALECTS[name]

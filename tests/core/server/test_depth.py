@@ -25,7 +25,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/audio/speech": {"input": "Hello"},
     "/api/chat": {"messages": HELLO, "stream": False},
     "/api/generate": {"prompt": "Hello", "stream": False},
+    "/api/embed": {"input": "Hello"},
+    "/api/embeddings": {"prompt": "Hello"},
     "/api/show": {"model": "demo-rules"},
+    "/api/pull": {"model": "demo-rules"},
 }
 NOT_JSON = {"/v1/audio/transcriptions"}
 

@@ -157,24 +157,33 @@ GENERATE: dict[str, Any] = {
     "prompt": "Hi",
     "system": "x",
     "images": [PIXEL],
+    "context": [0x7A6169, 2, 0x5B5D],
     "format": "json",
     "stream": False,
 }
+FILL: dict[str, Any] = {"model": "test-model", "prompt": "Hi", "suffix": "x", "raw": True, "keep_alive": 0, "stream": False}
+EMBED: dict[str, Any] = {"model": "test-model", "input": ["Hi"], "dimensions": 8, "truncate": True, "keep_alive": "5m"}
 COMPLETION: dict[str, Any] = {
     "model": "test-model", "prompt": ["Hi"], "suffix": "x", "best_of": 1, "echo": False, "logprobs": 1, "max_tokens": 5,
     "stop": "x",
 }  # fmt: skip
 EMBEDDING: dict[str, Any] = {"model": "test-model", "input": ["Hi"], "encoding_format": "base64", "dimensions": 8}
-CLIENTS: dict[str, dict[str, Any]] = {
-    "/v1/chat/completions": CHAT,
-    "/v1/messages": MESSAGES,
-    "/v1/messages/count_tokens": MESSAGES,
-    "/v1/responses": RESPONSES,
-    "/api/chat": OLLAMA,
-    "/api/generate": GENERATE,
-    "/v1/completions": COMPLETION,
-    "/v1/embeddings": EMBEDDING,
-}
+CLIENTS: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", CHAT),
+    ("/v1/messages", MESSAGES),
+    ("/v1/messages/count_tokens", MESSAGES),
+    ("/v1/responses", RESPONSES),
+    ("/api/chat", OLLAMA),
+    ("/api/generate", GENERATE),
+    ("/api/generate", FILL),
+    ("/api/embed", EMBED),
+    ("/api/embeddings", {"model": "test-model", "prompt": "Hi", "keep_alive": "5m"}),
+    ("/api/show", {"model": "test-model", "verbose": True}),
+    ("/api/pull", {"model": "test-model", "stream": False}),
+    ("/v1/completions", COMPLETION),
+    ("/v1/embeddings", EMBEDDING),
+]
+"""(path, a request with all parameters)."""
 
 
 class Anything(FakeServer):
@@ -191,6 +200,8 @@ class Anything(FakeServer):
         path = request.path
         if path == "/api/chat":
             return web.json_response({"model": "test-model", "message": {"role": "assistant", "content": "{}"}, "done": True})
+        if path == "/api/generate":
+            return web.json_response({"model": "test-model", "response": "{}", "done": True})
         if path == "/messages":
             usage = {"input_tokens": 1, "output_tokens": 1}
             text = {"type": "text", "text": "{}"}
@@ -247,7 +258,7 @@ async def test_request_with_odd_values_is_never_an_internal_error(make: Make) ->
         aiohttp.ClientSession() as session,
         served(make(session, provider.root, None)) as gateway,
     ):
-        for path, body in CLIENTS.items():
+        for path, body in CLIENTS:
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
                 odd = fuzzed(body, chance)

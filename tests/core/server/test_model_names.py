@@ -26,7 +26,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/chat": {"messages": HELLO, "stream": False},
     "/api/generate": {"prompt": "Hello", "stream": False},
 }
-EMBEDDING: dict[str, dict[str, Any]] = {"/v1/embeddings": {"input": "Hello"}}
+EMBEDDING: dict[str, dict[str, Any]] = {
+    "/v1/embeddings": {"input": "Hello"},
+    "/api/embed": {"input": "Hello"},
+    "/api/embeddings": {"prompt": "Hello"},
+}
 CHAT = frozenset({Capability.COMPLETION})
 EMBED = frozenset({Capability.EMBEDDINGS})
 NAMES: dict[str, tuple[str, str]] = {

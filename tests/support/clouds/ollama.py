@@ -8,6 +8,7 @@ from typing import Any, override
 
 from aiohttp import web
 from ollama import Options
+from ollama._types import GenerateRequest
 
 from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
 
@@ -44,6 +45,7 @@ class FakeOllama(FakeCloud):
             ("GET", "/api/ps"): self.ps,
             ("POST", "/api/show"): self.show,
             ("POST", "/api/chat"): self.chat,
+            ("POST", "/api/generate"): self.generate,
             ("POST", "/api/embed"): self.embed,
         }
 
@@ -117,6 +119,23 @@ class FakeOllama(FakeCloud):
                 message["tool_calls"] = calls
             return await self.whole(request, head | {"message": message} | self._end(reply), fault)
         return await self.stream(request, self._frames(head, reply), fault)
+
+    async def generate(self, request: web.Request) -> web.StreamResponse:
+        """Complete a text."""
+        body = await request.json()
+        if unknown := body.keys() - GenerateRequest.model_fields.keys():
+            return self.refusal(Refusal(400, f"ignored: {sorted(unknown)}"))
+        outcome = self.outcome_for(body)
+        if isinstance(outcome, Refusal):
+            return self.refusal(outcome)
+        fault = outcome if isinstance(outcome, Fault) else None
+        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        head = {"model": body["model"], "created_at": "2026-11-21T10:00:00.123456789Z"}
+        if not body.get("stream", True):
+            return await self.whole(request, head | {"response": reply.text} | self._end(reply), fault)
+        lines = [head | {"response": piece, "done": False} for piece in pieces(reply.text)]
+        lines.append(head | {"response": ""} | self._end(reply))
+        return await self.stream(request, (json.dumps(line).encode() + b"\n" for line in lines), fault)
 
     def _frames(self, head: dict[str, Any], reply: Reply) -> Iterator[bytes]:
         def line(message: dict[str, Any], end: dict[str, Any] | None = None) -> bytes:

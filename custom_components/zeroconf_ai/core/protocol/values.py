@@ -15,6 +15,7 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 _MAX_DIGITS = 16
 """Of a count that is a text: longer ones exceed every limit."""
+_LARGEST = 1e15
 
 
 def parse_count(value: object, *, largest: int = 10**15) -> int:
@@ -24,6 +25,17 @@ def parse_count(value: object, *, largest: int = 10**15) -> int:
     if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
         return 0
     return int(value)
+
+
+def finite_number(value: object) -> float | None:
+    """A number, or a text that contains one, if it is finite and below 10**15; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError, OverflowError:
+        return None
+    return number if abs(number) < _LARGEST else None
 
 
 def money(value: object) -> int | None:

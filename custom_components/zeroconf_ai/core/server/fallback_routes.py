@@ -11,13 +11,14 @@ from ..protocol.errors import MethodNotAllowedError, NotFoundError
 from .dispatch import OPENAI, ErrorFormat, RequestContext, Route, begin
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .endpoints.ollama import OLLAMA
+from .endpoints.ollama_models import unknown_path
 from .gateway import Gateway
 
 
 def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
     """404 for an unknown path."""
     message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
-    return _context(gateway, request).error_response(NotFoundError(message))
+    return _context(gateway, request).error_response(NotFoundError(unknown_path(request.path) or message))
 
 
 def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
@@ -48,7 +49,7 @@ def _context(gateway: Gateway | None, request: web.Request) -> RequestContext:
 
 def _error_format(path: str) -> ErrorFormat:
     """The error format of the route at the path or at a parent path."""
-    if path.startswith("/api/"):
+    if unknown_path(path) is not None:
         return OLLAMA
     found = (route.error_format for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))
     return next(found, OPENAI)

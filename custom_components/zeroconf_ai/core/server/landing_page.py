@@ -2,7 +2,7 @@
 
 from html import escape
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .gateway import Gateway
 
@@ -22,11 +22,15 @@ discover it automatically. {key}</p>
 <p>Models: <a href="/v1/models">/v1/models</a> · Health: <a href="/v1/health">/v1/health</a> ·
 Load: <a href="/v1/status">/v1/status</a></p>
 """
+_OLLAMA = "Ollama is running"
+"""The text by which programs recognize an Ollama server."""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 async def landing_page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
-    """The page. Its example contains the address of this request."""
+    """The page for browsers, with the address of this request in its example; for programs, what Ollama answers there."""
+    if "text/html" not in request.headers.get(hdrs.ACCEPT, "").casefold():
+        return web.Response(text=_OLLAMA, headers={hdrs.VARY: hdrs.ACCEPT})
     locked = gateway.access.required
     text = _PAGE.format(
         name=escape(gateway.name),
@@ -35,5 +39,5 @@ async def landing_page(gateway: Gateway, version: str, request: web.Request) -> 
         key="Requests need an API key. Ask the owner for one." if locked else "Requests need no API key.",
         header="-H 'Authorization: Bearer YOUR_KEY' " if locked else "",
     )
-    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", hdrs.VARY: hdrs.ACCEPT}
     return web.Response(text=text, content_type="text/html", headers=headers)

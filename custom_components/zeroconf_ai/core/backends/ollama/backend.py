@@ -1,16 +1,18 @@
 """`OllamaBackend`: an Ollama server with its native API."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, override
 
 import aiohttp
 import orjson
 
 from ...dialects.images import web_images
-from ...dialects.ollama.upstream_request import translate
-from ...dialects.ollama.upstream_response import OllamaTranslator
+from ...dialects.ollama.keep_alive import parse_keep_alive
+from ...dialects.ollama.upstream_request import translate, translate_completion
+from ...dialects.ollama.upstream_response import GenerateTranslator, OllamaTranslator
 from ...dialects.openai.cache_control import without_cache_marks
 from ...dialects.openai.embeddings import embedding_list, texts, wants_base64
 from ...dialects.openai.text_completions import as_chat
@@ -116,6 +118,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         try:
             if request.kind is Kind.EMBEDDINGS:
                 answer: Answer = await self._embed(request)
+            elif request.kind is Kind.COMPLETION and (request.body.get("suffix") or request.body.get("raw") is True):
+                answer = TextAnswer(await self._complete(request))
             elif request.kind is Kind.COMPLETION:
                 answer = TextAnswer(await self._chat(as_chat(request)))
             else:
@@ -130,8 +134,16 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
 
     async def _chat(self, request: Request) -> Answer:
         translated = translate(without_cache_marks(request), await self._gate.fetch_all(web_images(request)))
+        make = partial(OllamaTranslator, forced_tool=translated.forced_tool, one_call=translated.one_call)
+        return await self._ask("/api/chat", request, translated.body, make)
+
+    async def _complete(self, request: Request) -> Answer:
+        """A text completion that no chat can replace: with text after the gap, or without the model's template."""
+        return await self._ask("/api/generate", request, translate_completion(request), GenerateTranslator)
+
+    async def _ask(self, path: str, request: Request, body: dict[str, Any], make: Callable[..., OllamaTranslator]) -> Answer:
+        """Send a translated request; `make` makes the translator of its answer."""
         shown = self._known(request.model)
-        body = translated.body
         if shown.capabilities is not None and "thinking" not in shown.capabilities:
             body.pop("think", None)  # models without thinking reject it
         size = self._contexts.wanted(request, shown.context_window)
@@ -139,17 +151,15 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             body["options"] = {**body.get("options", {}), "num_ctx": size}
         self._add_keep_alive(body, request)
         while True:
-            translator = OllamaTranslator(
+            translator = make(
                 request.model,
                 prompt_estimate=request.estimated_prompt_tokens,
-                forced_tool=translated.forced_tool,
-                one_call=translated.one_call,
                 usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
                 secrets=self._upstream.secrets,
             )
             try:
                 return await self._upstream.translate(
-                    "/api/chat", body, translator, stream=request.stream, max_bytes=request.answer_bytes
+                    path, body, translator, stream=request.stream, max_bytes=request.answer_bytes
                 )
             except InvalidRequestError as err:
                 if "think" not in body or "think" not in err.message:
@@ -181,8 +191,8 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
         return StaticAnswer(Chunk.of(listed))
 
     def _add_keep_alive(self, body: dict[str, Any], request: Request) -> None:
-        own = request.body.get("keep_alive")
-        keep_alive = own if own is not None else self._options.keep_alive
+        own = parse_keep_alive(request.body.get("keep_alive"))
+        keep_alive = parse_keep_alive(self._options.keep_alive) if own is None else own
         if keep_alive is not None:
             body["keep_alive"] = keep_alive
 

@@ -36,7 +36,7 @@ _OPTIONAL = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stream_options", "reasoning_effort", "verbosity",
     "store", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prediction",
     "top_k", "min_p", "repetition_penalty", "repeat_penalty", "keep_alive", "think", "num_ctx", "options", "thinking",
-    "encoding_format", "extra_body", "task_type", "title",
+    "encoding_format", "extra_body", "task_type", "title", "raw",
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
 _REASONING = frozenset({TEXT, DETAILS, "thinking_blocks"})

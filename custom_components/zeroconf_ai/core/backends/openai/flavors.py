@@ -17,7 +17,7 @@ _LOADING = Timeouts(first_token=120.0)
 _FOREIGN = frozenset(
     {
         "options", "num_ctx", "keep_alive", "think", "thinking", "top_k", "min_p", "repetition_penalty", "repeat_penalty",
-        "extra_body", "task_type", "title",
+        "extra_body", "task_type", "title", "raw",
     }
 )  # fmt: skip
 """Parameters of other servers, which OpenAI rejects with a 400."""

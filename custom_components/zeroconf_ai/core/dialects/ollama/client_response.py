@@ -13,8 +13,12 @@ import orjson
 
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, UpstreamError
+from ...protocol.usage import Usage
 from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of
+from ..openai.embeddings import vectors
 
+NDJSON = "application/x-ndjson"
+"""The content type of streams: a JSON object in each line."""
 _NANOSECONDS = 1_000_000_000
 
 
@@ -26,7 +30,7 @@ def error_body(error: ApiError, _: str = "") -> dict[str, Any]:
 class OllamaWriter(ResponseWriter):
     """Writes one answer of `/api/chat` or `/api/generate`."""
 
-    content_type: ClassVar[str] = "application/x-ndjson"
+    content_type: ClassVar[str] = NDJSON
 
     def __init__(
         self,
@@ -35,12 +39,17 @@ class OllamaWriter(ResponseWriter):
         *,
         reasoning: bool,
         started: float,
+        more: Callable[[str], Mapping[str, Any]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`fields` builds the path's fields of (text, reasoning, tool calls); `started` is the request's arrival by `clock`."""
+        """`fields` builds the path's fields of (text, reasoning, tool calls); `started` is the request's arrival by `clock`.
+
+        `more` builds further fields of the last line from the complete text.
+        """
         self._model = model
         self._fields = fields
         self._reasoning = reasoning
+        self._more = more
         self._clock = clock
         self._started = started
         self._first = clock()
@@ -99,7 +108,9 @@ class OllamaWriter(ResponseWriter):
 
     def _closing(self) -> dict[str, Any]:
         usage, end = self.used().updated(self._message.usage), self._clock()
+        more = {} if self._more is None else self._more(self._message.content)
         return {
+            **more,
             "done": True,
             "done_reason": "length" if self._message.finish_reason == "length" else "stop",
             "total_duration": _nanoseconds(end - self._started),
@@ -109,6 +120,29 @@ class OllamaWriter(ResponseWriter):
             "eval_count": usage.completion_tokens,
             "eval_duration": _nanoseconds(end - self._first),
         }
+
+
+class EmbeddingsWriter(OllamaWriter):
+    """Writes the answer of `/api/embed`, or of `/api/embeddings` (`legacy`), which contains one vector."""
+
+    def __init__(self, model: str, *, legacy: bool, started: float) -> None:
+        """`started` is the request's arrival by `time.monotonic`."""
+        super().__init__(model, generate_fields, reasoning=False, started=started)
+        self._legacy = legacy
+
+    @override
+    def body(self, completion: Chunk) -> bytes:
+        try:
+            found = vectors(completion.data)
+        except ValueError as err:
+            message = "The provider sent an embedding that cannot be read."
+            raise UpstreamError(message, log_text=f"{message} {err}") from None
+        if self._legacy:
+            return orjson.dumps({"embedding": found[0] if found else []})
+        usage = completion.usage or Usage()
+        duration = _nanoseconds(self._clock() - self._started)
+        counts = {"total_duration": duration, "load_duration": 0, "prompt_eval_count": usage.prompt_tokens}
+        return orjson.dumps({"model": self._model, "embeddings": found} | counts)
 
 
 def chat_fields(text: str, reasoning: str, calls: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
 from ..images import Image, image_from_data_url, image_url
+from ..openai.text_completions import as_chat
 
 _REFUSED: Mapping[str, str] = {
     "functions": "are the old form of tools: send 'tools'",
@@ -83,6 +84,20 @@ def translate(request: Request, images: Mapping[str, Image] | None = None) -> Up
     _add_thinking(result, body)
     forced = _add_tools(result, body)
     return UpstreamRequest(result, forced, one_call=body.get("parallel_tool_calls") is False)
+
+
+def translate_completion(request: Request) -> dict[str, Any]:
+    """The body of `POST /api/generate` for a text completion. Raises InvalidRequestError, which names the parameter."""
+    without_suffix = {name: value for name, value in request.body.items() if name != "suffix"}
+    chat = as_chat(request.with_meta(body=without_suffix))
+    result = translate(chat).body
+    (message,) = result.pop("messages")
+    result["prompt"] = message["content"]
+    if suffix := request.body.get("suffix"):
+        result["suffix"] = suffix
+    if request.body.get("raw") is True:
+        result["raw"] = True
+    return result
 
 
 def _options(body: Mapping[str, Any]) -> dict[str, Any]:

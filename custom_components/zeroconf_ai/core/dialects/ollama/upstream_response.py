@@ -67,11 +67,12 @@ class OllamaTranslator(Translator):
     @override
     def completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._raise_error(body)
-        if not isinstance(body.get("message"), Mapping):
+        piece = self._piece(body)
+        if not piece:
             raise ValueError("an answer without a message")
         usage, estimated = self._usage(body)
         message = Message(usage=usage)
-        for delta in (*self._deltas(mapping(body["message"])), *self._release(body)):
+        for delta in (*self._deltas(piece), *self._release(body)):
             message.add(Delta.parse({"choices": [{"delta": delta}]}))
         message.finish_reason = self._finish(body)
         result = self._writer.completion(message)
@@ -79,7 +80,7 @@ class OllamaTranslator(Translator):
 
     def _line(self, line: Mapping[str, Any]) -> list[Chunk]:
         self._raise_error(line)
-        deltas = self._deltas(mapping(line.get("message")))
+        deltas = self._deltas(self._piece(line))
         done = line.get("done") is True
         if done:
             deltas += self._release(line)
@@ -96,6 +97,10 @@ class OllamaTranslator(Translator):
                 usage, estimated = self._usage(line)
                 chunks.append(Chunk.of(_mark(self._writer.usage(usage).data, estimated=estimated)))
         return chunks
+
+    def _piece(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The message in an answer, or the piece of it in a line; empty if it has none."""
+        return mapping(body.get("message"))
 
     def _deltas(self, message: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The OpenAI deltas of a message or a piece of it."""
@@ -161,6 +166,16 @@ class OllamaTranslator(Translator):
     def _raise_error(self, body: Mapping[str, Any]) -> None:
         if contains_error(body):
             raise reported_error("Ollama", body, self._secrets)
+
+
+class GenerateTranslator(OllamaTranslator):
+    """Translates one answer of `/api/generate`."""
+
+    @override
+    def _piece(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(body.get("response"), str):
+            return {}
+        return {"content": body["response"], "thinking": body.get("thinking")}
 
 
 def _mark(body: dict[str, Any], *, estimated: bool) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 OpenAI's Python SDK requests base64 by default, and many servers support only lists.
 """
 
-from base64 import b64encode
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 import struct
 from typing import Any
 
 from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
+from ...protocol.values import mapping, parse_count
+
+_FLOAT_BYTES = 4
 
 
 def wants_base64(request: Request) -> bool:
@@ -39,6 +42,30 @@ def pack(vector: Sequence[float]) -> str:
         return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as err:
         raise ValueError(f"the embedding is not a list of numbers: {err}") from None
+
+
+def unpack(text: str) -> list[float]:
+    """The vector that `pack` has encoded. Raises ValueError for other text."""
+    raw = b64decode(text, validate=True)
+    if len(raw) % _FLOAT_BYTES:
+        raise ValueError("the embedding is not a list of 32-bit floats")
+    return list(struct.unpack(f"<{len(raw) // _FLOAT_BYTES}f", raw))
+
+
+def vectors(data: Mapping[str, Any]) -> list[Sequence[float]]:
+    """The vectors of an embeddings response, in the order of the inputs. Raises ValueError if one cannot be read."""
+    listed = data.get("data")
+    entries = [mapping(entry) for entry in listed] if isinstance(listed, list) else []
+    entries.sort(key=lambda entry: parse_count(entry.get("index")))
+    found: list[Sequence[float]] = []
+    for entry in entries:
+        vector = entry.get("embedding")
+        if isinstance(vector, str):
+            vector = unpack(vector)
+        if not isinstance(vector, list) or not all(isinstance(number, int | float) for number in vector):
+            raise ValueError("the embedding is not a list of numbers")
+        found.append(vector)
+    return found
 
 
 def embedding_list(vectors: Sequence[Sequence[float]], model: str, prompt_tokens: int, *, base64: bool) -> dict[str, Any]:

@@ -16,6 +16,7 @@ def as_chat(request: Request) -> Request:
     """Convert a text completion to a chat. Raises InvalidRequestError for parameters without a counterpart."""
     body = dict(request.body)
     prompt = body.pop("prompt")
+    body.pop("raw", None)
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if not isinstance(prompt, str):

@@ -58,7 +58,7 @@ _FORWARDED: Mapping[Kind, frozenset[str]] = {
         "messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "verbosity", "modalities",
         "metadata", "store", "cache_control", "chat_template_kwargs",
     },
-    Kind.COMPLETION: _ANY_KIND | {"prompt", "suffix", "echo"},
+    Kind.COMPLETION: _ANY_KIND | {"prompt", "suffix", "echo", "raw"},
     Kind.EMBEDDINGS: frozenset(
         {
             "model", "input", "encoding_format", "dimensions", "user", "options", "keep_alive", "truncate", "input_type",

@@ -1,7 +1,7 @@
 """The handlers, one module per group of paths. `ROUTES` lists the routes of every port."""
 
 from ..dispatch import Route
-from . import audio, generate, generation, messages, metrics, models, ollama, responses, status, usage
+from . import audio, generate, generation, messages, metrics, models, ollama, ollama_models, responses, status, usage
 
 ROUTES = (
     Route("GET", "/v1/models", models.list_models, "models"),
@@ -26,9 +26,13 @@ ROUTES = (
 OLLAMA_ROUTES = (
     Route("POST", "/api/chat", ollama.chat, "chat", error_format=ollama.OLLAMA),
     Route("POST", "/api/generate", ollama.generate, "completions", error_format=ollama.OLLAMA),
-    Route("GET", "/api/tags", ollama.tags, "models", error_format=ollama.OLLAMA),
-    Route("POST", "/api/show", ollama.show, "models", error_format=ollama.OLLAMA),
-    Route("GET", "/api/version", ollama.version, "models", error_format=ollama.OLLAMA),
+    Route("POST", "/api/embed", ollama.embed, "embeddings", error_format=ollama.OLLAMA),
+    Route("POST", "/api/embeddings", ollama.embeddings, "embeddings", error_format=ollama.OLLAMA),
+    Route("GET", "/api/tags", ollama_models.tags, "models", error_format=ollama.OLLAMA),
+    Route("GET", "/api/ps", ollama_models.running, "models", error_format=ollama.OLLAMA),
+    Route("POST", "/api/show", ollama_models.show, "models", error_format=ollama.OLLAMA),
+    Route("POST", "/api/pull", ollama_models.pull, "models", error_format=ollama.OLLAMA),
+    Route("GET", "/api/version", ollama_models.version, "models", error_format=ollama.OLLAMA),
 )
 """Routes of a separate port only: on Home Assistant's port, `/api` is its own API."""
 
