@@ -19,6 +19,10 @@ from zeroconf_ai.protocol.record import Capability
         {"data": [{"id": "a"}, {"id": "b"}], "models": [{"id": "c"}]},
         {"models": [{"name": "a", "model": "x"}, {"model": "b"}]},  # Ollama
         {"models": ["a", "b"]},
+        {"data": [], "models": ["a", "b"]},
+        {"data": {"a": {"object": "model"}, "b": {"id": "b"}, "c": None}},
+        {"models": {"a": {}, "b": {}}},
+        {"data": [{"id": None, "name": "a"}, {"id": ["x"], "model": "b"}, {"id": {"x": 1}}, {"id": 5}, [["id", "x"]]]},
         ["a", "b"],
         [{"id": "a"}, {"id": "b"}, {"id": "a"}],
         [{"id": "a"}, None, 5, {}, {"id": ""}, {"id": "\x00"}, "", {"id": "b"}],
@@ -28,7 +32,9 @@ def test_models_list_of_each_format_is_parsed(body: object) -> None:
     assert [model.id for model in parse_models(body)] == ["a", "b"]
 
 
-@pytest.mark.parametrize("body", [None, {}, [], {"data": {}}, {"data": "a"}, "a", 5, {"models": None}])
+@pytest.mark.parametrize(
+    "body", [None, {}, [], {"data": {}}, {"data": "a"}, "a", 5, {"models": None}, {"data": None}, {"error": "x"}]
+)
 def test_models_list_that_is_invalid_is_empty(body: object) -> None:
     assert parse_models(body) == ()
 

@@ -46,7 +46,7 @@ def add(pool: Pool) -> Add:
 
     def add(name: str | StubBackend, *outcomes: Any, **info: Any) -> Member:
         backend = name if isinstance(name, StubBackend) else StubBackend(name, *outcomes, **info)
-        member = Member(backend, known=True, models=backend.listed)
+        member = Member(backend, known=True, models=backend.listed, lists_models=bool(backend.listed))
         pool.add(member)
         return member
 

@@ -178,7 +178,7 @@ class _Engine(FakeCloud):
 
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
-        return {("GET", path): _fixed(*answer) for path, answer in self.paths.items()}
+        return {(method, path): _fixed(*answer) for path, answer in self.paths.items() for method in ("GET", "POST")}
 
     @override
     def refusal(self, refused: Refusal) -> web.Response:

@@ -189,6 +189,11 @@ class Backend(ABC):
     async def models(self) -> tuple[ModelInfo, ...]:
         """List its models. Raises an ApiError if it cannot."""
 
+    @property
+    def lists_models(self) -> bool:
+        """Whether it has a list of models, as of the last call of `models`; without one, it may serve any model."""
+        return True
+
     async def status(self) -> ProviderStatus | None:
         """Its load and usage, or None if it does not offer them. Raises an ApiError on failure."""
         return None

@@ -99,6 +99,11 @@ class Catalogue(Backend):
             listed = ()
         return tuple({model.id: self._overridden(model, target) for model, target in self._allowed(listed)}.values())
 
+    @property
+    @override
+    def lists_models(self) -> bool:
+        return self._backend.lists_models or bool(self._overrides.allowed)
+
     @override
     async def status(self) -> ProviderStatus | None:
         return await self._backend.status()

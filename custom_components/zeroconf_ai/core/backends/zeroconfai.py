@@ -25,6 +25,7 @@ from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
+from ..protocol.values import mapping
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
 from .http import HttpUpstream
 from .media import ImageGate
@@ -72,6 +73,7 @@ class ZeroconfAIBackend(Backend):
         """Switches to another advertised address that answers; returns False if none may be used."""
         self._health_wants_key = False
         self._offers_status = True
+        self._lists_models = True
         self._takes_stream_options = True
 
     @override
@@ -160,11 +162,19 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def models(self) -> tuple[ModelInfo, ...]:
+        advertised = tuple(ModelInfo(model) for model in self._info.advertised_models)
         try:
             listed = parse_models(await self._upstream.get_json("/models"))
         except NotFoundError, MethodNotAllowedError:
-            listed = ()
-        return listed or tuple(ModelInfo(model) for model in self._info.advertised_models)
+            self._lists_models = bool(advertised)
+            return advertised
+        self._lists_models = True
+        return listed or advertised
+
+    @property
+    @override
+    def lists_models(self) -> bool:
+        return self._lists_models
 
     @override
     async def status(self) -> ProviderStatus | None:
@@ -223,7 +233,8 @@ async def _health(upstream: HttpUpstream, *, secret: bool = True) -> Health:
     except NotFoundError, MethodNotAllowedError:
         pass
     try:
-        if parse_models(await upstream.get_json("/models")):
+        listed = await upstream.get_json("/models")
+        if parse_models(listed) or mapping(listed).get("object") == "list":  # an empty list: no model is installed yet
             return Health()
     except NotFoundError, MethodNotAllowedError:
         pass

@@ -11,6 +11,8 @@ _NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "s
 _SYNONYMS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
 MAX_MODELS = 10_000
 MAX_HOPS = 32
+_NAMES = ("id", "name", "model")
+"""The fields of an entry that may name its model, in the order of preference."""
 AUTO = "auto"
 """The model name that means any model of any provider."""
 
@@ -49,8 +51,8 @@ class ModelInfo:
             return cls(model_id) if (model_id := clean(data)) else None
         if not isinstance(data, Mapping):
             return None
-        model_id = clean(data.get("id") or data.get("name") or data.get("model") or "")
-        if not model_id:
+        names = (clean(name) for key in _NAMES if isinstance(name := data.get(key), str))
+        if not (model_id := next(filter(None, names), "")):
             return None
         window = (
             parse_count(data.get("context_window"))
@@ -99,10 +101,15 @@ class ModelInfo:
 
 
 def parse_models(body: object) -> tuple[ModelInfo, ...]:
-    """Parse a models list in one of the known formats: `{"data": […]}`, `{"models": […]}` or a list. Duplicates are dropped."""
+    """Parse a models list in one of the known formats: `{"data": […]}`, `{"models": […]}`, either with objects by id, or a list.
+
+    Duplicates and entries without an id are dropped; anything else is an empty list.
+    """
     listed = body
     if isinstance(body, Mapping):
-        listed = body.get("data") if isinstance(body.get("data"), list) else body.get("models")
+        listed = body.get("data") or body.get("models")
+    if isinstance(listed, Mapping):
+        listed = [{"id": model_id, **entry} for model_id, entry in listed.items() if isinstance(entry, Mapping)]
     if not isinstance(listed, list):
         return ()
     found = (ModelInfo.parse(item) for item in listed[:MAX_MODELS])

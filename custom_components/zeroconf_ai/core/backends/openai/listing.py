@@ -93,7 +93,8 @@ async def litellm_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
         infos = mapping(await roots.root.get_json("/model/info")).get("data")
     except ApiError:
         return listed
-    known = {str(mapping(entry).get("model_name")): mapping(mapping(entry).get("model_info")) for entry in infos or ()}
+    entries = map(mapping, infos if isinstance(infos, list) else ())
+    known = {str(entry.get("model_name")): mapping(entry.get("model_info")) for entry in entries}
     return tuple(_litellm_model(model, known.get(model.id)) for model in listed)
 
 

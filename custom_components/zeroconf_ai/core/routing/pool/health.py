@@ -105,4 +105,5 @@ class HealthChecker:
     def _record_models(self, member: Member, models: tuple[ModelInfo, ...]) -> None:
         """Without this gateway's own models: two gateways would otherwise keep listing each other's after they are gone."""
         member.models = tuple(model for model in models if self._pool.own_id not in model.via)
+        member.lists_models = member.backend.lists_models
         self._models_at[member.id] = time.monotonic()

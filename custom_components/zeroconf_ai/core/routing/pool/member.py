@@ -46,6 +46,8 @@ class Member:
     health: Health | None = None
     status: ProviderStatus | None = None
     models: tuple[ModelInfo, ...] = ()
+    lists_models: bool = False
+    """Whether its list of models has been read: an empty list then means that it serves none. Until then it may serve any."""
     latency: float | None = None
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
     """The latencies of the newest health checks, oldest first."""

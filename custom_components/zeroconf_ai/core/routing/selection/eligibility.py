@@ -70,8 +70,8 @@ def choose_model(member: Member, requested: str, request: Request, *, cheapest: 
         return _choose_any(member, request, cheapest=cheapest)
     found = member.served.find(requested)
     if found is None:
-        # A list may be incomplete, and a backend that was never reached may serve the model.
-        if member.models and not pinned:
+        # A backend whose list was never read may serve the model, and the list of a pinned one may be incomplete.
+        if member.lists_models and not pinned:
             return Rejection(Reason.NOT_SERVED, info.name, f"does not serve {requested}")
         return requested if _allowed(member, requested, request) else _not_allowed(member, requested)
     if not _allowed(member, found.id, request):
@@ -122,8 +122,11 @@ def _choose_any(member: Member, request: Request, *, cheapest: bool) -> str | Re
         return _too_long(member, request, windows)
     if not member.models:
         # Its models are unknown while it sleeps: `resolve_model` selects one when it is awake.
-        asleep = not member.online and member.wake is not None
-        return AUTO if asleep else Rejection(Reason.NOT_KNOWN, member.name, "its models are not known yet")
+        if not member.online and member.wake is not None:
+            return AUTO
+        if not member.lists_models:
+            return Rejection(Reason.NOT_KNOWN, member.name, "its models are not known yet")
+        return Rejection(Reason.CANNOT, member.name, "lists no models")
     if patterns and member.served.ranked(needs):
         return Rejection(Reason.NOT_ALLOWED, member.name, "has no model for this that this key may use")
     return Rejection(Reason.CANNOT, member.name, "has no model that can do this")
