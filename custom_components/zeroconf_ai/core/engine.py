@@ -170,6 +170,7 @@ class Engine:
         plan: Plan | None = None
         admission: Admission | None = None
         running: RunningRequest | None = None
+        excluded: ApiError | None = None
         admission_control, conversations = self.admission_control, None
         outer = _ON_BEHALF_OF.get()
         if outer is not None:  # what an agent uses on behalf of a key counts for that key
@@ -179,12 +180,13 @@ class Engine:
             if admission_control is not None:
                 plan = self._plan(admission_control, request)
                 admission, barred = await self._admit(admission_control, request, caller, created, plan, nested=outer is not None)
+                excluded = admission.refusal
                 if barred or admission.allowances:
                     request = request.with_meta(barred=barred, allowances=admission.allowances or NOTHING)
             running = self.running.begin(request, caller, created)
             if outer is None:
                 permit = await self.limiter.acquire(request.urgency, request_id=request.request_id, key_id=request.key_id)
-            reply = await self._route(request, outer or caller, bills, plan, failures)
+            reply = await self._route(request, outer or caller, bills, plan, failures, excluded)
             running.backend_id, running.model = self.last_answer = (reply.backend_id, reply.model)
             if admission is not None:
                 reply.headers = admission.headers
@@ -324,12 +326,18 @@ class Engine:
         return (before >= limit) != (member.month_cost >= limit)
 
     async def _route(
-        self, request: Request, caller: Caller, bills: list[Bill], plan: Plan | None, failures: list[FailedAttempt]
+        self,
+        request: Request,
+        caller: Caller,
+        bills: list[Bill],
+        plan: Plan | None,
+        failures: list[FailedAttempt],
+        excluded: ApiError | None,
     ) -> Reply:
         """Route the request. Nested requests made meanwhile count for its caller and skip the queue."""
         token = _ON_BEHALF_OF.set(caller)
         try:
-            return await self._router.route(request, self.policy, bills, plan, failures)
+            return await self._router.route(request, self.policy, bills, plan, failures, excluded)
         finally:
             _ON_BEHALF_OF.reset(token)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import time
 
+from ..protocol.errors import ApiError
 from ..protocol.values import NOTHING
 from .usage.generation import Generation
 
@@ -92,6 +93,11 @@ class Admission(ABC):
     @abstractmethod
     def barred(self) -> frozenset[str]:
         """Ids of the backends that must not answer, because a budget or a rate limit excludes them."""
+
+    @property
+    def refusal(self) -> ApiError | None:
+        """The error if only excluded backends could have answered: why they are excluded. None if none is."""
+        return None
 
     @property
     def allowances(self) -> Mapping[str, int] | None:

@@ -48,16 +48,20 @@ class MeteredClosed(AdmissionControl):
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         barred = _metered(asked) if self._applies() else frozenset()
-        if barred and barred >= asked.worst_costs.keys():
-            raise _closed("database_unavailable", "The gateway's database cannot be opened, so the remaining budget is unknown.")
-        return _Free(barred)
+        if not barred:
+            return _Free(barred)
+        refusal = _closed("database_unavailable", "The gateway's database cannot be opened, so the remaining budget is unknown.")
+        if barred >= asked.worst_costs.keys():
+            raise refusal
+        return _Free(barred, refusal)
 
 
 class _Free(Admission):
     """Admitted without a reservation."""
 
-    def __init__(self, barred: frozenset[str]) -> None:
+    def __init__(self, barred: frozenset[str], refusal: ApiError | None = None) -> None:
         self._barred = barred
+        self._refusal = refusal
 
     @property
     @override
@@ -68,6 +72,11 @@ class _Free(Admission):
     @override
     def barred(self) -> frozenset[str]:
         return self._barred
+
+    @property
+    @override
+    def refusal(self) -> ApiError | None:
+        return self._refusal
 
     @override
     def reconcile(self, generation: Generation, costs: Mapping[str, int] | None = None) -> None:
@@ -103,15 +112,11 @@ class StoreAdmissionControl(AdmissionControl):
                 reservation = await self._budgets.reserve(asked)
                 if reservation.shortfall is not None:
                     raise _refused(reservation.shortfall, asked, self._budgets.zone)
-                barred = acquired.barred | reservation.barred
-                if self.free_only:
-                    barred |= _metered(asked)
-                    if asked.worst_costs and barred >= asked.worst_costs.keys():
-                        self._budgets.reconcile(asked, reservation, None, 0)
-                        raise self._closed()
-                if asked.worst_costs and barred >= asked.worst_costs.keys():
+                barred = acquired.barred | reservation.barred | (_metered(asked) if self.free_only else frozenset())
+                refusal = self._refusal(asked, acquired, reservation) if barred else None
+                if refusal is not None and asked.worst_costs and barred >= asked.worst_costs.keys():
                     self._budgets.reconcile(asked, reservation, None, 0)
-                    raise _all_barred()
+                    raise refusal
             except BaseException:
                 self._limits.undo(acquired)
                 raise
@@ -119,7 +124,17 @@ class StoreAdmissionControl(AdmissionControl):
             _LOGGER.warning("A request was rejected, because limits and budgets cannot be read: %s", err)
             message = "The gateway's database is unavailable, so the remaining budget is unknown. Try again in a moment."
             raise UnavailableError(message, code="database_unavailable", retry_after=DATABASE_SECONDS) from None
-        return _StoreAdmission(self._limits, self._budgets, asked, acquired, reservation, barred)
+        return _StoreAdmission(self._limits, self._budgets, asked, acquired, reservation, barred, refusal)
+
+    def _refusal(self, asked: AdmissionRequest, acquired: AcquiredLimits, reservation: Reservation) -> ApiError:
+        """The error for a request that only excluded backends could answer."""
+        if self.free_only and _metered(asked):
+            return self._closed()
+        if reservation.shortfall_of_barred is not None and not acquired.barred:
+            return _refused(reservation.shortfall_of_barred, asked, self._budgets.zone)
+        if acquired.refusal is not None and not reservation.barred:
+            return acquired.refusal
+        return _all_barred()
 
     def _closed(self) -> ApiError:
         """The reason why metered backends are blocked."""
@@ -143,7 +158,7 @@ class StoreAdmissionControl(AdmissionControl):
 class _StoreAdmission(Admission):
     """Holds what the limits and the budgets of the store gave to one request."""
 
-    __slots__ = ("_acquired", "_asked", "_barred", "_budgets", "_limits", "_reconciled", "_reservation")
+    __slots__ = ("_acquired", "_asked", "_barred", "_budgets", "_limits", "_reconciled", "_refusal", "_reservation")
 
     def __init__(
         self,
@@ -153,6 +168,7 @@ class _StoreAdmission(Admission):
         acquired: AcquiredLimits,
         reservation: Reservation,
         barred: frozenset[str],
+        refusal: ApiError | None,
     ) -> None:
         self._limits = limits
         self._budgets = budgets
@@ -160,6 +176,7 @@ class _StoreAdmission(Admission):
         self._acquired = acquired
         self._reservation = reservation
         self._barred = barred
+        self._refusal = refusal
         self._reconciled = False
 
     @property
@@ -171,6 +188,11 @@ class _StoreAdmission(Admission):
     @override
     def barred(self) -> frozenset[str]:
         return self._barred
+
+    @property
+    @override
+    def refusal(self) -> ApiError | None:
+        return self._refusal
 
     @property
     @override

@@ -40,6 +40,8 @@ class Reservation:
     """The maximum cost of the request, by the ids of the backends that a budget applies to; None: no budget applies."""
     id: str = ""
     """The id under which a shared database stores the amounts."""
+    shortfall_of_barred: Shortfall | None = None
+    """Why the cheapest of the excluded backends is excluded; None if none is."""
 
 
 NO_RESERVATION = Reservation()
@@ -68,9 +70,12 @@ def decide(
             if cost > left:
                 barred.setdefault(backend_id, one)
     open_costs = {backend_id: cost for backend_id, cost in worst_costs.items() if backend_id not in barred}
-    if worst_costs and not open_costs:
-        cheapest = min(worst_costs, key=lambda backend_id: worst_costs[backend_id])
-        return Reservation(shortfall=_shortfall(barred[cheapest], worst_costs[cheapest]))
+    of_barred: Shortfall | None = None
+    if excluded := worst_costs.keys() & barred.keys():
+        cheapest = min(excluded, key=lambda backend_id: worst_costs[backend_id])
+        of_barred = _shortfall(barred[cheapest], worst_costs[cheapest])
+        if not open_costs:
+            return Reservation(shortfall=of_barred)
     allowances = {
         backend_id: _allowance(backend_id, cost, (ample_costs or {}).get(backend_id, cost), concerned)
         for backend_id, cost in open_costs.items()
@@ -81,7 +86,8 @@ def decide(
         ReservedAmount(budget, window, allowances.get(budget.subject, 0) if budget.scope is Scope.BACKEND else most)
         for budget, window, _ in concerned
     )
-    return Reservation(tuple(part for part in amounts if part.amount), frozenset(barred), allowances=allowances)
+    reserved = tuple(part for part in amounts if part.amount)
+    return Reservation(reserved, frozenset(barred), allowances=allowances, shortfall_of_barred=of_barred)
 
 
 def _allowance(backend_id: str, worst: int, ample: int, concerned: Sequence[BudgetBalance]) -> int:

@@ -44,6 +44,8 @@ class AcquiredLimits:
     permit: str | None = None
     barred: frozenset[str] = frozenset()
     """Ids of the backends that have reached their rate limit."""
+    refusal: RateLimitError | None = None
+    """The error for a request that only they could have answered."""
     headers: Mapping[str, str] = NOTHING
 
 
@@ -144,8 +146,10 @@ class RateLimiter:
                 drawn[backend_id] = draws
                 entry.of_backends = drawn
         entry.barred = frozenset(short)
-        if short and asked.worst_costs and short.keys() >= asked.worst_costs.keys():
-            raise _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
+        if short:
+            entry.refusal = _too_many("the only provider for this", min(short.values(), key=lambda one: one.wait))
+            if asked.worst_costs and short.keys() >= asked.worst_costs.keys():
+                raise entry.refusal
 
     async def flush(self) -> None:
         """Write pending releases."""

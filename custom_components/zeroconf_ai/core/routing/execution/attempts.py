@@ -14,6 +14,7 @@ from ...protocol.errors import (
     QuotaError,
     RateLimitError,
     UnavailableError,
+    UpstreamConnectionError,
     UpstreamError,
     UpstreamTimeoutError,
 )
@@ -44,6 +45,8 @@ class RequestAttempts:
     """Of every attempt that a backend may charge for."""
     failures: list[FailedAttempt] = field(default_factory=list)
     """Every attempt that failed, repeated ones included."""
+    excluded: ApiError | None = None
+    """Why admission excluded backends; None if it excluded none."""
     attempts: tuple[Attempt, ...] = ()
     errors: tuple[ApiError, ...] = ()
     never_reached: tuple[ApiError, ...] = ()
@@ -105,6 +108,16 @@ class RequestAttempts:
         free = next((candidate for candidate in ready if candidate.member.limiter.free), None)
         return free or next((candidate for candidate in ready if not candidate.member.limiter.full), ready[0])
 
+    @property
+    def reached_none(self) -> bool:
+        """Whether there were attempts, and no connection to any of their backends could be opened."""
+        return bool(self.errors) and not self.busy and all(isinstance(err, UpstreamConnectionError) for err in self.errors)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The failed attempts, as texts."""
+        return tuple(f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
+
     def failure_of(self, backend_id: str) -> str | None:
         """Why a backend did not answer; None if it was not tried."""
         return next((attempt.failure for attempt in self.attempts if attempt.backend_id == backend_id), None)
@@ -114,8 +127,7 @@ class RequestAttempts:
 
         `equivalents`: a sentence about models that could answer instead.
         """
-        tried = (f"{attempt.backend_name}: {attempt.failure}" for attempt in self.attempts)
-        details = (*tried, *self.busy, *passed_over)
+        details = (*self.failed, *self.busy, *passed_over)
         failures = (f"{attempt.backend_name}: {err.log_text}" for attempt, err in zip(self.attempts, self.errors, strict=True))
         log_text = f"No provider could answer. {'; '.join((*failures, *self.busy, *passed_over))}."
         waits = [*(err.retry_after for err in self.errors if err.retry_after is not None), *self.waits]

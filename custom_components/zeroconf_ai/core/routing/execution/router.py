@@ -78,13 +78,15 @@ class Router:
         bills: list[Bill] | None = None,
         plan: Plan | None = None,
         failures: list[FailedAttempt] | None = None,
+        excluded: ApiError | None = None,
     ) -> Reply:
         """Return the reply of the first candidate that answers.
 
         Raises the error of the request itself, or one that lists all failures.
 
         `bills` gets the bill of every attempt that a backend may charge for, even if it never answered. `plan` is that of
-        the request's admission. `failures` gets every attempt that fails before an answer begins.
+        the request's admission. `failures` gets every attempt that fails before an answer begins. `excluded` is why admission
+        excluded backends (`Admission.refusal`): it is raised if none of the others can be reached.
         """
         previous = self._sessions.find(request)
         routing = RequestAttempts(
@@ -94,6 +96,7 @@ class Router:
             time.monotonic() + MAX_WAIT,
             [] if bills is None else bills,
             [] if failures is None else failures,
+            excluded=excluded,
         )
         await self._wait_for_its_own(routing)
         try:
@@ -155,6 +158,9 @@ class Router:
             candidate.member.breaker.answered()
             self._pool.record_success(candidate.member)
             return reply
+        if routing.reached_none and routing.excluded is not None:
+            routing.excluded.details = (*routing.failed, *found.passed_over)
+            raise routing.excluded
         not_served = any(isinstance(why, Rejection) and why.reason is Reason.NOT_SERVED for why in found.rejections)
         if routing.names_model and not_served and routing.errors and routing.errors == routing.never_reached:
             asked = routing.request
