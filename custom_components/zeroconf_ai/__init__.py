@@ -93,6 +93,7 @@ async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bo
     else:  # start-up must not wait for a machine that may be asleep
         entry.async_create_background_task(hass, coordinator.first_check(), name=f"{DOMAIN} first check {entry.title}")
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    issues.keep_agents(hass)
     await async_add_assistant(hass, entry)
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)

@@ -32,6 +32,24 @@ DATABASE_UNAVAILABLE = "database_unavailable"
 """The issue for a database that cannot be opened."""
 
 
+MORE_URL = "https://github.com/zeroconf-ai/zeroconf-ai/blob/main/docs/home-assistant.md#repairs"
+"""What can be done about issues without a fix flow."""
+
+
+@callback
+def keep_agents(hass: HomeAssistant) -> None:
+    """Delete the issues of agents that were removed, and those of a prompt for a model that the agent no longer uses."""
+    agents = {key: agent for entry in hass.config_entries.async_entries(DOMAIN) for key, agent in entry.subentries.items()}
+    for (domain, issue_id), issue in list(ir.async_get(hass).issues.items()):
+        kind, _, agent_id = issue_id.rpartition("_")
+        if domain != DOMAIN or kind not in (MODEL_VANISHED, CONTEXT_TOO_SMALL):
+            continue
+        model = None if issue.data is None else issue.data.get(CONF_MODEL)
+        agent = agents.get(agent_id)
+        if agent is None or (model is not None and model != (agent.data.get(CONF_MODEL) or AUTO)):
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
 @callback
 def check_models(coordinator: MemberCoordinator) -> None:
     """Create or delete the issue of each agent whose model its provider no longer serves."""
@@ -67,6 +85,7 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
         DOMAIN,
         issue_id,
         is_fixable=False,
+        learn_more_url=MORE_URL,
         severity=ir.IssueSeverity.WARNING,
         translation_key=CONTEXT_TOO_SMALL,
         translation_placeholders=escaped(
@@ -78,6 +97,7 @@ def check_context(hass: HomeAssistant, entry: ConfigEntry, subentry: ConfigSuben
                 "window": str(window),
             }
         ),
+        data={CONF_MODEL: subentry.data.get(CONF_MODEL) or AUTO},
     )
 
 
@@ -194,6 +214,7 @@ def database_unavailable(hass: HomeAssistant, error: str) -> None:
         DOMAIN,
         DATABASE_UNAVAILABLE,
         is_fixable=False,
+        learn_more_url=MORE_URL,
         severity=ir.IssueSeverity.WARNING,
         translation_key=DATABASE_UNAVAILABLE,
         translation_placeholders=escaped({"error": error}),

@@ -97,6 +97,41 @@ async def test_vanished_model_of_an_unloaded_provider_offers_auto(
     assert agent.data[CONF_MODEL] == "auto"
 
 
+async def test_issues_of_a_removed_agent_are_deleted(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await vanish(hass, provider)
+    (agent,) = entry.get_subentries_of_type(SUBENTRY_CONVERSATION)
+    issues.check_context(hass, entry, agent, 300, 50)
+    assert issue_of(hass, issues.MODEL_VANISHED) is not None
+    hass.config_entries.async_remove_subentry(entry, agent.subentry_id)
+    await hass.async_block_till_done()
+    assert issue_of(hass, issues.MODEL_VANISHED) is issue_of(hass, issues.CONTEXT_TOO_SMALL) is None
+
+
+async def test_issue_of_a_prompt_ends_with_another_model_and_stays_with_other_changes(
+    hass: HomeAssistant, provider: FakeProvider
+) -> None:
+    entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
+    (agent,) = entry.subentries.values()
+    issues.check_context(hass, entry, agent, 300, 50)
+    hass.config_entries.async_update_subentry(entry, agent, data={**agent.data, "max_history": 4})
+    await hass.async_block_till_done()
+    assert issue_of(hass, issues.CONTEXT_TOO_SMALL) is not None
+    hass.config_entries.async_update_subentry(entry, agent, data={**agent.data, CONF_MODEL: "auto"})
+    await hass.async_block_till_done()
+    assert issue_of(hass, issues.CONTEXT_TOO_SMALL) is None
+
+
+async def test_issues_without_a_fix_flow_link_to_what_can_be_done(hass: HomeAssistant, provider: FakeProvider) -> None:
+    entry = await set_up(hass, make_entry(provider, subentries=[agent_data()]))
+    (agent,) = entry.subentries.values()
+    issues.check_context(hass, entry, agent, 300, 50)
+    issues.database_unavailable(hass, "The disk is full")
+    found = [issue for (domain, _), issue in ir.async_get(hass).issues.items() if domain == DOMAIN]
+    assert len(found) == 2
+    for issue in found:
+        assert (issue.is_fixable, issue.learn_more_url) == (False, issues.MORE_URL)
+
+
 async def test_vanished_model_of_a_removed_agent_aborts(
     hass: HomeAssistant, provider: FakeProvider, repairs: RepairsFlowManager
 ) -> None:

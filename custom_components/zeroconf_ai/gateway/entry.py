@@ -10,6 +10,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
+from .. import issues
 from ..const import DOMAIN, SIGNAL_PROVIDERS_CHANGED, SUBENTRY_AI_TASK, SUBENTRY_CONVERSATION
 from ..core import __version__
 from ..core.accounting.admission_control import MeteredClosed
@@ -68,6 +69,7 @@ async def async_setup_gateway(hass: HomeAssistant, entry: GatewayConfigEntry) ->
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="database_failed", translation_placeholders={"error": str(err)}
         ) from err
+    issues.keep_agents(hass)
     entry.async_on_unload(follow_renames(hass, entry))
     entry.async_on_unload(entry.add_update_listener(_Updater(entry)))
     _listen(hass, entry, runtime)

@@ -12,6 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 from ..const import DOMAIN
 from ..core.server.app import create_app, create_runner
 from ..core.server.gateway import Gateway
+from ..issues import MORE_URL
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class SeparatePort:
             DOMAIN,
             OWN_PORT_CLOSED,
             is_fixable=False,
+            learn_more_url=MORE_URL,
             severity=ir.IssueSeverity.ERROR,
             translation_key=OWN_PORT_CLOSED,
             translation_placeholders={"port": str(port), "reason": reason},
