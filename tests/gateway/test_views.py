@@ -3,16 +3,21 @@
 import gzip
 import json
 from typing import Any
+from unittest.mock import AsyncMock
 
 from aiohttp import web
 from aiohttp.compression_utils import ZLibDecompressor
+import anthropic
 import pytest
-from pytest_homeassistant_custom_component.common import MockUser
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.zeroconf_ai.const import CONF_AUTH, CONF_CORS_ORIGINS, CONF_NETWORKS
+from homeassistant.components.anthropic import coordinator as coordinator_module
+from homeassistant.components.anthropic.coordinator import AnthropicCoordinator
 from homeassistant.components.http.ban import KEY_FAILED_LOGIN_ATTEMPTS
 from homeassistant.components.persistent_notification import _async_get_or_create_notifications
+from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 
 from ..support.fakes.provider import FakeProvider, text
@@ -291,3 +296,34 @@ async def test_views_client_key_is_not_logged(
         await client.post(CHAT_PATH, json=CHAT, headers=bearer(key))
     assert KEY not in caplog.text
     assert WRONG_KEY not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/models", "/v1//models/", "/v1/models/"])
+async def test_views_answer_equivalent_paths_below_v1(
+    hass: HomeAssistant, provider: FakeProvider, hass_client_no_auth: ClientSessionGenerator, path: str
+) -> None:
+    await set_up(hass, gateway_with(box(provider)))
+    client = await hass_client_no_auth()
+    assert (await client.get(path)).status == 401
+    assert (await (await client.get(path, headers=bearer())).json())["object"] == "list"
+
+
+async def test_views_serve_the_models_that_home_assistants_anthropic_integration_reads(
+    hass: HomeAssistant,
+    provider: FakeProvider,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await set_up(hass, gateway_with(box(provider)))
+    client = await hass_client_no_auth()
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", str(client.make_url("")).rstrip("/"))
+    # Home Assistant's own client needs the SDK's version that the integration pins; the calls are the same.
+    async with anthropic.AsyncAnthropic(api_key=KEY, max_retries=0) as sdk:
+        monkeypatch.setattr(coordinator_module, "async_create_client", AsyncMock(return_value=sdk))
+        coordinator = AnthropicCoordinator(hass, MockConfigEntry(domain="anthropic", data={CONF_API_KEY: KEY}))
+        await coordinator._async_setup()
+        listed = await coordinator.async_update_data()
+        one = await coordinator.client.models.retrieve("test-model", timeout=10.0)
+    assert "test-model" in [model.id for model in listed]
+    assert [(model.type, model.display_name) for model in listed if model.id == "test-model"] == [("model", "test-model")]
+    assert one.created_at.year == 1970

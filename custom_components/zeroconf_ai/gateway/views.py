@@ -26,7 +26,7 @@ from ..core.server.access.auth import presented_key
 from ..core.server.access.guard import HomeUser
 from ..core.server.dispatch import Route, begin, dispatch
 from ..core.server.endpoints import ROUTES
-from ..core.server.fallback_routes import method_not_allowed, not_found, preflight
+from ..core.server.fallback_routes import answer_at_equivalent_path, method_not_allowed, not_found, preflight
 from ..core.server.gateway import Gateway
 
 _REGISTERED: HassKey[bool] = HassKey(f"{DOMAIN}_views")
@@ -82,10 +82,13 @@ class GatewayView(HomeAssistantView):
             return await dispatch(gateway, route, request)
         if route is not None:
             message = "No gateway is running in this Home Assistant. Ask its owner to set it up, or try again in a minute."
-            return begin(None, request, route.error_format).error_response(UnavailableError(message, retry_after=_RETRY_SECONDS))
+            context = begin(None, request, route.format_for(request))
+            return context.error_response(UnavailableError(message, retry_after=_RETRY_SECONDS))
         if request.method == hdrs.METH_OPTIONS:
             return preflight(gateway, request)
-        return method_not_allowed(gateway, request, self._routes) if self._routes else not_found(gateway, request)
+        if self._routes:
+            return method_not_allowed(gateway, request, self._routes)
+        return not_found(None, request) if gateway is None else await answer_at_equivalent_path(gateway, request, ROUTES)
 
 
 def _leave_unread(request: web.Request, response: web.StreamResponse) -> None:

@@ -50,6 +50,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("GET /v1/models", {}),
     ("GET /v1/models/{model}", {"path_parameters": {"model": "demo-rules"}}),
     ("GET /v1/models/{model}", {"path_parameters": {"model": "auto"}}),
+    ("GET /v1/models", {"headers": {"anthropic-version": "2023-06-01"}}),
+    ("GET /v1/models/{model}", {"path_parameters": {"model": "auto"}, "headers": {"anthropic-version": "2023-06-01"}}),
     ("POST /v1/chat/completions", {"body": ASK}),
     ("POST /v1/chat/completions", {"body": ASK | {"stream": True, "stream_options": {"include_usage": True}}}),
     ("POST /v1/chat/completions", {"body": ASK | {"response_format": SCHEMATIC}}),

@@ -43,7 +43,7 @@ def assert_error(body: object, kind: str, code: str) -> None:
     assert (error["type"], error["code"]) == (kind, code)
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/models", "/v1/chat/completions/", "/v1/%00", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/nothing/models", "/v1/v1", "//", "/v1/%00", "/favicon.ico"])
 async def test_unknown_path_is_a_404_in_openais_format(demo: Served, path: str) -> None:
     status, body, headers = await demo.ask("GET", path)
     assert status == 404
@@ -65,6 +65,33 @@ async def test_unsupported_method_is_a_405_in_openais_format(demo: Served, metho
     assert status == 405
     assert_error(body, "invalid_request_error", "method_not_allowed")
     assert headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "base", ["", "/", "/v1/", "//v1", "/v1//", "/v1/v1", "/v1/v1/v1", "/api/v1", "/openai/v1", "/openai/deployments/demo-rules"]
+)
+async def test_base_url_in_every_form_reaches_the_same_paths(demo: Served, base: str) -> None:
+    wanted, _, _ = await demo.ask("GET", f"{base}/nothing")
+    assert wanted == 404
+    for path in ("chat/completions", "chat/completions/", "messages", "responses"):
+        body = CHAT | {"max_tokens": 9, "input": "Hello"}
+        status, answer, headers = await demo.ask("POST", f"{base}/{path}", json=body)
+        assert (status, headers["X-ZeroconfAI-Provider"]) == (200, "demo-rules"), answer
+    assert (await demo.ask("GET", f"{base}/models"))[1]["object"] == "list"
+    assert (await demo.ask("GET", f"{base}/models/demo-rules"))[1]["id"] == "demo-rules"
+    assert (await demo.ask("POST", f"{base}/embeddings", json={"model": "demo-embed", "input": "x"}))[0] == 200
+    assert (await demo.ask("GET", f"{base}/health"))[1]["status"] == "ok"
+    status, body, headers = await demo.ask("GET", f"{base}/messages")
+    assert (status, body["type"], headers["Allow"]) == (405, "error", "POST")
+    assert (await demo.ask("HEAD", f"{base}/models"))[0] == 200
+    status, _, headers = await demo.ask("OPTIONS", f"{base}/models")
+    assert (status, headers["Allow"]) == (405, "GET,HEAD")
+
+
+async def test_equivalent_path_needs_the_key_too(locked: Served) -> None:
+    for path in ("/models", "//v1/models", "/v1/models/"):
+        assert (await locked.ask("GET", path))[0] == 401
+        assert (await locked.ask("GET", path, headers={"Authorization": f"Bearer {KEY}"}))[0] == 200
 
 
 @pytest.mark.parametrize("known_length", [True, False], ids=["content-length", "chunked"])

@@ -12,7 +12,7 @@ from .connections import LimitedRunner
 from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
-from .fallback_routes import method_not_allowed, not_found, preflight
+from .fallback_routes import answer_at_equivalent_path, method_not_allowed, preflight
 from .gateway import DRAIN_SECONDS, Gateway
 from .landing_page import landing_page
 
@@ -70,7 +70,7 @@ def _fallback_middleware(gateway: Gateway) -> Middleware:
         try:
             return await handler(request)
         except web.HTTPNotFound:
-            return not_found(gateway, request)
+            return await answer_at_equivalent_path(gateway, request)
         except web.HTTPMethodNotAllowed as err:
             return method_not_allowed(gateway, request, err.allowed_methods)
 

@@ -19,6 +19,7 @@ import orjson
 
 from ..engine import Caller, Source
 from ..protocol.errors import ApiError, AuthenticationError, RequestTimeoutError
+from ..protocol.values import NOTHING
 from .body_memory import BodyShare
 from .gateway import Gateway
 from .request_body import read_json, receiving
@@ -58,6 +59,8 @@ class RequestContext:
     """CORS headers of the response."""
     share: BodyShare | None = None
     """The memory of its body; set after authentication."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables in the request's path."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -115,11 +118,20 @@ class Route:
     scope: str = ""
     public: bool = False
     error_format: ErrorFormat = OPENAI
+    formats: Mapping[str, ErrorFormat] = NOTHING
+    """The error formats of clients that send a header, by the header."""
+
+    def format_for(self, request: web.Request) -> ErrorFormat:
+        """The error format that the client of a request expects."""
+        return next((found for header, found in self.formats.items() if header in request.headers), self.error_format)
 
 
-async def dispatch(gateway: Gateway, route: Route, request: web.Request) -> web.StreamResponse:
-    """Return the response to `request`, also for every kind of error."""
-    context = begin(gateway, request, route.error_format)
+async def dispatch(
+    gateway: Gateway, route: Route, request: web.Request, variables: Mapping[str, str] | None = None
+) -> web.StreamResponse:
+    """Return the response to `request`, also for every kind of error. `variables` of its path; None: those that aiohttp found."""
+    context = begin(gateway, request, route.format_for(request))
+    context.variables = request.match_info if variables is None else variables
     watch_client(request.transport)
     try:
         if route.public:

@@ -1,4 +1,4 @@
-"""Responses to requests without a route: unknown paths, wrong methods, and CORS preflights (OPTIONS).
+"""Responses to requests without a route: equivalent paths, unknown ones, wrong methods, and CORS preflights (OPTIONS).
 
 Errors have the error format of the routes under the same path, else OpenAI's.
 """
@@ -8,11 +8,25 @@ from collections.abc import Iterable
 from aiohttp import hdrs, web
 
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
-from .dispatch import OPENAI, ErrorFormat, RequestContext, Route, begin
+from .dispatch import OPENAI, ErrorFormat, RequestContext, Route, begin, dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
 from .endpoints.ollama import OLLAMA
 from .endpoints.ollama_models import unknown_path
+from .equivalent_paths import equivalent_paths, find_routes
 from .gateway import Gateway
+
+
+async def answer_at_equivalent_path(
+    gateway: Gateway, request: web.Request, routes: Iterable[Route] = (*ROUTES, *OWN_PORT_ROUTES)
+) -> web.StreamResponse:
+    """The response of the route that the client probably means (`equivalent_paths`); 404 if there is no such route, else 405."""
+    found = {match.route.method: match for match in find_routes(routes, request.path)}
+    if not found:
+        return not_found(gateway, request)
+    method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
+    if (match := found.get(method)) is None:
+        return method_not_allowed(gateway, request, _with_head(found))
+    return await dispatch(gateway, match.route, request, match.variables)
 
 
 def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
@@ -48,18 +62,20 @@ def _context(gateway: Gateway | None, request: web.Request) -> RequestContext:
 
 
 def _error_format(path: str) -> ErrorFormat:
-    """The error format of the route at the path or at a parent path."""
+    """The error format of the route that is at the path, or else at a parent path."""
+    if found := find_routes((*ROUTES, *OWN_PORT_ROUTES), path):
+        return found[0].route.error_format
     if unknown_path(path) is not None:
         return OLLAMA
-    found = (route.error_format for route in ROUTES if _is_at(route, path) or path.startswith(f"{route.path}/"))
-    return next(found, OPENAI)
+    paths = tuple(equivalent_paths(path))
+    formats = (route.error_format for route in ROUTES if any(place.startswith(f"{route.path}/") for place in paths))
+    return next(formats, OPENAI)
 
 
 def _methods(path: str) -> list[str]:
-    found = {route.method for route in (*ROUTES, *OWN_PORT_ROUTES) if _is_at(route, path)}
-    return sorted(found | ({hdrs.METH_HEAD} if hdrs.METH_GET in found else set()))
+    return sorted(_with_head({match.route.method for match in find_routes((*ROUTES, *OWN_PORT_ROUTES), path)}))
 
 
-def _is_at(route: Route, path: str) -> bool:
-    stem, variable, _ = route.path.partition("{")
-    return path.startswith(stem) and len(path) > len(stem) if variable else path == route.path
+def _with_head(methods: Iterable[str]) -> set[str]:
+    known = set(methods)
+    return known | ({hdrs.METH_HEAD} if hdrs.METH_GET in known else set())

@@ -5,27 +5,41 @@ if that is harmless (metadata, service tiers), and refused if they would change 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from ...protocol.data_urls import is_data_url
+from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
+_SEND_ALL = "is not supported, because nothing is stored: send the whole conversation"
 _REFUSED: Mapping[str, str] = {
     "mcp_servers": "are not supported: only tools that the client runs itself",
     "container": "is not supported",
+    "compaction": "is not supported: ask for a summary in a message",
+    "previous_message_id": _SEND_ALL,
+    "previous_response_id": _SEND_ALL,
+    "conversation": _SEND_ALL,
 }
 _THINKS = ("enabled", "adaptive", "between_tools")
 _BUDGETS = ((2_048, "low"), (8_192, "medium"))
 """Maximum thinking tokens of each effort; above them it is high. The translation towards backends uses similar values."""
 
 
+class UnsupportedThreadError(InvalidRequestError):
+    """The request creates or continues a conversation on the server. By these details Anthropic's SDKs send it whole instead."""
+
+    details_json: ClassVar[Mapping[str, Any]] = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+
+
 def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
+    if request.get("thread") is not None:
+        raise UnsupportedThreadError(f"'thread' {_SEND_ALL}.", param="thread", code="unsupported_value")
     for param, why in _REFUSED.items():
         if request.get(param):
             raise unsupported(param, why)

@@ -16,6 +16,7 @@ from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
 from ...protocol.usage import Usage
 from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of, signed_reasoning
+from .client_request import UnsupportedThreadError
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
 _TYPES = {
@@ -40,7 +41,8 @@ def error_body(error: ApiError, request_id: str) -> dict[str, Any]:
             kind = "overloaded_error"
         case _:
             kind = _TYPES.get(error.type, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+    details = {"details": error.details_json} if isinstance(error, UnsupportedThreadError) else {}
+    return {"type": "error", "error": {"type": kind, "message": error.message, **details}, "request_id": request_id}
 
 
 class _Block:

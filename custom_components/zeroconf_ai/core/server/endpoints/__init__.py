@@ -3,9 +3,11 @@
 from ..dispatch import Route
 from . import audio, generate, generation, messages, metrics, models, ollama, ollama_models, responses, status, usage
 
+_ANTHROPIC = {models.ANTHROPIC_VERSION: messages.ANTHROPIC}
+
 ROUTES = (
-    Route("GET", "/v1/models", models.list_models, "models"),
-    Route("GET", "/v1/models/{model:.+}", models.get_model, "models"),
+    Route("GET", "/v1/models", models.list_models, "models", formats=_ANTHROPIC),
+    Route("GET", "/v1/models/{model:.+}", models.get_model, "models", formats=_ANTHROPIC),
     Route("POST", "/v1/chat/completions", generate.chat, "chat"),
     Route("POST", "/v1/completions", generate.completions, "completions"),
     Route("POST", "/v1/embeddings", generate.embeddings, "embeddings"),

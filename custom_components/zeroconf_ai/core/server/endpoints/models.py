@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ...dialects.anthropic.model_list import model_object, models_page
 from ...engine import Engine
 from ...protocol.model_names import GATEWAY, has_name
 from ...protocol.models import AUTO, ModelInfo
@@ -20,17 +21,22 @@ from ..gateway import Gateway
 
 _CHAT = frozenset({Capability.COMPLETION})
 _EMBEDDINGS = frozenset({Capability.EMBEDDINGS})
+ANTHROPIC_VERSION = "anthropic-version"
+"""The header that all requests of Anthropic's SDKs have."""
 
 
 async def list_models(gateway: Gateway, context: RequestContext) -> web.Response:
-    """OpenAI's list, repeated under `models` for clients of the original protocol."""
+    """OpenAI's list, repeated under `models` for clients of the original protocol; Anthropic's list for clients of its SDKs."""
     found = listed(gateway.engine, context.caller.models)
+    if ANTHROPIC_VERSION in context.http.headers:
+        return context.json(models_page(found, context.http.query))
     return context.json({"object": "list", "data": found, "models": found})
 
 
 async def get_model(gateway: Gateway, context: RequestContext) -> web.Response:
     """One model, by any name that requests may use. Raises NotFoundError, which names similar models."""
-    return context.json(find_model(gateway.engine, context.http.match_info["model"], context.caller.models))
+    found = find_model(gateway.engine, context.variables["model"], context.caller.models)
+    return context.json(model_object(found) if ANTHROPIC_VERSION in context.http.headers else found)
 
 
 def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dict[str, Any]:
