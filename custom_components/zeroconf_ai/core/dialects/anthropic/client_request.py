@@ -44,6 +44,9 @@ def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
         if request.get(param):
             raise unsupported(param, why)
     chat = {name: request[name] for name in _PASSED if request.get(name) is not None} | _cache_control(request)
+    limit = chat.get("max_tokens", 1)
+    if isinstance(limit, int) and limit < 1:  # 0 fills Anthropic's prompt cache only; in OpenAI's dialect it is no limit
+        raise invalid("max_tokens", "a whole number of at least 1")
     if not isinstance(chat.get("top_k", 0), int):
         raise invalid("top_k", "a whole number")
     turns = Turns()
