@@ -29,6 +29,7 @@ from ..protocol.values import mapping
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
 from .http import HttpUpstream
 from .media import ImageGate
+from .message_forms import MessageForms
 
 MAX_CONNECTIONS = 5
 """Maximum parallel requests to a peer (PROTOCOL 3), unless its status names another number."""
@@ -75,6 +76,7 @@ class ZeroconfAIBackend(Backend):
         self._offers_status = True
         self._lists_models = True
         self._takes_stream_options = True
+        self._forms = MessageForms()
 
     @override
     def __repr__(self) -> str:
@@ -188,7 +190,9 @@ class ZeroconfAIBackend(Backend):
 
     @override
     async def send(self, request: Request) -> Answer:
-        request = await self._gate.embed(request)
+        return await self._forms.send(await self._gate.embed(request), self._post)
+
+    async def _post(self, request: Request) -> Answer:
         headers = _headers(request)
         if self.answered_as is None:  # only servers with this protocol report an id; others may reject unknown fields
             request = without_cache_marks(request)

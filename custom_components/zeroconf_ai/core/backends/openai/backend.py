@@ -28,6 +28,7 @@ from ..answers import PackedAnswer
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
+from ..message_forms import MessageForms
 from .flavors import Flavor
 from .listing import ApiRoots
 from .load import is_not_offered
@@ -99,6 +100,7 @@ class OpenAIBackend(Backend):
         )
         self._roots = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
+        self._forms = MessageForms(flavor.least_form)
         self._rejected: dict[str, frozenset[str]] = {}
         """Parameters that a model rejected, by model."""
 
@@ -154,7 +156,7 @@ class OpenAIBackend(Backend):
             texts(request)
         if not self._flavor.fetches_images:
             request = await self._gate.embed(request)
-        answer = await self._post(self._fitted(request))
+        answer = await self._forms.send(request, lambda formed: self._post(self._fitted(formed)))
         return PackedAnswer(answer) if packs else answer
 
     async def _post(self, request: Request) -> Answer:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...dialects.openai.message_forms import Form
 from ...dialects.reasoning import FIELDS as REASONING_FIELDS
 from ...protocol.record import Capability, Cost, Placement
 from ..base import BackendInfo, Timeouts
@@ -43,6 +44,8 @@ class Flavor:
     """Optional parameters that it rejects."""
     message_drops: frozenset[str] = frozenset()
     """Fields of messages that it rejects or ignores."""
+    least_form: Form = Form.TIDY
+    """The form of all messages: chat templates and strict clouds know no `developer` and only one system message."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a chat → their names on this server."""
     cache_marks: bool = False
@@ -83,6 +86,7 @@ OPENAI = Flavor(
     message_drops=REASONING_FIELDS,
     # max_tokens is deprecated, and rejected by reasoning models (SDK 3.52, completion_create_params.py).
     renames={"max_tokens": "max_completion_tokens"},
+    least_form=Form.AS_SENT,
     placement=Placement.CLOUD,
     cost=Cost.METERED,
     timeouts=_CLOUD,
@@ -100,6 +104,7 @@ OPENROUTER = Flavor(
     # App attribution: names this program, never the user (openrouter.ai/docs, "App Attribution").
     headers={"HTTP-Referer": "https://github.com/zeroconf-ai/zeroconf-ai", "X-Title": "ZeroConf AI"},
     cache_marks=True,
+    least_form=Form.AS_SENT,
     placement=Placement.CLOUD,
     cost=Cost.METERED,
     timeouts=_CLOUD,
@@ -115,6 +120,7 @@ LITELLM = Flavor(
     models=litellm_models,
     load=litellm_load,
     cache_marks=True,
+    least_form=Form.AS_SENT,
     placement=Placement.PROXY,
     cost=Cost.UNKNOWN,
     timeouts=_LOADING,

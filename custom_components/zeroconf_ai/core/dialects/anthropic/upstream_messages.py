@@ -1,6 +1,6 @@
 """OpenAI's messages → Anthropic's: separate system prompt, tool results in the user's turn, signed thinking."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 import re
 from typing import Any
 
@@ -9,6 +9,7 @@ from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..base import sent_arguments
 from ..images import Image, image_from_data_url, image_url
+from ..openai.message_forms import with_results_after_calls
 from ..reasoning import SIGNED_FORMAT
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
@@ -17,14 +18,14 @@ _PDF = "data:application/pdf;base64,"
 type Block = dict[str, Any]
 
 
-def split(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]) -> tuple[list[Block], list[Block]]:
+def split(messages: Sequence[Mapping[str, Any]], images: Mapping[str, Image]) -> tuple[list[Block], list[Block]]:
     """(system blocks, turns). Consecutive messages of one role become one turn, in which tool results come first.
 
     `images` contains fetched images by URL. Raises InvalidRequestError for unsupported content.
     """
     system: list[Block] = []
     turns: list[Block] = []
-    for index, message in enumerate(messages):
+    for index, message in enumerate(with_results_after_calls(messages)):
         where = f"messages[{index}]"
         role = message["role"]
         if role in ("system", "developer"):

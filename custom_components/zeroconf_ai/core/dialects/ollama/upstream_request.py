@@ -15,6 +15,7 @@ from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
 from ..images import Image, image_from_data_url, image_url
+from ..openai.message_forms import with_results_after_calls
 from ..openai.text_completions import as_chat
 
 _REFUSED: Mapping[str, str] = {
@@ -75,7 +76,7 @@ def translate(request: Request, images: Mapping[str, Image] | None = None) -> Up
         raise InvalidRequestError("Ollama answers with text: 'modalities' must be [\"text\"].", param="modalities")
     result: dict[str, Any] = {
         "model": request.model,
-        "messages": _messages(body["messages"], images or {}),
+        "messages": _messages(with_results_after_calls(body["messages"]), images or {}),
         "stream": request.stream,  # Ollama's default is true
     }
     if options := _options(body):
