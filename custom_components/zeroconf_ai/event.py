@@ -1,4 +1,4 @@
-"""Event entities: availability and failovers of providers, budget thresholds."""
+"""Event entities: availability and failovers of providers, budget thresholds, unusual use of API keys."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,10 +10,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_call_later
 
 from .core.accounting.budget import BudgetEvent, Scope
+from .core.accounting.keys.key_watch import UnusualUse
 from .core.protocol.values import NANO, clean
 from .core.routing.pool.events import EventKind, RoutingEvent
 from .data import DATA
-from .entity import ProviderEntity, add_provider_entities, add_usage_entities
+from .entity import GatewayEntity, ProviderEntity, add_provider_entities, add_usage_entities
+from .gateway.runtime import GatewayRuntime
 from .pool_coordinator import SHOW_SECONDS
 from .runtime import ZeroconfAIConfigEntry
 from .usage.coordinators import UsageTracker
@@ -34,9 +36,11 @@ AVAILABILITY = EventEntityDescription(
 async def async_setup_entry(
     hass: HomeAssistant, entry: ZeroconfAIConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """One for each provider."""
+    """One for each provider, those of budgets, and one for the API keys of the gateway."""
     add_provider_entities(entry, async_add_entities, lambda coordinator: [ProviderEvent(coordinator, AVAILABILITY)])
     add_usage_entities(entry, async_add_entities, usage_events, EVENT_DOMAIN)
+    if (gateway := entry.runtime_data.gateway) is not None:
+        async_add_entities([KeyEventEntity(gateway)])
 
 
 class ProviderEvent(ProviderEntity, EventEntity):
@@ -108,6 +112,48 @@ BUDGET_EVENT = EventEntityDescription(
     entity_registry_enabled_default=False,
     event_types=[THRESHOLD_REACHED, EXCEEDED],
 )
+
+
+UNUSUAL_USE = "unusual_use"
+
+KEY_EVENT = EventEntityDescription(
+    key="key_event", translation_key="key_event", entity_registry_enabled_default=False, event_types=[UNUSUAL_USE]
+)
+
+
+class KeyEventEntity(GatewayEntity, EventEntity):
+    """API keys with unusual use (`KeyWatch`), each at most once an hour."""
+
+    def __init__(self, gateway: GatewayRuntime) -> None:
+        """An entity of the gateway's device."""
+        super().__init__(gateway.coordinator, KEY_EVENT)
+        self._gateway = gateway
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self._gateway.key_watch.listen(self._on_unusual_use))
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Nothing to write: the state is the last event."""
+
+    @callback
+    def _on_unusual_use(self, report: UnusualUse) -> None:
+        key = self._gateway.store.keys.get(report.key_id)
+        self._trigger_event(
+            UNUSUAL_USE,
+            {
+                "key": report.key_id,
+                "name": "" if key is None else clean(key.name),
+                "requests": report.requests,
+                "tokens": report.tokens,
+                "usual_requests": round(report.usual.requests, 3),
+                "usual_tokens": round(report.usual.tokens, 3),
+            },
+        )
+        self.async_write_ha_state()
 
 
 class BudgetEventEntity(BudgetEntity, EventEntity):

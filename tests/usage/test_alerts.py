@@ -1,4 +1,4 @@
-"""Alerts of budgets, and the repair of an exhausted budget."""
+"""Alerts of budgets and API keys, and the repair of an exhausted budget."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,11 +14,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.zeroconf_ai.const import DOMAIN
 from custom_components.zeroconf_ai.core.accounting.budget import Scope
+from custom_components.zeroconf_ai.core.accounting.keys.key_watch import LEAST_REQUESTS
 from custom_components.zeroconf_ai.core.accounting.periods import Period
 from custom_components.zeroconf_ai.core.accounting.storage.database import DatabaseError
 from custom_components.zeroconf_ai.core.protocol.values import NANO
 from custom_components.zeroconf_ai.issues import BUDGET_EXCEEDED
 from custom_components.zeroconf_ai.usage.alerts import is_webhook
+from homeassistant.components import persistent_notification
 from homeassistant.components.repairs import RepairsFlowManager
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.data_entry_flow import FlowResultType
@@ -29,6 +31,7 @@ from homeassistant.util import dt as dt_util
 from ..repairs.test_repairs import mend, repairs
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway import gateway_with, runtime_of
+from ..support.home_assistant.states import state_of
 from ..support.home_assistant.usage import only_key, spend
 
 __all__ = ["repairs"]
@@ -267,3 +270,49 @@ async def test_budget_repair_is_removed_with_the_gateway(hass: HomeAssistant, re
 
 async def _files(hass: HomeAssistant) -> list[Any]:
     return await hass.async_add_executor_job(lambda: list(Path(hass.config.config_dir).iterdir()))
+
+
+async def unusual(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """As many requests of a key that is ten days old as are reported, and one more."""
+    key = only_key(entry)
+    object.__setattr__(key, "created", key.created - 10 * 86_400)
+    await runtime_of(entry).key_watch.refresh()
+    for _ in range(LEAST_REQUESTS + 1):
+        await spend(hass, entry, None, key_id=key.id)
+    await done(hass)
+
+
+async def test_unusual_use_of_a_key_is_sent_once_and_an_event(
+    hass: HomeAssistant, hook: Hook, all_entities_enabled: None
+) -> None:
+    phone: list[ServiceCall] = async_mock_service(hass, "notify", "mobile_app_phone")
+    entry = await set_up(
+        hass, gateway_with(options={"alerts": {"notify_actions": ["mobile_app_phone"], "webhook_url": hook.url}})
+    )
+    await unusual(hass, entry)
+    [facts] = hook.got
+    assert (facts["event"], facts["name"], facts["requests"]) == ("key_unusual_use", "First key", LEAST_REQUESTS)
+    assert (facts["key"], facts["usual_requests"]) == (only_key(entry).id, 0.0)
+    assert f"The API key First key made {LEAST_REQUESTS} requests" in phone[0].data["message"]
+    assert len(phone) == 1
+    told = state_of(hass, "event.test_gateway_api_key_alert").attributes
+    assert (told["event_type"], told["name"], told["requests"]) == ("unusual_use", "First key", LEAST_REQUESTS)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await spend(hass, entry, None, key_id=only_key(entry).id)
+    await done(hass)
+    assert len(hook.got) == 1
+
+
+async def test_unusual_use_of_a_key_without_notifiers_is_a_notification_of_home_assistant(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, gateway_with())
+    await runtime_of(entry).store.keys.update(only_key(entry).id, name="**Phone**")
+    await unusual(hass, entry)
+    [found] = persistent_notification._async_get_or_create_notifications(hass).values()
+    assert found["title"] == "AI API key: unusual use"
+    assert r"\*\*Phone\*\*" in found["message"]
+
+
+async def test_unusual_use_turned_off_is_not_sent(hass: HomeAssistant, hook: Hook) -> None:
+    entry = await set_up(hass, gateway_with(options={"alerts": {"webhook_url": hook.url, "key_factor": 0}}))
+    await unusual(hass, entry)
+    assert hook.got == []

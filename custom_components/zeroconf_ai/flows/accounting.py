@@ -19,11 +19,13 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
+from ..core.accounting.keys.key_watch import DEFAULT_FACTOR
 from ..core.accounting.storage.database import DatabaseError
 from ..markdown import MarkdownFlow
 from ..usage.alerts import (
     CONF_ALERT_FROM,
     CONF_ALERTS,
+    CONF_KEY_FACTOR,
     CONF_NOTIFY_ACTIONS,
     CONF_NOTIFY_ENTITIES,
     CONF_WEBHOOK_URL,
@@ -48,7 +50,7 @@ class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
     """The steps of alerts and of the database."""
 
     async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Choose who is notified about budgets."""
+        """Choose who is notified about budgets and API keys, and when."""
         errors: dict[str, str] = {}
         options = self.config_entry.options
         if user_input is not None:
@@ -99,6 +101,7 @@ def _alerts(hass: HomeAssistant) -> vol.Schema:
             vol.Optional(CONF_NOTIFY_ACTIONS): SelectSelector(names),
             vol.Optional(CONF_WEBHOOK_URL): _URL,
             vol.Required(CONF_ALERT_FROM, default=DEFAULT_ALERT_FROM): whole(1, 100),
+            vol.Required(CONF_KEY_FACTOR, default=DEFAULT_FACTOR): whole(0, 1000),
         }
     )
 

@@ -7,12 +7,16 @@ on Home Assistant's port and optionally on a separate port, and an advertisement
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from functools import partial
+import logging
+import time
 from typing import Self
 from urllib.parse import urlsplit
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from .. import issues
@@ -31,6 +35,8 @@ from ..const import (
     DOMAIN,
     SUBENTRY_BACKEND,
 )
+from ..core.accounting.keys.key_watch import HOUR, KeyWatch
+from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.accounting.usage.generation import Recorders
 from ..core.protocol.record import Auth
@@ -45,7 +51,7 @@ from ..core.server.gateway import DRAIN_SECONDS, Gateway
 from ..core.server.metrics import Metrics
 from ..data import DATA, gateway_entry
 from ..pool_coordinator import MemberCoordinator
-from ..usage.alerts import Alerts
+from ..usage.alerts import Alerts, key_factor
 from ..usage.display_names import DeviceNames
 from ..usage.trackers import UsageTrackers
 from .advertisement import GatewayAdvertisement
@@ -55,6 +61,8 @@ from .members import GatewayMembers
 from .policy import policy_of
 from .separate_port import SeparatePort
 from .views import HomeUsers, came_by_cloud, is_active_user
+
+_LOGGER = logging.getLogger(__name__)
 
 _FIRST_CHECK_SECONDS = 5.0
 """How long the set-up waits for the first check of the backends, if Home Assistant is running."""
@@ -86,7 +94,8 @@ class GatewayRuntime:
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)
         self.backends = GatewayMembers(hass, entry, self._engine)
         self.trackers = UsageTrackers(hass, entry, store, self.backend_coordinators, device_id)
-        self._alerts = Alerts(hass, entry, store, self.trackers)
+        self.key_watch = KeyWatch(store.ledger, store.keys)
+        self._alerts = Alerts(hass, entry, store, self.trackers, self.key_watch)
         self.separate_port = SeparatePort(hass, self.server)
         self.presence = GatewayAdvertisement(hass, entry, self.server, store.keys, self.separate_port)
 
@@ -117,7 +126,9 @@ class GatewayRuntime:
         self._stack.callback(self._release_engine)
         await _adopt_first_key(self._hass, self._entry, self.store)
         self._engine.own_id = self.server.id
-        recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers)
+        self.key_watch.factor = key_factor(self._entry.options)
+        await self.key_watch.load(time.time())
+        recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers, self.key_watch)
         store = self.store
         accounting = Accounting(recorders, store.admission_control, store.conversations, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
@@ -129,6 +140,7 @@ class GatewayRuntime:
         await self.store.budgets.refresh()
         self.trackers.start()
         self._stack.callback(self.trackers.close)
+        self._stack.callback(async_track_time_interval(self._hass, self._refresh_key_watch, timedelta(seconds=HOUR)))
         self._alerts.start()
         self._stack.callback(self._alerts.close)
         issues.check_database(self._hass, self.store)
@@ -153,6 +165,7 @@ class GatewayRuntime:
         self.server.name = self._entry.title
         self.server.enabled = options.get(CONF_ENABLED, True)
         self.server.origins = Origins(options.get(CONF_CORS_ORIGINS, ()))
+        self.key_watch.factor = key_factor(options)
         self.apply_access()
         engine.policy = policy_of(options)
         engine.limiter.limit = options.get(CONF_CONCURRENCY) or None
@@ -194,6 +207,12 @@ class GatewayRuntime:
     async def close(self) -> None:
         """Undo `start`. May be called twice."""
         await self._stack.aclose()
+
+    async def _refresh_key_watch(self, _: datetime) -> None:
+        try:
+            await self.key_watch.refresh()
+        except DatabaseError as err:
+            _LOGGER.warning("The usual use of API keys cannot be read: %s", err)
 
     async def _drain(self) -> None:
         await self.server.drain(DRAIN_SECONDS)

@@ -1,6 +1,7 @@
-"""Budget alerts: notifications and webhooks at thresholds, and a repair issue for each exceeded budget.
+"""Alerts of budgets and API keys: notifications and webhooks, and a repair issue for each exceeded budget.
 
-Each threshold alerts once per period (`BudgetStore.listen`), also across restarts. Alerts never delay a request.
+Each threshold alerts once per period (`BudgetStore.listen`), and each API key once per hour (`KeyWatch.listen`), also across
+restarts. Alerts never delay a request.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import aiohttp
 import voluptuous as vol
 from yarl import URL
 
+from homeassistant.components import persistent_notification
 from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_PERSISTENT_NOTIFICATION, SERVICE_SEND_MESSAGE
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_ENTITY_ID
@@ -22,7 +24,9 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 
 from .. import issues
+from ..const import DOMAIN
 from ..core.accounting.budget import BudgetEvent
+from ..core.accounting.keys.key_watch import DEFAULT_FACTOR, KeyWatch, UnusualUse
 from ..core.accounting.store import AccountingStore
 from ..core.protocol.values import NANO
 from ..markdown import escape
@@ -39,16 +43,27 @@ CONF_WEBHOOK_URL = "webhook_url"
 CONF_ALERT_FROM = "alert_from"
 """The minimum threshold for alerts, in per cent."""
 DEFAULT_ALERT_FROM = 80
+CONF_KEY_FACTOR = "key_factor"
+"""How many times the usual use of an API key is reported (`KeyWatch.factor`); 0: none is."""
 
 _WEBHOOK_SECONDS = 10.0
 _HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa")
 
 
-class Alerts:
-    """Sends budget alerts, from `start` to `close`."""
+def key_factor(options: Mapping[str, Any]) -> float:
+    """`CONF_KEY_FACTOR` of the gateway's options."""
+    factor: float = options.get(CONF_ALERTS, {}).get(CONF_KEY_FACTOR, DEFAULT_FACTOR)
+    return factor
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, trackers: UsageTrackers) -> None:
+
+class Alerts:
+    """Sends alerts, from `start` to `close`."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, store: AccountingStore, trackers: UsageTrackers, key_watch: KeyWatch
+    ) -> None:
         """`trackers` provide the currencies."""
+        self._key_watch = key_watch
         self._hass = hass
         self._entry = entry
         self._store = store
@@ -67,6 +82,7 @@ class Alerts:
             self._store.budgets.listen(self._on_threshold),
             self._store.budgets.watch(self._update_issues),
             self._trackers.household.async_add_listener(self._update_issues),
+            self._key_watch.listen(self._on_unusual_use),
         ]
 
     @callback
@@ -91,6 +107,37 @@ class Alerts:
         if event.threshold >= alerts.get(CONF_ALERT_FROM, DEFAULT_ALERT_FROM):
             # A task of Home Assistant instead of the entry, so that a reload does not cancel the last alert.
             self._hass.async_create_background_task(self._send(event, alerts), "zeroconf_ai budget alert")
+
+    @callback
+    def _on_unusual_use(self, report: UnusualUse) -> None:
+        alerts: Mapping[str, Any] = self._entry.options.get(CONF_ALERTS, {})
+        key = self._store.keys.get(report.key_id)
+        name = report.key_id if key is None else key.name
+        title = "AI API key: unusual use"
+
+        def message(name: str) -> str:
+            return (
+                f"The API key {name} made {report.requests} requests with {report.tokens} tokens in this hour; usual are "
+                f"{report.usual.requests:.1f} requests with {report.usual.tokens:.0f} tokens per hour. If you do not know why, "
+                "disable the API key or replace its secret in the options of the gateway."
+            )
+
+        facts: dict[str, Any] = {
+            "event": "key_unusual_use",
+            "key": report.key_id,
+            "name": name,
+            "hour": dt_util.utc_from_timestamp(report.hour).isoformat(),
+            "requests": report.requests,
+            "tokens": report.tokens,
+            "usual_requests": round(report.usual.requests, 3),
+            "usual_tokens": round(report.usual.tokens, 3),
+        }
+        if any(alerts.get(name) for name in (CONF_NOTIFY_ENTITIES, CONF_NOTIFY_ACTIONS, CONF_WEBHOOK_URL)):
+            sending = self._deliver(title, message, name, facts, alerts)
+            self._hass.async_create_background_task(sending, "zeroconf_ai key alert")
+        else:
+            notification_id = f"{DOMAIN}_key_{report.key_id}"
+            persistent_notification.async_create(self._hass, message(escape(name)), title, notification_id)
 
     async def _send(self, event: BudgetEvent, alerts: Mapping[str, Any]) -> None:
         budget = event.budget
@@ -120,6 +167,13 @@ class Alerts:
                 f"{dt_util.as_local(dt_util.utc_from_timestamp(event.period.end)):%Y-%m-%d}."
             )
 
+        await self._deliver(title, message, owner, facts, alerts)
+
+    async def _deliver(
+        self, title: str, message: Callable[[str], str], owner: str, facts: Mapping[str, Any], alerts: Mapping[str, Any]
+    ) -> None:
+        """Send to all that are set up. `message` makes the text from the name of what it is about, `owner`."""
+
         def data_for(action: str) -> dict[str, Any]:
             # Home Assistant renders persistent notifications as Markdown.
             rendered = action.removeprefix(f"{NOTIFY_DOMAIN}.") == SERVICE_PERSISTENT_NOTIFICATION
@@ -139,9 +193,9 @@ class Alerts:
         try:
             await self._hass.services.async_call(NOTIFY_DOMAIN, name, data, blocking=True)
         except (HomeAssistantError, vol.Invalid) as err:
-            _LOGGER.warning("The budget alert could not be sent by notify.%s: %s", name, err)
+            _LOGGER.warning("The alert could not be sent by notify.%s: %s", name, err)
         except Exception:  # a failing notify integration must not stop the other alerts
-            _LOGGER.exception("The budget alert could not be sent by notify.%s", name)
+            _LOGGER.exception("The alert could not be sent by notify.%s", name)
 
     async def _post(self, url: str, facts: Mapping[str, Any]) -> None:
         """Post to the webhook. Only its host is logged: the URL may contain a secret."""
@@ -151,10 +205,10 @@ class Alerts:
             ) as response:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
-            _LOGGER.warning("The budget alert could not be posted to %s: %s", URL(url).host, type(err).__name__)
+            _LOGGER.warning("The alert could not be posted to %s: %s", URL(url).host, type(err).__name__)
             return
         if status >= 300:
-            _LOGGER.warning("The budget alert was refused by %s with status %d", URL(url).host, status)
+            _LOGGER.warning("The alert was refused by %s with status %d", URL(url).host, status)
 
     @callback
     def _update_issues(self) -> None:

@@ -120,6 +120,11 @@ class Ledger(Recorder, QueuedWriter):
         await self._write_queue.flush()
         return await self._database.read(partial(record_search.sums, wanted=wanted, by_hour=by_hour, by_address=by_address))
 
+    async def key_uses(self, start: float) -> list[tuple[str, int, int]]:
+        """Requests and tokens of each key since `start` (`record_search.key_uses`). Raises DatabaseError."""
+        await self._write_queue.flush()
+        return await self._database.read(partial(record_search.key_uses, start=start))
+
     async def refresh(self, known: Callable[[str], bool]) -> None:
         """Reload the totals, merging deleted keys (not `known`) into `OTHER`. Raises DatabaseError."""
         async with self._write_queue.paused():

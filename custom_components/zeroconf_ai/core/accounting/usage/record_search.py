@@ -88,6 +88,13 @@ def sums(connection: Connection, wanted: RecordFilter, *, by_hour: bool, by_addr
     return [dict(row) for row in connection.execute(_sums(wanted, groups)).mappings()]
 
 
+def key_uses(connection: Connection, start: float) -> list[tuple[str, int, int]]:
+    """(key id, requests, prompt and completion tokens) of each key with records since `start`."""
+    tokens = func.sum(_COLUMNS.prompt_tokens + _COLUMNS.completion_tokens)
+    found = select(_COLUMNS.key_id, func.count(), tokens).where(_COLUMNS.created >= start, _COLUMNS.key_id.is_not(None))
+    return [(key_id, requests, int(tokens)) for key_id, requests, tokens in connection.execute(found.group_by(_COLUMNS.key_id))]
+
+
 def _sums(wanted: RecordFilter, groups: Sequence[ColumnElement[Any]]) -> Select[Any]:
     counted = (
         func.count().label("requests"),
