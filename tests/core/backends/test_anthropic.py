@@ -43,6 +43,35 @@ async def test_anthropic_backend_is_metered_cloud_and_health_requests_one_model(
     assert "Authorization" not in fake.last.headers
 
 
+async def test_prefill_refused_is_replaced_by_a_request_to_continue() -> None:
+    """Claude models from 4.6 on do not continue an answer."""
+    refusal = Refusal(
+        400, "This model does not support assistant message prefill. The conversation must end with a user message."
+    )
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "It is"}]
+    fake = FakeAnthropic(refusal, Reply("warm."), Reply("cold."))
+    async with before("anthropic", fake) as backend:
+        assert (await say(backend, chat(BOTH, messages=said))).content == "warm."
+        assert (await say(backend, chat(BOTH, messages=said))).content == "cold."
+    roles = [[message["role"] for message in body["messages"]] for body in fake.bodies("/v1/messages")]
+    assert roles == [["user", "assistant"], ["user", "assistant", "user"], ["user", "assistant", "user"]]
+
+
+async def test_thinking_without_a_signature_is_sent_to_models_that_do_not_sign() -> None:
+    """DeepSeek, Kimi and others answer Anthropic's API, and want their thinking back; a renamed Claude refuses it."""
+    refusal = Refusal(400, "messages.1.content.0: Invalid `signature` in `thinking` block")
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hm", "reasoning_content": "Warm?"}]
+    said.append({"role": "user", "content": "And?"})
+    fake = FakeAnthropic(Reply("warm."), refusal, Reply("cold."), Reply("mild."), others=("deepseek-chat", "alias"))
+    async with before("anthropic", fake) as backend:
+        await say(backend, chat("deepseek-chat", messages=said))
+        await say(backend, chat("alias", messages=said))
+        await say(backend, chat(BOTH, messages=said))
+    sent = [body["messages"][1]["content"][0] for body in fake.bodies("/v1/messages")]
+    thinking = {"type": "thinking", "thinking": "Warm?", "signature": ""}
+    assert sent == [thinking, thinking, {"type": "text", "text": "Hm"}, {"type": "text", "text": "Hm"}]
+
+
 @pytest.mark.parametrize("model", ALL)
 @pytest.mark.parametrize("version", ["2023-06-01", NEW])
 @pytest.mark.parametrize("listed", ["listed", "by name", "without capabilities"])

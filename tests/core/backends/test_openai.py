@@ -83,6 +83,23 @@ async def test_reasoning_of_earlier_answers_is_removed_where_it_is_refused(name:
     assert found == ["Hm.", None, None][-sent:]
 
 
+@pytest.mark.parametrize("name", ["vllm", "openrouter", "openai_compatible", "litellm"])
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+async def test_reasoning_is_sent_back_under_both_names(name: str, field: str) -> None:
+    """VLLM answers and reads `reasoning`, DeepSeek and others `reasoning_content`; a client sends what another server named."""
+    fake = FakeOpenAI()
+    said = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes?", field: "Hm."},
+        {"role": "user", "content": "Hi"},
+    ]
+    async with before(name, fake) as backend:
+        await say(backend, chat("gpt-4.1", messages=said))
+    turn = fake.last.body["messages"][1]
+    assert (turn["reasoning"], turn["reasoning_content"]) == ("Hm.", "Hm.")
+    assert "reasoning" not in fake.last.body["messages"][0]
+
+
 async def test_token_limit_of_text_completions_keeps_its_name() -> None:
     fake = FakeOpenAI()
     async with before("openai", fake) as backend:

@@ -141,7 +141,7 @@ async def test_thinking_requested_is_a_separate_block() -> None:
         plain = [event async for event in await client.messages.create(**asked, stream=True)]
         await message_events(gateway, wants)
     assert [block.to_dict() for block in message.content] == [
-        {"type": "thinking", "thinking": "Hm, two.", "signature": ""},
+        {"type": "thinking", "thinking": "Hm, two.", "signature": "zeroconfai-unsigned"},
         {"type": "text", "text": "2"},
     ]
     assert provider.requests[0]["reasoning_effort"] == "low"

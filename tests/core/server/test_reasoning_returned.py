@@ -11,7 +11,7 @@ from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 
 from ...support.fakes.chunks import delta
 from ...support.fakes.provider import usage
-from ...support.sdks import scripted
+from ...support.sdks import message_events, scripted
 from ...support.server import Served
 
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
@@ -53,6 +53,24 @@ async def messages(gateway: Served) -> None:
     await _post(gateway, "messages", body | {"messages": said})
 
 
+async def strict_messages(gateway: Served) -> None:
+    """As the AI SDK does in streams: thinking without a signature is not sent back."""
+    tools = [{"name": "look", "input_schema": SCHEMA}]
+    said: list[dict[str, Any]] = [{"role": "user", "content": "Look"}]
+    body = {"model": "test-model", "max_tokens": 4000, "tools": tools, "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    blocks: dict[int, Any] = {}
+    for name, event in await message_events(gateway, body | {"messages": said}):
+        if name == "content_block_start":
+            blocks[event["index"]] = dict(event["content_block"])
+        elif name == "content_block_delta" and event["delta"]["type"] in ("thinking_delta", "signature_delta"):
+            field = event["delta"]["type"].removesuffix("_delta")
+            blocks[event["index"]][field] += event["delta"][field]
+    content = [block for block in blocks.values() if block["type"] != "thinking" or block["signature"]]
+    result = {"type": "tool_result", "tool_use_id": "call_1", "content": "dark"}
+    said += [{"role": "assistant", "content": content}, {"role": "user", "content": [result]}]
+    await message_events(gateway, body | {"messages": said})
+
+
 async def responses(gateway: Served, *, content: bool = True, **fields: Any) -> None:
     body = {"model": "test-model", "tools": [{"type": "function", "name": "look", "parameters": SCHEMA}], **fields}
     said: list[Any] = [{"role": "user", "content": "Look"}]
@@ -84,6 +102,22 @@ async def test_reasoning_as_text_is_sent_back_after_a_tool_call(client: Callable
     [turn] = [message for message in provider.requests[1]["messages"] if message["role"] == "assistant"]
     assert turn["reasoning_content"] == "Hm."
     assert turn["tool_calls"][0]["function"]["name"] == "look"
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+async def test_reasoning_without_a_signature_is_sent_back_by_clients_that_require_one(field: str) -> None:
+    stream = [delta(**{field: "Hm."}), delta(tool_calls=[CALL]), delta(finish="tool_calls"), usage()]
+    async with scripted(stream, SECOND) as (gateway, provider):
+        await strict_messages(gateway)
+    [turn] = [message for message in provider.requests[1]["messages"] if message["role"] == "assistant"]
+    assert (turn["reasoning_content"], turn.get("reasoning_details")) == ("Hm.", None)
+
+
+async def test_reasoning_with_a_signature_in_a_stream_has_only_that_signature() -> None:
+    async with scripted(STREAM, SECOND) as (gateway, provider):
+        await strict_messages(gateway)
+    [turn] = [message for message in provider.requests[1]["messages"] if message["role"] == "assistant"]
+    assert [(detail["text"], detail["signature"]) for detail in turn["reasoning_details"]] == [("Hm.", "seal")]
 
 
 @pytest.mark.parametrize("client", [messages, packed])

@@ -24,11 +24,17 @@ _MAX_TOKENS = {ADAPTIVE: 128_000, BOTH: 64_000, MANUAL: 64_000, OLDEST: 8192}
 class FakeAnthropic(FakeCloud):
     """A fake of api.anthropic.com."""
 
-    def __init__(self, *outcomes: Any, lists_capabilities: bool = True, page: int = 1000, **options: Any) -> None:
-        """`lists_capabilities`: whether the model list contains capabilities; `page`: maximum entries of a page."""
+    def __init__(
+        self, *outcomes: Any, lists_capabilities: bool = True, page: int = 1000, others: tuple[str, ...] = (), **options: Any
+    ) -> None:
+        """`lists_capabilities`: whether the model list contains capabilities; `page`: maximum entries of a page.
+
+        `others`: models of other vendors that it serves, does not list, and gives any request.
+        """
         super().__init__(*outcomes, **options)
         self._lists_capabilities = lists_capabilities
         self._page = page
+        self._others = others
 
     @override
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -83,9 +89,10 @@ class FakeAnthropic(FakeCloud):
     async def messages(self, request: web.Request) -> web.StreamResponse:
         """One message."""
         body = await request.json()
-        if (why := _wrong(body, request.headers.get("anthropic-version"))) is not None:
+        own = body["model"] not in self._others
+        if own and (why := _wrong(body, request.headers.get("anthropic-version"))) is not None:
             return self.refusal(Refusal(400, why))
-        if body["model"] not in _MAX_TOKENS:
+        if own and body["model"] not in _MAX_TOKENS:
             return self.refusal(Refusal(404, f"model: {body['model']}", "not_found_error"))
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):

@@ -13,6 +13,8 @@ SIGNED_FORMAT = "anthropic-claude-v1"
 """The value of `format` in `reasoning_details`, in which OpenRouter passes thinking blocks to OpenAI clients and back."""
 GEMINI_FORMAT = "google-gemini-v1"
 """The same for the thought signatures of Gemini models."""
+UNSIGNED = "zeroconfai-unsigned"
+"""The signature of thinking blocks of models that do not sign: many clients do not send blocks without a signature back."""
 TEXT = "reasoning_content"
 """The field of an assistant message with its reasoning as text."""
 DETAILS = "reasoning_details"
@@ -28,6 +30,12 @@ def join_reasoning(message: dict[str, Any], fields: Mapping[str, Any]) -> None:
         message[TEXT] = "\n\n".join(filter(None, (message.get(TEXT), text)))
     if details := fields.get(DETAILS):
         message[DETAILS] = [*message.get(DETAILS, ()), *details]
+
+
+def text_of_reasoning(message: Mapping[str, Any]) -> str:
+    """An assistant message's reasoning as text: DeepSeek's `reasoning_content`, else OpenRouter's and vLLM's `reasoning`."""
+    texts = (message.get(TEXT), message.get("reasoning"))
+    return next((text for text in texts if isinstance(text, str) and text), "")
 
 
 def details_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:

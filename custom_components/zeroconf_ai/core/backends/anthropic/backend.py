@@ -11,6 +11,7 @@ from ...dialects.anthropic.model_traits import Traits
 from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, translate
 from ...dialects.anthropic.upstream_response import AnthropicTranslator
 from ...dialects.images import Image, web_images
+from ...dialects.openai.message_forms import with_user_last
 from ...dialects.openai.text_completions import as_chat
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, QuotaError
 from ...protocol.models import MAX_MODELS, ModelInfo
@@ -32,6 +33,8 @@ _UNSUPPORTED = re.compile(
     r"deprecated|not (?:be )?(?:supported|permitted|allowed|both)|unsupported|extra inputs|cannot both|expected", re.IGNORECASE
 )
 _OPTIONAL = (*SAMPLING, "thinking")
+_PREFILL = "prefill"
+"""Recorded like a rejected parameter: the model does not continue an answer."""
 
 
 def anthropic_info(backend_id: str, name: str, **changes: Any) -> BackendInfo:
@@ -121,6 +124,8 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
         images = await self._images(request)
         without = self._rejected.get(request.model, frozenset())
         while True:
+            if _PREFILL in without:
+                request = request.with_body(messages=with_user_last(request.body["messages"]))
             translated = translate(request, traits, self._version, images)
             body = {key: value for key, value in translated.body.items() if key not in without}
             translator = AnthropicTranslator(
@@ -137,11 +142,14 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):
                     traits = replace(traits, structured=False)  # a tool accepts any schema
                     continue
+                if not traits.signs and "signature" in err.message:
+                    traits = replace(traits, signs=True)  # a Claude model under another name
+                    continue
                 rejected = _rejected_param(err, body)
                 if rejected is None:
                     raise
                 without |= {rejected}
-                if rejected in SAMPLING and (request.model in self._rejected or len(self._rejected) < MAX_MODELS):
+                if rejected in (*SAMPLING, _PREFILL) and (request.model in self._rejected or len(self._rejected) < MAX_MODELS):
                     self._rejected[request.model] = self._rejected.get(request.model, frozenset()) | {rejected}
 
     async def _images(self, request: Request) -> dict[str, Image]:
@@ -152,6 +160,8 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
 
 def _rejected_param(err: InvalidRequestError, body: Mapping[str, Any]) -> str | None:
     """The optional parameter that this model rejects according to the error, else None."""
+    if "prefill" in err.message and body["messages"][-1]["role"] == "assistant":
+        return _PREFILL
     if not _UNSUPPORTED.search(err.message):
         return None
     return next((param for param in _OPTIONAL if param in body and param in err.message), None)

@@ -8,8 +8,8 @@ import aiohttp
 
 from ...dialects.openai.cache_control import without_cache_marks
 from ...dialects.openai.embeddings import texts, wants_base64
-from ...dialects.openai.reasoning_fields import reasoning_fields, without_reasoning
-from ...dialects.reasoning import DETAILS, TEXT
+from ...dialects.openai.reasoning_fields import reasoning_fields, with_both_names, without_reasoning
+from ...dialects.reasoning import FIELDS as REASONING
 from ...protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -40,8 +40,6 @@ _OPTIONAL = (
     "encoding_format", "extra_body", "task_type", "title", "raw",
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
-_REASONING = frozenset({TEXT, DETAILS, "thinking_blocks"})
-"""Fields of messages that are removed once a server has rejected them."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _REJECTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|not (?:permitted|allowed)|deprecated",
@@ -182,8 +180,7 @@ class OpenAIBackend(Backend):
         """The request with what this flavor, and this model as far as is known, accepts."""
         if not self._flavor.cache_marks:
             request = without_cache_marks(request)
-        if self._flavor.message_drops:
-            request = without_reasoning(request, self._flavor.message_drops)
+        request = without_reasoning(with_both_names(request), self._flavor.message_drops)
         body = request.body
         changes: dict[str, Any] = dict.fromkeys(self._flavor.drops & body.keys())
         if request.kind is Kind.CHAT:
@@ -195,8 +192,8 @@ class OpenAIBackend(Backend):
         rejected = self._rejected.get(request.model, frozenset())
         for param in rejected & body.keys():
             request = _without(request, param)
-        if rejected & _REASONING:
-            request = without_reasoning(request, rejected & _REASONING)
+        if rejected & REASONING:
+            request = without_reasoning(request, rejected & REASONING)
         return request
 
     def _record_rejected(self, model: str, param: str) -> None:
@@ -215,7 +212,7 @@ class OpenAIBackend(Backend):
 
 def _without(request: Request, param: str) -> Request:
     """The request without a parameter, or with its other name if that exists and is not set."""
-    if param in _REASONING:
+    if param in REASONING:
         return without_reasoning(request, {param})
     changes: dict[str, Any] = {param: None}
     other = _OTHER_NAME.get(param)
@@ -231,7 +228,7 @@ def _rejected_param(err: InvalidRequestError, request: Request) -> str | None:
     named = f"{err.param or ''} {err.message}"
     candidates = [param for param in _OPTIONAL if param in request.body]
     if request.kind is Kind.CHAT:
-        candidates += _REASONING & reasoning_fields(request)
+        candidates += REASONING & reasoning_fields(request)
         candidates += [param for param, other in _OTHER_NAME.items() if param in request.body and other not in request.body]
     # Whole names only: `stop_p` does not mean `top_p`.
     return next((param for param in candidates if re.search(rf"(?<!\w){param}(?!\w)", named)), None)

@@ -12,7 +12,7 @@ import orjson
 from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
-from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT
+from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT, UNSIGNED
 from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
@@ -122,7 +122,7 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
             calls.append(function_call(call_id, name, orjson.dumps(arguments).decode()) | _cache_control(block))
         elif kind == "thinking":
             thought = text_of(block, "thinking", where)
-            if block.get("signature"):
+            if block.get("signature") not in (None, "", UNSIGNED):
                 signed = {"type": "reasoning.text", "text": thought, "signature": text_of(block, "signature", where)}
                 reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **signed})
             elif thought:

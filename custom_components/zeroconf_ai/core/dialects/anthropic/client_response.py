@@ -16,6 +16,7 @@ from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
 from ...protocol.usage import Usage
 from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of, signed_reasoning
+from ..reasoning import UNSIGNED
 from .client_request import UnsupportedThreadError
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
@@ -54,6 +55,7 @@ class _Block:
         self.sent = 0
         """Number of characters sent of a tool call's arguments."""
         self.open = True
+        self.signed = False
 
 
 class MessagesWriter(ResponseWriter):
@@ -86,7 +88,7 @@ class MessagesWriter(ResponseWriter):
         content: list[dict[str, Any]] = []
         if self._reasoning:
             signed = [_signed_block(detail) for detail in signed_reasoning(first_choice(data)[1])]
-            plain = [{"type": "thinking", "thinking": message.reasoning, "signature": ""}] if message.reasoning else []
+            plain = [{"type": "thinking", "thinking": message.reasoning, "signature": UNSIGNED}] if message.reasoning else []
             content += signed or plain
         if text := message.content + self._refusal:
             content.append({"type": "text", "text": text})
@@ -146,6 +148,8 @@ class MessagesWriter(ResponseWriter):
             self._open = self._start({"type": "redacted_thinking", "data": detail.get("data")})
         else:
             self._delta("thinking", {"type": "signature_delta", "signature": detail.get("signature")})
+            if self._open is not None:
+                self._open.signed = True
         self._close()
 
     def _delta(self, kind: str, delta: dict[str, Any]) -> None:
@@ -186,6 +190,9 @@ class MessagesWriter(ResponseWriter):
     def _stop(self, block: _Block) -> None:
         if block.open:
             block.open = False
+            if block.kind == "thinking" and not block.signed:
+                signature = {"type": "signature_delta", "signature": UNSIGNED}
+                self._emit("content_block_delta", index=block.index, delta=signature)
             self._emit("content_block_stop", index=block.index)
 
     def _begin(self) -> None:

@@ -38,12 +38,14 @@ class Traits:
     """Whether thinking may be disabled explicitly."""
     efforts: tuple[str, ...] = ()
     vision: bool = True
+    signs: bool = True
+    """Whether it signs its thinking, and refuses thinking without a signature; other vendors' models do not."""
 
     @classmethod
     def by_name(cls, model: str) -> Self:
         """The traits by name: a Claude without a version counts as the newest; other vendors' models get the defaults."""
         if "claude" not in model:
-            return cls()
+            return cls(signs=False)
         found = _NAME.search(model)
         version = (int(found[1]), int(found[2] or 0)) if found else (99, 0)
         return cls(sampling=version <= _LAST_WITH_SAMPLING, structured=version >= _FIRST_STRUCTURED)

@@ -10,7 +10,7 @@ from ...protocol.values import mapping
 from ..base import sent_arguments
 from ..images import Image, image_from_data_url, image_url
 from ..openai.message_forms import with_results_after_calls
-from ..reasoning import SIGNED_FORMAT
+from ..reasoning import SIGNED_FORMAT, text_of_reasoning
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _PDF = "data:application/pdf;base64,"
@@ -18,10 +18,13 @@ _PDF = "data:application/pdf;base64,"
 type Block = dict[str, Any]
 
 
-def split(messages: Sequence[Mapping[str, Any]], images: Mapping[str, Image]) -> tuple[list[Block], list[Block]]:
+def split(
+    messages: Sequence[Mapping[str, Any]], images: Mapping[str, Image], *, signed_only: bool = True
+) -> tuple[list[Block], list[Block]]:
     """(system blocks, turns). Consecutive messages of one role become one turn, in which tool results come first.
 
-    `images` contains fetched images by URL. Raises InvalidRequestError for unsupported content.
+    `images` contains fetched images by URL. `signed_only`: leave out thinking without a signature, which Claude models
+    refuse. Raises InvalidRequestError for unsupported content.
     """
     system: list[Block] = []
     turns: list[Block] = []
@@ -36,7 +39,7 @@ def split(messages: Sequence[Mapping[str, Any]], images: Mapping[str, Image]) ->
         if role == "tool":
             _add(turns, "user", [_tool_result(message, images, where)])
         elif role == "assistant":
-            _add(turns, "assistant", _assistant(message, images, where))
+            _add(turns, "assistant", _assistant(message, images, where, signed_only=signed_only))
         else:
             _add(turns, "user", _blocks(message.get("content"), images, f"{where}.content"))
     for turn in turns:
@@ -71,8 +74,11 @@ def _trim_prefill(blocks: list[Block]) -> None:
         blocks[-1]["text"] = blocks[-1]["text"].rstrip() or "…"
 
 
-def _assistant(message: Mapping[str, Any], images: Mapping[str, Image], where: str) -> list[Block]:
-    blocks = _thinking(message) + _blocks(message.get("content"), images, f"{where}.content", text_only=True)
+def _assistant(message: Mapping[str, Any], images: Mapping[str, Image], where: str, *, signed_only: bool) -> list[Block]:
+    thinking = _thinking(message)
+    if not thinking and not signed_only and (text := text_of_reasoning(message)):
+        thinking = [{"type": "thinking", "thinking": text, "signature": ""}]
+    blocks = thinking + _blocks(message.get("content"), images, f"{where}.content", text_only=True)
     calls = message.get("tool_calls") or ()
     for index, call in enumerate(calls if isinstance(calls, list) else ()):
         function = mapping(mapping(call).get("function"))

@@ -53,7 +53,7 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
     """Translate the request. Raises InvalidRequestError, which names the unsupported parameter."""
     body = request.body
     _refuse(body)
-    system, turns = split(body["messages"], images or {})
+    system, turns = split(body["messages"], images or {}, signed_only=traits.signs)
     if not turns:
         raise InvalidRequestError("The messages have no content.", param="messages")
     result: dict[str, Any] = {

@@ -17,6 +17,7 @@ from ...protocol.values import mapping
 from ..images import Image, image_from_data_url, image_url
 from ..openai.message_forms import with_results_after_calls
 from ..openai.text_completions import as_chat
+from ..reasoning import text_of_reasoning
 
 _REFUSED: Mapping[str, str] = {
     "functions": "are the old form of tools: send 'tools'",
@@ -192,8 +193,7 @@ def _messages(messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image]
         if pictures:
             result["images"] = pictures
         if role == "assistant":
-            reasoning = message.get("reasoning_content") or message.get("reasoning")
-            if isinstance(reasoning, str) and reasoning:
+            if reasoning := text_of_reasoning(message):
                 result["thinking"] = reasoning
             if calls := _tool_calls(message.get("tool_calls"), names, where):
                 result["tool_calls"] = calls

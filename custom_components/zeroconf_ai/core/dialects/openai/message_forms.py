@@ -214,7 +214,8 @@ def _plain(message: Message) -> Message:
     return message if content is message.get("content") else {**message, "content": content}
 
 
-def _with_user_last(messages: Sequence[Message]) -> Sequence[Message]:
+def with_user_last(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages with a request to continue, if the last one is an answer: some models do not continue an answer (prefill)."""
     if messages[-1]["role"] != "assistant" or messages[-1].get("tool_calls"):
         return messages
     return [*messages, {"role": "user", "content": _CONTINUE}]
@@ -244,7 +245,7 @@ _STEPS: tuple[tuple[Form, Callable[[Sequence[Message]], Sequence[Message]]], ...
     (Form.TIDY, _without_empty),
     (Form.TIDY, _without_repeated_roles),
     (Form.STRICT, _strict),
-    (Form.USER_LAST, _with_user_last),
+    (Form.USER_LAST, with_user_last),
     (Form.NO_SYSTEM, _without_system),
 )
 """The changes, with the form from which each applies."""

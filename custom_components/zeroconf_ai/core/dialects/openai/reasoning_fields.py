@@ -3,7 +3,20 @@
 from collections.abc import Set as AbstractSet
 
 from ...protocol.request import Kind, Request
-from ..reasoning import FIELDS
+from ..reasoning import FIELDS, TEXT, text_of_reasoning
+
+_NAMES = frozenset({TEXT, "reasoning"})
+
+
+def with_both_names(request: Request) -> Request:
+    """A copy whose messages have their reasoning under both names in use: servers read one, not always the one that they send."""
+    if request.kind is not Kind.CHAT or not _NAMES & reasoning_fields(request):
+        return request
+    messages = [
+        {**message, **dict.fromkeys(_NAMES, text)} if (text := text_of_reasoning(message)) else message
+        for message in request.body["messages"]
+    ]
+    return request.with_body(messages=messages)
 
 
 def reasoning_fields(request: Request) -> frozenset[str]:
