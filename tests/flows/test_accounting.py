@@ -56,7 +56,7 @@ async def test_budget_form_creates_budgets_of_each_scope(
     for owner in owners:
         result = await open_budget(hass, entry, "new")
         result = await submit(hass, result, FIELDS | {"whose": owner, "period": "week", "action": "free_only"})
-        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert {budget.scope for budget in budgets} == set(Scope)
     assert {(budget.amount, budget.period, budget.action) for budget in budgets} == {(5 * NANO, Period.WEEK, Action.FREE_ONLY)}
     result = await submit(hass, await open_budget(hass, entry, "new"), FIELDS | {"whose": backend, "period": "week"})
@@ -71,7 +71,7 @@ async def test_budget_form_thresholds_that_are_no_percentages_are_refused(
         result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": wrong})
         assert result["errors"] == {"base": "threshold_invalid"}
     result = await submit(hass, result, FIELDS | {"whose": "household", "period": "day", "thresholds": ["75 %", "5"]})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert [budget.thresholds for budget in budgets] == [(5, 75)]
 
 
@@ -88,7 +88,7 @@ async def test_budget_form_lists_changes_resets_and_removes(
     assert suggested(result) == {"amount": 2.0, "action": "free_only", "thresholds": ["80", "100"]}
     before = dict(entry.options)
     result = await submit(hass, result, FIELDS | {"reset": True, "remove": False})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert dict(entry.options) == before
     state = budgets.state(budget.id)
     assert (state.budget.amount, state.spent) == (5 * NANO, 0)
@@ -125,7 +125,7 @@ async def test_key_form_sets_limits_and_a_budget(hass: HomeAssistant, entry: Moc
     fields = {"name": "First key", "background": False, "enabled": True}
     limits = {"requests_per_minute": 10, "tokens_per_minute": 2000, "parallel": 2, "monthly_budget": 3}
     result = await submit(hass, await with_key(hass, entry, key.id, "key_edit"), fields | limits)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert only_key(entry).rates == RateLimits(10, 2000, 2)
     [budget] = budgets.of(Scope.KEY, key.id)
     await budgets.set(Scope.KEY, key.id, budget.amount, Period.MONTH, action=Action.FREE_ONLY, thresholds=(10,))
@@ -151,7 +151,7 @@ async def test_alert_form_stores_targets_and_refuses_an_insecure_webhook(hass: H
     result = await submit(hass, result, wanted | {"webhook_url": "http://hooks.example.net/x"})
     assert result["errors"] == {"webhook_url": "webhook_invalid"}
     result = await submit(hass, result, wanted | {"webhook_url": " https://hooks.example.net/x "})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert entry.options == before | {"alerts": wanted | {"webhook_url": "https://hooks.example.net/x"}}
     diagnostics = str(await async_get_config_entry_diagnostics(hass, entry))
     assert "hooks.example.net" not in diagnostics
@@ -177,7 +177,7 @@ async def test_database_form_tests_another_database_first(hass: HomeAssistant, e
     url = f"sqlite:///{tmp_path / 'other.db'}"
     result = await submit(hass, result, kept | {"database_url": url})
     await hass.async_block_till_done()
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert (entry.options[CONF_DATABASE_URL], entry.options["keep_days"]) == (url, 30)
     assert runtime_of(entry).store is not store  # loaded again
     assert (tmp_path / "other.db").exists()

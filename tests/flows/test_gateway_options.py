@@ -95,7 +95,7 @@ async def test_settings_form_applies_and_keeps_other_options(hass: HomeAssistant
     before = dict(gateway.options)
     result = await begin(hass, gateway, "settings")
     result = await submit(hass, result, SETTINGS | {CONF_CORS_ORIGINS: [" https://chat.example.net ", ""]})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     await hass.async_block_till_done()
     assert gateway.options == before | SETTINGS | {CONF_CORS_ORIGINS: ["https://chat.example.net"]}
     policy = hass.data[DATA].engine.policy
@@ -104,12 +104,30 @@ async def test_settings_form_applies_and_keeps_other_options(hass: HomeAssistant
     assert suggested(result)[CONF_STRATEGY] == "local_first"
 
 
+async def test_forms_return_to_the_menu_and_keep_what_others_saved(hass: HomeAssistant, gateway: MockConfigEntry) -> None:
+    before = dict(gateway.options)
+    menu = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS)
+    form = await submit(hass, menu, {"next_step_id": "alerts"})
+    menu = await submit(hass, form, {"alert_from": 90, "key_factor": 8})
+    form = await submit(hass, menu, {"next_step_id": "settings"})
+    assert suggested(form)[CONF_STRATEGY] == "local_first"
+    menu = await submit(hass, form, SETTINGS | {CONF_STRATEGY: "cost"})
+    form = await submit(hass, await submit(hass, menu, {"next_step_id": "models"}), {"id": "fast"})
+    menu = await submit(hass, form, {"targets": ["auto"], "remove": False})
+    assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "init")
+    saved = {**before, **SETTINGS, CONF_STRATEGY: "cost", "alerts": {"alert_from": 90, "key_factor": 8}}
+    assert {name: value for name, value in gateway.options.items() if name != CONF_VIRTUAL_MODELS} == saved | {
+        CONF_CORS_ORIGINS: []
+    }
+    assert gateway.options[CONF_VIRTUAL_MODELS]["fast"]["targets"] == ["auto"]
+
+
 @pytest.mark.parametrize("origin", ["chat.example.net", "https://chat.example.net/", "ftp://chat.example.net", "https://", "["])
 async def test_settings_form_invalid_origin_is_refused(hass: HomeAssistant, gateway: MockConfigEntry, origin: str) -> None:
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_CORS_ORIGINS: [origin]})
     assert (result["errors"], result["description_placeholders"]) == ({"base": "origin_invalid"}, {"reason": origin})
     result = await submit(hass, result, SETTINGS | {CONF_CORS_ORIGINS: ["*", "http://192.0.2.1:3000"]})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
 
 
 async def test_settings_form_advertising_without_a_key_is_refused(
@@ -118,7 +136,7 @@ async def test_settings_form_advertising_without_a_key_is_refused(
     result = await submit(hass, await begin(hass, gateway, "settings"), SETTINGS | {CONF_ADVERTISE: True})
     assert result["errors"] == {CONF_ADVERTISE: "advertise_without_key"}
     result = await submit(hass, result, SETTINGS)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     assert gateway.options[CONF_ADVERTISE] is False
 
 
@@ -136,7 +154,7 @@ async def test_model_aliases_are_added_changed_and_removed(hass: HomeAssistant, 
         result = await submit(hass, result, {"name": "gpt-4o", "targets": ["gpt-4o"]})
         assert result["errors"] == {"targets": "own_target"}
         result = await submit(hass, result, {"name": "gpt-4o", "targets": ["qwen3:8b", "cloud/o4-mini"], "strategy": "cost"})
-        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
         await hass.async_block_till_done()
         assert entry.options[CONF_VIRTUAL_MODELS]["gpt-4o"] == {"targets": ["qwen3:8b", "cloud/o4-mini"], "strategy": "cost"}
         assert set(entry.options[CONF_VIRTUAL_MODELS]) == {*DEFAULT_VIRTUAL_MODELS, "gpt-4o"}
@@ -191,7 +209,7 @@ async def test_new_key_is_shown_once_and_works_immediately(
     assert (key.name, key.user_id, key.models, key.endpoints) == ("Lap|top", user.id, ("qwen*",), ("chat", "models"))
     assert (key.background, key.expires) == (True, until.timestamp())
     before = dict(gateway.options)
-    assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await submit(hass, result, {}))["step_id"] == "init"
     assert gateway.options == before
 
     result = await begin(hass, gateway, "keys")
@@ -209,7 +227,7 @@ async def test_key_is_changed_and_disabled(hass: HomeAssistant, gateway: MockCon
     filled = suggested(result)
     assert (filled["name"], filled["model_patterns"], filled["enabled"]) == ("Laptop", ["a"], True)
     result = await submit(hass, result, {"name": "Desk", "background": False, "enabled": False})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     changed = keys.get(key.id)
     assert changed is not None
     assert (changed.name, changed.models, changed.expires, changed.enabled) == ("Desk", (), None, False)
@@ -224,7 +242,7 @@ async def test_expired_key_can_still_be_changed(hass: HomeAssistant, gateway: Mo
     result = await submit(hass, result, {"name": "Old", "background": False, "enabled": True, "expires": "2020-01-01 00:00:00"})
     assert result["errors"] == {"base": "expired"}
     result = await submit(hass, result, {"name": "Old", "background": False, "enabled": True, "expires": filled["expires"]})
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
     changed = keys.get(key.id)
     assert changed is not None
     assert (changed.name, changed.expires) == ("Old", 1_600_000_000.0)
@@ -246,7 +264,7 @@ async def test_key_rotated_accepts_the_former_secret_only_for_the_overlap(
     else:
         with pytest.raises(AuthenticationError):
             keys.verify(former)
-    assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await submit(hass, result, {}))["step_id"] == "init"
 
 
 async def test_key_revoked_is_refused_and_cannot_be_changed(
@@ -257,7 +275,7 @@ async def test_key_revoked_is_refused_and_cannot_be_changed(
     result = await with_key(hass, gateway, key.id, "key_revoke")
     assert result["description_placeholders"] == {"name": "Laptop", "prefix": escape(secret[:8])}
     assert keys.verify(secret).id == key.id  # until it is confirmed
-    assert (await submit(hass, result, {}))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await submit(hass, result, {}))["step_id"] == "init"
     with pytest.raises(AuthenticationError):
         keys.verify(secret)
     result = await submit(hass, other, {"name": "Desk", "background": False, "enabled": True})

@@ -5,7 +5,7 @@ from typing import Any
 import voluptuous as vol
 
 from homeassistant.components.notify.const import DOMAIN as NOTIFY_DOMAIN, SERVICE_SEND_MESSAGE
-from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -21,7 +21,6 @@ from homeassistant.helpers.selector import (
 
 from ..core.accounting.keys.key_watch import DEFAULT_FACTOR
 from ..core.accounting.storage.database import DatabaseError
-from ..markdown import MarkdownFlow
 from ..usage.alerts import (
     CONF_ALERT_FROM,
     CONF_ALERTS,
@@ -33,6 +32,7 @@ from ..usage.alerts import (
     is_webhook,
 )
 from ..usage.database import CONF_DATABASE_URL, CONF_KEEP_BODIES, CONF_KEEP_DAYS, DEFAULT_KEEP_DAYS, async_test_database
+from .options_menu import OptionsMenuFlow
 from .provider_schemas import whole
 
 WEBHOOK_INVALID = "webhook_invalid"
@@ -46,7 +46,7 @@ _NO_TARGET = frozenset({SERVICE_SEND_MESSAGE, "notify"})
 _LONGEST_DAYS = 3650
 
 
-class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+class AccountingFlow(OptionsMenuFlow):
     """The steps of alerts and of the database."""
 
     async def async_step_alerts(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -61,7 +61,7 @@ class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
                 alerts = {name: value for name, value in user_input.items() if name != CONF_WEBHOOK_URL}
                 if url:
                     alerts[CONF_WEBHOOK_URL] = url
-                return self.async_create_entry(data={**options, CONF_ALERTS: alerts})
+                return await self._to_menu({**options, CONF_ALERTS: alerts})
         return self.async_show_form(
             step_id="alerts",
             data_schema=self.add_suggested_values_to_schema(_alerts(self.hass), user_input or options.get(CONF_ALERTS)),
@@ -83,7 +83,7 @@ class AccountingFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             else:
                 stored = {name: value for name, value in options.items() if name != CONF_DATABASE_URL}
                 kept = {name: user_input[name] for name in (CONF_KEEP_DAYS, CONF_KEEP_BODIES)}
-                return self.async_create_entry(data={**stored, **kept, **({CONF_DATABASE_URL: url} if url else {})})
+                return await self._to_menu({**stored, **kept, **({CONF_DATABASE_URL: url} if url else {})})
         return self.async_show_form(
             step_id="database",
             data_schema=self.add_suggested_values_to_schema(_DATABASE, user_input or options),

@@ -5,7 +5,7 @@ from typing import Any
 
 import voluptuous as vol
 
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -25,9 +25,10 @@ from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.accounting.store import AccountingStore
 from ..core.protocol.values import NANO
-from ..markdown import Markdown, MarkdownFlow, escaped, table_row
+from ..markdown import Markdown, escaped, table_row
 from ..usage.display_names import backend_names, budget_owner, user_names
 from .gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema
+from .options_menu import OptionsMenuFlow
 
 CONF_ACTION = "action"
 CONF_AMOUNT = "amount"
@@ -51,7 +52,7 @@ _THRESHOLDS = SelectSelector(
 )
 
 
-class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+class BudgetsFlow(OptionsMenuFlow):
     """The steps that list, add, change, reset and remove budgets."""
 
     _budget_id: str
@@ -102,7 +103,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
                 except ValueError as err:
                     errors = {"base": str(err)}
                 else:
-                    return self._end()
+                    return await self._to_menu()
         schema = {
             vol.Required(CONF_WHOSE, default=Scope.HOUSEHOLD.value): await self._owners(),
             vol.Required(CONF_PERIOD, default=Period.MONTH.value): _PERIOD,
@@ -123,7 +124,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             try:
                 if user_input[CONF_REMOVE]:
                     await store.budgets.remove(budget.id, actor=self._actor)
-                    return self._end()
+                    return await self._to_menu()
                 await self._set(budget.scope, budget.subject, budget.period, user_input)
                 if user_input[CONF_RESET]:
                     await store.budgets.reset(budget.id, actor=self._actor)
@@ -134,7 +135,7 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             except DatabaseError as err:
                 raise _not_saved(err) from err
             else:
-                return self._end()
+                return await self._to_menu()
         stored = {
             CONF_AMOUNT: budget.amount / NANO,
             CONF_ACTION: budget.action.value,
@@ -196,10 +197,6 @@ class BudgetsFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         renews = dt_util.as_local(dt_util.utc_from_timestamp(state.period.end))
         spent = f"{format_amount(state.spent)} ({state.percent:.0f} %)"
         return table_row([owner, format_amount(state.budget.amount), state.budget.period.value, spent, f"{renews:%Y-%m-%d}"])
-
-    def _end(self) -> ConfigFlowResult:
-        """End the flow with unchanged options: budgets are in the database."""
-        return self.async_create_entry(data=dict(self.config_entry.options))
 
 
 def _fields() -> dict[vol.Marker, Any]:

@@ -43,14 +43,6 @@ _RULES = (CONF_STRATEGY, CONF_CLOUD_FALLBACK, CONF_RETRY_METERED_TIMEOUTS)
 class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow):
     """Changes apply immediately, except to running requests."""
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """The menu."""
-        return self.async_show_menu(
-            step_id="init",
-            menu_options=["settings", "models", "keys", "budgets", "alerts", "database", "import"],
-            description_placeholders={"name": self.config_entry.title},
-        )
-
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change advertisement, routing and limits."""
         errors: dict[str, str] = {}
@@ -64,7 +56,7 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
             elif user_input[CONF_ADVERTISE] and options.get(CONF_AUTH) != Auth.NONE and not list(self._keys):
                 errors = {CONF_ADVERTISE: ADVERTISE_WITHOUT_KEY}
             else:
-                return self.async_create_entry(data={**options, **user_input, CONF_CORS_ORIGINS: origins})
+                return await self._to_menu({**options, **user_input, CONF_CORS_ORIGINS: origins})
         return self.async_show_form(
             step_id="settings",
             data_schema=self.add_suggested_values_to_schema(settings_schema(), user_input or options),

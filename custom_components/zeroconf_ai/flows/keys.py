@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_NAME
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.util import dt as dt_util
@@ -16,7 +16,7 @@ from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.values import NANO
 from ..core.server.endpoints import ROUTES
-from ..markdown import Markdown, MarkdownFlow, code, escaped, table_row
+from ..markdown import Markdown, code, escaped, table_row
 from .gateway_schemas import (
     CONF_BACKGROUND,
     CONF_ENDPOINTS,
@@ -35,6 +35,7 @@ from .gateway_schemas import (
     key_schema,
 )
 from .model_aliases import known_models, virtual_models
+from .options_menu import OptionsMenuFlow
 from .provider_schemas import NO_FIELDS
 from .snippets import gateway_url, snippets
 
@@ -44,13 +45,13 @@ _HOUR = 3600.0
 _NOTHING = "–"
 
 
-class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+class KeysFlow(OptionsMenuFlow):
     """The steps that list, add, change, rotate and revoke API keys. Changes apply to the next request."""
 
     _key_id: str
     """The id of the API key that is changed."""
     _secret: str
-    """The secret that is shown; kept until the flow ends."""
+    """The secret that is shown; kept until its form is closed."""
 
     @property
     def _keys(self) -> KeyStore:
@@ -128,7 +129,7 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             except DatabaseError as err:
                 raise _not_saved(err) from err
             else:
-                return self._done()
+                return await self._to_menu()
         stored = {
             CONF_NAME: key.name,
             CONF_OWNER: key.user_id,
@@ -173,12 +174,13 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             raise AbortFlow("key_gone") from None
         except DatabaseError as err:
             raise _not_saved(err) from err
-        return self._done()
+        return await self._to_menu()
 
     async def async_step_key_shown(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show a new secret, once."""
         if user_input is not None:
-            return self._done()
+            self._secret = ""
+            return await self._to_menu()
         shown = snippets(gateway_url(self.hass, self.config_entry.options), self._secret)
         return self.async_show_form(
             step_id="key_shown", data_schema=NO_FIELDS, description_placeholders={**shown, "name": self._key.name}
@@ -218,10 +220,6 @@ class KeysFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
         """The users that can own an API key: id → name."""
         users = await self.hass.auth.async_get_users()
         return {user.id: user.name or user.id for user in users if user.is_active and not user.system_generated}
-
-    def _done(self) -> ConfigFlowResult:
-        """End the flow with unchanged options: API keys are in the database."""
-        return self.async_create_entry(data=dict(self.config_entry.options))
 
 
 def _read(user_input: Mapping[str, Any], before: float | None = None) -> tuple[str, dict[str, Any]]:

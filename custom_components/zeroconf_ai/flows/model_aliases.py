@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
 
@@ -11,8 +11,8 @@ from ..const import CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODELS
 from ..core.protocol.models import AUTO
 from ..core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from ..data import DATA
-from ..markdown import MarkdownFlow
 from .gateway_schemas import CONF_ID, CONF_REMOVE, NEW, choice_schema, virtual_model_schema
+from .options_menu import OptionsMenuFlow
 
 NAME_TAKEN = "name_taken"
 OWN_TARGET = "own_target"
@@ -35,7 +35,7 @@ def known_models(hass: HomeAssistant) -> list[str]:
     return [] if shared is None else list(dict.fromkeys(model.id for member in shared.engine.pool for model in member.models))
 
 
-class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
+class ModelAliasesFlow(OptionsMenuFlow):
     """The steps that list, add, change and remove model aliases."""
 
     _name: str | None = None
@@ -59,14 +59,14 @@ class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             name = self._name or user_input[CONF_NAME].strip()
             if user_input.get(CONF_REMOVE):
                 models.pop(name, None)
-                return self._save_models(models)
+                return await self._save_models(models)
             if self._name is None and (not name or name in models or name == NEW):
                 errors = {CONF_NAME: NAME_TAKEN}
             elif name in user_input[CONF_TARGETS] and name != AUTO:
                 errors = {CONF_TARGETS: OWN_TARGET}
             else:
                 models[name] = {CONF_TARGETS: user_input[CONF_TARGETS] or [AUTO], CONF_STRATEGY: user_input.get(CONF_STRATEGY)}
-                return self._save_models(models)
+                return await self._save_models(models)
         current = {} if self._name is None else models.get(self._name, {})
         targets = dict.fromkeys([AUTO, *known_models(self.hass), *current.get(CONF_TARGETS, ())])
         schema = virtual_model_schema(targets, new=self._name is None, removable=self._name not in (None, AUTO))
@@ -78,5 +78,5 @@ class ModelAliasesFlow(MarkdownFlow[ConfigFlowResult], OptionsFlow):
             description_placeholders={"name": self._name or ""},
         )
 
-    def _save_models(self, models: dict[str, dict[str, Any]]) -> ConfigFlowResult:
-        return self.async_create_entry(data={**self.config_entry.options, CONF_VIRTUAL_MODELS: models})
+    async def _save_models(self, models: dict[str, dict[str, Any]]) -> ConfigFlowResult:
+        return await self._to_menu({**self.config_entry.options, CONF_VIRTUAL_MODELS: models})
