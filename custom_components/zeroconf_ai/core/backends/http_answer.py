@@ -3,6 +3,7 @@
 from abc import abstractmethod
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+import re
 from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
@@ -14,6 +15,8 @@ from ..protocol.reported_errors import contains_error, reported_error
 from .base import Answer, Timeouts
 from .deadline_reader import LOOK_SECONDS, DeadlineReader
 
+_OBJECT = re.compile(rb'\s*\{\s*["}]')
+"""The beginning of a JSON object."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger JSON answers are rejected: an untrusted server must not exhaust the memory."""
 
@@ -209,9 +212,8 @@ def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
 
 def _check_event(data: bytes, name: str) -> None:
     """Raise StreamBrokenError if `data` does not look like a JSON object, or is nested too deeply. Rarely parses it."""
-    if not (data.startswith(b"{") and data.endswith(b"}")):
-        stripped = data.strip()
-        if stripped[:1] != b"{" or stripped[-1:] != b"}":
+    if not (data.startswith(b'{"') and data.endswith(b"}")):
+        if _OBJECT.match(data) is None or not data.rstrip().endswith(b"}"):
             raise StreamBrokenError(f"{name} sent an event that is not a JSON object")
     if json.may_be_deep(data):
         try:

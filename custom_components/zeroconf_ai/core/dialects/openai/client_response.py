@@ -91,10 +91,13 @@ class OpenAIWriter(ResponseWriter):
             return data
         extras = []
         if self.provider and _PROVIDER not in data:
-            extras += [b",", _PROVIDER, b":", orjson.dumps(self.provider)]
+            extras.append(_PROVIDER + b":" + orjson.dumps(self.provider))
         if self.dropped_tools:
-            extras += [b',"dropped_tools":', orjson.dumps(self.dropped_tools)]
-        return b"".join((head[:-1], *extras, b"}")) if extras else data
+            extras.append(b'"dropped_tools":' + orjson.dumps(self.dropped_tools))
+        if not extras:
+            return data
+        comma = b"" if head[:-1].strip() == b"{" else b","
+        return b"".join((head[:-1], comma, b",".join(extras), b"}"))
 
     @override
     def end(self) -> bytes:

@@ -40,7 +40,7 @@ def pack(vector: Sequence[float]) -> str:
     """The vector as base64. Raises ValueError if it is not a list of numbers that fit into 32-bit floats."""
     try:
         return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-    except (struct.error, OverflowError) as err:
+    except (struct.error, OverflowError, TypeError) as err:
         raise ValueError(f"the embedding is not a list of numbers: {err}") from None
 
 
@@ -62,16 +62,20 @@ def vectors(data: Mapping[str, Any]) -> list[Sequence[float]]:
         vector = entry.get("embedding")
         if isinstance(vector, str):
             vector = unpack(vector)
-        if not isinstance(vector, list) or not all(isinstance(number, int | float) for number in vector):
-            raise ValueError("the embedding is not a list of numbers")
-        found.append(vector)
+        found.append(_checked(vector))
     return found
 
 
+def _checked(vector: object) -> list[float]:
+    if not isinstance(vector, list) or not all(isinstance(number, int | float) for number in vector):
+        raise ValueError("the embedding is not a list of numbers")
+    return vector
+
+
 def embedding_list(vectors: Sequence[Sequence[float]], model: str, prompt_tokens: int, *, base64: bool) -> dict[str, Any]:
-    """The response object."""
+    """The response object. Raises ValueError for a vector that is not a list of numbers."""
     data = [
-        {"object": "embedding", "index": index, "embedding": pack(vector) if base64 else vector}
+        {"object": "embedding", "index": index, "embedding": pack(_checked(vector)) if base64 else _checked(vector)}
         for index, vector in enumerate(vectors)
     ]
     usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens}
