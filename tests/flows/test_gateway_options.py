@@ -1,5 +1,6 @@
 """The options of the gateway: settings, names for models, keys, and backends from a file."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 import json
@@ -29,7 +30,11 @@ from custom_components.zeroconf_ai.core.protocol.errors import AuthenticationErr
 from custom_components.zeroconf_ai.core.routing.policy import DEFAULT_VIRTUAL_MODELS
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.gateway.backend_storage import config_of
+from custom_components.zeroconf_ai.gateway.coordinators import BackendCoordinators
+from custom_components.zeroconf_ai.gateway.members import GatewayMembers
+from custom_components.zeroconf_ai.gateway.runtime import GatewayRuntime
 from custom_components.zeroconf_ai.markdown import escape
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util import dt as dt_util
@@ -37,6 +42,7 @@ from homeassistant.util import dt as dt_util
 from ..support.clouds.ollama import FakeOllama
 from ..support.home_assistant.entries import set_up
 from ..support.home_assistant.gateway_entry import backend_data, make_gateway
+from ..support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("checked_texts", "ready")
 
@@ -337,6 +343,59 @@ async def test_import_adds_backends_and_updates_them_by_id(
         assert (gateway.options[CONF_STRATEGY], gateway.options[CONF_AUTH]) == ("cost", "token")
         assert CONF_VIRTUAL_MODELS not in gateway.options
     assert "canary" not in caplog.text
+
+
+async def test_import_of_many_backends_is_applied_in_steps_and_not_once_for_each(
+    hass: HomeAssistant, gateway: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work is counted, not time: with 400 backends Home Assistant stood still for minutes."""
+    count = 40
+    applied, turns, added_in = 0, 0, []
+    apply_options, add = GatewayRuntime.apply_options, BackendCoordinators._add
+    member_checks: list[str] = []
+    on_member = GatewayMembers._on_member
+
+    async def counted_options(self: GatewayRuntime) -> None:
+        nonlocal applied
+        applied += 1
+        await apply_options(self)
+
+    def counted_add(self: BackendCoordinators, subentry: ConfigSubentry) -> None:
+        added_in.append(turns)
+        add(self, subentry)
+
+    def counted_member(self: GatewayMembers, backend_id: str, event: object) -> None:
+        member_checks.append(backend_id)
+        on_member(self, backend_id, event)
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(GatewayRuntime, "apply_options", counted_options)
+    monkeypatch.setattr(BackendCoordinators, "_add", counted_add)
+    monkeypatch.setattr(GatewayMembers, "_on_member", counted_member)
+    text = "providers:\n" + "".join(
+        f"  - id: p{number}\n    type: ollama\n    endpoint: http://127.0.0.1:9/\n" for number in range(count)
+    )
+    turning = asyncio.create_task(count_turns())
+    result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": text})
+    assert result["description_placeholders"] == {"added": str(count), "updated": "0"}
+    await until(lambda: len(set(member_checks)) >= count)
+    turning.cancel()
+    await hass.async_block_till_done()
+    assert applied <= 6
+    assert len(added_in) == len(set(added_in)) == count
+    assert len(member_checks) <= 6 * count
+    titles = [subentry.title for subentry in gateway.get_subentries_of_type(SUBENTRY_BACKEND)]
+    assert titles[:2] == ["Ollama", "Ollama (p1)"]
+    assert len(set(titles)) == count
+    result = await submit(hass, await begin(hass, gateway, "import"), {"yaml": text})
+    assert result["description_placeholders"] == {"added": "0", "updated": str(count)}
+    assert [subentry.title for subentry in gateway.get_subentries_of_type(SUBENTRY_BACKEND)] == titles
+    await hass.async_block_till_done()
 
 
 async def test_import_adds_model_aliases(hass: HomeAssistant, gateway: MockConfigEntry) -> None:

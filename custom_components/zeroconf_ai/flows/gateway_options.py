@@ -1,5 +1,6 @@
 """The options of the gateway: settings, model aliases, API keys, budgets, alerts, database, and the import of backends."""
 
+import asyncio
 from types import MappingProxyType
 from typing import Any
 
@@ -71,11 +72,11 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         if user_input is not None:
             try:
                 # Without environment variables: a foreign text must not read secrets of this system.
-                configuration = read_config(user_input[CONF_YAML], _SOURCE, {})
+                configuration = await self.hass.async_add_executor_job(read_config, user_input[CONF_YAML], _SOURCE, {})
             except ConfigError as err:
                 errors, placeholders = {"base": CONFIG_INVALID}, {"reason": str(err)}
             else:
-                added, updated = self._import(configuration.upstreams)
+                added, updated = await self._import(configuration.upstreams)
                 self._import_policy(configuration.policy)
                 return self.async_abort(
                     reason="imported", description_placeholders={"added": str(added), "updated": str(updated)}
@@ -87,22 +88,26 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
             description_placeholders=placeholders,
         )
 
-    def _import(self, configs: tuple[BackendConfig, ...]) -> tuple[int, int]:
+    async def _import(self, configs: tuple[BackendConfig, ...]) -> tuple[int, int]:
         """Add new backends and replace those with a known id. Returns the number of each."""
         entry = self.config_entry
         known = {subentry.unique_id: subentry for subentry in entry.get_subentries_of_type(SUBENTRY_BACKEND)}
+        titles = {subentry.title for subentry in known.values()}
         entries = self.hass.config_entries
         updated = 0
         for config in configs:
             data = data_of(config)
+            unnamed = config.name == config.type.title
             if (former := known.get(config.id)) is not None:
                 updated += 1
-                entries.async_update_subentry(entry, former, title=config.name, data=data)
+                entries.async_update_subentry(entry, former, title=former.title if unnamed else config.name, data=data)
                 continue
-            new = ConfigSubentry(
-                data=MappingProxyType(data), subentry_type=SUBENTRY_BACKEND, title=config.name, unique_id=config.id
-            )
+            # Entities of equally named devices would get numbers, each found by trying all before it.
+            title = f"{config.name} ({config.id})" if unnamed and config.name in titles else config.name
+            titles.add(title)
+            new = ConfigSubentry(data=MappingProxyType(data), subentry_type=SUBENTRY_BACKEND, title=title, unique_id=config.id)
             entries.async_add_subentry(entry, new)
+            await asyncio.sleep(0)
         return len(configs) - updated, updated
 
     def _import_policy(self, policy: Policy) -> None:

@@ -103,6 +103,8 @@ class BackendCoordinator(MemberCoordinator):
         self.device_id = device_id
         self.subentry = subentry
         """The subentry, with the current title and options."""
+        self.shown = subentry.title, subentry.data
+        """The title and the options at the last update of the entities. Home Assistant changes a subentry in place."""
         self._shown_version: str | None = None
 
     @property
@@ -167,6 +169,11 @@ class BackendCoordinators:
     @callback
     def apply(self) -> None:
         """Add, update and remove coordinators by the subentries. Home Assistant removes a removed subentry's device itself."""
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """The steps of `apply`, between which Home Assistant may do other work."""
         wanted = {
             key: subentry
             for key, subentry in self._entry.subentries.items()
@@ -175,10 +182,13 @@ class BackendCoordinators:
         for key in self._running.keys() - wanted.keys():
             self._running.pop(key).close()
         for key, subentry in wanted.items():
-            if key in self._running:
-                self._refresh(self._running[key], subentry)
-            else:
-                self._add(subentry)
+            if (running := self._running.get(key)) is None:
+                if key in self._entry.subentries:  # it may have been removed since the last step
+                    self._add(subentry)
+                    yield
+            elif running.shown != (subentry.title, subentry.data):
+                self._refresh(running, subentry)
+                yield
 
     @callback
     def close(self) -> None:
@@ -206,6 +216,7 @@ class BackendCoordinators:
 
     def _refresh(self, coordinator: BackendCoordinator, subentry: ConfigSubentry) -> None:
         coordinator.subentry = subentry
+        coordinator.shown = subentry.title, subentry.data
         if coordinator.name != subentry.title:
             coordinator.name = subentry.title
             dr.async_get(self._hass).async_update_device(coordinator.device_id, name=subentry.title)

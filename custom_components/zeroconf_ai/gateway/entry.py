@@ -1,5 +1,7 @@
 """Set-up, update and unloading of the gateway's entry."""
 
+import asyncio
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -128,8 +130,23 @@ class _Updater:
     def __init__(self, entry: GatewayConfigEntry) -> None:
         self._at_load = _at_load(entry)
         self._title = entry.title
+        self._running = False
+        self._again = False
 
     async def __call__(self, hass: HomeAssistant, entry: GatewayConfigEntry) -> None:
+        """Changes that follow each other, as those of an import, are applied together."""
+        self._again = True
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._again:
+                self._again = False
+                await self._apply(hass, entry)
+        finally:
+            self._running = False
+
+    async def _apply(self, hass: HomeAssistant, entry: GatewayConfigEntry) -> None:
         if _at_load(entry) != self._at_load:
             hass.config_entries.async_schedule_reload(entry.entry_id)
             return
@@ -139,11 +156,20 @@ class _Updater:
             dr.async_get(hass).async_update_device(runtime.device_id, name=entry.title)
         await runtime.apply_options()
         runtime.coordinator.async_update_listeners()
-        runtime.backend_coordinators.apply()
+        await _take(entry, runtime.backend_coordinators.steps())
         runtime.apply_limits()
-        runtime.trackers.apply()
-        await runtime.backends.apply()
+        await _take(entry, runtime.trackers.steps())
+        if entry.state is ConfigEntryState.LOADED:
+            await runtime.backends.apply()
         async_dispatcher_send(hass, SIGNAL_PROVIDERS_CHANGED)
+
+
+async def _take(entry: GatewayConfigEntry, steps: Iterator[None]) -> None:
+    """Take steps while the entry is loaded. Each adds entities, so that thousands at once would block Home Assistant."""
+    for _ in steps:
+        await asyncio.sleep(0)
+        if entry.state is not ConfigEntryState.LOADED:
+            return
 
 
 def _at_load(entry: GatewayConfigEntry) -> tuple[dict[str, tuple[str, dict[str, Any]]], StoreOptions]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_API_KEY, CONF_ENTITY_ID
@@ -47,7 +48,8 @@ class GatewayMembers:
         self.upstreams = ConfiguredMembers(engine, self._session.session)
         self._energy = EnergyFeeds(hass, engine.pool)
         self._agents: dict[str, _Agent] = {}
-        self._stop: Callable[[], None] | None = None
+        self._stops: dict[str, Callable[[], None]] | None = None
+        """What ends listening to each member; None before `start` and after `close`."""
         self._ids: frozenset[str] = frozenset()
         self._refused: dict[str, None] = {}
         """Ids of the backends that refuse their keys, in the order of their reauthentication flows."""
@@ -58,7 +60,8 @@ class GatewayMembers:
     def start(self) -> None:
         """Start health checks and reauthentication flows."""
         self._health_loop.start()
-        self._stop = self._engine.pool.listen(self._on_pool)
+        self._stops = {}
+        self._listen()
 
     async def apply(self) -> None:
         """Add, replace and remove members by the subentries. Unchanged members and running requests are not affected."""
@@ -66,6 +69,7 @@ class GatewayMembers:
             wanted = [config_of(subentry) for subentry in self._entry.get_subentries_of_type(SUBENTRY_BACKEND)]
             agents = self._wanted_agents()
             self._ids = frozenset({upstream.id for upstream in wanted} | agents.keys())
+            self._listen()
             for gone in self._refused.keys() - self._ids:
                 self._withdraw(gone)
             await self._apply_agents(agents)
@@ -75,8 +79,10 @@ class GatewayMembers:
 
     async def close(self) -> None:
         """Remove all members from the engine."""
-        if self._stop is not None:
-            self._stop()
+        if self._stops is not None:
+            for stop in self._stops.values():
+                stop()
+            self._stops = None
         await self._health_loop.close()
         self._energy.close()
         async with self._lock:
@@ -84,18 +90,26 @@ class GatewayMembers:
             await self.upstreams.apply(())
         await self._session.close()
 
+    def _listen(self) -> None:
+        """Listen to each member of the gateway, so that a change of one costs nothing for the others."""
+        if self._stops is None:
+            return
+        for gone in self._stops.keys() - self._ids:
+            self._stops.pop(gone)()
+        for backend_id in self._ids - self._stops.keys():
+            self._stops[backend_id] = self._engine.pool.listen(partial(self._on_member, backend_id), backend_id)
+
     @callback
-    def _on_pool(self, _: object) -> None:
-        """Start or abort reauthentication flows after a change of a member's state."""
-        for backend_id in self._ids:
-            member = self._engine.pool.get(backend_id)
-            if member is None:
-                continue
-            if member.state is ProviderState.UNAUTHORIZED:
-                if backend_id not in self._refused:
-                    self._on_refusal(member)
-            elif backend_id in self._refused and reauth.is_over(member):
-                self._withdraw(backend_id)
+    def _on_member(self, backend_id: str, _: object) -> None:
+        """Start or abort a reauthentication flow after a change of a member's state."""
+        member = self._engine.pool.get(backend_id)
+        if member is None:
+            return
+        if member.state is ProviderState.UNAUTHORIZED:
+            if backend_id not in self._refused:
+                self._on_refusal(member)
+        elif backend_id in self._refused and reauth.is_over(member):
+            self._withdraw(backend_id)
 
     def _on_refusal(self, member: Member) -> None:
         """Start a reauthentication flow; for a backend without a key, a health check must confirm the refusal first."""
@@ -126,9 +140,9 @@ class GatewayMembers:
         self._ask()
 
     def _ask(self) -> None:
-        """Start the flows one after another, since an entry has one reauthentication flow at a time."""
-        for backend_id in self._refused:
-            reauth.start(self._hass, self._entry, backend_id)
+        """Start the first flow; the others follow, since an entry has one reauthentication flow at a time."""
+        if self._refused:
+            reauth.start(self._hass, self._entry, next(iter(self._refused)))
 
     def _is_ours(self, member: Member) -> bool:
         """Whether the member belongs to the gateway; others are checked by their own entries."""

@@ -109,6 +109,11 @@ class UsageTrackers(Recorder):
     @callback
     def apply(self) -> None:
         """Create and remove trackers so that each backend and each key has one."""
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """The steps of `apply`, between which Home Assistant may do other work."""
         backends = {coordinator.member_id: coordinator for coordinator in self._backends}
         keys = {key.id: key for _, key in zip(range(MAX_KEY_DEVICES), self._store.keys, strict=False)}
         wanted = {(Scope.BACKEND, name) for name in backends} | {(Scope.KEY, name) for name in keys}
@@ -129,6 +134,7 @@ class UsageTrackers(Recorder):
                 )
                 tracker.follow(coordinator)
                 self._add(tracker)
+                yield
         for key in keys.values():
             self._put_key(key)
 

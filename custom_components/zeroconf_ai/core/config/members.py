@@ -14,6 +14,9 @@ from ..routing.policy import Terms
 from ..routing.pool.member import Member
 from .backend_config import BackendConfig
 
+_AT_ONCE = 64
+"""How many backends are added and checked at a time."""
+
 
 def make_backend(config: BackendConfig, session: aiohttp.ClientSession) -> Catalogue:
     """Create a backend from its configuration, without network requests. `session` is shared and stays open."""
@@ -47,7 +50,12 @@ class ConfiguredMembers:
             by_id = {config.id: config for config in wanted}
             for backend_id in self._running.keys() - by_id.keys():
                 await self._remove(backend_id)
-            await asyncio.gather(*(self._put(config) for config in by_id.values()))
+            at_once = asyncio.Semaphore(_AT_ONCE)
+            await asyncio.gather(*(self._put_when_free(at_once, config) for config in by_id.values()))
+
+    async def _put_when_free(self, at_once: asyncio.Semaphore, config: BackendConfig) -> None:
+        async with at_once:
+            await self._put(config)
 
     async def _put(self, config: BackendConfig) -> None:
         former, backend = self._running.get(config.id, (None, None))
