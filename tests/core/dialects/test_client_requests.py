@@ -39,10 +39,11 @@ def test_tool_result_media_follow_in_the_user_message() -> None:
     assistant, first, second, user = anthropic_client_request.to_chat({"messages": talk})["messages"]
     assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == ['{"at":"a"}', '{"at":"b"}']
     assert first == {"role": "tool", "tool_call_id": "a", "content": "The result follows in the next message."}
+    assert second.pop("anthropic") == {"is_error": True}
     assert second == {"role": "tool", "tool_call_id": "b", "content": "The tool failed.\n\nbroken"}
     assert user["content"] == [
         {"type": "text", "text": "Result of the tool call a:"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}, "anthropic": {"tool_use_id": "a"}},
         {"type": "text", "text": "And now?"},
     ]
 
@@ -54,12 +55,13 @@ def test_documents_become_files_or_text() -> None:
         {"type": "document", "source": {"type": "content", "content": "Buy bread"}},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
     ]
-    [message] = anthropic_client_request.to_chat({"messages": [{"role": "user", "content": content}]})["messages"]
+    asked: Any = {"messages": [{"role": "user", "content": content}]}
+    [message] = anthropic_client_request.to_chat(asked)["messages"]
     assert message["content"] == [
         {"type": "file", "file": {"filename": "Bill", "file_data": "data:application/pdf;base64,JVBE"}},
-        {"type": "text", "text": "Document: Note"},
-        {"type": "text", "text": "Buy milk"},
-        {"type": "text", "text": "Buy bread"},
+        {"type": "text", "text": "Document: Note", "anthropic": {"block": content[1]}},
+        {"type": "text", "text": "Buy milk", "anthropic": {"block": None}},
+        {"type": "text", "text": "Buy bread", "anthropic": {"block": content[2]}},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
     ]
 
@@ -79,7 +81,10 @@ def test_documents_become_files_or_text() -> None:
         ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}, "reasoning_effort": "medium"}),
         ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"reasoning_effort": "max"}),
         ({"stop_sequences": ["END"], "top_k": 4}, {"stop": ["END"], "top_k": 4}),
-        ({"metadata": {"user_id": "x"}, "service_tier": "auto"}, {}),
+        (
+            {"metadata": {"user_id": "x"}, "service_tier": "auto", "speed": "fast"},
+            {"anthropic": {"metadata": {"user_id": "x"}, "service_tier": "auto"}},
+        ),
         ({"tool_choice": {"type": "any"}}, {}),
     ],
 )

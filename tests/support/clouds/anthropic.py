@@ -15,6 +15,8 @@ NEW, OLD = "2026-10-21", "2023-06-01"
 ADAPTIVE, BOTH, MANUAL, OLDEST = "claude-opus-5", "claude-sonnet-4-6", "claude-sonnet-4-5", "claude-3-5-haiku-20241022"
 """Models after 4.6 support adaptive thinking, earlier ones a thinking budget, the oldest no thinking."""
 
+BETAS = frozenset({"context-management-2025-06-27", "context-1m-2025-08-07"})
+"""The betas that it knows."""
 _SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 _KNOWN = frozenset(get_type_hints(params.MessageCreateParamsStreaming)) | {"stream"}
 _SHAPE: TypeAdapter[Any] = TypeAdapter(params.MessageCreateParamsStreaming | params.MessageCreateParamsNonStreaming)
@@ -89,8 +91,13 @@ class FakeAnthropic(FakeCloud):
     async def messages(self, request: web.Request) -> web.StreamResponse:
         """One message."""
         body = await request.json()
+        betas = set(filter(None, request.headers.get("anthropic-beta", "").split(",")))
+        if unknown := betas - BETAS:
+            return self.refusal(Refusal(400, f"Unexpected value(s) `{min(unknown)}` for the `anthropic-beta` header."))
+        managed = {"context_management"} if "context-management-2025-06-27" in betas else set()
+        rest = {name: value for name, value in body.items() if name not in managed}
         own = body["model"] not in self._others
-        if own and (why := _wrong(body, request.headers.get("anthropic-version"))) is not None:
+        if own and (why := _wrong(rest, request.headers.get("anthropic-version"))) is not None:
             return self.refusal(Refusal(400, why))
         if own and body["model"] not in _MAX_TOKENS:
             return self.refusal(Refusal(404, f"model: {body['model']}", "not_found_error"))

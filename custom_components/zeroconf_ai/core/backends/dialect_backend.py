@@ -12,6 +12,7 @@ from ..protocol import json
 from ..protocol.chunks import Chunk, completion_as_chunk
 from ..protocol.errors import ApiError, UpstreamTimeoutError
 from ..protocol.usage import Usage
+from ..protocol.values import NOTHING
 from .base import Answer, Backend, BackendInfo, StaticAnswer
 from .http import HttpUpstream
 from .http_answer import HttpAnswer, unreadable_error
@@ -48,16 +49,17 @@ class DialectUpstream(HttpUpstream):
         *,
         stream: bool,
         max_bytes: int | None = None,
+        headers: Mapping[str, str] = NOTHING,
     ) -> Answer:
         """Send `body`; returns a translated answer when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
-        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES).
+        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES). `headers` are added.
         """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(started + limit):
-                response = await self._open("POST", path, orjson.dumps(body), self.headers(_JSON))
+                response = await self._open("POST", path, orjson.dumps(body), self.headers({**_JSON, **headers}))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
         if stream and response.content_type == "application/json":  # not streamed; x-ndjson is a stream

@@ -10,7 +10,7 @@ from typing import override
 
 import aiohttp
 
-from ..dialects.openai.cache_control import without_cache_marks
+from ..dialects.openai.cache_control import without_cache_marks, without_extras
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -194,8 +194,8 @@ class ZeroconfAIBackend(Backend):
 
     async def _post(self, request: Request) -> Answer:
         headers = _headers(request)
-        if self.answered_as is None:  # only servers with this protocol report an id; others may reject unknown fields
-            request = without_cache_marks(request)
+        # Only servers with this protocol report an id. Others may reject unknown fields, as their backends may.
+        request = without_cache_marks(request) if self.answered_as is None else without_extras(request)
         path = f"/{request.kind.value}"
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(

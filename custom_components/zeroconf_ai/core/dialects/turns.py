@@ -7,6 +7,8 @@ from ..protocol.errors import InvalidRequestError
 from .reasoning import join_reasoning
 
 type Part = dict[str, Any]
+MEDIA_FOLLOW = "The result follows in the next message."
+"""The result of a tool that returned images or files only."""
 _TEXT = ("type", "text")
 
 
@@ -45,6 +47,11 @@ def text_part(text: str) -> Part:
 def image_part(url: str, detail: object = None) -> Part:
     """An image part; `url` is a data URL or a web address."""
     return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if isinstance(detail, str) else {})}}
+
+
+def media_heading(call_id: str) -> str:
+    """The text before the images and files of a tool's result."""
+    return f"Result of the tool call {call_id}:"
 
 
 class Turns:
@@ -87,8 +94,8 @@ class Turns:
         texts = [part for part in parts if part["type"] == "text"]
         media = [part for part in parts if part["type"] != "text"]
         if media:
-            self._media += [text_part(f"Result of the tool call {call_id}:"), *media]
-            texts = texts or [text_part("The result follows in the next message.")]
+            self._media += [text_part(media_heading(call_id)), *media]
+            texts = texts or [text_part(MEDIA_FOLLOW)]
         self._messages.append({"role": "tool", "tool_call_id": call_id, "content": _content(texts, "\n\n"), **fields})
 
     def messages(self) -> list[dict[str, Any]]:

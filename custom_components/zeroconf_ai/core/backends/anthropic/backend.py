@@ -10,6 +10,7 @@ import aiohttp
 from ...dialects.anthropic.model_traits import Traits
 from ...dialects.anthropic.upstream_request import CONSERVATIVE_VERSION, SAMPLING, translate
 from ...dialects.anthropic.upstream_response import AnthropicTranslator
+from ...dialects.extras import PARAMETERS
 from ...dialects.images import Image, web_images
 from ...dialects.openai.message_forms import with_user_last
 from ...dialects.openai.text_completions import as_chat
@@ -32,7 +33,7 @@ _MAX_PAGES = 10
 _UNSUPPORTED = re.compile(
     r"deprecated|not (?:be )?(?:supported|permitted|allowed|both)|unsupported|extra inputs|cannot both|expected", re.IGNORECASE
 )
-_OPTIONAL = (*SAMPLING, "thinking")
+_OPTIONAL = (*SAMPLING, "thinking", *PARAMETERS)
 _PREFILL = "prefill"
 """Recorded like a rejected parameter: the model does not continue an answer."""
 
@@ -123,10 +124,12 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
         traits = self._traits.get(request.model) or Traits.by_name(request.model)
         images = await self._images(request)
         without = self._rejected.get(request.model, frozenset())
+        betas = True
         while True:
             if _PREFILL in without:
                 request = request.with_body(messages=with_user_last(request.body["messages"]))
             translated = translate(request, traits, self._version, images)
+            headers = {"anthropic-beta": ",".join(translated.betas)} if translated.betas and betas else {}
             body = {key: value for key, value in translated.body.items() if key not in without}
             translator = AnthropicTranslator(
                 request.model,
@@ -136,7 +139,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
             )
             try:
                 return await self._upstream.translate(
-                    "/messages", body, translator, stream=request.stream, max_bytes=request.answer_bytes
+                    "/messages", body, translator, stream=request.stream, max_bytes=request.answer_bytes, headers=headers
                 )
             except InvalidRequestError as err:
                 if traits.structured and "format" in body.get("output_config", {}) and _is_about_schema(err):
@@ -144,6 +147,9 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                     continue
                 if not traits.signs and "signature" in err.message:
                     traits = replace(traits, signs=True)  # a Claude model under another name
+                    continue
+                if headers and "beta" in err.message:
+                    betas = False  # an unknown name; what needs it is refused next, and left out
                     continue
                 rejected = _rejected_param(err, body)
                 if rejected is None:

@@ -6,7 +6,7 @@ from typing import Any, override
 
 import aiohttp
 
-from ...dialects.openai.cache_control import without_cache_marks
+from ...dialects.openai.cache_control import without_cache_marks, without_extras
 from ...dialects.openai.embeddings import texts, wants_base64
 from ...dialects.openai.reasoning_fields import reasoning_fields, with_both_names, without_reasoning
 from ...dialects.reasoning import FIELDS as REASONING
@@ -178,8 +178,7 @@ class OpenAIBackend(Backend):
 
     def _fitted(self, request: Request) -> Request:
         """The request with what this flavor, and this model as far as is known, accepts."""
-        if not self._flavor.cache_marks:
-            request = without_cache_marks(request)
+        request = without_extras(request) if self._flavor.cache_marks else without_cache_marks(request)
         request = without_reasoning(with_both_names(request), self._flavor.message_drops)
         body = request.body
         changes: dict[str, Any] = dict.fromkeys(self._flavor.drops & body.keys())

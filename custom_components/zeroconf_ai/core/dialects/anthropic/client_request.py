@@ -4,7 +4,7 @@ Source: Anthropic's SDK 2.11 (`message_create_params.py` and the block parameter
 if that is harmless (metadata, service tiers), and refused if they would change the meaning of the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -12,13 +12,14 @@ import orjson
 from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
+from ..extras import DOCUMENT_FIELDS, NAME as EXTRAS, PARAMETERS, TOOL_FAILED, extra, extras_of, known_betas, selected
 from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT, UNSIGNED
-from ..turns import Part, Turns, function_call, function_tool, image_part, invalid, objects, text_of, text_part, unsupported
+from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
+from .client_tools import client_tools
 
 _PASSED = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
 _SEND_ALL = "is not supported, because nothing is stored: send the whole conversation"
 _REFUSED: Mapping[str, str] = {
-    "mcp_servers": "are not supported: only tools that the client runs itself",
     "container": "is not supported",
     "compaction": "is not supported: ask for a summary in a message",
     "previous_message_id": _SEND_ALL,
@@ -36,8 +37,11 @@ class UnsupportedThreadError(InvalidRequestError):
     details_json: ClassVar[Mapping[str, Any]] = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
 
 
-def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate the request. Raises InvalidRequestError, which names the invalid or unsupported parameter."""
+def to_chat(request: Mapping[str, Any], betas: Iterable[str] = ()) -> dict[str, Any]:
+    """Translate the request; `betas` are the values of its `anthropic-beta` headers.
+
+    Raises InvalidRequestError, which names the invalid or unsupported parameter.
+    """
     if request.get("thread") is not None:
         raise UnsupportedThreadError(f"'thread' {_SEND_ALL}.", param="thread", code="unsupported_value")
     for param, why in _REFUSED.items():
@@ -57,9 +61,12 @@ def to_chat(request: Mapping[str, Any]) -> dict[str, Any]:
     chat["messages"] = turns.messages()
     if stops := stop_sequences(request):
         chat["stop"] = stops
-    _add_tools(chat, request)
+    chat |= client_tools(request)
     _add_thinking(chat, request)
-    if wanted := mapping(request.get("output_config")).get("format"):
+    own = request.get("betas")
+    named = known_betas([*betas, *(own if isinstance(own, list) else ())])
+    chat |= extra(betas=named, **selected(request, PARAMETERS))
+    if wanted := mapping(request.get("output_config")).get("format") or request.get("output_format"):
         schema = mapping(wanted).get("schema")
         if not isinstance(schema, Mapping):
             raise invalid("output_config.format", "of type json_schema, with a schema")
@@ -97,7 +104,9 @@ def _add(turns: Turns, message: Mapping[str, Any], where: str) -> None:
     elif role == "user":
         for place, block in blocks:
             if block.get("type") == "tool_result":
-                turns.add_tool_result(text_of(block, "tool_use_id", place), _result(block, place), **_cache_control(block))
+                call_id = text_of(block, "tool_use_id", place)
+                failed = extra(is_error=block.get("is_error") is True)
+                turns.add_tool_result(call_id, _result(block, call_id, place), **_cache_control(block), **failed)
         others = ((place, block) for place, block in blocks if block.get("type") != "tool_result")
         turns.add_message("user", [part for place, block in others for part in _parts(place, block)])
     elif role == "system":
@@ -130,8 +139,9 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
         elif kind == "redacted_thinking":
             hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
             reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **hidden})
-        else:
+        elif kind in ("text", None):
             texts.append(_text(where, block))
+        # Other blocks are about tools that another server has run. Their results are encrypted, or said in the text.
     fields: dict[str, Any] = {TEXT: "\n\n".join(unsigned)} if unsigned else {}
     turns.add_assistant(texts, calls, **fields, **({DETAILS: reasoning} if reasoning else {}))
 
@@ -148,12 +158,15 @@ def _text(where: str, block: Mapping[str, Any]) -> Part:
     return text_part(text_of(block, "text", where)) | _cache_control(block)
 
 
-def _result(block: Mapping[str, Any], where: str) -> list[Part]:
+def _result(block: Mapping[str, Any], call_id: str, where: str) -> list[Part]:
     content = block.get("content")
     inner = _blocks(content, f"{where}.content") if content else []
     parts = [part for place, item in inner for part in _parts(place, item)]
-    if block.get("is_error") is True:  # the internal format has no field for it
-        parts.insert(0, text_part("The tool failed."))
+    for part in parts:
+        if part["type"] != "text":
+            part[EXTRAS] = {**extras_of(part), "tool_use_id": call_id}
+    if block.get("is_error") is True:
+        parts.insert(0, text_part(TOOL_FAILED))
     return parts
 
 
@@ -161,6 +174,10 @@ def _parts(where: str, block: Mapping[str, Any]) -> list[Part]:
     kind = block.get("type")
     if kind == "text":
         return [_text(where, block)]
+    if kind == "search_result":
+        return [text_part(_search_result(block, where)) | _cache_control(block) | extra(block=dict(block))]
+    if kind == "tool_reference":
+        return [text_part(f"The tool {text_of(block, 'tool_name', where)} is available.") | extra(block=dict(block))]
     if kind not in ("image", "document"):
         raise unsupported(f"{where}.type", f"is {kind!r}, which is not supported")
     source = mapping(block.get("source"))
@@ -183,6 +200,17 @@ def _data_url(source: Mapping[str, Any], where: str) -> str:
     return data if is_data_url(data) else f"data:{kind if isinstance(kind, str) else ''};base64,{data}"
 
 
+def _search_result(block: Mapping[str, Any], where: str) -> str:
+    """A search result as text."""
+    texts = (text_of(item, "text", place) for place, item in _blocks(block.get("content"), f"{where}.content"))
+    return "\n".join((text_of(block, "title", where), text_of(block, "source", where), *texts))
+
+
+def _whole(block: Mapping[str, Any], parts: list[Part]) -> list[Part]:
+    """Parts that stand for one block, which a Claude model gets instead."""
+    return [part | {EXTRAS: {"block": None if position else dict(block)}} for position, part in enumerate(parts)]
+
+
 def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -> list[Part]:
     """The parts of a document: a file for a PDF, else text after its title."""
     title = block.get("title")
@@ -191,41 +219,14 @@ def _document(block: Mapping[str, Any], source: Mapping[str, Any], where: str) -
         case "base64":
             data = _data_url({**source, "media_type": "application/pdf"}, where)
             name = title if isinstance(title, str) and title else "document.pdf"
-            return [{"type": "file", "file": {"filename": name, "file_data": data}}]
+            fields = extra(fields=selected(block, DOCUMENT_FIELDS))
+            return [{"type": "file", "file": {"filename": name, "file_data": data}, **fields}]
         case "text":
-            return [*heading, text_part(text_of(source, "data", f"{where}.source"))]
+            return _whole(block, [*heading, text_part(text_of(source, "data", f"{where}.source"))])
         case "content":
             inner = _blocks(source.get("content"), f"{where}.source.content")
-            return heading + [part for place, item in inner for part in _parts(place, item)]
+            return _whole(block, heading + [part for place, item in inner for part in _parts(place, item)])
     raise unsupported(f"{where}.source", "must be of type base64, text or content: files are not stored or fetched")
-
-
-def _add_tools(chat: dict[str, Any], request: Mapping[str, Any]) -> None:
-    tools = []
-    for where, tool in objects(request.get("tools") or [], "tools"):
-        if tool.get("type") not in (None, "custom"):
-            raise unsupported(f"{where}.type", f"is {tool['type']!r}, which is not supported: only tools that the client runs")
-        schema = tool.get("input_schema")
-        if not isinstance(schema, Mapping):
-            raise invalid(f"{where}.input_schema", "an object")
-        tools.append(function_tool(text_of(tool, "name", where), tool, schema) | _cache_control(tool))
-    if not tools:
-        return
-    chat["tools"] = tools
-    choice = mapping(request.get("tool_choice"))
-    match choice.get("type"):
-        case None | "auto":
-            pass
-        case "any":
-            chat["tool_choice"] = "required"
-        case "none":
-            chat["tool_choice"] = "none"
-        case "tool":
-            chat["tool_choice"] = {"type": "function", "function": {"name": text_of(choice, "name", "tool_choice")}}
-        case _:
-            raise invalid("tool_choice.type", "auto, any, tool or none")
-    if choice.get("disable_parallel_tool_use") is True:
-        chat["parallel_tool_calls"] = False
 
 
 def _add_thinking(chat: dict[str, Any], request: Mapping[str, Any]) -> None:

@@ -210,7 +210,8 @@ class MessagesWriter(ResponseWriter):
         return b"".join(events)
 
     def _head(self, content: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"id": self._id, "type": "message", "role": "assistant", "model": self._model, "content": content}
+        dropped = {"dropped_tools": self.dropped_tools} if self.dropped_tools else {}
+        return {"id": self._id, "type": "message", "role": "assistant", "model": self._model, "content": content, **dropped}
 
     def _closing(self) -> dict[str, Any]:
         finish = self._message.finish_reason

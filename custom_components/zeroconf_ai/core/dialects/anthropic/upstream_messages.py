@@ -4,15 +4,21 @@ from collections.abc import Mapping, Sequence
 import re
 from typing import Any
 
+import orjson
+
 from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..base import sent_arguments
+from ..extras import DOCUMENT_FIELDS, TOOL_FAILED, extras_of, selected
 from ..images import Image, image_from_data_url, image_url
 from ..openai.message_forms import with_results_after_calls
 from ..reasoning import SIGNED_FORMAT, text_of_reasoning
+from ..turns import MEDIA_FOLLOW, media_heading
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_WHOLE = frozenset({"document", "search_result", "tool_reference"})
+"""Types of blocks that a part may stand for."""
 _PDF = "data:application/pdf;base64,"
 
 type Block = dict[str, Any]
@@ -41,7 +47,8 @@ def split(
         elif role == "assistant":
             _add(turns, "assistant", _assistant(message, images, where, signed_only=signed_only))
         else:
-            _add(turns, "user", _blocks(message.get("content"), images, f"{where}.content"))
+            content = _without_returned(turns, message.get("content"), images, f"{where}.content")
+            _add(turns, "user", _blocks(content, images, f"{where}.content"))
     for turn in turns:
         if turn["role"] == "user":
             turn["content"].sort(key=lambda block: block["type"] != "tool_result")  # a stable sort
@@ -117,14 +124,48 @@ def _thinking(message: Mapping[str, Any]) -> list[Block]:
     return [block for block in found.values() if block["type"] == "redacted_thinking" or block["signature"]]
 
 
+def _without_returned(turns: list[Block], content: object, images: Mapping[str, Image], where: str) -> object:
+    """The content without the images and files of a tool's result, which are added to the result in the turn before."""
+    if not isinstance(content, list) or not any("tool_use_id" in extras_of(part) for part in content):
+        return content
+    before = turns[-1]["content"] if turns and turns[-1]["role"] == "user" else []
+    results = {block["tool_use_id"]: block for block in before if block["type"] == "tool_result"}
+    kept: list[Mapping[str, Any]] = []
+    for position, part in enumerate(content):
+        call_id = extras_of(part).get("tool_use_id")
+        result = results.get(tool_id(call_id)) if isinstance(call_id, str) else None
+        if result is None or not isinstance(call_id, str):
+            kept.append(part)
+            continue
+        if kept and kept[-1].get("text") == media_heading(call_id):
+            kept.pop()
+        inner = result.get("content") or []
+        if isinstance(inner, str):
+            inner = [] if inner in (MEDIA_FOLLOW, TOOL_FAILED) else [{"type": "text", "text": inner}]
+        result["content"] = [*inner, *_blocks([part], images, f"{where}[{position}]")]
+    return kept
+
+
 def _tool_result(message: Mapping[str, Any], images: Mapping[str, Image], where: str) -> Block:
     content = message.get("content")
     result: Block = {"type": "tool_result", "tool_use_id": tool_id(message.get("tool_call_id")), **_cache_control(message)}
     if isinstance(content, list):
         content = _blocks(content, images, f"{where}.content")
+    if extras_of(message).get("is_error") is True:
+        result["is_error"] = True
+        content = _without_failure(content)
     if content:
         result["content"] = content
     return result
+
+
+def _without_failure(content: Any) -> Any:
+    """The content without the sentence that says that the tool failed, unless there is nothing else: that is refused."""
+    if isinstance(content, str):
+        return content.removeprefix(f"{TOOL_FAILED}\n\n")
+    if isinstance(content, list) and len(content) > 1 and content[0].get("text") == TOOL_FAILED:
+        return content[1:]
+    return content
 
 
 def _blocks(content: object, images: Mapping[str, Image], where: str, *, text_only: bool = False) -> list[Block]:
@@ -145,15 +186,22 @@ def _cache_control(part: Mapping[str, Any]) -> Block:
 
 
 def _block(part: Mapping[str, Any], images: Mapping[str, Image], where: str, *, text_only: bool) -> Block | None:
-    kind = part["type"]
+    kind, extras = part["type"], extras_of(part)
+    if "block" in extras and (extras["block"] is None or _may_stand_for(extras["block"])):
+        return None if extras["block"] is None else dict(extras["block"])
     if kind in ("text", "refusal"):
         text = part.get("text") or part.get("refusal")
         return {"type": "text", "text": text} if isinstance(text, str) and text.strip() else None
     if kind == "image_url" and not text_only:
         return {"type": "image", "source": _image_source(image_url(part, where), images, where)}
     if kind == "file" and not text_only:
-        return _document(mapping(part.get("file")), where)
+        return _document(mapping(part.get("file")), where) | selected(mapping(extras.get("fields")), DOCUMENT_FIELDS)
     raise InvalidRequestError(f"{where}: a part of type '{kind}' cannot be sent to a Claude model.", param=where)
+
+
+def _may_stand_for(block: object) -> bool:
+    """Whether a part may stand for this block: not for the files of the account, which belong to its owner."""
+    return mapping(block).get("type") in _WHOLE and b'"file_id"' not in orjson.dumps(block)
 
 
 def _image_source(url: str, images: Mapping[str, Image], where: str) -> Block:

@@ -12,7 +12,9 @@ from typing import Any
 from ...protocol.errors import InvalidRequestError
 from ...protocol.request import Request
 from ...protocol.values import mapping
+from ..extras import PARAMETERS, TOOL_FIELDS, extras_of, known_betas, selected
 from ..images import Image
+from .client_tools import is_client_run
 from .model_traits import DEFAULT_MAX_TOKENS, EFFORTS, Traits
 from .upstream_messages import Block, split
 
@@ -47,6 +49,8 @@ class UpstreamRequest:
     body: dict[str, Any]
     json_tool: bool = False
     """Whether the answer is the input of `JSON_TOOL`."""
+    betas: tuple[str, ...] = ()
+    """The client's betas, for the header `anthropic-beta`."""
 
 
 def translate(request: Request, traits: Traits, version: str, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
@@ -67,6 +71,7 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
         result["system"] = system if len(system) > 1 or "cache_control" in system[0] else system[0]["text"]
     if isinstance(mark := body.get("cache_control"), Mapping):
         result["cache_control"] = mark
+    result |= selected(extras_of(body), PARAMETERS)
     if stop := _stop(body.get("stop")):
         result["stop_sequences"] = stop
     _add_tools(result, body)
@@ -75,7 +80,12 @@ def translate(request: Request, traits: Traits, version: str, images: Mapping[st
     thinks = mapping(result.get("thinking")).get("type") in ("enabled", "adaptive")  # not allowed with a temperature
     if traits.sampling and version < FIRST_VERSION_WITHOUT_SAMPLING and not thinks:
         _add_sampling(result, body)
-    return UpstreamRequest(result, json_tool)
+    return UpstreamRequest(result, json_tool, _betas(body))
+
+
+def _betas(body: Mapping[str, Any]) -> tuple[str, ...]:
+    betas = extras_of(body).get("betas")
+    return tuple(known_betas(betas)) if isinstance(betas, list) else ()
 
 
 def _refuse(body: Mapping[str, Any]) -> None:
@@ -130,6 +140,9 @@ def _add_tools(result: dict[str, Any], body: Mapping[str, Any]) -> None:
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> Block:
+    extras = extras_of(tool)
+    if is_client_run(given := mapping(extras.get("tool"))):
+        return dict(given)
     function = mapping(tool.get("function"))
     name = function.get("name")
     if tool.get("type", "function") != "function" or not isinstance(name, str) or not name:
@@ -142,7 +155,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> Block:
         converted["strict"] = True
     if isinstance(tool.get("cache_control"), Mapping):
         converted["cache_control"] = tool["cache_control"]
-    return converted
+    return converted | selected(mapping(extras.get("fields")), TOOL_FIELDS)
 
 
 def _tool_choice(choice: object) -> Block:

@@ -13,7 +13,7 @@ _ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
 """Headers of OpenAI's and Anthropic's SDKs, and of Stainless, which generates both."""
 _EXPOSED_HEADERS = (
     "request-id, Retry-After, retry-after-ms, X-Generation-ID, X-Request-ID, "
-    "X-ZeroconfAI-Attempts, X-ZeroconfAI-Model, X-ZeroconfAI-Provider, "
+    "X-ZeroconfAI-Attempts, X-ZeroconfAI-Dropped-Tools, X-ZeroconfAI-Model, X-ZeroconfAI-Provider, "
     "x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, "
     "x-ratelimit-reset-requests, x-ratelimit-reset-tokens, x-should-retry"
 )

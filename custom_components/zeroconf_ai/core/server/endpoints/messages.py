@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ...dialects.anthropic.client_request import stop_sequences, to_chat, wants_reasoning
 from ...dialects.anthropic.client_response import MessagesWriter, error_body
+from ...dialects.anthropic.client_tools import dropped_tools
 from ...dialects.base import ParsedRequest
 from ...protocol.request import Kind, Request, parse_object
 from ..dispatch import ErrorFormat, RequestContext
@@ -22,9 +23,14 @@ def messages(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamR
 
 def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
     body = parse_object(raw)
-    request = Request.parse(Kind.CHAT, to_chat(body), request_id=context.id, via=context.via)
+    chat = to_chat(body, context.http.headers.getall("anthropic-beta", ()))
+    request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via)
     reasoning, stops = wants_reasoning(body), stop_sequences(body)
-    return ParsedRequest(request, lambda model: MessagesWriter(model, context.id, reasoning=reasoning, stop_sequences=stops))
+
+    def writer(model: str) -> MessagesWriter:
+        return MessagesWriter(model, context.id, reasoning=reasoning, stop_sequences=stops)
+
+    return ParsedRequest(request, writer, dropped_tools(body))
 
 
 async def count_tokens(gateway: Gateway, context: RequestContext) -> web.Response:
