@@ -4,6 +4,7 @@ import pytest
 
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.protocol.values import NANO
 
 M = 1_000_000
 PLAIN = Prices(3, 15)
@@ -46,6 +47,14 @@ def test_prices_serialized_are_parsed_back(prices: Prices) -> None:
 def test_prices_per_million_tokens_give_the_cost() -> None:
     found = Prices.parse({"input_cost_per_1m": "0.15", "output_cost_per_1m": 0.6, "cached_cost_per_1m": 0.075, "currency": "eur"})
     assert found == Prices(150_000_000, 600_000_000, 75_000_000, currency="EUR")
+
+
+def test_prices_per_thousand_are_read_if_there_are_none_per_million() -> None:
+    per_thousand = {"input_cost_per_1k": 0.00015, "output_cost_per_1k": "0.0006"}
+    assert Prices.parse(per_thousand) == Prices(NANO * 15 // 100, NANO * 6 // 10)
+    per_million = {"input_cost_per_1m": 3.0, "output_cost_per_1m": 15.0}
+    assert Prices.parse(per_thousand | per_million) == Prices(3 * NANO, 15 * NANO)
+    assert Prices(3 * NANO, 15 * NANO).per_thousand() == {"input_cost_per_1k": 0.003, "output_cost_per_1k": 0.015}
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"input_cost_per_1m": 1}, {"input_cost_per_1m": -1, "output_cost_per_1m": 1}])

@@ -12,7 +12,7 @@ from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.presence.advertised_record import describe_engine
 from zeroconf_ai.protocol.models import ModelInfo, best_model, parse_models
 from zeroconf_ai.protocol.prices import Prices
-from zeroconf_ai.protocol.record import ServiceRecord
+from zeroconf_ai.protocol.record import Capability, ServiceRecord
 from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.routing.policy import ModelAlias, Policy, Strategy, Terms
 from zeroconf_ai.server.access.auth import Access
@@ -73,6 +73,7 @@ async def test_models_list_has_aliases_with_an_available_target() -> None:
             "object": "model",
             "created": 0,
             "owned_by": "zeroconf-ai",
+            "supports_streaming": True,
             "provider": "zeroconf-ai",
             "virtual": True,
             "targets": ["B/n", "m"],
@@ -115,12 +116,24 @@ async def test_model_without_a_tag_is_latest() -> None:
 async def test_models_list_has_the_owners_prices() -> None:
     named = ModelInfo("m", pricing={"input_cost_per_1m": 9.0, "output_cost_per_1m": 9.0, "currency": "USD"})
     async with served(StubBackend("a", models=[named])) as gateway:
-        assert (await one(gateway, "m"))[1]["pricing"] == named.pricing
+        per_thousand = {"input_cost_per_1k": 0.009, "output_cost_per_1k": 0.009}
+        assert (await one(gateway, "m"))[1]["pricing"] == {**(named.pricing or {}), **per_thousand}
         member = gateway.engine.pool.get("a")
         assert member is not None
         member.terms = Terms(prices={"*": Prices(1_500_000_000, 2_000_000_000, currency="EUR")})
         expected = {"input_cost_per_1m": 1.5, "output_cost_per_1m": 2.0, "currency": "EUR"}
+        expected |= {"input_cost_per_1k": 0.0015, "output_cost_per_1k": 0.002}
         assert (await one(gateway, "m"))[1]["pricing"] == expected
+
+
+async def test_models_list_has_whether_a_model_can_be_streamed() -> None:
+    vectors = ModelInfo("e5", capabilities=frozenset({Capability.EMBEDDINGS}))
+    async with served(StubBackend("a", models=["chat", vectors])) as gateway:
+        gateway.engine.policy = Policy(virtual_models={"fast": ModelAlias(), "search": ModelAlias(("e5",))})
+        _, body, _ = await gateway.get("models")
+        shown = {model["id"]: model["supports_streaming"] for model in body["data"]}
+        assert shown == {"auto": True, "chat": True, "fast": True, "e5": False, "search": False}
+        assert [(await one(gateway, name))[1]["supports_streaming"] for name in shown] == list(shown.values())
 
 
 async def test_models_list_aliases_are_not_models_for_other_gateways() -> None:

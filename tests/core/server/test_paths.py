@@ -272,7 +272,9 @@ async def test_models_list_is_unique_with_chat_models_first() -> None:
     assert rules["context_window"] == 32768
     assert rules["capabilities"] == ["completion", "json", "streaming", "tools"]
     assert rules["warm"] is True
-    assert rules["pricing"] == {"input_cost_per_1m": 0.0, "output_cost_per_1m": 0.0, "currency": "USD"}
+    free = dict.fromkeys((f"{kind}_cost_per_{size}" for kind in ("input", "output") for size in ("1m", "1k")), 0.0)
+    assert rules["pricing"] == free | {"currency": "USD"}
+    assert [model["supports_streaming"] for model in real] == [True, False]
 
 
 async def test_model_id_with_slashes_and_colons_is_found(demo: Served) -> None:

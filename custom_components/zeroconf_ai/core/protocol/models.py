@@ -97,6 +97,7 @@ class ModelInfo:
             "created": 0,
             "owned_by": self.owned_by or provider,
             "provider": provider,
+            "supports_streaming": self.for_chat,
         } | {key: value for key, value in extra.items() if value is not None}
 
 

@@ -37,7 +37,7 @@ class Prices:
         """Parse the `pricing` object of a models list (docs/protocol.md, section 2); None if it has no prices."""
         if not isinstance(data, Mapping):
             return None
-        found = {name: money(data.get(f"{name}_cost_per_1m")) for name in RATES}
+        found = {name: _rate(data, name) for name in RATES}
         price, answer = found.pop("input"), found.pop("output")
         if price is None or answer is None:
             return None
@@ -50,6 +50,10 @@ class Prices:
         found: dict[str, Any] = {f"{name}_cost_per_1m": rate / NANO for name, rate in rates.items() if rate is not None}
         tiers = [{"above_prompt_tokens": tier.above, **tier.prices.to_json()} for tier in self.tiers]
         return {**found, "currency": self.currency} | ({"tiers": tiers} if tiers else {})
+
+    def per_thousand(self) -> dict[str, float]:
+        """The prices of a thousand tokens of the prompt and of the answer, for clients that expect those."""
+        return {f"{name}_cost_per_1k": getattr(self, name) / NANO / 1000 for name in RATES[:2]}
 
     def at(self, prompt_tokens: int) -> Prices:
         """The prices for a request with a prompt of that length."""
@@ -78,6 +82,12 @@ class Prices:
             + reasoning * (self.output if self.reasoning is None else self.reasoning)
         )
         return -(-total // MILLION)
+
+
+def _rate(data: Mapping[str, Any], name: str) -> int | None:
+    """The price of a million tokens of a class; providers of the original protocol report that of a thousand."""
+    per_million, per_thousand = money(data.get(f"{name}_cost_per_1m")), money(data.get(f"{name}_cost_per_1k"))
+    return per_million if per_million is not None or per_thousand is None else per_thousand * 1000
 
 
 @dataclass(frozen=True, slots=True)

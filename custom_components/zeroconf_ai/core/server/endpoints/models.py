@@ -45,8 +45,8 @@ def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dic
     Raises NotFoundError if the caller may use no such model now.
     """
     asked = resolve_name(engine.pool, wanted, engine.policy)
-    if asked.alias is not None and asked.alias in _virtual(engine, patterns):
-        return _named(engine, asked.alias)
+    if asked.alias is not None and (for_chat := _virtual(engine, patterns).get(asked.alias)) is not None:
+        return _named(engine, asked.alias, for_chat=for_chat)
     allowed = () if has_name(patterns, wanted) else patterns
     for target in () if asked.virtual else asked.targets:
         for member, model in _reached(target, _online(engine), allowed):
@@ -71,7 +71,10 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
     for member, model in real.values():
         if model.id != AUTO and model.id not in engine.policy.virtual_models:
             (chat if model.for_chat else other).append(_described(member, model, engine.own_id))
-    named = {answers: [_named(engine, name) for name in virtual if virtual[name] is answers] for answers in (True, False)}
+    named = {
+        for_chat: [_named(engine, name, for_chat=for_chat) for name in virtual if virtual[name] is for_chat]
+        for for_chat in (True, False)
+    }
     first = [model for model in named[True] if model["id"] == AUTO]
     return [*first, *chat, *(model for model in named[True] if model["id"] != AUTO), *other, *named[False]]
 
@@ -110,10 +113,12 @@ def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) 
 def _described(member: Member, model: ModelInfo, own_id: str | None) -> dict[str, Any]:
     """A model with its effective prices, if known, and the gateways on the way to it."""
     prices = price_of(member, model.id)
+    pricing = None if prices is None else prices.to_json() | prices.per_thousand()
     via = model.via if own_id is None else (*model.via, own_id)
-    return replace(model, pricing=None if prices is None else prices.to_json(), via=via).to_json(provider=member.name)
+    return replace(model, pricing=pricing, via=via).to_json(provider=member.name)
 
 
-def _named(engine: Engine, name: str) -> dict[str, Any]:
+def _named(engine: Engine, name: str, *, for_chat: bool) -> dict[str, Any]:
     targets = list(virtual_model(name, engine.policy).targets)
-    return ModelInfo(name, owned_by=GATEWAY, virtual=True).to_json(provider=GATEWAY) | {"targets": targets}
+    fields = {"targets": targets, "supports_streaming": for_chat}
+    return ModelInfo(name, owned_by=GATEWAY, virtual=True).to_json(provider=GATEWAY) | fields
