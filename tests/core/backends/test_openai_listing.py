@@ -8,6 +8,7 @@ from tests.support.clouds.asking import QUICK, before, error_of
 from tests.support.clouds.openai import FakeOpenRouter
 from tests.support.clouds.server import engine
 from tests.support.waiting import never_answer
+from zeroconf_ai.backends.catalogue import BackendOverrides, Catalogue, ModelOverride
 from zeroconf_ai.protocol.errors import AuthenticationError, UpstreamError, UpstreamTimeoutError
 from zeroconf_ai.protocol.record import Capability
 
@@ -193,3 +194,91 @@ async def test_models_plain_list_is_parsed(name: str) -> None:
     async with before(name, engine(v1__models=ONE_MODEL)) as backend:
         (model,) = await backend.models()
     assert (model.id, model.context_window) == ("m", 4096)
+
+
+NO_EMBEDDINGS = {
+    "code": 501,
+    "message": "This server does not support embeddings. Start it with `--embeddings`",
+    "type": "not_supported_error",
+}
+NO_INPUT = {"code": 400, "message": '"input" or "content" must be provided', "type": "invalid_request_error"}
+NO_POOLING = {
+    "code": 400,
+    "message": "Pooling type 'none' is not OAI compatible. Please use a different pooling type",
+    "type": "invalid_request_error",
+}
+VECTORS = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+PROPS = {"total_slots": 1, "default_generation_settings": {"n_ctx": 512}, "modalities": {"vision": False, "audio": False}}
+
+
+@pytest.mark.parametrize(
+    ("model", "props", "asked", "embeds"),
+    [
+        ("gte-small", PROPS, (400, JSON, {"error": NO_INPUT}), True),
+        ("gte-small", None, (400, JSON, {"error": NO_INPUT}), True),
+        ("gte-small", PROPS, (200, JSON, VECTORS), True),
+        ("gte-small", PROPS, (501, JSON, {"error": NO_EMBEDDINGS}), False),
+        ("embedder-chat", PROPS, (501, JSON, {"error": NO_EMBEDDINGS}), False),
+        ("qwen3", PROPS, (400, JSON, {"error": NO_POOLING}), False),
+        ("qwen3", PROPS, (404, JSON, {"error": {"message": "File Not Found"}}), False),
+        ("qwen3", PROPS, (500, JSON, {}), False),
+        ("nomic-embed-text", PROPS, (404, JSON, {"error": {"message": "File Not Found"}}), True),
+    ],
+)
+async def test_llamacpp_model_is_for_embeddings_if_the_server_serves_them(
+    model: str, props: Any, asked: Any, embeds: bool
+) -> None:
+    paths = {"v1__models": (200, JSON, {"data": [{"id": model}]}), "v1__embeddings": asked}
+    paths |= {} if props is None else {"props": (200, JSON, props)}
+    async with before("llamacpp", fake := engine(**paths)) as backend:
+        (found,) = await backend.models()
+    assert (found.for_chat, found.capabilities == {Capability.EMBEDDINGS}) == (not embeds, embeds)
+    assert fake.bodies("/v1/embeddings") in ([{}], [])
+
+
+async def test_llamacpp_model_of_a_sleeping_server_stays_what_it_was() -> None:
+    props: dict[str, Any] = dict(PROPS)
+    fake = engine(
+        v1__models=(200, JSON, {"data": [{"id": "gte-small"}]}),
+        props=(200, JSON, props),
+        v1__embeddings=(400, JSON, {"error": NO_INPUT}),
+    )
+    async with before("llamacpp", fake) as backend:
+        awake = await backend.models()
+        props["is_sleeping"] = True
+        asleep = await backend.models()
+    assert awake == asleep
+    assert len(fake.bodies("/v1/embeddings")) == 1
+
+
+async def test_llamacpp_models_of_a_router_have_state_and_task() -> None:
+    listed = [
+        {"id": "chat", "status": {"value": "loaded", "args": ["llama-server", "--ctx-size", "4096"]}, "meta": {"n_ctx": 4096}},
+        {"id": "gte", "status": {"value": "unloaded", "args": ["llama-server", "--embeddings"]}},
+        {"id": "odd", "status": "loaded"},
+    ]
+    async with before("llamacpp", engine(v1__models=(200, JSON, {"data": listed}))) as backend:
+        chat, gte, odd = await backend.models()
+    assert (chat.warm, chat.context_window, chat.for_chat) == (True, 4096, True)
+    assert (gte.warm, gte.capabilities) == (False, {Capability.EMBEDDINGS})
+    assert (odd.warm, odd.capabilities) == (None, None)
+
+
+async def test_llamacpp_capabilities_of_the_owner_replace_those_that_were_found() -> None:
+    both = frozenset({Capability.COMPLETION, Capability.EMBEDDINGS})
+    paths = {"v1__models": (200, JSON, {"data": [{"id": "qwen3"}]}), "v1__embeddings": (400, JSON, {"error": NO_INPUT})}
+    async with before("llamacpp", engine(**paths)) as inner:
+        for overrides in (
+            BackendOverrides(100, general=ModelOverride(capabilities=both)),
+            BackendOverrides(100, models={"qwen3": ModelOverride(capabilities=both)}),
+        ):
+            (found,) = await Catalogue(inner, overrides).models()
+            assert found.capabilities == both
+
+
+async def test_litellm_info_of_another_shape_is_ignored() -> None:
+    shapes: tuple[Any, ...] = ({"data": 5}, {"data": {"a": 1}}, {"data": [None, 5, {"model_name": ["x"]}]}, [])
+    for told in shapes:
+        paths = {"v1__models": (200, JSON, {"data": [{"id": "m"}]}), "model__info": (200, JSON, told)}
+        async with before("litellm", engine(**paths)) as backend:
+            assert [model.id for model in await backend.models()] == ["m"]

@@ -14,6 +14,7 @@ from tests.support.clouds.server import Reply
 from tests.support.engine import CALLER, complete
 from tests.support.fakes.upstream import chat
 from zeroconf_ai.backends.base import Timeouts
+from zeroconf_ai.backends.catalogue import ModelOverride
 from zeroconf_ai.config.backend_config import BackendConfig
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
 from zeroconf_ai.config.members import ConfiguredMembers
@@ -242,4 +243,19 @@ async def test_configured_cloud_prices_apply_to_models_and_aliases(engine: Engin
         assert listed["gpt-4.1"] is None
         await upstreams.apply([named])
         listed = {model["id"]: model.get("pricing") for model in models_listed(engine)}
-        assert listed["big"] == public.to_json()
+        assert listed["big"] == public.to_json() | public.per_thousand()
+
+
+async def test_configured_cloud_lists_context_windows_that_its_api_does_not_report(
+    engine: Engine, upstreams: ConfiguredMembers
+) -> None:
+    async with FakeOpenAI() as cloud:
+        first = config(cloud)
+        await upstreams.apply([first])
+        shown = {model["id"]: model for model in models_listed(engine)}
+        assert shown["gpt-4.1"]["context_window"] == 1_000_000
+        assert shown["gpt-4.1"]["pricing"]["input_cost_per_1k"] == 0.002
+        owners = ModelOverride(context_window=1000)
+        await upstreams.apply([replace(first, overrides={"gpt-4.1": owners})])
+        shown = {model["id"]: model for model in models_listed(engine)}
+        assert shown["gpt-4.1"]["context_window"] == 1000

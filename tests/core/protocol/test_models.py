@@ -84,6 +84,10 @@ def test_model_context_window_is_found_in_each_field(entry: dict[str, Any], wind
     ("named", "known"),
     [
         (["completion", "tools"], {Capability.COMPLETION, Capability.TOOLS}),
+        (["embed"], {Capability.EMBEDDINGS}),  # Infinity
+        # Mistral
+        ({"completion_chat": True, "function_calling": True, "vision": False}, {Capability.COMPLETION, Capability.TOOLS}),
+        ({"completion_chat": False}, None),
         (["chat", "function_calling"], {Capability.COMPLETION, Capability.TOOLS}),
         (["vision"], {Capability.COMPLETION, Capability.VISION}),
         (["embedding"], {Capability.EMBEDDINGS}),
@@ -102,6 +106,17 @@ def test_model_capabilities_with_synonyms_are_parsed(named: object, known: set[C
 def test_model_without_capabilities_supports_everything() -> None:
     assert ModelInfo("a").supports([Capability.VISION])
     assert not ModelInfo("a", capabilities=frozenset({Capability.COMPLETION})).supports([Capability.VISION])
+
+
+@pytest.mark.parametrize(("kind", "known"), [("embedding", {Capability.EMBEDDINGS}), ("chat", None), (["embedding"], None)])
+def test_model_type_of_embeddings_is_read(kind: Any, known: Any) -> None:
+    (model,) = parse_models([{"id": "a", "type": kind}])
+    assert model.capabilities == known
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-transcribe", "gpt-realtime", "gpt-image-1", "sora-2", "tts-1"])
+def test_model_of_openai_that_does_not_chat_is_detected_by_its_name(name: str) -> None:
+    assert not ModelInfo(name).for_chat
 
 
 def test_model_for_chat_is_detected_by_capability_or_name() -> None:

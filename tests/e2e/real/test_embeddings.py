@@ -15,7 +15,8 @@ from tests.e2e.conftest import StartProvider
 from .conftest import StartGateway, StartLlama
 from .servers import KEY, MINILM, Gateway, LlamaServer, provider
 
-MODEL = "all-minilm-l6-v2"
+MODEL = "house-index"
+"""Its alias, which does not say that it is for embeddings."""
 WIDTH = 384
 CAT, KITTEN = "The cat sits on the mat.", "A kitten is lying on a rug."
 STOCKS, SHARES = "The stock market fell sharply today.", "Shares lost value on the exchange."

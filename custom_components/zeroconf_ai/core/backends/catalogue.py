@@ -1,6 +1,6 @@
 """`Catalogue`: a backend with configured models, aliases, prices and capabilities."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, override
 
@@ -45,7 +45,7 @@ class BackendOverrides:
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """By model or alias; `*` for all others."""
     general: ModelOverride = _NO_OVERRIDE
-    """For all models; its capabilities apply to models without reported ones."""
+    """For all models; its capabilities apply to models without reported ones, and to the only model of a backend."""
     models: Mapping[str, ModelOverride] = field(default_factory=dict)
     """For single models, by model or alias."""
 
@@ -55,6 +55,8 @@ class Catalogue(Backend):
 
     def __init__(self, backend: Backend, overrides: BackendOverrides) -> None:
         """`backend` is closed with this one."""
+        self.describe: Callable[[ModelInfo, str], ModelInfo] | None = None
+        """Adds public facts about a model, by its id at the backend, to those that the backend reports; None: there are none."""
         self._backend = backend
         self.overrides = overrides
 
@@ -97,7 +99,9 @@ class Catalogue(Backend):
             if not self._overrides.allowed and not self._overrides.aliases:
                 raise
             listed = ()
-        return tuple({model.id: self._overridden(model, target) for model, target in self._allowed(listed)}.values())
+        only = len(listed) == 1
+        found = {model.id: self._overridden(model, target, only=only) for model, target in self._allowed(listed)}
+        return tuple(found.values())
 
     @property
     @override
@@ -156,9 +160,11 @@ class Catalogue(Backend):
             if (model := find(target)) is not None:
                 yield replace(model, id=alias), target
 
-    def _overridden(self, model: ModelInfo, target: str) -> ModelInfo:
-        found = self._override(model.id, target)
-        known = self._overrides.general.capabilities if model.capabilities is None else model.capabilities
+    def _overridden(self, reported: ModelInfo, target: str, *, only: bool) -> ModelInfo:
+        """`only`: whether it is the backend's only model."""
+        model = reported if self.describe is None else self.describe(reported, target)
+        found, general = self._override(model.id, target), self._overrides.general.capabilities
+        known = general if general is not None and (only or reported.capabilities is None) else model.capabilities
         configured = self._prices.get(model.id) or self._prices.get(target) or self._overrides.prices.get(ALL_MODELS)
         return replace(
             model,

@@ -171,7 +171,7 @@ _PER_MODEL = (
         Choices(
             Choice(Capability, "this capability is not known."), correction="list what its models can do, or delete the line"
         ),
-        "capabilities of models for which the server does not report them: "
+        "capabilities of the only model, or of models for which the server does not report them: "
         + ", ".join(f"`{capability.value}`" for capability in Capability),
         stored="capabilities",
     ),

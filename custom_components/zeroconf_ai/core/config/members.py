@@ -71,7 +71,7 @@ class ConfiguredMembers:
         elif config.enabled:
             backend = make_backend(config, self._session)
             self._running[config.id] = config, backend
-            await self._engine.replace(backend, await self._terms(config))
+            await self._engine.replace(backend, await self._terms(config, backend))
         else:  # `replace` would check a disabled backend
             await self._remove(config.id)
             await self._add(config)
@@ -79,13 +79,13 @@ class ConfiguredMembers:
     async def _add(self, config: BackendConfig) -> None:
         backend = make_backend(config, self._session)
         self._running[config.id] = config, backend
-        member = self._engine.add(backend, await self._terms(config))
+        member = self._engine.add(backend, await self._terms(config, backend))
         member.enabled = config.enabled
         if member.enabled:
             await self._engine.checker.check(member, models=True)
 
     async def _update_in_place(self, member: Member, config: BackendConfig, backend: Catalogue) -> None:
-        terms = await self._terms(config)
+        terms = await self._terms(config, backend)
         backend.overrides = config.backend_overrides
         member.terms = terms
         member.limiter.queue_length = member.terms.queue_length
@@ -95,8 +95,9 @@ class ConfiguredMembers:
             await self._engine.checker.check(member, models=True)
         self._engine.pool.notify_state(config.id)
 
-    async def _terms(self, config: BackendConfig) -> Terms:
-        """The routing terms, with the list prices if there are any."""
+    async def _terms(self, config: BackendConfig, backend: Catalogue) -> Terms:
+        """The routing terms, with the list prices if there are any; gives the backend what the list says of its models."""
+        backend.describe = await self._prices.describe(config.type.price_list, config.endpoint)
         listed = await self._prices.lookup(config.type.price_list, config.endpoint)
         if listed is None:
             return config.terms

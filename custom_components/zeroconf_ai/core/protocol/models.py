@@ -7,8 +7,19 @@ from typing import Any, Self
 from .record import Capability
 from .values import clean, mapping, parse_count
 
-_NOT_FOR_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e", "stable-diffusion", "bge-", "minilm")
-_SYNONYMS = {"chat": "completion", "embedding": "embeddings", "function_calling": "tools", "tool_use": "tools"}
+_NOT_FOR_CHAT = (
+    "embed", "rerank", "bge-", "minilm", "moderation", "whisper", "transcribe", "tts", "realtime", "dall-e", "gpt-image", "sora-",
+    "stable-diffusion",
+)  # fmt: skip
+_SYNONYMS = {
+    "chat": "completion",
+    "completion_chat": "completion",
+    "embed": "embeddings",
+    "embedding": "embeddings",
+    "function_calling": "tools",
+    "tool_use": "tools",
+    "multimodal": "vision",
+}
 MAX_MODELS = 10_000
 MAX_HOPS = 32
 _NAMES = ("id", "name", "model")
@@ -58,15 +69,10 @@ class ModelInfo:
             parse_count(data.get("context_window"))
             or parse_count(data.get("context_length"))
             or parse_count(data.get("max_model_len"))
+            or parse_count(mapping(data.get("meta")).get("n_ctx"))
             or parse_count(mapping(data.get("meta")).get("n_ctx_train"))
         )
-        named = data.get("capabilities")
-        known = None
-        if isinstance(named, list | tuple):
-            words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)}
-            known = frozenset(Capability(word) for word in words if word in Capability) or None
-            if known and Capability.EMBEDDINGS not in known:
-                known |= {Capability.COMPLETION}  # some providers list only capabilities beyond chat
+        known = _capabilities(data)
         warm = data.get("warm")
         return cls(
             id=model_id,
@@ -99,6 +105,19 @@ class ModelInfo:
             "provider": provider,
             "supports_streaming": self.for_chat,
         } | {key: value for key, value in extra.items() if value is not None}
+
+
+def _capabilities(data: Mapping[str, Any]) -> frozenset[Capability] | None:
+    """The capabilities of an entry, from a list of words or from flags by word (Mistral), else from its `type` (Together)."""
+    named = data.get("capabilities")
+    if isinstance(named, Mapping):
+        named = [word for word, flag in named.items() if flag is True]
+    words = {_SYNONYMS.get(word, word) for word in named if isinstance(word, str)} if isinstance(named, list | tuple) else set()
+    known = frozenset(Capability(word) for word in words if word in Capability)
+    if not known:
+        return frozenset({Capability.EMBEDDINGS}) if data.get("type") in ("embedding", "embeddings") else None
+    # Some providers list only capabilities beyond chat.
+    return known if Capability.EMBEDDINGS in known else known | {Capability.COMPLETION}
 
 
 def parse_models(body: object) -> tuple[ModelInfo, ...]:

@@ -10,7 +10,9 @@ import pytest
 from zeroconf_ai.accounting.prices import price_book
 from zeroconf_ai.accounting.prices.price_book import PriceBook, PriceList
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
+from zeroconf_ai.protocol.models import ModelInfo
 from zeroconf_ai.protocol.prices import Prices
+from zeroconf_ai.protocol.record import Capability
 from zeroconf_ai.protocol.usage import Usage
 
 DOLLAR = 10**9
@@ -75,6 +77,31 @@ async def test_public_prices_of_a_cloud_are_found_by_its_address(book: PriceBook
     assert (found := await book.lookup(BY_ADDRESS, url)) is not None
     assert found("llama-3.3-70b-versatile") == book.prices(BY_ADDRESS, "llama-3.3-70b-versatile", url) is not None
     assert await book.lookup(BY_ADDRESS, "https://llm.example.net/v1") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "listed_as", "window", "capabilities"),
+    [
+        ("openai", "", "gpt-4o", 128_000, None),
+        ("openai", "", "gpt-4o-2024-08-06", 128_000, None),
+        ("openai", "", "text-embedding-3-small", 8192, {Capability.EMBEDDINGS}),
+        ("openai", "", "nobody-knows-it", None, None),
+        ("openai_compatible", "https://api.voyageai.com/v1", "voyage-3", None, {Capability.EMBEDDINGS}),
+    ],
+)
+async def test_public_facts_of_a_model_are_added_where_the_provider_says_nothing(
+    book: PriceBook, kind: str, url: str, listed_as: str, window: int | None, capabilities: Any
+) -> None:
+    describe = await book.describe(BACKEND_TYPES[kind].price_list, url)
+    assert describe is not None
+    assert describe(ModelInfo("alias"), listed_as) == ModelInfo("alias", window, capabilities=capabilities)
+    reported = ModelInfo("alias", 5, capabilities=frozenset({Capability.COMPLETION}))
+    assert describe(reported, listed_as) == reported
+
+
+async def test_public_facts_without_a_cloud_are_not_added(book: PriceBook) -> None:
+    assert await book.describe(BACKEND_TYPES["ollama"].price_list, "https://api.openai.com/v1") is None
+    assert await book.describe(BACKEND_TYPES["openai_compatible"].price_list, "http://192.0.2.1/v1") is None
 
 
 async def test_public_prices_by_time_of_day_apply_at_that_time(book: PriceBook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,13 @@ import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from ...protocol.models import ModelInfo
 from ...protocol.prices import RATES, Prices, Tier
+from ...protocol.record import Capability
 from ...protocol.values import NANO
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelPrice, Provider
+    from genai_prices.types import ModelInfo as ListedModel, ModelPrice, Provider
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ _KEPT = 4096
 """The size of the cache; it is cleared when full."""
 
 type Lookup = Callable[[str], Prices | None]
+type Describe = Callable[[ModelInfo, str], ModelInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class _Listed:
 
     first: Prices | None
     conditional: tuple[tuple[_When | None, Prices | None], ...] = ()
+    context_window: int | None = None
+    embeds: bool = False
+    """Whether it is a model for embeddings: it is billed by the tokens of its input only."""
 
     def now(self) -> Prices | None:
         if not self.conditional:
@@ -87,16 +93,28 @@ class PriceBook:
 
         The provider is identified by the backend's `url`, else by `price_list`, which is None for types without list prices.
         """
-        if price_list is None or (price_list.provider is None and urlsplit(url).scheme != "https"):
-            return None
-        await self.load()
-        provider = self._provider(price_list, url)
+        provider = await self._find_provider(price_list, url)
         return None if provider is None else partial(self._prices, provider)
+
+    async def describe(self, price_list: PriceList | None, url: str = "") -> Describe | None:
+        """A function that adds what the list knows of a model to what its backend reports; None as in `lookup`.
+
+        Its arguments are the model and its id at the provider. Most clouds list ids only.
+        """
+        provider = await self._find_provider(price_list, url)
+        return None if provider is None else partial(self._described, provider)
 
     def prices(self, price_list: PriceList | None, model: str, url: str = "") -> Prices | None:
         """The list price of a model (dated and alias ids included); None if unknown."""
         provider = None if price_list is None else self._provider(price_list, url)
         return None if provider is None else self._prices(provider, model)
+
+    async def _find_provider(self, price_list: PriceList | None, url: str) -> Provider | None:
+        """The provider of a backend in the list, which is loaded if the backend may have one."""
+        if price_list is None or (price_list.provider is None and urlsplit(url).scheme != "https"):
+            return None
+        await self.load()
+        return self._provider(price_list, url)
 
     def _provider(self, price_list: PriceList, url: str) -> Provider | None:
         providers = self._providers or {}
@@ -104,21 +122,34 @@ class PriceBook:
         return next(named, providers.get(price_list.provider or ""))
 
     def _prices(self, provider: Provider, model: str) -> Prices | None:
+        return self._model(provider, model).now()
+
+    def _described(self, provider: Provider, model: ModelInfo, listed_as: str) -> ModelInfo:
+        found = self._model(provider, listed_as)
+        embeds = frozenset({Capability.EMBEDDINGS}) if found.embeds else None
+        return replace(
+            model,
+            context_window=model.context_window or found.context_window,
+            capabilities=embeds if model.capabilities is None else model.capabilities,
+        )
+
+    def _model(self, provider: Provider, model: str) -> _Listed:
         found = self._listed.get((provider.id, model))
         if found is None:
             if len(self._listed) >= _KEPT:
                 self._listed.clear()
             found = self._listed[provider.id, model] = self._find(provider, model)
-        return found.now()
+        return found
 
     def _find(self, provider: Provider, model: str) -> _Listed:
         info = provider.find_model(model, all_providers=list((self._providers or {}).values()))
         if info is None:
             return _UNKNOWN
+        window, embeds = info.context_window, _embeds(info)
         if not isinstance(info.prices, list):
-            return _Listed(_read_prices(info.prices))
+            return _Listed(_read_prices(info.prices), (), window, embeds)
         conditional = tuple((entry.constraint, _read_prices(entry.prices)) for entry in info.prices)
-        return _Listed(conditional[0][1], conditional) if conditional else _UNKNOWN
+        return _Listed(conditional[0][1], conditional, window, embeds) if conditional else _UNKNOWN
 
 
 def _read() -> Mapping[str, Provider]:
@@ -129,6 +160,11 @@ def _read() -> Mapping[str, Provider]:
     except ImportError as err:
         _LOGGER.warning("The public price list cannot be loaded; only costs reported by providers are known: %s", err)
         return {}
+
+
+def _embeds(info: ListedModel) -> bool:
+    prices = [entry.prices for entry in info.prices] if isinstance(info.prices, list) else [info.prices]
+    return bool(prices) and all(price.input_mtok is not None and price.output_mtok is None for price in prices)
 
 
 def _read_prices(listed: ModelPrice) -> Prices | None:

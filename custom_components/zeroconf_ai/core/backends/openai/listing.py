@@ -1,11 +1,11 @@
 """Readers of model lists, one for each kind of server that reports more than OpenAI's list."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ...protocol.errors import ApiError
+from ...protocol.errors import ApiError, InvalidRequestError
 from ...protocol.models import MAX_MODELS, ModelInfo, parse_models
 from ...protocol.prices import MILLION, Prices
 from ...protocol.record import Capability
@@ -14,6 +14,8 @@ from ..dialect_backend import DialectUpstream
 
 _CHAT = frozenset({Capability.COMPLETION, Capability.STREAMING})
 _MAX_PAGES = 20
+_NOT_IMPLEMENTED = 501
+_EMBEDDING_FLAGS = frozenset({"--embedding", "--embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class ApiRoots:
 
     api: DialectUpstream
     root: DialectUpstream
+    embeds: dict[str, bool] = field(default_factory=dict)
+    """Whether a model of llama.cpp is served for embeddings, as far as that is known."""
 
 
 type ModelsReader = Callable[[ApiRoots], Awaitable[tuple[ModelInfo, ...]]]
@@ -131,22 +135,61 @@ def _litellm_model(model: ModelInfo, info: Mapping[str, Any] | None) -> ModelInf
 
 
 async def llamacpp_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
-    """OpenAI's list, with the context window and modalities of the running model from `/props`."""
-    listed = await plain_models(roots)
+    """OpenAI's list, with the context window, the modalities and the task of the running model."""
+    body = await roots.api.get_json("/models")
+    listed = parse_models(body)
+    if len(listed) != 1:  # a router of several models, whose props describe none of them
+        return tuple(_llamacpp_routed(listed, body))
+    (model,) = listed
     try:
         props = mapping(await roots.root.get_json("/props"))
     except ApiError:
-        return listed
-    if len(listed) != 1:  # a router of several models, whose props describe none of them
-        return listed
+        props = {}
+    if props.get("is_sleeping") is not True and (embeds := await _embeds(roots.api)) is not None:
+        roots.embeds[model.id] = embeds  # a sleeping server would be woken by the question
+    window = parse_count(mapping(props.get("default_generation_settings")).get("n_ctx"))
+    model = replace(model, context_window=window or model.context_window, warm=True if props else model.warm)
+    if roots.embeds.get(model.id, not replace(model, capabilities=None).for_chat):
+        # The flag restricts a server to this use (tools/server/README.md, "--embedding").
+        return (replace(model, capabilities=frozenset({Capability.EMBEDDINGS})),)
+    if not props:
+        return (model,)
     can = set(_CHAT) | {Capability.TOOLS, Capability.JSON}
     modalities = mapping(props.get("modalities"))
     can |= {Capability.VISION} if modalities.get("vision") is True else set()
     can |= {Capability.AUDIO} if modalities.get("audio") is True else set()
-    window = parse_count(mapping(props.get("default_generation_settings")).get("n_ctx"))
-    model = replace(listed[0], context_window=window or listed[0].context_window, warm=True)
-    # A server does not report that it serves embeddings: the model's name decides.
-    return (replace(model, capabilities=frozenset(can)) if replace(model, capabilities=None).for_chat else model,)
+    return (replace(model, capabilities=frozenset(can)),)
+
+
+async def _embeds(api: DialectUpstream) -> bool | None:
+    """Whether a llama.cpp server runs with `--embeddings`, which neither its list nor its props report; None: unknown.
+
+    It checks that before the input, so a request without one, which costs nothing, is a 501 without the flag and a 400 with it
+    (`handle_embeddings_impl` in tools/server/server-context.cpp). Without pooling, embeddings have another format than OpenAI's.
+    """
+    try:
+        answer = mapping(await api.ask("/embeddings", {}))
+    except InvalidRequestError as err:
+        return "pooling" not in err.message.lower()
+    except ApiError as err:
+        return False if err.upstream_status == _NOT_IMPLEMENTED else None
+    return True if isinstance(answer.get("data"), list) else None
+
+
+def _llamacpp_routed(listed: tuple[ModelInfo, ...], body: object) -> Iterator[ModelInfo]:
+    """The models of a router, which reports the state and the arguments of each one's server."""
+    data = mapping(body).get("data")
+    entries = map(mapping, data if isinstance(data, list) else ())
+    states = {str(entry.get("id")): mapping(entry.get("status")) for entry in entries}
+    for model in listed:
+        status = states.get(model.id, {})
+        state = status.get("value")
+        embeds = bool(_words(status.get("args")) & _EMBEDDING_FLAGS)
+        yield replace(
+            model,
+            warm=state == "loaded" if isinstance(state, str) else model.warm,
+            capabilities=frozenset({Capability.EMBEDDINGS}) if embeds else model.capabilities,
+        )
 
 
 async def lmstudio_models(roots: ApiRoots) -> tuple[ModelInfo, ...]:
