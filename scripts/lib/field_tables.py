@@ -60,13 +60,14 @@ def _settings() -> str:
 def _form() -> str:
     """The second form of a backend; names and meanings are those of the form."""
     details = _texts()["config_subentries"]["backend"]["step"]["details"]
-    advanced = details["sections"]["advanced"]
     settings = {key: setting for setting in STORED for key in setting.stored_keys}
-    meanings: Mapping[str, str] = details["data_description"] | advanced["data_description"]
-    rows = [
-        (label, _default(settings[key]) if key in settings else "–", meanings[key])
-        for key, label in (details["data"] | advanced["data"]).items()
-    ]
+    rows = []
+    for part in (details, *details["sections"].values()):
+        if part is not details:
+            rows.append((f"**{part['name']}**", "", ""))
+        for key, label in part["data"].items():
+            default = _default(settings[key]) if key in settings else "–"
+            rows.append((label, default, part["data_description"][key]))
     return _table(("option", "default", "meaning"), rows)
 
 

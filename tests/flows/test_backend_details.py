@@ -62,7 +62,7 @@ async def test_backend_form_model_prices_are_read_and_shown_as_lines(
             model: (round(rates["input_price"] * 10**9), round(rates["output_price"] * 10**9)) for model, rates in stored.items()
         }
         result = await submit(hass, await change(hass, gateway, subentry), at(ollama.root))
-        form = result["data_schema"].schema["advanced"].schema.schema
+        form = result["data_schema"].schema["costs"].schema.schema
         (field,) = [field for field in form if field == "prices"]
         assert field.description["suggested_value"] == shown
         await submit(hass, result, details(prices=shown))
@@ -98,7 +98,7 @@ async def test_backend_form_has_power_fields_only_for_local_backends(hass: HomeA
     fields: dict[str, Any] = {"power_sensor": "sensor.attic_power", "idle_power": 40, "electricity_price": 0.3}
     async with FakeOpenAI(key=KEY) as cloud:
         result = await submit(hass, await begin(hass, gateway, "openai"), at(cloud.base_url, KEY))
-        assert "power_sensor" not in result["data_schema"].schema["advanced"].schema.schema
+        assert "energy" not in result["data_schema"].schema
     async with FakeOllama() as ollama:
         result = await submit(hass, await begin(hass, gateway, "ollama"), at(ollama.root))
         result = await submit(hass, result, details(**fields))

@@ -18,8 +18,9 @@ from custom_components.zeroconf_ai.core.protocol.record import Capability, Cost
 from custom_components.zeroconf_ai.flows.backend import TYPES
 from custom_components.zeroconf_ai.flows.backend_lines import read_lines, show_lines
 from custom_components.zeroconf_ai.flows.backend_schemas import connection_schema, details_schema, form_keys
-from custom_components.zeroconf_ai.flows.provider_schemas import ADVANCED, flatten
+from custom_components.zeroconf_ai.flows.provider_schemas import SECTIONS, flatten
 from custom_components.zeroconf_ai.gateway.backend_storage import data_of, load_config
+from homeassistant.data_entry_flow import section
 
 from ..support.backend_settings import CASES, provider
 from ..support.home_assistant.flow_texts import TEXTS
@@ -35,9 +36,14 @@ def read(key: str, value: Any) -> BackendConfig:
 
 def filled_in(schema: vol.Schema, data: dict[str, Any]) -> dict[str, Any]:
     """What the form gives if each of its fields has the stored value."""
-    inner = schema.schema[ADVANCED].schema.schema
-    values = {str(key): data[key] for key in schema.schema if key in data}
-    found: dict[str, Any] = schema({**values, ADVANCED: {str(key): data[key] for key in inner if key in data}})
+    values = {
+        str(key): {str(inner): data[inner] for inner in kind.schema.schema if inner in data}
+        if isinstance(kind, section)
+        else data[key]
+        for key, kind in schema.schema.items()
+        if isinstance(kind, section) or key in data
+    }
+    found: dict[str, Any] = schema(values)
     return flatten(found)
 
 
@@ -71,10 +77,15 @@ def test_form_every_field_has_a_label_and_a_description(name: str) -> None:
         (steps["details"], details_schema(backend_type, "", ())),
     )
     for step, schema in forms:
-        advanced = step["sections"][ADVANCED]
-        for texts, part in ((step, schema.schema), (advanced, schema.schema[ADVANCED].schema.schema)):
-            keys = {str(key) for key in part} - {ADVANCED}
+        sections = {str(key): kind.schema.schema for key, kind in schema.schema.items() if isinstance(kind, section)}
+        for texts, part in ((step, schema.schema), *((step["sections"][name], part) for name, part in sections.items())):
+            keys = {str(key) for key in part} - sections.keys()
             assert keys <= texts["data"].keys() & texts["data_description"].keys()
+            assert len(keys) <= 7
+
+
+def test_form_no_field_has_the_name_of_a_section() -> None:
+    assert not SECTIONS & {key for backend_type in BACKEND_TYPES.values() for key in form_keys(backend_type)}
 
 
 def test_subentry_of_the_first_version_is_loaded_unchanged() -> None:

@@ -30,7 +30,7 @@ from ..core.config.fields import BackendField, Choice, Flag, Money, Seconds, Sec
 from ..core.config.model_fields import RATE, Aliases, AllowedModels, ModelPrices, stored_rate
 from ..core.protocol.record import Placement
 from ..provider.power_meter import energy_fields
-from .provider_schemas import ADVANCED, SECRET, whole
+from .provider_schemas import ADVANCED, COSTS, ENERGY, LIMITS, ROUTING, SECRET, whole
 
 _RATES = ("input", "output", "cached", "reasoning")
 """The classes of tokens for which the form has a field of their own."""
@@ -51,20 +51,29 @@ class _Form:
 def connection_schema(backend_type: BackendType, stored: Mapping[str, Any]) -> vol.Schema:
     """The first form: where a backend is. An empty field keeps a `stored` API key."""
     form = _Form(backend_type, stored)
-    return _with_advanced(_fields(Section.CONNECTION, form), _fields(Section.CONNECTION_ADVANCED, form))
+    advanced = _fields(Section.CONNECTION_ADVANCED, form)
+    return vol.Schema({**_fields(Section.CONNECTION, form), vol.Required(ADVANCED): _folded(advanced)})
 
 
 def details_schema(backend_type: BackendType, name: str, models: Iterable[str]) -> vol.Schema:
     """The second form: the backend's name, and the settings of its use."""
     form = _Form(backend_type, {}, tuple(models))
-    fields = {vol.Required(CONF_NAME, default=name): TextSelector(), **_fields(Section.DETAILS, form)}
-    return _with_advanced(fields, _fields(Section.DETAILS_ADVANCED, form))
+    fields: dict[vol.Marker, Any] = {
+        vol.Required(CONF_NAME, default=name): TextSelector(),
+        **_fields(Section.DETAILS, form),
+        vol.Required(ROUTING): _folded(_fields(Section.ROUTING, form)),
+        vol.Required(LIMITS): _folded(_fields(Section.LIMITS, form)),
+        vol.Required(COSTS): _folded(_fields(Section.COSTS, form)),
+    }
+    if energy := _energy(form):
+        fields[vol.Optional(ENERGY)] = _folded(energy)
+    return vol.Schema(fields)
 
 
 def form_keys(backend_type: BackendType) -> frozenset[str]:
     """The keys of a subentry that the two forms set. All other ones come from a file, and stay as they are."""
     form = _Form(backend_type, {CONF_HEADERS: {}})
-    return frozenset(str(key) for part in Section for key in _fields(part, form))
+    return frozenset(str(key) for fields in (*(_fields(part, form) for part in Section), _energy(form)) for key in fields)
 
 
 def same_server(first: str, second: str) -> bool:
@@ -73,9 +82,14 @@ def same_server(first: str, second: str) -> bool:
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
-def _with_advanced(fields: dict[vol.Marker, Any], advanced: dict[vol.Marker, Any]) -> vol.Schema:
-    """A form with a folded section."""
-    return vol.Schema({**fields, vol.Required(ADVANCED): section(vol.Schema(advanced), {"collapsed": True})})
+def _folded(fields: dict[vol.Marker, Any]) -> section:
+    """A folded section of a form."""
+    return section(vol.Schema(fields), {"collapsed": True})
+
+
+def _energy(form: _Form) -> dict[vol.Marker, Any]:
+    """The cost of the energy, for a server at home."""
+    return energy_fields() if form.type.info("", "").placement is Placement.LOCAL else {}
 
 
 def _fields(part: Section, form: _Form) -> dict[vol.Marker, Any]:
@@ -120,10 +134,9 @@ def _models(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
 
 
 def _prices(setting: BackendField, form: _Form) -> dict[vol.Marker, Any]:
-    """The prices of all models, those of single models, and for a server at home the cost of its energy."""
+    """The prices of all models, and those of single models."""
     rates: dict[vol.Marker, Any] = {vol.Optional(stored_rate(rate)): _money(RATE) for rate in _RATES}
-    energy = energy_fields() if form.type.info("", "").placement is Placement.LOCAL else {}
-    return {**rates, vol.Optional(setting.stored): _LINES, **energy}
+    return {**rates, vol.Optional(setting.stored): _LINES}
 
 
 def _money(kind: Money) -> NumberSelector:

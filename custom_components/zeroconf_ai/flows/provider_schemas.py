@@ -60,6 +60,12 @@ from ..core.protocol.models import AUTO, ModelInfo
 from ..provider.power_meter import energy_fields
 
 ADVANCED = "advanced"
+ROUTING = "routing"
+LIMITS = "limits"
+COSTS = "costs"
+ENERGY = "energy"
+SECTIONS = frozenset({ADVANCED, ROUTING, LIMITS, COSTS, ENERGY})
+"""The folded sections of all forms. No field has the name of one."""
 """The folded section of a form; its values are stored on the same level as the others."""
 CONF_PROVIDER = "provider"
 CONF_KEEP_KEY = "keep_key"
@@ -160,13 +166,16 @@ def model_ids(models: Iterable[ModelInfo]) -> list[str]:
 
 
 def flatten(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a form, on one level."""
-    return {**{key: value for key, value in user_input.items() if key != ADVANCED}, **user_input.get(ADVANCED, {})}
+    """The values of a form, on one level: those of its sections beside the others."""
+    found: dict[str, Any] = {}
+    for key, value in user_input.items():
+        found |= value if key in SECTIONS else {key: value}
+    return found
 
 
 def suggest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values as suggested values of a form, for the fields inside and outside the folded section."""
-    return {**values, ADVANCED: dict(values)}
+    """Stored values as suggested values of a form, for the fields inside and outside the folded sections."""
+    return {**values, **{section: dict(values) for section in SECTIONS}}
 
 
 _RESERVED = ("messages", "model", "stream", "tools", "tool_choice")

@@ -41,10 +41,21 @@ def at(url: str, key: str | None = None, *, verify: bool = True, **fields: Any) 
     return {"base_url": url, **keyed, **fields, "advanced": {"verify_ssl": verify}}
 
 
-def details(name: str = "Attic", models: list[str] | None = None, **advanced: Any) -> dict[str, Any]:
-    """The filled-in second form."""
+_SECTIONS = {
+    "routing": ("priority", "weight", "aliases"),
+    "limits": ("max_concurrent", "queue_length", "first_token_timeout", "answer_timeout"),
+    "energy": ("power_sensor", "idle_power", "electricity_price", "electricity_price_sensor"),
+}
+
+
+def details(name: str = "Attic", models: list[str] | None = None, **fields: Any) -> dict[str, Any]:
+    """The filled-in second form, with each field in its section: by default that of the prices."""
     usual = {"priority": 50, "weight": 1, "queue_length": 32, "first_token_timeout": 30, "answer_timeout": 300}
-    return {"name": name, "models": models or [], "advanced": usual | advanced}
+    section_of = {key: section for section, keys in _SECTIONS.items() for key in keys}
+    form: dict[str, Any] = {"name": name, "models": models or [], "routing": {}, "limits": {}, "costs": {}}
+    for key, value in (usual | fields).items():
+        form.setdefault(section_of.get(key, "costs"), {})[key] = value
+    return form
 
 
 def offered(result: Mapping[str, Any], field: str) -> list[str]:

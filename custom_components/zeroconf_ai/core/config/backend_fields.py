@@ -70,7 +70,7 @@ _ROUTING = (
         Whole(0, 65535),
         "lower values go first",
         stored="priority",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.ROUTING,
     ),
     BackendField(
         "weight",
@@ -78,7 +78,7 @@ _ROUTING = (
         Whole(1, 1000),
         "share of the requests among providers of equal rank",
         stored="weight",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.ROUTING,
     ),
     BackendField("tags", "tags", Texts("list its tags, or delete the line"), "custom tags", stored="tags"),
 )
@@ -89,7 +89,7 @@ _LIMITS = (
         Whole(1, _MAX_REQUESTS),
         "concurrent requests",
         stored="max_concurrent",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.LIMITS,
         default="no limit",
     ),
     BackendField(
@@ -98,7 +98,7 @@ _LIMITS = (
         Whole(0, _MAX_REQUESTS),
         "requests that wait while `maxConcurrent` are running; additional requests go to another provider or are rejected",
         stored="queue_length",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.LIMITS,
     ),
     BackendField(
         "requests_per_minute",
@@ -124,7 +124,7 @@ _COSTS = (
         Choice(Cost, "this kind of cost is not known."),
         "`free`, `metered`, `subscription` or `unknown`",
         stored="cost",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.COSTS,
         default="as usual for the type, and `metered` with prices",
     ),
     BackendField(
@@ -134,7 +134,7 @@ _COSTS = (
         'per million tokens, by model, or `"*"` for all others: `input`, `output`, and optionally `cached`, `reasoning`, '
         "`cacheWrite`, `cacheWrite1h`; `currency` (USD)",
         stored="prices",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.COSTS,
     ),
     BackendField("prices", "costPer1kTokens", PricePer1k(), 'one price per thousand tokens of any kind, instead of `"*"`'),
     BackendField(
@@ -144,7 +144,7 @@ _COSTS = (
         "maximum cost per month; then the provider is skipped ([budgets](accounting.md#budgets)). Also without `--keys`: the "
         "default database then stores only its cost",
         stored="monthly_limit",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.COSTS,
         default="no limit",
     ),
 )
@@ -183,7 +183,7 @@ _MODELS = (
         Aliases(),
         "model aliases: other names for its models. An alias of a model that is not in `models` is listed instead of the model",
         stored="aliases",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.ROUTING,
     ),
     BackendField(
         "models",
@@ -213,7 +213,7 @@ _TIMES = (
         _TIMEOUT,
         "seconds to the first token, including the time to load a model",
         stored="first_token_timeout",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.LIMITS,
     ),
     BackendField(
         "timeouts.answer",
@@ -221,7 +221,7 @@ _TIMES = (
         _TIMEOUT,
         "seconds for an answer that is not streamed",
         stored="answer_timeout",
-        section=Section.DETAILS_ADVANCED,
+        section=Section.LIMITS,
     ),
     BackendField(
         "timeouts.between_tokens",

@@ -59,12 +59,14 @@ def camel(name: str) -> str:
 
 
 class Section(Enum):
-    """The place of a setting in the two forms of a backend; the second half of each form is folded."""
+    """The place of a setting in the two forms of a backend. Each form has folded sections."""
 
     CONNECTION = "connection"
     CONNECTION_ADVANCED = "connection_advanced"
     DETAILS = "details"
-    DETAILS_ADVANCED = "details_advanced"
+    ROUTING = "routing"
+    LIMITS = "limits"
+    COSTS = "costs"
 
 
 @dataclass(frozen=True, slots=True)
