@@ -47,11 +47,17 @@ CHAT: dict[str, Any] = {
             "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}],
         },
         {"role": "tool", "tool_call_id": "call_1", "content": "dark"},
+        {"role": "assistant", "tool_calls": [{"id": "b", "type": "custom", "custom": {"name": "patch", "input": "x"}}]},
+        {"role": "tool", "tool_call_id": "b", "content": [{"type": "text", "text": "done"}]},
         {"role": "assistant", "content": "Dark.", "refusal": None},
         {"role": "user", "content": "Sure?"},
     ],
-    "tools": [{"type": "function", "function": FUNCTION}],
-    "tool_choice": {"type": "function", "function": {"name": "look"}},
+    "tools": [
+        {"type": "function", "function": FUNCTION},
+        {"type": "custom", "custom": {"name": "patch", "format": {"type": "grammar", "grammar": {"definition": "x"}}}},
+        {"type": "web_search"},
+    ],
+    "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "name": "look"}]}},
     "parallel_tool_calls": False,
     "response_format": {"type": "json_schema", "json_schema": {"name": "room", "schema": SCHEMA, "strict": True}},
     "reasoning_effort": "low",
@@ -127,9 +133,22 @@ RESPONSES: dict[str, Any] = {
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}], "encrypted_content": "x"},
         {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "a", "output": "dark"},
+        {"type": "custom_tool_call", "call_id": "b", "name": "patch", "namespace": "home", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "b", "output": [{"type": "input_text", "text": "done"}]},
+        {"type": "local_shell_call", "id": "s", "call_id": "c", "action": {"type": "exec", "command": ["ls"]}},
+        {"type": "local_shell_call_output", "id": "c", "output": "x"},
+        {"type": "web_search_call", "id": "w", "status": "completed"},
+        {"type": "additional_tools", "tools": [{"type": "function", **FUNCTION}]},
     ],
-    "tools": [{"type": "function", **FUNCTION}],
-    "tool_choice": {"type": "function", "name": "look"},
+    "tools": [
+        {"type": "function", **FUNCTION},
+        {"type": "namespace", "name": "home", "description": "x", "tools": [{"type": "custom", "name": "patch"}]},
+        {"type": "mcp", "server_label": "x"},
+    ],
+    "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "namespace", "name": "home"}]},
+    "previous_response_id": None,
+    "store": True,
+    "moderation": {"policy": None},
     "text": {"format": {"type": "json_schema", "name": "room", "schema": SCHEMA}, "verbosity": "low"},
     "reasoning": {"effort": "low"},
     "include": ["reasoning.encrypted_content"],
@@ -284,6 +303,7 @@ ODD_PLACES: dict[str, tuple[str, Any]] = {
             {"role": "user", "content": "Hi"},
         ],
     ),
+    "name of a tool among others": ("tools", [{"type": "function", "function": {"name": ["x"]}}, {"type": "web_search"}]),
     "id of a result": (
         "messages",
         [{"role": "tool", "tool_call_id": ["x"], "content": "dark"}, {"role": "user", "content": "Hi"}],
@@ -296,7 +316,7 @@ ODD_PLACES: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("place", ODD_PLACES)
 async def test_request_with_a_known_odd_value_is_never_an_internal_error(make: Make, place: str) -> None:
     name, value = ODD_PLACES[place]
-    hello: Any = {"model": "test-model", "messages": [{"role": "user", "content": "Hi"}]}
+    hello: Any = {"model": "test-model", "messages": [{"role": "user", "content": "Hi"}], "tool_choice": CHAT["tool_choice"]}
     async with (
         Anything() as provider,
         aiohttp.ClientSession() as session,

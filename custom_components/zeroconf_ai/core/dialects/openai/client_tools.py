@@ -196,8 +196,8 @@ def _allowed(tools: ClientTools, allowed: Mapping[str, Any]) -> ClientTools:
     functions = [
         tool
         for tool in tools.functions
-        if (name := tool["function"].get("name")) in names
-        or (isinstance(name, str) and tools.origin(name).namespace in namespaces - {None})
+        if isinstance(name := tool["function"].get("name"), str)
+        and (name in names or tools.origin(name).namespace in namespaces - {None})
     ]
     if not functions and mode == "required":
         raise _nothing_to_choose(tools)
