@@ -1,11 +1,15 @@
 """How deep untrusted JSON may be nested, and that the installed orjson takes what is let through."""
 
 from collections.abc import Callable
+from contextlib import suppress
+import json as stdlib
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
+from hypothesis import given, strategies as st
 import orjson
 import pytest
 
@@ -43,10 +47,54 @@ def test_loads_brackets_inside_a_text_are_not_counted() -> None:
     assert json.loads(orjson.dumps(["[{" * 1000])) == ["[{" * 1000]
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"NaN", b"Infinity", b"1e999", b'"\\ud800"', b'"\xff"', b"[" * 5000])
+@pytest.mark.parametrize("raw", [b"", b"{", b"NaN", b"Infinity", b"1e999", b'"\\ud800', b'"\xff"', b"[" * 5000])
 def test_loads_what_is_not_json_raises(raw: bytes) -> None:
     with pytest.raises(json.JSONDecodeError):
         json.loads(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'"\\ud83d"', "\ufffd"),
+        (b'"\\uDE00"', "\ufffd"),
+        (b'"a\\ud83d\\ud83d\\ude00b\\ude00\\ud83d"', "a\ufffd\U0001f600b\ufffd\ufffd"),
+        (b'"\\ud83d\\u0041"', "\ufffdA"),
+        (b'"\\\\ud83d \\ud83d"', "\\ud83d \ufffd"),
+        (b'"\\\\\\ud83d"', "\\\ufffd"),
+        (b'"\xed\xa0\xbd"', "\ufffd"),
+        (b'"\xed\xa0\xbd\xed\xb8\x80 \\ud83d \xc3\xa4"', "\U0001f600 \ufffd \xe4"),
+    ],
+)
+def test_loads_surrogates_are_joined_or_replaced(raw: bytes, text: str) -> None:
+    assert json.loads(raw) == json.loads(bytearray(raw)) == text
+    assert json.loads(raw.decode(errors="surrogatepass")) == text
+    assert orjson.loads(json.mended(raw)) == text
+
+
+@given(st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('\\u"d')))
+def test_loads_any_text_of_python_and_javascript_is_read(text: str) -> None:
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert json.loads(stdlib.dumps(text)) == whole
+    assert json.loads(stdlib.dumps(text, ensure_ascii=False)) == whole
+
+
+@given(st.text())
+def test_mended_valid_text_is_unchanged(text: str) -> None:
+    for raw in (orjson.dumps(text), stdlib.dumps(text).encode()):
+        assert json.mended(raw) == raw
+
+
+def test_mended_bytes_that_are_not_utf8_are_replaced() -> None:
+    assert orjson.loads(json.mended(b'"a\xff\xc3"')) == "a\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("unit", [b"\\ud83d", b"\\ude00", b"\\", b"\\ud83d\\", b"\xed\xa0\xbd"])
+def test_loads_many_surrogates_take_linear_time(unit: bytes) -> None:
+    started = time.perf_counter()
+    with suppress(json.JSONDecodeError):
+        json.loads(b'"' + unit * 200_000 + b'"')
+    assert time.perf_counter() - started < 5  # quadratic work would take minutes
 
 
 def test_check_depth_value_that_contains_itself_raises() -> None:
