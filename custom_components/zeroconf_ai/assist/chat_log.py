@@ -18,7 +18,7 @@ from homeassistant.helpers.json import json_dumps
 
 from ..const import DOMAIN
 from ..core.protocol import json
-from ..core.protocol.chunks import ToolCall
+from ..core.protocol.tool_calls import ToolCall
 
 _LOGGER = logging.getLogger(__name__)
 

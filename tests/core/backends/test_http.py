@@ -64,10 +64,12 @@ async def test_answer_without_stream_is_unchanged(upstream: Upstream, client: Ma
 
 
 async def test_chunks_keep_their_bytes(upstream: Upstream, client: Make) -> None:
-    odd = b'{ "choices" : [{"delta":{"content":"x"} , "finish_reason":"stop"}], "extra":1 }'
-    upstream.on(CHAT, streams(b"data: " + odd + b"\n\n"))
+    kind = b'"object":"chat.completion.chunk"'
+    odd = b'{ "choices" : [{"index":0,"delta":{"content":"x"} , "finish_reason":null}], "extra":1,' + kind + b" }"
+    last = b'{ "choices" : [{"delta":{ } , "index":0, "finish_reason" :"stop"}],' + kind + b"}"
+    upstream.on(CHAT, streams(b"data: " + odd + b"\n\ndata:" + last + b"\n\n"))
     answer = await ask(client())
-    assert [chunk.raw async for batch in answer.batches() for chunk in batch] == [odd]
+    assert [chunk.raw async for batch in answer.batches() for chunk in batch] == [odd, last]
     await answer.close()
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from zeroconf_ai.dialects.ollama.ndjson import LineDecoder
 from zeroconf_ai.dialects.ollama.upstream_response import OllamaTranslator
 from zeroconf_ai.protocol.errors import StreamBrokenError
+from zeroconf_ai.protocol.ndjson import LineDecoder
 
 
 def line(message: dict[str, Any], **fields: Any) -> bytes:
@@ -76,10 +76,20 @@ def test_ollama_lines_after_done_are_not_read() -> None:
     assert len(play([LAST + line({"content": "more"})])) == 2
 
 
-@pytest.mark.parametrize("raw", [b"{oops\n", b"7\n", b'"x"\n'])
-def test_stream_that_is_not_ollamas_is_an_error(raw: bytes) -> None:
-    with pytest.raises(ValueError):
-        OllamaTranslator("m").feed(raw)
+@pytest.mark.parametrize("begin", [b"\n", RECORDED[: RECORDED.index(b"\n") + 1]])
+@pytest.mark.parametrize("raw", [b"{oops\n", b"[7]\n"])
+def test_stream_that_is_not_ollamas_is_an_error(begin: bytes, raw: bytes) -> None:
+    translator = OllamaTranslator("m")
+    translator.feed(begin)
+    with pytest.raises(ValueError, match="an event that is not"):
+        _ = translator.feed(raw) + translator.feed(b"")
+
+
+@pytest.mark.parametrize("raw", [b"7\n", b'"x"\n', b"<html>"])
+def test_stream_without_an_answer_is_not_complete(raw: bytes) -> None:
+    translator = OllamaTranslator("m")
+    assert translator.feed(raw) + translator.feed(b"") == []
+    assert not translator.complete
 
 
 def test_stream_error_contains_no_secrets() -> None:

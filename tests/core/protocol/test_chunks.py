@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from zeroconf_ai.protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCall, ToolCallDelta, completion_as_chunk
+from zeroconf_ai.protocol.chunks import Chunk, ChunkWriter, Delta, Message, completion_as_chunk
+from zeroconf_ai.protocol.tool_calls import ToolCall, ToolCallDelta
 from zeroconf_ai.protocol.usage import Usage
 
 ARGUMENTS = '{"name":"kitchen light","level":50}'

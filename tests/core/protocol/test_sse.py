@@ -24,7 +24,23 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 # Bytes that mean something to the reader come often.
 streams = st.lists(
     st.sampled_from(
-        [b"data:", b"data: ", b"event: x", b":", b"\n", b"\r", b"\r\n", b"\n\n", b"\xef\xbb\xbf", b"[DONE]", b"id: 1", b" "]
+        [
+            b"data:",
+            b"data: ",
+            b"event: x",
+            b":",
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\n\n",
+            b"\xef\xbb\xbf",
+            b"[DONE]",
+            b"id: 1",
+            b" ",
+            b"{",
+            b"}",
+            b"}\ndata: {",
+        ]
     )
     | st.binary(max_size=4)
     | st.text(max_size=4).map(str.encode),
@@ -63,6 +79,9 @@ def test_sse_encoded_events_are_decoded_back(objects: list[dict[str, str]], newl
         (b": comment\n\n: OPENROUTER PROCESSING\n\ndata: a\n\n", [b"a"]),
         (b": comment\ndata: a\n\n", [b"a"]),
         (b"data: a\ndata: b\n\n", [b"a\nb"]),
+        (b'data: {"a":\ndata: {}\ndata: }\n\n', [b'{"a":\n{}\n}']),
+        (b"data: {1}\ndata: {2}\r\ndata:{3}\ndata: [DONE]\n", [b"{1}", b"{2}", b"{3}", b"[DONE]"]),
+        (b"event: x\ndata: {1}\n\ndata: {2}\ndata: {3}\n\n", [b"{1}", b"{2}", b"{3}"]),
         (b"id: 1\nretry: 5\ndata: a\n\n", [b"a"]),
         (b"data\n\n", [b""]),
         (b"data: a\n\n\n\n\ndata: b\n\n", [b"a", b"b"]),
@@ -93,6 +112,12 @@ def test_sse_event_is_returned_when_it_is_complete() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"data: a\n") == []
     assert [event.data for event in decoder.feed(b"\ndata: b")] == [b"a"]
+
+
+def test_sse_event_without_a_blank_line_is_returned_when_the_next_one_begins() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"data: {1}\n") == decoder.feed(b"data: ") == []
+    assert [event.data for event in decoder.feed(b"{2}\ndata: {")] == [b"{1}", b"{2}"]
 
 
 def test_sse_long_line_in_small_pieces_is_decoded_in_linear_time() -> None:

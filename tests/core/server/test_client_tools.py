@@ -262,7 +262,8 @@ async def test_custom_tool_call_of_a_streamed_chat_is_sent_when_it_is_complete()
     deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
     assert [piece for piece in deltas if piece] == [
         {"content": "Well"},
-        {"tool_calls": [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "apply_patch", "input": ""}}, calls[1]]},
+        {"tool_calls": [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "apply_patch", "input": ""}}]},
+        {"tool_calls": [calls[1]]},
         {"tool_calls": [{"index": 0, "custom": {"input": "x\ny"}}]},
     ]
     assert chunks[-1]["usage"]["total_tokens"] == 15

@@ -213,7 +213,8 @@ async def test_body_that_is_not_a_json_object_is_refused(demo: Served, body: byt
 
 
 async def test_stream_bytes_of_an_upstream_are_unchanged(session: aiohttp.ClientSession) -> None:
-    odd = '{"choices":[{"delta":{"content":"Grüße  🏠"},"index":0}],  "x_vendor": [1.10]}'
+    kind = '"object": "chat.completion.chunk"'
+    odd = '{"choices":[{"delta":{"content":"Grüße  🏠"},"index":0}],' + kind + ',  "x_vendor": [1.10]}'
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -9,9 +9,9 @@ from typing import Any, override
 import orjson
 
 from zeroconf_ai.dialects.base import Translator
-from zeroconf_ai.dialects.ollama.ndjson import LineDecoder
 from zeroconf_ai.protocol import json
 from zeroconf_ai.protocol.chunks import Chunk, ChunkWriter, Delta, Message
+from zeroconf_ai.protocol.ndjson import LineDecoder
 from zeroconf_ai.protocol.reported_errors import reported_error
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import mapping, parse_count

@@ -44,6 +44,22 @@ class DeadlineReader:
         self._deadline = deadline
         self._overdue = False
 
+    async def peek(self) -> bytes:
+        """Data at the beginning of the stream, at least one byte that is not white space, which `read` returns again.
+
+        b"" for an empty stream. Raises TimeoutError as `read` does.
+        """
+        data = b""
+        while not data.strip() and (more := await self.read()):
+            data = more if data.isspace() else data + more
+        self._remaining = memoryview(data + self._remaining)
+        return data
+
+    def take(self) -> bytes:
+        """The data that was read ahead, which `read` does not return any more."""
+        data, self._remaining = bytes(self._remaining), memoryview(b"")
+        return data
+
     async def read(self) -> bytes:
         """The available or next data; b"" at the end. Raises TimeoutError, after which nothing can be read."""
         # The timer only ends a waiting read. A stream that always has data (a small compressed one expands to any size) never

@@ -9,13 +9,14 @@ import orjson
 
 from ..dialects.base import Translator
 from ..protocol import json
-from ..protocol.chunks import Chunk, completion_as_chunk
+from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from ..protocol.values import NOTHING
-from .base import Answer, Backend, BackendInfo, StaticAnswer
+from ..protocol.whole_answer import completion_of
+from .base import Answer, Backend, BackendInfo
 from .http import HttpUpstream
-from .http_answer import HttpAnswer, unreadable_error
+from .http_answer import HttpAnswer, decoded, unreadable_error
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024
@@ -62,14 +63,9 @@ class DialectUpstream(HttpUpstream):
                 response = await self._open("POST", path, orjson.dumps(body), self.headers({**_JSON, **headers}))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
-        if stream and response.content_type == "application/json":  # not streamed; x-ndjson is a stream
-            answer = TranslatedAnswer(self, response, started + self.timeouts.answer, translator, max_bytes)
-            try:
-                completion = await answer.completion()
-            finally:
-                await answer.close()
-            return StaticAnswer(completion, [completion_as_chunk(completion)])
-        return TranslatedAnswer(self, response, started + limit, translator, max_bytes)
+        return await self.read_ahead(
+            TranslatedAnswer(self, response, started + limit, translator, max_bytes), started, stream=stream
+        )
 
 
 class DialectBackend[U: DialectUpstream](Backend):
@@ -136,9 +132,12 @@ class TranslatedAnswer(HttpAnswer):
 
     @override
     async def completion(self) -> Chunk:
-        _, parsed = await self._parsed()
+        body = await self._body()
+        found = decoded(body, self._upstream.name)
+        if found is None or isinstance(found[1], list):
+            return Chunk.of(completion_of(self._streamed(body)))
         try:
-            if not isinstance(parsed, dict):
+            if not isinstance(parsed := found[1], dict):
                 raise ValueError("something that is not a JSON object")
             return Chunk.of(self._translator.completion(parsed))
         except ApiError as err:

@@ -7,6 +7,7 @@ from typing import Any, override
 
 import aiohttp
 
+from ..dialects.openai.upstream_response import Expected
 from ..protocol.chunks import completion_as_chunk, has_message
 from ..protocol.errors import (
     ApiError,
@@ -21,7 +22,7 @@ from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
 from .egress import Egress
 from .headers import merged, secrets_in
-from .http_answer import MAX_BODY_BYTES, OpenAIAnswer, loads, read_limited
+from .http_answer import MAX_BODY_BYTES, HttpAnswer, OpenAIAnswer, loads, read_limited
 
 _MAX_ERROR_BYTES = 64 * 1024
 _JSON = {"Content-Type": "application/json"}
@@ -101,10 +102,12 @@ class HttpUpstream:
         stream: bool,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
+        expected: Expected | None = None,
     ) -> Answer:
         """Send `body`; returns when the upstream has answered with a 2xx. Raises an ApiError otherwise.
 
-        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES).
+        `max_bytes`: the maximum size of a complete answer (None: MAX_BODY_BYTES). `expected`: what a chat or a text completion
+        may contain; None: for another kind of answer.
         """
         limit = self.timeouts.first_token if stream else self.timeouts.answer
         started = asyncio.get_running_loop().time()
@@ -114,16 +117,28 @@ class HttpUpstream:
                 response = await self._open("POST", path, body, self.headers({**_JSON, **headers} if headers else _JSON))
         except TimeoutError:
             raise UpstreamTimeoutError(f"{self.name} accepted the request but did not respond within {limit:g} s") from None
-        if stream and "json" in response.content_type:
-            answer = OpenAIAnswer(self, response, started + self.timeouts.answer, max_bytes)
-            try:
-                completion = await answer.completion()
-            finally:
-                await answer.close()
-            if not has_message(completion.data):
-                raise StreamBrokenError(f"{self.name} answered without an answer")
-            return StaticAnswer(completion, [completion_as_chunk(completion)])
-        return OpenAIAnswer(self, response, deadline, max_bytes)
+        expected = (expected or Expected()) if stream else expected
+        return await self.read_ahead(OpenAIAnswer(self, response, deadline, max_bytes, expected), started, stream=stream)
+
+    async def read_ahead(self, answer: HttpAnswer, started: float, *, stream: bool) -> Answer:
+        """The answer; one that is not streamed although that was requested is read completely, so that its error is raised here.
+
+        `started`: the loop's time when the request was sent.
+        """
+        if not (stream and answer.is_labelled_json):
+            return answer
+        try:
+            answer.deadline = started + self.timeouts.answer
+            if await answer.is_stream(started + self.timeouts.first_token):
+                return answer
+            completion = await answer.completion()
+        except BaseException:
+            await answer.close()
+            raise
+        await answer.close()
+        if not has_message(completion.data):
+            raise StreamBrokenError(f"{self.name} answered without an answer")
+        return StaticAnswer(completion, [completion_as_chunk(completion)])
 
     def headers(self, more: Mapping[str, str] | None = None, *, secret: bool = True) -> dict[str, str]:
         """The headers of a request, with the key and the configured headers unless `secret` is False."""

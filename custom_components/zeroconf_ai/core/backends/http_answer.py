@@ -8,15 +8,24 @@ from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
-from ..protocol import json, sse
+from ..dialects.openai.upstream_response import ChunkRepair, Expected, repaired_completion
+from ..protocol import json
 from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
+from ..protocol.event_decoder import EventDecoder, all_events, is_json, start_of
 from ..protocol.reported_errors import contains_error, reported_error
+from ..protocol.sse import SSEEvent
+from ..protocol.whole_answer import completion_of
 from .base import Answer, Timeouts
 from .deadline_reader import LOOK_SECONDS, DeadlineReader
 
 _OBJECT = re.compile(rb'\s*\{\s*["}]')
 """The beginning of a JSON object."""
+_DONE = re.compile(rb'\s*"?\[DONE\]', re.IGNORECASE)
+"""The end of a stream; some servers quote it."""
+_PING = re.compile(rb"[\w .,:!-]{1,64}|\[\w*\]|\"\"")
+"""The data of an event that only keeps a connection alive."""
+
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger JSON answers are rejected: an untrusted server must not exhaust the memory."""
 
@@ -52,6 +61,21 @@ class HttpAnswer(Answer):
         self._deadline = deadline
         self._reader = DeadlineReader(response.content, deadline)
         self.headers = response.headers
+
+    @property
+    def is_labelled_json(self) -> bool:
+        """Whether the response claims to be one JSON text."""
+        content_type = self._response.content_type
+        return "json" in content_type and not any(word in content_type for word in ("ndjson", "jsonl", "stream", "seq", "lines"))
+
+    @property
+    def deadline(self) -> float:
+        """The loop's time by which the complete body must have arrived. May be set before it is read."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self._deadline = self._reader.deadline = deadline
 
     @property
     @abstractmethod
@@ -114,21 +138,48 @@ class HttpAnswer(Answer):
         if not self._complete:
             raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
 
-    async def _parsed(self) -> tuple[bytes, Any]:
-        """The body and its JSON value, which is not an error. Raises as `completion` does."""
+    async def is_stream(self, deadline: float) -> bool:
+        """Whether the answer is a stream of events and not JSON, by its first bytes, which are read again.
+
+        `deadline`: the loop's time by which the first token of a stream must have arrived.
+        """
+        try:
+            if is_json(await self._reader.peek()):
+                return False
+        except TimeoutError:
+            raise stalled_error(self._upstream.name, begun=False) from None
+        except (aiohttp.ClientError, OSError) as err:
+            raise connection_lost(self._upstream.name, err) from None
+        self._reader.deadline = deadline
+        return True
+
+    async def _body(self) -> bytes:
+        """The complete body. Raises as `completion` does."""
         name = self._upstream.name
         try:
             complete = self._response.content.is_eof()  # a short body mostly arrives with its headers
             async with asyncio.timeout_at(None if complete else self._deadline):
-                body = await read_limited(self._response, self._max_bytes)
+                return await read_limited(self._response, self._max_bytes, first=self._reader.take())
         except TimeoutError:
             raise UpstreamTimeoutError(f"{name} did not finish its answer in time") from None
         except (aiohttp.ClientError, OSError) as err:
             raise connection_lost(name, err) from None
-        parsed = loads(body, name)
-        if isinstance(parsed, dict) and contains_error(parsed):
-            raise self._error(parsed)
-        return body, parsed
+
+    def _streamed(self, body: bytes) -> list[Chunk]:
+        """The chunks of a complete body with a stream. Raises as `completion` does."""
+        name = self._upstream.name
+        try:
+            chunks, error = self._decode(body)
+            if error is None and not self._done:
+                more, error = self._decode(b"")
+                chunks += more
+        except ValueError as err:
+            raise unreadable_error(name, err) from None
+        if error is not None:
+            raise error
+        if not self._complete:
+            raise StreamBrokenError(f"{name} ended the stream before the answer was complete")
+        return chunks
 
     @override
     async def close(self) -> None:
@@ -146,34 +197,46 @@ class OpenAIAnswer(HttpAnswer):
     _begun = False
     _done = False
 
-    def __init__(self, upstream: Source, response: aiohttp.ClientResponse, deadline: float, max_bytes: int | None = None) -> None:
-        """The arguments are those of `HttpAnswer`."""
+    def __init__(
+        self,
+        upstream: Source,
+        response: aiohttp.ClientResponse,
+        deadline: float,
+        max_bytes: int | None = None,
+        expected: Expected | None = None,
+    ) -> None:
+        """`expected`: what a chat or a text completion may contain; None: another kind. The others are those of `HttpAnswer`."""
         super().__init__(upstream, response, deadline, max_bytes)
-        self._decoder = sse.SSEDecoder()
-        self._tail: list[Chunk] = []
-        """The last two chunks, one of which has the finish reason: a chunk with the usage may follow."""
+        self._decoder = EventDecoder()
+        self._expected = expected
+        self._repair = ChunkRepair(expected or Expected())
 
     @property
     @override
     def _complete(self) -> bool:
-        return self._done or any(chunk.finish_reason for chunk in self._tail)
+        return self._done or self._repair.finished
 
     @override
     def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
         chunks: list[Chunk] = []
         for event in self._decoder.feed(data) if data else self._decoder.flush():
             raw = event.data
-            if raw.startswith(b"[DONE]"):
-                self._done = True
-                break
-            chunk = Chunk(raw)
-            is_error = event.event == "error"
-            if (is_error or b'"error"' in raw) and (is_error or contains_error(chunk.data)):
-                return chunks, self._error(chunk.data)
+            if raw[:1] != b"{":
+                if _DONE.match(raw):
+                    self._done = True
+                    break
+                raw = raw.strip()
+                if _is_ping(event, raw):
+                    continue
             _check_event(raw, self._upstream.name)
-            chunks.append(chunk)
-        if chunks:
-            self._tail = (self._tail + chunks)[-2:]
+            is_error = event.event == "error"
+            if is_error or raw.find(b'"error"') >= 0:
+                found = Chunk(raw).data
+                if is_error or contains_error(found):
+                    return chunks, self._error(found)
+            chunks += self._repair.feed(raw)
+        if self._done or (not data and self._repair.finished):
+            chunks += self._repair.flush()
         return chunks, None
 
     @override
@@ -187,8 +250,17 @@ class OpenAIAnswer(HttpAnswer):
 
     @override
     async def completion(self) -> Chunk:
-        body, parsed = await self._parsed()
-        return Chunk.of(parsed if isinstance(parsed, dict) else {}, body)
+        body = await self._body()
+        found = decoded(body, self._upstream.name)
+        if found is None and self._expected is not None:
+            return Chunk.of(completion_of(self._streamed(body)))
+        text, parsed = found or (body, None)
+        if not isinstance(parsed, dict):
+            return Chunk.of({}, text)
+        if contains_error(parsed):
+            raise self._error(parsed)
+        repaired = parsed if self._expected is None else repaired_completion(parsed, self._expected)
+        return Chunk.of(parsed, text) if repaired is parsed else Chunk.of(repaired)
 
 
 def connection_lost(name: str, err: Exception) -> StreamBrokenError:
@@ -210,6 +282,11 @@ def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
     return UpstreamTimeoutError(f"{name} {reason}")
 
 
+def _is_ping(event: SSEEvent, data: bytes) -> bool:
+    """Whether an event whose data is not an object contains no part of an answer."""
+    return data[:1] != b"{" and (not data or event.event not in (None, "message", "error") or _PING.fullmatch(data) is not None)
+
+
 def _check_event(data: bytes, name: str) -> None:
     """Raise StreamBrokenError if `data` does not look like a JSON object, or is nested too deeply. Rarely parses it."""
     if not (data.startswith(b'{"') and data.endswith(b"}")):
@@ -224,10 +301,10 @@ def _check_event(data: bytes, name: str) -> None:
             return  # code that reads its content reports it
 
 
-async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
-    """The body. More than `limit` bytes are cut off if `cut`, else raise StreamBrokenError."""
-    parts: list[bytes] = []
-    size = 0
+async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False, first: bytes = b"") -> bytes:
+    """The body, of which `first` was read already. More than `limit` bytes are cut off if `cut`, else raise StreamBrokenError."""
+    parts = [first]
+    size = len(first)
     async for part in response.content.iter_any():
         parts.append(part)
         size += len(part)
@@ -240,10 +317,29 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: boo
 
 def loads(body: bytes, name: str) -> Any:
     """The JSON value of a body. Raises StreamBrokenError if it is not JSON or nested too deeply."""
+    if (found := decoded(body, name)) is None:
+        raise _not_json(name)
+    return found[1]
+
+
+def decoded(body: bytes, name: str) -> tuple[bytes, Any] | None:
+    """(JSON text, value) of a body, which may be framed as one event; None for a stream of several. Raises as `loads` does."""
+    text = json.mended(start_of(body))
     try:
-        return json.loads(body)
+        return text, json.loads(text)
     except json.DepthError as err:
         raise StreamBrokenError(f"{name} sent {err}") from None
     except json.JSONDecodeError:
-        message = f"{name} answered with something that is not JSON: is this the address of an LLM server?"
-        raise StreamBrokenError(message) from None
+        try:
+            events = [event for event in all_events(body) if event.data[:1] in (b"{", b"[") and not _DONE.match(event.data)]
+        except ValueError as err:
+            raise unreadable_error(name, err) from None
+    if len(events) > 1 or (events and events[0].event == "error"):
+        return None
+    if not events or events[0].data == text:
+        raise _not_json(name)
+    return decoded(events[0].data, name)
+
+
+def _not_json(name: str) -> StreamBrokenError:
+    return StreamBrokenError(f"{name} answered with something that is not JSON: is this the address of an LLM server?")

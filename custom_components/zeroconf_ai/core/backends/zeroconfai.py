@@ -11,6 +11,7 @@ from typing import override
 import aiohttp
 
 from ..dialects.openai.cache_control import without_cache_marks, without_extras
+from ..dialects.openai.upstream_response import Expected
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -23,7 +24,7 @@ from ..protocol.errors import (
 )
 from ..protocol.models import ModelInfo, parse_models
 from ..protocol.record import ServiceRecord
-from ..protocol.request import Request
+from ..protocol.request import Kind, Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.values import mapping
 from .base import Answer, Backend, BackendInfo, Endpoint, Ssl, Timeouts
@@ -197,19 +198,20 @@ class ZeroconfAIBackend(Backend):
         # Only servers with this protocol report an id. Others may reject unknown fields, as their backends may.
         request = without_cache_marks(request) if self.answered_as is None else without_extras(request)
         path = f"/{request.kind.value}"
+        expected = None if request.kind is Kind.EMBEDDINGS else Expected.by(request)
         if not (request.stream and "stream_options" in request.body):
             return await self._upstream.post(
-                path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes
+                path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes, expected=expected
             )
         if self._takes_stream_options:
             try:
-                return await self._upstream.post(path, request.dump(), stream=True, headers=headers)
+                return await self._upstream.post(path, request.dump(), stream=True, headers=headers, expected=expected)
             except InvalidRequestError as err:
                 if "stream_options" not in f"{err.param} {err.message}":
                     raise
                 self._takes_stream_options = False
         plain = request.with_body(stream_options=None)
-        return await self._upstream.post(path, plain.dump(), stream=True, headers=headers)
+        return await self._upstream.post(path, plain.dump(), stream=True, headers=headers, expected=expected)
 
 
 def _headers(request: Request) -> dict[str, str]:

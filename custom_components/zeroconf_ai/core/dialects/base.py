@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from ..protocol import json, sse
-from ..protocol.chunks import Chunk, ToolCall
+from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, InvalidRequestError, UpstreamError
 from ..protocol.request import Request
+from ..protocol.sse import SSEEvent
+from ..protocol.tool_calls import ToolCall, is_complete
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
 from .reasoning import SIGNED_FORMAT
@@ -73,15 +75,6 @@ def signed_reasoning(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [detail for detail in claude if detail.get("signature") or detail.get("data")]
 
 
-def is_complete(arguments: str) -> bool:
-    """Whether a tool call's arguments are complete JSON."""
-    try:
-        json.loads(arguments)
-    except json.JSONDecodeError:
-        return False
-    return True
-
-
 def parse_arguments(call: ToolCall) -> dict[str, Any]:
     """The arguments as an object. Raises UpstreamError if they are invalid, since a tool must not run with other arguments."""
     if not call.arguments.strip():
@@ -105,6 +98,25 @@ def sent_arguments(given: object, param: str) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         raise InvalidRequestError(f"{param}.arguments must be a JSON object as text.", param=f"{param}.arguments")
     return parsed
+
+
+def event_objects(event: SSEEvent) -> list[dict[str, Any]]:
+    """The objects of an event of a stream, mostly one; none if the event only keeps the connection alive.
+
+    Raises ValueError for anything else than an object or a list of objects.
+    """
+    try:
+        parsed = json.loads(event.data)
+    except json.DepthError:
+        raise
+    except json.JSONDecodeError:
+        if event.data.startswith((b"{", b"[{")):
+            raise ValueError("an event that is not JSON") from None
+        return []
+    objects = parsed if isinstance(parsed, list) else [] if parsed in (None, "") else [parsed]
+    if not all(isinstance(item, dict) for item in objects):
+        raise ValueError("an event that is not a JSON object")
+    return objects
 
 
 class Translator(ABC):

@@ -1,6 +1,6 @@
 """An answer in the internal format: chunks of a stream, parsed tolerantly, and the message that they make."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import re
 import time
@@ -10,8 +10,9 @@ from uuid import uuid4
 import orjson
 
 from . import json
+from .tool_calls import ToolCall, ToolCallDelta, ToolCalls, parse_deltas
 from .usage import Usage, usage_of
-from .values import NOTHING, mapping
+from .values import mapping
 
 _USAGE = b'"usage"'
 _TIMINGS = b'"timings"'
@@ -104,18 +105,6 @@ def completion_as_chunk(chunk: Chunk) -> Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallDelta:
-    """A piece of the tool call number `index`."""
-
-    index: int
-    id: str | None = None
-    name: str | None = None
-    arguments: str = ""
-    extra_content: Mapping[str, Any] = NOTHING
-    """Fields of the vendor, such as Google's thought signature."""
-
-
-@dataclass(frozen=True, slots=True)
 class Delta:
     """The contribution of one chunk to the first choice."""
 
@@ -138,7 +127,7 @@ class Delta:
         return cls(
             content=_text(body.get("content")) or _text(choice.get("text")),
             reasoning=_text(body.get("reasoning_content")) or _text(body.get("reasoning")),
-            tool_calls=tuple(_tool_calls(body.get("tool_calls"))),
+            tool_calls=tuple(parse_deltas(body)),
             finish_reason=_finish_reason(choice),
             usage=usage_of(data),
         )
@@ -164,42 +153,6 @@ def _text(value: object) -> str:
     return ""
 
 
-def _tool_calls(calls: object) -> Iterable[ToolCallDelta]:
-    if not isinstance(calls, list):
-        return
-    for position, call in enumerate(calls):
-        if not isinstance(call, Mapping):
-            continue
-        function = mapping(call.get("function"))
-        index, call_id, name = call.get("index"), call.get("id"), function.get("name")
-        arguments = function.get("arguments")
-        if isinstance(arguments, Mapping):  # as Ollama sends them
-            arguments = orjson.dumps(arguments).decode()
-        yield ToolCallDelta(
-            index=index if isinstance(index, int) else position,
-            id=call_id if isinstance(call_id, str) and call_id else None,
-            name=name if isinstance(name, str) and name else None,
-            arguments=arguments if isinstance(arguments, str) else "",
-            extra_content=mapping(call.get("extra_content")),
-        )
-
-
-@dataclass(slots=True)
-class ToolCall:
-    """A tool call. `arguments` is the model's JSON text, which may be malformed."""
-
-    id: str
-    name: str
-    arguments: str = ""
-    extra_content: Mapping[str, Any] = NOTHING
-    """Fields of the vendor, which must return with the call."""
-
-    def to_json(self) -> dict[str, Any]:
-        """OpenAI's object in an assistant message."""
-        call = {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
-        return call | {"extra_content": self.extra_content} if self.extra_content else call
-
-
 @dataclass(slots=True)
 class Message:
     """Assembles a message from deltas."""
@@ -208,9 +161,7 @@ class Message:
     reasoning: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
-    _calls: list[tuple[int, ToolCall]] = field(default_factory=list)
-    _newest: dict[int, ToolCall] = field(default_factory=dict)
-    """The newest call by number: some servers number all calls 0, and further pieces belong to the newest."""
+    _calls: ToolCalls = field(default_factory=ToolCalls)
 
     def add(self, delta: Delta) -> None:
         """Add one chunk's delta."""
@@ -219,40 +170,17 @@ class Message:
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.usage = delta.usage if self.usage is None else self.usage.updated(delta.usage)
         for piece in delta.tool_calls:
-            known = self._newest.get(piece.index)
-            if known is None or _begins_another(known, piece):
-                call = ToolCall(piece.id or f"call_{uuid4().hex[:24]}", piece.name or "", piece.arguments, piece.extra_content)
-                self._calls.append((piece.index, call))
-                self._newest[piece.index] = call
-            else:
-                known.name = known.name or piece.name or ""
-                known.arguments += piece.arguments
-                known.extra_content = piece.extra_content or known.extra_content
+            self._calls.add(piece)
 
     @property
     def tool_calls(self) -> list[ToolCall]:
         """The calls in the model's order, without those that have no name."""
-        return [call for _, call in sorted(self._calls, key=lambda numbered: numbered[0]) if call.name]
+        return [call for call in self._calls.in_order if call.name]
 
     @property
     def calls_begun(self) -> list[ToolCall]:
         """The calls in the order in which they began, including those without a name yet, for streaming."""
-        return [call for _, call in self._calls]
-
-
-def _begins_another(known: ToolCall, piece: ToolCallDelta) -> bool:
-    """Whether a piece with the number of `known` begins another call: by id, else by name or because `known` is complete."""
-    if not piece.name or not known.name:
-        return False
-    if piece.id:
-        return piece.id != known.id
-    if piece.name != known.name:
-        return True
-    try:
-        json.loads(known.arguments)
-    except json.JSONDecodeError:
-        return False
-    return True
+        return self._calls.as_begun
 
 
 @dataclass(frozen=True, slots=True)

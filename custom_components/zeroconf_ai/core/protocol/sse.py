@@ -4,6 +4,7 @@ The decoder works on bytes and returns complete events only, so callers need not
 WHATWG HTML, section 9.2.6, and tolerates known deviations of servers.
 """
 
+import re
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -12,7 +13,11 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
 
+_NEWLINE, _CARRIAGE_RETURN = 0x0A, 0x0D
 _BOM = b"\xef\xbb\xbf"
+_UNSEPARATED = re.compile(rb"(?<=\})\n(?=data: ?[{\[])")
+"""A line end where a blank line is missing: no JSON text continues with `{` or `[` after `}`."""
+_BEFORE = len(b"}\ndata: [")
 
 
 class SSEEvent(NamedTuple):
@@ -38,7 +43,7 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[SSEEvent]:
         """Return the events that `data` completes. Raises ValueError for an event beyond the limit."""
-        if b"\r" in data or self._skip_newline:
+        if _CARRIAGE_RETURN in data or self._skip_newline:
             data = self._normalise(data)
         buffer = self._buffer
         scan = max(0, len(buffer) - 1)
@@ -52,12 +57,15 @@ class SSEDecoder:
             scan = 0
         begin = 0
         events = []
+        resume = max(0, scan - _BEFORE)
         while (end := buffer.find(b"\n\n", scan)) >= 0:
             if end - begin > self._limit:
                 raise ValueError(f"an event of more than {self._limit} bytes")
-            if (event := _parse(bytes(buffer[begin:end]))) is not None:
-                events.append(event)
+            events += _events(bytes(buffer[begin:end]))
             begin = scan = end + 2
+        if begin < len(buffer) and (ends := [found.end() for found in _UNSEPARATED.finditer(buffer, max(begin, resume))]):
+            events += _events(bytes(buffer[begin : ends[-1] - 1]))
+            begin = ends[-1]
         if begin:
             del buffer[:begin]
         if len(buffer) > self._limit:
@@ -68,8 +76,7 @@ class SSEDecoder:
         """Return the unfinished event at the end of the stream, if it has data: some servers omit the last blank line."""
         block = bytes(self._buffer).removesuffix(b"\n")
         self._buffer.clear()
-        event = _parse(block) if block else None
-        return [] if event is None else [event]
+        return _events(block) if block else []
 
     def _normalise(self, data: bytes) -> bytes:
         if self._skip_newline and data:
@@ -80,12 +87,19 @@ class SSEDecoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+def _events(block: bytes) -> list[SSEEvent]:
+    """The events of one block of lines: mostly one."""
+    if _NEWLINE not in block or block.find(b"}\ndata:") < 0:
+        return [] if (event := _parse(block)) is None else [event]
+    return [event for part in _UNSEPARATED.split(block) if (event := _parse(part)) is not None]
+
+
 def _parse(block: bytes) -> SSEEvent | None:
     """The event of one block of lines; None for a block without data (comments, a name only).
 
     Some servers send an error as JSON without a field, or in a field `error` (llama.cpp).
     """
-    if block.startswith(b"data:") and b"\n" not in block:
+    if block.startswith(b"data:") and _NEWLINE not in block:
         return SSEEvent(block[6:] if block[5:6] == b" " else block[5:])
     lines: list[bytes] = []
     name: str | None = None

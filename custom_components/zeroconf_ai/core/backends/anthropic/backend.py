@@ -134,7 +134,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
             translator = AnthropicTranslator(
                 request.model,
                 json_tool=translated.json_tool,
-                usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
+                usage=not request.stream or mapping(request.body.get("stream_options")).get("include_usage") is True,
                 secrets=self._upstream.secrets,
             )
             try:

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from ...protocol.chunks import ToolCall
 from ...protocol.errors import InvalidRequestError
+from ...protocol.tool_calls import ToolCall
 from ...protocol.values import mapping
 from .home import devices_in_prompt, text_of
 from .results import describe

@@ -141,7 +141,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
                 request.model,
                 json_tool=translated.json_tool,
                 one_call=translated.one_call,
-                usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
+                usage=not request.stream or mapping(request.body.get("stream_options")).get("include_usage") is True,
                 secrets=self._upstream.secrets,
             )
             try:

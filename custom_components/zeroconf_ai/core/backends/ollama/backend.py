@@ -154,7 +154,7 @@ class OllamaBackend(DialectBackend[DialectUpstream]):
             translator = make(
                 request.model,
                 prompt_estimate=request.estimated_prompt_tokens,
-                usage=mapping(request.body.get("stream_options")).get("include_usage") is True,
+                usage=not request.stream or mapping(request.body.get("stream_options")).get("include_usage") is True,
                 secrets=self._upstream.secrets,
             )
             try:

@@ -9,6 +9,7 @@ import aiohttp
 from ...dialects.openai.cache_control import without_cache_marks, without_extras
 from ...dialects.openai.embeddings import texts, wants_base64
 from ...dialects.openai.reasoning_fields import reasoning_fields, with_both_names, without_reasoning
+from ...dialects.openai.upstream_response import Expected
 from ...dialects.reasoning import FIELDS as REASONING
 from ...protocol.errors import (
     ApiError,
@@ -160,12 +161,18 @@ class OpenAIBackend(Backend):
     async def _post(self, request: Request) -> Answer:
         """Send the request; removes parameters that this model rejects and that are not essential."""
         headers = self._headers(request)
+        expected = None if request.kind is Kind.EMBEDDINGS else Expected.by(request)
         rejected: set[str] = set()
         while True:
             try:
                 path = f"/{request.kind.value}"
                 return await self._roots.api.post(
-                    path, request.dump(), stream=request.stream, headers=headers, max_bytes=request.answer_bytes
+                    path,
+                    request.dump(),
+                    stream=request.stream,
+                    headers=headers,
+                    max_bytes=request.answer_bytes,
+                    expected=expected,
                 )
             except InvalidRequestError as err:
                 param = _rejected_param(err, request)

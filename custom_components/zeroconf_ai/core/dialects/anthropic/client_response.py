@@ -14,8 +14,9 @@ import orjson
 from ...protocol import sse
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLargeError, UnavailableError
+from ...protocol.tool_calls import is_complete
 from ...protocol.usage import Usage
-from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of, signed_reasoning
+from ..base import ResponseWriter, first_choice, parse_arguments, refusal_of, signed_reasoning
 from ..reasoning import UNSIGNED
 from .client_request import UnsupportedThreadError
 

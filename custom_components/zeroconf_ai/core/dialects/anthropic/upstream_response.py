@@ -9,12 +9,13 @@ from typing import Any, override
 
 import orjson
 
-from ...protocol import json, sse
-from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, ToolCallDelta
+from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message, completion_as_chunk
+from ...protocol.event_decoder import EventDecoder
 from ...protocol.reported_errors import contains_error, reported_error
+from ...protocol.tool_calls import ToolCallDelta, new_call_id, parse_delta
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator
+from ..base import Translator, event_objects
 from ..reasoning import SIGNED_FORMAT
 from .upstream_request import JSON_TOOL
 
@@ -35,7 +36,7 @@ class AnthropicTranslator(Translator):
 
     def __init__(self, model: str, *, json_tool: bool = False, usage: bool = True, secrets: tuple[str, ...] = ()) -> None:
         """`json_tool`: the input of `JSON_TOOL` is the answer's text. `usage`: the stream ends with a usage chunk."""
-        self._decoder = sse.SSEDecoder()
+        self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
         self._json_tool = json_tool
         self._wants_usage = usage
@@ -43,6 +44,7 @@ class AnthropicTranslator(Translator):
         self._usage: dict[str, Any] = {}
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
+        self._ids: set[str] = set()
         self._details = 0
 
     @property
@@ -56,17 +58,10 @@ class AnthropicTranslator(Translator):
         events = self._decoder.feed(data) if data else self._decoder.flush()
         chunks: list[Chunk] = []
         for event in events:
-            try:
-                parsed = json.loads(event.data)
-            except json.DepthError:
-                raise
-            except json.JSONDecodeError:
-                raise ValueError("an event that is not JSON") from None
-            if not isinstance(parsed, dict):
-                raise ValueError("an event that is not a JSON object")
-            if event.event == "error" or parsed.get("type") == "error" or contains_error(parsed):
-                raise reported_error("Anthropic", parsed, self._secrets)
-            chunks += self._event(parsed)
+            for parsed in event_objects(event):
+                if event.event == "error" or parsed.get("type") == "error" or contains_error(parsed):
+                    raise reported_error("Anthropic", parsed, self._secrets)
+                chunks += self._event(parsed)
             if self.done:
                 break
         return chunks
@@ -102,7 +97,7 @@ class AnthropicTranslator(Translator):
             if self._json_tool and block.get("name") == JSON_TOOL:
                 message.add(Delta(content=arguments))
             else:
-                call = ToolCallDelta(self._calls, _text(block.get("id")), _text(block.get("name")), arguments)
+                call = ToolCallDelta(self._calls, self._call_id(block), _text(block.get("name")), arguments)
                 message.add(Delta(tool_calls=(call,)))
                 self._calls += 1
         elif kind in ("thinking", "redacted_thinking"):
@@ -112,6 +107,9 @@ class AnthropicTranslator(Translator):
 
     def _event(self, event: Mapping[str, Any]) -> list[Chunk]:
         kind = event.get("type")
+        if kind == "message":  # a complete one, although a stream was requested
+            self.begun = self.done = self.complete = True
+            return [completion_as_chunk(Chunk.of(self.completion(event)))]
         if kind == "message_start":
             message = mapping(event.get("message"))
             self._writer = self._named(message)
@@ -148,7 +146,7 @@ class AnthropicTranslator(Translator):
                 block.call = self._calls
                 self._calls += 1
                 function = {"name": _text(content.get("name")), "arguments": ""}
-                call = {"index": block.call, "id": _text(content.get("id")), "type": "function", "function": function}
+                call = {"index": block.call, "id": self._call_id(content), "type": "function", "function": function}
                 return [self._writer.chunk({"tool_calls": [call]})]
         return []
 
@@ -200,6 +198,13 @@ class AnthropicTranslator(Translator):
         for name, count in mapping(reported.get("usage")).items():
             if any(mapping(count).values()) if isinstance(count, Mapping) else count:
                 self._usage[name] = count
+
+    def _call_id(self, block: Mapping[str, Any]) -> str:
+        """The id of a tool call; a new one if compatible servers send none, or one twice."""
+        given = parse_delta(block, 0).id
+        call_id = new_call_id() if given is None or given in self._ids else given
+        self._ids.add(call_id)
+        return call_id
 
     def _say(self, field: str, text: str) -> list[Chunk]:
         return [self._writer.chunk({field: text})] if text else []

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import orjson
 
-from ...protocol import json, sse
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
 from ...protocol.errors import InvalidRequestError, StreamBrokenError
+from ...protocol.event_decoder import EventDecoder
 from ...protocol.reported_errors import contains_error, reported_error
 from ...protocol.usage import Usage
 from ...protocol.values import clean, mapping, parse_count
-from ..base import Translator
+from ..base import Translator, event_objects
 from ..reasoning import DETAILS
 from .signatures import detail, extra_content
 from .upstream_request import JSON_TOOL
@@ -40,7 +40,7 @@ class GeminiTranslator(Translator):
         secrets: tuple[str, ...] = (),
     ) -> None:
         """`json_tool`, `one_call`: as in `UpstreamRequest`. `usage`: the stream ends with a usage chunk."""
-        self._decoder = sse.SSEDecoder()
+        self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
         self._json_tool = json_tool
         self._one_call = one_call
@@ -65,17 +65,7 @@ class GeminiTranslator(Translator):
         events = self._decoder.feed(data) if data else self._decoder.flush()
         chunks: list[Chunk] = []
         for event in events:
-            if event.data.startswith(b"[DONE]"):  # of proxies
-                continue
-            try:
-                parsed = json.loads(event.data)
-            except json.DepthError:
-                raise
-            except json.JSONDecodeError:
-                raise ValueError("an event that is not JSON") from None
-            for answer in parsed if isinstance(parsed, list) else [parsed]:
-                if not isinstance(answer, dict):
-                    raise ValueError("an event that is not a JSON object")
+            for answer in event_objects(event):
                 chunks += self._chunks(answer)
         if not data and self.complete:
             chunks += self._end()

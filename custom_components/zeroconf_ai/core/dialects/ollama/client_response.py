@@ -13,8 +13,9 @@ import orjson
 
 from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, UpstreamError
+from ...protocol.tool_calls import is_complete
 from ...protocol.usage import Usage
-from ..base import ResponseWriter, first_choice, is_complete, parse_arguments, refusal_of
+from ..base import ResponseWriter, first_choice, parse_arguments, refusal_of
 from ..openai.embeddings import vectors
 
 NDJSON = "application/x-ndjson"

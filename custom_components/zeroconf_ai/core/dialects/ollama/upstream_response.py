@@ -1,22 +1,20 @@
 """Ollama's answers → OpenAI's: lines of a stream to chunks, an answer that is not streamed to a completion.
 
 Each line contains a piece of the message; the last one has `done`, the reason and token counts. A failure is a line
-`{"error": …}` after status 200.
+`{"error": …}` after status 200. Proxies frame the lines as Server-Sent Events.
 """
 
 from collections.abc import Mapping
 from typing import Any, override
-from uuid import uuid4
-
-import orjson
 
 from ...protocol import json
 from ...protocol.chunks import Chunk, ChunkWriter, Delta, Message
+from ...protocol.event_decoder import EventDecoder
 from ...protocol.reported_errors import contains_error, reported_error
+from ...protocol.tool_calls import ToolCall, new_call_id, parse_delta, whole_arguments
 from ...protocol.usage import Usage
 from ...protocol.values import mapping, parse_count
-from ..base import Translator
-from .ndjson import LineDecoder
+from ..base import Translator, event_objects
 
 
 class OllamaTranslator(Translator):
@@ -36,7 +34,7 @@ class OllamaTranslator(Translator):
 
         `forced_tool`, `one_call`: as in `UpstreamRequest`. `usage`: the stream ends with a usage chunk.
         """
-        self._decoder = LineDecoder()
+        self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
         self._prompt_estimate = prompt_estimate
         self._forced_tool = forced_tool
@@ -45,21 +43,15 @@ class OllamaTranslator(Translator):
         self._secrets = secrets
         self._spoke = False
         self._calls = 0
+        self._ids: set[str] = set()
         self._pending = ""
 
     @override
     def feed(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for raw in self._decoder.feed(data) if data else self._decoder.flush():
-            try:
-                line = json.loads(raw)
-            except json.DepthError:
-                raise
-            except json.JSONDecodeError:
-                raise ValueError("a line that is not JSON") from None
-            if not isinstance(line, dict):
-                raise ValueError("a line that is not a JSON object")
-            chunks += self._line(line)
+        for event in self._decoder.feed(data) if data else self._decoder.flush():
+            for line in event_objects(event):
+                chunks += self._line(line)
             if self.done:
                 break
         return chunks
@@ -126,16 +118,10 @@ class OllamaTranslator(Translator):
         if not name or (self._one_call and self._calls):
             return []
         self.begun = True
-        arguments = function.get("arguments")
-        converted = {
-            "index": self._calls,
-            "id": _text(call.get("id")) or f"call_{uuid4().hex[:24]}",
-            "type": "function",
-            "function": {
-                "name": name,
-                "arguments": arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode(),
-            },
-        }
+        piece = parse_delta(call, self._calls)
+        call_id = new_call_id() if piece.id is None or piece.id in self._ids else piece.id
+        self._ids.add(call_id)
+        converted = ToolCall(call_id, name, whole_arguments(piece.arguments)).to_json() | {"index": self._calls}
         self._calls += 1
         return [{"tool_calls": [converted]}]
 

@@ -12,10 +12,11 @@ from uuid import uuid4
 import orjson
 
 from ...protocol import sse
-from ...protocol.chunks import Chunk, Delta, Message, ToolCall
+from ...protocol.chunks import Chunk, Delta, Message
 from ...protocol.errors import ApiError, RateLimitError
+from ...protocol.tool_calls import ToolCall, is_complete
 from ...protocol.values import mapping
-from ..base import ResponseWriter, first_choice, is_complete, refusal_of
+from ..base import ResponseWriter, first_choice, refusal_of
 from ..openai.client_tools import ClientTools, can_run, custom_input
 from ..reasoning import DETAILS, TEXT, details_of, pack
 
