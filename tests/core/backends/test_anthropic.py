@@ -341,3 +341,24 @@ async def test_stream_of_pings_only_is_not_an_answer() -> None:
     async with before("anthropic", fake, timeouts=QUICK) as backend:
         answer = await backend.send(chat(BOTH, stream=True))
         assert isinstance(await error_of(read(answer)), UpstreamTimeoutError)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_text_beside_a_json_answer_is_left_out(stream: bool, calls: int) -> None:
+    fake = FakeAnthropic(Reply("Here is the JSON: ", calls=(Call(JSON_TOOL, {"warm": True}),) * calls))
+    async with before("anthropic", fake) as backend:
+        said = await say(backend, chat(OLDEST, response_format=FORMAT, stream=stream))
+    assert orjson.loads(said.content) == {"warm": True}
+    assert (said.finish_reason, said.tool_calls) == ("stop", [])
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_text_instead_of_a_json_answer_is_shown(stream: bool) -> None:
+    fake = FakeAnthropic(Reply("I cannot say."), Reply("I look.", calls=(Call("read", {"room": "attic"}),)))
+    async with before("anthropic", fake) as backend:
+        said = await say(backend, chat(OLDEST, response_format=FORMAT, stream=stream))
+        called = await say(backend, chat(OLDEST, response_format=FORMAT, stream=stream, tools=TOOLS))
+    assert (said.content, said.finish_reason) == ("I cannot say.", "stop")
+    assert (called.content, called.finish_reason) == ("I look.", "tool_calls")
+    assert [call.name for call in called.tool_calls] == ["read"]

@@ -10,6 +10,7 @@ from ...dialects.openai.cache_control import without_cache_marks, without_extras
 from ...dialects.openai.embeddings import texts, wants_base64
 from ...dialects.openai.reasoning_fields import reasoning_fields, with_both_names, without_reasoning
 from ...dialects.openai.upstream_response import Expected
+from ...dialects.parameter_schemas import with_plain_parameters
 from ...dialects.reasoning import FIELDS as REASONING
 from ...protocol.errors import (
     ApiError,
@@ -187,6 +188,8 @@ class OpenAIBackend(Backend):
         """The request with what this flavor, and this model as far as is known, accepts."""
         request = without_extras(request) if self._flavor.cache_marks else without_cache_marks(request)
         request = without_reasoning(with_both_names(request), self._flavor.message_drops)
+        if self._flavor.plain_schemas:
+            request = with_plain_parameters(request)
         body = request.body
         changes: dict[str, Any] = dict.fromkeys(self._flavor.drops & body.keys())
         if request.kind is Kind.CHAT:

@@ -48,6 +48,8 @@ class Flavor:
     """The form of all messages: chat templates and strict clouds know no `developer` and only one system message."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a chat → their names on this server."""
+    plain_schemas: bool = False
+    """Whether a tool's parameters must be a plain object at the top (`parameter_schemas`)."""
     cache_marks: bool = False
     """Whether it accepts Anthropic's `cache_control`, which other servers may reject as an unknown field."""
     token_arrays: bool = True
@@ -84,6 +86,7 @@ OPENAI = Flavor(
     base_url="https://api.openai.com/v1",
     drops=_FOREIGN,
     message_drops=REASONING_FIELDS,
+    plain_schemas=True,
     # max_tokens is deprecated, and rejected by reasoning models (SDK 3.52, completion_create_params.py).
     renames={"max_tokens": "max_completion_tokens"},
     least_form=Form.AS_SENT,
@@ -102,6 +105,7 @@ OPENROUTER = Flavor(
     health="/key",
     models=openrouter_models,
     # App attribution: names this program, never the user (openrouter.ai/docs, "App Attribution").
+    plain_schemas=True,
     headers={"HTTP-Referer": "https://github.com/zeroconf-ai/zeroconf-ai", "X-Title": "ZeroConf AI"},
     cache_marks=True,
     least_form=Form.AS_SENT,
@@ -119,6 +123,7 @@ LITELLM = Flavor(
     health="//health/liveliness",
     models=litellm_models,
     load=litellm_load,
+    plain_schemas=True,
     cache_marks=True,
     least_form=Form.AS_SENT,
     placement=Placement.PROXY,

@@ -14,6 +14,7 @@ from ...protocol.request import Request
 from ...protocol.values import mapping
 from ..extras import PARAMETERS, TOOL_FIELDS, extras_of, known_betas, selected
 from ..images import Image
+from ..parameter_schemas import alternatives, plain_parameters
 from .client_tools import is_client_run
 from .model_traits import DEFAULT_MAX_TOKENS, EFFORTS, Traits
 from .upstream_messages import Block, split
@@ -147,11 +148,12 @@ def _tool(tool: Mapping[str, Any], where: str) -> Block:
     name = function.get("name")
     if tool.get("type", "function") != "function" or not isinstance(name, str) or not name:
         raise InvalidRequestError(f"{where} must be a function with a name.", param=where)
-    schema = {"type": "object", "properties": {}} | dict(mapping(function.get("parameters")))
-    converted: Block = {"name": name, "input_schema": schema}
-    if isinstance(description := function.get("description"), str) and description:
+    given_schema = {"type": "object", **mapping(function.get("parameters"))}
+    converted: Block = {"name": name, "input_schema": (schema := plain_parameters(given_schema))}
+    about = (function.get("description"), alternatives(given_schema))
+    if description := " ".join(text for text in about if isinstance(text, str) and text):
         converted["description"] = description
-    if function.get("strict") is True:
+    if function.get("strict") is True and schema.keys() >= given_schema.keys():  # nothing was given up
         converted["strict"] = True
     if isinstance(tool.get("cache_control"), Mapping):
         converted["cache_control"] = tool["cache_control"]
@@ -194,8 +196,9 @@ def _add_format(result: dict[str, Any], body: Mapping[str, Any], traits: Traits)
     if choice.get("type") in ("any", "tool"):
         return False  # the caller requires a tool call, so there is no text to format
     others = result.get("tools", []) if choice.get("type") != "none" else []
-    description = "Gives the final answer. Its input is the answer; there is no other text."
-    result["tools"] = [*others, {"name": JSON_TOOL, "description": description, "input_schema": dict(schema)}]
+    about = ("Gives the final answer. Its input is the answer; there is no other text.", alternatives(schema))
+    answer = {"name": JSON_TOOL, "description": " ".join(filter(None, about)), "input_schema": plain_parameters(schema)}
+    result["tools"] = [*others, answer]
     result["tool_choice"] = {"type": "any"} if others else {"type": "tool", "name": JSON_TOOL}
     return True
 

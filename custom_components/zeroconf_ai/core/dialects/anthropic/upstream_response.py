@@ -39,6 +39,9 @@ class AnthropicTranslator(Translator):
         self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
         self._json_tool = json_tool
+        self._held = ""
+        """The text of an answer that should be `JSON_TOOL`'s input: shown if the model does not call the tool."""
+        self._answered = False
         self._wants_usage = usage
         self._secrets = secrets
         self._usage: dict[str, Any] = {}
@@ -76,8 +79,12 @@ class AnthropicTranslator(Translator):
         self._count(body)
         message = Message(finish_reason=self._finish(body.get("stop_reason")), usage=self.usage)
         details: list[dict[str, Any]] = []
-        for item in content:
-            self._add_block(message, details, mapping(item))
+        blocks = [mapping(item) for item in content]
+        if self._json_tool and any(_is_answer(block) for block in blocks):
+            first = next(block for block in blocks if _is_answer(block))
+            blocks = [block for block in blocks if block.get("type") != "text" and (block is first or not _is_answer(block))]
+        for block in blocks:
+            self._add_block(message, details, block)
         if self._json_tool and message.finish_reason == "tool_calls" and not message.tool_calls:
             message.finish_reason = "stop"
         result = self._named(body).completion(message)
@@ -94,7 +101,7 @@ class AnthropicTranslator(Translator):
             message.add(Delta(content=_text(block.get("text"))))
         elif kind == "tool_use":
             arguments = orjson.dumps(block.get("input") or {}).decode()
-            if self._json_tool and block.get("name") == JSON_TOOL:
+            if self._json_tool and _is_answer(block):
                 message.add(Delta(content=arguments))
             else:
                 call = ToolCallDelta(self._calls, self._call_id(block), _text(block.get("name")), arguments)
@@ -132,7 +139,7 @@ class AnthropicTranslator(Translator):
         kind = _text(content.get("type"))
         block = self._blocks[index] = _Block(kind)
         if kind == "text":
-            return self._say("content", _text(content.get("text")))
+            return self._say_text(_text(content.get("text")))
         if kind == "thinking":
             block.text = _text(content.get("thinking"))
             block.signature = _text(content.get("signature"))
@@ -141,13 +148,16 @@ class AnthropicTranslator(Translator):
             block.signature = _text(content.get("data"))
         elif kind == "tool_use":
             block.input = dict(mapping(content.get("input")))
-            block.answers = self._json_tool and content.get("name") == JSON_TOOL
-            if not block.answers:
+            block.answers = self._json_tool and _is_answer(content)
+            if block.answers:
+                block.ignored, self._answered, self._held = self._answered, True, ""
+            else:
+                before = self._release()
                 block.call = self._calls
                 self._calls += 1
                 function = {"name": _text(content.get("name")), "arguments": ""}
                 call = {"index": block.call, "id": self._call_id(content), "type": "function", "function": function}
-                return [self._writer.chunk({"tool_calls": [call]})]
+                return [*before, self._writer.chunk({"tool_calls": [call]})]
         return []
 
     def _block_delta(self, index: int, delta: Mapping[str, Any]) -> list[Chunk]:
@@ -156,7 +166,7 @@ class AnthropicTranslator(Translator):
             raise ValueError("a delta of a block that has not begun")
         kind = delta.get("type")
         if kind == "text_delta":
-            return self._say("content", _text(delta.get("text")))
+            return self._say_text(_text(delta.get("text")))
         if kind == "thinking_delta":
             block.text += _text(delta.get("thinking"))
             return self._say("reasoning_content", _text(delta.get("thinking")))
@@ -187,7 +197,8 @@ class AnthropicTranslator(Translator):
         if self._json_tool and not self._calls and finish == "tool_calls":
             finish = "stop"
         refusal = _refusal(delta)
-        chunks = [self._writer.chunk({"refusal": refusal})] if refusal else []
+        chunks = self._release()
+        chunks += [self._writer.chunk({"refusal": refusal})] if refusal else []
         chunks.append(self._writer.chunk({}, finish))
         if self._wants_usage:
             chunks.append(self._writer.usage(self.usage or Usage()))
@@ -206,6 +217,19 @@ class AnthropicTranslator(Translator):
         self._ids.add(call_id)
         return call_id
 
+    def _say_text(self, text: str) -> list[Chunk]:
+        """The chunks of a text: none as long as JSON may follow, or after it."""
+        if not self._json_tool or self._calls:
+            return self._say("content", text)
+        if not self._answered:
+            self._held += text
+        return []
+
+    def _release(self) -> list[Chunk]:
+        """The chunk of the text that was held back."""
+        text, self._held = self._held, ""
+        return self._say("content", text)
+
     def _say(self, field: str, text: str) -> list[Chunk]:
         return [self._writer.chunk({field: text})] if text else []
 
@@ -214,7 +238,7 @@ class AnthropicTranslator(Translator):
             return []
         block.argued = True
         if block.answers:
-            return self._say("content", text)
+            return [] if block.ignored else self._say("content", text)
         return [self._writer.chunk({"tool_calls": [{"index": block.call, "function": {"arguments": text}}]})]
 
     def _detail(self, block: _Block) -> list[dict[str, Any]]:
@@ -239,7 +263,7 @@ class AnthropicTranslator(Translator):
 class _Block:
     """The state of a content block."""
 
-    __slots__ = ("answers", "argued", "call", "input", "kind", "signature", "text")
+    __slots__ = ("answers", "argued", "call", "ignored", "input", "kind", "signature", "text")
 
     def __init__(self, kind: str, *, text: str = "", signature: str = "") -> None:
         self.kind = kind
@@ -250,8 +274,14 @@ class _Block:
         """The number of the tool call; the block's index counts all blocks."""
         self.answers = False
         """Whether the tool's input is the answer's text."""
+        self.ignored = False
+        """Whether it is a second answer."""
         self.argued = False
         """Whether arguments were sent."""
+
+
+def _is_answer(block: Mapping[str, Any]) -> bool:
+    return block.get("type") == "tool_use" and block.get("name") == JSON_TOOL
 
 
 def _text(value: object) -> str:
