@@ -94,6 +94,15 @@ def test_each_error_shown_to_people_has_a_text_with_its_placeholders() -> None:
     assert TEXTS.keys() == {key for key, _ in raised} | of_the_engine
 
 
+@pytest.mark.parametrize("language", sorted(file.stem for file in (FOLDER / "translations").glob("*.json")))
+def test_each_language_has_the_text_of_every_error_with_its_placeholders(language: str) -> None:
+    texts = json.loads((FOLDER / f"translations/{language}.json").read_text("utf-8"))["exceptions"]
+    assert texts.keys() == TEXTS.keys()
+    for key, text in texts.items():
+        assert set(re.findall(r"{(\w+)}", text["message"])) == set(re.findall(r"{(\w+)}", TEXTS[key])), key
+        assert language == "en" or text["message"] != TEXTS[key], key
+
+
 def test_no_error_shown_to_people_is_raised_without_a_key() -> None:
     """Such as `raise HomeAssistantError`, which creates no instance by a call."""
     for module in map(import_module, MODULES):
