@@ -72,9 +72,10 @@ async def add_backend(
     step = await client.start_flow([entry_id, "backend"], kind="subentries")
     flow = step["flow_id"]
     await client.continue_flow(flow, {"next_step_id": kind}, kind="subentries")
-    step = await client.continue_flow(flow, {"advanced": {}, **connection}, kind="subentries")
-    expect(step, "details")
-    expect(await client.continue_flow(flow, {"name": name, "advanced": details}, kind="subentries"), None)
+    form = expect(await client.continue_flow(flow, {"advanced": {}, **connection}, kind="subentries"), "details")
+    names = {part["name"]: {field["name"] for field in part["schema"]} for part in form["data_schema"] if "schema" in part}
+    sections = {part: {key: value for key, value in details.items() if key in fields} for part, fields in names.items()}
+    expect(await client.continue_flow(flow, {"name": name, **sections}, kind="subentries"), None)
 
 
 def expect(step: Json, step_id: str | None) -> Json:
