@@ -195,6 +195,8 @@ async def test_views_refuse_unknown_paths_and_methods_in_the_paths_error_format(
         assert "allows POST, not DELETE" in (await error_of(wrong))["message"]
         anthropic = await client.get("/v1/messages")
         assert (anthropic.status, (await anthropic.json())["type"]) == (405, "error")
+        google = await client.get("/v1beta/nothing")
+        assert (google.status, (await google.json())["error"]["status"]) == (404, "NOT_FOUND")
         assert (await client.options(CHAT_PATH)).status == 405
     assert (await client.get("/api/tags")).status == 404  # Ollama's paths are none of Home Assistant's port
 
@@ -208,6 +210,9 @@ async def test_views_errors_have_the_dialects_format(
     assert (openai.status, (await error_of(openai))["type"]) == (400, "invalid_request_error")
     anthropic = await client.post("/v1/messages", json={}, headers={"x-api-key": KEY})
     assert (anthropic.status, (await anthropic.json())["type"]) == (400, "error")
+    for version in ("v1", "v1beta"):
+        google = await client.post(f"/{version}/models/a/b:generateContent", json={}, headers={"x-goog-api-key": KEY})
+        assert (google.status, (await google.json())["error"]["status"]) == (400, "INVALID_ARGUMENT")
     unknown = await client.post(CHAT_PATH, json=CHAT | {"model": "no-such-model"}, headers=bearer())
     assert (unknown.status, (await error_of(unknown))["code"]) == (404, "model_not_found")
 

@@ -34,7 +34,7 @@ _OWN_KEYS: Final = "zai_"
 """The prefix of the gateway's API keys; Home Assistant's tokens begin differently."""
 _RETRY_SECONDS: Final = 60.0
 """`Retry-After` without a running gateway."""
-_ALL_ELSE: Final = ("/v1", "/v1/{path:.*}")
+_ALL_ELSE: Final = ("/v1", "/v1/{path:.*}", "/v1beta", "/v1beta/{path:.*}")
 
 
 @callback

@@ -11,6 +11,7 @@ from tests.support.clouds.gemini import EMBEDDER, FLASH, GEMMA, NEWEST, PRO, SIG
 from tests.support.clouds.server import PNG, Call, Refusal, Reply
 from zeroconf_ai.accounting.prices.price_book import PriceBook
 from zeroconf_ai.config.backend_types import BACKEND_TYPES
+from zeroconf_ai.dialects.gemini.signatures import SignatureMemory
 from zeroconf_ai.dialects.gemini.upstream_request import JSON_TOOL
 from zeroconf_ai.protocol.errors import (
     ApiError,
@@ -152,7 +153,7 @@ async def test_options_of_google_are_sent_and_none_is_invented() -> None:
 
 
 @streamed_or_not
-@pytest.mark.parametrize("kept", ["extra_content", "reasoning_details"])
+@pytest.mark.parametrize("kept", ["extra_content", "reasoning_details", "nothing"])
 async def test_thought_signature_returns_with_its_tool_call(stream: bool, kept: str) -> None:
     fake = FakeGemini(CALLS, Reply("21 °C"))
     async with before("gemini", fake) as backend:
@@ -168,13 +169,41 @@ async def test_thought_signature_returns_with_its_tool_call(stream: bool, kept: 
         assert calls[0]["extra_content"] == {"google": {"thought_signature": seal("sealed")}}
         assert "extra_content" not in calls[1]
         turn: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": calls}
+        if kept != "extra_content":
+            turn["tool_calls"] = [{key: value for key, value in call.items() if key != "extra_content"} for call in calls]
         if kept == "reasoning_details":
-            turn |= {"tool_calls": [call | {"extra_content": None} for call in calls], "reasoning_details": details}
+            turn["reasoning_details"] = details
         results = [{"role": "tool", "tool_call_id": call["id"], "content": "21"} for call in calls]
         messages = [{"role": "user", "content": "Hi"}, turn, *results]
         assert (await say(backend, chat(SIGNED, messages=messages, tools=TOOLS))).content == "21 °C"
     sealed = [part.get("thoughtSignature") for part in fake.last.body["contents"][1]["parts"]]
     assert sealed == [seal("sealed"), None]
+
+
+async def test_thought_signature_is_kept_in_details_for_another_gateway() -> None:
+    """As from a client of a gateway whose memory does not have the call."""
+    fake = FakeGemini(CALLS, Reply("21 °C"))
+    async with before("gemini", fake) as backend:
+        message = (await whole(await backend.send(chat(SIGNED, tools=TOOLS))))["choices"][0]["message"]
+    calls = [{key: value for key, value in call.items() if key != "extra_content"} for call in message["tool_calls"]]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "21"} for call in calls]
+    turn = {"role": "assistant", "content": None, "tool_calls": calls, "reasoning_details": message["reasoning_details"]}
+    async with before("gemini", fake) as other:
+        await say(other, chat(SIGNED, messages=[{"role": "user", "content": "Hi"}, turn, *results], tools=TOOLS))
+    assert fake.last.body["contents"][1]["parts"][0]["thoughtSignature"] == seal("sealed")
+
+
+def test_signature_memory_is_bounded() -> None:
+    memory = SignatureMemory()
+    for number in range(1_100):
+        memory.keep(f"call_{number}", "x")
+    assert (memory.find("call_99"), memory.find("call_100")) == ("", "x")
+    for number in range(10):
+        memory.keep(f"long_{number}", "x" * 1024 * 1024)
+    assert [len(memory.find(f"long_{number}")) > 0 for number in range(10)] == [False] * 2 + [True] * 8
+    memory.keep("long_9", "y")
+    memory.keep("long_9", "z")
+    assert memory.find("long_9") == "z"
 
 
 async def test_thought_signature_of_a_text_returns_with_it() -> None:

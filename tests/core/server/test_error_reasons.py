@@ -25,6 +25,7 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "embeddings": ("embeddings", {"model": "test-model", "input": "Hello"}),
     "messages": ("messages", {"model": "test-model", "messages": PROMPT, "max_tokens": 10}),
     "responses": ("responses", {"model": "test-model", "input": "Hello"}),
+    "gemini": ("/v1beta/models/test-model:generateContent", {"contents": [{"parts": [{"text": "Hello"}]}]}),
     "ollama chat": ("/api/chat", {"model": "test-model", "messages": PROMPT}),
     "ollama generate": ("/api/generate", {"model": "test-model", "prompt": "Hello"}),
 }
@@ -37,6 +38,8 @@ streams = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream
 
 async def told(gateway: Served, path: str, body: dict[str, Any], *, stream: bool) -> tuple[int, str]:
     """Status, and all that is sent of the answer: its head and its body."""
+    if stream:
+        path = path.replace(":generateContent", ":streamGenerateContent?alt=sse")
     url = f"http://127.0.0.1:{gateway.port}{path}" if path.startswith("/") else f"{gateway.url}/{path}"
     async with gateway.session.post(url, json=body | ({} if "embeddings" in path else {"stream": stream})) as response:
         return response.status, f"{dict(response.headers)}{await response.text()}"

@@ -187,6 +187,66 @@ COMPLETION: dict[str, Any] = {
     "stop": "x",
 }  # fmt: skip
 EMBEDDING: dict[str, Any] = {"model": "test-model", "input": ["Hi"], "encoding_format": "base64", "dimensions": 8}
+GENERATE_CONTENT: dict[str, Any] = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "Look"}, {"inlineData": {"mimeType": "image/png", "data": PIXEL}}]},
+        {
+            "role": "model",
+            "parts": [
+                {"text": "Hm.", "thought": True, "thoughtSignature": "c2VhbGVk"},
+                {"functionCall": {"id": "a", "name": "look", "args": {}}, "thoughtSignature": "c2VhbGVk"},
+                {"inline_data": {"mime_type": "image/png", "data": PIXEL}},
+            ],
+        },
+        {
+            "role": "user",
+            "parts": [
+                {"functionResponse": {"name": "look", "response": {"output": "dark"}, "parts": [{"inlineData": {}}]}},
+            ],
+        },
+    ],
+    "systemInstruction": {"parts": [{"text": "Be brief."}]},
+    "tools": [
+        {"functionDeclarations": [{"name": "look", "parametersJsonSchema": SCHEMA}]},
+        {
+            "function_declarations": [
+                {
+                    "name": "see",
+                    "parameters": {
+                        "type": "OBJECT",
+                        "properties": {"at": {"type": "ARRAY", "minItems": "1", "items": {"anyOf": [{"type": "STRING"}]}}},
+                        "nullable": True,
+                        "enum": ["x"],
+                    },
+                }
+            ]
+        },
+        {"googleSearch": {}},
+    ],
+    "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["look"]}},
+    "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+    "generationConfig": {
+        "temperature": 0.5,
+        "topK": 5,
+        "maxOutputTokens": 50,
+        "stopSequences": ["x"],
+        "seed": 1,
+        "candidateCount": 1,
+        "responseModalities": ["TEXT"],
+        "responseMimeType": "application/json",
+        "responseSchema": {"type": "OBJECT", "properties": {"name": {"type": "STRING"}}},
+        "thinkingConfig": {"includeThoughts": True, "thinkingBudget": 100, "thinkingLevel": "LOW"},
+    },
+}
+EMBED_CONTENT: dict[str, Any] = {
+    "content": {"parts": [{"text": "Hi"}]},
+    "taskType": "CLUSTERING",
+    "title": "x",
+    "outputDimensionality": 8,
+}
+NEEDED = ("model", "messages", "input", "prompt", "contents", "content", "requests")
+"""Parameters without which a request would be refused before the others are read."""
+GOOGLE = "/v1beta/models/test-model"
 CLIENTS: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", CHAT),
     ("/v1/messages", MESSAGES),
@@ -201,6 +261,11 @@ CLIENTS: list[tuple[str, dict[str, Any]]] = [
     ("/api/pull", {"model": "test-model", "stream": False}),
     ("/v1/completions", COMPLETION),
     ("/v1/embeddings", EMBEDDING),
+    (f"{GOOGLE}:generateContent", GENERATE_CONTENT),
+    (f"{GOOGLE}:streamGenerateContent", GENERATE_CONTENT),
+    (f"{GOOGLE}:countTokens", GENERATE_CONTENT),
+    (f"{GOOGLE}:embedContent", EMBED_CONTENT),
+    (f"{GOOGLE}:batchEmbedContents", {"requests": [EMBED_CONTENT]}),
 ]
 """(path, a request with all parameters)."""
 
@@ -254,7 +319,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 def fuzzed(body: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     """A copy with one to three odd values, and without some parameters that would be refused first."""
     odd = copy.deepcopy(body)
-    for name in [name for name in odd if name not in ("model", "messages", "input", "prompt") and chance.random() < 0.4]:
+    for name in [name for name in odd if name not in NEEDED and chance.random() < 0.4]:
         del odd[name]
     for _ in range(chance.randint(1, 3)):
         holder, key = chance.choice(list(places(odd)))

@@ -46,6 +46,16 @@ CONFORMS = [
 ]
 ASK = {"messages": [{"role": "user", "content": "Hello"}]}
 SCHEMATIC = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+CONTENTS: dict[str, Any] = {"contents": [{"parts": [{"text": "Hello"}]}]}
+EMBED: dict[str, Any] = {"content": {"parts": [{"text": "Hello"}]}}
+GEMINI: list[tuple[str, dict[str, Any]]] = [
+    ("generateContent", {"body": CONTENTS}),
+    ("streamGenerateContent", {"body": CONTENTS}),
+    ("streamGenerateContent", {"body": CONTENTS, "query": {"alt": "sse"}}),
+    ("countTokens", {"body": CONTENTS}),
+    ("embedContent", {"body": EMBED}),
+    ("batchEmbedContents", {"body": {"requests": [EMBED, EMBED]}}),
+]
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("GET /v1/models", {}),
     ("GET /v1/models/{model}", {"path_parameters": {"model": "demo-rules"}}),
@@ -64,6 +74,14 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("POST /v1/messages", {"body": ASK | {"max_tokens": 50}}),
     ("POST /v1/messages", {"body": ASK | {"max_tokens": 50, "stream": True}}),
     ("POST /v1/messages/count_tokens", {"body": ASK}),
+    *(
+        (f"POST /{version}/models/{{model}}:{method}", {"path_parameters": {"model": "auto"}, **parts})
+        for version in ("v1", "v1beta")
+        for method, parts in GEMINI
+    ),
+    ("GET /v1beta/models", {}),
+    ("GET /v1beta/models", {"query": {"pageSize": 1}}),
+    ("GET /v1beta/models/{model}", {"path_parameters": {"model": "demo-rules"}}),
     ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF"}}),
     ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF", "response_format": "verbose_json"}}),
     ("POST /v1/audio/transcriptions", {"body": {"file": b"RIFF", "response_format": "text"}}),

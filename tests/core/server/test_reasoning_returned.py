@@ -7,12 +7,16 @@ from typing import Any
 from aiohttp import web
 import pytest
 
-from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
+from zeroconf_ai.backends.catalogue import BackendOverrides, Catalogue
+from zeroconf_ai.dialects.reasoning import GEMINI_FORMAT, SIGNED_FORMAT
 
+from ...support.clouds.asking import before
+from ...support.clouds.gemini import SIGNED as SIGNED_MODEL, FakeGemini, seal
+from ...support.clouds.server import Call, Reply
 from ...support.fakes.chunks import delta
 from ...support.fakes.provider import usage
 from ...support.sdks import message_events, scripted
-from ...support.server import Served
+from ...support.server import Served, served
 
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 SIGNED = {"index": 0, "format": SIGNED_FORMAT, "type": "reasoning.text", "text": "Hm.", "signature": "seal"}
@@ -136,3 +140,26 @@ async def test_encrypted_content_of_a_stream_is_in_the_completed_item() -> None:
     done = [event["item"] for event in found if event["type"] == "response.output_item.done"]
     assert [item["type"] for item in done] == ["reasoning", "function_call"]
     assert done[0]["encrypted_content"]
+
+
+@pytest.mark.parametrize("client", [messages, packed])
+async def test_reasoning_of_gemini_is_sent_back_unchanged(client: Callable[[Served], Any]) -> None:
+    sealed = {"index": 0, "format": GEMINI_FORMAT, "type": "reasoning.encrypted", "data": "c2VhbGVk", "id": "call_1"}
+    answer = calls_after(reasoning_content="Hm.", reasoning_details=[sealed])
+    async with scripted(answer, SECOND) as (gateway, provider):
+        await client(gateway)
+    [turn] = [message for message in provider.requests[1]["messages"] if message["role"] == "assistant"]
+    assert turn["reasoning_details"] == [sealed]
+    assert turn["reasoning_content"] == "Hm."
+
+
+@pytest.mark.parametrize("client", [messages, responses, packed, ollama])
+async def test_thought_signature_returns_to_google_from_every_client(client: Callable[[Served], Any]) -> None:
+    fake = FakeGemini(Reply("", "Hm.", "sealed", (Call("look", {}, "call_1"),)), Reply("Dark."))
+    async with (
+        before("gemini", fake) as backend,
+        served(Catalogue(backend, BackendOverrides(1, aliases={"test-model": SIGNED_MODEL}))) as gateway,
+    ):
+        await client(gateway)
+    [_, turn, _] = fake.last.body["contents"]
+    assert [part["thoughtSignature"] for part in turn["parts"] if "functionCall" in part] == [seal("sealed")]

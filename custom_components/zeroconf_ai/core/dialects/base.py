@@ -12,7 +12,7 @@ from ..protocol.sse import SSEEvent
 from ..protocol.tool_calls import ToolCall, is_complete
 from ..protocol.usage import Usage
 from ..protocol.values import mapping
-from .reasoning import SIGNED_FORMAT
+from .reasoning import details_of
 
 
 class ResponseWriter(ABC):
@@ -68,11 +68,8 @@ def refusal_of(message: Mapping[str, Any]) -> str:
 
 
 def signed_reasoning(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The `reasoning_details` with a Claude model's signed or encrypted reasoning."""
-    details = message.get("reasoning_details")
-    found = (mapping(detail) for detail in (details if isinstance(details, list) else ()))
-    claude = (detail for detail in found if detail.get("format") == SIGNED_FORMAT)
-    return [detail for detail in claude if detail.get("signature") or detail.get("data")]
+    """The `reasoning_details` with signed or encrypted reasoning."""
+    return [detail for detail in details_of(message) if detail.get("signature") or detail.get("data")]
 
 
 def parse_arguments(call: ToolCall) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def equivalent_paths(path: str) -> Iterator[str]:
     """The paths that a client may have meant with an unknown one, the likeliest first; the path itself is among them."""
     plain = _SLASHES.sub("/", path).rstrip("/")
     yield plain
-    if plain != (found := _BASE.sub("/v1", plain, count=1)) and plain.startswith(("/api/", "/openai/", "/v1/")):
+    if plain.startswith("/v1/v1beta/"):  # Google's SDK at a base URL with /v1
+        yield plain.removeprefix("/v1")
+    elif plain != (found := _BASE.sub("/v1", plain, count=1)) and plain.startswith(("/api/", "/openai/", "/v1/")):
         yield found
     elif not plain.startswith("/v1/"):
         yield f"/v1{_DEPLOYMENT.sub('', plain, count=1)}"

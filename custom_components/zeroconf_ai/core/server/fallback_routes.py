@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from ..protocol.errors import MethodNotAllowedError, NotFoundError
 from .dispatch import OPENAI, ErrorFormat, RequestContext, Route, begin, dispatch
 from .endpoints import OWN_PORT_ROUTES, ROUTES
+from .endpoints.gemini import GEMINI, PREFIX
 from .endpoints.ollama import OLLAMA
 from .endpoints.ollama_models import unknown_path
 from .equivalent_paths import equivalent_paths, find_routes
@@ -31,8 +32,11 @@ async def answer_at_equivalent_path(
 
 def not_found(gateway: Gateway | None, request: web.Request) -> web.Response:
     """404 for an unknown path."""
-    message = f"There is nothing at {request.path}. The base URL of this OpenAI-compatible API ends in /v1."
-    return _context(gateway, request).error_response(NotFoundError(unknown_path(request.path) or message))
+    hint = "The base URL of this OpenAI-compatible API ends in /v1."
+    if _error_format(request.path) is GEMINI:
+        hint = "Google's clients append their paths to a base URL without a path."
+    message = unknown_path(request.path) or f"There is nothing at {request.path}. {hint}"
+    return _context(gateway, request).error_response(NotFoundError(message))
 
 
 def method_not_allowed(gateway: Gateway | None, request: web.Request, allowed: Iterable[str]) -> web.Response:
@@ -67,6 +71,8 @@ def _error_format(path: str) -> ErrorFormat:
         return found[0].route.error_format
     if unknown_path(path) is not None:
         return OLLAMA
+    if f"{path}/".startswith(f"{PREFIX}/"):
+        return GEMINI
     paths = tuple(equivalent_paths(path))
     formats = (route.error_format for route in ROUTES if any(place.startswith(f"{route.path}/") for place in paths))
     return next(formats, OPENAI)

@@ -11,6 +11,7 @@ import pytest
 
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.dialects.anthropic.client_request import to_chat as messages_to_chat
+from zeroconf_ai.dialects.gemini.client_request import to_chat as contents_to_chat, to_embeddings as contents_to_embeddings
 from zeroconf_ai.dialects.ollama.client_request import chat_to_chat, generate_to_chat
 from zeroconf_ai.dialects.responses.client_request import to_chat as responses_to_chat
 from zeroconf_ai.protocol.errors import InvalidRequestError, QuotaError
@@ -85,6 +86,7 @@ def parse_chat(body: Mapping[str, Any]) -> Request:
 
 
 PLAIN = st.lists(st.fixed_dictionaries({"role": st.just("user"), "content": TEXT}), min_size=1, max_size=3)
+CONTENTS = st.lists(TEXT.map(lambda text: {"parts": [{"text": text}]}), min_size=1, max_size=3)
 OLLAMA = {
     "stream": st.booleans(),
     "options": st.fixed_dictionaries({}, optional={"num_predict": st.integers(-2, 3000), "temperature": st.just(0.5)}),
@@ -133,6 +135,30 @@ DIALECTS = {
         ),
         lambda body: parse_chat(messages_to_chat(body)),
     ),
+    "gemini": Dialect(
+        bodies(
+            {"contents": CONTENTS},
+            {
+                "generationConfig": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "maxOutputTokens": LIMIT,
+                        "thinkingConfig": st.fixed_dictionaries({"thinkingBudget": LIMIT}),
+                        "responseModalities": st.just(["TEXT", "IMAGE"]),
+                    },
+                ),
+                "systemInstruction": TEXT.map(lambda text: {"parts": [{"text": text}]}),
+                "tools": st.sampled_from([[{"functionDeclarations": [{"name": "f"}]}], [{"googleSearch": {}}]]),
+                "safetySettings": st.just([{"category": "x", "threshold": "y"}]),
+                "serviceTier": st.just("priority"),
+            },
+        ),
+        lambda body: parse_chat(contents_to_chat(body, "m", stream=False)),
+    ),
+    "gemini embeddings": Dialect(
+        bodies({"content": TEXT.map(lambda text: {"parts": [{"text": text}]})}, {"outputDimensionality": SMALL, "title": TEXT}),
+        lambda body: Request.parse(Kind.EMBEDDINGS, contents_to_embeddings(body, "m-embed", batch=False)),
+    ),
     "ollama chat": Dialect(bodies({"messages": PLAIN}, OLLAMA), lambda body: parse_chat(chat_to_chat(body))),
     "ollama generate": Dialect(
         bodies({"prompt": TEXT}, OLLAMA | {"system": TEXT}), lambda body: parse_chat(generate_to_chat(body))
@@ -163,7 +189,7 @@ def _check_all(runner: asyncio.Runner, store: AccountingStore, name: str) -> Non
     )
     def check(requests: list[dict[str, Any]], amount: int, tells: bool, obeys: bool, most: int | None) -> None:
         cloud = Cloud(tells=tells, obeys=obeys, most=most)
-        if name == "embeddings":
+        if name.endswith("embeddings"):
             cloud.listed = (ModelInfo("m-embed", pricing=PRICES.to_json()),)
         runner.run(_spend_all(store, cloud, amount, [dialect.parse(body) for body in requests]))
 

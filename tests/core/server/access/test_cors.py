@@ -32,7 +32,17 @@ async def test_cors_default_allows_no_page() -> None:
     assert not [name for name in (*headers, *answered) if name.startswith("Access-Control") or name == "Vary"]
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models/demo-rules", "/v1/nothing", "/api/chat", "/metrics"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1beta/models/demo-rules:generateContent",
+        "/v1/models/demo-rules",
+        "/v1/nothing",
+        "/api/chat",
+        "/metrics",
+    ],
+)
 async def test_cors_preflight_of_an_allowed_page_needs_no_key(path: str) -> None:
     async with served(key=KEY, cors_origins=[PAGE]) as gateway:
         status, headers = await preflight(gateway, path)
@@ -53,12 +63,24 @@ async def test_cors_methods_are_those_of_the_path() -> None:
     assert models["Access-Control-Allow-Methods"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+async def test_cors_methods_of_a_models_path_are_those_of_its_method(version: str) -> None:
+    async with served(cors_origins=[PAGE]) as gateway:
+        _, asked = await preflight(gateway, f"/{version}/models/vendor/model:generateContent")
+        _, other = await preflight(gateway, f"/{version}/models/vendor/model:latest")
+    assert "POST" in asked["Access-Control-Allow-Methods"]
+    assert other["Access-Control-Allow-Methods"] == "GET, HEAD"
+
+
 async def test_cors_headers_of_the_sdks_are_allowed_and_others_are_not() -> None:
-    wanted = "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, api-key, x-evil"
+    wanted = (
+        "OpenAI-Organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, cookie, api-key, x-goog-api-key, "
+        "x-goog-api-client, x-evil"
+    )
     async with served(cors_origins=[PAGE]) as gateway:
         _, headers = await preflight(gateway, "/v1/models", headers=wanted)
-    allowed = headers["Access-Control-Allow-Headers"]
-    assert allowed == "openai-organization, x-stainless-os, anthropic-version, x-api-key, x-session-id, api-key"
+    allowed = headers["Access-Control-Allow-Headers"].split(", ")
+    assert allowed == [name for name in wanted.lower().split(", ") if name not in ("cookie", "x-evil")]
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.net", "http://chat.example.net", f"{PAGE}:8443", "null"])

@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from ...dialects.gemini.model_traits import Traits, entries
+from ...dialects.gemini.signatures import SignatureMemory
 from ...dialects.gemini.upstream_request import embedding_batches, translate
 from ...dialects.gemini.upstream_response import GeminiTranslator
 from ...dialects.images import web_images
@@ -94,6 +95,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         """`endpoint`'s URL ends with the API's version; `gate` fetches images by URL, which the API accepts by value only."""
         upstream = _GeminiUpstream(session, endpoint, name=info.name, timeouts=timeouts or CLOUD_TIMEOUTS)
         super().__init__(info, upstream, gate)
+        self._signatures = SignatureMemory()
         self._traits: dict[str, Traits] = {}
         self._rejected: dict[str, frozenset[str]] = {}
         """Parameters that a model rejected, by model; at most MAX_MODELS models."""
@@ -130,7 +132,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
     async def _chat(self, request: Request) -> Answer:
         model = request.model.removeprefix("models/")
         traits = self._traits.get(model) or Traits.by_name(model)
-        translated = translate(request, traits, await self._gate.fetch_all(web_images(request)))
+        translated = translate(request, traits, self._signatures, await self._gate.fetch_all(web_images(request)))
         method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         path = f"{_path(model)}:{method}"
         config = translated.body.get("generationConfig", {})
@@ -139,6 +141,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         while True:
             translator = GeminiTranslator(
                 request.model,
+                self._signatures,
                 json_tool=translated.json_tool,
                 one_call=translated.one_call,
                 usage=not request.stream or mapping(request.body.get("stream_options")).get("include_usage") is True,

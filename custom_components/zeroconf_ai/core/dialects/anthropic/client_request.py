@@ -13,7 +13,7 @@ from ...protocol.data_urls import is_data_url
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..extras import DOCUMENT_FIELDS, NAME as EXTRAS, PARAMETERS, TOOL_FAILED, extra, extras_of, known_betas, selected
-from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT, UNSIGNED
+from ..reasoning import DETAILS, SIGNED_FORMAT, TEXT, UNSIGNED, unpack
 from ..turns import Part, Turns, function_call, image_part, invalid, objects, text_of, text_part, unsupported
 from .client_tools import client_tools
 
@@ -137,8 +137,9 @@ def _add_assistant(turns: Turns, blocks: list[tuple[str, Mapping[str, Any]]]) ->
             elif thought:
                 unsigned.append(thought)
         elif kind == "redacted_thinking":
-            hidden = {"type": "reasoning.encrypted", "data": text_of(block, "data", where)}
-            reasoning.append({"index": len(reasoning), "format": SIGNED_FORMAT, **hidden})
+            data = text_of(block, "data", where)
+            hidden = {"index": len(reasoning), "format": SIGNED_FORMAT, "type": "reasoning.encrypted", "data": data}
+            reasoning += unpack(data).get(DETAILS, [hidden])
         elif kind in ("text", None):
             texts.append(_text(where, block))
         # Other blocks are about tools that another server has run. Their results are encrypted, or said in the text.

@@ -17,7 +17,7 @@ from ...protocol.errors import ApiError, NotFoundError, QuotaError, RequestTooLa
 from ...protocol.tool_calls import is_complete
 from ...protocol.usage import Usage
 from ..base import ResponseWriter, first_choice, parse_arguments, refusal_of, signed_reasoning
-from ..reasoning import UNSIGNED
+from ..reasoning import DETAILS, SIGNED_FORMAT, UNSIGNED, pack
 from .client_request import UnsupportedThreadError
 
 _STOP = {"length": "max_tokens", "content_filter": "refusal"}
@@ -88,9 +88,10 @@ class MessagesWriter(ResponseWriter):
         message = self._message
         content: list[dict[str, Any]] = []
         if self._reasoning:
-            signed = [_signed_block(detail) for detail in signed_reasoning(first_choice(data)[1])]
-            plain = [{"type": "thinking", "thinking": message.reasoning, "signature": UNSIGNED}] if message.reasoning else []
-            content += signed or plain
+            details = signed_reasoning(first_choice(data)[1])
+            if message.reasoning and not any(_is_claudes(detail) for detail in details):  # whose details have the text
+                content.append({"type": "thinking", "thinking": message.reasoning, "signature": UNSIGNED})
+            content += [_signed_block(detail) for detail in details]
         if text := message.content + self._refusal:
             content.append({"type": "text", "text": text})
         for call in message.tool_calls:
@@ -144,9 +145,9 @@ class MessagesWriter(ResponseWriter):
 
     def _signature(self, detail: Mapping[str, Any]) -> None:
         """Add the signature of the open thinking block, or a block of encrypted reasoning."""
-        if detail.get("type") == "reasoning.encrypted":
+        if (block := _signed_block(detail))["type"] == "redacted_thinking":
             self._close()
-            self._open = self._start({"type": "redacted_thinking", "data": detail.get("data")})
+            self._open = self._start(block)
         else:
             self._delta("thinking", {"type": "signature_delta", "signature": detail.get("signature")})
             if self._open is not None:
@@ -241,7 +242,14 @@ def _usage(usage: Usage) -> dict[str, Any]:
     }
 
 
+def _is_claudes(detail: Mapping[str, Any]) -> bool:
+    return detail.get("format") == SIGNED_FORMAT
+
+
 def _signed_block(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """The block of signed reasoning. That of another vendor, such as a thought signature of Gemini, is opaque to the client."""
+    if not _is_claudes(detail):
+        return {"type": "redacted_thinking", "data": pack({DETAILS: [detail]})}
     if detail.get("type") == "reasoning.encrypted":
         return {"type": "redacted_thinking", "data": detail.get("data")}
     return {"type": "thinking", "thinking": detail.get("text") or "", "signature": detail.get("signature")}

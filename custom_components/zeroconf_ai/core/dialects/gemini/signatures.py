@@ -1,10 +1,12 @@
 """Thought signatures: encrypted reasoning of Gemini models, which must return with the part of the answer that it belongs to.
 
 A tool call has its signature in `extra_content.google.thought_signature`, as with Google's OpenAI-compatible API, and the message
-has all signatures in `reasoning_details`, as with OpenRouter: clients that drop unknown fields of tool calls mostly keep these.
+has all signatures in `reasoning_details`, as with OpenRouter: clients that drop unknown fields of tool calls may keep these. For
+clients that keep neither, `SignatureMemory` knows those of recent calls.
 Source: ai.google.dev/gemini-api/docs/thought-signatures.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,29 @@ from ..reasoning import GEMINI_FORMAT, details_of
 
 UNCHECKED = "skip_thought_signature_validator"
 """The signature with which Google accepts tool calls of other models and of clients that have lost theirs."""
+
+
+_KEPT = 1_000
+_KEPT_CHARACTERS = 8 * 1024 * 1024
+
+
+class SignatureMemory:
+    """The signatures of the newest tool calls by the call's id: at most 1,000 of them, and 8 million characters."""
+
+    def __init__(self) -> None:
+        self._signatures: OrderedDict[str, str] = OrderedDict()
+        self._size = 0
+
+    def keep(self, call_id: str, signature: str) -> None:
+        """Add a signature; the oldest ones are dropped."""
+        self._size += len(signature) - len(self._signatures.pop(call_id, ""))
+        self._signatures[call_id] = signature
+        while len(self._signatures) > _KEPT or self._size > _KEPT_CHARACTERS:
+            self._size -= len(self._signatures.popitem(last=False)[1])
+
+    def find(self, call_id: str) -> str:
+        """The signature of a call; "" if it is not known."""
+        return self._signatures.get(call_id, "")
 
 
 def extra_content(signature: str) -> dict[str, Any]:

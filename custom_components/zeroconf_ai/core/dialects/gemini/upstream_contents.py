@@ -8,7 +8,7 @@ from ...protocol.errors import InvalidRequestError
 from ...protocol.values import mapping
 from ..base import sent_arguments
 from ..images import Image, image_from_data_url, image_url
-from .signatures import UNCHECKED, call_signature, signatures
+from .signatures import UNCHECKED, SignatureMemory, call_signature, signatures
 
 type Part = dict[str, Any]
 
@@ -18,12 +18,12 @@ _BASE64 = ";base64"
 
 
 def split(
-    messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image], *, signed: bool
+    messages: Iterable[Mapping[str, Any]], images: Mapping[str, Image], memory: SignatureMemory, *, signed: bool
 ) -> tuple[list[Part], list[dict[str, Any]]]:
     """(parts of the system instruction, contents). Consecutive messages of one role become one content.
 
-    `images` contains fetched images by URL. `signed`: tool calls must have a thought signature. Raises InvalidRequestError for
-    unsupported content.
+    `images` contains fetched images by URL, `memory` signatures that clients have lost. `signed`: tool calls must have a thought
+    signature. Raises InvalidRequestError for unsupported content.
     """
     system: list[Part] = []
     contents: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ def split(
         elif role == "tool":
             _add(contents, "user", _result(message, images, names, where))
         elif role == "assistant":
-            _add(contents, "model", _answer(message, images, names, where, signed=signed))
+            _add(contents, "model", _answer(message, images, names, memory, where, signed=signed))
         else:
             _add(contents, "user", _parts(content, images, f"{where}.content"))
     for turn in contents:
@@ -61,7 +61,13 @@ def _add(contents: list[dict[str, Any]], role: str, parts: list[Part]) -> None:
 
 
 def _answer(
-    message: Mapping[str, Any], images: Mapping[str, Image], names: dict[str, str], where: str, *, signed: bool
+    message: Mapping[str, Any],
+    images: Mapping[str, Image],
+    names: dict[str, str],
+    memory: SignatureMemory,
+    where: str,
+    *,
+    signed: bool,
 ) -> list[Part]:
     """The parts of an earlier answer, with their signatures. Adds each function's name by call id to `names`.
 
@@ -73,7 +79,7 @@ def _answer(
     sealed = signatures(message)
     calls = message.get("tool_calls")
     called = [
-        _call(mapping(call), sealed, names, f"{where}.tool_calls[{index}]")
+        _call(mapping(call), sealed, names, memory, f"{where}.tool_calls[{index}]")
         for index, call in enumerate(calls if isinstance(calls, list) else ())
     ]
     if of_text := sealed.get(""):
@@ -88,18 +94,18 @@ def _answer(
     return parts + called
 
 
-def _call(call: Mapping[str, Any], sealed: Mapping[str, str], names: dict[str, str], where: str) -> Part:
+def _call(call: Mapping[str, Any], sealed: Mapping[str, str], names: dict[str, str], memory: SignatureMemory, where: str) -> Part:
     function = mapping(call.get("function"))
     param = f"{where}.function"
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"{param} has no name.", param=f"{param}.name")
     made: Part = {"name": name, "args": sent_arguments(function.get("arguments"), param)}
-    call_id = call.get("id")
+    signature, call_id = call_signature(call), call.get("id")
     if isinstance(call_id, str) and call_id:
         names[call_id] = name
         made["id"] = call_id
-    signature = call_signature(call) or (sealed.get(call_id) if isinstance(call_id, str) and call_id else None)
+        signature = signature or sealed.get(call_id) or memory.find(call_id)
     return {"functionCall": made} | ({"thoughtSignature": signature} if signature else {})
 
 

@@ -16,6 +16,7 @@ from ..images import Image
 from ..openai.embeddings import texts
 from .model_traits import LEVELS, Traits
 from .options import google_options
+from .signatures import SignatureMemory
 from .upstream_contents import split
 
 JSON_TOOL = "json_answer"
@@ -54,11 +55,16 @@ class UpstreamRequest:
     """Whether tool calls after the first one are dropped."""
 
 
-def translate(request: Request, traits: Traits, images: Mapping[str, Image] | None = None) -> UpstreamRequest:
-    """Translate the request. Raises InvalidRequestError, which names the unsupported parameter."""
+def translate(
+    request: Request, traits: Traits, memory: SignatureMemory, images: Mapping[str, Image] | None = None
+) -> UpstreamRequest:
+    """Translate the request. `memory` has the signatures of tool calls that the client has lost.
+
+    Raises InvalidRequestError, which names the unsupported parameter.
+    """
     body = request.body
     _refuse(body)
-    system, contents = split(body["messages"], images or {}, signed=traits.signed)
+    system, contents = split(body["messages"], images or {}, memory, signed=traits.signed)
     if not contents:
         raise InvalidRequestError("The messages have no content.", param="messages")
     result: dict[str, Any] = {"contents": contents}

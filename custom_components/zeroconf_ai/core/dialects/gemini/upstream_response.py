@@ -18,7 +18,7 @@ from ...protocol.usage import Usage
 from ...protocol.values import clean, mapping, parse_count
 from ..base import Translator, event_objects
 from ..reasoning import DETAILS
-from .signatures import detail, extra_content
+from .signatures import SignatureMemory, detail, extra_content
 from .upstream_request import JSON_TOOL
 
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -33,15 +33,20 @@ class GeminiTranslator(Translator):
     def __init__(
         self,
         model: str,
+        memory: SignatureMemory,
         *,
         json_tool: bool = False,
         one_call: bool = False,
         usage: bool = True,
         secrets: tuple[str, ...] = (),
     ) -> None:
-        """`json_tool`, `one_call`: as in `UpstreamRequest`. `usage`: the stream ends with a usage chunk."""
+        """`memory` keeps the signatures of tool calls. `json_tool`, `one_call`: as in `UpstreamRequest`.
+
+        `usage`: the stream ends with a usage chunk.
+        """
         self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
+        self._memory = memory
         self._json_tool = json_tool
         self._one_call = one_call
         self._wants_usage = usage
@@ -156,6 +161,7 @@ class GeminiTranslator(Translator):
         self._calls += 1
         if not signature:
             return {"tool_calls": [made]}
+        self._memory.keep(call_id, signature)
         return {"tool_calls": [made | {"extra_content": extra_content(signature)}]} | self._signature(signature, call_id)
 
     def _signature(self, signature: str, call_id: str | None = None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError
 from ...protocol.key_proof import digest
 
-KEY_HEADERS = ("Authorization", "x-api-key", "api-key")
-"""The headers with a client's API key: OpenAI's, Anthropic's and Azure's. The first one with a key counts."""
+KEY_HEADERS = ("Authorization", "x-api-key", "api-key", "x-goog-api-key")
+"""The headers with a client's API key: OpenAI's, Anthropic's, Azure's and Google's. The first one with a key counts."""
 _OTHER_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 _QUOTES = "\"'`"
 
@@ -59,15 +59,21 @@ class KeyCheck(Access):
     async def admit(self, request: web.Request, scope: str) -> Caller:
         if self._digest is not None:
             # Hashes of equal length, compared in constant time: the response time reveals nothing about the key.
-            if not hmac.compare_digest(digest(required_key(request.headers)), self._digest):
+            if not hmac.compare_digest(digest(required_key(request)), self._digest):
                 raise AuthenticationError("Invalid API key.")
         return Caller(Source.HTTP, request.remote or "", address=request.remote)
 
 
-def required_key(headers: Mapping[str, str]) -> str:
-    """The key of a request. Raises AuthenticationError if the request has no key."""
-    key = presented_key(headers)
+def required_key(request: web.Request) -> str:
+    """The key of a request. Raises AuthenticationError if the request has no key.
+
+    A key in the URL (`?key=`, as older clients of Google send it) is not accepted: URLs end up in logs of proxies and browsers.
+    """
+    key = presented_key(request.headers)
     if key is None:
+        if "key" in request.query:
+            message = "API keys in the URL are not accepted, because URLs end up in logs. Send it as 'x-goog-api-key: KEY'."
+            raise AuthenticationError(message, code="missing_api_key")
         message = "No API key was sent. Send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' or 'api-key: KEY'."
         raise AuthenticationError(message, code="missing_api_key")
     return key

@@ -7,7 +7,18 @@ from aiohttp import hdrs
 
 ANY = "*"
 _ALLOWED_HEADERS = frozenset(
-    {"accept", "api-key", "authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id", "x-session-id"}
+    {
+        "accept",
+        "api-key",
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "x-api-key",
+        "x-goog-api-client",
+        "x-goog-api-key",
+        "x-request-id",
+        "x-session-id",
+    }
 )
 _ALLOWED_PREFIXES = ("anthropic-", "openai-", "x-stainless-")
 """Headers of OpenAI's and Anthropic's SDKs, and of Stainless, which generates both."""

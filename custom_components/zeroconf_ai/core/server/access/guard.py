@@ -126,7 +126,7 @@ class Guard(Access):
                 pass  # programs that cannot send requests without a key send a made-up one
             return self._keyless_caller(request, scope)
         try:
-            return self._key_caller(required_key(request.headers), request, scope)
+            return self._key_caller(required_key(request), request, scope)
         except AuthenticationError as err:
             if err.code != AuthenticationError.default_code:
                 raise  # a missing key is not a guess

@@ -1,11 +1,31 @@
 """The handlers, one module per group of paths. `ROUTES` lists the routes of every port."""
 
 from ..dispatch import Route
-from . import audio, generate, generation, messages, metrics, models, ollama, ollama_models, responses, status, usage
+from . import audio, gemini, generate, generation, messages, metrics, models, ollama, ollama_models, responses, status, usage
 
 _ANTHROPIC = {models.ANTHROPIC_VERSION: messages.ANTHROPIC}
 
+
+def _gemini_routes(prefix: str) -> tuple[Route, ...]:
+    """The methods of Google's models. They precede `/v1/models/{model}`, which would match their paths too."""
+    named = f"{prefix}/models/{{model:.+}}"
+    return tuple(
+        Route("POST", f"{named}:{method}", handler, scope, error_format=gemini.GEMINI)
+        for method, handler, scope in (
+            ("generateContent", gemini.generate_content, "chat"),
+            ("streamGenerateContent", gemini.stream_generate_content, "chat"),
+            ("countTokens", gemini.count_tokens, "chat"),
+            ("embedContent", gemini.embed_content, "embeddings"),
+            ("batchEmbedContents", gemini.batch_embed_contents, "embeddings"),
+        )
+    )
+
+
 ROUTES = (
+    *_gemini_routes("/v1"),
+    *_gemini_routes(gemini.PREFIX),
+    Route("GET", "/v1beta/models", gemini.list_models, "models", error_format=gemini.GEMINI),
+    Route("GET", "/v1beta/models/{model:.+}", gemini.get_model, "models", error_format=gemini.GEMINI),
     Route("GET", "/v1/models", models.list_models, "models", formats=_ANTHROPIC),
     Route("GET", "/v1/models/{model:.+}", models.get_model, "models", formats=_ANTHROPIC),
     Route("POST", "/v1/chat/completions", generate.chat, "chat"),
