@@ -64,6 +64,14 @@ async def test_openai_requests_have_only_its_parameters_and_the_newer_token_limi
     assert fake.last.body["max_completion_tokens"] == 50
 
 
+@pytest.mark.parametrize(("more", "effort"), [({}, "low"), ({"reasoning_effort": "high"}, "high")])
+async def test_effort_in_openrouters_form_is_sent_to_openai_in_its_form(more: Any, effort: str) -> None:
+    fake = FakeOpenAI()
+    async with before("openai", fake) as backend:
+        await say(backend, chat("o4-mini", reasoning={"effort": "low"}, **more))
+    assert (fake.last.body["reasoning_effort"], "reasoning" in fake.last.body) == (effort, False)
+
+
 @pytest.mark.parametrize(("name", "sent"), [("openai", 1), ("openai_compatible", 3)])
 async def test_reasoning_of_earlier_answers_is_removed_where_it_is_refused(name: str, sent: int) -> None:
     refusal = Refusal(400, "messages.1: property 'reasoning_content' is unsupported")
@@ -114,6 +122,15 @@ async def test_lmstudio_token_limit_has_the_older_name() -> None:
         await say(backend, chat("gpt-4.1", max_completion_tokens=50))
     assert fake.last.body["max_tokens"] == 50
     assert "max_completion_tokens" not in fake.last.body
+
+
+@pytest.mark.parametrize("param", ["chat_template_kwargs", "enable_thinking", "typical_p", "cache_prompt"])
+async def test_parameter_of_another_server_is_dropped_where_it_is_refused(param: str) -> None:
+    fake = FakeOpenAI()
+    body: dict[str, Any] = {param: 1}
+    async with before("openai_compatible", fake) as backend:
+        assert (await say(backend, chat("gpt-4.1", **body))).content == "Hello there."
+    assert [param in body for body in fake.bodies("/v1/chat/completions")] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["openai", "openai_compatible"])

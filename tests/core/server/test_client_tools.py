@@ -202,6 +202,30 @@ async def test_tool_of_a_chat_in_another_apis_form_becomes_a_function(tool: Any)
     assert provider.requests[0]["tools"] == [NESTED_LOOK]
 
 
+async def test_parts_of_responses_in_a_chat_become_parts_of_chats() -> None:
+    url = "data:image/png;base64,iVBORw0KGgo="
+    content = [{"type": "input_text", "text": "Look"}, {"type": "input_image", "image_url": url, "detail": "low"}]
+    said = [{"role": "assistant", "content": [{"type": "output_text", "text": "Hm"}]}, {"role": "user", "content": content}]
+    async with scripted(text("Hi")) as (gateway, provider):
+        await ask(gateway, "chat/completions", chat_body(messages=said, stream=True))
+    assert [message["content"] for message in provider.requests[0]["messages"]] == [
+        [{"type": "text", "text": "Hm"}],
+        [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": url, "detail": "low"}}],
+    ]
+
+
+async def test_body_of_responses_at_the_path_of_chats_is_answered_as_a_chat() -> None:
+    """Cursor does that for some models."""
+    body = response_body(instructions="Be brief.", tools=[LOOK, PATCH], stream=True, stream_options={"include_usage": True})
+    async with scripted(tool_call("look", "{}")) as (gateway, provider):
+        raw, _ = await ask(gateway, "chat/completions", body)
+    assert [message["content"] for message in provider.requests[0]["messages"]] == ["Be brief.", "Go"]
+    assert list(functions(provider)) == ["look", "apply_patch"]
+    chunks = chunks_of(raw)
+    assert chunks[0]["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "look"
+    assert chunks[-1]["usage"]["total_tokens"] == 15
+
+
 async def test_custom_tool_becomes_a_function_with_one_text() -> None:
     async with scripted(text("Hi")) as (gateway, provider):
         await ask(gateway, "responses", response_body(tools=[PATCH], stream=True))

@@ -26,20 +26,20 @@ from ...protocol.models import ModelInfo
 from ...protocol.reasons import status_reason
 from ...protocol.request import Kind, Request
 from ...protocol.status import Health, ProviderStatus
+from ...protocol.values import mapping
 from ..answers import PackedAnswer
 from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 from ..message_forms import MessageForms
-from .flavors import Flavor
+from .flavors import FOREIGN, Flavor
 from .listing import ApiRoots
 from .load import is_not_offered
 
 _OPTIONAL = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stream_options", "reasoning_effort", "verbosity",
     "store", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prediction",
-    "top_k", "min_p", "repetition_penalty", "repeat_penalty", "keep_alive", "think", "num_ctx", "options", "thinking",
-    "encoding_format", "extra_body", "task_type", "title", "raw",
+    "encoding_format", *sorted(FOREIGN - REASONING),
 )  # fmt: skip
 """Parameters that may be removed without changing what is requested."""
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -192,6 +192,8 @@ class OpenAIBackend(Backend):
             request = with_plain_parameters(request)
         body = request.body
         changes: dict[str, Any] = dict.fromkeys(self._flavor.drops & body.keys())
+        if "reasoning" in changes and isinstance(effort := mapping(body["reasoning"]).get("effort"), str):
+            changes["reasoning_effort"] = body.get("reasoning_effort") or effort  # OpenRouter's parameter
         if request.kind is Kind.CHAT:
             for old, new in self._flavor.renames.items():
                 if body.get(old) is not None:

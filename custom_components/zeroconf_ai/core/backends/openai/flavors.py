@@ -15,10 +15,11 @@ _CLOUD = Timeouts(connect=10.0, between_tokens=120.0)
 _LOADING = Timeouts(first_token=120.0)
 """For servers that load a model on request."""
 
-_FOREIGN = frozenset(
+FOREIGN = frozenset(
     {
-        "options", "num_ctx", "keep_alive", "think", "thinking", "top_k", "min_p", "repetition_penalty", "repeat_penalty",
-        "extra_body", "task_type", "title", "raw",
+        "cache_prompt", "chat_template_kwargs", "enable_thinking", "extra_body", "include_reasoning", "keep_alive", "min_p",
+        "num_ctx", "options", "raw", "reasoning", "repeat_penalty", "repetition_penalty", "task_type", "think", "thinking",
+        "thinking_budget", "title", "top_k", "typical_p",
     }
 )  # fmt: skip
 """Parameters of other servers, which OpenAI rejects with a 400."""
@@ -84,7 +85,7 @@ OPENAI = Flavor(
     "OpenAI",
     "openai",
     base_url="https://api.openai.com/v1",
-    drops=_FOREIGN,
+    drops=FOREIGN,
     message_drops=REASONING_FIELDS,
     plain_schemas=True,
     # max_tokens is deprecated, and rejected by reasoning models (SDK 3.52, completion_create_params.py).

@@ -1,7 +1,8 @@
 """`POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`, streaming and not."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -9,10 +10,16 @@ from ...dialects.base import ParsedRequest
 from ...dialects.openai.client_request import to_chat
 from ...dialects.openai.client_response import OpenAIWriter
 from ...dialects.openai.custom_calls import CustomCallsWriter
+from ...dialects.responses.client_request import to_chat as responses_to_chat
 from ...protocol.request import Kind, Request, parse_object
 from ..dispatch import RequestContext
 from ..gateway import Gateway
 from ..response_writer import answer
+
+_ALSO_IN_CHAT = frozenset(
+    {"max_tokens", "max_completion_tokens", "reasoning_effort", "response_format", "stop", "stream_options"}
+)
+"""Parameters of a chat completion that are also read from a body of Responses."""
 
 
 def chat(gateway: Gateway, context: RequestContext) -> Awaitable[web.StreamResponse]:
@@ -31,7 +38,12 @@ def embeddings(gateway: Gateway, context: RequestContext) -> Awaitable[web.Strea
 
 
 def _parse_chat(context: RequestContext, raw: bytes) -> ParsedRequest:
-    body, tools = to_chat(parse_object(raw))
+    given = parse_object(raw)
+    if "messages" not in given and "input" in given:  # Cursor sends a body of Responses, and expects a chat completion
+        chat, tools = responses_to_chat(given)
+        body: Mapping[str, Any] = {**{name: given[name] for name in _ALSO_IN_CHAT & given.keys()}, **chat}
+    else:
+        body, tools = to_chat(given)
     request = Request.of_object(Kind.CHAT, body, request_id=context.id, via=context.via)
     writer = CustomCallsWriter(request, tools) if tools.has_custom else OpenAIWriter(request)
     return ParsedRequest(request, writer.for_model, tools.dropped)
