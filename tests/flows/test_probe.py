@@ -20,6 +20,10 @@ from custom_components.zeroconf_ai.flows.probe import KnownProvider, Problem, ba
         ("fd00::20", 8000, False, ["http://[fd00::20]:8000/v1", "http://[fd00::20]:8000"]),
         ("[fd00::20]:8000/v1", None, False, ["http://[fd00::20]:8000/v1"]),
         ("https://[fd00::20]/v1", None, False, ["https://[fd00::20]/v1"]),
+        ("http://gpu:8000//v1//", None, False, ["http://gpu:8000/v1"]),
+        ("http://gpu:8000/v1/v1", None, False, ["http://gpu:8000/v1"]),
+        ("http://gpu:8000/v1/v1/messages/", None, False, ["http://gpu:8000/v1"]),
+        ("http://gpu:11434/api/chat", None, False, ["http://gpu:11434/v1", "http://gpu:11434"]),
     ],
 )
 def test_address_of_each_form_has_its_base_urls(address: str, port: int | None, tls: bool, urls: list[str]) -> None:

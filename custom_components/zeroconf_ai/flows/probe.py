@@ -12,6 +12,7 @@ import aiohttp
 from ..core.backends.base import BackendInfo, Endpoint, Ssl
 from ..core.backends.locate import locate
 from ..core.backends.zeroconfai import NotAProviderError, ZeroconfAIBackend, endpoint_of_record, probe
+from ..core.config.base_paths import base_path
 from ..core.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -32,7 +33,7 @@ DEFAULT_PORT = 8000
 """The first port of the range that the protocol recommends, tried for addresses without a port."""
 
 _HOST = re.compile(r"[\w.:%-]+")
-_ENDINGS = ("/chat/completions", "/completions", "/embeddings", "/models", "/health", "/status")
+_ENDINGS = ("/models", "/health", "/status")
 
 CANNOT_CONNECT = "cannot_connect"
 IDENTITY_MISMATCH = "identity_mismatch"
@@ -120,7 +121,7 @@ def base_urls(address: str, port: int | None = None, *, tls: bool = False) -> tu
     ports: tuple[int | None, ...] = (port or in_address,)
     if ports == (None,) and not named:
         ports = (DEFAULT_PORT, None)
-    path = parts.path.rstrip("/")
+    path = base_path(parts.path)
     for ending in _ENDINGS:
         path = path.removesuffix(ending)
     paths = (path,) if path.endswith("/v1") else (f"{path}/v1", path)

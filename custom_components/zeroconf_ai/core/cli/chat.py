@@ -14,6 +14,7 @@ from ..backends.base import BackendInfo, Endpoint
 from ..backends.identity_probe import IdentityProbe, confirmed_key
 from ..backends.locate import locate
 from ..backends.zeroconfai import ZeroconfAIBackend, endpoint_of_record, fingerprint_ssl
+from ..config.base_paths import base_path
 from ..engine import Caller, Engine, Source
 from ..lan.discovery import DiscoveryManager
 from ..lan.identity import Confirmed, Reply, Target, Verdict, identify_any
@@ -288,8 +289,8 @@ def _base_url(text: str) -> str | None:
     found = _URL.fullmatch(text.strip())
     if found is None:
         return None
-    scheme, rest = found["scheme"] or "http", (found["rest"] or found["bare"]).rstrip("/")
-    return f"{scheme}://{rest}" if "/" in rest else f"{scheme}://{rest}/v1"
+    host, slash, path = (found["rest"] or found["bare"]).partition("/")
+    return f"{found['scheme'] or 'http'}://{host}{base_path(slash + path) or '/v1'}"
 
 
 def _show(pieces: list[Piece]) -> str:

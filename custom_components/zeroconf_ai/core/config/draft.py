@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from .backend_config import BackendConfig
 from .backend_types import BackendType
+from .base_paths import base_path
 from .document import ConfigError, flag
 
 type Fail = Callable[[str], ConfigError]
@@ -98,4 +99,4 @@ def base_url(url: str, backend_type: BackendType, fail: Fail, name: str) -> str:
         raise fail(f"{name} must not contain a user name or password. Set the API key in authSecret.")
     if parts.query or parts.fragment:
         raise fail(f"{name} must end with its path, without ? or #.")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or backend_type.path}"
+    return f"{parts.scheme}://{parts.netloc}{base_path(parts.path) or backend_type.path}"
