@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from ..budget import EXCEEDED, Balance, Budget
 from ..periods import Window
@@ -13,6 +13,12 @@ from ..storage.tables import accounts
 from . import statements
 from .reservations import BudgetBalance, Reservation, decide, exceeded_by
 from .statements import BalanceKey
+
+_WRITE = (
+    update(accounts)
+    .where(accounts.c.budget_id == bindparam("of"), accounts.c.label == bindparam("within"))
+    .values(spent=bindparam("now_spent"), reserved=bindparam("held"), warned=bindparam("told"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list
     keys = released.keys() | charged.keys()
     locked = _lock(connection, keys)
     reached = []
+    rows = []
     for key in sorted(keys):
         balance = locked[key]
         balance.spent = clamp_int64(balance.spent + charged.get(key, 0))
@@ -77,15 +84,13 @@ def reconcile(connection: Connection, settlements: Iterable[Settlement]) -> list
             budget, window = named[key]
             if levels := balance.newly_reached(budget):
                 reached.append(Reached(budget, window, tuple(levels), balance.spent))
-        _write(connection, key, balance)
+        rows.append(
+            {"of": key[0], "within": key[1], "now_spent": balance.spent, "held": balance.reserved, "told": balance.warned}
+        )
+    if rows:
+        connection.execute(_WRITE, rows)
     return reached
 
 
 def _lock(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
     return {key: Balance(*row) for key, row in leases.lock(connection, keys).items()}
-
-
-def _write(connection: Connection, key: BalanceKey, balance: Balance) -> None:
-    where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
-    values = {"spent": balance.spent, "reserved": balance.reserved, "warned": balance.warned}
-    connection.execute(update(accounts).where(*where).values(**values))

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..storage.statements import now
+from ..storage.statements import clock, now
 from ..storage.tables import buckets
+
+_GIVE = update(buckets).where(buckets.c.name == bindparam("of")).values(level=buckets.c.level + bindparam("amount"))
 
 
 def draw(connection: Connection, name: str, capacity: int, amount: float) -> float | None:
@@ -14,7 +16,7 @@ def draw(connection: Connection, name: str, capacity: int, amount: float) -> flo
 
     An amount above the capacity is taken from a full bucket, which is then overdrawn. One atomic statement.
     """
-    moment = now(connection)
+    moment = clock(connection)
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     least = func.least if connection.dialect.name == "postgresql" else func.min  # dialect spot
     most = func.greatest if connection.dialect.name == "postgresql" else func.max  # dialect spot
@@ -23,7 +25,9 @@ def draw(connection: Connection, name: str, capacity: int, amount: float) -> flo
         make(buckets)
         .values(name=name, level=capacity - amount, at=moment)
         .on_conflict_do_update(
-            index_elements=[buckets.c.name], set_={"level": level - amount, "at": moment}, where=level >= min(amount, capacity)
+            index_elements=[buckets.c.name],
+            set_={"level": level - amount, "at": most(buckets.c.at, moment)},
+            where=level >= min(amount, capacity),
         )
         .returning(buckets.c.level)
     )
@@ -41,8 +45,8 @@ def level_of(connection: Connection, name: str, capacity: int) -> float:
 
 def give(connection: Connection, amounts: Mapping[str, float]) -> None:
     """Put amounts into buckets; negative amounts are taken, whatever the level."""
-    for name, amount in sorted(amounts.items()):
-        connection.execute(update(buckets).where(buckets.c.name == name).values(level=buckets.c.level + amount))
+    rows = [{"of": name, "amount": amount} for name, amount in sorted(amounts.items())]
+    connection.execute(_GIVE, rows)
 
 
 def prune_buckets(connection: Connection, seconds: float) -> None:

@@ -10,11 +10,11 @@ import time
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .database import Database
-from .statements import DELETE_ROWS, now
+from .statements import DELETE_ROWS, clock, now
 from .tables import accounts, reservations
 
 LEASE_SECONDS = 80.0
@@ -22,6 +22,14 @@ LEASE_SECONDS = 80.0
 RENEW_SECONDS = LEASE_SECONDS / 3
 EXPIRE_SECONDS = 5.0
 """How often expired leases are released: what a killed gateway held is free within 90 s, also while the database is slow."""
+
+_KEY_COLUMNS = accounts.c.budget_id, accounts.c.label
+_KEY = tuple_(*_KEY_COLUMNS)
+_RESERVE = (
+    update(accounts)
+    .where(accounts.c.budget_id == bindparam("of"), accounts.c.label == bindparam("within"))
+    .values(reserved=accounts.c.reserved + bindparam("amount"))
+)
 
 type LeasedKey = tuple[str, str]
 """The name of a budget or limit, and the label of a budget's period (empty for limits)."""
@@ -73,28 +81,33 @@ def lock(connection: Connection, keys: Iterable[LeasedKey]) -> dict[LeasedKey, L
     wanted = sorted(keys)
     if not wanted:
         return {}
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
-    blank = [{"budget_id": key[0], "label": key[1], "spent": 0, "reserved": 0, "warned": 0} for key in wanted]
-    connection.execute(make(accounts).on_conflict_do_nothing(), blank)
-    found = {}
-    for key in wanted:
-        columns = select(accounts.c.spent, accounts.c.reserved, accounts.c.warned).with_for_update()
-        row = connection.execute(columns.where(accounts.c.budget_id == key[0], accounts.c.label == key[1])).one()
-        found[key] = LeasedRow(*row)
+    found = _lock_existing(connection, wanted)
+    if len(found) < len(wanted):
+        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
+        blank = [{"budget_id": key[0], "label": key[1], "spent": 0, "reserved": 0, "warned": 0} for key in wanted]
+        connection.execute(make(accounts).on_conflict_do_nothing(), blank)
+        found = _lock_existing(connection, wanted)
     return found
+
+
+def _lock_existing(connection: Connection, wanted: Sequence[LeasedKey]) -> dict[LeasedKey, LeasedRow]:
+    """One statement, which locks the rows in the order of their keys."""
+    statement = select(accounts).where(_KEY.in_(wanted)).order_by(*_KEY_COLUMNS).with_for_update()
+    return {(row.budget_id, row.label): LeasedRow(row.spent, row.reserved, row.warned) for row in connection.execute(statement)}
 
 
 def hold(connection: Connection, lease: str, amounts: Mapping[LeasedKey, int]) -> None:
     """Create a lease of these amounts, whose rows must be locked."""
-    expires = now(connection) + LEASE_SECONDS
-    for key, amount in sorted(amounts.items()):
-        where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
-        connection.execute(update(accounts).where(*where).values(reserved=accounts.c.reserved + amount))
-    rows = [
-        {"id": lease, "budget_id": key[0], "label": key[1], "amount": amount, "expires": expires}
-        for key, amount in amounts.items()
-    ]
-    connection.execute(insert(reservations), rows)
+    rows = [{"of": key[0], "within": key[1], "amount": amount} for key, amount in sorted(amounts.items())]
+    connection.execute(_RESERVE, rows)
+    values = {
+        "id": lease,
+        "budget_id": bindparam("of"),
+        "label": bindparam("within"),
+        "amount": bindparam("amount"),
+        "expires": clock(connection) + LEASE_SECONDS,
+    }
+    connection.execute(insert(reservations).values(values), rows)
 
 
 def hold_permit(connection: Connection, lease: str, name: str, limit: int) -> bool:
@@ -136,9 +149,11 @@ def expire(connection: Connection) -> None:
 
 def _subtract_reserved(connection: Connection, released: Mapping[LeasedKey, int]) -> None:
     locked = lock(connection, released)
-    for key, amount in sorted(released.items()):
-        where = accounts.c.budget_id == key[0], accounts.c.label == key[1]
-        connection.execute(update(accounts).where(*where).values(reserved=max(0, locked[key].reserved - amount)))
+    rows = [
+        {"of": key[0], "within": key[1], "amount": -min(amount, locked[key].reserved)} for key, amount in sorted(released.items())
+    ]
+    if rows:
+        connection.execute(_RESERVE, rows)
 
 
 def _delete(connection: Connection, which: ColumnElement[bool]) -> dict[LeasedKey, int]:

@@ -4,7 +4,22 @@ from collections.abc import Collection, Sequence
 import time
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, delete, func, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Double,
+    Select,
+    Table,
+    case,
+    cast,
+    delete,
+    extract,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 TEXT_LIMIT = 512
@@ -97,3 +112,10 @@ def now(connection: Connection) -> float:
     if connection.dialect.name == "postgresql":  # dialect spot
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
     return time.time()
+
+
+def clock(connection: Connection) -> ColumnElement[float]:
+    """`now` as a part of a statement, which saves a round trip; the same for all of the statement."""
+    if connection.dialect.name == "postgresql":  # dialect spot
+        return cast(extract("epoch", func.statement_timestamp()), Double)
+    return literal(time.time())
