@@ -39,7 +39,7 @@ from ..core.protocol.errors import (
 )
 from ..core.protocol.models import ModelInfo
 from ..core.protocol.record import Capability
-from ..core.protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ..core.protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ..core.protocol.status import Health
 from ..core.protocol.usage import Usage
 from .exchange import AgentExchange, Converse, GenerateData
@@ -271,7 +271,7 @@ class AgentAnswer(Answer):
         usage = self._task.result()
         if usage is not None:
             return usage
-        characters = len(self._message.content) + len(self._message.reasoning)
+        characters = english_length(self._message.content) + english_length(self._message.reasoning)
         return Usage(self._request.estimated_prompt_tokens, -(-characters // CHARACTERS_PER_TOKEN))
 
 

@@ -209,6 +209,37 @@ def test_request_of_any_body_is_refused_or_safe_to_use(kind: Kind, body: dict[st
     request.dump()
 
 
+TOKENS = {
+    "The lights in the living room are on, and the heating is set to twenty-one degrees.": (18, 18),
+    "客厅的灯开着，暖气设定为二十一度。在您出门之前，需要我关掉什么吗？": (27, 40),
+    "リビングの照明がついていて、暖房は二十一度に設定されています。お出かけ前に何か消しましょうか？": (34, 48),
+    "거실 불이 켜져 있고 난방은 이십일 도로 설정되어 있습니다. 외출하시기 전에 끌 것이 있을까요?": (31, 49),
+    "Свет в гостиной включён, отопление установлено на двадцать один градус. Выключить что-нибудь?": (24, 43),
+    "😀🏠💡🔥❄️🚪👍🏽🎉🌡️🛋️📺🧹": (28, 39),
+}
+"""By text, its tokens in OpenAI's vocabularies o200k_base and cl100k_base."""
+
+
+@pytest.mark.parametrize(("text", "tokens"), TOKENS.items(), ids=["en", "zh", "ja", "ko", "ru", "emoji"])
+def test_request_estimate_of_a_text_fits_its_language(text: str, tokens: tuple[int, int]) -> None:
+    content = [{"type": "text", "text": text}]
+    for request in (
+        parse_chat(messages=[{"role": "user", "content": text}]),
+        parse_chat(messages=[{"role": "user", "content": content}]),
+        Request.parse(Kind.COMPLETION, {"prompt": text}),
+        Request.parse(Kind.EMBEDDINGS, {"input": text}),
+        Request.parse(Kind.EMBEDDINGS, {"input": [text]}),
+    ):
+        assert 0.7 * tokens[0] <= request.estimated_prompt_tokens <= 1.4 * tokens[1]
+        assert request.estimated_prompt_tokens <= request.prompt_demand.tokens
+
+
+@given(st.text(st.characters(codec=None)))
+def test_request_estimate_of_any_text_is_below_its_upper_bound(text: str) -> None:
+    request = Request(Kind.CHAT, {"messages": [{"role": "user", "content": text}]})
+    assert len(text) // 4 <= request.estimated_prompt_tokens <= request.prompt_demand.tokens
+
+
 def test_request_without_a_model_is_for_auto() -> None:
     assert parse_chat().model == "auto"
     assert parse_chat(model="m").model == "m"

@@ -124,6 +124,17 @@ async def test_usage_that_is_not_reported_is_estimated_for_the_client_and_the_re
     assert not any(chunk.get("usage") for chunk in found[:-1])
 
 
+async def test_usage_of_chinese_that_is_not_reported_is_estimated_by_its_characters(session: aiohttp.ClientSession) -> None:
+    recorder = MemoryRecorder()
+    said = [ROLE, *[HEAD | delta("客厅的灯开着。")] * 4, STOP]
+    async with upstream(FakeProvider(answers=[said]), session) as backend, served(backend) as gateway:
+        await gateway.engine.attach(Accounting(recorder))
+        await streamed(gateway, messages=[{"role": "user", "content": "客厅的灯开着吗？" * 5}])
+    assert recorder.only.usage.prompt_tokens == 40
+    assert 20 <= recorder.only.usage.completion_tokens <= 30
+    assert recorder.only.estimated
+
+
 async def test_usage_without_the_prompt_is_completed_by_an_estimate(session: aiohttp.ClientSession) -> None:
     recorder = MemoryRecorder()
     sent = [ROLE, WORD, STOP, HEAD | {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 9, "total_tokens": 9}}]

@@ -189,6 +189,19 @@ async def test_session_handover_beyond_the_context_is_summarized_by_the_new_mode
     assert reply.used == Usage(73, 9)
 
 
+async def test_session_handover_of_chinese_fits_into_the_context(sticky: Router, pool: Pool, add: Add) -> None:
+    large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
+    small = Summarizer(window=2000)
+    add(small)
+    messages = [message | {"content": "客厅的灯开着，暖气设定为二十一度。" * 20} for message in turns(20)]
+    await route_and_close(sticky, in_session(messages))
+    backend_of(large).outcomes = [UpstreamError("500")]
+    await route_and_close(sticky, in_session(messages))
+    (request,), (summary,) = small.sent, small.asked_for_summary
+    assert 500 < request.estimated_prompt_tokens <= 2000 * FILL
+    assert 1000 < summary.estimated_prompt_tokens <= 2000 * FILL
+
+
 async def test_session_handover_without_a_summary_has_a_note(sticky: Router, pool: Pool, add: Add) -> None:
     large = add("a", models=[ModelInfo("large", context_window=100_000)], priority=1)
     small = Summarizer(fails=UpstreamError("500"))

@@ -13,7 +13,7 @@ import orjson
 from ...backends.base import Backend
 from ...protocol.chunks import Delta
 from ...protocol.errors import ApiError
-from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 
 _LOGGER = logging.getLogger(__name__)
@@ -124,8 +124,8 @@ async def _summarize(
     tokens = _summary_tokens(window)
     room = max(0, (int(window * FILL) - tokens) * CHARACTERS_PER_TOKEN - len(_ASK))
     text = "\n".join(f"{message['role']}: {_message_text(message)}" for message in older)
-    if len(text) > room:
-        text = "[…]" + text[len(text) - room :]
+    if (length := english_length(text)) > room:
+        text = "[…]" + text[len(text) - room * len(text) // length :]
     body = {
         "model": model,
         "messages": [{"role": "user", "content": f"{_ASK}\n\n{text}"}],
@@ -145,7 +145,7 @@ async def _summarize(
         _LOGGER.info("%s could not summarize a conversation that exceeds its context window: %s", backend.info.name, err.log_text)
         return "", Usage()
     summary = Delta.parse(chunk.data).content.strip()
-    estimated = Usage(asked.estimated_prompt_tokens, len(summary) // CHARACTERS_PER_TOKEN)
+    estimated = Usage(asked.estimated_prompt_tokens, english_length(summary) // CHARACTERS_PER_TOKEN)
     return summary[: tokens * CHARACTERS_PER_TOKEN * 2], chunk.usage or estimated
 
 

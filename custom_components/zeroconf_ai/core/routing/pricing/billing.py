@@ -8,7 +8,7 @@ from typing import Any
 from ...backends.base import Answer
 from ...protocol.chunks import Chunk, Delta
 from ...protocol.demand import answer_count
-from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 from ...protocol.usage import Usage
 from ...protocol.values import mapping
 from ..pool.member import Member
@@ -141,7 +141,7 @@ class Bill:
             return tokens + round(min(reasoning, self._most))
         if not self._sample:
             return 0
-        characters = sum(len(text) for chunk in self._sample for text in _texts(chunk.data))
+        characters = sum(english_length(text) for chunk in self._sample for text in _texts(chunk.data))
         tokens = max(round(characters * self._chunks / len(self._sample) / CHARACTERS_PER_TOKEN), int(characters > 0))
         # An estimate must not exceed the limit, for which the cost was reserved.
         return tokens if self._ceiling is None else min(tokens, self._most)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import re
 from typing import Any
 
-from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request
+from ...protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english_length
 
 HARD = 3
 """Points from which a request goes to a strong model."""
@@ -83,8 +83,9 @@ def complexity(request: Request) -> Complexity:
     read = last if len(last) <= 2 * _READ else f"{last[:_READ]}\n{last[-_READ:]}"
     lower = read.lower()
     words = len({*_REASONING.findall(lower), *(() if lower.isascii() else _REASONING_CJK.findall(lower))})
+    tokens = english_length(last) // CHARACTERS_PER_TOKEN
     found = {
-        "length": _points(len(last) // CHARACTERS_PER_TOKEN, LONG_QUESTION) + (request.estimated_prompt_tokens > LONG_PROMPT),
+        "length": _points(tokens, LONG_QUESTION) + (request.estimated_prompt_tokens > LONG_PROMPT),
         "code": 2 if _CODE.search(read) else 0,
         "reasoning": min(words, 2) + bool(words),
         "tools": int(len(body.get("tools") or ()) > MANY_TOOLS),

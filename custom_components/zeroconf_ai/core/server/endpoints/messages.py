@@ -34,7 +34,7 @@ def _parse(context: RequestContext, raw: bytes) -> ParsedRequest:
 
 
 async def count_tokens(gateway: Gateway, context: RequestContext) -> web.Response:
-    """Estimate the tokens of a prompt from its characters, without asking a backend: models count differently."""
+    """Estimate the tokens of a prompt from the length of its texts, without asking a backend: models count differently."""
     body = parse_object(await context.read(gateway.max_body_bytes))
     request = Request.parse(Kind.CHAT, to_chat(body))
     return context.json({"input_tokens": max(1, request.estimated_prompt_tokens)})
