@@ -139,6 +139,25 @@ async def test_key_with_an_alias_may_use_it_in_every_spelling(pattern: str) -> N
         assert (await gateway.ask("POST", "/v1/chat/completions", json={"model": "phi-4", "messages": HELLO}))[0] == 403
 
 
+@pytest.mark.parametrize("name", ["/" * 2_000_000, "x" * 2_000_000, "%2F" * 700_000], ids=["slashes", "letters", "encoded"])
+async def test_name_beyond_the_limit_is_neither_compared_nor_repeated(name: str) -> None:
+    async with house() as gateway:
+        for path, body in {"/api/show": {}, "/api/pull": {}, "/api/generate": {}, "/api/embed": {}, **BODIES}.items():
+            status, answer, _ = await gateway.ask("POST", path, json={"model": name, **body})
+            assert (path, status) in ((path, 404), (path, 400))
+            assert len(message_of(answer)) < 200
+        status, answer, _ = await gateway.get(f"models/{quote(name[:2000])}")
+        assert (status, len(message_of(answer)) < 200) == (404, True)
+
+
+@pytest.mark.parametrize("name", ["zeroconf-ai", "Zeroconf-AI:latest", "zeroconf-ai/", "zeroconf-ai/auto"])
+async def test_name_of_the_gateway_alone_means_any_model(name: str) -> None:
+    async with house() as gateway:
+        status, _, _ = await gateway.ask("POST", "/v1/chat/completions", json={"model": name, "messages": HELLO})
+        assert (status, len(answered(gateway))) == (200, 1)
+        assert (await gateway.get(f"models/{quote(name)}"))[1]["id"] == "auto"
+
+
 async def test_exact_name_precedes_an_equivalent_one() -> None:
     lower, upper = StubBackend("a", models=["m", "gpu"]), StubBackend("gpu", models=["M", "auto-M", "Smart"])
     async with served(lower, upper) as gateway:

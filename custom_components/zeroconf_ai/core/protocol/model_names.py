@@ -3,6 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
+from .models import AUTO
+
+MAX_NAME = 256
+"""Maximum characters of a requested name."""
 _LATEST = ":latest"
 GATEWAY = "zeroconf-ai"
 """The `provider` of model aliases in `/v1/models`."""
@@ -28,14 +32,17 @@ def has_name(names: Iterable[str], wanted: str) -> bool:
 
 
 def spellings(asked: str) -> Iterator[str]:
-    """The ways to read a requested name, the literal one first: then percent-decoded, then without this gateway's own name."""
+    """The ways to read a requested name, the literal one first: then percent-decoded, then without this gateway's own name.
+
+    Its own name alone means any model.
+    """
     yield asked
     plain = unquote(asked).strip().strip("/") if "%" in asked or asked != asked.strip().strip("/") else asked
     if plain and plain != asked:
         yield plain
     provider, _, rest = plain.partition("/")
-    if rest and name_key(provider) == GATEWAY:
-        yield rest
+    if name_key(provider) == GATEWAY:
+        yield rest or AUTO
 
 
 def find_name(names: Iterable[str], asked: str) -> str | None:

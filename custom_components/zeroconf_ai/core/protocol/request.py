@@ -12,6 +12,7 @@ from . import json
 from .data_urls import with_plain_data_urls
 from .demand import PromptDemand, chat_demand, text_demand
 from .errors import InvalidRequestError
+from .model_names import MAX_NAME
 from .models import AUTO
 from .neutral_parameters import without_neutral
 from .record import Capability
@@ -273,7 +274,7 @@ def _refuse(param: str, wanted: str) -> InvalidRequestError:
 
 def _check(body: Mapping[str, Any], kind: Kind) -> None:
     model = body.get("model")
-    if model is not None and not (isinstance(model, str) and 0 < len(model) <= 256):
+    if model is not None and not (isinstance(model, str) and 0 < len(model) <= MAX_NAME):
         raise _refuse("model", "a model's id, or left out")
     for param, (allowed, wanted) in _RULES.items():
         if (value := body.get(param)) is not None and not allowed(value):

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from ...dialects.anthropic.model_list import model_object, models_page
 from ...engine import Engine
-from ...protocol.model_names import GATEWAY, has_name
+from ...protocol.errors import NotFoundError
+from ...protocol.model_names import GATEWAY, MAX_NAME, has_name
 from ...protocol.models import AUTO, ModelInfo
 from ...protocol.record import Capability
 from ...routing.pool.member import Member
@@ -44,6 +45,9 @@ def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dic
 
     Raises NotFoundError if the caller may use no such model now.
     """
+    if len(wanted) > MAX_NAME:
+        message = f"No model has a name of more than {MAX_NAME} characters."
+        raise NotFoundError(message, code="model_not_found", param="model")
     asked = resolve_name(engine.pool, wanted, engine.policy)
     if asked.alias is not None and (for_chat := _virtual(engine, patterns).get(asked.alias)) is not None:
         return _named(engine, asked.alias, for_chat=for_chat)
