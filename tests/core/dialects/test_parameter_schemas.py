@@ -36,6 +36,7 @@ ALL = {"city": TEXT, "lat": NUMBER, "lon": NUMBER}
         ({"type": "object", "not": {"required": ["city"]}, "properties": ALL}, ALL, None),
         ({}, {}, None),
         (CITY, {"city": TEXT}, ["city"]),
+        ({"allOf": [{"properties": {"a": {"anyOf": 7}}}, {"properties": {"a": 1}}]}, {"a": {"anyOf": [{"anyOf": 7}, 1]}}, None),
         ({"anyOf": "wrong", "required": "wrong", "properties": ["wrong"]}, {}, None),
     ],
 )

@@ -191,6 +191,7 @@ async def test_unknown_model_is_named_with_the_known_ones(demo: Served) -> None:
         ({"messages": [{"role": "user", "content": [{"type": "search_result", "content": []}]}]}, "messages[0].content[0].title"),
         ({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file"}}]}]}, "content[0].source"),
         ({"tools": [{"type": 7, "name": "x"}]}, "tools[0].type"),
+        ({"tools": [{"type": "web_search_20250305", "name": ["x"]}], "tool_choice": {"type": "any"}}, "tool_choice"),
         ({"tools": [LIGHT], "tool_choice": {"type": "some"}}, "tool_choice.type"),
         ({"stop_sequences": "x"}, "stop_sequences"),
         ({"thinking": {"type": "much"}}, "thinking.type"),

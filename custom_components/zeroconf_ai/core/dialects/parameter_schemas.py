@@ -80,7 +80,8 @@ def _add(properties: dict[str, Any], more: Mapping[str, Any]) -> None:
     for name, schema in more.items():
         if name in properties and properties[name] != schema:
             known = properties[name]
-            either = known["anyOf"] if isinstance(known, Mapping) and known.keys() == {"anyOf"} else [known]
+            listed = mapping(known).get("anyOf") if mapping(known).keys() == {"anyOf"} else None
+            either = listed if isinstance(listed, list) else [known]
             properties[name] = {"anyOf": [*either, schema]} if schema not in either else known
         else:
             properties[name] = schema

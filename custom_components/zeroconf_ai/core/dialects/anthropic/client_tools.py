@@ -83,7 +83,7 @@ def client_tools(request: Mapping[str, Any]) -> dict[str, Any]:
     tools = [_function(tool, where, searches=searches) for where, tool in _tools(request) if not _is_dropped(tool)]
     choice = mapping(request.get("tool_choice"))
     kind, name = choice.get("type"), choice.get("name")
-    dropped = {tool.get("name"): tool for _, tool in _tools(request) if _is_dropped(tool)}
+    dropped = [tool.get("name") for _, tool in _tools(request) if _is_dropped(tool)]
     if kind not in (None, "auto", "any", "tool", "none"):
         raise invalid("tool_choice.type", "auto, any, tool or none")
     if (kind == "tool" and isinstance(name, str) and name in dropped) or (kind == "any" and dropped and not tools):
