@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, Platform
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -24,6 +24,7 @@ from .entity import provider_device
 from .flows.offers import async_get_offers
 from .gateway.entry import async_close_metered_backends, async_setup_gateway, async_unload_gateway
 from .gateway.runtime import gateway_runtime
+from .page import async_add_page, async_remove_page, async_serve_page
 from .provider.coordinator import ProviderCoordinator
 from .provider.first_check import take_check
 from .provider.runtime import ProviderConfigEntry, ProviderRuntime
@@ -56,6 +57,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_key_services(hass)
     async_setup_accounting_services(hass)
     async_setup_commands(hass)
+    await async_serve_page(hass)
 
     async def close(_: Event) -> None:
         await shared.engine.close()
@@ -67,7 +69,17 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Set up a provider, or the gateway."""
+    await async_add_page(hass)
+    entry.async_on_unload(partial(_remove_unused_page, hass, entry))
     return await (async_setup_gateway if is_gateway(entry) else _setup_provider)(hass, entry)
+
+
+@callback
+def _remove_unused_page(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Remove the page with the last entry that is loaded."""
+    others = (other for other in hass.config_entries.async_entries(DOMAIN) if other is not entry)
+    if not any(other.state is ConfigEntryState.LOADED for other in others):
+        async_remove_page(hass)
 
 
 async def _setup_provider(hass: HomeAssistant, entry: ProviderConfigEntry) -> bool:

@@ -1,0 +1,122 @@
+import { PageError, type BudgetName, type PageApi } from "./page-api.js";
+import type {
+  ApiKey,
+  Budget,
+  Live,
+  NewKey,
+  RequestFilter,
+  RequestPage,
+  UsageGroup,
+  UsageReport,
+  Why,
+} from "./types.js";
+
+/** The part of Home Assistant's `hass` that the page uses. */
+export interface HomeAssistant {
+  connection: {
+    sendMessagePromise<T>(message: Message): Promise<T>;
+    subscribeMessage<T>(callback: (event: T) => void, message: Message): Promise<() => Promise<void>>;
+  };
+  user: { is_admin: boolean; name: string };
+  language: string;
+  localize(key: string, values?: Record<string, string | number>): string;
+  loadBackendTranslation(category: string, integration: string): Promise<unknown>;
+}
+
+interface Message {
+  type: string;
+  [field: string]: unknown;
+}
+
+const PANEL = "/zeroconf-ai";
+
+/** The page's data over Home Assistant's WebSocket. The connection resubscribes by itself after a restart. */
+export class HomeAssistantApi implements PageApi {
+  readonly settings = "/config/integrations/integration/zeroconf_ai";
+
+  constructor(private readonly hass: HomeAssistant) {}
+
+  get isAdmin(): boolean {
+    return this.hass.user.is_admin;
+  }
+
+  async live(onState: (state: Live) => void): Promise<() => void> {
+    const end = await this.hass.connection.subscribeMessage<Live>(onState, { type: "zeroconf_ai/live" });
+    return () => void end();
+  }
+
+  usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport> {
+    return this.ask("usage", { start, end, group_by: groups });
+  }
+
+  requests(filter: RequestFilter, after: string | null): Promise<RequestPage> {
+    return this.ask("requests", { ...filter, ...(after === null ? {} : { after }) });
+  }
+
+  keys(): Promise<{ keys: ApiKey[]; base_url: string }> {
+    return this.ask("keys");
+  }
+
+  createKey(name: string): Promise<NewKey> {
+    return this.ask("keys/create", { name });
+  }
+
+  enableKey(keyId: string, enabled: boolean): Promise<void> {
+    return this.ask("keys/enable", { key_id: keyId, enabled });
+  }
+
+  rotateKey(keyId: string): Promise<NewKey> {
+    return this.ask("keys/rotate", { key_id: keyId });
+  }
+
+  revokeKey(keyId: string): Promise<void> {
+    return this.ask("keys/revoke", { key_id: keyId });
+  }
+
+  async budgets(): Promise<Budget[]> {
+    return (await this.ask<{ budgets: Budget[] }>("budgets")).budgets;
+  }
+
+  setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void> {
+    const { scope, subject, period, amount, action } = budget;
+    return this.ask("budgets/set", { scope, subject, period, amount, action });
+  }
+
+  resetBudget({ scope, subject, period }: BudgetName): Promise<void> {
+    return this.ask("budgets/reset", { scope, subject, period });
+  }
+
+  removeBudget({ scope, subject, period }: BudgetName): Promise<void> {
+    return this.ask("budgets/remove", { scope, subject, period });
+  }
+
+  useProvider(backendId: string, enabled: boolean): Promise<void> {
+    return this.ask("providers/set", { backend_id: backendId, enabled });
+  }
+
+  orderProviders(backendIds: string[]): Promise<void> {
+    return this.ask("providers/order", { backend_ids: backendIds });
+  }
+
+  checkProvider(backendId: string): Promise<void> {
+    return this.ask("providers/check", { backend_id: backendId });
+  }
+
+  why(request: object): Promise<Why> {
+    return this.ask("why", { request });
+  }
+
+  link(tab: string): string {
+    return `${PANEL}/${tab}`;
+  }
+
+  private async ask<T>(command: string, fields: Record<string, unknown> = {}): Promise<T> {
+    try {
+      return await this.hass.connection.sendMessagePromise<T>({ type: `zeroconf_ai/${command}`, ...fields });
+    } catch (error) {
+      // Home Assistant rejects with a plain object.
+      const { code, message } = error as { code?: string; message?: string };
+      throw new PageError(code ?? "failed", message ?? "The command failed.");
+    }
+  }
+}

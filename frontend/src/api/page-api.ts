@@ -1,0 +1,58 @@
+import type {
+  ApiKey,
+  Budget,
+  Live,
+  NewKey,
+  Period,
+  RequestFilter,
+  RequestPage,
+  UsageGroup,
+  UsageReport,
+  Why,
+} from "./types";
+
+/** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
+export interface PageApi {
+  /** Whether the person sees and changes everything; others see their own usage and keys. */
+  readonly isAdmin: boolean;
+  /** Calls `onState` now and after each change; the promise resolves to the function that ends the subscription. */
+  live(onState: (state: Live) => void): Promise<() => void>;
+  usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport>;
+  requests(filter: RequestFilter, after: string | null): Promise<RequestPage>;
+  keys(): Promise<{ keys: ApiKey[]; base_url: string }>;
+  createKey(name: string): Promise<NewKey>;
+  enableKey(keyId: string, enabled: boolean): Promise<void>;
+  rotateKey(keyId: string): Promise<NewKey>;
+  revokeKey(keyId: string): Promise<void>;
+  budgets(): Promise<Budget[]>;
+  setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void>;
+  resetBudget(budget: BudgetName): Promise<void>;
+  removeBudget(budget: BudgetName): Promise<void>;
+  useProvider(backendId: string, enabled: boolean): Promise<void>;
+  orderProviders(backendIds: string[]): Promise<void>;
+  checkProvider(backendId: string): Promise<void>;
+  why(request: object): Promise<Why>;
+  /** The address of a tab. */
+  link(tab: string): string;
+  /** The address where providers and the gateway are added. */
+  readonly settings: string;
+}
+
+export interface BudgetName {
+  scope: Budget["scope"];
+  subject: string;
+  period: Period;
+}
+
+/** An error of the home; `message` is one sentence for people. */
+export class PageError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** One sentence for any error. */
+export const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));

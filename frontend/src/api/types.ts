@@ -1,0 +1,194 @@
+/** The data of the page, as `core/admin` and `websocket/` of the integration send it. Times are seconds since the epoch or ISO 8601. */
+
+export type Money = Record<string, number>;
+
+export interface LiveModel {
+  id: string;
+  warm: boolean | null;
+  context_window: number | null;
+  capabilities: string[] | null;
+}
+
+export type MemberState = "healthy" | "degraded" | "resting" | "offline" | "unauthorized";
+
+export interface LiveMember {
+  id: string;
+  name: string;
+  kind: "agent" | "backend";
+  local: boolean;
+  cost: "free" | "metered" | "subscription" | "unknown";
+  state: MemberState;
+  known: boolean;
+  reason: string | null;
+  enabled: boolean;
+  priority: number;
+  running: number;
+  limit: number | null;
+  waiting: number;
+  latency_ms: number | null;
+  latencies_ms: number[];
+  last_seen: number | null;
+  cost_today: Money;
+  cost_month: Money;
+  requests_today: number;
+  models: LiveModel[];
+  models_total: number;
+}
+
+export interface LiveRequest {
+  id: string;
+  who: string;
+  source: string;
+  kind: string;
+  requested_model: string;
+  model: string | null;
+  backend_id: string | null;
+  backend_name: string | null;
+  started: number;
+}
+
+export interface Live {
+  members: LiveMember[];
+  running: LiveRequest[];
+  running_total: number;
+  waiting: number;
+  requests_today: number;
+  cost_today: Money;
+  cost_month: Money;
+  home_only: boolean;
+  last_answer: { backend: string; model: string } | null;
+  last_failover: { when: number; backend: string; to: string; reason: string } | null;
+}
+
+export type UsageGroup = "day" | "hour" | "model" | "backend" | "key" | "user" | "source" | "address";
+
+export interface UsageRow {
+  requests: number;
+  errors: number;
+  tokens_prompt: number;
+  tokens_completion: number;
+  cost: Money;
+  [group: string]: string | number | null | Money;
+}
+
+export interface UsageReport {
+  start: string;
+  end: string;
+  time_zone: string;
+  group_by: UsageGroup[];
+  rows: UsageRow[];
+  total: UsageRow;
+  complete: boolean;
+}
+
+export interface RequestRecord {
+  id: string;
+  created: number;
+  source: string;
+  kind: string;
+  who: string;
+  key_id: string | null;
+  user_id: string | null;
+  address: string | null;
+  requested_model: string;
+  model: string | null;
+  backend_id: string | null;
+  backend_name: string | null;
+  attempts: number;
+  streamed: boolean;
+  outcome: "ok" | "error" | "cancelled";
+  error_code: string | null;
+  finish_reason: string | null;
+  tokens_prompt: number;
+  tokens_completion: number;
+  tokens_cached: number;
+  tokens_reasoning: number;
+  estimated: boolean;
+  cost: number | null;
+  currency: string;
+  latency_ms: number | null;
+  duration_ms: number;
+  tokens_per_second: number | null;
+}
+
+export interface RequestPage {
+  requests: RequestRecord[];
+  next: string | null;
+}
+
+export interface RequestFilter {
+  model?: string;
+  backend_id?: string;
+  key_id?: string;
+  address?: string;
+  source?: string;
+  outcome?: RequestRecord["outcome"];
+  start?: number;
+  end?: number;
+}
+
+export interface ApiKey {
+  key_id: string;
+  name: string;
+  prefix: string;
+  user_id: string | null;
+  user_name: string | null;
+  models: string[];
+  endpoints: string[];
+  background: boolean;
+  enabled: boolean;
+  created: string;
+  expires: string | null;
+  last_used: string | null;
+  requests_month: number;
+  requests_total: number;
+  cost_today: Money;
+  cost_month: Money;
+}
+
+export interface NewKey {
+  key_id: string;
+  name: string;
+  key: string;
+  curl: string;
+  python: string;
+}
+
+export type Period = "day" | "week" | "month";
+
+export interface Budget {
+  budget_id: string;
+  scope: "household" | "key" | "user" | "backend";
+  subject: string;
+  owner: string;
+  amount: number;
+  spent: number;
+  left: number;
+  percent: number;
+  period: Period;
+  action: "refuse" | "free_only";
+  thresholds: number[];
+  renews: string;
+}
+
+export interface WhyCandidate {
+  backend_id: string;
+  backend: string;
+  model: string;
+  cost: LiveMember["cost"];
+  most: number | null;
+  currency: string | null;
+  running: number;
+  limit: number | null;
+  now: boolean;
+}
+
+export interface Why {
+  requested_model: string;
+  strategy: string;
+  prompt_tokens: number;
+  needs: string[];
+  candidates: WhyCandidate[];
+  rejections: { backend: string; reason: string }[];
+  error: string | null;
+}

@@ -1,0 +1,129 @@
+import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { sentence, type PageApi } from "./api/page-api.js";
+import type { Live } from "./api/types.js";
+import { styles } from "./styles.js";
+import type { Texts } from "./texts.js";
+import "./views/budgets.js";
+import "./views/keys.js";
+import "./views/overview.js";
+import "./views/providers.js";
+import "./views/requests.js";
+import "./views/usage.js";
+import "./views/why.js";
+
+const TABS = ["overview", "providers", "usage", "requests", "keys", "budgets", "why"] as const;
+type Tab = (typeof TABS)[number];
+/** What people who are no administrators see: their own usage, requests and keys. */
+const OWN_TABS: readonly Tab[] = ["usage", "requests", "keys"];
+
+/** The page: its tabs, and the live state that they share. */
+@customElement("zai-page")
+export class Page extends LitElement {
+  static override styles: CSSResultGroup = [
+    styles,
+    css`
+      :host {
+        max-width: 1200px;
+        margin: 0 auto;
+        padding: 16px;
+      }
+      nav {
+        display: flex;
+        gap: 4px;
+        overflow-x: auto;
+        margin-bottom: 16px;
+        border-bottom: 1px solid var(--zai-line);
+      }
+      nav a {
+        padding: 12px;
+        color: var(--zai-quiet);
+        text-decoration: none;
+        white-space: nowrap;
+        border-bottom: 3px solid transparent;
+      }
+      nav a[aria-current] {
+        color: var(--zai-text);
+        border-color: var(--zai-accent);
+        font-weight: 500;
+      }
+      nav a:focus-visible {
+        outline-offset: -2px;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) api!: PageApi;
+  @property({ attribute: false }) texts!: Texts;
+  @property() language = "en";
+  @property() tab = "";
+  @property({ type: Boolean }) narrow = false;
+  @state() private live: Live | null = null;
+  @state() private error = "";
+  private end: (() => void) | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.hasUpdated) void this.subscribe();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.end?.();
+    this.end = undefined;
+  }
+
+  protected override firstUpdated(): void {
+    void this.subscribe();
+  }
+
+  private async subscribe(): Promise<void> {
+    if (!this.api.isAdmin) return;
+    try {
+      const end = await this.api.live((state) => (this.live = state));
+      if (this.isConnected) this.end = end;
+      else end();
+    } catch (error) {
+      this.error = sentence(error);
+    }
+  }
+
+  private get tabs(): readonly Tab[] {
+    return this.api.isAdmin ? TABS : OWN_TABS;
+  }
+
+  protected override render(): TemplateResult {
+    const { tabs, texts } = this;
+    const current = tabs.find((tab) => tab === this.tab) ?? tabs[0];
+    return html`<nav aria-label=${texts("common.tabs")}>
+        ${tabs.map(
+          (tab) =>
+            html`<a href=${this.api.link(tab)} aria-current=${tab === current ? "page" : nothing}
+              >${texts(`tabs.${tab}`)}</a
+            >`,
+        )}
+      </nav>
+      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      <main>${this.view(current ?? "usage")}</main>`;
+  }
+
+  private view(tab: Tab): TemplateResult {
+    const { api, texts, live, language, narrow } = this;
+    switch (tab) {
+      case "overview":
+        return html`<zai-overview .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-overview>`;
+      case "providers":
+        return html`<zai-providers .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-providers>`;
+      case "usage":
+        return html`<zai-usage .api=${api} .texts=${texts} .language=${language} .narrow=${narrow}></zai-usage>`;
+      case "requests":
+        return html`<zai-requests .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-requests>`;
+      case "keys":
+        return html`<zai-keys .api=${api} .texts=${texts} .language=${language}></zai-keys>`;
+      case "budgets":
+        return html`<zai-budgets .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-budgets>`;
+      case "why":
+        return html`<zai-why .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-why>`;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import { css } from "lit";
+
+/** Common styles. Colours are Home Assistant's variables, each with a value for a page without them. */
+export const styles = css`
+  :host {
+    --zai-text: var(--primary-text-color, #212121);
+    --zai-quiet: var(--secondary-text-color, #5f6368);
+    --zai-line: var(--divider-color, rgba(0, 0, 0, 0.12));
+    --zai-surface: var(--card-background-color, #fff);
+    --zai-accent: var(--primary-color, #009ac7);
+    /* The accent alone has too little contrast for text. */
+    --zai-link: color-mix(in srgb, var(--zai-accent) 70%, var(--zai-text));
+    --zai-good: var(--success-color, #0f7b37);
+    --zai-warn: var(--warning-color, #a35c00);
+    --zai-bad: var(--error-color, #b3261e);
+    --zai-bad-text: color-mix(in srgb, var(--zai-bad) 70%, var(--zai-text));
+    color: var(--zai-text);
+    display: block;
+  }
+  * {
+    box-sizing: border-box;
+  }
+  .card {
+    background: var(--zai-surface);
+    border: 1px solid var(--zai-line);
+    border-radius: var(--ha-card-border-radius, 12px);
+    padding: 16px;
+    margin-bottom: 16px;
+    overflow-wrap: anywhere;
+  }
+  h2 {
+    font-size: 1.15rem;
+    font-weight: 500;
+    margin: 0 0 12px;
+  }
+  .quiet {
+    color: var(--zai-quiet);
+  }
+  .row {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 8px 16px;
+    align-items: center;
+  }
+  .spread {
+    justify-content: space-between;
+  }
+  .scroll {
+    position: relative;
+    overflow-x: auto;
+  }
+  table {
+    border-collapse: collapse;
+    width: 100%;
+    font-size: 0.95rem;
+  }
+  th,
+  td {
+    text-align: start;
+    padding: 8px 12px 8px 0;
+    border-bottom: 1px solid var(--zai-line);
+    vertical-align: top;
+  }
+  th {
+    font-weight: 500;
+    color: var(--zai-quiet);
+    white-space: nowrap;
+  }
+  td.number,
+  th.number {
+    text-align: end;
+    font-variant-numeric: tabular-nums;
+    white-space: nowrap;
+  }
+  button,
+  select,
+  input,
+  textarea {
+    font: inherit;
+    color: inherit;
+    background: var(--zai-surface);
+    border: 1px solid var(--input-outlined-idle-border-color, var(--zai-quiet));
+    border-radius: 8px;
+    padding: 8px 12px;
+    min-height: 40px;
+    max-width: 100%;
+  }
+  textarea {
+    width: 100%;
+  }
+  button {
+    cursor: pointer;
+  }
+  button.main {
+    background: var(--zai-link);
+    border-color: var(--zai-link);
+    color: var(--zai-surface);
+  }
+  button.danger {
+    color: var(--zai-bad-text);
+    border-color: var(--zai-bad);
+  }
+  button:disabled {
+    opacity: 0.5;
+    cursor: default;
+  }
+  :focus-visible {
+    outline: 2px solid var(--zai-accent);
+    outline-offset: 2px;
+  }
+  a {
+    color: var(--zai-link);
+  }
+  label {
+    display: inline-flex;
+    flex-direction: column;
+    gap: 4px;
+    font-size: 0.9rem;
+    color: var(--zai-quiet);
+  }
+  label > * {
+    font-size: 1rem;
+  }
+  pre {
+    background: var(--secondary-background-color, #f1f1f1);
+    border-radius: 8px;
+    padding: 12px;
+    overflow-x: auto;
+    font-size: 0.85rem;
+    margin: 8px 0;
+  }
+  .error {
+    color: var(--zai-bad-text);
+  }
+  .bar {
+    height: 10px;
+    border-radius: 5px;
+    background: var(--zai-line);
+    overflow: hidden;
+  }
+  .bar > div {
+    height: 100%;
+    background: var(--zai-good);
+  }
+  .bar.near > div {
+    background: var(--zai-warn);
+  }
+  .bar.spent > div {
+    background: var(--zai-bad);
+  }
+  .badge {
+    display: inline-flex;
+    gap: 6px;
+    align-items: center;
+    font-size: 0.9rem;
+  }
+  .badge::before {
+    content: "";
+    width: 10px;
+    height: 10px;
+    border-radius: 50%;
+    background: var(--zai-quiet);
+  }
+  .badge.healthy::before {
+    background: var(--zai-good);
+  }
+  .badge.degraded::before,
+  .badge.resting::before {
+    background: var(--zai-warn);
+  }
+  .badge.offline::before,
+  .badge.unauthorized::before {
+    background: var(--zai-bad);
+  }
+  .visually-hidden {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+`;

@@ -1,0 +1,142 @@
+"""The page in the sidebar of a real Home Assistant, in a real browser. Its screenshots in docs/images are for the README."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+import re
+from typing import Any
+
+import aiohttp
+from openai import AsyncOpenAI
+from playwright.async_api import Page
+import pytest
+import pytest_asyncio
+
+from devhome.browser import open_browser, screenshot, show
+from devhome.namespaces import Lan
+from devhome.onboarding import Login, renewed
+
+from .gateway_home import GatewayHome, gateway_home
+from .sdks import CHAT_MODEL, VISION_MODEL
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Why this provider?")
+HOSTILE = '"><img src=x onerror=alert(1)><b>[x](javascript:alert(1))![](http://192.0.2.1/x.png)'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayHome]:
+    async with gateway_home(lan, tmp_path_factory.mktemp("page")) as made:
+        await chat(made, made.gateway.key, CHAT_MODEL, CHAT_MODEL, VISION_MODEL)
+        yield made
+
+
+async def chat(site: GatewayHome, key: str, *models: str) -> None:
+    """Send one request to each of the models."""
+    async with AsyncOpenAI(base_url=f"{site.address.url}/v1", api_key=key, max_retries=0) as client:
+        for model in models:
+            await client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello"}])
+
+
+@asynccontextmanager
+async def browser(site: GatewayHome, token: str | None = None, **window: Any) -> AsyncGenerator[Page]:
+    """The page, logged in as the owner or with a token. Errors of its scripts and requests to other hosts fail the test."""
+    errors: list[str] = []
+    foreign: list[str] = []
+
+    def requested(url: str) -> None:
+        if not url.startswith((site.home.url, "data:", "blob:")):
+            foreign.append(url)
+
+    async with open_browser(site.home.url, token or site.home.login.token, **window) as page:
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: requested(request.url))
+        await show(page, f"{site.home.url}/zeroconf-ai")
+        yield page
+    assert errors == []
+    assert foreign == []
+
+
+async def open_tab(page: Page, name: str) -> None:
+    """Open a tab."""
+    tab = page.get_by_role("navigation", name="Sections").get_by_role("link", name=name, exact=True)
+    await tab.click()
+    await tab.and_(page.locator("[aria-current=page]")).wait_for()
+    await page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+async def test_page_every_tab_is_accessible_and_as_wide_as_the_window(site: GatewayHome, width: int, dark: bool) -> None:
+    async with browser(site, width=width, height=800, dark=dark) as page:
+        await page.add_script_tag(path=AXE)
+        for name in TABS:
+            await open_tab(page, name)
+            found = await page.locator("zai-page").evaluate("(element, rules) => axe.run(element, rules)", ACCESSIBLE)
+            assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found["violations"]] == []
+            assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            if (name, width) in (("Providers", 1280), ("Usage", 360)):
+                await screenshot(page, IMAGES / f"page-{name.lower()}.png")
+
+
+async def test_page_shows_who_answered_what_it_cost_and_why(site: GatewayHome) -> None:
+    async with browser(site) as page:
+        await page.get_by_role("status").get_by_text(f"Attic answers with {VISION_MODEL}; nothing waits").wait_for()
+        await open_tab(page, "Usage")
+        await page.get_by_role("row", name=re.compile(rf"^{re.escape(CHAT_MODEL)} ")).wait_for()
+        await page.get_by_role("img", name=re.compile("by day")).wait_for(state="attached")
+        await open_tab(page, "Requests")
+        await page.get_by_role("row").nth(1).get_by_role("button").click()
+        await page.get_by_text("Time to first token").wait_for()
+        await open_tab(page, "Why this provider?")
+        await page.get_by_label("Request").fill("Hello")
+        await page.get_by_label("Model", exact=True).fill(CHAT_MODEL)
+        await page.get_by_role("button", name="Show the plan").click()
+        first = page.get_by_role("listitem").filter(has_text="Cloud")
+        await first.get_by_text("at most").wait_for()
+        assert len(site.openai.bodies("/v1/chat/completions")) == 2
+
+
+async def test_page_created_key_is_shown_once_and_its_name_stays_text(site: GatewayHome) -> None:
+    async with browser(site) as page:
+        await open_tab(page, "API keys")
+        await page.get_by_label("Name").fill(HOSTILE)
+        await page.get_by_role("button", name="Create API key").click()
+        await page.get_by_text("This API key is shown only now").wait_for()
+        key = (await page.locator("pre").first.inner_text()).strip()
+        await chat(site, key, CHAT_MODEL)
+        await page.get_by_role("button", name="Done").click()
+        await page.get_by_role("cell", name=HOSTILE).wait_for()
+        await open_tab(page, "Requests")
+        await page.get_by_role("cell", name=HOSTILE).wait_for()
+        assert key not in await page.content()
+        assert await page.locator("zai-page img").count() == 0
+
+
+async def test_page_budget_is_set_and_shown_on_the_overview(site: GatewayHome) -> None:
+    async with browser(site) as page:
+        await open_tab(page, "Budgets")
+        await page.get_by_label("Amount").fill("5")
+        await page.get_by_role("button", name="Save budget").click()
+        await page.get_by_text(re.compile("of 5.00 spent")).wait_for()
+        await open_tab(page, "Overview")
+        await page.get_by_role("meter").wait_for()
+        await screenshot(page, IMAGES / "page-overview.png")
+
+
+async def test_page_of_a_user_has_his_own_tabs_and_keys(site: GatewayHome) -> None:
+    created = await site.client.call("config/auth/create", name="Guest", group_ids=["system-users"], local_only=False)
+    login: dict[str, Any] = {"username": "guest", "password": "guest-of-the-tests"}
+    await site.client.call("config/auth_provider/homeassistant/create", user_id=created["user"]["id"], **login)
+    async with aiohttp.ClientSession() as session:
+        guest = await renewed(session, site.home.url, Login(login["username"], login["password"], ""))
+    async with browser(site, guest.token) as page:
+        links = await page.get_by_role("navigation", name="Sections").get_by_role("link").all_inner_texts()
+        assert links == ["Usage", "Requests", "API keys"]
+        await open_tab(page, "API keys")
+        await page.get_by_text("You have no API key").wait_for()
+        await open_tab(page, "Requests")
+        await page.get_by_text("No records match").wait_for()
