@@ -7,7 +7,7 @@ import pytest
 
 from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.routing.caller import Caller, Source
-from zeroconf_ai.server.recent_responses import KEPT_SECONDS, MAX_BYTES, MAX_RESPONSES, Conversation, RecentResponses, owner_of
+from zeroconf_ai.server.recent_responses import KEPT_SECONDS, MAX_BYTES, MAX_ITEMS, MAX_RESPONSES, RecentResponses, owner_of
 
 from ...support.fakes.provider import FakeProvider, text, tool_call
 from ...support.sdks import gpt, response_events, scripted
@@ -85,11 +85,14 @@ async def test_reasoning_with_a_signature_is_continued_unchanged() -> None:
     assert provider.requests[1]["messages"][1]["reasoning_details"] == [signed]
 
 
-def kept(count: int = 1, *, size: int = 10, responses: RecentResponses | None = None) -> RecentResponses:
+def kept(count: int = 1, *, text: str = "Hi", items: int = 1, responses: RecentResponses | None = None) -> RecentResponses:
+    """Responses `resp_0`… to requests with this text, each with items `msg_0`… or, if there are several, `msg_0_0`…."""
     if responses is None:
         responses = RecentResponses()
     for number in range(count):
-        responses.put(OWNER, Conversation(["Hi"], size), f"resp_{number}", [{"id": f"msg_{number}", "type": "message"}])
+        ids = [f"msg_{number}"] if items == 1 else [f"msg_{number}_{place}" for place in range(items)]
+        output = [{"id": item_id, "type": "message"} for item_id in ids]
+        responses.put(OWNER, [{"role": "user", "content": text}], f"resp_{number}", output)
     return responses
 
 
@@ -98,35 +101,45 @@ def kept(count: int = 1, *, size: int = 10, responses: RecentResponses | None = 
 )
 @pytest.mark.parametrize("owner", [("other", None, None), (None, "user", None), (None, None, "192.0.2.1")])
 def test_response_of_another_owner_is_unknown(owner: Any, request_body: Any) -> None:
-    assert kept().resolve(OWNER, request_body, 5).items
+    assert kept().resolve(OWNER, request_body)
     with pytest.raises(InvalidRequestError, match="not known here"):
-        kept().resolve(owner, request_body, 5)
+        kept().resolve(owner, request_body)
 
 
 def test_responses_are_bounded_in_number() -> None:
     responses = kept(MAX_RESPONSES + 5)
     assert len(responses) == MAX_RESPONSES
     with pytest.raises(InvalidRequestError, match=r"input\[0\].id"):
-        responses.resolve(OWNER, {"input": [{"type": "item_reference", "id": "msg_4"}]}, 5)
-    assert responses.resolve(OWNER, {"input": [{"type": "item_reference", "id": "msg_5"}]}, 5).items
+        responses.resolve(OWNER, {"input": [{"type": "item_reference", "id": "msg_4"}]})
+    assert responses.resolve(OWNER, {"input": [{"type": "item_reference", "id": "msg_5"}]})
 
 
 def test_responses_are_bounded_in_size() -> None:
-    responses = kept(20, size=MAX_BYTES // 8)
+    responses = kept(20, text="x" * (MAX_BYTES // 8))
     assert len(responses) == 7
-    kept(1, size=MAX_BYTES, responses=responses)
+    kept(1, text="x" * (MAX_BYTES // 4), responses=responses)
     assert len(responses) == 7
-    assert responses.resolve(OWNER, {"previous_response_id": "resp_19"}, 5).items
+    assert responses.resolve(OWNER, {"previous_response_id": "resp_19"})
+
+
+def test_responses_are_bounded_in_items() -> None:
+    """Ids need more memory than their text."""
+    responses = kept(10, items=MAX_ITEMS // 8)
+    assert len(responses) == 8
+    kept(1, items=MAX_ITEMS // 4 + 1, responses=responses)
+    assert len(responses) == 8
+    reference = {"type": "item_reference", "id": "msg_9_5"}
+    assert responses.resolve(OWNER, {"input": [reference, reference]}) == [{"id": "msg_9_5", "type": "message"}] * 2
 
 
 def test_response_is_forgotten_after_some_minutes() -> None:
     now = 0.0
     responses = kept(responses=RecentResponses(lambda: now))
     now = KEPT_SECONDS - 1
-    assert responses.resolve(OWNER, {"previous_response_id": "resp_0", "input": "x"}, 5).size > 10
+    assert responses.resolve(OWNER, {"previous_response_id": "resp_0", "input": "x"})
     now = KEPT_SECONDS + 1
     with pytest.raises(InvalidRequestError, match="previous_response_id"):
-        responses.resolve(OWNER, {"previous_response_id": "resp_0", "input": "x"}, 5)
+        responses.resolve(OWNER, {"previous_response_id": "resp_0", "input": "x"})
     assert len(responses) == 0
 
 

@@ -13,13 +13,17 @@ from typing import Any
 import orjson
 
 from ..dialects.turns import invalid, unsupported
+from ..protocol import json
 from ..routing.caller import Caller
 
 MAX_RESPONSES = 1000
 MAX_BYTES = 32 * 1024 * 1024
-"""Maximum size of all kept conversations as JSON."""
+"""Maximum size of all kept conversations, which are kept as JSON: parsed, small values need a multiple of their text."""
+MAX_ITEMS = 50_000
+"""Maximum number of items with ids in all kept conversations; each needs about 500 bytes to be found."""
 KEPT_SECONDS = 1800.0
 """Seconds after which a response is forgotten."""
+_SEND_ALL = "responses are kept for some minutes only; send the whole conversation in 'input', with 'store': false"
 
 type Owner = tuple[str | None, str | None, str | None]
 type Items = list[Any]
@@ -32,20 +36,12 @@ def owner_of(caller: Caller) -> Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """A request's input with all references resolved."""
-
-    items: Items
-    size: int
-    """Bytes of its JSON."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Kept:
     owner: Owner
-    conversation: Conversation
-    by_id: Mapping[str, Mapping[str, Any]]
-    """The items of the conversation that have an id."""
+    conversation: bytes
+    """The items of the request and of the response, as JSON."""
+    places: Mapping[str, int]
+    """The indexes of the items that have an id."""
     until: float
 
 
@@ -58,24 +54,25 @@ class RecentResponses:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._newest: dict[tuple[Owner, str], str] = {}
         """The newest response whose conversation contains an item, by owner and id of the item."""
-        self._size = 0
+        self._bytes = 0
+        self._items = 0
 
     def __len__(self) -> int:
         """The number of responses."""
         return len(self._kept)
 
-    def resolve(self, owner: Owner, request: Mapping[str, Any], size: int) -> Conversation:
-        """The whole conversation of a request with `size` bytes.
+    def resolve(self, owner: Owner, request: Mapping[str, Any]) -> Items:
+        """The whole conversation of a request: its input after that of the previous response, with the items that it refers to.
 
         Raises InvalidRequestError for an invalid input, and for a response or an item that is unknown or another owner's.
         """
         self._trim()
-        before = Conversation([], 0)
+        before: Items = []
         if (previous := request.get("previous_response_id")) is not None:
             kept = self._kept.get(previous) if isinstance(previous, str) else None
             if kept is None or kept.owner != owner:
                 raise unsupported("previous_response_id", f"names a response that is not known here: {_SEND_ALL}")
-            before = kept.conversation
+            before = json.loads(kept.conversation)
         given = request.get("input")
         if isinstance(given, str):
             given = [{"role": "user", "content": given}]
@@ -83,45 +80,52 @@ class RecentResponses:
             return before
         if not isinstance(given, list):
             raise invalid("input", "a text, or a list with at least one message")
-        items = [self._resolved(owner, item, f"input[{index}]") for index, item in enumerate(given)]
-        return Conversation(before.items + items, before.size + size)
+        parsed: dict[str, Items] = {}
+        return before + [self._resolved(owner, item, f"input[{index}]", parsed) for index, item in enumerate(given)]
 
-    def put(self, owner: Owner, asked: Conversation, response_id: str, output: Items) -> None:
-        """Keep a response, unless it is so large that it would displace most others."""
-        size = asked.size + len(orjson.dumps(output))
-        if size > MAX_BYTES // 4:
+    def put(self, owner: Owner, asked: Items, response_id: str, output: Items) -> None:
+        """Keep a response and the conversation that it answers, unless it is so large that it would displace most others."""
+        items = asked + output
+        named = (
+            (item_id, place)
+            for place, item in enumerate(items)
+            if isinstance(item, Mapping) and isinstance(item_id := item.get("id"), str)
+        )
+        kept = _Kept(owner, orjson.dumps(items), dict(named), self._clock() + KEPT_SECONDS)
+        if len(kept.conversation) > MAX_BYTES // 4 or len(kept.places) > MAX_ITEMS // 4:
             return
-        items = asked.items + output
-        named = (item for item in items if isinstance(item, Mapping) and isinstance(item.get("id"), str))
-        by_id = {item["id"]: item for item in named}
-        self._kept[response_id] = _Kept(owner, Conversation(items, size), by_id, self._clock() + KEPT_SECONDS)
-        self._newest |= {(owner, item_id): response_id for item_id in by_id}
-        self._size += size
+        self._kept[response_id] = kept
+        self._newest |= {(owner, item_id): response_id for item_id in kept.places}
+        self._bytes += len(kept.conversation)
+        self._items += len(kept.places)
         self._trim()
 
-    def _resolved(self, owner: Owner, item: Any, where: str) -> Any:
+    def _resolved(self, owner: Owner, item: Any, where: str, parsed: dict[str, Items]) -> Any:
+        """The item, or the one that it refers to. `parsed`: the conversations that were parsed, by the response's id."""
         if not isinstance(item, Mapping):
             return item
         is_bare = item.get("type") is None and item.keys() <= {"id", "type"}
         if item.get("type") != "item_reference" and not is_bare:
             return item
         item_id = item.get("id")
-        found = self._kept.get(self._newest.get((owner, item_id), "")) if isinstance(item_id, str) else None
-        if found is None or not isinstance(item_id, str):
+        response_id = self._newest.get((owner, item_id)) if isinstance(item_id, str) else None
+        if response_id is None or not isinstance(item_id, str):
             raise unsupported(f"{where}.id", f"refers to an item that is not known here: {_SEND_ALL}")
-        return found.by_id[item_id]
+        kept = self._kept[response_id]
+        if response_id not in parsed:
+            parsed[response_id] = json.loads(kept.conversation)
+        return parsed[response_id][kept.places[item_id]]
 
     def _trim(self) -> None:
         now = self._clock()
         while self._kept:
             oldest = next(iter(self._kept.values()))
-            if len(self._kept) <= MAX_RESPONSES and self._size <= MAX_BYTES and oldest.until > now:
+            within = len(self._kept) <= MAX_RESPONSES and self._bytes <= MAX_BYTES and self._items <= MAX_ITEMS
+            if within and oldest.until > now:
                 return
             response_id, _ = self._kept.popitem(last=False)
-            self._size -= oldest.conversation.size
-            for item_id in oldest.by_id:
+            self._bytes -= len(oldest.conversation)
+            self._items -= len(oldest.places)
+            for item_id in oldest.places:
                 if self._newest.get((oldest.owner, item_id)) == response_id:
                     del self._newest[oldest.owner, item_id]
-
-
-_SEND_ALL = "responses are kept for some minutes only; send the whole conversation in 'input', with 'store': false"

@@ -23,8 +23,8 @@ def responses(gateway: Gateway, context: RequestContext) -> Awaitable[web.Stream
 def _parse(gateway: Gateway, context: RequestContext, raw: bytes) -> ParsedRequest:
     body = parse_object(raw)
     recent, owner = gateway.recent_responses, owner_of(context.caller)
-    conversation = recent.resolve(owner, body, len(raw))
-    chat, tools = to_chat({**body, "input": conversation.items})
+    conversation = recent.resolve(owner, body)
+    chat, tools = to_chat({**body, "input": conversation})
     request = Request.parse(Kind.CHAT, chat, request_id=context.id, via=context.via)
     keep = None if body.get("store") is False else partial(recent.put, owner, conversation)
     return ParsedRequest(request, lambda model: ResponsesWriter(body, model, tools, keep), tools.dropped)
