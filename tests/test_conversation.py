@@ -205,6 +205,33 @@ async def test_conversation_reasoning_is_not_spoken(
     assert answer.thinking_content == "secret plan"
 
 
+async def test_conversation_reasoning_without_an_opening_tag_is_not_spoken(hass: HomeAssistant, provider: FakeProvider) -> None:
+    """The first answer shows that the model's text begins with reasoning: it is streamed as such from then on."""
+    await set_up(hass, make_entry(provider))
+    end = delta(finish="stop")
+    provider.answers = [
+        [delta("secret"), delta(" plan\n</thi"), delta("nk>\n\nHello."), end],
+        [delta("secret"), delta(" plan"), delta("</think>"), delta("Hello."), end],
+        [delta("Hel"), delta("lo."), end],
+    ]
+    streamed: list[dict[str, Any]] = []
+    with (
+        chat_session.async_get_chat_session(hass) as session,
+        conversation.async_get_chat_log(hass, session, chat_log_delta_listener=lambda _, data: streamed.append(data)) as chat_log,
+    ):
+        thoughts = []
+        for _ in range(3):
+            result = await say(hass, conversation_id=session.conversation_id)
+            answer = chat_log.content[-1]
+            assert isinstance(answer, conversation.AssistantContent)
+            assert (speech(result), answer.content) == ("Hello.", "Hello.")
+            thoughts.append((answer.thinking_content or "").strip())
+        assert thoughts[:2] == ["secret plan"] * 2
+    assert "".join(data.get("content") or "" for data in streamed if "role" not in data).endswith("\nHello.Hello.Hello.")
+    sent = [message["content"] for message in provider.requests[-1]["messages"] if message["role"] == "assistant"]
+    assert sent == ["Hello.", "Hello."]
+
+
 async def test_conversation_usage_is_in_the_trace(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [[delta("Hi"), delta(finish="stop"), usage(100, 7, prompt_tokens_details={"cached_tokens": 64})]]

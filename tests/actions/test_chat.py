@@ -84,6 +84,12 @@ async def test_chat_action_accepts_a_conversation(hass: HomeAssistant, provider:
     assert provider.requests[1]["messages"] == messages
 
 
+async def test_chat_action_omits_reasoning_without_an_opening_tag(hass: HomeAssistant, provider: FakeProvider) -> None:
+    await set_up(hass, make_entry(provider))
+    provider.answers = [text("Hm, ", "well.</think>", "\nIt is warm.")]
+    assert (await ask(hass))["text"] == "It is warm."
+
+
 async def test_chat_action_omits_reasoning_and_returns_tool_calls(hass: HomeAssistant, provider: FakeProvider) -> None:
     await set_up(hass, make_entry(provider))
     provider.answers = [text("<think>Hm, ", "well.</think>", "\nIt is warm.")]

@@ -22,7 +22,7 @@ from ..core.protocol.chunks import Delta, Message
 from ..core.protocol.errors import ApiError, InvalidRequestError
 from ..core.protocol.models import AUTO
 from ..core.protocol.request import Kind, Request
-from ..core.protocol.thinking import ThinkSplitter
+from ..core.protocol.thinking import pieces_of
 from ..core.routing.execution.reply import Reply
 from ..core.routing.pool.member import Member
 from ..data import DATA, is_gateway
@@ -147,9 +147,7 @@ def _body(data: Mapping[str, Any]) -> dict[str, Any]:
 def _response(reply: Reply, schema: vol.Schema | None) -> dict[str, Any]:
     message = Message()
     message.add(Delta.parse(reply.completion.data))
-    splitter = ThinkSplitter()
-    pieces = [*splitter.feed(message.content), *splitter.flush()]
-    text = "".join(piece.text for piece in pieces if not piece.is_reasoning).strip()
+    text = "".join(piece.text for piece in pieces_of(message.content) if not piece.is_reasoning).strip()
     calls = [call.to_json() for call in message.tool_calls]
     if not text and not calls:
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="empty_response")

@@ -33,7 +33,7 @@ from ..core.protocol import json
 from ..core.protocol.chunks import Delta, Message
 from ..core.protocol.errors import InvalidRequestError
 from ..core.protocol.request import Kind, Request
-from ..core.protocol.thinking import ThinkSplitter
+from ..core.protocol.thinking import ThinkSplitter, pieces_of
 from ..core.routing.execution.reply import Reply
 from ..core.routing.execution.sessions import session_key
 from ..errors import EMPTY_RESPONSE, STREAM_BROKEN, structure_failed
@@ -89,6 +89,8 @@ class ChatLoop:
     """Called with the first request of each turn before it is sent."""
     _refused: set[str] = field(default_factory=set)
     """Parameters that servers rejected."""
+    _unopened: set[str] = field(default_factory=set)
+    """Models whose text begins with reasoning, without an opening tag."""
 
     def on_behalf_of(self, user_id: str, username: str | None) -> ChatLoop:
         """The same chat loop on behalf of a Home Assistant user; rejected parameters are shared."""
@@ -191,12 +193,14 @@ class ChatLoop:
             if first:
                 self.on_prompt(request)
             message = Message()
+            known = len(chat_log.content)
             try:
                 async with self.engine.run(request, self.caller) as reply:
                     stream = self._deltas(chat_log, reply, message, progress, force_answer=force_answer)
                     async for _ in chat_log.async_add_delta_content_stream(self.entity_id, stream):
                         pass
                     self._trace(chat_log, reply)
+                _cut_reasoning(chat_log, known, message.content)
             except InvalidRequestError as err:
                 refused = _refused_parameter(err, sent)
                 if refused is None:
@@ -218,13 +222,15 @@ class ChatLoop:
     ) -> Deltas:
         """Yield the chat log's deltas: first the role, reasoning separately, tool calls when complete."""
         yield {"role": "assistant"}
-        splitter = ThinkSplitter()
+        splitter = ThinkSplitter(begun=reply.model in self._unopened)
         content: list[str] = []
+        spoken: list[str] = []
         async for chunk in reply.chunks():
             delta = Delta.parse(chunk.data)
             message.add(delta)
             if delta.reasoning:
                 yield {"thinking_content": delta.reasoning}
+            spoken.append(delta.content)
             for piece in splitter.feed(delta.content) if delta.content else ():
                 if piece.is_reasoning:
                     yield {"thinking_content": piece.text}
@@ -238,6 +244,14 @@ class ChatLoop:
                 progress.begun = True
             yield {"thinking_content": piece.text} if piece.is_reasoning else {"content": piece.text}
         message.content = "".join(content)
+        if splitter.unopened:
+            self._unopened.add(reply.model)
+            message.content = "".join(piece.text for piece in pieces_of("".join(spoken)) if not piece.is_reasoning)
+        elif reply.model in self._unopened and not splitter.found_tag and (text := "".join(spoken)):
+            self._unopened.discard(reply.model)  # this time it did not reason, or its server has learned to separate it
+            message.content = text
+            progress.begun = True
+            yield {"content": text}
         if force_answer:
             return
         offered = [tool.name for tool in chat_log.llm_api.tools] if chat_log.llm_api else []
@@ -270,6 +284,15 @@ class ChatLoop:
                 "output_tokens": usage.completion_tokens,
             }
         chat_log.async_trace({"stats": stats})
+
+
+def _cut_reasoning(chat_log: conversation.ChatLog, known: int, text: str) -> None:
+    """Move what was streamed as content, and is reasoning as its end has shown, to the reasoning of the new content."""
+    for index, content in enumerate(chat_log.content[known:], known):
+        if isinstance(content, conversation.AssistantContent) and content.content and content.content != text:
+            reasoning = content.content.removesuffix(text)
+            thinking = (content.thinking_content or "") + reasoning
+            chat_log.content[index] = replace(content, content=text or None, thinking_content=thinking or None)
 
 
 def _has_acted(chat_log: conversation.ChatLog, begin: int) -> bool:

@@ -6,7 +6,7 @@ import time
 from hypothesis import given, strategies as st
 import pytest
 
-from zeroconf_ai.protocol.thinking import Piece, ThinkSplitter
+from zeroconf_ai.protocol.thinking import Piece, ThinkSplitter, pieces_of, with_reasoning_cut
 
 
 def split(*parts: str) -> list[Piece]:
@@ -72,6 +72,54 @@ def test_thinking_text_without_tags_is_only_stripped_at_the_beginning(text: str)
 )
 def test_thinking_tags_separate_reasoning_from_the_answer(text: str, pieces: list[tuple[str, bool]]) -> None:
     assert split(text) == pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("hm</think>Yes.", [("hm", True), ("Yes.", False)]),
+        ("\nOkay, the user\n</think>\n\nYes.", [("Okay, the user\n", True), ("Yes.", False)]),
+        ("hm</THINKING>Yes.", [("hm", True), ("Yes.", False)]),
+        ("hm</think>", [("hm", True)]),
+        ("</think>\n\nYes.", [("Yes.", False)]),
+        ("hm</think>Yes. <think>hm</think> Then.", [("hm", True), ("Yes. ", False), ("hm", True), ("Then.", False)]),
+        ("<think>hm</think>Yes.</think>", [("hm", True), ("Yes.", False)]),
+        ("The tag `</think>` ends it.", [("The tag `` ends it.", False)]),
+        ("Yes.", [("Yes.", False)]),
+        ("", []),
+    ],
+)
+def test_thinking_without_an_opening_tag_is_cut_from_a_complete_text(text: str, pieces: list[tuple[str, bool]]) -> None:
+    assert pieces_of(text) == pieces
+
+
+@pytest.mark.parametrize(
+    ("message", "cut"),
+    [
+        ({"content": "hm\n</think>\n\nYes."}, {"content": "Yes.", "reasoning_content": "hm"}),
+        ({"content": "hm</think>Yes.", "reasoning": "hm"}, {"content": "Yes.", "reasoning": "hm"}),
+        ({"content": "</think>Yes."}, {"content": "Yes."}),
+        ({"content": "<think>hm</think>Yes."}, {"content": "<think>hm</think>Yes."}),
+        ({"content": "The tag `</think>` ends it."}, {"content": "The tag `</think>` ends it."}),
+        ({"content": None}, {"content": None}),
+        ({"content": [{"type": "text", "text": "a</think>b"}]}, {"content": [{"type": "text", "text": "a</think>b"}]}),
+    ],
+)
+def test_thinking_without_an_opening_tag_is_moved_to_the_reasoning_of_a_message(
+    message: dict[str, object], cut: dict[str, object]
+) -> None:
+    assert with_reasoning_cut(message) == cut
+
+
+@given(texts, st.lists(st.integers(0, 500), max_size=10))
+def test_thinking_that_has_begun_split_anywhere_gives_the_same_pieces(text: str, places: list[int]) -> None:
+    splitter = ThinkSplitter(begun=True)
+    edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    parts = [piece for begin, end in pairwise(edges) for piece in splitter.feed(text[begin:end])] + splitter.flush()
+    whole = ThinkSplitter(begun=True)
+    same = whole.feed(text) + whole.flush()
+    for kind in (True, False):
+        assert "".join(p.text for p in parts if p.is_reasoning is kind) == "".join(p.text for p in same if p.is_reasoning is kind)
 
 
 def test_thinking_unambiguous_text_is_returned_immediately() -> None:

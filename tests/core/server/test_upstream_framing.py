@@ -341,3 +341,19 @@ async def test_embeddings_and_models_are_read_by_their_content(label: str, befor
         completion = await answer.completion()
         await answer.close()
     assert completion.data == json.loads(completion.raw) == EMBEDDINGS
+
+
+@pytest.mark.parametrize(("content", "thought"), [("Hm.\n</think>\n\nHello", "Hm."), ("</think>Hello", None)])
+async def test_reasoning_without_an_opening_tag_is_cut_from_a_complete_answer(content: str, thought: str | None) -> None:
+    whole = WHOLE | {"choices": [WHOLE["choices"][0] | {"message": {"role": "assistant", "content": content}}]}
+    pieces = [HEAD | delta(part) for part in content.partition("nk>")]
+    for sent in (answers(whole), answers(framed(*pieces, HEAD | delta(finish="stop")))):
+        async with scripted(sent) as (gateway, _):
+            _, body, _ = await gateway.ask("POST", "chat/completions", json=CHAT)
+            message = body["choices"][0]["message"]
+            assert (message["content"], message.get("reasoning_content")) == ("Hello", thought)
+            _, anthropic, _ = await gateway.ask("POST", "messages", json=CHAT | {"max_tokens": 9})
+            assert [block["text"] for block in anthropic["content"] if block["type"] == "text"] == ["Hello"]
+    async with scripted(answers(whole)) as (gateway, _):
+        message = said(await streamed(gateway))
+    assert (message.content, message.reasoning) == ("Hello", thought or "")

@@ -8,6 +8,7 @@ import aiohttp
 import orjson
 
 from ..dialects.base import Translator
+from ..dialects.openai.upstream_response import Expected, repaired_completion
 from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, UpstreamTimeoutError
@@ -135,11 +136,11 @@ class TranslatedAnswer(HttpAnswer):
         body = await self._body()
         found = decoded(body, self._upstream.name)
         if found is None or isinstance(found[1], list):
-            return Chunk.of(completion_of(self._streamed(body)))
+            return Chunk.of(repaired_completion(completion_of(self._streamed(body)), Expected()))
         try:
             if not isinstance(parsed := found[1], dict):
                 raise ValueError("something that is not a JSON object")
-            return Chunk.of(self._translator.completion(parsed))
+            return Chunk.of(repaired_completion(self._translator.completion(parsed), Expected()))
         except ApiError as err:
             raise self._upstream.error(err) from None
         except ValueError as err:

@@ -253,7 +253,7 @@ class OpenAIAnswer(HttpAnswer):
         body = await self._body()
         found = decoded(body, self._upstream.name)
         if found is None and self._expected is not None:
-            return Chunk.of(completion_of(self._streamed(body)))
+            return Chunk.of(repaired_completion(completion_of(self._streamed(body)), self._expected))
         text, parsed = found or (body, None)
         if not isinstance(parsed, dict):
             return Chunk.of({}, text)

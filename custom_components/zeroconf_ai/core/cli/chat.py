@@ -26,7 +26,7 @@ from ..protocol.models import AUTO
 from ..protocol.record import Auth, ServiceRecord, names_public_host
 from ..protocol.request import Kind, Request
 from ..protocol.status import ProviderState
-from ..protocol.thinking import Piece, ThinkSplitter
+from ..protocol.thinking import Piece, ThinkSplitter, pieces_of
 from ..protocol.values import encodable, terminal_text
 from ..routing.pool.member import Member
 from .network import interface_option, open_zeroconf
@@ -165,14 +165,18 @@ class _Talk:
         self._messages.append({"role": "user", "content": prompt})
         body = {"model": self._model, "messages": self._messages, "stream": True}
         answer = ""
+        said = ""
         splitter = ThinkSplitter()
         try:
             async with self._engine.run(Request.parse(Kind.CHAT, body), Caller(Source.CLI)) as reply:
                 async for chunk in reply.chunks():
                     delta = Delta.parse(chunk.data)
+                    said += delta.content
                     pieces = [Piece(delta.reasoning, True)] if delta.reasoning else []
                     answer += _show([*pieces, *splitter.feed(delta.content)])
                 answer += _show(splitter.flush())
+                if splitter.unopened:  # the next prompt is sent without the reasoning
+                    answer = "".join(piece.text for piece in pieces_of(said) if not piece.is_reasoning)
                 if (found := self._found.get(reply.backend_id)) is not None:
                     self._confirm(found)
         finally:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from ...protocol import json
 from ...protocol.chunks import Chunk, Delta
 from ...protocol.request import Kind, Request
+from ...protocol.thinking import with_reasoning_cut
 from ...protocol.tool_calls import (
     ToolCall,
     ToolCalls,
@@ -382,11 +383,14 @@ def _repaired_choice(choice: Any, position: int, expected: Expected) -> Any:
         else:
             return choice
     changes: dict[str, Any] = {}
+    if (cut := with_reasoning_cut(message)) is not message:
+        message = dict(cut)
+        changes["message"] = message
     called = bool(message.get("tool_calls"))
     if not expected.legacy:
         given = listed_calls(message)
-        cut = _finish(choice.get("finish_reason"), called=False, legacy=False) == "length"
-        calls = [call if "custom" in call else _whole_call(call, at, cut=cut) for at, call in enumerate(given)]
+        truncated = _finish(choice.get("finish_reason"), called=False, legacy=False) == "length"
+        calls = [call if "custom" in call else _whole_call(call, at, cut=truncated) for at, call in enumerate(given)]
         calls = _with_own_ids([call for call in calls if "custom" in call or call["function"]["name"]])
         called = bool(calls)
         if "function_call" in message or ((given or message.get("tool_calls")) and calls != message.get("tool_calls")):
