@@ -354,6 +354,15 @@ def ends_ollama(lines: list[bytes]) -> None:
     assert not any(event.get("done") or "error" in event for event in events[:-1])
 
 
+def ends_gemini(lines: list[bytes]) -> None:
+    """Events up to one with the reason and the usage, or an error."""
+    events = [json.loads(line.removeprefix(b"data: ")) for line in lines if line]
+    assert "error" in events[-1] or ("finishReason" in events[-1]["candidates"][0] and "usageMetadata" in events[-1])
+    assert not any("error" in event or "finishReason" in event["candidates"][0] for event in events[:-1])
+
+
+GOOGLE = f"/v1beta/models/{MODEL}:generateContent"
+THOUGHTS = {"includeThoughts": True}
 type Ends = Callable[[list[bytes]], None]
 THINKING = {"type": "enabled", "budget_tokens": 1024}
 CLIENTS: list[tuple[str, dict[str, Any], Ends | None]] = [
@@ -366,6 +375,8 @@ CLIENTS: list[tuple[str, dict[str, Any], Ends | None]] = [
     ("/v1/responses", {"input": "Hello", "tools": [{"type": "function", **FUNCTION}]}, ends_responses),
     ("/api/chat", {"messages": HELLO, "tools": TOOLS}, ends_ollama),
     ("/api/generate", {"prompt": "Hello"}, ends_ollama),
+    (GOOGLE, {"contents": [{"parts": [{"text": "Hello"}]}], "generationConfig": {"thinkingConfig": THOUGHTS}}, ends_gemini),
+    (f"/v1beta/models/{MODEL}:embedContent", {"content": {"parts": [{"text": "Hello"}]}}, None),
     ("/v1/completions", {"prompt": "Hello"}, ends_openai),
     ("/v1/embeddings", {"input": "Hello"}, None),
     ("/v1/embeddings", {"input": "Hello", "encoding_format": "base64"}, None),
@@ -392,6 +403,8 @@ def check_error(path: str, answer: bytes) -> None:
 
 async def ask(gateway: Served, path: str, body: dict[str, Any]) -> tuple[int, str, bytes]:
     """Status, content type and body of an answer."""
+    if body.get("stream") is True:
+        path = path.replace(":generateContent", ":streamGenerateContent?alt=sse")
     async with gateway.session.post(f"http://127.0.0.1:{gateway.port}{path}", json=body) as response:
         return response.status, response.content_type, await response.read()
 

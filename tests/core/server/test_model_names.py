@@ -25,11 +25,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/messages": {"messages": HELLO, "max_tokens": 5},
     "/api/chat": {"messages": HELLO, "stream": False},
     "/api/generate": {"prompt": "Hello", "stream": False},
+    "/v1beta/models/{model}:generateContent": {"contents": [{"parts": [{"text": "Hello"}]}]},
 }
 EMBEDDING: dict[str, dict[str, Any]] = {
     "/v1/embeddings": {"input": "Hello"},
     "/api/embed": {"input": "Hello"},
     "/api/embeddings": {"prompt": "Hello"},
+    "/v1beta/models/{model}:embedContent": {"content": {"parts": [{"text": "Hello"}]}},
 }
 CHAT = frozenset({Capability.COMPLETION})
 EMBED = frozenset({Capability.EMBEDDINGS})
@@ -66,6 +68,11 @@ NAMES: dict[str, tuple[str, str]] = {
 ALIASES = {"smart": ModelAlias(("Living room/PHI-4",))}
 
 
+async def ask(gateway: Served, path: str, model: str, body: dict[str, Any]) -> tuple[int, Any, Any]:
+    """Status, body and headers of an answer. The model is in the path or in the body."""
+    return await gateway.ask("POST", path.format(model=quote(model, safe="")), json={"model": model, **body})
+
+
 @asynccontextmanager
 async def house(*patterns: str, **options: Any) -> AsyncIterator[Served]:
     """A gateway with three providers, whose names have a space and a slash, for a key that may use these models."""
@@ -89,7 +96,7 @@ def answered(gateway: Served) -> list[tuple[str, str]]:
 async def test_name_in_any_spelling_means_the_same_model_in_every_dialect(path: str) -> None:
     for name, expected in NAMES.items():
         async with house() as gateway:
-            status, body, _ = await gateway.ask("POST", path, json={"model": name, **BODIES[path]})
+            status, body, _ = await ask(gateway, path, name, BODIES[path])
             assert (name, status, answered(gateway)) == (name, 200, [expected]), body
 
 
@@ -97,7 +104,7 @@ async def test_name_in_any_spelling_means_the_same_model_in_every_dialect(path: 
 async def test_embedding_model_has_the_same_names(path: str) -> None:
     for name in ("nomic", "NOMIC:latest", "gpu/nomic", "gpu%2Fnomic", "gpu"):
         async with house() as gateway:
-            status, answer, _ = await gateway.ask("POST", path, json={"model": name, **EMBEDDING[path]})
+            status, answer, _ = await ask(gateway, path, name, EMBEDDING[path])
             assert (name, status, answered(gateway)) == (name, 200, [("gpu", "nomic")]), answer
 
 
@@ -189,7 +196,7 @@ def message_of(body: Any) -> str:
 async def test_unknown_model_names_near_ones_with_their_capabilities(path: str) -> None:
     models = [ModelInfo("qwen3:8b", capabilities=VISION), *(ModelInfo(f"qwen{number}") for number in range(40))]
     async with served(StubBackend("a", models=models)) as gateway:
-        status, answer, _ = await gateway.ask("POST", path, json={"model": "qwen3:8", **PATHS[path]})
+        status, answer, _ = await ask(gateway, path, "qwen3:8", PATHS[path])
     assert status == 404
     assert "qwen3:8b (completion, vision)" in message_of(answer)
     assert len(message_of(answer)) < 300
@@ -210,6 +217,6 @@ async def test_failure_of_all_providers_names_equivalent_models(path: str, monke
     broken = StubBackend("a", UpstreamError("it failed"), models=["m", "n"])
     other = StubBackend("b", models=[ModelInfo("seer", capabilities=VISION), ModelInfo("nomic", capabilities=EMBED), "secret"])
     async with served(broken, other, access=Scoped("m", "seer", "nomic")) as gateway:
-        status, answer, _ = await gateway.ask("POST", path, json={"model": "m", **BODIES[path]})
+        status, answer, _ = await ask(gateway, path, "m", BODIES[path])
     assert status == 502
     assert message_of(answer).endswith("Models of other providers for this: seer (completion, vision).")
