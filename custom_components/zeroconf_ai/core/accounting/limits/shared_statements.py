@@ -14,21 +14,24 @@ _GIVE = update(buckets).where(buckets.c.name == bindparam("of")).values(level=bu
 def draw(connection: Connection, name: str, capacity: int, amount: float) -> float | None:
     """Take from a bucket that fills to `capacity` within a minute; returns its new level, or None if it does not contain enough.
 
-    An amount above the capacity is taken from a full bucket, which is then overdrawn. One atomic statement.
+    An amount above the capacity is taken from a full bucket, which is then overdrawn. Each statement is atomic.
     """
     moment = clock(connection)
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     least = func.least if connection.dialect.name == "postgresql" else func.min  # dialect spot
     most = func.greatest if connection.dialect.name == "postgresql" else func.max  # dialect spot
     level = least(float(capacity), buckets.c.level + most(0.0, moment - buckets.c.at) * (capacity / 60.0))
+    enough, rest = level >= min(amount, capacity), {"level": level - amount, "at": most(buckets.c.at, moment)}
+    # Most buckets exist, and SQLAlchemy compiles an insert that may be an update again every time.
+    found = connection.execute(
+        update(buckets).where(buckets.c.name == name, enough).values(rest).returning(buckets.c.level)
+    ).scalar_one_or_none()
+    if found is not None:
+        return float(found)
     statement = (
         make(buckets)
         .values(name=name, level=capacity - amount, at=moment)
-        .on_conflict_do_update(
-            index_elements=[buckets.c.name],
-            set_={"level": level - amount, "at": most(buckets.c.at, moment)},
-            where=level >= min(amount, capacity),
-        )
+        .on_conflict_do_update(index_elements=[buckets.c.name], set_=rest, where=enough)
         .returning(buckets.c.level)
     )
     found = connection.execute(statement).scalar_one_or_none()
