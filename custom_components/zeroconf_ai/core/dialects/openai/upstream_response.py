@@ -274,6 +274,8 @@ class ChunkRepair:
         if not pieces:
             if final and (entries := self._entries(state, (), final=True, cut=cut)):
                 before.append(self._extra(index, {"tool_calls": entries}, None))
+            if delta.get("tool_calls"):  # not a list of objects
+                return choice | {"delta": {name: value for name, value in delta.items() if name != "tool_calls"}}
             return choice
         entries = self._entries(state, pieces, final=final, cut=cut)
         if "function_call" not in delta and _are_same(entries, delta.get("tool_calls")):
