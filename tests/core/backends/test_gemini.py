@@ -6,7 +6,7 @@ from aiohttp import web
 import orjson
 import pytest
 
-from tests.support.clouds.asking import KEY, TOOLS, before, chat, error_of, read, say, whole
+from tests.support.clouds.asking import DIALECTS, KEY, TOOLS, before, chat, error_of, read, say, whole
 from tests.support.clouds.gemini import EMBEDDER, FLASH, GEMMA, NEWEST, PRO, SIGNED, SPEAKER, UNCHECKED, FakeGemini, seal
 from tests.support.clouds.server import PNG, Call, Refusal, Reply
 from zeroconf_ai.accounting.prices.price_book import PriceBook
@@ -229,6 +229,20 @@ async def test_tool_call_of_another_model_gets_the_signature_that_is_not_checked
     assert first == {"role": "user", "parts": [{"text": "…"}]}
     assert called["parts"][0].get("thoughtSignature") == expected
     assert result["parts"] == [{"functionResponse": {"name": "read", "id": "call_1", "response": {"degrees": 21}}}]
+
+
+async def test_thought_signature_is_not_sent_to_openai_which_refuses_it() -> None:
+    async with before("gemini", FakeGemini(CALLS)) as backend:
+        message = (await whole(await backend.send(chat(SIGNED, tools=TOOLS))))["choices"][0]["message"]
+    assert "extra_content" in message["tool_calls"][0]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "21"} for call in message["tool_calls"]]
+    messages = [{"role": "user", "content": "Hi"}, message, *results]
+    for name, kept in (("openai", False), ("openrouter", True)):
+        fake = DIALECTS[name].fake()
+        async with before(name, fake) as other:
+            await say(other, chat(DIALECTS[name].model, messages=messages, tools=TOOLS))
+        assert [call["id"] for call in fake.last.body["messages"][1]["tool_calls"]] == ["toolu_01A", "toolu_02B"]
+        assert ("extra_content" in str(fake.last.body)) == kept
 
 
 async def test_tool_result_without_its_call_is_refused_with_its_path() -> None:

@@ -19,8 +19,10 @@ TEXT = "reasoning_content"
 """The field of an assistant message with its reasoning as text."""
 DETAILS = "reasoning_details"
 """The field of an assistant message with its reasoning as objects, which may be signed or encrypted."""
-FIELDS = frozenset({TEXT, DETAILS, "reasoning", "thinking_blocks"})
-"""All fields of an assistant message with reasoning: `reasoning` is OpenRouter's and vLLM's, `thinking_blocks` LiteLLM's."""
+CALL_FIELD = "extra_content"
+"""The field of a tool call with its thought signature, as with Google's OpenAI-compatible API."""
+FIELDS = frozenset({TEXT, DETAILS, "reasoning", "thinking_blocks", CALL_FIELD})
+"""All fields with reasoning of an assistant message and its calls: `reasoning` is OpenRouter's, `thinking_blocks` LiteLLM's."""
 _PREFIX = "zeroconfai-1."
 
 
