@@ -20,7 +20,10 @@ _LENGTH_BYTES = 4
 
 
 def is_generated(key: str) -> bool:
-    """Whether a key has the form of a generated one: `zai_` and 192 random bits as base64url."""
+    """Whether a key has the form of a generated one: `zai_` and 190 random bits as 32 letters and digits.
+
+    Keys of former versions, 192 random bits as base64url with `-` and `_` too, stay valid.
+    """
     return _GENERATED.fullmatch(key) is not None
 
 

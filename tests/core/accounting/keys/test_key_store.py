@@ -19,7 +19,7 @@ from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.protocol.errors import AuthenticationError, PermissionDeniedError
-from zeroconf_ai.protocol.key_proof import digest
+from zeroconf_ai.protocol.key_proof import digest, is_generated
 
 from ....support.waiting import next_turn
 from ..conftest import FreshDatabase, content
@@ -38,9 +38,22 @@ def hold(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def test_key_secrets_are_unique() -> None:
-    assert re.fullmatch(r"zai_[A-Za-z0-9_-]{32}", new_secret())
-    assert len({new_secret() for _ in range(100)}) == 100
+def test_key_secrets_are_unique_and_selected_whole_by_a_double_click() -> None:
+    made = {new_secret() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert all(re.fullmatch(r"zai_[A-Za-z0-9]{32}", secret) for secret in made)
+    assert len(set("".join(secret.removeprefix("zai_") for secret in made))) == 62
+
+
+async def test_key_of_a_former_version_with_a_hyphen_at_its_end_stays_valid(store: AccountingStore) -> None:
+    former = "zai_-example_of_a_former_version_12-"
+    assert is_generated(former)
+    key = await store.keys.adopt("Phone", digest(former), former[:8])
+    await store.keys.refresh()
+    assert store.keys.verify(former) == key
+    _, renewed = await store.keys.rotate(key.id)
+    assert renewed.removeprefix("zai_").isalnum()
+    assert store.keys.verify(former).id == store.keys.verify(renewed).id == key.id
 
 
 async def test_key_is_identified_by_its_secret_only(store: AccountingStore) -> None:
