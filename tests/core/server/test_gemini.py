@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import json
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from google import genai
@@ -14,8 +15,9 @@ import pytest
 from zeroconf_ai.dialects.reasoning import SIGNED_FORMAT
 from zeroconf_ai.server import response_writer
 
-from ...support.clouds.asking import before
+from ...support.clouds.asking import DIALECTS, before
 from ...support.clouds.gemini import EMBEDDER, SIGNED, VECTOR, FakeGemini
+from ...support.clouds.openai import FakeOpenAI
 from ...support.clouds.server import PNG, Call, Reply
 from ...support.fakes.chunks import delta
 from ...support.fakes.provider import send_stream, usage
@@ -317,6 +319,50 @@ async def test_sdk_lists_models_in_pages() -> None:
     assert listed[f"models/{SIGNED}"].input_token_limit == 1_048_576
     assert one.supported_actions == ["embedContent", "batchEmbedContents"]
     assert (status, body["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("cloud", DIALECTS)
+async def test_tools_that_google_runs_are_named_if_another_api_answers(cloud: str, stream: bool) -> None:
+    dialect = DIALECTS[cloud]
+    fake = dialect.fake()
+    tools = [{"googleSearch": {}}, {"url_context": {}, "functionDeclarations": [{"name": "look"}]}, {"googleSearch": {}}]
+    method = "streamGenerateContent" if stream else "generateContent"
+    async with before(cloud, fake) as backend, served(backend) as gateway:
+        status, answered, headers = await gateway.ask(
+            "POST", path(method, quote(dialect.model, safe="")), json=HELLO | {"tools": tools}
+        )
+    assert status == 200
+    assert isinstance(answered, list) is stream
+    asked = fake.last.body["tools"]
+    if cloud == "gemini":
+        assert "X-ZeroconfAI-Dropped-Tools" not in headers
+        assert {"googleSearch": {}} in asked
+    else:
+        assert headers["X-ZeroconfAI-Dropped-Tools"] == "googleSearch, url_context"
+        assert "googleSearch" not in str(asked)
+
+
+async def test_chat_with_googles_tools_names_them_if_another_api_answers() -> None:
+    chat: Any = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}]}
+    asked = chat | {"extra_body": {"google": {"tools": [{"google_search": {}}]}}}
+    async with before("openai", FakeOpenAI()) as backend, served(backend) as gateway:
+        _, answered, headers = await gateway.ask("POST", "/v1/chat/completions", json=asked)
+    assert (answered["dropped_tools"], headers["X-ZeroconfAI-Dropped-Tools"]) == (["google_search"], "google_search")
+
+
+async def test_repeated_result_of_a_function_is_left_out() -> None:
+    """As Gemini CLI sends it when it resumes a conversation."""
+    called = {"functionCall": {"id": "look_1", "name": "look", "args": {}}}
+    result = {"functionResponse": {"id": "look_1", "name": "look", "response": {"output": "dark"}}}
+    turn = [{"role": "model", "parts": [called]}, {"role": "user", "parts": [result, result]}]
+    later = [*HELLO["contents"], *turn, {"role": "model", "parts": [{"text": "Dark."}]}, {"role": "user", "parts": [result]}]
+    async with scripted([delta("Dark."), delta(finish="stop"), usage()]) as (gateway, provider):
+        status, _, _ = await gateway.ask("POST", path("generateContent"), json={"contents": [*later, *turn]})
+    assert status == 200
+    messages = provider.requests[0]["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert [message["content"] for message in messages if message["role"] == "tool"] == ["dark", "dark"]
 
 
 @pytest.mark.parametrize("named", ["demo-rules", "PROVIDER/demo-rules", "models/demo-rules", "PROVIDER%2Fdemo-rules"])

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import override
+from typing import ClassVar, override
 
 import aiohttp
 
@@ -175,6 +175,9 @@ class Backend(ABC):
     @abstractmethod
     def info(self) -> BackendInfo:
         """Its description. May change at any time, for example with a new advertisement, except for the id."""
+
+    passes_google_tools: ClassVar[bool] = False
+    """Whether it passes on tools that only Google runs, instead of leaving them out."""
 
     @property
     def max_concurrent(self) -> int | None:

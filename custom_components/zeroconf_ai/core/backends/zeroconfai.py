@@ -54,6 +54,8 @@ class NotAProviderError(ApiError):
 class ZeroconfAIBackend(Backend):
     """A LAN provider."""
 
+    passes_google_tools = True  # a gateway may have Gemini models
+
     def __init__(
         self,
         session: aiohttp.ClientSession,

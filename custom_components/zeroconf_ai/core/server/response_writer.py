@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 
 from ..dialects.base import ParsedRequest, ResponseWriter
+from ..dialects.gemini.options import hosted_names
 from ..protocol.errors import ApiError
 from ..protocol.request import Kind, Request
 from ..routing.execution.reply import Reply
@@ -41,6 +42,8 @@ async def answer(
             # The first token, or the complete answer, has arrived: a failure before it was an error response.
             block.exempt()
             writer = make_writer(reply.model)
+            if not reply.passes_google_tools:
+                dropped += hosted_names(request.body)
             writer.dropped_tools = dropped
             return await _respond(gateway, context, request, reply, writer)
 

@@ -83,6 +83,8 @@ class _GeminiUpstream(DialectUpstream):
 class GeminiBackend(DialectBackend[_GeminiUpstream]):
     """Gemini and Gemma models."""
 
+    passes_google_tools = True
+
     def __init__(
         self,
         session: aiohttp.ClientSession,

@@ -11,11 +11,11 @@ Source: Anthropic's SDK 2.14 (`tool_union_param.py`, `beta/beta_tool_union_param
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...protocol.values import clean, mapping
+from ...protocol.values import mapping
+from ..dropped_tools import dropped_names
 from ..extras import TOOL_FIELDS, extra, selected
 from ..turns import Part, function_tool, invalid, objects, text_of, unsupported
 
-_MAX_NAME = 64
 _TEXT, _COUNT, _FLAG = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
 _POINT = {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}
 _FILE = {
@@ -87,8 +87,8 @@ def client_tools(request: Mapping[str, Any]) -> dict[str, Any]:
     if kind not in (None, "auto", "any", "tool", "none"):
         raise invalid("tool_choice.type", "auto, any, tool or none")
     if (kind == "tool" and isinstance(name, str) and name in dropped) or (kind == "any" and dropped and not tools):
-        named = name if kind == "tool" else ", ".join(dropped_tools(request))
-        raise unsupported("tool_choice", f"requires a tool that cannot run here: {clean(named, _MAX_NAME)}")
+        named = dropped_names([name]) if kind == "tool" else dropped_tools(request)
+        raise unsupported("tool_choice", f"requires a tool that cannot run here: {', '.join(named)}")
     if not tools:
         return {}
     chat: dict[str, Any] = {"tools": tools}
@@ -111,7 +111,7 @@ def dropped_tools(request: Mapping[str, Any]) -> tuple[str, ...]:
         for _, tool in _tools(request)
         if _is_dropped(tool)
     )
-    return tuple(dict.fromkeys(clean(name, _MAX_NAME) for name in (*hosted, *servers)))
+    return dropped_names((*hosted, *servers))
 
 
 def is_client_run(tool: Mapping[str, Any]) -> bool:

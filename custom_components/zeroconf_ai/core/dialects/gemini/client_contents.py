@@ -22,6 +22,8 @@ class Contents:
         self._calls = 0
         self._pending: list[tuple[str, str]] = []
         """(id, name) of the calls without a result."""
+        self._answered: set[str] = set()
+        """Ids of the calls with a result."""
 
     def add(self, content: Mapping[str, Any], where: str) -> None:
         """Add one content. Raises InvalidRequestError."""
@@ -84,23 +86,32 @@ class Contents:
         return function_call(call_id, name, orjson.dumps(arguments or {}).decode())
 
     def _add_result(self, result: Mapping[str, Any], where: str) -> None:
+        """Add the result of a call. A repeated one is left out: Gemini CLI 0.61 repeats them when it resumes a conversation."""
         response = result.get("response") or {}
         if not isinstance(response, Mapping):
             raise invalid(f"{where}.response", "an object")
         output = response.get("output")
         text = output if response.keys() == {"output"} and isinstance(output, str) else orjson.dumps(response).decode()
         media = [part for place, item in objects(result.get("parts") or [], f"{where}.parts") for part in _media(item, place)]
-        self._turns.add_tool_result(self._answered(result, where), [text_part(text), *media])
+        call_id = self._call_of(result, where)
+        if call_id is not None:
+            self._turns.add_tool_result(call_id, [text_part(text), *media])
 
-    def _answered(self, result: Mapping[str, Any], where: str) -> str:
-        """The id of the call that a result belongs to: by id, else the first open one by name, else the first open one."""
+    def _call_of(self, result: Mapping[str, Any], where: str) -> str | None:
+        """The id of the call that a result belongs to: by id, else the first open one by name, else the first open one.
+
+        None for the result of a call that has one.
+        """
         given, name = result.get("id"), result.get("name")
         by_id = [call for call in self._pending if call[0] == given]
+        if not by_id and isinstance(given, str) and given in self._answered:
+            return None
         by_name = [call for call in self._pending if call[1] == name]
         found = next(iter(by_id or by_name or self._pending), None)
         if found is None:
             raise invalid(where, "the result of a function that was called before")
         self._pending.remove(found)
+        self._answered.add(found[0])
         return found[0]
 
 

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from ...protocol.values import mapping
+from ..dropped_tools import dropped_names
 
 REQUEST = ("safetySettings", "cachedContent", "serviceTier")
 """Fields of a request."""
@@ -46,6 +47,11 @@ def google_options(body: Mapping[str, Any]) -> GoogleOptions:
         {name: value for name in GENERATION if (value := value_of(google, name)) is not None},
         [tool for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else [],
     )
+
+
+def hosted_names(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the tools in a chat request that Google runs."""
+    return dropped_names(name for tool in google_options(body).tools for name in tool)
 
 
 def value_of(holder: Mapping[str, Any], name: str) -> Any:

@@ -18,6 +18,7 @@ import orjson
 from ...protocol import json
 from ...protocol.errors import InvalidRequestError
 from ...protocol.values import NOTHING, clean, mapping
+from ..dropped_tools import dropped_names
 from ..turns import Part, function_tool, invalid, objects, text_of, unsupported
 
 INPUT = "input"
@@ -74,7 +75,7 @@ def client_tools(tools: object, choice: object) -> ClientTools:
         return ClientTools()  # a choice without tools means nothing
     functions: list[Mapping[str, Any]] = []
     origins: dict[str, Origin] = {}
-    dropped: dict[str, None] = {}
+    dropped: list[str] = []
     for where, tool in objects(tools, "tools"):
         match tool.get("type", "function"):
             case "function" if isinstance(tool.get("function"), Mapping):
@@ -84,10 +85,11 @@ def client_tools(tools: object, choice: object) -> ClientTools:
             case "namespace":
                 functions += _unfolded(tool, where, origins)
             case str(kind):
-                dropped[_dropped_name(kind, tool)] = None
+                label = tool.get("server_label")
+                dropped.append(f"{kind}:{label}" if isinstance(label, str) and label else kind)
             case _:
                 raise invalid(f"{where}.type", "a text")
-    return _chosen(ClientTools(functions, None, origins, tuple(dropped)), choice)
+    return _chosen(ClientTools(functions, None, origins, dropped_names(dropped)), choice)
 
 
 def can_run(tool: Mapping[str, Any]) -> bool:
@@ -156,11 +158,6 @@ def _unfolded(tool: Mapping[str, Any], where: str, origins: dict[str, Origin]) -
             function = converted["function"]
             function["description"] = "\n\n".join(filter(None, (function.get("description"), about)))
         yield converted
-
-
-def _dropped_name(kind: str, tool: Mapping[str, Any]) -> str:
-    label = tool.get("server_label")
-    return clean(f"{kind}:{label}" if isinstance(label, str) and label else kind, _MAX_NAME)
 
 
 def _chosen(tools: ClientTools, choice: object) -> ClientTools:

@@ -62,6 +62,7 @@ class Reply:
         self.backend_id = bill.member.id
         self.backend_name = bill.member.name
         self.model = bill.model
+        self.passes_google_tools = bill.member.backend.passes_google_tools
         self.attempts = attempts
         self.bill = bill
         self.handover: SessionHandover | None = None
