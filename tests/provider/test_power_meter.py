@@ -126,7 +126,7 @@ async def test_power_sensor_unavailable_leaves_requests_free_of_charge(hass: Hom
         _, member = await measured(hass, tmp_path, ollama, electricity_price=0.3)
         cost = await work(hass, clock, meter_of(member), "unavailable")
     assert cost is None
-    assert quote(member, "m").charge(Usage(10, 10), None) == Charge(0, CostSource.FREE)
+    assert quote(member, "m").charge(Usage(10, 10), None) == Charge(0, CostSource.FREE, prompt=0)
 
 
 async def test_power_measurements_are_kept_for_a_changed_backend_but_not_sensor(

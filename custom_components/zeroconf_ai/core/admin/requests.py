@@ -14,10 +14,22 @@ from .names import Names
 _CURSOR = struct.Struct("<dq")
 
 
+class AttemptRecord(TypedDict):
+    """An attempt that failed, with the reason as clients may know it, and the code of the error."""
+
+    backend_id: str
+    backend_name: str
+    model: str
+    reason: str
+    code: str | None
+
+
 class RequestRecord(TypedDict):
-    """A request without its content. Durations are in milliseconds; `cost` is in whole units, None if unknown."""
+    """A request without its content. Durations are in milliseconds; costs are in whole units, None if unknown."""
 
     id: str
+    answer_id: str | None
+    """The id in the answer that the client got."""
     created: float
     source: str
     kind: str
@@ -29,7 +41,10 @@ class RequestRecord(TypedDict):
     model: str | None
     backend_id: str | None
     backend_name: str | None
+    provider_health: str | None
+    """The state of the backend when the request was sent to it."""
     attempts: int
+    failed_attempts: list[AttemptRecord]
     streamed: bool
     outcome: str
     error_code: str | None
@@ -40,6 +55,9 @@ class RequestRecord(TypedDict):
     tokens_reasoning: int
     estimated: bool
     cost: float | None
+    cost_prompt: float | None
+    cost_completion: float | None
+    cost_source: str | None
     currency: str
     latency_ms: float | None
     duration_ms: float
@@ -71,9 +89,10 @@ async def find_requests(
 def _record(row: dict[str, Any], names: Names) -> RequestRecord:
     latency, duration = row["first_token"], row["duration"]
     writing = None if latency is None else duration - latency
-    tokens = row["completion_tokens"]
+    tokens, cost, prompt_cost = row["completion_tokens"], row["cost"], row["prompt_cost"]
     return {
         "id": row["id"],
+        "answer_id": row["answer_id"],
         "created": row["created"],
         "source": row["source"],
         "kind": row["kind"],
@@ -85,7 +104,9 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "model": row["model"],
         "backend_id": row["backend_id"],
         "backend_name": row["backend_name"],
+        "provider_health": row["provider_health"],
         "attempts": row["attempts"],
+        "failed_attempts": row["failed_attempts"] or [],
         "streamed": bool(row["stream"]),
         "outcome": row["outcome"],
         "error_code": row["error_code"],
@@ -95,12 +116,19 @@ def _record(row: dict[str, Any], names: Names) -> RequestRecord:
         "tokens_cached": row["cached_tokens"],
         "tokens_reasoning": row["reasoning_tokens"],
         "estimated": bool(row["estimated"]),
-        "cost": None if row["cost"] is None else row["cost"] / NANO,
+        "cost": _money(cost),
+        "cost_prompt": _money(prompt_cost),
+        "cost_completion": None if cost is None or prompt_cost is None else _money(cost - prompt_cost),
+        "cost_source": row["cost_source"],
         "currency": row["currency"],
         "latency_ms": None if latency is None else round(latency * 1000, 1),
         "duration_ms": round(duration * 1000, 1),
         "tokens_per_second": round(tokens / writing, 1) if writing and row["stream"] and tokens else None,
     }
+
+
+def _money(nano: int | None) -> float | None:
+    return None if nano is None else nano / NANO
 
 
 def _text_of(cursor: Cursor) -> str:

@@ -29,6 +29,10 @@ class ResponseWriter(ABC):
     dropped_tools: tuple[str, ...] = ()
     """The client's tools that cannot run here, by type."""
 
+    def answer_id(self, upstream: str | None) -> str | None:
+        """The id of the answer in this dialect; None if it has none. `upstream` is the id in the chunks."""
+        return None
+
     @abstractmethod
     def body(self, completion: Chunk) -> bytes:
         """The JSON body of an answer that is not streamed. Raises an ApiError if the dialect cannot express it."""

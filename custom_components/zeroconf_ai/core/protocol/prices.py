@@ -1,7 +1,7 @@
 """Token prices of models, in integer nano-units of money."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from .usage import Usage
@@ -82,6 +82,10 @@ class Prices:
             + reasoning * (self.output if self.reasoning is None else self.reasoning)
         )
         return -(-total // MILLION)
+
+    def prompt_cost(self, usage: Usage) -> int:
+        """The part of `cost` for the tokens of the prompt; the rest is that of the answer."""
+        return self.cost(replace(usage, completion_tokens=0, reasoning_tokens=0))
 
 
 def _rate(data: Mapping[str, Any], name: str) -> int | None:

@@ -69,7 +69,10 @@ def record_of(
     bill = bills[-1] if bills else None
     charge = total(bills)
     if reply is not None and reply.failure is not None:
-        failures = (*failures, FailedAttempt(reply.backend_id, reply.backend_name, reply.model))
+        failures = (
+            *failures,
+            FailedAttempt(reply.backend_id, reply.backend_name, reply.model, reply.failure.message, reply.failure.code),
+        )
     return Generation(
         id=request.request_id or f"gen_{token_hex(16)}",
         created=created,
@@ -77,14 +80,17 @@ def record_of(
         kind=request.kind,
         requested_model=request.model,
         outcome=Outcome.OK if answered else Outcome.ERROR if failure is not None else Outcome.CANCELLED,
+        answer_id=None if reply is None else reply.answer_id,
         model=None if bill is None else bill.model,
         backend_id=None if bill is None else bill.member.id,
         backend_name=None if bill is None else bill.member.name,
+        provider_health=None if bill is None else bill.health,
         attempts=len(bills) if reply is None else len(reply.attempts),
         stream=request.stream,
         usage=reply.used if reply is not None else bill.used if bill is not None else Usage(),
         estimated=bill is not None and bill.estimated,
         cost=None if charge is None else charge.nano,
+        prompt_cost=None if charge is None else charge.prompt,
         cost_source=None if charge is None else charge.source,
         currency=DEFAULT_CURRENCY if charge is None else charge.currency,
         duration=time.perf_counter() - started,

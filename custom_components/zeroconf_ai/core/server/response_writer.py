@@ -63,6 +63,7 @@ async def _respond(
     if (moved := reply.handover) is not None:
         origin, target = header_text(moved.origin), header_text(moved.target)
         headers["X-ZeroconfAI-Session"] = f'migrated; from="{origin}"; to="{target}"; summarized={moved.summarized}'
+    reply.answer_id = writer.answer_id(reply.answer_id)
     writer.provider = reply.backend_name
     writer.used = lambda: reply.used
     if not request.stream:

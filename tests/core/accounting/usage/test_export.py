@@ -18,6 +18,7 @@ from zeroconf_ai.accounting.storage import sqlite
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import export, ledger as ledger_module
 from zeroconf_ai.accounting.usage.export import Format
+from zeroconf_ai.accounting.usage.generation import FailedAttempt
 from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import NANO
@@ -136,3 +137,19 @@ def unable_to_shrink(file: Path) -> int:
         for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA auto_vacuum = NONE", "VACUUM"):
             connection.execute(statement).fetchall()
         return int(connection.execute("PRAGMA auto_vacuum").fetchone()[0])
+
+
+async def test_export_failed_attempts_are_json_in_both_formats(fresh_database: FreshDatabase, make: Make, tmp_path: Path) -> None:
+    failed = FailedAttempt("a", "=Attic", "m", 'said "no", twice', "provider_error")
+    store = await AccountingStore.open(fresh_database.url, zone=UTC)
+    store.ledger.record(make("1", created=NOON, cost=5, prompt_cost=2, answer_id="chatcmpl-1", failed_attempts=(failed,)))
+    store.ledger.record(make("2", created=NOON + 1))
+    day = date(2026, 11, 20)
+    for written in Format:
+        await store.export(tmp_path / written.value, day, day, written=written)
+    await store.close()
+    rows = list(csv.DictReader(io.StringIO(content(tmp_path / "csv"))))
+    lines = [json.loads(line) for line in content(tmp_path / "jsonl").splitlines()]
+    assert [row["failed_attempts"] and json.loads(row["failed_attempts"]) for row in rows] == [[failed._asdict()], ""]
+    assert [line["failed_attempts"] for line in lines] == [[failed._asdict()], None]
+    assert (rows[0]["answer_id"], rows[0]["prompt_cost"]) == ("chatcmpl-1", "2")

@@ -12,7 +12,7 @@ import pytest
 from zeroconf_ai.accounting.storage import sqlite, statements, tables
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage import ledger as ledger_module
-from zeroconf_ai.accounting.usage.generation import Generation, Outcome
+from zeroconf_ai.accounting.usage.generation import FailedAttempt, Generation, Outcome, Viewer
 from zeroconf_ai.protocol.usage import Usage
 
 from ....support.waiting import next_turn, until
@@ -30,14 +30,18 @@ def full(make: Make) -> Generation:
     record = make(
         "gen_1",
         outcome=Outcome.ERROR,
+        answer_id="chatcmpl-1",
         model="m",
         backend_id="b",
         backend_name="B",
+        provider_health="degraded",
         attempts=2,
+        failed_attempts=(FailedAttempt("a", "A", "m", "A: timeout", "timeout"), FailedAttempt("a", "A", "m")),
         stream=True,
         usage=Usage(**numbers),
         estimated=True,
         cost=123_456_789_012,
+        prompt_cost=23_456_789_012,
         cost_source="owner",
         currency="EUR",
         duration=1.5,
@@ -68,6 +72,43 @@ async def test_ledger_record_is_found_while_it_is_written(store: AccountingStore
         assert await store.ledger.get("gen_1") == full
         await next_turn()
     await flushing
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["pending", "written"])
+async def test_ledger_record_is_found_by_the_id_of_its_answer(store: AccountingStore, make: Make, written: bool) -> None:
+    store.ledger.record(make("req_1", answer_id="chatcmpl-1", key_id="k1"))
+    store.ledger.record(make("req_2", answer_id="chatcmpl-1", key_id="k2"))  # some servers give every answer the same id
+    store.ledger.record(make("req_3", answer_id="req_1", key_id="k3"))
+    if written:
+        await store.flush()
+    for wanted, key, found in (
+        ("chatcmpl-1", "k1", "req_1"),
+        ("chatcmpl-1", "k2", "req_2"),
+        ("chatcmpl-1", "k3", None),
+        ("req_1", "k1", "req_1"),
+        ("req_1", "k3", "req_3"),
+    ):
+        record = await store.ledger.get(wanted, Viewer(key, None, "http", None))
+        assert (record and record.id) == found
+    for wanted, found in (("chatcmpl-1", "req_2"), ("req_1", "req_1")):
+        record = await store.ledger.get(wanted)
+        assert record is not None
+        assert record.id == found
+
+
+async def test_ledger_failed_attempts_are_bounded_and_escaped(store: AccountingStore, make: Make) -> None:
+    endless = [FailedAttempt(f"b{number}", "B" * 10_000, "m\0", "r\udc80" * 10_000, None) for number in range(1_000)]
+    store.ledger.record(make("gen_1", failed_attempts=endless))
+    store.ledger.record(make("gen_2"))
+    await store.flush()
+    found, plain = await store.ledger.get("gen_1"), await store.ledger.get("gen_2")
+    assert found is not None
+    assert [attempt.backend_id for attempt in found.failed_attempts] == [f"b{number}" for number in range(980, 1_000)]
+    assert {len(attempt.backend_name) for attempt in found.failed_attempts} == {statements.TEXT_LIMIT}
+    assert found.failed_attempts[0].model == "m"
+    assert found.failed_attempts[0].reason == "r?" * (statements.TEXT_LIMIT // 2)
+    assert plain is not None
+    assert plain.failed_attempts == ()
 
 
 async def test_ledger_is_written_periodically(store: AccountingStore, fresh_database: FreshDatabase, make: Make) -> None:
@@ -184,6 +225,6 @@ async def test_ledger_old_records_are_deleted_in_batches(
 
 
 def test_ledger_each_field_has_a_column() -> None:
-    names = {field.name for field in fields(Generation)} - {"usage", "failed_attempts"} | {field.name for field in fields(Usage)}
+    names = {field.name for field in fields(Generation)} - {"usage"} | {field.name for field in fields(Usage)}
     names |= {"row_id", "upstream_cost"}
     assert set(tables.generations.columns.keys()) == names

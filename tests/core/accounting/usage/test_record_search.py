@@ -6,7 +6,7 @@ import time
 import pytest
 
 from zeroconf_ai.accounting.store import AccountingStore
-from zeroconf_ai.accounting.usage.generation import Outcome
+from zeroconf_ai.accounting.usage.generation import FailedAttempt, Outcome
 from zeroconf_ai.accounting.usage.record_search import RecordFilter
 from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.admin.names import Names
@@ -32,6 +32,28 @@ async def test_requests_pages_are_newest_first_without_gaps_or_repeats(store: Ac
     assert pages == 3
     assert sorted(seen) == [f"r{number}" for number in range(7)]
     assert seen[-1] == "r6"
+
+
+async def test_requests_show_attempts_costs_and_the_answers_id(store: AccountingStore, make: Make) -> None:
+    failed = FailedAttempt("attic", "Attic", "m", "too many requests", "rate_limit_exceeded")
+    store.ledger.record(make("plain", created=time.time() - 1))
+    store.ledger.record(
+        make(
+            "full",
+            answer_id="msg_1",
+            provider_health="degraded",
+            failed_attempts=(failed,),
+            cost=3_000_000_000,
+            prompt_cost=1_000_000_000,
+            cost_source="owner",
+        )
+    )
+    full, plain = (await find_requests(store.ledger, NOBODY, RecordFilter()))["requests"]
+    assert (full["answer_id"], full["provider_health"], full["cost_source"]) == ("msg_1", "degraded", "owner")
+    assert (full["cost_prompt"], full["cost_completion"], full["cost"]) == (1.0, 2.0, 3.0)
+    assert full["failed_attempts"] == [failed._asdict()]
+    assert (plain["answer_id"], plain["provider_health"], plain["cost_prompt"], plain["cost_completion"]) == (None,) * 4
+    assert plain["failed_attempts"] == []
 
 
 @pytest.mark.parametrize(

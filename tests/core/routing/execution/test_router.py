@@ -174,7 +174,7 @@ async def test_router_backend_failure_uses_the_next_backend_immediately(
     await reply.close()
     assert sent(first, second) == [1, 1]
     assert reply.backend_id == "b"
-    assert failures == [FailedAttempt("a", "A", "m")]
+    assert failures == [FailedAttempt("a", "A", "m", error.message, error.code)]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ def member(*, pricing: Any = None, prices: Any = None, public: bool = False, cos
     ],
 )
 def test_cost_each_class_of_tokens_has_its_rate(usage: Usage, nano: int) -> None:
-    assert cost_of(member(prices={"m": PRICES}), "m", usage) == Charge(nano, CostSource.OWNER)
+    found = cost_of(member(prices={"m": PRICES}), "m", usage)
+    assert found is not None
+    assert found[:3] == (nano, CostSource.OWNER, "USD")
 
 
 def test_cost_class_without_a_rate_uses_input_or_output() -> None:
@@ -123,12 +125,12 @@ def test_cost_sources_have_their_precedence(usage: Usage, given: dict[str, Any],
 
 def test_cost_of_embeddings_has_no_output() -> None:
     embedding = member(pricing={"input_cost_per_1m": "0.02", "output_cost_per_1m": 0})
-    assert cost_of(embedding, "m", Usage(1)) == Charge(20, CostSource.LIST)
+    assert cost_of(embedding, "m", Usage(1)) == Charge(20, CostSource.LIST, prompt=20)
 
 
 def test_cost_is_in_the_currency_of_the_prices() -> None:
     found = cost_of(member(prices={"m": Prices(DOLLAR, DOLLAR, currency="EUR")}), "m", Usage(1))
-    assert found == Charge(1000, CostSource.OWNER, "EUR")
+    assert found == Charge(1000, CostSource.OWNER, "EUR", prompt=1000)
 
 
 def test_cost_measured_precedes_lists_and_follows_the_owner() -> None:
@@ -136,8 +138,42 @@ def test_cost_measured_precedes_lists_and_follows_the_owner() -> None:
     home = member(cost=Cost.FREE)
     assert quote(home, "m").charge(Usage(10), measured) == measured
     assert quote(member(pricing=LISTED), "m").charge(Usage(10), measured) == measured
-    assert quote(member(prices={"m": PRICES}), "m").charge(Usage(10), measured) == Charge(30_000, CostSource.OWNER)
-    assert quote(home, "m").charge(Usage(10, cost=1), measured) == Charge(1, CostSource.UPSTREAM)
+    assert quote(member(prices={"m": PRICES}), "m").charge(Usage(10), measured) == Charge(30_000, CostSource.OWNER, prompt=30_000)
+    assert quote(home, "m").charge(Usage(10, cost=1), measured) == Charge(1, CostSource.UPSTREAM, prompt=1)
+
+
+@pytest.mark.parametrize(
+    ("usage", "given", "prompt", "total"),
+    [
+        pytest.param(Usage(10, 2), {"prices": {"m": PRICES}}, 30_000, 60_000, id="owner's prices"),
+        pytest.param(Usage(10, 2, 10, 2), {"prices": {"m": PRICES}}, 5_000, 45_000, id="cached prompt and reasoning"),
+        pytest.param(Usage(1, 1), {"prices": {"m": Prices(1, 1)}}, 1, 1, id="fractions add up to the total"),
+        pytest.param(Usage(10, 10), {"pricing": LISTED}, 10_000, 30_000, id="the backend's prices"),
+        pytest.param(
+            Usage(200_001, 10),
+            {"prices": {"m": Prices(1000, 1000, tiers=(Tier(200_000, LONG),))}},
+            200_001 * 6000,
+            200_001 * 6000 + 10 * 22_000,
+            id="prices of a long prompt",
+        ),
+        pytest.param(Usage(10, 10, cost=900), {"pricing": LISTED}, 300, 900, id="reported cost, in the proportion of the prices"),
+        pytest.param(Usage(10, 10, cost=900), {}, None, 900, id="reported cost without prices"),
+        pytest.param(Usage(10, 0, cost=900), {}, 900, 900, id="reported cost of embeddings"),
+        pytest.param(Usage(10, 10, cost=0), {}, 0, 0, id="reported cost of zero"),
+        pytest.param(Usage(10, 10, cost=9), {"prices": {"m": Prices(0, 0)}}, None, 9, id="reported cost, prices of zero"),
+        pytest.param(Usage(10, 10), {"cost": Cost.FREE}, 0, 0, id="free"),
+    ],
+)
+def test_cost_is_split_into_prompt_and_answer(usage: Usage, given: dict[str, Any], prompt: int | None, total: int) -> None:
+    found = cost_of(member(**given), "m", usage)
+    assert found is not None
+    assert (found.prompt, found.nano) == (prompt, total)
+
+
+def test_cost_of_attempts_is_split_only_if_each_is() -> None:
+    one, other = Charge(30, CostSource.LIST, "EUR", 10), Charge(5, CostSource.LIST, "EUR", 2)
+    assert one.plus(other) == Charge(35, CostSource.LIST, "EUR", 12)
+    assert one.plus(other._replace(prompt=None)) == Charge(35, CostSource.LIST, "EUR")
 
 
 def test_cost_of_an_unlisted_model_uses_public_prices() -> None:

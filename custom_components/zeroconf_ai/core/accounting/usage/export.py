@@ -129,6 +129,8 @@ def _append(file: Path, text: str) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
         return f"'{value}"
+    if isinstance(value, list):
+        return orjson.dumps(value).decode()
     return "" if value is None else value
 
 

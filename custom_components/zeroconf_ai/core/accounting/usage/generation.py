@@ -24,6 +24,10 @@ class FailedAttempt(NamedTuple):
     backend_id: str
     backend_name: str
     model: str
+    reason: str = ""
+    """`ApiError.message`: what the client may know, without addresses and secrets."""
+    code: str | None = None
+    """`ApiError.code`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,22 @@ class Generation:
     """The kind of request (`protocol.request.Kind`, `server.audio.AudioTask`)."""
     requested_model: str
     outcome: Outcome
+    answer_id: str | None = None
+    """The id in the answer that the client got (`chatcmpl-…`, `msg_…`, `resp_…`); None if its format has none."""
     model: str | None = None
     """The model that answered; None if none did."""
     backend_id: str | None = None
     backend_name: str | None = None
+    provider_health: str | None = None
+    """The state of the backend when the request was sent to it (`protocol.status.ProviderState`)."""
     attempts: int = 0
     stream: bool = False
     usage: Usage = field(default_factory=Usage)
     estimated: bool = False
     """Whether `usage` is an estimate because the upstream reported none."""
     cost: int | None = None
+    prompt_cost: int | None = None
+    """The part of `cost` for the tokens of the prompt; None if the cost is not one of tokens, or is unknown."""
     cost_source: str | None = None
     """The origin of the cost (`routing.pricing.costs.CostSource`); None if the cost is unknown."""
     currency: str = "USD"
@@ -67,7 +77,12 @@ class Generation:
     """The Home Assistant id of the user who made the request."""
     address: str | None = None
     failed_attempts: Sequence[FailedAttempt] = ()
-    """Counted in the sums of their backends; not stored with the record."""
+    """Counted in the sums of their backends. Of each record, the last `ledger.ATTEMPTS_LIMIT` are stored."""
+
+    @property
+    def completion_cost(self) -> int | None:
+        """The part of `cost` for the tokens of the answer; None as for `prompt_cost`."""
+        return None if self.cost is None or self.prompt_cost is None else self.cost - self.prompt_cost
 
 
 @dataclass(frozen=True, slots=True)

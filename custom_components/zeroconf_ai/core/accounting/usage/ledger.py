@@ -15,7 +15,7 @@ from ..storage.statements import CURRENCY_LIMIT, bounded, bounded_or_none, clamp
 from ..storage.tables import generations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 from . import record_search, rollups
-from .generation import Generation, Outcome, Recorder, Viewer
+from .generation import FailedAttempt, Generation, Outcome, Recorder, Viewer
 from .record_search import PAGE_LIMIT, Cursor, RecordFilter
 from .rollups import Group, Rollups, UsageRow
 from .totals import Totals
@@ -31,6 +31,8 @@ _ORDER = (generations.c.created, generations.c.row_id)
 _PAGE_ROWS = 1_000
 _TOKENS = [field.name for field in fields(Usage) if field.name != "cost"]
 _PLAIN = [field.name for field in fields(Generation) if field.name not in ("usage", "failed_attempts")]
+ATTEMPTS_LIMIT = 20
+"""Failed attempts stored with a record."""
 
 
 class Ledger(Recorder, QueuedWriter):
@@ -61,19 +63,24 @@ class Ledger(Recorder, QueuedWriter):
         self._pending.append(generation)
         self._write_queue.request_flush()
 
-    async def get(self, generation_id: str, viewer: Viewer | None = None) -> Generation | None:
-        """The record of a request, or None. Ids chosen by clients may repeat: returns the last one `viewer` may see (None: any).
+    async def get(self, wanted: str, viewer: Viewer | None = None) -> Generation | None:
+        """The record with an id, else the one whose answer has that id, or None.
 
-        Raises DatabaseError.
+        Ids chosen by clients or providers may repeat: returns the last record that `viewer` may see (None: any). Raises
+        DatabaseError.
         """
+        return await self._last("id", wanted, viewer) or await self._last("answer_id", wanted, viewer)
+
+    async def _last(self, name: str, wanted: str, viewer: Viewer | None) -> Generation | None:
+        """The last record with a value that `viewer` may see."""
         for waiting in (self._pending, self._in_flight):
             for generation in reversed(waiting):
-                if generation.id == generation_id and (viewer is None or viewer.may_see(generation)):
+                if getattr(generation, name) == wanted and (viewer is None or viewer.may_see(generation)):
                     return generation
-        wanted = [generations.c.id == bounded(generation_id), *(_own(viewer) if viewer is not None else ())]
+        conditions = [generations.c[name] == bounded(wanted), *(_own(viewer) if viewer is not None else ())]
 
         def work(connection: Connection) -> Row[Any] | None:
-            found = select(*_COLUMNS).where(*wanted).order_by(generations.c.row_id.desc()).limit(1)
+            found = select(*_COLUMNS).where(*conditions).order_by(generations.c.row_id.desc()).limit(1)
             return connection.execute(found).first()
 
         row = await self._database.read(work)
@@ -197,15 +204,19 @@ def _row(generation: Generation) -> dict[str, Any]:
         "kind": bounded(generation.kind),
         "requested_model": bounded(generation.requested_model),
         "outcome": generation.outcome.value,
+        "answer_id": bounded_or_none(generation.answer_id),
         "model": bounded_or_none(generation.model),
         "backend_id": bounded_or_none(generation.backend_id),
         "backend_name": bounded_or_none(generation.backend_name),
+        "provider_health": bounded_or_none(generation.provider_health),
         "attempts": generation.attempts,
+        "failed_attempts": [_attempt(attempt) for attempt in generation.failed_attempts[-ATTEMPTS_LIMIT:]] or None,
         "stream": generation.stream,
         **{name: clamp_int64(getattr(usage, name)) for name in _TOKENS},
         "upstream_cost": None if usage.cost is None else clamp_int64(usage.cost),
         "estimated": generation.estimated,
         "cost": None if generation.cost is None else clamp_int64(generation.cost),
+        "prompt_cost": None if generation.prompt_cost is None else clamp_int64(generation.prompt_cost),
         "cost_source": bounded_or_none(generation.cost_source),
         "currency": bounded(generation.currency)[:CURRENCY_LIMIT],
         "duration": generation.duration,
@@ -219,7 +230,12 @@ def _row(generation: Generation) -> dict[str, Any]:
     }
 
 
+def _attempt(attempt: FailedAttempt) -> dict[str, str | None]:
+    return {name: bounded_or_none(value) for name, value in attempt._asdict().items()}
+
+
 def _generation(row: Row[Any]) -> Generation:
     usage = Usage(**{name: getattr(row, name) for name in _TOKENS}, cost=row.upstream_cost)
     plain = {name: getattr(row, name) for name in _PLAIN}
-    return Generation(**{**plain, "outcome": Outcome(row.outcome), "usage": usage})
+    failed = tuple(FailedAttempt(**attempt) for attempt in row.failed_attempts or ())
+    return Generation(**{**plain, "outcome": Outcome(row.outcome), "usage": usage, "failed_attempts": failed})

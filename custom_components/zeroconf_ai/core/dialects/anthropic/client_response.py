@@ -82,6 +82,10 @@ class MessagesWriter(ResponseWriter):
         self._calls: dict[int, _Block] = {}
 
     @override
+    def answer_id(self, upstream: str | None) -> str | None:
+        return self._id
+
+    @override
     def body(self, completion: Chunk) -> bytes:
         data = completion.data
         self._add(data)

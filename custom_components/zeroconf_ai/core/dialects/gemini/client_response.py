@@ -71,6 +71,10 @@ class GeminiWriter(ResponseWriter):
         self._details: list[Mapping[str, Any]] = []
 
     @override
+    def answer_id(self, upstream: str | None) -> str | None:
+        return self._id
+
+    @override
     def body(self, completion: Chunk) -> bytes:
         return orjson.dumps(self._response([*self._add(completion.data), *self._calls()], last=True))
 
@@ -186,6 +190,10 @@ class EmbeddingsWriter(GeminiWriter):
         """`batch`: a list of vectors instead of one."""
         super().__init__(model, request_id, thoughts=False)
         self._batch = batch
+
+    @override
+    def answer_id(self, upstream: str | None) -> str | None:
+        return None
 
     @override
     def body(self, completion: Chunk) -> bytes:

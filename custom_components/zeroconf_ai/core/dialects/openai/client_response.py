@@ -41,6 +41,10 @@ class OpenAIWriter(ResponseWriter):
         return self
 
     @override
+    def answer_id(self, upstream: str | None) -> str | None:
+        return upstream
+
+    @override
     def body(self, completion: Chunk) -> bytes:
         return self._with_extras(completion.raw)
 

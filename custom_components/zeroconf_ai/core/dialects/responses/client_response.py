@@ -78,6 +78,10 @@ class ResponsesWriter(ResponseWriter):
         """The tool calls, by the index of their item."""
 
     @override
+    def answer_id(self, upstream: str | None) -> str | None:
+        return self._id
+
+    @override
     def body(self, completion: Chunk) -> bytes:
         self._chunk(completion.data)
         self._finish()

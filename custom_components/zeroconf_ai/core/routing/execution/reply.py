@@ -24,6 +24,8 @@ _LATEST = 3
 """Chunks at the end of a stream among which the one with the finish reason is: usage, and an empty one, may follow it."""
 _EARLY_BYTES = 1024 * 1024
 """Limit of the chunks without a token that are buffered until the first token."""
+_ID_LIMIT = 200
+"""Characters of an id that is kept; those of providers have at most about 60."""
 _WEIGHT = 0.3
 """Weight of the newest value in a running mean."""
 
@@ -71,6 +73,8 @@ class Reply:
         """Why the stream broke off."""
         self.headers: Mapping[str, str] = {}
         """Response headers with the caller's rate limits."""
+        self.answer_id: str | None = None
+        """The id of the answer as the caller gets it: that of the chunks, unless the caller's dialect has its own."""
         self.first_token_at: float | None = None
         """`time.perf_counter()` of the first token."""
         self._heard: list[str] | None = None
@@ -96,6 +100,7 @@ class Reply:
             if not _has_answer(self._request.kind, completion.data):
                 raise StreamBrokenError(f"{self.backend_name} answered without an answer")
             self._completion = completion
+            self.answer_id = _answer_id([completion])
             self._count([self._completion])
             self.bill.finished = True
             self.first_token_at = time.perf_counter()
@@ -104,6 +109,7 @@ class Reply:
         size = 0
         async for batch in self._rest:
             self._early.append(self._count(batch))
+            self.answer_id = self.answer_id or _answer_id(batch)
             size += sum(len(chunk.raw) for chunk in batch)
             if size > _EARLY_BYTES:
                 raise StreamBrokenError(f"{self.backend_name} sent more than {_EARLY_BYTES} bytes without a token")
@@ -238,6 +244,13 @@ def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
         return has_message(data)
     items = data.get("data")
     return isinstance(items, list) and bool(items)
+
+
+def _answer_id(batch: list[Chunk]) -> str | None:
+    """The first id in chunks; None if there is none, as in the first chunk of Azure, or if it is longer than `_ID_LIMIT`."""
+    ids = (chunk.data.get("id") for chunk in batch)
+    found = next((found for found in ids if isinstance(found, str) and found), None)
+    return found if found is not None and len(found) <= _ID_LIMIT else None
 
 
 def _record_first_token(member: Member, seconds: float) -> None:

@@ -225,7 +225,7 @@ class Router:
         except BaseException as err:
             member.active -= 1
             if isinstance(err, ApiError):
-                routing.failures.append(FailedAttempt(member.id, member.name, candidate.model))
+                routing.failures.append(FailedAttempt(member.id, member.name, candidate.model, err.message, err.code))
             self._pool.notify_load(member.id)
             if bill is not None:
                 bill.close()

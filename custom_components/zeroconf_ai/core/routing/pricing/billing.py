@@ -36,6 +36,8 @@ class Bill:
         """The usage that the backend reported last, with earlier counts where it has zeros."""
         self.charge: Charge | None = None
         """The cost, once the bill is closed; None: unknown."""
+        self.health = member.state.value
+        """The state of the backend when the request was sent."""
         self.request = request
         self._ceiling = ceiling
         self.late = 0
@@ -109,7 +111,7 @@ class Bill:
         self.charge = self._quote.charge(self._final, measured)
         if extra is not None and self.charge is not None and self.charge.source is not CostSource.MEASURED:
             more = self._quote.charge(extra)
-            self.charge = self.charge._replace(nano=self.charge.nano + (0 if more is None else more.nano))
+            self.charge = self.charge if more is None else self.charge.plus(more)
 
     def _with_estimates(self, usage: Usage) -> Usage:
         """The reported usage, with estimates of the counts that it lacks: some servers do not count the prompt."""
@@ -173,8 +175,10 @@ def total(bills: Sequence[Bill]) -> Charge | None:
     charges = [bill.charge for bill in bills if bill.charge is not None]
     if not charges:
         return None
-    last = charges[-1]
-    return last._replace(nano=sum(charge.nano for charge in charges if charge.currency == last.currency))
+    last = charges.pop()
+    for charge in charges:
+        last = last.plus(charge) if charge.currency == last.currency else last
+    return last
 
 
 def _texts(data: Mapping[str, Any]) -> list[str]:

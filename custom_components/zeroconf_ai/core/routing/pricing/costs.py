@@ -39,6 +39,14 @@ class Charge(NamedTuple):
     """Nano-units of the currency."""
     source: CostSource
     currency: str = DEFAULT_CURRENCY
+    prompt: int | None = None
+    """The part of `nano` for the tokens of the prompt; None: the cost is one of the whole request."""
+
+    def plus(self, other: Charge) -> Charge:
+        """The cost with that of another request in the same currency."""
+        split = self.prompt is not None and other.prompt is not None
+        prompt = (self.prompt or 0) + (other.prompt or 0) if split else None
+        return self._replace(nano=self.nano + other.nano, prompt=prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +65,25 @@ class Quote:
         `measured` is the metered cost of the same request.
         """
         if usage.cost is not None:
-            return Charge(usage.cost, CostSource.UPSTREAM)
+            return Charge(usage.cost, CostSource.UPSTREAM, prompt=self._prompt_share(usage.cost, usage))
         if self.prices is not None and self.own:
-            return Charge(self.prices.cost(usage), CostSource.OWNER, self.prices.currency)
+            return _charge(self.prices, usage, CostSource.OWNER)
         if measured is not None:
             return measured
         if self.prices is not None:
-            return Charge(self.prices.cost(usage), CostSource.LIST, self.prices.currency)
-        return Charge(0, CostSource.FREE) if self.free else None
+            return _charge(self.prices, usage, CostSource.LIST)
+        return Charge(0, CostSource.FREE, prompt=0) if self.free else None
+
+    def _prompt_share(self, cost: int, usage: Usage) -> int | None:
+        """The part of a cost that the upstream reported for the prompt: in the proportion of the prices; None without prices."""
+        if not cost or not usage.completion_tokens:
+            return cost
+        total = 0 if self.prices is None else self.prices.cost(usage)
+        return None if self.prices is None or not total else cost * self.prices.prompt_cost(usage) // total
+
+
+def _charge(prices: Prices, usage: Usage, source: CostSource) -> Charge:
+    return Charge(prices.cost(usage), source, prices.currency, prices.prompt_cost(usage))
 
 
 def quote(member: Member, model: str) -> Quote:

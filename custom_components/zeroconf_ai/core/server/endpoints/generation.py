@@ -12,12 +12,17 @@ from ..gateway import Gateway
 
 
 async def generation(gateway: Gateway, context: RequestContext) -> web.Response:
-    """The record with an id (`X-Generation-ID`). Raises NotFoundError if it does not exist or belongs to another client."""
+    """The record with an id: `X-Generation-ID`, or the `id` in the answer's body or chunks.
+
+    Raises NotFoundError if it does not exist or belongs to another client.
+    """
     if gateway.ledger is None:
         raise NotFoundError("This server keeps no records of requests.")
     wanted = context.http.query.get("id", "")
     if not wanted:
-        raise InvalidRequestError("'id' is missing: send ?id= with the X-Generation-ID of the response.", param="id")
+        raise InvalidRequestError(
+            "'id' is missing: send ?id= with the X-Generation-ID of the response, or the id of the answer.", param="id"
+        )
     caller = context.caller
     viewer = None if caller.admin else Viewer(caller.key_id, caller.user_id, caller.source, caller.address)
     found = await gateway.ledger.get(wanted, viewer)
@@ -33,12 +38,18 @@ def _to_json(record: Generation, key: str | None) -> dict[str, Any]:
     usage = record.usage
     return {
         "id": record.id,
+        "answer_id": record.answer_id,
         "created": record.created,
         "endpoint": record.kind,
         "requested_model": record.requested_model,
         "model": record.model,
         "provider": record.backend_name,
+        "provider_health": record.provider_health,
         "attempts": record.attempts,
+        "failed_attempts": [
+            {"provider": failed.backend_name, "model": failed.model, "reason": failed.reason, "code": failed.code}
+            for failed in record.failed_attempts
+        ],
         "status": record.outcome,
         "error_code": record.error_code,
         "finish_reason": record.finish_reason,
@@ -48,8 +59,16 @@ def _to_json(record: Generation, key: str | None) -> dict[str, Any]:
         "tokens_cached": usage.cached_tokens,
         "tokens_reasoning": usage.reasoning_tokens,
         "estimated": record.estimated,
-        "total_cost": None if record.cost is None else record.cost / NANO,
+        "prompt_cost": _money(record.prompt_cost),
+        "completion_cost": _money(record.completion_cost),
+        "total_cost": _money(record.cost),
+        "currency": record.currency,
+        "cost_source": record.cost_source,
         "latency_ms": None if record.first_token is None else round(record.first_token * 1000, 3),
         "duration_ms": round(record.duration * 1000, 3),
         "key": key,
     }
+
+
+def _money(nano: int | None) -> float | None:
+    return None if nano is None else nano / NANO
