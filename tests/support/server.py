@@ -1,7 +1,7 @@
 """A gateway for tests: the real server on 127.0.0.1, with backends that the test chooses."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,6 +19,7 @@ from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.engine import Engine
 from zeroconf_ai.routing.accounting import Accounting
 from zeroconf_ai.server.access.auth import KeyCheck
+from zeroconf_ai.server.administration.administration import Administration
 from zeroconf_ai.server.app import create_app, create_runner
 from zeroconf_ai.server.gateway import Gateway
 
@@ -68,9 +69,17 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    *backends: Backend, provider_id: str = "gateway-id", key: str | None = None, drain_seconds: float = 0.1, **options: Any
+    *backends: Backend,
+    provider_id: str = "gateway-id",
+    key: str | None = None,
+    drain_seconds: float = 0.1,
+    administration: Callable[[Gateway], Administration] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Served]:
-    """A gateway with these backends (default: the demo backend without pauses), each with its models loaded."""
+    """A gateway with these backends (default: the demo backend without pauses), each with its models loaded.
+
+    `administration` makes its page for administrators.
+    """
     async with AsyncExitStack() as stack:
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
@@ -80,7 +89,9 @@ async def served(
         stack.callback(await engine.attach(Accounting(recorder=totals)))
         options = {"totals": None if "ledger" in options else totals, **options}
         gateway = Gateway(engine, provider_id=provider_id, **{"name": "Test gateway", "access": KeyCheck(key), **options})
-        runner = create_runner(create_app(gateway, drain_seconds=drain_seconds))
+        runner = create_runner(
+            create_app(gateway, drain_seconds=drain_seconds, administration=administration and administration(gateway))
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

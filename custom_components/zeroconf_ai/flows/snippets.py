@@ -1,7 +1,6 @@
 """Examples with the address of the gateway, shown together with a new API key."""
 
 from collections.abc import Mapping
-import json
 from typing import Any
 
 from yarl import URL
@@ -10,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
 from ..const import CONF_OWN_PORT
+from ..core.admin.examples import examples
 from ..core.protocol.models import AUTO
 from ..markdown import Markdown
 
@@ -34,23 +34,6 @@ def gateway_url(hass: HomeAssistant, options: Mapping[str, Any]) -> str:
 
 def snippets(base_url: str, secret: str, model: str = AUTO) -> dict[str, str]:
     """The placeholders of the form with a new API key: the key and examples."""
-    messages = json.dumps([{"role": "user", "content": _QUESTIONS.get(model, _QUESTION_FOR_ANY_MODEL)}])
-    curl = (
-        f"curl {base_url}/chat/completions \\\n"
-        f'  -H "Authorization: Bearer {secret}" \\\n'
-        f'  -H "Content-Type: application/json" \\\n'
-        f'  -d \'{{"model": "{model}", "messages": {messages}}}\''
-    )
-    python = (
-        "from openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{base_url}", api_key="{secret}")\n'
-        "stream = client.chat.completions.create(\n"
-        f'    model="{model}",\n'
-        f"    messages={messages},\n"
-        "    stream=True,\n"
-        ")\n"
-        "for chunk in stream:\n"
-        '    print(chunk.choices[0].delta.content or "", end="", flush=True)'
-    )
-    shown = {"key": secret, "base_url": base_url, "curl": curl, "python": python}
+    made = examples(base_url, secret, model, _QUESTIONS.get(model, _QUESTION_FOR_ANY_MODEL))
+    shown = {"key": secret, "base_url": base_url, **made}
     return {name: Markdown(text) for name, text in shown.items()}  # each is inside a code block or span

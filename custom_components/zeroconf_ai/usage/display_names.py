@@ -9,6 +9,7 @@ from homeassistant.helpers import device_registry as dr
 
 from ..core.accounting.budget import Budget, Scope
 from ..core.accounting.keys.key_store import KeyStore
+from ..core.admin.names import Names, budget_owner as owner_of
 from ..core.protocol.values import clean
 from ..data import DATA, gateway_entry
 
@@ -18,17 +19,10 @@ _FRESH_SECONDS = 60.0
 
 async def budget_owner(hass: HomeAssistant, keys: KeyStore, budget: Budget) -> str:
     """The name of a budget's owner; its id if the owner was deleted."""
-    subject = budget.subject
-    if budget.scope is Scope.KEY:
-        key = keys.get(subject)
-        return subject if key is None else key.name
-    if budget.scope is Scope.USER:
-        user = await hass.auth.async_get_user(subject)
-        return subject if user is None else user.name or subject
-    if budget.scope is Scope.BACKEND:
-        return backend_names(hass).get(subject, subject)
+    user = await hass.auth.async_get_user(budget.subject) if budget.scope is Scope.USER else None
     entry = gateway_entry(hass)
-    return entry.title if entry is not None else ""
+    names = Names(keys, lambda _: None if user is None else user.name)
+    return owner_of(budget, names, backend_names(hass), "" if entry is None else entry.title)
 
 
 @callback

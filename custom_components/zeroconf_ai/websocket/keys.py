@@ -15,12 +15,10 @@ from ..core.accounting.budget import Action, Scope, budget_id
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY
 from ..core.accounting.periods import Period
-from ..core.accounting.usage.totals import Subject
-from ..core.admin.keys import describe_budget, describe_key
-from ..core.admin.live import money_of
+from ..core.admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ..core.protocol.values import NANO
 from ..data import gateway_entry
-from ..flows.snippets import gateway_url, snippets
+from ..flows.snippets import gateway_url
 from ..usage.display_names import budget_owner
 from .access import CommandError, Connection, answered, gateway_of, names_of, own_user
 
@@ -45,21 +43,7 @@ def async_setup(hass: HomeAssistant) -> None:
 @answered
 async def keys(hass: HomeAssistant, connection: Connection, _: dict[str, Any]) -> Any:
     """All API keys with their usage, without their secrets; those of the user if he is no administrator."""
-    store, names, own = gateway_of(hass).store, await names_of(hass), own_user(connection)
-    found = []
-    for key in store.keys:
-        if own is None or key.user_id == own:
-            used = store.totals.of(Subject.KEY, key.id)
-            found.append(
-                describe_key(key)
-                | {
-                    "user_name": names.user(key.user_id) if key.user_id else None,
-                    "requests_month": used.month.requests,
-                    "requests_total": used.total.requests,
-                    "cost_today": money_of(used.today.costs),
-                    "cost_month": money_of(used.month.costs),
-                }
-            )
+    found = list_keys(gateway_of(hass).store, await names_of(hass), own_user(connection))
     return {"keys": found, "base_url": _base_url(hass)}
 
 
@@ -87,7 +71,7 @@ async def create_key(hass: HomeAssistant, connection: Connection, message: dict[
         background=message["background"],
         actor=connection.user.id,
     )
-    return _with_secret(hass, key, secret)
+    return describe_new_key(key, secret, _base_url(hass))
 
 
 @websocket_command({vol.Required("type"): "zeroconf_ai/keys/enable", **_KEY, vol.Required("enabled"): bool})
@@ -107,7 +91,7 @@ async def enable_key(hass: HomeAssistant, connection: Connection, message: dict[
 async def rotate_key(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """Replace the secret of an API key, by an administrator or its user. The former one stays valid for a day."""
     key, secret = await gateway_of(hass).store.keys.rotate(_key(hass, connection, message).id, DAY, actor=connection.user.id)
-    return _with_secret(hass, key, secret)
+    return describe_new_key(key, secret, _base_url(hass))
 
 
 @websocket_command({vol.Required("type"): "zeroconf_ai/keys/revoke", **_KEY})
@@ -196,8 +180,3 @@ def _budget(hass: HomeAssistant, message: dict[str, Any]) -> str:
 def _base_url(hass: HomeAssistant) -> str:
     entry = gateway_entry(hass)
     return gateway_url(hass, {} if entry is None else entry.options)
-
-
-def _with_secret(hass: HomeAssistant, key: ClientKey, secret: str) -> dict[str, Any]:
-    examples = snippets(_base_url(hass), secret)
-    return {**describe_key(key), "key": secret, "curl": examples["curl"], "python": examples["python"]}

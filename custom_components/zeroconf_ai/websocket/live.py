@@ -1,6 +1,6 @@
 """`zeroconf_ai/live`: the live state, now and after each change, at most twice a second."""
 
-from typing import Any, override
+from typing import Any
 
 import voluptuous as vol
 
@@ -9,23 +9,10 @@ from homeassistant.components.websocket_api.decorators import async_response, re
 from homeassistant.components.websocket_api.messages import event_message
 from homeassistant.core import HomeAssistant, callback
 
-from ..core.accounting.usage.generation import Generation, Recorder
 from ..core.admin.live import Live, LiveFeed, live
-from ..core.routing.accounting import Accounting
 from ..data import DATA
 from ..usage.shared_store import SHARED_STORE
 from .access import Connection, names_of
-
-
-class _Changes(Recorder):
-    """Each recorded request changes costs and counts."""
-
-    def __init__(self, feed: LiveFeed) -> None:
-        self._feed = feed
-
-    @override
-    def record(self, generation: Generation) -> None:
-        self._feed.changed()
 
 
 @callback
@@ -49,13 +36,7 @@ async def subscribe(hass: HomeAssistant, connection: Connection, message: dict[s
         connection.send_message(event_message(message["id"], found))
 
     feed = LiveFeed(engine, state, send)
-    detach = await engine.attach(Accounting(_Changes(feed)))
-
-    @callback
-    def close() -> None:
-        detach()
-        feed.close()
-
-    connection.subscriptions[message["id"]] = close
+    await feed.attach()
+    connection.subscriptions[message["id"]] = feed.close
     connection.send_result(message["id"])
     feed.start()

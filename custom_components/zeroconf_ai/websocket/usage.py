@@ -1,12 +1,10 @@
 """Usage reports and records. Who is no administrator sees his own."""
 
-from datetime import date, timedelta
 from typing import Any, Final
 
 import voluptuous as vol
 
 from homeassistant.components.websocket_api import async_register_command
-from homeassistant.components.websocket_api.const import ERR_INVALID_FORMAT
 from homeassistant.components.websocket_api.decorators import async_response, websocket_command
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
@@ -15,12 +13,11 @@ from ..core.accounting.usage.generation import Outcome
 from ..core.accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ..core.accounting.usage.rollups import Group
 from ..core.admin.requests import find_requests
-from ..core.admin.usage import RecentGroup, recent_usage_report, usage_report
-from .access import CommandError, Connection, answered, names_of, own_user, store_of
+from ..core.admin.usage import RecentGroup, report_by
+from .access import Connection, answered, names_of, own_user, store_of
 
 _ID: Final = vol.All(cv.string, vol.Length(max=512))
 _GROUPS: Final = [*(group.value for group in Group), *(group.value for group in RecentGroup)]
-_MOST_DAYS: Final = 1830
 
 
 @callback
@@ -43,18 +40,9 @@ def async_setup(hass: HomeAssistant) -> None:
 async def usage(hass: HomeAssistant, connection: Connection, message: dict[str, Any]) -> Any:
     """The usage of a range of days (default: this month) by group."""
     store = store_of(hass)
-    end: date = message.get("end") or store.totals.date
-    start: date = message.get("start") or end.replace(day=1)
-    if not timedelta(0) <= end - start <= timedelta(days=_MOST_DAYS):
-        raise CommandError(ERR_INVALID_FORMAT, "The first day must not be after the last, or more than five years before it.")
-    groups = list(dict.fromkeys(message["group_by"]))
-    recent = [RecentGroup(name) for name in groups if name in set(RecentGroup)]
-    own = own_user(connection)
-    if not recent:
-        return await usage_report(store.ledger, await names_of(hass), start, end, list(map(Group, groups)), user_id=own)
-    if len(recent) < len(groups):
-        raise CommandError(ERR_INVALID_FORMAT, "Hours and addresses cannot be combined with other groups.")
-    return await recent_usage_report(store.ledger, start, end, recent, user_id=own)
+    start, end = message.get("start"), message.get("end")
+    names, own = await names_of(hass), own_user(connection)
+    return await report_by(store.ledger, names, start, end, message["group_by"], user_id=own)
 
 
 @websocket_command(
@@ -80,13 +68,10 @@ async def requests(hass: HomeAssistant, connection: Connection, message: dict[st
     wanted = {name: message[name] for name in RecordFilter.__slots__ if name in message}
     if (own := own_user(connection)) is not None:
         wanted["user_id"] = own
-    try:
-        return await find_requests(
-            store_of(hass).ledger,
-            await names_of(hass),
-            RecordFilter(**wanted),
-            after=message.get("after"),
-            limit=message["limit"],
-        )
-    except ValueError as err:
-        raise CommandError(ERR_INVALID_FORMAT, f"'after' is wrong: {err}.") from err
+    return await find_requests(
+        store_of(hass).ledger,
+        await names_of(hass),
+        RecordFilter(**wanted),
+        after=message.get("after"),
+        limit=message["limit"],
+    )

@@ -5,7 +5,36 @@ from typing import Any
 
 from ..accounting.budgets.budget_store import BudgetState
 from ..accounting.keys.client_key import ClientKey
+from ..accounting.store import AccountingStore
+from ..accounting.usage.totals import Subject
 from ..protocol.values import NANO
+from .examples import examples
+from .live import money_of
+from .names import Names
+
+
+def list_keys(store: AccountingStore, names: Names, user_id: str | None = None) -> list[dict[str, Any]]:
+    """The API keys with their usage, without their secrets; those of a user if `user_id` is set. Money is in whole units."""
+    found = []
+    for key in store.keys:
+        if user_id is None or key.user_id == user_id:
+            used = store.totals.of(Subject.KEY, key.id)
+            found.append(
+                describe_key(key)
+                | {
+                    "user_name": names.user(key.user_id) if key.user_id else None,
+                    "requests_month": used.month.requests,
+                    "requests_total": used.total.requests,
+                    "cost_today": money_of(used.today.costs),
+                    "cost_month": money_of(used.month.costs),
+                }
+            )
+    return found
+
+
+def describe_new_key(key: ClientKey, secret: str, base_url: str) -> dict[str, Any]:
+    """An API key with its secret, which can be shown only once, and examples."""
+    return {**describe_key(key), "key": secret, **examples(base_url, secret)}
 
 
 def describe_key(key: ClientKey) -> dict[str, Any]:

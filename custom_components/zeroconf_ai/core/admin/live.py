@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TypedDict
+from typing import TypedDict, override
 
+from ..accounting.usage.generation import Generation, Recorder
 from ..accounting.usage.totals import Subject, Totals
 from ..engine import Engine
 from ..protocol.record import Placement
 from ..protocol.values import NANO
+from ..routing.accounting import Accounting
 from ..routing.pool.member import Member
 from ..routing.running import RunningRequest
 from .names import Names
@@ -134,7 +136,10 @@ def live(engine: Engine, totals: Totals | None, names: Names) -> Live:
 
 
 class LiveFeed:
-    """Sends the live state after changes, at most once in `INTERVAL` seconds, from `start` to `close`."""
+    """Sends the live state after changes, at most once in `INTERVAL` seconds, from `start` to `close`.
+
+    `attach` before `start` makes it follow the recorded requests too.
+    """
 
     def __init__(self, engine: Engine, state: Callable[[], Live], send: Callable[[Live], None]) -> None:
         """`state` returns what `send` gets."""
@@ -146,10 +151,14 @@ class LiveFeed:
         self._timer: asyncio.TimerHandle | None = None
         self._unsubscribe: list[Callable[[], None]] = []
 
+    async def attach(self) -> None:
+        """Follow the recorded requests: each changes costs and counts."""
+        self._unsubscribe.append(await self._engine.attach(Accounting(_Changes(self))))
+
     def start(self) -> None:
         """Send the current state, and follow the changes."""
         pool = self._engine.pool
-        self._unsubscribe = [pool.listen(lambda _: self.changed()), pool.listen_load(self.changed)]
+        self._unsubscribe += [pool.listen(lambda _: self.changed()), pool.listen_load(self.changed)]
         self._fire()
 
     def close(self) -> None:
@@ -174,6 +183,17 @@ class LiveFeed:
         if state != self._sent:
             self._sent = state
             self._send(state)
+
+
+class _Changes(Recorder):
+    """Tells a feed of each recorded request."""
+
+    def __init__(self, feed: LiveFeed) -> None:
+        self._feed = feed
+
+    @override
+    def record(self, generation: Generation) -> None:
+        self._feed.changed()
 
 
 def money_of(costs: Mapping[str, int]) -> dict[str, float]:

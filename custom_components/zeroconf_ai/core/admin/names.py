@@ -1,8 +1,9 @@
 """The names of those who send requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..accounting.budget import Budget, Scope
 from ..accounting.keys.key_store import KeyStore
 
 
@@ -28,3 +29,16 @@ class Names:
         """The name of a caller: of its key, else of its user, else its own name, else its address; "" if all are unknown."""
         named = (self.key(key_id) if key_id else None) or (self.user(user_id) if user_id else None)
         return named or fallback or address or ""
+
+
+def budget_owner(budget: Budget, names: Names, backends: Mapping[str, str], household: str) -> str:
+    """The name of a budget's owner; its id if the owner was deleted. `backends` are names by id."""
+    match budget.scope:
+        case Scope.KEY:
+            return names.key(budget.subject) or budget.subject
+        case Scope.USER:
+            return names.user(budget.subject) or budget.subject
+        case Scope.BACKEND:
+            return backends.get(budget.subject, budget.subject)
+        case Scope.HOUSEHOLD:
+            return household

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.record_search import PAGE_LIMIT, Cursor, RecordFilter
+from ..protocol.errors import InvalidRequestError
 from ..protocol.values import NANO
 from .names import Names
 
@@ -77,7 +78,7 @@ async def find_requests(
 ) -> RequestPage:
     """A page of records. `after`: the cursor of the former page.
 
-    Raises ValueError for a cursor that was never given out, DatabaseError if the database cannot be read.
+    Raises InvalidRequestError for a cursor that was never given out, DatabaseError if the database cannot be read.
     """
     limit = max(1, min(limit, PAGE_LIMIT))
     rows = await ledger.search(wanted, None if after is None else _cursor(after), limit + 1)
@@ -139,7 +140,11 @@ def _cursor(text: str) -> Cursor:
     try:
         created, row_id = _CURSOR.unpack(urlsafe_b64decode(text))
     except (binascii.Error, struct.error, ValueError) as err:
-        raise ValueError("this is no cursor of a former page") from err
+        raise _unknown_cursor() from err
     if not math.isfinite(created):
-        raise ValueError("this is no cursor of a former page")
+        raise _unknown_cursor()
     return created, row_id
+
+
+def _unknown_cursor() -> InvalidRequestError:
+    return InvalidRequestError("'after' is wrong: this is no cursor of a former page.", param="after")

@@ -9,11 +9,13 @@ from ..accounting.usage import export
 from ..accounting.usage.ledger import Ledger
 from ..accounting.usage.record_search import GROUP_LIMIT, RecordFilter
 from ..accounting.usage.rollups import Group
+from ..protocol.errors import InvalidRequestError
 from ..protocol.values import NANO
 from .names import Names
 
 ROW_LIMIT = 5_000
 """Rows of a report."""
+_MOST_DAYS = 1830
 
 
 class RecentGroup(StrEnum):
@@ -36,6 +38,37 @@ class UsageReport(TypedDict):
     rows: list[dict[str, Any]]
     total: dict[str, Any]
     complete: bool
+
+
+async def report_by(
+    ledger: Ledger,
+    names: Names,
+    start: date | None,
+    end: date | None,
+    group_by: Sequence[str],
+    *,
+    user_id: str | None = None,
+) -> UsageReport:
+    """The usage of a range of days (default: this month) by groups of one of the two kinds.
+
+    Raises InvalidRequestError for an invalid range or invalid groups, DatabaseError.
+    """
+    end = end or ledger.totals.date
+    start = start or end.replace(day=1)
+    if not timedelta(0) <= end - start <= timedelta(days=_MOST_DAYS):
+        raise InvalidRequestError("The first day must not be after the last, or more than five years before it.")
+    names_of_groups = list(dict.fromkeys(group_by))
+    recent = [RecentGroup(name) for name in names_of_groups if name in set(RecentGroup)]
+    if not recent:
+        try:
+            groups = [Group(name) for name in names_of_groups]
+        except ValueError:
+            known = ", ".join((*Group, *RecentGroup))
+            raise InvalidRequestError(f"Group by one or more of: {known}.", param="group_by") from None
+        return await usage_report(ledger, names, start, end, groups, user_id=user_id)
+    if len(recent) < len(names_of_groups):
+        raise InvalidRequestError("Hours and addresses cannot be combined with other groups.", param="group_by")
+    return await recent_usage_report(ledger, start, end, recent, user_id=user_id)
 
 
 async def usage_report(

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..accounting.budget import Scope, parse_amount
-from ..accounting.keys.client_key import ClientKey
+from ..accounting.keys.client_key import ADMIN, ClientKey
 from ..accounting.keys.key_store import LARGEST_RATE, SCOPES, KeyStore
 from ..accounting.periods import Period
 from ..accounting.storage.database import DatabaseError, parse_url
@@ -113,7 +113,11 @@ def command() -> None:
 @click.option("--device", metavar="NAME", help="The device that uses it.")
 @click.option("--model", "models", multiple=True, metavar="PATTERN", help="Allow only this model, such as `qwen*`. Repeatable.")
 @click.option(
-    "--endpoint", "endpoints", multiple=True, type=click.Choice(SCOPES), help="Allow only this endpoint group. Repeatable."
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    type=click.Choice((*SCOPES, ADMIN)),
+    help="Allow only this endpoint group. Repeatable. `admin` logs in to the page of `zeroconf-ai serve --keys`.",
 )
 @click.option("--background", is_flag=True, help="Requests of this API key wait until no other requests are waiting.")
 @click.option(

@@ -25,6 +25,7 @@ from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
+from ..server.administration.administration import Administration
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
@@ -149,7 +150,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             metrics=metrics,
             cors_origins=options.admission.origins,
         )
-        runner = create_runner(create_app(gateway))
+        runner = create_runner(create_app(gateway, administration=_administration(options.admission, gateway, store)))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         port = await _listen(runner, options)
@@ -177,6 +178,13 @@ async def _serve(options: Options, provider_id: str) -> None:
         else:
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
         await stopping.wait()
+
+
+def _administration(admission: Admission, gateway: Gateway, store: AccountingStore | None) -> Administration | None:
+    """The page for administrators; None without a key, because everybody on the network could use it."""
+    if store is None and not admission.key:
+        return None
+    return Administration(gateway, store, admission.key)
 
 
 async def _supply(

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from .. import __version__
+from .administration.administration import PATH, Administration
 from .connections import LimitedRunner
 from .content_encoding import COMPRESSED_BODIES
 from .dispatch import dispatch
@@ -21,11 +22,13 @@ _CANCEL_SECONDS = 2.0
 """How long aiohttp waits for interrupted handlers before it cancels them."""
 
 
-def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS) -> web.Application:
+def create_app(
+    gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS, administration: Administration | None = None
+) -> web.Application:
     """An application with all routes.
 
     Its shutdown drains the gateway, which gives running requests `drain_seconds` to finish. None: another server
-    keeps using the gateway.
+    keeps using the gateway. `administration` is the page below `/admin`, whose sessions end at the shutdown.
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
     app.router.add_get("/", partial(landing_page, gateway, __version__))
@@ -36,7 +39,12 @@ def create_app(gateway: Gateway, *, drain_seconds: float | None = DRAIN_SECONDS)
         else:
             app.router.add_route(route.method, route.path, handler)
 
+    if administration is not None:
+        app.router.add_route(hdrs.METH_ANY, f"{PATH}{{rest:(/.*)?}}", administration.answer)
+
     async def drain(_: web.Application) -> None:
+        if administration is not None:
+            administration.close()
         if drain_seconds is not None:
             await gateway.drain(drain_seconds)
 

@@ -12,6 +12,7 @@ from zeroconf_ai.accounting.usage.rollups import Group
 from zeroconf_ai.admin.names import Names
 from zeroconf_ai.admin.requests import find_requests
 from zeroconf_ai.admin.usage import RecentGroup, recent_usage_report, usage_report
+from zeroconf_ai.protocol.errors import InvalidRequestError
 from zeroconf_ai.protocol.usage import Usage
 
 from ..conftest import Make
@@ -96,7 +97,7 @@ async def test_requests_record_has_cost_speed_and_the_name_of_today(store: Accou
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "", "/////////////////////w==", "AAAAAAAA+H8AAAAAAAAAAA=="])
 async def test_requests_invalid_cursor_is_an_error(store: AccountingStore, cursor: str) -> None:
-    with pytest.raises(ValueError, match="no cursor"):
+    with pytest.raises(InvalidRequestError, match="no cursor"):
         await find_requests(store.ledger, NOBODY, RecordFilter(), after=cursor)
 
 

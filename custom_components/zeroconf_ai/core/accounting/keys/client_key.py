@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from ..admission import RateLimits
 
+ADMIN = "admin"
+"""The permission of an administrator. A key has it only if `endpoints` names it; a key for all endpoints has it not."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
@@ -21,7 +24,7 @@ class ClientKey:
     models: tuple[str, ...] = ()
     """Patterns of allowed models; empty: all."""
     endpoints: tuple[str, ...] = ()
-    """Allowed `SCOPES`; empty: all."""
+    """Allowed `SCOPES` and `ADMIN`; empty: all scopes, without `ADMIN`."""
     background: bool = False
     """Whether requests with this key have low priority."""
     enabled: bool = True
@@ -35,6 +38,15 @@ class ClientKey:
     tokens_per_minute: int | None = None
     parallel: int | None = None
     """The maximum number of concurrent requests."""
+
+    @property
+    def admin(self) -> bool:
+        """Whether the key logs in to the page of `zeroconf-ai serve` and sees the usage of all callers."""
+        return ADMIN in self.endpoints
+
+    def valid_at(self, moment: float) -> bool:
+        """Whether the key is enabled and has not expired at `moment`, in seconds since the epoch."""
+        return self.enabled and (self.expires is None or moment < self.expires)
 
     @property
     def rates(self) -> RateLimits:

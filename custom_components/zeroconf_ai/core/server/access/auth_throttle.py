@@ -28,6 +28,11 @@ class AuthThrottle:
         self._what = what
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def wait(self, address: str | None) -> float:
+        """Seconds until an address is at the limit again; 0 if it is not beyond it. For tries that are not made before."""
+        level, since = self._levels.get(subscriber(address), (0.0, 0.0))
+        return max(0.0, (level - FAILURES) * WINDOW / FAILURES - (self._clock() - since))
+
     def failed(self, address: str | None) -> float:
         """Record a failure. Returns the seconds to wait before the next try; 0 below the limit."""
         key = subscriber(address)

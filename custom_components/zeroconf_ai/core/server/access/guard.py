@@ -161,6 +161,7 @@ class Guard(Access):
             address=request.remote,
             models=key.models,
             background=key.background,
+            admin=key.admin,
         )
 
     def _record_invalid_key(self, address: str | None) -> None:

@@ -1,0 +1,205 @@
+"""`Administration`: answers every request below `/admin`."""
+
+from collections.abc import Mapping
+import logging
+import re
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from ...accounting.storage.database import DatabaseError
+from ...accounting.store import AccountingStore
+from ...admin.names import Names
+from ...protocol.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+)
+from ...protocol.json import JSONDecodeError, loads
+from ..body_memory import BodyShare
+from ..dispatch import RequestContext, begin, internal_error
+from ..gateway import Gateway
+from ..vanished_clients import watch_client
+from .commands import COMMANDS, Context
+from .fields import Body, text
+from .live_stream import stream
+from .sessions import LIFETIME, Session, Sessions
+
+_LOGGER = logging.getLogger(__name__)
+
+PATH: Final = "/admin"
+_API: Final = f"{PATH}/api/"
+_LOGIN_BYTES = 4 * 1024
+_COMMAND_BYTES = 1024 * 1024
+"""A request whose plan is asked for may contain a long conversation."""
+_CLIENT_CLOSED = 499
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Of every answer below `/admin`."""
+
+
+class Administration:
+    """The page of `zeroconf-ai serve` for its administrators, on the server's own port."""
+
+    def __init__(self, gateway: Gateway, store: AccountingStore | None, key: str | None = None) -> None:
+        """With a `store`, its keys with the permission `admin` log in; without, `key` does. `close` must be called."""
+        self._gateway = gateway
+        self._store = store
+        self.sessions = Sessions(None if store is None else store.keys, key)
+        named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
+        self._cookies = (f"__Host-{named}", named)
+        """The cookie's name under TLS and without. The server's id is in it, because cookies are not separated by ports."""
+
+    def close(self) -> None:
+        """End all sessions."""
+        self.sessions.close()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The response to a request below `/admin`, also for every kind of error."""
+        context = begin(None, request)
+        watch_client(request.transport)
+        try:
+            response = await self._answer(context)
+        except ApiError as err:
+            response = context.error_response(err)
+        except ConnectionError:
+            response = web.Response(status=_CLIENT_CLOSED)
+        except Exception:
+            _LOGGER.exception("Request %s to %s failed", context.id, request.path)
+            response = context.error_response(internal_error(context.id))
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    async def _answer(self, context: RequestContext) -> web.StreamResponse:
+        request = context.http
+        command = request.path.removeprefix(_API) if request.path.startswith(_API) else None
+        if command in ("session", "live"):
+            _need(request, hdrs.METH_GET)
+            session = self._session(request)
+            if command == "session":
+                return context.json({"name": session.name, "records": self._store is not None})
+            return await self._live(context, session)
+        if command is not None and (command in ("login", "logout") or command in COMMANDS):
+            _need(request, hdrs.METH_POST)
+            return await self._command(context, command)
+        raise NotFoundError(f"There is nothing at {request.path}.")
+
+    async def _live(self, context: RequestContext, session: Session) -> web.StreamResponse:
+        if "text/event-stream" not in context.http.headers.get(hdrs.ACCEPT, ""):
+            raise InvalidRequestError("This is a stream: ask with 'Accept: text/event-stream'.")
+        names = Names(None if self._store is None else self._store.keys)
+        headers = {**context.headers, **HEADERS}
+        return await stream(self._gateway, self._gateway.totals, names, session, context.http, headers)
+
+    async def _command(self, context: RequestContext, command: str) -> web.StreamResponse:
+        """Carry out a command, for which the browser has to name the page that sends it: this server's own."""
+        request = context.http
+        origin = _own_origin(request)
+        if request.content_type != "application/json":
+            raise UnsupportedMediaTypeError("Send JSON, with the header 'Content-Type: application/json'.")
+        session = None if command == "login" else self._session(request)
+        self._gateway.begin()
+        share = context.share = BodyShare(self._gateway.body_memory, request.remote or "")
+        try:
+            body = _object(await context.read(_COMMAND_BYTES if session else _LOGIN_BYTES))
+            if session is None:
+                return self._log_in(context, body, origin)
+            if command == "logout":
+                return self._log_out(context)
+            found = await COMMANDS[command](Context(self._gateway.engine, self._store, self._gateway.name, session, body))
+        except DatabaseError as err:
+            raise UnavailableError(str(err), code="database_failed") from err
+        finally:
+            share.release()
+            self._gateway.end()
+        return context.json({} if found is None else found)
+
+    def _log_in(self, context: RequestContext, body: Body, origin: str) -> web.Response:
+        token = self.sessions.log_in(text(body, "key"), context.http.remote, origin)
+        session = self.sessions.find(token)
+        response = context.json({"name": session.name, "records": self._store is not None})
+        secure = origin.startswith("https://")
+        response.set_cookie(
+            self._cookies[0 if secure else 1],
+            token,
+            max_age=int(LIFETIME),
+            path="/" if secure else PATH,  # `__Host-` requires the root
+            secure=secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    def _log_out(self, context: RequestContext) -> web.Response:
+        token, secure = self._token(context.http)
+        self.sessions.log_out(token)
+        response = context.json({})
+        response.del_cookie(
+            self._cookies[0 if secure else 1],
+            path="/" if secure else PATH,
+            secure=secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    def _token(self, request: web.Request) -> tuple[str | None, bool]:
+        """The token of the request's cookie, and whether it is the cookie for TLS."""
+        secure, plain = (request.cookies.get(name) for name in self._cookies)
+        return (plain, False) if secure is None else (secure, True)
+
+    def _session(self, request: web.Request) -> Session:
+        """The session of a request of its own page. Raises AuthenticationError or PermissionDeniedError.
+
+        Browsers send the cookie also for pages at other ports of this host.
+        """
+        token, secure = self._token(request)
+        session = self.sessions.find(token)
+        if session.origin.startswith("https://") is not secure:
+            raise AuthenticationError("Log in again: the session began at another address.", code="no_session")
+        if request.headers.get(hdrs.ORIGIN, session.origin) != session.origin:
+            raise _foreign()
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise _foreign()
+        return session
+
+
+def _own_origin(request: web.Request) -> str:
+    """The origin of the page that sent a request. Raises PermissionDeniedError unless it is this server's."""
+    origin = request.headers.get(hdrs.ORIGIN, "")
+    if origin not in (f"http://{request.host}", f"https://{request.host}"):
+        raise _foreign()
+    return origin
+
+
+def _foreign() -> PermissionDeniedError:
+    message = "Only this server's own page may send this. A proxy before this server must pass on the header 'Host'."
+    return PermissionDeniedError(message, code="origin_not_allowed")
+
+
+def _need(request: web.Request, method: str) -> None:
+    """Raise MethodNotAllowedError for another method."""
+    if request.method != method:
+        raise MethodNotAllowedError(f"{request.path} allows {method}, not {request.method}.")
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        found = loads(raw)
+    except JSONDecodeError as err:
+        raise InvalidRequestError(f"The body is not valid JSON: {err.msg}.", code="invalid_body") from err
+    if not isinstance(found, dict):
+        raise InvalidRequestError("The body must be a JSON object.", code="invalid_body")
+    return found

@@ -1,0 +1,183 @@
+"""The commands of the page: `POST /admin/api/NAME` with a JSON object, as the page sends it to Home Assistant's WebSocket too.
+
+What the page changes is logged in the audit log under the id of the administrator's key.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...accounting.budget import LARGEST, Action, Scope, budget_id
+from ...accounting.keys.client_key import ClientKey
+from ...accounting.keys.key_store import DAY
+from ...accounting.periods import Period
+from ...accounting.store import AccountingStore
+from ...accounting.usage.generation import Outcome
+from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
+from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
+from ...admin.names import Names, budget_owner
+from ...admin.requests import find_requests
+from ...admin.usage import report_by
+from ...admin.why import why
+from ...engine import Caller, Engine, Source
+from ...protocol.errors import InvalidRequestError, NotFoundError
+from ...protocol.values import NANO
+from .fields import Body, choice, day, flag, number, optional_number, optional_text, text, texts
+from .sessions import Session
+
+_NAME_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command works on."""
+
+    engine: Engine
+    store: AccountingStore | None
+    """None: the server has one key for all clients and keeps no records."""
+    household: str
+    """The name of the server, which owns the budget of all requests."""
+    session: Session
+    body: Body
+
+    @property
+    def accounting(self) -> AccountingStore:
+        """The accounting store. Raises NotFoundError if there is none."""
+        if self.store is None:
+            raise NotFoundError("API keys, budgets and records need `zeroconf-ai serve --keys`.", code="not_recorded")
+        return self.store
+
+    @property
+    def names(self) -> Names:
+        """The names of keys."""
+        return Names(None if self.store is None else self.store.keys)
+
+    @property
+    def actor(self) -> str:
+        """Who changes something, for the audit log."""
+        return self.session.key_id or ""
+
+
+type Command = Callable[[Context], Awaitable[Any]]
+
+
+async def _usage(context: Context) -> Any:
+    start, end = day(context.body, "start"), day(context.body, "end")
+    groups = texts(context.body, "group_by", 4) or ["day"]
+    return await report_by(context.accounting.ledger, context.names, start, end, groups)
+
+
+async def _requests(context: Context) -> Any:
+    body = context.body
+    wanted: dict[str, Any] = {name: found for name in ("start", "end") if (found := optional_number(body, name)) is not None}
+    for name in ("model", "backend_id", "key_id", "user_id", "address", "source"):
+        if (named := optional_text(body, name)) is not None:
+            wanted[name] = named
+    if "outcome" in body:
+        wanted["outcome"] = choice(body, "outcome", Outcome)
+    limit = int(number(body, "limit", 1, PAGE_LIMIT)) if "limit" in body else 50
+    after = optional_text(body, "after")
+    return await find_requests(context.accounting.ledger, context.names, RecordFilter(**wanted), after=after, limit=limit)
+
+
+async def _keys(context: Context) -> Any:
+    return {"keys": list_keys(context.accounting, context.names), "base_url": _base_url(context)}
+
+
+async def _create_key(context: Context) -> Any:
+    name = text(context.body, "name", _NAME_LIMIT)
+    key, secret = await context.accounting.keys.create(name, actor=context.actor)
+    return describe_new_key(key, secret, _base_url(context))
+
+
+async def _enable_key(context: Context) -> Any:
+    key, enabled = _key(context), flag(context.body, "enabled")
+    return describe_key(await context.accounting.keys.update(key.id, enabled=enabled, actor=context.actor))
+
+
+async def _rotate_key(context: Context) -> Any:
+    key, secret = await context.accounting.keys.rotate(_key(context).id, DAY, actor=context.actor)
+    return describe_new_key(key, secret, _base_url(context))
+
+
+async def _revoke_key(context: Context) -> Any:
+    await context.accounting.keys.revoke(_key(context).id, actor=context.actor)
+
+
+async def _budgets(context: Context) -> Any:
+    budgets = context.accounting.budgets
+    backends = {member.id: member.name for member in context.engine.pool}
+    owners = {budget.id: budget_owner(budget, context.names, backends, context.household) for budget in budgets}
+    return {"budgets": [describe_budget(budgets.state(budget_id), owner) for budget_id, owner in owners.items()]}
+
+
+async def _set_budget(context: Context) -> Any:
+    body = context.body
+    scope, subject, period = _budget_name(body)
+    if scope is not Scope.HOUSEHOLD and not subject:
+        raise InvalidRequestError("'subject' must name the key, user or provider.", param="subject")
+    amount = round(number(body, "amount", 0, LARGEST // NANO) * NANO)
+    action = choice(body, "action", Action) if "action" in body else None
+    await context.accounting.budgets.set(scope, subject or None, amount, period, action=action, actor=context.actor)
+
+
+async def _reset_budget(context: Context) -> Any:
+    await context.accounting.budgets.reset(_budget(context), actor=context.actor)
+
+
+async def _remove_budget(context: Context) -> Any:
+    await context.accounting.budgets.remove(_budget(context), actor=context.actor)
+
+
+async def _check_provider(context: Context) -> Any:
+    member = context.engine.pool.get(text(context.body, "backend_id"))
+    if member is None:
+        raise NotFoundError("There is no such provider.")
+    await context.engine.checker.check(member, models=True)
+
+
+async def _why(context: Context) -> Any:
+    request = context.body.get("request")
+    if not isinstance(request, dict):
+        raise InvalidRequestError("'request' must be an object, as for /v1/chat/completions.", param="request")
+    return why(context.engine, request, Caller(Source.HTTP, key_id=optional_text(context.body, "key_id"), admin=True))
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "usage": _usage,
+    "requests": _requests,
+    "keys": _keys,
+    "keys/create": _create_key,
+    "keys/enable": _enable_key,
+    "keys/rotate": _rotate_key,
+    "keys/revoke": _revoke_key,
+    "budgets": _budgets,
+    "budgets/set": _set_budget,
+    "budgets/reset": _reset_budget,
+    "budgets/remove": _remove_budget,
+    "providers/check": _check_provider,
+    "why": _why,
+}
+"""The commands by name. Each returns what its answer contains; None: nothing."""
+
+
+def _base_url(context: Context) -> str:
+    return f"{context.session.origin}/v1"
+
+
+def _key(context: Context) -> ClientKey:
+    key = context.accounting.keys.get(text(context.body, "key_id"))
+    if key is None:
+        raise NotFoundError("There is no such API key.")
+    return key
+
+
+def _budget_name(body: Body) -> tuple[Scope, str, Period]:
+    return choice(body, "scope", Scope), optional_text(body, "subject") or "", choice(body, "period", Period)
+
+
+def _budget(context: Context) -> str:
+    wanted = budget_id(*_budget_name(context.body))
+    if context.accounting.budgets.get(wanted) is None:
+        raise NotFoundError("There is no such budget.")
+    return wanted
