@@ -8,7 +8,8 @@ import aiohttp
 import orjson
 
 from ..dialects.base import Translator
-from ..dialects.openai.upstream_response import Expected, repaired_completion
+from ..dialects.openai.completion_repair import repaired_completion
+from ..dialects.openai.expected import Expected
 from ..protocol import json
 from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, UpstreamTimeoutError

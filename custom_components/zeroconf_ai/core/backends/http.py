@@ -7,7 +7,7 @@ from typing import Any, override
 
 import aiohttp
 
-from ..dialects.openai.upstream_response import Expected
+from ..dialects.openai.expected import Expected
 from ..protocol.chunks import completion_as_chunk, has_message
 from ..protocol.errors import (
     ApiError,

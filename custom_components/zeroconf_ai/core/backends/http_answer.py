@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
-from ..dialects.openai.upstream_response import ChunkRepair, Expected, repaired_completion
+from ..dialects.openai.completion_repair import repaired_completion
+from ..dialects.openai.expected import Expected
+from ..dialects.openai.upstream_response import ChunkRepair
 from ..protocol import json
 from ..protocol.chunks import Chunk, Delta
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError

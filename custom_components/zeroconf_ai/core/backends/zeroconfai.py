@@ -11,7 +11,7 @@ from typing import override
 import aiohttp
 
 from ..dialects.openai.cache_control import without_cache_marks, without_extras
-from ..dialects.openai.upstream_response import Expected
+from ..dialects.openai.expected import Expected
 from ..protocol.errors import (
     ApiError,
     AuthenticationError,

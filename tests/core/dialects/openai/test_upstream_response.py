@@ -5,7 +5,9 @@ from typing import Any
 from hypothesis import given, strategies as st
 import orjson
 
-from zeroconf_ai.dialects.openai.upstream_response import ChunkRepair, Expected, repaired_completion
+from zeroconf_ai.dialects.openai.completion_repair import repaired_completion
+from zeroconf_ai.dialects.openai.expected import Expected
+from zeroconf_ai.dialects.openai.upstream_response import ChunkRepair
 from zeroconf_ai.protocol.request import Kind
 
 values = (

@@ -8,8 +8,8 @@ import aiohttp
 
 from ...dialects.openai.cache_control import without_cache_marks, without_extras
 from ...dialects.openai.embeddings import texts, wants_base64
+from ...dialects.openai.expected import Expected
 from ...dialects.openai.reasoning_fields import reasoning_fields, with_both_names, without_reasoning
-from ...dialects.openai.upstream_response import Expected
 from ...dialects.parameter_schemas import with_plain_parameters
 from ...dialects.reasoning import FIELDS as REASONING
 from ...protocol.errors import (
