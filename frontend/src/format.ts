@@ -1,8 +1,9 @@
 import type { Money } from "./api/types.js";
 
-/** An amount of money with two digits, more where it is less than a cent. */
+/** An amount of money with two digits; below ten cents with two that say something, to a nano-unit. */
 export function amount(value: number, currency: string, language: string): string {
-  const digits = value !== 0 && Math.abs(value) < 0.1 ? 4 : 2;
+  const size = Math.abs(value);
+  const digits = size > 0 && size < 0.1 ? Math.min(9, Math.max(4, 1 - Math.floor(Math.log10(size)))) : 2;
   try {
     return new Intl.NumberFormat(language, { style: "currency", currency, maximumFractionDigits: digits }).format(
       value,

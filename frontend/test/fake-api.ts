@@ -1,5 +1,5 @@
 import type { PageApi } from "../src/api/page-api.js";
-import type { Live, LiveMember } from "../src/api/types.js";
+import type { Live, LiveMember, RequestRecord } from "../src/api/types.js";
 
 export const member = (fields: Partial<LiveMember> = {}): LiveMember => ({
   id: "attic",
@@ -37,6 +37,43 @@ export const live = (fields: Partial<Live> = {}): Live => ({
   home_only: false,
   last_answer: null,
   last_failover: null,
+  ...fields,
+});
+
+export const request = (fields: Partial<RequestRecord> = {}): RequestRecord => ({
+  id: "req_1",
+  answer_id: null,
+  created: 1_800_000_000,
+  source: "http",
+  kind: "chat",
+  who: "Tablet",
+  key_id: null,
+  user_id: null,
+  address: null,
+  requested_model: "auto",
+  model: "qwen3:8b",
+  backend_id: "attic",
+  backend_name: "Attic",
+  provider_health: null,
+  attempts: 1,
+  failed_attempts: [],
+  streamed: true,
+  outcome: "ok",
+  error_code: null,
+  finish_reason: "stop",
+  tokens_prompt: 3,
+  tokens_completion: 2,
+  tokens_cached: 0,
+  tokens_reasoning: 0,
+  estimated: false,
+  cost: null,
+  cost_prompt: null,
+  cost_completion: null,
+  cost_source: null,
+  currency: "USD",
+  latency_ms: 100,
+  duration_ms: 1000,
+  tokens_per_second: null,
   ...fields,
 });
 

@@ -5,6 +5,9 @@ describe("money", () => {
   it("has more digits below ten cents", () => {
     expect(amount(1.5, "USD", "en-US")).toBe("$1.50");
     expect(amount(0.0002, "USD", "en-US")).toBe("$0.0002");
+    expect(amount(0.000039, "EUR", "en-US")).toBe("€0.000039");
+    expect(amount(0.000000001, "USD", "en-US")).toBe("$0.000000001");
+    expect(amount(0, "USD", "en-US")).toBe("$0.00");
   });
   it("shows a currency that is not of ISO 4217", () => expect(amount(2, "CREDITS", "en-US")).toBe("2.00 CREDITS"));
   it("leaves out what cost nothing", () => {

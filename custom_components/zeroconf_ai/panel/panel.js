@@ -880,23 +880,23 @@ var Le = class extends Error {
   }
 `;
 // src/format.ts
-function He(e, t, n) {
-	let r = e !== 0 && Math.abs(e) < .1 ? 4 : 2;
+function L(e, t, n) {
+	let r = Math.abs(e), i = r > 0 && r < .1 ? Math.min(9, Math.max(4, 1 - Math.floor(Math.log10(r)))) : 2;
 	try {
 		return new Intl.NumberFormat(n, {
 			style: "currency",
 			currency: t,
-			maximumFractionDigits: r
+			maximumFractionDigits: i
 		}).format(e);
 	} catch {
-		return `${e.toFixed(r)} ${t}`;
+		return `${e.toFixed(i)} ${t}`;
 	}
 }
-function L(e, t) {
-	return Object.entries(e).filter(([, e]) => e !== 0).map(([e, n]) => He(n, e, t)).join(" + ");
+function R(e, t) {
+	return Object.entries(e).filter(([, e]) => e !== 0).map(([e, n]) => L(n, e, t)).join(" + ");
 }
-var R = (e, t) => new Intl.NumberFormat(t).format(e);
-function z(e, t) {
+var z = (e, t) => new Intl.NumberFormat(t).format(e);
+function B(e, t) {
 	let [n, r, i] = e < 1e3 ? [
 		e,
 		"millisecond",
@@ -917,26 +917,26 @@ function z(e, t) {
 		maximumFractionDigits: i
 	}).format(n);
 }
-function B(e, t) {
+function V(e, t) {
 	let n = new Date(typeof e == "number" ? e * 1e3 : e);
 	return new Intl.DateTimeFormat(t, {
 		dateStyle: "short",
 		timeStyle: "medium"
 	}).format(n);
 }
-function Ue(e) {
+function He(e) {
 	let t = String(e.getMonth() + 1).padStart(2, "0");
 	return `${e.getFullYear()}-${t}-${String(e.getDate()).padStart(2, "0")}`;
 }
 // \0@oxc-project+runtime@0.159.0/helpers/esm/decorate.js
-function V(e, t, n, r) {
+function H(e, t, n, r) {
 	var i = arguments.length, a = i < 3 ? t : r === null ? r = Object.getOwnPropertyDescriptor(t, n) : r, o;
 	if (typeof Reflect == "object" && typeof Reflect.decorate == "function") a = Reflect.decorate(e, t, n, r);
 	else for (var s = e.length - 1; s >= 0; s--) (o = e[s]) && (a = (i < 3 ? o(a) : i > 3 ? o(t, n, a) : o(t, n)) || a);
 	return i > 3 && a && Object.defineProperty(t, n, a), a;
 }
 // src/views/view.ts
-var H = class extends N {
+var U = class extends N {
 	constructor(...e) {
 		super(...e), this.live = null, this.language = "en", this.narrow = !1, this.error = "", this.busy = !1;
 	}
@@ -957,13 +957,13 @@ var H = class extends N {
 		return this.error ? E`<p class="error" role="alert">${this.error}</p>` : O;
 	}
 };
-V([F({ attribute: !1 })], H.prototype, "api", void 0), V([F({ attribute: !1 })], H.prototype, "texts", void 0), V([F({ attribute: !1 })], H.prototype, "live", void 0), V([F()], H.prototype, "language", void 0), V([F({ type: Boolean })], H.prototype, "narrow", void 0), V([I()], H.prototype, "error", void 0), V([I()], H.prototype, "busy", void 0);
-function U(e, t) {
+H([F({ attribute: !1 })], U.prototype, "api", void 0), H([F({ attribute: !1 })], U.prototype, "texts", void 0), H([F({ attribute: !1 })], U.prototype, "live", void 0), H([F()], U.prototype, "language", void 0), H([F({ type: Boolean })], U.prototype, "narrow", void 0), H([I()], U.prototype, "error", void 0), H([I()], U.prototype, "busy", void 0);
+function W(e, t) {
 	let n = e.get(t);
 	return typeof n == "string" ? n.trim() : "";
 }
 // src/views/budgets.ts
-var W = class extends H {
+var G = class extends U {
 	constructor(...e) {
 		super(...e), this.budgets = null, this.keys = [], this.scope = "household";
 	}
@@ -1035,8 +1035,8 @@ var W = class extends H {
 			spent: e.spent.toFixed(2),
 			amount: e.amount.toFixed(2)
 		})}
-        (${R(Math.round(e.percent), n)} %) ·
-        ${t("budgets.renews", { when: B(e.renews, n) })}
+        (${z(Math.round(e.percent), n)} %) ·
+        ${t("budgets.renews", { when: V(e.renews, n) })}
       </p>
       <div
         class="bar ${e.percent >= 100 ? "spent" : e.percent >= Math.min(...e.thresholds, 100) ? "near" : ""}"
@@ -1062,11 +1062,11 @@ var W = class extends H {
 		e.preventDefault();
 		let t = new FormData(e.target);
 		this.change(() => this.api.setBudget({
-			scope: U(t, "scope"),
-			subject: U(t, "subject"),
-			period: U(t, "period"),
-			amount: Number(U(t, "amount")),
-			action: U(t, "action")
+			scope: W(t, "scope"),
+			subject: W(t, "subject"),
+			period: W(t, "period"),
+			amount: Number(W(t, "amount")),
+			action: W(t, "action")
 		}));
 	}
 	change(e) {
@@ -1075,19 +1075,19 @@ var W = class extends H {
 		});
 	}
 };
-V([I()], W.prototype, "budgets", void 0), V([I()], W.prototype, "keys", void 0), V([I()], W.prototype, "scope", void 0), W = V([P("zai-budgets")], W);
+H([I()], G.prototype, "budgets", void 0), H([I()], G.prototype, "keys", void 0), H([I()], G.prototype, "scope", void 0), G = H([P("zai-budgets")], G);
 // node_modules/lit-html/directive.js
-var We = {
+var Ue = {
 	ATTRIBUTE: 1,
 	CHILD: 2,
 	PROPERTY: 3,
 	BOOLEAN_ATTRIBUTE: 4,
 	EVENT: 5,
 	ELEMENT: 6
-}, Ge = (e) => (...t) => ({
+}, We = (e) => (...t) => ({
 	_$litDirective$: e,
 	values: t
-}), Ke = class {
+}), Ge = class {
 	constructor(e) {}
 	get _$AU() {
 		return this._$AM._$AU;
@@ -1101,9 +1101,9 @@ var We = {
 	update(e, t) {
 		return this.render(...t);
 	}
-}, { I: qe } = Ae, Je = (e) => e, Ye = () => document.createComment(""), G = (e, t, n) => {
+}, { I: Ke } = Ae, qe = (e) => e, Je = () => document.createComment(""), K = (e, t, n) => {
 	let r = e._$AA.parentNode, i = t === void 0 ? e._$AB : t._$AA;
-	if (n === void 0) n = new qe(r.insertBefore(Ye(), i), r.insertBefore(Ye(), i), e, e.options);
+	if (n === void 0) n = new Ke(r.insertBefore(Je(), i), r.insertBefore(Je(), i), e, e.options);
 	else {
 		let t = n._$AB.nextSibling, a = n._$AM, o = a !== e;
 		if (o) {
@@ -1113,21 +1113,21 @@ var We = {
 		if (t !== i || o) {
 			let e = n._$AA;
 			for (; e !== t;) {
-				let t = Je(e).nextSibling;
-				Je(r).insertBefore(e, i), e = t;
+				let t = qe(e).nextSibling;
+				qe(r).insertBefore(e, i), e = t;
 			}
 		}
 	}
 	return n;
-}, K = (e, t, n = e) => (e._$AI(t, n), e), Xe = {}, Ze = (e, t = Xe) => e._$AH = t, Qe = (e) => e._$AH, $e = (e) => {
+}, q = (e, t, n = e) => (e._$AI(t, n), e), Ye = {}, Xe = (e, t = Ye) => e._$AH = t, Ze = (e) => e._$AH, Qe = (e) => {
 	e._$AR(), e._$AA.remove();
-}, et = (e, t, n) => {
+}, $e = (e, t, n) => {
 	let r = /* @__PURE__ */ new Map();
 	for (let i = t; i <= n; i++) r.set(e[i], i);
 	return r;
-}, q = Ge(class extends Ke {
+}, J = We(class extends Ge {
 	constructor(e) {
-		if (super(e), e.type !== We.CHILD) throw Error("repeat() can only be used in text expressions");
+		if (super(e), e.type !== Ue.CHILD) throw Error("repeat() can only be used in text expressions");
 	}
 	dt(e, t, n) {
 		let r;
@@ -1143,36 +1143,36 @@ var We = {
 		return this.dt(e, t, n).values;
 	}
 	update(e, [t, n, r]) {
-		let i = Qe(e), { values: a, keys: o } = this.dt(t, n, r);
+		let i = Ze(e), { values: a, keys: o } = this.dt(t, n, r);
 		if (!Array.isArray(i)) return this.ut = o, a;
 		let s = this.ut ??= [], c = [], l, u, d = 0, f = i.length - 1, p = 0, m = a.length - 1;
 		for (; d <= f && p <= m;) if (i[d] === null) d++;
 		else if (i[f] === null) f--;
-		else if (s[d] === o[p]) c[p] = K(i[d], a[p]), d++, p++;
-		else if (s[f] === o[m]) c[m] = K(i[f], a[m]), f--, m--;
-		else if (s[d] === o[m]) c[m] = K(i[d], a[m]), G(e, c[m + 1], i[d]), d++, m--;
-		else if (s[f] === o[p]) c[p] = K(i[f], a[p]), G(e, i[d], i[f]), f--, p++;
-		else if (l === void 0 && (l = et(o, p, m), u = et(s, d, f)), l.has(s[d])) {
+		else if (s[d] === o[p]) c[p] = q(i[d], a[p]), d++, p++;
+		else if (s[f] === o[m]) c[m] = q(i[f], a[m]), f--, m--;
+		else if (s[d] === o[m]) c[m] = q(i[d], a[m]), K(e, c[m + 1], i[d]), d++, m--;
+		else if (s[f] === o[p]) c[p] = q(i[f], a[p]), K(e, i[d], i[f]), f--, p++;
+		else if (l === void 0 && (l = $e(o, p, m), u = $e(s, d, f)), l.has(s[d])) {
 			if (l.has(s[f])) {
 				let t = u.get(o[p]), n = t === void 0 ? null : i[t];
 				if (n === null) {
-					let t = G(e, i[d]);
-					K(t, a[p]), c[p] = t;
-				} else c[p] = K(n, a[p]), G(e, i[d], n), i[t] = null;
+					let t = K(e, i[d]);
+					q(t, a[p]), c[p] = t;
+				} else c[p] = q(n, a[p]), K(e, i[d], n), i[t] = null;
 				p++;
-			} else $e(i[f]), f--;
-		} else $e(i[d]), d++;
+			} else Qe(i[f]), f--;
+		} else Qe(i[d]), d++;
 		for (; p <= m;) {
-			let t = G(e, c[m + 1]);
-			K(t, a[p]), c[p++] = t;
+			let t = K(e, c[m + 1]);
+			q(t, a[p]), c[p++] = t;
 		}
 		for (; d <= f;) {
 			let e = i[d++];
-			e !== null && $e(e);
+			e !== null && Qe(e);
 		}
-		return this.ut = o, Ze(e, c), D;
+		return this.ut = o, Xe(e, c), D;
 	}
-}), J = class extends H {
+}), Y = class extends U {
 	constructor(...e) {
 		super(...e), this.keys = null, this.created = null, this.copied = "", this.baseUrl = "", this.asked = null;
 	}
@@ -1207,15 +1207,15 @@ var We = {
         </tr>
       </thead>
       <tbody>
-        ${q(e, (e) => e.key_id, (e) => E`<tr>
+        ${J(e, (e) => e.key_id, (e) => E`<tr>
               <td>
                 ${e.name}${e.user_name ? E`<div class="quiet">${e.user_name}</div>` : O}
                 ${e.enabled ? O : E`<div class="error">${t("keys.disabled")}</div>`}
               </td>
               <td><code>${e.prefix}…</code></td>
-              <td>${e.last_used ? B(e.last_used, n) : t("keys.never")}</td>
-              <td class="number">${R(e.requests_month, n)}</td>
-              <td class="number">${L(e.cost_month, n)}</td>
+              <td>${e.last_used ? V(e.last_used, n) : t("keys.never")}</td>
+              <td class="number">${z(e.requests_month, n)}</td>
+              <td class="number">${R(e.cost_month, n)}</td>
               <td><div class="row">${this.actions(e)}</div></td>
             </tr>`)}
       </tbody>
@@ -1255,7 +1255,7 @@ var We = {
 	}
 	create(e) {
 		e.preventDefault();
-		let t = e.target, n = U(new FormData(t), "name");
+		let t = e.target, n = W(new FormData(t), "name");
 		n && this.run(async () => {
 			this.created = await this.api.createKey(n), this.copied = "", t.reset(), await this.load();
 		});
@@ -1276,18 +1276,18 @@ var We = {
 		});
 	}
 	async copy(e, t) {
-		await tt(t, this.renderRoot), this.copied = e;
+		await et(t, this.renderRoot), this.copied = e;
 	}
 };
-V([I()], J.prototype, "keys", void 0), V([I()], J.prototype, "created", void 0), V([I()], J.prototype, "copied", void 0), V([I()], J.prototype, "baseUrl", void 0), V([I()], J.prototype, "asked", void 0), J = V([P("zai-keys")], J);
-async function tt(e, t) {
+H([I()], Y.prototype, "keys", void 0), H([I()], Y.prototype, "created", void 0), H([I()], Y.prototype, "copied", void 0), H([I()], Y.prototype, "baseUrl", void 0), H([I()], Y.prototype, "asked", void 0), Y = H([P("zai-keys")], Y);
+async function et(e, t) {
 	let n = navigator.clipboard;
 	if (n) return n.writeText(e);
 	let r = document.createElement("textarea");
 	r.value = e, t.append(r), r.select(), document.execCommand("copy"), r.remove();
 }
 // src/views/overview.ts
-var Y = class extends H {
+var tt = class extends U {
 	constructor(...e) {
 		super(...e), this.budgets = [], this.now = Date.now() / 1e3;
 	}
@@ -1309,7 +1309,7 @@ var Y = class extends H {
                 ${t("overview.failover", {
 			from: e.last_failover.backend,
 			to: e.last_failover.to,
-			when: B(e.last_failover.when, this.language),
+			when: V(e.last_failover.when, this.language),
 			reason: e.last_failover.reason
 		})}
               </p>` : O}
@@ -1324,14 +1324,14 @@ var Y = class extends H {
         <div class="row">
           <span>${t("overview.today")}: <b>${this.costs(e.cost_today)}</b></span>
           <span>${t("overview.month")}: <b>${this.costs(e.cost_month)}</b></span>
-          <span>${t("overview.requests_today")}: <b>${R(e.requests_today, this.language)}</b></span>
+          <span>${t("overview.requests_today")}: <b>${z(e.requests_today, this.language)}</b></span>
         </div>
         ${this.budgets.map((e) => E`<p style="margin: 12px 0 4px">
                 ${t("overview.budget", {
 			owner: e.owner,
 			period: t(`common.${e.period}`)
 		})}:
-                ${R(Math.round(e.percent), this.language)} %
+                ${z(Math.round(e.percent), this.language)} %
               </p>
               <div
                 class="bar ${e.percent >= 100 ? "spent" : e.percent >= 80 ? "near" : ""}"
@@ -1346,7 +1346,7 @@ var Y = class extends H {
       </div>`;
 	}
 	costs(e) {
-		return L(e, this.language) || this.texts("common.nothing");
+		return R(e, this.language) || this.texts("common.nothing");
 	}
 	sentence() {
 		let { live: e, texts: t } = this;
@@ -1367,25 +1367,25 @@ var Y = class extends H {
           </tr>
         </thead>
         <tbody>
-          ${q(e, (e) => e.id, (e) => E`<tr>
+          ${J(e, (e) => e.id, (e) => E`<tr>
                 <td>${e.who || t(`sources.${e.source}`)}</td>
                 <td>${e.model ?? e.requested_model}</td>
                 <td>${e.backend_name ?? t("overview.waits")}</td>
-                <td class="number">${z(Math.max(0, this.now - e.started) * 1e3, this.language)}</td>
+                <td class="number">${B(Math.max(0, this.now - e.started) * 1e3, this.language)}</td>
               </tr>`)}
         </tbody>
       </table>
     </div>`;
 	}
 };
-V([I()], Y.prototype, "budgets", void 0), V([I()], Y.prototype, "now", void 0), Y = V([P("zai-overview")], Y);
+H([I()], tt.prototype, "budgets", void 0), H([I()], tt.prototype, "now", void 0), tt = H([P("zai-overview")], tt);
 // src/views/providers.ts
-var nt = 12, rt = 5, it = class extends H {
+var nt = 12, rt = 5, it = class extends U {
 	constructor(...e) {
 		super(...e), this.dragged = null, this.checking = null;
 	}
 	static {
-		this.styles = [H.styles, o`
+		this.styles = [U.styles, o`
       li {
         list-style: none;
       }
@@ -1428,7 +1428,7 @@ var nt = 12, rt = 5, it = class extends H {
       </div>
       ${this.errorLine()}
       <ul>
-        ${q(t, (e) => e.id, (e, n) => this.member(e, n, t))}
+        ${J(t, (e) => e.id, (e, n) => this.member(e, n, t))}
       </ul>`;
 	}
 	member(e, t, n) {
@@ -1469,12 +1469,12 @@ var nt = 12, rt = 5, it = class extends H {
       <div class="row" style="margin: 8px 0">
         <span>
           ${r("providers.running")}:
-          ${R(e.running, i)}${e.limit === null ? O : E` / ${R(e.limit, i)}`}${e.waiting ? `, ${r("overview.waiting", { count: e.waiting })}` : ""}
+          ${z(e.running, i)}${e.limit === null ? O : E` / ${z(e.limit, i)}`}${e.waiting ? `, ${r("overview.waiting", { count: e.waiting })}` : ""}
         </span>
-        ${e.latency_ms === null ? O : E`<span>${r("providers.latency")}: ${z(e.latency_ms, i)}</span>
+        ${e.latency_ms === null ? O : E`<span>${r("providers.latency")}: ${B(e.latency_ms, i)}</span>
                 ${at(e.latencies_ms)}`}
-        <span>${r("overview.requests_today")}: ${R(e.requests_today, i)}</span>
-        ${L(e.cost_today, i) ? E`<span>${r("providers.cost_today")}: ${L(e.cost_today, i)}</span>` : O}
+        <span>${r("overview.requests_today")}: ${z(e.requests_today, i)}</span>
+        ${R(e.cost_today, i) ? E`<span>${r("providers.cost_today")}: ${R(e.cost_today, i)}</span>` : O}
       </div>
       <div class="row models">${this.models(e)}</div>
       <div class="row" style="margin-top: 12px">
@@ -1506,7 +1506,7 @@ var nt = 12, rt = 5, it = class extends H {
 		return i === void 0 || e === t || n[t]?.kind !== n[e]?.kind ? Promise.resolve() : (r.splice(t, 0, i), this.run(() => this.api.orderProviders(r)));
 	}
 };
-V([I()], it.prototype, "dragged", void 0), V([I()], it.prototype, "checking", void 0), it = V([P("zai-providers")], it);
+H([I()], it.prototype, "dragged", void 0), H([I()], it.prototype, "checking", void 0), it = H([P("zai-providers")], it);
 function at(e) {
 	if (e.length < rt) return O;
 	let t = Math.max(...e, 1);
@@ -1515,7 +1515,7 @@ function at(e) {
   </svg>`;
 }
 // src/views/requests.ts
-var X = class extends H {
+var X = class extends U {
 	constructor(...e) {
 		super(...e), this.records = [], this.next = null, this.filter = {}, this.open = null, this.loaded = !1;
 	}
@@ -1596,22 +1596,22 @@ var X = class extends H {
           </tr>
         </thead>
         <tbody>
-          ${q(this.records, (e) => e.id + String(e.created), (n) => E`<tr>
+          ${J(this.records, (e) => e.id + String(e.created), (n) => E`<tr>
                   <td>
                     <button
                       aria-expanded=${this.open === n.id ? "true" : "false"}
                       @click=${() => this.open = this.open === n.id ? null : n.id}
                     >
-                      ${B(n.created, t)}
+                      ${V(n.created, t)}
                     </button>
                   </td>
                   <td>${n.who || e(`sources.${n.source}`)}</td>
                   <td>${n.model ?? n.requested_model}</td>
                   <td>${n.backend_name ?? ""}</td>
                   <td>${e(`requests.${n.outcome}`)}</td>
-                  <td class="number">${R(n.tokens_prompt + n.tokens_completion, t)}</td>
-                  <td class="number">${n.cost === null ? "" : He(n.cost, n.currency, t)}</td>
-                  <td class="number">${z(n.duration_ms, t)}</td>
+                  <td class="number">${z(n.tokens_prompt + n.tokens_completion, t)}</td>
+                  <td class="number">${n.cost === null ? "" : L(n.cost, n.currency, t)}</td>
+                  <td class="number">${B(n.duration_ms, t)}</td>
                 </tr>
                 ${this.open === n.id ? this.detail(n) : O}`)}
         </tbody>
@@ -1620,21 +1620,27 @@ var X = class extends H {
     </div>`;
 	}
 	detail(e) {
-		let { texts: t, language: n } = this, r = [
+		let { texts: t, language: n } = this, r = (t) => t === null ? null : L(t, e.currency, n), i = [
 			["requests.id", e.id],
+			["requests.answer_id", e.answer_id],
 			["requests.requested_model", e.requested_model],
 			["requests.source", t(`sources.${e.source}`)],
 			["requests.address", e.address],
+			["requests.provider_health", e.provider_health && t(`states.${e.provider_health}`)],
 			["requests.attempts", e.attempts],
 			["requests.error_code", e.error_code],
 			["requests.finish", e.finish_reason],
-			["requests.prompt_tokens", R(e.tokens_prompt, n)],
-			["requests.cached_tokens", e.tokens_cached ? R(e.tokens_cached, n) : null],
-			["requests.answer_tokens", R(e.tokens_completion, n)],
-			["requests.reasoning_tokens", e.tokens_reasoning ? R(e.tokens_reasoning, n) : null],
-			["requests.first_token", e.latency_ms === null ? null : z(e.latency_ms, n)],
+			["requests.prompt_tokens", z(e.tokens_prompt, n)],
+			["requests.cached_tokens", e.tokens_cached ? z(e.tokens_cached, n) : null],
+			["requests.answer_tokens", z(e.tokens_completion, n)],
+			["requests.reasoning_tokens", e.tokens_reasoning ? z(e.tokens_reasoning, n) : null],
+			["requests.prompt_cost", r(e.cost_prompt)],
+			["requests.answer_cost", r(e.cost_completion)],
+			["requests.total_cost", r(e.cost)],
+			["requests.cost_source", e.cost_source && t(`cost_sources.${e.cost_source}`)],
+			["requests.first_token", e.latency_ms === null ? null : B(e.latency_ms, n)],
 			["requests.speed", e.tokens_per_second]
-		], i = e.latency_ms ?? e.duration_ms;
+		], a = e.latency_ms ?? e.duration_ms;
 		return E`<tr>
       <td colspan="8">
         <div
@@ -1644,18 +1650,30 @@ var X = class extends H {
           style="display: flex"
           title=${t("requests.waterfall")}
         >
-          <div style="width: ${i / Math.max(1, e.duration_ms) * 100}%; background: var(--zai-quiet)"></div>
+          <div style="width: ${a / Math.max(1, e.duration_ms) * 100}%; background: var(--zai-quiet)"></div>
           <div style="flex: 1"></div>
         </div>
         <dl style="display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 8px 0 0">
-          ${r.filter(([, e]) => e !== null && e !== "").map(([e, n]) => E`<dt class="quiet">${t(e)}</dt>
+          ${i.filter(([, e]) => e !== null && e !== "").map(([e, n]) => E`<dt class="quiet">${t(e)}</dt>
                   <dd style="margin: 0">${n}</dd>`)}
+          ${e.failed_attempts.length === 0 ? O : E`<dt class="quiet">${t("requests.failed_attempts")}</dt>
+                  <dd style="margin: 0">
+                    <ol style="margin: 0; padding-inline-start: 20px">
+                      ${e.failed_attempts.map(({ backend_name: e, model: n, reason: r, code: i }) => E`<li>
+                            ${t("requests.failed_attempt", {
+			provider: e,
+			model: n,
+			reason: r || i || t("usage.unknown")
+		})}
+                          </li>`)}
+                    </ol>
+                  </dd>`}
         </dl>
       </td>
     </tr>`;
 	}
 };
-V([I()], X.prototype, "records", void 0), V([I()], X.prototype, "next", void 0), V([I()], X.prototype, "filter", void 0), V([I()], X.prototype, "open", void 0), V([I()], X.prototype, "loaded", void 0), X = V([P("zai-requests")], X);
+H([I()], X.prototype, "records", void 0), H([I()], X.prototype, "next", void 0), H([I()], X.prototype, "filter", void 0), H([I()], X.prototype, "open", void 0), H([I()], X.prototype, "loaded", void 0), X = H([P("zai-requests")], X);
 // src/views/usage.ts
 var ot = [
 	"model",
@@ -1668,12 +1686,12 @@ var ot = [
 	backend: "backend_name",
 	key: "key_name",
 	user: "user_name"
-}, Z = class extends H {
+}, Z = class extends U {
 	constructor(...e) {
 		super(...e), this.range = "month", this.start = "", this.end = "", this.group = "model", this.table = null, this.chart = null, this.sort = "requests";
 	}
 	static {
-		this.styles = [H.styles, o`
+		this.styles = [U.styles, o`
       .chart {
         position: relative;
         height: 280px;
@@ -1757,17 +1775,17 @@ var ot = [
           <tbody>
             ${this.sorted(e.rows).map((e) => E`<tr>
                   <td>${this.name(e)}</td>
-                  <td class="number">${R(e.requests, n)}</td>
-                  <td class="number">${R(lt(e), n)}</td>
-                  <td class="number">${L(e.cost, n)}</td>
+                  <td class="number">${z(e.requests, n)}</td>
+                  <td class="number">${z(lt(e), n)}</td>
+                  <td class="number">${R(e.cost, n)}</td>
                 </tr>`)}
           </tbody>
           <tfoot>
             <tr>
               <th scope="row">${t("usage.total")}</th>
-              <th class="number">${R(e.total.requests, n)}</th>
-              <th class="number">${R(lt(e.total), n)}</th>
-              <th class="number">${L(e.total.cost, n)}</th>
+              <th class="number">${z(e.total.requests, n)}</th>
+              <th class="number">${z(lt(e.total), n)}</th>
+              <th class="number">${R(e.total.cost, n)}</th>
             </tr>
           </tfoot>
         </table>
@@ -1799,8 +1817,8 @@ var ot = [
 		this.range = e;
 		let t = /* @__PURE__ */ new Date(), n = new Date(t);
 		e === "week" && n.setDate(t.getDate() - 6), e === "month" && n.setDate(1), e !== "custom" && this.pick({
-			start: Ue(n),
-			end: Ue(t)
+			start: He(n),
+			end: He(t)
 		});
 	}
 	pick(e) {
@@ -1831,7 +1849,7 @@ var ot = [
 		i.href = r, i.download = `usage-${t.start}-${t.end}.${e}`, i.click(), URL.revokeObjectURL(r);
 	}
 };
-V([I()], Z.prototype, "range", void 0), V([I()], Z.prototype, "start", void 0), V([I()], Z.prototype, "end", void 0), V([I()], Z.prototype, "group", void 0), V([I()], Z.prototype, "table", void 0), V([I()], Z.prototype, "chart", void 0), V([I()], Z.prototype, "sort", void 0), V([Ie("canvas")], Z.prototype, "canvas", void 0), Z = V([P("zai-usage")], Z);
+H([I()], Z.prototype, "range", void 0), H([I()], Z.prototype, "start", void 0), H([I()], Z.prototype, "end", void 0), H([I()], Z.prototype, "group", void 0), H([I()], Z.prototype, "table", void 0), H([I()], Z.prototype, "chart", void 0), H([I()], Z.prototype, "sort", void 0), H([Ie("canvas")], Z.prototype, "canvas", void 0), Z = H([P("zai-usage")], Z);
 var ct = (e) => typeof e == "string" ? e : "", lt = (e) => e.tokens_prompt + e.tokens_completion;
 function ut(e) {
 	let t = e.map(({ cost: e, ...t }) => ({
@@ -1844,7 +1862,7 @@ function ut(e) {
 	return [n, ...t.map((e) => n.map((t) => e[t]))].map((e) => e.map(r).join(",")).join("\r\n");
 }
 // src/views/why.ts
-var dt = class extends H {
+var dt = class extends U {
 	constructor(...e) {
 		super(...e), this.plan = null;
 	}
@@ -1879,9 +1897,9 @@ var dt = class extends H {
                 ${e.candidates.map((e) => E`<li style="margin-bottom: 8px">
                       <b>${e.backend}</b> · ${e.model}
                       <span class="quiet">
-                        ${e.most === null || e.currency === null ? t(`costs.${e.cost}`) : t("why.most", { cost: He(e.most, e.currency, n) })}
+                        ${e.most === null || e.currency === null ? t(`costs.${e.cost}`) : t("why.most", { cost: L(e.most, e.currency, n) })}
                         · ${t("providers.running")}:
-                        ${R(e.running, n)}${e.limit === null ? O : E` / ${R(e.limit, n)}`}
+                        ${z(e.running, n)}${e.limit === null ? O : E` / ${z(e.limit, n)}`}
                         ${e.now ? O : E` · ${t("why.last_resort")}`}
                       </span>
                     </li>`)}
@@ -1894,19 +1912,19 @@ var dt = class extends H {
 	}
 	ask(e) {
 		e.preventDefault();
-		let t = new FormData(e.target), n = U(t, "model") || "auto";
+		let t = new FormData(e.target), n = W(t, "model") || "auto";
 		this.run(async () => {
 			this.plan = await this.api.why({
 				model: n,
 				messages: [{
 					role: "user",
-					content: U(t, "text")
+					content: W(t, "text")
 				}]
 			});
 		});
 	}
 };
-V([I()], dt.prototype, "plan", void 0), dt = V([P("zai-why")], dt);
+H([I()], dt.prototype, "plan", void 0), dt = H([P("zai-why")], dt);
 // src/page.ts
 var ft = [
 	"overview",
@@ -1998,7 +2016,7 @@ var ft = [
 		}
 	}
 };
-V([F({ attribute: !1 })], Q.prototype, "api", void 0), V([F({ attribute: !1 })], Q.prototype, "texts", void 0), V([F()], Q.prototype, "language", void 0), V([F()], Q.prototype, "tab", void 0), V([F({ type: Boolean })], Q.prototype, "narrow", void 0), V([I()], Q.prototype, "live", void 0), V([I()], Q.prototype, "error", void 0), Q = V([P("zai-page")], Q);
+H([F({ attribute: !1 })], Q.prototype, "api", void 0), H([F({ attribute: !1 })], Q.prototype, "texts", void 0), H([F()], Q.prototype, "language", void 0), H([F()], Q.prototype, "tab", void 0), H([F({ type: Boolean })], Q.prototype, "narrow", void 0), H([I()], Q.prototype, "live", void 0), H([I()], Q.prototype, "error", void 0), Q = H([P("zai-page")], Q);
 // src/home-assistant.ts
 var mt = "component.zeroconf_ai.config_panel.", $ = class extends N {
 	constructor(...e) {
@@ -2051,5 +2069,5 @@ var mt = "component.zeroconf_ai.config_panel.", $ = class extends N {
             ></zai-page>` : O}`;
 	}
 };
-V([F({ attribute: !1 })], $.prototype, "hass", void 0), V([F({ attribute: !1 })], $.prototype, "route", void 0), V([F({ type: Boolean })], $.prototype, "narrow", void 0), V([I()], $.prototype, "loaded", void 0), $ = V([P("zeroconf-ai-panel")], $);
+H([F({ attribute: !1 })], $.prototype, "hass", void 0), H([F({ attribute: !1 })], $.prototype, "route", void 0), H([F({ type: Boolean })], $.prototype, "narrow", void 0), H([I()], $.prototype, "loaded", void 0), $ = H([P("zeroconf-ai-panel")], $);
 export { $ as Panel };

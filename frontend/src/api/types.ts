@@ -81,8 +81,18 @@ export interface UsageReport {
   complete: boolean;
 }
 
+/** An attempt that failed, with the reason as clients get it. */
+export interface FailedAttempt {
+  backend_id: string;
+  backend_name: string;
+  model: string;
+  reason: string;
+  code: string | null;
+}
+
 export interface RequestRecord {
   id: string;
+  answer_id: string | null;
   created: number;
   source: string;
   kind: string;
@@ -94,7 +104,9 @@ export interface RequestRecord {
   model: string | null;
   backend_id: string | null;
   backend_name: string | null;
+  provider_health: string | null;
   attempts: number;
+  failed_attempts: FailedAttempt[];
   streamed: boolean;
   outcome: "ok" | "error" | "cancelled";
   error_code: string | null;
@@ -105,6 +117,9 @@ export interface RequestRecord {
   tokens_reasoning: number;
   estimated: boolean;
   cost: number | null;
+  cost_prompt: number | null;
+  cost_completion: number | null;
+  cost_source: string | null;
   currency: string;
   latency_ms: number | null;
   duration_ms: number;

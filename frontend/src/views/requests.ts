@@ -148,11 +148,15 @@ export class Requests extends View {
 
   private detail(record: RequestRecord): TemplateResult {
     const { texts, language } = this;
+    const cost = (value: number | null): string | null =>
+      value === null ? null : amount(value, record.currency, language);
     const facts: [string, string | number | null][] = [
       ["requests.id", record.id],
+      ["requests.answer_id", record.answer_id],
       ["requests.requested_model", record.requested_model],
       ["requests.source", texts(`sources.${record.source}`)],
       ["requests.address", record.address],
+      ["requests.provider_health", record.provider_health && texts(`states.${record.provider_health}`)],
       ["requests.attempts", record.attempts],
       ["requests.error_code", record.error_code],
       ["requests.finish", record.finish_reason],
@@ -160,6 +164,10 @@ export class Requests extends View {
       ["requests.cached_tokens", record.tokens_cached ? count(record.tokens_cached, language) : null],
       ["requests.answer_tokens", count(record.tokens_completion, language)],
       ["requests.reasoning_tokens", record.tokens_reasoning ? count(record.tokens_reasoning, language) : null],
+      ["requests.prompt_cost", cost(record.cost_prompt)],
+      ["requests.answer_cost", cost(record.cost_completion)],
+      ["requests.total_cost", cost(record.cost)],
+      ["requests.cost_source", record.cost_source && texts(`cost_sources.${record.cost_source}`)],
       ["requests.first_token", record.latency_ms === null ? null : duration(record.latency_ms, language)],
       ["requests.speed", record.tokens_per_second],
     ];
@@ -184,6 +192,25 @@ export class Requests extends View {
                 html`<dt class="quiet">${texts(key)}</dt>
                   <dd style="margin: 0">${value}</dd>`,
             )}
+          ${
+            record.failed_attempts.length === 0
+              ? nothing
+              : html`<dt class="quiet">${texts("requests.failed_attempts")}</dt>
+                  <dd style="margin: 0">
+                    <ol style="margin: 0; padding-inline-start: 20px">
+                      ${record.failed_attempts.map(
+                        ({ backend_name, model, reason, code }) =>
+                          html`<li>
+                            ${texts("requests.failed_attempt", {
+                              provider: backend_name,
+                              model,
+                              reason: reason || code || texts("usage.unknown"),
+                            })}
+                          </li>`,
+                      )}
+                    </ol>
+                  </dd>`
+          }
         </dl>
       </td>
     </tr>`;
