@@ -1,11 +1,13 @@
 """The upstream: fakes of clouds whose answers depend on the prompt, so that any client gets through its three turns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 import json
 import re
 from typing import Any, override
 
 from tests.support.clouds.anthropic import BOTH, FakeAnthropic
+from tests.support.clouds.gemini import SIGNED, FakeGemini
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Call, FakeCloud, Outcome, Reply
@@ -38,7 +40,7 @@ class ScriptedModel(FakeCloud):
 
     @override
     def outcome_for(self, body: Mapping[str, Any]) -> Outcome:
-        text = json.dumps([body.get("system"), body["messages"]])
+        text = json.dumps([body.get("system"), body.get("messages") or body.get("contents")])
         newest = max(PROMPTS, key=text.rfind)
         if newest not in text:
             return Reply("Meter")  # a request of the client's own, such as for a title
@@ -61,7 +63,8 @@ class ScriptedModel(FakeCloud):
 
 def _offered(body: Mapping[str, Any]) -> set[str]:
     """The names of the tools of a request in any of the dialects."""
-    return {tool.get("function", tool)["name"] for tool in body.get("tools") or ()}
+    tools = (tool.get("functionDeclarations") or [tool.get("function", tool)] for tool in body.get("tools") or ())
+    return {function["name"] for functions in tools for function in functions}
 
 
 class ScriptedOpenAI(ScriptedModel, FakeOpenAI):
@@ -92,4 +95,15 @@ class ScriptedOllama(ScriptedModel, FakeOllama):
         return Reply(json.dumps({"name": reply.calls[0].name, "arguments": dict(reply.calls[0].arguments)}))
 
 
-MODELS = {model.type: model for model in (ScriptedOpenAI, ScriptedAnthropic, ScriptedOllama)}
+class ScriptedGemini(ScriptedModel, FakeGemini):
+    """Google's API. Tool calls are signed, and are refused later without their signature."""
+
+    type, model = "gemini", SIGNED
+
+    @override
+    def outcome_for(self, body: Mapping[str, Any]) -> Outcome:
+        reply = super().outcome_for(body)
+        return replace(reply, seal="sealed") if isinstance(reply, Reply) and reply.calls else reply
+
+
+MODELS = {model.type: model for model in (ScriptedOpenAI, ScriptedAnthropic, ScriptedOllama, ScriptedGemini)}

@@ -15,6 +15,7 @@ METER = "meter.txt"
 
 _READ_METER = Call("read_meter", {"room": "kitchen"}, id="call_kitchen")
 _CHAT, _MESSAGES, _RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
+_GOOGLE, _OLLAMA = "/v1beta/models/*", "/api/chat"
 _SHELL = f"cat {METER}"
 
 
@@ -113,6 +114,7 @@ _OPENCODE_CONFIG = {
         }
     },
 }
+_GEMINI_CONFIG = {"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}
 _ANTHROPIC = {"ANTHROPIC_BASE_URL": "{url}", "ANTHROPIC_API_KEY": "{key}"}
 _OPENAI = {"OPENAI_BASE_URL": "{url}/v1", "OPENAI_API_KEY": "{key}"}
 
@@ -165,6 +167,17 @@ PROGRAMS = (
         calls=(Call("read", {"filePath": f"<work>/{METER}"}, id="call_meter"),),
         files={".config/opencode/opencode.json": json.dumps(_OPENCODE_CONFIG)},
     ),
+    Program(
+        *("Gemini CLI", "@google/gemini-cli", _GOOGLE),
+        _terminal(
+            *("{packages}/.bin/gemini", "--model", "{model}", "--approval-mode", "yolo", "--skip-trust"),
+            again=("--resume", "latest"),
+            last=("--prompt",),
+        ),
+        calls=(Call("read_file", {"file_path": METER}, id="call_meter"),),
+        environment={"GOOGLE_GEMINI_BASE_URL": "{url}", "GEMINI_API_KEY": "{key}"},
+        files={".gemini/settings.json": json.dumps(_GEMINI_CONFIG)},
+    ),
     Program("openai-agents (Python)", "openai-agents", _RESPONSES, script="openai_agents.py", environment=_OPENAI),
     Program("openai-agents (Node)", "@openai/agents", _RESPONSES, script="openai_agents.mjs", environment=_OPENAI),
     Program("AI SDK, OpenAI provider", "@ai-sdk/openai", _RESPONSES, script="ai_sdk.mjs"),
@@ -175,4 +188,7 @@ PROGRAMS = (
     Program("smolagents", "smolagents", _CHAT, script="smolagents_agent.py"),
     Program("Anthropic tool runner (Python)", "anthropic", _MESSAGES, script="anthropic_runner.py", environment=_ANTHROPIC),
     Program("Anthropic tool runner (Node)", "@anthropic-ai/sdk", _MESSAGES, script="anthropic_runner.mjs"),
+    Program("Google Gen AI SDK", "google-genai", _GOOGLE, script="google_chat.py"),
+    Program("Ollama SDK (Python)", "ollama", _OLLAMA, script="ollama_chat.py"),
+    Program("Ollama SDK (Node)", "ollama", _OLLAMA, script="ollama_chat.mjs"),
 )

@@ -134,7 +134,7 @@ class FakeGemini(FakeCloud):
         body = await request.json()
         if (why := _wrong(model, body)) is not None:
             return self.refusal(Refusal(400, why))
-        outcome = self.outcome()
+        outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
         fault = outcome if isinstance(outcome, Fault) else None
