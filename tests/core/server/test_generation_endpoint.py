@@ -12,8 +12,9 @@ from aiohttp import web
 import pytest
 
 from zeroconf_ai.accounting.store import AccountingStore
-from zeroconf_ai.backends.base import Backend
+from zeroconf_ai.backends.base import Backend, BackendInfo, Endpoint
 from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
 from zeroconf_ai.protocol.errors import RateLimitError, StreamBrokenError, UpstreamError
 from zeroconf_ai.protocol.prices import Prices
 from zeroconf_ai.protocol.record import Auth, Cost
@@ -23,6 +24,7 @@ from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.server.access.guard import Guard, HomeUser
 
 from ...support.fakes.chunks import delta
+from ...support.fakes.provider import FakeProvider, refuse
 from ...support.fakes.upstream import ROLE, STOP, USAGE, StubBackend
 from ...support.server import CHAT, Served, served
 
@@ -177,6 +179,34 @@ async def test_generation_names_failed_attempts_with_public_reasons(
             assert (record["attempts"], record["provider"], record["provider_health"]) == (3, "C", "degraded")
             assert "192.0.2.7" not in json.dumps(told)
             await store.flush()
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_generation_reason_of_a_real_refusal_has_no_address_and_no_secret(
+    store: AccountingStore, tmp_path: Path, status: int, stream: bool
+) -> None:
+    secret = "an-owners-key-of-no-known-shape"
+    said = f"Incorrect API key {secret} for org-123 at http://10.213.1.2:5432, Bearer {secret}"
+    provider = FakeProvider(answers=[refuse(status, said, headers={"Retry-After": "1"})])
+    async with aiohttp.ClientSession() as session, provider:
+        endpoint = Endpoint(provider.base_url, key=secret)
+        refusing = ZeroconfAIBackend(session, BackendInfo("attic", "Attic", priority=1), endpoint)
+        answering = StubBackend("second", models=["test-model"])
+        async with kept(store, refusing, answering, mode=Auth.NONE) as gateway:
+            async with gateway.session.post(f"{gateway.url}/chat/completions", json=CHAT | {"stream": stream}) as response:
+                assert response.status == 200
+                await response.read()
+                made = response.headers["X-Generation-ID"]
+            await store.flush()
+            _, told, _ = await gateway.get(f"generation?id={made}")
+    failed = told["data"]["failed_attempts"]
+    assert [attempt["provider"] for attempt in failed] == ["Attic"]
+    assert failed[0]["reason"]
+    kept_text = (tmp_path / "gateway.db").read_bytes() + (tmp_path / "gateway.db-wal").read_bytes()
+    for leak in (secret, "org-123", "10.213", f"127.0.0.1:{provider.port}"):
+        assert leak not in json.dumps(told)
+        assert leak.encode() not in kept_text
 
 
 async def test_generation_of_a_stream_that_broke_names_the_attempt(store: AccountingStore) -> None:
