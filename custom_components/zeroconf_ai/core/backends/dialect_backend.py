@@ -16,9 +16,11 @@ from ..protocol.errors import ApiError, UpstreamTimeoutError
 from ..protocol.usage import Usage
 from ..protocol.values import NOTHING
 from ..protocol.whole_answer import completion_of
+from .answer_errors import unreadable_error
 from .base import Answer, Backend, BackendInfo
+from .bodies import decoded
 from .http import HttpUpstream
-from .http_answer import HttpAnswer, decoded, unreadable_error
+from .http_answer import HttpAnswer
 from .media import ImageGate
 
 _MAX_TEXT_BYTES = 8 * 1024 * 1024

@@ -20,9 +20,11 @@ from ..protocol.errors import (
 )
 from ..protocol.reasons import connection_reason
 from .base import Answer, Endpoint, StaticAnswer, Timeouts
+from .bodies import MAX_BODY_BYTES, loads, read_limited
 from .egress import Egress
 from .headers import merged, secrets_in
-from .http_answer import MAX_BODY_BYTES, HttpAnswer, OpenAIAnswer, loads, read_limited
+from .http_answer import HttpAnswer
+from .openai_answer import OpenAIAnswer
 
 _MAX_ERROR_BYTES = 64 * 1024
 _JSON = {"Content-Type": "application/json"}

@@ -3,33 +3,18 @@
 from abc import abstractmethod
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-import re
 from typing import Any, ClassVar, Protocol, override
 
 import aiohttp
 
-from ..dialects.openai.completion_repair import repaired_completion
-from ..dialects.openai.expected import Expected
-from ..dialects.openai.upstream_response import ChunkRepair
-from ..protocol import json
-from ..protocol.chunks import Chunk, Delta
+from ..protocol.chunks import Chunk
 from ..protocol.errors import ApiError, StreamBrokenError, UpstreamTimeoutError
-from ..protocol.event_decoder import EventDecoder, all_events, is_json, start_of
-from ..protocol.reported_errors import contains_error, reported_error
-from ..protocol.sse import SSEEvent
-from ..protocol.whole_answer import completion_of
+from ..protocol.event_decoder import is_json
+from ..protocol.reported_errors import reported_error
+from .answer_errors import connection_lost, stalled_error, unreadable_error
 from .base import Answer, Timeouts
-from .deadline_reader import LOOK_SECONDS, DeadlineReader
-
-_OBJECT = re.compile(rb'\s*\{\s*["}]')
-"""The beginning of a JSON object."""
-_DONE = re.compile(rb'\s*"?\[DONE\]', re.IGNORECASE)
-"""The end of a stream; some servers quote it."""
-_PING = re.compile(rb"[\w .,:!-]{1,64}|\[\w*\]|\"\"")
-"""The data of an event that only keeps a connection alive."""
-
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Larger JSON answers are rejected: an untrusted server must not exhaust the memory."""
+from .bodies import MAX_BODY_BYTES, read_limited
+from .deadline_reader import DeadlineReader
 
 
 class Source(Protocol):
@@ -190,158 +175,3 @@ class HttpAnswer(Answer):
 
     def _error(self, data: Mapping[str, Any]) -> ApiError:
         return self._upstream.error(reported_error(self._upstream.name, data, self._upstream.secrets))
-
-
-class OpenAIAnswer(HttpAnswer):
-    """An answer in OpenAI's dialect: its Server-Sent Events keep their bytes."""
-
-    _pings_count = False
-    _begun = False
-    _done = False
-
-    def __init__(
-        self,
-        upstream: Source,
-        response: aiohttp.ClientResponse,
-        deadline: float,
-        max_bytes: int | None = None,
-        expected: Expected | None = None,
-    ) -> None:
-        """`expected`: what a chat or a text completion may contain; None: another kind. The others are those of `HttpAnswer`."""
-        super().__init__(upstream, response, deadline, max_bytes)
-        self._decoder = EventDecoder()
-        self._expected = expected
-        self._repair = ChunkRepair(expected or Expected())
-
-    @property
-    @override
-    def _complete(self) -> bool:
-        return self._done or self._repair.finished
-
-    @override
-    def _decode(self, data: bytes) -> tuple[list[Chunk], ApiError | None]:
-        chunks: list[Chunk] = []
-        for event in self._decoder.feed(data) if data else self._decoder.flush():
-            raw = event.data
-            if raw[:1] != b"{":
-                if _DONE.match(raw):
-                    self._done = True
-                    break
-                raw = raw.strip()
-                if _is_ping(event, raw):
-                    continue
-            _check_event(raw, self._upstream.name)
-            is_error = event.event == "error"
-            if is_error or raw.find(b'"error"') >= 0:
-                found = Chunk(raw).data
-                if is_error or contains_error(found):
-                    return chunks, self._error(found)
-            chunks += self._repair.feed(raw)
-        if self._done or (not data and self._repair.finished):
-            chunks += self._repair.flush()
-        return chunks, None
-
-    @override
-    def _has_token(self, chunks: list[Chunk], since: float) -> bool:
-        """Parses the chunks only if the last known token is older than LOOK_SECONDS."""
-        if self._begun and since < LOOK_SECONDS:
-            return False
-        token = any(Delta.parse(chunk.data).has_token for chunk in chunks)
-        self._begun = self._begun or token
-        return token
-
-    @override
-    async def completion(self) -> Chunk:
-        body = await self._body()
-        found = decoded(body, self._upstream.name)
-        if found is None and self._expected is not None:
-            return Chunk.of(repaired_completion(completion_of(self._streamed(body)), self._expected))
-        text, parsed = found or (body, None)
-        if not isinstance(parsed, dict):
-            return Chunk.of({}, text)
-        if contains_error(parsed):
-            raise self._error(parsed)
-        repaired = parsed if self._expected is None else repaired_completion(parsed, self._expected)
-        return Chunk.of(parsed, text) if repaired is parsed else Chunk.of(repaired)
-
-
-def connection_lost(name: str, err: Exception) -> StreamBrokenError:
-    """The error for an answer whose connection was lost."""
-    message = f"{name} closed the connection before its answer was complete"
-    return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
-
-
-def unreadable_error(name: str, err: ValueError) -> StreamBrokenError:
-    """The error for an answer that cannot be parsed; `err` describes what was sent."""
-    log_text = f"{name} sent {err}"
-    message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
-    return StreamBrokenError(message, log_text=log_text)
-
-
-def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
-    """The error for a stream that stalls. `begun`: whether it has contained a token."""
-    reason = "stopped in the middle of its answer" if begun else "accepted the request but did not start to answer"
-    return UpstreamTimeoutError(f"{name} {reason}")
-
-
-def _is_ping(event: SSEEvent, data: bytes) -> bool:
-    """Whether an event whose data is not an object contains no part of an answer."""
-    return data[:1] != b"{" and (not data or event.event not in (None, "message", "error") or _PING.fullmatch(data) is not None)
-
-
-def _check_event(data: bytes, name: str) -> None:
-    """Raise StreamBrokenError if `data` does not look like a JSON object, or is nested too deeply. Rarely parses it."""
-    if not (data.startswith(b'{"') and data.endswith(b"}")):
-        if _OBJECT.match(data) is None or not data.rstrip().endswith(b"}"):
-            raise StreamBrokenError(f"{name} sent an event that is not a JSON object")
-    if json.may_be_deep(data):
-        try:
-            json.loads(data)
-        except json.DepthError as err:
-            raise StreamBrokenError(f"{name} sent {err}") from None
-        except json.JSONDecodeError:
-            return  # code that reads its content reports it
-
-
-async def read_limited(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False, first: bytes = b"") -> bytes:
-    """The body, of which `first` was read already. More than `limit` bytes are cut off if `cut`, else raise StreamBrokenError."""
-    parts = [first]
-    size = len(first)
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            if cut:
-                break
-            raise StreamBrokenError(f"the provider sent more than {limit} bytes")
-    return b"".join(parts)[:limit]
-
-
-def loads(body: bytes, name: str) -> Any:
-    """The JSON value of a body. Raises StreamBrokenError if it is not JSON or nested too deeply."""
-    if (found := decoded(body, name)) is None:
-        raise _not_json(name)
-    return found[1]
-
-
-def decoded(body: bytes, name: str) -> tuple[bytes, Any] | None:
-    """(JSON text, value) of a body, which may be framed as one event; None for a stream of several. Raises as `loads` does."""
-    text = json.mended(start_of(body))
-    try:
-        return text, json.loads(text)
-    except json.DepthError as err:
-        raise StreamBrokenError(f"{name} sent {err}") from None
-    except json.JSONDecodeError:
-        try:
-            events = [event for event in all_events(body) if event.data[:1] in (b"{", b"[") and not _DONE.match(event.data)]
-        except ValueError as err:
-            raise unreadable_error(name, err) from None
-    if len(events) > 1 or (events and events[0].event == "error"):
-        return None
-    if not events or events[0].data == text:
-        raise _not_json(name)
-    return decoded(events[0].data, name)
-
-
-def _not_json(name: str) -> StreamBrokenError:
-    return StreamBrokenError(f"{name} answered with something that is not JSON: is this the address of an LLM server?")

@@ -3,6 +3,8 @@
 Servers and proxies label streams as JSON, JSON as a stream or as text, and send one where the other was requested.
 """
 
+import re
+
 from . import json
 from .ndjson import LineDecoder
 from .sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
@@ -11,6 +13,8 @@ _BOM = b"\xef\xbb\xbf"
 _BACKSLASH = 0x5C
 """As a number, because `in` finds a byte five times as fast as a text of one byte; `find` is three times as fast as `in`."""
 _JSON = (b"{", b"[")
+_DONE = re.compile(rb'\s*"?\[DONE\]', re.IGNORECASE)
+"""Some servers quote it."""
 _FIELDS = (b"event:", b"id:", b"retry:", b":")
 
 
@@ -22,6 +26,11 @@ def is_json(body: bytes) -> bool:
 def start_of(body: bytes) -> bytes:
     """The body without a byte order mark and white space at its start."""
     return body.lstrip().removeprefix(_BOM).lstrip()
+
+
+def is_done(data: bytes) -> bool:
+    """Whether the data of an event is OpenAI's end of a stream."""
+    return _DONE.match(data) is not None
 
 
 def all_events(body: bytes) -> list[SSEEvent]:

@@ -1,0 +1,23 @@
+"""Errors of answers that are lost, stall or cannot be read."""
+
+from ..protocol import json
+from ..protocol.errors import StreamBrokenError, UpstreamTimeoutError
+
+
+def connection_lost(name: str, err: Exception) -> StreamBrokenError:
+    """The error for an answer whose connection was lost."""
+    message = f"{name} closed the connection before its answer was complete"
+    return StreamBrokenError(message, log_text=f"{message}: {type(err).__name__}")
+
+
+def unreadable_error(name: str, err: ValueError) -> StreamBrokenError:
+    """The error for an answer that cannot be parsed; `err` describes what was sent."""
+    log_text = f"{name} sent {err}"
+    message = log_text if isinstance(err, json.DepthError) else f"{name} sent an answer that cannot be read"
+    return StreamBrokenError(message, log_text=log_text)
+
+
+def stalled_error(name: str, *, begun: bool) -> UpstreamTimeoutError:
+    """The error for a stream that stalls. `begun`: whether it has contained a token."""
+    reason = "stopped in the middle of its answer" if begun else "accepted the request but did not start to answer"
+    return UpstreamTimeoutError(f"{name} {reason}")
