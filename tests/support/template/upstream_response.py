@@ -8,10 +8,9 @@ from typing import Any, override
 
 import orjson
 
-from zeroconf_ai.dialects.base import Translator
-from zeroconf_ai.protocol import json
+from zeroconf_ai.dialects.base import Translator, event_objects
 from zeroconf_ai.protocol.chunks import Chunk, ChunkWriter, Delta, Message
-from zeroconf_ai.protocol.ndjson import LineDecoder
+from zeroconf_ai.protocol.event_decoder import EventDecoder
 from zeroconf_ai.protocol.reported_errors import reported_error
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.protocol.values import mapping, parse_count
@@ -24,7 +23,7 @@ class TemplateTranslator(Translator):
 
     def __init__(self, model: str, *, usage: bool, secrets: tuple[str, ...]) -> None:
         """`usage`: the stream ends with a usage chunk. `secrets` are left out of errors."""
-        self._decoder = LineDecoder()
+        self._decoder = EventDecoder()
         self._writer = ChunkWriter(model)
         self._wants_usage = usage
         self._secrets = secrets
@@ -33,12 +32,9 @@ class TemplateTranslator(Translator):
     @override
     def feed(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for raw in self._decoder.feed(data) if data else self._decoder.flush():
-            try:
-                line = json.loads(raw)
-            except json.JSONDecodeError:
-                raise ValueError("a line that is not JSON") from None
-            chunks += self._line(mapping(line))
+        for event in self._decoder.feed(data) if data else self._decoder.flush():
+            for line in event_objects(event):
+                chunks += self._line(line)
         return chunks
 
     @override
