@@ -135,3 +135,16 @@ it("a request of which less is known shows no empty facts", async () => {
   for (const name of ["answer_id", "provider_health", "prompt_cost", "answer_cost", "total_cost", "failed_attempts"])
     expect(factOf(opened, `requests.${name}`)).toBeUndefined();
 });
+
+it("a request is found by the id of its answer", async () => {
+  const find = vi.fn(() => Promise.resolve({ requests: [request()], next: null }));
+  const requests = await show("zai-requests", { api: fakeApi({ requests: find }), live: live() });
+  const label = [...root(requests).querySelectorAll("label")].find((one) =>
+    one.textContent.includes("requests.find_id"),
+  );
+  const input = label?.querySelector("input");
+  if (!input) throw new Error("there is no field for an id");
+  input.value = " chatcmpl-1 ";
+  input.dispatchEvent(new Event("change"));
+  await vi.waitFor(() => expect(find).toHaveBeenLastCalledWith({ request_id: "chatcmpl-1" }, null));
+});

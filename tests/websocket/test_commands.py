@@ -164,6 +164,9 @@ async def test_usage_and_requests_of_a_user_are_his_own(
     assert len((await ask(admin, "requests"))["requests"]) == 2
     assert [one["who"] for one in (await ask(user, "requests"))["requests"]] == ["Mine"]
     assert (await ask(user, "requests", user_id="somebody else"))["requests"][0]["who"] == "Mine"
+    for one in (await ask(admin, "requests"))["requests"]:
+        found = await ask(user, "requests", request_id=one["id"])
+        assert [mine["who"] for mine in found["requests"]] == (["Mine"] if one["who"] == "Mine" else [])
     assert (await ask(admin, "usage"))["total"]["requests"] == 2
     for groups in (["day"], ["hour"], ["address"], ["hour", "address"]):
         assert (await ask(user, "usage", group_by=groups))["total"]["requests"] == 1

@@ -1574,6 +1574,14 @@ var X = class extends U {
             @change=${(e) => this.pick({ model: e.target.value.trim() || void 0 })}
           />
         </label>
+        <label
+          >${e("requests.find_id")}
+          <input
+            type="search"
+            maxlength="200"
+            @change=${(e) => this.pick({ request_id: e.target.value.trim() || void 0 })}
+          />
+        </label>
         <button @click=${() => this.load({ ...this.filter })}>${e("requests.refresh")}</button>
       </div>
       ${this.errorLine()}

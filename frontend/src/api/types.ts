@@ -132,6 +132,8 @@ export interface RequestPage {
 }
 
 export interface RequestFilter {
+  /** The id of the request, or the one in the answer. */
+  request_id?: string;
   model?: string;
   backend_id?: string;
   key_id?: string;

@@ -86,6 +86,15 @@ export class Requests extends View {
             @change=${(event: Event) => this.pick({ model: (event.target as HTMLInputElement).value.trim() || undefined })}
           />
         </label>
+        <label
+          >${texts("requests.find_id")}
+          <input
+            type="search"
+            maxlength="200"
+            @change=${(event: Event) =>
+              this.pick({ request_id: (event.target as HTMLInputElement).value.trim() || undefined })}
+          />
+        </label>
         <button @click=${() => this.load({ ...this.filter })}>${texts("requests.refresh")}</button>
       </div>
       ${this.errorLine()}

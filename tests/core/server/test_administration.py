@@ -383,6 +383,8 @@ async def test_administration_usage_and_records_name_the_keys(owner: Browser, si
     assert [(row["key_name"], row["requests"]) for row in report["rows"]] == [("Laptop", 3)]
     _, page = await owner.ask("requests", {"limit": 2, "key_id": laptop.id, "outcome": "ok"})
     assert [record["who"] for record in page["requests"]] == ["Laptop", "Laptop"]
+    _, found = await owner.ask("requests", {"request_id": page["requests"][0]["id"]})
+    assert found["requests"] == page["requests"][:1]
     _, rest = await owner.ask("requests", {"limit": 2, "after": page["next"]})
     assert (len(rest["requests"]), rest["next"]) == (1, None)
     _, hours = await owner.ask("usage", {"group_by": ["hour"]})

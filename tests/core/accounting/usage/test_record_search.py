@@ -61,6 +61,10 @@ async def test_requests_show_attempts_costs_and_the_answers_id(store: Accounting
     ("wanted", "found"),
     [
         (RecordFilter(model="qwen3:8b"), {"a", "b"}),
+        (RecordFilter(request_id="b"), {"b"}),
+        (RecordFilter(request_id="chatcmpl-1"), {"a", "c"}),
+        (RecordFilter(request_id="chatcmpl-1", user_id="u1"), {"c"}),
+        (RecordFilter(request_id="chatcmpl-%"), set()),
         (RecordFilter(backend_id="attic"), {"a"}),
         (RecordFilter(key_id="k1"), {"b"}),
         (RecordFilter(key_id=""), {"a", "c"}),
@@ -77,9 +81,9 @@ async def test_requests_filter_finds_only_what_matches(
     wanted: RecordFilter,
     found: set[str],
 ) -> None:
-    store.ledger.record(make("a", model="qwen3:8b", backend_id="attic", address="192.0.2.7"))
+    store.ledger.record(make("a", answer_id="chatcmpl-1", model="qwen3:8b", backend_id="attic", address="192.0.2.7"))
     store.ledger.record(make("b", requested_model="qwen3:8b", key_id="k1", outcome=Outcome.ERROR))
-    store.ledger.record(make("c", user_id="u1", source="assist"))
+    store.ledger.record(make("c", answer_id="chatcmpl-1", user_id="u1", source="assist"))
     page = await find_requests(store.ledger, NOBODY, wanted)
     assert {one["id"] for one in page["requests"]} == found
 

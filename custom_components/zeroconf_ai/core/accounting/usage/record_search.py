@@ -28,6 +28,8 @@ class RecordFilter:
 
     start: float | None = None
     end: float | None = None
+    request_id: str | None = None
+    """The id of the record, or the one in the answer."""
     model: str | None = None
     """The model that answered, or the requested one."""
     backend_id: str | None = None
@@ -44,6 +46,9 @@ class RecordFilter:
             found.append(_COLUMNS.created >= self.start)
         if self.end is not None:
             found.append(_COLUMNS.created < self.end)
+        if self.request_id is not None:
+            request_id = bounded(self.request_id)
+            found.append(or_(_COLUMNS.id == request_id, _COLUMNS.answer_id == request_id))
         if self.model is not None:
             model = bounded(self.model)
             found.append(or_(_COLUMNS.model == model, _COLUMNS.requested_model == model))

@@ -70,7 +70,7 @@ async def _usage(context: Context) -> Any:
 async def _requests(context: Context) -> Any:
     body = context.body
     wanted: dict[str, Any] = {name: found for name in ("start", "end") if (found := optional_number(body, name)) is not None}
-    for name in ("model", "backend_id", "key_id", "user_id", "address", "source"):
+    for name in ("request_id", "model", "backend_id", "key_id", "user_id", "address", "source"):
         if (named := optional_text(body, name)) is not None:
             wanted[name] = named
     if "outcome" in body:
