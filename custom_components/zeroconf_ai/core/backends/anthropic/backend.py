@@ -25,6 +25,7 @@ from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate
+from ..rejected_params import RejectedParams
 
 BASE_URL = "https://api.anthropic.com/v1"
 CLOUD_TIMEOUTS = Timeouts(connect=10.0, between_tokens=120.0)
@@ -85,8 +86,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
         super().__init__(info, upstream, gate)
         self._version = version
         self._traits: dict[str, Traits] = {}
-        self._rejected: dict[str, frozenset[str]] = {}
-        """Parameters that a model rejected, by model; at most MAX_MODELS models."""
+        self._rejected = RejectedParams()
 
     @override
     async def health(self) -> Health:
@@ -109,7 +109,6 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 break
             after = f"&after_id={last}"
         self._traits = found
-        self._rejected = {model: rejected for model, rejected in self._rejected.items() if model in found}
         return tuple(traits.info(model) for model, traits in found.items())
 
     @override
@@ -123,7 +122,7 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
     async def _chat(self, request: Request) -> Answer:
         traits = self._traits.get(request.model) or Traits.by_name(request.model)
         images = await self._images(request)
-        without = self._rejected.get(request.model, frozenset())
+        without = self._rejected.of(request.model)
         betas = True
         while True:
             if _PREFILL in without:
@@ -155,8 +154,8 @@ class AnthropicBackend(DialectBackend[_AnthropicUpstream]):
                 if rejected is None:
                     raise
                 without |= {rejected}
-                if rejected in (*SAMPLING, _PREFILL) and (request.model in self._rejected or len(self._rejected) < MAX_MODELS):
-                    self._rejected[request.model] = self._rejected.get(request.model, frozenset()) | {rejected}
+                if rejected in (*SAMPLING, _PREFILL):
+                    self._rejected.add(request.model, frozenset({rejected}))
 
     async def _images(self, request: Request) -> dict[str, Image]:
         """The images that Anthropic does not fetch itself."""

@@ -28,6 +28,7 @@ from ..answers import TextAnswer
 from ..base import Answer, BackendInfo, Endpoint, StaticAnswer, Timeouts
 from ..dialect_backend import DialectBackend, DialectUpstream
 from ..media import ImageGate
+from ..rejected_params import RejectedParams
 
 BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 CLOUD_TIMEOUTS = Timeouts(connect=10.0, between_tokens=120.0)
@@ -99,8 +100,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         super().__init__(info, upstream, gate)
         self._signatures = SignatureMemory()
         self._traits: dict[str, Traits] = {}
-        self._rejected: dict[str, frozenset[str]] = {}
-        """Parameters that a model rejected, by model; at most MAX_MODELS models."""
+        self._rejected = RejectedParams()
 
     @override
     async def health(self) -> Health:
@@ -120,7 +120,6 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
                 break
             after = f"&pageToken={quote(token, safe='')}"
         self._traits = found
-        self._rejected = {model: rejected for model, rejected in self._rejected.items() if model in found}
         return tuple(traits.info(model) for model, traits in found.items())
 
     @override
@@ -138,7 +137,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
         method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         path = f"{_path(model)}:{method}"
         config = translated.body.get("generationConfig", {})
-        for name in self._rejected.get(model, ()):
+        for name in self._rejected.of(model):
             config.pop(name, None)
         while True:
             translator = GeminiTranslator(
@@ -158,8 +157,7 @@ class GeminiBackend(DialectBackend[_GeminiUpstream]):
                     raise
             for name in rejected:
                 del config[name]
-            if model in self._rejected or len(self._rejected) < MAX_MODELS:
-                self._rejected[model] = self._rejected.get(model, frozenset()) | rejected
+            self._rejected.add(model, rejected)
 
     async def _embed(self, request: Request) -> Answer:
         base64 = wants_base64(request)

@@ -32,6 +32,7 @@ from ..base import Answer, Backend, BackendInfo, Endpoint, Timeouts
 from ..dialect_backend import DialectUpstream
 from ..media import ImageGate
 from ..message_forms import MessageForms
+from ..rejected_params import RejectedParams
 from .flavors import FOREIGN, Flavor
 from .listing import ApiRoots
 from .load import is_not_offered
@@ -48,7 +49,6 @@ _REJECTED = re.compile(
     re.IGNORECASE,
 )
 _REJECTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
-_MAX_RECORDED = 1000
 
 
 class _OpenAIUpstream(DialectUpstream):
@@ -101,8 +101,7 @@ class OpenAIBackend(Backend):
         self._roots = ApiRoots(api, root)
         self._offers_load = flavor.load is not None
         self._forms = MessageForms(flavor.least_form)
-        self._rejected: dict[str, frozenset[str]] = {}
-        """Parameters that a model rejected, by model."""
+        self._rejected = RejectedParams()
 
     @override
     def __repr__(self) -> str:
@@ -181,7 +180,7 @@ class OpenAIBackend(Backend):
                 if param is None or _OTHER_NAME.get(param) in rejected:
                     raise
             rejected.add(param)
-            self._record_rejected(request.model, param)
+            self._rejected.add(request.model, frozenset({param}))
             request = _without(request, param)
 
     def _fitted(self, request: Request) -> Request:
@@ -200,17 +199,12 @@ class OpenAIBackend(Backend):
                     changes |= {old: None, new: body.get(new) or body[old]}
         if changes:
             request = request.with_body(**changes)
-        rejected = self._rejected.get(request.model, frozenset())
+        rejected = self._rejected.of(request.model)
         for param in rejected & body.keys():
             request = _without(request, param)
         if rejected & REASONING:
             request = without_reasoning(request, rejected & REASONING)
         return request
-
-    def _record_rejected(self, model: str, param: str) -> None:
-        if len(self._rejected) >= _MAX_RECORDED:
-            self._rejected.clear()
-        self._rejected[model] = self._rejected.get(model, frozenset()) | {param}
 
     def _headers(self, request: Request) -> dict[str, str]:
         if not self._flavor.gets_hops:
