@@ -12,6 +12,7 @@ from .budget import Action, Scope, format_amount
 from .budgets.budget_store import BudgetStore
 from .budgets.reservations import Reservation, Shortfall
 from .limits.rate_limits import AcquiredLimits, RateLimiter
+from .shared_admission import SharedAdmission
 from .storage.database import DatabaseError
 from .storage.write_queue import WriteQueue
 from .usage.generation import Generation
@@ -86,8 +87,11 @@ class _Free(Admission):
 class StoreAdmissionControl(AdmissionControl):
     """Admission control with the limits and budgets of an accounting store. Used on one event loop."""
 
-    def __init__(self, limits: RateLimiter, budgets: BudgetStore, batches: WriteQueue) -> None:
-        """All three belong to the accounting store."""
+    def __init__(
+        self, limits: RateLimiter, budgets: BudgetStore, batches: WriteQueue, shared: SharedAdmission | None = None
+    ) -> None:
+        """All belong to the accounting store. `shared` for a database that gateways share."""
+        self._shared = shared
         self._limits = limits
         self._budgets = budgets
         self._batches = batches
@@ -107,9 +111,10 @@ class StoreAdmissionControl(AdmissionControl):
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
         try:
-            acquired = await self._limits.enter(asked)
+            both = None if self._shared is None else await self._shared.acquire(asked)
+            acquired = await self._limits.enter(asked) if both is None else both[0]
             try:
-                reservation = await self._budgets.reserve(asked)
+                reservation = await self._budgets.reserve(asked) if both is None else both[1]
                 if reservation.shortfall is not None:
                     raise _refused(reservation.shortfall, asked, self._budgets.zone)
                 barred = acquired.barred | reservation.barred | (_metered(asked) if self.free_only else frozenset())

@@ -20,6 +20,7 @@ from .conversations.sessions import SessionTable
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
 from .periods import local_zone
+from .shared_admission import SharedAdmission
 from .storage import loss
 from .storage.database import Database, DatabaseError, FileChange
 from .storage.leases import EXPIRE_SECONDS, Leases
@@ -76,7 +77,10 @@ class AccountingStore:
         self._leases = Leases(database) if database.shared else None
         self.budgets = BudgetStore(database, self._write_queue, zone, self._leases, clock=clock)
         self.limits = limits_of(database, self._write_queue, self.keys, self._leases)
-        self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._write_queue)
+        shared = None
+        if self._leases is not None and database.is_postgresql:  # dialect spot
+            shared = SharedAdmission(database, self._leases, self.limits, self.budgets)
+        self.admission_control = StoreAdmissionControl(self.limits, self.budgets, self._write_queue, shared)
         self._tasks: list[asyncio.Task[None]] = []
         self._loss_unconfirmed = False
         self._loss_listeners: list[Callable[[], None]] = []
@@ -229,7 +233,8 @@ class AccountingStore:
             rollups.forget(connection, key_id=key_id, user_id=user_id)
             for subject in subjects:
                 audit.forget(connection, subject)
-                for name in (buckets.c.name, accounts.c.budget_id, reservations.c.budget_id):  # these names contain the id
+                # These names contain the id. The order is that of admissions, so that no two transactions wait for each other.
+                for name in (reservations.c.budget_id, accounts.c.budget_id, buckets.c.name):
                     connection.execute(delete(name.table).where(name.contains(subject, autoescape=True)))
 
         await self._database.write(anonymize)

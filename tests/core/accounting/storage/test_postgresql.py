@@ -10,16 +10,12 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, text
 
 from tests.support.postgres import Server
 from tests.support.waiting import AT_ONCE
-from zeroconf_ai.accounting.admission import AdmissionRequest
-from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage import database as database_module, postgresql
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
-from zeroconf_ai.accounting.store import AccountingStore
 
 
 @pytest.fixture
@@ -146,34 +142,3 @@ async def test_server_that_accepts_but_never_answers_fails_all_who_wait_at_once(
             assert time.monotonic() - started < 5
         finally:
             await database.close()
-
-
-async def test_admission_takes_few_statements(url: str) -> None:
-    """Each is a round trip to the server: with limits and two budgets there were twenty."""
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    store = await AccountingStore.open(url)
-    try:
-        key, _ = await store.keys.create("Phone", requests_per_minute=1000, tokens_per_minute=10**6, parallel=9)
-        await store.budgets.set(Scope.HOUSEHOLD, None, 10**15, Period.MONTH)
-        await store.budgets.set(Scope.KEY, key.id, 10**15, Period.DAY)
-        asked = AdmissionRequest(
-            "http", "chat", "m", key_id=key.id, prompt_tokens=9, answer_tokens=9, worst_costs={"b": 9, "c": 8}
-        )
-        await store.admission_control.admit(asked)
-        event.listen(Engine, "before_cursor_execute", note)
-        try:
-            await store.admission_control.admit(asked)
-        finally:
-            event.remove(Engine, "before_cursor_execute", note)
-        own = [
-            statement
-            for statement in statements
-            if "reservations" in statement or "accounts" in statement or "buckets" in statement
-        ]
-        assert len(own) <= 9, own
-    finally:
-        await store.close()

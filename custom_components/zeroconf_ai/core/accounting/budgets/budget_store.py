@@ -1,7 +1,7 @@
 """`BudgetStore`: budgets and their current state (docs/accounting.md, "Budgets")."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 import logging
@@ -21,7 +21,7 @@ from ..storage.tables import key_rollups, rollups
 from ..storage.write_queue import WriteQueue
 from . import statements
 from .balances import Balances, BudgetWindow, MemoryBalances
-from .reservations import NO_RESERVATION, Reservation
+from .reservations import NO_RESERVATION, BudgetBalance, Reservation, decide
 from .shared_balances import SharedBalances
 
 _LOGGER = logging.getLogger(__name__)
@@ -226,15 +226,26 @@ class BudgetStore:
 
         Raises DatabaseError, and InvalidRequestError if the request uses an unpriced feature at every paid backend.
         """
-        for backend_id, amount in asked.monthly_limits.items():
-            self._limit(backend_id, amount)
-        backends = asked.worst_costs.keys() | asked.monthly_limits.keys()
-        budget_windows = self._budget_windows(asked, backends)
+        budget_windows = self._all_budget_windows(asked)
         if not budget_windows:
             return NO_RESERVATION
         costs, unpriced = _priced(asked, budget_windows)
         reservation = await self.balances.reserve(budget_windows, costs, asked.ample_costs)
         return replace(reservation, barred=reservation.barred | unpriced) if unpriced else reservation
+
+    def decide_unused(self, asked: AdmissionRequest) -> tuple[Sequence[BudgetWindow], Reservation]:
+        """The budgets that apply to a request, and what `reserve` would return if nothing were spent or reserved.
+
+        Nothing is reserved. Raises InvalidRequestError if the request uses an unpriced feature at every paid backend.
+        """
+        budget_windows = self._all_budget_windows(asked)
+        if not budget_windows:
+            return (), NO_RESERVATION
+        costs, unpriced = _priced(asked, budget_windows)
+        reservation = decide(
+            costs, [BudgetBalance(*budget_window, Balance()) for budget_window in budget_windows], asked.ample_costs
+        )
+        return budget_windows, replace(reservation, barred=reservation.barred | unpriced) if unpriced else reservation
 
     def reconcile(
         self,
@@ -318,6 +329,12 @@ class BudgetStore:
         if known is None or known.amount != amount:
             name = f"{_LIMIT_PREFIX}{backend_id}"
             self._limits[backend_id] = Budget(name, Scope.BACKEND, backend_id, amount, Period.MONTH, Action.FREE_ONLY)
+
+    def _all_budget_windows(self, asked: AdmissionRequest) -> list[BudgetWindow]:
+        """The budgets that apply to a request, whichever backend answers."""
+        for backend_id, amount in asked.monthly_limits.items():
+            self._limit(backend_id, amount)
+        return self._budget_windows(asked, asked.worst_costs.keys() | asked.monthly_limits.keys())
 
     def _budget_windows(self, asked: AdmissionRequest, backends: Iterable[str]) -> list[BudgetWindow]:
         """The budgets that apply to a request."""

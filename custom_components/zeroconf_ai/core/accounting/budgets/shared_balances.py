@@ -37,13 +37,15 @@ class SharedBalances(Balances):
     async def reserve(
         self, budget_windows: Sequence[BudgetWindow], worst_costs: Mapping[str, int], ample_costs: Mapping[str, int] | None = None
     ) -> Reservation:
+        await self.catch_up()
         lease = self._leases.begin()
-        task = asyncio.ensure_future(self._reserve(lease, budget_windows, worst_costs, ample_costs))
+        # Eager: what is queued after a cancellation runs after the reservation.
+        task = asyncio.create_task(self._reserve(lease, budget_windows, worst_costs, ample_costs), eager_start=True)
         try:
             reservation = await asyncio.shield(task)
         except asyncio.CancelledError:
             # The database completes the reservation anyway: release it afterwards.
-            self._queue.add(Settlement(lease, ()))
+            self.release(lease)
             raise
         except BaseException:
             self._leases.end([lease])
@@ -104,6 +106,14 @@ class SharedBalances(Balances):
     async def close(self) -> None:
         await self._queue.close()
 
+    async def catch_up(self) -> None:
+        """Write the pending charges and releases before a new reservation. Raises DatabaseError."""
+        await self._queue.catch_up()
+
+    def release(self, lease: str) -> None:
+        """Release what a lease reserved. Never blocks and never raises."""
+        self._queue.add(Settlement(lease, ()))
+
     async def _reserve(
         self,
         lease: str,
@@ -111,7 +121,6 @@ class SharedBalances(Balances):
         worst_costs: Mapping[str, int],
         ample_costs: Mapping[str, int] | None,
     ) -> Reservation:
-        await self._queue.catch_up()
         reservation, exceeded = await self._database.write(
             lambda connection: shared_statements.reserve(connection, lease, budget_windows, worst_costs, ample_costs)
         )

@@ -49,6 +49,41 @@ class AcquiredLimits:
     headers: Mapping[str, str] = NOTHING
 
 
+class WantedPermit(NamedTuple):
+    """One of `limit` permits of a caller."""
+
+    scope: LimitScope
+    limit: int
+
+    @property
+    def name(self) -> str:
+        """The name under which the permits in use are counted."""
+        return f"parallel:{self.scope.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLimits:
+    """What one request takes from the rate limits that apply to it."""
+
+    estimate: int = 0
+    """Estimated tokens of prompt and answer."""
+    callers: Sequence[LimitScope] = ()
+    permit: WantedPermit | None = None
+    own: tuple[BucketDraw, ...] = ()
+    """To draw from the caller's buckets."""
+    of_backends: Mapping[str, tuple[BucketDraw, ...]] = NOTHING
+
+    @property
+    def draws(self) -> list[BucketDraw]:
+        """All that is to be drawn."""
+        return [*self.own, *(draw for draws in self.of_backends.values() for draw in draws)]
+
+    def acquired(self, levels: Mapping[str, float], permit: str | None) -> AcquiredLimits:
+        """The result if all of it was acquired. `levels` are the new levels of the buckets."""
+        headers = _headers(self.own, levels)
+        return AcquiredLimits(self.estimate, self.own, self.of_backends, permit, headers=headers)
+
+
 class RateLimiter:
     """Enforces rate limits: stored with the keys, given with each request for backends. Used on one event loop."""
 
@@ -56,7 +91,7 @@ class RateLimiter:
         """Limits of addresses and users are set afterwards."""
         self._keys = keys
         self.buckets = buckets
-        self._permits = permits
+        self.permits = permits
         self.per_address = NO_RATES
         """The limits of each address without a key. `parallel` is ignored."""
         self.per_user = NO_RATES
@@ -64,22 +99,36 @@ class RateLimiter:
 
     async def enter(self, asked: AdmissionRequest) -> AcquiredLimits:
         """Acquire the limits of a request, all or none. Raises RateLimitError with the retry delay, or DatabaseError."""
-        if asked.nested:
-            return AcquiredLimits()
-        entry = AcquiredLimits(asked.prompt_tokens + asked.answer_tokens)
-        callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
-        for scope in callers:
-            if (limit := scope.rates.parallel) is not None:
-                entry.permit = await self._permits.acquire(f"parallel:{scope.name}", limit)
-                if entry.permit is None:
-                    raise _busy(scope, limit)
+        wanted = self.wanted(asked)
+        entry = AcquiredLimits(wanted.estimate)
+        if wanted.permit is not None:
+            entry.permit = await self.permits.acquire(wanted.permit.name, wanted.permit.limit)
+            if entry.permit is None:
+                raise _busy(wanted.permit)
         try:
-            await self._draw_own(entry, callers)
-            await self._draw_backends(entry, asked)
+            await self._draw_own(entry, wanted)
+            await self._draw_backends(entry, wanted, asked)
         except BaseException:
             self.undo(entry)
             raise
         return entry
+
+    def wanted(self, asked: AdmissionRequest) -> WantedLimits:
+        """What `enter` acquires for a request."""
+        if asked.nested:
+            return WantedLimits()
+        estimate = asked.prompt_tokens + asked.answer_tokens
+        callers = list(self._callers(asked.key_id, asked.user_id, asked.address))
+        return WantedLimits(
+            estimate,
+            callers,
+            next((WantedPermit(scope, scope.rates.parallel) for scope in callers if scope.rates.parallel is not None), None),
+            tuple(draw for scope in callers for draw in _draws(scope, estimate)),
+            {
+                backend_id: tuple(_draws(LimitScope(f"backend:{backend_id}", "", rates), estimate))
+                for backend_id, rates in asked.backend_rates.items()
+            },
+        )
 
     def undo(self, entry: AcquiredLimits) -> None:
         """Release everything, because the request is not admitted. Never blocks and never raises."""
@@ -106,7 +155,7 @@ class RateLimiter:
                 if kind not in found:
                     found[kind] = _rate(draw, await self.buckets.level(draw.name, draw.capacity))
             if (limit := scope.rates.parallel) is not None:
-                in_use = await self._permits.in_use(f"parallel:{scope.name}")
+                in_use = await self.permits.in_use(f"parallel:{scope.name}")
                 found["parallel"] = RateLimitState(limit, max(0, limit - in_use), 0.0)
         return RateLimitStatus(**found)
 
@@ -123,22 +172,20 @@ class RateLimiter:
             rates = RateLimits(self.per_user.requests_per_minute, self.per_user.tokens_per_minute)
             yield LimitScope(f"user:{user_id}", "this user", rates)
 
-    async def _draw_own(self, entry: AcquiredLimits, callers: Sequence[LimitScope]) -> None:
-        draws = [draw for scope in callers for draw in _draws(scope, entry.estimate)]
-        if not draws:
+    async def _draw_own(self, entry: AcquiredLimits, wanted: WantedLimits) -> None:
+        if not wanted.own:
             return
-        levels = await self.buckets.draw(draws)
+        levels = await self.buckets.draw(wanted.own)
         if isinstance(levels, BucketShortfall):
-            scope = next(scope for scope in callers if levels.draw.name.startswith(f"{scope.name}:"))
+            scope = next(scope for scope in wanted.callers if levels.draw.name.startswith(f"{scope.name}:"))
             raise _too_many(scope.words, levels)
-        entry.own = tuple(draws)
-        entry.headers = _headers(draws, levels)
+        entry.own = wanted.own
+        entry.headers = _headers(wanted.own, levels)
 
-    async def _draw_backends(self, entry: AcquiredLimits, asked: AdmissionRequest) -> None:
+    async def _draw_backends(self, entry: AcquiredLimits, wanted: WantedLimits, asked: AdmissionRequest) -> None:
         short: dict[str, BucketShortfall] = {}
         drawn: dict[str, tuple[BucketDraw, ...]] = {}
-        for backend_id, rates in asked.backend_rates.items():
-            draws = tuple(_draws(LimitScope(f"backend:{backend_id}", "", rates), entry.estimate))
+        for backend_id, draws in wanted.of_backends.items():
             levels = await self.buckets.draw(draws) if draws else {}
             if isinstance(levels, BucketShortfall):
                 short[backend_id] = levels
@@ -153,17 +200,17 @@ class RateLimiter:
 
     async def flush(self) -> None:
         """Write pending releases."""
-        await self._permits.flush()
+        await self.permits.flush()
 
     async def close(self) -> None:
         """Write pending releases and stop."""
-        await self._permits.close()
+        await self.permits.close()
 
     def _leave(self, entry: AcquiredLimits, back: Mapping[str, float]) -> None:
         if back:
             self.buckets.give(back)
         if entry.permit is not None:
-            self._permits.release(entry.permit)
+            self.permits.release(entry.permit)
             entry.permit = None
 
 
@@ -226,6 +273,7 @@ def _too_many(words: str, short: BucketShortfall) -> RateLimitError:
     return RateLimitError(message, retry_after=wait, more_headers=headers)
 
 
-def _busy(scope: LimitScope, limit: int) -> RateLimitError:
-    message = f"Too many concurrent requests: {scope.words} has a limit of {limit}. Try again when one of them has ended."
+def _busy(permit: WantedPermit) -> RateLimitError:
+    limited = f"{permit.scope.words} has a limit of {permit.limit}"
+    message = f"Too many concurrent requests: {limited}. Try again when one of them has ended."
     return RateLimitError(message, retry_after=BUSY_SECONDS)

@@ -1,7 +1,7 @@
 """Token buckets and permits of gateways that share a database."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import logging
 import time
 from typing import override
@@ -66,6 +66,10 @@ class SharedTokenBuckets(TokenBuckets, QueuedWriter):
         self._give_again(amounts)
         self._batches.request_flush()
 
+    def take_given(self, names: Iterable[str]) -> Mapping[str, float]:
+        """Remove and return the amounts that wait to be put into these buckets. The caller puts them there or gives them back."""
+        return {name: self._given.pop(name) for name in names if name in self._given}
+
     @override
     async def level(self, name: str, capacity: int) -> float:
         return await self._database.read(lambda connection: shared_statements.level_of(connection, name, capacity))
@@ -105,9 +109,13 @@ class SharedPermits(Permits):
         self._leases = leases
         self._queue = SettlementQueue(database, release, self._released, self._lose)
 
+    async def catch_up(self) -> None:
+        """Write the pending releases before a permit is acquired. Raises DatabaseError."""
+        await self._queue.catch_up()
+
     @override
     async def acquire(self, name: str, limit: int) -> str | None:
-        await self._queue.catch_up()
+        await self.catch_up()
         lease = self._leases.begin()
         is_held = False
         try:

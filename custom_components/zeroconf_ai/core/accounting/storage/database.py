@@ -110,6 +110,11 @@ class Database:
         """Whether other gateways may use the same database."""
         return self._file is None
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether it is on a PostgreSQL server."""
+        return self._file is None
+
     @override
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
@@ -129,6 +134,13 @@ class Database:
         The work completes even if the caller is cancelled.
         """
         return await self._do(lambda: self._transaction(work, reads=False))
+
+    async def write_statement[T](self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which executes one statement on a PostgreSQL server, without a transaction around it: one round trip.
+
+        Like `write` otherwise. Raises DatabaseError.
+        """
+        return await self._do(lambda: self._transaction(work, reads=False, isolation_level="AUTOCOMMIT"))
 
     async def shrink(self) -> bool:
         """Return some free pages to the disk; returns whether more remain. Raises DatabaseError."""
@@ -302,14 +314,14 @@ class Database:
         finally:
             connection.close()
 
-    def _transaction[T](self, work: Callable[[Connection], T], *, reads: bool) -> T:
-        """Runs in the database thread."""
+    def _transaction[T](self, work: Callable[[Connection], T], *, reads: bool, **options: str) -> T:
+        """Runs in the database thread. `options` are SQLAlchemy's options of the connection."""
         assert self._engine is not None
         started = time.monotonic()
         if self._failing is not None and started < self._failing[0]:
             raise self._failing[1]
         try:
-            with self._engine.connect().execution_options(**{sqlite.READS: reads}) as connection, connection.begin():
+            with self._engine.connect().execution_options(**{sqlite.READS: reads}, **options) as connection, connection.begin():
                 return work(connection)
         except SQLAlchemyError as err:
             error = self._translated(err)
