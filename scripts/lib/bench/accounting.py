@@ -20,7 +20,7 @@ import time
 
 from sqlalchemy import Connection, Integer, Text, case, cast, func, insert, literal, select
 
-from zeroconf_ai.accounting.admission import AdmissionRequest
+from zeroconf_ai.accounting.admission import Admission, AdmissionRequest
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.keys.key_store import new_secret
 from zeroconf_ai.accounting.periods import Period
@@ -83,7 +83,7 @@ async def _measure(url: str, rows: int, key_count: int, requests: int) -> list[F
         return [
             *await _recording(store, key_count),
             await _key_check(store),
-            await _admission(store),
+            *await _admission(store),
             *await _reports(store, today),
             await _memory(store, requests),
         ]
@@ -235,22 +235,39 @@ async def _key_check(store: AccountingStore) -> Figure:
     return Figure("check of a key", "≤ 50 µs", f"{seconds * 1e6:,.1f} µs", seconds <= 50e-6)
 
 
-async def _admission(store: AccountingStore) -> Figure:
-    """What limits and budgets add to a request: admission and settlement, with a budget of the household and of its key."""
+async def _admission(store: AccountingStore) -> list[Figure]:
+    """What limits and budgets add to a request: admission and settlement, with a budget of the household and of its key.
+
+    The admission alone is what a request waits for: the settlement follows its answer.
+    """
     for scope, subject in ((Scope.HOUSEHOLD, None), (Scope.KEY, "1")):
         await store.budgets.set(scope, subject, 1_000_000 * NANO, Period.MONTH)
     await store.keys.update("1", requests_per_minute=10**9, tokens_per_minute=10**9, parallel=1_000)
     count = 2_000
     ended = _generation(0, 1)
-    begun = time.perf_counter()
-    for _ in range(count):
+
+    async def admit() -> Admission:
         asked = AdmissionRequest(
             Source.HTTP, Kind.CHAT, "auto", key_id="1", prompt_tokens=300, answer_tokens=100, worst_costs={"backend-0": 5_000}
         )
-        admission = await store.admission_control.admit(asked)
+        return await store.admission_control.admit(asked)
+
+    begun = time.perf_counter()
+    for _ in range(count):
+        (await admit()).reconcile(ended)
+    both = (time.perf_counter() - begun) / count
+    waits = []
+    for _ in range(count):
+        await store.flush()
+        begun = time.perf_counter()
+        admission = await admit()
+        waits.append(time.perf_counter() - begun)
         admission.reconcile(ended)
-    seconds = (time.perf_counter() - begun) / count
-    return Figure("admission and settlement of a request", "≤ 200 µs", f"{seconds * 1e6:,.1f} µs", seconds <= 200e-6)
+    wait = statistics.median(waits)
+    return [
+        Figure("admission and settlement of a request", "≤ 200 µs", f"{both * 1e6:,.1f} µs", both <= 200e-6),
+        Figure("of these, the admission alone", "≤ 2,000 µs", f"{wait * 1e6:,.1f} µs", wait <= 2e-3),
+    ]
 
 
 async def _reports(store: AccountingStore, today: date) -> list[Figure]:
