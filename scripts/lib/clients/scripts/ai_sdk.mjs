@@ -1,15 +1,6 @@
 // The AI SDK with the default settings of its OpenAI provider: the Responses API with `store`.
 import { createOpenAI } from "@ai-sdk/openai";
-import { isStepCount, jsonSchema, streamText, tool } from "ai";
-import { apiKey, baseURL, description, model, parameters, prompts, readMeter, show } from "./common.mjs";
+import { chat } from "./ai_sdk_chat.mjs";
+import { apiKey, baseURL, model } from "./common.mjs";
 
-const home = createOpenAI({ baseURL: `${baseURL}/v1`, apiKey });
-const tools = { read_meter: tool({ description, inputSchema: jsonSchema(parameters), execute: readMeter }) };
-const messages = [];
-for (const content of prompts) {
-  messages.push({ role: "user", content });
-  const result = streamText({ model: home(model), messages, tools, stopWhen: isStepCount(3) });
-  await result.consumeStream({ onError: (error) => { throw error; } });
-  show(await result.text);
-  messages.push(...(await result.response).messages);
-}
+await chat(createOpenAI({ baseURL: `${baseURL}/v1`, apiKey })(model));
