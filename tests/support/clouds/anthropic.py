@@ -9,7 +9,7 @@ from aiohttp import web
 from anthropic.types import message_create_params as params
 from pydantic import TypeAdapter, ValidationError
 
-from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+from .server import FakeCloud, Handler, Refusal, Reply, pieces, reply_of
 
 NEW, OLD = "2026-10-21", "2023-06-01"
 ADAPTIVE, BOTH, MANUAL, OLDEST = "claude-opus-5", "claude-sonnet-4-6", "claude-sonnet-4-5", "claude-3-5-haiku-20241022"
@@ -104,8 +104,7 @@ class FakeAnthropic(FakeCloud):
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         message = {
             "id": "msg_01fake",
             "type": "message",

@@ -10,7 +10,7 @@ from aiohttp import web
 from google.genai import types
 from pydantic import BaseModel, ValidationError
 
-from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+from .server import FakeCloud, Handler, Refusal, Reply, pieces, reply_of
 
 FLASH, PRO, SIGNED, NEWEST, GEMMA = (
     "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-3.6-pro", "gemma-3-27b-it",
@@ -137,8 +137,7 @@ class FakeGemini(FakeCloud):
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         if "stream" not in request.path:
             parts = _parts(model, reply)
             return await self.whole(request, _response(model, parts, reply.stop or "STOP", _usage(reply)), fault)

@@ -10,7 +10,7 @@ from aiohttp import web
 from ollama import Options
 from ollama._types import GenerateRequest
 
-from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+from .server import FakeCloud, Handler, Refusal, Reply, pieces, reply_of
 
 THINKER, PLAIN, SEER, EMBEDDER = "qwen3:8b", "phi4:latest", "gemma3:4b", "nomic-embed-text:latest"
 _CAPABILITIES = {
@@ -108,8 +108,7 @@ class FakeOllama(FakeCloud):
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         head = {"model": body["model"], "created_at": "2026-11-21T10:00:00.123456789Z"}
         if not body.get("stream", True):
             message: dict[str, Any] = {"role": "assistant", "content": reply.text}
@@ -128,8 +127,7 @@ class FakeOllama(FakeCloud):
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         head = {"model": body["model"], "created_at": "2026-11-21T10:00:00.123456789Z"}
         if not body.get("stream", True):
             return await self.whole(request, head | {"response": reply.text} | self._end(reply), fault)

@@ -10,7 +10,7 @@ from aiohttp import web
 from openai.types import completion_create_params as completion_params, embedding_create_params as embedding_params
 from openai.types.chat import completion_create_params as chat_params
 
-from .server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+from .server import FakeCloud, Handler, Refusal, Reply, pieces, reply_of
 
 CHAT_MODELS = ("gpt-4.1", "o4-mini", "gpt-3.5-turbo-instruct")
 EMBEDDING_MODEL = "text-embedding-3-small"
@@ -106,8 +106,7 @@ class FakeOpenAI(FakeCloud):
         outcome = self.outcome_for(body)
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         head = {"id": "chatcmpl-fake", "object": kind, "created": 1_700_000_000, "model": body["model"]}
         if not body.get("stream"):
             whole_kind = {"object": kind.removesuffix(".chunk")}

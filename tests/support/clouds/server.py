@@ -65,6 +65,11 @@ class Fault:
 type Outcome = Reply | Refusal | Fault
 
 
+def reply_of(outcome: Reply | Fault) -> tuple[Reply, Fault | None]:
+    """The reply of an outcome that is no refusal, and the fault in it."""
+    return (outcome.reply, outcome) if isinstance(outcome, Fault) else (outcome, None)
+
+
 def pieces(text: str, size: int = 5) -> list[str]:
     """Split a text into pieces of `size` characters, like tokens independently of its words."""
     return [text[at : at + size] for at in range(0, len(text), size)]

@@ -6,7 +6,7 @@ from typing import Any, override
 
 from aiohttp import web
 
-from ..clouds.server import FakeCloud, Fault, Handler, Refusal, Reply, pieces
+from ..clouds.server import FakeCloud, Handler, Refusal, Reply, pieces, reply_of
 
 MODEL = "template-1"
 
@@ -42,8 +42,7 @@ class FakeTemplate(FakeCloud):
         outcome = self.outcome()
         if isinstance(outcome, Refusal):
             return self.refusal(outcome)
-        fault = outcome if isinstance(outcome, Fault) else None
-        reply = outcome.reply if isinstance(outcome, Fault) else outcome
+        reply, fault = reply_of(outcome)
         if body["stream"]:
             return await self.stream(request, _lines(reply), fault)
         answer = {"thought": reply.thought, "text": reply.text, "calls": _calls(reply), **_end(reply)}
