@@ -19,6 +19,13 @@ export default defineConfig(
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
       // Nothing of a model or of the network is ever HTML.
       "no-restricted-imports": ["error", { paths: [{ name: "lit/directives/unsafe-html.js" }] }],
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "TemplateElement[value.raw=/\\sstyle=/]",
+          message: "The content security policy of serve forbids style attributes: use a class, or `.style=`.",
+        },
+      ],
       "no-restricted-properties": ["error", { property: "innerHTML" }, { property: "outerHTML" }],
     },
   },

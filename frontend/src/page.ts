@@ -16,6 +16,8 @@ const TABS = ["overview", "providers", "usage", "requests", "keys", "budgets", "
 type Tab = (typeof TABS)[number];
 /** What people who are no administrators see: their own usage, requests and keys. */
 const OWN_TABS: readonly Tab[] = ["usage", "requests", "keys"];
+/** What a home that keeps no records shows. */
+const LOAD_TABS: readonly Tab[] = ["overview", "providers", "why"];
 
 /** The page: its tabs, and the live state that they share. */
 @customElement("zai-page")
@@ -89,7 +91,8 @@ export class Page extends LitElement {
   }
 
   private get tabs(): readonly Tab[] {
-    return this.api.isAdmin ? TABS : OWN_TABS;
+    if (!this.api.isAdmin) return OWN_TABS;
+    return this.api.can.records ? TABS : LOAD_TABS;
   }
 
   protected override render(): TemplateResult {

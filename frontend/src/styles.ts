@@ -45,6 +45,18 @@ export const styles = css`
   .spread {
     justify-content: space-between;
   }
+  .above {
+    margin-top: 12px;
+  }
+  .below {
+    margin-bottom: 12px;
+  }
+  .around {
+    margin: 8px 0;
+  }
+  .card p {
+    margin: 8px 0;
+  }
   .scroll {
     position: relative;
     overflow-x: auto;
@@ -121,6 +133,28 @@ export const styles = css`
   label > * {
     font-size: 1rem;
   }
+  label.wide {
+    display: flex;
+  }
+  .sentence {
+    font-size: 1.2rem;
+  }
+  dl {
+    display: grid;
+    grid-template-columns: max-content 1fr;
+    gap: 4px 16px;
+    margin: 8px 0 0;
+  }
+  dd {
+    margin: 0;
+  }
+  dd ol {
+    margin: 0;
+    padding-inline-start: 20px;
+  }
+  li + li {
+    margin-top: 8px;
+  }
   pre {
     background: var(--secondary-background-color, #f1f1f1);
     border-radius: 8px;
@@ -141,6 +175,15 @@ export const styles = css`
   .bar > div {
     height: 100%;
     background: var(--zai-good);
+  }
+  .bar.parts {
+    display: flex;
+  }
+  .bar > .quiet-part {
+    background: var(--zai-quiet);
+  }
+  .bar > .rest {
+    flex: 1;
   }
   .bar.near > div {
     background: var(--zai-warn);

@@ -79,7 +79,13 @@ export const request = (fields: Partial<RequestRecord> = {}): RequestRecord => (
 
 /** A home that answers with what a test gives; asking for anything else fails, as there is no such function. */
 export const fakeApi = (answers: Partial<PageApi>): PageApi =>
-  ({ isAdmin: true, settings: "/settings", link: (tab: string) => `#${tab}`, ...answers }) as PageApi;
+  ({
+    isAdmin: true,
+    settings: "/settings",
+    can: { arrange: true, records: true },
+    link: (tab: string) => `#${tab}`,
+    ...answers,
+  }) as PageApi;
 
 /** Texts that show their key and values. */
 export const texts = (key: string, values?: Record<string, string | number>): string =>

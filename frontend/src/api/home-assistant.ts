@@ -33,6 +33,7 @@ const PANEL = "/zeroconf-ai";
 /** The page's data over Home Assistant's WebSocket. The connection resubscribes by itself after a restart. */
 export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
+  readonly can = { arrange: true, records: true };
 
   constructor(private readonly hass: HomeAssistant) {}
 

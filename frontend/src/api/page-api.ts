@@ -34,8 +34,17 @@ export interface PageApi {
   why(request: object): Promise<Why>;
   /** The address of a tab. */
   link(tab: string): string;
-  /** The address where providers and the gateway are added. */
-  readonly settings: string;
+  /** The address where providers and the gateway are added; null: the page of this home adds none. */
+  readonly settings: string | null;
+  /** What this home can do. */
+  readonly can: Capabilities;
+}
+
+export interface Capabilities {
+  /** Order, enable and disable providers; without it, a configuration file does. */
+  arrange: boolean;
+  /** Show usage, requests, API keys and budgets. */
+  records: boolean;
 }
 
 export interface BudgetName {

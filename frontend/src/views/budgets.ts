@@ -80,7 +80,7 @@ export class Budgets extends View {
         <b>${budget.owner}</b>
         <span class="quiet">${texts(`common.${budget.period}`)} · ${texts(`budgets.${budget.action}`)}</span>
       </div>
-      <p style="margin: 8px 0">
+      <p>
         ${texts("budgets.spent", { spent: budget.spent.toFixed(2), amount: budget.amount.toFixed(2) })}
         (${count(Math.round(budget.percent), language)} %) ·
         ${texts("budgets.renews", { when: moment(budget.renews, language) })}
@@ -93,9 +93,9 @@ export class Budgets extends View {
         aria-valuenow=${Math.min(100, budget.percent)}
         aria-label=${budget.owner}
       >
-        <div style="width: ${Math.min(100, budget.percent)}%"></div>
+        <div .style=${`width: ${Math.min(100, budget.percent)}%`}></div>
       </div>
-      <div class="row" style="margin-top: 12px">
+      <div class="row above">
         <button ?disabled=${this.busy} @click=${() => this.change(() => this.api.resetBudget(budget))}>
           ${texts("budgets.reset")}
         </button>

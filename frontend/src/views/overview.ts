@@ -16,10 +16,11 @@ export class Overview extends View {
     super.connectedCallback();
     this.clock = setInterval(() => (this.now = Date.now() / 1000), 1000);
     // Without a gateway there are no budgets, which is no error here.
-    this.api.budgets().then(
-      (budgets) => (this.budgets = budgets),
-      () => undefined,
-    );
+    if (this.api.can.records)
+      this.api.budgets().then(
+        (budgets) => (this.budgets = budgets),
+        () => undefined,
+      );
   }
 
   override disconnectedCallback(): void {
@@ -33,14 +34,14 @@ export class Overview extends View {
     if (live.members.length === 0)
       return html`<div class="card">
         <h2>${texts("overview.nobody_title")}</h2>
-        <p>${texts("overview.nobody")}</p>
-        <a href=${this.api.settings}>${texts("overview.add")}</a>
+        <p>${texts(this.api.settings ? "overview.nobody" : "overview.nobody_served")}</p>
+        ${this.api.settings ? html`<a href=${this.api.settings}>${texts("overview.add")}</a>` : nothing}
       </div>`;
     return html`<div class="card">
-        <p role="status" style="font-size: 1.2rem; margin: 0">${this.sentence()}</p>
+        <p role="status" class="sentence">${this.sentence()}</p>
         ${
           live.last_failover
-            ? html`<p class="quiet" style="margin: 8px 0 0">
+            ? html`<p class="quiet">
                 ${texts("overview.failover", {
                   from: live.last_failover.backend,
                   to: live.last_failover.to,
@@ -69,7 +70,7 @@ export class Overview extends View {
         </div>
         ${this.budgets.map(
           (budget) =>
-            html`<p style="margin: 12px 0 4px">
+            html`<p>
                 ${texts("overview.budget", { owner: budget.owner, period: texts(`common.${budget.period}`) })}:
                 ${count(Math.round(budget.percent), this.language)} %
               </p>
@@ -81,7 +82,7 @@ export class Overview extends View {
                 aria-valuenow=${Math.min(100, budget.percent)}
                 aria-label=${budget.owner}
               >
-                <div style="width: ${Math.min(100, budget.percent)}%"></div>
+                <div .style=${`width: ${Math.min(100, budget.percent)}%`}></div>
               </div>`,
         )}
       </div>`;

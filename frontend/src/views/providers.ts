@@ -62,9 +62,9 @@ export class Providers extends View {
     const { texts } = this;
     if (this.live === null) return html`<p class="quiet">${texts("common.loading")}</p>`;
     const members = this.ordered;
-    return html`<div class="row spread" style="margin-bottom: 12px">
-        <span class="quiet">${texts("providers.order")}</span>
-        <a href=${this.api.settings}>${texts("providers.add")}</a>
+    return html`<div class="row spread below">
+        <span class="quiet">${texts(this.api.can.arrange ? "providers.order" : "providers.order_configured")}</span>
+        ${this.api.settings ? html`<a href=${this.api.settings}>${texts("providers.add")}</a>` : nothing}
       </div>
       ${this.errorLine()}
       <ul>
@@ -80,7 +80,7 @@ export class Providers extends View {
     const { texts, language } = this;
     return html`<li
       class="card"
-      draggable="true"
+      draggable=${this.api.can.arrange ? "true" : "false"}
       ?data-dragged=${this.dragged === member.id}
       @dragstart=${() => (this.dragged = member.id)}
       @dragend=${() => (this.dragged = null)}
@@ -93,25 +93,10 @@ export class Providers extends View {
           <span class="badge ${member.state}">${texts(`states.${member.known ? member.state : "unknown"}`)}</span>
           <span class="quiet">${texts(member.kind === "agent" ? "providers.agent" : `costs.${member.cost}`)}</span>
         </div>
-        <div class="row order">
-          <button
-            ?disabled=${members[index - 1]?.kind !== member.kind || this.busy}
-            aria-label=${texts("providers.up", { name: member.name })}
-            @click=${() => this.move(index, index - 1, members)}
-          >
-            ↑
-          </button>
-          <button
-            ?disabled=${members[index + 1]?.kind !== member.kind || this.busy}
-            aria-label=${texts("providers.down", { name: member.name })}
-            @click=${() => this.move(index, index + 1, members)}
-          >
-            ↓
-          </button>
-        </div>
+        ${this.api.can.arrange ? this.arrows(member, index, members) : nothing}
       </div>
-      ${member.reason ? html`<p class="error" style="margin: 8px 0">${member.reason}</p>` : nothing}
-      <div class="row" style="margin: 8px 0">
+      ${member.reason ? html`<p class="error">${member.reason}</p>` : nothing}
+      <div class="row around">
         <span>
           ${texts("providers.running")}:
           ${count(member.running, language)}${
@@ -132,10 +117,17 @@ export class Providers extends View {
         }
       </div>
       <div class="row models">${this.models(member)}</div>
-      <div class="row" style="margin-top: 12px">
-        <button ?disabled=${this.busy} @click=${() => this.run(() => this.api.useProvider(member.id, !member.enabled))}>
-          ${texts(member.enabled ? "providers.disable" : "providers.enable")}
-        </button>
+      <div class="row above">
+        ${
+          this.api.can.arrange
+            ? html`<button
+                ?disabled=${this.busy}
+                @click=${() => this.run(() => this.api.useProvider(member.id, !member.enabled))}
+              >
+                ${texts(member.enabled ? "providers.disable" : "providers.enable")}
+              </button>`
+            : nothing
+        }
         ${
           member.kind === "agent"
             ? nothing
@@ -145,6 +137,26 @@ export class Providers extends View {
         }
       </div>
     </li>`;
+  }
+
+  private arrows(member: LiveMember, index: number, members: LiveMember[]): TemplateResult {
+    const { texts } = this;
+    return html`<div class="row order">
+      <button
+        ?disabled=${members[index - 1]?.kind !== member.kind || this.busy}
+        aria-label=${texts("providers.up", { name: member.name })}
+        @click=${() => this.move(index, index - 1, members)}
+      >
+        ↑
+      </button>
+      <button
+        ?disabled=${members[index + 1]?.kind !== member.kind || this.busy}
+        aria-label=${texts("providers.down", { name: member.name })}
+        @click=${() => this.move(index, index + 1, members)}
+      >
+        ↓
+      </button>
+    </div>`;
   }
 
   private models(member: LiveMember): TemplateResult {

@@ -184,29 +184,28 @@ export class Requests extends View {
     return html`<tr>
       <td colspan="8">
         <div
-          class="bar"
+          class="bar parts"
           role="img"
           aria-label=${texts("requests.waterfall")}
-          style="display: flex"
           title=${texts("requests.waterfall")}
         >
-          <div style="width: ${(first / Math.max(1, record.duration_ms)) * 100}%; background: var(--zai-quiet)"></div>
-          <div style="flex: 1"></div>
+          <div class="quiet-part" .style=${`width: ${(first / Math.max(1, record.duration_ms)) * 100}%`}></div>
+          <div class="rest"></div>
         </div>
-        <dl style="display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 8px 0 0">
+        <dl>
           ${facts
             .filter(([, value]) => value !== null && value !== "")
             .map(
               ([key, value]) =>
                 html`<dt class="quiet">${texts(key)}</dt>
-                  <dd style="margin: 0">${value}</dd>`,
+                  <dd>${value}</dd>`,
             )}
           ${
             record.failed_attempts.length === 0
               ? nothing
               : html`<dt class="quiet">${texts("requests.failed_attempts")}</dt>
-                  <dd style="margin: 0">
-                    <ol style="margin: 0; padding-inline-start: 20px">
+                  <dd>
+                    <ol>
                       ${record.failed_attempts.map(
                         ({ backend_name, model, reason, code }) =>
                           html`<li>

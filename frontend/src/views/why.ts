@@ -15,8 +15,8 @@ export class WhyView extends View {
     return html`<form class="card" @submit=${(event: SubmitEvent) => this.ask(event)}>
         <h2>${texts("why.title")}</h2>
         <p class="quiet">${texts("why.hint")}</p>
-        <label style="display: flex">${texts("why.text")} <textarea name="text" rows="3" required></textarea></label>
-        <div class="row" style="margin-top: 12px">
+        <label class="wide">${texts("why.text")} <textarea name="text" rows="3" required></textarea></label>
+        <div class="row above">
           <label
             >${texts("requests.model")}
             <input name="model" list="models" value="auto" autocomplete="off" />
@@ -40,7 +40,7 @@ export class WhyView extends View {
               <ol>
                 ${plan.candidates.map(
                   (one) =>
-                    html`<li style="margin-bottom: 8px">
+                    html`<li>
                       <b>${one.backend}</b> · ${one.model}
                       <span class="quiet">
                         ${

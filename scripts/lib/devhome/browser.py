@@ -33,8 +33,10 @@ def chromium() -> str:
 
 
 @asynccontextmanager
-async def open_browser(url: str, token: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> AsyncGenerator[Page]:
-    """A page at the home's `url`, logged in with a long-lived access token; use `show` to go somewhere.
+async def open_browser(
+    url: str, token: str | None = None, *, width: int = 1280, height: int = 800, dark: bool = False
+) -> AsyncGenerator[Page]:
+    """A page at the home's `url`, logged in with a long-lived access token if there is one; use `show` to go somewhere.
 
     Chromium belongs to the network namespace of the thread that opens it.
     """
@@ -56,7 +58,8 @@ async def open_browser(url: str, token: str, *, width: int = 1280, height: int =
                 viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", locale="en-GB"
             )
             context.set_default_timeout(WAIT)
-            await context.add_init_script(f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(login))})")
+            if token is not None:
+                await context.add_init_script(f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(login))})")
             yield await context.new_page()
         finally:
             await browser.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
@@ -467,6 +468,27 @@ async def test_administration_unknown_paths_and_methods_are_errors_with_the_same
     ):
         status, _, headers = await owner.server.ask(method, path, cookies=owner.cookies)
         assert (status, headers["Content-Security-Policy"]) == (expected, POLICY), path
+
+
+async def test_administration_files_of_the_page_are_served_with_its_policy(site: Site) -> None:
+    status, _, headers = await site.server.ask("GET", "/admin", allow_redirects=False)
+    assert (status, headers["Location"]) == (308, "/admin/")
+    _, page, headers = await site.server.ask("GET", "/admin/")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"<zai-server>" in page
+    for name, kind in (("page.js", "text/javascript"), ("chart.js", "text/javascript"), ("page.css", "text/css")):
+        for method in ("GET", "HEAD"):
+            status, _, headers = await site.server.ask(method, f"/admin/{name}")
+            assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, f"{kind}; charset=utf-8", "no-cache")
+            assert headers["Content-Security-Policy"] == POLICY
+            assert headers["X-Content-Type-Options"] == "nosniff"
+    etag = headers["ETag"]
+    assert (await site.server.ask("GET", "/admin/page.css", headers={"If-None-Match": etag}))[0] == 304
+    for path in ("/admin/sessions.py", "/admin/../sessions.py", "/admin/%2e%2e/sessions.py", "/admin/files", "/administration"):
+        url = URL(f"http://127.0.0.1:{site.server.port}{path}", encoded=True)
+        async with site.server.session.get(url) as response:
+            assert response.status == 404
+    assert (await site.server.ask("POST", "/admin/"))[0] == 405
 
 
 async def test_administration_of_one_shared_key_shows_load_and_no_records() -> None:

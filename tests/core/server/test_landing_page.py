@@ -3,6 +3,7 @@
 import pytest
 
 from zeroconf_ai.backends.demo.backend import DemoBackend
+from zeroconf_ai.server.administration.administration import Administration
 
 from ...support.server import KEY, served
 
@@ -31,6 +32,15 @@ async def test_landing_page_describes_the_server_without_secrets(key: str | None
         assert f"http://127.0.0.1:{server.port}/v1/chat/completions" in text
         assert said in text
         assert KEY not in text
+
+
+async def test_landing_page_links_to_the_administration_where_there_is_one() -> None:
+    async with served(DemoBackend(), key=KEY, administration=lambda gateway: Administration(gateway, None, KEY)) as server:
+        _, found, _ = await server.ask("GET", "/", headers=BROWSER)
+        assert b'<a href="/admin/">' in found
+    async with served(DemoBackend(), key=KEY) as server:
+        _, found, _ = await server.ask("GET", "/", headers=BROWSER)
+        assert b"/admin/" not in found
 
 
 async def test_landing_page_escapes_the_name() -> None:

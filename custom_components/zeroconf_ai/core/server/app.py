@@ -31,7 +31,7 @@ def create_app(
     keeps using the gateway. `administration` is the page below `/admin`, whose sessions end at the shutdown.
     """
     app = web.Application(middlewares=[_fallback_middleware(gateway)])
-    app.router.add_get("/", partial(landing_page, gateway, __version__))
+    app.router.add_get("/", partial(landing_page, gateway, __version__, None if administration is None else f"{PATH}/"))
     for route in (*ROUTES, *OWN_PORT_ROUTES):
         handler = partial(dispatch, gateway, route)
         if route.method == "GET":

@@ -20,15 +20,18 @@ discover it automatically. {key}</p>
 <pre>curl {url}/chat/completions -H 'Content-Type: application/json' {header}\\
   -d '{{"messages": [{{"role": "user", "content": "Hello"}}]}}'</pre>
 <p>Models: <a href="/v1/models">/v1/models</a> · Health: <a href="/v1/health">/v1/health</a> ·
-Load: <a href="/v1/status">/v1/status</a></p>
+Load: <a href="/v1/status">/v1/status</a>{administration}</p>
 """
 _OLLAMA = "Ollama is running"
 """The text by which programs recognize an Ollama server."""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-async def landing_page(gateway: Gateway, version: str, request: web.Request) -> web.Response:
-    """The page for browsers, with the address of this request in its example; for programs, what Ollama answers there."""
+async def landing_page(gateway: Gateway, version: str, administration: str | None, request: web.Request) -> web.Response:
+    """The page for browsers, with the address of this request in its example; for programs, what Ollama answers there.
+
+    `administration`: the path of the page for administrators; None if there is none.
+    """
     if "text/html" not in request.headers.get(hdrs.ACCEPT, "").casefold():
         return web.Response(text=_OLLAMA, headers={hdrs.VARY: hdrs.ACCEPT})
     locked = gateway.access.required
@@ -37,6 +40,7 @@ async def landing_page(gateway: Gateway, version: str, request: web.Request) -> 
         version=escape(version),
         url=escape(f"{request.scheme}://{request.host}/v1"),
         key="Requests need an API key. Ask the owner for one." if locked else "Requests need no API key.",
+        administration="" if administration is None else f' · Administration: <a href="{administration}">{administration}</a>',
         header="-H 'Authorization: Bearer YOUR_KEY' " if locked else "",
     )
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", hdrs.VARY: hdrs.ACCEPT}

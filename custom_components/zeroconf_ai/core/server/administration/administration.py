@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import logging
+from pathlib import Path
 import re
 from typing import Any, Final
 
@@ -38,6 +39,15 @@ _LOGIN_BYTES = 4 * 1024
 _COMMAND_BYTES = 1024 * 1024
 """A request whose plan is asked for may contain a long conversation."""
 _CLIENT_CLOSED = 499
+_FILES: Final = Path(__file__).parent / "files"
+_TYPES: Final = {
+    "index.html": "text/html; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "chart.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""The files of the page, built from `frontend/`, and their types. Everybody gets them: they contain the form to log in."""
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -79,19 +89,21 @@ class Administration:
             _LOGGER.exception("Request %s to %s failed", context.id, request.path)
             response = context.error_response(internal_error(context.id))
         if not response.prepared:
-            response.headers.update(HEADERS)
+            response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
         return response
 
     async def _answer(self, context: RequestContext) -> web.StreamResponse:
         request = context.http
-        command = request.path.removeprefix(_API) if request.path.startswith(_API) else None
+        if not request.path.startswith(_API):
+            return _file(request)
+        command = request.path.removeprefix(_API)
         if command in ("session", "live"):
             _need(request, hdrs.METH_GET)
             session = self._session(request)
             if command == "session":
                 return context.json({"name": session.name, "records": self._store is not None})
             return await self._live(context, session)
-        if command is not None and (command in ("login", "logout") or command in COMMANDS):
+        if command in ("login", "logout") or command in COMMANDS:
             _need(request, hdrs.METH_POST)
             return await self._command(context, command)
         raise NotFoundError(f"There is nothing at {request.path}.")
@@ -174,6 +186,19 @@ class Administration:
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             raise _foreign()
         return session
+
+
+def _file(request: web.Request) -> web.StreamResponse:
+    """A file of the page. Raises NotFoundError or MethodNotAllowedError."""
+    if request.path == PATH:
+        return web.Response(status=308, headers={hdrs.LOCATION: f"{PATH}/"})
+    name = request.path.removeprefix(f"{PATH}/") or "index.html"
+    if (kind := _TYPES.get(name)) is None:
+        raise NotFoundError(f"There is nothing at {request.path}.")
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+        raise MethodNotAllowedError(f"{request.path} allows GET, not {request.method}.")
+    # Browsers ask each time whether the file has changed.
+    return web.FileResponse(_FILES / name, headers={**HEADERS, hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "no-cache"})
 
 
 def _own_origin(request: web.Request) -> str:

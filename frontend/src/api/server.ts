@@ -1,0 +1,167 @@
+import { PageError, type BudgetName, type PageApi } from "./page-api.js";
+import type {
+  ApiKey,
+  Budget,
+  Live,
+  NewKey,
+  RequestFilter,
+  RequestPage,
+  UsageGroup,
+  UsageReport,
+  Why,
+} from "./types.js";
+
+/** Who is logged in to the server. */
+export interface Session {
+  /** The name of the administrator's key; "" for the only key of a server. */
+  name: string;
+  /** Whether the server keeps records, API keys and budgets. */
+  records: boolean;
+}
+
+const API = "/admin/api/";
+
+/** Send a command of the page. Rejects with a `PageError`. */
+async function send<T>(command: string, fields?: Record<string, unknown>): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(API + command, {
+      credentials: "same-origin",
+      ...(fields && {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(fields),
+      }),
+    });
+  } catch {
+    throw new PageError("unreachable", "The server does not answer. Check that it is running.");
+  }
+  const body = (await response.json().catch(() => ({}))) as T & { error?: { code?: string; message?: string } };
+  if (response.ok) return body;
+  throw new PageError(body.error?.code ?? "failed", body.error?.message ?? `The server answered ${response.status}.`);
+}
+
+/** The running session; null if nobody is logged in. */
+export async function currentSession(): Promise<Session | null> {
+  try {
+    return await send<Session>("session");
+  } catch (error) {
+    if (error instanceof PageError && error.code === "no_session") return null;
+    throw error;
+  }
+}
+
+export const logIn = (key: string): Promise<Session> => send("login", { key });
+
+export const logOut = (): Promise<void> => send("logout", {});
+
+/** The page's data over `/admin/api` of `zeroconf-ai serve`. */
+export class ServerApi implements PageApi {
+  readonly isAdmin = true;
+  readonly settings = null;
+  readonly can: PageApi["can"];
+
+  /** `onEnd` is called when the session has ended: after 12 hours, or because its key was revoked. */
+  constructor(
+    session: Session,
+    private readonly onEnd: () => void,
+  ) {
+    this.can = { arrange: false, records: session.records };
+  }
+
+  live(onState: (state: Live) => void): Promise<() => void> {
+    const source = new EventSource(`${API}live`);
+    source.onmessage = (event: MessageEvent<string>) => onState(JSON.parse(event.data) as Live);
+    source.addEventListener("end", () => {
+      source.close();
+      void this.check();
+    });
+    // The browser connects again by itself, except after an answer that is an error.
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) void this.check();
+    };
+    return Promise.resolve(() => source.close());
+  }
+
+  usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport> {
+    return this.ask("usage", { start, end, group_by: groups });
+  }
+
+  requests(filter: RequestFilter, after: string | null): Promise<RequestPage> {
+    return this.ask("requests", { ...filter, ...(after === null ? {} : { after }) });
+  }
+
+  keys(): Promise<{ keys: ApiKey[]; base_url: string }> {
+    return this.ask("keys");
+  }
+
+  createKey(name: string): Promise<NewKey> {
+    return this.ask("keys/create", { name });
+  }
+
+  async enableKey(keyId: string, enabled: boolean): Promise<void> {
+    await this.ask("keys/enable", { key_id: keyId, enabled });
+  }
+
+  rotateKey(keyId: string): Promise<NewKey> {
+    return this.ask("keys/rotate", { key_id: keyId });
+  }
+
+  async revokeKey(keyId: string): Promise<void> {
+    await this.ask("keys/revoke", { key_id: keyId });
+  }
+
+  async budgets(): Promise<Budget[]> {
+    return (await this.ask<{ budgets: Budget[] }>("budgets")).budgets;
+  }
+
+  async setBudget(budget: Pick<Budget, "scope" | "subject" | "period" | "amount" | "action">): Promise<void> {
+    const { scope, subject, period, amount, action } = budget;
+    await this.ask("budgets/set", { scope, subject, period, amount, action });
+  }
+
+  async resetBudget({ scope, subject, period }: BudgetName): Promise<void> {
+    await this.ask("budgets/reset", { scope, subject, period });
+  }
+
+  async removeBudget({ scope, subject, period }: BudgetName): Promise<void> {
+    await this.ask("budgets/remove", { scope, subject, period });
+  }
+
+  useProvider(): Promise<void> {
+    return Promise.reject(configured());
+  }
+
+  orderProviders(): Promise<void> {
+    return Promise.reject(configured());
+  }
+
+  async checkProvider(backendId: string): Promise<void> {
+    await this.ask("providers/check", { backend_id: backendId });
+  }
+
+  why(request: object): Promise<Why> {
+    return this.ask("why", { request });
+  }
+
+  link(tab: string): string {
+    return `#${tab}`;
+  }
+
+  private async ask<T>(command: string, fields: Record<string, unknown> = {}): Promise<T> {
+    try {
+      return await send<T>(command, fields);
+    } catch (error) {
+      if (error instanceof PageError && error.code === "no_session") this.onEnd();
+      throw error;
+    }
+  }
+
+  /** Find out whether the session has ended, or only the stream. */
+  private async check(): Promise<void> {
+    if ((await currentSession().catch(() => undefined)) === null) this.onEnd();
+  }
+}
+
+const configured = (): PageError =>
+  new PageError("configured", "The order and the use of providers are set in the configuration file of the server.");

@@ -1,0 +1,148 @@
+import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import { config_panel as words } from "../../custom_components/zeroconf_ai/translations/en.json";
+import { sentence } from "./api/page-api.js";
+import { ServerApi, currentSession, logIn, logOut, type Session } from "./api/server.js";
+import "./page.js";
+import { styles } from "./styles.js";
+import type { Texts } from "./texts.js";
+import { field } from "./views/view.js";
+
+/** Home Assistant's own pages format these texts; here each `{name}` is replaced. */
+const texts: Texts = (key, values = {}) => {
+  const [group, name] = key.split(".") as [keyof typeof words, string];
+  const text = (words[group] as Record<string, string> | undefined)?.[name] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, value: string) => String(values[value] ?? whole));
+};
+
+/** The page of `zeroconf-ai serve`: the form to log in, then the same page as in Home Assistant. */
+@customElement("zai-server")
+export class Server extends LitElement {
+  static override styles: CSSResultGroup = [
+    styles,
+    css`
+      header {
+        display: flex;
+        align-items: center;
+        justify-content: space-between;
+        gap: 16px;
+        padding: 8px 16px;
+        background: var(--zai-surface);
+        border-bottom: 1px solid var(--zai-line);
+      }
+      h1 {
+        font-size: 1.25rem;
+        font-weight: 500;
+        margin: 0;
+      }
+      form {
+        max-width: 30rem;
+        margin: 10vh auto;
+      }
+      form > * {
+        margin: 12px 0;
+      }
+      .wide {
+        width: 100%;
+      }
+    `,
+  ];
+
+  @state() private session: Session | null | undefined;
+  @state() private error = "";
+  @state() private busy = false;
+  @state() private tab = location.hash.slice(1);
+  private api: ServerApi | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    addEventListener("hashchange", this.moved);
+    currentSession().then(
+      (session) => this.enter(session),
+      (error: unknown) => {
+        this.session = null;
+        this.error = sentence(error);
+      },
+    );
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    removeEventListener("hashchange", this.moved);
+  }
+
+  private readonly moved = (): void => {
+    this.tab = location.hash.slice(1);
+  };
+
+  private enter(session: Session | null): void {
+    this.session = session;
+    this.api =
+      session === null
+        ? undefined
+        : new ServerApi(session, () => {
+            if (this.session === null) return;
+            this.session = null;
+            this.error = texts("login.ended");
+          });
+  }
+
+  protected override render(): TemplateResult {
+    const { session } = this;
+    return html`<header>
+        <h1>ZeroConf AI</h1>
+        ${
+          session
+            ? html`<div class="row">
+                <span class="quiet">${session.name}</span>
+                <button @click=${() => this.leave()}>${texts("login.out")}</button>
+              </div>`
+            : nothing
+        }
+      </header>
+      ${session === undefined ? nothing : session === null ? this.form() : this.page()}`;
+  }
+
+  private page(): TemplateResult {
+    return html`<zai-page .api=${this.api} .texts=${texts} .tab=${this.tab} .narrow=${innerWidth < 600}></zai-page>`;
+  }
+
+  private form(): TemplateResult {
+    return html`<main>
+      <form class="card" @submit=${(event: SubmitEvent) => this.submit(event)}>
+        <h2>${texts("login.title")}</h2>
+        <p class="quiet" id="hint">${texts("login.hint")}</p>
+        <label class="wide"
+          >${texts("login.key")}
+          <input name="key" type="password" required autocomplete="current-password" aria-describedby="hint" />
+        </label>
+        ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+        <button class="main" ?disabled=${this.busy}>${texts("login.submit")}</button>
+      </form>
+    </main>`;
+  }
+
+  private submit(event: SubmitEvent): void {
+    event.preventDefault();
+    const key = field(new FormData(event.target as HTMLFormElement), "key");
+    this.busy = true;
+    this.error = "";
+    logIn(key)
+      .then(
+        (session) => this.enter(session),
+        (error: unknown) => (this.error = sentence(error)),
+      )
+      .finally(() => (this.busy = false));
+  }
+
+  private leave(): void {
+    this.error = "";
+    logOut().then(
+      () => this.enter(null),
+      (error: unknown) => {
+        this.enter(null);
+        this.error = sentence(error);
+      },
+    );
+  }
+}
