@@ -603,7 +603,10 @@ var Le = class extends Error {
 	}
 }, Re = (e) => e instanceof Error ? e.message : String(e), ze = "/zeroconf-ai", Be = class {
 	constructor(e) {
-		this.hass = e, this.settings = "/config/integrations/integration/zeroconf_ai";
+		this.hass = e, this.settings = "/config/integrations/integration/zeroconf_ai", this.can = {
+			arrange: !0,
+			records: !0
+		};
 	}
 	get isAdmin() {
 		return this.hass.user.is_admin;
@@ -743,6 +746,18 @@ var Le = class extends Error {
   .spread {
     justify-content: space-between;
   }
+  .above {
+    margin-top: 12px;
+  }
+  .below {
+    margin-bottom: 12px;
+  }
+  .around {
+    margin: 8px 0;
+  }
+  .card p {
+    margin: 8px 0;
+  }
   .scroll {
     position: relative;
     overflow-x: auto;
@@ -819,6 +834,28 @@ var Le = class extends Error {
   label > * {
     font-size: 1rem;
   }
+  label.wide {
+    display: flex;
+  }
+  .sentence {
+    font-size: 1.2rem;
+  }
+  dl {
+    display: grid;
+    grid-template-columns: max-content 1fr;
+    gap: 4px 16px;
+    margin: 8px 0 0;
+  }
+  dd {
+    margin: 0;
+  }
+  dd ol {
+    margin: 0;
+    padding-inline-start: 20px;
+  }
+  li + li {
+    margin-top: 8px;
+  }
   pre {
     background: var(--secondary-background-color, #f1f1f1);
     border-radius: 8px;
@@ -839,6 +876,15 @@ var Le = class extends Error {
   .bar > div {
     height: 100%;
     background: var(--zai-good);
+  }
+  .bar.parts {
+    display: flex;
+  }
+  .bar > .quiet-part {
+    background: var(--zai-quiet);
+  }
+  .bar > .rest {
+    flex: 1;
   }
   .bar.near > div {
     background: var(--zai-warn);
@@ -1030,7 +1076,7 @@ var G = class extends U {
         <b>${e.owner}</b>
         <span class="quiet">${t(`common.${e.period}`)} · ${t(`budgets.${e.action}`)}</span>
       </div>
-      <p style="margin: 8px 0">
+      <p>
         ${t("budgets.spent", {
 			spent: e.spent.toFixed(2),
 			amount: e.amount.toFixed(2)
@@ -1046,9 +1092,9 @@ var G = class extends U {
         aria-valuenow=${Math.min(100, e.percent)}
         aria-label=${e.owner}
       >
-        <div style="width: ${Math.min(100, e.percent)}%"></div>
+        <div .style=${`width: ${Math.min(100, e.percent)}%`}></div>
       </div>
-      <div class="row" style="margin-top: 12px">
+      <div class="row above">
         <button ?disabled=${this.busy} @click=${() => this.change(() => this.api.resetBudget(e))}>
           ${t("budgets.reset")}
         </button>
@@ -1292,7 +1338,7 @@ var tt = class extends U {
 		super(...e), this.budgets = [], this.now = Date.now() / 1e3;
 	}
 	connectedCallback() {
-		super.connectedCallback(), this.clock = setInterval(() => this.now = Date.now() / 1e3, 1e3), this.api.budgets().then((e) => this.budgets = e, () => void 0);
+		super.connectedCallback(), this.clock = setInterval(() => this.now = Date.now() / 1e3, 1e3), this.api.can.records && this.api.budgets().then((e) => this.budgets = e, () => void 0);
 	}
 	disconnectedCallback() {
 		super.disconnectedCallback(), clearInterval(this.clock);
@@ -1301,11 +1347,11 @@ var tt = class extends U {
 		let { live: e, texts: t } = this;
 		return e === null ? E`<p class="quiet">${t("common.loading")}</p>` : e.members.length === 0 ? E`<div class="card">
         <h2>${t("overview.nobody_title")}</h2>
-        <p>${t("overview.nobody")}</p>
-        <a href=${this.api.settings}>${t("overview.add")}</a>
+        <p>${t(this.api.settings ? "overview.nobody" : "overview.nobody_served")}</p>
+        ${this.api.settings ? E`<a href=${this.api.settings}>${t("overview.add")}</a>` : O}
       </div>` : E`<div class="card">
-        <p role="status" style="font-size: 1.2rem; margin: 0">${this.sentence()}</p>
-        ${e.last_failover ? E`<p class="quiet" style="margin: 8px 0 0">
+        <p role="status" class="sentence">${this.sentence()}</p>
+        ${e.last_failover ? E`<p class="quiet">
                 ${t("overview.failover", {
 			from: e.last_failover.backend,
 			to: e.last_failover.to,
@@ -1326,7 +1372,7 @@ var tt = class extends U {
           <span>${t("overview.month")}: <b>${this.costs(e.cost_month)}</b></span>
           <span>${t("overview.requests_today")}: <b>${z(e.requests_today, this.language)}</b></span>
         </div>
-        ${this.budgets.map((e) => E`<p style="margin: 12px 0 4px">
+        ${this.budgets.map((e) => E`<p>
                 ${t("overview.budget", {
 			owner: e.owner,
 			period: t(`common.${e.period}`)
@@ -1341,7 +1387,7 @@ var tt = class extends U {
                 aria-valuenow=${Math.min(100, e.percent)}
                 aria-label=${e.owner}
               >
-                <div style="width: ${Math.min(100, e.percent)}%"></div>
+                <div .style=${`width: ${Math.min(100, e.percent)}%`}></div>
               </div>`)}
       </div>`;
 	}
@@ -1422,9 +1468,9 @@ var nt = 12, rt = 5, it = class extends U {
 		let { texts: e } = this;
 		if (this.live === null) return E`<p class="quiet">${e("common.loading")}</p>`;
 		let t = this.ordered;
-		return E`<div class="row spread" style="margin-bottom: 12px">
-        <span class="quiet">${e("providers.order")}</span>
-        <a href=${this.api.settings}>${e("providers.add")}</a>
+		return E`<div class="row spread below">
+        <span class="quiet">${e(this.api.can.arrange ? "providers.order" : "providers.order_configured")}</span>
+        ${this.api.settings ? E`<a href=${this.api.settings}>${e("providers.add")}</a>` : O}
       </div>
       ${this.errorLine()}
       <ul>
@@ -1435,7 +1481,7 @@ var nt = 12, rt = 5, it = class extends U {
 		let { texts: r, language: i } = this;
 		return E`<li
       class="card"
-      draggable="true"
+      draggable=${this.api.can.arrange ? "true" : "false"}
       ?data-dragged=${this.dragged === e.id}
       @dragstart=${() => this.dragged = e.id}
       @dragend=${() => this.dragged = null}
@@ -1448,25 +1494,10 @@ var nt = 12, rt = 5, it = class extends U {
           <span class="badge ${e.state}">${r(`states.${e.known ? e.state : "unknown"}`)}</span>
           <span class="quiet">${r(e.kind === "agent" ? "providers.agent" : `costs.${e.cost}`)}</span>
         </div>
-        <div class="row order">
-          <button
-            ?disabled=${n[t - 1]?.kind !== e.kind || this.busy}
-            aria-label=${r("providers.up", { name: e.name })}
-            @click=${() => this.move(t, t - 1, n)}
-          >
-            ↑
-          </button>
-          <button
-            ?disabled=${n[t + 1]?.kind !== e.kind || this.busy}
-            aria-label=${r("providers.down", { name: e.name })}
-            @click=${() => this.move(t, t + 1, n)}
-          >
-            ↓
-          </button>
-        </div>
+        ${this.api.can.arrange ? this.arrows(e, t, n) : O}
       </div>
-      ${e.reason ? E`<p class="error" style="margin: 8px 0">${e.reason}</p>` : O}
-      <div class="row" style="margin: 8px 0">
+      ${e.reason ? E`<p class="error">${e.reason}</p>` : O}
+      <div class="row around">
         <span>
           ${r("providers.running")}:
           ${z(e.running, i)}${e.limit === null ? O : E` / ${z(e.limit, i)}`}${e.waiting ? `, ${r("overview.waiting", { count: e.waiting })}` : ""}
@@ -1477,15 +1508,37 @@ var nt = 12, rt = 5, it = class extends U {
         ${R(e.cost_today, i) ? E`<span>${r("providers.cost_today")}: ${R(e.cost_today, i)}</span>` : O}
       </div>
       <div class="row models">${this.models(e)}</div>
-      <div class="row" style="margin-top: 12px">
-        <button ?disabled=${this.busy} @click=${() => this.run(() => this.api.useProvider(e.id, !e.enabled))}>
-          ${r(e.enabled ? "providers.disable" : "providers.enable")}
-        </button>
+      <div class="row above">
+        ${this.api.can.arrange ? E`<button
+                ?disabled=${this.busy}
+                @click=${() => this.run(() => this.api.useProvider(e.id, !e.enabled))}
+              >
+                ${r(e.enabled ? "providers.disable" : "providers.enable")}
+              </button>` : O}
         ${e.kind === "agent" ? O : E`<button ?disabled=${this.checking !== null} @click=${() => this.check(e.id)}>
                 ${r(this.checking === e.id ? "providers.checking" : "providers.check")}
               </button>`}
       </div>
     </li>`;
+	}
+	arrows(e, t, n) {
+		let { texts: r } = this;
+		return E`<div class="row order">
+      <button
+        ?disabled=${n[t - 1]?.kind !== e.kind || this.busy}
+        aria-label=${r("providers.up", { name: e.name })}
+        @click=${() => this.move(t, t - 1, n)}
+      >
+        ↑
+      </button>
+      <button
+        ?disabled=${n[t + 1]?.kind !== e.kind || this.busy}
+        aria-label=${r("providers.down", { name: e.name })}
+        @click=${() => this.move(t, t + 1, n)}
+      >
+        ↓
+      </button>
+    </div>`;
 	}
 	models(e) {
 		if (e.models.length === 0) return E`<span class="quiet">${this.texts("providers.no_models")}</span>`;
@@ -1652,21 +1705,20 @@ var X = class extends U {
 		return E`<tr>
       <td colspan="8">
         <div
-          class="bar"
+          class="bar parts"
           role="img"
           aria-label=${t("requests.waterfall")}
-          style="display: flex"
           title=${t("requests.waterfall")}
         >
-          <div style="width: ${a / Math.max(1, e.duration_ms) * 100}%; background: var(--zai-quiet)"></div>
-          <div style="flex: 1"></div>
+          <div class="quiet-part" .style=${`width: ${a / Math.max(1, e.duration_ms) * 100}%`}></div>
+          <div class="rest"></div>
         </div>
-        <dl style="display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 8px 0 0">
+        <dl>
           ${i.filter(([, e]) => e !== null && e !== "").map(([e, n]) => E`<dt class="quiet">${t(e)}</dt>
-                  <dd style="margin: 0">${n}</dd>`)}
+                  <dd>${n}</dd>`)}
           ${e.failed_attempts.length === 0 ? O : E`<dt class="quiet">${t("requests.failed_attempts")}</dt>
-                  <dd style="margin: 0">
-                    <ol style="margin: 0; padding-inline-start: 20px">
+                  <dd>
+                    <ol>
                       ${e.failed_attempts.map(({ backend_name: e, model: n, reason: r, code: i }) => E`<li>
                             ${t("requests.failed_attempt", {
 			provider: e,
@@ -1879,8 +1931,8 @@ var dt = class extends U {
 		return E`<form class="card" @submit=${(e) => this.ask(e)}>
         <h2>${e("why.title")}</h2>
         <p class="quiet">${e("why.hint")}</p>
-        <label style="display: flex">${e("why.text")} <textarea name="text" rows="3" required></textarea></label>
-        <div class="row" style="margin-top: 12px">
+        <label class="wide">${e("why.text")} <textarea name="text" rows="3" required></textarea></label>
+        <div class="row above">
           <label
             >${e("requests.model")}
             <input name="model" list="models" value="auto" autocomplete="off" />
@@ -1902,7 +1954,7 @@ var dt = class extends U {
 		})}
               </p>
               <ol>
-                ${e.candidates.map((e) => E`<li style="margin-bottom: 8px">
+                ${e.candidates.map((e) => E`<li>
                       <b>${e.backend}</b> · ${e.model}
                       <span class="quiet">
                         ${e.most === null || e.currency === null ? t(`costs.${e.cost}`) : t("why.most", { cost: L(e.most, e.currency, n) })}
@@ -1946,6 +1998,10 @@ var ft = [
 	"usage",
 	"requests",
 	"keys"
+], mt = [
+	"overview",
+	"providers",
+	"why"
 ], Q = class extends N {
 	constructor(...e) {
 		super(...e), this.language = "en", this.tab = "", this.narrow = !1, this.live = null, this.error = "";
@@ -1999,7 +2055,7 @@ var ft = [
 		}
 	}
 	get tabs() {
-		return this.api.isAdmin ? ft : pt;
+		return this.api.isAdmin ? this.api.can.records ? ft : mt : pt;
 	}
 	render() {
 		let { tabs: e, texts: t } = this, n = e.find((e) => e === this.tab) ?? e[0];
@@ -2026,9 +2082,9 @@ var ft = [
 };
 H([F({ attribute: !1 })], Q.prototype, "api", void 0), H([F({ attribute: !1 })], Q.prototype, "texts", void 0), H([F()], Q.prototype, "language", void 0), H([F()], Q.prototype, "tab", void 0), H([F({ type: Boolean })], Q.prototype, "narrow", void 0), H([I()], Q.prototype, "live", void 0), H([I()], Q.prototype, "error", void 0), Q = H([P("zai-page")], Q);
 // src/home-assistant.ts
-var mt = "component.zeroconf_ai.config_panel.", $ = class extends N {
+var ht = "component.zeroconf_ai.config_panel.", $ = class extends N {
 	constructor(...e) {
-		super(...e), this.route = { path: "" }, this.narrow = !1, this.loaded = "", this.language = "", this.texts = (e, t) => this.hass.localize(mt + e, t) || e;
+		super(...e), this.route = { path: "" }, this.narrow = !1, this.loaded = "", this.language = "", this.texts = (e, t) => this.hass.localize(ht + e, t) || e;
 	}
 	static {
 		this.styles = o`
