@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from ..protocol.values import clean
 
 _MAX_NAME = 64
+_MAX_NAMES = 64
+"""A header of the answer has all names: clients accept 8 KiB."""
 
 
 def dropped_names(names: Iterable[object]) -> tuple[str, ...]:
-    """Each name once, with at most 64 characters."""
-    return tuple(dict.fromkeys(clean(name, _MAX_NAME) for name in names))
+    """The first 64 different names, each of at most 64 characters."""
+    return tuple(dict.fromkeys(clean(name, _MAX_NAME) for name in names))[:_MAX_NAMES]
