@@ -46,7 +46,6 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "messages": ("messages", {"messages": HI, "max_tokens": 5000}),
     "Ollama's chat": ("/api/chat", {"messages": HI, "stream": False, "options": {"num_predict": 5000}}),
     "Ollama's generate": ("/api/generate", {"prompt": "Hi", "options": {"num_predict": 5000}}),
-    "a hosted tool": ("chat/completions", {"messages": HI, "max_tokens": 1, "tools": [{"type": "web_search"}]}),
     "web search": ("chat/completions", {"messages": HI, "max_tokens": 1, "web_search_options": {"search_context_size": "high"}}),
     "spoken answers": ("chat/completions", {"messages": HI, "max_tokens": 1, "modalities": ["text", "audio"]}),
     "Google's search": (
@@ -77,6 +76,17 @@ async def test_budget_request_beyond_the_remaining_amount_is_not_sent(store: Acc
     if status == 400:
         assert "budget" in answer["error"]["message"], answer
     assert await spent(store) == 0
+
+
+async def test_request_hosted_tool_under_a_budget_is_not_sent(store: AccountingStore) -> None:
+    cloud = Cloud()
+    await store.budgets.set(Scope.HOUSEHOLD, None, 100 * CENT, Period.MONTH)
+    async with served(cloud) as gateway:
+        await gateway.engine.attach(Accounting.of(store))
+        body = {"model": "m", "messages": HI, "max_tokens": 1, "tools": [{"type": "web_search"}]}
+        status, answer, _ = await gateway.ask("POST", "chat/completions", json=body)
+    assert (status, answer["dropped_tools"]) == (200, ["web_search"])
+    assert "tools" not in cloud.sent[0].body
 
 
 async def test_request_fields_only_priced_ones_are_forwarded(store: AccountingStore) -> None:
