@@ -161,3 +161,32 @@ async def test_provider_on_the_network_gets_other_messages_unchanged() -> None:
     async with aiohttp.ClientSession() as session, upstream(provider, session) as backend, served(backend) as gateway:
         await gateway.ask("POST", "chat/completions", json=body)
     assert provider.requests[0]["messages"] == body["messages"]
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [
+        "Ollama API error: json: cannot unmarshal string into Go struct field ChatRequest.messages.tool_calls.function.arguments",
+        "messages.1.tool_calls.0.function.arguments: Input should be a valid dictionary",
+        "tool call arguments must be an object",
+    ],
+)
+async def test_arguments_are_sent_as_objects_to_a_server_that_refuses_texts(wording: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"room": "attic"}'}}
+    turns = [HI, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c1", "content": "Dark"}]
+    fake = FakeOpenAI(Refusal(400, wording), Reply("It is dark."))
+    async with before("openai_compatible", fake) as backend:
+        for _ in range(2):
+            assert (await say(backend, chat("gpt-4.1", messages=turns))).content == "It is dark."
+    sent = [body["messages"][1]["tool_calls"][0]["function"]["arguments"] for body in fake.bodies(PATH)]
+    assert sent == ['{"room": "attic"}', {"room": "attic"}, {"room": "attic"}]
+
+
+async def test_arguments_stay_texts_after_another_refusal() -> None:
+    fake = FakeOpenAI(Refusal(400, "tool_calls[0].function.arguments: unknown room"))
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    turns = [HI, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c1", "content": "Dark"}]
+    async with before("openai_compatible", fake) as backend:
+        with pytest.raises(ApiError):
+            await say(backend, chat("gpt-4.1", messages=turns))
+    assert all(isinstance(body["messages"][1]["tool_calls"][0]["function"]["arguments"], str) for body in fake.bodies(PATH))
