@@ -99,8 +99,8 @@ async def test_auth_bearer_for_a_claude_sends_no_other_key() -> None:
 
     fake = Proxied(key="Bearer house")
     async with before(
-        "anthropic", fake, key="", headers={"Authorization": "Bearer house", "anthropic-beta": "x-2026"}
+        "anthropic", fake, key="", headers={"Authorization": "Bearer house", "anthropic-beta": "context-management-2025-06-27"}
     ) as backend:
         await say(backend, chat("claude-sonnet-4-5"))
-    assert fake.last.headers["anthropic-beta"] == "x-2026"
+    assert fake.last.headers["anthropic-beta"] == "context-management-2025-06-27"
     assert "x-api-key" not in fake.last.headers

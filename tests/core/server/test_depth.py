@@ -29,6 +29,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/embeddings": {"prompt": "Hello"},
     "/api/show": {"model": "demo-rules"},
     "/api/pull": {"model": "demo-rules"},
+    **{
+        f"{prefix}/models/{{model:.+}}:{method}": {"contents": [{"parts": [{"text": "Hello"}]}]}
+        for prefix in ("/v1beta", "/v1")
+        for method in ("generateContent", "streamGenerateContent", "countTokens")
+    },
+    **{
+        f"{prefix}/models/{{model:.+}}:{method}": {"content": {"parts": [{"text": "Hello"}]}, "requests": []}
+        for prefix in ("/v1beta", "/v1")
+        for method in ("embedContent", "batchEmbedContents")
+    },
 }
 NOT_JSON = {"/v1/audio/transcriptions"}
 
@@ -40,13 +50,14 @@ def test_depth_tests_cover_all_paths_with_a_body() -> None:
 
 @pytest.mark.parametrize("path", BODIES)
 async def test_depth_of_a_request_beyond_the_limit_is_a_400(path: str) -> None:
+    url = path.replace("{model:.+}", "demo-rules")
     async with served(audio=FakeAudio()) as gateway:
         for stream in (False, True):
             status, said, _ = await gateway.ask(
-                "POST", path, json={**BODIES[path], "stream": stream, "metadata": {"a": nested(MAX_DEPTH - 1)}}
+                "POST", url, json={**BODIES[path], "stream": stream, "metadata": {"a": nested(MAX_DEPTH - 1)}}
             )
             assert (status, "64 levels" in str(said)) == (400, True), said
-        status, said, _ = await gateway.ask("POST", path, json={**BODIES[path], "metadata": {"a": nested(MAX_DEPTH - 2)}})
+        status, said, _ = await gateway.ask("POST", url, json={**BODIES[path], "unknown": {"a": nested(MAX_DEPTH - 2)}})
     assert "64 levels" not in str(said)
 
 

@@ -35,7 +35,10 @@ CUT = Reply("All is", stop="length")
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
 OURS = {
-    Model: {"via", "provider", "context_window", "max_output_tokens", "capabilities", "pricing", "warm", "virtual", "targets"},
+    Model: {
+        *("via", "provider", "context_window", "max_output_tokens", "capabilities", "supports_streaming"),
+        *("pricing", "warm", "virtual", "targets"),
+    },
     ErrorObject: {"details"},
     ChatCompletion: {"provider"},
     ChatCompletionChunk: {"provider"},
