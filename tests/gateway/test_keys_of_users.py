@@ -24,6 +24,7 @@ from .test_runtime import free_port
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
 
 LOCKED = [route for route in (*ROUTES, *OWN_PORT_ROUTES) if not route.public]
+MODELS = next(route for route in ROUTES if route.path == "/v1/models")
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ async def test_key_of_a_deactivated_user_is_refused_on_all_routes_until_reactiva
     refused = await doors.statuses()
     assert refused.keys() == let_in.keys()
     assert set(refused.values()) == {403}
-    _, body = await doors.request(ROUTES[0], separate_port=True)
+    _, body = await doors.request(MODELS, separate_port=True)
     assert body["error"]["code"] == "key_disabled"
     await hass.auth.async_update_user(user, is_active=True)
     assert await doors.statuses() == let_in
