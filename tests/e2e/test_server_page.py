@@ -170,6 +170,6 @@ async def test_server_page_of_one_shared_key_shows_load_only(lan: Lan, tmp_path:
             await log_in(page, SHARED)
             links = await page.get_by_role("navigation", name="Sections").get_by_role("link").all_inner_texts()
             assert tuple(links) == LOAD_TABS
-            await page.get_by_role("status").get_by_text("1 providers are ready; nothing waits").wait_for()
+            await page.get_by_role("status").get_by_text("Providers ready: 1; nothing waits").wait_for()
             await show_tab(page, "Providers")
             await page.get_by_text(MODEL, exact=True).first.wait_for()

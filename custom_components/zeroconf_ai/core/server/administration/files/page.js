@@ -669,7 +669,7 @@ var ze = {
 		nobody_served: "This server has no backend that answers. Its configuration file or its options name them.",
 		add: "Add a provider",
 		answers: "{backend} answers with {model}",
-		ready: "{count} providers are ready",
+		ready: "Providers ready: {count}",
 		none_answers: "No provider is online",
 		waiting: "{count} waiting",
 		nothing_waits: "nothing waits",
