@@ -350,6 +350,13 @@ HISTORY: list[Any] = [
 ]
 
 
+async def test_tools_that_are_no_list_beside_a_dropped_tool_are_echoed_as_none() -> None:
+    given = [{"type": "additional_tools", "tools": [{"type": "web_search"}]}, {"role": "user", "content": "Hi"}]
+    async with scripted(text("Hi")) as (gateway, _):
+        answer, _ = await ask(gateway, "responses", response_body(input=given, tools=False))
+    assert (answer["dropped_tools"], answer["tools"]) == (["web_search"], [])
+
+
 async def test_items_of_earlier_tools_are_accepted() -> None:
     items = [
         {"role": "user", "content": "Go"},

@@ -336,13 +336,13 @@ async def send(gateway: Served, path: str, body: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
 async def test_request_with_odd_values_is_never_an_internal_error(make: Make) -> None:
-    chance = random.Random(make.__name__)
     async with (
         Anything() as provider,
         aiohttp.ClientSession() as session,
         served(make(session, provider.root, None)) as gateway,
     ):
         for path, body in CLIENTS:
+            chance = random.Random(f"{make.__name__} {path}")  # the same requests in each run, as many as the time allows
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
                 odd = fuzzed(body, chance)

@@ -264,7 +264,8 @@ class ResponsesWriter(ResponseWriter):
         if self.dropped_tools:  # OpenAI's types allow texts only
             echoed["metadata"] = {**mapping(echoed["metadata"]), "dropped_tools": ", ".join(self.dropped_tools)[:_MAX_METADATA]}
             echoed["dropped_tools"] = self.dropped_tools
-            echoed["tools"] = [tool for tool in echoed["tools"] if can_run(tool)]
+            tools = echoed["tools"]
+            echoed["tools"] = [tool for tool in tools if can_run(tool)] if isinstance(tools, list) else []
         reason = _INCOMPLETE.get(self._message.finish_reason or "") if status == "incomplete" else None
         return echoed | {
             "id": self._id,
