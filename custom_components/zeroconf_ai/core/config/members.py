@@ -1,7 +1,7 @@
 """`ConfiguredMembers`: applies a configuration to an engine's backends."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import aiohttp
@@ -50,11 +50,12 @@ class ConfiguredMembers:
             by_id = {config.id: config for config in wanted}
             for backend_id in self._running.keys() - by_id.keys():
                 await self._remove(backend_id)
-            at_once = asyncio.Semaphore(_AT_ONCE)
-            await asyncio.gather(*(self._put_when_free(at_once, config) for config in by_id.values()))
+            waiting = iter(by_id.values())
+            await asyncio.gather(*(self._put_all(waiting) for _ in range(min(_AT_ONCE, len(by_id)))))
 
-    async def _put_when_free(self, at_once: asyncio.Semaphore, config: BackendConfig) -> None:
-        async with at_once:
+    async def _put_all(self, waiting: Iterator[BackendConfig]) -> None:
+        """Put one after the other while there are any; several of these share the iterator."""
+        for config in waiting:
             await self._put(config)
 
     async def _put(self, config: BackendConfig) -> None:

@@ -1,10 +1,12 @@
 """`HealthLoop`: all members are checked periodically and independently."""
 
 import asyncio
+from typing import override
 
 from tests.support.fakes.upstream import StubBackend
 from tests.support.waiting import advance_loop_time, until
 from zeroconf_ai.protocol.errors import UpstreamConnectionError
+from zeroconf_ai.protocol.status import Health
 from zeroconf_ai.routing.policy import Terms
 from zeroconf_ai.routing.pool.health import HealthChecker
 from zeroconf_ai.routing.pool.health_loop import HealthLoop
@@ -50,3 +52,33 @@ async def test_health_loop_uses_each_interval_and_only_enabled_backends() -> Non
     await watch.close()
     await checker.close()
     assert [backend.asked["health"] for backend in (rarely, off, others)] == [1, 0, 0]
+
+
+async def test_health_loop_checks_of_many_backends_begin_over_several_turns_of_the_loop() -> None:
+    pool = Pool()
+    checker = HealthChecker(pool)
+    begun: dict[int, int] = {}
+    turn = 0
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    class Counted(StubBackend):
+        @override
+        async def health(self) -> Health:
+            begun[turn] = begun.get(turn, 0) + 1
+            return await super().health()
+
+    for number in range(500):
+        pool.add(Member(Counted(f"b{number}")))
+    turning = asyncio.create_task(count_turns())
+    watch = HealthLoop(pool, checker, interval=0.02)
+    watch.start()
+    await until(lambda: sum(begun.values()) >= 500)
+    turning.cancel()
+    await watch.close()
+    await checker.close()
+    assert max(begun.values()) <= 64

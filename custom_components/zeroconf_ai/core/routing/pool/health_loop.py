@@ -15,6 +15,10 @@ JITTER = 0.1
 """Share of the interval by which rounds vary, so that gateways that started together do not check together."""
 
 
+_AT_ONCE = 64
+"""Checks started in one turn of the event loop: thousands would block it for seconds."""
+
+
 class HealthLoop:
     """Checks every enabled member once per interval, from `start` to `close`, independently of each other."""
 
@@ -50,10 +54,12 @@ class HealthLoop:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._pause() * random.uniform(1 - JITTER, 1 + JITTER))
-            for member in self._due(time.monotonic()):
+            for number, member in enumerate(self._due(time.monotonic()), 1):
                 task = asyncio.create_task(self._checker.check(member), name=f"zeroconf_ai watch {member.id}")
                 self._checks.add(task)
                 task.add_done_callback(self._checks.discard)
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _members(self) -> list[Member]:
         return [member for member in self._pool if member.enabled and (self._only is None or self._only(member))]
