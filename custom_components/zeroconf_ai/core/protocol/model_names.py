@@ -1,6 +1,7 @@
 """Names of models: which spellings mean the same model."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from .models import AUTO
@@ -17,6 +18,7 @@ def same_model(model_id: str) -> str:
     return model_id.removesuffix(_LATEST) if model_id.endswith(_LATEST) else model_id + _LATEST
 
 
+@lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """The comparable form of a name: neither case, nor surrounding spaces, nor the tag `:latest` distinguish models.
 

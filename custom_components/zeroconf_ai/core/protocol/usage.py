@@ -154,7 +154,13 @@ def usage_of(data: Mapping[str, Any]) -> Usage | None:
 def _count(data: Mapping[str, Any], names: _Names) -> int:
     """The first of these counts that is above 0, else 0."""
     for place, name in names:
-        if count := parse_count((data if place is None else mapping(data.get(place))).get(name)):
+        if place is None:
+            holder = data
+        elif place in data:
+            holder = mapping(data[place])
+        else:
+            continue
+        if name in holder and (count := parse_count(holder[name])):
             return count
     return 0
 
