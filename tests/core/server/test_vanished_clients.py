@@ -17,8 +17,8 @@ from zeroconf_ai.server import dispatch
 from zeroconf_ai.server.vanished_clients import VANISHED_SECONDS, watch_client
 
 PATHS = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/api/chat")
-
-
+SLOW_CALLBACK = "Executing %s took %.3f seconds"
+"""What asyncio's debug mode warns of on a busy machine."""
 COUNT = b'{"model": "auto", "stream": true, "input": "count to 400", "messages": [{"role": "user", "content": "count to 400"}]}'
 
 
@@ -75,7 +75,8 @@ async def test_client_that_leaves_causes_no_traceback(sent: bytes, leaves: str, 
             else:
                 writer.close()
             await until(lambda: not server.connections)
-    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]
+    records = [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]
+    assert not [record for record in records if record.msg != SLOW_CALLBACK]
 
 
 @pytest.mark.parametrize("path", PATHS)
