@@ -36,7 +36,7 @@ export abstract class View extends LitElement {
   }
 }
 
-/** The text of a form's field; "" if there is none. */
+/** The text of a field of a form; "" without such a field. */
 export function field(form: FormData, name: string): string {
   const value = form.get(name);
   return typeof value === "string" ? value.trim() : "";

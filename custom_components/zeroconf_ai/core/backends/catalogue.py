@@ -56,7 +56,7 @@ class Catalogue(Backend):
     def __init__(self, backend: Backend, overrides: BackendOverrides) -> None:
         """`backend` is closed with this one."""
         self.describe: Callable[[ModelInfo, str], ModelInfo] | None = None
-        """Adds public facts about a model, by its id at the backend, to those that the backend reports; None: there are none."""
+        """Adds public facts to those that the backend reports of a model, by its id; None: no list has its models."""
         self._backend = backend
         self.overrides = overrides
 

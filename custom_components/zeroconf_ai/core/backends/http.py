@@ -123,7 +123,7 @@ class HttpUpstream:
         return await self.read_ahead(OpenAIAnswer(self, response, deadline, max_bytes, expected), started, stream=stream)
 
     async def read_ahead(self, answer: HttpAnswer, started: float, *, stream: bool) -> Answer:
-        """The answer; one that is not streamed although that was requested is read completely, so that its error is raised here.
+        """The answer. If a stream was requested and a complete answer came, it is read here, so that its error is raised here.
 
         `started`: the loop's time when the request was sent.
         """

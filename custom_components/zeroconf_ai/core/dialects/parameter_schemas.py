@@ -44,7 +44,7 @@ def _plain_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def alternatives(schema: Mapping[str, Any]) -> str:
-    """A sentence with the alternatives that `plain_parameters` gives up, for the tool's description; "" if there are none."""
+    """A sentence for the description of a tool: the alternatives that `plain_parameters` gives up; "" without them."""
     lists = [
         [", ".join(sorted(_merged(branch, schema, _MAX_DEPTH)[1])) or "none" for branch in _branches(schema, key, schema)]
         for key in ("anyOf", "oneOf")

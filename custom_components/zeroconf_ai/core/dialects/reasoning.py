@@ -41,7 +41,7 @@ def text_of_reasoning(message: Mapping[str, Any]) -> str:
 
 
 def details_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The objects in a message's `reasoning_details`; empty if there are none."""
+    """The objects in a message's `reasoning_details`; empty for a message without them."""
     details = message.get(DETAILS)
     return [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
 

@@ -30,7 +30,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 async def landing_page(gateway: Gateway, version: str, administration: str | None, request: web.Request) -> web.Response:
     """The page for browsers, with the address of this request in its example; for programs, what Ollama answers there.
 
-    `administration`: the path of the page for administrators; None if there is none.
+    `administration`: the path of the page for administrators; None: the server has no such page.
     """
     if "text/html" not in request.headers.get(hdrs.ACCEPT, "").casefold():
         return web.Response(text=_OLLAMA, headers={hdrs.VARY: hdrs.ACCEPT})

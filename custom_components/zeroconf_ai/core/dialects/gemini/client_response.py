@@ -136,7 +136,7 @@ class GeminiWriter(ResponseWriter):
         return parts
 
     def _packed(self) -> str:
-        """Reasoning of another vendor's model as a signature; "" if there is none."""
+        """The reasoning of another vendor's model as a signature; "" for an answer without reasoning."""
         others = [detail for detail in self._details if detail.get("format") != GEMINI_FORMAT]
         fields = {TEXT: self._message.reasoning, DETAILS: others}
         kept = {name: value for name, value in fields.items() if value}

@@ -108,7 +108,7 @@ class ChunkRepair:
         return [*before, Chunk.of(data | changes) if changes else Chunk.of(data, raw)]
 
     def _choice(self, choice: dict[str, Any], position: int, before: list[Chunk]) -> dict[str, Any] | None:
-        """The repaired choice, the same object if it is valid; None for one that is left out.
+        """The repaired choice, the same object if it is valid; None: the choice is left out.
 
         `before` gets the chunks to send before it.
         """

@@ -247,7 +247,7 @@ def _has_answer(kind: Kind, data: Mapping[str, Any]) -> bool:
 
 
 def _answer_id(batch: list[Chunk]) -> str | None:
-    """The first id in chunks; None if there is none, as in the first chunk of Azure, or if it is longer than `_ID_LIMIT`."""
+    """The first id in chunks; None without an id, as in the first chunk of Azure, or with one longer than `_ID_LIMIT`."""
     ids = (chunk.data.get("id") for chunk in batch)
     found = next((found for found in ids if isinstance(found, str) and found), None)
     return found if found is not None and len(found) <= _ID_LIMIT else None

@@ -42,7 +42,7 @@ class Context:
 
     @property
     def accounting(self) -> AccountingStore:
-        """The accounting store. Raises NotFoundError if there is none."""
+        """The accounting store. Raises NotFoundError on a server without a database."""
         if self.store is None:
             raise NotFoundError("API keys, budgets and records need `zeroconf-ai serve --keys`.", code="not_recorded")
         return self.store

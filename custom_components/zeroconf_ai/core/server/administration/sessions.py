@@ -79,7 +79,7 @@ class Sessions:
         return token
 
     def find(self, token: str | None) -> Session:
-        """The session of a token. Raises AuthenticationError if there is none, or no longer."""
+        """The session of a token. Raises AuthenticationError for an unknown token or an ended session."""
         known = digest(token or "")
         session = self._sessions.get(known)
         if session is not None and self._valid(session):
