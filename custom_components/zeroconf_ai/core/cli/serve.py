@@ -273,9 +273,8 @@ def _why_not(err: OSError, host: str | None, port: int) -> str:
 
 
 def _on_signals(stopping: asyncio.Event) -> None:
+    if sys.platform == "win32":  # its event loop has no signal handlers, and Ctrl-C raises KeyboardInterrupt
+        return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stopping.set)
-        except NotImplementedError:  # on Windows, where Ctrl-C raises KeyboardInterrupt
-            return
+        loop.add_signal_handler(number, stopping.set)
