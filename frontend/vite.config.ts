@@ -1,16 +1,20 @@
 import { defineConfig } from "vitest/config";
 
-// One module for Home Assistant's sidebar. Its name never changes: Home Assistant loads it with the version of the integration
-// as a query parameter.
+// The page of both homes in one folder, so that what they share is there once. Home Assistant loads panel.js with the version of
+// the integration as a query parameter; `zeroconf-ai serve` loads page.js from the files in server/, which are copied as they are.
+// Names of shared modules contain a hash: a cached one never meets a newer page.
 export default defineConfig({
+  base: "./",
+  publicDir: "server",
   build: {
-    outDir: "../custom_components/zeroconf_ai/panel",
+    outDir: "../custom_components/zeroconf_ai/core/server/administration/files",
     emptyOutDir: true,
     target: "es2022",
     modulePreload: false,
-    chunkSizeWarningLimit: 600,
-    lib: { entry: "src/home-assistant.ts", formats: ["es"], fileName: () => "panel.js" },
-    rolldownOptions: { output: { chunkFileNames: "[name].js", codeSplitting: true } },
+    rolldownOptions: {
+      input: { panel: "src/home-assistant.ts", page: "src/server.ts" },
+      output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
+    },
   },
   test: { environment: "happy-dom", include: ["test/**/*.test.ts"] },
 });

@@ -10,11 +10,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
 
 from .const import DOMAIN
+from .core.server.administration.administration import FILES
 
 PATH: Final = "zeroconf-ai"
 """The path of the page in Home Assistant."""
 _FILES_URL: Final = "/zeroconf_ai_page"
-_FILES: Final = Path(__file__).parent / "panel"
 
 
 async def async_add_page(hass: HomeAssistant) -> None:
@@ -34,7 +34,15 @@ async def async_add_page(hass: HomeAssistant) -> None:
 
 async def async_serve_page(hass: HomeAssistant) -> None:
     """Serve the page's files. A path cannot be removed, so this is done once, when the integration is set up."""
-    await hass.http.async_register_static_paths([StaticPathConfig(_FILES_URL, str(_FILES), cache_headers=True)])
+    modules = await hass.async_add_executor_job(_modules)
+    await hass.http.async_register_static_paths(
+        [StaticPathConfig(f"{_FILES_URL}/{module.name}", str(module), cache_headers=True) for module in modules]
+    )
+
+
+def _modules() -> list[Path]:
+    """The files that Home Assistant needs: not the form to log in."""
+    return [file for file in FILES.glob("*.js") if file.name != "page.js"]
 
 
 @callback

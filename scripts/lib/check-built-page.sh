@@ -5,10 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../frontend"
 export PATH=$PWD/../.venv/bin:$PATH
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
-integration=../custom_components/zeroconf_ai
-npx --no-install vite build --logLevel error --outDir "$made/panel"
-npx --no-install vite build --logLevel error --config vite.server.config.ts --outDir "$made/files"
-if ! { diff -r "$made/panel" "$integration/panel" && diff -r "$made/files" "$integration/core/server/administration/files"; }; then
+npx --no-install vite build --logLevel error --outDir "$made"
+if ! diff -r "$made" ../custom_components/zeroconf_ai/core/server/administration/files; then
   echo "the page is outdated: run npm run build in frontend/" >&2
   exit 1
 fi

@@ -19,7 +19,7 @@ from zeroconf_ai.protocol.errors import AuthenticationError
 from zeroconf_ai.protocol.usage import Usage
 from zeroconf_ai.server.access.auth_throttle import FAILURES
 from zeroconf_ai.server.access.guard import Guard
-from zeroconf_ai.server.administration.administration import Administration
+from zeroconf_ai.server.administration.administration import FILES, Administration
 from zeroconf_ai.server.administration.commands import COMMANDS
 from zeroconf_ai.server.administration.live_stream import STREAM_LIMIT
 from zeroconf_ai.server.administration.sessions import LIFETIME, MAX_SESSIONS, Sessions
@@ -476,7 +476,8 @@ async def test_administration_files_of_the_page_are_served_with_its_policy(site:
     _, page, headers = await site.server.ask("GET", "/admin/")
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert b"<zai-server>" in page
-    for name, kind in (("page.js", "text/javascript"), ("chart.js", "text/javascript"), ("page.css", "text/css")):
+    (chart,) = (file.name for file in FILES.glob("chart-*.js"))
+    for name, kind in (("page.js", "text/javascript"), (chart, "text/javascript"), ("page.css", "text/css")):
         for method in ("GET", "HEAD"):
             status, _, headers = await site.server.ask(method, f"/admin/{name}")
             assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, f"{kind}; charset=utf-8", "no-cache")

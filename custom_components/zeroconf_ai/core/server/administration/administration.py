@@ -1,6 +1,7 @@
 """`Administration`: answers every request below `/admin`."""
 
 from collections.abc import Mapping
+from functools import cache
 import logging
 from pathlib import Path
 import re
@@ -39,15 +40,14 @@ _LOGIN_BYTES = 4 * 1024
 _COMMAND_BYTES = 1024 * 1024
 """A request whose plan is asked for may contain a long conversation."""
 _CLIENT_CLOSED = 499
-_FILES: Final = Path(__file__).parent / "files"
+FILES: Final = Path(__file__).parent / "files"
+"""The page of both homes, built from `frontend/`. Everybody gets these files: they contain the form to log in."""
 _TYPES: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "chart.js": "text/javascript; charset=utf-8",
-    "page.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
-"""The files of the page, built from `frontend/`, and their types. Everybody gets them: they contain the form to log in."""
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -188,17 +188,23 @@ class Administration:
         return session
 
 
+@cache
+def _files() -> Mapping[str, str]:
+    """The types of the files of the page by name. They do not change while the server runs, so the folder is read once."""
+    return {file.name: _TYPES[file.suffix] for file in FILES.iterdir() if file.suffix in _TYPES}
+
+
 def _file(request: web.Request) -> web.StreamResponse:
     """A file of the page. Raises NotFoundError or MethodNotAllowedError."""
     if request.path == PATH:
         return web.Response(status=308, headers={hdrs.LOCATION: f"{PATH}/"})
     name = request.path.removeprefix(f"{PATH}/") or "index.html"
-    if (kind := _TYPES.get(name)) is None:
+    if (kind := _files().get(name)) is None:
         raise NotFoundError(f"There is nothing at {request.path}.")
     if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
         raise MethodNotAllowedError(f"{request.path} allows GET, not {request.method}.")
     # Browsers ask each time whether the file has changed.
-    return web.FileResponse(_FILES / name, headers={**HEADERS, hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "no-cache"})
+    return web.FileResponse(FILES / name, headers={**HEADERS, hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "no-cache"})
 
 
 def _own_origin(request: web.Request) -> str:
