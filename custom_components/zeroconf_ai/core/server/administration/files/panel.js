@@ -1,0 +1,35 @@
+import{c as e,d as t,f as n,i as r,l as i,n as a,o,s,u as c}from"./page-BAnREuTs.js";var l=`/zeroconf-ai`,u=class{constructor(e){this.hass=e,this.settings=`/config/integrations/integration/zeroconf_ai`,this.can={arrange:!0,records:!0}}get isAdmin(){return this.hass.user.is_admin}async live(e){let t=await this.hass.connection.subscribeMessage(e,{type:`zeroconf_ai/live`});return()=>void t()}usage(e,t,n){return this.ask(`usage`,{start:e,end:t,group_by:n})}requests(e,t){return this.ask(`requests`,{...e,...t===null?{}:{after:t}})}keys(){return this.ask(`keys`)}createKey(e){return this.ask(`keys/create`,{name:e})}enableKey(e,t){return this.ask(`keys/enable`,{key_id:e,enabled:t})}rotateKey(e){return this.ask(`keys/rotate`,{key_id:e})}revokeKey(e){return this.ask(`keys/revoke`,{key_id:e})}async budgets(){return(await this.ask(`budgets`)).budgets}setBudget(e){let{scope:t,subject:n,period:r,amount:i,action:a}=e;return this.ask(`budgets/set`,{scope:t,subject:n,period:r,amount:i,action:a})}resetBudget({scope:e,subject:t,period:n}){return this.ask(`budgets/reset`,{scope:e,subject:t,period:n})}removeBudget({scope:e,subject:t,period:n}){return this.ask(`budgets/remove`,{scope:e,subject:t,period:n})}useProvider(e,t){return this.ask(`providers/set`,{backend_id:e,enabled:t})}orderProviders(e){return this.ask(`providers/order`,{backend_ids:e})}checkProvider(e){return this.ask(`providers/check`,{backend_id:e})}why(e){return this.ask(`why`,{request:e})}link(e){return`${l}/${e}`}async ask(e,t={}){try{return await this.hass.connection.sendMessagePromise({type:`zeroconf_ai/${e}`,...t})}catch(e){let{code:t,message:n}=e;throw new r(t??`failed`,n??`The command failed.`)}}},d=`component.zeroconf_ai.config_panel.`,f=class extends i{constructor(...e){super(...e),this.route={path:``},this.narrow=!1,this.loaded=``,this.language=``,this.texts=(e,t)=>this.hass.localize(d+e,t)||e}static{this.styles=n`
+    :host {
+      display: block;
+      height: 100%;
+      overflow-y: auto;
+      background: var(--primary-background-color);
+    }
+    header {
+      position: sticky;
+      top: 0;
+      z-index: 1;
+      display: flex;
+      align-items: center;
+      gap: 8px;
+      min-height: var(--header-height, 56px);
+      padding: 0 12px;
+      background: var(--app-header-background-color, var(--primary-color));
+      color: var(--app-header-text-color, #fff);
+    }
+    h1 {
+      font-size: 1.25rem;
+      font-weight: 400;
+      margin: 0;
+    }
+  `}willUpdate(e){if(e.has(`hass`)&&(this.api??=new u(this.hass),this.language!==this.hass.language)){let e=this.language=this.hass.language;this.hass.loadBackendTranslation(`config_panel`,`zeroconf_ai`).then(()=>this.loaded=e)}}render(){return t`<header>
+        <ha-menu-button .hass=${this.hass} .narrow=${this.narrow}></ha-menu-button>
+        <h1>ZeroConf AI</h1>
+      </header>
+      ${this.loaded?t`<zai-page
+              .api=${this.api}
+              .texts=${this.texts}
+              .language=${this.loaded}
+              .narrow=${this.narrow}
+              .tab=${this.route.path.split(`/`)[1]??``}
+            ></zai-page>`:c}`}};a([s({attribute:!1})],f.prototype,`hass`,void 0),a([s({attribute:!1})],f.prototype,`route`,void 0),a([s({type:Boolean})],f.prototype,`narrow`,void 0),a([o()],f.prototype,`loaded`,void 0),f=a([e(`zeroconf-ai-panel`)],f);
