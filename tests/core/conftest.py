@@ -1,6 +1,7 @@
 """The core's tests: no Home Assistant, and real sockets that reach nothing but this machine."""
 
-from collections.abc import Generator
+import asyncio
+from collections.abc import AsyncGenerator, Generator
 import ipaddress
 import socket
 import struct
@@ -8,6 +9,7 @@ from typing import Any, override
 
 import pytest
 import pytest_socket
+from zeroconf._handlers.multicast_outgoing_queue import MulticastOutgoingQueue
 
 from devhome import DevHomeError
 from devhome.namespaces import Namespace
@@ -55,6 +57,17 @@ def own_loopback() -> Generator[None]:
             yield
     finally:
         namespace.close()
+
+
+@pytest.fixture(autouse=True)
+async def closed_responders_timers() -> AsyncGenerator[None]:
+    """Cancel the timers of multicast answers, which a closed responder of python-zeroconf leaves behind."""
+    loop = asyncio.get_running_loop()
+    yield
+    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
+    for handle in scheduled:
+        if isinstance(getattr(handle._callback, "__self__", None), MulticastOutgoingQueue):  # type: ignore[attr-defined]
+            handle.cancel()
 
 
 @pytest.fixture(autouse=True)

@@ -22,12 +22,6 @@ NAME = f"Two addresses {os.getpid()}"
 
 
 @pytest.fixture
-def expected_lingering_timers() -> bool:
-    """A closed responder of python-zeroconf leaves the timer of the multicast copy of a unicast answer behind."""
-    return True
-
-
-@pytest.fixture
 async def provider() -> AsyncIterator[FakeProvider]:
     """A provider at 127.0.0.1 that is advertised at other addresses, too."""
     async with running(FakeProvider(answers=[text("here")])) as fake, AsyncZeroconf(interfaces=["127.0.0.1"]) as network:

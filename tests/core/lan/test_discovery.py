@@ -61,12 +61,6 @@ def info(of: ServiceRecord, *, saturn: bool = False, txt: dict[str, str] | None 
 
 
 @pytest.fixture
-def expected_lingering_timers() -> bool:
-    """A closed responder of python-zeroconf leaves the timer of the multicast copy of a unicast answer behind."""
-    return True
-
-
-@pytest.fixture
 async def network() -> AsyncIterator[AsyncZeroconf]:
     """The advertiser's side of the network."""
     async with AsyncZeroconf(interfaces=["127.0.0.1"]) as zeroconf:

@@ -17,12 +17,6 @@ HERE = advert(1, addresses=(ip_address("127.0.0.1"),))
 
 
 @pytest.fixture
-def expected_lingering_timers() -> bool:
-    """A closed responder of python-zeroconf leaves the timer of the multicast copy of a unicast answer behind."""
-    return True
-
-
-@pytest.fixture
 async def advertised() -> AsyncIterator[None]:
     """HERE is advertised by this host."""
     async with AsyncZeroconf(interfaces=["127.0.0.1"]) as network:

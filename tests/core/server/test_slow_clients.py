@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing
 import gzip
 import json
 import socket
-from typing import Any
+from typing import Any, cast, override
 
 import aiohttp
 from aiohttp import web
@@ -16,7 +16,7 @@ import pytest
 from tests.core.server.test_audio import FakeAudio
 from tests.support.fakes.provider import FakeProvider
 from tests.support.server import CHAT, KEY, Endless, Served, served, upstream
-from tests.support.waiting import AT_ONCE, observe, until
+from tests.support.waiting import AT_ONCE, cancel, observe, until
 from zeroconf_ai.server import connections, request_body
 from zeroconf_ai.server.connections import ConnectionLimits
 from zeroconf_ai.server.content_encoding import Decompressor
@@ -30,26 +30,77 @@ def head(path: str, length: int, *headers: str, method: str = "POST") -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
+class Client(asyncio.Protocol):
+    """A client's end of a connection. What has arrived stays readable when the server resets the connection."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+
+    def write(self, data: bytes) -> None:
+        """Send, unless the server has closed the connection."""
+        assert self._transport is not None
+        if not self._closed:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection."""
+        assert self._transport is not None
+        self._transport.close()
+
+    @asynccontextmanager
+    async def dripping(self, data: bytes, seconds: float) -> AsyncIterator[None]:
+        """Send byte by byte with pauses, until the end of the block."""
+
+        async def drip() -> None:
+            for byte in data:
+                self.write(bytes([byte]))
+                await asyncio.sleep(seconds)
+
+        task = asyncio.create_task(drip())
+        try:
+            yield
+        finally:
+            await cancel(task)
+
+    async def response(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the next response."""
+        await until(lambda: b"\r\n\r\n" in self._received, seconds=AT_ONCE)
+        top, _, _ = bytes(self._received).partition(b"\r\n\r\n")
+        lines = top.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        start = len(top) + 4
+        end = start + int(headers["content-length"])
+        await until(lambda: len(self._received) >= end, seconds=AT_ONCE)
+        body = bytes(self._received[start:end])
+        del self._received[:end]
+        return int(lines[0].split()[1]), headers, body
+
+    async def ends(self) -> bytes:
+        """What still arrives until the server closes the connection."""
+        await until(lambda: self._closed, seconds=AT_ONCE)
+        return bytes(self._received)
+
+
 @asynccontextmanager
-async def connected(gateway: Served) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connected(gateway: Served) -> AsyncIterator[Client]:
     """A connection to a gateway."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    with closing(writer):
-        yield reader, writer
-
-
-async def drip(writer: asyncio.StreamWriter, data: bytes, seconds: float) -> None:
-    """Send byte by byte, with pauses, until the other side closes."""
-    for byte in data:
-        writer.write(bytes([byte]))
-        await asyncio.sleep(seconds)
-
-
-async def read_response(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the next response."""
-    lines = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), AT_ONCE)).decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-    return int(lines[0].split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", gateway.port)
+    with closing(client):
+        yield client
 
 
 @pytest.mark.parametrize("before", [b"", head("/v1/health", 0, method="GET")], ids=["first request", "second request"])
@@ -57,30 +108,29 @@ async def test_headers_that_arrive_too_slowly_get_408_and_the_connection_ends(
     before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
-    async with served() as gateway, connected(gateway) as (reader, writer):
+    async with served() as gateway, connected(gateway) as client:
         if before:
-            writer.write(before)
-            assert (await read_response(reader))[0] == 200
-        dripping = asyncio.create_task(drip(writer, head("/v1/models", 0, "X-A: " + "b" * 5000), 0.01))
-        status, headers, body = await read_response(reader)
-        assert (status, headers["connection"], json.loads(body)["error"]["code"]) == (408, "close", "request_timeout")
-        assert await asyncio.wait_for(reader.read(), AT_ONCE) == b""
-        dripping.cancel()
+            client.write(before)
+            assert (await client.response())[0] == 200
+        async with client.dripping(head("/v1/models", 0, "X-A: " + "b" * 5000), 0.01):
+            status, headers, body = await client.response()
+            assert (status, headers["connection"], json.loads(body)["error"]["code"]) == (408, "close", "request_timeout")
+            assert await client.ends() == b""
 
 
 async def test_connection_that_sends_nothing_ends_silently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
-    async with served() as gateway, connected(gateway) as (reader, _):
-        assert await asyncio.wait_for(reader.read(), AT_ONCE) == b""
+    async with served() as gateway, connected(gateway) as client:
+        assert await client.ends() == b""
 
 
 async def test_idle_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "IDLE_SECONDS", 0.2)
-    async with served() as gateway, connected(gateway) as (reader, writer):
+    async with served() as gateway, connected(gateway) as client:
         for _ in range(2):
-            writer.write(head("/v1/health", 0, method="GET"))
-            assert (await read_response(reader))[0] == 200
-        assert await asyncio.wait_for(reader.read(), AT_ONCE) == b""
+            client.write(head("/v1/health", 0, method="GET"))
+            assert (await client.response())[0] == 200
+        assert await client.ends() == b""
 
 
 @pytest.mark.parametrize(
@@ -89,13 +139,12 @@ async def test_idle_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPat
 async def test_body_that_arrives_too_slowly_gets_408_and_the_connection_ends(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
     form = 'multipart/form-data; boundary="xx"' if "audio" in path else "application/json"
-    async with served(audio=FakeAudio()) as gateway, connected(gateway) as (reader, writer):
-        writer.write(head(path, 5000, f"Content-Type: {form}"))
-        dripping = asyncio.create_task(drip(writer, b"--xx\r\n" + b"a" * 4000, 0.01))
-        status, headers, body = await read_response(reader)
-        assert (status, headers["connection"]) == (408, "close")
-        assert b"too slowly" in body
-        dripping.cancel()
+    async with served(audio=FakeAudio()) as gateway, connected(gateway) as client:
+        client.write(head(path, 5000, f"Content-Type: {form}"))
+        async with client.dripping(b"--xx\r\n" + b"a" * 4000, 0.01):
+            status, headers, body = await client.response()
+            assert (status, headers["connection"]) == (408, "close")
+            assert b"too slowly" in body
         assert gateway.gateway.body_memory.free == type(gateway.gateway.body_memory)().free
 
 
@@ -103,22 +152,21 @@ async def test_body_on_a_slow_link_is_read(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.2)
     monkeypatch.setattr(request_body, "BYTES_PER_SECOND", 16 * 1024)
     padded = BODY + b" " * 32 * 1024
-    async with served() as gateway, connected(gateway) as (reader, writer):
-        writer.write(head("/v1/chat/completions", len(padded), "Content-Type: application/json"))
+    async with served() as gateway, connected(gateway) as client:
+        client.write(head("/v1/chat/completions", len(padded), "Content-Type: application/json"))
         for start in range(0, len(padded), 4096):
-            writer.write(padded[start : start + 4096])
+            client.write(padded[start : start + 4096])
             await asyncio.sleep(0.1)
-        assert (await read_response(reader))[0] == 200
+        assert (await client.response())[0] == 200
 
 
 async def test_compressed_body_that_drips_gets_no_time_for_what_it_unpacks_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
     packed = gzip.compress(BODY + b" " * 20_000_000)
-    async with served() as gateway, connected(gateway) as (reader, writer):
-        writer.write(head("/v1/chat/completions", len(packed), "Content-Type: application/json", "Content-Encoding: gzip"))
-        dripping = asyncio.create_task(drip(writer, packed, 0.02))
-        assert (await read_response(reader))[0] == 408
-        dripping.cancel()
+    async with served() as gateway, connected(gateway) as client:
+        client.write(head("/v1/chat/completions", len(packed), "Content-Type: application/json", "Content-Encoding: gzip"))
+        async with client.dripping(packed, 0.02):
+            assert (await client.response())[0] == 408
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -211,9 +259,9 @@ async def test_compressed_body_without_a_key_is_not_unpacked(
 
     monkeypatch.setattr(ZLibDecompressor, "decompress_sync", unpack)
     monkeypatch.setattr(Decompressor, "feed", unpack)
-    async with served(key=KEY) as gateway, connected(gateway) as (reader, writer):
-        writer.write(head(path, len(BOMB), "Content-Type: application/json", "Content-Encoding: gzip", method=method) + BOMB)
-        found, _, _ = await read_response(reader)
+    async with served(key=KEY) as gateway, connected(gateway) as client:
+        client.write(head(path, len(BOMB), "Content-Type: application/json", "Content-Encoding: gzip", method=method) + BOMB)
+        found, _, _ = await client.response()
         assert found == status
         await observe(0.1)
     assert unpacked == []
@@ -233,14 +281,14 @@ async def test_connections_of_an_address_are_bounded(monkeypatch: pytest.MonkeyP
             server = gateway.runner.server
             assert server is not None
             await until(lambda: len(server.connections) == 4)
-            async with connected(gateway) as (reader, _):
-                status, headers, body = await read_response(reader)
+            async with connected(gateway) as client:
+                status, headers, body = await client.response()
                 assert (status, headers["connection"], headers["retry-after"]) == (503, "close", "5")
                 assert json.loads(body)["error"]["code"] == "too_many_connections"
         await until(lambda: not server.connections)
-        async with connected(gateway) as (reader, writer):
-            writer.write(head("/v1/health", 0, method="GET"))
-            assert (await read_response(reader))[0] == 200
+        async with connected(gateway) as client:
+            client.write(head("/v1/health", 0, method="GET"))
+            assert (await client.response())[0] == 200
 
 
 def test_connections_of_all_addresses_together_are_bounded() -> None:
