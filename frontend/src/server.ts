@@ -1,7 +1,7 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { config_panel as words } from "../../custom_components/zeroconf_ai/translations/en.json";
-import { sentence } from "./api/page-api.js";
+import { PageError, sentence } from "./api/page-api.js";
 import { ServerApi, currentSession, logIn, logOut, type Session } from "./api/server.js";
 import "./page.js";
 import { styles } from "./styles.js";
@@ -14,6 +14,29 @@ const texts: Texts = (key, values = {}) => {
   const text = (words[group] as Record<string, string> | undefined)?.[name] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, value: string) => String(values[value] ?? whole));
 };
+
+/** Begins the fragment of a link that logs in once, which the server prints. */
+const LOGIN = "#login=";
+
+/** The secret of a link that logs in; "" for any other. It is removed from the address, and so from the browser's history. */
+function takeLink(): string {
+  if (!location.hash.startsWith(LOGIN)) return "";
+  const secret = location.hash.slice(LOGIN.length);
+  history.replaceState(null, "", location.pathname);
+  return secret;
+}
+
+/** The session of a link: its own, or the one that runs already if the link was used before. Rejects with a `PageError`. */
+async function logInOnce(secret: string): Promise<Session> {
+  try {
+    return await logIn(secret);
+  } catch (error) {
+    const running = await currentSession().catch(() => null);
+    if (running) return running;
+    const used = error instanceof PageError && error.code === "invalid_api_key";
+    throw used ? new PageError(error.code, texts("login.link_used")) : error;
+  }
+}
 
 /** The page of `zeroconf-ai serve`: the form to log in, then the same page as in Home Assistant. */
 @customElement("zai-server")
@@ -51,16 +74,21 @@ export class Server extends LitElement {
   @state() private session: Session | null | undefined;
   @state() private error = "";
   @state() private busy = false;
-  @state() private tab = location.hash.slice(1);
+  @state() private tab = "";
   private api: ServerApi | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
     addEventListener("hashchange", this.moved);
-    currentSession().then(
-      (session) => this.enter(session),
+    this.moved();
+    if (this.session === undefined) this.open(currentSession());
+  }
+
+  private open(session: Promise<Session | null>): void {
+    session.then(
+      (found) => this.enter(found),
       (error: unknown) => {
-        this.session = null;
+        this.enter(null);
         this.error = sentence(error);
       },
     );
@@ -72,6 +100,11 @@ export class Server extends LitElement {
   }
 
   private readonly moved = (): void => {
+    const secret = takeLink();
+    if (secret) {
+      this.session = null;
+      this.open(logInOnce(secret));
+    }
     this.tab = location.hash.slice(1);
   };
 

@@ -118,6 +118,31 @@ it("the form logs in, and shows what the server refuses", async () => {
   expect(page.renderRoot.querySelector("header")?.textContent).toContain("Owner");
 });
 
+const used: [number, unknown] = [401, { error: { code: "invalid_api_key", message: "Invalid API key." } }];
+
+it("a link logs in, and its secret leaves the address", async () => {
+  location.hash = "#login=a-secret_of-a-link";
+  answers.set("login", [200, { name: "", records: true }]);
+  const page = await show();
+  await vi.waitFor(() => expect(page.renderRoot.querySelector("zai-page")).not.toBeNull());
+  expect(asked[0]).toMatchObject(["/admin/api/login", { body: '{"key":"a-secret_of-a-link"}' }]);
+  expect(location.hash).toBe("");
+});
+
+it("a link that was used before opens the session that runs, or says where the next one is", async () => {
+  answers.set("login", used);
+  answers.set("session", noSession);
+  location.hash = "#login=old";
+  const page = await show();
+  await vi.waitFor(() =>
+    expect(page.renderRoot.querySelector("[role=alert]")?.textContent).toContain("This link has been used."),
+  );
+  answers.set("session", [200, { name: "", records: true }]);
+  location.hash = "#login=older";
+  dispatchEvent(new Event("hashchange"));
+  await vi.waitFor(() => expect(page.renderRoot.querySelector("zai-page")).not.toBeNull());
+});
+
 it("a server without records has no tabs of them, and arranges no providers", async () => {
   answers.set("session", [200, { name: "", records: false }]);
   const page = await show();

@@ -226,7 +226,16 @@ async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Told]
 
 async def test_develop_prints_the_next_steps(told: Told) -> None:
     login = told.login
-    for words in (":8222\n", login["user"], login["password"], "Devices & services", "ZeroConf AI", "Assist"):
+    assert told.text.strip().startswith("The page ")
+    for words in (
+        ":8222/zeroconf-ai\n",
+        ":8222\n",
+        login["user"],
+        login["password"],
+        "Devices & services",
+        "ZeroConf AI",
+        "Assist",
+    ):
         assert words in told.text
     assert login["token"] not in told.text
 

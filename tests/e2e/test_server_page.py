@@ -163,6 +163,25 @@ async def test_server_page_ends_with_its_key_and_on_logging_out(site: Site) -> N
         await page.get_by_label("API key").wait_for()
 
 
+async def test_server_page_of_the_demo_opens_with_the_printed_link_and_records_requests(lan: Lan, tmp_path: Path) -> None:
+    with serving(tmp_path, "--no-advertise") as server:
+        link, url = server.ready["page"], server.url.removesuffix("/v1")
+        async with browser(url) as page:
+            await page.get_by_label("API key").wait_for()
+            await page.goto(link)
+            await page.get_by_role("navigation", name="Sections").wait_for()
+            assert page.url == f"{url}/admin/"
+            links = await page.get_by_role("navigation", name="Sections").get_by_role("link").all_inner_texts()
+            assert tuple(links) == TABS
+            await chat(Site(url, tmp_path, ""), "no key is needed")
+            await page.get_by_role("status").get_by_text(f"answers with {MODEL}; nothing waits").wait_for()
+            await show_tab(page, "Requests")
+            await page.get_by_role("row").nth(1).get_by_text(MODEL).first.wait_for()
+        async with browser(url) as stranger:
+            await stranger.goto(link)
+            await stranger.get_by_role("alert").get_by_text("This link has been used.").wait_for()
+
+
 async def test_server_page_of_one_shared_key_shows_load_only(lan: Lan, tmp_path: Path) -> None:
     with serving(tmp_path, "--key", SHARED, "--no-advertise") as server:
         url = server.url.removesuffix("/v1")

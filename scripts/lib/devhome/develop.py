@@ -11,7 +11,7 @@ import sys
 
 from . import REPOSITORY, DevHomeError
 from .gateway import Gateway, kept_gateway
-from .home import RESTART_CODE, Home
+from .home import PAGE, RESTART_CODE, Home
 from .namespaces import Host, Lan, remove_leftovers, require_root
 from .process import free_port, require_free_port
 from .provider import MODEL, DemoProvider
@@ -48,7 +48,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="when ready, print only one line of JSON: url, user, password, token, base_url, key, model,"
+        help="when ready, print only one line of JSON: url, page, user, password, token, base_url, key, model,"
         " demo_base_url, namespace",
     )
     parser.add_argument(
@@ -190,6 +190,7 @@ def facts(home: Home, gateway: Gateway, provider: DemoProvider | None, host: Hos
     """What a script needs to know."""
     return {
         "url": home.url,
+        "page": home.url + PAGE,
         "user": home.login.user,
         "password": home.login.password,
         "token": home.login.token,
@@ -205,6 +206,7 @@ def instructions(home: Home, gateway: Gateway, provider: DemoProvider | None) ->
     """What a person needs to know."""
     lines = [
         "",
+        f"  The page        {home.url}{PAGE}",
         f"  Home Assistant  {home.url}",
         f"  User            {home.login.user}",
         f"  Password        {home.login.password}",

@@ -16,6 +16,8 @@ from .process import ManagedProcess
 START_TIMEOUT = 180.0
 RESTART_CODE = 100
 """Home Assistant's exit code after a requested restart: its parent process must start it again."""
+PAGE = "/zeroconf-ai"
+"""The path of the integration's page, which is in the sidebar."""
 
 HARMLESS = (
     "has not been tested by Home Assistant",  # logged for each custom integration

@@ -26,6 +26,7 @@ def test_serve_once_ready_collects_none_of_the_heap_of_its_start_up_again(tmp_pa
     command = [sys.executable, "-c", REPORTING, "serve", "--demo", "--host", "127.0.0.1", "--no-advertise"]
     with started(tmp_path, command) as served:
         line_of(served)
+        line_of(served)  # the address of the page
         served.terminate()
         frozen, threshold = line_of(served).split()
         assert int(frozen) > 20_000

@@ -47,6 +47,9 @@ def test_serve_ready_prints_one_line(tmp_path: Path) -> None:
         port = int(line.rpartition(":")[2].removesuffix("/v1\n"))
         assert line == f'serving demo-rules as "Büro" on http://127.0.0.1:{port}/v1\n'
         assert 8000 <= port <= 9000
+        page = line_of(process)
+        assert page.startswith(f"page: http://127.0.0.1:{port}/admin/#login=")
+        assert page.endswith(" (this link logs in once)\n")
         assert [model["id"] for model in get(f"http://127.0.0.1:{port}/v1/models")[1]["data"][:2]] == ["auto", "demo-rules"]
         process.terminate()
         rest = process.communicate(timeout=20)
@@ -65,8 +68,68 @@ def test_serve_json_line_contains_all_fields(tmp_path: Path) -> None:
             "model": "demo-rules",
             "auth": "none",
             "advertised": False,
+            "page": ready["page"],
         }
         assert get(f"{server.url}/health")[1]["id"] == ready["id"]
+
+
+def test_serve_demo_link_logs_in_once_and_shows_its_records(tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with serving(tmp_path, *QUIET, env={"TMPDIR": str(folder)}) as server:
+        page, secret = server.ready["page"].split("#login=")
+        assert page == f"http://127.0.0.1:{server.ready['port']}/admin/"
+        origin = page.removesuffix("/admin/")
+
+        def post(path: str, fields: Any, **headers: str) -> tuple[int, Any, str]:
+            named = {"Origin": origin, "Content-Type": "application/json", **headers}
+            request = urllib.request.Request(f"{origin}{path}", json.dumps(fields).encode(), named)
+            try:
+                with urllib.request.urlopen(request, timeout=10) as response:
+                    return response.status, json.load(response), response.headers["Set-Cookie"]
+            except urllib.error.HTTPError as err:
+                with err:
+                    return err.code, json.load(err), ""
+
+        status, session, cookie = post("/admin/api/login", {"key": secret})
+        assert (status, session) == (200, {"name": "", "records": True})
+        assert post("/admin/api/login", {"key": secret})[0] == 401
+        assert post("/v1/chat/completions", {"messages": [{"role": "user", "content": "count to 2"}]})[0] == 200
+        found = post("/admin/api/requests", {}, Cookie=cookie.partition(";")[0])[1]
+        assert [(record["model"], record["outcome"]) for record in found["requests"]] == [("demo-rules", "ok")]
+        assert len(list(folder.iterdir())) == 1
+        assert server.stop() == 0
+        assert server.process.stderr is not None
+        told = server.process.stderr.read().decode()
+        assert told.startswith(f"page: {page}#login=")
+        assert secret not in told
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (("--key", KEY), "log in with the key of this server"),
+        (("--keys",), "create a key to log in: zeroconf-ai keys create NAME"),
+    ],
+)
+def test_serve_prints_the_address_of_its_page_and_how_to_log_in(options: tuple[str, ...], hint: str, tmp_path: Path) -> None:
+    with started(tmp_path, [*COMMAND, "serve", "--demo", "--host", "127.0.0.1", *options, *QUIET]) as process:
+        line_of(process)
+        page = line_of(process)
+        process.terminate()
+        process.communicate(timeout=20)
+    assert page.startswith("page: http://127.0.0.1:")
+    assert f"/admin/ ({hint}" in page
+
+
+def test_serve_page_of_a_server_with_an_administrator_asks_for_the_key(tmp_path: Path) -> None:
+    assert run(tmp_path, "keys", "create", "Owner", "--endpoint", "admin").returncode == 0
+    with started(tmp_path, [*COMMAND, "serve", "--demo", "--host", "127.0.0.1", "--keys", *QUIET]) as process:
+        line_of(process)
+        assert line_of(process).endswith("/admin/ (log in with the key of an administrator)\n")
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_serve_identity_is_kept_after_a_restart(tmp_path: Path) -> None:

@@ -257,6 +257,28 @@ async def test_administration_wrong_keys_make_the_address_wait_and_the_right_one
     assert browser.cookies == {}
 
 
+async def test_administration_link_logs_in_once(store: AccountingStore) -> None:
+    used: list[str] = []
+    made: list[str] = []
+
+    def administration(gateway: Gateway) -> Administration:
+        page = Administration(gateway, store)
+        made.append(page.sessions.make_link(lambda: used.append("former")))
+        made.append(page.sessions.make_link(lambda: used.append("newest")))
+        return page
+
+    async with served(access=Guard(store.keys), ledger=store.ledger, administration=administration) as server:
+        former, secret = made
+        browser = Browser(server, {})
+        assert (await browser.ask("login", {"key": former}))[0] == 401
+        await browser.log_in(secret)
+        assert used == ["newest"]
+        assert await browser.session() == 200
+        assert (await Browser(server, {}).ask("login", {"key": secret}))[0] == 401
+        status, found = await browser.ask("keys/create", {"name": "Laptop"})
+        assert (status, store.keys.verify(found["key"]).name) == (200, "Laptop")
+
+
 async def test_sessions_end_after_their_lifetime_and_are_bounded(store: AccountingStore) -> None:
     now = 0.0
     _, secret = await store.keys.create("Owner", endpoints=("admin",))

@@ -24,12 +24,13 @@ from ..backends.demo.backend import CAPABILITIES, CHAT_MODEL, WORD_SECONDS, Demo
 from ..engine import Engine
 from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
-from ..protocol.record import DEFAULT_PRIORITY, ServiceRecord
+from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
 from ..server.administration.administration import Administration
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
 from .admission import Admission, record_requests
+from .page import how_to_log_in, login_link, open_demo_store, page_address
 from .presence import Presence, reachable_at
 from .upstreams import Sources, Supply
 
@@ -134,6 +135,8 @@ async def _serve(options: Options, provider_id: str) -> None:
     _on_signals(stopping)
     async with AsyncExitStack() as stack:
         store = await options.admission.open_store(stack)
+        if is_open_demo := not options.sources and options.admission.mode is Auth.NONE and store is None:
+            store = await open_demo_store(stack)
         later = await stack.enter_async_context(AsyncExitStack())  # closes what is opened while serving
         engine = Engine(own_id=provider_id)
         stack.push_async_callback(engine.close)
@@ -150,7 +153,8 @@ async def _serve(options: Options, provider_id: str) -> None:
             metrics=metrics,
             cors_origins=options.admission.origins,
         )
-        runner = create_runner(create_app(gateway, administration=_administration(options.admission, gateway, store)))
+        administration = _administration(options.admission, gateway, store)
+        runner = create_runner(create_app(gateway, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         port = await _listen(runner, options)
@@ -162,6 +166,11 @@ async def _serve(options: Options, provider_id: str) -> None:
         advertised = options.advertise and await _advertise(stack, record, bound, gateway, saturn=options.saturn)
         addresses = reachable_at(bound, interface_addresses())
         url = record.base_url(addresses[0] if addresses else bound[0])
+        page, hint = None, ""
+        if administration is not None:
+            page, hint = page_address(url), how_to_log_in(store)
+            if is_open_demo:
+                page, hint = login_link(administration.sessions, page), "this link logs in once"
         process.freeze_heap()
         if options.as_json:
             ready = {
@@ -173,10 +182,13 @@ async def _serve(options: Options, provider_id: str) -> None:
                 "model": record.models[0] if record.models else None,
                 "auth": record.auth.value,
                 "advertised": advertised,
+                "page": page,
             }
             click.echo(orjson.dumps(ready))
         else:
             click.echo(f'serving {_models_text(record, options)} as "{gateway.name}" on {url}')
+            if page is not None:
+                click.echo(f"page: {page} ({hint})")
         await stopping.wait()
 
 

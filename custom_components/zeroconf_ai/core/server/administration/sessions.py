@@ -1,4 +1,7 @@
-"""Sessions of the page: they begin with an administrator's key, and end with it, after 12 hours, or when somebody logs out."""
+"""Sessions of the page: they begin with an administrator's key, and end with it, after 12 hours, or when somebody logs out.
+
+A server without keys, the demo, prints a link instead, whose secret logs in once.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +28,7 @@ class Session:
     name: str
     """The name of the key."""
     key_id: str | None
-    """None for the only key of a server without a database."""
+    """None for the only key of a server without a database, and for a link that logs in once."""
     origin: str
     """The origin of the page, such as `http://gpu.local:8000`."""
     until: float
@@ -43,6 +46,7 @@ class Sessions:
         """`keys`: its keys with the permission `admin` log in. Without it, `key` does. `close` must be called."""
         self._keys = keys
         self._digest = digest(key) if key and keys is None else None
+        self._link: tuple[bytes, Callable[[], None]] | None = None
         self._clock = clock
         self._throttle = AuthThrottle(clock, "failed to log in")
         self._sessions: dict[bytes, Session] = {}
@@ -55,6 +59,12 @@ class Sessions:
             self._unsubscribe()
         for token in list(self._sessions):
             self._end(token)
+
+    def make_link(self, used: Callable[[], None]) -> str:
+        """The secret of a link that logs in once; the former link ends. `used` is called when somebody has logged in with it."""
+        secret = secrets.token_urlsafe(32)
+        self._link = digest(secret), used
+        return secret
 
     def log_in(self, secret: str, address: str | None, origin: str) -> str:
         """Begin a session; returns its token.
@@ -93,6 +103,10 @@ class Sessions:
 
     def _identify(self, secret: str) -> tuple[str, str | None]:
         """The name and id of the administrator's key. Raises AuthenticationError or PermissionDeniedError."""
+        if self._link is not None and hmac.compare_digest(digest(secret), self._link[0]):
+            used, self._link = self._link[1], None
+            used()
+            return "", None
         if self._keys is None:
             if self._digest is None or not hmac.compare_digest(digest(secret), self._digest):
                 raise AuthenticationError("Invalid API key.")
