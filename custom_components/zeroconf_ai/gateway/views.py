@@ -22,7 +22,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..core.protocol.errors import UnavailableError
-from ..core.server.access.auth import presented_key
+from ..core.protocol.presented_key import presented_key
 from ..core.server.access.guard import HomeUser
 from ..core.server.dispatch import Route, begin, dispatch
 from ..core.server.endpoints import ROUTES

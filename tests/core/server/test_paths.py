@@ -12,8 +12,8 @@ from zeroconf_ai import __version__
 from zeroconf_ai.backends.base import BackendInfo
 from zeroconf_ai.backends.demo.backend import CAPABILITIES, DemoBackend
 from zeroconf_ai.protocol.errors import UpstreamError
+from zeroconf_ai.protocol.presented_key import presented_key
 from zeroconf_ai.protocol.status import ProviderState
-from zeroconf_ai.server.access.auth import presented_key
 from zeroconf_ai.server.dispatch import header_text
 
 from ...support.server import KEY, Served, served

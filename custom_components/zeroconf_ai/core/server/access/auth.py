@@ -1,7 +1,6 @@
 """Authentication of requests (docs/protocol.md, section 4)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 import hmac
 from typing import override
 
@@ -10,11 +9,7 @@ from aiohttp import web
 from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError
 from ...protocol.key_proof import digest
-
-KEY_HEADERS = ("Authorization", "x-api-key", "api-key", "x-goog-api-key")
-"""The headers with a client's API key: OpenAI's, Anthropic's, Azure's and Google's. The first one with a key counts."""
-_OTHER_SCHEMES = frozenset({"basic", "digest", "negotiate", "ntlm"})
-_QUOTES = "\"'`"
+from ...protocol.presented_key import presented_key
 
 
 class Access(ABC):
@@ -77,29 +72,3 @@ def required_key(request: web.Request) -> str:
         message = "No API key was sent. Send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' or 'api-key: KEY'."
         raise AuthenticationError(message, code="missing_api_key")
     return key
-
-
-def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key of the first header of KEY_HEADERS that contains one, without `Bearer`, quotes and spaces around it; else None.
-
-    `Authorization` may also be the key alone. A value with another scheme, such as the `Basic` of a proxy, counts last: as a
-    wrong key.
-    """
-    found = [key for name in KEY_HEADERS if (key := _bare(headers.get(name, "")))]
-    return next(iter(sorted(found, key=_has_other_scheme)), None)
-
-
-def _bare(value: str) -> str:
-    text, before = value.strip(), ""
-    while text != before:  # settings of clients contain `"KEY"` and `Bearer KEY`, before which the client writes `Bearer` again
-        before = text
-        scheme, _, rest = text.partition(" ")
-        if scheme.casefold() in ("bearer", "bearer:"):
-            text = rest.strip()
-        if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
-            text = text[1:-1].strip()
-    return text
-
-
-def _has_other_scheme(key: str) -> bool:
-    return key.partition(" ")[0].casefold() in _OTHER_SCHEMES

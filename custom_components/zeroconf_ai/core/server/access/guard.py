@@ -18,8 +18,9 @@ from ...accounting.keys.key_store import KeyStore
 from ...engine import Caller, Source
 from ...protocol.errors import AuthenticationError, PermissionDeniedError, RateLimitError, UnsupportedMediaTypeError
 from ...protocol.key_proof import digest
+from ...protocol.presented_key import presented_key
 from ...protocol.record import Auth
-from .auth import Access, presented_key, required_key
+from .auth import Access, required_key
 from .auth_throttle import AuthThrottle
 from .cors import Origins
 
