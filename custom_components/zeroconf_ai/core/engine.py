@@ -19,11 +19,10 @@ from .accounting.conversations.messages import BODY_LIMIT, ConversationStore
 from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
-from .protocol.demand import answer_count, answer_limit
 from .protocol.errors import ApiError, LoopDetectedError
 from .protocol.models import ModelInfo
 from .protocol.record import ServiceRecord
-from .protocol.request import Kind, Request
+from .protocol.request import Request
 from .protocol.status import Located
 from .protocol.values import NOTHING
 from .routing.accounting import Accounting, combined
@@ -32,17 +31,17 @@ from .routing.execution.plan import Plan
 from .routing.execution.reply import Reply
 from .routing.execution.router import Router
 from .routing.execution.sessions import Sessions
+from .routing.explanation import Explanation
 from .routing.policy import Policy, Terms
 from .routing.pool.concurrency import ConcurrencyLimiter, Permit
 from .routing.pool.health import HealthChecker
 from .routing.pool.member import Member
 from .routing.pool.pool import Pool
+from .routing.pricing.admission_request import admission_request
 from .routing.pricing.billing import Bill, costs_by_backend
-from .routing.pricing.bounds import USUAL_ANSWER
 from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_case
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
 from .routing.running import RunningRequest, RunningRequests
-from .routing.selection.candidates import Candidates
 from .routing.selection.chains import requested_alias
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]
@@ -270,25 +269,7 @@ class Engine:
         known = _NO_COSTS
         if plan is not None:
             known = worst_case(plan.possible, request, again=self.policy.retry_metered_timeouts)
-        limit = answer_limit(request.body)
-        asked = AdmissionRequest(
-            source=caller.source,
-            kind=request.kind,
-            model=request.model,
-            key_id=caller.key_id,
-            user_id=caller.user_id,
-            address=caller.address,
-            prompt_tokens=request.estimated_prompt_tokens,
-            answer_tokens=(limit or USUAL_ANSWER) * answer_count(request.body) if request.kind is not Kind.EMBEDDINGS else 0,
-            limits_answer=limit is not None,
-            worst_costs=known.worst_costs,
-            ample_costs=known.ample_costs,
-            unpriced=known.unpriced,
-            created=created,
-            backend_rates=known.rates,
-            monthly_limits=known.monthly_limits,
-            nested=nested,
-        )
+        asked = admission_request(request, caller, known, created, nested=nested)
         admission = await admission_control.admit(asked)
         for backend_id in known.monthly_limits:
             if self._follow_cost(admission_control, backend_id) and plan is not None:
@@ -360,15 +341,23 @@ class Engine:
             inside=caller.inside,
         )
 
-    def explain(self, request: Request, caller: Caller) -> tuple[Candidates, WorstCase]:
-        """The candidates of a request in the order in which they would be tried now, with the most that each may charge.
+    def explain(self, request: Request, caller: Caller) -> Explanation:
+        """The candidates of a request in the order in which they would be tried now, and what each may charge.
 
         Nothing is sent, reserved or counted. Raises the ApiError of a request that no backend can answer.
         """
         request = self._prepare(request, caller)
         found = self._router.order(request, self.policy)
         every = (*found.ordered, *found.later)
-        return found, worst_case(every, request, again=self.policy.retry_metered_timeouts)
+        worst = worst_case(every, request, again=self.policy.retry_metered_timeouts)
+        if self.admission_control is None:
+            return Explanation(found, worst)
+        asked = admission_request(request, caller, worst, time.time(), nested=False)
+        try:
+            preview = self.admission_control.preview(asked)
+        except ApiError as err:
+            return Explanation(found, worst, frozenset(worst.worst_costs), err, refused=True)
+        return Explanation(found, worst, preview.barred, preview.refusal)
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
         """The models of all enabled and online backends, by priority, without virtual ones."""

@@ -79,6 +79,16 @@ class AdmissionRequest:
         return max(self.worst_costs.values(), default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the budgets would decide about a request."""
+
+    barred: frozenset[str] = frozenset()
+    """Ids of the backends that they would exclude."""
+    refusal: ApiError | None = None
+    """Why they would; None if they exclude none."""
+
+
 class Admission(ABC):
     """A request that was admitted. `reconcile` must be called once, however the request ends."""
 
@@ -121,6 +131,13 @@ class AdmissionControl(ABC):
 
         Raises RateLimitError or QuotaError, both with the time after which to try again.
         """
+
+    def preview(self, asked: AdmissionRequest) -> Preview:
+        """Which backends the budgets would exclude now. Nothing is reserved or counted, and rate limits are not considered.
+
+        Raises QuotaError or UnavailableError if `admit` would because of them.
+        """
+        return Preview()
 
     async def rate_limit_status(self, key_id: str | None, user_id: str | None, address: str | None) -> RateLimitStatus:
         """The state of the limits of a caller."""

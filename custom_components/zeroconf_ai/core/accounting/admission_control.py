@@ -7,7 +7,7 @@ import time
 from typing import override
 
 from ..protocol.errors import ApiError, QuotaError, UnavailableError
-from .admission import Admission, AdmissionControl, AdmissionRequest, RateLimitStatus
+from .admission import Admission, AdmissionControl, AdmissionRequest, Preview, RateLimitStatus
 from .budget import Action, Scope, format_amount
 from .budgets.budget_store import BudgetStore
 from .budgets.reservations import Reservation, Shortfall
@@ -48,13 +48,18 @@ class MeteredClosed(AdmissionControl):
 
     @override
     async def admit(self, asked: AdmissionRequest) -> Admission:
+        found = self.preview(asked)
+        return _Free(found.barred, found.refusal)
+
+    @override
+    def preview(self, asked: AdmissionRequest) -> Preview:
         barred = _metered(asked) if self._applies() else frozenset()
         if not barred:
-            return _Free(barred)
+            return Preview()
         refusal = _closed("database_unavailable", "The gateway's database cannot be opened, so the remaining budget is unknown.")
         if barred >= asked.worst_costs.keys():
             raise refusal
-        return _Free(barred, refusal)
+        return Preview(barred, refusal)
 
 
 class _Free(Admission):
@@ -130,6 +135,22 @@ class StoreAdmissionControl(AdmissionControl):
             message = "The gateway's database is unavailable, so the remaining budget is unknown. Try again in a moment."
             raise UnavailableError(message, code="database_unavailable", retry_after=DATABASE_SECONDS) from None
         return _StoreAdmission(self._limits, self._budgets, asked, acquired, reservation, barred, refusal)
+
+    @override
+    def preview(self, asked: AdmissionRequest) -> Preview:
+        reservation = self._budgets.decide_now(asked)
+        if reservation.shortfall is not None:
+            raise _refused(reservation.shortfall, asked, self._budgets.zone)
+        metered = _metered(asked) if self.free_only else frozenset()
+        barred = reservation.barred | metered
+        if not barred:
+            return Preview()
+        refusal = self._closed() if metered else _all_barred()
+        if reservation.shortfall_of_barred is not None and not metered:
+            refusal = _refused(reservation.shortfall_of_barred, asked, self._budgets.zone)
+        if asked.worst_costs and barred >= asked.worst_costs.keys():
+            raise refusal
+        return Preview(barred, refusal)
 
     def _refusal(self, asked: AdmissionRequest, acquired: AcquiredLimits, reservation: Reservation) -> ApiError:
         """The error for a request that only excluded backends could answer."""

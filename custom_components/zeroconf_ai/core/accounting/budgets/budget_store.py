@@ -247,6 +247,16 @@ class BudgetStore:
         )
         return budget_windows, replace(reservation, barred=reservation.barred | unpriced) if unpriced else reservation
 
+    def decide_now(self, asked: AdmissionRequest) -> Reservation:
+        """What `reserve` would return with the cached balances. Nothing is reserved. Raises like `reserve`."""
+        budget_windows = self._all_budget_windows(asked)
+        if not budget_windows:
+            return NO_RESERVATION
+        costs, unpriced = _priced(asked, budget_windows)
+        balances = [BudgetBalance(*one, self.balances.known(one) or Balance()) for one in budget_windows]
+        reservation = decide(costs, balances, asked.ample_costs)
+        return replace(reservation, barred=reservation.barred | unpriced) if unpriced else reservation
+
     def reconcile(
         self,
         asked: AdmissionRequest,

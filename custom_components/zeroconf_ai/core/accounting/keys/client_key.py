@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ...protocol.errors import PermissionDeniedError
 from ..admission import RateLimits
 
 ADMIN = "admin"
@@ -47,6 +48,13 @@ class ClientKey:
     def valid_at(self, moment: float) -> bool:
         """Whether the key is enabled and has not expired at `moment`, in seconds since the epoch."""
         return self.enabled and (self.expires is None or moment < self.expires)
+
+    def check(self, moment: float) -> None:
+        """Raise PermissionDeniedError, which says why, if the key is not valid at `moment`."""
+        if not self.enabled:
+            raise PermissionDeniedError("This key is disabled. Enable it, or use another.", code="key_disabled")
+        if not self.valid_at(moment):
+            raise PermissionDeniedError("This key has expired. Use another.", code="key_expired")
 
     @property
     def rates(self) -> RateLimits:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from ...protocol import key_proof
-from ...protocol.errors import AuthenticationError, PermissionDeniedError
+from ...protocol.errors import AuthenticationError
 from ...protocol.values import clean
 from .. import audit
 from ..admission import RateLimits
@@ -98,19 +98,19 @@ class KeyStore(QueuedWriter):
 
         Raises AuthenticationError for an unknown secret, PermissionDeniedError for a disabled or expired key.
         """
-        found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
         now = time.time()
-        if found is None or (found[1] is not None and now >= found[1]):
+        if (key := self.find(secret)) is None:
             raise AuthenticationError("Invalid API key.")
-        key = self._keys[found[0]]
-        if not key.enabled:
-            raise PermissionDeniedError("This key is disabled. Enable it, or use another.", code="key_disabled")
-        if key.expires is not None and now >= key.expires:
-            raise PermissionDeniedError("This key has expired. Use another.", code="key_expired")
+        key.check(now)
         self._used[key.id] = now
         if now - self._recorded_use.get(key.id, 0.0) >= _LAST_USED_SECONDS:
             self._write_queue.request_flush()
         return key
+
+    def find(self, secret: str) -> ClientKey | None:
+        """The key of a secret, valid or not, without recording its use; None for an unknown secret."""
+        found = self._by_digest.get(key_proof.digest(secret)) if len(secret) <= SECRET_LIMIT else None
+        return None if found is None or (found[1] is not None and time.time() >= found[1]) else self._keys[found[0]]
 
     def proof_digest(self, kid: bytes) -> bytes | None:
         """The hash of the generated, currently valid secret with a public id (`key_proof.key_id`); None if no such secret exists.
