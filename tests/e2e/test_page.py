@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+import json
 from pathlib import Path
 import re
+import shlex
 from typing import Any
 
 import aiohttp
@@ -97,6 +99,14 @@ async def test_page_shows_who_answered_what_it_cost_and_why(site: GatewayHome) -
         await page.get_by_role("button", name="Show the plan").click()
         first = page.get_by_role("listitem").filter(has_text="Cloud")
         await first.get_by_text("at most").wait_for()
+        body = json.dumps({"model": VISION_MODEL, "messages": [{"role": "user", "content": 'It\'s "five"'}]})
+        head = f"curl {site.address.url}/v1/chat/completions \\\n  -H 'Authorization: Bearer {site.gateway.key}'"
+        curl = f"{head} \\\n  -d {shlex.quote(body)}"
+        await page.get_by_label("Request").fill(curl)
+        await page.get_by_label("Ask as").select_option("Nobody in particular")
+        await page.get_by_role("button", name="Show the plan").click()
+        await page.get_by_text(f"A curl command that asks the model {VISION_MODEL}.").wait_for()
+        await page.get_by_role("listitem").filter(has_text="Attic").wait_for()
         assert len(site.openai.bodies("/v1/chat/completions")) == 2
 
 

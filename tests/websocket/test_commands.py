@@ -1,5 +1,6 @@
 """The WebSocket commands of the page, over a real WebSocket of Home Assistant."""
 
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from homeassistant.core import HomeAssistant
 
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import set_up
-from ..support.home_assistant.gateway import box, gateway_with, post_chat, runtime_of
+from ..support.home_assistant.gateway import KEY, box, gateway_with, post_chat, runtime_of
 from ..support.waiting import observe
 
 pytestmark = pytest.mark.usefixtures("ready_to_serve")
@@ -29,7 +30,8 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/providers/set", "backend_id": "x", "enabled": False},
     {"type": "zeroconf_ai/providers/order", "backend_ids": ["x"]},
     {"type": "zeroconf_ai/providers/check", "backend_id": "x"},
-    {"type": "zeroconf_ai/why", "request": HELLO},
+    {"type": "zeroconf_ai/why", "text": "Hello"},
+    {"type": "zeroconf_ai/callers"},
 ]
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},
@@ -220,15 +222,26 @@ async def test_providers_order_and_use_are_set_and_survive_a_reload(
 
 
 async def test_why_plan_names_the_backend_and_sends_nothing(
-    hass: HomeAssistant, entry: MockConfigEntry, provider: FakeProvider, hass_ws_client: WebSocketGenerator
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    provider: FakeProvider,
+    hass_ws_client: WebSocketGenerator,
+    hass_admin_user: MockUser,
 ) -> None:
     client = await hass_ws_client(hass)
-    plan = await ask(client, "why", request=HELLO)
+    plan = await ask(client, "why", text="Hello")
     assert [(one["backend"], one["model"]) for one in plan["candidates"]] == [
         ("Box", "test-model"),
         ("Assist", "homeassistant/assist"),
     ]
-    assert await error_of(client, {"type": "zeroconf_ai/why", "request": {"messages": 3}}) == "invalid_format"
+    assert await error_of(client, {"type": "zeroconf_ai/why", "text": '{"messages": 3}'}) == "invalid_format"
+    curl = f"curl http://ha.local:8123/v1/chat/completions -H 'Authorization: Bearer {KEY}' -d '{json.dumps(HELLO)}'"
+    assert (await ask(client, "why", text=curl))["asker"] == "First key"
+    assert (await ask(client, "why", text="Hello", user_id=hass_admin_user.id))["asker"] == hass_admin_user.name
+    assert await error_of(client, {"type": "zeroconf_ai/why", "text": "Hello", "key_id": "x"}) == "not_found"
+    callers = await ask(client, "callers")
+    assert [one["name"] for one in callers["keys"]] == ["First key"]
+    assert {"id": hass_admin_user.id, "name": hass_admin_user.name} in callers["users"]
     assert provider.bodies("/v1/chat/completions") == []
 
 

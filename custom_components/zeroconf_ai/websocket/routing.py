@@ -11,20 +11,23 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from ..const import DOMAIN
-from ..core.admin.why import why
-from ..core.engine import Caller, Source
+from ..core.admin.callers import list_callers
+from ..core.admin.pasted_request import LIMIT
+from ..core.admin.why import why_pasted
 from ..data import DATA
 from ..pool_coordinator import MemberCoordinator
-from .access import CommandError, Connection, answered
+from ..usage.display_names import user_names
+from .access import CommandError, Connection, answered, names_of
 
 _MEMBER: Final[dict[str | vol.Marker, Any]] = {vol.Required("backend_id"): str}
+_ID: Final = vol.All(str, vol.Length(max=512))
 _PRIORITY: Final = vol.All(vol.Coerce(int), vol.Range(0, 65535))
 
 
 @callback
 def async_setup(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for command in (set_member, order_members, check_member, plan):
+    for command in (set_member, order_members, check_member, plan, callers):
         async_register_command(hass, command)
 
 
@@ -74,13 +77,39 @@ async def check_member(hass: HomeAssistant, _: Connection, message: dict[str, An
     await _coordinator(hass, message["backend_id"]).check_now(models=True)
 
 
-@websocket_command({vol.Required("type"): "zeroconf_ai/why", vol.Required("request"): dict, vol.Optional("key_id"): str})
+@websocket_command(
+    {
+        vol.Required("type"): "zeroconf_ai/why",
+        vol.Required("text"): vol.All(str, vol.Length(max=LIMIT)),
+        vol.Optional("model"): _ID,
+        vol.Optional("key_id"): _ID,
+        vol.Optional("user_id"): _ID,
+    }
+)
 @require_admin
 @async_response
 @answered
 async def plan(hass: HomeAssistant, _: Connection, message: dict[str, Any]) -> Any:
-    """The plan of a chat request (OpenAI's format): candidates, order, reasons and the most that each may charge."""
-    return why(hass.data[DATA].engine, message["request"], Caller(Source.HTTP, key_id=message.get("key_id"), admin=True))
+    """The plan of a question, a request's body or a curl command: candidates, order, reasons, the most that each may charge."""
+    users = await user_names(hass)
+    return why_pasted(
+        hass.data[DATA].engine,
+        message["text"],
+        await names_of(hass),
+        model=message.get("model"),
+        key_id=message.get("key_id"),
+        user_id=message.get("user_id"),
+        active_user=users.__contains__,
+    )
+
+
+@websocket_command({vol.Required("type"): "zeroconf_ai/callers"})
+@require_admin
+@async_response
+@answered
+async def callers(hass: HomeAssistant, _: Connection, __: dict[str, Any]) -> Any:
+    """The names of all API keys and users: as whom a plan is shown, and for whom a budget can be."""
+    return list_callers((await names_of(hass)).keys, await user_names(hass))
 
 
 def _coordinator(hass: HomeAssistant, backend_id: str) -> MemberCoordinator:

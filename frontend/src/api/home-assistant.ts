@@ -1,15 +1,6 @@
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
-import type {
-  ApiKey,
-  Budget,
-  Live,
-  NewKey,
-  RequestFilter,
-  RequestPage,
-  UsageGroup,
-  UsageReport,
-  Why,
-} from "./types.js";
+import { routingApi } from "./routing.js";
+import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
 /** The part of Home Assistant's `hass` that the page uses. */
 export interface HomeAssistant {
@@ -34,6 +25,7 @@ const PANEL = "/zeroconf-ai";
 export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
   readonly can = { arrange: true, records: true };
+  readonly routing = routingApi((command, fields) => this.ask(command, fields));
 
   constructor(private readonly hass: HomeAssistant) {}
 
@@ -101,10 +93,6 @@ export class HomeAssistantApi implements PageApi {
 
   checkProvider(backendId: string): Promise<void> {
     return this.ask("providers/check", { backend_id: backendId });
-  }
-
-  why(request: object): Promise<Why> {
-    return this.ask("why", { request });
   }
 
   link(tab: string): string {

@@ -8,8 +8,8 @@ import type {
   RequestPage,
   UsageGroup,
   UsageReport,
-  Why,
 } from "./types";
+import type { RoutingApi } from "./routing";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
 export interface PageApi {
@@ -31,7 +31,8 @@ export interface PageApi {
   useProvider(backendId: string, enabled: boolean): Promise<void>;
   orderProviders(backendIds: string[]): Promise<void>;
   checkProvider(backendId: string): Promise<void>;
-  why(request: object): Promise<Why>;
+  /** Where requests go, and why. */
+  readonly routing: RoutingApi;
   /** The address of a tab. */
   link(tab: string): string;
   /** The address where providers and the gateway are added; null: the page of this home adds none. */

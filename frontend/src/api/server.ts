@@ -1,15 +1,6 @@
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
-import type {
-  ApiKey,
-  Budget,
-  Live,
-  NewKey,
-  RequestFilter,
-  RequestPage,
-  UsageGroup,
-  UsageReport,
-  Why,
-} from "./types.js";
+import { routingApi } from "./routing.js";
+import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
 
 /** Who is logged in to the server. */
 export interface Session {
@@ -60,6 +51,7 @@ export class ServerApi implements PageApi {
   readonly isAdmin = true;
   readonly settings = null;
   readonly can: PageApi["can"];
+  readonly routing = routingApi((command, fields) => this.ask(command, fields));
 
   /** `onEnd` is called when the session has ended: after 12 hours, or because its key was revoked. */
   constructor(
@@ -138,10 +130,6 @@ export class ServerApi implements PageApi {
 
   async checkProvider(backendId: string): Promise<void> {
     await this.ask("providers/check", { backend_id: backendId });
-  }
-
-  why(request: object): Promise<Why> {
-    return this.ask("why", { request });
   }
 
   link(tab: string): string {

@@ -187,25 +187,3 @@ export interface Budget {
   thresholds: number[];
   renews: string;
 }
-
-export interface WhyCandidate {
-  backend_id: string;
-  backend: string;
-  model: string;
-  cost: LiveMember["cost"];
-  most: number | null;
-  currency: string | null;
-  running: number;
-  limit: number | null;
-  now: boolean;
-}
-
-export interface Why {
-  requested_model: string;
-  strategy: string;
-  prompt_tokens: number;
-  needs: string[];
-  candidates: WhyCandidate[];
-  rejections: { backend: string; reason: string }[];
-  error: string | null;
-}

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 import time
 from typing import Any
+from unittest.mock import ANY
 
 import aiohttp
 import pytest
@@ -415,8 +416,9 @@ async def test_administration_usage_and_records_name_the_keys(owner: Browser, si
 
 
 async def test_administration_why_and_check_answer_for_the_providers(owner: Browser) -> None:
-    _, plan = await owner.ask("why", {"request": {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}})
+    _, plan = await owner.ask("why", {"text": "Hello", "model": MODEL})
     assert [candidate["model"] for candidate in plan["candidates"]] == [MODEL]
+    assert (await owner.ask("callers"))[1] == {"keys": [{"id": ANY, "name": "Owner"}], "users": []}
     backend_id = plan["candidates"][0]["backend_id"]
     assert await owner.ask("providers/check", {"backend_id": backend_id}) == (200, {})
     assert (await owner.ask("providers/check", {"backend_id": "nobody"}))[0] == 404
@@ -458,8 +460,10 @@ async def test_administration_why_and_check_answer_for_the_providers(owner: Brow
         ("budgets/set", {"scope": "key", "period": "month", "amount": 1}),
         ("budgets/set", {"scope": "household", "period": "month", "amount": 1, "action": "pay"}),
         ("why", {}),
-        ("why", {"request": "Hello"}),
-        ("why", {"request": {"messages": 5}}),
+        ("why", {"text": ["Hello"]}),
+        ("why", {"text": " "}),
+        ("why", {"text": '{"messages": 5}'}),
+        ("why", {"text": "curl http://x/v1/models"}),
         ("login", {"key": 5}),
     ],
 )

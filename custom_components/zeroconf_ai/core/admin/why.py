@@ -1,16 +1,18 @@
 """Why a request goes where it goes: the plan for a request that is not sent."""
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from collections.abc import Callable
+from typing import TypedDict
 
 from ..engine import Caller, Engine
 from ..protocol.errors import ApiError
-from ..protocol.models import AUTO
-from ..protocol.request import Kind, Request
+from ..protocol.request import Request
 from ..protocol.values import NANO
 from ..routing.pricing.costs import price_of
 from ..routing.selection.candidates import Candidate
 from ..routing.selection.eligibility import Rejection
+from .callers import planned_caller
+from .names import Names
+from .pasted_request import Form, read_pasted
 
 
 class WhyCandidate(TypedDict):
@@ -39,6 +41,12 @@ class WhyRejection(TypedDict):
 class Why(TypedDict):
     """The plan. `error`: why the request would be refused; None if it would be sent."""
 
+    form: str
+    """What was read: "text", "json" or "curl"."""
+    kind: str
+    """"chat/completions", "completions" or "embeddings"."""
+    asker: str
+    """The name of the key or user as whom it was asked; "" for nobody in particular."""
     requested_model: str
     strategy: str
     prompt_tokens: int
@@ -50,10 +58,35 @@ class Why(TypedDict):
     error: str | None
 
 
-def why(engine: Engine, body: Mapping[str, Any], caller: Caller) -> Why:
-    """The plan of a chat request with this body (OpenAI's chat completions). Raises InvalidRequestError for an invalid body."""
-    request = Request.parse(Kind.CHAT, {"model": AUTO, **body})
+def why_pasted(
+    engine: Engine,
+    text: str,
+    names: Names,
+    *,
+    model: str | None = None,
+    key_id: str | None = None,
+    user_id: str | None = None,
+    active_user: Callable[[str], bool] = lambda _: True,
+) -> Why:
+    """The plan of what a person typed or pasted (`read_pasted`), as if a key or a user sent it (`planned_caller`).
+
+    Raises InvalidRequestError for an invalid request, NotFoundError for an unknown key or user.
+    """
+    pasted = read_pasted(text, model)
+    asker = planned_caller(names, pasted.api.scope, key_id=key_id, user_id=user_id, secret=pasted.secret, active_user=active_user)
+    plan = why(engine, pasted.request, asker.caller)
+    plan["form"], plan["asker"] = pasted.form.value, asker.name
+    if asker.refusal is not None:
+        plan["error"] = asker.refusal.message
+    return plan
+
+
+def why(engine: Engine, request: Request, caller: Caller) -> Why:
+    """The plan of a request of a caller."""
     plan: Why = {
+        "form": Form.JSON.value,
+        "kind": request.kind.value,
+        "asker": caller.name,
         "requested_model": request.model,
         "strategy": engine.policy.strategy.value,
         "prompt_tokens": request.estimated_prompt_tokens,
@@ -66,15 +99,20 @@ def why(engine: Engine, body: Mapping[str, Any], caller: Caller) -> Why:
     if alias is not None and alias.strategy is not None:
         plan["strategy"] = alias.strategy.value
     try:
-        found, worst = engine.explain(request, caller)
+        explained = engine.explain(request, caller)
     except ApiError as err:
         plan["error"] = err.message
         return plan
+    found, costs = explained.candidates, explained.costs.ample_costs
+    if explained.refused and explained.refusal is not None:
+        plan["error"] = explained.refusal.message
     for candidates, now in ((found.ordered, True), (found.later, False)):
-        plan["candidates"] += [
-            _candidate(candidate, worst.ample_costs.get(candidate.member.id, 0), now=now) for candidate in candidates
-        ]
-    plan["rejections"] = [_rejection(rejection) for rejection in dict.fromkeys(found.rejections)]
+        for candidate in candidates:
+            if candidate.member.id in explained.barred and explained.refusal is not None:
+                plan["rejections"].append({"backend": candidate.member.name, "reason": explained.refusal.message})
+            else:
+                plan["candidates"].append(_candidate(candidate, costs.get(candidate.member.id, 0), now=now))
+    plan["rejections"] += [_rejection(rejection) for rejection in dict.fromkeys(found.rejections)]
     return plan
 
 

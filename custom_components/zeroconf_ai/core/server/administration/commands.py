@@ -14,15 +14,17 @@ from ...accounting.periods import Period
 from ...accounting.store import AccountingStore
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
+from ...admin.callers import list_callers
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ...admin.names import Names, budget_owner
+from ...admin.pasted_request import LIMIT
 from ...admin.requests import find_requests
 from ...admin.usage import report_by
-from ...admin.why import why
-from ...engine import Caller, Engine, Source
+from ...admin.why import why_pasted
+from ...engine import Engine
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
-from .fields import Body, choice, day, flag, number, optional_number, optional_text, text, texts
+from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, text, texts
 from .sessions import Session
 
 _NAME_LIMIT = 100
@@ -137,10 +139,13 @@ async def _check_provider(context: Context) -> Any:
 
 
 async def _why(context: Context) -> Any:
-    request = context.body.get("request")
-    if not isinstance(request, dict):
-        raise InvalidRequestError("'request' must be an object, as for /v1/chat/completions.", param="request")
-    return why(context.engine, request, Caller(Source.HTTP, key_id=optional_text(context.body, "key_id"), admin=True))
+    pasted = long_text(context.body, "text", LIMIT)
+    model, key_id = optional_text(context.body, "model"), optional_text(context.body, "key_id")
+    return why_pasted(context.engine, pasted, context.names, model=model, key_id=key_id)
+
+
+async def _callers(context: Context) -> Any:
+    return list_callers(context.names.keys, {})
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
@@ -157,6 +162,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "budgets/remove": _remove_budget,
     "providers/check": _check_provider,
     "why": _why,
+    "callers": _callers,
 }
 """The commands by name. Each returns what its answer contains; None: nothing."""
 

@@ -25,6 +25,14 @@ def text(body: Body, name: str, limit: int = TEXT_LIMIT) -> str:
     return named
 
 
+def long_text(body: Body, name: str, limit: int) -> str:
+    """A required text of at most `limit` characters, as it was sent."""
+    found = body.get(name)
+    if isinstance(found, str) and len(found) <= limit:
+        return found
+    raise InvalidRequestError(f"'{name}' must be a text of at most {limit} characters.", param=name)
+
+
 def optional_text(body: Body, name: str) -> str | None:
     """A text of at most `TEXT_LIMIT` characters; None if it is missing."""
     found = body.get(name)
