@@ -22,7 +22,7 @@ from .support.fakes.chunks import delta
 from .support.fakes.provider import FakeProvider, refuse, running, send_stream, text, tool_call, usage
 from .support.home_assistant.entries import AGENT, agent_data, make_entry, set_up
 from .support.home_assistant.states import state_of
-from .support.waiting import never_answer, until
+from .support.waiting import AT_ONCE, never_answer, until
 
 QUESTION = "Why is the sky blue?"
 """A sentence that Home Assistant's default agent does not understand."""
@@ -392,5 +392,5 @@ async def test_conversation_cancelled_closes_the_connection(hass: HomeAssistant,
     task = hass.async_create_task(say(hass))
     await begun.wait()
     task.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(AT_ONCE):
         await closed.wait()

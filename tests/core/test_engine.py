@@ -13,7 +13,7 @@ import pytest
 from tests.support.engine import complete
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import COMPLETION, ROLE, STOP, USAGE, StubBackend, Upstream, answers, chat, stalls, streams
-from tests.support.waiting import pause_fake, run_pending_tasks, until
+from tests.support.waiting import AT_ONCE, pause_fake, run_pending_tasks, until
 from zeroconf_ai.accounting.usage.totals import Subject, Totals
 from zeroconf_ai.backends.base import BackendInfo, Endpoint, Timeouts
 from zeroconf_ai.backends.zeroconfai import MAX_CONNECTIONS, ZeroconfAIBackend
@@ -63,7 +63,7 @@ async def backend(upstream: Upstream) -> AsyncIterator[ZeroconfAIBackend]:
 
 
 async def gone(upstream: Upstream) -> None:
-    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), AT_ONCE)
     assert upstream.received[-1].cut
 
 
@@ -184,7 +184,7 @@ async def test_engine_cancelled_at_any_time_closes_the_upstream_and_releases_the
         assert member.active == 0
         assert len(upstream.received) == MAX_CONNECTIONS  # those that waited for a slot never went out
         for request in upstream.received:
-            await asyncio.wait_for(request.over.wait(), 1)
+            await asyncio.wait_for(request.over.wait(), AT_ONCE)
             assert request.cut
 
 
@@ -253,7 +253,7 @@ async def test_engine_close_during_a_check_releases_everything(engine: Engine) -
     checking = asyncio.create_task(engine.checker.check(engine.add(backend)))
     await run_pending_tasks()
     await engine.close()
-    await asyncio.wait_for(checking, 1)
+    await asyncio.wait_for(checking, AT_ONCE)
     assert backend.closed
     assert list(engine.pool) == []
 

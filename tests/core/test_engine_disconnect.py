@@ -23,7 +23,7 @@ from tests.support.fakes.upstream import (
     stalls,
     streams,
 )
-from tests.support.waiting import cancel, run_pending_tasks, until
+from tests.support.waiting import AT_ONCE, cancel, run_pending_tasks, until
 from zeroconf_ai.accounting.usage.generation import Outcome
 from zeroconf_ai.backends.base import Answer, BackendInfo, Endpoint
 from zeroconf_ai.backends.zeroconfai import ZeroconfAIBackend
@@ -102,7 +102,7 @@ async def test_cancelled_before_the_first_byte_is_recorded(
     await until(lambda: len(upstream.bodies()) == 1)
     await cancel(task)
     assert at_rest(engine, member)
-    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), AT_ONCE)
     assert upstream.received[-1].cut
     assert [entry.outcome for entry in recorder.entries] == [Outcome.CANCELLED]
 
@@ -122,7 +122,7 @@ async def test_cancelled_during_a_stream_is_recorded(
     await until(lambda: len(heard) == 3)
     await cancel(task)
     assert at_rest(engine, member)
-    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), AT_ONCE)
     assert upstream.received[-1].cut
     (entry,) = recorder.entries
     prompt = chat().estimated_prompt_tokens
@@ -141,7 +141,7 @@ async def test_cancelled_during_an_answer_is_recorded(
     await run_pending_tasks(50)
     await cancel(task)
     assert at_rest(engine, member)
-    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), AT_ONCE)
     assert upstream.received[-1].cut
     assert [entry.outcome for entry in recorder.entries] == [Outcome.CANCELLED]
 
@@ -232,7 +232,7 @@ async def test_engine_nested_request_of_an_agent_does_not_wait_for_itself(engine
     engine.limiter.limit, engine.limiter.queue_length = 1, 0
     engine.add(Agent("agent", models=["outer"], agent=True)).models = (*StubBackend("x", models=["outer"]).listed,)
     engine.add(StubBackend("model", models=["inner"])).models = (*StubBackend("x", models=["inner"]).listed,)
-    await asyncio.wait_for(complete(engine, chat(model="outer"), CALLER), 5)
+    await asyncio.wait_for(complete(engine, chat(model="outer"), CALLER), AT_ONCE)
     assert engine.limiter.active == 0
     async with engine.run(chat(model="inner"), CALLER):  # the next one waits as ever
         with pytest.raises(UnavailableError):

@@ -22,6 +22,7 @@ from custom_components.zeroconf_ai.flows.known import is_own
 from custom_components.zeroconf_ai.gateway import advertisement
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, HomeAssistant
+from tests.support.waiting import AT_ONCE
 
 from ..support.fakes.provider import FakeProvider
 from ..support.home_assistant.entries import announce, record_of, set_up
@@ -53,7 +54,7 @@ class Network:
 
     async def until(self, *wanted: Any, what: str) -> None:
         """Wait until the newest announcement has one of these values in a field; `record` for the whole."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(AT_ONCE):
             while (self.now if what == "record" or self.now is None else getattr(self.now, what)) not in wanted:
                 self._news.clear()
                 await self._news.wait()

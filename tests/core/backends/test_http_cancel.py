@@ -7,14 +7,14 @@ import pytest
 from tests.core.backends.conftest import CHAT, Make, ask, error_of, said
 from tests.support.fakes.chunks import delta
 from tests.support.fakes.upstream import Upstream, stalls, streams
-from tests.support.waiting import run_pending_tasks, until
+from tests.support.waiting import AT_ONCE, run_pending_tasks, until
 from zeroconf_ai.backends.base import Timeouts
 from zeroconf_ai.protocol.errors import UpstreamTimeoutError
 
 
 async def gone(upstream: Upstream) -> None:
     """The upstream sees within a second that its client went away."""
-    await asyncio.wait_for(upstream.received[-1].over.wait(), 1)
+    await asyncio.wait_for(upstream.received[-1].over.wait(), AT_ONCE)
     assert upstream.received[-1].cut
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.clouds.ollama import FakeOllama
 from tests.support.clouds.openai import FakeOpenAI
 from tests.support.clouds.server import Reply
-from tests.support.waiting import until
+from tests.support.waiting import AT_ONCE, until
 
 from ...support.command import COMMAND, environment, run, serving
 
@@ -173,14 +173,14 @@ async def test_upstreams_invalid_file_is_reported_and_not_applied(tmp_path: Path
             for broken in (f"providers:\n  - id: cloud\n    apiKey: {SECRET}\n", ""):
                 file.write_text(broken)
                 served.process.send_signal(signal.SIGHUP)
-                told = (await asyncio.wait_for(served.process.stderr.readline(), 10)).decode()
+                told = (await asyncio.wait_for(served.process.stderr.readline(), AT_ONCE)).decode()
                 assert told.startswith(f"Error: {file}:{3 if broken else 1}:")
                 assert told.endswith("The previous configuration stays in use.\n")
                 assert SECRET not in told
             file.unlink()
             assert await served.ask() == "still here"
             served.process.send_signal(signal.SIGHUP)
-            assert b"cannot be read" in await asyncio.wait_for(served.process.stderr.readline(), 10)
+            assert b"cannot be read" in await asyncio.wait_for(served.process.stderr.readline(), AT_ONCE)
             assert await served.ask() == "still here"
 
 

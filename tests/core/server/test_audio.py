@@ -9,6 +9,7 @@ from aiohttp import web
 from openai import APIStatusError
 import pytest
 
+from tests.support.waiting import AT_ONCE
 from zeroconf_ai.engine import Caller, Source
 from zeroconf_ai.protocol.errors import ApiError, UpstreamError
 from zeroconf_ai.server.access.auth import Access
@@ -337,5 +338,5 @@ async def test_audio_client_disconnect_ends_the_engine(audio: FakeAudio) -> None
         async with gateway.session.post(f"{gateway.url}/audio/speech", json=SPEAK) as answer:
             assert await answer.content.readany() == b"first"
             answer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(AT_ONCE):
             await audio.closed.wait()

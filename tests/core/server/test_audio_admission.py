@@ -9,6 +9,7 @@ from typing import Any, override
 import aiohttp
 import pytest
 
+from tests.support.waiting import AT_ONCE
 from zeroconf_ai.accounting.budget import Scope
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.store import AccountingStore
@@ -107,7 +108,7 @@ async def test_audio_waits_in_the_queue_of_all_requests(tmp_path: Path, path: st
         limiter.changed = waits.set
         place = await limiter.acquire()
         task = asyncio.create_task(use_audio(gateway, path, headers))
-        await asyncio.wait_for(waits.wait(), 10)
+        await asyncio.wait_for(waits.wait(), AT_ONCE)
         assert limiter.waiting == 1
         place.release()
         assert (await task)[0] == 200
@@ -134,7 +135,7 @@ async def test_speech_client_disconnect_is_recorded_as_cancelled_and_releases_pe
             assert gateway.engine.limiter.active == 1
             assert (await use_audio(gateway, "audio/speech", headers))[0] == 429  # one at a time
             answer.close()
-        await asyncio.wait_for(audio.closed.wait(), 10)
+        await asyncio.wait_for(audio.closed.wait(), AT_ONCE)
         assert gateway.engine.limiter.active == 0
         outcomes = [record.outcome for record in await recorded(store)]
         assert sorted(outcomes) == [Outcome.CANCELLED, Outcome.ERROR]
@@ -156,10 +157,10 @@ async def test_transcription_client_disconnect_is_recorded_as_cancelled(tmp_path
 
     async with limited(tmp_path, Slow()) as (gateway, store, headers):
         task = asyncio.create_task(use_audio(gateway, "audio/transcriptions", headers))
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), AT_ONCE)
         task.cancel()
         with pytest.raises((asyncio.CancelledError, aiohttp.ClientError)):
             await task
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), AT_ONCE)
         assert [record.outcome for record in await recorded(store)] == [Outcome.CANCELLED]
         assert gateway.engine.limiter.active == 0

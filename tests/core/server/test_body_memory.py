@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.fakes.provider import FakeProvider
 from tests.support.server import CHAT, Endless, Served, served, upstream
-from tests.support.waiting import run_pending_tasks, until
+from tests.support.waiting import AT_ONCE, run_pending_tasks, until
 from zeroconf_ai.protocol.errors import RequestTooLargeError, UnavailableError
 from zeroconf_ai.server.body_memory import COPIES, MIB, ROOM, BodyMemory, BodyShare, json_bytes
 
@@ -78,7 +78,7 @@ async def test_body_that_waits_gets_the_memory_of_one_that_ends() -> None:
     memory = memory_for(1, wait_seconds=5.0)
     async with gateway_with(memory, hold) as gateway:
         answers = [asyncio.create_task(post(gateway, large_body())) for _ in range(3)]
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), AT_ONCE)
         assert memory.large.free < COPIES * LARGE
         end.set()
         assert [status for status, _, _ in await asyncio.gather(*answers)] == [200, 200, 200]

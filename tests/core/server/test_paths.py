@@ -17,7 +17,7 @@ from zeroconf_ai.protocol.status import ProviderState
 from zeroconf_ai.server.dispatch import header_text
 
 from ...support.server import KEY, Served, served
-from ...support.waiting import until
+from ...support.waiting import AT_ONCE, until
 
 CHAT = {"model": "demo-rules", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -113,7 +113,7 @@ async def test_body_with_a_large_content_length_is_refused_immediately() -> None
     async with served(max_body_bytes=10_000) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1000000\r\n\r\n")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(AT_ONCE):
             assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
         writer.close()
         await writer.wait_closed()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.fakes.provider import FakeProvider
 from tests.support.server import CHAT, Endless, served, upstream
-from tests.support.waiting import run_pending_tasks, until
+from tests.support.waiting import AT_ONCE, run_pending_tasks, until
 from zeroconf_ai.server import dispatch
 from zeroconf_ai.server.vanished_clients import VANISHED_SECONDS, watch_client
 
@@ -90,11 +90,11 @@ async def test_client_that_leaves_during_its_answer_causes_no_traceback(
         body = json.dumps({**CHAT, "input": "Hello", "max_tokens": 9, "stream": True}).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(head(path, len(body)) + body)
-        await asyncio.wait_for(endless.begun.wait(), 5)
+        await asyncio.wait_for(endless.begun.wait(), AT_ONCE)
         if not silent:
             await reader.readuntil(b"word")
         reset(writer)
-        await asyncio.wait_for(endless.gone.wait(), 5)
+        await asyncio.wait_for(endless.gone.wait(), AT_ONCE)
         server = gateway.runner.server
         assert server is not None
         await until(lambda: not server.connections)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import os
 import signal
 import socket
+import threading
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.support.postgres import Server
-from tests.support.waiting import AT_ONCE
+from tests.support.waiting import AT_ONCE, until
 from zeroconf_ai.accounting.storage import database as database_module, postgresql
 from zeroconf_ai.accounting.storage.database import Database, DatabaseError
 
@@ -78,14 +79,16 @@ async def test_long_statement_is_ended_by_the_server(url: str, monkeypatch: pyte
 async def test_transaction_of_a_gateway_that_is_gone_does_not_hold_its_rows(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "STATEMENT_SECONDS", 0.3)
     gone, other = await Database.open(url), await Database.open(url)
+    begun, over = threading.Event(), threading.Event()
 
     def hang(connection: Connection) -> None:
         connection.execute(text("UPDATE counters SET value = value"))
-        time.sleep(2.0)
+        begun.set()
+        over.wait(60)
 
     try:
         hanging = asyncio.create_task(gone.write(hang))
-        await asyncio.sleep(0.1)
+        await until(begun.is_set)
 
         async def change() -> None:
             while True:
@@ -97,10 +100,12 @@ async def test_transaction_of_a_gateway_that_is_gone_does_not_hold_its_rows(url:
 
         started = time.monotonic()
         await change()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < AT_ONCE
+        over.set()
         with pytest.raises(DatabaseError):
             await hanging
     finally:
+        over.set()
         await gone.close()
         await other.close()
 

@@ -157,4 +157,4 @@ def test_many_results_without_calls_are_ordered_in_time() -> None:
     messages = [calls(*(f"{turn}-{call}" for call in range(50))) for turn in range(100)] + [result("x", "1")] * 9900
     started = time.perf_counter()
     assert len(with_results_after_calls(messages)) > 9900
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10  # quadratic work would take minutes

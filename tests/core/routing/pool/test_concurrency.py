@@ -9,7 +9,7 @@ from zeroconf_ai.protocol.errors import UnavailableError
 from zeroconf_ai.protocol.request import Urgency
 from zeroconf_ai.routing.pool.concurrency import ConcurrencyLimiter, Permit
 
-from ....support.waiting import run_pending_tasks
+from ....support.waiting import AT_ONCE, run_pending_tasks
 
 
 @pytest.mark.parametrize("limit", [None, 0])
@@ -102,7 +102,7 @@ async def test_limiter_permit_granted_during_a_cancellation_is_passed_on() -> No
     await run_pending_tasks()
     place.release()  # the first waiting request has the permit, but has not run yet
     gone.cancel()
-    assert (await asyncio.wait_for(stays, 1)) is not None
+    assert (await asyncio.wait_for(stays, AT_ONCE)) is not None
     assert gone.cancelled()
     assert (slots.active, slots.waiting) == (1, 0)
 
@@ -120,7 +120,7 @@ async def test_limiter_changed_limit_applies_to_waiting_requests() -> None:
     await run_pending_tasks()
     assert (slots.active, slots.waiting) == (2, 2)  # held permits are kept, and none is granted
     slots.limit = None
-    places = await asyncio.wait_for(asyncio.gather(*waiting), 1)
+    places = await asyncio.wait_for(asyncio.gather(*waiting), AT_ONCE)
     for place in places:
         place.release()
     assert slots.active == 0

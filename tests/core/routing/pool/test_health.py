@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.routing.conftest import Add
 from tests.support.fakes.upstream import StubBackend
-from tests.support.waiting import run_pending_tasks
+from tests.support.waiting import AT_ONCE, run_pending_tasks
 from zeroconf_ai.protocol.errors import (
     AuthenticationError,
     RateLimitError,
@@ -104,7 +104,7 @@ async def test_health_check_without_answer_does_not_delay_others(
     pool.add(other)
     stuck = asyncio.create_task(checker.check(member))
     await run_pending_tasks()
-    await asyncio.wait_for(checker.check(other), 0.5)
+    await asyncio.wait_for(checker.check(other), AT_ONCE)
     assert other.known
     assert not stuck.done()
     backend.well.set()
@@ -121,7 +121,7 @@ async def test_health_check_cancelled_by_one_caller_continues_for_others(
     with pytest.raises(asyncio.CancelledError):
         await impatient
     backend.well.set()
-    await asyncio.wait_for(patient, 1)
+    await asyncio.wait_for(patient, AT_ONCE)
     assert member.known
 
 
@@ -134,7 +134,7 @@ async def test_health_checks_end_with_close(checker: HealthChecker, member: Memb
     assert tasks() == ["zeroconf_ai health attic"]
     await checker.close("attic")
     assert tasks() == []
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, AT_ONCE)
 
 
 async def test_health_check_of_a_member_added_again_is_new(

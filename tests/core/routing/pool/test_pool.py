@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.routing.conftest import Add
 from tests.support.fakes.upstream import StubBackend
-from tests.support.waiting import next_turn, run_pending_tasks
+from tests.support.waiting import AT_ONCE, next_turn, run_pending_tasks
 from zeroconf_ai.protocol.errors import (
     ApiError,
     AuthenticationError,
@@ -265,7 +265,7 @@ async def test_pool_wait_for_a_recovery_ends_with_the_first_success(pool: Pool, 
     await run_pending_tasks()
     assert not any(task.done() for task in waiting)
     pool.record_success(member)
-    assert await asyncio.wait_for(asyncio.gather(*waiting), 1) == [True, True]
+    assert await asyncio.wait_for(asyncio.gather(*waiting), AT_ONCE) == [True, True]
     pool.record_goodbye(member)
     assert not await member.wait_online(0.01)
 
