@@ -1,6 +1,6 @@
 import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { sentence, type PageApi } from "./api/page-api.js";
+import type { PageApi } from "./api/page-api.js";
 import type { Live } from "./api/types.js";
 import { styles } from "./styles.js";
 import type { Texts } from "./texts.js";
@@ -52,6 +52,13 @@ export class Page extends LitElement {
       nav a:focus-visible {
         outline-offset: -2px;
       }
+      .lost {
+        margin: 0 0 16px;
+        padding: 12px;
+        border-radius: 8px;
+        border: 1px solid var(--zai-warn);
+        background: var(--zai-surface);
+      }
     `,
   ];
 
@@ -61,12 +68,12 @@ export class Page extends LitElement {
   @property() tab = "";
   @property({ type: Boolean }) narrow = false;
   @state() private live: Live | null = null;
-  @state() private error = "";
+  @state() private connected = true;
   private end: (() => void) | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    if (this.hasUpdated) void this.subscribe();
+    if (this.hasUpdated) this.subscribe();
   }
 
   override disconnectedCallback(): void {
@@ -76,18 +83,15 @@ export class Page extends LitElement {
   }
 
   protected override firstUpdated(): void {
-    void this.subscribe();
+    this.subscribe();
   }
 
-  private async subscribe(): Promise<void> {
+  private subscribe(): void {
     if (!this.api.isAdmin) return;
-    try {
-      const end = await this.api.live((state) => (this.live = state));
-      if (this.isConnected) this.end = end;
-      else end();
-    } catch (error) {
-      this.error = sentence(error);
-    }
+    this.end = this.api.live(
+      (state) => (this.live = state),
+      (connected) => (this.connected = connected),
+    );
   }
 
   private get tabs(): readonly Tab[] {
@@ -106,7 +110,7 @@ export class Page extends LitElement {
             >`,
         )}
       </nav>
-      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      <div role="status">${this.connected ? nothing : html`<p class="lost">${texts("common.reconnecting")}</p>`}</div>
       <main>${this.view(current ?? "usage")}</main>`;
   }
 

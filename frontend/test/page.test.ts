@@ -70,7 +70,7 @@ it("the live state ends with the page", async () => {
   const end = vi.fn();
   const subscribe = vi.fn((onState: (state: Live) => void) => {
     onState(live());
-    return Promise.resolve(end);
+    return end;
   });
   const page = await show("zai-page", {
     api: fakeApi({ live: subscribe, budgets: () => Promise.resolve([]) }),

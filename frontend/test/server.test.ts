@@ -12,6 +12,7 @@ class Stream extends EventTarget {
   readyState = 1;
   onmessage: ((event: MessageEvent) => void) | null = null;
   onerror: (() => void) | null = null;
+  onopen: (() => void) | null = null;
 
   constructor(readonly url: string) {
     super();
@@ -87,18 +88,41 @@ it("a command without a session ends the page", async () => {
 it("the live state comes over a stream, whose end asks for the session", async () => {
   const onEnd = vi.fn();
   const onState = vi.fn();
-  const close = await api(onEnd).live(onState);
+  const onConnected = vi.fn();
+  const close = api(onEnd).live(onState, onConnected);
   expect(Stream.last.url).toBe("/admin/api/live");
   Stream.last.onmessage?.(new MessageEvent("message", { data: JSON.stringify(live()) }));
   expect(onState).toHaveBeenCalledWith(live());
   answers.set("session", [200, { name: "Owner", records: true }]);
   Stream.last.onerror?.();
+  expect(onConnected).toHaveBeenLastCalledWith(false);
   expect(asked).toEqual([]); // the browser connects again by itself
+  Stream.last.onopen?.();
+  expect(onConnected).toHaveBeenLastCalledWith(true);
   answers.set("session", noSession);
   Stream.last.dispatchEvent(new Event("end"));
   await vi.waitFor(() => expect(onEnd).toHaveBeenCalledOnce());
   expect(Stream.last.readyState).toBe(Stream.CLOSED);
   close();
+});
+
+it("the live state is asked for again after an answer that is an error", async () => {
+  vi.useFakeTimers();
+  answers.set("session", [503, {}]);
+  const onEnd = vi.fn();
+  const close = api(onEnd).live(vi.fn(), vi.fn());
+  const first = Stream.last;
+  first.readyState = Stream.CLOSED;
+  first.onerror?.();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(Stream.last).not.toBe(first);
+  expect(onEnd).not.toHaveBeenCalled();
+  close();
+  const second = Stream.last;
+  second.onerror?.();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(Stream.last).toBe(second);
+  vi.useRealTimers();
 });
 
 it("the form logs in, and shows what the server refuses", async () => {

@@ -1,3 +1,4 @@
+import { subscribeLasting, type OnConnected } from "./live-connection.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -6,7 +7,13 @@ import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGro
 export interface HomeAssistant {
   connection: {
     sendMessagePromise<T>(message: Message): Promise<T>;
-    subscribeMessage<T>(callback: (event: T) => void, message: Message): Promise<() => Promise<void>>;
+    subscribeMessage<T>(
+      callback: (event: T) => void,
+      message: Message,
+      options?: { resubscribe: boolean },
+    ): Promise<() => Promise<void>>;
+    addEventListener(event: "ready" | "disconnected", callback: () => void): void;
+    removeEventListener(event: "ready" | "disconnected", callback: () => void): void;
   };
   user: { is_admin: boolean; name: string };
   language: string;
@@ -14,14 +21,14 @@ export interface HomeAssistant {
   loadBackendTranslation(category: string, integration: string): Promise<unknown>;
 }
 
-interface Message {
+export interface Message {
   type: string;
   [field: string]: unknown;
 }
 
 const PANEL = "/zeroconf-ai";
 
-/** The page's data over Home Assistant's WebSocket. The connection resubscribes by itself after a restart. */
+/** The page's data over Home Assistant's WebSocket. */
 export class HomeAssistantApi implements PageApi {
   readonly settings = "/config/integrations/integration/zeroconf_ai";
   readonly can = { arrange: true, records: true };
@@ -33,9 +40,8 @@ export class HomeAssistantApi implements PageApi {
     return this.hass.user.is_admin;
   }
 
-  async live(onState: (state: Live) => void): Promise<() => void> {
-    const end = await this.hass.connection.subscribeMessage<Live>(onState, { type: "zeroconf_ai/live" });
-    return () => void end();
+  live(onState: (state: Live) => void, onConnected: OnConnected): () => void {
+    return subscribeLasting(this.hass.connection, { type: "zeroconf_ai/live" }, onState, onConnected);
   }
 
   usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport> {

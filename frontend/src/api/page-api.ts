@@ -1,3 +1,4 @@
+import type { OnConnected } from "./live-connection";
 import type {
   ApiKey,
   Budget,
@@ -15,8 +16,8 @@ import type { RoutingApi } from "./routing";
 export interface PageApi {
   /** Whether the person sees and changes everything; others see their own usage and keys. */
   readonly isAdmin: boolean;
-  /** Calls `onState` now and after each change; the promise resolves to the function that ends the subscription. */
-  live(onState: (state: Live) => void): Promise<() => void>;
+  /** Calls `onState` now and after each change, also after a restart of the home. Returns the function that ends the subscription. */
+  live(onState: (state: Live) => void, onConnected: OnConnected): () => void;
   usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport>;
   requests(filter: RequestFilter, after: string | null): Promise<RequestPage>;
   keys(): Promise<{ keys: ApiKey[]; base_url: string }>;

@@ -1,3 +1,4 @@
+import { streamLasting, type OnConnected } from "./live-connection.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -61,18 +62,8 @@ export class ServerApi implements PageApi {
     this.can = { arrange: false, records: session.records };
   }
 
-  live(onState: (state: Live) => void): Promise<() => void> {
-    const source = new EventSource(`${API}live`);
-    source.onmessage = (event: MessageEvent<string>) => onState(JSON.parse(event.data) as Live);
-    source.addEventListener("end", () => {
-      source.close();
-      void this.check();
-    });
-    // The browser connects again by itself, except after an answer that is an error.
-    source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) void this.check();
-    };
-    return Promise.resolve(() => source.close());
+  live(onState: (state: Live) => void, onConnected: OnConnected): () => void {
+    return streamLasting(`${API}live`, onState, onConnected, () => this.check());
   }
 
   usage(start: string, end: string, groups: UsageGroup[]): Promise<UsageReport> {
@@ -145,9 +136,11 @@ export class ServerApi implements PageApi {
     }
   }
 
-  /** Find out whether the session has ended, or only the stream. */
-  private async check(): Promise<void> {
-    if ((await currentSession().catch(() => undefined)) === null) this.onEnd();
+  /** Whether only a stream has ended; false: the session has. */
+  private async check(): Promise<boolean> {
+    const ended = (await currentSession().catch(() => undefined)) === null;
+    if (ended) this.onEnd();
+    return !ended;
   }
 }
 
