@@ -212,17 +212,17 @@ async def test_database_form_stores_prompts_only_if_enabled(
         assert last is not None
         return last.id
 
-    assert await runtime_of(entry).store.conversations.get(await chat_id(stream=True)) is None
+    assert await runtime_of(entry).store.exchanges.get(await chat_id(stream=True)) is None
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": True})
     await hass.async_block_till_done()
     whole, streamed = await chat_id(stream=False), await chat_id(stream=True)
-    kept = await runtime_of(entry).store.conversations.get(streamed)
+    kept = await runtime_of(entry).store.exchanges.get(streamed)
     assert kept is not None
     assert "Hello" in kept[0]
-    found = await runtime_of(entry).store.conversations.get(whole)
+    found = await runtime_of(entry).store.exchanges.get(whole)
     assert found is not None
     assert kept[1]
     assert json.loads(found[1])["choices"][0]["message"]["content"] == kept[1]
     await submit(hass, await begin(hass, entry, "database"), {"keep_days": 1, "keep_bodies": False})
     await hass.async_block_till_done()
-    assert await runtime_of(entry).store.conversations.get(streamed) is None  # stored prompts are deleted
+    assert await runtime_of(entry).store.exchanges.get(streamed) is None  # stored prompts are deleted

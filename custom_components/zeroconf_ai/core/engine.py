@@ -15,7 +15,7 @@ import time
 import aiohttp
 
 from .accounting.admission import Admission, AdmissionControl, AdmissionRequest
-from .accounting.conversations.messages import BODY_LIMIT, ConversationStore
+from .accounting.conversations.exchanges import BODY_LIMIT, ExchangeStore
 from .accounting.usage.generation import FailedAttempt, Generation, Recorder
 from .backends.base import Backend
 from .backends.locate import locate
@@ -101,14 +101,14 @@ class Engine:
         return self._accounting.admission_control
 
     @property
-    def conversations(self) -> ConversationStore | None:
+    def exchanges(self) -> ExchangeStore | None:
         """Stores prompts and answers; None: they are not stored."""
-        return self._accounting.conversations
+        return self._accounting.exchanges
 
     async def attach(self, accounting: Accounting) -> Callable[[], None]:
         """Add accounting; returns the function that detaches it, which may be called in any order and more than once.
 
-        Every recorder that is attached gets each record. Of admission control, stored conversations and stored sessions, the
+        Every recorder that is attached gets each record. Of admission control, stored exchanges and stored sessions, the
         newest counts. A request in progress is reconciled with the admission control that admitted it, and recorded by
         what is attached when it ends. If the sessions cannot be loaded (DatabaseError), nothing is attached.
         """
@@ -170,7 +170,7 @@ class Engine:
         admission: Admission | None = None
         running: RunningRequest | None = None
         excluded: ApiError | None = None
-        admission_control, conversations = self.admission_control, None
+        admission_control, exchanges = self.admission_control, None
         outer = _ON_BEHALF_OF.get()
         if outer is not None:  # what an agent uses on behalf of a key counts for that key
             caller = replace(caller, key_id=caller.key_id or outer.key_id, user_id=caller.user_id or outer.user_id)
@@ -189,8 +189,8 @@ class Engine:
             running.backend_id, running.model = self.last_answer = (reply.backend_id, reply.model)
             if admission is not None:
                 reply.headers = admission.headers
-            if self.conversations is not None and self.conversations.keep:
-                conversations = self.conversations
+            if self.exchanges is not None and self.exchanges.keep:
+                exchanges = self.exchanges
                 reply.listen(BODY_LIMIT)
             yield reply
         except ApiError as err:
@@ -212,8 +212,8 @@ class Engine:
                         self._reconcile(admission_control, admission, generation, bills)
                     if self.recorder is not None:
                         self.recorder.record(generation)
-                    if reply is not None and conversations is not None and conversations is self.conversations:
-                        self._store_exchange(conversations, generation, request, reply, caller.username)
+                    if reply is not None and exchanges is not None and exchanges is self.exchanges:
+                        self._store_exchange(exchanges, generation, request, reply, caller.username)
 
     @asynccontextmanager
     async def run_local(self, kind: str, caller: Caller, request_id: str, requested_model: str) -> AsyncIterator[LocalRun]:
@@ -289,7 +289,7 @@ class Engine:
             self._follow_cost(admission_control, generation.backend_id)
 
     def _store_exchange(
-        self, store: ConversationStore, generation: Generation, request: Request, reply: Reply, username: str | None
+        self, store: ExchangeStore, generation: Generation, request: Request, reply: Reply, username: str | None
     ) -> None:
         if not store.keep:
             return  # disabled in the meantime

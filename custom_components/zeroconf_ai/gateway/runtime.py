@@ -130,7 +130,7 @@ class GatewayRuntime:
         await self.key_watch.load(time.time())
         recorders = Recorders(self.metrics, self.coordinator.counts, self.trackers, self.key_watch)
         store = self.store
-        accounting = Accounting(recorders, store.admission_control, store.conversations, store.sessions)
+        accounting = Accounting(recorders, store.admission_control, store.exchanges, store.sessions)
         self._stack.callback(await self._engine.attach(accounting))
         self.coordinator.start()
         self._stack.callback(self.coordinator.close)

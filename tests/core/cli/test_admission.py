@@ -112,8 +112,8 @@ async def test_admission_limits_and_stored_prompts_reach_the_store(tmp_path: Pat
             engine = Engine()
             await record_requests(stack, engine, store)
             assert (store.limits.per_address, store.limits.per_user) == (RateLimits(5), RateLimits(6, 7))
-            assert engine.conversations is store.conversations
-            assert store.conversations.keep is keeps
+            assert engine.exchanges is store.exchanges
+            assert store.exchanges.keep is keeps
 
 
 async def test_admission_without_keys_opens_no_store() -> None:

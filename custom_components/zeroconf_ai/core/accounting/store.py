@@ -14,8 +14,9 @@ from . import audit
 from .admission_control import StoreAdmissionControl
 from .audit import Audit, AuditEvent
 from .budgets.budget_store import BudgetStore
-from .conversations import messages, sessions
-from .conversations.messages import ConversationStore
+from .conversations import deletion, sessions
+from .conversations.conversation_store import ConversationStore
+from .conversations.exchanges import ExchangeStore
 from .conversations.sessions import SessionTable
 from .keys.key_store import KeyStore
 from .limits.rate_limits import limits_of
@@ -39,6 +40,7 @@ from .usage.totals import Totals
 _LOGGER = logging.getLogger(__name__)
 
 KEEP_SECONDS = 7 * 86_400.0
+KEEP_CHATS_SECONDS = 90 * 86_400.0
 REFRESH_SECONDS = 0.75
 """How soon a key revoked by another process is rejected here."""
 TIDY_SECONDS = 3_600.0
@@ -60,10 +62,12 @@ class AccountingStore:
         keep: float,
         keep_rollups: float | None,
         keep_bodies: bool,
+        keep_chats: float | None,
     ) -> None:
         """Use `open` instead."""
         self._database = database
         self._keep = keep
+        self._keep_chats = keep_chats
         self._keep_rollups = keep_rollups
         self._write_queue = WriteQueue(database)
         self.keys = KeyStore(database, self._write_queue)
@@ -72,7 +76,8 @@ class AccountingStore:
         self.ledger = Ledger(database, self._write_queue, self.totals)
         self.opening_balances = OpeningBalances(database, self._write_queue)
         self.audit = Audit(database, self._write_queue)
-        self.conversations = ConversationStore(database, self._write_queue, keep=keep_bodies)
+        self.exchanges = ExchangeStore(database, self._write_queue, keep=keep_bodies)
+        self.conversations = ConversationStore(database)
         self.sessions = SessionTable(database, self._write_queue)
         self._leases = Leases(database) if database.shared else None
         self.budgets = BudgetStore(database, self._write_queue, zone, self._leases, clock=clock)
@@ -94,6 +99,7 @@ class AccountingStore:
         keep: float = KEEP_SECONDS,
         keep_rollups: float | None = None,
         keep_bodies: bool | None = None,
+        keep_chats: float | None = KEEP_CHATS_SECONDS,
         set_damaged_aside: bool = True,
         known_id: str | None = None,
         used_before: bool = False,
@@ -103,9 +109,10 @@ class AccountingStore:
 
         `zone` is the home's time zone, which defines the days (None: that of this machine). `keep` and `keep_rollups` are the
         retention times of records and daily sums in seconds (None: unlimited). `keep_bodies`: whether to store prompts and
-        answers as long as the records; False deletes stored ones, None keeps them. A damaged SQLite file is moved aside and
-        replaced by a new one (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database
-        opened there before; `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the
+        answers as long as the records; False deletes stored ones, None keeps them. `keep_chats`: for how many seconds after their
+        last use the page's chats are kept (None: unlimited). A damaged SQLite file is moved aside and replaced by a new one
+        (`loss`), or raises an error without `set_damaged_aside`. `known_id` is the `id` of the database opened there before;
+        `used_before`: there was one with an unknown id. `clock` returns seconds since the epoch (None: the
         system's), by which days and budget periods begin. Raises DatabaseError with a message that says what to do.
         """
         home = zone if zone is not None else await asyncio.to_thread(local_zone)
@@ -125,11 +132,12 @@ class AccountingStore:
                 keep=keep,
                 keep_rollups=keep_rollups,
                 keep_bodies=keep_bodies is True,
+                keep_chats=keep_chats,
             )
             try:
                 await made._load()
                 if keep_bodies is False:
-                    await database.write(messages.clear)
+                    await database.write(deletion.clear_exchanges)
             except BaseException:
                 await made.close()
                 raise
@@ -204,7 +212,9 @@ class AccountingStore:
         """Delete expired rows in small batches and return the space to the disk. Raises DatabaseError."""
         now = time.time()
         await self._delete_in_batches(partial(ledger.prune, until=now - self._keep))
-        await self._delete_in_batches(partial(messages.prune, until=now - self._keep))
+        chats_until = None if self._keep_chats is None else now - self._keep_chats
+        expired = partial(deletion.prune, until=now - self._keep, chats_until=chats_until, now=now)
+        await self._delete_in_batches(expired)
         await self._delete_in_batches(partial(audit.prune, until=now - audit.KEEP_SECONDS))
         if self._keep_rollups is not None:
             first = day_of(now - self._keep_rollups, self.totals.zone)
@@ -239,7 +249,7 @@ class AccountingStore:
 
         await self._database.write(anonymize)
         await self._delete_in_batches(partial(ledger.forget, key_id=key_id, user_id=user_id))
-        await self._delete_in_batches(partial(messages.forget, key_id=key_id, user_id=user_id))
+        await self._delete_in_batches(partial(deletion.forget, key_id=key_id, user_id=user_id))
         await self.ledger.refresh(self._is_key)
         self.audit.record(actor if actor != user_id else FORGOTTEN, "forget", "key" if key_id is not None else "user")
         await self.flush()

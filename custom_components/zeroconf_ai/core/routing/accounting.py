@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..accounting.admission import AdmissionControl
-from ..accounting.conversations.messages import ConversationStore
+from ..accounting.conversations.exchanges import ExchangeStore
 from ..accounting.store import AccountingStore
 from ..accounting.usage.generation import Recorder, Recorders
 from .execution.sessions import SessionBackend
@@ -18,7 +18,7 @@ class Accounting:
     """Records every request."""
     admission_control: AdmissionControl | None = None
     """Checks limits and budgets before a request runs."""
-    conversations: ConversationStore | None = None
+    exchanges: ExchangeStore | None = None
     """Stores prompts and answers, if the owner has enabled that."""
     sessions: SessionBackend | None = None
     """Stores the backend and model of each session."""
@@ -26,18 +26,18 @@ class Accounting:
     @classmethod
     def of(cls, store: AccountingStore, *recorders: Recorder) -> Accounting:
         """All parts of an accounting store; `recorders` get the same records as its ledger, after it."""
-        return cls(Recorders(store.ledger, *recorders), store.admission_control, store.conversations, store.sessions)
+        return cls(Recorders(store.ledger, *recorders), store.admission_control, store.exchanges, store.sessions)
 
 
 def combined(attached: Iterable[Accounting]) -> Accounting:
     """Combine several: all recorders, in the order of attachment; of each other part, the newest."""
     recorders: list[Recorder] = []
-    control, conversations, sessions = None, None, None
+    control, exchanges, sessions = None, None, None
     for one in attached:
         if one.recorder is not None:
             recorders.append(one.recorder)
         control = one.admission_control or control
-        conversations = one.conversations or conversations
+        exchanges = one.exchanges or exchanges
         sessions = one.sessions or sessions
     recorder = recorders[0] if len(recorders) == 1 else Recorders(*recorders) if recorders else None
-    return Accounting(recorder, control, conversations, sessions)
+    return Accounting(recorder, control, exchanges, sessions)

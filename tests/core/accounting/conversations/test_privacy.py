@@ -8,8 +8,8 @@ import time
 import pytest
 
 from zeroconf_ai.accounting.budget import Scope
-from zeroconf_ai.accounting.conversations import messages as bodies_module
-from zeroconf_ai.accounting.conversations.messages import StoredExchange
+from zeroconf_ai.accounting.conversations import exchanges as bodies_module
+from zeroconf_ai.accounting.conversations.exchanges import StoredExchange
 from zeroconf_ai.accounting.conversations.sessions import SessionRow
 from zeroconf_ai.accounting.periods import Period
 from zeroconf_ai.accounting.storage import statements, tables
@@ -77,7 +77,7 @@ async def test_conversations_are_not_stored_by_default(store: AccountingStore, f
         assert CANARY.encode() in b"".join([chunk.raw async for chunk in reply.chunks()])
     assert request.session is not None
     store.sessions.put(SessionRow(request.session, "one", "m", time.time()))
-    store.conversations.put(body("gen_1"))
+    store.exchanges.put(body("gen_1"))
     await store.flush()
     assert (fresh_database.count("generations"), fresh_database.count("sessions")) == (1, 1)
     assert CANARY not in content(fresh_database, *TABLES)
@@ -91,7 +91,7 @@ async def test_conversations_are_stored_if_enabled_and_deleted_by_forget(
         store = await AccountingStore.open(fresh_database.url, keep_bodies=keeps)
         key, _ = await store.keys.create("Phone")
         engine = Engine()
-        await engine.attach(Accounting(recorder=store.ledger, conversations=store.conversations))
+        await engine.attach(Accounting(recorder=store.ledger, exchanges=store.exchanges))
         await engine.checker.check(engine.add(StubBackend("one", [delta(f"{CANARY} answered"), STOP, USAGE])))
         messages = [{"role": "user", "content": f"{CANARY} asked"}]
         body = {"model": "m", "messages": messages, "stream": not whole}
@@ -102,7 +102,7 @@ async def test_conversations_are_stored_if_enabled_and_deleted_by_forget(
         await store.flush()
         assert (fresh_database.count("bodies"), fresh_database.count("conversations")) == ((1, 1) if keeps else (0, 0))
         if keeps:
-            found = await store.conversations.get("gen_1")
+            found = await store.exchanges.get("gen_1")
             assert found is not None
             assert f"{CANARY} asked" in found[0]
             assert ("Hello" if whole else f"{CANARY} answered") in found[1]  # what the stub says to who wants no stream
@@ -118,15 +118,15 @@ async def test_conversations_are_stored_if_enabled_and_deleted_when_disabled(
 ) -> None:
     monkeypatch.setattr(bodies_module, "BODY_LIMIT", 10)
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
-    store.conversations.put(body("1", request="question" * 10, username="anna", display_name="Kitchen"))
-    store.conversations.put(body("2", request="\0\ud800"))
-    assert await store.conversations.get("1") == ("questionqu", "answered")
-    assert await store.conversations.get("2") == ("?", "answered")
-    assert await store.conversations.get("3") is None
+    store.exchanges.put(body("1", request="question" * 10, username="anna", display_name="Kitchen"))
+    store.exchanges.put(body("2", request="\0\ud800"))
+    assert await store.exchanges.get("1") == ("questionqu", "answered")
+    assert await store.exchanges.get("2") == ("?", "answered")
+    assert await store.exchanges.get("3") is None
     assert fresh_database.count("conversations") == 1
     await store.close()
     store = await AccountingStore.open(fresh_database.url)
-    store.conversations.put(body("4"))
+    store.exchanges.put(body("4"))
     await store.close()
     assert fresh_database.count("bodies") == 2
     await (await AccountingStore.open(fresh_database.url, keep_bodies=False)).close()
@@ -135,15 +135,15 @@ async def test_conversations_are_stored_if_enabled_and_deleted_when_disabled(
 
 async def test_conversations_are_deleted_with_their_records(fresh_database: FreshDatabase) -> None:
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True, keep=1000.0)
-    store.conversations.put(body("old"))
+    store.exchanges.put(body("old"))
     await store.flush()
     for statement in ("UPDATE bodies SET created = 5", "UPDATE conversations SET last_used = 5"):
         fresh_database.run(statement)
-    store.conversations.put(body("new", conversation_id="c2"))
+    store.exchanges.put(body("new", conversation_id="c2"))
     await store.flush()
     await store.tidy()
-    assert await store.conversations.get("old") is None
-    assert await store.conversations.get("new") is not None
+    assert await store.exchanges.get("old") is None
+    assert await store.exchanges.get("new") is not None
     assert fresh_database.count("conversations") == 1
     await store.close()
 
@@ -152,7 +152,7 @@ async def test_conversations_queue_is_bounded(fresh_database: FreshDatabase, mon
     monkeypatch.setattr(bodies_module, "PENDING_LIMIT", 5)
     store = await AccountingStore.open(fresh_database.url, keep_bodies=True)
     for number in range(20):
-        store.conversations.put(body(f"{number}"))
+        store.exchanges.put(body(f"{number}"))
     await store.close()
     assert fresh_database.count("bodies") == 5
 
@@ -173,7 +173,7 @@ async def test_forget_removes_the_name_and_keeps_totals(
     for number in range(25):
         store.ledger.record(make(f"{number}", **names, caller="Name-canary", cost=2))
         store.ledger.record(make(f"{number}", key_id=other.id, user_id="somebody", caller="Other", cost=3))
-        store.conversations.put(body(f"{number}", **names, username="Name-canary", conversation_id=f"{number}-canary"))
+        store.exchanges.put(body(f"{number}", **names, username="Name-canary", conversation_id=f"{number}-canary"))
     store.ledger.record(make("waiting", **names, cost=2))
     before = store.totals.household
     if whose == "key":

@@ -186,9 +186,15 @@ def configure(connection: Any) -> None:
     `Database` begins transactions itself, since the driver begins none before DDL statements.
     """
     connection.isolation_level = None
+    # SQLite's own function changes ASCII letters only.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, a power failure may lose commits but not damage the file
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def configure_file(connection: Any) -> None:

@@ -54,12 +54,13 @@ def clamp_int64(number: int) -> int:
     return max(-_LARGEST, min(number, _LARGEST))
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, replacing those with the same primary key."""
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, kept: Collection[str] = ()) -> None:
+    """Insert rows, replacing those with the same primary key, except for the values of the columns `kept`."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert  # dialect spot; of one shape
     statement = insert(table)
     keys = list(table.primary_key.columns)
-    values = {column.name: statement.excluded[column.name] for column in table.columns if column not in set(keys)}
+    left = {*(column.name for column in keys), *kept}
+    values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in left}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 

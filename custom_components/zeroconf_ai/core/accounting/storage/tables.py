@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     false,
     true,
 )
@@ -193,7 +194,39 @@ conversations = Table(
     Column("display_name", Text),
     Column("key_id", Text, index=True),
     Column("user_id", Text, index=True),
+    Column("title", Text),
+    # Whether it is a chat, which its owner sees as a list of messages. Others are what stored exchanges belong to.
+    Column("is_chat", Boolean, nullable=False, server_default=false()),
 )
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("row_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, index=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+    UniqueConstraint("conversation_id", "id"),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("row_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    UniqueConstraint("conversation_id", "message_id", "filename"),
+)
+"""The images of messages. A message may follow its images."""
 
 bodies = Table(
     "bodies",

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, override
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from ..storage.database import Database
-from ..storage.statements import bounded, bounded_or_none, delete_oldest, delete_some, upsert
+from ..storage.statements import bounded, bounded_or_none, upsert
 from ..storage.tables import bodies, conversations
 from ..storage.write_queue import QueuedWriter, Write, WriteQueue
 
@@ -35,7 +35,7 @@ class StoredExchange:
     user_id: str | None = None
 
 
-class ConversationStore(QueuedWriter):
+class ExchangeStore(QueuedWriter):
     """Stored exchanges and their conversations. Not thread-safe: all calls come from one event loop."""
 
     def __init__(self, database: Database, write_queue: WriteQueue, *, keep: bool) -> None:
@@ -87,32 +87,8 @@ def _write(connection: Connection, taken: Sequence[StoredExchange]) -> None:
     connection.execute(insert(bodies), [_row(body) for body in taken])
     latest = {bounded(body.conversation_id): body for body in taken if body.conversation_id is not None}
     if latest:
-        known = select(conversations.c.id, conversations.c.created).where(conversations.c.id.in_(latest))
-        begun = {row.id: row.created for row in connection.execute(known)}
-        rows = [_conversation(name, body, begun.get(name, body.created)) for name, body in sorted(latest.items())]
-        upsert(connection, conversations, rows)
-
-
-def prune(connection: Connection, until: float) -> int:
-    """Delete one batch of rows up to `until`; returns the number of deleted rows."""
-    deleted = delete_oldest(connection, bodies.c.row_id, bodies.c.created, until)
-    return max(deleted, delete_oldest(connection, conversations.c.id, conversations.c.last_used, until))
-
-
-def forget(connection: Connection, *, key_id: str | None = None, user_id: str | None = None) -> int:
-    """Delete one batch of the rows of a key or a user; returns the number of deleted rows."""
-    deleted = 0
-    for table, row in ((bodies, bodies.c.row_id), (conversations, conversations.c.id)):
-        for name, value in (("key_id", key_id), ("user_id", user_id)):
-            if value is not None:
-                deleted = max(deleted, delete_some(connection, row, table.c[name] == value))
-    return deleted
-
-
-def clear(connection: Connection) -> None:
-    """Delete all stored exchanges and conversations."""
-    for table in (bodies, conversations):
-        connection.execute(delete(table))
+        rows = [_conversation(name, body) for name, body in sorted(latest.items())]
+        upsert(connection, conversations, rows, kept=("created", "title", "is_chat"))
 
 
 def _row(body: StoredExchange) -> dict[str, Any]:
@@ -127,10 +103,10 @@ def _row(body: StoredExchange) -> dict[str, Any]:
     }
 
 
-def _conversation(name: str, body: StoredExchange, created: float) -> dict[str, Any]:
+def _conversation(name: str, body: StoredExchange) -> dict[str, Any]:
     return {
         "id": name,
-        "created": created,
+        "created": body.created,
         "last_used": body.created,
         "source": bounded(body.source),
         "username": bounded_or_none(body.username),

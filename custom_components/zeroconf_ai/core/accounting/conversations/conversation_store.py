@@ -1,0 +1,327 @@
+"""`ConversationStore`: the conversations of the page's chats, each readable by its owner only."""
+
+from collections.abc import Callable, Iterable, Mapping
+from secrets import token_urlsafe
+import time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ...protocol.errors import InvalidRequestError, NotFoundError
+from ..storage.database import Database
+from ..storage.statements import bounded, bounded_or_none
+from ..storage.tables import conversations, images, messages
+from . import deletion
+from .conversation import (
+    CONTENT_LIMIT,
+    MAX_CHARACTERS,
+    MAX_CONVERSATIONS,
+    MAX_MESSAGES,
+    PAGE_LIMIT,
+    TITLE_LIMIT,
+    Conversation,
+    Image,
+    Message,
+    Owner,
+    Page,
+    Role,
+    bounded_details,
+    checked_id,
+    title_of,
+)
+
+_SEARCH_LIMIT = 200
+
+
+class ConversationStore:
+    """Conversations, messages and their images. Methods are called on one event loop.
+
+    Every method takes the owner, and finds only what belongs to exactly this owner. All raise DatabaseError, and
+    NotFoundError for the id of a conversation or message that does not exist or belongs to another owner.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        """`clock` returns seconds since the epoch."""
+        self._database = database
+        self._clock = clock
+
+    async def create(
+        self,
+        owner: Owner,
+        *,
+        conversation_id: str | None = None,
+        title: str = "",
+        source: str,
+        username: str | None = None,
+        display_name: str | None = None,
+    ) -> Conversation:
+        """Create a conversation; without an id, it gets a random one.
+
+        Raises InvalidRequestError for an invalid or existing id, and for more than `MAX_CONVERSATIONS` of the owner.
+        """
+        made = Conversation(
+            token_urlsafe(16) if conversation_id is None else checked_id(conversation_id, "conversation_id"),
+            (created := self._clock()),
+            created,
+            bounded(title.strip(), TITLE_LIMIT),
+            bounded(source),
+            bounded_or_none(username),
+            bounded_or_none(display_name),
+        )
+
+        def work(connection: Connection) -> None:
+            if connection.scalar(select(exists().where(conversations.c.id == made.id))):
+                raise _exists("conversation_id")
+            own = select(func.count()).select_from(conversations).where(_of(owner), conversations.c.is_chat)
+            if (connection.scalar(own) or 0) >= MAX_CONVERSATIONS:
+                message = f"There are {MAX_CONVERSATIONS} conversations already. Delete some of them."
+                raise InvalidRequestError(message, code="too_many_conversations")
+            row = {
+                "id": made.id,
+                "created": made.created,
+                "last_used": made.last_used,
+                "title": made.title,
+                "source": made.source,
+                "username": made.username,
+                "display_name": made.display_name,
+                "key_id": owner.key_id,
+                "user_id": owner.user_id,
+                "is_chat": True,
+            }
+            _insert(connection, conversations, row, "conversation_id")
+
+        await self._database.write(work)
+        return made
+
+    async def conversations(
+        self, owner: Owner, *, search: str = "", after: str | None = None, limit: int = 50
+    ) -> Page[Conversation]:
+        """The owner's conversations, last used first.
+
+        `search`: those whose title or messages contain this text, in upper or lower case. `after`: the `next` of the page before.
+        At most `limit` and `PAGE_LIMIT`. Raises InvalidRequestError for an invalid `after`.
+        """
+        limit = max(1, min(limit, PAGE_LIMIT))
+        conditions = [_of(owner), conversations.c.is_chat]
+        if wanted := bounded(search.strip(), _SEARCH_LIMIT):
+            said = exists().where(
+                messages.c.conversation_id == conversations.c.id, messages.c.content.icontains(wanted, autoescape=True)
+            )
+            conditions.append(or_(conversations.c.title.icontains(wanted, autoescape=True), said))
+        if after is not None:
+            at, last = _cursor(after)
+            older = and_(conversations.c.last_used == at, conversations.c.id < last)
+            conditions.append(or_(conversations.c.last_used < at, older))
+        order = (conversations.c.last_used.desc(), conversations.c.id.desc())
+        found = select(*_COLUMNS).where(*conditions).order_by(*order).limit(limit + 1)
+        rows = await self._database.read(lambda connection: connection.execute(found).all())
+        shown = [_conversation(row) for row in rows[:limit]]
+        return Page(shown, f"{shown[-1].last_used!r},{shown[-1].id}" if len(rows) > limit else None)
+
+    async def get(self, owner: Owner, conversation_id: str) -> Conversation:
+        """One conversation."""
+        return await self._database.read(lambda connection: _conversation(_found(connection, owner, conversation_id)))
+
+    async def messages(
+        self, owner: Owner, conversation_id: str, *, after: str | None = None, limit: int = PAGE_LIMIT
+    ) -> Page[Message]:
+        """The messages of a conversation, oldest first, at most `limit` and `PAGE_LIMIT`.
+
+        `after`: the `next` of the page before.
+        """
+        limit = max(1, min(limit, PAGE_LIMIT))
+
+        def work(connection: Connection) -> Page[Message]:
+            _found(connection, owner, conversation_id)
+            wanted = select(messages).where(messages.c.conversation_id == conversation_id)
+            if after is not None:
+                wanted = wanted.where(messages.c.row_id > _message(connection, conversation_id, after).row_id)
+            rows = connection.execute(wanted.order_by(messages.c.row_id).limit(limit + 1)).all()
+            attached = _images(connection, conversation_id)
+            shown = [_to_message(row, attached.get(row.id, ())) for row in rows[:limit]]
+            return Page(shown, shown[-1].id if len(rows) > limit else None)
+
+        return await self._database.read(work)
+
+    async def message(self, owner: Owner, conversation_id: str, message_id: str) -> Message:
+        """One message."""
+
+        def work(connection: Connection) -> Message:
+            _found(connection, owner, conversation_id)
+            row = _message(connection, conversation_id, message_id)
+            return _to_message(row, _images(connection, conversation_id).get(row.id, ()))
+
+        return await self._database.read(work)
+
+    async def rename(self, owner: Owner, conversation_id: str, title: str) -> Conversation:
+        """Set the title of a conversation."""
+
+        def work(connection: Connection) -> Conversation:
+            _found(connection, owner, conversation_id)
+            kept = bounded(title.strip(), TITLE_LIMIT)
+            connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(title=kept))
+            return _conversation(_found(connection, owner, conversation_id))
+
+        return await self._database.write(work)
+
+    async def append(
+        self,
+        owner: Owner,
+        conversation_id: str,
+        role: Role,
+        content: str,
+        *,
+        message_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Message:
+        """Add a message, which sets the title of a conversation without one if it is a question.
+
+        Images that were stored for `message_id` before belong to it. Raises InvalidRequestError for an invalid or existing id,
+        and if the conversation has `MAX_MESSAGES` or `MAX_CHARACTERS`.
+        """
+        named = token_urlsafe(16) if message_id is None else checked_id(message_id, "message_id")
+        text = bounded(content, CONTENT_LIMIT)
+        known = bounded_details(details or {})
+        created = self._clock()
+
+        def work(connection: Connection) -> Message:
+            values: dict[str, Any] = {"last_used": created}
+            if not _found(connection, owner, conversation_id).title and role is Role.USER and (title := title_of(text)):
+                values["title"] = title
+            # Updated first: no other transaction can then delete the conversation, or add a message beyond the limit.
+            own = update(conversations).where(conversations.c.id == conversation_id).values(values)
+            if not connection.execute(own).rowcount:
+                raise _no_conversation()
+            stored = select(func.count(), func.coalesce(func.sum(func.length(messages.c.content)), 0))
+            count, characters = connection.execute(stored.where(messages.c.conversation_id == conversation_id)).one()
+            if count >= MAX_MESSAGES or characters + len(text) > MAX_CHARACTERS:
+                raise InvalidRequestError("This conversation is full. Begin a new one.", code="conversation_full")
+            row = {
+                "id": named,
+                "conversation_id": conversation_id,
+                "created": created,
+                "role": role.value,
+                "content": text,
+                "details": known,
+            }
+            if connection.scalar(select(exists().where(_is_message(conversation_id, named)))):
+                raise _exists("message_id")
+            _insert(connection, messages, row, "message_id")
+            attached = _images(connection, conversation_id).get(named, ())
+            return Message(named, conversation_id, created, role, text, known, attached)
+
+        return await self._database.write(work)
+
+    async def update_message(
+        self,
+        owner: Owner,
+        conversation_id: str,
+        message_id: str,
+        *,
+        content: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Message:
+        """Replace the content or the details of a message, for example of an answer that grows; None: unchanged."""
+        values: dict[str, Any] = {}
+        if content is not None:
+            values["content"] = bounded(content, CONTENT_LIMIT)
+        if details is not None:
+            values["details"] = bounded_details(details)
+
+        def work(connection: Connection) -> Message:
+            _found(connection, owner, conversation_id)
+            row = _message(connection, conversation_id, message_id)
+            if values:
+                connection.execute(update(messages).where(messages.c.row_id == row.row_id).values(values))
+                row = _message(connection, conversation_id, message_id)
+            return _to_message(row, _images(connection, conversation_id).get(row.id, ()))
+
+        return await self._database.write(work)
+
+    async def delete(self, owner: Owner, conversation_id: str) -> None:
+        """Delete a conversation with its messages and images."""
+
+        def work(connection: Connection) -> None:
+            _found(connection, owner, conversation_id)
+            deletion.delete_conversation(connection, conversation_id)
+
+        await self._database.write(work)
+
+
+_COLUMNS = tuple(conversations.c[name] for name in Conversation.__dataclass_fields__)
+
+
+def _of(owner: Owner) -> ColumnElement[bool]:
+    """Whether a conversation belongs to the owner. A comparison with None is `IS NULL`."""
+    return and_(conversations.c.key_id == owner.key_id, conversations.c.user_id == owner.user_id)
+
+
+def _found(connection: Connection, owner: Owner, conversation_id: str) -> Row[Any]:
+    """The conversation. Raises NotFoundError for an unknown one, and for another owner's."""
+    own = and_(conversations.c.id == bounded(conversation_id), conversations.c.is_chat, _of(owner))
+    row = connection.execute(select(*_COLUMNS).where(own)).first()
+    if row is None:
+        raise _no_conversation()
+    return row
+
+
+def _no_conversation() -> NotFoundError:
+    return NotFoundError("There is no such conversation.", code="conversation_not_found", param="conversation_id")
+
+
+def _is_message(conversation_id: str, message_id: str) -> ColumnElement[bool]:
+    return and_(messages.c.conversation_id == conversation_id, messages.c.id == bounded(message_id))
+
+
+def _message(connection: Connection, conversation_id: str, message_id: str) -> Row[Any]:
+    row = connection.execute(select(messages).where(_is_message(conversation_id, message_id))).first()
+    if row is None:
+        raise NotFoundError("There is no such message.", code="message_not_found", param="message_id")
+    return row
+
+
+def _images(connection: Connection, conversation_id: str) -> dict[str, list[Image]]:
+    """The images of a conversation by message."""
+    found: dict[str, list[Image]] = {}
+    wanted = select(images).where(images.c.conversation_id == conversation_id).order_by(images.c.created, images.c.filename)
+    for row in connection.execute(wanted):
+        found.setdefault(row.message_id, []).append(to_image(row))
+    return found
+
+
+def to_image(row: Row[Any]) -> Image:
+    """The image of a row."""
+    return Image(**{name: getattr(row, name) for name in Image.__dataclass_fields__})
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    return Conversation(**{name: getattr(row, name) for name in Conversation.__dataclass_fields__} | {"title": row.title or ""})
+
+
+def _to_message(row: Row[Any], attached: Iterable[Image]) -> Message:
+    details = row.details if isinstance(row.details, dict) else {}
+    return Message(row.id, row.conversation_id, row.created, Role(row.role), row.content, details, tuple(attached))
+
+
+def _cursor(after: str) -> tuple[float, str]:
+    at, comma, last = after.partition(",")
+    try:
+        if not comma:
+            raise ValueError(after)
+        return float(at), bounded(last)
+    except ValueError:
+        raise InvalidRequestError("'after' must be the 'next' of the page before.", param="after") from None
+
+
+def _insert(connection: Connection, table: Any, row: Mapping[str, Any], param: str) -> None:
+    """Insert a row. Raises InvalidRequestError if another gateway has just inserted the same id."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(row))
+    except IntegrityError:
+        raise _exists(param) from None
+
+
+def _exists(param: str) -> InvalidRequestError:
+    return InvalidRequestError(f"'{param}' is in use already. Choose another.", code="id_in_use", param=param)
