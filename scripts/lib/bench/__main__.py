@@ -1,4 +1,4 @@
-"""`scripts/bench [engine | gateway | accounting] …`."""
+"""`scripts/bench [engine | gateway | accounting | page] …`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from devhome import DevHomeError
 from devhome.namespaces import loopback_host, remove_leftovers
 
-from . import __doc__ as about, accounting, engine, gateway
+from . import __doc__ as about, accounting, engine, gateway, page
 from .targets import TARGETS, chosen
 
 
@@ -37,7 +37,11 @@ def main() -> int:
     kept.add_argument("--keys", type=int, default=10_000, help="keys in the database (default: %(default)s)")
     kept.add_argument("--requests", type=int, default=100_000, help="requests to watch the memory over (default: %(default)s)")
     kept.add_argument("--database", metavar="URL", help="an empty database to fill  [default: an SQLite file]")
-    for part in (small, large, kept):
+    seen = what.add_parser("page", help="how soon the page shows the live state, in serve and in Home Assistant")
+    seen.add_argument(
+        "--rounds", type=int, default=5, help="number of rounds, of which the median is printed (default: %(default)s)"
+    )
+    for part in (small, large, kept, seen):
         part.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     if options.what == "engine":
@@ -52,6 +56,9 @@ def main() -> int:
                 remove_leftovers()
                 stack.enter_context(stack.enter_context(loopback_host("bench")).namespace.entered())
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+            if options.what == "page":
+                page.main(folder, options.rounds, as_json=options.json)
+                return 0
             measuring = gateway.measure(
                 chosen(options.target), folder, rounds=options.rounds, seconds=options.seconds, only=options.scenario
             )
