@@ -23,6 +23,7 @@ from .data import DATA, Shared, endpoint_of, is_gateway
 from .entity import provider_device
 from .flows.offers import async_get_offers
 from .gateway.entry import async_close_metered_backends, async_setup_gateway, async_unload_gateway
+from .gateway.home_only import async_load_home_only, async_remove_home_only
 from .gateway.runtime import gateway_runtime
 from .page import async_add_page, async_remove_page, async_serve_page
 from .provider.coordinator import ProviderCoordinator
@@ -51,6 +52,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     offers = await async_get_offers(hass)
     shared = Shared(Engine(), offers.discovery)
     hass.data[DATA] = shared
+    await async_load_home_only(hass)
     hass.data[SHARED_STORE] = store = SharedStore(hass, shared.engine)
     await async_close_metered_backends(hass)
     async_setup_services(hass)
@@ -132,6 +134,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
             await store.remove()
         else:  # no entry was ever set up
             await async_remove_files(hass)
+    if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
+        await async_remove_home_only(hass)
     issues.clear(hass, entry)
     await async_remove_assistant(hass, entry)
 

@@ -229,9 +229,9 @@ class AgentEntity(Entity):
     @override
     def available(self) -> bool:
         """Whether a backend is online or can be woken."""
-        if self._only is not None:
-            return _may_answer(self._only)
-        return any(member.enabled and _may_answer(member) for member in self.hass.data[DATA].engine.pool)
+        engine = self.hass.data[DATA].engine
+        members = [self._only] if self._only is not None else [member for member in engine.pool if member.enabled]
+        return any(_may_answer(member) and not engine.keeps_out(member) for member in members)
 
     @property
     def _only(self) -> Member | None:

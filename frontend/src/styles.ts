@@ -133,6 +133,28 @@ export const styles = css`
   label > * {
     font-size: 1rem;
   }
+  label.switch {
+    flex-direction: row;
+    align-items: center;
+    gap: 12px;
+    min-height: 40px;
+    font-size: 1rem;
+    color: inherit;
+    cursor: pointer;
+  }
+  label.switch input {
+    appearance: none;
+    width: 44px;
+    min-height: 24px;
+    height: 24px;
+    padding: 0;
+    border-radius: 12px;
+    background: radial-gradient(circle at 12px 50%, var(--zai-quiet) 8px, transparent 8.5px);
+  }
+  label.switch input:checked {
+    border-color: var(--zai-link);
+    background: radial-gradient(circle at 30px 50%, var(--zai-surface) 8px, transparent 8.5px) var(--zai-link);
+  }
   label.wide {
     display: flex;
   }

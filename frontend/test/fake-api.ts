@@ -1,3 +1,4 @@
+import { LitElement } from "lit";
 import type { PageApi } from "../src/api/page-api.js";
 import type { Live, LiveMember, RequestRecord } from "../src/api/types.js";
 
@@ -90,3 +91,12 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
 /** Texts that show their key and values. */
 export const texts = (key: string, values?: Record<string, string | number>): string =>
   values ? `${key} ${Object.values(values).join(" ")}` : key;
+
+/** A view in the document, drawn once. */
+export async function show(tag: string, fields: object): Promise<LitElement> {
+  const element = document.createElement(tag);
+  document.body.append(Object.assign(element, { texts, language: "en", ...fields }));
+  if (!(element instanceof LitElement)) throw new Error(`${tag} is not defined`);
+  await element.updateComplete;
+  return element;
+}

@@ -1,16 +1,8 @@
-import { LitElement } from "lit";
+import type { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
 import type { Live, RequestRecord } from "../src/api/types.js";
 import "../src/page.js";
-import { fakeApi, live, member, request, texts } from "./fake-api.js";
-
-async function show(tag: string, fields: object): Promise<LitElement> {
-  const element = document.createElement(tag);
-  document.body.append(Object.assign(element, { texts, language: "en", ...fields }));
-  if (!(element instanceof LitElement)) throw new Error(`${tag} is not defined`);
-  await element.updateComplete;
-  return element;
-}
+import { fakeApi, live, member, request, show } from "./fake-api.js";
 
 const root = (element: LitElement): ParentNode => element.renderRoot;
 const textOf = (element: LitElement): string => element.renderRoot.textContent.replace(/\s+/g, " ");

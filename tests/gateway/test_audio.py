@@ -22,6 +22,7 @@ from homeassistant.components import stt
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.loader import async_get_loaded_integration
 from homeassistant.setup import async_setup_component
 
 from ..support.home_assistant.audio import Ears, Mouth, tone
@@ -311,3 +312,21 @@ async def test_openai_sdk_transcribes_and_speaks(home: HomeAssistant, ears: Ears
         await engine.close()
     assert told.text == "Turn on the light."
     assert len(ears.heard[0][1]) == pytest.approx(32_000, rel=0.15)
+
+
+async def test_home_only_leaves_out_engines_of_cloud_services(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
+    audio = HomeAudio(home, lambda: True)
+    assert audio.models() == []
+    with pytest.raises(NotFoundError, match="The home-only switch is on"):
+        await audio.transcribe(Recording(tone(seconds=0.5), "audio/wav", "a.wav"), model="stt.ears")
+    with pytest.raises(NotFoundError, match="The home-only switch is on"):
+        await spoken(audio)
+    assert ears.heard == []
+
+
+async def test_home_only_uses_engines_of_integrations_without_a_cloud(home: HomeAssistant, ears: Ears, mouth: Mouth) -> None:
+    audio = HomeAudio(home, lambda: True)
+    for domain in ("test_stt", "test_tts"):
+        async_get_loaded_integration(home, domain).manifest["iot_class"] = "local_push"
+    assert [model.id for model in audio.models()] == ["stt.ears", "tts.mouth"]
+    assert (await audio.transcribe(Recording(tone(seconds=0.5), "audio/wav", "a.wav"))).text == "Turn on the light."

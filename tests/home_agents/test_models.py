@@ -12,7 +12,7 @@ from custom_components.zeroconf_ai.core.protocol.record import Capability
 from custom_components.zeroconf_ai.data import DATA
 from custom_components.zeroconf_ai.home_agents.backend import model_of
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import chat_session
+from homeassistant.helpers import chat_session, entity_registry as er
 from homeassistant.setup import async_setup_component
 
 from ..support.fakes.provider import FakeProvider, text, usage
@@ -133,3 +133,17 @@ async def test_ai_task_unsupported_schema_is_refused(home: HomeAssistant, provid
 async def test_ai_task_missing_entity_is_reported(home: HomeAssistant) -> None:
     with pytest.raises(UpstreamConnectionError, match=r"ai_task\.nobody no longer exists"):
         await backend(home, "ai_task.nobody").health()
+
+
+@pytest.mark.parametrize(
+    ("platform", "outside"),
+    [("ollama", False), ("openai_conversation", True), ("anthropic", True), ("demo", False), ("unknown_integration", True)],
+)
+async def test_agent_is_at_home_if_its_integration_needs_no_cloud(home: HomeAssistant, platform: str, *, outside: bool) -> None:
+    entity = er.async_get(home).async_get_or_create("conversation", platform, "an agent")
+    assert await backend(home, entity.entity_id).leaves_home() is outside
+
+
+async def test_agent_of_home_assistant_itself_is_at_home_and_a_missing_one_is_not(home: HomeAssistant) -> None:
+    assert not await backend(home, None).leaves_home()
+    assert await backend(home, "conversation.gone").leaves_home()

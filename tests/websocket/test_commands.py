@@ -32,6 +32,7 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/providers/check", "backend_id": "x"},
     {"type": "zeroconf_ai/why", "text": "Hello"},
     {"type": "zeroconf_ai/callers"},
+    {"type": "zeroconf_ai/home_only", "enabled": True},
 ]
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},

@@ -43,6 +43,7 @@ from .routing.pricing.worst_case import WorstCase, is_limited, may_cost, worst_c
 from .routing.records import LocalRun, exchange_of, local_record_of, record_of
 from .routing.running import RunningRequest, RunningRequests
 from .routing.selection.chains import requested_alias
+from .routing.selection.strategies import leaves_home
 
 __all__ = ["Caller", "Engine", "Source", "ask_health"]
 
@@ -67,8 +68,8 @@ class Engine:
         """`own_id` is this gateway's id, by which it recognizes a request that it has forwarded before."""
         self.pool = Pool()
         self.checker = HealthChecker(self.pool)
-        self.policy = policy or Policy()
-        """May be replaced at any time; requests in progress use the former one."""
+        self._configured = self._policy = policy or Policy()
+        self._home_only = False
         self.own_id = own_id
         self.limiter = ConcurrencyLimiter()
         """Limits parallel requests to all backends together; its limit and queue length may be set at any time."""
@@ -89,6 +90,37 @@ class Engine:
     @own_id.setter
     def own_id(self, own_id: str | None) -> None:
         self.pool.own_id = own_id
+
+    @property
+    def policy(self) -> Policy:
+        """The rules in force. May be replaced at any time; requests in progress use the former ones."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._configured = policy
+        self._apply_policy()
+
+    @property
+    def home_only(self) -> bool:
+        """Whether no request leaves the home: by this switch, or by the configured rules. The former outlasts new rules."""
+        return self._policy.home_only
+
+    @home_only.setter
+    def home_only(self, home_only: bool) -> None:
+        self._home_only = home_only
+        self._apply_policy()
+
+    @property
+    def home_only_configured(self) -> bool:
+        """Whether the configured rules keep requests at home, so that the switch cannot allow more."""
+        return self._configured.home_only
+
+    def _apply_policy(self) -> None:
+        former = self._policy
+        self._policy = replace(self._configured, home_only=True) if self._home_only else self._configured
+        if self._policy.home_only != former.home_only:
+            self.pool.notify_all()
 
     @property
     def recorder(self) -> Recorder | None:
@@ -360,9 +392,17 @@ class Engine:
         return Explanation(found, worst, preview.barred, preview.refusal)
 
     def models(self) -> list[tuple[Member, ModelInfo]]:
-        """The models of all enabled and online backends, by priority, without virtual ones."""
-        online = sorted((member for member in self.pool if member.enabled and member.online), key=lambda member: member.priority)
-        return [(member, model) for member in online for model in member.models if not model.virtual]
+        """The models of all usable backends, by priority, without virtual ones."""
+        return [(member, model) for member in self.usable() for model in member.models if not model.virtual]
+
+    def keeps_out(self, member: Member) -> bool:
+        """Whether nothing is sent to a backend because requests stay at home."""
+        return self.home_only and leaves_home(member)
+
+    def usable(self) -> list[Member]:
+        """All backends that requests may go to now, by priority: enabled, online, and at home if only those are used."""
+        found = (member for member in self.pool if member.enabled and member.online and not self.keeps_out(member))
+        return sorted(found, key=lambda member: member.priority)
 
     async def close(self) -> None:
         """Close the router, the health checker and all backends."""

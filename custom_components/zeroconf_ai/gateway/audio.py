@@ -4,7 +4,7 @@ A model is an engine, named by its entity id (`stt.faster_whisper`, `tts.piper`)
 default engine is used.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Final, override
 
@@ -12,10 +12,13 @@ from homeassistant.components import stt
 from homeassistant.components.stt.const import DATA_COMPONENT as STT_ENTITIES, DATA_PROVIDERS as STT_LEGACY
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity import Entity
+from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
 from homeassistant.util import language as language_util
 
 from ..core.protocol.errors import InvalidRequestError, NotFoundError, UpstreamError, redact
 from ..core.server.audio import Audio, AudioFormat, AudioModel, AudioTask, Recording, Speech, Transcript, Voice
+from ..home_agents.home_only import needs_cloud
 from .audio_convert import Pcm, decode
 
 _TTS: Final = "tts"
@@ -38,9 +41,10 @@ _FORMATS: Final[dict[AudioFormat, tuple[str, str]]] = {
 class HomeAudio(Audio):
     """Uses the speech engines of this Home Assistant, including those added later."""
 
-    def __init__(self, hass: HomeAssistant) -> None:
-        """Used on Home Assistant's event loop."""
+    def __init__(self, hass: HomeAssistant, home_only: Callable[[], bool] = lambda: False) -> None:
+        """Used on Home Assistant's event loop. While `home_only` returns True, engines of cloud services are left out."""
         self._hass = hass
+        self._home_only = home_only
 
     @override
     def models(self) -> Sequence[AudioModel]:
@@ -65,7 +69,7 @@ class HomeAudio(Audio):
 
     @override
     async def transcribe(self, recording: Recording, *, model: str | None = None, language: str | None = None) -> Transcript:
-        engine_id, engine = _choose(self._stt_engines(), model, AudioTask.TRANSCRIPTION)
+        engine_id, engine = _choose(self._stt_engines(), model, AudioTask.TRANSCRIPTION, home_only=self._home_only())
         spoken = self._language(engine_id, engine.supported_languages, language)
         wanted = _pcm_for(engine_id, engine)
         metadata = stt.SpeechMetadata(
@@ -100,7 +104,7 @@ class HomeAudio(Audio):
         speed: float = 1.0,
         language: str | None = None,
     ) -> Speech:
-        engine_id, engine = _choose(self._tts_engines(), model, AudioTask.SPEECH)
+        engine_id, engine = _choose(self._tts_engines(), model, AudioTask.SPEECH, home_only=self._home_only())
         supported = engine.supported_options or ()
         extension, content_type = _FORMATS[audio_format]
         options: dict[str, Any] = {"preferred_format": extension}
@@ -145,7 +149,7 @@ class HomeAudio(Audio):
             return {}
         entities = {entity.entity_id: entity for entity in self._hass.data[STT_ENTITIES].entities}
         legacy: dict[str, stt.Provider] = self._hass.data[STT_LEGACY]
-        return _first({**entities, **legacy}, stt.async_default_engine(self._hass))
+        return _first(self._allowed({**entities, **legacy}), stt.async_default_engine(self._hass))
 
     def _tts_engines(self) -> dict[str, Any]:
         """The text-to-speech engines (`tts.TextToSpeechEntity | tts.Provider`), the default first."""
@@ -156,7 +160,20 @@ class HomeAudio(Audio):
         from homeassistant.components.tts.const import DATA_COMPONENT, DATA_TTS_MANAGER  # noqa: PLC0415
 
         entities = {entity.entity_id: entity for entity in self._hass.data[DATA_COMPONENT].entities}
-        return _first({**entities, **self._hass.data[DATA_TTS_MANAGER].providers}, tts.async_default_engine(self._hass))
+        engines = self._allowed({**entities, **self._hass.data[DATA_TTS_MANAGER].providers})
+        return _first(engines, tts.async_default_engine(self._hass))
+
+    def _allowed[Engine](self, engines: dict[str, Engine]) -> dict[str, Engine]:
+        if not self._home_only():
+            return engines
+        return {engine_id: engine for engine_id, engine in engines.items() if not self._leaves_home(engine_id, engine)}
+
+    def _leaves_home(self, engine_id: str, engine: object) -> bool:
+        integration = engine.platform.platform_name if isinstance(engine, Entity) else engine_id
+        try:
+            return needs_cloud(async_get_loaded_integration(self._hass, integration))
+        except IntegrationNotLoaded:
+            return True
 
     def _language(self, engine_id: str, supported: Iterable[str], wanted: str | None, default: str | None = None) -> str:
         """The engine's tag for a language; without one, for the home's language, else the engine's default or first."""
@@ -175,12 +192,15 @@ def _first[Engine](engines: dict[str, Engine], default: str | None) -> dict[str,
     return dict(sorted(engines.items(), key=lambda item: item[0] != default))
 
 
-def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTask) -> tuple[str, Engine]:
+def _choose[Engine](engines: dict[str, Engine], model: str | None, task: AudioTask, *, home_only: bool) -> tuple[str, Engine]:
     """The requested engine, or the default. Raises NotFoundError."""
     engine_id = next(iter(engines), None) if model is None else model
     if engine_id is None or engine_id not in engines:
         reason = f"There is no engine {model} for {task}" if model else f"No engine for {task} is set up"
-        raise NotFoundError(f"{reason}. Set one up in Home Assistant.", code="model_not_found", param="model")
+        hint = "Set one up in Home Assistant."
+        if home_only:
+            hint = "The home-only switch is on: engines of cloud services are not used."
+        raise NotFoundError(f"{reason}. {hint}", code="model_not_found", param="model")
     return engine_id, engines[engine_id]
 
 

@@ -88,7 +88,7 @@ class GatewayRuntime:
             name=entry.title,
             ledger=store.ledger,
             metrics=self.metrics,
-            audio=HomeAudio(hass),
+            audio=HomeAudio(hass, lambda: self._engine.home_only),
         )
         self.coordinator = GatewayCoordinator(hass, entry, self.server)
         self.backend_coordinators = BackendCoordinators(hass, entry, device_id)

@@ -43,6 +43,7 @@ from ..core.protocol.request import CHARACTERS_PER_TOKEN, Kind, Request, english
 from ..core.protocol.status import Health
 from ..core.protocol.usage import Usage
 from .exchange import AgentExchange, Converse, GenerateData
+from .home_only import leaves_home
 from .prompt import Prompt, read_prompt, read_structure
 
 PREFIX = "homeassistant/"
@@ -101,6 +102,11 @@ class AgentBackend(Backend):
     @override
     def info(self) -> BackendInfo:
         return self._info
+
+    @override
+    async def leaves_home(self) -> bool:
+        """Whether the agent's integration is a cloud's, by its manifest. Unknown counts as yes."""
+        return await leaves_home(self._hass, self._entity_id)
 
     @override
     async def health(self) -> Health:

@@ -3,16 +3,17 @@
 - `live`: the live state, as a subscription.
 - `usage`: usage reports and records; other users see their own.
 - `keys`: API keys and budgets.
+- `finding`: the home-only switch, and finding and adding providers.
 - `routing`: priority and use of providers, health checks, and the plan of a request that is not sent.
 """
 
 from homeassistant.core import HomeAssistant, callback
 
-from . import keys, live, routing, usage
+from . import finding, keys, live, routing, usage
 
 
 @callback
 def async_setup_commands(hass: HomeAssistant) -> None:
     """Register the commands."""
-    for module in (live, usage, keys, routing):
+    for module in (live, usage, keys, routing, finding):
         module.async_setup(hass)

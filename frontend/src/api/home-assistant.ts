@@ -1,4 +1,5 @@
 import { subscribeLasting, type OnConnected } from "./live-connection.js";
+import { findingApi } from "./finding.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -100,6 +101,8 @@ export class HomeAssistantApi implements PageApi {
   checkProvider(backendId: string): Promise<void> {
     return this.ask("providers/check", { backend_id: backendId });
   }
+
+  readonly finding = findingApi((command, fields) => this.ask(command, fields));
 
   link(tab: string): string {
     return `${PANEL}/${tab}`;

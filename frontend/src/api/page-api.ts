@@ -11,6 +11,7 @@ import type {
   UsageReport,
 } from "./types";
 import type { RoutingApi } from "./routing";
+import type { FindingApi } from "./finding";
 
 /** What the page asks of the home that it lives in. Each method rejects with a `PageError`, whose message is for people. */
 export interface PageApi {
@@ -34,6 +35,8 @@ export interface PageApi {
   checkProvider(backendId: string): Promise<void>;
   /** Where requests go, and why. */
   readonly routing: RoutingApi;
+  /** The home-only switch, and finding and adding providers. */
+  readonly finding: FindingApi;
   /** The address of a tab. */
   link(tab: string): string;
   /** The address where providers and the gateway are added; null: the page of this home adds none. */

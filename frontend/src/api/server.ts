@@ -1,4 +1,5 @@
 import { streamLasting, type OnConnected } from "./live-connection.js";
+import { findingApi } from "./finding.js";
 import { PageError, type BudgetName, type PageApi } from "./page-api.js";
 import { routingApi } from "./routing.js";
 import type { ApiKey, Budget, Live, NewKey, RequestFilter, RequestPage, UsageGroup, UsageReport } from "./types.js";
@@ -122,6 +123,8 @@ export class ServerApi implements PageApi {
   async checkProvider(backendId: string): Promise<void> {
     await this.ask("providers/check", { backend_id: backendId });
   }
+
+  readonly finding = findingApi((command, fields) => this.ask(command, fields));
 
   link(tab: string): string {
     return `#${tab}`;

@@ -51,6 +51,21 @@ export class Overview extends View {
               </p>`
             : nothing
         }
+        <label class="switch">
+          <input
+            type="checkbox"
+            role="switch"
+            aria-describedby="home-only"
+            .checked=${live.home_only}
+            ?disabled=${this.busy}
+            @change=${(event: Event) => this.keepAtHome(event.target as HTMLInputElement)}
+          />
+          ${texts("overview.home_only")}
+        </label>
+        <p class="quiet" id="home-only">
+          ${texts(live.home_only ? "overview.home_only_on" : "overview.home_only_off")}
+        </p>
+        ${this.errorLine()}
       </div>
       <div class="card">
         <h2>${texts("overview.running")}</h2>
@@ -86,6 +101,11 @@ export class Overview extends View {
               </div>`,
         )}
       </div>`;
+  }
+
+  private async keepAtHome(input: HTMLInputElement): Promise<void> {
+    await this.run(() => this.api.finding.setHomeOnly(input.checked));
+    if (this.error) input.checked = !input.checked;
   }
 
   private costs(costs: Record<string, number>): string {

@@ -168,6 +168,7 @@ def test_providers_file_routing_is_parsed() -> None:
         "auto": ModelAlias(("house",), Strategy.COST),
     }
     assert read_config(ATTIC, "p.yaml", {}).policy == Policy()
+    assert read_config(ATTIC + "routing: {homeOnly: yes}\n", "p.yaml", {}).policy == Policy(home_only=True)
 
 
 def test_backend_types_have_placement_and_timeouts() -> None:

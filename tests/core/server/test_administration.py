@@ -18,6 +18,7 @@ from zeroconf_ai.accounting.store import AccountingStore
 from zeroconf_ai.accounting.usage.generation import Generation, Outcome
 from zeroconf_ai.protocol.errors import AuthenticationError
 from zeroconf_ai.protocol.usage import Usage
+from zeroconf_ai.routing.policy import Policy
 from zeroconf_ai.server.access.auth_throttle import FAILURES
 from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.administration.administration import FILES, Administration
@@ -553,3 +554,23 @@ async def test_administrators_key_sees_the_usage_of_all_callers(site: Site) -> N
     assert [row["key"] for row in found["data"]] == [laptop.id]
     # The page's own key is for the page alone.
     assert (await site.server.ask("GET", "usage", headers={"Authorization": f"Bearer {site.secret}"}))[0] == 403
+
+
+async def test_home_only_is_set_stored_and_told_to_the_page(store: AccountingStore) -> None:
+    _, secret = await store.keys.create("Owner", endpoints=("admin",))
+    saved: list[bool] = []
+
+    def administration(gateway: Gateway) -> Administration:
+        return Administration(gateway, store, save_home_only=saved.append)
+
+    async with served(access=Guard(store.keys), ledger=store.ledger, administration=administration) as server:
+        owner = Browser(server, {})
+        await owner.log_in(secret)
+        assert await owner.ask("home_only", {"enabled": True}) == (200, {})
+        assert (saved, server.gateway.engine.home_only) == ([True], True)
+        assert (await owner.ask("home_only", {"enabled": "yes"}))[0] == 400
+        server.gateway.engine.policy = Policy(home_only=True)
+        status, found = await owner.ask("home_only", {"enabled": False})
+        assert (status, found["error"]["code"]) == (400, "configured")
+        assert "homeOnly" in found["error"]["message"]
+        assert server.gateway.engine.home_only

@@ -7,11 +7,11 @@ from typing import TypedDict, override
 from ..accounting.usage.generation import Generation, Recorder
 from ..accounting.usage.totals import Subject, Totals
 from ..engine import Engine
-from ..protocol.record import Placement
 from ..protocol.values import NANO
 from ..routing.accounting import Accounting
 from ..routing.pool.member import Member
 from ..routing.running import RunningRequest
+from ..routing.selection.strategies import leaves_home
 from .names import Names
 
 INTERVAL = 0.5
@@ -112,7 +112,7 @@ class Live(TypedDict):
     cost_today: Money
     cost_month: Money
     home_only: bool
-    """Whether requests that a provider at home could answer never leave it."""
+    """Whether no request leaves the home."""
     last_answer: LiveAnswer | None
     last_failover: LiveFailover | None
 
@@ -129,7 +129,7 @@ def live(engine: Engine, totals: Totals | None, names: Names) -> Live:
         "requests_today": 0 if household is None else household.today.requests,
         "cost_today": {} if household is None else money_of(household.today.costs),
         "cost_month": {} if household is None else money_of(household.month.costs),
-        "home_only": not engine.policy.cloud_fallback,
+        "home_only": engine.home_only,
         "last_answer": _last_answer(engine),
         "last_failover": _last_failover(engine),
     }
@@ -208,7 +208,7 @@ def _member(member: Member, totals: Totals | None) -> LiveMember:
         "id": member.id,
         "name": member.name,
         "kind": "agent" if info.agent else "backend",
-        "local": info.placement is Placement.LOCAL,
+        "local": not leaves_home(member),
         "cost": info.cost.value,
         "state": "resting" if resting else member.state.value,
         "known": member.known,

@@ -15,6 +15,7 @@ from ..protocol.record import DEFAULT_PRIORITY, Capability, Cost, Placement
 from ..protocol.request import Request
 from ..protocol.status import Health, ProviderStatus
 from ..protocol.usage import Usage
+from .home_address import is_outside
 
 type Ssl = bool | SSLContext | aiohttp.Fingerprint
 
@@ -183,6 +184,15 @@ class Backend(ABC):
     def max_concurrent(self) -> int | None:
         """The maximum number of parallel requests, unless its status reports another; None: unlimited."""
         return None
+
+    @property
+    def address(self) -> str | None:
+        """The base URL to which requests go; None if no server is asked."""
+        return None
+
+    async def leaves_home(self) -> bool:
+        """Whether requests to it leave the home although its placement is local, such as to a server on the internet."""
+        return self.address is not None and await is_outside(self.address)
 
     @abstractmethod
     async def health(self) -> Health:

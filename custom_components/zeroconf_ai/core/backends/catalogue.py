@@ -86,6 +86,15 @@ class Catalogue(Backend):
             self._info = (current, info)
         return info
 
+    @property
+    @override
+    def address(self) -> str | None:
+        return self._backend.address
+
+    @override
+    async def leaves_home(self) -> bool:
+        return await self._backend.leaves_home()
+
     @override
     async def health(self) -> Health:
         return await self._backend.health()

@@ -91,6 +91,11 @@ class DialectBackend[U: DialectUpstream](Backend):
     def info(self) -> BackendInfo:
         return self._info
 
+    @property
+    @override
+    def address(self) -> str:
+        return self._upstream.base_url
+
 
 class TranslatedAnswer(HttpAnswer):
     """An open response in another dialect, translated to OpenAI's chunks or completion."""

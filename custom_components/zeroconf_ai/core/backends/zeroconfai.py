@@ -97,6 +97,11 @@ class ZeroconfAIBackend(Backend):
         return self._upstream.base_url
 
     @property
+    @override
+    def address(self) -> str:
+        return self.base_url
+
+    @property
     def endpoint(self) -> Endpoint:
         """Its current endpoint."""
         return self._upstream.endpoint

@@ -139,6 +139,7 @@ async def _serve(options: Options, provider_id: str) -> None:
             store = await open_demo_store(stack)
         later = await stack.enter_async_context(AsyncExitStack())  # closes what is opened while serving
         engine = Engine(own_id=provider_id)
+        engine.home_only = state.home_only(provider_id)
         stack.push_async_callback(engine.close)
         metrics, totals = await record_requests(stack, engine, store)
         enforce_limits = partial(options.admission.enforce_limits, later, engine)
@@ -196,7 +197,7 @@ def _administration(admission: Admission, gateway: Gateway, store: AccountingSto
     """The page for administrators; None without a key, because everybody on the network could use it."""
     if store is None and not admission.key:
         return None
-    return Administration(gateway, store, admission.key)
+    return Administration(gateway, store, admission.key, save_home_only=partial(state.save_home_only, gateway.id))
 
 
 async def _supply(

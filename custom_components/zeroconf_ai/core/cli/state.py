@@ -1,6 +1,9 @@
-"""The files that the commands keep between runs: the provider's own ID, trusted identities, cached providers, the database."""
+"""The files that the commands keep between runs.
 
-from collections.abc import Iterator
+The provider's own ID, trusted identities, cached providers, the database, and the home-only switch.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import os
 from pathlib import Path
@@ -13,12 +16,15 @@ import click
 import orjson
 
 from ..protocol import json
+from ..protocol.errors import UnavailableError
 
 if sys.platform != "win32":
     import fcntl
 
 _DATABASES = "databases.json"
 """The ids of the databases that `serve --keys` has used, by their addresses' digests."""
+_HOME_ONLY = "home-only.json"
+"""The ids of the providers whose home-only switch is on."""
 _NAMESPACE = UUID("0d3c8c9e-2b2f-5d53-9d0c-6f1f3c0a7e55")
 
 
@@ -76,6 +82,36 @@ def remember_database(address: str, database_id: str) -> None:
     except OSError as err:
         message = f"The database ID cannot be saved in {file}: {err.strerror}. Set XDG_STATE_HOME to another folder."
         raise click.ClickException(message) from None
+
+
+def home_only(provider_id: str) -> bool:
+    """Whether the home-only switch of a provider is on. A file that cannot be read means that it is: nothing leaves the home."""
+    return provider_id in _home_only_ids(unreadable=[provider_id])
+
+
+def save_home_only(provider_id: str, enabled: bool) -> None:
+    """Store the home-only switch of a provider. Raises UnavailableError."""
+    ids = {other for other in _home_only_ids() if other != provider_id} | ({provider_id} if enabled else set())
+    file = state_folder() / _HOME_ONLY
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps(sorted(ids)))
+        fresh.replace(file)
+    except OSError as err:
+        raise UnavailableError(
+            f"The switch applies until the next start: it cannot be saved in {file}: {err.strerror}."
+        ) from None
+
+
+def _home_only_ids(unreadable: Sequence[str] = ()) -> list[str]:
+    try:
+        found = json.loads((state_folder() / _HOME_ONLY).read_bytes())
+    except FileNotFoundError:
+        return []
+    except OSError, json.JSONDecodeError:
+        return list(unreadable)
+    return [value for value in found if isinstance(value, str)] if isinstance(found, list) else list(unreadable)
 
 
 @contextmanager

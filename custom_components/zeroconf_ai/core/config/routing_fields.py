@@ -17,9 +17,10 @@ def read_policy(given: Mapping[str, Value]) -> Policy:
     """Read the routing policy; omitted keys have their defaults. Raises ConfigError."""
     found: dict[str, Any] = {}
     if "routing" in given:
-        rules = given["routing"].fields(("strategy", "cloudFallback", "retryMeteredTimeouts"))
+        rules = given["routing"].fields(("strategy", "cloudFallback", "homeOnly", "retryMeteredTimeouts"))
         found |= {"strategy": _strategy(rules["strategy"])} if "strategy" in rules else {}
         found |= {"cloud_fallback": rules["cloudFallback"].flag()} if "cloudFallback" in rules else {}
+        found |= {"home_only": rules["homeOnly"].flag()} if "homeOnly" in rules else {}
         found |= {"retry_metered_timeouts": rules["retryMeteredTimeouts"].flag()} if "retryMeteredTimeouts" in rules else {}
     if "models" in given:
         found["virtual_models"] = {**DEFAULT_VIRTUAL_MODELS, **dict(map(_virtual_model, given["models"].entries()))}

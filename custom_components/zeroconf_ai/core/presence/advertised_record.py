@@ -25,8 +25,7 @@ def describe_engine(record: ServiceRecord, engine: Engine) -> ServiceRecord:
 
     A provider name other than `custom` and the audio capability of `record` are kept.
     """
-    members = [member for member in engine.pool if member.enabled]
-    members = [member for member in members if member.online] or members
+    members = engine.usable() or [member for member in engine.pool if member.enabled]
     models: dict[str, ModelInfo] = {}
     for _, model in engine.models():
         models.setdefault(model.id, model)

@@ -51,6 +51,8 @@ class Policy:
     """By name. Each hides models of backends with the same name."""
     cloud_fallback: bool = True
     """Whether a request may go to a backend outside the home if those at home that could answer it fail."""
+    home_only: bool = False
+    """Whether no request leaves the home, whatever it asks for: backends outside are used for nothing."""
     retry_metered_timeouts: bool = False
     """Whether the next backend is tried after a timeout although the first one may charge for it."""
 

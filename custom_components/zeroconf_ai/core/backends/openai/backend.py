@@ -114,6 +114,11 @@ class OpenAIBackend(Backend):
         return self._info
 
     @property
+    @override
+    def address(self) -> str:
+        return self._roots.api.base_url
+
+    @property
     def flavor(self) -> Flavor:
         """The kind of server."""
         return self._flavor

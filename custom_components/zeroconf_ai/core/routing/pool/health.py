@@ -86,6 +86,7 @@ class HealthChecker:
         if stale or not was_online:
             try:
                 self._record_models(member, await member.backend.models())
+                member.leaves_home = await member.backend.leaves_home()
             except ApiError as err:
                 self._pool.record_failure(member, err)
                 return

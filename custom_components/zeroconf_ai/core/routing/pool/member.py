@@ -60,6 +60,8 @@ class Member:
     """The same as a standard reason, which contains the member's name."""
     last_seen: float | None = None
     """`time.time()` of its last success, for display."""
+    leaves_home: bool | None = None
+    """Whether requests to it leave the home although its placement is local; None before its first successful check."""
     active: int = 0
     resting_until: float = 0.0
     left_at: float = float("-inf")

@@ -107,12 +107,19 @@ class Pool:
         """Notify the listeners of a change of state, at once."""
         if event is not None and event.kind is EventKind.FAILOVER:
             self.last_failover = (time.time(), event)
-        for key in (backend_id, None):
+        self._notify((backend_id, None), event)
+
+    def notify_all(self) -> None:
+        """Notify all listeners of a change that concerns every member, such as of the rules."""
+        self._notify(tuple(self._listeners), None)
+
+    def _notify(self, keys: tuple[str | None, ...], event: RoutingEvent | None) -> None:
+        for key in keys:
             for listener in tuple(self._listeners.get(key, ())):
                 try:
                     listener(event)
                 except Exception:  # a failing listener must not fail the request
-                    _LOGGER.exception("A listener failed on a change of %s", backend_id)
+                    _LOGGER.exception("A listener failed on a change of %s", key or "a provider")
 
     def notify_load(self, backend_id: str) -> None:
         """Notify the listeners, later in this turn of the event loop, that a member has more or fewer requests."""

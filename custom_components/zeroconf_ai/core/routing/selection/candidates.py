@@ -13,7 +13,7 @@ from ..pool.pool import Pool
 from .chains import ResolvedModel, Target, resolve
 from .eligibility import Reason, Rejection, choose_model, could_at_home, not_now
 from .routing_errors import no_backend_error
-from .strategies import Key, among_equals, outside, ranking
+from .strategies import Key, among_equals, leaves_home, outside, ranking
 
 _DEFAULT = Policy()
 _NO_CLOUD_FALLBACK = "a backend at home comes first for this request, and cloud fallback is disabled"
@@ -69,7 +69,7 @@ def candidates(pool: Pool, request: Request, policy: Policy = _DEFAULT) -> Candi
     first_at_home: Key | None = None
     for position, target in enumerate(asked.targets):
         rejected_before = len(rejections)
-        found = list(_of_target(pool, target, request, rejections, position, turn))
+        found = list(_of_target(pool, target, request, rejections, position, turn, home_only=policy.home_only))
         for entry in found:
             entries.setdefault((entry.candidate.member.id, entry.candidate.model), entry)
         if not policy.cloud_fallback:
@@ -112,7 +112,14 @@ def resolve_model(candidate: Candidate, request: Request) -> Candidate:
 
 
 def _of_target(
-    pool: Pool, target: Target, request: Request, rejections: list[Rejection], position: int, turn: int
+    pool: Pool,
+    target: Target,
+    request: Request,
+    rejections: list[Rejection],
+    position: int,
+    turn: int,
+    *,
+    home_only: bool,
 ) -> Iterator[_Entry]:
     """The candidates for one target; the reasons against the others are added to `rejections`."""
     any_model = target.model == AUTO
@@ -122,6 +129,8 @@ def _of_target(
         chosen = choose_model(member, target.model, request, cheapest=cheapest)
         if isinstance(chosen, Rejection):
             rejections.append(chosen)
+        elif home_only and leaves_home(member):
+            rejections.append(Rejection(Reason.HOME_ONLY, member.name, "outside the home, and the home-only switch is on"))
         elif not member.enabled and target.member is None:
             rejections.append(Rejection(Reason.OFF, member.name, "disabled for routing"))
         elif member.id in request.barred:

@@ -33,6 +33,8 @@ class Reason(Enum):
     OFF = auto()
     OUTSIDE = auto()
     """The request stays at home."""
+    HOME_ONLY = auto()
+    """The home-only switch is on, and requests to it leave the home."""
     NOT_NOW = auto()
 
 

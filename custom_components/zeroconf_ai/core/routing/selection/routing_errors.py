@@ -5,7 +5,7 @@ import difflib
 from itertools import islice
 
 from ...protocol.errors import ApiError, InvalidRequestError, NotFoundError, PermissionDeniedError, UnavailableError
-from ...protocol.models import ModelInfo
+from ...protocol.models import AUTO, ModelInfo
 from ...protocol.record import Capability
 from ...protocol.request import Request
 from ..pool.pool import Pool
@@ -27,6 +27,11 @@ def no_backend_error(
     details = (*map(str, rejections), *also)
     if not any(True for _ in pool):
         return UnavailableError("No provider is set up. Add one, or wait until one is found on the network.")
+    if any(rejection.reason is Reason.HOME_ONLY for rejection in rejections):
+        others = {rejection.reason for rejection in rejections} - {Reason.HOME_ONLY, Reason.NOT_SERVED}
+        cause = f"can take this request: {'; '.join(details)}" if others else f"serves {_model_text(request)}"
+        message = f"The home-only switch is on, and no provider at home {cause}."
+        return UnavailableError(message, code="home_only", details=details)
     if not known:
         return unknown_model(pool, request.model, details, patterns=request.models, needs=request.needs)
     reasons = {rejection.reason for rejection in rejections} - {Reason.NOT_SERVED}
@@ -44,6 +49,10 @@ def no_backend_error(
         )
         return InvalidRequestError(message, code="unsupported_capability", details=details)
     return UnavailableError(f"No provider can take this request. {'; '.join(details)}.", details=details)
+
+
+def _model_text(request: Request) -> str:
+    return "a model for this request" if request.model == AUTO else f"the model {request.model}"
 
 
 def unknown_model(

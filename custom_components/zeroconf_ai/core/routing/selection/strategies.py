@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ...backends.home_address import names_outside
 from ...protocol.record import Placement
 from ...protocol.request import Kind, Request
 from ...protocol.status import ProviderState
@@ -47,6 +48,14 @@ def load(member: Member) -> float:
 def outside(member: Member) -> bool:
     """Whether requests to it leave the home."""
     return member.backend.info.placement is not Placement.LOCAL
+
+
+def leaves_home(member: Member) -> bool:
+    """Whether requests to it may leave the home, by its address too. Unknown counts as yes."""
+    if outside(member) or member.leaves_home is not None:
+        return outside(member) or member.leaves_home is True
+    address = member.backend.address
+    return member.backend.info.agent if address is None else names_outside(address)
 
 
 def _by_priority(request: Request, any_model: bool) -> Ranking:

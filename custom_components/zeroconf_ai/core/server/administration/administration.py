@@ -1,6 +1,6 @@
 """`Administration`: answers every request below `/admin`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 import logging
 from pathlib import Path
@@ -62,10 +62,21 @@ HEADERS: Final[Mapping[str, str]] = {
 class Administration:
     """The page of `zeroconf-ai serve` for its administrators, on the server's own port."""
 
-    def __init__(self, gateway: Gateway, store: AccountingStore | None, key: str | None = None) -> None:
-        """With a `store`, its keys with the permission `admin` log in; without, `key` does. `close` must be called."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: AccountingStore | None,
+        key: str | None = None,
+        *,
+        save_home_only: Callable[[bool], None] = lambda enabled: None,
+    ) -> None:
+        """With a `store`, its keys with the permission `admin` log in; without, `key` does. `close` must be called.
+
+        `save_home_only` stores the home-only switch for the next start, in a thread.
+        """
         self._gateway = gateway
         self._store = store
+        self._save_home_only = save_home_only
         self.sessions = Sessions(None if store is None else store.keys, key)
         named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
         self._cookies = (f"__Host-{named}", named)
@@ -130,7 +141,9 @@ class Administration:
                 return self._log_in(context, body, origin)
             if command == "logout":
                 return self._log_out(context)
-            found = await COMMANDS[command](Context(self._gateway.engine, self._store, self._gateway.name, session, body))
+            gateway = self._gateway
+            given = Context(gateway.engine, self._store, gateway.name, session, body, self._save_home_only)
+            found = await COMMANDS[command](given)
         except DatabaseError as err:
             raise UnavailableError(str(err), code="database_failed") from err
         finally:

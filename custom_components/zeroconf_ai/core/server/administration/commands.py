@@ -3,6 +3,7 @@
 What the page changes is logged in the audit log under the id of the administrator's key.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,6 +42,8 @@ class Context:
     """The name of the server, which owns the budget of all requests."""
     session: Session
     body: Body
+    save_home_only: Callable[[bool], None]
+    """Stores the home-only switch for the next start. Blocking."""
 
     @property
     def accounting(self) -> AccountingStore:
@@ -138,6 +141,15 @@ async def _check_provider(context: Context) -> Any:
     await context.engine.checker.check(member, models=True)
 
 
+async def _home_only(context: Context) -> Any:
+    enabled, engine = flag(context.body, "enabled"), context.engine
+    if not enabled and engine.home_only_configured:
+        message = "The configuration file keeps all requests at home: remove 'homeOnly' below 'routing' there."
+        raise InvalidRequestError(message, code="configured")
+    engine.home_only = enabled
+    await asyncio.to_thread(context.save_home_only, enabled)
+
+
 async def _why(context: Context) -> Any:
     pasted = long_text(context.body, "text", LIMIT)
     model, key_id = optional_text(context.body, "model"), optional_text(context.body, "key_id")
@@ -161,6 +173,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "budgets/reset": _reset_budget,
     "budgets/remove": _remove_budget,
     "providers/check": _check_provider,
+    "home_only": _home_only,
     "why": _why,
     "callers": _callers,
 }

@@ -53,7 +53,7 @@ def find_model(engine: Engine, wanted: str, patterns: Sequence[str] = ()) -> dic
         return _named(engine, asked.alias, for_chat=for_chat)
     allowed = () if has_name(patterns, wanted) else patterns
     for target in () if asked.virtual else asked.targets:
-        for member, model in _reached(target, _online(engine), allowed):
+        for member, model in _reached(target, engine.usable(), allowed):
             return _described(member, model, engine.own_id)
     raise unknown_model(engine.pool, wanted, patterns=patterns)
 
@@ -85,7 +85,7 @@ def listed(engine: Engine, patterns: Sequence[str] = ()) -> list[dict[str, Any]]
 
 def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
     """The virtual models with at least one model that a caller may use now → whether one of those is for chats."""
-    online = _online(engine)
+    online = engine.usable()
     found: dict[str, bool] = {}
     for name in dict.fromkeys((AUTO, *engine.policy.virtual_models)):
         asked = expand(engine.pool, name, engine.policy)
@@ -94,11 +94,6 @@ def _virtual(engine: Engine, patterns: Sequence[str]) -> dict[str, bool]:
         if reached:
             found[name] = any(model.for_chat for model in reached)
     return found
-
-
-def _online(engine: Engine) -> list[Member]:
-    """The members that answer now, by priority."""
-    return sorted((member for member in engine.pool if member.enabled and member.online), key=lambda member: member.priority)
 
 
 def _reached(target: Target, online: Sequence[Member], patterns: Sequence[str]) -> Iterator[tuple[Member, ModelInfo]]:
