@@ -137,6 +137,9 @@ async def test_alias_action_applies_immediately_and_can_be_removed(hass: HomeAss
             await do(hass, "set_model_alias", name=name)
         assert caught.value.translation_key == error
     assert "auto" in entry.options[CONF_VIRTUAL_MODELS]
+    with pytest.raises(ServiceValidationError, match="cannot refer to itself") as caught:
+        await do(hass, "set_model_alias", name="mine", targets=["mine"])
+    assert caught.value.translation_key == "invalid_alias"
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,10 @@ async def test_model_aliases_are_added_changed_and_removed(hass: HomeAssistant, 
         assert "qwen3:8b" in result["data_schema"].schema["targets"].config["options"]
         result = await submit(hass, result, {"name": "fast", "targets": ["auto"]})
         assert result["errors"] == {"name": "name_taken"}
+        result = await submit(hass, result, {"name": " \u202e", "targets": ["auto"]})
+        assert result["errors"] == {"name": "name_needed"}
+        result = await submit(hass, result, {"name": "x" * 257, "targets": ["auto"]})
+        assert result["errors"] == {"name": "too_long"}
         result = await submit(hass, result, {"name": "gpt-4o", "targets": ["gpt-4o"]})
         assert result["errors"] == {"targets": "own_target"}
         result = await submit(hass, result, {"name": "gpt-4o", "targets": ["qwen3:8b", "cloud/o4-mini"], "strategy": "cost"})

@@ -16,12 +16,12 @@ from ..const import CONF_MODELS, CONF_STRATEGY, CONF_TARGETS, CONF_VIRTUAL_MODEL
 from ..core.accounting.keys.client_key import ClientKey
 from ..core.accounting.keys.key_store import DAY, KeyStore
 from ..core.accounting.storage.database import DatabaseError
+from ..core.admin.aliases import AliasError, with_alias, without_alias
 from ..core.admin.keys import describe_key
-from ..core.protocol.models import AUTO
 from ..core.routing.policy import Strategy
 from ..core.server.endpoints import OLLAMA_ROUTES, ROUTES
 from ..data import gateway_entry
-from ..gateway.policy import virtual_models_of
+from ..gateway.policy import stored_aliases, virtual_models_of
 from ..gateway.runtime import gateway_runtime
 
 ACTION_CREATE_KEY: Final = "create_key"
@@ -138,17 +138,18 @@ async def _set_model_alias(call: ServiceCall) -> ServiceResponse:
     if entry is None:
         raise _wrong("no_gateway")
     name, targets, strategy = call.data[CONF_NAME], call.data[CONF_TARGETS], call.data.get(CONF_STRATEGY)
-    models: dict[str, Any] = {
-        known: {CONF_TARGETS: list(model.targets), CONF_STRATEGY: model.strategy.value if model.strategy else None}
-        for known, model in virtual_models_of(entry.options).items()
-    }
-    if targets:
-        models[name] = {CONF_TARGETS: targets, CONF_STRATEGY: strategy}
-    elif name == AUTO:
-        raise _wrong("auto_stays")
-    elif models.pop(name, None) is None:
-        raise _wrong("unknown_alias", name=name)
-    call.hass.config_entries.async_update_entry(entry, options={**entry.options, CONF_VIRTUAL_MODELS: models})
+    aliases = virtual_models_of(entry.options)
+    try:
+        if targets:
+            changed = with_alias(aliases, name, targets, None if strategy is None else Strategy(strategy))
+        else:
+            changed = without_alias(aliases, name)
+    except AliasError as err:
+        if err.code in ("unknown_alias", "auto_stays"):
+            raise _wrong(err.code, name=name) from None
+        raise _wrong("invalid_alias", name=name, reason=str(err)) from None
+    options = {**entry.options, CONF_VIRTUAL_MODELS: stored_aliases(changed)}
+    call.hass.config_entries.async_update_entry(entry, options=options)
     return None
 
 

@@ -21,8 +21,8 @@ from ..core.protocol.models import AUTO, ModelInfo, best_model
 from ..core.protocol.record import Capability
 from ..core.routing.pool.member import Member
 from ..data import DATA, is_gateway
+from ..gateway.policy import virtual_models_of
 from ..markdown import MarkdownFlow
-from .model_aliases import virtual_models
 from .provider_schemas import agent_schema, flatten, model_ids, parse_extra_body, suggest
 from .titles import free_title
 
@@ -112,7 +112,7 @@ def _models(hass: HomeAssistant, entry: ConfigEntry) -> tuple[list[str], ModelIn
     """The models that can be chosen, and the default one; None: any model of any provider."""
     if is_gateway(entry):
         listed = [model for member in hass.data[DATA].engine.pool for model in member.models]
-        return [*virtual_models(entry.options), *model_ids(listed)], None
+        return [*virtual_models_of(entry.options), *model_ids(listed)], None
     member: Member = entry.runtime_data.member
     # The advertisement of an offline provider names its models.
     return model_ids(member.models) or list(member.backend.info.advertised_models), best_model(member.models)

@@ -15,7 +15,6 @@ from ..const import (
     CONF_CORS_ORIGINS,
     CONF_RETRY_METERED_TIMEOUTS,
     CONF_STRATEGY,
-    CONF_TARGETS,
     CONF_VIRTUAL_MODELS,
     SUBENTRY_BACKEND,
 )
@@ -25,11 +24,12 @@ from ..core.config.providers_file import read_config
 from ..core.protocol.record import Auth
 from ..core.routing.policy import Policy
 from ..gateway.backend_storage import data_of
+from ..gateway.policy import stored_aliases, virtual_models_of
 from .accounting import AccountingFlow
 from .budgets import BudgetsFlow
 from .gateway_schemas import CONF_YAML, IMPORT, settings_schema
 from .keys import KeysFlow
-from .model_aliases import ModelAliasesFlow, virtual_models
+from .model_aliases import ModelAliasesFlow
 
 ORIGIN_INVALID = "origin_invalid"
 ADVERTISE_WITHOUT_KEY = "advertise_without_key"
@@ -114,14 +114,10 @@ class GatewayOptionsFlow(KeysFlow, BudgetsFlow, AccountingFlow, ModelAliasesFlow
         """Apply the routing rules of a file; rules with their default value may be omitted in it, and are not applied."""
         usual = Policy()
         named = {option: getattr(policy, option) for option in _RULES if getattr(policy, option) != getattr(usual, option)}
-        models = {
-            name: {CONF_TARGETS: list(model.targets), CONF_STRATEGY: model.strategy and model.strategy.value}
-            for name, model in policy.virtual_models.items()
-            if usual.virtual_models.get(name) != model
-        }
+        changed = {name: model for name, model in policy.virtual_models.items() if usual.virtual_models.get(name) != model}
         options = {**self.config_entry.options, **named}
-        if models:
-            options[CONF_VIRTUAL_MODELS] = virtual_models(options) | models
+        if changed:
+            options[CONF_VIRTUAL_MODELS] = stored_aliases({**virtual_models_of(options), **changed})
         self.hass.config_entries.async_update_entry(self.config_entry, options=options)
 
 

@@ -16,6 +16,7 @@ from ..core.accounting.periods import Period
 from ..core.accounting.storage.database import DatabaseError
 from ..core.protocol.values import NANO
 from ..core.server.endpoints import ROUTES
+from ..gateway.policy import virtual_models_of
 from ..markdown import Markdown, code, escaped, table_row
 from .gateway_schemas import (
     CONF_BACKGROUND,
@@ -34,7 +35,7 @@ from .gateway_schemas import (
     choice_schema,
     key_schema,
 )
-from .model_aliases import known_models, virtual_models
+from .model_aliases import known_models
 from .options_menu import OptionsMenuFlow
 from .provider_schemas import NO_FIELDS
 from .snippets import gateway_url, snippets
@@ -189,7 +190,7 @@ class KeysFlow(OptionsMenuFlow):
     async def _ask(
         self, step_id: str, errors: dict[str, str], values: Mapping[str, Any] | None, placeholders: Mapping[str, str]
     ) -> ConfigFlowResult:
-        names = virtual_models(self.config_entry.options)
+        names = virtual_models_of(self.config_entry.options)
         models = dict.fromkeys([*names, *known_models(self.hass)])
         scopes = sorted({route.scope for route in ROUTES if route.scope})
         schema = key_schema(await self._users(), models, scopes, new=step_id == "key_new")

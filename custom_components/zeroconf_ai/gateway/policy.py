@@ -1,4 +1,4 @@
-"""The gateway's options → the routing policy."""
+"""The gateway's options ↔ the routing policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,14 @@ def virtual_models_of(options: Mapping[str, Any]) -> Mapping[str, ModelAlias]:
     if stored is None:
         return DEFAULT_VIRTUAL_MODELS
     return {name: ModelAlias(tuple(data[CONF_TARGETS]), _strategy(data.get(CONF_STRATEGY))) for name, data in stored.items()}
+
+
+def stored_aliases(aliases: Mapping[str, ModelAlias]) -> dict[str, dict[str, Any]]:
+    """Model aliases as the option `CONF_VIRTUAL_MODELS`."""
+    return {
+        name: {CONF_TARGETS: list(alias.targets), CONF_STRATEGY: alias.strategy and alias.strategy.value}
+        for name, alias in aliases.items()
+    }
 
 
 def _strategy(word: str | None) -> Strategy | None:
