@@ -6,18 +6,19 @@ import { styles } from "./styles.js";
 import type { Texts } from "./texts.js";
 import "./views/budgets.js";
 import "./views/keys.js";
+import "./views/models.js";
 import "./views/overview.js";
 import "./views/providers.js";
 import "./views/requests.js";
 import "./views/usage.js";
 import "./views/why.js";
 
-const TABS = ["overview", "providers", "usage", "requests", "keys", "budgets", "why"] as const;
+const TABS = ["overview", "providers", "usage", "requests", "keys", "budgets", "models", "why"] as const;
 type Tab = (typeof TABS)[number];
 /** What people who are no administrators see: their own usage, requests and keys. */
 const OWN_TABS: readonly Tab[] = ["usage", "requests", "keys"];
 /** What a home that keeps no records shows. */
-const LOAD_TABS: readonly Tab[] = ["overview", "providers", "why"];
+const LOAD_TABS: readonly Tab[] = ["overview", "providers", "models", "why"];
 
 /** The page: its tabs, and the live state that they share. */
 @customElement("zai-page")
@@ -129,6 +130,8 @@ export class Page extends LitElement {
         return html`<zai-keys .api=${api} .texts=${texts} .language=${language}></zai-keys>`;
       case "budgets":
         return html`<zai-budgets .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-budgets>`;
+      case "models":
+        return html`<zai-models .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-models>`;
       case "why":
         return html`<zai-why .api=${api} .texts=${texts} .live=${live} .language=${language}></zai-why>`;
     }

@@ -42,6 +42,9 @@ export const styles = css`
     gap: 8px 16px;
     align-items: center;
   }
+  .end {
+    align-items: end;
+  }
   .spread {
     justify-content: space-between;
   }

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Why this provider?")
+TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
 HOSTILE = '"><img src=x onerror=alert(1)><b>[x](javascript:alert(1))![](http://192.0.2.1/x.png)'
 
 
@@ -108,6 +108,27 @@ async def test_page_shows_who_answered_what_it_cost_and_why(site: GatewayHome) -
         await page.get_by_text(f"A curl command that asks the model {VISION_MODEL}.").wait_for()
         await page.get_by_role("listitem").filter(has_text="Attic").wait_for()
         assert len(site.openai.bodies("/v1/chat/completions")) == 2
+
+
+async def test_page_models_chain_is_made_and_reordered_by_keyboard_and_changes_the_plan(site: GatewayHome) -> None:
+    async with browser(site, width=1280, height=1200) as page:
+        await open_tab(page, "Models")
+        await page.get_by_role("row", name=re.compile(rf"^{re.escape(CHAT_MODEL)} Cloud")).wait_for()
+        await page.get_by_label("Name", exact=True).fill("smart")
+        await page.get_by_label("First model").fill(CHAT_MODEL)
+        await page.get_by_role("button", name="Create").click()
+        card = page.get_by_role("region", name="smart")
+        await card.get_by_text(f"Now: Cloud answers with {CHAT_MODEL}.").wait_for()
+        await card.get_by_label("Another model").fill(VISION_MODEL)
+        await card.get_by_role("button", name="Add").click()
+        up = card.get_by_role("button", name=f"Move {VISION_MODEL} up")
+        await up.focus()
+        await page.keyboard.press("Enter")
+        await card.get_by_text(f"Now: Attic answers with {VISION_MODEL}.").wait_for()
+        await card.get_by_role("button", name=f"Move {VISION_MODEL} down").and_(page.locator(":focus")).wait_for()
+        await card.get_by_label("Strategy").select_option("The cheapest provider answers.")
+        await card.get_by_role("button", name="Delete smart").click()
+        await card.wait_for(state="detached")
 
 
 async def test_page_created_key_is_shown_once_and_its_name_stays_text(site: GatewayHome) -> None:

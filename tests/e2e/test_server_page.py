@@ -18,8 +18,8 @@ from tests.support.command import COMMAND, environment, serving
 from .test_page import ACCESSIBLE, AXE, HOSTILE
 
 MODEL = "demo-rules"
-TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Why this provider?")
-LOAD_TABS = ("Overview", "Providers", "Why this provider?")
+TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
+LOAD_TABS = ("Overview", "Providers", "Models", "Why this provider?")
 SHARED = "zai_shared-example-key-of-these-tests"
 
 
@@ -137,6 +137,10 @@ async def test_server_page_shows_requests_keys_budgets_and_the_plan(site: Site) 
         await show_tab(page, "Providers")
         await page.get_by_role("button", name="Check now").click()
         assert await page.get_by_role("button", name="Disable").count() == 0
+        await show_tab(page, "Models")
+        await page.get_by_text("The configuration file of the server defines strategy and names").wait_for()
+        await page.get_by_text(f"answers with {MODEL}.").first.wait_for()
+        assert await page.get_by_role("button", name="Create").count() == 0
         await show_tab(page, "Why this provider?")
         await page.get_by_label("Request").fill("Hello")
         await page.get_by_role("button", name="Show the plan").click()

@@ -33,6 +33,10 @@ FOR_ADMINISTRATORS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/why", "text": "Hello"},
     {"type": "zeroconf_ai/callers"},
     {"type": "zeroconf_ai/home_only", "enabled": True},
+    {"type": "zeroconf_ai/models"},
+    {"type": "zeroconf_ai/models/set", "name": "x", "targets": ["auto"]},
+    {"type": "zeroconf_ai/models/remove", "name": "fast"},
+    {"type": "zeroconf_ai/models/strategy", "strategy": "cost"},
 ]
 FOR_USERS: list[dict[str, Any]] = [
     {"type": "zeroconf_ai/usage"},

@@ -26,7 +26,7 @@ export class WhyView extends View {
           >${texts("why.text")}
           <textarea name="text" rows="5" required aria-describedby="hint" spellcheck="false"></textarea>
         </label>
-        <div class="row above">
+        <div class="row above end">
           <label
             >${texts("requests.model")}
             <input name="model" list="models" placeholder="auto" autocomplete="off" />

@@ -420,6 +420,8 @@ async def test_administration_why_and_check_answer_for_the_providers(owner: Brow
     _, plan = await owner.ask("why", {"text": "Hello", "model": MODEL})
     assert [candidate["model"] for candidate in plan["candidates"]] == [MODEL]
     assert (await owner.ask("callers"))[1] == {"keys": [{"id": ANY, "name": "Owner"}], "users": []}
+    models = (await owner.ask("models"))[1]
+    assert (models["editable"], [model["id"] for model in models["models"]]) == (False, ["demo-embed", MODEL])
     backend_id = plan["candidates"][0]["backend_id"]
     assert await owner.ask("providers/check", {"backend_id": backend_id}) == (200, {})
     assert (await owner.ask("providers/check", {"backend_id": "nobody"}))[0] == 404

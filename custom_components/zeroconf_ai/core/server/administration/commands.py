@@ -17,6 +17,7 @@ from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ...admin.callers import list_callers
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
+from ...admin.models import list_models
 from ...admin.names import Names, budget_owner
 from ...admin.pasted_request import LIMIT
 from ...admin.requests import find_requests
@@ -160,6 +161,10 @@ async def _callers(context: Context) -> Any:
     return list_callers(context.names.keys, {})
 
 
+async def _models(context: Context) -> Any:
+    return list_models(context.engine, editable=False)  # the configuration file owns the aliases
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "usage": _usage,
     "requests": _requests,
@@ -176,6 +181,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "home_only": _home_only,
     "why": _why,
     "callers": _callers,
+    "models": _models,
 }
 """The commands by name. Each returns what its answer contains; None: nothing."""
 
