@@ -1,9 +1,12 @@
 import { LitElement, css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { HomeAssistantApi, type HomeAssistant } from "./api/home-assistant.js";
+import { menuButton, useHomeElements } from "./elements.js";
 import type { Texts } from "./texts.js";
 import "./page.js";
 
+/** How long the page waits for Home Assistant's elements, most of which are there before it. */
+const ELEMENTS_MS = 300;
 const TEXTS = "component.zeroconf_ai.config_panel.";
 
 /** The page in Home Assistant's sidebar. Home Assistant sets `hass`, `narrow` and `route`. */
@@ -39,8 +42,14 @@ export class Panel extends LitElement {
   @property({ attribute: false }) route: { path: string } = { path: "" };
   @property({ type: Boolean }) narrow = false;
   @state() private loaded = "";
+  @state() private ready = false;
   private api: HomeAssistantApi | undefined;
   private language = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void useHomeElements(ELEMENTS_MS).then(() => (this.ready = true));
+  }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("hass")) return;
@@ -55,11 +64,11 @@ export class Panel extends LitElement {
 
   protected override render(): TemplateResult {
     return html`<header>
-        <ha-menu-button .hass=${this.hass} .narrow=${this.narrow}></ha-menu-button>
+        ${this.ready ? menuButton(this.hass, this.narrow, this.texts("common.menu")) : nothing}
         <h1>ZeroConf AI</h1>
       </header>
       ${
-        this.loaded
+        this.loaded && this.ready
           ? html`<zai-page
               .api=${this.api}
               .texts=${this.texts}

@@ -2,6 +2,7 @@ import { LitElement, css, html, nothing, type CSSResultGroup, type TemplateResul
 import { customElement, property, state } from "lit/decorators.js";
 import type { PageApi } from "./api/page-api.js";
 import type { Live } from "./api/types.js";
+import { alert } from "./elements.js";
 import { styles } from "./styles.js";
 import type { Texts } from "./texts.js";
 import "./views/budgets.js";
@@ -52,13 +53,6 @@ export class Page extends LitElement {
       }
       nav a:focus-visible {
         outline-offset: -2px;
-      }
-      .lost {
-        margin: 0 0 16px;
-        padding: 12px;
-        border-radius: 8px;
-        border: 1px solid var(--zai-warn);
-        background: var(--zai-surface);
       }
     `,
   ];
@@ -111,7 +105,7 @@ export class Page extends LitElement {
             >`,
         )}
       </nav>
-      <div role="status">${this.connected ? nothing : html`<p class="lost">${texts("common.reconnecting")}</p>`}</div>
+      <div>${this.connected ? nothing : alert(texts("common.reconnecting"), "warning")}</div>
       <main>${this.view(current ?? "usage")}</main>`;
   }
 

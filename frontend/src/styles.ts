@@ -28,6 +28,20 @@ export const styles = css`
     margin-bottom: 16px;
     overflow-wrap: anywhere;
   }
+  ha-card {
+    display: block;
+    margin-bottom: 16px;
+    overflow-wrap: anywhere;
+  }
+  ha-card > .inside {
+    padding: 16px;
+  }
+  ha-card p {
+    margin: 8px 0;
+  }
+  ha-alert {
+    display: block;
+  }
   h2 {
     font-size: 1.15rem;
     font-weight: 500;
@@ -190,6 +204,13 @@ export const styles = css`
   }
   .error {
     color: var(--zai-bad-text);
+  }
+  .warning {
+    margin: 0 0 16px;
+    padding: 12px;
+    border-radius: 8px;
+    border: 1px solid var(--zai-warn);
+    background: var(--zai-surface);
   }
   .bar {
     height: 10px;

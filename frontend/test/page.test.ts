@@ -1,6 +1,6 @@
 import type { LitElement } from "lit";
 import { expect, it, vi } from "vitest";
-import type { Live, RequestRecord } from "../src/api/types.js";
+import type { Budget, Live, LiveRequest, RequestRecord } from "../src/api/types.js";
 import "../src/page.js";
 import { fakeApi, live, member, request, show } from "./fake-api.js";
 
@@ -14,6 +14,49 @@ it("the overview says in one sentence who answers, what waits and what it costs"
     live: state,
   });
   expect(textOf(overview)).toContain("overview.answers Attic qwen3:8b; overview.waiting 2; overview.costs_today €0.42");
+});
+
+it("the overview shows state, load, running and waiting requests, the last failover and budgets", async () => {
+  const running = (fields: object): LiveRequest => ({
+    id: "1",
+    who: "Laptop",
+    source: "http",
+    kind: "chat",
+    requested_model: "auto",
+    model: "qwen3:8b",
+    backend_id: "attic",
+    backend_name: "Attic",
+    started: Date.now() / 1000 - 3,
+    ...fields,
+  });
+  const budget = { owner: "Household", period: "month", percent: 84, thresholds: [80] } as Budget;
+  const budgets = vi.fn(() => Promise.resolve([budget]));
+  const overview = await show("zai-overview", {
+    api: fakeApi({ budgets }),
+    live: live({
+      members: [
+        member({ running: 2, limit: 4 }),
+        member({ id: "cloud", name: "Cloud", state: "offline", reason: "It does not answer." }),
+        member({ id: "off", name: "Unused", enabled: false }),
+      ],
+      running: [running({}), running({ id: "2", who: "", model: null, backend_id: null, backend_name: null })],
+      running_total: 5,
+      last_failover: { when: 0, backend: "Cloud", to: "Attic", reason: "It does not answer." },
+    }),
+  });
+  await vi.waitFor(() => expect(root(overview).querySelector(".bar.near")).not.toBeNull());
+  const shown = textOf(overview);
+  expect(shown).toMatch(/Attic states.healthy overview.load_of 2 4/);
+  expect(shown).toMatch(/Cloud states.offline/);
+  expect(shown).not.toContain("Unused");
+  expect(shown).toMatch(/Laptop qwen3:8b Attic 3.* sec/);
+  expect(shown).toContain("sources.http auto overview.waits");
+  expect(shown).toContain("overview.more 3");
+  expect(shown).toMatch(/overview.failover Cloud Attic .* It does not answer./);
+  expect(shown).toContain("overview.budget Household common.month: 84 %");
+  Object.assign(overview, { live: live({ requests_today: 1 }) });
+  await overview.updateComplete;
+  expect(budgets).toHaveBeenCalledTimes(2);
 });
 
 it("the overview of a home without providers says what to do", async () => {

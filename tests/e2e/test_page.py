@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 from openai import AsyncOpenAI
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 import pytest
 import pytest_asyncio
 
@@ -24,7 +24,8 @@ from .sdks import CHAT_MODEL, VISION_MODEL
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+FRONTEND = Path(__file__).parents[2] / "frontend"
+AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 TABS = ("Overview", "Providers", "Usage", "Requests", "API keys", "Budgets", "Models", "Why this provider?")
 HOSTILE = '"><img src=x onerror=alert(1)><b>[x](javascript:alert(1))![](http://192.0.2.1/x.png)'
@@ -82,6 +83,53 @@ async def test_page_every_tab_is_accessible_and_as_wide_as_the_window(site: Gate
             assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
             if (name, width) == ("Providers", 1280):
                 await screenshot(page, IMAGES / "page-providers.png")
+
+
+def home_elements() -> list[str]:
+    """The names of Home Assistant's elements that the page uses, from the one file that has them."""
+    source = (FRONTEND / "src" / "elements.ts").read_text()
+    return re.findall(r'"(ha-[a-z-]+)"', source.partition("HOME_ELEMENTS")[2].partition("}")[0])
+
+
+async def test_page_elements_of_home_assistant_are_there_and_used(site: GatewayHome) -> None:
+    names = home_elements()
+    assert len(names) > 3
+    async with browser(site, width=360) as page:
+        await page.get_by_role("status").get_by_text("nothing waits").wait_for()
+        missing = await page.evaluate("names => names.filter(name => customElements.get(name) === undefined)", names)
+        assert missing == []
+        drawn = page.locator("zeroconf-ai-panel")
+        for name in ("ha-card", "ha-switch", "ha-menu-button"):
+            await drawn.locator(name).first.wait_for()
+        await page.get_by_role("switch", name="Home only").press("Space")
+        await page.get_by_text("No request leaves the home").wait_for()
+        await page.get_by_role("switch", name="Home only").press("Space")
+        await page.get_by_text("Turn on to keep every request").wait_for()
+
+
+async def test_page_of_a_frontend_without_these_elements_is_plain_and_works(site: GatewayHome) -> None:
+    names = home_elements()
+
+    async def renamed(route: Route) -> None:
+        response = await route.fetch()
+        text = await response.text()
+        for name in names:
+            text = text.replace(f"`{name}`", f"`{name}-of-another-version`")
+        await route.fulfill(response=response, body=text)
+
+    async with open_browser(site.home.url, site.home.login.token, width=360, height=800) as page:
+        await page.route("**/zeroconf_ai_page/*.js*", renamed)
+        await show(page, f"{site.home.url}/zeroconf-ai")
+        await page.get_by_role("status").get_by_text("nothing waits").wait_for()
+        panel = page.locator("zeroconf-ai-panel")
+        for name in names:
+            assert await panel.locator(name).count() == 0
+        await page.get_by_role("switch", name="Home only").press("Space")
+        await page.get_by_text("No request leaves the home").wait_for()
+        await page.get_by_role("switch", name="Home only").press("Space")
+        await page.get_by_text("Turn on to keep every request").wait_for()
+        await page.get_by_role("button", name="Menu").click()
+        await page.get_by_role("link", name="Settings").wait_for()
 
 
 async def test_page_shows_who_answered_what_it_cost_and_why(site: GatewayHome) -> None:

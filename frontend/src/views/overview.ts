@@ -1,20 +1,57 @@
-import { html, nothing, type TemplateResult } from "lit";
+import { css, html, nothing, type CSSResultGroup, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
+import { ifDefined } from "lit/directives/if-defined.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { Budget, LiveRequest } from "../api/types.js";
+import type { Budget, Live, LiveRequest } from "../api/types.js";
+import { bar } from "../bar.js";
+import { card, loading, toggle } from "../elements.js";
 import { count, duration, moment, money } from "../format.js";
 import { View } from "./view.js";
 
 /** One sentence of state, running requests, costs and budgets. */
 @customElement("zai-overview")
 export class Overview extends View {
+  static override styles: CSSResultGroup = [
+    View.styles,
+    css`
+      ul {
+        list-style: none;
+        margin: 0;
+        padding: 0;
+        gap: 12px 32px;
+      }
+      li + li {
+        margin-top: 0;
+      }
+      li.row {
+        gap: 8px;
+      }
+    `,
+  ];
+
   @state() private budgets: Budget[] = [];
   @state() private now = Date.now() / 1000;
+  private counted: number | undefined;
   private clock?: ReturnType<typeof setInterval>;
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.clock = setInterval(() => (this.now = Date.now() / 1000), 1000);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.clock);
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("live") && this.live?.requests_today !== this.counted) {
+      this.counted = this.live?.requests_today;
+      this.loadBudgets();
+    }
+  }
+
+  private loadBudgets(): void {
     // Without a gateway there are no budgets, which is no error here.
     if (this.api.can.records)
       this.api.budgets().then(
@@ -23,89 +60,99 @@ export class Overview extends View {
       );
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearInterval(this.clock);
-  }
-
   protected override render(): TemplateResult {
     const { live, texts } = this;
-    if (live === null) return html`<p class="quiet">${texts("common.loading")}</p>`;
+    if (live === null) return loading(texts("common.loading"));
     if (live.members.length === 0)
-      return html`<div class="card">
-        <h2>${texts("overview.nobody_title")}</h2>
-        <p>${texts(this.api.settings ? "overview.nobody" : "overview.nobody_served")}</p>
-        ${this.api.settings ? html`<a href=${this.api.settings}>${texts("overview.add")}</a>` : nothing}
-      </div>`;
-    return html`<div class="card">
-        <p role="status" class="sentence">${this.sentence()}</p>
-        ${
-          live.last_failover
-            ? html`<p class="quiet">
-                ${texts("overview.failover", {
-                  from: live.last_failover.backend,
-                  to: live.last_failover.to,
-                  when: moment(live.last_failover.when, this.language),
-                  reason: live.last_failover.reason,
-                })}
-              </p>`
-            : nothing
-        }
-        <label class="switch">
-          <input
-            type="checkbox"
-            role="switch"
-            aria-describedby="home-only"
-            .checked=${live.home_only}
-            ?disabled=${this.busy}
-            @change=${(event: Event) => this.keepAtHome(event.target as HTMLInputElement)}
-          />
-          ${texts("overview.home_only")}
-        </label>
-        <p class="quiet" id="home-only">
-          ${texts(live.home_only ? "overview.home_only_on" : "overview.home_only_off")}
-        </p>
-        ${this.errorLine()}
-      </div>
-      <div class="card">
-        <h2>${texts("overview.running")}</h2>
-        ${this.running(live.running)}
-        ${
-          live.running_total > live.running.length
-            ? html`<p class="quiet">${texts("overview.more", { count: live.running_total - live.running.length })}</p>`
-            : nothing
-        }
-      </div>
-      <div class="card">
-        <h2>${texts("overview.costs")}</h2>
-        <div class="row">
-          <span>${texts("overview.today")}: <b>${this.costs(live.cost_today)}</b></span>
-          <span>${texts("overview.month")}: <b>${this.costs(live.cost_month)}</b></span>
-          <span>${texts("overview.requests_today")}: <b>${count(live.requests_today, this.language)}</b></span>
-        </div>
-        ${this.budgets.map(
-          (budget) =>
-            html`<p>
-                ${texts("overview.budget", { owner: budget.owner, period: texts(`common.${budget.period}`) })}:
-                ${count(Math.round(budget.percent), this.language)} %
-              </p>
-              <div
-                class="bar ${budget.percent >= 100 ? "spent" : budget.percent >= 80 ? "near" : ""}"
-                role="meter"
-                aria-valuemin="0"
-                aria-valuemax="100"
-                aria-valuenow=${Math.min(100, budget.percent)}
-                aria-label=${budget.owner}
-              >
-                <div .style=${`width: ${Math.min(100, budget.percent)}%`}></div>
-              </div>`,
-        )}
-      </div>`;
+      return card(
+        html`<p>${texts(this.api.settings ? "overview.nobody" : "overview.nobody_served")}</p>
+          ${this.api.settings ? html`<a href=${this.api.settings}>${texts("overview.add")}</a>` : nothing}`,
+        texts("overview.nobody_title"),
+      );
+    const more = live.running_total - live.running.length;
+    return html`${card(this.state(live))} ${card(this.status(live), texts("overview.status"))}
+    ${card(
+      html`${this.running(live.running)}
+      ${more > 0 ? html`<p class="quiet">${texts("overview.more", { count: more })}</p>` : nothing}`,
+      texts("overview.running"),
+    )}
+    ${card(this.usage(live), texts("overview.costs"))}`;
   }
 
-  private async keepAtHome(input: HTMLInputElement): Promise<void> {
-    await this.run(() => this.api.finding.setHomeOnly(input.checked));
-    if (this.error) input.checked = !input.checked;
+  private state(live: Live): TemplateResult {
+    const { texts } = this;
+    const failover = live.last_failover;
+    return html`<p role="status" class="sentence">${this.sentence()}</p>
+      ${
+        failover
+          ? html`<p class="quiet">
+              ${texts("overview.failover", {
+                from: failover.backend,
+                to: failover.to,
+                when: moment(failover.when, this.language),
+                reason: failover.reason,
+              })}
+            </p>`
+          : nothing
+      }
+      ${toggle(texts("overview.home_only"), live.home_only, (on) => this.keepAtHome(on), {
+        disabled: this.busy,
+        description: "home-only",
+      })}
+      <p class="quiet" id="home-only">${texts(live.home_only ? "overview.home_only_on" : "overview.home_only_off")}</p>
+      ${this.errorLine()}`;
+  }
+
+  /** Each provider that is used, with its state and its load. */
+  private status(live: Live): TemplateResult {
+    const { texts, language } = this;
+    return html`<ul class="row">
+      ${live.members
+        .filter((member) => member.enabled)
+        .map(
+          (member) =>
+            html`<li class="row" title=${ifDefined(member.reason ?? undefined)}>
+              <b>${member.name}</b>
+              <span class="badge ${member.state}">${texts(`states.${member.known ? member.state : "unknown"}`)}</span>
+              ${
+                member.running
+                  ? html`<span class="quiet"
+                      >${
+                        member.limit === null
+                          ? texts("overview.load", { running: count(member.running, language) })
+                          : texts("overview.load_of", {
+                              running: count(member.running, language),
+                              limit: count(member.limit, language),
+                            })
+                      }</span
+                    >`
+                  : nothing
+              }
+            </li>`,
+        )}
+    </ul>`;
+  }
+
+  private usage(live: Live): TemplateResult {
+    const { texts, language } = this;
+    return html`<div class="row">
+        <span>${texts("overview.today")}: <b>${this.costs(live.cost_today)}</b></span>
+        <span>${texts("overview.month")}: <b>${this.costs(live.cost_month)}</b></span>
+        <span>${texts("overview.requests_today")}: <b>${count(live.requests_today, language)}</b></span>
+      </div>
+      ${this.budgets.map(
+        (budget) =>
+          html`<p>
+              ${texts("overview.budget", { owner: budget.owner, period: texts(`common.${budget.period}`) })}:
+              ${count(Math.round(budget.percent), language)} %
+            </p>
+            ${bar(budget.percent, budget.owner, budget.thresholds)}`,
+      )}`;
+  }
+
+  private async keepAtHome(on: boolean): Promise<boolean> {
+    await this.run(() => this.api.finding.setHomeOnly(on));
+    return !this.error;
   }
 
   private costs(costs: Record<string, number>): string {

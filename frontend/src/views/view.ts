@@ -1,7 +1,8 @@
-import { LitElement, html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
+import { LitElement, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
 import { sentence, type PageApi } from "../api/page-api.js";
 import type { Live } from "../api/types.js";
+import { alert } from "../elements.js";
 import { styles } from "../styles.js";
 import type { Texts } from "../texts.js";
 
@@ -32,7 +33,7 @@ export abstract class View extends LitElement {
   }
 
   protected errorLine(): TemplateResult | typeof nothing {
-    return this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing;
+    return this.error ? alert(this.error) : nothing;
   }
 }
 
