@@ -90,6 +90,10 @@ export const styles = css`
     border-bottom: 1px solid var(--zai-line);
     vertical-align: top;
   }
+  caption {
+    text-align: start;
+    padding: 12px 0 4px;
+  }
   th {
     font-weight: 500;
     color: var(--zai-quiet);

@@ -1,4 +1,5 @@
 import { LitElement } from "lit";
+import type { FindingApi } from "../src/api/finding.js";
 import type { PageApi } from "../src/api/page-api.js";
 import type { Live, LiveMember, RequestRecord } from "../src/api/types.js";
 
@@ -87,6 +88,9 @@ export const fakeApi = (answers: Partial<PageApi>): PageApi =>
     link: (tab: string) => `#${tab}`,
     ...answers,
   }) as PageApi;
+
+/** What a test gives of finding and adding providers. */
+export const finding = (answers: Partial<FindingApi>): FindingApi => answers as FindingApi;
 
 /** Texts that show their key and values. */
 export const texts = (key: string, values?: Record<string, string | number>): string =>

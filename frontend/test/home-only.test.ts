@@ -1,12 +1,12 @@
 import { expect, it, vi } from "vitest";
 import "../src/page.js";
 import { PageError } from "../src/api/page-api.js";
-import { fakeApi, live, show } from "./fake-api.js";
+import { fakeApi, finding, live, show } from "./fake-api.js";
 
 it("the home-only switch is set, and goes back with a sentence if the home refuses", async () => {
   const setHomeOnly = vi.fn((): Promise<void> => Promise.resolve());
   const overview = await show("zai-overview", {
-    api: fakeApi({ budgets: () => Promise.resolve([]), finding: { setHomeOnly } }),
+    api: fakeApi({ budgets: () => Promise.resolve([]), finding: finding({ setHomeOnly }) }),
     live: live(),
   });
   const input = overview.renderRoot.querySelector<HTMLInputElement>("[role=switch]");

@@ -3,6 +3,7 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { LiveMember } from "../api/types.js";
 import { count, duration, money } from "../format.js";
+import "./discovery-check.js";
 import { View } from "./view.js";
 
 const SHOWN_MODELS = 12;
@@ -73,7 +74,8 @@ export class Providers extends View {
           (member) => member.id,
           (member, index) => this.member(member, index, members),
         )}
-      </ul>`;
+      </ul>
+      <zai-discovery-check .api=${this.api} .texts=${texts} .language=${this.language}></zai-discovery-check>`;
   }
 
   private member(member: LiveMember, index: number, members: LiveMember[]): TemplateResult {

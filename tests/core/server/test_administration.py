@@ -24,6 +24,7 @@ from zeroconf_ai.server.access.guard import Guard
 from zeroconf_ai.server.administration.administration import FILES, Administration
 from zeroconf_ai.server.administration.commands import COMMANDS
 from zeroconf_ai.server.administration.live_stream import STREAM_LIMIT
+from zeroconf_ai.server.administration.program import Program
 from zeroconf_ai.server.administration.sessions import LIFETIME, MAX_SESSIONS, Sessions
 from zeroconf_ai.server.gateway import Gateway
 
@@ -563,7 +564,7 @@ async def test_home_only_is_set_stored_and_told_to_the_page(store: AccountingSto
     saved: list[bool] = []
 
     def administration(gateway: Gateway) -> Administration:
-        return Administration(gateway, store, save_home_only=saved.append)
+        return Administration(gateway, store, program=Program(saved.append))
 
     async with served(access=Guard(store.keys), ledger=store.ledger, administration=administration) as server:
         owner = Browser(server, {})

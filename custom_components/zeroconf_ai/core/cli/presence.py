@@ -48,6 +48,11 @@ class Presence:
         """The addresses at which the server can be reached now."""
         return reachable_at(self._bound, interface_addresses())
 
+    @property
+    def record(self) -> ServiceRecord | None:
+        """The advertised record, with the name that was free; None while the advertisement is restarted."""
+        return self._advertiser.record if self._advertiser is not None else None
+
     async def start(self) -> None:
         """Start advertising. Raises click.ClickException if multicast DNS is not available; then nothing is left running."""
         await self._advertise()

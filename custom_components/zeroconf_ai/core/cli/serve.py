@@ -26,6 +26,7 @@ from ..lan.interfaces import interface_addresses
 from ..presence.advertised_record import AdvertisedRecord, describe_engine
 from ..protocol.record import DEFAULT_PRIORITY, Auth, ServiceRecord
 from ..server.administration.administration import Administration
+from ..server.administration.program import Program
 from ..server.app import create_app, create_runner
 from ..server.gateway import Gateway
 from . import admission, process, state
@@ -154,7 +155,8 @@ async def _serve(options: Options, provider_id: str) -> None:
             metrics=metrics,
             cors_origins=options.admission.origins,
         )
-        administration = _administration(options.admission, gateway, store)
+        program = Program(partial(state.save_home_only, gateway.id))
+        administration = _administration(options.admission, gateway, store, program)
         runner = create_runner(create_app(gateway, administration=administration))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -164,7 +166,9 @@ async def _serve(options: Options, provider_id: str) -> None:
             everywhere = any(ip_address(text).is_unspecified for text in bound)
             await supply.discover(provider_id, () if everywhere else bound)
         record = describe_engine(_record(options, provider_id, port), engine)
-        advertised = options.advertise and await _advertise(stack, record, bound, gateway, saturn=options.saturn)
+        presence = await _advertise(stack, record, bound, gateway, saturn=options.saturn) if options.advertise else None
+        if presence is not None:
+            program.advertised = lambda: presence.record
         addresses = reachable_at(bound, interface_addresses())
         url = record.base_url(addresses[0] if addresses else bound[0])
         page, hint = None, ""
@@ -182,7 +186,7 @@ async def _serve(options: Options, provider_id: str) -> None:
                 "addresses": [str(address) for address in addresses],
                 "model": record.models[0] if record.models else None,
                 "auth": record.auth.value,
-                "advertised": advertised,
+                "advertised": presence is not None,
                 "page": page,
             }
             click.echo(orjson.dumps(ready))
@@ -193,11 +197,13 @@ async def _serve(options: Options, provider_id: str) -> None:
         await stopping.wait()
 
 
-def _administration(admission: Admission, gateway: Gateway, store: AccountingStore | None) -> Administration | None:
+def _administration(
+    admission: Admission, gateway: Gateway, store: AccountingStore | None, program: Program
+) -> Administration | None:
     """The page for administrators; None without a key, because everybody on the network could use it."""
     if store is None and not admission.key:
         return None
-    return Administration(gateway, store, admission.key, save_home_only=partial(state.save_home_only, gateway.id))
+    return Administration(gateway, store, admission.key, program)
 
 
 async def _supply(
@@ -229,8 +235,10 @@ def _models_text(record: ServiceRecord, options: Options) -> str:
     return f"{record.models[0]}{more}" if record.models else "no model yet"
 
 
-async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[str], gateway: Gateway, *, saturn: bool) -> bool:
-    """Advertise the provider; returns whether that is possible. If not, a message is printed and the server runs on."""
+async def _advertise(
+    stack: AsyncExitStack, record: ServiceRecord, bound: list[str], gateway: Gateway, *, saturn: bool
+) -> Presence | None:
+    """Advertise the provider. If that is not possible, a message is printed, and the server runs on."""
 
     def renamed(name: str) -> None:
         gateway.name = name
@@ -241,11 +249,11 @@ async def _advertise(stack: AsyncExitStack, record: ServiceRecord, bound: list[s
         await presence.start()
     except (click.ClickException, OSError) as err:
         click.echo(f"Not advertised on the network: {err}", err=True)
-        return False
+        return None
     description = AdvertisedRecord(record, gateway.engine, presence.update)
     stack.callback(description.close)
     presence.update(description.start())
-    return True
+    return presence
 
 
 def _record(options: Options, provider_id: str, port: int) -> ServiceRecord:

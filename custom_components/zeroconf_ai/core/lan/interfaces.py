@@ -39,12 +39,17 @@ def reachable_addresses(found: Iterable[InterfaceAddress]) -> tuple[Address, ...
     return tuple(sorted(dict.fromkeys(best), key=lambda address: (address.version, address.is_link_local)))
 
 
+def is_virtual_bridge(interface: str) -> bool:
+    """Whether an interface belongs to containers or virtual machines of this machine, by its name."""
+    return _VIRTUAL_BRIDGE.match(interface) is not None
+
+
 def _kind(interface: str, address: Address) -> int:
     if address.is_loopback:
         return 3
     if isinstance(address, IPv6Address) and address.is_link_local:
         return 2
-    return 1 if _VIRTUAL_BRIDGE.match(interface) else 0
+    return 1 if is_virtual_bridge(interface) else 0
 
 
 def _read(adapters: Iterable[ifaddr.Adapter]) -> Iterator[InterfaceAddress]:

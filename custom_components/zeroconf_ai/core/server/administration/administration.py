@@ -1,6 +1,6 @@
 """`Administration`: answers every request below `/admin`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 import logging
 from pathlib import Path
@@ -30,6 +30,7 @@ from ..vanished_clients import watch_client
 from .commands import COMMANDS, Context
 from .fields import Body, text
 from .live_stream import stream
+from .program import Program
 from .sessions import LIFETIME, Session, Sessions
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,16 +68,12 @@ class Administration:
         gateway: Gateway,
         store: AccountingStore | None,
         key: str | None = None,
-        *,
-        save_home_only: Callable[[bool], None] = lambda enabled: None,
+        program: Program | None = None,
     ) -> None:
-        """With a `store`, its keys with the permission `admin` log in; without, `key` does. `close` must be called.
-
-        `save_home_only` stores the home-only switch for the next start, in a thread.
-        """
+        """With a `store`, its keys with the permission `admin` log in; without, `key` does. `close` must be called."""
         self._gateway = gateway
         self._store = store
-        self._save_home_only = save_home_only
+        self._program = program or Program()
         self.sessions = Sessions(None if store is None else store.keys, key)
         named = f"zai_session_{re.sub(r'[^0-9A-Za-z]', '', gateway.id)[:12]}"
         self._cookies = (f"__Host-{named}", named)
@@ -142,7 +139,7 @@ class Administration:
             if command == "logout":
                 return self._log_out(context)
             gateway = self._gateway
-            given = Context(gateway.engine, self._store, gateway.name, session, body, self._save_home_only)
+            given = Context(gateway.engine, self._store, gateway.name, session, body, self._program)
             found = await COMMANDS[command](given)
         except DatabaseError as err:
             raise UnavailableError(str(err), code="database_failed") from err

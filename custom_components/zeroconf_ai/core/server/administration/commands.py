@@ -16,6 +16,7 @@ from ...accounting.store import AccountingStore
 from ...accounting.usage.generation import Outcome
 from ...accounting.usage.record_search import PAGE_LIMIT, RecordFilter
 from ...admin.callers import list_callers
+from ...admin.discovery_check import check_discovery
 from ...admin.keys import describe_budget, describe_key, describe_new_key, list_keys
 from ...admin.models import list_models
 from ...admin.names import Names, budget_owner
@@ -27,6 +28,7 @@ from ...engine import Engine
 from ...protocol.errors import InvalidRequestError, NotFoundError
 from ...protocol.values import NANO
 from .fields import Body, choice, day, flag, long_text, number, optional_number, optional_text, text, texts
+from .program import Program
 from .sessions import Session
 
 _NAME_LIMIT = 100
@@ -43,8 +45,7 @@ class Context:
     """The name of the server, which owns the budget of all requests."""
     session: Session
     body: Body
-    save_home_only: Callable[[bool], None]
-    """Stores the home-only switch for the next start. Blocking."""
+    program: Program
 
     @property
     def accounting(self) -> AccountingStore:
@@ -148,7 +149,7 @@ async def _home_only(context: Context) -> Any:
         message = "The configuration file keeps all requests at home: remove 'homeOnly' below 'routing' there."
         raise InvalidRequestError(message, code="configured")
     engine.home_only = enabled
-    await asyncio.to_thread(context.save_home_only, enabled)
+    await asyncio.to_thread(context.program.save_home_only, enabled)
 
 
 async def _why(context: Context) -> Any:
@@ -165,6 +166,10 @@ async def _models(context: Context) -> Any:
     return list_models(context.engine, editable=False)  # the configuration file owns the aliases
 
 
+async def _discovery_check(context: Context) -> Any:
+    return await check_discovery(context.program.advertised())
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "usage": _usage,
     "requests": _requests,
@@ -179,6 +184,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "budgets/remove": _remove_budget,
     "providers/check": _check_provider,
     "home_only": _home_only,
+    "discovery/check": _discovery_check,
     "why": _why,
     "callers": _callers,
     "models": _models,
